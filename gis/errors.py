@@ -1,0 +1,81 @@
+"""The errors that this service raises on purpose.
+
+    GisError
+    ├── BadInput            what a person or client gave cannot be used
+    │   ├── BadLayerFile    a layer file has a fault; names file, line and the right word
+    │   ├── BadFile         a data file cannot be read as what it claims to be
+    │   └── BadFilter       a filter is wrong or asks for something unsupported
+    ├── Question            the input has more than one reading; an option must choose
+    ├── NotFound            a layer, unit, record or alert does not exist (or may not be seen)
+    ├── NotAllowed          the key may not do this
+    │   └── NoKey           no key, or one that is unknown or revoked
+    ├── Conflict            the state of the thing does not admit the act
+    ├── Unavailable         the database or another part cannot be reached
+    └── SetupError          the machine lacks something; the message says what to install
+
+Each message says what was wrong and what would be right. Nothing secret is put into one.
+"""
+
+
+class GisError(Exception):
+    """Base of all errors raised on purpose; `str(error)` may be shown to a person."""
+
+    exit_code = 1
+
+
+class BadInput(GisError):
+    """What a person or client gave cannot be used."""
+
+    exit_code = 2
+
+
+class BadLayerFile(BadInput):
+    """A layer file has a fault."""
+
+
+class BadFile(BadInput):
+    """A data file cannot be read as what it claims to be."""
+
+
+class BadFilter(BadInput):
+    """A filter is wrong or asks for something unsupported."""
+
+
+class Question(BadInput):
+    """The input has more than one reading; nothing was stored until an option chooses one."""
+
+    exit_code = 3
+
+
+class NotFound(GisError):
+    """A layer, unit, record or alert does not exist, or may not be seen with this key."""
+
+    exit_code = 4
+
+
+class NotAllowed(GisError):
+    """The key may not do this."""
+
+    exit_code = 5
+
+
+class NoKey(NotAllowed):
+    """No key was given, or it is unknown or revoked."""
+
+
+class Conflict(GisError):
+    """The state of the thing does not admit the act."""
+
+    exit_code = 6
+
+
+class Unavailable(GisError):
+    """The database or another part cannot be reached."""
+
+    exit_code = 7
+
+
+class SetupError(GisError):
+    """The machine lacks something that is needed; the message says what to install."""
+
+    exit_code = 8
