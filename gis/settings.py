@@ -1,0 +1,58 @@
+"""Settings: read once, at start, from `GIS_*` environment variables, and passed down."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from gis.values import BBox
+
+ROOT = Path(__file__).parents[1]
+
+
+class Settings(BaseSettings):
+    """Every setting has a default; `docs/reference/settings.md` is generated from here."""
+
+    model_config = SettingsConfigDict(env_prefix="GIS_", frozen=True, extra="ignore")
+
+    database_url: SecretStr | None = Field(
+        None,
+        description="PostgreSQL ≥ 15 with PostGIS ≥ 3.3, as postgresql://…; "
+        "unset: a private cluster in the home folder",
+    )
+    home: Path = Field(ROOT / ".gis", description="Folder of the embedded cluster and of caches")
+    boundaries: str | None = Field(
+        None, description="File, folder or URL of commune boundaries; unset: see data/boundaries"
+    )
+    province: str = Field("15", pattern=r"^\d\d$", description="Code of the province, of today")
+    host: str = Field("127.0.0.1", description="Address on which the service listens")
+    port: int = Field(8000, ge=1, le=65535, description="Port on which the service listens")
+    workers: int = Field(1, ge=1, le=64, description="Processes that serve")
+    public_url: str | None = Field(
+        None, description="The URL that clients see, without a final slash; unset: of the request"
+    )
+    layers: Path = Field(ROOT / "layers", description="Folder of the layer files")
+    demo: bool = Field(True, description="Load simulated data into an empty database")
+    reader_timeout_ms: int = Field(
+        10_000, ge=100, description="Longest time that one reading statement may take"
+    )
+    reader_row_limit: int = Field(
+        10_000, ge=1, description="Most rows that one page of items may hold"
+    )
+    k_anonymity: int = Field(
+        5, ge=1, description="A public hex with fewer reports is not shown, unless its layer says so"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least level that is logged"
+    )
+    log_format: Literal["json", "text"] = Field(
+        "text", description="One JSON object a line, or text for people"
+    )
+    map_extent: tuple[float, float, float, float] = Field(
+        (103.5, 21.3, 105.1, 22.9), description="West, south, east, north before boundaries load"
+    )
+
+    @property
+    def extent(self) -> BBox:
+        return BBox(*self.map_extent)
