@@ -40,9 +40,7 @@ class Settings(BaseSettings):
     reader_row_limit: int = Field(
         10_000, ge=1, description="Most rows that one page of items may hold"
     )
-    k_anonymity: int = Field(
-        5, ge=1, description="A public hex with fewer reports is not shown, unless its layer says so"
-    )
+    k_anonymity: int = Field(5, ge=1, description="A public hex with fewer reports is not shown")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least level that is logged"
     )

@@ -1,0 +1,236 @@
+"""The vocabulary of a layer file. A layer is a file; everything else is derived from it.
+
+Absent section, absent feature. An unknown word is an error, told by layers.catalogue.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
+Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
+Zoom = Annotated[int, Field(ge=0, le=22)]
+Resolution = Annotated[int, Field(ge=5, le=10)]
+
+# The columns that every layer table has; a field may not take their names.
+PLACING_COLUMNS = (
+    "id", "geom", "h3", "commune", "unit_then", "place_method", "place_confidence",
+    "place_precision_m", "default_point", "valid_at", "updated_at", "source", "source_key",
+    "provenance",
+)  # fmt: skip
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Words(Strict):
+    """A text for people, Vietnamese first."""
+
+    vi: str = Field(min_length=1)
+    en: str = Field(min_length=1)
+
+
+class GeometryKind(StrEnum):
+    POINT = "point"
+    LINE = "line"
+    POLYGON = "polygon"
+    NONE = "none"
+
+
+class FieldType(StrEnum):
+    TEXT = "text"
+    INTEGER = "integer"
+    NUMBER = "number"
+    BOOLEAN = "boolean"
+    DATE = "date"
+    DATETIME = "datetime"
+
+
+class Audience(StrEnum):
+    PUBLIC = "public"
+    DEPARTMENT = "department"
+    PRIVATE = "private"
+
+
+class LayerField(Strict):
+    """One attribute of a layer."""
+
+    type: FieldType
+    label: Words
+    description: Words | None = None
+    column: str | None = Field(None, description="Column of the source; unset: the same name")
+    unit: str | None = Field(None, description="UCUM unit, such as m, km2, MW, mm/h")
+    values: dict[str, Words] | None = Field(None, description="The values that a text may take")
+    required: bool = Field(False, description="A record without it goes to quarantine")
+    personal: bool = Field(
+        False, description="Kept in schema private; in no layer, tile, export or log"
+    )
+    format: str | None = Field(
+        None, description="Of a date: strptime; of a number: decimal_comma or decimal_point"
+    )
+
+
+class Coordinates(Strict):
+    """The columns that hold a point."""
+
+    x: str = Field(description="Column of longitude or easting")
+    y: str = Field(description="Column of latitude or northing")
+    crs: str = Field("EPSG:4326", description="CRS of the columns")
+
+
+class Occurrence(Strict):
+    """When the record happened."""
+
+    column: str
+    format: str | None = Field(None, description="strptime format; unset: it must be ISO 8601")
+    zone: str = Field("+07:00", pattern=r"^[+-]\d\d:\d\d$")
+
+
+class Precision(Strict):
+    """How the source says how exactly it knows the place."""
+
+    column: str
+    metres: dict[str, float] = Field(description="Metres for each value of the column")
+    otherwise_m: float | None = Field(None, description="Metres for any other value")
+
+
+class FileSource(Strict):
+    """Records from files that somebody loads."""
+
+    connector: Literal["file"] = "file"
+    key: str | tuple[str, ...] = Field(description="Column or columns that tell records apart")
+    coordinates: Coordinates | None = None
+    address: str | None = Field(None, description="Column with an address in words")
+    commune: str | None = Field(None, description="Column with a commune's code or name")
+    time: Occurrence | None = None
+    precision: Precision | None = None
+    outside: Literal["report", "keep"] = Field(
+        "report", description="What becomes of records outside the province: counted, or kept"
+    )
+
+
+class ViewSource(Strict):
+    """Rows that the service itself writes: the view layer.<id>."""
+
+    connector: Literal["view"]
+    time: Literal["valid_at"] | None = None
+
+
+Source = Annotated[FileSource | ViewSource, Field(discriminator="connector")]
+
+
+class Access(Strict):
+    read: Audience = Audience.PUBLIC
+    write: Literal["department", "operator", "admin", "nobody"] = "department"
+
+
+class TileOptions(Strict):
+    min_zoom: Zoom = 0
+    max_zoom: Zoom = 14
+    fields: dict[Zoom, tuple[Identifier, ...]] = Field(
+        default_factory=dict, description="From this zoom on, these fields; unset: all of them"
+    )
+    simplify_px: float = Field(0.5, ge=0, le=8, description="Tolerance, in screen pixels")
+    points_from_zoom: Zoom = Field(
+        0, description="Below this zoom, points are drawn as counts of hexes"
+    )
+
+
+class HexOptions(Strict):
+    resolutions: tuple[Resolution, ...] = (5, 6, 7, 8, 9, 10)
+    category: Identifier | None = Field(None, description="Field by which counts are kept apart")
+    min_count: int | None = Field(
+        None, ge=1, description="k: a public hex with fewer is not shown; unset: the setting"
+    )
+
+
+class HotspotOptions(Strict):
+    method: Literal["gi_star"] = "gi_star"
+    resolution: Resolution = 8
+    window_days: int = Field(30, ge=1, le=3660)
+    disk: int = Field(1, ge=1, le=5, description="Rings of neighbours")
+    alpha: float = Field(0.05, gt=0, lt=1, description="False discovery rate")
+
+
+class AlertOptions(Strict):
+    """A significant hotspot with at least `min_count` records opens an alert."""
+
+    rule: Literal["hotspot"] = "hotspot"
+    min_count: int = Field(5, ge=1)
+    severity: Literal["watch", "alert", "urgent"] = "alert"
+    quiet_days: int = Field(14, ge=1, description="Days without a hotspot until it closes")
+
+
+class StyleClass(Strict):
+    """One class of a classification: a value, or the values from `at_least` on."""
+
+    label: Words
+    colour: Colour
+    value: str | bool | int | None = None
+    at_least: float | None = None
+    size_px: float | None = Field(None, gt=0, le=64)
+
+    @model_validator(mode="after")
+    def _one_key(self) -> Self:
+        if (self.value is None) == (self.at_least is None):
+            raise ValueError("a class has either `value` or `at_least`")
+        return self
+
+
+class Style(Strict):
+    """One classification, from which the map, the legend and QGIS are derived."""
+
+    field: Identifier | None = Field(None, description="Field to classify by; unset: one colour")
+    classes: tuple[StyleClass, ...] = ()
+    colour: Colour = Field("#1f6f8b", description="Of features in no class")
+    label: Words = Words(vi="Khác", en="Other")
+    size_px: float = Field(5, gt=0, le=64, description="Radius of a point, width of a line")
+    opacity: float = Field(0.8, ge=0, le=1)
+    outline: Colour | None = None
+    text: Identifier | None = Field(None, description="Field written beside the feature")
+
+    @model_validator(mode="after")
+    def _classes_need_a_field(self) -> Self:
+        if self.classes and self.field is None:
+            raise ValueError("`classes` need `field`, the field that they classify")
+        return self
+
+
+class Layer(Strict):
+    """All that a layer file says."""
+
+    id: Identifier
+    title: Words
+    description: Words
+    department: Words = Field(description="The steward: who answers for the data")
+    licence: str = Field(description="SPDX identifier or the licence in words")
+    attribution: str | None = None
+    classification: Literal["open", "internal", "restricted"] = "open"
+    geometry: GeometryKind
+    placed: bool = Field(True, description="False: a reference layer, without a place in units")
+    source: Source
+    fields: dict[Identifier, LayerField]
+    access: Access = Access()
+    tiles: TileOptions | None = None
+    hexes: HexOptions | None = None
+    hotspots: HotspotOptions | None = None
+    alerts: AlertOptions | None = None
+    style: Style = Style()
+
+    @model_validator(mode="after")
+    def _names_are_free(self) -> Self:
+        taken = set() if self.is_view else set(PLACING_COLUMNS) & set(self.fields)
+        if taken:
+            raise ValueError(f"field names taken by columns of every layer: {sorted(taken)}")
+        return self
+
+    @property
+    def is_view(self) -> bool:
+        return isinstance(self.source, ViewSource)
+
+    @property
+    def public_fields(self) -> dict[str, LayerField]:
+        """The fields that are in the table and may be served: those that are not personal."""
+        return {name: field for name, field in self.fields.items() if not field.personal}
