@@ -15,8 +15,8 @@ COMMENT ON SCHEMA private IS 'Identities of reporters; no layer, tile or view re
 -- gis.text.search_key in Python.
 CREATE FUNCTION gis.search_key(value text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT AS
-$$ SELECT lower(regexp_replace(normalize(translate(normalize(value, NFD),
-     'đĐ' || U&'\0300\0301\0302\0303\0306\0309\031B\0323', 'dd'), NFC), '\s+', ' ', 'g')
+$$ SELECT lower(btrim(regexp_replace(normalize(translate(normalize(value, NFD),
+     'đĐ' || U&'\0300\0301\0302\0303\0306\0309\031B\0323', 'dd'), NFC), '\s+', ' ', 'g'))
      COLLATE "vi-x-icu") $$;
 
 -- The H3 ancestor at a coarser resolution: the resolution bits (52–55) are set and each finer

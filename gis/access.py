@@ -1,0 +1,157 @@
+"""Who may do what. Keys are shown once, stored as hashes, and found by their public prefix."""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import Connection, text
+
+from gis.errors import BadInput, NoKey, NotAllowed, NotFound
+
+_PREFIX_LENGTH = 12
+
+
+class Role(StrEnum):
+    """Roles, each holding the rights of those before it; a department only for its layers."""
+
+    ANONYMOUS = "anonymous"
+    DEPARTMENT = "department"
+    OPERATOR = "operator"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who asks. `layers` are the layers that a department's key names."""
+
+    name: str
+    role: Role
+    layers: frozenset[str] = frozenset()
+
+    @property
+    def audience(self) -> str:
+        """What tells two principals apart who may see different things; part of cache keys."""
+        return f"{self.role}:{','.join(sorted(self.layers))}"
+
+
+ANONYMOUS = Principal("anonymous", Role.ANONYMOUS)
+# Somebody at the machine itself, who could as well read the database's files.
+LOCAL_ADMIN = Principal("local", Role.ADMIN)
+
+
+def may_read(who: Principal, audience: str, layer_id: str) -> bool:
+    """Whether `who` may read a layer whose file says `read: <audience>`."""
+    if audience == "public" or who.role is Role.ADMIN:
+        return True
+    if layer_id in who.layers:
+        return True
+    return audience == "department" and who.role is Role.OPERATOR
+
+
+def may_write(who: Principal, write: str, layer_id: str) -> bool:
+    """Whether `who` may change the rows of a layer whose file says `write: <write>`."""
+    allowed = {
+        "department": who.role in (Role.OPERATOR, Role.ADMIN) or layer_id in who.layers,
+        "operator": who.role in (Role.OPERATOR, Role.ADMIN),
+        "admin": who.role is Role.ADMIN,
+    }
+    return allowed.get(write, False)
+
+
+def require_operator(who: Principal) -> None:
+    """Raises NoKey or NotAllowed unless `who` is on duty."""
+    require(who, who.role in (Role.OPERATOR, Role.ADMIN), "this needs an operator's key")
+
+
+def require(who: Principal, allowed: bool, reason: str) -> None:
+    if allowed:
+        return
+    if who.role is Role.ANONYMOUS:
+        raise NoKey(
+            f"{reason}: send it as the header X-API-Key or as the user name of HTTP Basic; "
+            "`gis keys create` makes one"
+        )
+    raise NotAllowed(f"{reason}; the key of {who.name} is a {who.role} key")
+
+
+@dataclass(frozen=True, slots=True)
+class KeyInfo:
+    """A key as it is listed: never the key itself."""
+
+    prefix: str
+    name: str
+    role: Role
+    layers: tuple[str, ...]
+    created_at: datetime
+    revoked_at: datetime | None
+
+
+def create_key(connection: Connection, name: str, role: Role, layers: Sequence[str] = ()) -> str:
+    """Make a key and store its hash; the key is given back this once."""
+    if role is Role.ANONYMOUS:
+        raise BadInput("nobody needs a key to be anonymous: give department, operator or admin")
+    if (role is Role.DEPARTMENT) != bool(layers):
+        raise BadInput("a department's key names its layers (--layer); other keys name none")
+    key = f"gis_{secrets.token_urlsafe(32)}"
+    connection.execute(
+        text(
+            "INSERT INTO gis.api_key (name, role, layers, prefix, hash)"
+            " VALUES (:name, :role, :layers, :prefix, :hash)"
+        ),
+        {
+            "name": name,
+            "role": role.value,
+            "layers": list(layers),
+            "prefix": key[:_PREFIX_LENGTH],
+            "hash": _hash(key),
+        },
+    )
+    return key
+
+
+def authenticate(connection: Connection, key: str) -> Principal:
+    """The principal of a key; raises NoKey when it is unknown or revoked."""
+    row = connection.execute(
+        text(
+            "SELECT name, role, layers, hash FROM gis.api_key"
+            " WHERE prefix = :prefix AND revoked_at IS NULL"
+        ),
+        {"prefix": key[:_PREFIX_LENGTH]},
+    ).one_or_none()
+    if row is None or not hmac.compare_digest(row.hash, _hash(key)):
+        raise NoKey("this key is unknown or revoked: ask an administrator for a new one")
+    return Principal(row.name, Role(row.role), frozenset(row.layers))
+
+
+def list_keys(connection: Connection) -> list[KeyInfo]:
+    rows = connection.execute(
+        text(
+            "SELECT prefix, name, role, layers, created_at, revoked_at"
+            " FROM gis.api_key ORDER BY created_at"
+        )
+    )
+    return [
+        KeyInfo(row.prefix, row.name, Role(row.role), tuple(row.layers), *row[4:]) for row in rows
+    ]
+
+
+def revoke_key(connection: Connection, prefix: str) -> None:
+    """From now on the key opens nothing; raises NotFound when no live key starts so."""
+    done = connection.execute(
+        text(
+            "UPDATE gis.api_key SET revoked_at = now()"
+            " WHERE prefix = :prefix AND revoked_at IS NULL"
+        ),
+        {"prefix": prefix[:_PREFIX_LENGTH]},
+    )
+    if done.rowcount == 0:
+        raise NotFound(f"no live key starts with {prefix}: `gis keys list` shows them")
+
+
+def _hash(key: str) -> str:
+    """SHA-256 is enough for 256 random bits; slow hashes are for passwords that people choose."""
+    return hashlib.sha256(key.encode()).hexdigest()

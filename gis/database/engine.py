@@ -1,0 +1,76 @@
+"""Connections: a writer inside one transaction, a reader that can neither write nor run long."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from gis.errors import Unavailable
+
+_POOL = {"pool_size": 8, "max_overflow": 8, "pool_timeout": 10, "pool_pre_ping": True}
+
+
+class Database:
+    """One database, reached as a writer or as a reader.
+
+    Raises `Unavailable` where it cannot be reached; every other error of the driver passes on.
+    """
+
+    def __init__(self, url: str, *, reader_timeout_ms: int = 10_000) -> None:
+        self.url = _with_driver(url)
+        self.engine = _engine(self.url, "-c timezone=UTC -c lock_timeout=30s")
+        self._reader_engine = _engine(
+            self.url,
+            "-c timezone=UTC -c default_transaction_read_only=on "
+            f"-c statement_timeout={int(reader_timeout_ms)} -c jit=off",
+        )
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """One transaction: committed at the end of the block, rolled back by any error."""
+        with _reached(), self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """One read-only transaction, with the readers' statement timeout."""
+        with _reached(), self._reader_engine.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        self.engine.dispose()
+        self._reader_engine.dispose()
+
+
+def _engine(url: str, options: str) -> Engine:
+    connect = {"options": options, "connect_timeout": 5, "application_name": "gis"}
+    return create_engine(url, connect_args=connect, **_POOL)
+
+
+def _with_driver(url: str) -> str:
+    head, _, tail = url.partition("://")
+    return f"postgresql+psycopg://{tail}" if head in ("postgres", "postgresql") else url
+
+
+@contextmanager
+def _reached() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, PoolTimeout) as error:
+        if _is_lost(error):
+            raise Unavailable(
+                "the database cannot be reached: check that PostgreSQL runs and that "
+                "GIS_DATABASE_URL is right, or unset it to use the private cluster"
+            ) from error
+        raise
+
+
+def _is_lost(error: OperationalError | PoolTimeout) -> bool:
+    """Whether the connection failed, rather than a statement (which carries an SQLSTATE)."""
+    if isinstance(error, PoolTimeout):
+        return True
+    state = getattr(error.orig, "sqlstate", None)
+    lost = state is None or state[:2] in ("08", "28", "3D", "53", "57")
+    return lost and state != "57014"  # a cancelled statement is not a lost connection

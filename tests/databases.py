@@ -1,0 +1,69 @@
+"""Real databases for tests: one throw-away cluster a session, a clone of a template a test."""
+
+import os
+import secrets
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from gis.database.cluster import THROW_AWAY, Cluster
+from gis.database.engine import Database
+from gis.database.migrate import migrate
+
+
+@dataclass(frozen=True)
+class Server:
+    """A PostgreSQL server on which databases come and go; `url` names its first database."""
+
+    url: str
+
+    def url_of(self, name: str) -> str:
+        head, _, query = self.url.partition("?")
+        base = head.rsplit("/", 1)[0]
+        return f"{base}/{name}" + (f"?{query}" if query else "")
+
+    @contextmanager
+    def database(self, template: str | None = None) -> Iterator[str]:
+        """A database for one test: its URL. Cloned from a template where one is named."""
+        name = f"gis_test_{secrets.token_hex(6)}"
+        self._execute("CREATE DATABASE {} TEMPLATE {}", name, template or "template1")
+        try:
+            yield self.url_of(name)
+        finally:
+            self._execute("DROP DATABASE {} WITH (FORCE)", name)
+
+    def _execute(self, statement: str, *names: str) -> None:
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+
+@contextmanager
+def server() -> Iterator[Server]:
+    """The server of GIS_TEST_DATABASE_URL, or a cluster of our own that ends with the session."""
+    given = os.environ.get("GIS_TEST_DATABASE_URL")
+    if given:
+        yield Server(given)
+        return
+    cluster = Cluster(Path(tempfile.mkdtemp(prefix="gis-test-", dir="/tmp")) / "pg", THROW_AWAY)
+    cluster.folder.parent.chmod(0o755)
+    try:
+        with cluster.in_use() as url:
+            yield Server(url)
+    finally:
+        cluster.remove()
+        cluster.folder.parent.rmdir()
+
+
+@contextmanager
+def template(on: Server) -> Iterator[str]:
+    """A migrated database's name, to clone from."""
+    with on.database() as url:
+        database = Database(url)
+        migrate(database)
+        database.close()
+        yield url.split("?")[0].rsplit("/", 1)[1]

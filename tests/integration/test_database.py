@@ -1,0 +1,73 @@
+from pathlib import Path
+
+import h3
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from gis.database.engine import Database
+from gis.database.migrate import migrate, newest_revision, revision_of
+from gis.errors import Unavailable
+from gis.text import search_key
+
+LETTERS = "aàáảãạăằắẳẵặâầấẩẫậeèéẻẽẹêềếểễệiìíỉĩịoòóỏõọôồốổỗộơờớởỡợuùúủũụưừứửữựyỳýỷỹỵđ"
+
+
+def test_migrating_twice_changes_nothing(database: Database) -> None:
+    assert migrate(database) == newest_revision()
+    with database.reading() as connection:
+        assert revision_of(connection) == newest_revision()
+
+
+def test_a_failed_transaction_leaves_nothing(database: Database) -> None:
+    with pytest.raises(RuntimeError), database.writing() as connection:
+        connection.execute(
+            text("INSERT INTO gis.layer (id, digest, definition) VALUES ('a', '', '{}')")
+        )
+        raise RuntimeError
+    with database.reading() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM gis.layer")) == 0
+
+
+def test_a_reader_cannot_write(database: Database) -> None:
+    with pytest.raises(DBAPIError, match="read-only"), database.reading() as connection:
+        connection.execute(text("DELETE FROM gis.layer"))
+
+
+def test_a_reader_is_stopped_after_its_time(url: str) -> None:
+    impatient = Database(url, reader_timeout_ms=100)
+    with pytest.raises(DBAPIError, match="statement timeout"), impatient.reading() as connection:
+        connection.execute(text("SELECT pg_sleep(5)"))
+    impatient.close()
+
+
+def test_a_database_that_is_down_is_named_with_what_to_do(tmp_path: Path) -> None:
+    nowhere = Database(f"postgresql:///gis?host={tmp_path}")
+    with pytest.raises(Unavailable, match="GIS_DATABASE_URL"), nowhere.reading():
+        pass
+    nowhere.close()
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@given(st.text(alphabet=LETTERS + LETTERS.upper() + " -'09", min_size=1))
+def test_the_search_key_is_the_same_in_python_and_sql(database: Database, words: str) -> None:
+    with database.reading() as connection:
+        key = connection.scalar(text("SELECT gis.search_key(:words)"), {"words": words})
+    assert key == search_key(words)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@given(st.floats(-180, 180), st.floats(-89, 89), st.integers(0, 15), st.integers(0, 15))
+def test_the_parent_in_sql_is_the_parent_of_h3(
+    database: Database, lon: float, lat: float, fine: int, coarse: int
+) -> None:
+    fine, coarse = max(fine, coarse), min(fine, coarse)
+    cell = h3.latlng_to_cell(lat, lon, fine)
+    with database.reading() as connection:
+        parent, resolution = connection.execute(
+            text("SELECT gis.h3_text(gis.h3_parent(:cell, :to)), gis.h3_resolution(:cell)"),
+            {"cell": h3.str_to_int(cell), "to": coarse},
+        ).one()
+    assert (parent, resolution) == (h3.cell_to_parent(cell, coarse), fine)
