@@ -110,7 +110,8 @@ CREATE TABLE gis.load (
   updated     int NOT NULL,
   unchanged   int NOT NULL,
   outside     int NOT NULL,
-  quarantined int NOT NULL
+  quarantined int NOT NULL,
+  simulated   boolean NOT NULL DEFAULT false
 );
 
 -- Records that could not be placed or understood; nothing is dropped.

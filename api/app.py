@@ -1,0 +1,30 @@
+"""The application: a table of contents."""
+
+from fastapi import FastAPI
+from starlette.middleware.gzip import GZipMiddleware
+
+from api.errors import add_error_handlers
+from api.middleware import RequestContext
+from api.ogc import mount_ogc
+from api.routes import alerts, health, hexes, layers, map, status, styles, tiles
+from gis.database.engine import Database
+from gis.settings import Settings
+from layers.catalogue import Catalogue
+
+
+def create_app(settings: Settings, database: Database, catalogue: Catalogue) -> FastAPI:
+    """The service over a migrated database; whoever makes it also closes the database."""
+    app = FastAPI(title="GIS", docs_url=None, redoc_url=None, openapi_url="/openapi.json")
+    app.state.settings = settings
+    app.state.database = database
+    app.state.catalogue = catalogue
+
+    for part in (health, status, layers, alerts, styles, tiles, hexes):
+        app.include_router(part.router)
+    mount_ogc(app)
+    app.include_router(map.router)
+
+    add_error_handlers(app)
+    app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=4)
+    app.add_middleware(RequestContext, database=database)
+    return app

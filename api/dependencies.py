@@ -1,0 +1,47 @@
+"""What endpoints ask for: the parts of the application, and who asks."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from fastapi import Depends, Request
+from sqlalchemy import Connection
+
+from gis.access import Principal
+from gis.database.engine import Database
+from gis.settings import Settings
+from layers.catalogue import Catalogue
+
+
+def _settings(request: Request) -> Settings:
+    return request.app.state.settings  # type: ignore[no-any-return]
+
+
+def _database(request: Request) -> Database:
+    return request.app.state.database  # type: ignore[no-any-return]
+
+
+def _catalogue(request: Request) -> Catalogue:
+    return request.app.state.catalogue  # type: ignore[no-any-return]
+
+
+def _principal(request: Request) -> Principal:
+    return request.state.principal  # type: ignore[no-any-return]
+
+
+def _reader(request: Request) -> Iterator[Connection]:
+    with _database(request).reading() as connection:
+        yield connection
+
+
+def _writer(request: Request) -> Iterator[Connection]:
+    with _database(request).writing() as connection:
+        yield connection
+
+
+UsedSettings = Annotated[Settings, Depends(_settings)]
+UsedDatabase = Annotated[Database, Depends(_database)]
+UsedCatalogue = Annotated[Catalogue, Depends(_catalogue)]
+Caller = Annotated[Principal, Depends(_principal)]
+# The scope makes a write commit before the answer leaves, so that the next request sees it.
+Reader = Annotated[Connection, Depends(_reader, scope="function")]
+Writer = Annotated[Connection, Depends(_writer, scope="function")]

@@ -1,0 +1,92 @@
+"""One table from errors to statuses, one body for all of them: RFC 9457 with OGC's two fields."""
+
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from sqlalchemy.exc import DBAPIError
+from starlette.exceptions import HTTPException
+
+from gis import errors
+
+STATUSES: dict[type[errors.GisError], int] = {
+    errors.BadInput: 400,
+    errors.NotFound: 404,
+    errors.NoKey: 401,
+    errors.NotAllowed: 403,
+    errors.Conflict: 409,
+    errors.Unavailable: 503,
+    errors.SetupError: 503,
+    errors.GisError: 500,
+}
+_HEADERS = {401: {"WWW-Authenticate": 'Basic realm="gis", charset="UTF-8"'}}
+_TOO_SLOW = "57014"  # query_canceled: the statement timeout of readers
+
+log = structlog.get_logger("api")
+
+
+def status_of(error: errors.GisError) -> int:
+    return next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
+
+
+def problem(
+    request: Request, status: int, detail: str, *, faults: list[dict[str, Any]] | None = None
+) -> JSONResponse:
+    """The one body that every error has; `faults` lists each wrong parameter or field."""
+    phrase = HTTPStatus(status).phrase
+    body = {
+        "type": "about:blank",
+        "title": phrase,
+        "status": status,
+        "detail": detail,
+        "code": phrase.replace(" ", ""),
+        "description": detail,
+        "request_id": getattr(request.state, "request_id", None),
+        **({"faults": faults} if faults else {}),
+    }
+    return JSONResponse(
+        body, status, headers=_HEADERS.get(status), media_type="application/problem+json"
+    )
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    app.add_exception_handler(errors.GisError, _on_ours)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(DBAPIError, _on_database)
+    app.add_exception_handler(Exception, _on_unknown)
+
+
+def _on_ours(request: Request, error: Exception) -> Response:
+    assert isinstance(error, errors.GisError)
+    return problem(request, status_of(error), str(error))
+
+
+def _on_invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    faults = [{"where": list(map(str, e["loc"])), "what": e["msg"]} for e in error.errors()]
+    words = "; ".join(f"{'.'.join(fault['where'])}: {fault['what']}" for fault in faults)
+    return problem(request, 400, words, faults=faults)
+
+
+def _on_http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return problem(request, error.status_code, str(error.detail))
+
+
+def _on_database(request: Request, error: Exception) -> Response:
+    assert isinstance(error, DBAPIError)
+    if getattr(error.orig, "sqlstate", None) == _TOO_SLOW:
+        return problem(
+            request, 503, "the question took too long: ask for a smaller area, time or page"
+        )
+    return _on_unknown(request, error)
+
+
+def _on_unknown(request: Request, error: Exception) -> Response:
+    log.error("unexpected error", exc_info=error)
+    reference = getattr(request.state, "request_id", "unknown")
+    return problem(request, 500, f"an unexpected error; the operator finds it by {reference}")

@@ -1,0 +1,28 @@
+"""Is the process alive, and can it serve?"""
+
+from fastapi import APIRouter
+
+from api.dependencies import UsedDatabase
+from gis.database.migrate import newest_revision, revision_of
+from gis.errors import Unavailable
+
+router = APIRouter(prefix="/health", tags=["health"])
+
+
+@router.get("/live")
+def live() -> dict[str, str]:
+    """The process answers; nothing else is asked."""
+    return {"status": "live"}
+
+
+@router.get("/ready")
+def ready(database: UsedDatabase) -> dict[str, str]:
+    """The database answers and has this version's schema; 503 otherwise."""
+    with database.reading() as connection:
+        revision = revision_of(connection)
+    if revision != newest_revision():
+        raise Unavailable(
+            f"the database is at revision {revision}, this version needs {newest_revision()}: "
+            "run `gis db migrate`"
+        )
+    return {"status": "ready", "revision": revision}

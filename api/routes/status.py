@@ -1,0 +1,52 @@
+"""What the map has to say about itself: layers and versions, simulated data, the boundaries."""
+
+from fastapi import APIRouter, Request, Response
+from sqlalchemy import Connection, text
+
+from api.conditional import conditional_json
+from api.dependencies import Caller, Reader, UsedCatalogue, UsedSettings
+from gis.settings import Settings
+
+router = APIRouter(tags=["status"])
+
+
+@router.get("/status")
+def status(
+    request: Request,
+    connection: Reader,
+    catalogue: UsedCatalogue,
+    settings: UsedSettings,
+    caller: Caller,
+) -> Response:
+    """Versions of the layers that the caller may read; cheap, made to be polled with its ETag."""
+    versions = {row.id: row.version for row in connection.execute(_VERSIONS)}
+    layers = [
+        {"id": layer.id, "version": versions[layer.id], "title": layer.title.model_dump()}
+        for layer in catalogue.readable(caller)
+        if layer.id in versions
+    ]
+    body = {
+        "simulated": bool(connection.scalar(_SIMULATED)),
+        "boundaries": _boundaries(connection),
+        "extent": _extent(connection, settings),
+        "layers": layers,
+    }
+    return conditional_json(request, body)
+
+
+_VERSIONS = text("SELECT id, version FROM gis.layer WHERE published")
+_SIMULATED = text("SELECT EXISTS (SELECT FROM gis.load WHERE simulated)")
+_EXTENT = text(
+    "SELECT ST_XMin(box), ST_YMin(box), ST_XMax(box), ST_YMax(box)"
+    " FROM (SELECT ST_Extent(geom) AS box FROM layer.communes) AS extent WHERE box IS NOT NULL"
+)
+
+
+def _boundaries(connection: Connection) -> dict[str, str] | None:
+    row = connection.execute(text("SELECT quality, source FROM gis.boundary_state")).one_or_none()
+    return None if row is None else dict(row._mapping)
+
+
+def _extent(connection: Connection, settings: Settings) -> list[float]:
+    row = connection.execute(_EXTENT).one_or_none()
+    return list(row) if row is not None else settings.extent.as_list()
