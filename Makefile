@@ -1,0 +1,36 @@
+# One door for commands; `make help` lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help run test lint bench docs
+
+# Real boundaries of the province, where a developer has them beside the project.
+NEARBY := $(wildcard ../shared/boundaries/lao_cai_communes_2025.geojson)
+ifneq ($(NEARBY),)
+export GIS_BOUNDARIES ?= $(abspath $(NEARBY))
+endif
+
+help: ## List these commands
+	@sed -n 's/^\([a-z]*\): .*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+run: ## Set up what is missing and serve the map on http://localhost:8000
+	@.ci/setup run
+	@exec .venv/bin/gis up
+
+test: ## Set up what is missing and run all tests on a throw-away database
+	@.ci/setup test
+	@.venv/bin/pytest $(ARGS)
+
+lint: ## Check style, types and the direction of imports
+	@.ci/setup test
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+
+bench: ## Measure against public peers, side by side
+	@.ci/setup test
+	@for bench in benchmarks/[a-z]*.py; do .venv/bin/python $$bench || exit 1; done
+
+docs: ## Write the generated pages of docs/reference
+	@.ci/setup test
+	@.venv/bin/python -m docs.generate

@@ -1,0 +1,13 @@
+"""`python -m gis.database` tells whether this machine has the PostgreSQL that the service needs."""
+
+import sys
+
+from gis.database.cluster import installation
+from gis.errors import SetupError
+
+if __name__ == "__main__":
+    try:
+        print(installation())
+    except SetupError as missing:
+        print(missing, file=sys.stderr)
+        raise SystemExit(missing.exit_code) from None
