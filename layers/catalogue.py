@@ -1,0 +1,130 @@
+"""All layers of a folder: one file a layer, every fault told at once, by file and line."""
+
+import difflib
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from gis.access import Principal, may_read
+from gis.errors import BadLayerFile, NotFound
+from layers.checks import findings
+from layers.faults import faults_of
+from layers.model import Audience, Layer
+from layers.yaml_document import BrokenYaml, Document, Fault, parse_yaml
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """The layers there are, in the order of their ids."""
+
+    layers: tuple[Layer, ...]
+    digests: Mapping[str, str] = field(default_factory=dict)
+
+    def get(self, layer_id: str) -> Layer:
+        """The layer of an id; raises NotFound with the names of public layers near to it."""
+        layer = self._by_id.get(layer_id)
+        if layer is None:
+            public = [each.id for each in self.layers if each.access.read is Audience.PUBLIC]
+            best = difflib.get_close_matches(layer_id, public, n=3)
+            hint = f"; did you mean {' or '.join(best)}?" if best else ""
+            raise NotFound(f"there is no layer {layer_id}{hint}")
+        return layer
+
+    def readable(self, principal: Principal) -> list[Layer]:
+        """The layers that somebody may read."""
+        return [each for each in self.layers if may_read(principal, each.access.read, each.id)]
+
+    def digest_of(self, layer: Layer) -> str:
+        """SHA-256 of the layer's file; of its content when it came from no file."""
+        told = self.digests.get(layer.id)
+        return told or hashlib.sha256(layer.model_dump_json().encode()).hexdigest()
+
+    @cached_property
+    def _by_id(self) -> dict[str, Layer]:
+        return {layer.id: layer for layer in self.layers}
+
+
+def read_catalogue(folder: Path) -> Catalogue:
+    """The layers of all `*.yaml` of a folder.
+
+    Raises BadLayerFile with every fault of every file, one a line, as `file:line: what, and what
+    would be right`.
+    """
+    if not folder.is_dir():
+        raise BadLayerFile(f"there is no folder {folder}: GIS_LAYERS names that of the layer files")
+    layers, faults = [], _misnamed(folder)
+    for path in sorted(folder.glob("*.yaml")):
+        try:
+            layers.append(read_layer(path))
+        except BadLayerFile as error:
+            faults.append(str(error))
+    faults += _published_secrets(layers)
+    if faults:
+        raise BadLayerFile("\n".join(faults))
+    digests = {layer.id: digest_of_file(folder / f"{layer.id}.yaml") for layer in layers}
+    return Catalogue(tuple(sorted(layers, key=lambda layer: layer.id)), digests)
+
+
+def read_layer(path: Path) -> Layer:
+    """The layer of one file; raises BadLayerFile with all its faults, one a line."""
+    try:
+        document = parse_yaml(path.read_bytes().decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise BadLayerFile(f"{path.name}:1: the file is not UTF-8: save it as UTF-8") from error
+    except OSError as error:
+        raise BadLayerFile(f"{path}: cannot be read: {error.strerror}") from error
+    except BrokenYaml as error:
+        raise _bad(path, error.faults) from error
+    layer = _validated(path, document)
+    faults = [Fault(document.line_of(where), words) for where, words in findings(layer)]
+    if layer.id != path.stem:
+        words = f"`id` is {layer.id} but the file is {path.name}: write `id: {path.stem}`"
+        faults.append(Fault(document.line_of(["id"]), f"{words}, or rename the file"))
+    if faults:
+        raise _bad(path, sorted(faults, key=lambda fault: fault.line))
+    return layer
+
+
+def digest_of_file(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _validated(path: Path, document: Document) -> Layer:
+    if not isinstance(document.data, dict):
+        words = "the file is empty" if document.data is None else "the file holds no words"
+        raise _bad(path, [Fault(1, f"{words}: a layer begins with `id: {path.stem}`")])
+    try:
+        return Layer.model_validate(document.data)
+    except ValidationError as error:
+        raise _bad(path, faults_of(error, document)) from error
+
+
+def _bad(path: Path, faults: Iterable[Fault]) -> BadLayerFile:
+    return BadLayerFile("\n".join(f"{path.name}:{each.line}: {each.message}" for each in faults))
+
+
+def _misnamed(folder: Path) -> list[str]:
+    return [
+        f"{path.name}: rename it to {path.stem}.yaml; only that ending is read"
+        for path in sorted(folder.glob("*.yml"))
+    ]
+
+
+def _published_secrets(layers: Iterable[Layer]) -> list[str]:
+    """Hotspots and alerts of all layers are rows of two layers, which have readers of their own."""
+    listed = {layer.id: layer for layer in layers}
+    return [
+        f"{layer.id}.yaml: `{section}` of a layer that only {layer.access.read} may read would be "
+        f"seen in the layer {section}, which is public: leave the section out"
+        for layer in listed.values()
+        for section in ("hotspots", "alerts")
+        if layer.access.read is not Audience.PUBLIC
+        and getattr(layer, section) is not None
+        and section in listed
+        and listed[section].access.read is Audience.PUBLIC
+    ]

@@ -1,0 +1,179 @@
+"""What the words of one layer file must say of each other.
+
+The vocabulary (layers.model) knows each word alone; here they are held against each other. Every
+check gives the place in the file and a sentence; an empty list is a sound layer.
+"""
+
+from collections.abc import Callable, Iterator
+
+from pyproj import CRS
+from pyproj.exceptions import CRSError
+
+from layers.faults import near
+from layers.model import (
+    FieldType,
+    FileSource,
+    GeometryKind,
+    Layer,
+    LayerField,
+    StyleClass,
+    ViewSource,
+)
+from layers.yaml_document import Location
+
+type Finding = tuple[Location, str]
+
+_NUMERIC = (FieldType.INTEGER, FieldType.NUMBER)
+_DATED = (FieldType.DATE, FieldType.DATETIME)
+
+
+def findings(layer: Layer) -> list[Finding]:
+    """All that is wrong between the words of a layer, in no order."""
+    return [found for check in _CHECKS for found in check(layer)]
+
+
+def _named_fields(layer: Layer) -> Iterator[Finding]:
+    """A section that names a field names one that is served."""
+    named: list[tuple[Location, str | None]] = [
+        (("style", "field"), layer.style.field),
+        (("style", "text"), layer.style.text),
+        (("hexes", "category"), layer.hexes.category if layer.hexes else None),
+    ]
+    tiles = layer.tiles.fields if layer.tiles else {}
+    named += [(("tiles", "fields", zoom), name) for zoom, names in tiles.items() for name in names]
+    for where, name in named:
+        if name is not None and name not in layer.public_fields:
+            yield where, _no_field(layer, name)
+
+
+def _no_field(layer: Layer, name: str) -> str:
+    if name in layer.fields:
+        return f"field `{name}` is personal: it is in no map, tile or count"
+    return f"there is no field `{name}`{near(name, layer.public_fields)}"
+
+
+def _field_words(layer: Layer) -> Iterator[Finding]:
+    for name, field in layer.fields.items():
+        where = ("fields", name)
+        if field.values is not None and field.type is not FieldType.TEXT:
+            yield (*where, "values"), f"`values` are of a text; field `{name}` is {field.type}"
+        if field.unit is not None and field.type not in _NUMERIC:
+            yield (*where, "unit"), f"a unit is of a number; field `{name}` is {field.type}"
+        yield from (((*where, "format"), words) for words in _format(name, field))
+
+
+def _format(name: str, field: LayerField) -> Iterator[str]:
+    given = field.format
+    if given is None:
+        return
+    if field.type in _NUMERIC:
+        if given not in ("decimal_comma", "decimal_point"):
+            yield f"`{given}` is no form of a number: write decimal_comma or decimal_point"
+    elif field.type not in _DATED:
+        yield f"a format is of a date or a number; field `{name}` is {field.type}"
+    elif "%" not in given:
+        yield _no_strptime(given)
+
+
+def _no_strptime(given: str) -> str:
+    return f"`{given}` is no strptime format: write it as in %d/%m/%Y or %Y-%m-%d %H:%M"
+
+
+def _source_words(layer: Layer) -> Iterator[Finding]:
+    source = layer.source
+    if isinstance(source, ViewSource):
+        return
+    if source.time and source.time.format and "%" not in source.time.format:
+        yield ("source", "time", "format"), _no_strptime(source.time.format)
+    if source.coordinates:
+        yield from _known_crs(source.coordinates.crs)
+        if layer.geometry is not GeometryKind.POINT:
+            words = f"`coordinates` are of points; this layer's geometry is {layer.geometry}"
+            yield ("source", "coordinates"), words
+    if not layer.placed and (source.address or source.commune):
+        words = "an address or a commune places a record, but the file says `placed: false`"
+        yield ("source", "address" if source.address else "commune"), words
+
+
+def _known_crs(crs: str) -> Iterator[Finding]:
+    try:
+        CRS.from_user_input(crs)
+    except CRSError:
+        yield (
+            ("source", "coordinates", "crs"),
+            f"`{crs}` is no CRS that PROJ knows: write it as in EPSG:4326 or EPSG:9208",
+        )
+
+
+def _style_classes(layer: Layer) -> Iterator[Finding]:
+    field = layer.public_fields.get(layer.style.field or "")
+    if field is None:
+        return
+    seen: set[object] = set()
+    for index, one in enumerate(layer.style.classes):
+        where = ("style", "classes", index)
+        key = one.value if one.at_least is None else one.at_least
+        if key in seen:
+            yield where, f"the class `{key}` stands twice"
+        seen.add(key)
+        yield from ((where, words) for words in _class_of(one, field))
+    yield from _class_order(layer)
+
+
+def _class_of(one: StyleClass, field: LayerField) -> Iterator[str]:
+    """A class must be able to hold a value of its field."""
+    if one.at_least is not None:
+        if field.type not in _NUMERIC:
+            yield f"`at_least` is of a number; the field is {field.type}: use `value`"
+        return
+    fits = {FieldType.TEXT: str, FieldType.BOOLEAN: bool, FieldType.INTEGER: int}.get(field.type)
+    if fits is None:
+        yield f"a field of type {field.type} has no classes by `value`: use `at_least`"
+    elif type(one.value) is not fits:
+        yield f"the value `{one.value}` is no {field.type}, as the field is"
+    elif field.values is not None and one.value not in field.values:
+        yield f"the field takes no value `{one.value}`{near(str(one.value), field.values)}"
+
+
+def _class_order(layer: Layer) -> Iterator[Finding]:
+    bounds = [one.at_least for one in layer.style.classes]
+    told = [bound for bound in bounds if bound is not None]
+    if told and len(told) < len(bounds):
+        yield ("style", "classes"), "classes are all by `value` or all by `at_least`"
+    elif told != sorted(told):
+        yield ("style", "classes"), "classes by `at_least` must rise: the lowest bound first"
+
+
+def _zooms(layer: Layer) -> Iterator[Finding]:
+    tiles = layer.tiles
+    if tiles and tiles.min_zoom > tiles.max_zoom:
+        words = f"`min_zoom` {tiles.min_zoom} is above `max_zoom` {tiles.max_zoom}"
+        yield ("tiles", "min_zoom"), words
+    if tiles and layer.geometry is GeometryKind.NONE:
+        yield ("tiles",), "a layer without geometry has no tiles"
+
+
+def _counting(layer: Layer) -> Iterator[Finding]:
+    """What hexes, hotspots and alerts need from the rest of the file."""
+    for section in ("hexes", "hotspots"):
+        if getattr(layer, section) is not None and not _is_counted(layer):
+            yield (section,), f"`{section}` count placed points that are loaded, not {_what(layer)}"
+    if layer.hotspots and isinstance(layer.source, FileSource) and layer.source.time is None:
+        yield ("hotspots",), "`hotspots` need `source.time`: when each record happened"
+    if layer.alerts and not layer.hotspots:
+        yield ("alerts",), "`alerts` need `hotspots`, from which they are raised"
+
+
+def _is_counted(layer: Layer) -> bool:
+    return layer.placed and layer.geometry is GeometryKind.POINT and not layer.is_view
+
+
+def _what(layer: Layer) -> str:
+    if layer.is_view:
+        return "the rows of a view"
+    return "a layer with `placed: false`" if not layer.placed else f"a layer of {layer.geometry}"
+
+
+_CHECKS: tuple[Callable[[Layer], Iterator[Finding]], ...] = (
+    _named_fields, _field_words, _source_words, _style_classes, _zooms, _counting,
+)  # fmt: skip

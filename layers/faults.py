@@ -1,0 +1,179 @@
+"""What a validation error says to the person who wrote the layer file."""
+
+import difflib
+import types
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from layers.model import Layer, Words
+from layers.yaml_document import Document, Fault, Location
+
+
+def faults_of(error: ValidationError, document: Document) -> list[Fault]:
+    """Each error with the line that it speaks of, in the order of the lines."""
+    faults = {Fault(document.line_of(detail["loc"]), _message(detail)) for detail in error.errors()}
+    return sorted(faults, key=lambda fault: (fault.line, fault.message))
+
+
+def near(word: str, words: Iterable[str]) -> str:
+    """`; did you mean …?`, or the words there are when none is near."""
+    choice = sorted(words)
+    best = difflib.get_close_matches(word, choice, n=1, cutoff=0.6)
+    if best:
+        return f"; did you mean `{best[0]}`?"
+    return f"; there is {', '.join(f'`{known}`' for known in choice)}" if choice else ""
+
+
+def words_at(location: Location) -> set[str]:
+    """The words that the vocabulary knows at a path into a layer file."""
+    kinds: list[Any] = [Layer]
+    for part in location:
+        kinds = [found for kind in kinds for found in _step(kind, part)] or kinds
+    return {name for kind in kinds if _is_model(kind) for name in kind.model_fields}
+
+
+def _message(detail: ErrorDetails) -> str:
+    write = _MESSAGES.get(detail["type"])
+    return write(detail) if write else f"`{_name(detail)}`: {_plain(detail)}"
+
+
+def _unknown(detail: ErrorDetails) -> str:
+    word, known = str(detail["loc"][-1]), words_at(detail["loc"][:-1])
+    if detail["input"] is None and known == set(Words.model_fields):
+        # `{vi: Xã, phường}` is read as a text and a word without a value.
+        return f"`{word}` follows a comma{_under(detail)}: a text with a comma stands in quotes"
+    return f"unknown word `{word}`{_under(detail)}{near(word, known)}"
+
+
+def _missing(detail: ErrorDetails) -> str:
+    return f"`{detail['loc'][-1]}` is missing{_under(detail)}"
+
+
+def _choice(detail: ErrorDetails) -> str:
+    given, expected = detail["input"], str(detail.get("ctx", {}).get("expected", ""))
+    words = [word.strip("'\" ") for word in expected.replace(" or ", ", ").split(", ")]
+    return f"`{_name(detail)}` cannot be `{given}`{near(str(given), words)}"
+
+
+def _tag(detail: ErrorDetails) -> str:
+    context = detail.get("ctx", {})
+    words = str(context.get("expected_tags", "")).replace("'", "").split(", ")
+    return f"`connector` cannot be `{context.get('tag')}`{near(str(context.get('tag')), words)}"
+
+
+def _no_tag(detail: ErrorDetails) -> str:
+    return "`connector` is missing under `source`: say `connector: file` or `connector: view`"
+
+
+def _text(detail: ErrorDetails) -> str:
+    name, given = _name(detail), detail["input"]
+    if name in ("colour", "outline") and given is None:
+        return f'`{name}` is empty: `#` begins a comment, so write it in quotes, as in "#1f6f8b"'
+    if given is None:
+        return f"`{name}` is empty: write a text or leave the word out"
+    if detail["loc"][-1] == "[key]":
+        return f"`{given}` is not read as a text here: write it in quotes"
+    return f"`{name}` must be a text, not {given!r}: write it in quotes"
+
+
+def _pattern(detail: ErrorDetails) -> str:
+    name, given = _name(detail), detail["input"]
+    if name in ("colour", "outline"):
+        return f'`{name}` cannot be `{given}`: write six hexadecimal digits, as in "#1f6f8b"'
+    if name == "zone":
+        return f"`zone` cannot be `{given}`: write an offset, as in +07:00"
+    return (
+        f"`{given}` is no identifier: a small letter, then small letters, digits and `_`, "
+        "without diacritics, at most 48 in all"
+    )
+
+
+def _section(detail: ErrorDetails) -> str:
+    words = ", ".join(f"`{word}`" for word in sorted(words_at(detail["loc"])))
+    return f"`{_name(detail)}` must be a section with words of its own: {words}"
+
+
+def _number(detail: ErrorDetails) -> str:
+    return f"`{_name(detail)}` cannot be `{detail['input']}`: {_plain(detail)}"
+
+
+def _plain(detail: ErrorDetails) -> str:
+    """Pydantic's own words, from `Input should be …` to `should be …`."""
+    words = detail["msg"].removeprefix("Value error, ")
+    return words.replace("Input should be", "it should be")
+
+
+def _rule(detail: ErrorDetails) -> str:
+    return _plain(detail)
+
+
+def _name(detail: ErrorDetails) -> str:
+    """The innermost word of the path; indices, tags of unions and `[key]` are no words."""
+    words = [part for part in detail["loc"] if isinstance(part, str) and part not in _TAGS]
+    return words[-1] if words else "the file"
+
+
+def _under(detail: ErrorDetails) -> str:
+    above = [part for part in detail["loc"][:-1] if isinstance(part, str) and part not in _TAGS]
+    return f" under `{'.'.join(above)}`" if above else ""
+
+
+_TAGS = frozenset({"file", "view", "[key]", "str", "bool", "int", "tuple[str, ...]"})
+
+_MESSAGES: dict[str, Callable[[ErrorDetails], str]] = {
+    "extra_forbidden": _unknown,
+    "missing": _missing,
+    "literal_error": _choice,
+    "enum": _choice,
+    "union_tag_invalid": _tag,
+    "union_tag_not_found": _no_tag,
+    "string_type": _text,
+    "string_pattern_mismatch": _pattern,
+    "model_type": _section,
+    "model_attributes_type": _section,
+    "value_error": _rule,
+    "greater_than": _number,
+    "greater_than_equal": _number,
+    "less_than": _number,
+    "less_than_equal": _number,
+    "int_parsing": _number,
+    "int_from_float": _number,
+    "float_parsing": _number,
+    "bool_parsing": _number,
+}
+
+
+def _step(kind: Any, part: str | int) -> list[Any]:
+    """The kinds of what stands under one part of a path, of the kinds that a field may have."""
+    if _is_model(kind):
+        if part in kind.model_fields:
+            return _alternatives(kind.model_fields[str(part)].annotation)
+        return [kind] if _has_tag(kind, part) else []
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin is dict:
+        return _alternatives(arguments[1])
+    return _alternatives(arguments[0]) if origin is tuple else []
+
+
+def _alternatives(annotation: Any) -> list[Any]:
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _alternatives(arguments[0])
+    if origin in (Union, types.UnionType):
+        return [kind for argument in arguments for kind in _alternatives(argument)]
+    return [annotation]
+
+
+def _has_tag(kind: type[BaseModel], tag: str | int) -> bool:
+    """Whether this is the member of a union that a discriminator's value names."""
+    return any(
+        get_origin(field.annotation) is Literal and tag in get_args(field.annotation)
+        for field in kind.model_fields.values()
+    )
+
+
+def _is_model(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)

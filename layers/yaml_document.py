@@ -1,0 +1,152 @@
+"""YAML with the line of every word, read as YAML 1.2: `no`, `12:30` and `2024-01-05` are text.
+
+A layer file is written by people, so that what most parsers let pass is told: a key given twice,
+a second document, an alias that holds itself.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+type Location = Sequence[str | int]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong on one line (counted from 1), and what would be right."""
+
+    line: int
+    message: str
+
+
+class BrokenYaml(Exception):
+    """The text is not the YAML of one document; carries every fault found."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__("; ".join(fault.message for fault in faults))
+        self.faults = tuple(faults)
+
+
+class _Loader(yaml.SafeLoader):
+    """SafeLoader with the scalars of YAML 1.2's core schema instead of those of YAML 1.1."""
+
+    yaml_implicit_resolvers = {}  # noqa: RUF012 – how PyYAML declares it
+
+
+_SCALARS = {
+    "bool": (r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    "null": (r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    "int": (r"[-+]?[0-9]+", "-+0123456789"),
+    "float": (r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", "-+.0123456789"),
+    "merge": (r"<<", "<"),
+}
+for _tag, (_pattern, _first) in _SCALARS.items():
+    _Loader.add_implicit_resolver(
+        f"tag:yaml.org,2002:{_tag}", re.compile(rf"^(?:{_pattern})$"), list(_first)
+    )
+# YAML 1.1 would read 010 as eight.
+_Loader.add_constructor("tag:yaml.org,2002:int", lambda _, node: int(node.value))
+_Loader.add_constructor("tag:yaml.org,2002:float", lambda _, node: float(node.value))
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """The data of a YAML text, and where each part of it stands."""
+
+    data: Any
+    root: yaml.Node | None
+
+    def line_of(self, location: Location) -> int:
+        """The line of the key, item or value at a path of keys and indices.
+
+        Parts of the path that the text does not hold are passed over, so that the line of
+        something missing is that of what it is missing from.
+        """
+        node, line = self.root, 1
+        for part in location:
+            found = _child(node, part)
+            if found is not None:
+                node, line = found
+        return line
+
+
+def parse_yaml(text: str) -> Document:
+    """The one document of a text. Raises BrokenYaml."""
+    loader = _Loader(text)
+    try:
+        root = loader.get_single_node()
+        faults = [*_doubled_keys(root)]
+        if faults:
+            raise BrokenYaml(faults)
+        data = loader.construct_document(root) if root else None
+    except yaml.MarkedYAMLError as error:
+        raise BrokenYaml([_marked(error)]) from error
+    except yaml.reader.ReaderError as error:
+        message = f"the character U+{ord(str(error.character)):04X} may not stand in YAML"
+        raise BrokenYaml([Fault(1 + text.count("\n", 0, error.position), message)]) from error
+    except ValueError as error:
+        raise BrokenYaml([Fault(1, str(error))]) from error
+    finally:
+        loader.dispose()
+    return Document(data, root)
+
+
+def _marked(error: yaml.MarkedYAMLError) -> Fault:
+    mark = error.problem_mark or error.context_mark
+    words = ", ".join(filter(None, (error.context, error.problem)))
+    return Fault(mark.line + 1 if mark else 1, f"this is not YAML: {words}{_hint(words)}")
+
+
+def _hint(words: str) -> str:
+    if "\\t" in words:
+        return "; indent with blanks, not with tabs"
+    if "mapping values are not allowed" in words:
+        return "; a text that holds `: ` must stand in quotes"
+    if "single document" in words:
+        return "; one file is one layer, without a second `---`"
+    return ""
+
+
+def _doubled_keys(node: yaml.Node | None, above: tuple[int, ...] = ()) -> Iterator[Fault]:
+    if node is None:
+        return
+    if id(node) in above:
+        yield Fault(node.start_mark.line + 1, "an alias (`*`) may not hold itself")
+        return
+    if isinstance(node, yaml.MappingNode):
+        yield from _doubled_in(node)
+    for child in _children(node):
+        yield from _doubled_keys(child, (*above, id(node)))
+
+
+def _doubled_in(node: yaml.MappingNode) -> Iterator[Fault]:
+    first: dict[str, int] = {}
+    for key, _ in node.value:
+        line = key.start_mark.line + 1
+        if key.value in first:
+            yield Fault(
+                line, f"`{key.value}` stands twice, first on line {first[key.value]}: keep one"
+            )
+        elif isinstance(key, yaml.ScalarNode):
+            first[key.value] = line
+
+
+def _children(node: yaml.Node) -> list[yaml.Node]:
+    if isinstance(node, yaml.MappingNode):
+        return [part for pair in node.value for part in pair]
+    return list(node.value) if isinstance(node, yaml.SequenceNode) else []
+
+
+def _child(node: yaml.Node | None, part: str | int) -> tuple[yaml.Node, int] | None:
+    """The value under a key or at an index, and the line on which its key or itself stands."""
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if key.value == str(part):
+                return value, key.start_mark.line + 1
+    if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+        item = node.value[part]
+        return item, item.start_mark.line + 1
+    return None
