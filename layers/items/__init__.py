@@ -1,0 +1,27 @@
+"""Reading the rows of a layer: which (query), in what order (paging), as what (geojson)."""
+
+from layers.items.columns import Served, Source, source_of
+from layers.items.counting import Count, CountKind
+from layers.items.crs import CRS84, SUPPORTED, Crs, crs_of
+from layers.items.geojson import Page, PageRequest, read_item, read_page
+from layers.items.paging import SortKey
+from layers.items.query import Box, Query
+
+__all__ = [
+    "CRS84",
+    "SUPPORTED",
+    "Box",
+    "Count",
+    "CountKind",
+    "Crs",
+    "Page",
+    "PageRequest",
+    "Query",
+    "Served",
+    "SortKey",
+    "Source",
+    "crs_of",
+    "read_item",
+    "read_page",
+    "source_of",
+]

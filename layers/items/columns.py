@@ -1,0 +1,140 @@
+"""What a layer serves: the columns that clients see, filter and sort by, and their SQL."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import BigInteger, Boolean, Date, DateTime, Double, Text, cast, column, func, table
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.sql.expression import TableClause
+from sqlalchemy.types import TypeEngine
+
+from layers.model import FieldType, FileSource, GeometryKind, Layer, Words
+
+SQL_TYPES: dict[FieldType, TypeEngine[Any]] = {
+    FieldType.TEXT: Text(),
+    FieldType.INTEGER: BigInteger(),
+    FieldType.NUMBER: Double(),
+    FieldType.BOOLEAN: Boolean(),
+    FieldType.DATE: Date(),
+    FieldType.DATETIME: DateTime(timezone=True),
+}
+
+
+@dataclass(frozen=True)
+class Served:
+    """One property of an item. `sql` reads it from the layer's table."""
+
+    name: str
+    type: FieldType
+    label: Words
+    sql: ColumnElement[Any]
+    unit: str | None = None
+    values: dict[str, Words] = field(default_factory=dict)
+    description: Words | None = None
+    required: bool = False
+    writable: bool = False
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the items of a layer are read: its table and what is served of it."""
+
+    layer: Layer
+    table: TableClause
+    id: ColumnElement[Any]
+    geometry: ColumnElement[Any] | None
+    time: Served | None
+    properties: tuple[Served, ...]
+
+    @property
+    def by_name(self) -> dict[str, Served]:
+        return {served.name: served for served in self.properties}
+
+    @property
+    def has_points(self) -> bool:
+        return self.layer.geometry is GeometryKind.POINT
+
+
+def source_of(layer: Layer) -> Source:
+    """What a layer serves; fields that are personal are in no table and never served."""
+    names = ["id", *([] if layer.geometry is GeometryKind.NONE else ["geom"])]
+    properties = tuple(_properties(layer))
+    by_name = {served.name: served for served in properties}
+    return Source(
+        layer=layer,
+        table=table(layer.id, *(column(name) for name in names), schema="layer"),
+        id=column("id", BigInteger()),
+        geometry=column("geom") if "geom" in names else None,
+        time=by_name.get("valid_at") if _has_time(layer) else None,
+        properties=properties,
+    )
+
+
+def _has_time(layer: Layer) -> bool:
+    return layer.source.time is not None
+
+
+def _properties(layer: Layer) -> Iterator[Served]:
+    for name, declared in layer.public_fields.items():
+        yield Served(
+            name=name,
+            type=declared.type,
+            label=declared.label,
+            sql=column(name, SQL_TYPES[declared.type]),
+            unit=declared.unit,
+            values=declared.values or {},
+            description=declared.description,
+            required=declared.required,
+            writable=isinstance(layer.source, FileSource),
+        )
+    taken = set(layer.fields)
+    yield from (own for own in _own_columns(layer) if own.name not in taken)
+
+
+def _own_columns(layer: Layer) -> Iterator[Served]:
+    """The columns that a layer has beside its fields; a view has only its time."""
+    if _has_time(layer):
+        yield _VALID_AT
+    if not layer.is_view:
+        if layer.placed:
+            yield from _PLACING
+        yield from _RECORD
+
+
+def _column(
+    name: str, kind: FieldType, vi: str, en: str, unit: str | None = None, *, writable: bool = False
+) -> Served:
+    words = Words(vi=vi, en=en)
+    return Served(name, kind, words, column(name, SQL_TYPES[kind]), unit, writable=writable)
+
+
+_VALID_AT = _column(
+    "valid_at", FieldType.DATETIME, "Thời điểm xảy ra", "When it happened", writable=True
+)
+_PLACING = (
+    Served(
+        "h3",
+        FieldType.TEXT,
+        Words(vi="Ô lục giác H3, độ phân giải 11", en="H3 cell, resolution 11"),
+        func.gis.h3_text(column("h3", BigInteger()), type_=Text()),
+    ),
+    _column("commune", FieldType.TEXT, "Mã xã, phường hiện nay", "Code of the commune of today"),
+    _column("unit_then", FieldType.TEXT, "Mã xã, phường khi đó", "Code of the commune of its day"),
+    _column("place_method", FieldType.TEXT, "Cách xác định vị trí", "How it was placed"),
+    _column(
+        "place_confidence", FieldType.NUMBER, "Độ tin cậy vị trí", "Confidence of the place", "1"
+    ),
+    _column("place_precision_m", FieldType.NUMBER, "Độ chính xác vị trí", "Precision", "m"),
+)
+_RECORD = (
+    _column("updated_at", FieldType.DATETIME, "Cập nhật lúc", "Last changed"),
+    _column("source", FieldType.TEXT, "Nguồn", "Source"),
+    Served(
+        "simulated",
+        FieldType.BOOLEAN,
+        Words(vi="Dữ liệu mô phỏng", en="Simulated"),
+        func.coalesce(cast(column("provenance", JSONB())["simulated"].astext, Boolean()), False),
+    ),
+)

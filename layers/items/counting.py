@@ -1,0 +1,70 @@
+"""How many items match: counted up to a cap, beyond it estimated; the answer says which."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, func, literal_column, select
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql import ClauseElement, Executable
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.sql.selectable import Select
+
+from layers.items.columns import Source
+
+CAP = 10_000  # counting these takes milliseconds
+
+
+class CountKind(StrEnum):
+    """`capped`: there are at least so many."""
+
+    EXACT = "exact"
+    CAPPED = "capped"
+    ESTIMATED = "estimated"
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    number: int
+    kind: CountKind
+
+
+def count(
+    connection: Connection, source: Source, conditions: Sequence[ColumnElement[bool]]
+) -> Count:
+    """Exact up to CAP; beyond it the planner's estimate, or the cap where that is too low."""
+    rows: Select[Any] = select(literal_column("1")).select_from(source.table).where(*conditions)
+    found = connection.scalar(select(func.count()).select_from(rows.limit(CAP + 1).subquery()))
+    assert found is not None
+    if found <= CAP:
+        return Count(found, CountKind.EXACT)
+    estimate = _estimate(connection, rows)
+    if estimate > CAP:
+        return Count(estimate, CountKind.ESTIMATED)
+    return Count(CAP, CountKind.CAPPED)
+
+
+def count_all(connection: Connection, source: Source) -> Count:
+    """The whole layer, counted in full; for callers that keep the number with its version."""
+    found = connection.scalar(select(func.count()).select_from(source.table))
+    assert found is not None
+    return Count(found, CountKind.EXACT)
+
+
+class _Explain(Executable, ClauseElement):
+    inherit_cache = False
+
+    def __init__(self, of: Select[Any]) -> None:
+        self.of = of
+
+
+@compiles(_Explain)
+def _explain(element: _Explain, compiler: SQLCompiler, **options: Any) -> str:
+    return f"EXPLAIN (FORMAT JSON) {compiler.process(element.of, **options)}"
+
+
+def _estimate(connection: Connection, rows: Select[Any]) -> int:
+    plan = connection.execute(_Explain(rows)).scalar_one()
+    return int(plan[0]["Plan"]["Plan Rows"])

@@ -1,0 +1,211 @@
+"""Items as GeoJSON, written by PostgreSQL itself: text stays as it is, nothing is parsed here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, Text, case, cast, func, literal, select, true
+from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.sql.selectable import FromClause, Select
+
+from gis.access import Principal, may_read
+from gis.errors import BadInput, NotFound
+from layers.items.columns import Served, Source
+from layers.items.counting import Count, count
+from layers.items.crs import CRS84, Crs
+from layers.items.paging import Cursor, Order, SortKey
+from layers.items.query import Query, property_of
+
+_EXACT_IN_JSON = 2**53 - 1  # RFC 8259, section 6: integers beyond it lose digits in most clients
+
+
+@dataclass(frozen=True)
+class PageRequest:
+    """One page of a question. `properties` None: all of them."""
+
+    query: Query = field(default_factory=Query)
+    limit: int = 1_000
+    sort: tuple[SortKey, ...] = ()
+    cursor: str | None = None
+    crs: Crs = CRS84
+    properties: tuple[str, ...] | None = None
+    geometry: bool = True
+
+
+@dataclass(frozen=True)
+class Page:
+    """GeoJSON features as text, and the cursors of the pages around them, None at an end."""
+
+    features: list[str]
+    count: Count
+    next: str | None
+    prev: str | None
+
+
+def read_page(
+    connection: Connection,
+    source: Source,
+    request: PageRequest,
+    who: Principal,
+    known_count: Count | None = None,
+) -> Page:
+    """The page asked for; raises NotFound when `who` may not read the layer, else BadInput.
+
+    `known_count` spares the counting where the caller knows how many match.
+    """
+    require_readable(source, who)
+    order = Order(source, request.sort)
+    cursor = Cursor.of(request.cursor, order.name) if request.cursor else None
+    conditions = request.query.conditions(source)
+    backward = cursor is not None and cursor.backward
+    behind = [order.beyond(cursor)] if cursor else []
+    rows = list(
+        connection.execute(
+            _select(source, request, order, [*conditions, *behind], backward=backward)
+        )
+    )
+    more = len(rows) > request.limit
+    rows = rows[: request.limit][:: -1 if backward else 1]
+    if cursor is not None and cursor.count is not None:
+        number = cursor.count
+    else:
+        number = known_count or count(connection, source, conditions)
+    return _page(rows, order, number, more=more, cursor=cursor)
+
+
+def read_item(
+    connection: Connection, source: Source, item_id: str, crs: Crs, who: Principal
+) -> str:
+    """One item as a GeoJSON feature; raises NotFound."""
+    require_readable(source, who)
+    request = PageRequest(limit=1, crs=crs)
+    found = connection.execute(
+        _select(source, request, Order(source), [source.id == id_of(source, item_id)])
+    ).one_or_none()
+    if found is None:
+        raise no_item(source, item_id)
+    return str(found[0])
+
+
+def require_readable(source: Source, who: Principal) -> None:
+    layer = source.layer
+    if not may_read(who, layer.access.read, layer.id):
+        raise NotFound(f"there is no layer {layer.id}, or this key may not read it")
+
+
+def no_item(source: Source, item_id: str) -> NotFound:
+    return NotFound(f"the layer {source.layer.id} has no item {item_id!r}")
+
+
+def id_of(source: Source, text: str) -> int:
+    """An item's id: decimal, or the 15 hexadecimal digits of an H3 cell; raises NotFound."""
+    try:
+        if len(text) == 15 and text[0] == "8" and text == text.lower():
+            return int(text, 16)
+        if not (text.isascii() and text.isdigit()) or len(text) > 18:
+            raise ValueError(text)
+        return int(text)
+    except ValueError:
+        raise no_item(source, text) from None
+
+
+def _page(
+    rows: Sequence[Any], order: Order, number: Count, *, more: bool, cursor: Cursor | None
+) -> Page:
+    def at(row: Any, *, backward: bool) -> str:
+        return Cursor(tuple(row[1:]), backward, order.name, number).as_text()
+
+    backward = cursor is not None and cursor.backward
+    has_next = bool(rows) and (more or backward)
+    has_prev = bool(rows) and (more if backward else cursor is not None)
+    return Page(
+        features=[row[0] for row in rows],
+        count=number,
+        next=at(rows[-1], backward=False) if has_next else None,
+        prev=at(rows[0], backward=True) if has_prev else None,
+    )
+
+
+def _select(
+    source: Source,
+    request: PageRequest,
+    order: Order,
+    conditions: Sequence[ColumnElement[bool]],
+    *,
+    backward: bool = False,
+) -> Select[Any]:
+    """Rows of (feature as text, sort values as text), one more than the limit.
+
+    The page is cut before anything is written as JSON, so that only its rows are.
+    """
+    properties = chosen(source, request.properties)
+    keys = [key.label(f"key_{i}") for i, key in enumerate(order.keys())]
+    shown = [served.sql.label(f"p_{served.name}") for served in properties]
+    place = [] if source.geometry is None else [source.geometry.label("geom")]
+    page = (
+        select(source.id.label("id"), *place, *shown, *keys)
+        .select_from(source.table)
+        .where(*conditions)
+        .order_by(*order.by(backward=backward))
+        .limit(request.limit + 1)
+        .subquery("page")
+    )
+    return _written(page, properties, request, len(keys))
+
+
+def _written(
+    page: FromClause, properties: Sequence[Served], request: PageRequest, key_count: int
+) -> Select[Any]:
+    geometry = geometry_json(page.c.geom, request) if "geom" in page.c else literal("null")
+    keys = [page.c[f"key_{i}"] for i in range(key_count)]
+    if not properties:
+        return select(feature_json(page.c.id, geometry, literal("{}")), *keys)
+    renamed = select(*(page.c[f"p_{one.name}"].label(one.name) for one in properties))
+    named = renamed.correlate(page).lateral("p")
+    written = cast(func.row_to_json(named.table_valued()), Text())
+    return select(feature_json(page.c.id, geometry, written), *keys).select_from(
+        page.join(named, true())
+    )
+
+
+def feature_json(
+    row_id: ColumnElement[Any], geometry: ColumnElement[Any], properties: ColumnElement[Any]
+) -> ColumnElement[Any]:
+    return func.concat(
+        '{"type":"Feature","id":',
+        id_json(row_id),
+        ',"geometry":',
+        geometry,
+        ',"properties":',
+        properties,
+        "}",
+    )
+
+
+def id_json(row_id: ColumnElement[Any]) -> ColumnElement[Any]:
+    """A number, or the 15 hexadecimal digits of an H3 cell where a number would lose digits."""
+    return case(
+        (row_id <= _EXACT_IN_JSON, cast(row_id, Text())),
+        else_=func.concat('"', func.gis.h3_text(row_id), '"'),
+    )
+
+
+def geometry_json(geometry: ColumnElement[Any], request: PageRequest) -> ColumnElement[Any]:
+    if not request.geometry:
+        return literal("null")
+    written = func.ST_AsGeoJSON(in_crs(geometry, request.crs), request.crs.decimals, 0)
+    return func.coalesce(written, "null")
+
+
+def in_crs(geometry: ColumnElement[Any], crs: Crs) -> ColumnElement[Any]:
+    """The stored geometry in the CRS, in the order of its axes."""
+    moved = geometry if crs.srid == CRS84.srid else func.ST_Transform(geometry, crs.srid)
+    return func.ST_FlipCoordinates(moved) if crs.yx else moved
+
+
+def chosen(source: Source, names: Sequence[str] | None) -> tuple[Served, ...]:
+    if names is None:
+        return source.properties
+    if len(set(names)) != len(names):
+        raise BadInput("properties: a name is given twice")
+    return tuple(property_of(source, name) for name in names)

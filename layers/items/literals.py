@@ -1,0 +1,110 @@
+"""Values that clients write as text, read as the type of a property."""
+
+import math
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Any
+
+from gis.errors import BadInput
+from gis.values import TimeSpan
+from layers.items.columns import Served
+from layers.model import FieldType
+
+HERE = timezone(timedelta(hours=7))  # a day without a zone is a Vietnamese day
+_OPEN = ("", "..")
+
+
+def literal_of(served: Served, text: str) -> Any:
+    """`text` as the type of the property; raises BadInput saying what would be right."""
+    read, right = _READERS[served.type]
+    try:
+        return read(text)
+    except ValueError:
+        raise BadInput(f"{served.name}={text!r} is wrong: {served.name} is {right}") from None
+
+
+def instant_of(text: str) -> datetime:
+    """An RFC 3339 instant; raises ValueError unless it has a zone."""
+    found = datetime.fromisoformat(text)
+    if found.tzinfo is None or len(text) < len("2024-09-10T00:00Z"):
+        raise ValueError(text)
+    return found.astimezone(UTC)
+
+
+def span_of(text: str) -> TimeSpan:
+    """An instant, a day (in Vietnam) or an interval of these with open ends, as `datetime` has it.
+
+    Raises BadInput saying what would be right.
+    """
+    start, slash, end = text.partition("/")
+    try:
+        if not slash:
+            return TimeSpan(_start_of(text), _end_of(text))
+        if start in _OPEN and end in _OPEN:
+            return TimeSpan(None, None)
+        return TimeSpan(
+            None if start in _OPEN else _start_of(start), None if end in _OPEN else _end_of(end)
+        )
+    except (ValueError, OverflowError):
+        raise BadInput(
+            f"datetime={text!r} is wrong: give an instant such as 2024-09-10T08:00:00Z, a day such "
+            "as 2024-09-10, or an interval start/end, where .. is an open end"
+        ) from None
+
+
+def _start_of(text: str) -> datetime:
+    return instant_of(text) if "T" in text.upper() else _midnight(text).astimezone(UTC)
+
+
+def _end_of(text: str) -> datetime:
+    if "T" in text.upper():
+        return instant_of(text)
+    last = _midnight(text) + timedelta(days=1) - timedelta(microseconds=1)
+    return last.astimezone(UTC)
+
+
+def _midnight(text: str) -> datetime:
+    day = day_of(text)
+    return datetime(day.year, day.month, day.day, tzinfo=HERE)
+
+
+def day_of(text: str) -> date:
+    if len(text) != len("2024-09-10"):
+        raise ValueError(text)
+    return date.fromisoformat(text)
+
+
+def _integer(text: str) -> int:
+    found = int(text)
+    if not -(2**63) <= found < 2**63:
+        raise ValueError(text)
+    return found
+
+
+def _number(text: str) -> float:
+    found = float(text)
+    if not math.isfinite(found):
+        raise ValueError(text)
+    return found
+
+
+def _text(text: str) -> str:
+    if "\x00" in text:
+        raise ValueError(text)
+    return text
+
+
+def _boolean(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ValueError(text)
+    return text == "true"
+
+
+_READERS: dict[FieldType, tuple[Callable[[str], Any], str]] = {
+    FieldType.TEXT: (_text, "text without a NUL character"),
+    FieldType.INTEGER: (_integer, "a whole number"),
+    FieldType.NUMBER: (_number, "a number with a decimal point"),
+    FieldType.BOOLEAN: (_boolean, "true or false"),
+    FieldType.DATE: (day_of, "a day such as 2024-09-10"),
+    FieldType.DATETIME: (instant_of, "an instant with its zone, such as 2024-09-10T08:00:00Z"),
+}

@@ -1,0 +1,141 @@
+"""Pages by key: a page starts after the last row of the one before, whatever happened between.
+
+A cursor holds the sort key of a row as PostgreSQL writes it, so that it reads back unchanged. It
+is opaque to clients but holds no secret: what it says is in the row that they have seen.
+"""
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import orjson
+from sqlalchemy import Text, and_, bindparam, cast, false, or_
+from sqlalchemy.sql.elements import ColumnElement
+
+from gis.errors import BadInput
+from layers.items.columns import SQL_TYPES, Source
+from layers.items.counting import Count, CountKind
+from layers.items.query import property_of
+from layers.model import FieldType
+
+COLLATION = "vi-x-icu"
+
+
+@dataclass(frozen=True, slots=True)
+class SortKey:
+    """A property to sort by; nulls come last either way."""
+
+    name: str
+    descending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """A place between two rows: after (or, backward, before) the row with these sort values.
+
+    `count` is what the first page found out, so that the later ones need not count again.
+    """
+
+    values: tuple[str | None, ...]
+    backward: bool
+    order: str
+    count: Count | None
+
+    def as_text(self) -> str:
+        count = [self.count.number, self.count.kind] if self.count else None
+        packed = orjson.dumps([self.order, int(self.backward), list(self.values), count])
+        return base64.urlsafe_b64encode(packed).decode().rstrip("=")
+
+    @classmethod
+    def of(cls, text: str, order: str) -> Self:
+        """Raises BadInput when the text is not a cursor that this service gave for this order."""
+        try:
+            packed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+            of_order, backward, values, count = orjson.loads(packed)
+            number = Count(int(count[0]), CountKind(count[1])) if count else None
+            found = cls(tuple(values), bool(backward), of_order, number)
+        except (binascii.Error, ValueError, TypeError, KeyError, IndexError):
+            raise _not_ours() from None
+        if found.order != order or not all(map(_is_value, found.values)):
+            raise _not_ours()
+        return found
+
+
+def _is_value(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and "\x00" not in value)
+
+
+def _not_ours() -> BadInput:
+    return BadInput(
+        "cursor is not one that this question's pages gave: follow the links next and prev, or "
+        "leave it out to start at the first page"
+    )
+
+
+@dataclass(frozen=True)
+class _Term:
+    sql: ColumnElement[Any]
+    kind: FieldType
+    descending: bool
+    nullable: bool
+
+
+class Order:
+    """What the client asked to sort by, then the id, so that the order is total."""
+
+    def __init__(self, source: Source, keys: Sequence[SortKey] = ()) -> None:
+        self._terms = [_term(source, key) for key in keys]
+        self._terms.append(_Term(source.id, FieldType.INTEGER, descending=False, nullable=False))
+        words = ",".join(f"{'-' if key.descending else '+'}{key.name}" for key in keys)
+        digest = hashlib.sha256(f"{source.layer.id}:{words}".encode())
+        self.name = digest.hexdigest()[:12]
+
+    def keys(self) -> list[ColumnElement[str]]:
+        """The sort values as text, for cursors."""
+        return [cast(term.sql, Text()) for term in self._terms]
+
+    def by(self, *, backward: bool) -> list[ColumnElement[Any]]:
+        return [_direction(term, backward) for term in self._terms]
+
+    def beyond(self, cursor: Cursor) -> ColumnElement[bool]:
+        """The rows behind the cursor: at the first key that differs, further on."""
+        if len(cursor.values) != len(self._terms):
+            raise _not_ours()
+        pairs = list(zip(self._terms, cursor.values, strict=True))
+        ways = []
+        for i, (term, value) in enumerate(pairs):
+            same = [_same(before, at) for before, at in pairs[:i]]
+            ways.append(and_(*same, _further(term, value, backward=cursor.backward)))
+        return or_(*ways)
+
+
+def _term(source: Source, key: SortKey) -> _Term:
+    served = property_of(source, key.name)
+    sql = served.sql.collate(COLLATION) if served.type is FieldType.TEXT else served.sql
+    return _Term(sql, served.type, key.descending, nullable=True)
+
+
+def _direction(term: _Term, backward: bool) -> ColumnElement[Any]:
+    turned = term.sql.desc() if term.descending != backward else term.sql.asc()
+    if not term.nullable:
+        return turned
+    return turned.nulls_first() if backward else turned.nulls_last()
+
+
+def _bound(term: _Term, value: str) -> ColumnElement[Any]:
+    return cast(bindparam(None, value, Text()), SQL_TYPES[term.kind])
+
+
+def _same(term: _Term, value: str | None) -> ColumnElement[bool]:
+    return term.sql.is_(None) if value is None else term.sql == _bound(term, value)
+
+
+def _further(term: _Term, value: str | None, *, backward: bool) -> ColumnElement[bool]:
+    if value is None:  # nulls are last: behind them is nothing, before them everything
+        return term.sql.is_not(None) if backward else false()
+    bound = _bound(term, value)
+    further = term.sql < bound if term.descending != backward else term.sql > bound
+    return or_(further, term.sql.is_(None)) if term.nullable and not backward else further

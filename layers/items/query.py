@@ -1,0 +1,117 @@
+"""Which items are asked for: box, time, properties, filter; as SQL conditions on a source."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import and_, bindparam, func, or_
+from sqlalchemy.sql.elements import ColumnElement
+
+from gis.errors import BadFilter, BadInput
+from gis.values import TimeSpan
+from layers.items.columns import SQL_TYPES, Served, Source
+from layers.items.crs import CRS84, Crs
+from layers.items.literals import literal_of
+
+_EDGE_PARTS = 64  # straight edges of a box bend in another CRS
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A box in a CRS, x before y; west > east means one that crosses the antimeridian."""
+
+    west: float
+    south: float
+    east: float
+    north: float
+    crs: Crs = CRS84
+
+    def __post_init__(self) -> None:
+        if self.south > self.north:
+            raise BadInput(
+                f"bbox: its lower edge {self.south} lies above its upper edge {self.north}: "
+                "give west,south,east,north"
+            )
+        if self.west > self.east and self.crs.srid != CRS84.srid:
+            raise BadInput(
+                f"bbox: its left edge {self.west} lies right of its right edge {self.east}"
+            )
+
+    def parts(self) -> Iterator["Box"]:
+        """One box, or the two on either side of the antimeridian."""
+        if self.west <= self.east:
+            yield self
+            return
+        yield Box(self.west, self.south, 180, self.north, self.crs)
+        yield Box(-180, self.south, self.east, self.north, self.crs)
+
+
+@dataclass(frozen=True)
+class Query:
+    """Which items. `equal` compares properties with the text that a client gave."""
+
+    box: Box | None = None
+    time: TimeSpan | None = None
+    equal: Mapping[str, str] = field(default_factory=dict)
+    condition: ColumnElement[bool] | None = None
+
+    def conditions(self, source: Source) -> list[ColumnElement[bool]]:
+        """Raises BadFilter or BadInput where the layer cannot answer this."""
+        found: list[ColumnElement[bool]] = []
+        if self.box is not None:
+            found.append(_in_box(source, self.box))
+        if self.time is not None:
+            found.append(_in_time(source, self.time))
+        found += [_equals(source, name, text) for name, text in self.equal.items()]
+        if self.condition is not None:
+            found.append(self.condition)
+        return found
+
+
+def envelope(box: Box) -> ColumnElement[Any]:
+    """The box in the CRS of storage; its edges are densified where the CRS differs."""
+    made = func.ST_MakeEnvelope(box.west, box.south, box.east, box.north, box.crs.srid)
+    if box.crs.srid == CRS84.srid:
+        return made
+    longest = max(box.east - box.west, box.north - box.south) / _EDGE_PARTS or 1.0
+    return func.ST_Transform(func.ST_Segmentize(made, longest), CRS84.srid)
+
+
+def _in_box(source: Source, box: Box) -> ColumnElement[bool]:
+    if source.geometry is None:
+        raise BadInput(f"the layer {source.layer.id} has no geometry: leave out bbox")
+    return or_(*(_intersects(source, part) for part in box.parts()))
+
+
+def _intersects(source: Source, box: Box) -> ColumnElement[bool]:
+    # A point lies in an upright box exactly when the index says so.
+    if source.has_points and box.crs.srid == CRS84.srid:
+        return source.geometry.op("&&", is_comparison=True)(envelope(box))  # type: ignore[union-attr]
+    return func.ST_Intersects(source.geometry, envelope(box))
+
+
+def _in_time(source: Source, span: TimeSpan) -> ColumnElement[bool]:
+    if source.time is None:
+        raise BadInput(f"the records of {source.layer.id} have no time: leave out datetime")
+    ends: list[ColumnElement[bool]] = [source.time.sql.is_not(None)]
+    if span.start is not None:
+        ends.append(source.time.sql >= span.start)
+    if span.end is not None:
+        ends.append(source.time.sql <= span.end)
+    return and_(*ends)
+
+
+def _equals(source: Source, name: str, text: str) -> ColumnElement[bool]:
+    served = property_of(source, name)
+    return served.sql == bindparam(None, literal_of(served, text), SQL_TYPES[served.type])
+
+
+def property_of(source: Source, name: str) -> Served:
+    """The property of that name; raises BadFilter with those that there are."""
+    try:
+        return source.by_name[name]
+    except KeyError:
+        known = ", ".join(source.by_name)
+        raise BadFilter(
+            f"the layer {source.layer.id} has no property {name!r}: it has {known}"
+        ) from None
