@@ -1,0 +1,277 @@
+"""Dates by declared or proven format: what could be read in two ways is asked, not guessed."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time, timedelta, timezone, tzinfo
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gis.errors import BadInput, Question
+
+ISO_8601 = "ISO 8601"
+_HAS_TIME = re.compile(r"%[HIMSfpTXcsR]")
+_ZONE = re.compile(r"([+-])(\d\d):?(\d\d)")
+_TIME = r"(?P<hour>\d{1,2})\s*(?:[:hg]|giờ)\s*(?:(?P<minute>\d{2})(?::(?P<second>\d{2}))?)?p?h?"
+_HALF = r"(?P<half>AM|PM|SA|CH)"  # SA, CH: sáng, chiều, as Vietnamese Windows writes them
+_CLOCK = rf"{_TIME}(?:\.\d+)?(?:\s*{_HALF})?"
+_NUMERIC = (
+    r"(?P<first>\d{1,2})(?P<mark>[/.-])(?P<second_part>\d{1,2})(?P=mark)(?P<year>\d{4}|\d{2})"
+)
+_DAY_FIRST_WORDS = re.compile(
+    rf"(?:{_CLOCK}[\s,]*)?(?:ngày\s+)?(?P<first>\d{{1,2}})\s+tháng\s+(?P<second_part>\d{{1,2}})"
+    r"[\s,]+(?:năm\s+)?(?P<year>\d{4})",
+    re.IGNORECASE,
+)
+_DATE_TIME = re.compile(rf"{_NUMERIC}(?:[\s,T]+{_CLOCK})?", re.IGNORECASE)
+_TIME_DATE = re.compile(rf"{_CLOCK}[\s,]+(?:ngày\s+)?{_NUMERIC}", re.IGNORECASE)
+_YEAR_FIRST = re.compile(
+    r"(?P<year>\d{4})(?P<mark>[-/.]?)(?P<month>\d{2})(?P=mark)(?P<day>\d{2})"
+    r"(?:[T ](?P<clock>\d{2}:?\d{2}(?::?\d{2}(?:[.,]\d+)?)?)\s*(?P<zone>Z|[+-]\d{2}(?::?\d{2})?)?)?"
+)
+
+
+class Order(StrEnum):
+    DAY_FIRST = "dd/mm"
+    MONTH_FIRST = "mm/dd"
+
+
+FORMATS = {Order.DAY_FIRST: "%d/%m/%Y", Order.MONTH_FIRST: "%m/%d/%Y"}
+
+
+@dataclass(frozen=True, slots=True)
+class DateColumn:
+    """The instants of a column, each with a zone; None where there is none or it is a fault.
+
+    `day_precision` is true where the source named a day and no time of day; the instant is then
+    the start of that day. `faults` maps the 0-based row to what is wrong with its value. `format`
+    says by which format the values were read, `proof` which value proved it.
+    """
+
+    instants: list[datetime | None]
+    day_precision: NDArray[np.bool_]
+    faults: dict[int, str]
+    format: str
+    proof: str | None = None
+
+
+@dataclass(slots=True)
+class _Reading:
+    """One value as parts, before the order of day and month is known."""
+
+    first: int
+    second: int
+    year: int
+    short_year: bool
+    clock: time | None
+    mark: str
+    orders: frozenset[Order] = field(default_factory=frozenset)
+
+
+type _Parsed = tuple[datetime, bool] | str
+
+
+def parse_dates(
+    values: Iterable[str | None],
+    *,
+    format: str | None,
+    zone: str = "+07:00",
+    column: str = "date",
+) -> DateColumn:
+    """Instants of a column of text.
+
+    `format` is a strptime format, or None: then the values must be year-first (ISO 8601), name
+    the month in Vietnamese words, or at least one must prove the order of day and month. `zone`
+    holds for values that name none. Empty values give None and no fault.
+
+    Raises Question when day and month can be exchanged in every value, when values prove both
+    orders, when years have two digits, or when no value at all fits the declared format.
+    """
+    texts = [_clean(value) for value in values]
+    distinct = sorted({text for text in texts if text})
+    home = parse_zone(zone)
+    if format is not None and format != ISO_8601:
+        parsed = {text: _by_format(text, format, home) for text in distinct}
+        _ask_if_nothing_fits(column, format, parsed)
+        return _column(texts, parsed, format, None)
+    readings = {text: _read(text) for text in distinct}
+    order, proof = _order(column, [(t, r) for t, r in readings.items() if r])
+    parsed = {text: _resolve(text, reading, order, home) for text, reading in readings.items()}
+    return _column(texts, parsed, FORMATS[order] if order else ISO_8601, proof)
+
+
+def parse_zone(zone: str) -> tzinfo:
+    """`+07:00`, `Z` → a fixed offset. Raises BadInput."""
+    if zone == "Z":
+        return UTC
+    match = _ZONE.fullmatch(zone)
+    if match is None:
+        raise BadInput(f"time zone “{zone}” is unknown; write an offset such as +07:00")
+    offset = timedelta(hours=int(match[2]), minutes=int(match[3]))
+    return timezone(-offset if match[1] == "-" else offset)
+
+
+def _clean(value: str | None) -> str:
+    return value.strip() if isinstance(value, str) else ""
+
+
+def _column(
+    texts: Sequence[str], parsed: dict[str, _Parsed], format: str, proof: str | None
+) -> DateColumn:
+    instants: list[datetime | None] = []
+    faults: dict[int, str] = {}
+    days = np.zeros(len(texts), dtype=np.bool_)
+    for row, text in enumerate(texts):
+        result = parsed.get(text)
+        if isinstance(result, tuple):
+            instants.append(result[0])
+            days[row] = result[1]
+            continue
+        instants.append(None)
+        if result is not None:
+            faults[row] = result
+    return DateColumn(instants, days, faults, format, proof)
+
+
+def _by_format(text: str, format: str, home: tzinfo) -> _Parsed:
+    try:
+        instant = datetime.strptime(text, format)
+    except ValueError:
+        return f"“{text}” is not a date of the form {format}"
+    return _zoned(instant, home), _HAS_TIME.search(format) is None
+
+
+def _zoned(instant: datetime, home: tzinfo) -> datetime:
+    return instant if instant.tzinfo else instant.replace(tzinfo=home)
+
+
+def _ask_if_nothing_fits(column: str, format: str, parsed: dict[str, _Parsed]) -> None:
+    if parsed and all(isinstance(result, str) for result in parsed.values()):
+        raise Question(
+            f"column “{column}”: none of its values has the form {format}, for example "
+            f"{_examples(parsed)}; give the form they have with --date-format, "
+            f"such as --date-format '{FORMATS[Order.DAY_FIRST]}'"
+        )
+
+
+def _read(text: str) -> _Reading | None:
+    """The parts of a value whose order of day and month is open or told; None for other forms."""
+    for pattern in (_DATE_TIME, _TIME_DATE, _DAY_FIRST_WORDS):
+        match = pattern.fullmatch(text)
+        if match is not None:
+            return _reading(match, words=pattern is _DAY_FIRST_WORDS)
+    return None
+
+
+def _reading(match: re.Match[str], *, words: bool) -> _Reading | None:
+    try:
+        clock = _clock(match)
+    except ValueError:
+        return None
+    year = match["year"]
+    reading = _Reading(
+        int(match["first"]), int(match["second_part"]), int(year), len(year) == 2, clock,
+        "" if words else match["mark"],
+    )  # fmt: skip
+    possible = {Order.DAY_FIRST} if words else set(Order)
+    reading.orders = frozenset(order for order in possible if _day(reading, order) is not None)
+    return reading
+
+
+def _clock(match: re.Match[str]) -> time | None:
+    if match["hour"] is None:
+        return None
+    hour, half = int(match["hour"]), (match["half"] or "").upper()
+    if half and not 1 <= hour <= 12:
+        raise ValueError(half)
+    if half:
+        hour = hour % 12 + (12 if half in ("PM", "CH") else 0)
+    return time(hour, int(match["minute"] or 0), int(match["second"] or 0))
+
+
+def _day(reading: _Reading, order: Order) -> datetime | None:
+    day, month = reading.first, reading.second
+    if order is Order.MONTH_FIRST:
+        day, month = month, day
+    try:
+        return datetime.combine(datetime(reading.year, month, day), reading.clock or time())
+    except ValueError:
+        return None
+
+
+def _order(
+    column: str, readings: Sequence[tuple[str, _Reading]]
+) -> tuple[Order | None, str | None]:
+    """The order that the values prove, with the value that proves it."""
+    marked = [(text, reading) for text, reading in readings if reading.mark]
+    short = [text for text, reading in marked if reading.short_year]
+    if short:
+        raise Question(_question(column, short, "have years of two digits", year="%y"))
+    proofs = {_single(reading): text for text, reading in reversed(marked)}
+    proofs.pop(None, None)
+    if len(proofs) == 2:
+        raise Question(
+            f"column “{column}” holds values that prove opposite orders: "
+            f"“{proofs[Order.DAY_FIRST]}” is dd/mm, “{proofs[Order.MONTH_FIRST]}” is mm/dd; "
+            f"{_answer('%Y')}, and the others become faults of their rows"
+        )
+    if proofs:
+        return next(iter(proofs.items()))
+    open_ = [text for text, reading in marked if reading.orders and _exchangeable(reading)]
+    if open_:
+        raise Question(_question(column, open_, "can be read as dd/mm and as mm/dd"))
+    return (Order.DAY_FIRST if marked else None), None
+
+
+def _single(reading: _Reading) -> Order | None:
+    return next(iter(reading.orders)) if len(reading.orders) == 1 else None
+
+
+def _exchangeable(reading: _Reading) -> bool:
+    return reading.first != reading.second
+
+
+def _resolve(text: str, reading: _Reading | None, order: Order | None, home: tzinfo) -> _Parsed:
+    if reading is None:
+        return _year_first(text, home)
+    if not reading.mark:
+        order = Order.DAY_FIRST
+    instant = _day(reading, order) if order else None
+    if instant is None:
+        return f"“{text}” is no day of the calendar, read as {order or Order.DAY_FIRST}"
+    return instant.replace(tzinfo=home), reading.clock is None
+
+
+def _year_first(text: str, home: tzinfo) -> _Parsed:
+    match = _YEAR_FIRST.fullmatch(text)
+    if match is None:
+        return f"“{text}” is not a date; write it as 2024-09-05 or 2024-09-05T14:30:00+07:00"
+    try:
+        day = datetime(int(match["year"]), int(match["month"]), int(match["day"]))
+        clock = time.fromisoformat(match["clock"].replace(",", ".")) if match["clock"] else None
+    except ValueError:
+        return f"“{text}” is no day of the calendar or no time of day, read as year-month-day"
+    zone = match["zone"]
+    instant = datetime.combine(day, clock or time())
+    return instant.replace(tzinfo=_written_zone(zone) if zone else home), clock is None
+
+
+def _written_zone(zone: str) -> tzinfo:
+    return parse_zone(zone if len(zone) != 3 else f"{zone}:00")
+
+
+def _question(column: str, values: Sequence[str], what: str, *, year: str = "%Y") -> str:
+    return f"column “{column}”: its values {what}, for example {_examples(values)}; {_answer(year)}"
+
+
+def _answer(year: str) -> str:
+    return (
+        f"say which it is with --date-format '%d/%m/{year}' or --date-format '%m/%d/{year}' "
+        "(or `format` in the layer file)"
+    )
+
+
+def _examples(values: Iterable[str]) -> str:
+    return ", ".join(f"“{value}”" for value in list(values)[:3])

@@ -1,0 +1,351 @@
+"""Old Vietnamese encodings → Unicode (NFC), column by column, told before anything is stored.
+
+One value says too little: `§µ` can be many things. A whole column says enough, because under the
+right reading nearly all its words are Vietnamese syllables, and under a wrong one few are. What
+is already Unicode stays as it is.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ftfy import fix_encoding
+
+from gis.errors import BadInput, Question
+from gis.intake.charmaps import from_tcvn3, from_viscii, from_vni, from_windows_1258, restore_case
+from gis.intake.syllables import is_syllable
+
+SAMPLE = 2000
+ENOUGH = 0.8  # of the words must be syllables under a reading for it to be taken
+MARGIN = 0.1  # by which it must be better than the next one that gives another text
+_CONTROL_LETTERS = re.compile(r"[\x02\x05\x06\x14\x19\x1e]")  # Ẳ Ẵ Ẫ Ỷ Ỹ Ỵ in VISCII
+_SPLIT = re.compile(
+    r"[\x00\x01\x03\x04\x07-\x13\x15-\x18\x1a-\x1d\x1f-\x40\x5b-\x60\x7b-\x7f\u2000-\u206f]+"
+)
+_EDGES = "°²³·¹º±«»¿¡×÷\u00a0"
+_LOST = re.compile(r"\ufffd|[^\W\d_]\?[^\W\d_]|\?[\u00a1-\u00bf]")
+_URL = re.compile(r"://|www\.")
+
+
+class Encoding(StrEnum):
+    """How text was written; the values are those of `--encoding`."""
+
+    UTF_8 = "utf-8"
+    TCVN3 = "tcvn3"
+    VNI = "vni"
+    VISCII = "viscii"
+    WINDOWS_1258 = "windows-1258"
+    WINDOWS_1252 = "windows-1252"
+    MOJIBAKE = "mojibake"
+
+
+ENCODINGS = tuple(encoding.value for encoding in Encoding)
+_NAMES = {
+    Encoding.UTF_8: "UTF-8",
+    Encoding.TCVN3: "TCVN3 (ABC)",
+    Encoding.VNI: "VNI",
+    Encoding.VISCII: "VISCII",
+    Encoding.WINDOWS_1258: "Windows-1258",
+    Encoding.WINDOWS_1252: "Windows-1252",
+    Encoding.MOJIBAKE: "UTF-8 đọc sai bảng mã (mis-decoded UTF-8)",
+}
+
+
+def from_windows_1252(text: str) -> str:
+    return text.encode("iso-8859-1").decode("cp1252")
+
+
+_LEGACY: dict[Encoding, Callable[[str], str]] = {
+    Encoding.TCVN3: from_tcvn3,
+    Encoding.VNI: from_vni,
+    Encoding.VISCII: from_viscii,
+    Encoding.WINDOWS_1258: from_windows_1258,
+}
+_OF_BYTES = {**_LEGACY, Encoding.WINDOWS_1252: from_windows_1252}
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What was converted in one column: from which encoding, how many values, at most three
+    examples as (before, after). `column` None stands for the names of the columns. `lost` says
+    that letters were already lost in the source: those values are told and not changed.
+    """
+
+    column: str | None
+    encoding: Encoding
+    count: int
+    examples: tuple[tuple[str, str], ...]
+    lost: bool = False
+
+    def __str__(self) -> str:
+        where = f"cột (column) “{self.column}”" if self.column else "tên cột (names of columns)"
+        values = f"{self.count} giá trị (values)"
+        if self.lost:
+            shown = ", ".join(f"“{before}”" for before, _ in self.examples)
+            return f"{where}: {values} đã mất chữ từ nguồn (lost letters in the source): {shown}"
+        shown = ", ".join(f"“{before}” → “{after}”" for before, after in self.examples)
+        return f"{where}: {_NAMES[self.encoding]} → Unicode, {values}: {shown}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """Values still to be read; `odd` are the distinct ones beyond ASCII."""
+
+    name: str | None
+    values: list[str]
+    odd: list[str]
+    decoded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """A way to read a column; `texts` has the values that it changes. No encoding: undecided."""
+
+    encoding: Encoding | None
+    texts: Mapping[str, str]
+
+
+type Decoded = tuple[tuple[str, ...], dict[str, list[str]], tuple[Note, ...]]
+
+
+def decode_file(content: bytes) -> tuple[str, bool]:
+    """Text of a file, and whether it is decoded; if not, each character is a byte (ISO-8859-1)."""
+    encoding = "utf-8-sig"
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        encoding = "utf-16"
+    elif _is_utf_16_without_mark(content):
+        encoding = "utf-16-le"
+    try:
+        return content.decode(encoding), True
+    except UnicodeDecodeError:
+        return content.decode("iso-8859-1"), False
+
+
+def decode_columns(
+    header: Sequence[str],
+    cells: Sequence[list[str]],
+    *,
+    decoded: bool,
+    encoding: str | None = None,
+) -> Decoded:
+    """Names of columns, cells by name, and notes on what was converted.
+
+    `decoded` False says that each character is a byte. `encoding` is the answer to an earlier
+    question. Raises Question when the bytes of a column have several readings or none that is
+    Vietnamese; BadInput when `encoding` is unknown.
+    """
+    chosen = _known(encoding)
+    columns = [_column(None, list(header), decoded)]
+    columns += [_column(n, v, decoded) for n, v in zip(header, cells, strict=True)]
+    readings = [_reading(column, chosen) for column in columns]
+    shared = {reading.encoding for reading in readings} & set(_LEGACY)
+    only = next(iter(shared)) if len(shared) == 1 else None
+    readings = [_settled(c, r, only) for c, r in zip(columns, readings, strict=True)]
+    names = tuple(name.strip() for name in _texts(columns[0], readings[0]))
+    texts = [_texts(c, r) for c, r in zip(columns[1:], readings[1:], strict=True)]
+    notes = [
+        note
+        for name, c, r in zip((None, *names), columns, readings, strict=True)
+        for note in _notes(name, c, r)
+    ]
+    return names, dict(zip(names, texts, strict=True)), tuple(notes)
+
+
+def share_of_syllables(texts: Iterable[str]) -> float | None:
+    """Of the words that are not plain ASCII, the share that can be Vietnamese syllables."""
+    words = [word for text in texts for word in _words(text)]
+    return sum(map(is_syllable, words)) / len(words) if words else None
+
+
+def _known(encoding: str | None) -> Encoding | None:
+    if encoding is not None and encoding not in ENCODINGS:
+        raise BadInput(
+            f"không biết bảng mã / unknown encoding “{encoding}”; "
+            f"dùng một trong / use one of: {', '.join(ENCODINGS)}"
+        )
+    return None if encoding is None else Encoding(encoding)
+
+
+def _column(name: str | None, values: list[str], decoded: bool) -> _Column:
+    odd = [value for value in set(values) if _is_odd(value, decoded)]
+    column = _Column(name, values, sorted(odd), decoded)
+    return column if decoded else _from_utf_8(column)
+
+
+def _is_odd(value: str, decoded: bool) -> bool:
+    if not value.isascii():
+        return True
+    return not decoded and _CONTROL_LETTERS.search(value) is not None
+
+
+def _from_utf_8(column: _Column) -> _Column:
+    """The column decoded, when all its bytes are UTF-8."""
+    try:
+        texts = {value: _utf_8(value) for value in column.odd if not value.isascii()}
+    except UnicodeDecodeError:
+        return column
+    if column.odd and not texts:
+        return column
+    values = [texts.get(value, value) for value in column.values]
+    return _Column(column.name, values, sorted(texts.values()), True)
+
+
+def _utf_8(value: str) -> str:
+    """The text of UTF-8 bytes; a letter that a field's width has cut becomes U+FFFD."""
+    content = value.encode("iso-8859-1")
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        if error.reason != "unexpected end of data" or not error.start:
+            raise
+        return content[: error.start].decode("utf-8") + "\ufffd"
+
+
+def _reading(column: _Column, chosen: Encoding | None) -> _Reading:
+    if not column.odd:
+        return _Reading(Encoding.UTF_8, {})
+    if column.decoded:
+        return _reading_of_text(column.odd, chosen)
+    return _reading_of_bytes(column.odd, chosen)
+
+
+def _reading_of_text(odd: list[str], chosen: Encoding | None) -> _Reading:
+    """Of text that is Unicode, though its letters may have been bytes of another encoding."""
+    surfaces = {value: surface for value in odd if (surface := _surface(value)) is not None}
+    doubtful = [value for value in surfaces if share_of_syllables([value]) not in (None, 1.0)]
+    if not doubtful or chosen is Encoding.UTF_8:
+        return _Reading(Encoding.UTF_8, {})
+    mended = {value: text for value in doubtful if (text := _mended(value)) is not None}
+    if mended or chosen is Encoding.MOJIBAKE:
+        return _Reading(Encoding.MOJIBAKE, mended)
+    if (share_of_syllables(_sample(list(surfaces))) or 0) > 0.5:
+        return _Reading(Encoding.UTF_8, {})
+    found = _best(_sample(list(surfaces.values())), _LEGACY, chosen)
+    if found not in _LEGACY:
+        return _Reading(Encoding.UTF_8, {})
+    mixed = len(surfaces) < len(odd)
+    affected = doubtful if mixed else list(surfaces)
+    read = _LEGACY[found]
+    return _Reading(found, {value: read(surfaces[value]) for value in affected})
+
+
+def _reading_of_bytes(odd: list[str], chosen: Encoding | None) -> _Reading:
+    found = _best(_sample(odd), _OF_BYTES, chosen)
+    return _Reading(found, {} if found is None else _read(odd, found))
+
+
+def _read(odd: Sequence[str], encoding: Encoding) -> dict[str, str]:
+    return {value: _OF_BYTES[encoding](value) for value in odd}
+
+
+def _settled(column: _Column, reading: _Reading, shared: Encoding | None) -> _Reading:
+    """An undecided column is read as the others of its file; without any it is asked about."""
+    if reading.encoding is not None:
+        return reading
+    if shared is None:
+        raise _question(column)
+    return _Reading(shared, _read(column.odd, shared))
+
+
+def _sample(values: list[str]) -> list[str]:
+    return values[:: len(values) // SAMPLE + 1]
+
+
+def _surface(value: str) -> str | None:
+    """The bytes that a text was read from by a Western code page; None when it was not."""
+    try:
+        return value.encode("iso-8859-1").decode("iso-8859-1")
+    except UnicodeEncodeError:
+        pass
+    try:
+        return value.encode("sloppy-windows-1252").decode("iso-8859-1")
+    except UnicodeEncodeError:
+        return None
+
+
+def _mended(value: str) -> str | None:
+    """Mis-decoded UTF-8 mended, if that makes the words Vietnamese and nothing was lost."""
+    if _LOST.search(value):
+        return None
+    text = fix_encoding(value)
+    if text == value or (share_of_syllables([text]) or 0) < ENOUGH:
+        return None
+    return text
+
+
+def _best(
+    sample: list[str], readings: Mapping[Encoding, Callable[[str], str]], chosen: Encoding | None
+) -> Encoding | None:
+    """The reading that is clearly the most Vietnamese; None when none is."""
+    if chosen is not None:
+        return chosen if chosen in readings else None
+    texts = {encoding: _try(sample, read) for encoding, read in readings.items()}
+    plain = texts.get(Encoding.WINDOWS_1252)
+    if plain is not None and share_of_syllables(plain) is None:
+        return Encoding.WINDOWS_1252  # signs alone, such as ° and ²
+    shares = {e: share_of_syllables(t) or 0 for e, t in texts.items() if t is not None}
+    best = max(shares, key=lambda encoding: shares[encoding])
+    rivals = [shares[e] for e in shares if texts[e] != texts[best]]
+    clear = shares[best] >= ENOUGH and shares[best] - max(rivals, default=0) >= MARGIN
+    return best if clear else None
+
+
+def _try(sample: list[str], read: Callable[[str], str]) -> list[str] | None:
+    try:
+        return [read(value) for value in sample]
+    except UnicodeDecodeError:
+        return None
+
+
+def _words(text: str) -> list[str]:
+    words = (word.strip(_EDGES) for word in _SPLIT.split(text))
+    return [word for word in words if word and not word.isascii()]
+
+
+def _texts(column: _Column, reading: _Reading) -> list[str]:
+    """The values as Unicode, NFC; with capitals where TCVN3 has none."""
+    texts = reading.texts
+    if reading.encoding is Encoding.TCVN3 and texts:
+        texts = restore_case(texts)
+    if not texts and not column.odd:
+        return column.values
+    normal = {v: unicodedata.normalize("NFC", texts.get(v, v)) for v in column.odd}
+    return [normal.get(value, value) for value in column.values]
+
+
+def _notes(name: str | None, column: _Column, reading: _Reading) -> list[Note]:
+    encoding = reading.encoding or Encoding.UTF_8
+    texts = dict(zip(column.values, _texts(column, reading), strict=True))
+    notes = []
+    changed = {value for value, text in reading.texts.items() if text != value}
+    if changed:
+        count = sum(value in changed for value in column.values)
+        examples = tuple((value, texts[value]) for value in sorted(changed)[:3])
+        notes.append(Note(name, encoding, count, examples))
+    lost = {v: t for v, t in texts.items() if _LOST.search(t) and not _URL.search(t)}
+    if lost:
+        count = sum(value in lost for value in column.values)
+        shown = list(lost.values())[:3]
+        notes.append(Note(name, encoding, count, tuple((v, v) for v in shown), lost=True))
+    return notes
+
+
+def _question(column: _Column) -> Question:
+    where = f"cột / column “{column.name}”" if column.name else "tên cột / names of columns"
+    value = max(column.odd, key=len)[:60]
+    shown = "; ".join(
+        f"{encoding}: “{text[0]}”"
+        for encoding, read in _OF_BYTES.items()
+        if (text := _try([value], read)) is not None
+    )
+    return Question(
+        f"{where}: không rõ bảng mã, hãy khai báo bằng --encoding / "
+        f"its encoding is not certain, give it with --encoding. {shown}"
+    )
+
+
+def _is_utf_16_without_mark(content: bytes) -> bool:
+    odd = content[1:400:2]
+    return len(odd) > 4 and odd.count(0) > 0.8 * len(odd)
