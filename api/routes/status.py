@@ -28,7 +28,7 @@ def status(
     body = {
         "simulated": bool(connection.scalar(_SIMULATED)),
         "boundaries": _boundaries(connection),
-        "extent": _extent(connection, settings),
+        "extent": _extent(connection, settings, versions.get("communes", 0)),
         "layers": layers,
     }
     return conditional_json(request, body)
@@ -47,6 +47,14 @@ def _boundaries(connection: Connection) -> dict[str, str] | None:
     return None if row is None else dict(row._mapping)
 
 
-def _extent(connection: Connection, settings: Settings) -> list[float]:
-    row = connection.execute(_EXTENT).one_or_none()
-    return list(row) if row is not None else settings.extent.as_list()
+def _extent(connection: Connection, settings: Settings, version: int) -> list[float]:
+    """West, south, east, north of the communes; read anew only when they changed."""
+    key = (str(connection.engine.url), version)
+    if key not in _extents:
+        row = connection.execute(_EXTENT).one_or_none()
+        _extents.clear()
+        _extents[key] = list(row) if row is not None else settings.extent.as_list()
+    return _extents[key]
+
+
+_extents: dict[tuple[str, int], list[float]] = {}

@@ -1,0 +1,234 @@
+"""From what a record says about its place to where it is: hex, commune, and how sure that is.
+
+Coordinates come first, then an address, then a unit's code or name. What cannot be placed says
+why, in one word for programs and one sentence for people.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import date
+from enum import StrEnum
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from gis.boundaries.units import Level, Unit, UnitHistory
+from gis.placing.addresses import AddressMatch, AddressResolver
+from gis.placing.cells import CellTable, h3_cells
+from gis.placing.gazetteer import Gazetteer
+from gis.text import search_key
+
+Floats = npt.NDArray[np.float64]
+Words = npt.NDArray[np.object_]
+
+COMMUNE_PRECISION_M = 5_000.0
+
+
+class PlaceMethod(StrEnum):
+    COORDINATES = "coordinates"
+    ADDRESS = "address"
+    COMMUNE = "commune"
+    DISTRICT = "district"
+
+
+class Reason(StrEnum):
+    """Why a record has no place."""
+
+    NONE = ""
+    NO_PLACE = "no_place"
+    OUTSIDE = "outside"
+    UNCLEAR_ADDRESS = "unclear_address"
+    UNKNOWN_UNIT = "unknown_unit"
+
+
+@dataclass(frozen=True)
+class Claims:
+    """What n records say about their places.
+
+    `lon`, `lat` in degrees, WGS 84, NaN where there are none; `address` and `unit` as text, empty
+    where there is none; `day` on which it happened, None when unknown; `precision_m` as the source
+    declares it, NaN when it does not.
+    """
+
+    lon: Floats
+    lat: Floats
+    address: Sequence[str]
+    unit: Sequence[str]
+    day: Sequence[date | None]
+    precision_m: Floats
+
+    def __len__(self) -> int:
+        return len(self.lon)
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where n records are; arrays of length n.
+
+    `lon`, `lat` NaN and `cell` 0 when there is no point; `commune` and `unit_then` are codes or
+    None; `reason` is empty for a record that has a place, else `why` says it in words.
+    """
+
+    lon: Floats
+    lat: Floats
+    cell: npt.NDArray[np.uint64]
+    commune: Words
+    unit_then: Words
+    method: Words
+    confidence: Floats
+    precision_m: Floats
+    reason: Words
+    why: Words
+
+    @classmethod
+    def nowhere(cls, n: int) -> Self:
+        """n records without a place."""
+        return cls(
+            lon=np.full(n, np.nan),
+            lat=np.full(n, np.nan),
+            cell=np.zeros(n, np.uint64),
+            commune=np.full(n, None, object),
+            unit_then=np.full(n, None, object),
+            method=np.full(n, None, object),
+            confidence=np.full(n, np.nan),
+            precision_m=np.full(n, np.nan),
+            reason=np.full(n, "", object),
+            why=np.full(n, "", object),
+        )
+
+    def row(self, i: int) -> dict[str, Any]:
+        """One record's place as plain values, None where there is nothing."""
+        values = {field.name: getattr(self, field.name)[i] for field in fields(self)}
+        return {name: _plain(value) for name, value in values.items()}
+
+
+class Placer:
+    """Places records on the units and boundaries that it was made with; needs no network.
+
+    `today` is the day whose communes a record is counted in.
+    """
+
+    def __init__(
+        self,
+        history: UnitHistory,
+        cells: CellTable,
+        resolver: AddressResolver,
+        gazetteer: Gazetteer | None = None,
+        *,
+        today: date,
+    ) -> None:
+        self.history = history
+        self.cells = cells
+        self.resolver = resolver
+        self.gazetteer = gazetteer
+        self.today = today
+
+    def place(self, claims: Claims) -> Places:
+        """The place of each record, in their order."""
+        places = Places.nowhere(len(claims))
+        has_point = np.isfinite(claims.lon) & np.isfinite(claims.lat)
+        self._by_coordinates(claims, places, np.flatnonzero(has_point))
+        for i in np.flatnonzero(~has_point):
+            self._by_words(claims, places, int(i))
+        return places
+
+    def address(self, text: str, day: date | None = None) -> AddressMatch:
+        return self.resolver.resolve(text, day=day, gazetteer=self.gazetteer)
+
+    def _by_coordinates(self, claims: Claims, places: Places, rows: npt.NDArray[np.intp]) -> None:
+        lon, lat = claims.lon[rows], claims.lat[rows]
+        found = self.cells.assign(lon, lat)
+        codes = np.array([*self.cells.codes, None], object)  # index -1: outside
+        places.lon[rows], places.lat[rows] = lon, lat
+        places.cell[rows] = h3_cells(lon, lat)
+        places.commune[rows] = codes[found]
+        places.method[rows] = PlaceMethod.COORDINATES.value
+        places.confidence[rows] = 1.0
+        places.precision_m[rows] = claims.precision_m[rows]
+        outside = rows[found < 0]
+        places.reason[outside] = Reason.OUTSIDE.value
+        places.why[outside] = "Điểm nằm ngoài tỉnh. / The point lies outside the province."
+        for i in rows[found >= 0]:
+            places.unit_then[i] = self._then(places.commune[i], claims.day[i])
+
+    def _then(self, commune: str, day: date | None) -> str | None:
+        """The unit of a point's day: known where the commune of today already was one."""
+        if day is None:
+            return None
+        now = self.history.unit(commune, Level.COMMUNE, self.today)
+        return commune if now is not None and now.valid_on(day) else None
+
+    def _by_words(self, claims: Claims, places: Places, i: int) -> None:
+        address, unit, day = claims.address[i], claims.unit[i], claims.day[i]
+        if address:
+            _set_match(places, i, self.address(address, day))
+        elif unit:
+            self._by_unit(places, i, unit, day)
+        else:
+            places.reason[i] = Reason.NO_PLACE.value
+            places.why[i] = (
+                "Bản ghi không có tọa độ, địa chỉ hay đơn vị hành chính. / "
+                "The record has no coordinates, no address and no unit."
+            )
+
+    def _by_unit(self, places: Places, i: int, unit: str, day: date | None) -> None:
+        then = self._unit(unit, day or self.today)
+        new = [] if then is None else self._communes_of_today(then, day or self.today)
+        if then is None or len(new) != 1:
+            places.reason[i] = Reason.UNKNOWN_UNIT.value
+            places.why[i] = _unknown_unit(unit, len(new))
+            return
+        places.commune[i] = new[0]
+        places.unit_then[i] = then.code if day else None
+        places.method[i] = PlaceMethod.COMMUNE.value
+        places.confidence[i] = 1.0
+        places.precision_m[i] = COMMUNE_PRECISION_M
+
+    def _unit(self, unit: str, day: date) -> Unit | None:
+        """The commune of that day with this code or, when it is the only one, this name."""
+        by_code = self.history.unit(unit, Level.COMMUNE, day)
+        if by_code is not None:
+            return by_code
+        key = search_key(unit)
+        named = [
+            one
+            for one in self.history.on(day, Level.COMMUNE)
+            if key in (search_key(one.full_name), search_key(one.name))
+        ]
+        exact = [one for one in named if unit in (one.full_name, one.name)]
+        best = exact or named
+        return best[0] if len(best) == 1 else None
+
+    def _communes_of_today(self, then: Unit, day: date) -> list[str]:
+        return [code for code, _, _ in self.history.successors(then.code, day, self.today)]
+
+
+def _set_match(places: Places, i: int, match: AddressMatch) -> None:
+    if match.commune is None:
+        places.reason[i] = Reason.UNCLEAR_ADDRESS.value
+        places.why[i] = match.why
+        return
+    places.commune[i] = match.commune.code
+    places.unit_then[i] = match.unit_then.code if match.unit_then else None
+    places.method[i] = PlaceMethod.ADDRESS.value
+    places.confidence[i] = match.confidence
+    places.precision_m[i] = match.precision_m
+
+
+def _unknown_unit(unit: str, successors: int) -> str:
+    if successors > 1:
+        return (
+            f"Đơn vị «{unit}» nay thuộc {successors} xã, phường. / "
+            f"The unit “{unit}” is now part of {successors} communes."
+        )
+    return (
+        f"Không có đúng một xã, phường nào tên hay mã là «{unit}» vào ngày đó. / "
+        f"Not exactly one commune had the name or code “{unit}” on that day."
+    )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float) and np.isnan(value):
+        return None
+    return value.item() if isinstance(value, np.generic) else value

@@ -1,0 +1,155 @@
+"""Records that could not be understood or placed: kept with their reason, corrected, replayed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, Row, text
+
+from gis.errors import Conflict, NotFound
+from layers.records import Fault
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A record in quarantine. `raw` is what the source said, without personal columns."""
+
+    id: int
+    layer_id: str
+    source: str
+    source_key: str
+    raw: dict[str, str]
+    reason: str
+    why: str
+    status: str
+    created_at: datetime
+    changed_at: datetime
+    changed_by: str | None
+
+
+def put(
+    connection: Connection,
+    layer_id: str,
+    source: str,
+    failed: Mapping[str, tuple[dict[str, str], Sequence[Fault]]],
+    who: str,
+) -> int:
+    """Keep failed records, by their source key; how many of them are new or changed.
+
+    A record that an operator dropped stays dropped until the source says something else.
+    """
+    rows = [
+        {
+            "layer": layer_id,
+            "source": source,
+            "key": key,
+            "raw": orjson.dumps(raw).decode(),
+            "reason": faults[0].reason,
+            "why": "; ".join(fault.why for fault in faults),
+            "who": who,
+        }
+        for key, (raw, faults) in failed.items()
+    ]
+    return sum(connection.execute(_PUT, row).rowcount for row in rows)
+
+
+_PUT = text("""
+INSERT INTO gis.quarantine AS q (layer_id, source, source_key, raw, reason, why, changed_by)
+VALUES (:layer, :source, :key, CAST(:raw AS jsonb), :reason, :why, :who)
+ON CONFLICT (layer_id, source, source_key) DO UPDATE
+SET raw = excluded.raw, reason = excluded.reason, why = excluded.why, status = 'waiting',
+    changed_at = now(), changed_by = excluded.changed_by
+WHERE (q.raw, q.reason, q.why) IS DISTINCT FROM (excluded.raw, excluded.reason, excluded.why)
+   OR q.status = 'replayed'
+""")
+
+
+def settle(connection: Connection, layer_id: str, source: str, keys: Sequence[str]) -> None:
+    """Records with these keys have found their place."""
+    connection.execute(
+        text(
+            "UPDATE gis.quarantine SET status = 'replayed', changed_at = now()"
+            " WHERE layer_id = :layer AND source = :source AND status = 'waiting'"
+            " AND source_key = ANY(:keys)"
+        ),
+        {"layer": layer_id, "source": source, "keys": list(keys)},
+    )
+
+
+def list_waiting(
+    connection: Connection,
+    *,
+    layers: Sequence[str],
+    status: str = "waiting",
+    limit: int = 100,
+    after: int = 0,
+) -> list[Waiting]:
+    """Records of these layers, in the order in which they came, from the number after `after`."""
+    rows = connection.execute(
+        text(
+            "SELECT * FROM gis.quarantine WHERE layer_id = ANY(:layers) AND status = :status"
+            " AND id > :after ORDER BY id LIMIT :limit"
+        ),
+        {"layers": list(layers), "status": status, "after": after, "limit": limit},
+    )
+    return [_waiting(row) for row in rows]
+
+
+def get_waiting(connection: Connection, record_id: int) -> Waiting:
+    """Raises NotFound."""
+    row = connection.execute(
+        text("SELECT * FROM gis.quarantine WHERE id = :id"), {"id": record_id}
+    ).one_or_none()
+    if row is None:
+        raise NotFound(f"there is no record {record_id} in quarantine")
+    return _waiting(row)
+
+
+def fix(connection: Connection, record_id: int, changes: Mapping[str, str], who: str) -> Waiting:
+    """Correct what the source said; what it said before goes to the audit log."""
+    before = get_waiting(connection, record_id)
+    _require_waiting(before)
+    after = {**before.raw, **changes}
+    connection.execute(
+        text(
+            "UPDATE gis.quarantine SET raw = CAST(:raw AS jsonb), changed_at = now(),"
+            " changed_by = :who WHERE id = :id"
+        ),
+        {"id": record_id, "raw": orjson.dumps(after).decode(), "who": who},
+    )
+    _audit(connection, who, "quarantine.fix", {"id": record_id, "before": before.raw})
+    return get_waiting(connection, record_id)
+
+
+def drop(connection: Connection, record_id: int, who: str) -> None:
+    """Give a record up. It stays here, dropped, and can be listed."""
+    before = get_waiting(connection, record_id)
+    _require_waiting(before)
+    connection.execute(
+        text(
+            "UPDATE gis.quarantine SET status = 'dropped', changed_at = now(), changed_by = :who"
+            " WHERE id = :id"
+        ),
+        {"id": record_id, "who": who},
+    )
+    _audit(connection, who, "quarantine.drop", {"id": record_id})
+
+
+def _require_waiting(record: Waiting) -> None:
+    if record.status != "waiting":
+        raise Conflict(f"record {record.id} is {record.status}, it does not wait any more")
+
+
+def _audit(connection: Connection, who: str, act: str, what: dict[str, Any]) -> None:
+    connection.execute(
+        text(
+            "INSERT INTO private.audit (who, act, what) VALUES (:who, :act, CAST(:what AS jsonb))"
+        ),
+        {"who": who, "act": act, "what": orjson.dumps(what).decode()},
+    )
+
+
+def _waiting(row: Row[Any]) -> Waiting:
+    return Waiting(**row._mapping)

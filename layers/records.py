@@ -1,0 +1,279 @@
+"""A file as a layer reads it: typed columns, and for each record what is wrong with it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gis.intake.dates import parse_dates
+from gis.intake.numbers import parse_numbers
+from gis.intake.tables import RawTable, require_columns
+from gis.placing.crs import check_crs, to_wgs84
+from gis.values import BBox
+from layers.model import FieldType, FileSource, LayerField
+
+Floats = npt.NDArray[np.float64]
+
+_BOOLEANS = {
+    **dict.fromkeys(("true", "t", "1", "yes", "y", "có", "co", "x"), True),
+    **dict.fromkeys(("false", "f", "0", "no", "n", "không", "khong"), False),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with a record: a word for programs, a sentence for people."""
+
+    reason: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What a person answered to questions about a file; None where nothing was asked."""
+
+    crs: str | None = None
+    date_format: str | None = None
+    number_format: str | None = None
+
+
+NO_ANSWERS = Answers()
+
+
+@dataclass(frozen=True)
+class Records:
+    """n records, column by column.
+
+    `lon`, `lat` are degrees, WGS 84, NaN where there are none; `precision_m` NaN where the source
+    does not say. `columns` holds the fields that are served, `personal` those that are not.
+    `raw` is what the file said, without personal columns. `faults` maps a record to what is wrong.
+    """
+
+    keys: list[str]
+    lines: Sequence[int]
+    lon: Floats
+    lat: Floats
+    address: list[str]
+    unit: list[str]
+    precision_m: Floats
+    valid_at: list[datetime | None]
+    columns: dict[str, list[Any]]
+    personal: list[dict[str, str]]
+    raw: list[dict[str, str]]
+    faults: dict[int, list[Fault]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    @property
+    def days(self) -> list[date | None]:
+        return [instant.date() if instant else None for instant in self.valid_at]
+
+
+class RecordReader:
+    """Reads tables by the fields and the source of one layer file.
+
+    `envelope` is the province's, by which a wrong CRS is recognised.
+    """
+
+    def __init__(
+        self,
+        source: FileSource,
+        fields: Mapping[str, LayerField],
+        envelope: BBox,
+        answers: Answers = NO_ANSWERS,
+    ) -> None:
+        self.source = source
+        self.fields = fields
+        self.envelope = envelope
+        self.answers = answers
+        self.faults: dict[int, list[Fault]] = {}
+
+    def read(self, table: RawTable) -> Records:
+        """Raises BadFile when a column is missing, Question when a column has two readings."""
+        require_columns(table, needed_columns(self.source, self.fields))
+        self.faults = {}
+        lon, lat = self._points(table)
+        public = {name: one for name, one in self.fields.items() if not one.personal}
+        return Records(
+            keys=self._keys(table),
+            lines=table.lines,
+            lon=lon,
+            lat=lat,
+            address=self._words(table, self.source.address),
+            unit=self._words(table, self.source.commune),
+            precision_m=self._precision(table),
+            valid_at=self._valid_at(table),
+            columns={name: self._column(table, name, one) for name, one in public.items()},
+            personal=self._personal(table),
+            raw=self._raw(table),
+            faults=self.faults,
+        )
+
+    def _fault(self, row: int, reason: str, why: str) -> None:
+        self.faults.setdefault(int(row), []).append(Fault(reason, why))
+
+    def _fault_each(self, faults: dict[int, str], reason: str, column: str) -> None:
+        for row, why in faults.items():
+            self._fault(row, reason, f"{column}: {why}")
+
+    def _keys(self, table: RawTable) -> list[str]:
+        """The key of each record; one without a key, or whose key comes again, is a fault."""
+        columns = _key_columns(self.source)
+        keys = ["|".join(parts) for parts in zip(*(table[c] for c in columns), strict=True)]
+        last = {key: row for row, key in enumerate(keys)}
+        for row, key in enumerate(keys):
+            if not key.strip("|"):
+                keys[row] = f"#line {table.lines[row]}"
+                self._fault(row, "no_key", f"thiếu khóa / no key in {', '.join(columns)}")
+            elif last[key] != row:
+                keys[row] = f"{key}#line {table.lines[row]}"
+                again = f"line {table.lines[last[key]]}"
+                self._fault(row, "repeated_key", f"khóa lặp lại / the key comes again in {again}")
+        return keys
+
+    def _points(self, table: RawTable) -> tuple[Floats, Floats]:
+        """Degrees, WGS 84; (0, 0) is what programs write that know no coordinates."""
+        nowhere = np.full(len(table), np.nan)
+        if self.source.coordinates is None:
+            return nowhere, nowhere.copy()
+        x = self._numbers(table, self.source.coordinates.x, None)
+        y = self._numbers(table, self.source.coordinates.y, None)
+        zero = (x == 0) & (y == 0)
+        x[zero], y[zero] = np.nan, np.nan
+        known = np.isfinite(x) & np.isfinite(y)
+        x[~known], y[~known] = np.nan, np.nan
+        if not known.any():
+            return x, y
+        crs = check_crs(
+            x[known],
+            y[known],
+            self.source.coordinates.crs,
+            self.envelope,
+            assume=self.answers.crs,
+        )
+        lon, lat = nowhere.copy(), nowhere.copy()
+        lon[known], lat[known] = to_wgs84(x[known], y[known], crs)
+        return lon, lat
+
+    def _numbers(self, table: RawTable, column: str, declared: str | None) -> Floats:
+        format = self.answers.number_format or declared
+        parsed = parse_numbers(table[column], format=format, column=column)
+        self._fault_each(parsed.faults, "bad_number", column)
+        return parsed.numbers
+
+    def _instants(
+        self, table: RawTable, column: str, declared: str | None
+    ) -> list[datetime | None]:
+        zone = self.source.time.zone if self.source.time else "+07:00"
+        format = self.answers.date_format or declared
+        parsed = parse_dates(table[column], format=format, zone=zone, column=column)
+        self._fault_each(parsed.faults, "bad_date", column)
+        return parsed.instants
+
+    def _valid_at(self, table: RawTable) -> list[datetime | None]:
+        time = self.source.time
+        return self._instants(table, time.column, time.format) if time else [None] * len(table)
+
+    def _words(self, table: RawTable, column: str | None) -> list[str]:
+        return table.cells.get(column or "", [""] * len(table))
+
+    def _precision(self, table: RawTable) -> Floats:
+        declared = self.source.precision
+        if declared is None or declared.column not in table.cells:
+            return np.full(len(table), np.nan)
+        metres = {**declared.metres}
+        otherwise = np.nan if declared.otherwise_m is None else declared.otherwise_m
+        return np.array([metres.get(word, otherwise) for word in table[declared.column]], float)
+
+    def _column(self, table: RawTable, name: str, one: LayerField) -> list[Any]:
+        column = one.column or name
+        if column not in table.cells:
+            return [None] * len(table)
+        values = self._typed(table, column, one)
+        if one.required:
+            for row, value in enumerate(values):
+                if value is None and not self._has_fault(row, column):
+                    self._fault(row, "missing", f"{column}: bắt buộc / a value is required")
+        return values
+
+    def _has_fault(self, row: int, column: str) -> bool:
+        return any(fault.why.startswith(f"{column}:") for fault in self.faults.get(row, ()))
+
+    def _typed(self, table: RawTable, column: str, one: LayerField) -> list[Any]:
+        match one.type:
+            case FieldType.TEXT:
+                return self._texts(table, column, one)
+            case FieldType.INTEGER:
+                return self._integers(table, column, one)
+            case FieldType.NUMBER:
+                numbers = self._numbers(table, column, one.format)
+                return [None if np.isnan(number) else float(number) for number in numbers]
+            case FieldType.BOOLEAN:
+                return self._booleans(table, column)
+            case FieldType.DATE:
+                instants = self._instants(table, column, one.format)
+                return [instant.date() if instant else None for instant in instants]
+            case FieldType.DATETIME:
+                return list(self._instants(table, column, one.format))
+
+    def _texts(self, table: RawTable, column: str, one: LayerField) -> list[str | None]:
+        texts = [value or None for value in table[column]]
+        if one.values is not None:
+            known = ", ".join(one.values)
+            for row, value in enumerate(texts):
+                if value is not None and value not in one.values:
+                    why = f"{column}: giá trị lạ / “{value}” is none of {known}"
+                    self._fault(row, "unknown_value", why)
+        return texts
+
+    def _integers(self, table: RawTable, column: str, one: LayerField) -> list[int | None]:
+        numbers = self._numbers(table, column, one.format)
+        for row in np.flatnonzero(np.isfinite(numbers) & (numbers != np.round(numbers))):
+            why = f"{column}: phải là số nguyên / “{table[column][row]}” is not a whole number"
+            self._fault(row, "bad_number", why)
+        return [None if np.isnan(number) else int(number) for number in numbers]
+
+    def _booleans(self, table: RawTable, column: str) -> list[bool | None]:
+        for row, value in enumerate(table[column]):
+            if value and value.casefold() not in _BOOLEANS:
+                self._fault(row, "bad_value", f"{column}: “{value}” is neither true nor false")
+        return [_BOOLEANS.get(value.casefold()) for value in table[column]]
+
+    def _personal(self, table: RawTable) -> list[dict[str, str]]:
+        columns = {
+            name: table[one.column or name]
+            for name, one in self.fields.items()
+            if one.personal and (one.column or name) in table.cells
+        }
+        return [
+            {name: values[row] for name, values in columns.items() if values[row]}
+            for row in range(len(table))
+        ]
+
+    def _raw(self, table: RawTable) -> list[dict[str, str]]:
+        personal = {one.column or name for name, one in self.fields.items() if one.personal}
+        kept = [column for column in table.columns if column not in personal]
+        return [
+            {column: table[column][row] for column in kept if table[column][row]}
+            for row in range(len(table))
+        ]
+
+
+def needed_columns(source: FileSource, fields: Mapping[str, LayerField]) -> Iterator[str]:
+    """The columns without which a file is not one of the layer."""
+    yield from _key_columns(source)
+    if source.coordinates:
+        yield from (source.coordinates.x, source.coordinates.y)
+    if source.time:
+        yield source.time.column
+    for name, one in fields.items():
+        if one.required:
+            yield one.column or name
+
+
+def _key_columns(source: FileSource) -> tuple[str, ...]:
+    return (source.key,) if isinstance(source.key, str) else source.key
