@@ -13,7 +13,6 @@ from psycopg import sql
 
 from gis.database.cluster import THROW_AWAY, Cluster
 from gis.database.engine import Database
-from gis.database.migrate import migrate
 
 
 @dataclass(frozen=True)
@@ -60,10 +59,11 @@ def server() -> Iterator[Server]:
 
 
 @contextmanager
-def template(on: Server) -> Iterator[str]:
-    """A migrated database's name, to clone from."""
-    with on.database() as url:
+def template(on: Server, base: str | None = None) -> Iterator[tuple[str, Database]]:
+    """A database to fill and then clone from: its name, and itself, to be closed before."""
+    with on.database(base) as url:
         database = Database(url)
-        migrate(database)
-        database.close()
-        yield url.split("?")[0].rsplit("/", 1)[1]
+        try:
+            yield url.split("?")[0].rsplit("/", 1)[1], database
+        finally:
+            database.close()

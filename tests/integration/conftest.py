@@ -1,12 +1,19 @@
 """A real PostGIS for every test here: a database cloned from a migrated template."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from gis.boundaries.package_units import package_history
 from gis.database.engine import Database
+from gis.database.migrate import migrate
 from gis.errors import SetupError
+from layers.catalogue import Catalogue, read_catalogue
 from tests.databases import Server, server, template
+from tests.provinces import toy_history, write_boundaries
+
+LAYERS = Path(__file__).parents[2] / "layers"
 
 
 @pytest.fixture(scope="session")
@@ -20,7 +27,9 @@ def postgres() -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def migrated(postgres: Server) -> Iterator[str]:
-    with template(postgres) as name:
+    with template(postgres) as (name, database):
+        migrate(database)
+        database.close()
         yield name
 
 
@@ -37,3 +46,62 @@ def database(url: str) -> Iterator[Database]:
     opened = Database(url)
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="session")
+def catalogue() -> Catalogue:
+    """The layer files of the project."""
+    return read_catalogue(LAYERS)
+
+
+@pytest.fixture(scope="session")
+def toy_template(
+    postgres: Server, migrated: str, catalogue: Catalogue, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """A database's name, with three square communes and every layer's table, to clone from."""
+    from gis.boundaries.loader import load_boundaries
+    from gis.boundaries.sources import find_source
+    from layers.tables import sync
+
+    with template(postgres, migrated) as (name, database):
+        path = write_boundaries(tmp_path_factory.mktemp("toy"))
+        load_boundaries(database, find_source(str(path), path.parent, "15"), toy_history())
+        with database.writing() as connection:
+            sync(connection, catalogue)
+        database.close()
+        yield name
+
+
+@pytest.fixture
+def toy_province(postgres: Server, toy_template: str) -> Iterator[Database]:
+    """A fresh database with three square communes (see tests.provinces) and the layers' tables."""
+    with postgres.database(toy_template) as fresh:
+        opened = Database(fresh)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="session")
+def lao_cai_template(
+    postgres: Server, migrated: str, catalogue: Catalogue, shared: Path
+) -> Iterator[str]:
+    from gis.boundaries.loader import load_boundaries
+    from gis.boundaries.sources import find_source
+    from layers.tables import sync
+
+    with template(postgres, migrated) as (name, database):
+        path = shared / "boundaries" / "lao_cai_communes_2025.geojson"
+        load_boundaries(database, find_source(str(path), path.parent, "15"), package_history())
+        with database.writing() as connection:
+            sync(connection, catalogue)
+        database.close()
+        yield name
+
+
+@pytest.fixture
+def lao_cai(postgres: Server, lao_cai_template: str) -> Iterator[Database]:
+    """A fresh database with the real communes; skips without the development data."""
+    with postgres.database(lao_cai_template) as fresh:
+        opened = Database(fresh)
+        yield opened
+        opened.close()
