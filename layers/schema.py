@@ -1,0 +1,295 @@
+"""Bringing the database in line with the layer files: tables, columns, indexes, published or not.
+
+`sync` is transactional and idempotent. Nothing is lost by it: a field that goes leaves its column,
+a file that goes leaves its table, and a change of type that would lose a value is refused.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+import orjson
+from sqlalchemy import Connection, Table, text
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from gis.errors import BadLayerFile
+from layers.catalogue import Catalogue
+from layers.model import Layer
+from layers.retyping import Retyping, lossy
+from layers.shape import Shape, read_shapes, types_of
+from layers.tables import SCHEMA, table_of
+
+VERSION_TRIGGER: Final = "version"
+
+
+class Change(StrEnum):
+    """What a sync did."""
+
+    CREATED = "created"
+    PUBLISHED = "published"
+    UNPUBLISHED = "unpublished"
+    DESCRIBED = "described"  # the file changed
+    COLUMN_ADDED = "column_added"
+    COLUMN_KEPT = "column_kept"  # its field is gone: kept, no longer served
+    COLUMN_RETYPED = "column_retyped"
+    COLUMN_HIDDEN = "column_hidden"  # became personal: moved to schema private
+    INDEXED = "indexed"
+    HEXES_ATTACHED = "hexes_attached"
+    HEXES_DETACHED = "hexes_detached"
+
+
+@dataclass(frozen=True, slots=True)
+class SyncChange:
+    """One thing that a sync did to one layer; `detail` names the column, index or type."""
+
+    layer_id: str
+    change: Change
+    detail: str = ""
+
+    def __str__(self) -> str:
+        return " ".join(filter(None, (self.layer_id, self.change.replace("_", " "), self.detail)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Published:
+    """What gis.layer says of a layer."""
+
+    digest: str
+    definition: Mapping[str, Any]
+    published: bool
+
+    def section(self, name: str) -> Any:
+        return self.definition.get(name)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """A layer, the table that its file asks for, and what the database has of it."""
+
+    layer: Layer
+    digest: str
+    table: Table
+    shape: Shape | None
+    before: _Published | None
+
+    @property
+    def retypings(self) -> list[Retyping]:
+        """The columns whose type the file changed."""
+        if self.shape is None or self.layer.is_view:
+            return []
+        asked = types_of(self.table)
+        return [
+            Retyping(self.layer.id, name, self.shape.columns[name], kind)
+            for name, kind in asked.items()
+            if self.shape.columns.get(name, kind) != kind
+        ]
+
+
+def sync(connection: Connection, catalogue: Catalogue) -> list[SyncChange]:
+    """Make the tables and gis.layer what the files say, inside the caller's transaction.
+
+    What was done, in order; empty when all was in line. Raises BadLayerFile, with nothing changed,
+    when a table cannot become what its file says without losing a value.
+    """
+    connection.execute(_ONE_AT_A_TIME)
+    tasks = _tasks(connection, catalogue)
+    faults = [fault for task in tasks for fault in _faults(connection, task)]
+    if faults:
+        raise BadLayerFile("\n".join(faults))
+    with connection.begin_nested():
+        changes = [change for task in tasks for change in _apply(connection, task)]
+        return changes + _unpublish_missing(connection, catalogue)
+
+
+_ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtextextended('layers sync', 0))")
+
+
+def _tasks(connection: Connection, catalogue: Catalogue) -> list[_Task]:
+    shapes, published = read_shapes(connection), _published(connection)
+    return [
+        _Task(
+            layer,
+            catalogue.digest_of(layer),
+            table_of(layer),
+            shapes.get(layer.id),
+            published.get(layer.id),
+        )
+        for layer in catalogue.layers
+    ]
+
+
+def _published(connection: Connection) -> dict[str, _Published]:
+    rows = connection.execute(text("SELECT id, digest, definition, published FROM gis.layer"))
+    return {row.id: _Published(row.digest, row.definition, row.published) for row in rows}
+
+
+def _faults(connection: Connection, task: _Task) -> Iterator[str]:
+    """Why a layer cannot be brought in line, in words for the writer of its file."""
+    file, layer, shape = f"{task.layer.id}.yaml", task.layer, task.shape
+    if layer.is_view:
+        yield from (f"{file}: {words}" for words in _view_faults(task))
+    elif shape is not None and shape.is_view:
+        yield f"{file}: `layer.{layer.id}` is a view: write `connector: view`, or another id"
+    for retyping in task.retypings:
+        loss = lossy(connection, retyping)
+        if loss:
+            yield f"{file}: {_refusal(retyping, loss)}"
+
+
+def _view_faults(task: _Task) -> Iterator[str]:
+    shape = task.shape
+    if shape is None or not shape.is_view:
+        yield f"there is no view `layer.{task.layer.id}`, as `connector: view` says"
+        return
+    missing = [column.name for column in task.table.columns if column.name not in shape.columns]
+    if missing:
+        yield (
+            f"the view `layer.{task.layer.id}` has no column {', '.join(missing)}; "
+            f"it has {', '.join(shape.columns)}"
+        )
+
+
+def _refusal(retyping: Retyping, loss: str) -> str:
+    return (
+        f"`{retyping.column}` is {retyping.old} in the table and cannot become {retyping.new}: "
+        f"{loss}; keep its type, or give the field another name"
+    )
+
+
+def _apply(connection: Connection, task: _Task) -> Iterator[SyncChange]:
+    yield from _describe(connection, task)
+    if task.layer.is_view:
+        return
+    if task.shape is None:
+        connection.execute(CreateTable(task.table))
+        yield SyncChange(task.layer.id, Change.CREATED, f"layer.{task.layer.id}")
+    else:
+        yield from _migrate(connection, task, task.shape)
+    yield from _index(connection, task)
+    yield from _count_hexes(connection, task)
+
+
+def _describe(connection: Connection, task: _Task) -> Iterator[SyncChange]:
+    """The row of gis.layer; its version rises when the file changed."""
+    before, layer = task.before, task.layer
+    definition = layer.model_dump(mode="json")
+    if before == _Published(task.digest, definition, published=True):
+        return
+    connection.execute(
+        _DESCRIBE,
+        {"id": layer.id, "digest": task.digest, "definition": orjson.dumps(definition).decode()},
+    )
+    seen = before is not None and before.published
+    yield SyncChange(layer.id, Change.DESCRIBED if seen else Change.PUBLISHED)
+
+
+_DESCRIBE = text("""
+INSERT INTO gis.layer (id, digest, definition) VALUES (:id, :digest, CAST(:definition AS jsonb))
+ON CONFLICT (id) DO UPDATE SET digest = excluded.digest, definition = excluded.definition,
+  published = true, version = layer.version + 1, changed_at = now()
+""")
+
+
+def _migrate(connection: Connection, task: _Task, shape: Shape) -> Iterator[SyncChange]:
+    layer_id = task.layer.id
+    asked = types_of(task.table)
+    yield from _drop_indexes(connection, task, shape)
+    for retyping in task.retypings:
+        connection.exec_driver_sql(retyping.statement())
+        yield SyncChange(
+            layer_id, Change.COLUMN_RETYPED, f"{retyping.column}: {retyping.old} → {retyping.new}"
+        )
+    for name, kind in asked.items():
+        if name not in shape.columns:
+            connection.exec_driver_sql(f'ALTER TABLE {_name(layer_id)} ADD COLUMN "{name}" {kind}')
+            yield SyncChange(layer_id, Change.COLUMN_ADDED, name)
+    yield from _hide_personal(connection, task.layer, shape)
+    gone = set(task.before.section("fields") or {}) - set(asked) if task.before else set()
+    kept = sorted(gone - set(task.layer.fields) & set(shape.columns))
+    yield from (SyncChange(layer_id, Change.COLUMN_KEPT, name) for name in kept)
+
+
+def _drop_indexes(connection: Connection, task: _Task, shape: Shape) -> Iterator[SyncChange]:
+    """Search indexes of fields that are no longer free texts; they would hinder a new type."""
+    wanted = {index.name for index in task.table.indexes}
+    for name in sorted(shape.indexes - wanted):
+        if name.startswith(f"{task.layer.id}.") and ".search" in name:
+            connection.exec_driver_sql(f'DROP INDEX {SCHEMA}."{name}"')
+            yield SyncChange(task.layer.id, Change.INDEXED, f"no longer {name}")
+
+
+def _hide_personal(connection: Connection, layer: Layer, shape: Shape) -> Iterator[SyncChange]:
+    """Columns of fields that became personal: their values go to private.reporter."""
+    for name in set(layer.fields) - set(layer.public_fields):
+        if name in shape.columns:
+            connection.exec_driver_sql(
+                _HIDE.format(table=_name(layer.id), column=name), {"layer": layer.id}
+            )
+            connection.exec_driver_sql(f'ALTER TABLE {_name(layer.id)} DROP COLUMN "{name}"')
+            yield SyncChange(layer.id, Change.COLUMN_HIDDEN, name)
+
+
+_HIDE = """
+INSERT INTO private.reporter (layer_id, source, source_key, details)
+SELECT %(layer)s, source, source_key, jsonb_build_object('{column}', "{column}")
+FROM {table} WHERE "{column}" IS NOT NULL
+ON CONFLICT (layer_id, source, source_key)
+DO UPDATE SET details = reporter.details || excluded.details
+"""
+
+
+def _index(connection: Connection, task: _Task) -> Iterator[SyncChange]:
+    """Indexes and the trigger that raises the version, where they are missing."""
+    shape, layer_id = task.shape, task.layer.id
+    has = shape.indexes if shape else set()
+    for index in sorted(task.table.indexes, key=lambda index: str(index.name)):
+        if index.name not in has:
+            connection.execute(CreateIndex(index))
+            if shape:
+                yield SyncChange(layer_id, Change.INDEXED, str(index.name))
+    if shape is None or VERSION_TRIGGER not in shape.triggers:
+        connection.exec_driver_sql(
+            f"CREATE TRIGGER {VERSION_TRIGGER} AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE "
+            f"ON {_name(layer_id)} FOR EACH STATEMENT "
+            f"EXECUTE FUNCTION gis.raise_layer_version('{layer_id}')"
+        )
+
+
+def _count_hexes(connection: Connection, task: _Task) -> Iterator[SyncChange]:
+    """Counts by hex begin, end or change their category with the section `hexes`."""
+    before = task.before.section("hexes") if task.before and task.shape else None
+    after = task.layer.hexes
+    if not _has_function(connection, "gis.attach_hex_counts(text,text)"):
+        return
+    category = after.category if after else None
+    if before and not after:
+        connection.execute(text("SELECT gis.detach_hex_counts(:id)"), {"id": task.layer.id})
+        yield SyncChange(task.layer.id, Change.HEXES_DETACHED)
+    elif after and (not before or before["category"] != category):
+        connection.execute(
+            text("SELECT gis.attach_hex_counts(:id, :category)"),
+            {"id": task.layer.id, "category": category},
+        )
+        yield SyncChange(task.layer.id, Change.HEXES_ATTACHED, category or "")
+
+
+def _has_function(connection: Connection, signature: str) -> bool:
+    found = connection.scalar(text("SELECT to_regprocedure(:name)"), {"name": signature})
+    return found is not None
+
+
+def _unpublish_missing(connection: Connection, catalogue: Catalogue) -> list[SyncChange]:
+    """Layers whose file is gone are no longer served; their tables stay."""
+    gone = connection.scalars(_UNPUBLISH, {"ids": [layer.id for layer in catalogue.layers]})
+    return [SyncChange(layer_id, Change.UNPUBLISHED) for layer_id in sorted(gone)]
+
+
+_UNPUBLISH = text("""
+UPDATE gis.layer SET published = false, version = version + 1, changed_at = now()
+WHERE published AND NOT id = ANY(:ids) RETURNING id
+""")
+
+
+def _name(layer_id: str) -> str:
+    return f'{SCHEMA}."{layer_id}"'

@@ -1,0 +1,55 @@
+"""The shape that the layer tables have in the database, as against the one their files ask for."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, Table, text
+from sqlalchemy.dialects import postgresql
+
+_DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
+
+# Tables and views of schema layer, with the columns that were not dropped.
+_COLUMNS = text("""
+SELECT c.relname, c.relkind IN ('v', 'm') AS is_view, a.attname,
+       lower(format_type(a.atttypid, a.atttypmod)) AS type
+FROM pg_class c
+JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+WHERE n.nspname = 'layer' AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+ORDER BY c.relname, a.attnum
+""")
+_INDEXES = text("SELECT tablename, indexname FROM pg_indexes WHERE schemaname = 'layer'")
+_TRIGGERS = text("""
+SELECT c.relname, t.tgname
+FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = 'layer' AND NOT t.tgisinternal
+""")
+
+
+@dataclass
+class Shape:
+    """One table or view as it is: the type of each column, the names of indexes and triggers."""
+
+    is_view: bool = False
+    columns: dict[str, str] = field(default_factory=dict)
+    indexes: set[str] = field(default_factory=set)
+    triggers: set[str] = field(default_factory=set)
+
+
+def read_shapes(connection: Connection) -> Mapping[str, Shape]:
+    """All tables and views of schema `layer`, by name."""
+    shapes: dict[str, Shape] = defaultdict(Shape)
+    for name, is_view, column, kind in connection.execute(_COLUMNS):
+        shapes[name].is_view = is_view
+        shapes[name].columns[column] = kind
+    for name, index in connection.execute(_INDEXES):
+        shapes[name].indexes.add(index)
+    for name, trigger in connection.execute(_TRIGGERS):
+        shapes[name].triggers.add(trigger)
+    return dict(shapes)
+
+
+def types_of(table: Table) -> dict[str, str]:
+    """The type of each column that a table asks for, as PostgreSQL writes it."""
+    return {column.name: column.type.compile(_DIALECT).lower() for column in table.columns}
