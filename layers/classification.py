@@ -1,0 +1,183 @@
+"""One classification of a layer's features, from which the map, the legend and QGIS are derived.
+
+`classify(layer)` gives it; layers.style, layers.legend and layers.qgis only write it down.
+`hex_classification(layer)` is that of a layer's counts by hex.
+"""
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import pairwise
+
+from layers.model import FieldType, GeometryKind, Layer, Style, StyleClass, Words
+
+
+class Kind(StrEnum):
+    SINGLE = "single"  # all features alike
+    VALUES = "values"  # one class a value
+    RANGES = "ranges"  # one class from each bound to the next
+
+
+class Shape(StrEnum):
+    """What is drawn of a feature."""
+
+    CIRCLE = "circle"
+    LINE = "line"
+    POLYGON = "polygon"
+    HEX = "hex"
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureClass:
+    """How the features of a class look: radius of a circle or width of a line in screen pixels.
+
+    `value` is what the field holds; of a range, `lower` <= field < `upper`.
+    """
+
+    label: Words
+    colour: str
+    size_px: float
+    value: str | bool | int | None = None
+    lower: float = -math.inf
+    upper: float = math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """The classes of a layer, in the order of the legend, and the look that they share.
+
+    `other` holds whatever is in no class, features without a value included; None where nothing
+    can be.
+    """
+
+    kind: Kind
+    shape: Shape
+    field: str | None
+    classes: tuple[FeatureClass, ...]
+    other: FeatureClass | None
+    opacity: float
+    outline: str | None
+    text: str | None = None
+    numeric: bool = False
+
+    @property
+    def entries(self) -> tuple[FeatureClass, ...]:
+        """All classes, with the other one last."""
+        return (*self.classes, self.other) if self.other else self.classes
+
+    @property
+    def rest(self) -> FeatureClass:
+        """What is drawn where no class fits; where nothing can be, the last class stands in."""
+        return self.other or self.classes[-1]
+
+    def class_of(self, value: str | bool | float | None) -> FeatureClass:
+        """The class of a feature by the value of its field."""
+        return next((one for one in self.classes if _holds(one, self.kind, value)), self.rest)
+
+
+_SHAPES = {
+    GeometryKind.POINT: Shape.CIRCLE,
+    GeometryKind.LINE: Shape.LINE,
+    GeometryKind.POLYGON: Shape.POLYGON,
+    GeometryKind.NONE: Shape.POLYGON,
+}
+
+
+def classify(layer: Layer) -> Classification:
+    """The classification that the section `style` of a layer file says."""
+    style = layer.style
+    kind = _kind(style)
+    field = layer.public_fields.get(style.field or "")
+    return Classification(
+        kind=kind,
+        shape=_SHAPES[layer.geometry],
+        field=style.field if kind is not Kind.SINGLE else None,
+        classes=_classes(style, kind),
+        other=_other(layer, kind),
+        opacity=style.opacity,
+        outline=style.outline,
+        text=style.text,
+        numeric=field is not None and field.type in (FieldType.INTEGER, FieldType.NUMBER),
+    )
+
+
+# ColorBrewer's sequential YlGnBu in seven classes, which the colour-blind tell apart
+# (Harrower & Brewer 2003, The Cartographic Journal 40:27–37).
+HEX_RAMP = ("#ffffcc", "#c7e9b4", "#7fcdbb", "#41b6c4", "#1d91c0", "#225ea8", "#0c2c84")
+HEX_BOUNDS = (1, 5, 10, 25, 50, 100, 250)
+HEX_FIELD = "count"
+
+
+def hex_classification(layer: Layer, min_count: int = 1) -> Classification:
+    """Records a hex, in classes. `min_count` is the setting, where the layer says no other.
+
+    Counts below it are never shown, and so have no class.
+    """
+    least = (layer.hexes.min_count if layer.hexes else None) or min_count
+    bounds = [bound for bound in HEX_BOUNDS if bound >= least] or [HEX_BOUNDS[-1]]
+    bounds = sorted({least, *bounds}) if len(bounds) < len(HEX_BOUNDS) else bounds
+    colours = HEX_RAMP[len(HEX_RAMP) - len(bounds) :]
+    tops = [*bounds[1:], math.inf]
+    return Classification(
+        kind=Kind.RANGES,
+        shape=Shape.HEX,
+        field=HEX_FIELD,
+        classes=tuple(map(_hex_class, bounds, tops, colours)),
+        other=None,
+        opacity=0.7,
+        outline="#ffffff",
+        numeric=True,
+    )
+
+
+def _hex_class(lower: float, upper: float, colour: str) -> FeatureClass:
+    last = upper - 1
+    if math.isinf(upper):
+        label = Words(vi=f"Từ {lower:g} bản ghi", en=f"{lower:g} records and more")
+    elif last == lower:
+        label = Words(vi=f"{lower:g} bản ghi", en=f"{lower:g} record" + ("s" * (lower != 1)))
+    else:
+        label = Words(vi=f"{lower:g}–{last:g} bản ghi", en=f"{lower:g}–{last:g} records")
+    return FeatureClass(label, colour, 0.5, lower=lower, upper=upper)
+
+
+def _kind(style: Style) -> Kind:
+    if not style.classes:
+        return Kind.SINGLE
+    return Kind.RANGES if style.classes[0].at_least is not None else Kind.VALUES
+
+
+def _classes(style: Style, kind: Kind) -> tuple[FeatureClass, ...]:
+    if kind is Kind.RANGES:
+        bounds = [one.at_least or 0.0 for one in style.classes]
+        spans = pairwise([*bounds, math.inf])
+        return tuple(
+            _class(style, one, *span) for one, span in zip(style.classes, spans, strict=True)
+        )
+    return tuple(_class(style, one) for one in style.classes)
+
+
+def _class(
+    style: Style, one: StyleClass, lower: float = -math.inf, upper: float = math.inf
+) -> FeatureClass:
+    size = one.size_px or style.size_px
+    return FeatureClass(one.label, one.colour, size, one.value, lower, upper)
+
+
+def _other(layer: Layer, kind: Kind) -> FeatureClass | None:
+    """The features in no class; a single class bears the title of the layer."""
+    style = layer.style
+    if kind is Kind.SINGLE:
+        return FeatureClass(layer.title, style.colour, style.size_px)
+    field = layer.public_fields[style.field or ""]
+    values = {True, False} if field.type is FieldType.BOOLEAN else set(field.values or ())
+    told = {one.value for one in style.classes}
+    if field.required and values and values <= told:
+        return None
+    return FeatureClass(style.label, style.colour, style.size_px)
+
+
+def _holds(one: FeatureClass, kind: Kind, value: str | bool | float | None) -> bool:
+    if kind is Kind.RANGES:
+        return isinstance(value, int | float) and one.lower <= value < one.upper
+    return value is not None and one.value == value and type(one.value) is type(value)
