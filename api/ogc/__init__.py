@@ -1,0 +1,13 @@
+"""The OGC API under /ogc: pygeoapi is the frame, items and schemas are our own."""
+
+from fastapi import FastAPI
+
+from api.ogc import documents, items
+from api.ogc.service import OgcService
+
+
+def mount_ogc(app: FastAPI) -> None:
+    """Mount everything under /ogc; the catalogue is read from `app.state` at each request."""
+    app.state.ogc = OgcService()
+    app.include_router(documents.router)
+    app.include_router(items.router)

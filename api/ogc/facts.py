@@ -1,0 +1,85 @@
+"""What a layer's data says about itself: how many, where, when; kept with the layer's version."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from sqlalchemy import Connection, func, select, text
+
+from gis.errors import NotFound
+from layers.items import Count, Source
+from layers.items.counting import count_all
+
+_STATES = text("SELECT id, version, digest FROM gis.layer WHERE published")
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A layer's file and rows as of now; equal states answer equally."""
+
+    version: int
+    digest: str
+    day: date  # views of units hold those of today
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """`bbox` west, south, east, north in degrees; None where no row has a place (or a time)."""
+
+    count: Count
+    bbox: tuple[float, float, float, float] | None
+    start: datetime | None
+    end: datetime | None
+
+
+def states_of(connection: Connection) -> dict[str, State]:
+    """The state of each published layer, by its id."""
+    today = datetime.now(UTC).date()
+    return {row.id: State(row.version, row.digest, today) for row in connection.execute(_STATES)}
+
+
+def state_of(connection: Connection, layer_id: str) -> State:
+    """Raises NotFound when the layer has no table yet."""
+    try:
+        return states_of(connection)[layer_id]
+    except KeyError:
+        raise NotFound(
+            f"the layer {layer_id} is not published: `gis layers sync` publishes it"
+        ) from None
+
+
+class FactCache:
+    """One entry a layer, replaced when its state changes."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[State, Facts]] = {}
+
+    def of(self, connection: Connection, source: Source, state: State) -> Facts:
+        known = self._known.get(source.layer.id)
+        if known is not None and known[0] == state:
+            return known[1]
+        facts = _facts(connection, source)
+        self._known[source.layer.id] = (state, facts)
+        return facts
+
+
+def _facts(connection: Connection, source: Source) -> Facts:
+    start, end = _interval(connection, source)
+    return Facts(count_all(connection, source), _bbox(connection, source), start, end)
+
+
+def _bbox(connection: Connection, source: Source) -> tuple[float, float, float, float] | None:
+    if source.geometry is None:
+        return None
+    box = select(func.ST_Extent(source.geometry).label("box")).select_from(source.table).subquery()
+    west, south = func.ST_XMin(box.c.box), func.ST_YMin(box.c.box)
+    east, north = func.ST_XMax(box.c.box), func.ST_YMax(box.c.box)
+    row = connection.execute(select(west, south, east, north)).one()
+    return None if row[0] is None else (row[0], row[1], row[2], row[3])
+
+
+def _interval(connection: Connection, source: Source) -> tuple[datetime | None, datetime | None]:
+    if source.time is None:
+        return None, None
+    time = source.time.sql
+    row = connection.execute(select(func.min(time), func.max(time)).select_from(source.table)).one()
+    return row[0], row[1]

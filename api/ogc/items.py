@@ -1,0 +1,129 @@
+"""Routes of the items of a layer."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from fastapi import APIRouter, Request, Response
+
+from api.dependencies import Caller, Reader, UsedSettings
+from api.ogc import mends
+from api.ogc.answers import (
+    answer,
+    etag_of_question,
+    items_headers,
+    unchanged,
+    with_parameters,
+)
+from api.ogc.asking import Asking, asking, only_known
+from api.ogc.parameters import ITEM, crs_in, page_request
+from api.ogc.service import Collection, collection_of, facts_of
+from layers.items import Count, Page, PageRequest, Query, read_item, read_page
+
+router = APIRouter(prefix="/ogc/collections/{layer_id}", include_in_schema=False)
+_READ = ["GET", "HEAD"]
+
+
+@router.api_route("/items", methods=_READ)
+def items(
+    layer_id: str, request: Request, connection: Reader, settings: UsedSettings, caller: Caller
+) -> Response:
+    """A page of items as GeoJSON, or as a page with a map and a table."""
+    found = collection_of(request, connection, layer_id, caller)
+    how = asking(request)
+    wanted = page_request(request, found.source, settings.reader_row_limit)
+    etag = etag_of_question(request, how, found.state, caller.audience)
+    headers = items_headers(how, wanted.crs, etag)
+    same = unchanged(request, headers)
+    if same is not None:
+        return same
+    known = _known_count(request, connection, found, wanted)
+    page = read_page(connection, found.source, wanted, caller, known)
+    body = feature_collection(page, _links(request, how, found, page))
+    if how.format == "html":
+        return _as_page(request, how, found, body, headers)
+    return Response(body, headers=headers, media_type=mends.GEOJSON)
+
+
+@router.api_route("/items/{item_id}", methods=_READ)
+def item(
+    layer_id: str, item_id: str, request: Request, connection: Reader, caller: Caller
+) -> Response:
+    """One item as GeoJSON, or as a page."""
+    only_known(request, ITEM)
+    found = collection_of(request, connection, layer_id, caller)
+    how = asking(request)
+    crs = crs_in(request.query_params.get("crs"))
+    feature = read_item(connection, found.source, item_id, crs, caller)
+    path = f"/collections/{layer_id}/items/{item_id}"
+    links = [
+        *mends.documents(how, path, mends.GEOJSON),
+        mends.link("collection", f"{how.base}/collections/{layer_id}", mends.JSON, how.language),
+    ]
+    headers = items_headers(how, crs, etag_of_question(request, how, found.state, caller.audience))
+    same = unchanged(request, headers)
+    if same is not None:
+        return same
+    body = f'{feature[:-1]},"links":{orjson.dumps(links).decode()}}}'.encode()
+    if how.format == "html":
+        return _as_page(request, how, found, body, headers)
+    return Response(body, headers=headers, media_type=mends.GEOJSON)
+
+
+def feature_collection(page: Page, links: list[dict[str, str]]) -> bytes:
+    """The features stay the text that PostgreSQL wrote."""
+    now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    head = {
+        "type": "FeatureCollection",
+        "timeStamp": now,
+        "numberMatched": page.count.number,
+        "numberMatchedIs": page.count.kind,
+        "numberReturned": len(page.features),
+        "links": links,
+    }
+    features = ",\n".join(page.features)
+    return f'{orjson.dumps(head)[:-1].decode()},"features":[\n{features}\n]}}'.encode()
+
+
+def _known_count(
+    request: Request, connection: Reader, found: Collection, wanted: PageRequest
+) -> Count | None:
+    """The number of all rows is kept with the layer's version; a filtered one is counted."""
+    if wanted.cursor is not None or wanted.query != Query():
+        return None
+    return facts_of(request, connection, found).count
+
+
+def _links(request: Request, how: Asking, found: Collection, page: Page) -> list[dict[str, str]]:
+    given = request.query_params
+    media = mends.HTML if how.format == "html" else mends.GEOJSON
+    other = mends.GEOJSON if how.format == "html" else mends.HTML
+    there = "json" if how.format == "html" else "html"
+    links = [
+        mends.link("self", with_parameters(how, given), media, how.language),
+        mends.link("alternate", with_parameters(how, given, f=there), other, how.language),
+        mends.link(
+            "collection", f"{how.base}/collections/{found.layer.id}", mends.JSON, how.language
+        ),
+    ]
+    for rel, cursor in (("next", page.next), ("prev", page.prev)):
+        if cursor is not None:
+            href = with_parameters(how, given, cursor=cursor)
+            links.append(mends.link(rel, href, media, how.language))
+    return links
+
+
+def _as_page(
+    request: Request, how: Asking, found: Collection, body: bytes, headers: dict[str, str]
+) -> Response:
+    document: dict[str, Any] = orjson.loads(body)
+    described = {
+        "layer": found.layer,
+        "properties": found.source.properties,
+        "data": document,
+        "features": document.get("features", [document]),
+        "links": {each["rel"]: each["href"] for each in document["links"]},
+    }
+    response = answer(request, how, "items.html", described, mends.HTML)
+    response.headers.update(headers)
+    return response

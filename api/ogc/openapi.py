@@ -1,0 +1,162 @@
+"""The API definition: whole in itself, so that clients need not fetch parts from other hosts."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from api.ogc.asking import LANGUAGES, Asking
+from api.ogc.frame import DESCRIPTION, TITLE
+from api.ogc.parameters import DEFAULT_LIMIT
+from api.ogc.schemas import openapi_type
+from layers.items import SUPPORTED, Served, Source
+
+
+def openapi(sources: Sequence[Source], how: Asking, most: int) -> dict[str, Any]:
+    """OpenAPI 3.0 of the layers that the caller may read; `most` rows a page.
+
+    QGIS reads its page size from `components.parameters.limit` and nowhere else.
+    """
+    paths = _document_paths()
+    for source in sources:
+        paths |= _collection_paths(source)
+    return {
+        "openapi": "3.0.3",
+        "info": {
+            "title": TITLE[how.language],
+            "description": DESCRIPTION[how.language],
+            "version": "1.0.0",
+        },
+        "servers": [{"url": how.base}],
+        "paths": paths,
+        "components": {
+            "parameters": _parameters(most),
+            "responses": _responses(),
+            "schemas": _SCHEMAS,
+            "securitySchemes": {"key": {"type": "apiKey", "in": "header", "name": "X-API-Key"}},
+        },
+        "security": [{}, {"key": []}],
+    }
+
+
+def _document_paths() -> dict[str, Any]:
+    summaries = {
+        "/": "Landing page",
+        "/conformance": "Conformance",
+        "/openapi": "This document",
+        "/collections": "Collections",
+    }
+    return {path: {"get": _get(path, summary, ())} for path, summary in summaries.items()}
+
+
+def _collection_paths(source: Source) -> dict[str, Any]:
+    root = f"/collections/{source.layer.id}"
+    title = source.layer.title.en
+    paths = {root: {"get": _get(root, title, ())}}
+    for name in ("schema", "queryables", "sortables"):
+        paths[f"{root}/{name}"] = {"get": _get(f"{root}/{name}", f"{title}: {name}", ())}
+    shared = ["limit", "bbox", "bbox-crs", "crs", "datetime", "sortby", "cursor"]
+    shared += ["properties", "skipGeometry"]
+    items = _get(f"{root}/items", f"{title}: items", shared)
+    items["parameters"] += [_of_property(served) for served in source.properties]
+    one = _get(f"{root}/items/item", f"{title}: one item", ["itemId", "crs"])
+    return paths | {f"{root}/items": {"get": items}, f"{root}/items/{{itemId}}": {"get": one}}
+
+
+def _get(path: str, summary: str, parameters: Sequence[str]) -> dict[str, Any]:
+    names = [*parameters, "f", "lang"]
+    return {
+        "summary": summary,
+        "operationId": "get" + path.replace("/", "_"),
+        "parameters": [{"$ref": f"#/components/parameters/{name}"} for name in names],
+        "responses": {
+            "200": {"$ref": "#/components/responses/Document"},
+            "304": {"$ref": "#/components/responses/NotModified"},
+            "400": {"$ref": "#/components/responses/Problem"},
+            "401": {"$ref": "#/components/responses/Problem"},
+            "404": {"$ref": "#/components/responses/Problem"},
+            "503": {"$ref": "#/components/responses/Problem"},
+        },
+    }
+
+
+def _of_property(served: Served) -> dict[str, Any]:
+    schema: dict[str, Any] = dict(openapi_type(served.type))
+    if served.values:
+        schema["enum"] = list(served.values)
+    return _query(served.name, served.label.en, schema)
+
+
+def _parameters(most: int) -> dict[str, Any]:
+    crs = {"type": "string", "format": "uri", "enum": [crs.uri for crs in SUPPORTED]}
+    text = {"type": "string"}
+    names = {"type": "array", "items": {"type": "string"}}
+    limit = {"type": "integer", "minimum": 1, "maximum": most}
+    bbox = {"type": "array", "minItems": 4, "maxItems": 6, "items": {"type": "number"}}
+    return {
+        "f": _query("f", "Format", {"type": "string", "enum": ["json", "html"]}),
+        "lang": _query("lang", "Language", {"type": "string", "enum": list(LANGUAGES)}),
+        "limit": _query(
+            "limit", "Most items of a page", {**limit, "default": min(DEFAULT_LIMIT, most)}
+        ),
+        "bbox": _query("bbox", "West, south, east, north", bbox, explode=False),
+        "bbox-crs": _query("bbox-crs", "CRS of bbox", crs),
+        "crs": _query("crs", "CRS of the answer", crs),
+        "datetime": _query("datetime", "Instant, day or interval", text),
+        "sortby": _query("sortby", "Properties to sort by, - descends", names, explode=False),
+        "cursor": _query("cursor", "Where the page starts: from the links next and prev", text),
+        "properties": _query("properties", "Only these properties", names, explode=False),
+        "skipGeometry": _query("skipGeometry", "Leave out geometries", {"type": "boolean"}),
+        "itemId": {
+            "name": "itemId",
+            "in": "path",
+            "required": True,
+            "description": "Identifier",
+            "schema": text,
+        },
+    }
+
+
+def _query(
+    name: str, words: str, schema: dict[str, Any], *, explode: bool | None = None
+) -> dict[str, Any]:
+    found = {"name": name, "in": "query", "description": words, "required": False}
+    style = {} if explode is None else {"style": "form", "explode": explode}
+    return {**found, **style, "schema": schema}
+
+
+def _responses() -> dict[str, Any]:
+    def body(media: str, name: str) -> dict[str, Any]:
+        return {media: {"schema": {"$ref": f"#/components/schemas/{name}"}}}
+
+    medias = (
+        "application/json",
+        "application/geo+json",
+        "application/schema+json",
+        "application/vnd.oai.openapi+json;version=3.0",
+    )
+    documents: dict[str, Any] = {"text/html": {"schema": {"type": "string"}}}
+    for media in medias:
+        documents |= body(media, "Document")
+    return {
+        "Document": {"description": "The document", "content": documents},
+        "NotModified": {"description": "The client has it already"},
+        "Problem": {
+            "description": "What was wrong and what would be right",
+            "content": body("application/problem+json", "Problem"),
+        },
+    }
+
+
+_SCHEMAS = {
+    "Document": {"type": "object"},
+    "Problem": {
+        "type": "object",
+        "required": ["code", "description", "title", "status", "detail"],
+        "properties": {
+            "code": {"type": "string"},
+            "description": {"type": "string"},
+            "title": {"type": "string"},
+            "status": {"type": "integer"},
+            "detail": {"type": "string"},
+        },
+    },
+}

@@ -1,0 +1,31 @@
+"""HTML pages, each made of the same document that JSON clients get."""
+
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.datastructures import QueryParams
+
+from api.ogc.asking import Asking
+
+_PAGES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def page(template: str, document: dict[str, Any], how: Asking, given: QueryParams) -> str:
+    other = "en" if how.language == "vi" else "vi"
+    switch = str(QueryParams({**given, "lang": other}))
+    as_json = str(QueryParams({**given, "f": "json"}))
+    return _PAGES.get_template(template).render(
+        document=document,
+        how=how,
+        vi=how.language == "vi",
+        other=other,
+        switch_url=f"{how.url}?{switch}",
+        json_url=f"{how.url}?{as_json}",
+    )

@@ -1,0 +1,103 @@
+"""The query parameters of items, each read by one function; wrong ones are told what is right."""
+
+import math
+from collections.abc import Mapping
+
+from fastapi import Request
+
+from api.ogc.asking import only_known
+from gis.errors import BadInput
+from layers.items import CRS84, Box, Crs, PageRequest, Query, SortKey, Source, crs_of
+from layers.items.literals import span_of
+
+DEFAULT_LIMIT = 1_000
+ITEM = ("crs",)
+ITEMS = (
+    "limit", "bbox", "bbox-crs", "crs", "datetime", "sortby", "cursor", "properties",
+    "skipGeometry",
+)  # fmt: skip
+
+
+def page_request(request: Request, source: Source, most: int) -> PageRequest:
+    """What the client asks for; raises BadInput for anything unknown or wrong."""
+    only_known(request, (*ITEMS, *source.by_name))
+    given = request.query_params
+    return PageRequest(
+        query=query_of(given, source),
+        limit=limit_of(given.get("limit"), most),
+        sort=sort_of(given.get("sortby")),
+        cursor=given.get("cursor"),
+        crs=crs_in(given.get("crs")),
+        properties=names_of(given.get("properties")),
+        geometry=not flag_of("skipGeometry", given.get("skipGeometry")),
+    )
+
+
+def query_of(given: Mapping[str, str], source: Source) -> Query:
+    return Query(
+        box=box_of(given.get("bbox"), crs_in(given.get("bbox-crs"))),
+        time=span_of(given["datetime"]) if "datetime" in given else None,
+        equal={name: given[name] for name in source.by_name if name in given},
+    )
+
+
+def limit_of(text: str | None, most: int) -> int:
+    """At most `most`: a client that asks for more gets that, and a link to go on."""
+    if text is None:
+        return min(DEFAULT_LIMIT, most)
+    if not (text.isascii() and text.isdigit()) or not 0 < len(text) < 19 or int(text) == 0:
+        raise BadInput(f"limit={text!r} is wrong: give a whole number from 1 to {most}")
+    return min(int(text), most)
+
+
+def box_of(text: str | None, crs: Crs) -> Box | None:
+    """Four numbers, or six of which the heights are left out; in the order of the CRS's axes."""
+    if text is None:
+        return None
+    values = _numbers(text)
+    if len(values) == 6:
+        values = [*values[0:2], *values[3:5]]
+    if len(values) != 4:
+        raise BadInput(
+            f"bbox={text!r} is wrong: give four numbers, west,south,east,north, in the order of "
+            "the axes of bbox-crs"
+        )
+    first, second, third, fourth = values
+    if crs.yx:
+        return Box(second, first, fourth, third, crs)
+    return Box(first, second, third, fourth, crs)
+
+
+def _numbers(text: str) -> list[float]:
+    try:
+        values = [float(part) for part in text.split(",")]
+    except ValueError:
+        values = []
+    return values if all(map(math.isfinite, values)) else []
+
+
+def crs_in(text: str | None) -> Crs:
+    return CRS84 if text is None else crs_of(text)
+
+
+def sort_of(text: str | None) -> tuple[SortKey, ...]:
+    """`-severity,+note`; without a sign it ascends. A plus may arrive as a blank."""
+    if text is None:
+        return ()
+    keys = tuple(
+        SortKey(part.strip().lstrip("+-"), descending=part.startswith("-"))
+        for part in text.split(",")
+    )
+    if len({key.name for key in keys}) != len(keys):
+        raise BadInput(f"sortby={text!r} is wrong: it names a property twice")
+    return keys
+
+
+def names_of(text: str | None) -> tuple[str, ...] | None:
+    return None if text is None else tuple(part for part in text.split(",") if part)
+
+
+def flag_of(name: str, text: str | None) -> bool:
+    if text not in (None, "true", "false"):
+        raise BadInput(f"{name}={text!r} is wrong: give true or false")
+    return text == "true"

@@ -1,0 +1,80 @@
+"""What the routes share: the frame of the catalogue in force, the layers and what they hold."""
+
+from dataclasses import dataclass
+
+from fastapi import Request
+from sqlalchemy import Connection
+
+from api.ogc.facts import FactCache, Facts, State, state_of
+from api.ogc.frame import Frame
+from gis.access import Principal
+from gis.errors import NotFound
+from layers.catalogue import Catalogue
+from layers.items import Source, source_of
+from layers.items.geojson import require_readable
+from layers.model import Layer
+
+
+@dataclass(frozen=True)
+class _Published:
+    """What is made once of a catalogue."""
+
+    catalogue: Catalogue
+    frame: Frame
+    sources: dict[str, Source]
+
+
+class OgcService:
+    """The part of the OGC API that outlives a request."""
+
+    def __init__(self) -> None:
+        self.facts = FactCache()
+        self._published: _Published | None = None
+
+    def frame(self, catalogue: Catalogue) -> Frame:
+        return self._of(catalogue).frame
+
+    def source(self, catalogue: Catalogue, layer: Layer) -> Source:
+        return self._of(catalogue).sources[layer.id]
+
+    def _of(self, catalogue: Catalogue) -> _Published:
+        """Made anew when `gis layers sync` has put another catalogue in place."""
+        made = self._published
+        if made is None or made.catalogue is not catalogue:
+            sources = {layer.id: source_of(layer) for layer in catalogue.layers}
+            made = _Published(catalogue, Frame(catalogue.layers), sources)
+            self._published = made
+        return made
+
+
+@dataclass(frozen=True)
+class Collection:
+    """A layer that the caller may read, and its state."""
+
+    source: Source
+    state: State
+
+    @property
+    def layer(self) -> Layer:
+        return self.source.layer
+
+
+def service_of(request: Request) -> OgcService:
+    return request.app.state.ogc  # type: ignore[no-any-return]
+
+
+def collection_of(
+    request: Request, connection: Connection, layer_id: str, who: Principal
+) -> Collection:
+    """Raises NotFound when there is no such layer, or `who` may not read it."""
+    catalogue: Catalogue = request.app.state.catalogue
+    layer = next((each for each in catalogue.readable(who) if each.id == layer_id), None)
+    if layer is None:
+        raise NotFound(f"there is no layer {layer_id}, or this key may not read it")
+    source = service_of(request).source(catalogue, layer)
+    require_readable(source, who)
+    return Collection(source, state_of(connection, layer.id))
+
+
+def facts_of(request: Request, connection: Connection, collection: Collection) -> Facts:
+    return service_of(request).facts.of(connection, collection.source, collection.state)

@@ -1,0 +1,62 @@
+"""The OGC part of the application over a test database, on a port of this machine."""
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Iterator, Sequence
+
+import httpx
+import uvicorn
+from fastapi import FastAPI
+
+from api.errors import add_error_handlers
+from api.middleware import RequestContext
+from api.ogc import mount_ogc
+from gis.database.engine import Database
+from gis.settings import Settings
+from layers.catalogue import Catalogue
+from layers.model import Layer
+
+
+def ogc_app(database: Database, layers: Sequence[Layer]) -> FastAPI:
+    app = FastAPI()
+    app.state.settings = Settings(_env_file=None)
+    app.state.database = database
+    app.state.catalogue = Catalogue(tuple(layers))
+    mount_ogc(app)
+    add_error_handlers(app)
+    app.add_middleware(RequestContext, database=database)
+    return app
+
+
+class Client(httpx.Client):
+    """A client of a served application; `app` is that application."""
+
+    app: FastAPI
+
+
+@contextlib.contextmanager
+def client_of(database: Database, layers: Sequence[Layer]) -> Iterator[Client]:
+    app = ogc_app(database, layers)
+    with serving(app) as url, Client(base_url=url, timeout=30) as client:
+        client.app = app
+        yield client
+
+
+@contextlib.contextmanager
+def serving(app: FastAPI) -> Iterator[str]:
+    """The URL of the application on a free port of this machine; it ends with the block."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(timeout=10)
+        listening.close()

@@ -1,0 +1,134 @@
+"""Items over HTTP: parameters, links, headers, rights."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from gis.database.engine import Database
+from tests.integration.ogc_app import Client, client_of
+from tests.integration.ogc_layers import INCIDENTS, TRAPS, add, add_five, make_layer
+
+ITEMS = "/ogc/collections/incidents/items"
+
+
+@pytest.fixture
+def client(database: Database) -> Iterator[Client]:
+    make_layer(database)
+    add_five(database)
+    with client_of(database, [INCIDENTS]) as opened:
+        yield opened
+
+
+def ids(client: Client, query: str) -> list[int]:
+    answer = client.get(f"{ITEMS}?{query}")
+    assert answer.status_code == 200, answer.text
+    return [feature["id"] for feature in answer.json()["features"]]
+
+
+def test_a_page_is_a_feature_collection_that_counts_itself(client: Client) -> None:
+    answer = client.get(f"{ITEMS}?limit=2")
+    document = answer.json()
+    assert answer.headers["content-type"] == "application/geo+json"
+    assert answer.headers["content-crs"] == "<http://www.opengis.net/def/crs/OGC/1.3/CRS84>"
+    assert (document["numberMatched"], document["numberReturned"]) == (5, 2)
+    assert document["numberMatchedIs"] == "exact"
+    assert document["features"][0]["properties"]["note"] == TRAPS
+    assert "Nước & <b>" in answer.content.decode()
+
+
+def test_walking_next_and_prev_reads_every_item_there_and_back(client: Client) -> None:
+    there, back, url = [], [], f"{ITEMS}?limit=2&sortby=-severity"
+    while url:
+        document = client.get(url).json()
+        there.append([feature["id"] for feature in document["features"]])
+        links = {link["rel"]: link["href"] for link in document["links"]}
+        url = links.get("next")
+    assert there == [[1, 2], [3, 4], [5]]
+    url = links["prev"]
+    while url:
+        document = client.get(url).json()
+        back.append([feature["id"] for feature in document["features"]])
+        url = {link["rel"]: link["href"] for link in document["links"]}.get("prev")
+    assert back == [[3, 4], [1, 2]]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("bbox=103.95,22,104.15,23", [2, 3]),
+        ("bbox=103.95,22,-10,104.15,23,10", [2, 3]),
+        ("bbox=22,103.95,23,104.15&bbox-crs=http://www.opengis.net/def/crs/EPSG/0/4326", [2, 3]),
+        ("bbox=390000,2400000,405000,2500000&bbox-crs=[EPSG:32648]", [2]),
+        ("datetime=2024-09-12", [3]),
+        ("datetime=2024-09-12T00:00:00%2B07:00/..", [3, 4]),
+        ("datetime=../2024-09-11T01:00:00Z", [1, 2]),
+        ("kind=road&severity=1", [2, 3]),
+        ("sortby=-valid_at", [4, 3, 2, 1, 5]),
+        ("sortby=%2Bkind,-severity", [1, 4, 2, 3, 5]),
+        ("limit=99999999", [1, 2, 3, 4, 5]),
+    ],
+)
+def test_parameters_select_and_sort(client: Client, query: str, expected: list[int]) -> None:
+    assert ids(client, query) == expected
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("limit=0", "from 1 to 10000"),
+        ("limit=x", "from 1 to 10000"),
+        ("bbox=1,2,3", "west,south,east,north"),
+        ("bbox=1,2,3,nan", "west,south,east,north"),
+        ("bbox=1,9,3,4", "above its upper edge"),
+        ("bbox=1,2,3,4&bbox-crs=EPSG:1", "EPSG/0/9208"),
+        ("crs=http://www.opengis.net/def/crs/EPSG/0/1", "EPSG/0/9208"),
+        ("datetime=garbage", "2024-09-10T08:00:00Z"),
+        ("datetime=2024-13-01", "2024-09-10T08:00:00Z"),
+        ("datetime=2024-09-10T08:00:00", "2024-09-10T08:00:00Z"),
+        ("datetime=2024-09-11/2024-09-10", "after its end"),
+        ("severity=many", "whole number"),
+        ("closed=yes", "true or false"),
+        ("sortby=wind", "no property 'wind'"),
+        ("sortby=kind,-kind", "twice"),
+        ("properties=wind", "no property 'wind'"),
+        ("cursor=abc", "cursor"),
+        ("skipGeometry=1", "true or false"),
+        ("wind=3", "no parameter 'wind'"),
+        ("phone=0912", "no parameter 'phone'"),
+        ("kind=a%00b", "NUL"),
+    ],
+)
+def test_a_wrong_parameter_is_told_what_would_be_right(
+    client: Client, query: str, words: str
+) -> None:
+    answer = client.get(f"{ITEMS}?{query}")
+    assert answer.status_code == 400, answer.text
+    assert words in answer.json()["description"]
+
+
+def test_an_item_has_its_crs_and_its_links(client: Client) -> None:
+    answer = client.get(f"{ITEMS}/2?crs=http://www.opengis.net/def/crs/EPSG/0/4326")
+    assert answer.headers["content-crs"] == "<http://www.opengis.net/def/crs/EPSG/0/4326>"
+    document = answer.json()
+    assert document["geometry"]["coordinates"] == [22.3, 104.0]
+    assert {link["rel"] for link in document["links"]} == {"self", "alternate", "collection"}
+    assert client.get(f"{ITEMS}/99").status_code == 404
+    assert client.get(f"{ITEMS}/2?limit=1").status_code == 400
+
+
+def test_an_unchanged_page_is_not_sent_again_until_the_layer_changes(
+    client: Client, database: Database
+) -> None:
+    first = client.get(ITEMS)
+    known = {"if-none-match": first.headers["etag"]}
+    assert client.get(ITEMS, headers=known).status_code == 304
+    assert client.get(f"{ITEMS}?limit=1", headers=known).status_code == 200
+    add(database, id=6, lon=104.3, lat=22.3)
+    again = client.get(ITEMS, headers=known)
+    assert again.status_code == 200 and again.json()["numberMatched"] == 6
+
+
+def test_the_page_has_a_row_for_each_item_in_plain_words(client: Client) -> None:
+    page = client.get(f"{ITEMS}?f=html&limit=2").text
+    assert "Nước &amp; &lt;b&gt;" in page and "Ngập" in page
+    assert 'rel="next"' in page and "cursor=" in page
