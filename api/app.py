@@ -6,7 +6,18 @@ from starlette.middleware.gzip import GZipMiddleware
 from api.errors import add_error_handlers
 from api.middleware import RequestContext
 from api.ogc import mount_ogc
-from api.routes import alerts, health, hexes, layers, map, status, styles, tiles
+from api.routes import (
+    alerts,
+    health,
+    hexes,
+    layers,
+    map,
+    places,
+    quarantine,
+    status,
+    styles,
+    tiles,
+)
 from gis.database.engine import Database
 from gis.settings import Settings
 from layers.catalogue import Catalogue
@@ -19,7 +30,7 @@ def create_app(settings: Settings, database: Database, catalogue: Catalogue) -> 
     app.state.database = database
     app.state.catalogue = catalogue
 
-    for part in (health, status, layers, alerts, styles, tiles, hexes):
+    for part in (health, status, layers, alerts, places, quarantine, styles, tiles, hexes):
         app.include_router(part.router)
     mount_ogc(app)
     app.include_router(map.router)

@@ -18,23 +18,21 @@ PLACING = (
 _NOT_COMPARED = ("source", "source_key", "provenance")
 
 _CREATE = "CREATE TEMP TABLE incoming ON COMMIT DROP AS SELECT {columns} FROM {table} WITH NO DATA"
-_SAME_KEY = "t.source = i.source AND t.source_key = i.source_key"
-_COUNT = f"""
+_COUNT = """
 SELECT count(*) FILTER (WHERE t.id IS NULL),
-       count(*) FILTER (WHERE t.id IS NOT NULL AND ({{theirs}}) IS DISTINCT FROM ({{ours}}))
-FROM incoming i LEFT JOIN {{table}} t ON {_SAME_KEY}"""
-_UPDATE = f"""
-UPDATE {{table}} t SET ({{names}}, provenance, updated_at) = ROW({{ours}}, i.provenance, now())
-FROM incoming i WHERE {_SAME_KEY} AND ({{theirs}}) IS DISTINCT FROM ({{ours}})"""
-_INSERT = f"""
-INSERT INTO {{table}} ({{columns}}, updated_at) SELECT {{incoming}}, now() FROM incoming i
-WHERE NOT EXISTS (SELECT FROM {{table}} t WHERE {_SAME_KEY})"""
-_REMOVE = f"""
-DELETE FROM {{table}} t WHERE t.source = %(source)s
-AND NOT EXISTS (SELECT FROM incoming i WHERE {_SAME_KEY})"""
-_COUNT_MISSING = f"""
-SELECT count(*) FROM {{table}} t WHERE t.source = %(source)s
-AND NOT EXISTS (SELECT FROM incoming i WHERE {_SAME_KEY})"""
+       count(*) FILTER (WHERE t.id IS NOT NULL AND ({theirs}) IS DISTINCT FROM ({ours}))
+FROM incoming i LEFT JOIN {table} t USING (source, source_key)"""
+_UPDATE = """
+UPDATE {table} t SET ({names}, provenance, updated_at) = ROW({ours}, i.provenance, now())
+FROM incoming i WHERE t.source = i.source AND t.source_key = i.source_key
+AND ({theirs}) IS DISTINCT FROM ({ours})"""
+_INSERT = """
+INSERT INTO {table} ({columns}, updated_at) SELECT {incoming}, now() FROM incoming i
+WHERE NOT EXISTS (SELECT FROM {table} t
+                  WHERE t.source = i.source AND t.source_key = i.source_key)"""
+_MISSING = """
+FROM {table} t WHERE t.source = %(source)s AND NOT EXISTS (
+  SELECT FROM incoming i WHERE t.source = i.source AND t.source_key = i.source_key)"""
 
 
 class Incoming:
@@ -80,17 +78,17 @@ class Incoming:
     def remove_missing(self, source: str) -> int:
         """Delete the rows of a source that did not come again; how many they were."""
         values = {"source": source}
-        self._cursor.execute(self._statement(_COUNT_MISSING), values)
+        self._cursor.execute(self._statement("SELECT count(*)" + _MISSING), values)
         (missing,) = self._cursor.fetchone() or (0,)
         if missing:
-            self._cursor.execute(self._statement(_REMOVE), values)
+            self._cursor.execute(self._statement("DELETE" + _MISSING), values)
         return int(missing)
 
     def _run(self, template: str) -> None:
         self._cursor.execute(self._statement(template))
 
     def _statement(self, template: str) -> sql.Composed:
-        return sql.SQL(template).format(**self._parts)  # type: ignore[arg-type]
+        return sql.SQL(template).format(**self._parts)
 
 
 def _names(columns: Iterable[str], prefix: str | None = None) -> sql.Composed:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from gis.intake.dates import parse_dates
 from gis.intake.numbers import parse_numbers
 from gis.intake.tables import RawTable, require_columns
-from gis.placing.crs import check_crs, to_wgs84
+from gis.placing.crs import check_crs, to_wgs84, zero_points
 from gis.values import BBox
 from layers.model import FieldType, FileSource, LayerField
 
@@ -94,7 +94,8 @@ class RecordReader:
 
     def read(self, table: RawTable) -> Records:
         """Raises BadFile when a column is missing, Question when a column has two readings."""
-        require_columns(table, needed_columns(self.source, self.fields))
+        has_geometry = table.geometry is not None
+        require_columns(table, needed_columns(self.source, self.fields, has_geometry=has_geometry))
         self.faults = {}
         lon, lat = self._points(table)
         public = {name: one for name, one in self.fields.items() if not one.personal}
@@ -137,27 +138,26 @@ class RecordReader:
 
     def _points(self, table: RawTable) -> tuple[Floats, Floats]:
         """Degrees, WGS 84; (0, 0) is what programs write that know no coordinates."""
-        nowhere = np.full(len(table), np.nan)
-        if self.source.coordinates is None:
-            return nowhere, nowhere.copy()
-        x = self._numbers(table, self.source.coordinates.x, None)
-        y = self._numbers(table, self.source.coordinates.y, None)
-        zero = (x == 0) & (y == 0)
-        x[zero], y[zero] = np.nan, np.nan
-        known = np.isfinite(x) & np.isfinite(y)
-        x[~known], y[~known] = np.nan, np.nan
-        if not known.any():
-            return x, y
-        crs = check_crs(
-            x[known],
-            y[known],
-            self.source.coordinates.crs,
-            self.envelope,
-            assume=self.answers.crs,
-        )
-        lon, lat = nowhere.copy(), nowhere.copy()
-        lon[known], lat[known] = to_wgs84(x[known], y[known], crs)
+        x, y, declared = self._coordinates(table)
+        known = np.isfinite(x) & np.isfinite(y) & ~zero_points(x, y)
+        lon, lat = np.full(len(table), np.nan), np.full(len(table), np.nan)
+        if known.any():
+            assumed = self.answers.crs
+            crs = check_crs(x[known], y[known], declared, self.envelope, assume=assumed)
+            lon[known], lat[known] = to_wgs84(x[known], y[known], crs)
         return lon, lat
+
+    def _coordinates(self, table: RawTable) -> tuple[Floats, Floats, str | None]:
+        """x, y and the declared CRS: of the file's geometry, else of two columns."""
+        columns = self.source.coordinates
+        if table.points is not None:
+            return (*table.points, table.crs)
+        if columns is None:
+            nowhere = np.full(len(table), np.nan)
+            return nowhere, nowhere, None
+        x = self._numbers(table, columns.x, None)
+        y = self._numbers(table, columns.y, None)
+        return x, y, columns.crs
 
     def _numbers(self, table: RawTable, column: str, declared: str | None) -> Floats:
         format = self.answers.number_format or declared
@@ -232,7 +232,7 @@ class RecordReader:
 
     def _integers(self, table: RawTable, column: str, one: LayerField) -> list[int | None]:
         numbers = self._numbers(table, column, one.format)
-        for row in np.flatnonzero(np.isfinite(numbers) & (numbers != np.round(numbers))):
+        for row in np.flatnonzero(np.isfinite(numbers) & (numbers != np.round(numbers))).tolist():
             why = f"{column}: phải là số nguyên / “{table[column][row]}” is not a whole number"
             self._fault(row, "bad_number", why)
         return [None if np.isnan(number) else int(number) for number in numbers]
@@ -263,10 +263,12 @@ class RecordReader:
         ]
 
 
-def needed_columns(source: FileSource, fields: Mapping[str, LayerField]) -> Iterator[str]:
+def needed_columns(
+    source: FileSource, fields: Mapping[str, LayerField], *, has_geometry: bool = False
+) -> Iterator[str]:
     """The columns without which a file is not one of the layer."""
     yield from _key_columns(source)
-    if source.coordinates:
+    if source.coordinates and not has_geometry:
         yield from (source.coordinates.x, source.coordinates.y)
     if source.time:
         yield source.time.column

@@ -21,15 +21,19 @@ _SERVICE = "service"
 
 @dataclass(frozen=True, slots=True)
 class HotCell:
-    """A significant hex: its cell as an integer, what was counted and expected, its p and q."""
+    """A significant hex: its cell as an integer, what was counted in it and in its neighbourhood,
+    what was expected there, and its z (None without spread), p and q.
+    """
 
     cell: int
     commune: str | None
     count: int
     neighbourhood_count: int
     neighbourhood_expected: float
+    z: float | None
     p: float
     q: float
+    edge: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,6 +102,11 @@ class Places:
         values = {field.name: getattr(self, field.name)[i] for field in fields(self)}
         return {name: _plain(value) for name, value in values.items()}
 
+    def as_json(self, i: int) -> dict[str, Any]:
+        """One record's place as an answer shows it: the cell as 15 hexadecimal digits."""
+        row = self.row(i)
+        return row | {"cell": f"{row['cell']:x}" if row["cell"] else None}
+
 
 class Placer:
     """Places records on the units and boundaries that it was made with; needs no network.

@@ -11,7 +11,7 @@ from gis.database.migrate import migrate
 from gis.errors import SetupError
 from layers.catalogue import Catalogue, read_catalogue
 from tests.databases import Server, server, template
-from tests.provinces import toy_history, write_boundaries
+from tests.provinces import toy_communes, toy_history, write_boundaries
 
 LAYERS = Path(__file__).parents[2] / "layers"
 
@@ -61,10 +61,10 @@ def toy_template(
     """A database's name, with three square communes and every layer's table, to clone from."""
     from gis.boundaries.loader import load_boundaries
     from gis.boundaries.sources import find_source
-    from layers.tables import sync
+    from layers.schema import sync
 
     with template(postgres, migrated) as (name, database):
-        path = write_boundaries(tmp_path_factory.mktemp("toy"))
+        path = write_boundaries(tmp_path_factory.mktemp("toy"), toy_communes())
         load_boundaries(database, find_source(str(path), path.parent, "15"), toy_history())
         with database.writing() as connection:
             sync(connection, catalogue)
@@ -87,7 +87,7 @@ def lao_cai_template(
 ) -> Iterator[str]:
     from gis.boundaries.loader import load_boundaries
     from gis.boundaries.sources import find_source
-    from layers.tables import sync
+    from layers.schema import sync
 
     with template(postgres, migrated) as (name, database):
         path = shared / "boundaries" / "lao_cai_communes_2025.geojson"

@@ -1,0 +1,5 @@
+"""`python -m api.cli` is `gis`."""
+
+from api.cli import main
+
+main()

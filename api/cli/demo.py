@@ -1,0 +1,47 @@
+"""gis demo: simulated records, labelled so in each of them."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from api.cli.context import database_in_use, read_layers, read_settings
+from api.cli.layers import report_row
+from api.cli.output import AsJson, print_rows, progress, say
+from api.demo import load_demo
+from gis.placing.stored import read_communes_in_force
+from layers.demo import RECORDS, SEED, simulate_reports, write_csv
+
+app = typer.Typer(help="Simulated data.", no_args_is_help=True)
+
+Until = Annotated[datetime | None, typer.Option(help="The last instant, UTC; unset: now")]
+
+
+@app.command(epilog="Example: gis demo load")
+def load(until: Until = None, as_json: AsJson = False) -> None:
+    """Load 90 simulated days, in place of those loaded before."""
+    catalogue = read_layers(read_settings())
+    with database_in_use() as database, progress("simulated records") as show:
+        reports = load_demo(database, catalogue, _end(until), show)
+    rows = [report_row(report) for report in reports]
+    print_rows(rows, as_json=as_json, empty="no layer takes simulated records")
+
+
+@app.command(epilog="Example: gis demo write reports.csv --records 100000")
+def write(
+    file: Annotated[Path, typer.Argument(help="The CSV file to write")],
+    records: Annotated[int, typer.Option(min=1, help="How many usual reports")] = RECORDS,
+    seed: Annotated[int, typer.Option(help="Another seed, other reports")] = SEED,
+    until: Until = None,
+) -> None:
+    """Write simulated citizen reports to a CSV file, points and addresses mixed."""
+    with database_in_use() as database, database.reading() as connection:
+        communes = read_communes_in_force(connection)
+    reports = simulate_reports(communes, _end(until), records=records, seed=seed)
+    write_csv(file, reports)
+    say(f"{len(reports)} simulated reports in {file}")
+
+
+def _end(until: datetime | None) -> datetime:
+    return until.replace(tzinfo=UTC) if until else datetime.now(UTC)

@@ -1,0 +1,119 @@
+"""gis layers: layer files and the records of their tables."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from api.cli.context import database_in_use, read_layers, read_settings
+from api.cli.output import AsJson, complain, print_json, print_rows, progress, say
+from gis.access import LOCAL_ADMIN
+from layers.load import LoadOptions, LoadReport, load_file
+from layers.records import Answers
+from layers.replay import replay
+from layers.schema import sync
+
+app = typer.Typer(help="List, check, publish and fill layers.", no_args_is_help=True)
+
+
+@app.command("list", epilog="Example: gis layers list --json")
+def list_command(as_json: AsJson = False) -> None:
+    """List the layers of the catalogue."""
+    rows = [
+        {
+            "id": layer.id,
+            "title": layer.title.vi,
+            "geometry": layer.geometry.value,
+            "read": layer.access.read.value,
+            "department": layer.department.vi,
+        }
+        for layer in read_layers(read_settings()).layers
+    ]
+    print_rows(rows, as_json=as_json, empty="the catalogue is empty")
+
+
+@app.command(epilog="Example: gis layers check")
+def check() -> None:
+    """Read all layer files; each fault is named by file, line and the right word."""
+    say(f"{len(read_layers(read_settings()).layers)} layer files are right")
+
+
+@app.command("sync", epilog="Example: gis layers sync")
+def sync_command(as_json: AsJson = False) -> None:
+    """Publish the layer files: make and change tables, without losing rows."""
+    catalogue = read_layers(read_settings())
+    with database_in_use() as database, database.writing() as connection:
+        changes = sync(connection, catalogue)
+    rows = [{"layer": one.layer_id, "change": one.change, "detail": one.detail} for one in changes]
+    print_rows(rows, as_json=as_json, empty="nothing to change")
+
+
+@app.command(epilog="Example: gis layers load landslides nasa_glc.csv")
+def load(
+    layer: Annotated[str, typer.Argument(help="Id of the layer")],
+    file: Annotated[Path, typer.Argument(help="CSV, GeoJSON, GeoPackage, Shapefile or XLSX")],
+    source: Annotated[
+        str | None, typer.Option(help="The system that the records come from; unset: file name")
+    ] = None,
+    assume_crs: Annotated[
+        str | None, typer.Option(help="The CRS of the coordinates, whatever the file says")
+    ] = None,
+    date_format: Annotated[
+        str | None, typer.Option(help="How dates are written, for example %d/%m/%Y")
+    ] = None,
+    number_format: Annotated[
+        str | None, typer.Option(help="decimal_comma or decimal_point")
+    ] = None,
+    simulated: Annotated[
+        bool, typer.Option("--simulated", help="The records are simulated; say so in each")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Load records from a file: all or none. Loading twice changes nothing."""
+    chosen = read_layers(read_settings()).get(layer)
+    answers = Answers(crs=assume_crs, date_format=date_format, number_format=number_format)
+    options = LoadOptions(who=LOCAL_ADMIN.name, source=source, answers=answers, simulated=simulated)
+    with database_in_use() as database, progress(f"loading {layer}") as show:
+        report = load_file(database, chosen, file, options, show)
+    print_report(report, as_json=as_json)
+
+
+@app.command("replay", epilog="Example: gis layers replay citizen_reports")
+def replay_command(
+    layer: Annotated[str, typer.Argument(help="Id of the layer")], as_json: AsJson = False
+) -> None:
+    """Try the quarantined records of a layer again, as corrected since."""
+    chosen = read_layers(read_settings()).get(layer)
+    with database_in_use() as database, database.writing() as connection:
+        reports = replay(connection, chosen, who=LOCAL_ADMIN.name)
+    rows = [report_row(report) for report in reports]
+    print_rows(rows, as_json=as_json, empty="nothing waits in quarantine")
+
+
+def print_report(report: LoadReport, *, as_json: bool) -> None:
+    if as_json:
+        print_json({**report_row(report), "reasons": report.reasons, "notes": report.notes})
+        return
+    for name, value in report_row(report).items():
+        say(f"{name:<15} {value}")
+    for reason, count in sorted(report.reasons.items()):
+        say(f"  {count} × {reason}")
+    for note in report.notes:
+        complain(note)
+    if report.quarantined:
+        say(f"`gis quarantine list {report.layer_id}` shows the quarantined records and why")
+
+
+def report_row(report: LoadReport) -> dict[str, object]:
+    return {
+        "layer": report.layer_id,
+        "source": report.source,
+        "read": report.read,
+        "added": report.added,
+        "updated": report.updated,
+        "unchanged": report.unchanged,
+        "outside": report.outside,
+        "quarantined": report.quarantined,
+        "removed": report.removed,
+        "default_points": report.default_points,
+    }

@@ -1,0 +1,72 @@
+"""How commands speak: results on stdout (text or JSON), progress and complaints on stderr."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import orjson
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts")]
+
+_out = Console(highlight=False, soft_wrap=True)
+_err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def say(message: str) -> None:
+    _out.print(message, markup=False)
+
+
+def step(message: str) -> None:
+    """Name the step of a longer work."""
+    _err.print(f"==> {message}", markup=False, style="bold")
+
+
+def complain(message: str) -> None:
+    _err.print(f"gis: {message}", markup=False, style="red")
+
+
+def print_json(value: Any) -> None:
+    options = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
+    typer.echo(orjson.dumps(value, default=str, option=options).decode())
+
+
+def print_rows(rows: Sequence[Mapping[str, Any]], *, as_json: bool, empty: str) -> None:
+    """A table of rows, or their JSON; `empty` says in words that there are none."""
+    if as_json:
+        print_json([dict(row) for row in rows])
+    elif not rows:
+        say(empty)
+    else:
+        _out.print(_table(rows))
+
+
+def print_facts(facts: Mapping[str, Any], *, as_json: bool) -> None:
+    """One line a fact, or their JSON."""
+    if as_json:
+        print_json(dict(facts))
+        return
+    width = max(len(name) for name in facts)
+    for name, value in facts.items():
+        say(f"{name.replace('_', ' '):<{width}}  {value}")
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on stderr, drawn on a terminal alone; call it with (done, total)."""
+    columns = (TextColumn("    {task.description}"), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=_err, transient=True, disable=not _err.is_terminal) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for name in rows[0]:
+        table.add_column(name.replace("_", " "), overflow="fold")
+    for row in rows:
+        table.add_row(*("" if value is None else str(value) for value in row.values()))
+    return table

@@ -1,0 +1,73 @@
+"""gis place: addresses and coordinates of a table → the same table with placing columns."""
+
+import csv
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from api.cli.context import database_in_use
+from gis.intake.dates import parse_dates
+from gis.intake.numbers import parse_numbers
+from gis.intake.tables import RawTable, read_table, require_columns
+from gis.placing.placer import Claims, Places
+from gis.placing.stored import stored_placer
+
+_COLUMNS = (
+    "lon", "lat", "cell", "commune", "unit_then", "method", "confidence", "precision_m",
+    "reason", "why",
+)  # fmt: skip
+
+
+def place(
+    file: Annotated[Path | None, typer.Argument(help="A table; unset: addresses on stdin")] = None,
+    address: Annotated[str, typer.Option(help="Column of the address")] = "address",
+    lon: Annotated[str, typer.Option(help="Column of the longitude, WGS 84")] = "lon",
+    lat: Annotated[str, typer.Option(help="Column of the latitude, WGS 84")] = "lat",
+    unit: Annotated[str, typer.Option(help="Column of a commune's code or name")] = "commune",
+    day: Annotated[str, typer.Option(help="Column of the day")] = "day",
+) -> None:
+    """Place the records of a table, or one address a line on stdin; writes CSV to stdout.
+
+    Example: echo "thôn 3, xã Bát Xát, Lào Cai" | gis place
+    """
+    names = {"address": address, "lon": lon, "lat": lat, "unit": unit, "day": day}
+    table = _stdin(address) if file is None else read_table(file)
+    if not set(names.values()) & set(table.columns):
+        require_columns(table, [address])
+    with database_in_use() as database, database.reading() as connection:
+        placer = stored_placer(connection, datetime.now(UTC).date())
+        places = placer.place(_claims(table, names))
+    _write(table, places)
+
+
+def _stdin(column: str) -> RawTable:
+    lines = [line.strip() for line in sys.stdin]
+    numbers = range(1, len(lines) + 1)
+    return RawTable("stdin", "", (column,), {column: lines}, numbers)
+
+
+def _claims(table: RawTable, names: dict[str, str]) -> Claims:
+    nothing = [""] * len(table)
+    columns = {part: table.cells.get(name, nothing) for part, name in names.items()}
+    instants = parse_dates(columns["day"], format=None, column=names["day"]).instants
+    return Claims(
+        lon=parse_numbers(columns["lon"], column=names["lon"]).numbers,
+        lat=parse_numbers(columns["lat"], column=names["lat"]).numbers,
+        address=columns["address"],
+        unit=columns["unit"],
+        day=[instant.date() if instant else None for instant in instants],
+        precision_m=np.full(len(table), np.nan),
+    )
+
+
+def _write(table: RawTable, places: Places) -> None:
+    writer = csv.writer(sys.stdout)
+    taken = set(table.columns)
+    writer.writerow([*table.columns, *(f"place_{c}" if c in taken else c for c in _COLUMNS)])
+    for i in range(len(table)):
+        placed = places.as_json(i)
+        writer.writerow([*table.row(i).values(), *(placed[column] for column in _COLUMNS)])

@@ -1,0 +1,97 @@
+"""gis quarantine: records that could not be understood or placed."""
+
+from typing import Annotated
+
+import typer
+
+from api.cli.context import database_in_use, read_layers, read_settings
+from api.cli.layers import report_row
+from api.cli.output import AsJson, print_json, print_rows, say
+from gis.access import LOCAL_ADMIN
+from gis.errors import BadInput
+from layers import quarantine
+from layers.quarantine import Waiting
+from layers.replay import replay as replay_layer
+
+app = typer.Typer(help="List, correct and replay quarantined records.", no_args_is_help=True)
+
+Number = Annotated[int, typer.Argument(help="Number of the record in quarantine")]
+
+
+@app.command("list", epilog="Example: gis quarantine list citizen_reports --json")
+def list_command(
+    layer: Annotated[str | None, typer.Argument(help="A layer; unset: all")] = None,
+    status: Annotated[str, typer.Option(help="waiting, replayed or dropped")] = "waiting",
+    limit: Annotated[int, typer.Option(min=1, help="Most records to list")] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """List records with the reason in words."""
+    catalogue = read_layers(read_settings())
+    layers = [catalogue.get(layer).id] if layer else [one.id for one in catalogue.layers]
+    with database_in_use() as database, database.reading() as connection:
+        found = quarantine.list_waiting(connection, layers=layers, status=status, limit=limit)
+    print_rows([_row(one) for one in found], as_json=as_json, empty="nothing waits in quarantine")
+
+
+@app.command(epilog="Example: gis quarantine show 12")
+def show(number: Number) -> None:
+    """Show one record, as the source said it."""
+    with database_in_use() as database, database.reading() as connection:
+        found = quarantine.get_waiting(connection, number)
+    print_json({**_row(found), "raw": found.raw, "changed_by": found.changed_by})
+
+
+@app.command(epilog='Example: gis quarantine fix 12 --set "address=Thôn 2, xã Bảo Yên, Lào Cai"')
+def fix(
+    number: Number,
+    set_: Annotated[list[str], typer.Option("--set", help="column=value; can be repeated")],
+) -> None:
+    """Correct columns of a record; `gis quarantine replay` tries it again."""
+    changes = dict(_assignment(one) for one in set_)
+    with database_in_use() as database, database.writing() as connection:
+        quarantine.fix(connection, number, changes, LOCAL_ADMIN.name)
+    say(f"record {number} is corrected; `gis quarantine replay LAYER` tries it again")
+
+
+@app.command("replay", epilog="Example: gis quarantine replay citizen_reports")
+def replay(
+    layer: Annotated[str, typer.Argument(help="Id of the layer")], as_json: AsJson = False
+) -> None:
+    """Try the records of a layer again."""
+    chosen = read_layers(read_settings()).get(layer)
+    with database_in_use() as database, database.writing() as connection:
+        reports = replay_layer(connection, chosen, who=LOCAL_ADMIN.name)
+    rows = [report_row(report) for report in reports]
+    print_rows(rows, as_json=as_json, empty="nothing waits in quarantine")
+
+
+@app.command(epilog="Example: gis quarantine drop 12")
+def drop(
+    number: Number, yes: Annotated[bool, typer.Option("--yes", help="Do not ask")] = False
+) -> None:
+    """Give a record up; a copy stays and `gis quarantine list --status dropped` lists it."""
+    if not yes:
+        typer.confirm(f"Drop record {number}?", abort=True)
+    with database_in_use() as database, database.writing() as connection:
+        quarantine.drop(connection, number, LOCAL_ADMIN.name)
+    say(f"record {number} is dropped")
+
+
+def _assignment(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise BadInput(f"--set {text!r}: write column=value")
+    return name, value
+
+
+def _row(found: Waiting) -> dict[str, object]:
+    return {
+        "id": found.id,
+        "layer": found.layer_id,
+        "source": found.source,
+        "key": found.source_key,
+        "reason": found.reason,
+        "why": found.why,
+        "status": found.status,
+        "created_at": found.created_at,
+    }

@@ -1,0 +1,60 @@
+"""The demo: simulated records, loaded through the same door as real ones."""
+
+import tempfile
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import text
+
+from gis.access import LOCAL_ADMIN
+from gis.database.engine import Database
+from gis.placing.stored import read_communes_in_force
+from layers.catalogue import Catalogue
+from layers.demo import Incident, Report, simulate_incidents, simulate_reports, write_csv
+from layers.load import LoadOptions, LoadReport, load_file
+
+SOURCE = "demo"
+LAYERS = ("citizen_reports", "field_incidents")
+_FRESH = timedelta(days=2)  # older simulated days would tell of no outbreak any more
+
+Show = Callable[[int, int], None]
+
+
+def load_demo(
+    database: Database, catalogue: Catalogue, until: datetime, show: Show
+) -> list[LoadReport]:
+    """Replace the simulated records by those of the 90 days before `until`.
+
+    Layers that the catalogue does not have are passed over.
+    """
+    with database.reading() as connection:
+        communes = read_communes_in_force(connection)
+    simulated: dict[str, Sequence[Report] | Sequence[Incident]] = {
+        "citizen_reports": simulate_reports(communes, until),
+        "field_incidents": simulate_incidents(communes, until),
+    }
+    options = LoadOptions(
+        who=LOCAL_ADMIN.name, source=SOURCE, simulated=True, replace=True, today=until.date()
+    )
+    reports = []
+    with tempfile.TemporaryDirectory() as folder:
+        for layer in catalogue.layers:
+            if layer.id in LAYERS:
+                path = Path(folder) / f"{layer.id}.csv"
+                write_csv(path, simulated[layer.id])
+                reports.append(load_file(database, layer, path, options, show))
+    return reports
+
+
+def wants_demo(database: Database, catalogue: Catalogue, now: datetime) -> bool:
+    """Whether nothing real was ever loaded, and the demo is missing, half there or out of date."""
+    wanted = {layer.id for layer in catalogue.layers} & set(LAYERS)
+    with database.reading() as connection:
+        if connection.scalar(text("SELECT EXISTS (SELECT FROM gis.load WHERE NOT simulated)")):
+            return False
+        rows = connection.execute(
+            text("SELECT layer_id, max(loaded_at) AS at FROM gis.load GROUP BY layer_id")
+        )
+        fresh = {row.layer_id for row in rows if row.at > now - _FRESH}
+    return not wanted <= fresh

@@ -1,0 +1,75 @@
+"""Where is this? Addresses and coordinates → hex, commune, and what was there before."""
+
+from datetime import UTC, date, datetime
+from typing import Annotated, Any
+
+import numpy as np
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.dependencies import Reader
+from gis.errors import BadInput
+from gis.placing.placer import Claims
+from gis.placing.point import describe_point
+from gis.placing.stored import stored_placer
+
+router = APIRouter(prefix="/places", tags=["places"])
+
+MOST_RECORDS = 10_000
+
+
+class Claim(BaseModel):
+    """What a record says about its place: coordinates, else an address, else a unit."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    lon: Annotated[float | None, Field(ge=-180, le=180)] = None
+    lat: Annotated[float | None, Field(ge=-90, le=90)] = None
+    address: str = Field("", max_length=500)
+    unit: str = Field("", max_length=200)
+    day: date | None = None
+
+
+class Batch(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    records: list[Claim] = Field(min_length=1, max_length=MOST_RECORDS)
+
+
+Lon = Annotated[float | None, Query(ge=-180, le=180, description="Longitude, degrees, WGS 84")]
+Lat = Annotated[float | None, Query(ge=-90, le=90, description="Latitude, degrees, WGS 84")]
+Address = Annotated[str | None, Query(max_length=500, description="An address in words")]
+Day = Annotated[date | None, Query(description="The day on which the address was written")]
+
+
+@router.get("")
+def place(
+    connection: Reader, address: Address = None, lon: Lon = None, lat: Lat = None, day: Day = None
+) -> dict[str, Any]:
+    """One place: of an address, with candidates; or of a point, with its old units."""
+    today = datetime.now(UTC).date()
+    if address is not None and lon is None and lat is None:
+        match: dict[str, Any] = stored_placer(connection, today).address(address, day).to_dict()
+        return match
+    if address is None and lon is not None and lat is not None:
+        return describe_point(connection, lon, lat, today)
+    raise BadInput("give either `address`, or both `lon` and `lat`")
+
+
+@router.post("")
+def place_batch(connection: Reader, batch: Batch) -> dict[str, Any]:
+    """The places of at most 10,000 records, in their order; nothing is stored."""
+    placer = stored_placer(connection, datetime.now(UTC).date())
+    places = placer.place(_claims(batch.records))
+    return {"places": [places.as_json(i) for i in range(len(batch.records))]}
+
+
+def _claims(records: list[Claim]) -> Claims:
+    return Claims(
+        lon=np.array([record.lon for record in records], float),
+        lat=np.array([record.lat for record in records], float),
+        address=[record.address for record in records],
+        unit=[record.unit for record in records],
+        day=[record.day for record in records],
+        precision_m=np.full(len(records), np.nan),
+    )

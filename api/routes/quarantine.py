@@ -1,0 +1,122 @@
+"""Quarantine over HTTP: what waits in the layers that the key may write, corrected and replayed."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import Connection
+
+from api.dependencies import Caller, Reader, UsedCatalogue, Writer
+from gis.access import Principal, Role, may_write, require
+from gis.errors import NotFound
+from layers import quarantine
+from layers.catalogue import Catalogue
+from layers.quarantine import Waiting
+from layers.replay import replay
+
+router = APIRouter(prefix="/quarantine", tags=["quarantine"])
+
+Status = Annotated[
+    Literal["waiting", "replayed", "dropped"], Query(description="Only records in this state")
+]
+Limit = Annotated[int, Query(ge=1, le=1000, description="Most records to list")]
+After = Annotated[int, Query(ge=0, description="Only records with a greater number")]
+
+
+class Correction(BaseModel):
+    """New values of columns, as text, by the names that the source uses."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    changes: dict[str, str] = Field(min_length=1)
+
+
+@router.get("")
+def records(
+    connection: Reader,
+    catalogue: UsedCatalogue,
+    caller: Caller,
+    status: Status = "waiting",
+    limit: Limit = 100,
+    after: After = 0,
+) -> dict[str, Any]:
+    """Records with the reason in words, in the order in which they came."""
+    layers = _writable(catalogue, caller)
+    found = quarantine.list_waiting(
+        connection, layers=layers, status=status, limit=limit, after=after
+    )
+    return {"records": [_as_json(one) for one in found]}
+
+
+@router.get("/{record_id}")
+def record(
+    record_id: int, connection: Reader, catalogue: UsedCatalogue, caller: Caller
+) -> dict[str, Any]:
+    """One record, as the source said it."""
+    return _as_json(_visible(connection, record_id, catalogue, caller))
+
+
+@router.patch("/{record_id}")
+def correct(
+    record_id: int, body: Correction, connection: Writer, catalogue: UsedCatalogue, caller: Caller
+) -> dict[str, Any]:
+    """Correct columns of a record; POST /quarantine/replay/{layer} tries it again."""
+    _visible(connection, record_id, catalogue, caller)
+    return _as_json(quarantine.fix(connection, record_id, body.changes, caller.name))
+
+
+@router.delete("/{record_id}")
+def drop(
+    record_id: int, connection: Writer, catalogue: UsedCatalogue, caller: Caller
+) -> dict[str, Any]:
+    """Give a record up; a copy stays, in the state `dropped`."""
+    _visible(connection, record_id, catalogue, caller)
+    quarantine.drop(connection, record_id, caller.name)
+    return _as_json(quarantine.get_waiting(connection, record_id))
+
+
+@router.post("/replay/{layer_id}")
+def replay_layer(
+    layer_id: str, connection: Writer, catalogue: UsedCatalogue, caller: Caller
+) -> dict[str, Any]:
+    """Try what waits for a layer again; what fails again goes on waiting."""
+    if layer_id not in _writable(catalogue, caller):
+        raise NotFound(f"there is no layer {layer_id} that this key may write")
+    reports = replay(connection, catalogue.get(layer_id), who=caller.name)
+    return {
+        "replayed": sum(report.added + report.updated + report.unchanged for report in reports),
+        "outside": sum(report.outside for report in reports),
+        "waiting": sum(report.quarantined for report in reports),
+    }
+
+
+def _writable(catalogue: Catalogue, caller: Principal) -> list[str]:
+    require(caller, caller.role is not Role.ANONYMOUS, "quarantine needs a key")
+    layers = catalogue.layers
+    return [one.id for one in layers if may_write(caller, one.access.write, one.id)]
+
+
+def _visible(
+    connection: Connection, record_id: int, catalogue: Catalogue, caller: Principal
+) -> Waiting:
+    layers = _writable(catalogue, caller)
+    found = quarantine.get_waiting(connection, record_id)
+    if found.layer_id not in layers:
+        raise NotFound(f"there is no record {record_id} in quarantine")
+    return found
+
+
+def _as_json(found: Waiting) -> dict[str, Any]:
+    return {
+        "id": found.id,
+        "layer_id": found.layer_id,
+        "source": found.source,
+        "source_key": found.source_key,
+        "raw": found.raw,
+        "reason": found.reason,
+        "why": found.why,
+        "status": found.status,
+        "created_at": found.created_at.isoformat(),
+        "changed_at": found.changed_at.isoformat(),
+        "changed_by": found.changed_by,
+    }

@@ -1,0 +1,65 @@
+"""From an empty database to a service that has something to show; each step can be repeated."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, text
+
+from api.demo import load_demo, wants_demo
+from gis.boundaries.loader import LoadReport, load_boundaries
+from gis.boundaries.package_units import package_history
+from gis.boundaries.sources import find_source
+from gis.boundaries.units import Quality
+from gis.database.engine import Database
+from gis.database.migrate import migrate
+from gis.settings import ROOT, Settings
+from layers.catalogue import Catalogue
+from layers.hotspots import run_hotspots
+from layers.schema import sync
+from layers.watch import stale_layers
+
+Show = Callable[[int, int], None]
+Step = Callable[[str], None]
+Progress = Callable[[str], AbstractContextManager[Show]]
+
+
+def prepare(
+    database: Database, settings: Settings, catalogue: Catalogue, step: Step, progress: Progress
+) -> None:
+    """Bring the database to where the service can serve, naming each step that has work to do."""
+    step("schema of the database")
+    migrate(database)
+    if wants_boundaries(database, settings):
+        step("boundaries")
+        with progress("boundaries") as show:
+            load_units(database, settings, show)
+    step("layers")
+    with database.writing() as connection:
+        sync(connection, catalogue)
+    now = datetime.now(UTC)
+    if settings.demo and wants_demo(database, catalogue, now):
+        step("simulated records (GIS_DEMO=false goes without)")
+        with progress("simulated records") as show:
+            load_demo(database, catalogue, now, show)
+    for layer in stale_layers(database, catalogue):
+        step(f"hotspots of {layer.id}")
+        run_hotspots(database, layer, now)
+
+
+def load_units(database: Database, settings: Settings, show: Show) -> LoadReport:
+    """The units of the province, from the first source that exists."""
+    source = find_source(settings.boundaries, ROOT / "data" / "boundaries", settings.province)
+    return load_boundaries(database, source, package_history(settings.province), show)
+
+
+def wants_boundaries(database: Database, settings: Settings) -> bool:
+    """Whether there are none, or only approximate ones although a source is named."""
+    with database.reading() as connection:
+        quality = _quality(connection)
+    return quality is None or (quality is Quality.APPROXIMATE and settings.boundaries is not None)
+
+
+def _quality(connection: Connection) -> Quality | None:
+    found = connection.scalar(text("SELECT quality FROM gis.boundary_state"))
+    return Quality(found) if found else None

@@ -1,0 +1,54 @@
+"""All that is known of one point: its hex, its commune, what was there before, who is near."""
+
+from datetime import date
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, text
+
+from gis.boundaries.units import Level, Unit
+from gis.placing.cells import h3_cells
+from gis.placing.stored import stored_territory
+
+_NEIGHBOURS = text("""
+SELECT other.code, other.full_name AS name
+FROM layer.communes here JOIN layer.communes other
+  ON other.code <> here.code AND ST_DWithin(here.geom, other.geom, 0.0005)
+WHERE here.code = :code ORDER BY other.code
+""")
+
+
+def describe_point(connection: Connection, lon: float, lat: float, today: date) -> dict[str, Any]:
+    """The cell (15 hexadecimal digits), the commune of today or None when the point lies outside,
+    the old units that the commune was made of, and the communes around it.
+    """
+    territory = stored_territory(connection)
+    x, y = np.array([lon]), np.array([lat])
+    index = int(territory.table.assign(x, y)[0])
+    answer = {"cell": f"{int(h3_cells(x, y)[0]):x}", "quality": territory.quality.value}
+    if index < 0:
+        return answer | {"commune": None, "old_units": [], "neighbours": []}
+    code = territory.table.codes[index]
+    history = territory.history
+    commune = history.unit(code, Level.COMMUNE, today)
+    old = {change.old for change in history.changes if change.new == code}
+    old_units = [
+        unit
+        for unit in history.units
+        if unit.level is Level.COMMUNE and unit.code in old and unit.valid_to is not None
+    ]
+    neighbours = connection.execute(_NEIGHBOURS, {"code": code})
+    return answer | {
+        "commune": _as_json(commune) if commune else {"code": code},
+        "old_units": [_as_json(unit) for unit in sorted(old_units, key=lambda unit: unit.code)],
+        "neighbours": [dict(row._mapping) for row in neighbours],
+    }
+
+
+def _as_json(unit: Unit) -> dict[str, Any]:
+    return {
+        "code": unit.code,
+        "name": unit.full_name,
+        "valid_from": unit.valid_from.isoformat() if unit.valid_from else None,
+        "valid_to": unit.valid_to.isoformat() if unit.valid_to else None,
+    }

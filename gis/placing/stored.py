@@ -1,0 +1,106 @@
+"""What placing and hotspots need of the units in force, read from the database and kept in memory.
+
+What is kept is keyed by the version of the units, so that a change of units is seen at once.
+"""
+
+from dataclasses import dataclass, field
+from datetime import date
+
+import geopandas as gpd
+import h3ronpy.vector
+import numpy as np
+import numpy.typing as npt
+import shapely
+from sqlalchemy import Connection, text
+
+from gis.boundaries.store import read_history
+from gis.boundaries.units import Quality, UnitHistory
+from gis.errors import BadInput
+from gis.placing.addresses import AddressResolver
+from gis.placing.cells import CellTable, cached_cell_table
+from gis.placing.gazetteer import stored_gazetteer
+from gis.placing.placer import Placer
+
+Cells = npt.NDArray[np.uint64]
+
+
+@dataclass(frozen=True)
+class Territory:
+    """The province on one version of its units, with what is costly to make from them."""
+
+    quality: Quality
+    table: CellTable
+    outline: shapely.Geometry
+    history: UnitHistory
+    resolver: AddressResolver
+    _cells: dict[int, Cells] = field(default_factory=dict)
+
+    @property
+    def official(self) -> bool:
+        return self.quality is Quality.OFFICIAL
+
+    def cells(self, resolution: int) -> Cells:
+        """The hexes whose centre lies in the province, sorted; shape (n,), uint64."""
+        if resolution not in self._cells:
+            found = h3ronpy.vector.geometry_to_cells(self.outline, resolution)
+            self._cells[resolution] = np.sort(np.asarray(found, np.uint64))
+        return self._cells[resolution]
+
+    def communes_of(self, cells: Cells) -> list[str | None]:
+        """The commune at the centre of each cell, None outside."""
+        centres = h3ronpy.vector.cells_to_coordinates(cells)
+        lon, lat = np.asarray(centres["lng"]), np.asarray(centres["lat"])
+        return [self.table.codes[i] if i >= 0 else None for i in self.table.assign(lon, lat)]
+
+
+_kept: dict[tuple[str, int], Territory] = {}
+
+
+def stored_territory(connection: Connection) -> Territory:
+    """The units in force. Raises BadInput when no boundaries are loaded."""
+    state = connection.execute(_STATE).one_or_none()
+    if state is None:
+        raise BadInput("no boundaries are loaded: run `gis boundaries load`")
+    key = (state.digest, state.version)
+    if key not in _kept:
+        fresh = _read(connection, Quality(state.quality))
+        _kept.clear()
+        _kept[key] = fresh
+    return _kept[key]
+
+
+_STATE = text("""
+SELECT digest, quality,
+       coalesce((SELECT version FROM gis.layer WHERE id = 'communes'), 0) AS version
+FROM gis.boundary_state
+""")
+
+
+def read_communes_in_force(connection: Connection) -> gpd.GeoDataFrame:
+    """Communes of today: columns code, name, full_name, geometry (EPSG:4326)."""
+    sql = text("SELECT code, name, full_name, geom AS geometry FROM layer.communes ORDER BY code")
+    return gpd.read_postgis(sql, connection, geom_col="geometry")
+
+
+def stored_placer(connection: Connection, today: date) -> Placer:
+    """A placer over the units in force. Raises BadInput when no boundaries are loaded."""
+    territory = stored_territory(connection)
+    return Placer(
+        territory.history,
+        territory.table,
+        territory.resolver,
+        stored_gazetteer(connection),
+        today=today,
+    )
+
+
+def _read(connection: Connection, quality: Quality) -> Territory:
+    communes = read_communes_in_force(connection)
+    history = read_history(connection)
+    return Territory(
+        quality=quality,
+        table=cached_cell_table(connection, communes),
+        outline=shapely.union_all(communes.geometry.to_numpy()),
+        history=history,
+        resolver=AddressResolver(history),
+    )

@@ -1,0 +1,276 @@
+"""A file → placed rows → the layer's table, in one transaction; what fails is kept in quarantine.
+
+Idempotent: a record is known by (source, source key). Loading a file twice changes nothing, not
+even the layer's version.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+import shapely
+from sqlalchemy import Connection, text
+
+from gis.database.engine import Database
+from gis.errors import BadInput
+from gis.intake.tables import RawTable, read_table
+from gis.placing.default_points import default_points
+from gis.placing.placer import Claims, Places, Reason
+from gis.placing.stored import stored_placer, stored_territory
+from gis.values import BBox
+from layers import quarantine
+from layers.incoming import Incoming
+from layers.model import FileSource, Layer
+from layers.records import NO_ANSWERS, Answers, Fault, RecordReader, Records
+
+Show = Callable[[int, int], None]
+_SHOW_EVERY = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class LoadOptions:
+    """How to load. `source` names the system that the records come from; None: the file's name."""
+
+    who: str
+    source: str | None = None
+    answers: Answers = NO_ANSWERS
+    simulated: bool = False
+    replace: bool = False  # records of the source that do not come again are removed
+    today: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LoadReport:
+    """What became of the records: read = added + updated + unchanged + outside + quarantined."""
+
+    layer_id: str
+    source: str
+    read: int
+    added: int
+    updated: int
+    unchanged: int
+    outside: int
+    quarantined: int
+    removed: int
+    default_points: int
+    reasons: dict[str, int]  # of those in quarantine
+    notes: tuple[str, ...]  # what was converted to read the file
+
+
+@dataclass(frozen=True)
+class _Sorted:
+    """Records with their places, and the rows of those that are kept, outside, or failed."""
+
+    records: Records
+    places: Places
+    default_point: npt.NDArray[np.bool_]
+    kept: list[int]
+    outside: list[int]
+    failed: dict[int, list[Fault]]
+
+
+def load_file(
+    database: Database, layer: Layer, path: Path, options: LoadOptions, show: Show | None = None
+) -> LoadReport:
+    """Load all records of a file, or none of them.
+
+    `show` is called with (done, total). Raises BadFile, Question (whose answer is an option), and
+    BadInput for a layer that takes no files.
+    """
+    table = read_table(path)
+    with database.writing() as connection:
+        return load_table(connection, layer, table, options, show)
+
+
+def load_table(
+    connection: Connection,
+    layer: Layer,
+    table: RawTable,
+    options: LoadOptions,
+    show: Show | None = None,
+) -> LoadReport:
+    """Load the records of a table, inside the caller's transaction."""
+    if not isinstance(layer.source, FileSource):
+        raise BadInput(f"layer {layer.id} is made by the service itself and takes no files")
+    sorted_ = _sort(connection, layer, layer.source, table, options)
+    source = options.source or table.name.split(".")[0]
+    incoming = Incoming(connection, layer)
+    incoming.fill(_rows(sorted_, incoming.columns, source, options.simulated, show))
+    added, updated = incoming.merge()
+    removed = incoming.remove_missing(source) if options.replace else 0
+    put = _keep_failed(connection, layer, sorted_, source, options.who)
+    _store_reporters(connection, layer, sorted_, source)
+    report = LoadReport(
+        layer_id=layer.id,
+        source=source,
+        read=len(table),
+        added=added,
+        updated=updated,
+        unchanged=len(sorted_.kept) - added - updated,
+        outside=len(sorted_.outside),
+        quarantined=len(sorted_.failed),
+        removed=removed,
+        default_points=int(sorted_.default_point[sorted_.kept].sum()),
+        reasons=dict(Counter(faults[0].reason for faults in sorted_.failed.values())),
+        notes=tuple(str(note) for note in table.notes),
+    )
+    if added or updated or removed or put:
+        _note_load(connection, report, table.sha256, options)
+    return report
+
+
+def _sort(
+    connection: Connection,
+    layer: Layer,
+    source: FileSource,
+    table: RawTable,
+    options: LoadOptions,
+) -> _Sorted:
+    territory = stored_territory(connection)
+    envelope = BBox.of(territory.outline.bounds)
+    records = RecordReader(source, layer.fields, envelope, options.answers).read(table)
+    today = options.today or datetime.now(UTC).date()
+    places = stored_placer(connection, today).place(_claims(records))
+    outside = set(_outside(places, source))
+    failed = {
+        row: [*records.faults.get(row, ()), *_place_fault(layer, places, row)]
+        for row in range(len(records))
+        if row not in outside
+    }
+    failed = {row: faults for row, faults in failed.items() if faults}
+    return _Sorted(
+        records=records,
+        places=places,
+        default_point=_default_points(records),
+        kept=[row for row in range(len(records)) if row not in failed and row not in outside],
+        outside=sorted(outside),
+        failed=failed,
+    )
+
+
+def _claims(records: Records) -> Claims:
+    return Claims(
+        lon=records.lon,
+        lat=records.lat,
+        address=records.address,
+        unit=records.unit,
+        day=records.days,
+        precision_m=records.precision_m,
+    )
+
+
+def _default_points(records: Records) -> npt.NDArray[np.bool_]:
+    """Records on a coordinate that a geocoder gives to whatever it does not know."""
+    texts = [column for column in records.columns.values() if _is_text(column)]
+    subjects = [*texts, records.address]
+    return default_points(records.lon, records.lat, *subjects, days=records.days).mask
+
+
+def _is_text(column: list[Any]) -> bool:
+    return any(isinstance(value, str) for value in column)
+
+
+def _outside(places: Places, source: FileSource) -> list[int]:
+    if source.outside == "keep":
+        return []
+    return [int(row) for row in np.flatnonzero(places.reason == Reason.OUTSIDE.value)]
+
+
+def _place_fault(layer: Layer, places: Places, row: int) -> Iterator[Fault]:
+    reason = places.reason[row]
+    if layer.placed and reason not in (Reason.NONE.value, Reason.OUTSIDE.value):
+        yield Fault(reason, places.why[row])
+
+
+def _rows(
+    found: _Sorted, columns: tuple[str, ...], source: str, simulated: bool, show: Show | None
+) -> Iterator[list[Any]]:
+    """The rows of a layer's table, in the order of `columns`."""
+    points = shapely.points(found.places.lon, found.places.lat)
+    geometries = shapely.to_wkb(shapely.set_srid(points, 4326), hex=True, include_srid=True)
+    for done, row in enumerate(found.kept):
+        if show and done % _SHOW_EVERY == 0:
+            show(done, len(found.kept))
+        values = _row(found, row, source, simulated)
+        values["geom"] = geometries[row] if values["h3"] else None
+        yield [
+            values[name] if name in values else found.records.columns[name][row] for name in columns
+        ]
+
+
+def _row(found: _Sorted, row: int, source: str, simulated: bool) -> dict[str, Any]:
+    place = found.places.row(row)
+    provenance = {"line": found.records.lines[row]} | ({"simulated": True} if simulated else {})
+    default_point = bool(found.default_point[row])
+    return {
+        "h3": place["cell"] or None,
+        "commune": place["commune"],
+        "unit_then": place["unit_then"],
+        "place_method": place["method"],
+        "place_confidence": place["confidence"],
+        "place_precision_m": place["precision_m"],
+        "default_point": default_point,
+        "valid_at": found.records.valid_at[row],
+        "source": source,
+        "source_key": found.records.keys[row],
+        "provenance": orjson.dumps(provenance).decode(),
+    }
+
+
+def _keep_failed(
+    connection: Connection, layer: Layer, found: _Sorted, source: str, who: str
+) -> int:
+    """Failed records into quarantine; those there that now have a place out of it."""
+    keys = found.records.keys
+    quarantine.settle(connection, layer.id, source, [keys[row] for row in found.kept])
+    failed = {keys[row]: (found.records.raw[row], faults) for row, faults in found.failed.items()}
+    return quarantine.put(connection, layer.id, source, failed, who)
+
+
+def _store_reporters(connection: Connection, layer: Layer, found: _Sorted, source: str) -> None:
+    """Personal fields go to schema private, whether the record was placed or not."""
+    rows = [
+        {
+            "layer": layer.id,
+            "source": source,
+            "key": found.records.keys[row],
+            "details": orjson.dumps(found.records.personal[row]).decode(),
+        }
+        for row in [*found.kept, *found.failed]
+        if found.records.personal[row]
+    ]
+    if rows:
+        connection.execute(_PUT_REPORTER, rows)
+
+
+_PUT_REPORTER = text("""
+INSERT INTO private.reporter AS r (layer_id, source, source_key, details)
+VALUES (:layer, :source, :key, CAST(:details AS jsonb))
+ON CONFLICT (layer_id, source, source_key) DO UPDATE SET details = excluded.details
+WHERE r.details IS DISTINCT FROM excluded.details
+""")
+
+
+def _note_load(
+    connection: Connection, report: LoadReport, sha256: str, options: LoadOptions
+) -> None:
+    values = asdict(report) | {
+        "sha256": sha256,
+        "who": options.who,
+        "simulated": options.simulated,
+    }
+    connection.execute(_NOTE_LOAD, values)
+
+
+_NOTE_LOAD = text("""
+INSERT INTO gis.load (layer_id, source, sha256, loaded_by, read, added, updated, unchanged,
+                      outside, quarantined, simulated)
+VALUES (:layer_id, :source, :sha256, :who, :read, :added, :updated, :unchanged,
+        :outside, :quarantined, :simulated)
+""")

@@ -1,0 +1,63 @@
+"""Hotspots follow the data: a layer whose rows changed is analysed anew within a second or two."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import structlog
+from sqlalchemy import text
+
+from gis.database.engine import Database
+from gis.errors import GisError
+from layers.catalogue import Catalogue
+from layers.hotspots import run_hotspots
+from layers.model import Layer
+
+_EVERY_S = 1.0
+
+log = structlog.get_logger("watch")
+
+# Layers whose rows changed since the newest run on them, or whose run is a day old.
+_STALE = text("""
+SELECT l.id FROM gis.layer l
+LEFT JOIN LATERAL (SELECT input_version, run_at FROM gis.hotspot_run r WHERE r.layer_id = l.id
+                   ORDER BY r.id DESC LIMIT 1) AS newest ON true
+WHERE l.id = ANY(:layers)
+  AND (newest.input_version IS DISTINCT FROM l.version OR newest.run_at < now() - interval '1 day')
+""")
+
+
+def stale_layers(database: Database, catalogue: Catalogue) -> list[Layer]:
+    """Layers with hotspots whose newest run does not know their newest rows."""
+    wanted = {layer.id: layer for layer in catalogue.layers if layer.hotspots}
+    with database.reading() as connection:
+        rows = connection.execute(_STALE, {"layers": list(wanted)})
+        return [wanted[row.id] for row in rows]
+
+
+@contextmanager
+def watching(database: Database, catalogue: Catalogue) -> Iterator[None]:
+    """While inside, a thread of its own keeps hotspots and alerts up to date."""
+    ended = threading.Event()
+    thread = threading.Thread(
+        target=_watch, args=(database, catalogue, ended), name="watch", daemon=True
+    )
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join(timeout=10)
+
+
+def _watch(database: Database, catalogue: Catalogue, ended: threading.Event) -> None:
+    while not ended.wait(_EVERY_S):
+        try:
+            for layer in stale_layers(database, catalogue):
+                report = run_hotspots(database, layer, datetime.now(UTC))
+                log.info("hotspots", layer=layer.id, hot=report.hot, records=report.records)
+        except GisError as error:
+            log.warning("hotspots wait", why=str(error))
+        except Exception:  # the next second tries again; the log says what went wrong
+            log.exception("hotspots failed")

@@ -1,0 +1,45 @@
+"""The real service with the demo on it, started once for all tests that only look."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gis.database.cluster import installation
+from gis.errors import SetupError
+from tests.acceptance.service import Service, service
+from tests.provinces import grid_communes, write_boundaries
+
+
+@pytest.fixture(scope="session")
+def home() -> Iterator[Path]:
+    """A folder that the database's account reaches; skips where there is no PostgreSQL."""
+    try:
+        installation()
+    except SetupError as missing:
+        pytest.skip(str(missing))
+    with tempfile.TemporaryDirectory(prefix="gis-accept-", dir="/tmp") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def grid(home: Path) -> str:
+    """The path of a boundary file: 99 communes as squares."""
+    return str(write_boundaries(home, grid_communes()))
+
+
+@pytest.fixture(scope="session")
+def running(home: Path, grid: str) -> Iterator[Service]:
+    """`gis up` with the demo, on the grid of communes."""
+    with service(home / "running", GIS_BOUNDARIES=grid) as made:
+        made.start()
+        yield made
+
+
+@pytest.fixture(scope="session")
+def operator_key(running: Service) -> str:
+    done = running.run("keys", "create", "--role", "operator", "--name", "tests")
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()

@@ -1,0 +1,74 @@
+"""`gis up` as a new user meets it: it serves, stops cleanly, survives a kill, and says what is
+wrong in one message.
+"""
+
+import signal
+import socket
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.acceptance.service import Service, service
+
+
+def test_the_first_look_shows_the_main_job(running: Service):
+    with httpx.Client(base_url=running.url, timeout=30) as http:
+        status = http.get("/status").json()
+        alerts = http.get("/alerts", params={"status": "open"}).json()["alerts"]
+    assert status["simulated"] is True
+    assert {"communes", "citizen_reports", "hotspots", "alerts"} <= {
+        layer["id"] for layer in status["layers"]
+    }
+    assert alerts
+    assert all(alert["simulated"] for alert in alerts)
+
+
+def test_a_killed_service_recovers_by_itself(home: Path, grid: str):
+    with service(home / "killed", GIS_BOUNDARIES=grid, GIS_DEMO="false") as made:
+        process = made.start()
+        process.kill()
+        process.wait(30)
+        assert not made.is_ready()
+        again = made.start(ready_within_s=60)
+        again.send_signal(signal.SIGINT)
+        assert again.wait(60) in (0, 130)
+        assert not made.cluster.is_running()
+
+
+def test_a_second_start_takes_seconds(home: Path, grid: str):
+    with service(home / "again", GIS_BOUNDARIES=grid, GIS_DEMO="false") as made:
+        made.start().send_signal(signal.SIGTERM)
+        made.processes[0].wait(60)
+        before = time.monotonic()
+        made.start()
+        assert time.monotonic() - before < 15
+
+
+def test_a_port_in_use_is_told_before_any_work(home: Path):
+    with socket.socket() as taken, service(home / "port") as made:
+        taken.bind(("127.0.0.1", made.port))
+        taken.listen()
+        done = made.run("up", timeout_s=60)
+    assert done.returncode == 7
+    assert f"port {made.port} is in use" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("words", [("up",), ("alerts", "list"), ("hotspots", "run")])
+def test_a_database_that_is_down_is_one_clear_message(home: Path, words: tuple[str, ...]):
+    nobody = "postgresql://nobody@127.0.0.1:1/none"
+    with service(home / "down", GIS_DATABASE_URL=nobody) as made:
+        done = made.run(*words, timeout_s=60)
+    assert done.returncode == 7
+    assert done.stderr.strip().splitlines()[-1].startswith("gis: the database cannot be reached")
+    assert "Traceback" not in done.stderr
+
+
+def test_a_wrong_setting_is_named(home: Path):
+    with service(home / "setting", GIS_LOG_LEVEL="loud") as made:
+        done = made.run("layers", "list")
+    assert done.returncode == 2
+    assert "GIS_LOG_LEVEL" in done.stderr
+    assert "Traceback" not in done.stderr
