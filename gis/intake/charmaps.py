@@ -6,7 +6,7 @@ viparse has not met (ẳ, ỵ, and a capital with a small mark).
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from viparse.normalize.encodings import CHARMAPS
 
@@ -51,24 +51,41 @@ def from_windows_1258(text: str) -> str:
 def restore_case(texts: Mapping[str, str]) -> dict[str, str]:
     """Capitals that TCVN3 cannot write, as far as the other letters of the column tell.
 
-    In a word of a text in capitals (`THắNG`) the letter is a capital; at the start of a word
-    (`ấm Thượng`) it is one where the words of the column start with capitals.
+    In a column of texts in capitals (`THắNG`) the letter is a capital; at the start of a word
+    (`ấm Thượng`) it is one where most words of the column start with capitals, as names do, and
+    at the start of a value where values start with capitals.
     """
-    words = [word for text in texts.values() for word in _WORD.findall(text) if _tells(word[0])]
-    titled = sum(word[0].isupper() for word in words) >= 0.95 * len(words) if words else False
-    return {value: _cased(text, titled) for value, text in texts.items()}
+    words = [_WORD.findall(text) for text in texts.values()]
+    names = _share_of_capitals(word for each in words for word in each) >= 0.6
+    sentences = _share_of_capitals(each[0] for each in words if each) >= 0.9
+    if sum(map(_in_capitals, texts.values())) >= 0.5 * len(texts):
+        return {
+            value: text.upper() if _in_capitals(text) else text for value, text in texts.items()
+        }
+    return {value: _cased(text, names, sentences) for value, text in texts.items()}
 
 
-def _cased(text: str, titled: bool) -> str:
+def _share_of_capitals(words: Iterable[str]) -> float:
+    telling = [word for word in words if _tells(word[0])]
+    return sum(word[0].isupper() for word in telling) / len(telling) if telling else 0
+
+
+def _cased(text: str, names: bool, sentences: bool) -> str:
+    if names:
+        return _WORD.sub(lambda match: _capitalised(match[0]), text)
+    return _WORD.sub(lambda match: _capitalised(match[0]), text, count=1) if sentences else text
+
+
+def _capitalised(word: str) -> str:
+    return word if _tells(word[0]) else word[0].upper() + word[1:]
+
+
+def _in_capitals(text: str) -> bool:
+    """All letters that tell are capitals, and in a word there are two of them or more."""
     telling = [char for char in text if char.isalpha() and _tells(char)]
-    in_capitals = any(_in_capitals(word) for word in _WORD.findall(text))
-    if in_capitals and all(char.isupper() for char in telling):
-        return text.upper()
-    return _WORD.sub(lambda match: match[0][0].upper() + match[0][1:], text) if titled else text
-
-
-def _in_capitals(word: str) -> bool:
-    return sum(char.isupper() for char in word) > 1
+    if not telling or not all(char.isupper() for char in telling):
+        return False
+    return any(sum(map(str.isupper, word)) > 1 for word in _WORD.findall(text))
 
 
 def _tells(char: str) -> bool:

@@ -7,24 +7,20 @@ is already Unicode stays as it is.
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ftfy import fix_encoding
-
 from gis.errors import BadInput, Question
 from gis.intake.charmaps import from_tcvn3, from_viscii, from_vni, from_windows_1258, restore_case
-from gis.intake.syllables import is_syllable
+from gis.intake.mojibake import mend
+from gis.intake.syllables import is_foreign, share_of_syllables, words_beyond_ascii
 
 SAMPLE = 2000
 ENOUGH = 0.8  # of the words must be syllables under a reading for it to be taken
+BETTER = 0.2  # than the text as it is, if that is Unicode already
 MARGIN = 0.1  # by which it must be better than the next one that gives another text
 _CONTROL_LETTERS = re.compile(r"[\x02\x05\x06\x14\x19\x1e]")  # Ẳ Ẵ Ẫ Ỷ Ỹ Ỵ in VISCII
-_SPLIT = re.compile(
-    r"[\x00\x01\x03\x04\x07-\x13\x15-\x18\x1a-\x1d\x1f-\x40\x5b-\x60\x7b-\x7f\u2000-\u206f]+"
-)
-_EDGES = "°²³·¹º±«»¿¡×÷\u00a0"
 _LOST = re.compile(r"\ufffd|[^\W\d_]\?[^\W\d_]|\?[\u00a1-\u00bf]")
 _URL = re.compile(r"://|www\.")
 
@@ -107,7 +103,13 @@ class _Reading:
     texts: Mapping[str, str]
 
 
-type Decoded = tuple[tuple[str, ...], dict[str, list[str]], tuple[Note, ...]]
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """Names of columns and cells by name in Unicode, NFC, and what had to be converted."""
+
+    columns: tuple[str, ...]
+    cells: dict[str, list[str]]
+    notes: tuple[Note, ...]
 
 
 def decode_file(content: bytes) -> tuple[str, bool]:
@@ -130,7 +132,7 @@ def decode_columns(
     decoded: bool,
     encoding: str | None = None,
 ) -> Decoded:
-    """Names of columns, cells by name, and notes on what was converted.
+    """The header and the cells, column by column, in Unicode.
 
     `decoded` False says that each character is a byte. `encoding` is the answer to an earlier
     question. Raises Question when the bytes of a column have several readings or none that is
@@ -150,13 +152,7 @@ def decode_columns(
         for name, c, r in zip((None, *names), columns, readings, strict=True)
         for note in _notes(name, c, r)
     ]
-    return names, dict(zip(names, texts, strict=True)), tuple(notes)
-
-
-def share_of_syllables(texts: Iterable[str]) -> float | None:
-    """Of the words that are not plain ASCII, the share that can be Vietnamese syllables."""
-    words = [word for text in texts for word in _words(text)]
-    return sum(map(is_syllable, words)) / len(words) if words else None
+    return Decoded(names, dict(zip(names, texts, strict=True)), tuple(notes))
 
 
 def _known(encoding: str | None) -> Encoding | None:
@@ -213,22 +209,31 @@ def _reading(column: _Column, chosen: Encoding | None) -> _Reading:
 
 def _reading_of_text(odd: list[str], chosen: Encoding | None) -> _Reading:
     """Of text that is Unicode, though its letters may have been bytes of another encoding."""
-    surfaces = {value: surface for value in odd if (surface := _surface(value)) is not None}
-    doubtful = [value for value in surfaces if share_of_syllables([value]) not in (None, 1.0)]
+    doubtful = [value for value in odd if share_of_syllables([value]) not in (None, 1.0)]
     if not doubtful or chosen is Encoding.UTF_8:
         return _Reading(Encoding.UTF_8, {})
-    mended = {value: text for value in doubtful if (text := _mended(value)) is not None}
+    mended = mend(odd, doubtful)
     if mended or chosen is Encoding.MOJIBAKE:
         return _Reading(Encoding.MOJIBAKE, mended)
-    if (share_of_syllables(_sample(list(surfaces))) or 0) > 0.5:
-        return _Reading(Encoding.UTF_8, {})
+    surfaces = {value: surface for value in odd if (surface := _surface(value)) is not None}
     found = _best(_sample(list(surfaces.values())), _LEGACY, chosen)
-    if found not in _LEGACY:
+    if found not in _LEGACY or not (chosen or _is_better(list(surfaces), found)):
         return _Reading(Encoding.UTF_8, {})
     mixed = len(surfaces) < len(odd)
-    affected = doubtful if mixed else list(surfaces)
+    affected = [value for value in doubtful if value in surfaces] if mixed else list(surfaces)
     read = _LEGACY[found]
     return _Reading(found, {value: read(surfaces[value]) for value in affected})
+
+
+def _is_better(values: list[str], found: Encoding) -> bool:
+    """Whether text that claims to be Unicode is clearly another encoding's: it has characters
+    that are no Vietnamese letters, and the reading makes syllables of them."""
+    if not any(is_foreign(word) for value in values for word in words_beyond_ascii(value)):
+        return False
+    sample = _sample(values)
+    as_it_is = share_of_syllables(sample) or 0
+    read = share_of_syllables(_LEGACY[found](_surface(value) or value) for value in sample) or 0
+    return read - as_it_is >= BETTER
 
 
 def _reading_of_bytes(odd: list[str], chosen: Encoding | None) -> _Reading:
@@ -265,16 +270,6 @@ def _surface(value: str) -> str | None:
         return None
 
 
-def _mended(value: str) -> str | None:
-    """Mis-decoded UTF-8 mended, if that makes the words Vietnamese and nothing was lost."""
-    if _LOST.search(value):
-        return None
-    text = fix_encoding(value)
-    if text == value or (share_of_syllables([text]) or 0) < ENOUGH:
-        return None
-    return text
-
-
 def _best(
     sample: list[str], readings: Mapping[Encoding, Callable[[str], str]], chosen: Encoding | None
 ) -> Encoding | None:
@@ -297,11 +292,6 @@ def _try(sample: list[str], read: Callable[[str], str]) -> list[str] | None:
         return [read(value) for value in sample]
     except UnicodeDecodeError:
         return None
-
-
-def _words(text: str) -> list[str]:
-    words = (word.strip(_EDGES) for word in _SPLIT.split(text))
-    return [word for word in words if word and not word.isascii()]
 
 
 def _texts(column: _Column, reading: _Reading) -> list[str]:

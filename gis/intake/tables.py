@@ -11,16 +11,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from gis.errors import BadFile
+from gis.errors import BadFile, Question
 from gis.intake import geofiles, geojson
 from gis.intake.delimited import parse_delimited
-from gis.intake.encodings import Note, decode_columns, decode_file
+from gis.intake.encodings import Decoded, Note, decode_columns, decode_file
 from gis.text import search_key
 
 DELIMITED = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
@@ -91,7 +90,7 @@ def read_table(path: Path, *, encoding: str | None = None, table: str | None = N
         raise BadFile(f"không có tệp {path} / there is no file {path}")
     try:
         return _read(path, encoding, table)
-    except BadFile as error:
+    except (BadFile, Question) as error:
         error.args = (f"{path.name}: {error}",)
         raise
 
@@ -120,6 +119,25 @@ def _read(path: Path, encoding: str | None, table: str | None) -> RawTable:
     raise _unknown_format(path)
 
 
+def _table(
+    name: str,
+    sha256: str,
+    decoded: Decoded,
+    lines: Sequence[int],
+    geometry: NDArray[np.object_] | None = None,
+    crs: str | None = None,
+) -> RawTable:
+    if len(decoded.cells) < len(decoded.columns):
+        twice = next(one for one in decoded.columns if decoded.columns.count(one) > 1)
+        raise BadFile(
+            f"hai cột cùng tên “{twice}”; hãy đặt tên khác nhau / "
+            f"two columns are named “{twice}”; give each column a name of its own"
+        )
+    return RawTable(
+        name, sha256, decoded.columns, decoded.cells, lines, decoded.notes, geometry, crs
+    )
+
+
 def _plain(content: bytes, name: str) -> bytes:
     if not name.endswith(".gz"):
         return content
@@ -137,27 +155,21 @@ def _delimited(name: str, sha256: str, content: bytes, encoding: str | None) -> 
     text, decoded = decode_file(content)
     _refuse_nul(text)
     parsed = parse_delimited(text)
-    columns, cells, notes = decode_columns(
-        parsed.header, parsed.cells, decoded=decoded, encoding=encoding
-    )
-    return RawTable(name, sha256, columns, cells, parsed.lines, notes)
+    read = decode_columns(parsed.header, parsed.cells, decoded=decoded, encoding=encoding)
+    return _table(name, sha256, read, parsed.lines)
 
 
 def _geojson(name: str, sha256: str, content: bytes, encoding: str | None) -> RawTable:
     read = geojson.parse_geojson(content)
-    columns, cells, notes = decode_columns(
-        read.columns, read.cells, decoded=True, encoding=encoding
-    )
+    decoded = decode_columns(read.columns, read.cells, decoded=True, encoding=encoding)
     numbers = range(1, len(read.geometry) + 1)
-    return RawTable(name, sha256, columns, cells, numbers, notes, read.geometry, read.crs)
+    return _table(name, sha256, decoded, numbers, read.geometry, read.crs)
 
 
 def _geofile(path: Path, sha256: str, encoding: str | None, table: str | None) -> RawTable:
     read = geofiles.read_geofile(path, table)
-    columns, cells, notes = decode_columns(
-        read.columns, read.cells, decoded=read.decoded, encoding=encoding
-    )
-    return RawTable(path.name, sha256, columns, cells, read.lines, notes, read.geometry, read.crs)
+    decoded = decode_columns(read.columns, read.cells, decoded=read.decoded, encoding=encoding)
+    return _table(path.name, sha256, decoded, read.lines, read.geometry, read.crs)
 
 
 def _refuse_other_kinds(content: bytes) -> None:
@@ -211,5 +223,5 @@ def near_names(name: str, columns: Sequence[str]) -> list[str]:
     return [keys[key] for key in get_close_matches(_key(name), list(keys), n=3, cutoff=0.6)]
 
 
-def _key(name: str) -> Any:
+def _key(name: str) -> str:
     return re.sub(r"[\W_]+", " ", search_key(name)).strip()

@@ -1,0 +1,63 @@
+"""UTF-8 that was read as another encoding (`LÃ o Cai`, `Lào Cai` once) → the text it was.
+
+The evidence is strong: the bytes of a wrong reading are valid UTF-8 only by a rare chance. Where
+one value of a column proves it, the others that decode are mended too.
+"""
+
+import re
+from collections.abc import Sequence
+
+import ftfy.bad_codecs  # noqa: F401  registers sloppy-windows-1252
+
+from gis.intake.syllables import share_of_syllables
+
+_READ_AS = ("sloppy-windows-1252", "iso-8859-1", "mac-roman")
+_LAYERS = 3  # how often a text may have been read wrongly
+_LOST_SPACE = re.compile("Ã(?: |$)")  # à is Ã and a space that does not break, often replaced
+ENOUGH = 0.8
+
+
+def mend(values: Sequence[str], doubtful: Sequence[str]) -> dict[str, str]:
+    """The values that were mis-decoded and what they were; nothing unless a doubtful one is."""
+    if not any(_is_proof(value) for value in doubtful):
+        return {}
+    texts = {value: _mended(value) or _with_spaces(value) for value in values}
+    return {value: text for value, text in texts.items() if text is not None}
+
+
+def _is_proof(value: str) -> bool:
+    text = _mended(value)
+    return text is not None and (share_of_syllables([text]) or 0) >= ENOUGH
+
+
+def _mended(value: str) -> str | None:
+    """The text that a value was before it was mis-decoded, perhaps more than once."""
+    text = None
+    for _ in range(_LAYERS):
+        before = _decoded_again(value if text is None else text)
+        if before is None:
+            return text
+        text = before
+    return text
+
+
+def _decoded_again(value: str) -> str | None:
+    readings = [text for codec in _READ_AS if (text := _reading(value, codec)) is not None]
+    return max(readings, key=lambda text: share_of_syllables([text]) or 0, default=None)
+
+
+def _reading(value: str, codec: str) -> str | None:
+    try:
+        text = value.encode(codec).decode("utf-8")
+    except UnicodeError:
+        return None
+    return text if text != value else None
+
+
+def _with_spaces(value: str) -> str | None:
+    """Mended where the space after Ã became a plain one, or was trimmed away."""
+    if not _LOST_SPACE.search(value):
+        return None
+    readings = [_mended(_LOST_SPACE.sub(by, value)) for by in ("Ã\u00a0", "Ã\u00a0 ")]
+    texts = [text.rstrip() for text in readings if text is not None]
+    return max(texts, key=lambda text: share_of_syllables([text]) or 0, default=None)
