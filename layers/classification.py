@@ -114,8 +114,7 @@ def hex_classification(layer: Layer, min_count: int = 1) -> Classification:
     Counts below it are never shown, and so have no class.
     """
     least = (layer.hexes.min_count if layer.hexes else None) or min_count
-    bounds = [bound for bound in HEX_BOUNDS if bound >= least] or [HEX_BOUNDS[-1]]
-    bounds = sorted({least, *bounds}) if len(bounds) < len(HEX_BOUNDS) else bounds
+    bounds = [least, *(bound for bound in HEX_BOUNDS if bound > least)]
     colours = HEX_RAMP[len(HEX_RAMP) - len(bounds) :]
     tops = [*bounds[1:], math.inf]
     return Classification(
