@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from gis.errors import BadInput, Question
 
 ISO_8601 = "ISO 8601"
+_MIDNIGHT = time()
 _HAS_TIME = re.compile(r"%[HIMSfpTXcsR]")
 _ZONE = re.compile(r"([+-])(\d\d):?(\d\d)")
 _TIME = r"(?P<hour>\d{1,2})\s*(?:[:hg]|giờ)\s*(?:(?P<minute>\d{2})(?::(?P<second>\d{2}))?)?p?h?"
@@ -75,16 +76,17 @@ type _Parsed = tuple[datetime, bool] | str
 
 def parse_dates(
     values: Iterable[str | None],
-    *,
-    format: str | None,
+    format: str | None = None,
     zone: str = "+07:00",
+    *,
     column: str = "date",
 ) -> DateColumn:
     """Instants of a column of text.
 
     `format` is a strptime format, or None: then the values must be year-first (ISO 8601), name
-    the month in Vietnamese words, or at least one must prove the order of day and month. `zone`
-    holds for values that name none. Empty values give None and no fault.
+    the month in Vietnamese words, or at least one must prove the order of day and month. A
+    year-first value is read as such under any format. `zone` holds for values that name none.
+    Empty values give None and no fault.
 
     Raises Question when day and month can be exchanged in every value, when values prove both
     orders, when years have two digits, or when no value at all fits the declared format.
@@ -108,7 +110,10 @@ def parse_zone(zone: str) -> tzinfo:
         return UTC
     match = _ZONE.fullmatch(zone)
     if match is None:
-        raise BadInput(f"time zone “{zone}” is unknown; write an offset such as +07:00")
+        raise BadInput(
+            f"không hiểu múi giờ “{zone}”; hãy ghi độ lệch như +07:00 / "
+            f"time zone “{zone}” is unknown; write an offset such as +07:00"
+        )
     offset = timedelta(hours=int(match[2]), minutes=int(match[3]))
     return timezone(-offset if match[1] == "-" else offset)
 
@@ -139,7 +144,9 @@ def _by_format(text: str, format: str, home: tzinfo) -> _Parsed:
     try:
         instant = datetime.strptime(text, format)
     except ValueError:
-        return f"“{text}” is not a date of the form {format}"
+        if _YEAR_FIRST.fullmatch(text):  # as spreadsheets and databases give their own dates
+            return _year_first(text, home)
+        return f"“{text}”: không theo dạng {format} / is not a date of the form {format}"
     return _zoned(instant, home), _HAS_TIME.search(format) is None
 
 
@@ -150,9 +157,10 @@ def _zoned(instant: datetime, home: tzinfo) -> datetime:
 def _ask_if_nothing_fits(column: str, format: str, parsed: dict[str, _Parsed]) -> None:
     if parsed and all(isinstance(result, str) for result in parsed.values()):
         raise Question(
-            f"column “{column}”: none of its values has the form {format}, for example "
-            f"{_examples(parsed)}; give the form they have with --date-format, "
-            f"such as --date-format '{FORMATS[Order.DAY_FIRST]}'"
+            f"cột “{column}”: không giá trị nào theo dạng {format}, ví dụ {_examples(parsed)}; "
+            "hãy khai báo dạng đúng bằng --date-format / "
+            f"column “{column}”: none of its values has the form {format}; give the form they "
+            f"have with --date-format, such as --date-format '{FORMATS[Order.DAY_FIRST]}'"
         )
 
 
@@ -196,7 +204,8 @@ def _day(reading: _Reading, order: Order) -> datetime | None:
     if order is Order.MONTH_FIRST:
         day, month = month, day
     try:
-        return datetime.combine(datetime(reading.year, month, day), reading.clock or time())
+        at = reading.clock or _MIDNIGHT
+        return datetime(reading.year, month, day, at.hour, at.minute, at.second)
     except ValueError:
         return None
 
@@ -208,20 +217,21 @@ def _order(
     marked = [(text, reading) for text, reading in readings if reading.mark]
     short = [text for text, reading in marked if reading.short_year]
     if short:
-        raise Question(_question(column, short, "have years of two digits", year="%y"))
+        raise Question(_question(column, short, _SHORT_YEARS, year="%y"))
     proofs = {_single(reading): text for text, reading in reversed(marked)}
     proofs.pop(None, None)
     if len(proofs) == 2:
         raise Question(
-            f"column “{column}” holds values that prove opposite orders: "
-            f"“{proofs[Order.DAY_FIRST]}” is dd/mm, “{proofs[Order.MONTH_FIRST]}” is mm/dd; "
-            f"{_answer('%Y')}, and the others become faults of their rows"
+            f"cột “{column}” có cả hai thứ tự: “{proofs[Order.DAY_FIRST]}” là dd/mm, "
+            f"“{proofs[Order.MONTH_FIRST]}” là mm/dd; {_answer('%Y')} / "
+            f"column “{column}” holds values that prove opposite orders; say which is right, "
+            "and the others become faults of their rows"
         )
     if proofs:
         return next(iter(proofs.items()))
     open_ = [text for text, reading in marked if reading.orders and _exchangeable(reading)]
     if open_:
-        raise Question(_question(column, open_, "can be read as dd/mm and as mm/dd"))
+        raise Question(_question(column, open_, _BOTH_ORDERS))
     return (Order.DAY_FIRST if marked else None), None
 
 
@@ -240,19 +250,19 @@ def _resolve(text: str, reading: _Reading | None, order: Order | None, home: tzi
         order = Order.DAY_FIRST
     instant = _day(reading, order) if order else None
     if instant is None:
-        return f"“{text}” is no day of the calendar, read as {order or Order.DAY_FIRST}"
+        return f"“{text}”: không có ngày này / is no day, read as {order or Order.DAY_FIRST}"
     return instant.replace(tzinfo=home), reading.clock is None
 
 
 def _year_first(text: str, home: tzinfo) -> _Parsed:
     match = _YEAR_FIRST.fullmatch(text)
     if match is None:
-        return f"“{text}” is not a date; write it as 2024-09-05 or 2024-09-05T14:30:00+07:00"
+        return f"“{text}”: không phải ngày / is not a date; 2024-09-05, 2024-09-05T14:30:00+07:00"
     try:
         day = datetime(int(match["year"]), int(match["month"]), int(match["day"]))
         clock = time.fromisoformat(match["clock"].replace(",", ".")) if match["clock"] else None
     except ValueError:
-        return f"“{text}” is no day of the calendar or no time of day, read as year-month-day"
+        return f"“{text}”: không có ngày, giờ này / is no day or time, read as year-month-day"
     zone = match["zone"]
     instant = datetime.combine(day, clock or time())
     return instant.replace(tzinfo=_written_zone(zone) if zone else home), clock is None
@@ -262,14 +272,24 @@ def _written_zone(zone: str) -> tzinfo:
     return parse_zone(zone if len(zone) != 3 else f"{zone}:00")
 
 
-def _question(column: str, values: Sequence[str], what: str, *, year: str = "%Y") -> str:
-    return f"column “{column}”: its values {what}, for example {_examples(values)}; {_answer(year)}"
+_BOTH_ORDERS = ("đọc được cả dd/mm và mm/dd", "can be read as dd/mm and as mm/dd")
+_SHORT_YEARS = ("năm chỉ có hai chữ số", "have years of two digits")
+
+
+def _question(
+    column: str, values: Sequence[str], what: tuple[str, str], *, year: str = "%Y"
+) -> str:
+    vi, en = what
+    return (
+        f"cột “{column}”: {vi}, ví dụ {_examples(values)}; {_answer(year)} / "
+        f"column “{column}”: its values {en}; say which it is"
+    )
 
 
 def _answer(year: str) -> str:
     return (
-        f"say which it is with --date-format '%d/%m/{year}' or --date-format '%m/%d/{year}' "
-        "(or `format` in the layer file)"
+        f"hãy khai báo --date-format '%d/%m/{year}' hoặc (or) --date-format '%m/%d/{year}', "
+        "hay `format` trong tệp lớp (in the layer file)"
     )
 
 
