@@ -75,23 +75,30 @@ class Document:
 
 def parse_yaml(text: str) -> Document:
     """The one document of a text. Raises BrokenYaml."""
+    try:
+        return _document(text)
+    except yaml.MarkedYAMLError as error:
+        raise BrokenYaml([_marked(error)]) from error
+    except yaml.reader.ReaderError as error:
+        line = 1 + text.count("\n", 0, error.position)
+        words = f"the character U+{int(error.character):04X} may not stand in YAML"
+        raise BrokenYaml([Fault(line, words)]) from error
+    except RecursionError as error:
+        raise BrokenYaml([Fault(1, "the file is nested far too deeply for a layer")]) from error
+    except ValueError as error:
+        raise BrokenYaml([Fault(1, str(error))]) from error
+
+
+def _document(text: str) -> Document:
     loader = _Loader(text)
     try:
         root = loader.get_single_node()
         faults = [*_doubled_keys(root)]
         if faults:
             raise BrokenYaml(faults)
-        data = loader.construct_document(root) if root else None
-    except yaml.MarkedYAMLError as error:
-        raise BrokenYaml([_marked(error)]) from error
-    except yaml.reader.ReaderError as error:
-        message = f"the character U+{ord(str(error.character)):04X} may not stand in YAML"
-        raise BrokenYaml([Fault(1 + text.count("\n", 0, error.position), message)]) from error
-    except ValueError as error:
-        raise BrokenYaml([Fault(1, str(error))]) from error
+        return Document(loader.construct_document(root) if root else None, root)
     finally:
         loader.dispose()
-    return Document(data, root)
 
 
 def _marked(error: yaml.MarkedYAMLError) -> Fault:

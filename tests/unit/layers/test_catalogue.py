@@ -1,0 +1,225 @@
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gis.access import ANONYMOUS, LOCAL_ADMIN, Principal, Role
+from gis.errors import BadLayerFile, NotFound
+from layers.catalogue import Catalogue, read_catalogue, read_layer
+from layers.model import Layer
+from layers.yaml_document import BrokenYaml, parse_yaml
+from tests.unit.layers.examples import CATALOGUE, LAYERS, wells, wells_words
+
+SOUND = """\
+id: wells
+title: {vi: Giếng, en: Wells}
+description: {vi: Giếng khoan, en: Bored wells}
+department: {vi: Sở, en: Department}
+licence: CC0-1.0
+geometry: point
+source:
+  connector: file
+  key: number
+fields:
+  depth: {type: number, unit: m, label: {vi: Độ sâu, en: Depth}}
+  water:
+    type: text
+    label: {vi: Nước, en: Water}
+    values:
+      good: {vi: Tốt, en: Good}
+  owner: {type: text, label: {vi: Chủ, en: Owner}, personal: true}
+"""
+
+
+def fault_of(folder: Path, text: str | bytes, name: str = "wells.yaml") -> str:
+    """What is said of a file with this text."""
+    path = folder / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(BadLayerFile) as error:
+        read_layer(path)
+    return str(error.value)
+
+
+@pytest.mark.parametrize("path", sorted(LAYERS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_layer_of_the_project_is_sound(path: Path) -> None:
+    assert read_layer(path).id == path.stem
+
+
+def test_a_sound_file_is_read(tmp_path: Path) -> None:
+    (tmp_path / "wells.yaml").write_text(SOUND)
+    assert list(read_layer(tmp_path / "wells.yaml").public_fields) == ["depth", "water"]
+
+
+def traps(name: str) -> dict[str, dict[str, str]]:
+    """Faults by the name of their trap."""
+    read = yaml.safe_load((Path(__file__).parent / name).read_text())
+    return {trap: dict(words) for trap, words in read.items()}
+
+
+FAULTS = traps("faults.yaml")
+CLASS_FAULTS = traps("class_faults.yaml")
+
+
+@pytest.mark.parametrize("trap", FAULTS)
+def test_a_fault_is_told_with_its_line_and_the_right_word(tmp_path: Path, trap: str) -> None:
+    fault = FAULTS[trap]
+    assert fault["of"] in SOUND
+    assert fault["told"] in fault_of(tmp_path, SOUND.replace(fault["of"], fault["to"], 1))
+
+
+LABEL = "{vi: Lớp, en: Class}"
+
+
+@pytest.mark.parametrize("trap", CLASS_FAULTS)
+def test_classes_must_fit_their_field(tmp_path: Path, trap: str) -> None:
+    fault = CLASS_FAULTS[trap]
+    classes = fault["classes"].replace("%s", LABEL)
+    style = f"style: {{field: {fault['field']}, classes: [{classes}]}}\n"
+    assert f"wells.yaml:18: {fault['told']}" in fault_of(tmp_path, SOUND + style)
+
+
+def test_classes_need_a_field(tmp_path: Path) -> None:
+    style = f'style: {{classes: [{{value: good, colour: "#000000", label: {LABEL}}}]}}\n'
+    assert "`classes` need `field`" in fault_of(tmp_path, SOUND + style)
+
+
+def test_all_faults_of_a_file_are_told_at_once_in_the_order_of_their_lines(tmp_path: Path) -> None:
+    text = SOUND.replace("licence", "license").replace("unit: m", "unit: m, colour: red")
+    lines = fault_of(tmp_path, text).splitlines()
+    assert [line.split(":")[1] for line in lines] == ["1", "5", "11"]
+
+
+def test_all_faults_of_all_files_are_told_at_once(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("id: a\n")
+    (tmp_path / "b.yaml").write_text("id: [\n")
+    (tmp_path / "c.yml").write_text("id: c\n")
+    with pytest.raises(BadLayerFile) as error:
+        read_catalogue(tmp_path)
+    told = str(error.value)
+    assert "a.yaml:1: `title` is missing" in told
+    assert "b.yaml:2: this is not YAML" in told
+    assert "c.yml: rename it to c.yaml" in told
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "wells.yaml:1: the file is empty: a layer begins with `id: wells`"),
+        (b"- a\n- b\n", "wells.yaml:1: the file holds no words"),
+        (b"title: S\xe1 \xa7\xe5", "the file is not UTF-8"),
+        (b"id: a\x00b\n", "the character U+0000 may not stand in YAML"),
+        (b"id: &a [*a]\n", "an alias (`*`) may not hold itself"),
+        (b"[" * 5000, "the file is nested far too deeply for a layer"),
+        (b"id: *nobody\n", "wells.yaml:1: this is not YAML: found undefined alias"),
+        (b"id: !!python/object:os.system x\n", "could not determine a constructor"),
+    ],
+)
+def test_what_is_no_layer_file_at_all_is_told(tmp_path: Path, content: bytes, told: str) -> None:
+    assert told in fault_of(tmp_path, content)
+
+
+def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(BadLayerFile, match="GIS_LAYERS"):
+        read_catalogue(tmp_path / "nowhere")
+
+
+def test_words_of_yaml_1_1_are_plain_texts() -> None:
+    data = parse_yaml("a: no\nb: 12:30\nc: 2024-01-05\nd: 010\ne: 1_000\nf: on\ng: true").data
+    assert list(data.values()) == ["no", "12:30", "2024-01-05", 10, "1_000", "on", True]
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats(-1e9, 1e9) | st.text("aĐ#: -'\"\n"),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text("abc", min_size=1), inner),
+        max_leaves=12,
+    )
+)
+def test_what_a_yaml_writer_writes_is_read_back(data: Any) -> None:
+    assert parse_yaml(yaml.safe_dump(data, allow_unicode=True)).data == data
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_a_document_or_a_told_fault(text: str) -> None:
+    try:
+        parse_yaml(text)
+    except BrokenYaml as error:
+        assert all(1 <= fault.line <= text.count("\n") + 2 for fault in error.faults)
+
+
+def broken(words: Any) -> Iterator[Any]:
+    """The words with one of them misspelt, each once."""
+    for key in words:
+        yield {(f"{key}x" if other == key else other): words[other] for other in words}
+        if isinstance(words[key], dict):
+            yield from ({**words, key: inner} for inner in broken(words[key]))
+
+
+def test_no_word_of_a_file_can_be_misspelt_unnoticed_but_names_of_fields_and_values(
+    tmp_path: Path,
+) -> None:
+    words, path = wells_words(), tmp_path / "wells.yaml"
+    silent = 0
+    for wrong in broken(words):
+        path.write_text(yaml.safe_dump(wrong, sort_keys=False))
+        try:
+            read_layer(path)
+            silent += 1
+        except BadLayerFile as error:
+            assert str(error).startswith("wells.yaml:")
+    assert silent == len(words["fields"]) + len(words["fields"]["water"]["values"])
+
+
+def secret(layer_id: str, **words: Any) -> Layer:
+    return wells(id=layer_id, access={"read": "department"}, **words)
+
+
+def test_an_unknown_layer_is_answered_with_names_near_to_it() -> None:
+    with pytest.raises(NotFound, match=r"no layer citizen_report; did you mean citizen_reports\?"):
+        CATALOGUE.get("citizen_report")
+    assert CATALOGUE.get("landslides").id == "landslides"
+
+
+def test_names_that_not_all_may_know_are_not_suggested() -> None:
+    with pytest.raises(NotFound, match=r"no layer secre$"):
+        Catalogue((secret("secret"),)).get("secre")
+
+
+def test_layers_are_readable_by_their_audience() -> None:
+    catalogue = Catalogue((wells(), secret("secret"), secret("other")))
+    desk = Principal("desk", Role.DEPARTMENT, frozenset({"secret"}))
+    assert [layer.id for layer in catalogue.readable(ANONYMOUS)] == ["wells"]
+    assert [layer.id for layer in catalogue.readable(desk)] == ["wells", "secret"]
+    assert len(catalogue.readable(LOCAL_ADMIN)) == 3
+
+
+def test_hotspots_of_a_secret_layer_may_not_be_published_in_a_public_one(tmp_path: Path) -> None:
+    hotspots = CATALOGUE.get("hotspots")
+    (tmp_path / "hotspots.yaml").write_bytes((LAYERS / "hotspots.yaml").read_bytes())
+    words = wells_words(
+        access={"read": "department"},
+        source={"connector": "file", "key": "number", "time": {"column": "day"}},
+        hotspots={},
+    )
+    (tmp_path / "wells.yaml").write_text(yaml.safe_dump(words))
+    assert hotspots.access.read == "public"
+    with pytest.raises(BadLayerFile, match=r"wells\.yaml: `hotspots` of a layer that only"):
+        read_catalogue(tmp_path)
+
+
+def test_the_digest_of_a_layer_is_that_of_its_file() -> None:
+    layer = CATALOGUE.get("communes")
+    content = (LAYERS / "communes.yaml").read_bytes()
+    assert CATALOGUE.digest_of(layer) == hashlib.sha256(content).hexdigest()
+
+
+def test_a_layer_without_a_file_has_the_digest_of_its_content() -> None:
+    catalogue = Catalogue((wells(), wells(id="more")))
+    first, second = (catalogue.digest_of(layer) for layer in catalogue.layers)
+    assert first != second
+    assert len(first) == 64
