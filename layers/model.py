@@ -28,8 +28,8 @@ class Strict(BaseModel):
 class Words(Strict):
     """A text for people, Vietnamese first."""
 
-    vi: str = Field(min_length=1)
-    en: str = Field(min_length=1)
+    vi: str = Field(min_length=1, description="In Vietnamese")
+    en: str = Field(min_length=1, description="In English")
 
 
 class GeometryKind(StrEnum):
@@ -57,12 +57,14 @@ class Audience(StrEnum):
 class LayerField(Strict):
     """One attribute of a layer."""
 
-    type: FieldType
-    label: Words
-    description: Words | None = None
+    type: FieldType = Field(description="What its values are")
+    label: Words = Field(description="Its name for people")
+    description: Words | None = Field(None, description="What it means, in a sentence")
     column: str | None = Field(None, description="Column of the source; unset: the same name")
     unit: str | None = Field(None, description="UCUM unit, such as m, km2, MW, mm/h")
-    values: dict[str, Words] | None = Field(None, description="The values that a text may take")
+    values: dict[str, Words] | None = Field(
+        None, description="The values that a text may take, each with its name for people"
+    )
     required: bool = Field(False, description="A record without it goes to quarantine")
     personal: bool = Field(
         False, description="Kept in schema private; in no layer, tile, export or log"
@@ -83,15 +85,17 @@ class Coordinates(Strict):
 class Occurrence(Strict):
     """When the record happened."""
 
-    column: str
+    column: str = Field(description="Column of the source")
     format: str | None = Field(None, description="strptime format; unset: it must be ISO 8601")
-    zone: str = Field("+07:00", pattern=r"^[+-]\d\d:\d\d$")
+    zone: str = Field(
+        "+07:00", pattern=r"^[+-]\d\d:\d\d$", description="Zone of times that name none"
+    )
 
 
 class Precision(Strict):
     """How the source says how exactly it knows the place."""
 
-    column: str
+    column: str = Field(description="Column of the source")
     metres: dict[str, float] = Field(description="Metres for each value of the column")
     otherwise_m: float | None = Field(None, description="Metres for any other value")
 
@@ -99,13 +103,13 @@ class Precision(Strict):
 class FileSource(Strict):
     """Records from files that somebody loads."""
 
-    connector: Literal["file"] = "file"
+    connector: Literal["file"] = Field(description="Files that somebody loads")
     key: str | tuple[str, ...] = Field(description="Column or columns that tell records apart")
-    coordinates: Coordinates | None = None
+    coordinates: Coordinates | None = Field(None, description="Columns of a point")
     address: str | None = Field(None, description="Column with an address in words")
     commune: str | None = Field(None, description="Column with a commune's code or name")
-    time: Occurrence | None = None
-    precision: Precision | None = None
+    time: Occurrence | None = Field(None, description="When the record happened")
+    precision: Precision | None = Field(None, description="How exactly the place is known")
     outside: Literal["report", "keep"] = Field(
         "report", description="What becomes of records outside the province: counted, or kept"
     )
@@ -114,21 +118,34 @@ class FileSource(Strict):
 class ViewSource(Strict):
     """Rows that the service itself writes: the view layer.<id>."""
 
-    connector: Literal["view"]
-    time: Literal["valid_at"] | None = None
+    connector: Literal["view"] = Field(description="A view that the service itself fills")
+    time: Literal["valid_at"] | None = Field(
+        None, description="The view has a column that says when the record happened"
+    )
 
 
 Source = Annotated[FileSource | ViewSource, Field(discriminator="connector")]
 
 
 class Access(Strict):
-    read: Audience = Audience.PUBLIC
-    write: Literal["department", "operator", "admin", "nobody"] = "department"
+    """Who may read the layer and who may change its rows."""
+
+    read: Audience = Field(
+        Audience.PUBLIC,
+        description="`public`: all; `department`: keys that name the layer, and operators; "
+        "`private`: keys that name it alone; administrators always",
+    )
+    write: Literal["department", "operator", "admin", "nobody"] = Field(
+        "department",
+        description="`department`: keys that name the layer, operators and administrators",
+    )
 
 
 class TileOptions(Strict):
-    min_zoom: Zoom = 0
-    max_zoom: Zoom = 14
+    """Vector tiles of the layer."""
+
+    min_zoom: Zoom = Field(0, description="First zoom with tiles")
+    max_zoom: Zoom = Field(14, description="Last zoom with tiles; clients enlarge them beyond")
     fields: dict[Zoom, tuple[Identifier, ...]] = Field(
         default_factory=dict, description="From this zoom on, these fields; unset: all of them"
     )
@@ -139,7 +156,11 @@ class TileOptions(Strict):
 
 
 class HexOptions(Strict):
-    resolutions: tuple[Resolution, ...] = (5, 6, 7, 8, 9, 10)
+    """Counts of the layer's records by H3 hex."""
+
+    resolutions: tuple[Resolution, ...] = Field(
+        (5, 6, 7, 8, 9, 10), description="H3 resolutions that are served"
+    )
     category: Identifier | None = Field(None, description="Field by which counts are kept apart")
     min_count: int | None = Field(
         None, ge=1, description="k: a public hex with fewer is not shown; unset: the setting"
@@ -147,9 +168,11 @@ class HexOptions(Strict):
 
 
 class HotspotOptions(Strict):
-    method: Literal["gi_star"] = "gi_star"
-    resolution: Resolution = 8
-    window_days: int = Field(30, ge=1, le=3660)
+    """Where records are significantly many."""
+
+    method: Literal["gi_star"] = Field("gi_star", description="Getis and Ord's Gi*, exact p")
+    resolution: Resolution = Field(8, description="H3 resolution of the hexes")
+    window_days: int = Field(30, ge=1, le=3660, description="How many days are looked at")
     disk: int = Field(1, ge=1, le=5, description="Rings of neighbours")
     alpha: float = Field(0.05, gt=0, lt=1, description="False discovery rate")
 
@@ -157,20 +180,24 @@ class HotspotOptions(Strict):
 class AlertOptions(Strict):
     """A significant hotspot with at least `min_count` records opens an alert."""
 
-    rule: Literal["hotspot"] = "hotspot"
-    min_count: int = Field(5, ge=1)
-    severity: Literal["watch", "alert", "urgent"] = "alert"
+    rule: Literal["hotspot"] = Field("hotspot", description="What raises an alert")
+    min_count: int = Field(5, ge=1, description="Least number of records in the hotspot")
+    severity: Literal["watch", "alert", "urgent"] = Field(
+        "alert", description="How severe such an alert is"
+    )
     quiet_days: int = Field(14, ge=1, description="Days without a hotspot until it closes")
 
 
 class StyleClass(Strict):
     """One class of a classification: a value, or the values from `at_least` on."""
 
-    label: Words
-    colour: Colour
-    value: str | bool | int | None = None
-    at_least: float | None = None
-    size_px: float | None = Field(None, gt=0, le=64)
+    label: Words = Field(description="Its line in the legend")
+    colour: Colour = Field(description='Six hexadecimal digits in quotes, such as "#1f6f8b"')
+    value: str | bool | int | None = Field(None, description="The value of the field")
+    at_least: float | None = Field(None, description="The least value of the field, a number")
+    size_px: float | None = Field(
+        None, gt=0, le=64, description="Radius of a point, width of a line; unset: the layer's"
+    )
 
     @model_validator(mode="after")
     def _one_key(self) -> Self:
@@ -183,12 +210,16 @@ class Style(Strict):
     """One classification, from which the map, the legend and QGIS are derived."""
 
     field: Identifier | None = Field(None, description="Field to classify by; unset: one colour")
-    classes: tuple[StyleClass, ...] = ()
+    classes: tuple[StyleClass, ...] = Field(
+        (), description="All by `value`, or all by `at_least` with the lowest bound first"
+    )
     colour: Colour = Field("#1f6f8b", description="Of features in no class")
-    label: Words = Words(vi="Khác", en="Other")
+    label: Words = Field(
+        Words(vi="Khác", en="Other"), description="Line in the legend of features in no class"
+    )
     size_px: float = Field(5, gt=0, le=64, description="Radius of a point, width of a line")
-    opacity: float = Field(0.8, ge=0, le=1)
-    outline: Colour | None = None
+    opacity: float = Field(0.8, ge=0, le=1, description="Of points, lines and fills")
+    outline: Colour | None = Field(None, description="Of points and polygons")
     text: Identifier | None = Field(None, description="Field written beside the feature")
 
     @model_validator(mode="after")
@@ -201,23 +232,25 @@ class Style(Strict):
 class Layer(Strict):
     """All that a layer file says."""
 
-    id: Identifier
-    title: Words
-    description: Words
+    id: Identifier = Field(description="The name of the file and of the layer in every URL")
+    title: Words = Field(description="Its name for people")
+    description: Words = Field(description="What it holds, in a sentence")
     department: Words = Field(description="The steward: who answers for the data")
     licence: str = Field(description="SPDX identifier or the licence in words")
-    attribution: str | None = None
-    classification: Literal["open", "internal", "restricted"] = "open"
-    geometry: GeometryKind
+    attribution: str | None = Field(None, description="Written on maps that show the layer")
+    classification: Literal["open", "internal", "restricted"] = Field(
+        "open", description="Class of secrecy of the data as a whole"
+    )
+    geometry: GeometryKind = Field(description="What is stored of a place")
     placed: bool = Field(True, description="False: a reference layer, without a place in units")
-    source: Source
-    fields: dict[Identifier, LayerField]
-    access: Access = Access()
-    tiles: TileOptions | None = None
-    hexes: HexOptions | None = None
-    hotspots: HotspotOptions | None = None
-    alerts: AlertOptions | None = None
-    style: Style = Style()
+    source: Source = Field(description="Where the records come from")
+    fields: dict[Identifier, LayerField] = Field(description="The attributes, by name")
+    access: Access = Field(Access(), description="Who may read and write")
+    tiles: TileOptions | None = Field(None, description="Vector tiles; absent: none")
+    hexes: HexOptions | None = Field(None, description="Counts by hex; absent: none")
+    hotspots: HotspotOptions | None = Field(None, description="Hotspots; absent: none")
+    alerts: AlertOptions | None = Field(None, description="Alerts from hotspots; absent: none")
+    style: Style = Field(Style(), description="How map, legend and QGIS show it")
 
     @model_validator(mode="after")
     def _names_are_free(self) -> Self:

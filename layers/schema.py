@@ -258,25 +258,22 @@ def _index(connection: Connection, task: _Task) -> Iterator[SyncChange]:
 
 def _count_hexes(connection: Connection, task: _Task) -> Iterator[SyncChange]:
     """Counts by hex begin, end or change their category with the section `hexes`."""
-    before = task.before.section("hexes") if task.before and task.shape else None
-    after = task.layer.hexes
-    if not _has_function(connection, "gis.attach_hex_counts(text,text)"):
+    hexes, layer_id = task.layer.hexes, task.layer.id
+    counted = connection.execute(_COUNTED, {"id": layer_id}).one_or_none()
+    if hexes is None:
+        if counted is not None:
+            connection.execute(_DETACH, {"id": layer_id})
+            yield SyncChange(layer_id, Change.HEXES_DETACHED)
         return
-    category = after.category if after else None
-    if before and not after:
-        connection.execute(text("SELECT gis.detach_hex_counts(:id)"), {"id": task.layer.id})
-        yield SyncChange(task.layer.id, Change.HEXES_DETACHED)
-    elif after and (not before or before["category"] != category):
-        connection.execute(
-            text("SELECT gis.attach_hex_counts(:id, :category)"),
-            {"id": task.layer.id, "category": category},
-        )
-        yield SyncChange(task.layer.id, Change.HEXES_ATTACHED, category or "")
+    again = task.shape is None or hexes.category in {one.column for one in task.retypings}
+    if counted is None or counted.category != hexes.category or again:
+        connection.execute(_ATTACH, {"id": layer_id, "category": hexes.category})
+        yield SyncChange(layer_id, Change.HEXES_ATTACHED, hexes.category or "")
 
 
-def _has_function(connection: Connection, signature: str) -> bool:
-    found = connection.scalar(text("SELECT to_regprocedure(:name)"), {"name": signature})
-    return found is not None
+_COUNTED = text("SELECT category FROM gis.hex_counted WHERE layer_id = :id")
+_ATTACH = text("SELECT gis.attach_hex_counts(:id, :category)")
+_DETACH = text("SELECT gis.detach_hex_counts(:id)")
 
 
 def _unpublish_missing(connection: Connection, catalogue: Catalogue) -> list[SyncChange]:

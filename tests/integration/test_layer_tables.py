@@ -253,3 +253,44 @@ def test_a_lost_index_or_trigger_comes_back(filled: Database) -> None:
     before = version(filled)
     run(filled, "DELETE FROM layer.wells")
     assert version(filled) == before + 1
+
+
+def counted(database: Database) -> list[tuple[str, int]]:
+    rows = run(
+        database,
+        "SELECT category, count FROM gis.hex_count WHERE layer_id = 'wells' AND resolution = 8"
+        " ORDER BY category",
+    )
+    return [tuple(row) for row in rows]
+
+
+def hexed(category: str | None, kind: str = "text") -> Layer:
+    def edit(words: dict[str, Any]) -> None:
+        words["hexes"] = {"category": category}
+        words["fields"]["note"]["type"] = kind
+
+    return wells(edit)
+
+
+def test_hexes_are_counted_while_the_file_has_the_section(filled: Database) -> None:
+    run(filled, "UPDATE layer.wells SET h3 = x'8b415cb68000fff'::bigint, note = source_key")
+    done = synced(filled, hexed("note"))
+    assert SyncChange("wells", Change.HEXES_ATTACHED, "note") in done
+    assert counted(filled) == [("1", 1), ("2", 1)]
+    assert synced(filled, hexed("note")) == []
+    run(filled, "DELETE FROM layer.wells WHERE source_key = '1'")
+    assert counted(filled) == [("2", 1)]
+    synced(filled, hexed(None))
+    assert counted(filled) == [("", 1)]
+    assert SyncChange("wells", Change.HEXES_DETACHED) in synced(filled, wells())
+    assert counted(filled) == []
+    assert synced(filled, wells()) == []
+
+
+def test_counts_follow_a_category_whose_type_changes(filled: Database) -> None:
+    run(filled, "UPDATE layer.wells SET h3 = x'8b415cb68000fff'::bigint, note = 'true'")
+    synced(filled, hexed("note"))
+    synced(filled, hexed("note", "boolean"))
+    assert counted(filled) == [("true", 2)]
+    run(filled, "DELETE FROM layer.wells")
+    assert counted(filled) == []
