@@ -1,4 +1,4 @@
-"""Counts of rows by H3 cell, kept up to date; see 0003_row_history.sql."""
+"""The history of edited rows, and text without accents; see 0003_row_history.sql."""
 
 from pathlib import Path
 

@@ -1,0 +1,12 @@
+"""CQL2 (OGC 21-065r2): a filter in text or JSON → a condition in SQL, values always bound.
+
+`parse` gives the JSON form; `condition` translates it for a layer's properties. Whatever is not
+supported raises BadFilter and is named.
+"""
+
+from layers.cql2.condition import condition
+from layers.cql2.operands import Kind, Property
+from layers.cql2.parsing import parse
+from layers.cql2.properties import properties_of
+
+__all__ = ["Kind", "Property", "condition", "parse", "properties_of"]

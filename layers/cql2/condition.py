@@ -1,0 +1,173 @@
+"""The JSON form of CQL2 → one condition in SQL."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import and_, false, not_, or_, true
+from sqlalchemy.sql.elements import ColumnElement
+
+from gis.errors import BadFilter
+from layers.cql2.operands import Kind, Operand, Sql, same_kind
+from layers.cql2.scalars import Properties, property_named, scalar
+from layers.cql2.searching import narrowed
+from layers.cql2.spatial import RELATIONS as SPATIAL
+from layers.cql2.spatial import spatial
+from layers.cql2.temporal import RELATIONS as TEMPORAL
+from layers.cql2.temporal import temporal
+from layers.items.crs import CRS84, Crs
+
+Condition = ColumnElement[bool]
+_DEEPEST = 40
+_COMPARE: dict[str, Callable[[Sql, Sql], Condition]] = {
+    "=": lambda left, right: left == right,
+    "<>": lambda left, right: left != right,
+    "<": lambda left, right: left < right,
+    ">": lambda left, right: left > right,
+    "<=": lambda left, right: left <= right,
+    ">=": lambda left, right: left >= right,
+}
+_ORDERED = ("<", ">", "<=", ">=")
+
+
+def condition(node: Any, properties: Properties, crs: Crs = CRS84) -> Condition:
+    """The condition that a filter puts on the properties; its coordinates are in `crs`.
+
+    Raises BadFilter and names what is wrong or unsupported.
+    """
+    if _depth(node) > _DEEPEST:
+        raise BadFilter(f"the filter is nested more than {_DEEPEST} deep: make it flatter")
+    return _Translation(properties, crs).predicate(node)
+
+
+@dataclass(frozen=True)
+class _Translation:
+    properties: Properties
+    crs: Crs
+
+    def predicate(self, node: Any) -> Condition:
+        if isinstance(node, bool):
+            return true() if node else false()
+        if isinstance(node, dict) and "property" in node:
+            return self._boolean(node)
+        if not isinstance(node, dict) or not isinstance(node.get("op"), str):
+            raise BadFilter("the filter is not a predicate: compare a property with something")
+        return self._operation(node["op"].lower(), node.get("args"))
+
+    def _operation(self, op: str, args: Any) -> Condition:
+        if op in SPATIAL:
+            return spatial(op, args, self.properties, self.crs)
+        if op in TEMPORAL:
+            return temporal(op, args, self.properties)
+        if op in _COMPARE:
+            return self._compare(op, self._scalars(op, args, 2))
+        make = {
+            "and": self._and,
+            "or": self._or,
+            "not": self._not,
+            "like": self._like,
+            "between": self._between,
+            "in": self._in,
+            "isnull": self._is_null,
+        }.get(op)
+        if make is None:
+            raise BadFilter(_unsupported(op))
+        return make(args)
+
+    def _boolean(self, node: dict[str, Any]) -> Condition:
+        found = property_named(node["property"], self.properties)
+        if found.kind is not Kind.BOOLEAN:
+            raise BadFilter(
+                f"the property {node['property']!r} is a {found.kind}, not true or false: "
+                "compare it with something"
+            )
+        return found.sql
+
+    def _and(self, args: Any) -> Condition:
+        return and_(*self._predicates("AND", args))
+
+    def _or(self, args: Any) -> Condition:
+        return or_(*self._predicates("OR", args))
+
+    def _not(self, args: Any) -> Condition:
+        found = self._predicates("NOT", args)
+        if len(found) != 1:
+            raise BadFilter("NOT takes one predicate")
+        return not_(found[0])
+
+    def _predicates(self, name: str, args: Any) -> list[Condition]:
+        if not isinstance(args, list) or not args:
+            raise BadFilter(f"{name} takes predicates")
+        return [self.predicate(arg) for arg in args]
+
+    def _scalars(self, name: str, args: Any, number: int) -> list[Operand]:
+        if not isinstance(args, list) or len(args) != number:
+            raise BadFilter(f"{name} takes {number} operands")
+        return [scalar(arg, self.properties) for arg in args]
+
+    def _compare(self, op: str, sides: list[Operand]) -> Condition:
+        left, right = sides
+        kind = same_kind(op, left, right)
+        if kind is Kind.GEOMETRY:
+            raise BadFilter(f"{op} does not compare geometries: use S_EQUALS")
+        if kind is Kind.BOOLEAN and op in _ORDERED:
+            raise BadFilter(f"{op} does not compare true and false: use = or <>")
+        made = _COMPARE[op](*_comparable(op, kind, left, right))
+        return narrowed(made, left, right) if op == "=" else made
+
+    def _like(self, args: Any) -> Condition:
+        value, pattern = self._scalars("LIKE", args, 2)
+        if same_kind("LIKE", value, pattern) is not Kind.TEXT:
+            raise BadFilter(f"LIKE takes texts, not a {value.kind}")
+        return narrowed(value.sql.like(pattern.sql), value, pattern, is_pattern=True)
+
+    def _between(self, args: Any) -> Condition:
+        value, low, high = self._scalars("BETWEEN", args, 3)
+        return self._compare(">=", [value, low]) & self._compare("<=", [value, high])
+
+    def _in(self, args: Any) -> Condition:
+        if not isinstance(args, list) or len(args) != 2 or not isinstance(args[1], list):
+            raise BadFilter("IN takes a value and a list of values")
+        value = scalar(args[0], self.properties)
+        options = [scalar(each, self.properties) for each in args[1]]
+        if not options:
+            raise BadFilter("IN takes at least one value")
+        if same_kind("IN", value, *options) is Kind.GEOMETRY:
+            raise BadFilter("IN does not compare geometries")
+        return value.sql.in_([option.sql for option in options])
+
+    def _is_null(self, args: Any) -> Condition:
+        nodes = args if isinstance(args, list) else [args]
+        if len(nodes) != 1 or not isinstance(nodes[0], dict) or "property" not in nodes[0]:
+            raise BadFilter("IS NULL takes one property")
+        return property_named(nodes[0]["property"], self.properties).sql.is_(None)
+
+
+def _comparable(op: str, kind: Kind, left: Operand, right: Operand) -> tuple[Sql, Sql]:
+    """Texts are ordered by their code points: the same in every database."""
+    if kind is Kind.TEXT and op in _ORDERED:
+        return left.sql.collate("C"), right.sql.collate("C")
+    return left.sql, right.sql
+
+
+def _unsupported(op: str) -> str:
+    if op.startswith("a_"):
+        return f"{op.upper()} is not supported: no property of this service is an array"
+    known = ", ".join(
+        ["AND", "OR", "NOT", "LIKE", "BETWEEN", "IN", "IS NULL", *_COMPARE]
+        + [name.upper() for name in (*SPATIAL, *TEMPORAL)]
+    )
+    return f"{op!r} is not supported: predicates are {known}"
+
+
+def _depth(node: Any) -> int:
+    """How deep the operations are nested; walked without recursion, as it may be too deep."""
+    deepest, left = 0, [(node, 1)]
+    while left:
+        each, depth = left.pop()
+        deepest = max(deepest, depth)
+        if isinstance(each, dict):
+            left += [(arg, depth + 1) for arg in (each.get("args"), each.get("interval")) if arg]
+        elif isinstance(each, list):
+            left += [(arg, depth) for arg in each]
+    return deepest

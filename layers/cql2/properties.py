@@ -1,0 +1,35 @@
+"""The properties of a layer that filters may name."""
+
+from layers.cql2.operands import Kind, Property
+from layers.items import Served, Source
+from layers.model import FieldType
+from layers.tables import free_text_fields
+
+KINDS: dict[FieldType, Kind] = {
+    FieldType.TEXT: Kind.TEXT,
+    FieldType.INTEGER: Kind.NUMBER,
+    FieldType.NUMBER: Kind.NUMBER,
+    FieldType.BOOLEAN: Kind.BOOLEAN,
+    FieldType.DATE: Kind.DATE,
+    FieldType.DATETIME: Kind.TIMESTAMP,
+}
+
+
+def properties_of(source: Source) -> dict[str, Property]:
+    """By name; the geometry is `geom`, as /queryables says, and `geometry`, as GeoJSON says."""
+    searched = [] if source.layer.is_view else free_text_fields(source.layer)
+    found = {served.name: _property(served, searched) for served in source.properties}
+    if source.geometry is not None:
+        geometry = Property(Kind.GEOMETRY, source.geometry)
+        found = {"geom": geometry, "geometry": geometry} | found
+    found.setdefault("id", Property(Kind.NUMBER, source.id, is_integer=True))
+    return found
+
+
+def _property(served: Served, searched: list[str]) -> Property:
+    return Property(
+        KINDS[served.type],
+        served.sql,
+        is_integer=served.type is FieldType.INTEGER,
+        has_search_index=served.name in searched,
+    )

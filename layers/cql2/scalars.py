@@ -1,0 +1,146 @@
+"""Scalars: properties, literals, arithmetic, casei and accenti → operands in SQL."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Date,
+    DateTime,
+    Double,
+    Numeric,
+    Text,
+    bindparam,
+    cast,
+    func,
+)
+
+from gis.errors import BadFilter
+from layers.cql2.operands import Kind, Operand, Property, Sql, same_kind
+from layers.items.literals import day_of, instant_of
+
+Properties = Mapping[str, Property]
+FOLDS = {"casei": "lower_case", "accenti": "without_accents"}
+_EXACT = 2**53  # up to here a double tells integers apart
+_ARITHMETIC = ("+", "-", "*", "/", "%", "^", "div")
+
+
+def scalar(node: Any, properties: Properties) -> Operand:
+    """The operand of a node; raises BadFilter where it is none."""
+    if isinstance(node, dict):
+        return _of_dict(node, properties)
+    if isinstance(node, bool):
+        return Operand(Kind.BOOLEAN, bindparam(None, node, Boolean()), node)
+    if isinstance(node, int | float):
+        return number(node)
+    if isinstance(node, str):
+        return text(node)
+    if node is None:
+        raise BadFilter("a comparison with NULL is never true: write IS NULL or IS NOT NULL")
+    raise BadFilter("a list of values stands only in IN (…); arrays are not supported")
+
+
+def number(value: float) -> Operand:
+    if not math.isfinite(value) or abs(value) > 1e300:
+        raise BadFilter(f"the number {value} is too large")
+    if abs(value) < _EXACT and float(value).is_integer():
+        return Operand(Kind.NUMBER, bindparam(None, int(value), BigInteger()), value)
+    return Operand(Kind.NUMBER, bindparam(None, float(value), Double()), value)
+
+
+def text(value: str) -> Operand:
+    if "\x00" in value:
+        raise BadFilter("a text in the filter holds a NUL character: leave it out")
+    return Operand(Kind.TEXT, bindparam(None, value, Text()), value)
+
+
+def property_named(name: Any, properties: Properties) -> Property:
+    if not isinstance(name, str) or name not in properties:
+        known = ", ".join(properties)
+        raise BadFilter(f"there is no property {name!r} to filter by: there are {known}")
+    return properties[name]
+
+
+def date_literal(value: Any) -> Operand:
+    try:
+        found = day_of(value)
+    except (ValueError, TypeError):
+        raise BadFilter(f"DATE({value!r}) is not a day: write DATE('2024-09-10')") from None
+    return Operand(Kind.DATE, bindparam(None, found, Date()), found)
+
+
+def timestamp_literal(value: Any) -> Operand:
+    try:
+        found = instant_of(value)
+    except (ValueError, TypeError, OverflowError):
+        raise BadFilter(
+            f"TIMESTAMP({value!r}) is not an instant: write TIMESTAMP('2024-09-10T08:00:00Z')"
+        ) from None
+    return Operand(Kind.TIMESTAMP, bindparam(None, found, DateTime(timezone=True)), found)
+
+
+def _of_dict(node: dict[str, Any], properties: Properties) -> Operand:
+    if "property" in node:
+        found = property_named(node["property"], properties)
+        return Operand(found.kind, found.sql, property=found)
+    if "date" in node:
+        return date_literal(node["date"])
+    if "timestamp" in node:
+        return timestamp_literal(node["timestamp"])
+    if "interval" in node:
+        raise BadFilter("an interval stands only in a temporal function such as T_DURING")
+    if "op" in node:
+        return _of_function(str(node["op"]), node.get("args"), properties)
+    raise BadFilter("a geometry stands only in a spatial function such as S_INTERSECTS")
+
+
+def _of_function(op: str, args: Any, properties: Properties) -> Operand:
+    if op.lower() in FOLDS:
+        return _folded(op.lower(), args, properties)
+    if op.lower() in _ARITHMETIC:
+        return _arithmetic(op.lower(), args, properties)
+    raise BadFilter(
+        f"{op!r} is not supported here: values can be changed by CASEI and ACCENTI and by "
+        + " ".join(_ARITHMETIC)
+    )
+
+
+def _folded(name: str, args: Any, properties: Properties) -> Operand:
+    if not isinstance(args, list) or len(args) != 1:
+        raise BadFilter(f"{name.upper()} takes one text")
+    inner = scalar(args[0], properties)
+    if inner.kind is not Kind.TEXT:
+        raise BadFilter(f"{name.upper()} takes a text, not a {inner.kind}")
+    sql = getattr(func.gis, FOLDS[name])(inner.sql, type_=Text())
+    return Operand(Kind.TEXT, sql, inner.literal, inner.property, inner.folds | {name})
+
+
+def _arithmetic(op: str, args: Any, properties: Properties) -> Operand:
+    if not isinstance(args, list) or len(args) != 2:
+        raise BadFilter(f"{op} takes two numbers")
+    left, right = (scalar(arg, properties) for arg in args)
+    if same_kind(f"{op}", left, right) is not Kind.NUMBER:
+        raise BadFilter(f"{op} takes numbers, not a {left.kind}")
+    return Operand(Kind.NUMBER, _CALCULATE[op](_real(left.sql), _real(right.sql)))
+
+
+def _real(sql: Sql) -> Sql:
+    return cast(sql, Double())
+
+
+def _remainder(left: Sql, right: Sql) -> Sql:
+    return func.mod(cast(left, Numeric()), func.nullif(cast(right, Numeric()), 0))
+
+
+# Division by zero gives NULL, so that a row with a zero matches nothing instead of failing all.
+_CALCULATE: dict[str, Callable[[Sql, Sql], Sql]] = {
+    "+": lambda left, right: left + right,
+    "-": lambda left, right: left - right,
+    "*": lambda left, right: left * right,
+    "/": lambda left, right: left / func.nullif(right, 0),
+    "div": lambda left, right: func.trunc(left / func.nullif(right, 0)),
+    "%": _remainder,
+    "^": lambda left, right: func.power(left, right),
+}

@@ -1,0 +1,134 @@
+"""Spatial functions: two geometries, of which either may be a property or written out."""
+
+import math
+from typing import Any
+
+import shapely
+from shapely.geometry import box as shapely_box
+from shapely.geometry import shape
+from shapely.ops import transform
+from sqlalchemy import LargeBinary, bindparam, func
+from sqlalchemy.sql.elements import ColumnElement
+
+from gis.errors import BadFilter
+from layers.cql2.operands import Kind, Sql
+from layers.cql2.scalars import Properties, property_named
+from layers.items.crs import CRS84, Crs
+
+RELATIONS = {
+    "s_intersects": "ST_Intersects",
+    "s_equals": "ST_Equals",
+    "s_disjoint": "ST_Disjoint",
+    "s_touches": "ST_Touches",
+    "s_within": "ST_Within",
+    "s_overlaps": "ST_Overlaps",
+    "s_crosses": "ST_Crosses",
+    "s_contains": "ST_Contains",
+}
+_TYPES = (
+    "Point",
+    "LineString",
+    "Polygon",
+    "MultiPoint",
+    "MultiLineString",
+    "MultiPolygon",
+    "GeometryCollection",
+)
+_WITH_COLLECTIONS = ("s_intersects", "s_disjoint")
+_EDGE_PARTS = 64
+_BAD_SHAPE = (
+    shapely.errors.ShapelyError,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    AttributeError,
+)
+
+
+def spatial(op: str, args: Any, properties: Properties, crs: Crs) -> ColumnElement[bool]:
+    """The condition of a spatial function; coordinates written out are in `crs`."""
+    if not isinstance(args, list) or len(args) != 2:
+        raise BadFilter(f"{op.upper()} takes two geometries")
+    if op not in _WITH_COLLECTIONS and any(_is_collection(arg) for arg in args):
+        raise BadFilter(
+            f"{op.upper()} does not take a GEOMETRYCOLLECTION: only S_INTERSECTS and S_DISJOINT do"
+        )
+    left, right = (_geometry(arg, properties, crs) for arg in args)
+    return getattr(func, RELATIONS[op])(left, right)  # type: ignore[no-any-return]
+
+
+def _is_collection(node: Any) -> bool:
+    return isinstance(node, dict) and node.get("type") == "GeometryCollection"
+
+
+def _geometry(node: Any, properties: Properties, crs: Crs) -> Sql:
+    if isinstance(node, dict) and "property" in node:
+        found = property_named(node["property"], properties)
+        if found.kind is not Kind.GEOMETRY:
+            raise BadFilter(f"the property {node['property']!r} is a {found.kind}, not a geometry")
+        return found.sql
+    if isinstance(node, dict) and "bbox" in node:
+        return _bound(_box(node["bbox"], crs), crs)
+    if isinstance(node, dict) and node.get("type") in _TYPES:
+        return _bound(_written_out(node, crs), crs)
+    raise BadFilter(
+        "a spatial function takes a geometry property, a geometry such as POINT(103.97 22.48), or "
+        "BBOX(west,south,east,north)"
+    )
+
+
+def _written_out(node: dict[str, Any], crs: Crs) -> shapely.Geometry:
+    try:
+        found = shapely.force_2d(shape(node))
+        problem = None if found.is_valid else shapely.is_valid_reason(found)
+    except (
+        shapely.errors.ShapelyError,
+        ValueError,
+        TypeError,
+        KeyError,
+        IndexError,
+        AttributeError,
+    ):
+        raise BadFilter(f"the {node['type']} in the filter has wrong coordinates") from None
+    if found.is_empty:
+        raise BadFilter(f"the {node['type']} in the filter is empty")
+    if problem is not None:
+        raise BadFilter(f"the {node['type']} in the filter is not valid: {problem}")
+    return transform(lambda x, y: (y, x), found) if crs.yx else found
+
+
+def _box(values: Any, crs: Crs) -> shapely.Geometry:
+    numbers = _four(values)
+    if crs.yx:
+        numbers = [numbers[1], numbers[0], numbers[3], numbers[2]]
+    west, south, east, north = numbers
+    if south > north or (west > east and crs.srid != CRS84.srid):
+        raise BadFilter("BBOX is empty: write BBOX(west,south,east,north)")
+    if west <= east:
+        return shapely_box(west, south, east, north)
+    parts = (shapely_box(west, south, 180, north), shapely_box(-180, south, east, north))
+    return shapely.union_all(parts)
+
+
+def _four(values: Any) -> list[float]:
+    if isinstance(values, list) and len(values) == 6:
+        values = [*values[0:2], *values[3:5]]
+    right = isinstance(values, list) and len(values) == 4
+    if not right or not all(_is_number(value) for value in values):
+        raise BadFilter("BBOX takes four numbers: west, south, east, north")
+    return [float(value) for value in values]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _bound(geometry: shapely.Geometry, crs: Crs) -> Sql:
+    """As a bound value in the CRS of storage; edges are densified where the CRS differs."""
+    made = func.ST_GeomFromWKB(bindparam(None, geometry.wkb, LargeBinary()), crs.srid)
+    if crs.srid == CRS84.srid:
+        return made
+    west, south, east, north = geometry.bounds
+    longest = max(east - west, north - south) / _EDGE_PARTS or 1.0
+    return func.ST_Transform(func.ST_Segmentize(made, longest), CRS84.srid)
