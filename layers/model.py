@@ -8,8 +8,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
-Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
+IDENTIFIER = r"^[a-z][a-z0-9_]{0,47}$"
+COLOUR = r"^#[0-9a-fA-F]{6}$"
+Identifier = Annotated[str, Field(pattern=IDENTIFIER)]
+Colour = Annotated[str, Field(pattern=COLOUR)]
 Zoom = Annotated[int, Field(ge=0, le=22)]
 Resolution = Annotated[int, Field(ge=5, le=10)]
 
@@ -116,7 +118,7 @@ class FileSource(Strict):
 
 
 class ViewSource(Strict):
-    """Rows that the service itself writes: the view layer.<id>."""
+    """Rows that the service itself writes: the view `layer.<id>`."""
 
     connector: Literal["view"] = Field(description="A view that the service itself fills")
     time: Literal["valid_at"] | None = Field(
