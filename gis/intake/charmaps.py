@@ -13,8 +13,14 @@ from viparse.normalize.encodings import CHARMAPS
 _TCVN3 = str.maketrans(dict(CHARMAPS["tcvn3"].pairs))
 _VISCII = str.maketrans(dict(CHARMAPS["viscii"].pairs))
 _MORE_VNI = {"aú": "ẳ", "AÚ": "Ẳ", "î": "ỵ", "Î": "Ỵ"}
-_CAPITALS = frozenset("ĂÂÊÔƠƯĐ")  # the only capitals beyond ASCII that TCVN3 has
+_CAPITALS = "ABCDEFGHIJKLMNOPQRSTUVWXYZĂÂÊÔƠƯĐ"  # all that TCVN3 has
+_UNTOLD = "".join(letter for letter in _TCVN3.values() if letter.upper() not in _CAPITALS)
 _WORD = re.compile(r"[^\W\d_]+")
+_WORD_START = re.compile(rf"(?<![^\W\d_])[{_UNTOLD}]")
+_TEXT_START = re.compile(rf"^[\W\d_]*[{_UNTOLD}]")
+_SMALL = re.compile(f"[{_CAPITALS.lower()}]")
+_TWO_CAPITALS = re.compile(rf"[{_CAPITALS}]\w*[{_CAPITALS}]")
+_SAMPLE = 2000
 
 
 def _vni() -> dict[str, str]:
@@ -55,39 +61,28 @@ def restore_case(texts: Mapping[str, str]) -> dict[str, str]:
     (`ấm Thượng`) it is one where most words of the column start with capitals, as names do, and
     at the start of a value where values start with capitals.
     """
-    words = [_WORD.findall(text) for text in texts.values()]
+    words = [_WORD.findall(text) for text in list(texts.values())[:_SAMPLE]]
     names = _share_of_capitals(word for each in words for word in each) >= 0.6
     sentences = _share_of_capitals(each[0] for each in words if each) >= 0.9
     if sum(map(_in_capitals, texts.values())) >= 0.5 * len(texts):
         return {
             value: text.upper() if _in_capitals(text) else text for value, text in texts.items()
         }
-    return {value: _cased(text, names, sentences) for value, text in texts.items()}
+    start = _WORD_START if names else _TEXT_START if sentences else None
+    if start is None:
+        return dict(texts)
+    return {value: start.sub(_upper, text) for value, text in texts.items()}
 
 
 def _share_of_capitals(words: Iterable[str]) -> float:
-    telling = [word for word in words if _tells(word[0])]
+    telling = [word for word in words if word[0].upper() in _CAPITALS]
     return sum(word[0].isupper() for word in telling) / len(telling) if telling else 0
 
 
-def _cased(text: str, names: bool, sentences: bool) -> str:
-    if names:
-        return _WORD.sub(lambda match: _capitalised(match[0]), text)
-    return _WORD.sub(lambda match: _capitalised(match[0]), text, count=1) if sentences else text
-
-
-def _capitalised(word: str) -> str:
-    return word if _tells(word[0]) else word[0].upper() + word[1:]
+def _upper(match: re.Match[str]) -> str:
+    return match[0].upper()
 
 
 def _in_capitals(text: str) -> bool:
-    """All letters that tell are capitals, and in a word there are two of them or more."""
-    telling = [char for char in text if char.isalpha() and _tells(char)]
-    if not telling or not all(char.isupper() for char in telling):
-        return False
-    return any(sum(map(str.isupper, word)) > 1 for word in _WORD.findall(text))
-
-
-def _tells(char: str) -> bool:
-    """Whether TCVN3 has both cases of a letter."""
-    return char.upper() in _CAPITALS or char.isascii()
+    """All letters of which TCVN3 has both cases are capitals, and a word has two or more."""
+    return _SMALL.search(text) is None and _TWO_CAPITALS.search(text) is not None

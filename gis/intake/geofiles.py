@@ -16,6 +16,7 @@ import shapely
 from numpy.typing import NDArray
 
 from gis.errors import BadFile, Question
+from gis.intake.texts import number_text
 
 BYTES = "ISO-8859-1"
 _LARGEST_ZIP_BYTES = 4 * 2**30
@@ -117,16 +118,10 @@ def _shapes(geometry: NDArray[np.object_] | None) -> NDArray[np.object_] | None:
 
 def _texts(values: NDArray[Any]) -> list[str]:
     if values.dtype.kind == "f":
-        return [_number(value) for value in values.tolist()]
+        return [number_text(value) for value in values.tolist()]
     if values.dtype.kind == "M":
         return ["" if np.isnat(value) else _instant(value) for value in values]
     return [_text(value) for value in values.tolist()]
-
-
-def _number(value: float) -> str:
-    if value != value:
-        return ""
-    return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
 
 
 def _instant(value: np.datetime64) -> str:
@@ -137,7 +132,7 @@ def _instant(value: np.datetime64) -> str:
 def _text(value: Any) -> str:
     if value is None:
         return ""
-    return _number(value) if isinstance(value, float) else str(value)
+    return number_text(value) if isinstance(value, float) else str(value)
 
 
 def _unreadable(error: Exception) -> BadFile:

@@ -10,6 +10,7 @@ import shapely
 from numpy.typing import NDArray
 
 from gis.errors import BadFile
+from gis.intake.texts import number_text
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _URN = re.compile(r"urn:ogc:def:crs:(?P<authority>[A-Z]+):[\d.]*:(?P<code>\w+)")
@@ -87,6 +88,8 @@ def _bad_feature(number: int, part: str) -> BadFile:
 def _text(value: Any) -> str:
     if value is None:
         return ""
+    if isinstance(value, float):
+        return number_text(value)
     return value if isinstance(value, str) else orjson.dumps(value).decode()
 
 

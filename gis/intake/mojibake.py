@@ -26,7 +26,7 @@ def mend(values: Sequence[str], doubtful: Sequence[str]) -> dict[str, str]:
 
 
 def _is_proof(value: str) -> bool:
-    text = _mended(value)
+    text = _mended(value) or _with_spaces(value)
     return text is not None and (share_of_syllables([text]) or 0) >= ENOUGH
 
 
