@@ -18,7 +18,7 @@ from api.ogc.answers import (
 from api.ogc.asking import Asking, asking, only_known
 from api.ogc.parameters import ITEM, crs_in, page_request
 from api.ogc.service import Collection, collection_of, facts_of
-from layers.items import Count, Page, PageRequest, Query, read_item, read_page
+from layers.items import Count, Page, PageRequest, read_item, read_page
 
 router = APIRouter(prefix="/ogc/collections/{layer_id}", include_in_schema=False)
 _READ = ["GET", "HEAD"]
@@ -89,7 +89,7 @@ def _known_count(
     request: Request, connection: Reader, found: Collection, wanted: PageRequest
 ) -> Count | None:
     """The number of all rows is kept with the layer's version; a filtered one is counted."""
-    if wanted.cursor is not None or wanted.query != Query():
+    if wanted.cursor is not None or not wanted.query.is_everything:
         return None
     return facts_of(request, connection, found).count
 

@@ -6,6 +6,7 @@ from typing import Any
 from api.ogc.asking import LANGUAGES, Asking
 from api.ogc.frame import DESCRIPTION, TITLE
 from api.ogc.parameters import DEFAULT_LIMIT
+from api.ogc.parameters import LANGUAGES as FILTERS
 from api.ogc.schemas import openapi_type
 from layers.items import SUPPORTED, Served, Source
 
@@ -54,7 +55,7 @@ def _collection_paths(source: Source) -> dict[str, Any]:
     for name in ("schema", "queryables", "sortables"):
         paths[f"{root}/{name}"] = {"get": _get(f"{root}/{name}", f"{title}: {name}", ())}
     shared = ["limit", "bbox", "bbox-crs", "crs", "datetime", "sortby", "cursor"]
-    shared += ["properties", "skipGeometry"]
+    shared += ["properties", "skipGeometry", "filter", "filter-lang", "filter-crs"]
     items = _get(f"{root}/items", f"{title}: items", shared)
     items["parameters"] += [_of_property(served) for served in source.properties]
     one = _get(f"{root}/items/item", f"{title}: one item", ["itemId", "crs"])
@@ -105,6 +106,13 @@ def _parameters(most: int) -> dict[str, Any]:
         "cursor": _query("cursor", "Where the page starts: from the links next and prev", text),
         "properties": _query("properties", "Only these properties", names, explode=False),
         "skipGeometry": _query("skipGeometry", "Leave out geometries", {"type": "boolean"}),
+        "filter": _query("filter", "A filter in CQL2", text),
+        "filter-lang": _query(
+            "filter-lang",
+            "Language of the filter",
+            {"type": "string", "enum": list(FILTERS), "default": FILTERS[0]},
+        ),
+        "filter-crs": _query("filter-crs", "CRS of the coordinates in the filter", crs),
         "itemId": {
             "name": "itemId",
             "in": "path",

@@ -2,19 +2,24 @@
 
 import math
 from collections.abc import Mapping
+from typing import get_args
 
 from fastapi import Request
+from sqlalchemy.sql.elements import ColumnElement
 
 from api.ogc.asking import only_known
 from gis.errors import BadInput
+from layers.cql2 import condition, parse, properties_of
+from layers.cql2.parsing import Language
 from layers.items import CRS84, Box, Crs, PageRequest, Query, SortKey, Source, crs_of
 from layers.items.literals import span_of
 
 DEFAULT_LIMIT = 1_000
+LANGUAGES: tuple[Language, ...] = get_args(Language)
 ITEM = ("crs",)
 ITEMS = (
     "limit", "bbox", "bbox-crs", "crs", "datetime", "sortby", "cursor", "properties",
-    "skipGeometry",
+    "skipGeometry", "filter", "filter-lang", "filter-crs",
 )  # fmt: skip
 
 
@@ -37,8 +42,20 @@ def query_of(given: Mapping[str, str], source: Source) -> Query:
     return Query(
         box=box_of(given.get("bbox"), crs_in(given.get("bbox-crs"))),
         time=span_of(given["datetime"]) if "datetime" in given else None,
-        equal={name: given[name] for name in source.by_name if name in given},
+        equal={name: given[name] for name in source.by_name if name in given and name not in ITEMS},
+        condition=filter_of(given, source),
     )
+
+
+def filter_of(given: Mapping[str, str], source: Source) -> ColumnElement[bool] | None:
+    """The CQL2 filter (Features Part 3); None where there is none."""
+    language = given.get("filter-lang", "cql2-text")
+    if language not in LANGUAGES:
+        raise BadInput(f"filter-lang={language!r} is not offered: use {' or '.join(LANGUAGES)}")
+    crs = crs_in(given.get("filter-crs"))
+    if "filter" not in given:
+        return None
+    return condition(parse(given["filter"], language), properties_of(source), crs)
 
 
 def limit_of(text: str | None, most: int) -> int:

@@ -6,7 +6,6 @@ from typing import Any
 import shapely
 from shapely.geometry import box as shapely_box
 from shapely.geometry import shape
-from shapely.ops import transform
 from sqlalchemy import LargeBinary, bindparam, func
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -95,7 +94,7 @@ def _written_out(node: dict[str, Any], crs: Crs) -> shapely.Geometry:
         raise BadFilter(f"the {node['type']} in the filter is empty")
     if problem is not None:
         raise BadFilter(f"the {node['type']} in the filter is not valid: {problem}")
-    return transform(lambda x, y: (y, x), found) if crs.yx else found
+    return shapely.transform(found, lambda yx: yx[:, ::-1]) if crs.yx else found
 
 
 def _box(values: Any, crs: Crs) -> shapely.Geometry:

@@ -11,6 +11,7 @@ from sqlalchemy.sql.selectable import FromClause, Select
 from gis.access import Principal, may_read
 from gis.errors import BadInput, NotFound
 from layers.items.columns import Served, Source
+from layers.items.computing import computed
 from layers.items.counting import Count, count
 from layers.items.crs import CRS84, Crs
 from layers.items.paging import Cursor, Order, SortKey
@@ -59,17 +60,12 @@ def read_page(
     conditions = request.query.conditions(source)
     backward = cursor is not None and cursor.backward
     behind = [order.beyond(cursor)] if cursor else []
-    rows = list(
-        connection.execute(
-            _select(source, request, order, [*conditions, *behind], backward=backward)
-        )
-    )
-    more = len(rows) > request.limit
-    rows = rows[: request.limit][:: -1 if backward else 1]
-    if cursor is not None and cursor.count is not None:
-        number = cursor.count
-    else:
-        number = known_count or count(connection, source, conditions)
+    statement = _select(source, request, order, [*conditions, *behind], backward=backward)
+    with computed():
+        rows = list(connection.execute(statement))
+        more = len(rows) > request.limit
+        rows = rows[: request.limit][:: -1 if backward else 1]
+        number = (cursor and cursor.count) or known_count or count(connection, source, conditions)
     return _page(rows, order, number, more=more, cursor=cursor)
 
 

@@ -55,6 +55,10 @@ class Query:
     equal: Mapping[str, str] = field(default_factory=dict)
     condition: ColumnElement[bool] | None = None
 
+    @property
+    def is_everything(self) -> bool:
+        return self.box is None and self.time is None and not self.equal and self.condition is None
+
     def conditions(self, source: Source) -> list[ColumnElement[bool]]:
         """Raises BadFilter or BadInput where the layer cannot answer this."""
         found: list[ColumnElement[bool]] = []
