@@ -49,15 +49,19 @@ class SourceCrs:
     swapped: bool = False
 
     def __str__(self) -> str:
-        authority = self.crs.to_authority(min_confidence=100)
-        text = ":".join(authority) if authority else self.crs.to_wkt()
+        text = self.code or self.crs.to_wkt()
         return text + _SWAPPED if self.swapped else text
 
     @property
+    def code(self) -> str | None:
+        """`EPSG:9208`, if it was given by its code; what only resembles a code has none."""
+        named = self.crs.to_json_dict().get("id")
+        return f"{named['authority']}:{named['code']}" if named else None
+
+    @property
     def label(self) -> str:
-        authority = self.crs.to_authority(min_confidence=100)
-        label = ":".join(authority) if authority else "WKT"
-        label = f"{label} ({self.crs.name}{'' if authority else f', datum {_datum(self.crs)}'})"
+        name = self.crs.name if self.code else f"{self.crs.name}, datum {_datum(self.crs)}"
+        label = f"{self.code or 'WKT'} ({name})"
         return f"{label}, x ↔ y" if self.swapped else label
 
 
@@ -148,7 +152,7 @@ def point_faults(x: ArrayLike, y: ArrayLike, lon: Floats) -> dict[int, str]:
 def refuse_inexact(source: SourceCrs, area: BBox | None = None) -> None:
     """Raises BadInput for a CRS whose only way to WGS 84, in `area`, is a guess of hundreds of
     metres."""
-    if "Hanoi 1972" in source.crs.to_wkt():
+    if "Hanoi" in _datum(source.crs):
         raise BadInput(_HANOI_72.format(source.label))
     if _transformer(source.crs, _area_of_interest(source.crs, area)) is not None:
         return
@@ -395,4 +399,4 @@ def _listed(candidates: Sequence[Candidate], n: int, what: str) -> str:
 
 
 def _answer(source: SourceCrs) -> str:
-    return str(source) if source.crs.to_authority(min_confidence=100) else AS_DECLARED
+    return str(source) if source.code else AS_DECLARED

@@ -1,0 +1,262 @@
+"""A batch in a CRS that cannot be believed stops with a question; it is never shifted."""
+
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pyproj import Geod, Transformer
+
+from gis.errors import BadInput, Question
+from gis.placing.crs import (
+    check_crs,
+    parse_crs,
+    point_faults,
+    to_wgs84,
+    vn2000_in_disguise,
+    zero_points,
+)
+from gis.values import BBox
+
+PROVINCE = BBox(103.5, 21.3, 105.1, 22.9)
+LOCAL = "EPSG:9208"
+# As programs write a .prj when they do not know VN-2000; the datum is the trap.
+DISGUISED = (
+    'PROJCS["VN2000_{name}",GEOGCS["GCS",DATUM["{datum}",SPHEROID["WGS_1984",6378137.0,'
+    '298.257223563]],PRIMEM["Greenwich",0.0],UNIT["Degree",0.0174532925199433]],'
+    'PROJECTION["Transverse_Mercator"],PARAMETER["False_Easting",500000.0],'
+    'PARAMETER["False_Northing",0.0],PARAMETER["Central_Meridian",{meridian}],'
+    'PARAMETER["Scale_Factor",0.9999],PARAMETER["Latitude_Of_Origin",0.0],UNIT["Meter",1.0]]'
+)
+TRAP = DISGUISED.format(name="LaoCai", datum="D_WGS_1984", meridian=104.75)
+BARE_TMERC = "+proj=tmerc +lat_0=0 +lon_0=104.75 +k=0.9999 +x_0=500000 +ellps=WGS84 +units=m"
+OFFICIAL_SHIFT = (
+    "-191.90441429,-39.30318279,-111.45032835,-0.00928836,0.01975479,-0.00427372,0.252906278"
+)
+
+type Points = tuple[np.ndarray, np.ndarray]
+
+
+@pytest.fixture(scope="module")
+def degrees() -> Points:
+    """A thousand places all over the province."""
+    random = np.random.default_rng(11)
+    return random.uniform(103.55, 105.05, 1000), random.uniform(21.35, 22.85, 1000)
+
+
+def written_in(crs: str, degrees: Points) -> Points:
+    x, y = Transformer.from_crs("EPSG:4326", crs, always_xy=True).transform(*degrees)
+    return np.asarray(x), np.asarray(y)
+
+
+def question(x: np.ndarray, y: np.ndarray, crs: str | None, local: str = LOCAL) -> str:
+    with pytest.raises(Question) as caught:
+        check_crs(x, y, crs, PROVINCE, local=local)
+    return str(caught.value)
+
+
+def test_the_control_point_of_the_province_within_a_centimetre() -> None:
+    lon, lat = to_wgs84([419735.6526], [2486912.7857], LOCAL)
+    _, _, metres = Geod(ellps="WGS84").inv(lon[0], lat[0], 103.9719054331, 22.4790428959)
+    assert metres < 0.01
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.floats(103.5, 105.1), st.floats(21.3, 22.9), st.sampled_from(range(9205, 9219)))
+def test_every_provincial_system_comes_back_to_where_it_was(
+    lon: float, lat: float, code: int
+) -> None:
+    x, y = written_in(f"EPSG:{code}", (np.array([lon]), np.array([lat])))
+    found = to_wgs84(x, y, f"EPSG:{code}")
+    assert (found[0][0], found[1][0]) == pytest.approx((lon, lat), abs=1e-7)
+
+
+@pytest.mark.parametrize("crs", [LOCAL, "EPSG:4326", "EPSG:4756", "EPSG:3405", "EPSG:32648"])
+def test_a_batch_in_its_declared_crs_is_no_question(degrees: Points, crs: str) -> None:
+    x, y = written_in(crs, degrees)
+    assert str(check_crs(x, y, crs, PROVINCE)) == crs
+
+
+def test_vn_2000_with_the_datum_wgs_84_is_asked_though_it_lies_in_the_province(
+    degrees: Points,
+) -> None:
+    """PROJ warns of nothing; every point would be 223 m off."""
+    told = question(*written_in(LOCAL, degrees), TRAP)
+    assert "--assume-crs EPSG:9208\n" in told
+    assert "EPSG:9208 (VN-2000 / TM-3 104-45): 1000/1000" in told
+    assert "223 m" in told and "World Geodetic System 1984" in told
+
+
+def test_the_trap_would_move_every_point_by_223_m(degrees: Points) -> None:
+    x, y = written_in(LOCAL, degrees)
+    lon, lat = to_wgs84(x, y, TRAP)
+    _, _, metres = Geod(ellps="WGS84").inv(lon, lat, *degrees)
+    np.testing.assert_allclose(metres, 223, atol=2)
+
+
+@pytest.mark.parametrize(
+    ("declared", "likely"),
+    [
+        (DISGUISED.format(name="x", datum="D_WGS_1984", meridian=105.75), "EPSG:9210"),
+        (DISGUISED.format(name="x", datum="D_unknown", meridian=104.75), LOCAL),
+        (BARE_TMERC, LOCAL),
+        (f"{BARE_TMERC} +towgs84=0,0,0", LOCAL),
+    ],
+)
+def test_every_disguise_of_vn_2000_is_recognised(declared: str, likely: str) -> None:
+    assert str(vn2000_in_disguise(parse_crs(declared).crs)) == likely
+
+
+@pytest.mark.parametrize(
+    "crs",
+    [LOCAL, "EPSG:3405", "EPSG:32648", "EPSG:4326", f"{BARE_TMERC} +towgs84={OFFICIAL_SHIFT}"],
+)
+def test_honest_systems_are_no_disguise(crs: str) -> None:
+    assert vn2000_in_disguise(parse_crs(crs).crs) is None
+
+
+def test_exchanged_axes_are_asked_and_can_be_answered(degrees: Points) -> None:
+    east, north = written_in(LOCAL, degrees)
+    told = question(north, east, LOCAL)
+    assert "places only 0 of 1000 records in the province" in told
+    assert "chỉ đặt 0/1000 bản ghi trong tỉnh" in told
+    assert "Answer with: --assume-crs EPSG:9208:yx" in told
+    answered = check_crs(north, east, LOCAL, PROVINCE, assume="EPSG:9208:yx")
+    np.testing.assert_allclose(to_wgs84(north, east, answered), degrees, atol=1e-7)
+
+
+def test_latitude_given_as_longitude_is_asked(degrees: Points) -> None:
+    lon, lat = degrees
+    assert "--assume-crs EPSG:4326:yx" in question(lat, lon, "EPSG:4326")
+
+
+def test_metres_declared_as_degrees_are_asked(degrees: Points) -> None:
+    assert "--assume-crs EPSG:9208\n" in question(*written_in(LOCAL, degrees), "EPSG:4326")
+
+
+def test_degrees_declared_as_metres_are_asked(degrees: Points) -> None:
+    assert "--assume-crs EPSG:4326\n" in question(*degrees, LOCAL)
+
+
+@pytest.mark.parametrize("code", [9205, 9209, 9210, 9214, 9218])
+def test_a_wrong_zone_is_asked(degrees: Points, code: int) -> None:
+    told = question(*written_in(LOCAL, degrees), f"EPSG:{code}")
+    assert "--assume-crs EPSG:9208\n" in told
+
+
+@pytest.mark.parametrize("declared", ["EPSG:9207", "EPSG:32648", "EPSG:3405"])
+def test_the_next_zone_is_asked_though_most_of_the_batch_stays_inside(
+    degrees: Points, declared: str
+) -> None:
+    """25 km off, which leaves nine in ten inside; the province's own system places all."""
+    told = question(*written_in(LOCAL, degrees), declared)
+    assert "--assume-crs EPSG:9208\n" in told
+
+
+def test_no_declaration_is_asked(degrees: Points) -> None:
+    told = question(*written_in(LOCAL, degrees), None)
+    assert "declare no CRS" in told and "--assume-crs EPSG:9208\n" in told
+
+
+def test_another_province_has_another_likely_system(degrees: Points) -> None:
+    told = question(*written_in("EPSG:9207", degrees), None, local="EPSG:9207")
+    assert "--assume-crs EPSG:9207\n" in told
+
+
+def test_numbers_that_are_no_coordinates_name_no_candidate() -> None:
+    told = question(np.full(50, 1e8), np.full(50, 1e8), "EPSG:4326")
+    assert "No usual CRS places records in the province" in told
+
+
+def test_a_few_records_outside_are_no_question(degrees: Points) -> None:
+    lon, lat = degrees[0].copy(), degrees[1].copy()
+    lon[:100], lat[:50] = 105.8, 21.0
+    assert str(check_crs(lon, lat, "EPSG:4326", PROVINCE)) == "EPSG:4326"
+    x, y = written_in(LOCAL, (lon, lat))
+    assert str(check_crs(x, y, LOCAL, PROVINCE)) == LOCAL
+
+
+def test_data_of_the_whole_country_are_no_question() -> None:
+    random = np.random.default_rng(3)
+    lon, lat = random.uniform(102.5, 109, 500), random.uniform(9, 23, 500)
+    assert str(check_crs(lon, lat, "EPSG:4326", PROVINCE)) == "EPSG:4326"
+
+
+def test_zeros_and_empty_coordinates_are_left_out_of_the_judgement(degrees: Points) -> None:
+    x, y = (np.concatenate([values, np.zeros(3000)]) for values in degrees)
+    x[:100] = np.nan
+    assert str(check_crs(x, y, "EPSG:4326", PROVINCE)) == "EPSG:4326"
+    assert str(check_crs([0.0], [0.0], "EPSG:4326", PROVINCE)) == "EPSG:4326"
+    assert str(check_crs([], [], LOCAL, PROVINCE)) == LOCAL
+
+
+def test_the_province_itself_tells_more_than_its_envelope(degrees: Points) -> None:
+    """25 km to the east, the batch is within the envelope still, and beyond the border."""
+
+    def inside(lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
+        return np.asarray(lon < 104.75)
+
+    x, y = (values[degrees[0] < 104.7] for values in written_in(LOCAL, degrees))
+    assert str(check_crs(x, y, "EPSG:3405", PROVINCE)) == "EPSG:3405"
+    with pytest.raises(Question, match="--assume-crs EPSG:9208\n"):
+        check_crs(x, y, "EPSG:3405", PROVINCE, inside=inside)
+
+
+@pytest.mark.parametrize("crs", ["EPSG:2044", "EPSG:2045", "EPSG:4147"])
+def test_hanoi_72_is_refused_with_the_reason(degrees: Points, crs: str) -> None:
+    for attempt in (
+        lambda: check_crs(*degrees, crs, PROVINCE),
+        lambda: check_crs(*degrees, "EPSG:4326", PROVINCE, assume=crs),
+        lambda: to_wgs84(*degrees, crs),
+    ):
+        with pytest.raises(BadInput, match="no exact transformation from Hanoi 1972"):
+            attempt()
+
+
+def test_a_system_that_is_exact_elsewhere_only_is_refused_here(degrees: Points) -> None:
+    with pytest.raises(BadInput, match="no exact transformation from EPSG:4131"):
+        check_crs(*degrees, "EPSG:4131", PROVINCE)
+
+
+def test_an_answer_is_obeyed_and_the_declared_crs_can_be_kept(degrees: Points) -> None:
+    x, y = written_in(LOCAL, degrees)
+    assert str(check_crs(x, y, TRAP, PROVINCE, assume=LOCAL)) == LOCAL
+    kept = check_crs(x, y, TRAP, PROVINCE, assume="declared")
+    assert kept == parse_crs(TRAP)
+    with pytest.raises(BadInput, match="no CRS to keep"):
+        check_crs(x, y, None, PROVINCE, assume="declared")
+
+
+def test_an_unknown_crs_is_told_with_what_would_be_right() -> None:
+    with pytest.raises(BadInput, match="such as EPSG:9208"):
+        parse_crs("EPSG:99999")
+
+
+def test_a_crs_written_as_text_comes_back_from_its_text() -> None:
+    for text in (LOCAL, "EPSG:4326:yx", TRAP, BARE_TMERC):
+        source = parse_crs(text)
+        assert parse_crs(str(source)) == source
+
+
+def test_a_bare_projection_is_not_taken_for_the_epsg_code_that_it_resembles() -> None:
+    assert str(parse_crs(BARE_TMERC)) != LOCAL
+
+
+def test_single_points_that_cannot_be_are_faults_of_their_rows() -> None:
+    x = [103.9, 0.0, np.nan, 103.9, 419735.0]
+    y = [22.4, 0.0, np.nan, np.nan, 2486912.0]
+    lon, _ = to_wgs84(x, y, "EPSG:4326")
+    faults = point_faults(x, y, lon)
+    assert set(faults) == {1, 3, 4}
+    assert "(0, 0)" in faults[1] and "Only one" in faults[3] and "cannot be" in faults[4]
+    assert zero_points(x, y).tolist() == [False, True, False, False, False]
+    assert np.isnan(lon[[2, 3, 4]]).all() and lon[0] == 103.9
+
+
+def test_a_million_points_are_judged_in_about_a_second(degrees: Points) -> None:
+    """Measured: 0.4 s; the bound leaves room for a busy machine."""
+    x, y = (np.tile(values, 1000) for values in written_in(LOCAL, degrees))
+    began = time.perf_counter()
+    check_crs(x, y, LOCAL, PROVINCE)
+    assert time.perf_counter() - began < 3
