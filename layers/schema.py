@@ -15,6 +15,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from gis.errors import BadLayerFile
 from layers.catalogue import Catalogue
+from layers.hiding import hide_field
 from layers.model import Layer
 from layers.retyping import Retyping, lossy
 from layers.shape import Shape, read_shapes, types_of
@@ -204,7 +205,7 @@ def _migrate(connection: Connection, task: _Task, shape: Shape) -> Iterator[Sync
         if name not in shape.columns:
             connection.exec_driver_sql(f'ALTER TABLE {_name(layer_id)} ADD COLUMN "{name}" {kind}')
             yield SyncChange(layer_id, Change.COLUMN_ADDED, name)
-    yield from _hide_personal(connection, task.layer, shape)
+    yield from _hide_personal(connection, task, shape)
     gone = set(task.before.section("fields") or {}) - set(asked) if task.before else set()
     kept = sorted(gone - set(task.layer.fields) & set(shape.columns))
     yield from (SyncChange(layer_id, Change.COLUMN_KEPT, name) for name in kept)
@@ -219,24 +220,13 @@ def _drop_indexes(connection: Connection, task: _Task, shape: Shape) -> Iterator
             yield SyncChange(task.layer.id, Change.INDEXED, f"no longer {name}")
 
 
-def _hide_personal(connection: Connection, layer: Layer, shape: Shape) -> Iterator[SyncChange]:
-    """Columns of fields that became personal: their values go to private.reporter."""
-    for name in set(layer.fields) - set(layer.public_fields):
-        if name in shape.columns:
-            connection.exec_driver_sql(
-                _HIDE.format(table=_name(layer.id), column=name), {"layer": layer.id}
-            )
-            connection.exec_driver_sql(f'ALTER TABLE {_name(layer.id)} DROP COLUMN "{name}"')
-            yield SyncChange(layer.id, Change.COLUMN_HIDDEN, name)
-
-
-_HIDE = """
-INSERT INTO private.reporter (layer_id, source, source_key, details)
-SELECT %(layer)s, source, source_key, jsonb_build_object('{column}', "{column}")
-FROM {table} WHERE "{column}" IS NOT NULL
-ON CONFLICT (layer_id, source, source_key)
-DO UPDATE SET details = reporter.details || excluded.details
-"""
+def _hide_personal(connection: Connection, task: _Task, shape: Shape) -> Iterator[SyncChange]:
+    """Fields that became personal leave whatever the layer's readers and writers see."""
+    before = (task.before.section("fields") or {}) if task.before else {}
+    for name, field in task.layer.fields.items():
+        if field.personal and not before.get(name, {}).get("personal", False):
+            hide_field(connection, task.layer.id, name, field, has_column=name in shape.columns)
+            yield SyncChange(task.layer.id, Change.COLUMN_HIDDEN, name)
 
 
 def _index(connection: Connection, task: _Task) -> Iterator[SyncChange]:

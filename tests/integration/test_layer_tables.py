@@ -1,14 +1,17 @@
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import text
 
 from gis.database.engine import Database
 from gis.errors import BadLayerFile
-from layers.catalogue import Catalogue, read_catalogue
+from layers.catalogue import Catalogue, read_catalogue, read_layer
 from layers.model import Layer
 from layers.schema import Change, SyncChange, sync
 
@@ -186,6 +189,38 @@ def test_a_type_that_would_lose_a_value_is_refused_and_nothing_changes(
     assert columns(filled, "others") == {}
 
 
+TEXTS = st.one_of(
+    st.text("0123456789.-+eE ", max_size=6),
+    st.integers().map(str),
+    st.floats().map(str),
+    st.booleans().map(lambda value: str(value).lower()),
+    st.dates().map(str),
+    st.datetimes().map(str),
+)
+KINDS = st.sampled_from(["integer", "number", "boolean", "date", "datetime"])
+
+
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None
+)
+@given(st.lists(TEXTS | st.none(), min_size=1, max_size=3), KINDS)
+def test_no_change_of_type_loses_a_value(
+    filled: Database, values: list[str | None], kind: str
+) -> None:
+    stored = text(
+        "INSERT INTO layer.wells (source, source_key, note)"
+        " SELECT 't', n, v FROM unnest(CAST(:values AS text[])) WITH ORDINALITY AS u (v, n)"
+    )
+    with filled.writing() as connection:
+        connection.execute(text("TRUNCATE layer.wells"))
+        connection.execute(stored, {"values": values})
+    with suppress(BadLayerFile):
+        synced(filled, retyped("note", kind))
+    synced(filled, wells())
+    rows = run(filled, "SELECT note FROM layer.wells ORDER BY id")
+    assert [row.note for row in rows] == values
+
+
 def test_a_day_becomes_the_instant_at_which_it_begins_in_vietnam(filled: Database) -> None:
     run(filled, "UPDATE layer.wells SET note = '2024-09-05' WHERE source_key = '1'")
     synced(filled, retyped("note", "date"))
@@ -214,13 +249,29 @@ def test_a_field_that_becomes_personal_leaves_the_table_for_the_private_schema(
     filled: Database,
 ) -> None:
     def hide(words: dict[str, Any]) -> None:
-        words["fields"]["owner"]["personal"] = True
+        words["fields"]["owner"] |= {"personal": True, "column": "Chủ giếng"}
 
+    run(
+        filled,
+        """
+        INSERT INTO gis.quarantine (layer_id, source, source_key, raw, reason, why) VALUES
+          ('wells', 't', '3', '{"Chủ giếng": "Bình", "x": "1"}', 'no_place', ''),
+          ('other', 't', '4', '{"Chủ giếng": "Chi"}', 'no_place', '');
+        INSERT INTO gis.row_history (layer_id, row_id, act, who, before)
+          VALUES ('wells', 1, 'update', 'desk', '{"owner": "Dung", "depth": 3}');
+        """,
+    )
     done = synced(filled, wells(hide))
     assert SyncChange("wells", Change.COLUMN_HIDDEN, "owner") in done
     assert "owner" not in columns(filled, "wells")
-    kept = run(filled, "SELECT source_key, details FROM private.reporter")
-    assert [tuple(row) for row in kept] == [("1", {"owner": "An"})]
+    kept = run(filled, "SELECT source_key, details->>'owner' FROM private.reporter ORDER BY 1")
+    assert [tuple(row) for row in kept] == [("1", "An"), ("3", "Bình")]
+    assert [row.raw for row in run(filled, "SELECT raw FROM gis.quarantine ORDER BY id")] == [
+        {"x": "1"},
+        {"Chủ giếng": "Chi"},
+    ]
+    assert run(filled, "SELECT before FROM gis.row_history")[0].before == {"depth": 3}
+    assert synced(filled, wells(hide)) == []
 
 
 def test_a_file_that_goes_is_unpublished_and_its_table_kept(filled: Database) -> None:
@@ -294,3 +345,32 @@ def test_counts_follow_a_category_whose_type_changes(filled: Database) -> None:
     assert counted(filled) == [("true", 2)]
     run(filled, "DELETE FROM layer.wells")
     assert counted(filled) == []
+
+
+HOW_TO = Path(__file__).parents[2] / "docs/how-to/add-a-layer.md"
+
+
+def test_the_layer_of_the_how_to_is_published_and_filled_as_it_says(
+    toy_province: Database, catalogue: Catalogue, tmp_path: Path
+) -> None:
+    from layers.load import LoadOptions, load_file
+
+    blocks = {part.partition("\n")[0]: part for part in HOW_TO.read_text().split("```")[1::2]}
+    (tmp_path / "wells.yaml").write_text(blocks["yaml"].partition("\n")[2])
+    (tmp_path / "gieng_khoan.csv").write_text(blocks["csv"].partition("\n")[2])
+    layer = read_layer(tmp_path / "wells.yaml")
+    done = synced(toy_province, *catalogue.layers, layer)
+    assert {change.layer_id for change in done} == {"wells"}
+    report = load_file(toy_province, layer, tmp_path / "gieng_khoan.csv", LoadOptions(who="tests"))
+    assert (report.read, report.added) == (2, 2)
+    found = run(
+        toy_province,
+        "SELECT round(ST_X(geom)::numeric, 5), round(ST_Y(geom)::numeric, 5), commune, depth_m,"
+        " water, valid_at::text FROM layer.wells ORDER BY source_key",
+    )
+    assert [tuple(map(str, row)) for row in found] == [
+        ("104.05000", "22.05000", "00001", "45.5", "Tốt", "2024-09-04 17:00:00+00"),
+        ("104.15000", "22.05000", "00004", "28.0", "Nhiễm phèn", "2024-09-11 17:00:00+00"),
+    ]
+    details = run(toy_province, "SELECT details FROM private.reporter WHERE layer_id = 'wells'")
+    assert {row.details["owner"] for row in details} == {"Nguyễn Văn A", "Trần Thị B"}
