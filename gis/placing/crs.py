@@ -131,6 +131,39 @@ def check_crs(
     return declared
 
 
+@dataclass(frozen=True, slots=True)
+class CheckedPoints:
+    """n points in degrees, WGS 84, NaN where there is none; what is wrong with single ones, by
+    row; and the CRS that they came in, None when the batch has no point."""
+
+    lon: Floats
+    lat: Floats
+    faults: dict[int, str]
+    crs: SourceCrs | None
+
+
+def checked_points(
+    x: ArrayLike,
+    y: ArrayLike,
+    crs: str | None,
+    envelope: BBox,
+    *,
+    assume: str | None = None,
+    local: str = LOCAL,
+    inside: Inside | None = None,
+) -> CheckedPoints:
+    """The points of a batch after `check_crs`, with whose arguments; (0, 0) is a fault."""
+    east, north = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    none = zero_points(east, north)
+    if not np.any(np.isfinite(east) & np.isfinite(north) & ~none):
+        nowhere = np.full(len(east), np.nan)
+        return CheckedPoints(nowhere, nowhere.copy(), point_faults(east, north, nowhere), None)
+    source = check_crs(east, north, crs, envelope, assume=assume, local=local, inside=inside)
+    lon, lat = to_wgs84(east, north, source)
+    lon[none], lat[none] = np.nan, np.nan
+    return CheckedPoints(lon, lat, point_faults(east, north, lon), source)
+
+
 def zero_points(x: ArrayLike, y: ArrayLike) -> NDArray[np.bool_]:
     """Records at (0, 0): where a form or a device had no position."""
     return np.asarray((np.asarray(x) == 0) & (np.asarray(y) == 0), np.bool_)
@@ -386,11 +419,14 @@ def _question(reason: _Reason, batch: _Batch, candidates: Sequence[Candidate]) -
             "x and y; or answer with --assume-crs."
         )
     answer = _answer(candidates[0].source)
+    keep = reason is not _NOT_DECLARED and answer != AS_DECLARED
+    keep_vi = f" (giữ hệ khai báo: --assume-crs {AS_DECLARED})" if keep else ""
+    keep_en = f" (to keep what is declared: --assume-crs {AS_DECLARED})" if keep else ""
     return Question(
         f"{reason.vi} Có thể là:\n{_listed(candidates, len(batch), 'bản ghi trong tỉnh')}\n"
-        f"Chưa lưu gì. Trả lời bằng: --assume-crs {answer}\n"
+        f"Chưa lưu gì. Trả lời bằng: --assume-crs {answer}{keep_vi}\n"
         f"{reason.en} It may be:\n{_listed(candidates, len(batch), 'records in the province')}\n"
-        f"Nothing was stored. Answer with: --assume-crs {answer}"
+        f"Nothing was stored. Answer with: --assume-crs {answer}{keep_en}"
     )
 
 
