@@ -1,7 +1,8 @@
 """The QGIS style (QML, as QGIS 3.22 writes it) of a layer, from the one classification of its map.
 
-`qml(layer)` gives the text of a `.qml` file: renderer, labels, Vietnamese field aliases. Sizes are
-in pixels; a marker's size is a diameter, twice the radius of the map's circle.
+`qml(layer)` gives the text of a `.qml` file: renderer, labels, Vietnamese names of fields and of
+the values that a form offers. Sizes are in pixels; a marker's size is a diameter, twice the radius
+of the map's circle.
 """
 
 import math
@@ -21,12 +22,16 @@ def qml(layer: Layer) -> str:
     """The style of a layer as the text of a QML file."""
     of = classify(layer)
     root = Xml.Element(
-        "qgis", version=_VERSION, styleCategories="Symbology|Labeling|Fields", labelsEnabled="0"
+        "qgis",
+        version=_VERSION,
+        styleCategories="Symbology|Labeling|Fields|Forms",
+        labelsEnabled="0",
     )
     root.append(_RENDERERS[of.kind](of))
     if of.text:
         root.set("labelsEnabled", "1")
         root.append(_labeling(of.text))
+    root.append(_choices(layer))
     root.append(_aliases(layer))
     Xml.SubElement(root, "layerGeometryType").text = _GEOMETRY[of.shape]
     Xml.indent(root)
@@ -216,3 +221,18 @@ def _aliases(layer: Layer) -> Xml.Element:
             aliases, "alias", index=str(index), field=name, name=f"{field.label.vi}{unit}"
         )
     return aliases
+
+
+def _choices(layer: Layer) -> Xml.Element:
+    """Fields with a list of values are edited, and shown in tables, by the names of the values."""
+    configuration = Xml.Element("fieldConfiguration")
+    for name, field in layer.public_fields.items():
+        if field.values:
+            one = Xml.SubElement(configuration, "field", name=name, configurationFlags="None")
+            widget = Xml.SubElement(one, "editWidget", type="ValueMap")
+            options = Xml.SubElement(Xml.SubElement(widget, "config"), "Option", type="Map")
+            listed = Xml.SubElement(options, "Option", type="List", name="map")
+            for value, words in field.values.items():
+                pair = Xml.SubElement(listed, "Option", type="Map")
+                Xml.SubElement(pair, "Option", type="QString", name=words.vi, value=value)
+    return configuration

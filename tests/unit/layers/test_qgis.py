@@ -45,6 +45,11 @@ for job in json.load(sys.stdin):
         "loaded": loaded, "message": message, "renderer": renderer.type(), "symbols": symbols,
         "labels": [item.label() for item in renderer.legendSymbolItems()],
         "labelled": layer.labelsEnabled(),
+        "choices": {
+            field.name(): [pair for pairs in layer.editorWidgetSetup(n).config()["map"]
+                           for pair in pairs.items()]
+            for n, field in enumerate(layer.fields())
+            if layer.editorWidgetSetup(n).type() == "ValueMap"},
         "aliases": [layer.attributeDisplayName(n) for n in range(len(layer.fields()))],
     })
 print(json.dumps(answers))
@@ -131,6 +136,17 @@ def test_qgis_names_classes_and_fields_in_vietnamese(
     names = [field.label.vi for field in layer.public_fields.values()]
     assert answer["aliases"] == [name + unit for name, unit in zip(names, units, strict=True)]
     assert answer["labelled"] == (of.text is not None)
+
+
+@pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: layer.id)
+def test_qgis_offers_the_values_of_a_field_by_their_names(
+    layer: Layer, answers: dict[str, dict[str, Any]]
+) -> None:
+    assert answers[layer.id]["choices"] == {
+        name: [[words.vi, value] for value, words in field.values.items()]
+        for name, field in layer.public_fields.items()
+        if field.values
+    }
 
 
 def test_a_text_of_the_layer_cannot_break_the_file() -> None:
