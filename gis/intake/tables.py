@@ -72,10 +72,12 @@ class RawTable:
 
     @property
     def points(self) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-        """x and y of the geometries that are points, NaN of others; None without geometry."""
+        """x and y of the geometries that are one point, NaN of others; None without geometry."""
         if self.geometry is None:
             return None
-        return shapely.get_x(self.geometry), shapely.get_y(self.geometry)
+        single = shapely.get_num_geometries(self.geometry) == 1
+        points = np.where(single, shapely.get_geometry(self.geometry, 0), None)
+        return shapely.get_x(points), shapely.get_y(points)
 
 
 def read_table(path: Path, *, encoding: str | None = None, table: str | None = None) -> RawTable:

@@ -19,6 +19,9 @@ MIN_SUBJECTS = 3
 LIKE_THE_SOURCE = 0.5  # of the subjects that as many records of the whole source would have
 # Where nothing tells what records are about, only a much greater heap is called a default point.
 MIN_SHARE_UNTOLD, MIN_RATIO_UNTOLD = 0.05, 10
+# A district is the same for all records of a place; that says nothing about what they have in
+# common. It is known by neighbourhoods of 0.01°, of which nearly all have one value.
+_NEIGHBOURHOOD_DEG, _NEIGHBOURHOODS, _ONE_VALUE = 0.01, 20, 0.9
 
 type Codes = NDArray[np.int64]
 
@@ -64,30 +67,27 @@ def default_points(
 
     `lon`, `lat` in degrees, NaN where there is no point. Each of `subjects` holds n values that
     tell what a record is about: an address, a category, a description, a station. `days` are the
-    days on which they happened. A coordinate is a default point when it holds at least 20 records,
-    1 % of the source's points and 5 times the average of the other coordinates, and when in every
-    kind of subject its records are as mixed as the source: at least 3 subjects, and at least half
-    as many as an equal number of records drawn from the source would have (rarefaction, Hurlbert
-    1971, in its binomial form); likewise its days. Subjects that are all the same tell nothing;
-    where none tells, it must hold 5 % and 10 times the average.
+    days on which they happened. A coordinate is a default point when
+
+    * it holds at least 20 records, 1 % of the source's points and 5 times the average of the
+      other coordinates;
+    * in every kind of subject its records are as mixed as the source: at least half as many
+      subjects as an equal number of records drawn from the source would have (rarefaction,
+      Hurlbert 1971, in its binomial form), and at least 3 in one kind; likewise its days.
+
+    Subjects that are all the same tell nothing, nor do those that only name the neighbourhood,
+    such as a district. Where none tells, it must hold 5 % and 10 times the average.
     """
-    east, north = np.asarray(lon, np.float64), np.asarray(lat, np.float64)
-    has_point = np.isfinite(east) & np.isfinite(north)
-    rows = np.flatnonzero(has_point)
-    _, at, counts = np.unique(
-        east[rows] + 1j * north[rows], return_inverse=True, return_counts=True
-    )
-    told = [codes for one in subjects if (codes := _codes(one, rows)).max(initial=0) > 0]
-    dates = None if days is None else _codes(days, rows)
-    mask = np.zeros(len(east), np.bool_)
+    points = _Points.of(lon, lat)
+    told = [codes for one in subjects if (codes := _codes(one, points.rows)).max(initial=0) > 0]
+    dates = None if days is None else _codes(days, points.rows)
+    mask = np.zeros(points.records, np.bool_)
     found = []
-    for place in _heaps(counts, told=bool(told)):
-        here = at == place
-        if not _is_mixed(here, told, dates):
-            continue
-        mask[rows[here]] = True
-        row, count = rows[here][0], int(counts[place])
-        found.append(DefaultPoint(float(east[row]), float(north[row]), count, count / len(rows)))
+    for place in _heaps(points.counts, told=bool(told)):
+        here = points.at == place
+        if _is_mixed(points, here, told, dates):
+            mask[points.rows[here]] = True
+            found.append(points.described(place, here))
     return DefaultPoints(mask, tuple(found))
 
 
@@ -97,12 +97,44 @@ def expected_subjects(codes: Codes, count: int) -> float:
     return float(np.sum(1 - (1 - count / len(codes)) ** each))
 
 
+@dataclass(frozen=True, slots=True)
+class _Points:
+    """The records that have a point: their rows, degrees, and which coordinate they sit on."""
+
+    records: int
+    rows: NDArray[np.intp]
+    lon: NDArray[np.float64]
+    lat: NDArray[np.float64]
+    at: NDArray[np.intp]
+    counts: Codes
+
+    @staticmethod
+    def of(lon: ArrayLike, lat: ArrayLike) -> "_Points":
+        east, north = np.asarray(lon, np.float64), np.asarray(lat, np.float64)
+        rows = np.flatnonzero(np.isfinite(east) & np.isfinite(north))
+        there = east[rows] + 1j * north[rows]
+        _, at, counts = np.unique(there, return_inverse=True, return_counts=True)
+        return _Points(len(east), rows, east[rows], north[rows], at, counts)
+
+    def described(self, place: int, here: NDArray[np.bool_]) -> DefaultPoint:
+        first, count = int(np.argmax(here)), int(self.counts[place])
+        share = count / len(self.rows)
+        return DefaultPoint(float(self.lon[first]), float(self.lat[first]), count, share)
+
+    def neighbourhoods(self) -> Codes:
+        cells = np.floor(self.lon / _NEIGHBOURHOOD_DEG) + 1j * np.floor(
+            self.lat / _NEIGHBOURHOOD_DEG
+        )
+        codes, _ = pd.factorize(cells)
+        return np.asarray(codes, np.int64)
+
+
 def _codes(values: Sequence[object], rows: NDArray[np.intp]) -> Codes:
     codes, _ = pd.factorize(pd.Series(list(values), dtype=object).iloc[rows], use_na_sentinel=False)
     return np.asarray(codes, np.int64)
 
 
-def _heaps(counts: NDArray[np.int64], *, told: bool) -> list[int]:
+def _heaps(counts: Codes, *, told: bool) -> list[int]:
     """Coordinates that hold far more records than the others, the largest first."""
     total, places = int(counts.sum()), len(counts)
     share, ratio = (MIN_SHARE, MIN_RATIO) if told else (MIN_SHARE_UNTOLD, MIN_RATIO_UNTOLD)
@@ -116,14 +148,31 @@ def _heaps(counts: NDArray[np.int64], *, told: bool) -> list[int]:
     return heaps
 
 
-def _is_mixed(here: NDArray[np.bool_], told: list[Codes], days: Codes | None) -> bool:
+def _is_mixed(
+    points: _Points, here: NDArray[np.bool_], told: list[Codes], days: Codes | None
+) -> bool:
     """Whether the records have no more in common than any others of the source."""
-    if any(len(np.unique(codes[here])) < MIN_SUBJECTS for codes in told):
+    if days is not None and not _is_like_the_source(days, here):
         return False
-    kinds = told if days is None else [*told, days]
-    return all(_is_like_the_source(codes, here) for codes in kinds)
+    mixed = [codes for codes in told if _is_like_the_source(codes, here)]
+    rest = [codes for codes in told if not any(codes is one for one in mixed)]
+    if told and max((len(np.unique(codes[here])) for codes in mixed), default=0) < MIN_SUBJECTS:
+        return False
+    return all(_names_the_neighbourhood(points, codes, here) for codes in rest)
 
 
 def _is_like_the_source(codes: Codes, here: NDArray[np.bool_]) -> bool:
     expected = expected_subjects(codes, int(np.count_nonzero(here)))
     return len(np.unique(codes[here])) >= LIKE_THE_SOURCE * expected
+
+
+def _names_the_neighbourhood(points: _Points, codes: Codes, here: NDArray[np.bool_]) -> bool:
+    """Whether a subject is the same all around, as a district is, and not this place's alone."""
+    usual = np.bincount(codes[here]).argmax()
+    if np.mean(here[codes == usual]) >= 0.5:
+        return False
+    frame = pd.DataFrame({"cell": points.neighbourhoods(), "subject": codes})[~here]
+    cells = frame.groupby("cell")["subject"].agg(["size", "nunique"])
+    several = cells[cells["size"] >= 3]
+    one_value = float(np.mean(several["nunique"] == 1)) if len(several) else 0.0
+    return len(several) >= _NEIGHBOURHOODS and one_value >= _ONE_VALUE

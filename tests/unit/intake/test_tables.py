@@ -286,6 +286,16 @@ def test_every_format_gives_the_same_table(
         np.testing.assert_allclose(table.points[0], 419735.65 + 1000 * np.arange(4))
 
 
+def test_a_multipoint_of_one_part_is_a_point(tmp_path: Path) -> None:
+    parts = [[(1, 2)], [(1, 2), (3, 4)]]
+    shapes = [shapely.MultiPoint(one) for one in parts] + [shapely.box(0, 0, 1, 1), None]
+    frame = geopandas.GeoDataFrame({"a": range(4)}, geometry=shapes, crs=4326)
+    frame.to_file(tmp_path / "a.gpkg", engine="pyogrio")
+    points = read_table(tmp_path / "a.gpkg").points
+    assert points is not None
+    np.testing.assert_array_equal(points, [[1, np.nan, np.nan, np.nan], [2] + [np.nan] * 3])
+
+
 def test_dates_of_a_geopackage_are_iso_8601(tmp_path: Path) -> None:
     times = pd.to_datetime(["2024-09-05T14:30:00Z", "2024-09-06T00:00:00Z"])
     frame = geopandas.GeoDataFrame(

@@ -91,6 +91,22 @@ def test_where_nothing_tells_only_a_great_heap_is_marked() -> None:
     assert default_points(lon, lat).mask.sum() == 100
 
 
+def test_a_state_of_two_values_does_not_hide_a_default_point() -> None:
+    lon, lat, kinds, _ = source(880, 120)
+    states = np.random.default_rng(6).choice(["open", "closed"], 1000)
+    assert default_points(lon, lat, kinds, states).mask.sum() == 120
+
+
+def test_a_district_that_all_around_share_does_not_hide_a_default_point() -> None:
+    lon, lat, kinds, _ = source(5000, 200)
+    lon[:5000] = HEAP[0] + (lon[:5000] - 104.25) / 10  # a town of 15 km
+    lat[:5000] = HEAP[1] + (lat[:5000] - 22.1) / 10
+    district = np.floor(lon / 0.05) * 100 + np.floor(lat / 0.05)
+    assert default_points(lon, lat, kinds, district).mask.sum() == 200
+    station = np.where(np.arange(5200) < 5000, np.arange(5200), -1)
+    assert not default_points(lon, lat, kinds, district, station).mask.any()
+
+
 def test_two_default_points_are_listed_by_size() -> None:
     lon, lat, kinds, _ = source(1000, 300)
     lon[1200:], lat[1200:] = 104.2, 22.1
