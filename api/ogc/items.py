@@ -16,9 +16,14 @@ from api.ogc.answers import (
     with_parameters,
 )
 from api.ogc.asking import Asking, asking, only_known
-from api.ogc.parameters import ITEM, crs_in, page_request
+from api.ogc.parameters import ITEM, crs_in, export_limit, page_request
 from api.ogc.service import Collection, collection_of, facts_of
+from api.ogc.streamed import Streamed
+from gis.access import Principal
+from gis.database.engine import Database
+from gis.errors import BadInput
 from layers.items import Count, Page, PageRequest, read_item, read_page
+from layers.items.export import FORMATS, check_export
 
 router = APIRouter(prefix="/ogc/collections/{layer_id}", include_in_schema=False)
 _READ = ["GET", "HEAD"]
@@ -30,8 +35,10 @@ def items(
 ) -> Response:
     """A page of items as GeoJSON, or as a page with a map and a table."""
     found = collection_of(request, connection, layer_id, caller)
-    how = asking(request)
+    how = asking(request, ("json", "html", *FORMATS))
     wanted = page_request(request, found.source, settings.reader_row_limit)
+    if how.format in FORMATS:
+        return _export(request, how, found, wanted, caller)
     etag = etag_of_question(request, how, found.state, caller.audience)
     headers = items_headers(how, wanted.crs, etag)
     same = unchanged(request, headers)
@@ -68,6 +75,26 @@ def item(
     if how.format == "html":
         return _as_page(request, how, found, body, headers)
     return Response(body, headers=headers, media_type=mends.GEOJSON)
+
+
+def _export(
+    request: Request, how: Asking, found: Collection, wanted: PageRequest, caller: Principal
+) -> Response:
+    """The whole answer as a file; `limit` only where the client gave one."""
+    media, export = FORMATS[how.format]
+    check_export(found.source, wanted, caller)
+    if wanted.cursor is not None:
+        raise BadInput("a file holds all pages: leave out cursor")
+    limit = export_limit(request.query_params.get("limit"))
+    name = f"{found.layer.id}.{how.format}"
+    headers = {
+        "Content-Disposition": f'attachment; filename="{name}"',
+        "Content-Crs": f"<{wanted.crs.uri}>",
+        "Cache-Control": "no-store",
+    }
+    database: Database = request.app.state.database
+    parts = export(database, found.source, wanted, limit)
+    return Streamed(parts, headers, media)
 
 
 def feature_collection(page: Page, links: list[dict[str, str]]) -> bytes:

@@ -71,7 +71,16 @@ _WORDS = {
     f"{OGC_REL}/queryables": ("Thuộc tính lọc được", "Queryables"),
     f"{OGC_REL}/sortables": ("Thuộc tính sắp xếp được", "Sortables"),
 }
-_NAMES = {HTML: "HTML", JSON: "JSON", GEOJSON: "GeoJSON", SCHEMA: "JSON Schema"}
+FILES = {
+    "csv": "text/csv",
+    "fgb": "application/vnd.flatgeobuf",
+    "parquet": "application/vnd.apache.parquet",
+}
+_NAMES = {HTML: "HTML", JSON: "JSON", GEOJSON: "GeoJSON", SCHEMA: "JSON Schema"} | {
+    FILES["csv"]: "CSV",
+    FILES["fgb"]: "FlatGeobuf",
+    FILES["parquet"]: "GeoParquet",
+}
 
 
 def link(rel: str, href: str, media: str, language: str) -> dict[str, str]:
@@ -157,6 +166,8 @@ def _collection_links(layer: Layer, how: Asking) -> Iterable[dict[str, str]]:
     yield link("root", how.base, JSON, how.language)
     yield link("items", f"{here}/items?f=json", GEOJSON, how.language)
     yield link("items", f"{here}/items?f=html", HTML, how.language)
+    for form, media in FILES.items():
+        yield link("items", f"{here}/items?f={form}", media, how.language)
     for name in ("schema", "queryables", "sortables"):
         yield link(f"{OGC_REL}/{name}", f"{here}/{name}?f=json", SCHEMA, how.language)
         yield link(f"{OGC_REL}/{name}", f"{here}/{name}?f=html", HTML, how.language)

@@ -5,10 +5,13 @@ from typing import Any
 
 from api.ogc.asking import LANGUAGES, Asking
 from api.ogc.frame import DESCRIPTION, TITLE
+from api.ogc.mends import FILES
 from api.ogc.parameters import DEFAULT_LIMIT
 from api.ogc.parameters import LANGUAGES as FILTERS
 from api.ogc.schemas import openapi_type
 from layers.items import SUPPORTED, Served, Source
+
+ITEMS_FORMATS = ["json", "html", *FILES]
 
 
 def openapi(sources: Sequence[Source], how: Asking, most: int) -> dict[str, Any]:
@@ -56,14 +59,14 @@ def _collection_paths(source: Source) -> dict[str, Any]:
         paths[f"{root}/{name}"] = {"get": _get(f"{root}/{name}", f"{title}: {name}", ())}
     shared = ["limit", "bbox", "bbox-crs", "crs", "datetime", "sortby", "cursor"]
     shared += ["properties", "skipGeometry", "filter", "filter-lang", "filter-crs"]
-    items = _get(f"{root}/items", f"{title}: items", shared)
+    items = _get(f"{root}/items", f"{title}: items", shared, form="itemsFormat")
     items["parameters"] += [_of_property(served) for served in source.properties]
     one = _get(f"{root}/items/item", f"{title}: one item", ["itemId", "crs"])
     return paths | {f"{root}/items": {"get": items}, f"{root}/items/{{itemId}}": {"get": one}}
 
 
-def _get(path: str, summary: str, parameters: Sequence[str]) -> dict[str, Any]:
-    names = [*parameters, "f", "lang"]
+def _get(path: str, summary: str, parameters: Sequence[str], form: str = "f") -> dict[str, Any]:
+    names = [*parameters, form, "lang"]
     return {
         "summary": summary,
         "operationId": "get" + path.replace("/", "_"),
@@ -94,6 +97,7 @@ def _parameters(most: int) -> dict[str, Any]:
     bbox = {"type": "array", "minItems": 4, "maxItems": 6, "items": {"type": "number"}}
     return {
         "f": _query("f", "Format", {"type": "string", "enum": ["json", "html"]}),
+        "itemsFormat": _query("f", "Format", {"type": "string", "enum": ITEMS_FORMATS}),
         "lang": _query("lang", "Language", {"type": "string", "enum": list(LANGUAGES)}),
         "limit": _query(
             "limit", "Most items of a page", {**limit, "default": min(DEFAULT_LIMIT, most)}
@@ -141,7 +145,8 @@ def _responses() -> dict[str, Any]:
         "application/schema+json",
         "application/vnd.oai.openapi+json;version=3.0",
     )
-    documents: dict[str, Any] = {"text/html": {"schema": {"type": "string"}}}
+    text = {"schema": {"type": "string"}}
+    documents: dict[str, Any] = dict.fromkeys(("text/html", *FILES.values()), text)
     for media in medias:
         documents |= body(media, "Document")
     return {

@@ -67,6 +67,11 @@ def limit_of(text: str | None, most: int) -> int:
     return min(int(text), most)
 
 
+def export_limit(text: str | None) -> int | None:
+    """A file holds everything unless the client says how much."""
+    return None if text is None else limit_of(text, 2**31)
+
+
 def box_of(text: str | None, crs: Crs) -> Box | None:
     """Four numbers, or six of which the heights are left out; in the order of the CRS's axes."""
     if text is None:

@@ -1,0 +1,122 @@
+"""Whole layers as files: what is in them, and that neither memory nor the database is held."""
+
+import csv
+import gc
+import io
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import geopandas as gpd
+import httpx
+import psutil
+import pyarrow.parquet as pq
+import pyogrio
+import pytest
+from sqlalchemy import text
+
+from gis.database.engine import Database
+from tests.integration.ogc_app import Client, client_of
+from tests.integration.ogc_layers import INCIDENTS, TRAPS, add_five, make_layer
+
+ITEMS = "/ogc/collections/incidents/items"
+MANY = 200_000
+
+
+@pytest.fixture
+def client(database: Database) -> Iterator[Client]:
+    make_layer(database)
+    add_five(database)
+    with client_of(database, [INCIDENTS]) as opened:
+        yield opened
+
+
+def add_many(database: Database) -> None:
+    with database.writing() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO layer.incidents (id, geom, kind, note, severity) SELECT i,"
+                " ST_SetSRID(ST_MakePoint(104 + i / 1e6, 22), 4326), 'road', repeat('ghi chú ', 20)"
+                ", i FROM generate_series(6, :last) i"
+            ),
+            {"last": MANY},
+        )
+
+
+def test_csv_holds_text_as_it_is_and_points_as_x_and_y(client: Client) -> None:
+    answer = client.get(f"{ITEMS}?f=csv&sortby=-valid_at")
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    assert answer.content.startswith(b"\xef\xbb\xbfid,x,y,kind,")
+    rows = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
+    assert [row["id"] for row in rows] == ["4", "3", "2", "1", "5"]
+    first = rows[3]
+    assert first["note"] == TRAPS and (float(first["x"]), float(first["y"])) == (103.9, 22.3)
+    assert first["valid_at"] == "2024-09-10T01:00:00+00:00" and first["closed"] == "false"
+    assert rows[4]["x"] == "" and "phone" not in first
+
+
+def test_parquet_and_flatgeobuf_hold_the_same_rows(client: Client, tmp_path: Path) -> None:
+    for form in ("parquet", "fgb"):
+        (tmp_path / f"rows.{form}").write_bytes(client.get(f"{ITEMS}?f={form}&limit=4").content)
+    parquet = gpd.read_parquet(tmp_path / "rows.parquet")
+    assert parquet.crs == "OGC:CRS84"
+    assert parquet["note"][0] == TRAPS and str(parquet["seen_on"][0]) == "2024-09-10"
+    flat = gpd.read_file(tmp_path / "rows.fgb")
+    assert list(flat["note"]) == list(parquet["note"]) and len(flat) == 4
+    assert list(flat.geometry.x) == pytest.approx(list(parquet.geometry.x))
+    assert str(flat["valid_at"][0]) == "2024-09-10 01:00:00+00:00"
+
+
+def test_an_export_has_the_crs_asked_for_and_says_so(client: Client, tmp_path: Path) -> None:
+    crs = "http://www.opengis.net/def/crs/EPSG/0/32648"
+    (tmp_path / "rows.parquet").write_bytes(client.get(f"{ITEMS}?f=parquet&crs={crs}").content)
+    frame = gpd.read_parquet(tmp_path / "rows.parquet")
+    assert frame.crs.to_epsg() == 32648 and frame.geometry.x[0] == pytest.approx(386692.445)
+    (tmp_path / "rows.fgb").write_bytes(client.get(f"{ITEMS}?f=fgb&crs={crs}").content)
+    assert gpd.read_file(tmp_path / "rows.fgb").crs.to_epsg() == 32648
+    assert pq.read_schema(tmp_path / "rows.parquet").field("valid_at").type.tz == "UTC"
+    assert pyogrio.read_info(tmp_path / "rows.fgb")["features"] == 5
+
+
+@pytest.mark.parametrize("query", ["wind=1", "filter=wind=1", "cursor=abc", "limit=0", "f=shp"])
+def test_a_wrong_export_is_refused_before_the_first_byte(client: Client, query: str) -> None:
+    answer = client.get(f"{ITEMS}?{'' if 'f=' in query[:2] else 'f=csv&'}{query}")
+    assert answer.status_code == 400, answer.text
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet", "fgb"])
+def test_a_large_export_keeps_memory_low(client: Client, database: Database, form: str) -> None:
+    add_many(database)
+    client.get(f"{ITEMS}?f={form}&limit=10")
+    gc.collect()
+    process = psutil.Process(os.getpid())
+    idle, most, size = process.memory_info().rss, 0, 0
+    with client.stream("GET", f"{ITEMS}?f={form}", timeout=120) as answer:
+        for part in answer.iter_raw():
+            size += len(part)
+            most = max(most, process.memory_info().rss)
+    assert size > MANY * 10
+    assert (most - idle) / 1e6 < 150
+
+
+def test_a_client_that_leaves_stops_the_query(client: Client, database: Database) -> None:
+    add_many(database)
+    with httpx.stream("GET", client.base_url.join(f"{ITEMS}?f=csv"), timeout=30) as answer:
+        next(answer.iter_raw(1000))
+        assert _busy(database) == 1
+    deadline = time.monotonic() + 10
+    while _busy(database) and time.monotonic() < deadline:
+        time.sleep(0.1)
+        gc.collect()
+    assert _busy(database) == 0
+
+
+def _busy(database: Database) -> int:
+    with database.writing() as connection:
+        return connection.scalar(
+            text(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                " AND pid <> pg_backend_pid() AND state <> 'idle'"
+            )
+        )
