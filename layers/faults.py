@@ -36,8 +36,26 @@ def words_at(location: Location) -> set[str]:
 
 
 def _message(detail: ErrorDetails) -> str:
+    if "[key]" in detail["loc"]:
+        return _key(detail)
+    union = _UNIONS.get(_name(detail))
+    if union and _UNION_TAGS & {str(part) for part in detail["loc"]}:
+        return f"`{_name(detail)}` must be {union}"
     write = _MESSAGES.get(detail["type"])
-    return write(detail) if write else f"`{_name(detail)}`: {_plain(detail)}"
+    if write:
+        return write(detail)
+    kind = _KINDS.get(detail["type"])
+    if kind:
+        return f"`{_name(detail)}` cannot be `{_shown(detail['input'])}`: it must be {kind}"
+    return f"`{_name(detail)}` cannot be `{_shown(detail['input'])}`: {_plain(detail)}"
+
+
+def _key(detail: ErrorDetails) -> str:
+    """What is wrong with a name before a colon, where the names are the writer's own."""
+    given = detail["input"]
+    if detail["type"] == "string_pattern_mismatch":
+        return _pattern(detail)
+    return f"`{_shown(given)}` stands where a zoom is meant, a whole number from 0 to 22"
 
 
 def _unknown(detail: ErrorDetails) -> str:
@@ -74,9 +92,9 @@ def _text(detail: ErrorDetails) -> str:
         return f'`{name}` is empty: `#` begins a comment, so write it in quotes, as in "#1f6f8b"'
     if given is None:
         return f"`{name}` is empty: write a text or leave the word out"
-    if detail["loc"][-1] == "[key]":
-        return f"`{given}` is not read as a text here: write it in quotes"
-    return f"`{name}` must be a text, not {given!r}: write it in quotes"
+    if isinstance(given, dict | list):
+        return f"`{name}` must be a text"
+    return f"`{name}` must be a text: write `{_shown(given)}` in quotes"
 
 
 def _pattern(detail: ErrorDetails) -> str:
@@ -96,10 +114,6 @@ def _section(detail: ErrorDetails) -> str:
     return f"`{_name(detail)}` must be a section with words of its own: {words}"
 
 
-def _number(detail: ErrorDetails) -> str:
-    return f"`{_name(detail)}` cannot be `{detail['input']}`: {_plain(detail)}"
-
-
 def _plain(detail: ErrorDetails) -> str:
     """Pydantic's own words, from `Input should be …` to `should be …`."""
     words = detail["msg"].removeprefix("Value error, ")
@@ -108,6 +122,14 @@ def _plain(detail: ErrorDetails) -> str:
 
 def _rule(detail: ErrorDetails) -> str:
     return _plain(detail)
+
+
+def _shown(given: object) -> str:
+    """A value as it stands in YAML, shortened."""
+    if given is None:
+        return "nothing"
+    text = str(given).lower() if isinstance(given, bool) else str(given)
+    return text if len(text) <= 40 else f"{text[:40]}…"
 
 
 def _name(detail: ErrorDetails) -> str:
@@ -121,8 +143,24 @@ def _under(detail: ErrorDetails) -> str:
     return f" under `{'.'.join(above)}`" if above else ""
 
 
-_TAGS = frozenset({"file", "view", "[key]", "str", "bool", "int", "tuple[str, ...]"})
-
+_UNION_TAGS = frozenset({"str", "bool", "int", "tuple[str, ...]"})
+_TAGS = frozenset({"file", "view", "[key]"}) | _UNION_TAGS
+_UNIONS = {
+    "key": "the name of a column, or a list of names, in quotes where they are no words",
+    "value": "a text, a whole number, true or false",
+}
+_KINDS = {
+    "tuple_type": "a list, in [ ] or with `- ` before each",
+    "dict_type": "a section of names, each with what belongs to it",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "int_type": "a whole number",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
+    "string_too_short": "a text for people",
+}
 _MESSAGES: dict[str, Callable[[ErrorDetails], str]] = {
     "extra_forbidden": _unknown,
     "missing": _missing,
@@ -135,14 +173,6 @@ _MESSAGES: dict[str, Callable[[ErrorDetails], str]] = {
     "model_type": _section,
     "model_attributes_type": _section,
     "value_error": _rule,
-    "greater_than": _number,
-    "greater_than_equal": _number,
-    "less_than": _number,
-    "less_than_equal": _number,
-    "int_parsing": _number,
-    "int_from_float": _number,
-    "float_parsing": _number,
-    "bool_parsing": _number,
 }
 
 

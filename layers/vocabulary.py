@@ -72,6 +72,8 @@ def layer_schema() -> Json:
     _close(schema)
     one_of = [{"required": ["value"]}, {"required": ["at_least"]}]
     schema["$defs"]["StyleClass"]["oneOf"] = one_of
+    zooms = schema["$defs"]["TileOptions"]["properties"]["fields"]
+    zooms["propertyNames"] = {"pattern": "^(1?[0-9]|2[0-2])$"}
     schema["$defs"]["Style"]["dependentRequired"] = {"classes": ["field"]}
     return {"$schema": _DIALECT, **schema}
 

@@ -1,5 +1,7 @@
 """YAML with the line of every word, read as YAML 1.2: `no`, `12:30` and `2024-01-05` are text.
 
+What stands before a colon is a text always.
+
 A layer file is written by people, so that what most parsers let pass is told: a key given twice,
 a second document, an alias that holds itself.
 """
@@ -52,6 +54,9 @@ _Loader.add_constructor("tag:yaml.org,2002:int", lambda _, node: int(node.value)
 _Loader.add_constructor("tag:yaml.org,2002:float", lambda _, node: float(node.value))
 
 
+_MERGE, _TEXT = "tag:yaml.org,2002:merge", "tag:yaml.org,2002:str"
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """The data of a YAML text, and where each part of it stands."""
@@ -96,6 +101,7 @@ def _document(text: str) -> Document:
         faults = [*_doubled_keys(root)]
         if faults:
             raise BrokenYaml(faults)
+        _read_keys_as_texts(root)
         return Document(loader.construct_document(root) if root else None, root)
     finally:
         loader.dispose()
@@ -133,12 +139,26 @@ def _doubled_in(node: yaml.MappingNode) -> Iterator[Fault]:
     first: dict[str, int] = {}
     for key, _ in node.value:
         line = key.start_mark.line + 1
-        if key.value in first:
+        if not isinstance(key, yaml.ScalarNode):
+            yield Fault(line, "what stands before a colon must be a single word")
+        elif key.value in first:
             yield Fault(
                 line, f"`{key.value}` stands twice, first on line {first[key.value]}: keep one"
             )
-        elif isinstance(key, yaml.ScalarNode):
+        else:
             first[key.value] = line
+
+
+def _read_keys_as_texts(node: yaml.Node | None) -> None:
+    """What stands before a colon is a name, also where it looks like a number or a boolean."""
+    if node is None:
+        return
+    if isinstance(node, yaml.MappingNode):
+        for key, _ in node.value:
+            if key.tag != _MERGE:
+                key.tag = _TEXT
+    for child in _children(node):
+        _read_keys_as_texts(child)
 
 
 def _children(node: yaml.Node) -> list[yaml.Node]:

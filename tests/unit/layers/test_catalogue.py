@@ -133,6 +133,11 @@ def test_words_of_yaml_1_1_are_plain_texts() -> None:
     assert list(data.values()) == ["no", "12:30", "2024-01-05", 10, "1_000", "on", True]
 
 
+def test_what_stands_before_a_colon_is_a_text() -> None:
+    data = parse_yaml("1: a\ntrue: b\n~: c\n<<: {d: e}").data
+    assert data == {"1": "a", "true": "b", "~": "c", "d": "e"}
+
+
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats(-1e9, 1e9) | st.text("aĐ#: -'\"\n"),
