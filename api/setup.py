@@ -49,7 +49,10 @@ def prepare(
 
 def load_units(database: Database, settings: Settings, show: Show) -> LoadReport:
     """The units of the province, from the first source that exists."""
-    source = find_source(settings.boundaries, ROOT / "data" / "boundaries", settings.province)
+    folder = ROOT / "data" / "boundaries"
+    source = find_source(
+        settings.boundaries, folder, settings.province, cache=settings.home, show=show
+    )
     return load_boundaries(database, source, package_history(settings.province), show)
 
 

@@ -1,14 +1,16 @@
 """The units of a province and their lineage, from the data files of `vietnamadminunits` (MIT).
 
 Only its tables are read (names, codes, what became of each old ward): never its parser, never a
-network, never its coordinates. The package knows the units before and after the reform of
-1 July 2025, not when the old ones began; former names stand in `Unit.aliases`.
+network; its coordinates only for labelled approximate shapes. The package knows the units before
+and after the reform of 1 July 2025, not when the old ones began; former names stand in
+`Unit.aliases`.
 """
 
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from importlib.util import find_spec
@@ -19,6 +21,7 @@ from gis.boundaries.former_names import FORMER_NAMES
 from gis.boundaries.units import Change, Level, Unit, UnitHistory
 from gis.errors import NotFound, SetupError
 from gis.text import nfc, without_diacritics
+from gis.values import BBox
 
 REFORM = date(2025, 7, 1)
 PACKAGE = "vietnamadminunits"
@@ -42,6 +45,38 @@ def package_history(province_code: str = "15") -> UnitHistory:
     old = [row for key in _old_provinces(new[0]["provinceKey"]) for row in _old_rows(key)]
     units = (*_old_units(old), *_new_units(new))
     return UnitHistory(units, tuple(_changes(new, old)))
+
+
+@dataclass(frozen=True, slots=True)
+class WardPlace:
+    """About where an old ward lies (degrees, WGS 84), and the commune of today that it is in."""
+
+    commune: str
+    lon: float
+    lat: float
+    box: BBox
+
+
+def ward_places(province_code: str) -> list[WardPlace]:
+    """The old wards of a province of today for which the package has a place and a box."""
+    into = {change.old: change.new for change in package_history(province_code).changes}
+    (new,) = _rows(
+        "SELECT provinceKey FROM admin_units WHERE provinceCode = ? LIMIT 1", province_code
+    )
+    rows = [row for key in _old_provinces(new["provinceKey"]) for row in _old_rows(key)]
+    return [
+        WardPlace(into[row["wardCode"]], row["wardLon"], row["wardLat"], _box(row["wardBounds"]))
+        for row in rows
+        if row["wardCode"] in into and row["wardLat"] and row["wardBounds"]
+    ]
+
+
+def _box(bounds: str) -> BBox:
+    """`south,west – north,east`."""
+    south_west, north_east = bounds.split(" – ")
+    south, west = map(float, south_west.split(","))
+    north, east = map(float, north_east.split(","))
+    return BBox(west, south, east, north)
 
 
 def province_codes() -> tuple[str, ...]:

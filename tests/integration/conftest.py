@@ -65,7 +65,7 @@ def toy_template(
 
     with template(postgres, migrated) as (name, database):
         path = write_boundaries(tmp_path_factory.mktemp("toy"), toy_communes())
-        load_boundaries(database, find_source(str(path), path.parent, "15"), toy_history())
+        load_boundaries(database, find_source(str(path), path.parent, "15", cache=path.parent), toy_history())
         with database.writing() as connection:
             sync(connection, catalogue)
         database.close()
@@ -91,7 +91,7 @@ def lao_cai_template(
 
     with template(postgres, migrated) as (name, database):
         path = shared / "boundaries" / "lao_cai_communes_2025.geojson"
-        load_boundaries(database, find_source(str(path), path.parent, "15"), package_history())
+        load_boundaries(database, find_source(str(path), path.parent, "15", cache=path.parent), package_history())
         with database.writing() as connection:
             sync(connection, catalogue)
         database.close()

@@ -1,0 +1,145 @@
+"""From a source of polygons to the units in force: read, repaired, stored in one transaction."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pyogrio
+import shapely
+
+from gis.boundaries.approximate import approximate_communes
+from gis.boundaries.repair import Overlap, make_valid, resolve_overlaps
+from gis.boundaries.sources import Source
+from gis.boundaries.store import digest_of, replace_units, stored_digest
+from gis.boundaries.units import Level, Quality, Unit, UnitHistory
+from gis.database.engine import Database
+from gis.errors import BadFile
+
+Show = Callable[[int, int], None]
+_STEPS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class LoadReport:
+    """What a load found and did; `changed` is false when these boundaries were in force already."""
+
+    source: str
+    quality: Quality
+    communes: int
+    units: int
+    changes: int
+    overlaps: tuple[Overlap, ...]
+    changed: bool
+
+
+def load_boundaries(
+    database: Database, source: Source, history: UnitHistory, show: Show | None = None
+) -> LoadReport:
+    """Make the units of `history`, with the polygons of `source`, the ones in force.
+
+    Overlaps are resolved by the official areas; the province is the union of its communes. All is
+    stored, or nothing. Raises BadFile when the polygons are not those of the communes of today.
+    """
+    progress = show or (lambda done, total: None)
+    communes = _with_areas(read_communes(source, history), history)
+    progress(1, _STEPS)
+    communes, overlaps = resolve_overlaps(make_valid(communes))
+    progress(2, _STEPS)
+    digest = digest_of(history, communes, source.quality)
+    shapes = _shapes(communes, history)
+    progress(3, _STEPS)
+    with database.writing() as connection:
+        changed = stored_digest(connection) != digest
+        if changed:
+            replace_units(
+                connection,
+                history,
+                shapes,
+                source=source.name,
+                quality=source.quality,
+                digest=digest,
+            )
+    progress(_STEPS, _STEPS)
+    return LoadReport(
+        source=source.name,
+        quality=source.quality,
+        communes=len(communes),
+        units=len(history.units),
+        changes=len(history.changes),
+        overlaps=overlaps,
+        changed=changed,
+    )
+
+
+def read_communes(source: Source, history: UnitHistory) -> gpd.GeoDataFrame:
+    """Columns code, area_km2 (NaN when the source has none), geometry (EPSG:4326), by code.
+
+    Raises BadFile when codes are missing, repeated, or not those of the communes of today.
+    """
+    living = {unit.code for unit in _living(history, Level.COMMUNE)}
+    if source.quality is Quality.APPROXIMATE:
+        (province,) = _living(history, Level.PROVINCE)
+        found = approximate_communes(province.code)
+    else:
+        found = pd.concat([_read_file(path) for path in source.files], ignore_index=True)
+    _check_codes(found["code"].tolist(), living, source.name)
+    return found.sort_values("code").reset_index(drop=True)
+
+
+def _read_file(path: Path) -> gpd.GeoDataFrame:
+    try:
+        read = gpd.read_file(path)
+    except (pyogrio.errors.DataSourceError, OSError) as error:
+        raise BadFile(f"{path.name} cannot be read as boundaries: {error}") from error
+    names = {str(name).lower(): name for name in read.columns}
+    code = next(
+        (names[name] for name in ("code", "ma_xa", "maxa", "ward_code") if name in names), None
+    )
+    if code is None or read.crs is None:
+        raise BadFile(
+            f"{path.name} needs a column `code` with the codes of communes, and a CRS; it has "
+            f"{', '.join(map(str, read.columns))} and the CRS {read.crs}"
+        )
+    areas = read[names["area_km2"]].astype(float) if "area_km2" in names else np.nan
+    shapes = read.geometry.to_crs("EPSG:4326")
+    columns = {"code": read[code].astype(str).str.zfill(5), "area_km2": areas}
+    return gpd.GeoDataFrame(columns, geometry=shapes, crs="EPSG:4326")
+
+
+def _check_codes(codes: list[str], living: set[str], name: str) -> None:
+    unknown, missing = sorted(set(codes) - living), sorted(living - set(codes))
+    repeated = sorted({code for code in codes if codes.count(code) > 1})
+    faults = {"unknown": unknown, "missing": missing, "repeated": repeated}
+    told = [f"{what}: {', '.join(which[:5])}" for what, which in faults.items() if which]
+    if told and (unknown or repeated or len(missing) > 0.5 * len(living)):
+        raise BadFile(
+            f"{name} does not hold the {len(living)} communes of today; {'; '.join(told)}"
+        )
+
+
+def _with_areas(communes: gpd.GeoDataFrame, history: UnitHistory) -> gpd.GeoDataFrame:
+    """The official area of the source, else of the units."""
+    known = {unit.code: unit.area_km2 for unit in _living(history, Level.COMMUNE)}
+    ours = communes["code"].map(known).astype(float)
+    return communes.assign(area_km2=communes["area_km2"].fillna(ours))
+
+
+def _shapes(
+    communes: gpd.GeoDataFrame, history: UnitHistory
+) -> dict[tuple[str, Level], shapely.Geometry]:
+    shapes = {
+        (code, Level.COMMUNE): shape
+        for code, shape in zip(communes["code"], communes.geometry, strict=True)
+    }
+    union = shapely.union_all(communes.geometry.to_numpy())
+    for province in _living(history, Level.PROVINCE):
+        shapes[province.code, Level.PROVINCE] = union
+    return shapes
+
+
+def _living(history: UnitHistory, level: Level) -> list[Unit]:
+    return list(history.on(datetime.now(UTC).date(), level))

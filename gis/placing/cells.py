@@ -1,0 +1,157 @@
+"""Points → communes through a table of small cells, each of which answers at once or holds pieces.
+
+The cells are those of a plain grid of degrees: the index of a point is two subtractions, where an
+H3 index takes half a microsecond. A cell without a border in it has one owner; a cell on a border
+holds the communes that meet there, and these are asked exactly. A point on a common border belongs
+to the commune with the least code.
+"""
+
+import hashlib
+import io
+from dataclasses import dataclass, field
+
+import geopandas as gpd
+import h3ronpy.vector
+import numpy as np
+import numpy.typing as npt
+import rasterio.features
+import rasterio.transform
+import shapely
+from scipy.ndimage import maximum_filter
+from sqlalchemy import Connection, text
+
+Floats = npt.NDArray[np.float64]
+Indexes = npt.NDArray[np.int32]
+
+STEP_DEGREES = 0.0005  # about 50 m
+OUTSIDE, BORDER = -1, -2
+RESOLUTION = 11
+
+
+def h3_cells(lon: Floats, lat: Floats, resolution: int = RESOLUTION) -> npt.NDArray[np.uint64]:
+    """The H3 cell of each point; degrees, WGS 84."""
+    found = h3ronpy.vector.coordinates_to_cells(
+        np.ascontiguousarray(lat), np.ascontiguousarray(lon), resolution
+    )
+    return np.asarray(found, np.uint64)
+
+
+@dataclass(frozen=True)
+class CellTable:
+    """Communes by cell. `owner` (rows from the south, columns from the west) holds the index of a
+    commune in `codes`, OUTSIDE, or BORDER.
+    """
+
+    codes: tuple[str, ...]
+    west: float
+    south: float
+    owner: npt.NDArray[np.int16]
+    shapes: npt.NDArray[np.object_] = field(repr=False)
+
+    def __post_init__(self) -> None:
+        shapely.prepare(self.shapes)  # once, not in the threads that share the table
+
+    @classmethod
+    def build(cls, communes: gpd.GeoDataFrame) -> "CellTable":
+        """From columns code and geometry (EPSG:4326), of which no two overlap."""
+        ordered = communes.sort_values("code")
+        shapes = ordered.geometry.to_numpy()
+        west, south, east, north = shapely.total_bounds(shapes)
+        west, south = west - 2 * STEP_DEGREES, south - 2 * STEP_DEGREES
+        columns = int(np.ceil((east - west) / STEP_DEGREES)) + 2
+        rows = int(np.ceil((north - south) / STEP_DEGREES)) + 2
+        owner = _owners(shapes, west, south, rows, columns)
+        return cls(tuple(ordered["code"]), float(west), float(south), owner, shapes)
+
+    def assign(self, lon: Floats, lat: Floats) -> Indexes:
+        """The index in `codes` of each point's commune; OUTSIDE where there is none, or for NaN."""
+        owner = self._lookup(lon, lat)
+        unclear = np.flatnonzero(owner == BORDER)
+        owner[unclear] = self._exactly(lon[unclear], lat[unclear])
+        return owner
+
+    def _lookup(self, lon: Floats, lat: Floats) -> Indexes:
+        rows, columns = self.owner.shape
+        with np.errstate(invalid="ignore"):
+            column = (lon - self.west) * (1 / STEP_DEGREES)
+            row = (lat - self.south) * (1 / STEP_DEGREES)
+            inside = (column >= 0) & (column < columns) & (row >= 0) & (row < rows)
+        found = np.full(len(lon), OUTSIDE, np.int32)
+        at = row[inside].astype(np.int32) * columns + column[inside].astype(np.int32)
+        found[inside] = self.owner.ravel()[at]
+        return found
+
+    def _exactly(self, lon: Floats, lat: Floats) -> Indexes:
+        """By the polygons themselves; the first that covers a point has it."""
+        west, south, east, north = shapely.bounds(self.shapes).T
+        found = np.full(len(lon), OUTSIDE, np.int32)
+        for index in range(len(self.codes) - 1, -1, -1):
+            near = (west[index] <= lon) & (lon <= east[index])
+            near &= (south[index] <= lat) & (lat <= north[index])
+            candidates = np.flatnonzero(near)
+            covered = shapely.intersects_xy(self.shapes[index], lon[candidates], lat[candidates])
+            found[candidates[covered]] = index
+        return found
+
+    def to_bytes(self) -> bytes:
+        """The table without the polygons, which are where it was made from."""
+        stream = io.BytesIO()
+        np.savez_compressed(
+            stream,
+            codes=np.array(self.codes),
+            origin=np.array([self.west, self.south]),
+            owner=self.owner,
+        )
+        return stream.getvalue()
+
+    @classmethod
+    def from_bytes(cls, content: bytes, communes: gpd.GeoDataFrame) -> "CellTable":
+        """What `to_bytes` gave, with the communes that it was made from."""
+        stored = np.load(io.BytesIO(content), allow_pickle=False)
+        west, south = stored["origin"]
+        shapes = communes.sort_values("code").geometry.to_numpy()
+        return cls(
+            tuple(stored["codes"].tolist()), float(west), float(south), stored["owner"], shapes
+        )
+
+
+def cached_cell_table(connection: Connection, communes: gpd.GeoDataFrame) -> CellTable:
+    """The table of these communes, kept by their content where the database may be written."""
+    digest = _digest(communes)
+    content = connection.scalar(
+        text("SELECT content FROM gis.cell_table WHERE digest = :digest"), {"digest": digest}
+    )
+    if content is not None:
+        return CellTable.from_bytes(content, communes)
+    table = CellTable.build(communes)
+    if connection.scalar(text("SHOW transaction_read_only")) == "off":
+        connection.execute(
+            text(
+                "INSERT INTO gis.cell_table (digest, content) VALUES (:digest, :content)"
+                " ON CONFLICT DO NOTHING"
+            ),
+            {"digest": digest, "content": table.to_bytes()},
+        )
+    return table
+
+
+def _digest(communes: gpd.GeoDataFrame) -> str:
+    seen = hashlib.sha256(f"{STEP_DEGREES}".encode())
+    ordered = communes.sort_values("code")
+    for code, wkb in zip(ordered["code"], shapely.to_wkb(ordered.geometry.to_numpy()), strict=True):
+        seen.update(code.encode() + wkb)
+    return seen.hexdigest()
+
+
+def _owners(
+    shapes: npt.NDArray[np.object_], west: float, south: float, rows: int, columns: int
+) -> npt.NDArray[np.int16]:
+    transform = rasterio.transform.Affine(STEP_DEGREES, 0, west, 0, STEP_DEGREES, south)
+    size = {"out_shape": (rows, columns), "transform": transform, "dtype": np.int16}
+    numbered = [(shape, index) for index, shape in enumerate(shapes)]
+    owner = rasterio.features.rasterize(numbered, fill=OUTSIDE, **size)
+    borders = [(line, 1) for line in shapely.boundary(shapes)]
+    touched = rasterio.features.rasterize(borders, fill=0, all_touched=True, **size)
+    # One cell more on each side: a line that only grazes a corner may not be drawn in it.
+    owner[maximum_filter(touched, size=3) == 1] = BORDER
+    return np.asarray(owner, np.int16)
