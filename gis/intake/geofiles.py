@@ -7,6 +7,7 @@ CP1258 codecs drop the last character of every value and of every field's name.
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,12 @@ from numpy.typing import NDArray
 from gis.errors import BadFile, Question
 from gis.intake.texts import number_text
 
-BYTES = "ISO-8859-1"
+_OPTIONS = {
+    ".shp": {"encoding": "ISO-8859-1"},
+    # The first row names the columns: of a sheet that is all text, GDAL would take it for data.
+    ".xlsx": {"HEADERS": "FORCE"},
+}
+_MIDNIGHT = "T00:00:00"
 _LARGEST_ZIP_BYTES = 4 * 2**30
 
 
@@ -37,24 +43,30 @@ class GeoFile:
 def read_geofile(path: Path, table: str | None) -> GeoFile:
     """All records of the file's only table, or of the one named. Raises BadFile, Question."""
     source = _source(path)
-    is_shapefile = source.lower().endswith(".shp")
-    is_sheet = source.lower().endswith(".xlsx")
+    kind = Path(source).suffix.lower()
     try:
-        layer = _table(source, table)
-        encoding = BYTES if is_shapefile else None
-        meta, _, geometry, fields = pyogrio.raw.read(
-            source, layer=layer, encoding=encoding, datetime_as_string=True
+        meta, ids, geometry, fields = pyogrio.raw.read(
+            source,
+            layer=_table(source, table),
+            datetime_as_string=True,
+            return_fids=True,
+            **_OPTIONS.get(kind, {}),
         )
     except pyogrio.errors.DataSourceError as error:
         raise _unreadable(error) from None
     columns = [str(name) for name in meta["fields"]]
-    cells = [_texts(values) for values in fields]
-    count = len(cells[0]) if cells else 0 if geometry is None else len(geometry)
-    first = 2 if is_sheet else 1
-    return GeoFile(
-        columns, cells, _shapes(geometry), meta["crs"], not is_shapefile,
-        range(first, first + count),
-    )  # fmt: skip
+    cells = [_texts(v, str(t)) for v, t in zip(fields, meta["ogr_types"], strict=True)]
+    if kind == ".xlsx":
+        return _sheet(columns, cells, ids.tolist())
+    lines = range(1, len(ids) + 1)
+    return GeoFile(columns, cells, _shapes(geometry), meta["crs"], kind != ".shp", lines)
+
+
+def _sheet(columns: list[str], cells: list[list[str]], rows: list[int]) -> GeoFile:
+    """A sheet without its blank rows; their numbers are those that the spreadsheet shows."""
+    filled = [any(record) for record in zip(*cells, strict=True)]
+    kept = [list(compress(values, filled)) for values in cells]
+    return GeoFile(columns, kept, None, None, True, list(compress(rows, filled)))
 
 
 def _source(path: Path) -> str:
@@ -116,23 +128,21 @@ def _shapes(geometry: NDArray[np.object_] | None) -> NDArray[np.object_] | None:
     return shapes
 
 
-def _texts(values: NDArray[Any]) -> list[str]:
+def _texts(values: NDArray[Any], ogr_type: str) -> list[str]:
     if values.dtype.kind == "f":
         return [number_text(value) for value in values.tolist()]
-    if values.dtype.kind == "M":
-        return ["" if np.isnat(value) else _instant(value) for value in values]
-    return [_text(value) for value in values.tolist()]
-
-
-def _instant(value: np.datetime64) -> str:
-    text = str(value)
-    return text.removesuffix(".000").removesuffix("T00:00:00")
+    texts = [_text(value) for value in values.tolist()]
+    if ogr_type == "OFTDateTime" and all(not text or text.endswith(_MIDNIGHT) for text in texts):
+        return [text.removesuffix(_MIDNIGHT) for text in texts]  # a column of days
+    return texts
 
 
 def _text(value: Any) -> str:
     if value is None:
         return ""
-    return number_text(value) if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return number_text(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _unreadable(error: Exception) -> BadFile:

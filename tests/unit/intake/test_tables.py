@@ -361,9 +361,28 @@ def test_several_tables_are_a_question_that_an_option_answers(
         read_table(path, table="huyen")
 
 
-def test_lines_of_a_workbook_are_its_rows(tmp_path: Path, communes: geopandas.GeoDataFrame) -> None:
-    pyogrio.write_dataframe(communes.drop(columns="geometry"), tmp_path / "a.xlsx")
-    assert list(read_table(tmp_path / "a.xlsx").lines) == [2, 3, 4, 5]
+def workbook(folder: Path, columns: dict[str, list[object]]) -> RawTable:
+    pyogrio.write_dataframe(pd.DataFrame(columns), folder / "a.xlsx")
+    return read_table(folder / "a.xlsx")
+
+
+def test_lines_of_a_workbook_are_its_rows_and_blank_rows_are_none(tmp_path: Path) -> None:
+    table = workbook(tmp_path, {"ma": [1, None, 3, None], "ten": ["x", None, "z", None]})
+    assert list(table.lines) == [2, 4]
+    assert table["ten"] == ["x", "z"]
+
+
+def test_the_first_row_of_a_workbook_of_text_names_its_columns(tmp_path: Path) -> None:
+    table = workbook(tmp_path, {"Mã": ["007", "008"], "Tên xã": ["Bát Xát", "Cốc San"]})
+    assert table.cells == {"Mã": ["007", "008"], "Tên xã": ["Bát Xát", "Cốc San"]}
+
+
+def test_days_of_a_workbook_have_no_time_of_day_and_times_have(tmp_path: Path) -> None:
+    days = pd.to_datetime(["2024-09-05", "2024-09-06", None])
+    times = pd.to_datetime(["2024-09-05 14:30", "2024-09-06 00:00", None])
+    table = workbook(tmp_path, {"ngay": list(days), "luc": list(times), "so": [1, 2, 3]})
+    assert table["ngay"] == ["2024-09-05", "2024-09-06", ""]
+    assert table["luc"] == ["2024-09-05T14:30:00", "2024-09-06T00:00:00", ""]
 
 
 def test_real_files_are_read_whole(shared: Path) -> None:

@@ -2,15 +2,19 @@
 
 import re
 import time
+from pathlib import Path
 
+import geopandas
 import numpy as np
 import pytest
+import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyproj import Geod, Transformer
 
 from gis.errors import BadInput, Question
 from gis.placing.crs import (
+    Inside,
     check_crs,
     checked_points,
     parse_crs,
@@ -284,3 +288,31 @@ def test_a_million_points_are_judged_in_about_a_second(degrees: Points) -> None:
     began = time.perf_counter()
     check_crs(x, y, LOCAL, PROVINCE)
     assert time.perf_counter() - began < 3
+
+
+@pytest.mark.parametrize("code", [9205, 9206, 9207, 9209, 9210, 3405, 32648, 5897])
+def test_the_communes_themselves_in_a_wrong_zone_are_asked_about(
+    communes: tuple[Points, BBox, Inside], code: int
+) -> None:
+    degrees, envelope, inside = communes
+    x, y = written_in(LOCAL, degrees)
+    assert str(check_crs(x, y, LOCAL, envelope)) == LOCAL
+    for exactly in (None, inside):
+        with pytest.raises(Question) as caught:
+            check_crs(x, y, f"EPSG:{code}", envelope, inside=exactly)
+        assert answer(str(caught.value)) == LOCAL
+        assert "(VN-2000 / TM-3 104-45): 99/99" in str(caught.value)
+
+
+@pytest.fixture(scope="module")
+def communes(shared: Path) -> tuple[Points, BBox, Inside]:
+    """A point in each commune of today, their envelope, and the province."""
+    frame = geopandas.read_file(shared / "boundaries" / "lao_cai_communes_2025.geojson")
+    points = frame.representative_point()
+    province = shapely.union_all(frame.geometry)
+    shapely.prepare(province)
+    return (
+        (points.x.to_numpy(), points.y.to_numpy()),
+        BBox.of(tuple(frame.total_bounds)),
+        lambda lon, lat: shapely.contains_xy(province, lon, lat),
+    )
