@@ -17,6 +17,7 @@ from gis.intake.mojibake import mend
 from gis.intake.syllables import is_foreign, share_of_syllables, words_beyond_ascii
 
 SAMPLE = 2000
+LONGEST_EXAMPLE = 80
 ENOUGH = 0.8  # of the words must be syllables under a reading for it to be taken
 BETTER = 0.2  # than the text as it is, if that is Unicode already
 MARGIN = 0.1  # by which it must be better than the next one that gives another text
@@ -79,10 +80,16 @@ class Note:
         where = f"cột (column) “{self.column}”" if self.column else "tên cột (names of columns)"
         values = f"{self.count} giá trị (values)"
         if self.lost:
-            shown = ", ".join(f"“{before}”" for before, _ in self.examples)
+            shown = ", ".join(f"“{_shown(before)}”" for before, _ in self.examples)
             return f"{where}: {values} đã mất chữ từ nguồn (lost letters in the source): {shown}"
-        shown = ", ".join(f"“{before}” → “{after}”" for before, after in self.examples)
+        shown = ", ".join(f"“{_shown(old)}” → “{_shown(new)}”" for old, new in self.examples)
         return f"{where}: {_NAMES[self.encoding]} → Unicode, {values}: {shown}"
+
+
+def _shown(text: str) -> str:
+    """A value on one line of a terminal: bytes of old letters may be control characters there."""
+    cut = text if len(text) <= LONGEST_EXAMPLE else text[: LONGEST_EXAMPLE - 1] + "…"
+    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in cut)
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,9 +331,9 @@ def _notes(name: str | None, column: _Column, reading: _Reading) -> list[Note]:
 
 def _question(column: _Column) -> Question:
     where = f"cột / column “{column.name}”" if column.name else "tên cột / names of columns"
-    value = max(column.odd, key=len)[:60]
+    value = max(column.odd, key=len)
     shown = "; ".join(
-        f"{encoding}: “{text[0]}”"
+        f"{encoding}: “{_shown(text[0])}”"
         for encoding, read in _OF_BYTES.items()
         if (text := _try([value], read)) is not None
     )

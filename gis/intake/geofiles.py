@@ -94,7 +94,7 @@ def _in_zip(path: Path) -> str:
     except zipfile.BadZipFile:
         raise BadFile("không phải tệp zip / is no zip file") from None
     if sum(member.file_size for member in members) > _LARGEST_ZIP_BYTES:
-        raise BadFile("giải nén ra quá 4 GiB / unpacks to more than 4 GiB; split it")
+        raise BadFile("giải nén ra quá 4 GiB; hãy chia nhỏ / unpacks to more than 4 GiB; split it")
     shapes = [one.filename for one in members if one.filename.lower().endswith(".shp")]
     if len(shapes) != 1:
         raise BadFile(

@@ -6,6 +6,7 @@ zip), XLSX. All values are text in NFC; `notes` say what had to be converted to 
 
 import gzip
 import hashlib
+import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ DELIMITED = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
 GEOJSON = (".geojson", ".json", ".geojson.gz")
 GDAL = (".gpkg", ".shp", ".zip", ".xlsx")
 _NAMES = ".csv, .tsv, .txt, .csv.gz, .geojson, .gpkg, .shp, .zip (shapefile), .xlsx"
+_LARGEST_BYTES = 2**30
 _WEB_PAGE = re.compile(rb"\s*<(!doctype|html|\?xml)", re.IGNORECASE)
 _BINARY = {
     b"PK\x03\x04": "ZIP/XLSX",
@@ -144,12 +146,16 @@ def _plain(content: bytes, name: str) -> bytes:
     if not name.endswith(".gz"):
         return content
     try:
-        return gzip.decompress(content)
+        with gzip.open(io.BytesIO(content)) as file:
+            plain = file.read(_LARGEST_BYTES + 1)
     except (OSError, EOFError) as error:
         raise BadFile(
             "không giải nén được gzip; hãy nén lại bằng gzip / "
             f"is no complete gzip file ({error}); compress it again with gzip"
         ) from None
+    if len(plain) > _LARGEST_BYTES:
+        raise BadFile("giải nén ra quá 1 GiB; hãy chia nhỏ / unpacks to more than 1 GiB; split it")
+    return plain
 
 
 def _delimited(name: str, sha256: str, content: bytes, encoding: str | None) -> RawTable:

@@ -148,6 +148,14 @@ def test_each_column_has_its_own_encoding_and_its_own_note() -> None:
     assert "B¸t X¸t” → “Bát Xát" in str(note)
 
 
+def test_a_note_is_safe_to_print_though_old_letters_are_control_characters() -> None:
+    """0x9B is Ỉ in VISCII, and starts a command to a terminal."""
+    column = as_bytes(["QUẢNG NGÃI", "CHỈ HUY", "BẢO THẮNG", "x" * 200 + " lũ"], to_viscii)
+    [note] = decode_columns(["ten"], [column], decoded=False).notes
+    assert str(note).isprintable() and "CH\\x9b HUY” → “CHỈ HUY" in str(note)
+    assert "x" * 100 not in str(note)
+
+
 def test_a_mixed_column_changes_only_what_is_not_unicode_yet() -> None:
     shown = [to_tcvn3(name).decode("iso-8859-1") for name in ("Mường Hum", "Trịnh Tường")]
     assert decode([*shown, "Bản Xèo", "Tá"], decoded=True) == [
