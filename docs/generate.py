@@ -6,7 +6,7 @@ from pathlib import Path
 import typer.main
 from click import Command, Context, Group
 
-from api.cli import app
+from api.cli import command_line
 from gis.settings import Settings
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -24,7 +24,7 @@ def settings_page() -> str:
 
 def command_page() -> str:
     """Every command with its options and an example."""
-    root = typer.main.get_command(app)
+    root = typer.main.get_command(command_line())
     codes = (
         "Exit codes: 0 done · 1 failed · 2 bad input · 3 a question to answer with an option · "
         "4 not found · 5 not allowed · 6 conflict · 7 database or network out of reach · "

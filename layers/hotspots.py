@@ -8,7 +8,7 @@ import h3
 import numpy as np
 import orjson
 import pandas as pd
-from sqlalchemy import Connection, TableClause, column, func, select, table, text
+from sqlalchemy import Connection, func, select, text
 
 from gis.alerts.hotspots import AlertChanges, HotCell, HotspotEvidence, apply_evidence
 from gis.analysis.hotspots import hex_hotspots
@@ -16,6 +16,7 @@ from gis.database.engine import Database
 from gis.errors import BadInput
 from gis.placing.stored import Territory, stored_territory
 from layers.model import HotspotOptions, Layer
+from layers.tables import table_of
 
 # Coarser places count in their commune; as points they would make hotspots of their own.
 MAX_PRECISION_M = 500.0
@@ -77,16 +78,11 @@ _NO_ALERTS = AlertChanges((), (), ())
 _ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtextextended('hotspots ' || :layer, 0))")
 
 
-def _rows_of(layer: Layer) -> TableClause:
-    names = ("h3", "default_point", "place_precision_m", "valid_at", "provenance")
-    return table(layer.id, *(column(name) for name in names), schema="layer")
-
-
 def _counts(
     connection: Connection, layer: Layer, options: HotspotOptions, until: datetime
 ) -> _Window:
     """Rows of the window by hex; default points and coarse places are left out, and counted."""
-    rows = _rows_of(layer)
+    rows = table_of(layer)
     sharp = (
         rows.c.h3.is_not(None)
         & ~rows.c.default_point

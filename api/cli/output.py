@@ -1,5 +1,6 @@
 """How commands speak: results on stdout (text or JSON), progress and complaints on stderr."""
 
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any
@@ -12,7 +13,9 @@ from rich.table import Table
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts")]
 
-_out = Console(highlight=False, soft_wrap=True)
+# Lines of a pipe or a file are as long as they are.
+_WIDTH = None if sys.stdout.isatty() else 4096
+_out = Console(highlight=False, soft_wrap=True, width=_WIDTH)
 _err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 

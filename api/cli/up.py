@@ -11,7 +11,6 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.supervisors import Multiprocess
 
-from api.app import create_app
 from api.cli.context import read_layers, read_settings
 from api.cli.output import progress, say, step
 from api.logs import configure_logs
@@ -69,6 +68,8 @@ def _cannot_listen(settings: Settings, error: OSError) -> str:
 def _serve(
     settings: Settings, database: Database, catalogue: Catalogue, listener: socket.socket
 ) -> None:
+    from api.app import create_app  # here, since it loads all that the other commands need not
+
     everywhere = ("127.0.0.1", "0.0.0.0", "::1", "::")
     host = "localhost" if settings.host in everywhere else settings.host
     with watching(database, catalogue):

@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from api.ogc import documents, items
+from api.ogc import documents, items, writes
 from api.ogc.service import OgcService
 
 
@@ -11,3 +11,4 @@ def mount_ogc(app: FastAPI) -> None:
     app.state.ogc = OgcService()
     app.include_router(documents.router)
     app.include_router(items.router)
+    app.include_router(writes.router)

@@ -22,6 +22,7 @@ from api.ogc.streamed import Streamed
 from gis.access import Principal
 from gis.database.engine import Database
 from gis.errors import BadInput
+from layers.edit import tag_of_row
 from layers.items import Count, Page, PageRequest, read_item, read_page
 from layers.items.export import FORMATS, check_export
 
@@ -67,7 +68,7 @@ def item(
         *mends.documents(how, path, mends.GEOJSON),
         mends.link("collection", f"{how.base}/collections/{layer_id}", mends.JSON, how.language),
     ]
-    headers = items_headers(how, crs, etag_of_question(request, how, found.state, caller.audience))
+    headers = items_headers(how, crs, _item_etag(request, connection, how, found, item_id))
     same = unchanged(request, headers)
     if same is not None:
         return same
@@ -110,6 +111,15 @@ def feature_collection(page: Page, links: list[dict[str, str]]) -> bytes:
     }
     features = ",\n".join(page.features)
     return f'{orjson.dumps(head)[:-1].decode()},"features":[\n{features}\n]}}'.encode()
+
+
+def _item_etag(
+    request: Request, connection: Reader, how: Asking, found: Collection, item_id: str
+) -> str:
+    """Begins with the tag of the row, which is what If-Match of a write compares."""
+    question = etag_of_question(request, how, found.state, "").strip('W/"')
+    tag = tag_of_row(connection, found.source, item_id)
+    return f'W/"{question}"' if tag is None else f'"{tag}.{question[:8]}"'
 
 
 def _known_count(
