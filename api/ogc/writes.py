@@ -1,0 +1,174 @@
+"""Routes that change items (Features Part 4): POST, PUT, PATCH, DELETE, and what is allowed.
+
+Stock pygeoapi overwrites row 7 when `PUT /items/5` carries `"id": 7`, stores metres as degrees,
+and answers 500 to a property that is not there.
+"""
+
+from typing import Annotated, NoReturn
+
+from fastapi import APIRouter, Depends, Request, Response
+from starlette.exceptions import HTTPException
+
+from api.dependencies import Caller, Reader, Writer
+from api.errors import problem
+from api.ogc.asking import asking, only_known
+from api.ogc.service import Collection, collection_of
+from gis.access import Principal
+from gis.errors import NotAllowed
+from layers import edit
+from layers.edit import RowState
+from layers.feature import BadRecord, Feature, FeatureReader
+from layers.items import CRS84, Crs, crs_of
+from layers.items.geojson import id_of
+
+router = APIRouter(prefix="/ogc/collections/{layer_id}/items", include_in_schema=False)
+
+LARGEST_BODY = 10_000_000  # bytes
+
+
+async def _body(request: Request) -> bytes:
+    parts, size = [], 0
+    async for part in request.stream():
+        parts.append(part)
+        size += len(part)
+        if size > LARGEST_BODY:
+            raise HTTPException(413, f"a feature may have {LARGEST_BODY} bytes at most")
+    return b"".join(parts)
+
+
+Body = Annotated[bytes, Depends(_body)]
+
+
+@router.options("")
+def items_options(layer_id: str, request: Request, connection: Reader, caller: Caller) -> Response:
+    """What this caller may do; QGIS asks before it offers editing."""
+    found = collection_of(request, connection, layer_id, caller)
+    return _allowed("GET, HEAD, OPTIONS", ", POST", found, caller)
+
+
+@router.options("/{item_id}")
+def item_options(
+    layer_id: str, item_id: str, request: Request, connection: Reader, caller: Caller
+) -> Response:
+    found = collection_of(request, connection, layer_id, caller)
+    return _allowed("GET, HEAD, OPTIONS", ", PUT, PATCH, DELETE", found, caller)
+
+
+@router.post("")
+def create(
+    layer_id: str, request: Request, body: Body, connection: Writer, caller: Caller
+) -> Response:
+    """201 with the new item's address in Location."""
+    found = _writable(request, connection, layer_id, caller)
+    try:
+        feature = _read(request, connection, found, body)
+        state = edit.add(connection, found.source, feature, caller)
+    except BadRecord as wrong:
+        return _refused(request, wrong)
+    here = f"{asking(request).base}/collections/{layer_id}/items/{state.id}"
+    return Response(status_code=201, headers={"Location": here, "ETag": f'"{state.tag}"'})
+
+
+@router.put("/{item_id}")
+def replace(
+    layer_id: str, item_id: str, request: Request, body: Body, connection: Writer, caller: Caller
+) -> Response:
+    """The whole item anew. 412 when If-Match names another state of it."""
+    found = _writable(request, connection, layer_id, caller)
+    row_id = _matched(request, connection, found, item_id)
+    try:
+        feature = _read(request, connection, found, body, item_id)
+        return _done(edit.replace(connection, found.source, row_id, feature, caller))
+    except BadRecord as wrong:
+        return _refused(request, wrong)
+
+
+@router.patch("/{item_id}")
+def modify(
+    layer_id: str, item_id: str, request: Request, body: Body, connection: Writer, caller: Caller
+) -> Response:
+    """Only what is sent is changed. 412 when If-Match names another state of it."""
+    found = _writable(request, connection, layer_id, caller)
+    row_id = _matched(request, connection, found, item_id)
+    try:
+        feature = _read(request, connection, found, body, item_id, whole=False)
+        return _done(edit.modify(connection, found.source, row_id, feature, caller))
+    except BadRecord as wrong:
+        return _refused(request, wrong)
+
+
+@router.delete("/{item_id}")
+def delete(
+    layer_id: str, item_id: str, request: Request, connection: Writer, caller: Caller
+) -> Response:
+    """The row goes; its history stays."""
+    only_known(request)
+    found = _writable(request, connection, layer_id, caller)
+    row_id = _matched(request, connection, found, item_id)
+    edit.delete(connection, found.source, row_id, caller)
+    return Response(status_code=204)
+
+
+def _writable(request: Request, connection: Writer, layer_id: str, caller: Principal) -> Collection:
+    found = collection_of(request, connection, layer_id, caller)
+    edit.require_writable(found.layer, caller)
+    return found
+
+
+def _allowed(reading: str, writing: str, found: Collection, caller: Principal) -> Response:
+    try:
+        edit.require_writable(found.layer, caller)
+    except NotAllowed:
+        writing = ""
+    return Response(status_code=204, headers={"Allow": reading + writing})
+
+
+def _read(
+    request: Request,
+    connection: Writer,
+    found: Collection,
+    body: bytes,
+    item_id: str | None = None,
+    *,
+    whole: bool = True,
+) -> Feature:
+    only_known(request)
+    reader = FeatureReader(connection, found.source, _crs(request))
+    return reader.read(body, whole=whole, item_id=item_id)
+
+
+def _crs(request: Request) -> Crs:
+    """Of the header Content-Crs; CRS84 where there is none (Features Part 2, 7.3)."""
+    told = request.headers.get("content-crs")
+    return CRS84 if told is None else crs_of(told.strip())
+
+
+def _matched(request: Request, connection: Writer, found: Collection, item_id: str) -> int:
+    """The row's id, locked; raises 412 when the client knows another state of the row."""
+    row_id = id_of(found.source, item_id)
+    state = edit.state_of_row(connection, found.source, row_id)
+    asked = request.headers.get("if-match")
+    if asked is not None and not _knows(asked, state):
+        _stale()
+    return row_id
+
+
+def _knows(if_match: str, state: RowState) -> bool:
+    """A tag names a row's state, then (after a dot) how it was represented."""
+    tags = [tag.strip().strip('"').partition(".")[0] for tag in if_match.split(",")]
+    return "*" in tags or state.tag in tags
+
+
+def _stale() -> NoReturn:
+    raise HTTPException(
+        412, "somebody has changed the item since: read it again, then send the change anew"
+    )
+
+
+def _done(state: RowState) -> Response:
+    return Response(status_code=204, headers={"ETag": f'"{state.tag}"'})
+
+
+def _refused(request: Request, wrong: BadRecord) -> Response:
+    faults = [{"where": fault.where, "what": fault.what} for fault in wrong.faults]
+    return problem(request, 400, str(wrong), faults=faults)
