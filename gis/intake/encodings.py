@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from gis.errors import BadInput, Question
+from gis.errors import BadFile, BadInput, Question
 from gis.intake.charmaps import from_tcvn3, from_viscii, from_vni, from_windows_1258, restore_case
 from gis.intake.mojibake import mend
 from gis.intake.syllables import is_foreign, share_of_syllables, words_beyond_ascii
@@ -184,26 +184,30 @@ def _is_odd(value: str, decoded: bool) -> bool:
 
 
 def _from_utf_8(column: _Column) -> _Column:
-    """The column decoded, when all its bytes are UTF-8."""
-    try:
-        texts = {value: _utf_8(value) for value in column.odd if not value.isascii()}
-    except UnicodeDecodeError:
-        return column
-    if column.odd and not texts:
+    """The column with its UTF-8 decoded, if most of it is UTF-8; other bytes are left to read."""
+    found = {value: _utf_8(value) for value in column.odd}
+    texts = {value: text for value, text in found.items() if text is not None}
+    rest = [value for value, text in found.items() if text is None]
+    if len(texts) < len(rest):
         return column
     values = [texts.get(value, value) for value in column.values]
+    if rest:
+        return _Column(column.name, values, rest, False)
     return _Column(column.name, values, sorted(texts.values()), True)
 
 
-def _utf_8(value: str) -> str:
-    """The text of UTF-8 bytes; a letter that a field's width has cut becomes U+FFFD."""
+def _utf_8(value: str) -> str | None:
+    """The text of UTF-8 bytes; a letter that a field's width has cut becomes U+FFFD. None for
+    bytes that are none, and for ASCII that may be letters of VISCII."""
     content = value.encode("iso-8859-1")
+    if value.isascii():
+        return None
     try:
-        return content.decode("utf-8")
+        return unicodedata.normalize("NFC", content.decode("utf-8"))
     except UnicodeDecodeError as error:
         if error.reason != "unexpected end of data" or not error.start:
-            raise
-        return content[: error.start].decode("utf-8") + "\ufffd"
+            return None
+        return unicodedata.normalize("NFC", content[: error.start].decode("utf-8")) + "\ufffd"
 
 
 def _reading(column: _Column, chosen: Encoding | None) -> _Reading:
@@ -249,7 +253,13 @@ def _reading_of_bytes(odd: list[str], chosen: Encoding | None) -> _Reading:
 
 
 def _read(odd: Sequence[str], encoding: Encoding) -> dict[str, str]:
-    return {value: _OF_BYTES[encoding](value) for value in odd}
+    try:
+        return {value: _OF_BYTES[encoding](value) for value in odd}
+    except UnicodeDecodeError as error:
+        raise BadFile(
+            f"byte 0x{error.object[error.start]:02x} không có trong {encoding}; hãy xem lại "
+            f"--encoding / is not in {encoding}; check --encoding"
+        ) from None
 
 
 def _settled(column: _Column, reading: _Reading, shared: Encoding | None) -> _Reading:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gis.errors import BadInput, Question
+from gis.errors import BadFile, BadInput, Question
 from gis.intake.encodings import Encoding, decode_columns, decode_file
 from gis.intake.syllables import is_syllable
 from gis.text import nfc
@@ -132,6 +132,20 @@ def test_an_ascii_column_is_never_touched(column: list[str]) -> None:
 )
 def test_other_correct_text_is_not_touched(text: str) -> None:
     assert decode([text], decoded=True) == [text]
+
+
+def test_rows_of_an_old_file_among_utf_8_are_read_by_themselves() -> None:
+    new = as_bytes(["Bảo Thắng", "Văn Bàn", "Sa Pa", "Cốc San", "Bắc Hà"], str.encode)
+    old = as_bytes(["Mường Khương", "Trịnh Tường"], to_tcvn3)
+    read = decode_columns(["ten"], [[*new, *old]], decoded=False)
+    assert read.cells["ten"][:5] == ["Bảo Thắng", "Văn Bàn", "Sa Pa", "Cốc San", "Bắc Hà"]
+    assert read.cells["ten"][5:] == ["Mường Khương", "Trịnh Tường"]
+    assert [(note.encoding, note.count) for note in read.notes] == [(Encoding.TCVN3, 2)]
+
+
+def test_a_byte_that_the_chosen_encoding_lacks_is_told() -> None:
+    with pytest.raises(BadFile, match=r"0x90 .*is not in windows-1258"):
+        decode(["H\x90"], encoding="windows-1258")
 
 
 def test_each_column_has_its_own_encoding_and_its_own_note() -> None:
