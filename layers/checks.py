@@ -151,10 +151,6 @@ def _zooms(layer: Layer) -> Iterator[Finding]:
         yield ("tiles", "min_zoom"), words
     if tiles and layer.geometry is GeometryKind.NONE:
         yield ("tiles",), "a layer without geometry has no tiles"
-    for zoom, names in (tiles.fields if tiles else {}).items():
-        if layer.style.field and layer.style.field not in names:
-            words = f"from zoom {zoom} on the tiles lack `{layer.style.field}`"
-            yield ("tiles", "fields", zoom), f"{words}, by which `style` classifies"
 
 
 def _counting(layer: Layer) -> Iterator[Finding]:

@@ -5,7 +5,7 @@
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import pairwise
 
@@ -46,8 +46,9 @@ class FeatureClass:
 class Classification:
     """The classes of a layer, in the order of the legend, and the look that they share.
 
-    `other` holds whatever is in no class, features without a value included; None where nothing
-    can be.
+    `other` holds whatever is in no class, features without a value included: it is drawn, so that
+    no feature is hidden, but has no line in a legend that is `closed`, where none is expected.
+    Counts are always in a class and have no other.
     """
 
     kind: Kind
@@ -58,21 +59,21 @@ class Classification:
     opacity: float
     outline: str | None
     text: str | None = None
-    numeric: bool = False
+    closed: bool = False
 
     @property
-    def entries(self) -> tuple[FeatureClass, ...]:
+    def drawn(self) -> tuple[FeatureClass, ...]:
         """All classes, with the other one last."""
         return (*self.classes, self.other) if self.other else self.classes
 
     @property
-    def rest(self) -> FeatureClass:
-        """What is drawn where no class fits; where nothing can be, the last class stands in."""
-        return self.other or self.classes[-1]
+    def entries(self) -> tuple[FeatureClass, ...]:
+        """The classes that a legend tells."""
+        return self.classes if self.closed else self.drawn
 
-    def class_of(self, value: str | bool | float | None) -> FeatureClass:
+    def class_of(self, value: str | bool | float | None) -> FeatureClass | None:
         """The class of a feature by the value of its field."""
-        return next((one for one in self.classes if _holds(one, self.kind, value)), self.rest)
+        return next((one for one in self.classes if _holds(one, self.kind, value)), self.other)
 
 
 _SHAPES = {
@@ -87,17 +88,16 @@ def classify(layer: Layer) -> Classification:
     """The classification that the section `style` of a layer file says."""
     style = layer.style
     kind = _kind(style)
-    field = layer.public_fields.get(style.field or "")
     return Classification(
         kind=kind,
         shape=_SHAPES[layer.geometry],
         field=style.field if kind is not Kind.SINGLE else None,
         classes=_classes(style, kind),
         other=_other(layer, kind),
+        closed=_is_closed(layer, kind),
         opacity=style.opacity,
         outline=style.outline,
         text=style.text,
-        numeric=field is not None and field.type in (FieldType.INTEGER, FieldType.NUMBER),
     )
 
 
@@ -106,6 +106,8 @@ def classify(layer: Layer) -> Classification:
 HEX_RAMP = ("#ffffcc", "#c7e9b4", "#7fcdbb", "#41b6c4", "#1d91c0", "#225ea8", "#0c2c84")
 HEX_BOUNDS = (1, 5, 10, 25, 50, 100, 250)
 HEX_FIELD = "count"
+
+_CLUSTER_SIZES_PX = {1: 5.0, 2: 9.0, 10: 13.0, 100: 17.0, 1000: 22.0}
 
 
 def hex_classification(layer: Layer, min_count: int = 1) -> Classification:
@@ -125,7 +127,6 @@ def hex_classification(layer: Layer, min_count: int = 1) -> Classification:
         other=None,
         opacity=0.7,
         outline="#ffffff",
-        numeric=True,
     )
 
 
@@ -138,6 +139,25 @@ def _hex_class(lower: float, upper: float, colour: str) -> FeatureClass:
     else:
         label = Words(vi=f"{lower:g}–{last:g} bản ghi", en=f"{lower:g}–{last:g} records")
     return FeatureClass(label, colour, 0.5, lower=lower, upper=upper)
+
+
+def _clusters() -> Classification:
+    """Points that a tile gathers, by how many they are."""
+    tops = [*list(_CLUSTER_SIZES_PX)[1:], math.inf]
+    classes = (
+        replace(_hex_class(least, top, "#455a64"), size_px=size)
+        for (least, size), top in zip(_CLUSTER_SIZES_PX.items(), tops, strict=True)
+    )
+    return Classification(
+        kind=Kind.RANGES,
+        shape=Shape.CIRCLE,
+        field=HEX_FIELD,
+        classes=tuple(classes),
+        other=None,
+        opacity=0.75,
+        outline="#ffffff",
+        text=HEX_FIELD,
+    )
 
 
 def _kind(style: Style) -> Kind:
@@ -163,20 +183,27 @@ def _class(
     return FeatureClass(one.label, one.colour, size, one.value, lower, upper)
 
 
-def _other(layer: Layer, kind: Kind) -> FeatureClass | None:
-    """The features in no class; a single class bears the title of the layer."""
+def _other(layer: Layer, kind: Kind) -> FeatureClass:
+    """The features in no class; where there are no classes, all, by the title of the layer."""
     style = layer.style
-    if kind is Kind.SINGLE:
-        return FeatureClass(layer.title, style.colour, style.size_px)
-    field = layer.public_fields[style.field or ""]
+    label = layer.title if kind is Kind.SINGLE else style.label
+    return FeatureClass(label, style.colour, style.size_px)
+
+
+def _is_closed(layer: Layer, kind: Kind) -> bool:
+    """Whether every value that the field may have is a class."""
+    if kind is not Kind.VALUES:
+        return False
+    field = layer.public_fields[layer.style.field or ""]
     values = {True, False} if field.type is FieldType.BOOLEAN else set(field.values or ())
-    told = {one.value for one in style.classes}
-    if field.required and values and values <= told:
-        return None
-    return FeatureClass(style.label, style.colour, style.size_px)
+    told = {one.value for one in layer.style.classes}
+    return field.required and bool(values) and values <= told
 
 
 def _holds(one: FeatureClass, kind: Kind, value: str | bool | float | None) -> bool:
     if kind is Kind.RANGES:
         return isinstance(value, int | float) and one.lower <= value < one.upper
     return value is not None and one.value == value and type(one.value) is type(value)
+
+
+CLUSTERS = _clusters()

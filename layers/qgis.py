@@ -6,6 +6,7 @@ of the map's circle.
 """
 
 import math
+from dataclasses import replace
 from xml.etree import ElementTree as Xml
 
 from layers.classification import Classification, FeatureClass, Kind, Shape, classify
@@ -40,7 +41,7 @@ def qml(layer: Layer) -> str:
 
 def _single(of: Classification) -> Xml.Element:
     renderer = Xml.Element("renderer-v2", type="singleSymbol", symbollevels="0")
-    _symbols(renderer, of, [of.rest])
+    _symbols(renderer, of, of.drawn)
     return renderer
 
 
@@ -50,7 +51,7 @@ def _categorized(of: Classification) -> Xml.Element:
         "renderer-v2", type="categorizedSymbol", attr=of.field or "", symbollevels="0"
     )
     categories = Xml.SubElement(renderer, "categories")
-    for index, one in enumerate(of.entries):
+    for index, one in enumerate(of.drawn):
         Xml.SubElement(
             categories,
             "category",
@@ -60,7 +61,7 @@ def _categorized(of: Classification) -> Xml.Element:
             label=one.label.vi,
             render="true",
         )
-    _symbols(renderer, of, of.entries)
+    _symbols(renderer, of, of.drawn)
     return renderer
 
 
@@ -77,7 +78,7 @@ def _graduated(of: Classification) -> Xml.Element:
         symbollevels="0",
     )
     ranges = Xml.SubElement(renderer, "ranges")
-    classes = [_below(of), *of.classes]
+    classes = (*_below(of), *of.classes)
     for index, one in enumerate(classes):
         Xml.SubElement(
             ranges,
@@ -95,11 +96,11 @@ def _graduated(of: Classification) -> Xml.Element:
 _RENDERERS = {Kind.SINGLE: _single, Kind.VALUES: _categorized, Kind.RANGES: _graduated}
 
 
-def _below(of: Classification) -> FeatureClass:
-    rest = of.rest
-    return FeatureClass(
-        rest.label, rest.colour, rest.size_px, lower=_LOWEST, upper=of.classes[0].lower
-    )
+def _below(of: Classification) -> tuple[FeatureClass, ...]:
+    """The other features: what is below the first bound, or without a value."""
+    if of.other is None:
+        return ()
+    return (replace(of.other, lower=_LOWEST, upper=of.classes[0].lower),)
 
 
 def _last_below(bound: float) -> float:

@@ -4,15 +4,23 @@
 * `hex_style(layer, source_url_template, min_count=1)`: those of its counts by hex;
 * `style_document(layer, source_url_template)`, `hex_style_document(…)`: a whole style, version 8.
 
-Style layers name the source `<id>` (hexes: `<id>_hexes`) and the same source layer inside the
-tiles; `metadata["gis:source"]` holds the source itself, for a map that adds them one by one. The
-template is that of the tiles, with {z}/{x}/{y}. No style has `glyphs`: labels are drawn with the
-fonts of the reader's machine, Vietnamese included.
+Each class is a style layer of its own, with a filter and plain values: QGIS reads those rightly,
+and no expression of data (3.22 drops `step` and `case`, and `match` of circles). Style layers name
+the source `<id>` (hexes: `<id>_hexes`) and the same source layer inside the tiles; `metadata` holds
+the source itself (`gis:source`), for a map that adds them one by one, and the name of the class
+(`gis:label`). The template is that of the tiles, with {z}/{x}/{y}. No style has `glyphs`: labels
+are drawn with the fonts of the reader's machine, Vietnamese included.
+
+Tiles may gather points into clusters, which have nothing but a `count`; they are drawn as circles
+with their number.
 """
 
+import math
 from typing import Any
 
 from layers.classification import (
+    CLUSTERS,
+    HEX_FIELD,
     Classification,
     FeatureClass,
     Kind,
@@ -23,28 +31,25 @@ from layers.classification import (
 from layers.model import Layer, TileOptions
 
 type Json = dict[str, Any]
+type Filter = list[Any]
 
 
 def map_style(layer: Layer, source_url_template: str) -> list[Json]:
     """Circles for points, lines, or fill and outline for polygons; then labels, if any."""
     of = classify(layer)
-    tiles = layer.tiles or TileOptions()
-    frame = _frame(layer.id, source_url_template, tiles)
-    from_zoom = max(tiles.min_zoom, tiles.points_from_zoom)
-    if from_zoom:
-        frame["minzoom"] = from_zoom
-    drawn = [{"id": f"{layer.id}{end}", **frame, **part} for end, part in _DRAWN[of.shape](of)]
-    return drawn + ([_label(layer.id, frame, of)] if of.text else [])
+    frame = _frame(layer.id, source_url_template, layer.tiles or TileOptions())
+    drawn = _drawn(layer.id, of, frame)
+    labels = [_label(f"{layer.id}-text", of, frame)] if of.text else []
+    if of.shape is not Shape.CIRCLE or HEX_FIELD in layer.public_fields:
+        return drawn + labels
+    single = ["!", ["has", HEX_FIELD]]
+    return [*(_narrowed(part, single) for part in drawn + labels), *_clusters(layer.id, frame)]
 
 
 def hex_style(layer: Layer, source_url_template: str, min_count: int = 1) -> list[Json]:
-    """Hexes by their count; where the layer says from which zoom its points show, up to there."""
-    of = hex_classification(layer, min_count)
-    tiles = layer.tiles or TileOptions()
-    frame = _frame(f"{layer.id}_hexes", source_url_template, tiles)
-    if tiles.points_from_zoom:
-        frame["maxzoom"] = tiles.points_from_zoom
-    return [{"id": f"{layer.id}_hexes{end}", **frame, **part} for end, part in _polygons(of)]
+    """Hexes by their count, which is never less than `min_count`, the setting."""
+    of, name = hex_classification(layer, min_count), f"{layer.id}_hexes"
+    return _drawn(name, of, _frame(name, source_url_template, layer.tiles or TileOptions()))
 
 
 def style_document(layer: Layer, source_url_template: str) -> Json:
@@ -56,16 +61,6 @@ def hex_style_document(layer: Layer, source_url_template: str, min_count: int = 
     """A whole style of the layer's hexes."""
     layers = hex_style(layer, source_url_template, min_count)
     return _document(f"{layer.title.vi} (H3)", layer, layers)
-
-
-def colour_expression(of: Classification) -> Any:
-    """A colour, or a MapLibre expression that gives that of a feature's class."""
-    return _expression(of, [one.colour for one in of.classes], of.rest.colour)
-
-
-def size_expression(of: Classification) -> Any:
-    """A size in pixels, or a MapLibre expression that gives that of a feature's class."""
-    return _expression(of, [one.size_px for one in of.classes], of.rest.size_px)
 
 
 def _frame(name: str, template: str, tiles: TileOptions) -> Json:
@@ -86,67 +81,99 @@ def _document(name: str, layer: Layer, layers: list[Json]) -> Json:
     return {"version": 8, "name": name, "sources": sources, "layers": plain}
 
 
-def _expression(of: Classification, outputs: list[Any], rest: Any) -> Any:
-    if not of.classes or all(output == rest for output in outputs):
-        return rest
-    value: list[Any] = ["get", of.field]
-    if of.kind is Kind.RANGES:
-        steps = [
-            part for one, out in zip(of.classes, outputs, strict=True) for part in (one.lower, out)
-        ]
-        known = ["==", ["typeof", value], "number"]
-        return ["case", known, ["step", ["number", value], rest, *steps], rest]
-    labels = [_match_label(one) for one in of.classes]
-    asked = ["to-string", value] if isinstance(of.classes[0].value, bool) else value
-    cases = [part for pair in zip(labels, outputs, strict=True) for part in pair]
-    return ["match", asked, *cases, rest]
+def _drawn(name: str, of: Classification, frame: Json) -> list[Json]:
+    """A style layer a class; outlines that all classes share are one more."""
+    paint = _PAINTS[of.shape]
+    parts = [
+        _narrowed(
+            {
+                "id": f"{name}-{number}: {one.label.vi}",
+                **frame,
+                "metadata": {**frame["metadata"], "gis:label": one.label.model_dump()},
+                **paint(of, one),
+            },
+            class_filter(of, one),
+        )
+        for number, one in enumerate(of.drawn)
+    ]
+    return parts + _edges(name, of, frame)
 
 
-def _match_label(one: FeatureClass) -> str | int:
-    """`match` takes texts and numbers: a boolean is matched by how `to-string` writes it."""
-    if isinstance(one.value, bool):
-        return "true" if one.value else "false"
-    assert one.value is not None
-    return one.value
+def class_filter(of: Classification, one: FeatureClass) -> Filter | None:
+    """Which features are in a class; None: all."""
+    value: Filter = ["get", of.field]
+    if of.kind is Kind.SINGLE:
+        return None
+    if of.kind is Kind.VALUES:
+        if one is of.other:
+            return ["all", *(["!=", value, told.value] for told in of.classes)]
+        return ["==", value, one.value]
+    if one is of.other:
+        return ["any", ["!", ["has", of.field]], ["<", value, of.classes[0].lower]]
+    top = [] if math.isinf(one.upper) else [["<", value, one.upper]]
+    return ["all", ["has", of.field], [">=", value, one.lower], *top]
 
 
-def _circles(of: Classification) -> list[tuple[str, Json]]:
+def _narrowed(part: Json, to: Filter | None) -> Json:
+    """A style layer that also asks for something else."""
+    asked = [one for one in (to, part.get("filter")) if one]
+    if not asked:
+        return part
+    return {**part, "filter": asked[0] if len(asked) == 1 else ["all", *asked]}
+
+
+def _circle(of: Classification, one: FeatureClass) -> Json:
     paint: Json = {
-        "circle-color": colour_expression(of),
-        "circle-radius": size_expression(of),
+        "circle-color": one.colour,
+        "circle-radius": one.size_px,
         "circle-opacity": of.opacity,
     }
     if of.outline:
         paint |= {"circle-stroke-color": of.outline, "circle-stroke-width": 1}
-    return [("", {"type": "circle", "paint": paint})]
+    return {"type": "circle", "paint": paint}
 
 
-def _lines(of: Classification) -> list[tuple[str, Json]]:
-    paint = {
-        "line-color": colour_expression(of),
-        "line-width": size_expression(of),
-        "line-opacity": of.opacity,
-    }
+def _line(of: Classification, one: FeatureClass) -> Json:
+    paint = {"line-color": one.colour, "line-width": one.size_px, "line-opacity": of.opacity}
     layout = {"line-cap": "round", "line-join": "round"}
-    return [("", {"type": "line", "layout": layout, "paint": paint})]
+    return {"type": "line", "layout": layout, "paint": paint}
 
 
-def _polygons(of: Classification) -> list[tuple[str, Json]]:
-    colour = colour_expression(of)
-    fill = {"fill-color": colour, "fill-opacity": of.opacity}
-    edge = {"line-color": of.outline or colour, "line-width": size_expression(of)}
-    return [("", {"type": "fill", "paint": fill}), ("-edge", {"type": "line", "paint": edge})]
+def _fill(of: Classification, one: FeatureClass) -> Json:
+    return {"type": "fill", "paint": {"fill-color": one.colour, "fill-opacity": of.opacity}}
 
 
-_DRAWN = {
-    Shape.CIRCLE: _circles,
-    Shape.LINE: _lines,
-    Shape.POLYGON: _polygons,
-    Shape.HEX: _polygons,
-}
+_PAINTS = {Shape.CIRCLE: _circle, Shape.LINE: _line, Shape.POLYGON: _fill, Shape.HEX: _fill}
 
 
-def _label(layer_id: str, frame: Json, of: Classification) -> Json:
+def _edges(name: str, of: Classification, frame: Json) -> list[Json]:
+    """Outlines of polygons: as wide as their class says, in its colour where none is told."""
+    if of.shape not in (Shape.POLYGON, Shape.HEX):
+        return []
+    looks = {(of.outline or one.colour, one.size_px) for one in of.drawn}
+    if len(looks) == 1:
+        return [_edge(f"{name}-edge", frame, *looks.pop())]
+    return [
+        _narrowed(
+            _edge(f"{name}-edge-{number}", frame, of.outline or one.colour, one.size_px),
+            class_filter(of, one),
+        )
+        for number, one in enumerate(of.drawn)
+    ]
+
+
+def _edge(name: str, frame: Json, colour: str, width_px: float) -> Json:
+    paint = {"line-color": colour, "line-width": width_px}
+    return {"id": name, **frame, "type": "line", "paint": paint}
+
+
+def _clusters(name: str, frame: Json) -> list[Json]:
+    number = _label(f"{name}-clusters-text", CLUSTERS, frame)
+    number["layout"] |= {"text-anchor": "center", "text-offset": [0, 0]}
+    return [*_drawn(f"{name}-clusters", CLUSTERS, frame), _narrowed(number, ["has", HEX_FIELD])]
+
+
+def _label(name: str, of: Classification, frame: Json) -> Json:
     layout: Json = {
         "text-field": ["to-string", ["get", of.text]],
         "text-size": 12,
@@ -157,4 +184,4 @@ def _label(layer_id: str, frame: Json, of: Classification) -> Json:
     if of.shape is Shape.LINE:
         layout |= {"symbol-placement": "line"}
     paint = {"text-color": "#263238", "text-halo-color": "#ffffff", "text-halo-width": 1.5}
-    return {"id": f"{layer_id}-text", **frame, "type": "symbol", "layout": layout, "paint": paint}
+    return {"id": name, **frame, "type": "symbol", "layout": layout, "paint": paint}

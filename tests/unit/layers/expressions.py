@@ -1,4 +1,4 @@
-"""MapLibre's expressions, as far as our styles use them, by its specification.
+"""MapLibre's filters, as far as our styles use them, by its specification.
 
 https://maplibre.org/maplibre-style-spec/expressions/ – written apart from layers.style, so that
 both have to be wrong alike for a test to pass wrongly.
@@ -8,10 +8,18 @@ from typing import Any
 
 
 class WrongType(Exception):
-    """MapLibre would draw the default instead."""
+    """MapLibre warns, and shows no feature by this filter."""
 
 
-def evaluate(expression: Any, feature: dict[str, Any]) -> Any:
+def shows(filter_: Any, feature: dict[str, Any]) -> bool:
+    """Whether a style layer with this filter, or without one, draws a feature of these values."""
+    try:
+        return bool(filter_ is None or _evaluate(filter_, feature))
+    except WrongType as error:
+        raise AssertionError(f"{filter_} compares {error} for {feature}") from error
+
+
+def _evaluate(expression: Any, feature: dict[str, Any]) -> Any:
     if not isinstance(expression, list):
         return expression
     return _OPERATORS[expression[0]](expression[1:], feature)
@@ -21,61 +29,62 @@ def _get(arguments: list[Any], feature: dict[str, Any]) -> Any:
     return feature.get(arguments[0])
 
 
-def _typeof(arguments: list[Any], feature: dict[str, Any]) -> str:
-    value = evaluate(arguments[0], feature)
+def _has(arguments: list[Any], feature: dict[str, Any]) -> bool:
+    return arguments[0] in feature
+
+
+def _not(arguments: list[Any], feature: dict[str, Any]) -> bool:
+    return not _evaluate(arguments[0], feature)
+
+
+def _all(arguments: list[Any], feature: dict[str, Any]) -> bool:
+    return all(_evaluate(argument, feature) for argument in arguments)
+
+
+def _any(arguments: list[Any], feature: dict[str, Any]) -> bool:
+    return any(_evaluate(argument, feature) for argument in arguments)
+
+
+def _equal(arguments: list[Any], feature: dict[str, Any]) -> bool:
+    """Of two types are never equal: 1 is not true."""
+    left, right = (_evaluate(argument, feature) for argument in arguments)
+    return _type(left) == _type(right) and left == right
+
+
+def _unequal(arguments: list[Any], feature: dict[str, Any]) -> bool:
+    return not _equal(arguments, feature)
+
+
+def _less(arguments: list[Any], feature: dict[str, Any]) -> bool:
+    left, right = _comparable(arguments, feature)
+    return left < right
+
+
+def _at_least(arguments: list[Any], feature: dict[str, Any]) -> bool:
+    left, right = _comparable(arguments, feature)
+    return left >= right
+
+
+def _comparable(arguments: list[Any], feature: dict[str, Any]) -> tuple[Any, Any]:
+    left, right = (_evaluate(argument, feature) for argument in arguments)
+    if _type(left) != _type(right) or _type(left) not in ("number", "string"):
+        raise WrongType(f"{left!r} with {right!r}")
+    return left, right
+
+
+def _type(value: Any) -> str:
     names = {bool: "boolean", str: "string", int: "number", float: "number", type(None): "null"}
     return names[type(value)]
 
 
-def _number(arguments: list[Any], feature: dict[str, Any]) -> float:
-    value = evaluate(arguments[0], feature)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise WrongType(value)
-    return value
-
-
-def _to_string(arguments: list[Any], feature: dict[str, Any]) -> str:
-    value = evaluate(arguments[0], feature)
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return "" if value is None else str(value)
-
-
-def _equal(arguments: list[Any], feature: dict[str, Any]) -> bool:
-    return bool(evaluate(arguments[0], feature) == evaluate(arguments[1], feature))
-
-
-def _case(arguments: list[Any], feature: dict[str, Any]) -> Any:
-    for condition, output in zip(arguments[:-1:2], arguments[1:-1:2], strict=True):
-        if evaluate(condition, feature):
-            return evaluate(output, feature)
-    return evaluate(arguments[-1], feature)
-
-
-def _match(arguments: list[Any], feature: dict[str, Any]) -> Any:
-    value = evaluate(arguments[0], feature)
-    for label, output in zip(arguments[1:-1:2], arguments[2:-1:2], strict=True):
-        if type(label) is type(value) and label == value:
-            return evaluate(output, feature)
-    return evaluate(arguments[-1], feature)
-
-
-def _step(arguments: list[Any], feature: dict[str, Any]) -> Any:
-    value = evaluate(arguments[0], feature)
-    output = arguments[1]
-    for stop, later in zip(arguments[2::2], arguments[3::2], strict=True):
-        if value >= stop:
-            output = later
-    return evaluate(output, feature)
-
-
 _OPERATORS = {
     "get": _get,
-    "typeof": _typeof,
-    "number": _number,
-    "to-string": _to_string,
+    "has": _has,
+    "!": _not,
+    "all": _all,
+    "any": _any,
     "==": _equal,
-    "case": _case,
-    "match": _match,
-    "step": _step,
+    "!=": _unequal,
+    "<": _less,
+    ">=": _at_least,
 }

@@ -12,14 +12,41 @@ import pytest
 from layers.classification import Kind, classify
 from layers.model import GeometryKind, Layer
 from layers.qgis import qml
+from layers.style import style_document
 from tests.unit.layers.examples import CATALOGUE, a_class, wells
 from tests.unit.layers.test_style import samples
 
 # Loads each style onto an empty layer and asks which symbol each value gets.
 IN_QGIS = """
 import json, sys
-from qgis.core import (QgsApplication, QgsExpressionContextUtils, QgsFeature, QgsRenderContext,
-                       QgsVectorLayer)
+from qgis.PyQt.QtCore import QVariant
+from qgis.core import (QgsApplication, QgsExpression, QgsExpressionContext,
+                       QgsExpressionContextUtils, QgsFeature, QgsField, QgsFields,
+                       QgsMapBoxGlStyleConversionContext, QgsMapBoxGlStyleConverter,
+                       QgsRenderContext, QgsVectorLayer)
+
+def in_tiles(job):
+    # As QgsVectorTileLayer does: the attributes that the style asks for, as texts.
+    converter = QgsMapBoxGlStyleConverter()
+    converter.convert(job["style"], QgsMapBoxGlStyleConversionContext())
+    fields = QgsFields()
+    filters = [QgsExpression(style.filterExpression()) for style in converter.renderer().styles()]
+    for name in set().union(*(one.referencedColumns() for one in filters)):
+        fields.append(QgsField(name, QVariant.String))
+    shown = []
+    for value in job["values"]:
+        feature = QgsFeature(fields)
+        feature.setValid(True)
+        if fields.indexOf(job["field"]) >= 0:
+            feature[job["field"]] = value
+        context = QgsExpressionContext()
+        context.setFields(fields)
+        context.setFeature(feature)
+        shown.append([
+            style.symbol().color().name() for style in converter.renderer().styles()
+            if not style.filterExpression()
+            or QgsExpression(style.filterExpression()).evaluate(context)])
+    return shown, [words for words in converter.warnings() if "font" not in words]
 
 app = QgsApplication([], False)
 app.initQgis()
@@ -41,7 +68,9 @@ for job in json.load(sys.stdin):
         symbol = renderer.symbolForFeature(feature, context)
         symbols.append(symbol and [symbol.color().name(), getattr(symbol, "size", lambda: None)()])
     renderer.stopRender(context)
+    shown, warnings = in_tiles(job)
     answers.append({
+        "shown_in_tiles": shown, "warnings": warnings,
         "loaded": loaded, "message": message, "renderer": renderer.type(), "symbols": symbols,
         "labels": [item.label() for item in renderer.legendSymbolItems()],
         "labelled": layer.labelsEnabled(),
@@ -105,6 +134,7 @@ def job(layer: Layer, folder: Path) -> dict[str, Any]:
     return {
         "id": layer.id,
         "qml": str(path),
+        "style": style_document(layer, "http://localhost/{z}/{x}/{y}"),
         "uri": f"{kind}?crs=EPSG:4326{fields}",
         "field": of.field,
         "values": values,
@@ -123,6 +153,21 @@ def test_qgis_draws_a_layer_as_its_legend_says(
     assert answer["symbols"] == [
         [one.colour, 2 * one.size_px if diameters else None] for one in expected
     ]
+
+
+@pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: layer.id)
+def test_qgis_draws_vector_tiles_as_the_legend_says(
+    layer: Layer, answers: dict[str, dict[str, Any]]
+) -> None:
+    answer, of = answers[layer.id], classify(layer)
+    assert answer["warnings"] == []
+    edges = [of.outline] if layer.geometry is GeometryKind.POLYGON else []
+    for value, colours in zip(
+        samples(of) if of.field else [None], answer["shown_in_tiles"], strict=True
+    ):
+        expected = of.class_of(value)
+        assert expected is not None
+        assert colours == [expected.colour, *edges], value
 
 
 @pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: layer.id)

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from layers.classification import (
+    CLUSTERS,
     HEX_RAMP,
     Classification,
     FeatureClass,
@@ -16,34 +17,42 @@ from layers.legend import hex_legend, legend
 from layers.model import Layer
 from layers.style import hex_style, hex_style_document, map_style, style_document
 from tests.unit.layers.examples import CATALOGUE, a_class, wells
-from tests.unit.layers.expressions import evaluate
+from tests.unit.layers.expressions import shows
 
 URL = "http://localhost/tiles/{z}/{x}/{y}"
 LAYERS = pytest.mark.parametrize("layer", CATALOGUE.layers, ids=lambda layer: layer.id)
 COUNTED = pytest.mark.parametrize(
     "layer", [layer for layer in CATALOGUE.layers if layer.hexes], ids=lambda layer: layer.id
 )
-COLOURS = ("circle-color", "line-color", "fill-color")
+FILLS = ("circle-color", "fill-color")
 SIZES = ("circle-radius", "line-width")
 
 
 def samples(of: Classification) -> list[Any]:
     """A value inside each class, on each bound, and in no class at all."""
     inside = [one.value if of.kind is Kind.VALUES else one.lower for one in of.classes]
-    below = [one.lower - 1 for one in of.classes] if of.kind is Kind.RANGES else ["nonsense"]
-    return [*inside, *(below if of.other else []), *([None] if of.other else [])]
+    if of.kind is Kind.RANGES:
+        inside += [one.upper - 0.5 for one in of.classes[:-1]]
+    if of.closed or of.other is None:
+        return inside
+    return [*inside, of.classes[0].lower - 1 if of.kind is Kind.RANGES else "nonsense", None]
+
+
+def feature(of: Classification, value: Any) -> dict[str, Any]:
+    """As it stands in a tile: without what is null."""
+    return {} if value is None or of.field is None else {of.field: value}
 
 
 def drawn(layers: list[dict[str, Any]], of: Classification, value: Any) -> tuple[Any, Any]:
-    """The colour and size that the map gives to a feature."""
-    paint = {key: value for layer in reversed(layers) for key, value in layer["paint"].items()}
-    feature = {of.field: value}
-    colour = next(paint[name] for name in (COLOURS[0], COLOURS[2], COLOURS[1]) if name in paint)
-    size = next(paint[name] for name in SIZES if name in paint)
-    return evaluate(colour, feature), evaluate(size, feature)
+    """The colour and size that the map gives to a feature; it is drawn in one class alone."""
+    seen = [part for part in layers if shows(part.get("filter"), feature(of, value))]
+    (colour,) = (one for part in seen for name in FILLS if (one := part["paint"].get(name)))
+    (size,) = (one for part in seen for name in SIZES if (one := part["paint"].get(name)))
+    return colour, size
 
 
-def look(one: FeatureClass) -> tuple[str, float]:
+def look(one: FeatureClass | None) -> tuple[str, float]:
+    assert one is not None
     return one.colour, one.size_px
 
 
@@ -60,6 +69,35 @@ def test_hexes_are_drawn_as_their_legend_says(layer: Layer) -> None:
     of = hex_classification(layer)
     seen = [drawn(hex_style(layer, URL), of, one.lower) for one in of.classes]
     assert seen == [(entry.colour, entry.size_px) for entry in hex_legend(layer)]
+
+
+@LAYERS
+def test_each_style_layer_of_a_class_bears_its_name_in_both_languages(layer: Layer) -> None:
+    labels = [part["metadata"].get("gis:label") for part in map_style(layer, URL)]
+    told = [one.label.model_dump() for one in classify(layer).drawn]
+    assert [label for label in labels if label][: len(told)] == told
+
+
+@LAYERS
+def test_paints_are_plain_values_that_qgis_reads(layer: Layer) -> None:
+    for part in map_style(layer, URL):
+        assert not any(isinstance(value, list) for value in part["paint"].values())
+
+
+@pytest.mark.parametrize("count", [1, 2, 9, 10, 5000])
+def test_a_cluster_is_drawn_as_such_and_as_no_feature(count: int) -> None:
+    layer = wells(style={"field": "dry", "classes": [a_class(0, value=True)]})
+    seen = [part for part in map_style(layer, URL) if shows(part.get("filter"), {"count": count})]
+    circle, number = seen
+    assert circle["paint"]["circle-radius"] == look(CLUSTERS.class_of(count))[1]
+    assert number["layout"]["text-field"] == ["to-string", ["get", "count"]]
+
+
+def test_a_field_of_the_name_count_is_no_cluster() -> None:
+    fields = {"count": {"type": "integer", "label": {"vi": "Số", "en": "Number"}}}
+    parts = map_style(wells(fields=fields), URL)
+    assert len(parts) == 1
+    assert "filter" not in parts[0]
 
 
 @LAYERS
@@ -112,6 +150,7 @@ def test_a_number_of_one_is_not_true() -> None:
     assert of.class_of(True) == of.other
     assert of.class_of(1) == of.classes[0]
     assert drawn(map_style(layer, URL), of, 1) == look(of.classes[0])
+    assert drawn(map_style(layer, URL), of, True) == look(of.other)
 
 
 def test_a_layer_without_classes_has_one_look_and_one_line_of_legend() -> None:
@@ -130,14 +169,17 @@ def test_the_legend_has_no_other_class_where_every_value_has_its_own() -> None:
     assert len(legend(closed)) == 2
 
 
-def test_points_begin_where_hexes_end() -> None:
-    layer = wells(tiles={"points_from_zoom": 9}, hexes={})
-    assert {part["minzoom"] for part in map_style(layer, URL)} == {9}
-    assert {part["maxzoom"] for part in hex_style(layer, URL)} == {9}
+def test_a_feature_that_should_not_be_is_drawn_nevertheless() -> None:
+    fields = wells().model_dump(mode="json")["fields"]
+    fields["dry"]["required"] = True
+    classes = [a_class(0, value=True), a_class(1, value=False)]
+    layer = wells(style={"field": "dry", "classes": classes, "size_px": 9}, fields=fields)
+    assert drawn(map_style(layer, URL), classify(layer), None) == ("#1f6f8b", 9)
 
 
 def test_labels_need_no_glyphs_and_name_their_field() -> None:
-    text = map_style(wells(style={"text": "water"}), URL)[-1]
+    style = map_style(wells(style={"text": "water"}), URL)
+    text = next(part for part in style if part["id"] == "wells-text")
     assert text["type"] == "symbol"
     assert text["layout"]["text-field"] == ["to-string", ["get", "water"]]
     assert "text-font" not in text["layout"]
