@@ -5,31 +5,47 @@ WGS 84, 25–129 km in a wrong zone, to the sea when northing and easting are ex
 whose CRS cannot be believed stops with a question; it is never shifted silently.
 """
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from pyproj import CRS, Transformer
-from pyproj.exceptions import CRSError, ProjError
-from pyproj.transformer import AreaOfInterest
 
 from gis.errors import BadInput, Question
+from gis.placing.source_crs import (
+    GEOGRAPHIC,
+    TM3,
+    UTM,
+    Floats,
+    SourceCrs,
+    parse_crs,
+    projection,
+    refuse_inexact,
+    to_wgs84,
+    transformed,
+    vn2000_in_disguise,
+)
 from gis.values import BBox
 
-type Floats = NDArray[np.float64]
+__all__ = [
+    "AS_DECLARED",
+    "LOCAL",
+    "Candidate",
+    "CheckedPoints",
+    "Inside",
+    "SourceCrs",
+    "check_crs",
+    "checked_points",
+    "parse_crs",
+    "point_faults",
+    "to_wgs84",
+    "zero_points",
+]
+
 type Inside = Callable[[Floats, Floats], NDArray[np.bool_]]
 
 LOCAL = "EPSG:9208"  # VN-2000 / TM-3 104-45, in which Lào Cai keeps its data
 AS_DECLARED = "declared"
-_SWAPPED = ":yx"
-_GEOGRAPHIC = ("EPSG:4326", "EPSG:4756")
-_TM3 = tuple(f"EPSG:{code}" for code in (*range(9205, 9219), 5896, 5897, 5898, 5899))
-_UTM = ("EPSG:3405", "EPSG:3406", "EPSG:32648", "EPSG:32649")
-_VN_2000 = "Vietnam 2000"
-_VN_2000_NAME = re.compile(r"VN.?2000", re.IGNORECASE)
 _SAMPLE = 2000
 _SHOWN = 4
 # A batch is asked about when at least this share of its records lies outside the province, and
@@ -42,59 +58,11 @@ _SOME_OUTSIDE, _SOME_RECORDS, _NEARLY_ALL = 0.05, 5, 0.98
 
 
 @dataclass(frozen=True, slots=True)
-class SourceCrs:
-    """The CRS of two columns; `swapped` when the column called x holds northing or latitude."""
-
-    crs: CRS
-    swapped: bool = False
-
-    def __str__(self) -> str:
-        text = self.code or self.crs.to_wkt()
-        return text + _SWAPPED if self.swapped else text
-
-    @property
-    def code(self) -> str | None:
-        """`EPSG:9208`, if it was given by its code; what only resembles a code has none."""
-        named = self.crs.to_json_dict().get("id")
-        return f"{named['authority']}:{named['code']}" if named else None
-
-    @property
-    def label(self) -> str:
-        name = self.crs.name if self.code else f"{self.crs.name}, datum {_datum(self.crs)}"
-        label = f"{self.code or 'WKT'} ({name})"
-        return f"{label}, x ↔ y" if self.swapped else label
-
-
-@dataclass(frozen=True, slots=True)
 class Candidate:
     """A CRS and how many records of the batch it places inside the province."""
 
     source: SourceCrs
     inside: int
-
-
-def parse_crs(text: str) -> SourceCrs:
-    """`EPSG:9208`, WKT or PROJ text; `EPSG:9208:yx` when x and y are exchanged. BadInput."""
-    definition = text.strip()
-    swapped = definition.endswith(_SWAPPED)
-    try:
-        return SourceCrs(CRS.from_user_input(definition.removesuffix(_SWAPPED)), swapped)
-    except CRSError:
-        raise BadInput(
-            f"không biết hệ tọa độ “{text[:80]}”; hãy ghi mã như EPSG:9208 / "
-            f"unknown CRS “{text[:80]}”; write its code, such as EPSG:9208"
-        ) from None
-
-
-def to_wgs84(x: ArrayLike, y: ArrayLike, crs: SourceCrs | str) -> tuple[Floats, Floats]:
-    """Longitude and latitude in degrees, WGS 84, of easting (or longitude) x and northing y.
-
-    NaN where there is no x or y, or where they cannot be coordinates of that CRS. Raises BadInput
-    for a CRS that is unknown or from which no exact way to WGS 84 is known.
-    """
-    source = parse_crs(crs) if isinstance(crs, str) else crs
-    refuse_inexact(source)
-    return _transformed(np.asarray(x, np.float64), np.asarray(y, np.float64), source)
 
 
 def check_crs(
@@ -182,43 +150,6 @@ def point_faults(x: ArrayLike, y: ArrayLike, lon: Floats) -> dict[int, str]:
     return faults | dict.fromkeys(np.flatnonzero(zero_points(east, north)).tolist(), _ZERO_POINT)
 
 
-def refuse_inexact(source: SourceCrs, area: BBox | None = None) -> None:
-    """Raises BadInput for a CRS whose only way to WGS 84, in `area`, is a guess of hundreds of
-    metres."""
-    if "Hanoi" in _datum(source.crs):
-        raise BadInput(_HANOI_72.format(source.label))
-    if _transformer(source.crs, _area_of_interest(source.crs, area)) is not None:
-        return
-    raise BadInput(
-        f"không có phép chuyển chính xác từ {source.label} sang WGS 84; hãy chuyển dữ liệu sang "
-        "VN-2000 hoặc WGS 84 trước / "
-        f"no exact transformation from {source.label} to WGS 84 is known; transform the data to "
-        "VN-2000 or WGS 84 first"
-    )
-
-
-def vn2000_in_disguise(crs: CRS) -> SourceCrs | None:
-    """The VN-2000 system that a CRS has the projection or the name of, without its datum."""
-    if not crs.is_projected or _has_vn2000_datum(crs):
-        return None
-    shape = _shape(crs)
-    named = _VN_2000_NAME.search(crs.name) is not None
-    for text in (*_TM3, *_UTM[:2]):
-        same = _shape(CRS.from_user_input(text)) == shape
-        if same and (named or shape.scale == 0.9999):
-            return parse_crs(text)
-    return None
-
-
-@dataclass(frozen=True, slots=True)
-class _Shape:
-    """A transverse Mercator projection: degrees, 1, metres."""
-
-    meridian: float
-    scale: float
-    easting: float
-
-
 @dataclass(frozen=True, slots=True)
 class _Batch:
     """The points of a batch that have a position, and the test for the province."""
@@ -242,7 +173,7 @@ class _Batch:
 
     def placed(self, source: SourceCrs) -> tuple[int, int]:
         """How many records lie inside the province, and how many have no place on earth."""
-        lon, lat = _transformed(self.x, self.y, source)
+        lon, lat = transformed(self.x, self.y, source)
         possible = ~np.isnan(lon)
         inside = self.inside(lon[possible], lat[possible])
         return int(np.count_nonzero(inside)), int(np.count_nonzero(~possible))
@@ -260,45 +191,13 @@ class _Batch:
 
     def candidates(self, local: str) -> list[Candidate]:
         """The known systems that place records inside, the likely ones first, at most four."""
-        texts = dict.fromkeys((local, *_GEOGRAPHIC, *_TM3, *_UTM))
+        texts = dict.fromkeys((local, *GEOGRAPHIC, *TM3, *UTM))
         known = [parse_crs(text) for text in texts]
         known += [SourceCrs(one.crs, swapped=True) for one in known]
         sampled = self.sample().counted(known)
         best = max(one.inside for one in sampled)
         likely = [one.source for one in sampled if one.inside and one.inside >= 0.95 * best]
         return self.counted(likely[:_SHOWN])
-
-
-def _transformed(x: Floats, y: Floats, source: SourceCrs) -> tuple[Floats, Floats]:
-    transformer = _transformer(source.crs) or Transformer.from_crs(
-        source.crs, "EPSG:4326", always_xy=True
-    )
-    east, north = (y, x) if source.swapped else (x, y)
-    lon, lat = transformer.transform(east, north)
-    lost = ~((np.abs(lon) <= 180) & (np.abs(lat) <= 90))
-    return np.where(lost, np.nan, lon), np.where(lost, np.nan, lat)
-
-
-@lru_cache(maxsize=128)
-def _transformer(crs: CRS, area: AreaOfInterest | None = None) -> Transformer | None:
-    """The exact way to WGS 84; None when there is only a ballpark one."""
-    try:
-        return Transformer.from_crs(
-            crs, "EPSG:4326", always_xy=True, area_of_interest=area, allow_ballpark=False
-        )
-    except ProjError:
-        return None
-
-
-def _area_of_interest(crs: CRS, area: BBox | None) -> AreaOfInterest | None:
-    """The area, unless the CRS is not made for it: data of elsewhere are transformed as there."""
-    use = crs.area_of_use
-    if area is None or use is None:
-        return None
-    apart = use.east < area.west or use.west > area.east
-    if apart or use.north < area.south or use.south > area.north:
-        return None
-    return AreaOfInterest(*area.as_list())
 
 
 def _envelope_test(envelope: BBox) -> Inside:
@@ -338,29 +237,6 @@ def _local_is_better(candidates: list[Candidate], outside: int, n: int, local: s
     return any(str(one.source) == local and one.inside >= _NEARLY_ALL * n for one in candidates)
 
 
-def _has_vn2000_datum(crs: CRS) -> bool:
-    if crs.is_bound:
-        operation = crs.coordinate_operation
-        return operation is not None and any(operation.towgs84)
-    return crs.geodetic_crs is not None and _VN_2000 in crs.geodetic_crs.to_wkt()
-
-
-def _datum(crs: CRS) -> str:
-    base = crs.geodetic_crs
-    return base.datum.name if base is not None and base.datum is not None else "?"
-
-
-def _shape(crs: CRS) -> _Shape:
-    base = crs.source_crs if crs.is_bound else crs
-    operation = base.coordinate_operation if base is not None else None
-    values = {one.name: one.value for one in operation.params} if operation is not None else {}
-    return _Shape(
-        round(float(values.get("Longitude of natural origin", -1)), 6),
-        round(float(values.get("Scale factor at natural origin", -1)), 9),
-        round(float(values.get("False easting", -1)), 3),
-    )
-
-
 # What people read: Vietnamese first, English second.
 
 _ZERO_POINT = (
@@ -374,13 +250,6 @@ _IMPOSSIBLE_POINT = (
     "Hai số này không thể là tọa độ trong hệ đã khai báo. / "
     "These two numbers cannot be coordinates in the declared CRS."
 )
-_HANOI_72 = (
-    "không nhận {0}: từ Hà Nội-72 không có phép chuyển chính xác nào sang WGS 84 ở đây, chỉ có "
-    "phép gần đúng lệch hàng trăm mét; hãy chuyển dữ liệu sang VN-2000 bằng tham số chính thức / "
-    "{0} is not accepted: no exact transformation from Hanoi 1972 to WGS 84 is known here, only a "
-    "ballpark one, hundreds of metres off; transform the data to VN-2000 with the official "
-    "parameters"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -393,7 +262,7 @@ _NOT_DECLARED = _Reason("Dữ liệu không khai báo hệ tọa độ.", "The d
 
 
 def _disguise(declared: SourceCrs) -> _Reason:
-    shape = _shape(declared.crs)
+    shape = projection(declared.crs)
     return _Reason(
         f"Hệ tọa độ {declared.label} có kinh tuyến trục {shape.meridian:g}°, k = {shape.scale:g} "
         "của VN-2000 nhưng mốc (datum) lại không phải VN-2000; nếu sai, mọi điểm lệch 223 m.",

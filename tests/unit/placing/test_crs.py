@@ -10,7 +10,7 @@ import pytest
 import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pyproj import Geod, Transformer
+from pyproj import CRS, Geod, Transformer
 
 from gis.errors import BadInput, Question
 from gis.placing.crs import (
@@ -20,9 +20,9 @@ from gis.placing.crs import (
     parse_crs,
     point_faults,
     to_wgs84,
-    vn2000_in_disguise,
     zero_points,
 )
+from gis.placing.source_crs import vn2000_in_disguise
 from gis.values import BBox
 
 PROVINCE = BBox(103.5, 21.3, 105.1, 22.9)
@@ -113,6 +113,7 @@ def test_the_trap_would_move_every_point_by_223_m(degrees: Points) -> None:
     [
         (DISGUISED.format(name="x", datum="D_WGS_1984", meridian=105.75), "EPSG:9210"),
         (DISGUISED.format(name="x", datum="D_unknown", meridian=104.75), LOCAL),
+        (TRAP.replace('GEOGCS["GCS"', 'GEOGCS["Vietnam 2000"'), LOCAL),
         (BARE_TMERC, LOCAL),
         (f"{BARE_TMERC} +towgs84=0,0,0", LOCAL),
     ],
@@ -126,7 +127,10 @@ def test_every_disguise_of_vn_2000_is_recognised(declared: str, likely: str) -> 
     [LOCAL, "EPSG:3405", "EPSG:32648", "EPSG:4326", f"{BARE_TMERC} +towgs84={OFFICIAL_SHIFT}"],
 )
 def test_honest_systems_are_no_disguise(crs: str) -> None:
-    assert vn2000_in_disguise(parse_crs(crs).crs) is None
+    source = parse_crs(crs)
+    assert vn2000_in_disguise(source.crs) is None
+    if source.code:
+        assert vn2000_in_disguise(CRS.from_wkt(source.crs.to_wkt("WKT1_ESRI"))) is None
 
 
 def test_exchanged_axes_are_asked_and_can_be_answered(degrees: Points) -> None:
