@@ -12,6 +12,7 @@ from sqlalchemy import text
 from gis.database.engine import Database
 from gis.errors import BadLayerFile
 from layers.catalogue import Catalogue, read_catalogue, read_layer
+from layers.load import LoadOptions, load_file
 from layers.model import Layer
 from layers.schema import Change, SyncChange, sync
 
@@ -353,13 +354,12 @@ HOW_TO = Path(__file__).parents[2] / "docs/how-to/add-a-layer.md"
 def test_the_layer_of_the_how_to_is_published_and_filled_as_it_says(
     toy_province: Database, catalogue: Catalogue, tmp_path: Path
 ) -> None:
-    from layers.load import LoadOptions, load_file
-
     blocks = {part.partition("\n")[0]: part for part in HOW_TO.read_text().split("```")[1::2]}
     (tmp_path / "wells.yaml").write_text(blocks["yaml"].partition("\n")[2])
     (tmp_path / "gieng_khoan.csv").write_text(blocks["csv"].partition("\n")[2])
     layer = read_layer(tmp_path / "wells.yaml")
-    done = synced(toy_province, *catalogue.layers, layer)
+    with toy_province.writing() as connection:
+        done = sync(connection, Catalogue((*catalogue.layers, layer), catalogue.digests))
     assert {change.layer_id for change in done} == {"wells"}
     report = load_file(toy_province, layer, tmp_path / "gieng_khoan.csv", LoadOptions(who="tests"))
     assert (report.read, report.added) == (2, 2)
