@@ -19,6 +19,8 @@ from hypothesis import strategies as st
 from gis.errors import BadFile, Question
 from gis.intake.delimited import parse_delimited, sniff_delimiter
 from gis.intake.tables import RawTable, read_table, require_columns
+from gis.placing.crs import checked_points
+from gis.values import BBox
 from tests.unit.intake.legacy import to_tcvn3
 
 COMMUNES = ["Lào Cai", "Bát Xát", "Cốc San", "Mường Khương"]
@@ -325,6 +327,19 @@ def test_an_old_shapefile_loses_no_letter_of_values_or_names(tmp_path: Path) -> 
     table = read_table(old_shapefile(tmp_path, names, "Tên xã"))
     assert table.cells == {"Tên xã": names}
     assert table.crs is None
+
+
+def test_the_datum_of_a_prj_is_read_and_not_guessed(
+    tmp_path: Path, communes: geopandas.GeoDataFrame
+) -> None:
+    """GDAL may say EPSG:9208 only when the file's datum is VN-2000, whatever it is called."""
+    communes.to_file(tmp_path / "a.shp")
+    projection = (tmp_path / "a.prj").read_text()
+    (tmp_path / "a.prj").write_text(projection.replace("D_Vietnam_2000", "D_WGS_1984"))
+    crs = read_table(tmp_path / "a.shp").crs
+    assert crs is not None and crs.startswith("PROJCS")
+    with pytest.raises(Question, match="--assume-crs EPSG:9208 "):
+        checked_points([419735.65], [2486912.78], crs, BBox(103.5, 21.3, 105.1, 22.9))
 
 
 def test_a_shapefile_without_its_attributes_is_told(
