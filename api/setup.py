@@ -9,7 +9,7 @@ from sqlalchemy import Connection, text
 from api.demo import load_demo, wants_demo
 from gis.boundaries.loader import LoadReport, load_boundaries
 from gis.boundaries.package_units import package_history
-from gis.boundaries.sources import find_source
+from gis.boundaries.sources import Source, find_source
 from gis.boundaries.units import Quality
 from gis.database.engine import Database
 from gis.database.migrate import migrate
@@ -49,11 +49,16 @@ def prepare(
 
 def load_units(database: Database, settings: Settings, show: Show) -> LoadReport:
     """The units of the province, from the first source that exists."""
+    source = units_source(settings, show)
+    return load_boundaries(database, source, package_history(settings.province), show)
+
+
+def units_source(settings: Settings, show: Show) -> Source:
+    """Where the polygons of communes come from; those that are fetched are kept in the home."""
     folder = ROOT / "data" / "boundaries"
-    source = find_source(
+    return find_source(
         settings.boundaries, folder, settings.province, cache=settings.home, show=show
     )
-    return load_boundaries(database, source, package_history(settings.province), show)
 
 
 def wants_boundaries(database: Database, settings: Settings) -> bool:

@@ -1,13 +1,18 @@
 """gis boundaries: the administrative units."""
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from api.cli.context import database_in_use, read_settings
 from api.cli.output import AsJson, print_facts, progress
-from api.setup import load_units
+from api.setup import load_units, units_source
+from gis.boundaries.change import apply_change
+from gis.boundaries.check import check_boundaries
+from gis.boundaries.loader import read_communes
+from gis.boundaries.package_units import package_history
 
 app = typer.Typer(help="Load, check and change administrative units.", no_args_is_help=True)
 
@@ -25,4 +30,25 @@ def load(
         settings = settings.model_copy(update={"boundaries": source})
     with database_in_use() as database, progress("boundaries") as show:
         report = load_units(database, settings, show)
+    print_facts(asdict(report), as_json=as_json)
+
+
+@app.command(epilog="Example: gis boundaries check --json")
+def check(as_json: AsJson = False) -> None:
+    """List invalid rings, overlaps, gaps and differences from the official areas."""
+    settings = read_settings()
+    history = package_history(settings.province)
+    with progress("boundaries") as show:
+        communes = read_communes(units_source(settings, show), history)
+    print_facts(asdict(check_boundaries(communes)), as_json=as_json)
+
+
+@app.command(epilog="Example: gis boundaries change decree.toml")
+def change(
+    file: Annotated[Path, typer.Argument(help="TOML: the day, the source, the new units")],
+    as_json: AsJson = False,
+) -> None:
+    """Store a later change of units: which end on its day, which begin, what became of each."""
+    with database_in_use() as database:
+        report = apply_change(database, file)
     print_facts(asdict(report), as_json=as_json)
