@@ -118,7 +118,7 @@ def simulate_incidents(
             lon=_degrees(lon[n]),
             lat=_degrees(lat[n]),
         )
-        for n in np.argsort(times)
+        for n in sorted(range(records), key=lambda n: times[n])
     ]
 
 

@@ -27,7 +27,7 @@ from gis.values import BBox
 from layers import quarantine
 from layers.incoming import Incoming
 from layers.model import FileSource, Layer
-from layers.records import NO_ANSWERS, Answers, Fault, RecordReader, Records
+from layers.records import NO_ANSWERS, Answers, Area, Fault, RecordReader, Records
 
 Show = Callable[[int, int], None]
 _SHOW_EVERY = 2_000
@@ -83,7 +83,8 @@ def load_file(
     `show` is called with (done, total). Raises BadFile, Question (whose answer is an option), and
     BadInput for a layer that takes no files.
     """
-    table = read_table(path)
+    answers = options.answers
+    table = read_table(path, encoding=answers.encoding, table=answers.table)
     with database.writing() as connection:
         return load_table(connection, layer, table, options, show)
 
@@ -118,11 +119,17 @@ def load_table(
         removed=removed,
         default_points=int(sorted_.default_point[sorted_.kept].sum()),
         reasons=dict(Counter(faults[0].reason for faults in sorted_.failed.values())),
-        notes=tuple(str(note) for note in table.notes),
+        notes=tuple(_notes(layer, table)),
     )
     if added or updated or removed or put:
         _note_load(connection, report, table.sha256, options)
     return report
+
+
+def _notes(layer: Layer, table: RawTable) -> Iterator[str]:
+    """What was converted; examples of personal columns are shown to nobody."""
+    personal = {one.column or name for name, one in layer.fields.items() if one.personal}
+    return (str(note) for note in table.notes if note.column not in personal)
 
 
 def _sort(
@@ -133,8 +140,8 @@ def _sort(
     options: LoadOptions,
 ) -> _Sorted:
     territory = stored_territory(connection)
-    envelope = BBox.of(territory.outline.bounds)
-    records = RecordReader(source, layer.fields, envelope, options.answers).read(table)
+    area = Area(BBox.of(territory.outline.bounds), territory.holds)
+    records = RecordReader(source, layer.fields, area, options.answers).read(table)
     today = options.today or datetime.now(UTC).date()
     places = stored_placer(connection, today).place(_claims(records))
     outside = set(_outside(places, source))

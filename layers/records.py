@@ -1,6 +1,6 @@
 """A file as a layer reads it: typed columns, and for each record what is wrong with it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from gis.intake.dates import parse_dates
 from gis.intake.numbers import parse_numbers
 from gis.intake.tables import RawTable, require_columns
-from gis.placing.crs import check_crs, to_wgs84, zero_points
+from gis.placing.crs import checked_points, parse_crs
 from gis.values import BBox
 from layers.model import FieldType, FileSource, LayerField
 
@@ -36,11 +36,21 @@ class Answers:
     """What a person answered to questions about a file; None where nothing was asked."""
 
     crs: str | None = None
+    encoding: str | None = None
+    table: str | None = None
     date_format: str | None = None
     number_format: str | None = None
 
 
 NO_ANSWERS = Answers()
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """A province: its box, and whether it holds points (longitudes, latitudes → mask)."""
+
+    envelope: BBox
+    holds: Callable[[Floats, Floats], npt.NDArray[np.bool_]]
 
 
 @dataclass(frozen=True)
@@ -76,19 +86,19 @@ class Records:
 class RecordReader:
     """Reads tables by the fields and the source of one layer file.
 
-    `envelope` is the province's, by which a wrong CRS is recognised.
+    `area` is the province, by which a wrong CRS is recognised.
     """
 
     def __init__(
         self,
         source: FileSource,
         fields: Mapping[str, LayerField],
-        envelope: BBox,
+        area: Area,
         answers: Answers = NO_ANSWERS,
     ) -> None:
         self.source = source
         self.fields = fields
-        self.envelope = envelope
+        self.area = area
         self.answers = answers
         self.faults: dict[int, list[Fault]] = {}
 
@@ -137,15 +147,17 @@ class RecordReader:
         return keys
 
     def _points(self, table: RawTable) -> tuple[Floats, Floats]:
-        """Degrees, WGS 84; (0, 0) is what programs write that know no coordinates."""
-        x, y, declared = self._coordinates(table)
-        known = np.isfinite(x) & np.isfinite(y) & ~zero_points(x, y)
-        lon, lat = np.full(len(table), np.nan), np.full(len(table), np.nan)
-        if known.any():
-            assumed = self.answers.crs
-            crs = check_crs(x[known], y[known], declared, self.envelope, assume=assumed)
-            lon[known], lat[known] = to_wgs84(x[known], y[known], crs)
-        return lon, lat
+        """Degrees, WGS 84. A wrong point is a fault unless the record says its place in words."""
+        x, y, crs = self._coordinates(table)
+        found = checked_points(
+            x, y, crs, self.area.envelope, assume=self.answers.crs, inside=self.area.holds
+        )
+        address = self._words(table, self.source.address)
+        unit = self._words(table, self.source.commune)
+        for row, why in found.faults.items():
+            if not (address[row] or unit[row]):
+                self._fault(row, "bad_coordinates", why)
+        return found.lon, found.lat
 
     def _coordinates(self, table: RawTable) -> tuple[Floats, Floats, str | None]:
         """x, y and the declared CRS: of the file's geometry, else of two columns."""
@@ -154,14 +166,17 @@ class RecordReader:
             return (*table.points, table.crs)
         if columns is None:
             nowhere = np.full(len(table), np.nan)
-            return nowhere, nowhere, None
-        x = self._numbers(table, columns.x, None)
-        y = self._numbers(table, columns.y, None)
+            return nowhere, nowhere, "EPSG:4326"
+        at_most = 180 if parse_crs(columns.crs).crs.is_geographic else None
+        x = self._numbers(table, columns.x, None, at_most)
+        y = self._numbers(table, columns.y, None, at_most)
         return x, y, columns.crs
 
-    def _numbers(self, table: RawTable, column: str, declared: str | None) -> Floats:
+    def _numbers(
+        self, table: RawTable, column: str, declared: str | None, at_most: float | None = None
+    ) -> Floats:
         format = self.answers.number_format or declared
-        parsed = parse_numbers(table[column], format=format, column=column)
+        parsed = parse_numbers(table[column], format=format, column=column, at_most=at_most)
         self._fault_each(parsed.faults, "bad_number", column)
         return parsed.numbers
 

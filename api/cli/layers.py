@@ -64,6 +64,12 @@ def load(
     number_format: Annotated[
         str | None, typer.Option(help="decimal_comma or decimal_point")
     ] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="The encoding of the text, for example tcvn3 or vni")
+    ] = None,
+    table: Annotated[
+        str | None, typer.Option(help="One of several tables of a GeoPackage or workbook")
+    ] = None,
     simulated: Annotated[
         bool, typer.Option("--simulated", help="The records are simulated; say so in each")
     ] = False,
@@ -71,7 +77,13 @@ def load(
 ) -> None:
     """Load records from a file: all or none. Loading twice changes nothing."""
     chosen = read_layers(read_settings()).get(layer)
-    answers = Answers(crs=assume_crs, date_format=date_format, number_format=number_format)
+    answers = Answers(
+        crs=assume_crs,
+        encoding=encoding,
+        table=table,
+        date_format=date_format,
+        number_format=number_format,
+    )
     options = LoadOptions(who=LOCAL_ADMIN.name, source=source, answers=answers, simulated=simulated)
     with database_in_use() as database, progress(f"loading {layer}") as show:
         report = load_file(database, chosen, file, options, show)

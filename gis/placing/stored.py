@@ -21,6 +21,7 @@ from gis.placing.cells import CellTable, cached_cell_table
 from gis.placing.gazetteer import stored_gazetteer
 from gis.placing.placer import Placer
 
+Floats = npt.NDArray[np.float64]
 Cells = npt.NDArray[np.uint64]
 
 
@@ -38,6 +39,10 @@ class Territory:
     @property
     def official(self) -> bool:
         return self.quality is Quality.OFFICIAL
+
+    def holds(self, lon: Floats, lat: Floats) -> npt.NDArray[np.bool_]:
+        """Which points lie in the province; degrees, WGS 84."""
+        return self.table.assign(lon, lat) >= 0
 
     def cells(self, resolution: int) -> Cells:
         """The hexes whose centre lies in the province, sorted; shape (n,), uint64."""

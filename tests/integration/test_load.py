@@ -3,13 +3,15 @@
 from pathlib import Path
 
 import pytest
+from pyproj import Transformer
 from sqlalchemy import text
 
 from gis.database.engine import Database
-from gis.errors import BadFile, BadInput
+from gis.errors import BadFile, BadInput, Question
 from layers.catalogue import Catalogue
 from layers.load import LoadOptions, LoadReport, load_file
 from layers.quarantine import drop, fix, list_waiting
+from layers.records import Answers
 from layers.replay import replay
 
 HEADER = (
@@ -112,7 +114,8 @@ def test_a_record_beyond_the_border_is_outside_and_not_in_quarantine(toy_provinc
     ("record", "reason"),
     [
         (line("a"), "no_place"),
-        (line("a", lon="0", lat="0"), "no_place"),
+        (line("a", lon="0", lat="0"), "bad_coordinates"),
+        (line("a", lon="104.05"), "bad_coordinates"),
         (line("a", commune="99999"), "unknown_unit"),
         (line("a", address="gần chợ"), "unclear_address"),
         (line("a", lon="104.05", lat="22.05", category="weather"), "unknown_value"),
@@ -125,6 +128,24 @@ def test_what_cannot_be_used_waits_with_its_reason(toy_province, catalogue, file
     good = line("good", lon="104.05", lat="22.05")
     report = load(toy_province, catalogue, file(good, record))
     assert (report.added, report.reasons) == (1, {reason: 1})
+
+
+def test_zero_coordinates_give_way_to_words(toy_province, catalogue, file):
+    load(toy_province, catalogue, file(line("a", lon="0", lat="0", commune="00004")))
+    assert rows(toy_province, "commune, h3") == [("00004", None)]
+
+
+def test_a_batch_in_another_crs_is_a_question_and_its_answer_places_it(
+    toy_province, catalogue, file
+):
+    east, north = Transformer.from_crs(4326, 9208, always_xy=True).transform(104.05, 22.05)
+    path = file(*(line(str(n), lon=f"{east + n:.2f}", lat=f"{north:.2f}") for n in range(9)))
+    with pytest.raises(Question, match="EPSG:9208"):
+        load(toy_province, catalogue, path)
+    assert rows(toy_province, "id") == []
+    report = load(toy_province, catalogue, path, answers=Answers(crs="EPSG:9208"))
+    assert report.added == 9
+    assert set(rows(toy_province, "commune")) == {("00001",)}
 
 
 def test_the_last_of_records_with_one_key_counts_and_the_others_are_kept(
