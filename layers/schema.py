@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import orjson
 from sqlalchemy import Connection, Table, text
-from sqlalchemy.schema import CreateIndex, CreateTable
+from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
 
 from gis.errors import BadLayerFile
 from layers.catalogue import Catalogue
@@ -201,10 +201,11 @@ def _migrate(connection: Connection, task: _Task, shape: Shape) -> Iterator[Sync
         yield SyncChange(
             layer_id, Change.COLUMN_RETYPED, f"{retyping.column}: {retyping.old} → {retyping.new}"
         )
-    for name, kind in asked.items():
-        if name not in shape.columns:
-            connection.exec_driver_sql(f'ALTER TABLE {_name(layer_id)} ADD COLUMN "{name}" {kind}')
-            yield SyncChange(layer_id, Change.COLUMN_ADDED, name)
+    for column in task.table.columns:
+        if column.name not in shape.columns:
+            words = CreateColumn(column).compile(dialect=connection.dialect)
+            connection.exec_driver_sql(f"ALTER TABLE {_name(layer_id)} ADD COLUMN {words}")
+            yield SyncChange(layer_id, Change.COLUMN_ADDED, column.name)
     yield from _hide_personal(connection, task, shape)
     gone = set(task.before.section("fields") or {}) - set(asked) if task.before else set()
     kept = sorted(gone - set(task.layer.fields) & set(shape.columns))

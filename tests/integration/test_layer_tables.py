@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from gis.database.engine import Database
 from gis.errors import BadLayerFile
@@ -15,6 +16,7 @@ from layers.catalogue import Catalogue, read_catalogue, read_layer
 from layers.load import LoadOptions, load_file
 from layers.model import Layer
 from layers.schema import Change, SyncChange, sync
+from layers.tables import table_of
 
 LAYERS = Path(__file__).parents[2] / "layers"
 
@@ -94,6 +96,35 @@ def test_the_files_of_the_project_make_their_tables_once(database: Database) -> 
     assert published == {layer.id for layer in catalogue.layers}
     created = {done.layer_id for done in first if done.change is Change.CREATED}
     assert created == {layer.id for layer in catalogue.layers if not layer.is_view}
+
+
+@pytest.mark.parametrize("layer_id", [path.stem for path in sorted(LAYERS.glob("*.yaml"))])
+def test_every_layer_can_be_read_as_its_file_says(toy_province: Database, layer_id: str) -> None:
+    table = table_of(read_catalogue(LAYERS).get(layer_id))
+    with toy_province.reading() as connection:
+        names = connection.execute(select(table).limit(1)).keys()
+    assert list(names) == [column.name for column in table.columns]
+
+
+def test_two_who_publish_at_once_do_not_meet(database: Database) -> None:
+    catalogue = read_catalogue(LAYERS)
+
+    def publish(_: int) -> list[SyncChange]:
+        with database.writing() as connection:
+            return sync(connection, catalogue)
+
+    with ThreadPoolExecutor(3) as several:
+        done = list(several.map(publish, range(3)))
+    assert sorted(map(bool, done)) == [False, False, True]
+
+
+def test_a_placing_column_that_an_older_table_lacks_is_added_with_its_default(
+    filled: Database,
+) -> None:
+    run(filled, "ALTER TABLE layer.wells DROP COLUMN default_point, DROP COLUMN provenance")
+    synced(filled, wells())
+    rows = run(filled, "SELECT default_point, provenance FROM layer.wells")
+    assert [tuple(row) for row in rows] == [(False, {}), (False, {})]
 
 
 def test_a_second_sync_raises_no_version(filled: Database) -> None:
