@@ -93,6 +93,12 @@ def province_names() -> tuple[str, ...]:
     return tuple(row["provinceShort"] for row in found)
 
 
+def district_names() -> tuple[str, ...]:
+    """The names, without type, of all districts of the country before the reform."""
+    found = _rows("SELECT DISTINCT districtShort FROM admin_units_legacy ORDER BY districtShort")
+    return tuple(nfc(row["districtShort"]) for row in found)
+
+
 def _old_rows(province_key: str) -> list[_Row]:
     return _rows(
         "SELECT * FROM admin_units_legacy WHERE provinceKey = ? ORDER BY districtCode, wardCode",

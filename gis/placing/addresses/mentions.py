@@ -1,0 +1,424 @@
+"""The names that a text mentions, with the type written before (or in English after) each."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import lru_cache
+
+from gis.boundaries.units import Level
+from gis.placing.addresses.names import Abroad, Name, Names, Sense
+from gis.placing.addresses.tokens import Syllable, Token, syllable
+from gis.placing.addresses.words import (
+    COUNTED,
+    COUNTRY,
+    HOUSE,
+    LANDMARKS,
+    LEVEL_OF_KIND,
+    NEW_AFTER,
+    NOISE,
+    OFFICES,
+    OLD_AFTER,
+    RELATIONS_PLAIN,
+    RELATIONS_SPELT,
+    SPELT,
+    TYPES,
+    TYPES_AFTER,
+    UnitType,
+)
+
+_LONGEST_NAME = 6  # words
+_LONGEST_TYPE = 4
+_LONG_WORD = 5  # letters; shorter words are never two words written together
+
+
+class Spelling(IntEnum):
+    """How well a text's spelling fits a name."""
+
+    MISSPELT = 0
+    MARKS_OFF = 1
+    UNMARKED = 2
+    EXACT = 3
+
+
+@dataclass(slots=True)
+class Mention:
+    """A name in the text, words `start` to `end`, and all that it may mean.
+
+    `type`: the type word, None for a bare name. `weak`: named only as a street, a landmark or a
+    neighbour. `office`: the seat of the unit is named. `era`: `old` or `new` when the text says.
+    """
+
+    start: int
+    end: int
+    type: UnitType | None
+    senses: tuple[Sense, ...]
+    abroad: tuple[Abroad, ...]
+    spelling: Spelling
+    weak: bool = False
+    era: str = ""
+
+    @property
+    def bare(self) -> bool:
+        return self.type is None
+
+    def of_level(self, level: Level) -> Iterator[Sense]:
+        return (sense for sense in self.senses if sense.level is level)
+
+
+@dataclass(frozen=True, slots=True)
+class Unresolved:
+    """A type word at `start` whose name, from word `name_at`, is unknown."""
+
+    start: int
+    name_at: int
+    type: UnitType
+
+
+@dataclass(slots=True)
+class Found:
+    """All that was recognised in the words of a text."""
+
+    tokens: list[Token]
+    mentions: list[Mention]
+    unresolved: list[Unresolved]
+    marked: bool  # the text is written with diacritics
+
+    def unread(self) -> list[tuple[int, int]]:
+        """Runs of words, without a hard pause inside, that belong to no mention."""
+        taken = {i for m in self.mentions for i in range(m.start, m.end)}
+        runs: list[tuple[int, int]] = []
+        for i, token in enumerate(self.tokens):
+            if i in taken or token.word.key.isdigit():
+                continue
+            if runs and runs[-1][1] == i and token.pause < 2:
+                runs[-1] = (runs[-1][0], i + 1)
+            else:
+                runs.append((i, i + 1))
+        return runs
+
+
+class Reader:
+    """Finds mentions with the names of one province."""
+
+    def __init__(self, names: Names) -> None:
+        self.names = names
+        self._split = lru_cache(maxsize=1 << 14)(self._split_joined)
+
+    def find(self, tokens: list[Token]) -> Found:
+        tokens = self._apart(tokens)
+        found = Found(tokens, [], [], any(token.word.marked for token in tokens))
+        i = 0
+        while i < len(tokens):
+            i = self._step(found, i)
+        for position, mention in enumerate(found.mentions):
+            _note_context(found, position, mention)
+        return found
+
+    def _step(self, found: Found, i: int) -> int:
+        """Reads what begins at word i; gives the word to go on from."""
+        tokens = found.tokens
+        if tokens[i].word.key in COUNTRY or _is_country(tokens, i):
+            return i + 1
+        typed, name_at = _type_at(tokens, i, found.marked)
+        name, end = self._name(tokens, i, None)
+        if typed is not None and not _is_cooperative(tokens, i):
+            typed_name, typed_end = self._name(tokens, name_at, typed)
+            if typed_name is not None and typed_end >= end:
+                found.mentions.append(
+                    self._mention(found, i, name_at, typed_end, typed, typed_name)
+                )
+                return typed_end
+            if name is None:
+                return self._unknown(found, i, name_at, typed)
+        if name is None:
+            return i + 1
+        after, last = _type_after(tokens, end)
+        if after is not None and not any(_fits(sense, after) for sense in name.senses):
+            after, last = None, end
+        found.mentions.append(self._mention(found, i, i, end, after, name, last))
+        return last
+
+    def _unknown(self, found: Found, i: int, name_at: int, typed: UnitType) -> int:
+        tokens = found.tokens
+        follows = name_at < len(tokens) and tokens[name_at].pause < 2
+        firm = typed.firm or (tokens[name_at - 1].dotted and follows)
+        if firm and follows:
+            found.unresolved.append(Unresolved(i, name_at, typed))
+        return name_at
+
+    def _name(
+        self, tokens: list[Token], start: int, typed: UnitType | None
+    ) -> tuple[Name | None, int]:
+        """The longest name that begins at a word and may have this type."""
+        by_key, beginnings = self.names.by_key, self.names.beginnings
+        key, best, end = "", None, start
+        for i in range(start, min(start + _LONGEST_NAME, len(tokens))):
+            if i > start and tokens[i].pause == 2:
+                break
+            key += tokens[i].word.key
+            if key not in beginnings:
+                break
+            name = by_key.get(key)
+            if name is not None and _may_be(name, typed):
+                best, end = name, i + 1
+        return best, end
+
+    def _mention(
+        self,
+        found: Found,
+        start: int,
+        name_at: int,
+        end: int,
+        typed: UnitType | None,
+        name: Name,
+        last: int | None = None,
+    ) -> Mention:
+        words = [token.word for token in found.tokens[name_at:end]]
+        senses, spelling = _best_spelt(name.senses, words, found.marked)
+        if typed is not None:
+            senses = tuple(sense for sense in senses if _fits(sense, typed))
+        abroad = tuple(one for one in name.abroad if _fits_abroad(one, typed, words))
+        return Mention(start, last or end, typed, senses, abroad, spelling)
+
+    def _apart(self, tokens: list[Token]) -> list[Token]:
+        """Words that were written together, taken apart where names show the seams."""
+        if all(len(token.word.key) < _LONG_WORD for token in tokens):
+            return tokens
+        apart: list[Token] = []
+        for token in tokens:
+            pieces = self._split(token.word.text) if len(token.word.key) >= _LONG_WORD else ()
+            if len(pieces) < 2:
+                apart.append(token)
+                continue
+            first, *others = pieces
+            apart.append(Token(first, token.pause, False))
+            apart += [Token(piece, 0, False) for piece in others]
+        return apart
+
+    def _split_joined(self, text: str) -> tuple[Syllable, ...]:
+        key = syllable(text).key
+        if len(key) != len(text) or key in self.names.by_key or key in TYPES or key in TYPES_AFTER:
+            return ()
+        if len(key) <= 7 and not _odd_syllable(key):
+            return ()
+        cuts = _cheapest_cuts(key, self.names)
+        return tuple(syllable(text[a:b]) for a, b in cuts)
+
+
+def _may_be(name: Name, typed: UnitType | None) -> bool:
+    if typed is None:
+        return not name.key.isdigit()
+    return any(_fits(sense, typed) for sense in name.senses) or any(
+        _abroad_may_be(one, typed) for one in name.abroad
+    )
+
+
+def _fits(sense: Sense, typed: UnitType) -> bool:
+    """Whether the type word is one of this sense's level."""
+    return any(LEVEL_OF_KIND[kind] is sense.level for kind in typed.kinds)
+
+
+def _abroad_may_be(one: Abroad, typed: UnitType) -> bool:
+    levels = {LEVEL_OF_KIND[kind] for kind in typed.kinds}
+    return one.level in levels or ("Thành phố" in typed.kinds)
+
+
+def _fits_abroad(one: Abroad, typed: UnitType | None, words: Sequence[Syllable]) -> bool:
+    if typed is not None:
+        return _abroad_may_be(one, typed)
+    written = "".join(w.letters for w in words), "".join(w.tones for w in words)
+    return written == one.marks or not any(word.marked for word in words)
+
+
+def _best_spelt(
+    senses: tuple[Sense, ...], words: Sequence[Syllable], marked_text: bool
+) -> tuple[tuple[Sense, ...], Spelling]:
+    """At each level the senses whose diacritics are those written, or all when none has them."""
+    written = "".join(w.letters for w in words), "".join(w.tones for w in words)
+    exact = tuple(sense for sense in senses if sense.marks == written)
+    has_marks = any(word.marked for word in words)
+    if exact and (has_marks or marked_text):
+        levels = {sense.level for sense in exact}
+        return tuple(
+            sense
+            for sense in senses
+            if sense.marks is None or sense.marks == written or sense.level not in levels
+        ), Spelling.EXACT
+    if has_marks:
+        return senses, Spelling.MARKS_OFF
+    return senses, Spelling.UNMARKED
+
+
+def _type_at(tokens: list[Token], i: int, marked: bool) -> tuple[UnitType | None, int]:
+    """The longest type word or words at word i, and the word after."""
+    key, best, end = "", None, i
+    for j in range(i, min(i + _LONGEST_TYPE, len(tokens))):
+        if j > i and tokens[j].pause == 2:
+            break
+        key += tokens[j].word.key
+        if key in TYPES and (j > i or _is_spelt(tokens[i].word)):
+            best, end = TYPES[key], j + 1
+    return best, end
+
+
+def _is_spelt(word: Syllable) -> bool:
+    allowed = SPELT.get(word.key)
+    return allowed is None or not word.marked or word.text in allowed
+
+
+def _type_after(tokens: list[Token], end: int) -> tuple[UnitType | None, int]:
+    if end < len(tokens) and tokens[end].pause < 2:
+        after = TYPES_AFTER.get(tokens[end].word.key)
+        return after, end + 1 if after else end
+    return None, end
+
+
+def _is_cooperative(tokens: list[Token], i: int) -> bool:
+    """`xã` in `hợp tác xã` heads no unit."""
+    return i > 0 and tokens[i].word.key == "xa" and tokens[i - 1].word.key in ("tac", "cu")
+
+
+def _is_country(tokens: list[Token], i: int) -> bool:
+    key = tokens[i].word.key
+    if key == "nam" and i > 0:
+        return tokens[i - 1].word.key == "viet"
+    return key == "viet" and i + 1 < len(tokens) and tokens[i + 1].word.key == "nam"
+
+
+def _note_context(found: Found, position: int, mention: Mention) -> None:
+    before = found.mentions[position - 1].end if position else 0
+    mention.era = _era_said(found, mention)
+    words = _words_before(found.tokens, before, mention.start)
+    mention.weak = _is_near(words, found.marked) or (mention.bare and _is_landmark(words))
+
+
+def _words_before(tokens: list[Token], since: int, start: int) -> list[Token]:
+    """The words right before `start`, nearest first, back to a hard pause or `since`."""
+    words: list[Token] = []
+    i = start
+    while i > since and tokens[i].pause < 2:
+        i -= 1
+        words.append(tokens[i])
+    return words
+
+
+def _is_landmark(before: list[Token]) -> bool:
+    """Whether a bare name is that of a street, a village or a landmark."""
+    if not before:
+        return False
+    nearest = before[0].word.key
+    if nearest.isdigit() or (
+        len(nearest) == 1 and len(before) > 1 and before[1].word.key.isdigit()
+    ):
+        return _is_house_number(before[1:] if nearest.isdigit() else before[2:])
+    return nearest in LANDMARKS
+
+
+def _is_house_number(before: list[Token]) -> bool:
+    """Whether a number before a name makes it a street ("591 Hoàng Liên"), unlike "tổ 5"."""
+    for token in before[:3]:
+        key = token.word.key
+        if key in COUNTED:
+            return False
+        if key not in HOUSE:
+            return not key.isdigit()
+    return True
+
+
+def _is_near(before: list[Token], marked: bool) -> bool:
+    """Whether the words before say that the place is near, not in, the unit named."""
+    for token in before[:4]:
+        word = token.word
+        if word.key in OFFICES:
+            return False
+        if word.text in RELATIONS_SPELT if word.marked or marked else word.key in RELATIONS_PLAIN:
+            return word.text not in ("diện",) or len(before) > 1
+        if word.key not in LANDMARKS:
+            return False
+    return False
+
+
+def _era_said(found: Found, mention: Mention) -> str:
+    tokens, end = found.tokens, mention.end
+    if end < len(tokens) and tokens[end].word.text in OLD_AFTER:
+        return "old"
+    if end < len(tokens) and tokens[end].word.text in NEW_AFTER and tokens[end].pause < 2:
+        return "new"
+    return _era_before(
+        [token.word.key for token in tokens[max(0, mention.start - 4) : mention.start]]
+    )
+
+
+def _era_before(words: list[str]) -> str:
+    """`nay là`, `nay thuộc`, `sáp nhập vào` → new; `trước là`, `trước đây thuộc`, `cũ:` → old."""
+    said = " ".join(words)
+    ends = (" la", " thuoc", " thanh", " vao", "nai", " cua")
+    if not said.endswith(ends) and not said.endswith(("cu", "nguien", "now", "formerli")):
+        return ""
+    if any(word in words for word in ("truoc", "cu", "nguien", "von", "formerli", "xua")):
+        return "old"
+    if any(word in words for word in ("nai", "now", "nhap", "doi", "gio")):
+        return "new"
+    return ""
+
+
+_VOWELS = frozenset("aeiou")
+
+
+@lru_cache(maxsize=1 << 14)
+def _odd_syllable(key: str) -> bool:
+    """Whether a word cannot be one Vietnamese syllable: its vowels do not stand together."""
+    groups = 0
+    inside = False
+    for char in key.removeprefix("qu").removeprefix("gi") if len(key) > 3 else key:
+        vowel = char in _VOWELS
+        groups += vowel and not inside
+        inside = vowel
+    tail = len(key) - max((key.rfind(vowel) for vowel in _VOWELS), default=0) - 1
+    head = next((i for i, char in enumerate(key) if char in _VOWELS), len(key))
+    return groups != 1 or tail > 2 or head > 3
+
+
+_PIECES = frozenset(key for key in TYPES if len(key) > 1) | {
+    "thon", "ban", "to", "duong", "pho", "so", "khu", "xom", "cho", "vietnam", "todanpho",
+}  # fmt: skip
+
+
+def _cheapest_cuts(key: str, names: Names) -> list[tuple[int, int]]:
+    """Cuts of a joined word into known names and type words; unknown letters cost most."""
+    best: list[tuple[float, int]] = [(0.0, 0)]
+    for end in range(1, len(key) + 1):
+        options = [(best[end - 1][0] + 2.0, end - 1)]
+        for start in range(max(0, end - 22), end - 1):
+            piece = key[start:end]
+            name = names.by_key.get(piece)
+            known = name is not None and bool(name.senses) and len(piece) > 2
+            if known or piece in _PIECES:
+                options.append((best[start][0] + (0.5 if known else 0.6), start))
+        best.append(min(options))
+    return _joined_cuts(key, best, names)
+
+
+def _joined_cuts(key: str, best: list[tuple[float, int]], names: Names) -> list[tuple[int, int]]:
+    cuts: list[tuple[int, int]] = []
+    end = len(key)
+    while end:
+        start = best[end][1]
+        unknown = end - start == 1
+        if unknown and cuts and cuts[-1][0] == end and not _is_piece(key, cuts[-1], names):
+            cuts[-1] = (start, cuts[-1][1])
+        else:
+            cuts.append((start, end))
+        end = start
+    cuts.reverse()
+    return cuts if any(_is_piece(key, cut, names) for cut in cuts) else []
+
+
+def _is_piece(key: str, cut: tuple[int, int], names: Names) -> bool:
+    piece = key[cut[0] : cut[1]]
+    return len(piece) > 1 and (piece in _PIECES or piece in names.by_key)
+
+
+def is_noise(token: Token) -> bool:
+    word = token.word
+    return word.key.isdigit() or word.key in NOISE or word.key in TYPES or word.key in LANDMARKS

@@ -1,0 +1,276 @@
+"""All names that an address of the province may use, indexed so that reading them is look-ups."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+
+from gis.boundaries.package_units import district_names, province_names
+from gis.boundaries.units import Level, Unit, UnitHistory
+from gis.placing.addresses.former import FORMER_DISTRICT
+from gis.placing.addresses.tokens import key_of, marks_of
+from gis.placing.addresses.words import LEVEL_OF_KIND, TYPES
+
+_SHORTEST_MISSPELT = 4
+_KINDS_JOINED = {
+    "thitran": "Thị trấn", "thanhpho": "Thành phố", "thixa": "Thị xã", "huyen": "Huyện",
+    "phuong": "Phường", "tinh": "Tỉnh", "quan": "Quận", "xa": "Xã",
+}  # fmt: skip
+_PROVINCE_INITIALS = {"hn": "Hà Nội", "hcm": "Hồ Chí Minh", "sg": "Hồ Chí Minh"}
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Place:
+    """A unit in its time and what belongs to it. Compared by identity.
+
+    `today`: codes of the communes of today that hold it. `districts`: those it was in, first its
+    last one (of a commune of today: those of the wards it was made from). `provinces` likewise.
+    """
+
+    unit: Unit
+    today: frozenset[str]
+    districts: frozenset["Place"]
+    former_districts: frozenset["Place"]
+    provinces: frozenset["Place"]
+
+    @property
+    def is_new(self) -> bool:
+        return self.unit.valid_to is None
+
+
+@dataclass(frozen=True, slots=True)
+class Sense:
+    """One thing that a name may mean. `kind` is the type it has under this name.
+
+    `marks` is None when the right spelling is not known. `alias`: a former or other name.
+    """
+
+    place: Place
+    kind: str
+    marks: tuple[str, str] | None
+    alias: bool = False
+
+    @property
+    def level(self) -> Level:
+        return self.place.unit.level
+
+
+@dataclass(frozen=True, slots=True)
+class Abroad:
+    """A province or district of the country outside this province."""
+
+    name: str
+    level: Level
+    marks: tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """What a key may mean: `senses` in this province, `abroad` outside of it."""
+
+    key: str
+    senses: tuple[Sense, ...]
+    abroad: tuple[Abroad, ...] = ()
+
+
+class Names:
+    """The index: exact keys, beginnings of keys, and keys with one letter wrong."""
+
+    def __init__(self, history: UnitHistory) -> None:
+        self.places = tuple(_places(history))
+        self.by_key = _named(_senses(self.places), _abroad(history))
+        self.beginnings = frozenset(key[:n] for key in self.by_key for n in range(1, len(key) + 1))
+        self._misspelt = _shortened(key for key, name in self.by_key.items() if name.senses)
+        self._sounding = _by_sound(key for key, name in self.by_key.items() if name.senses)
+        self.misspelt = lru_cache(maxsize=1 << 14)(self._one_letter_off)
+
+    def _one_letter_off(self, key: str) -> tuple[Name, ...]:
+        """Names of the province whose key is one letter off (one added, lost, changed, or two
+        neighbours swapped), or that sound alike (s/x, ch/tr, r/d/gi, l/n, c/k)."""
+        if len(key) < _SHORTEST_MISSPELT:
+            return ()
+        near = {
+            name
+            for short in (key, *_shorter(key))
+            for name in self._misspelt.get(short, ())
+            if is_one_letter_off(key, name)
+        }
+        near |= self._sounding.get(sound(key), set())
+        return tuple(self.by_key[name] for name in sorted(near))
+
+
+def is_one_letter_off(one: str, other: str) -> bool:
+    """Whether one added, lost or changed letter, or two neighbours swapped, make them equal."""
+    if one == other:
+        return True
+    if abs(len(one) - len(other)) > 1:
+        return False
+    start = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), None)
+    if start is None:
+        return True
+    a, b = one[start:], other[start:]
+    swapped = len(a) > 1 and len(b) > 1 and a[0] == b[1] and a[1] == b[0] and a[2:] == b[2:]
+    return a[1:] == b[1:] or a[1:] == b or a == b[1:] or swapped
+
+
+def sound(key: str) -> str:
+    """A key under which letters that northern speech confuses are one."""
+    for written, heard in (("tr", "ch"), ("gi", "z"), ("x", "s"), ("r", "z"), ("d", "z"),
+                           ("l", "n"), ("k", "c")):  # fmt: skip
+        key = key.replace(written, heard)
+    return key
+
+
+def _shorter(key: str) -> set[str]:
+    return {key[:i] + key[i + 1 :] for i in range(len(key))}
+
+
+def _shortened(keys: Iterable[str]) -> dict[str, set[str]]:
+    index: defaultdict[str, set[str]] = defaultdict(set)
+    for key in keys:
+        if len(key) >= _SHORTEST_MISSPELT:
+            for short in (key, *_shorter(key)):
+                index[short].add(key)
+    return dict(index)
+
+
+def _by_sound(keys: Iterable[str]) -> dict[str, set[str]]:
+    index: defaultdict[str, set[str]] = defaultdict(set)
+    for key in keys:
+        if len(key) >= _SHORTEST_MISSPELT:
+            index[sound(key)].add(key)
+    return dict(index)
+
+
+def _named(senses: Iterable[tuple[str, Sense]], abroad: Iterable[Abroad]) -> dict[str, Name]:
+    at_home: defaultdict[str, list[Sense]] = defaultdict(list)
+    for key, sense in senses:
+        at_home[key].append(sense)
+    elsewhere: defaultdict[str, list[Abroad]] = defaultdict(list)
+    for other in abroad:
+        elsewhere[key_of(other.name)].append(other)
+    for key, name in _PROVINCE_INITIALS.items():
+        elsewhere[key] += [one for one in elsewhere[key_of(name)] if one.level is Level.PROVINCE]
+    return {
+        key: Name(key, tuple(at_home.get(key, ())), tuple(elsewhere.get(key, ())))
+        for key in at_home.keys() | elsewhere.keys()
+    }
+
+
+def _abroad(history: UnitHistory) -> Iterator[Abroad]:
+    own = {unit.name for unit in history.units if unit.level is not Level.COMMUNE}
+    for level, names in ((Level.PROVINCE, province_names()), (Level.DISTRICT, district_names())):
+        for name in names:
+            if name not in own and not name.isdigit():
+                yield Abroad(name, level, marks_of(name))
+
+
+def _senses(places: Iterable[Place]) -> Iterator[tuple[str, Sense]]:
+    for place in places:
+        unit = place.unit
+        yield key_of(unit.name), Sense(place, unit.kind, marks_of(unit.name))
+        for alias in unit.aliases:
+            yield from _alias_senses(place, alias)
+        yield from _short_forms(place)
+
+
+def _alias_senses(place: Place, alias: str) -> Iterator[tuple[str, Sense]]:
+    """From `Xã Long Phúc`, or from a key such as `xalongphuc` or `longphuc`."""
+    kind = next((kind for kind in LEVEL_OF_KIND if alias.startswith(f"{kind} ")), None)
+    if kind is not None:
+        name = alias[len(kind) + 1 :]
+        yield key_of(name), Sense(place, kind, marks_of(name), alias=True)
+    elif " " in alias:
+        yield key_of(alias), Sense(place, place.unit.kind, marks_of(alias), alias=True)
+    else:
+        yield from _joined_alias(place, alias)
+
+
+def _joined_alias(place: Place, alias: str) -> Iterator[tuple[str, Sense]]:
+    kind = next((kind for kind in _KINDS_JOINED if alias.startswith(kind)), "")
+    name = key_of(alias.removeprefix(kind))
+    if len(name) >= _SHORTEST_MISSPELT and name != key_of(place.unit.name):
+        yield name, Sense(place, _KINDS_JOINED.get(kind, place.unit.kind), None, alias=True)
+
+
+def _short_forms(place: Place) -> Iterator[tuple[str, Sense]]:
+    unit = place.unit
+    farm = "Nông trường "
+    if unit.name.startswith(farm):
+        rest = unit.name.removeprefix(farm)
+        yield key_of(rest), Sense(place, unit.kind, marks_of(rest))
+        yield "nt" + key_of(rest), Sense(place, unit.kind, None)
+    initials = "".join(word[0] for word in key_of_words(unit.name))
+    several = len(initials) > 2 or (len(initials) > 1 and unit.level is Level.PROVINCE)
+    if unit.level is not Level.COMMUNE and several and initials not in TYPES:
+        yield initials, Sense(place, unit.kind, None)
+
+
+def key_of_words(name: str) -> list[str]:
+    return [key_of(word) for word in name.split()]
+
+
+def _places(history: UnitHistory) -> Iterator[Place]:
+    """Every unit with what it belongs to and what it is today, provinces first."""
+    upper: dict[tuple[Level, str, bool], Place] = {}
+    for unit in history.units:
+        if unit.level is Level.PROVINCE:
+            upper[unit.level, unit.code, unit.valid_to is None] = _bare(unit)
+    for unit in history.units:
+        if unit.level is Level.DISTRICT:
+            province = upper.get((Level.PROVINCE, unit.parent or "", False))
+            upper[unit.level, unit.code, False] = _bare(unit, [province] if province else [])
+    yield from upper.values()
+    yield from _communes(history, upper)
+
+
+def _bare(unit: Unit, provinces: Iterable[Place] = ()) -> Place:
+    return Place(unit, frozenset(), frozenset(), frozenset(), frozenset(provinces))
+
+
+def _communes(history: UnitHistory, upper: dict[tuple[Level, str, bool], Place]) -> Iterator[Place]:
+    communes = [unit for unit in history.units if unit.level is Level.COMMUNE]
+    made_from: defaultdict[str, list[Place]] = defaultdict(list)
+    for unit in communes:
+        if unit.valid_to is not None:
+            place = _ended(unit, _codes_of_today(unit, history), upper)
+            for code in place.today:
+                made_from[code].append(place)
+            yield place
+    for unit in communes:
+        if unit.valid_to is None:
+            yield _living(unit, made_from[unit.code], upper)
+
+
+def _ended(unit: Unit, today: frozenset[str], upper: dict[tuple[Level, str, bool], Place]) -> Place:
+    district = upper.get((Level.DISTRICT, unit.parent or "", False))
+    former = upper.get((Level.DISTRICT, FORMER_DISTRICT.get(unit.code, ""), False))
+    province = upper.get((Level.PROVINCE, unit.parent or "", True))
+    return Place(
+        unit,
+        today,
+        frozenset([district] if district else []),
+        frozenset([former] if former else []),
+        district.provinces if district else frozenset([province] if province else []),
+    )
+
+
+def _living(
+    unit: Unit, made_from: list[Place], upper: dict[tuple[Level, str, bool], Place]
+) -> Place:
+    province = upper.get((Level.PROVINCE, unit.parent or "", True))
+    districts = [district for old in made_from for district in old.districts]
+    provinces = [province for old in made_from for province in old.provinces]
+    own = [province] if province else []
+    return Place(
+        unit, frozenset([unit.code]), frozenset(districts), frozenset(),
+        frozenset([*own, *provinces]),
+    )  # fmt: skip
+
+
+def _codes_of_today(unit: Unit, history: UnitHistory) -> frozenset[str]:
+    if unit.valid_to is None:
+        return frozenset([unit.code])
+    eve = date.fromordinal(unit.valid_to.toordinal() - 1)
+    return frozenset(code for code, _, _ in history.successors(unit.code, eve, date.max))

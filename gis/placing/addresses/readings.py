@@ -1,0 +1,169 @@
+"""What the mentions of a text say together: each reading of a commune, weighed by the others.
+
+A reading takes one mention as the commune and asks of each other mention whether it supports it
+(its district, its province, the other name of the same commune before or after the reform), says
+nothing, or contradicts it. A contradicted reading is never an answer. Weights are in points; only
+their order and the margin between readings that end in different communes matter.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from gis.boundaries.units import Level
+from gis.placing.addresses.mentions import Mention, Spelling
+from gis.placing.addresses.names import Place, Sense
+
+KIND_RIGHT, KIND_WRONG = 2.0, -1.0
+FORMER_NAME = -1.0
+SPELLING = {
+    Spelling.EXACT: 0.0, Spelling.UNMARKED: 0.0, Spelling.MARKS_OFF: -0.5, Spelling.MISSPELT: -1.5,
+}  # fmt: skip
+DISTRICT, FORMER_DISTRICT, MIXED_DISTRICT = 3.0, 2.5, 1.5
+PROVINCE, OTHER_PROVINCE = 1.0, 0.3
+SAME_COMMUNE = 3.0
+ERA_SAID = 2.0
+MARGIN = 0.6
+
+
+@dataclass(slots=True)
+class Reading:
+    """One mention read as one unit. `points` weigh it; `against` are the mentions contradicting."""
+
+    mention: Mention
+    sense: Sense
+    points: float = 0.0
+    district: bool = False
+    mixed: bool = False
+    province: bool = False
+    pair: bool = False
+    against: list[Mention] = field(default_factory=list)
+
+    @property
+    def place(self) -> Place:
+        return self.sense.place
+
+    @property
+    def supported(self) -> bool:
+        return self.district or self.pair
+
+    @property
+    def kind_right(self) -> bool:
+        typed = self.mention.type
+        return typed is not None and self.sense.kind in typed.kinds
+
+
+def read(mentions: list[Mention]) -> list[Reading]:
+    """All readings, best first."""
+    _settle_provinces(mentions)
+    strong = [mention for mention in mentions if not mention.weak]
+    readings = [reading for mention in strong for reading in _readings_of(mention, strong)]
+    readings.sort(key=lambda reading: (len(reading.against), -reading.points))
+    return readings
+
+
+def tied(readings: list[Reading]) -> list[Reading]:
+    """The best uncontradicted readings, as good as each other."""
+    free = [reading for reading in readings if not reading.against]
+    return [reading for reading in free if reading.points > free[0].points - MARGIN]
+
+
+def _settle_provinces(mentions: list[Mention]) -> None:
+    """Of bare names that a province has too, the last is the province and the others are not."""
+    last = True
+    for mention in reversed(mentions):
+        provinces = tuple(mention.of_level(Level.PROVINCE))
+        if provinces and mention.bare:
+            if last:
+                mention.senses, mention.weak = provinces, False
+            else:
+                mention.senses = tuple(s for s in mention.senses if s.level is not Level.PROVINCE)
+        if provinces:
+            last = False
+
+
+def _readings_of(mention: Mention, mentions: list[Mention]) -> Iterator[Reading]:
+    for sense in mention.of_level(Level.COMMUNE):
+        if _of_wrong_era(mention, sense):
+            continue
+        reading = Reading(mention, sense)
+        reading.points = _own_points(mention, sense)
+        for other in mentions:
+            if other is not mention:
+                _weigh(reading, other)
+        yield reading
+
+
+def _of_wrong_era(mention: Mention, sense: Sense) -> bool:
+    if mention.type is not None and mention.type.kinds == {"Thị trấn"} and sense.place.is_new:
+        return True
+    return bool(mention.era) and (mention.era == "new") is not sense.place.is_new
+
+
+def _own_points(mention: Mention, sense: Sense) -> float:
+    points = SPELLING[mention.spelling]
+    if mention.type is not None:
+        points += KIND_RIGHT if sense.kind in mention.type.kinds else KIND_WRONG
+    if sense.alias:
+        points += FORMER_NAME
+    return points + (ERA_SAID if mention.era else 0)
+
+
+def _weigh(reading: Reading, other: Mention) -> None:
+    """Adds what another mention says of the reading."""
+    district = max((_as_district(reading.place, s) for s in other.senses), default=0.0)
+    if district and not reading.district:
+        reading.district = True
+        reading.mixed = district == MIXED_DISTRICT
+        reading.points += district
+        return
+    province = max((_as_province(reading.place, s) for s in other.senses), default=0.0)
+    if province:
+        reading.points += 0 if reading.province else province
+        reading.province = True
+    elif _is_same_commune(reading, other):
+        reading.points += 0 if reading.pair else SAME_COMMUNE
+        reading.pair = True
+    elif not district and _contradicts(reading, other):
+        reading.against.append(other)
+
+
+def _as_district(place: Place, sense: Sense) -> float:
+    if sense.level is not Level.DISTRICT:
+        return 0.0
+    if sense.place in place.districts:
+        return MIXED_DISTRICT if place.is_new else DISTRICT
+    return FORMER_DISTRICT if sense.place in place.former_districts else 0.0
+
+
+def _as_province(place: Place, sense: Sense) -> float:
+    """The province of its time counts; today's counts for old units, as people mix them."""
+    if sense.level is not Level.PROVINCE:
+        return 0.0
+    if sense.place in place.provinces:
+        old_for_new = place.is_new and not sense.place.is_new
+        return OTHER_PROVINCE if old_for_new else PROVINCE
+    return PROVINCE if sense.place.is_new else 0.0
+
+
+def _is_same_commune(reading: Reading, other: Mention) -> bool:
+    """Whether the other mention is this commune before or after its reform."""
+    return any(
+        sense.place is not reading.place and sense.place.today == reading.place.today
+        for sense in other.of_level(Level.COMMUNE)
+        if not (other.bare and other.spelling < Spelling.UNMARKED)
+    )
+
+
+def _contradicts(reading: Reading, other: Mention) -> bool:
+    """Small places come first: a bare name before the commune is a village, not another one."""
+    if any(sense.place is reading.place for sense in other.senses):
+        return False
+    if other.abroad and not other.senses:
+        return False  # weighed by the resolver: abroad or not is a question of the whole text
+    upper = any(sense.level is not Level.COMMUNE for sense in other.senses)
+    village = other.bare and not upper and other.end <= reading.mention.start
+    return not village and bool(other.senses)
+
+
+def communes_of(readings: Iterable[Reading]) -> frozenset[str]:
+    return frozenset(code for reading in readings for code in reading.place.today)

@@ -1,0 +1,365 @@
+"""Free text → the commune of today, how sure that is, and why; or why not, with candidates."""
+
+from collections.abc import Iterable, Iterator
+from datetime import date
+from math import pi, sqrt
+
+from gis.boundaries.units import Level, Unit, UnitHistory
+from gis.placing.addresses.landmarks import with_landmark
+from gis.placing.addresses.match import AddressMatch, Candidate
+from gis.placing.addresses.mentions import Found, Mention, Reader, Spelling, Unresolved, is_noise
+from gis.placing.addresses.names import Name, Names, Place
+from gis.placing.addresses.readings import Reading, communes_of, read, tied
+from gis.placing.addresses.tokens import words
+from gis.placing.addresses.words import LEVEL_OF_KIND
+from gis.placing.gazetteer import Gazetteer
+
+_LONGEST_TEXT = 1000  # characters; an address ends long before
+_MOST_CANDIDATES = 12
+_LONGEST_MISSPELT_NAME = 5  # words
+_SURE_LENGTH = 7  # letters of a misspelt name that may stand without its district
+_COMMUNE_RADIUS_M = 6_500.0  # circle of 134 km², the mean commune of the province
+
+
+class AddressResolver:
+    """Resolves addresses of the province whose units it was given; needs no network."""
+
+    def __init__(self, history: UnitHistory) -> None:
+        self.names = Names(history)
+        self._reader = Reader(self.names)
+        self._communes = {
+            unit.code: unit
+            for unit in history.units
+            if unit.level is Level.COMMUNE and unit.valid_to is None
+        }
+        self._parts = _counts(self.names.places)
+
+    def resolve(
+        self, text: str, *, day: date | None = None, gazetteer: Gazetteer | None = None
+    ) -> AddressMatch:
+        """The commune of today that the address lies in.
+
+        `day` is when the record happened: before a reform its units did not exist, so the text is
+        read with the units of that day when it can be. A landmark of `gazetteer` that the text
+        names gives a point, within the unit that the text names if it names one.
+        """
+        found = self._reader.find(words(text[:_LONGEST_TEXT]))
+        readings = self._readings(found, day)
+        foreign = _foreign(found.mentions, readings)
+        if foreign is not None:
+            return _outside(foreign)
+        match = self._match(found, readings, day)
+        if gazetteer is None or _unknown_upper(found):
+            return match
+        return with_landmark(match, found, gazetteer, self._communes)
+
+    def resolve_many(self, texts: Iterable[str]) -> list[AddressMatch]:
+        """The match of each text, in order."""
+        return [self.resolve(text) for text in texts]
+
+    def _readings(self, found: Found, day: date | None) -> list[Reading]:
+        readings = self._of_day(read(found.mentions), day)
+        if _needs_mending(found, readings):
+            self._mend(found)
+            return self._of_day(read(found.mentions), day)
+        return readings
+
+    def _match(self, found: Found, readings: list[Reading], day: date | None) -> AddressMatch:
+        best = tied(readings)
+        if len(communes_of(best)) != 1 or not self._suffices(found, best):
+            return self._no_answer(found, readings, best)
+        return self._answer(best, readings, day)
+
+    def _of_day(self, readings: list[Reading], day: date | None) -> list[Reading]:
+        """Readings with units that lived on that day, when there are any uncontradicted."""
+        if day is None:
+            return readings
+        then = [r for r in readings if r.place.unit.valid_on(day)]
+        if all(r.place.is_new for r in then):
+            return readings  # people go on writing old names after a reform
+        return then if any(not r.against for r in then) else readings
+
+    # Misspelt names ---------------------------------------------------------------------------
+
+    def _mend(self, found: Found) -> None:
+        """Adds mentions for words that are one letter off a name."""
+        for unresolved in list(found.unresolved):
+            mention = self._misspelt_after(found, unresolved)
+            if mention is not None:
+                found.mentions.append(mention)
+                found.unresolved.remove(unresolved)
+        for start, end in found.unread():
+            found.mentions += self._misspelt_in(found, start, end)
+        found.mentions.sort(key=lambda mention: mention.start)
+
+    def _misspelt_after(self, found: Found, unresolved: Unresolved) -> Mention | None:
+        levels = {LEVEL_OF_KIND[kind] for kind in unresolved.type.kinds}
+        for end, names in self._misspelt_from(found, unresolved.name_at):
+            senses = tuple(s for name in names for s in name.senses if s.level in levels)
+            if senses:
+                return Mention(
+                    unresolved.start, end, unresolved.type, senses, (), Spelling.MISSPELT
+                )
+        return None
+
+    def _misspelt_from(self, found: Found, start: int) -> Iterator[tuple[int, tuple[Name, ...]]]:
+        """Names one letter off the words from `start`, with more words first."""
+        keys: list[tuple[int, str]] = []
+        key = ""
+        for i in range(start, min(start + _LONGEST_MISSPELT_NAME, len(found.tokens))):
+            if i > start and found.tokens[i].pause == 2:
+                break
+            key += found.tokens[i].word.key
+            keys.append((i + 1, key))
+        for end, key in reversed(keys):
+            names = self.names.misspelt(key)
+            if names:
+                yield end, names
+
+    def _misspelt_in(self, found: Found, start: int, end: int) -> Iterator[Mention]:
+        i = start
+        while i < end:
+            options = (o for o in self._misspelt_from(found, i) if o[0] <= end)
+            stop, names = next(options, (i + 1, ()))
+            senses = tuple(sense for name in names for sense in name.senses)
+            if senses and not is_noise(found.tokens[i]):
+                yield Mention(i, stop, None, senses, (), Spelling.MISSPELT)
+            i = stop if senses else i + 1
+
+    # Answers ----------------------------------------------------------------------------------
+
+    def _suffices(self, found: Found, best: list[Reading]) -> bool:
+        """Whether the text says enough for an answer."""
+        if _unknown_upper(found):
+            return False
+        if any(reading.supported or reading.kind_right for reading in best):
+            return all(_is_sure_enough(reading) for reading in best)
+        return all(_stands_alone(reading, found) for reading in best)
+
+    def _answer(
+        self, best: list[Reading], readings: list[Reading], day: date | None
+    ) -> AddressMatch:
+        (code,) = communes_of(best)
+        commune = self._communes[code]
+        chosen = _of_era(best)
+        era = _era(best)
+        others = [r for r in readings if code not in r.place.today and not r.against]
+        return AddressMatch(
+            commune=commune,
+            unit_then=_unit_then(chosen, commune, day, best),
+            era=era,
+            confidence=_confidence(chosen, bool(others)),
+            precision_m=self._radius_m(chosen.place),
+            candidates=tuple(self._candidates(others)),
+            why=_why(chosen, commune),
+        )
+
+    def _radius_m(self, place: Place) -> float:
+        """Radius of a circle as large as the unit; an old ward is an even part of its commune."""
+        (code,) = place.today
+        area = self._communes[code].area_km2
+        radius = _COMMUNE_RADIUS_M if area is None else 1_000 * sqrt(area / pi)
+        parts = 1 if place.is_new else self._parts.get(code, 1)
+        return float(round(radius / sqrt(parts), -2))
+
+    def _no_answer(
+        self, found: Found, readings: list[Reading], best: list[Reading]
+    ) -> AddressMatch:
+        strange = _unknown_upper(found)
+        if strange is not None:
+            name = " ".join(t.word.text for t in found.tokens[strange.start : strange.start + 4])
+            return AddressMatch(
+                candidates=tuple(self._candidates(readings)),
+                why=f"Tỉnh không có đơn vị «{name}». / The province has no unit “{name}”.",
+            )
+        if len(communes_of(best)) > 1:
+            return AddressMatch(candidates=tuple(self._candidates(best)), why=_AMBIGUOUS)
+        candidates = tuple(self._candidates([*readings, *self._hints(found)]))
+        contradicted = bool(readings) and not best
+        if candidates:
+            return AddressMatch(
+                candidates=candidates, why=_CONTRARY if contradicted else _TOO_LITTLE
+            )
+        return AddressMatch(candidates=tuple(self._of_district(found)), why=_NO_COMMUNE)
+
+    def _hints(self, found: Found) -> Iterator[Reading]:
+        """Communes that a landmark or a district is named like, then those of the district."""
+        for mention in found.mentions:
+            for sense in mention.of_level(Level.COMMUNE):
+                yield Reading(mention, sense)
+
+    def _of_district(self, found: Found) -> Iterator[Candidate]:
+        districts = {
+            sense.place for mention in found.mentions for sense in mention.of_level(Level.DISTRICT)
+        }
+        for place in self.names.places:
+            if place.is_new and not districts.isdisjoint(place.districts):
+                unit = place.unit
+                name = " / ".join(sorted(d.unit.full_name for d in districts & place.districts))
+                why = f"nay gồm phần của {name} / holds a part of {name}"
+                yield Candidate(unit.code, unit.full_name, why)
+
+    def _candidates(self, readings: Iterable[Reading]) -> Iterator[Candidate]:
+        seen: set[str] = set()
+        for reading in readings:
+            for code in sorted(reading.place.today - seen):
+                if len(seen) < _MOST_CANDIDATES:
+                    seen.add(code)
+                    commune = self._communes[code]
+                    yield Candidate(code, commune.full_name, _reason(reading, commune))
+
+
+_AMBIGUOUS = (
+    "Địa chỉ có nhiều cách hiểu dẫn tới các xã, phường khác nhau. / "
+    "The address has several readings that end in different communes."
+)
+_CONTRARY = "Các phần của địa chỉ mâu thuẫn nhau. / The parts of the address contradict each other."
+_TOO_LITTLE = (
+    "Địa chỉ chưa đủ để xác định xã, phường. / The address says too little to name one commune."
+)
+_NO_COMMUNE = (
+    "Địa chỉ không nêu xã, phường nào của tỉnh. / The address names no commune of the province."
+)
+
+
+def _counts(places: Iterable[Place]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for place in places:
+        for code in place.today:
+            counts[code] = counts.get(code, 0) + (not place.is_new)
+    return counts
+
+
+def _needs_mending(found: Found, readings: list[Reading]) -> bool:
+    """Whether something was left unread that may be a misspelt name which matters."""
+    if found.unresolved:
+        return True
+    best = tied(readings)
+    if len(communes_of(best)) == 1 and any(reading.supported for reading in best):
+        return False
+    if len(communes_of(best)) == 1 and any(r.kind_right and r.province for r in best):
+        return False
+    return any(
+        not is_noise(found.tokens[i]) for start, end in found.unread() for i in range(start, end)
+    )
+
+
+def _unknown_upper(found: Found) -> Unresolved | None:
+    """A district or province that is named by its type and that we do not know."""
+    for unresolved in found.unresolved:
+        if all(LEVEL_OF_KIND[kind] is not Level.COMMUNE for kind in unresolved.type.kinds):
+            return unresolved
+    return None
+
+
+def _foreign(mentions: list[Mention], readings: list[Reading]) -> Mention | None:
+    """A mention of another province, or of its district, that is not just a street's name."""
+    free = [reading for reading in readings if not reading.against]
+    ours = [m for m in mentions if any(s.level is not Level.COMMUNE for s in m.senses)]
+    for mention in mentions:
+        if not mention.abroad or mention.weak or (mention.senses and mention.bare):
+            continue
+        if mention.senses and not mention.bare and free:
+            continue
+        if not mention.bare:
+            return mention
+        province = any(one.level is Level.PROVINCE for one in mention.abroad)
+        after_ours = all(mention.start > own.start for own in ours)
+        if (province and after_ours) or not ours:
+            return mention
+    return None
+
+
+def _outside(mention: Mention) -> AddressMatch:
+    name = mention.abroad[0].name
+    return AddressMatch(
+        why=f"Địa chỉ nằm ngoài tỉnh ({name}). / The address is outside the province ({name})."
+    )
+
+
+def _is_sure_enough(reading: Reading) -> bool:
+    if reading.mention.spelling is not Spelling.MISSPELT:
+        return True
+    return reading.supported or reading.province
+
+
+def _stands_alone(reading: Reading, found: Found) -> bool:
+    """Whether a name without right type and without district is enough."""
+    mention = reading.mention
+    if mention.type is not None:
+        return reading.province and mention.spelling >= Spelling.UNMARKED
+    if any(True for _ in mention.of_level(Level.DISTRICT)):
+        return reading.province and _is_seat(mention)
+    if mention.spelling is Spelling.MISSPELT:
+        letters = sum(len(t.word.key) for t in found.tokens[mention.start : mention.end])
+        return reading.province and letters >= _SURE_LENGTH
+    return reading.province or _is_whole_text(mention, found)
+
+
+def _is_seat(mention: Mention) -> bool:
+    """Whether a name that a district has too is that of its town, where the district has one."""
+    return any(sense.kind == "Thị trấn" for sense in mention.of_level(Level.COMMUNE))
+
+
+def _is_whole_text(mention: Mention, found: Found) -> bool:
+    return all(
+        mention.start <= i < mention.end or is_noise(token) for i, token in enumerate(found.tokens)
+    )
+
+
+def _of_era(best: list[Reading]) -> Reading:
+    """The reading to show: an old unit before a commune of today with the same end."""
+    top = best[0].points
+    old = [reading for reading in best if not reading.place.is_new and reading.points >= top]
+    return (old or best)[0]
+
+
+def _era(best: list[Reading]) -> str:
+    eras = {reading.place.is_new for reading in best}
+    if len(eras) == 2:
+        return "either"
+    return "new" if eras == {True} else "old"
+
+
+def _unit_then(
+    chosen: Reading, commune: Unit, day: date | None, best: list[Reading]
+) -> Unit | None:
+    if day is None:
+        return chosen.place.unit
+    for reading in best:
+        if reading.place.unit.valid_on(day):
+            return reading.place.unit
+    return commune if commune.valid_on(day) else None
+
+
+def _confidence(reading: Reading, has_rivals: bool) -> float:
+    value = 0.55
+    value += 0.3 * reading.district - 0.15 * reading.mixed + 0.2 * reading.pair
+    value += 0.1 * reading.province + 0.1 * reading.kind_right
+    value -= {Spelling.MISSPELT: 0.2, Spelling.MARKS_OFF: 0.05}.get(reading.mention.spelling, 0)
+    value -= 0.1 * reading.sense.alias + 0.1 * (reading.mention.type is not None and not
+                                                reading.kind_right)  # fmt: skip
+    value -= 0.05 * has_rivals
+    seat = reading.mention.bare and any(True for _ in reading.mention.of_level(Level.DISTRICT))
+    return round(max(0.3, min(0.98, value - 0.15 * (seat and not reading.supported))), 2)
+
+
+def _reason(reading: Reading, commune: Unit) -> str:
+    unit = reading.place.unit
+    if reading.place.is_new:
+        return "tên xã, phường hiện nay / a commune of today has this name"
+    district = next(iter(reading.place.districts), None)
+    where = f", {district.unit.full_name}" if district else ""
+    return f"{unit.full_name}{where} trước đây / formerly {unit.full_name}{where}"
+
+
+def _why(reading: Reading, commune: Unit) -> str:
+    if reading.place.is_new:
+        return f"Đọc là {commune.full_name} hiện nay. / Read as {commune.full_name} of today."
+    unit = reading.place.unit
+    district = next(iter(reading.place.districts), None)
+    where = f"{unit.full_name}, {district.unit.full_name}" if district else unit.full_name
+    return (
+        f"Đọc là {where} trước đây, nay thuộc {commune.full_name}. / "
+        f"Read as {where} as it was, now in {commune.full_name}."
+    )

@@ -1,0 +1,127 @@
+"""Address text as words: normalised, with the marks apart from the letters, and where it pauses.
+
+A key is what spellings of one name have in common: lower case, no diacritics, `i` for `y`, no
+blanks. Tone marks may sit on any vowel of a syllable ("hoà", "hòa"), so a word's marks are kept
+as (letters with their own marks, sequence of tones).
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import lru_cache
+
+_TONES = "\u0300\u0301\u0303\u0309\u0323"
+_WORD = re.compile(r"([\s\W_]*)([^\W\d_]+|\d+)")
+_DOTTED = re.compile(r"\b([Tt])\s?\.\s?([PpXxTt])\b\.?")
+_HARD = set(',;:\n\r|/()[]{}\\•·…?!"“”«»=+&*<>')
+_LETTERS = {
+    ord("đ"): "d", ord("ð"): "d", ord("ɖ"): "d", ord("Ð"): "Đ", ord("Ɖ"): "Đ",
+    # Look-alikes of other alphabets.
+    **{ord(odd): plain for odd, plain in zip("аеорсухіАЕОРСУХІВНКМТ", "aeopcyxiAEOPCYXIBHKMT",
+                                             strict=True)},
+}  # fmt: skip
+_ODD = {
+    **{code: plain for code, plain in _LETTERS.items() if code != ord("đ")},
+    **dict.fromkeys([0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, 0x00AD]),
+    0x2010: "-", 0x2011: "-", 0x2013: " - ", 0x2014: " - ", 0x2212: "-",
+    0x0340: "\u0300", 0x0341: "\u0301",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Syllable:
+    """A word: its key, its letters with the marks that are not tones, its tones."""
+
+    key: str
+    letters: str
+    tones: str
+    text: str  # lower case, NFC
+
+    @property
+    def marked(self) -> bool:
+        return bool(self.tones) or self.letters != self.key
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A word in its place. `pause` before it: 0 none, 1 soft (dot, hyphen), 2 hard (comma …)."""
+
+    word: Syllable
+    pause: int
+    dotted: bool  # a full stop follows: an abbreviation
+
+
+def clean(text: str) -> str:
+    """NFC with odd characters (zero width, look-alikes, long dashes) made plain."""
+    composed = unicodedata.normalize("NFKC", text)
+    if not composed.isascii():
+        composed = unicodedata.normalize("NFC", composed.translate(_ODD))
+    return _DOTTED.sub(r"\1\2 ", composed) if "." in composed else composed
+
+
+@lru_cache(maxsize=1 << 16)
+def syllable(text: str) -> Syllable:
+    """The word with its marks apart: `Hoà` and `Hòa` are equal, `Hoa` is not."""
+    lower = text.lower()
+    if lower.isascii():
+        key = lower.lstrip("0") or "0" if lower.isdigit() else lower.replace("y", "i")
+        return Syllable(key, key, "", lower)
+    parts = unicodedata.normalize("NFD", lower)
+    tones = "".join(char for char in parts if char in _TONES)
+    letters = unicodedata.normalize("NFC", "".join(c for c in parts if c not in _TONES))
+    letters = letters.replace("y", "i")
+    return Syllable(_plain(letters), letters, tones, unicodedata.normalize("NFC", lower))
+
+
+def _plain(letters: str) -> str:
+    decomposed = unicodedata.normalize("NFD", letters.translate(_LETTERS))
+    return "".join(char for char in decomposed if not unicodedata.combining(char))
+
+
+def key_of(name: str) -> str:
+    """The key of a whole name: `Ô Quý Hồ` → `oquiho`."""
+    return "".join(token.word.key for token in words(name))
+
+
+def marks_of(name: str) -> tuple[str, str]:
+    """Letters and tones of a whole name, to tell `Sa Pả` from `Sa Pa`."""
+    tokens = words(name)
+    return "".join(t.word.letters for t in tokens), "".join(t.word.tones for t in tokens)
+
+
+def words(text: str) -> list[Token]:
+    """The words of cleaned or raw text in order; no word is lost, punctuation becomes pauses."""
+    found = _WORD.findall(clean(text))
+    tokens: list[Token] = []
+    for i, (gap, word) in enumerate(found):
+        dotted = i + 1 < len(found) and found[i + 1][0].startswith(".")
+        if len(word) > 2 and not (word.islower() or word.isupper() or word.istitle()):
+            tokens.extend(_humps(word, gap, dotted))
+        else:
+            tokens.append(Token(syllable(word), _pause(gap), dotted))
+    return tokens
+
+
+@lru_cache(maxsize=4096)
+def _pause(gap: str) -> int:
+    if not gap or gap == " ":
+        return 0
+    if not _HARD.isdisjoint(gap) or ("-" in gap and gap != "-") or "  -" in gap:
+        return 2
+    return 0 if gap.isspace() or gap == "'" else 1
+
+
+def _humps(word: str, gap: str, dotted: bool) -> list[Token]:
+    """`TPLàoCai` → TP, Lào, Cai: a capital after a small letter begins a word."""
+    starts = [0]
+    for i in range(1, len(word)):
+        after_small = word[i].isupper() and word[i - 1].islower()
+        before_small = word[i].isupper() and word[i + 1 : i + 2].islower()
+        if after_small or (before_small and i - starts[-1] > 1):
+            starts.append(i)
+    pieces = [word[a:b] for a, b in zip(starts, [*starts[1:], len(word)], strict=True)]
+    last = len(pieces) - 1
+    return [
+        Token(syllable(piece), _pause(gap) if i == 0 else 0, dotted and i == last)
+        for i, piece in enumerate(pieces)
+    ]

@@ -1,0 +1,132 @@
+"""The words of Vietnamese addresses that are not names: types of units, landmarks, relations.
+
+All keys are written without blanks and diacritics, with `i` for `y` (see `gis.placing.addresses.
+tokens`); `SPELT` guards short words whose marks tell them from other words.
+"""
+
+from dataclasses import dataclass
+
+from gis.boundaries.units import Level
+
+
+@dataclass(frozen=True, slots=True)
+class UnitType:
+    """What a type word says: the kinds it may mean. `firm` words always head a unit's name."""
+
+    kinds: frozenset[str]
+    firm: bool = True
+
+
+LEVEL_OF_KIND = {
+    "Tỉnh": Level.PROVINCE,
+    "Thành phố": Level.DISTRICT,
+    "Thị xã": Level.DISTRICT,
+    "Huyện": Level.DISTRICT,
+    "Quận": Level.DISTRICT,
+    "Phường": Level.COMMUNE,
+    "Xã": Level.COMMUNE,
+    "Thị trấn": Level.COMMUNE,
+    "Đặc khu": Level.COMMUNE,
+}
+
+
+def _type(*kinds: str, firm: bool = True) -> UnitType:
+    return UnitType(frozenset(kinds), firm)
+
+
+_PROVINCE = _type("Tỉnh")
+_CITY = _type("Thành phố")
+_TOWN = _type("Thị trấn")
+_FARM_TOWN = _TOWN
+
+TYPES: dict[str, UnitType] = {
+    "tinh": _PROVINCE,
+    "t": _type("Tỉnh", firm=False),
+    "thanhpho": _CITY,
+    "tp": _CITY,
+    "thixa": _type("Thị xã"),
+    "tx": _type("Thị xã"),
+    "huien": _type("Huyện"),
+    "h": _type("Huyện", firm=False),
+    "quan": _type("Quận", firm=False),
+    "q": _type("Quận", firm=False),
+    "phuong": _type("Phường"),
+    "p": _type("Phường", firm=False),
+    "f": _type("Phường", firm=False),
+    "xa": _type("Xã"),
+    "x": _type("Xã", firm=False),
+    "thitran": _TOWN,
+    "tt": _type("Thị trấn", firm=False),
+    "thitrannongtruong": _FARM_TOWN,
+    "thitrannt": _FARM_TOWN,
+    "ttnongtruong": _FARM_TOWN,
+    "ttnt": _FARM_TOWN,
+    "nongtruong": _type("Thị trấn", firm=False),
+    "dackhu": _type("Đặc khu"),
+    "commune": _type("Xã"),
+    "ward": _type("Phường"),
+    "district": _type("Huyện", "Quận"),
+    "citi": _CITY,
+    "province": _PROVINCE,
+}
+TYPES_AFTER: dict[str, UnitType] = {
+    "ward": _type("Phường"),
+    "commune": _type("Xã"),
+    "district": _type("Huyện", "Quận", "Thị xã"),
+    "dist": _type("Huyện", "Quận", "Thị xã"),
+    "citi": _CITY,
+    "province": _PROVINCE,
+    "prov": _PROVINCE,
+    "town": _type("Thị trấn", "Thị xã"),
+    "township": _TOWN,
+}
+
+# A type word with marks is one only with these; without any mark it always may be.
+SPELT: dict[str, frozenset[str]] = {
+    "xa": frozenset({"xã"}),
+    "tinh": frozenset({"tỉnh"}),
+    "phuong": frozenset({"phường", "phừơng", "phuờng", "phừong"}),
+    "quan": frozenset({"quận"}),
+    "p": frozenset(),
+    "t": frozenset(),
+    "x": frozenset(),
+    "h": frozenset(),
+    "q": frozenset(),
+    "f": frozenset(),
+}
+
+# The last word before a name that makes it the name of a landmark, street or village.
+LANDMARKS = frozenset(
+    """thon ban lang xom ap to doi khu pho duong ngo ngach hem hem cho cau ho suoi nui deo doc ga
+    den chua mieu dinh nga ba tu nam cong nghiep hoc thcs thpt thpt ptdt ptdtbt ptth mamnon non
+    giao tram te vien xe san hang quan ti tnhh cp may dien mo thac dong hang khau lo ql tl dt hl
+    bien phong hotel homestay resort villa karaoke cafe coffee spa bar nhahang khachsan ks cti
+    ctcp htx hop tac xuong xi nghiep kho bai ben be dap ho song ngoi rung vuon quoc gia danh thang
+    tuong dai quang truong dao tao thi sieu vinmart winmart phongkham thuoc ubnd hdnd uban nhandan
+    dan truso so tdp kdc kcn ccn kdt toanha chungcu lau tang can nguien tuien cang bang nhanh
+    street road st rd market bridge hospital school village hamlet station lake cave waterfall
+    park cable cap treo thit com pho bun quay tap hoa ong ba anh chi co chu em chau gia ho
+    nha""".split()
+)
+# Words for a village or a quarter.
+VILLAGE_WORDS = frozenset("thon ban lang xom ap to doi khu pho".split())
+# Offices that sit in the unit whose name follows them.
+OFFICES = frozenset("ubnd hdnd uban nhandan dan truso thcs thpt hoc non te an quanlo tram".split())
+
+RELATIONS_SPELT = frozenset(
+    "gần cạnh giáp cách đến tới từ đi về lên xuống vào qua giữa và hướng diện sang ranh".split()
+)
+RELATIONS_PLAIN = frozenset("gan giap cach near opposite to from towards diendoi doidien".split())
+OLD_AFTER = frozenset({"cũ", "cu", "old", "former"})
+NEW_AFTER = frozenset({"mới", "moi", "new"})
+NOW_IS = ("nai", "la", "thuoc", "thanh", "vao", "hien", "gio", "doi", "ten", "la", "now")
+COUNTRY = frozenset({"vietnam", "vn", "cuonghoaxahoichunghiavietnam"})
+# Counted places: a name after "tổ 5" is not the name of a street, one after "số 5" is.
+COUNTED = frozenset(
+    "to khu thon doi xom ban ap km khom cum tdp pho khuvuc kv dan ql tl dt lo".split()
+)
+HOUSE = frozenset("so sn ngo ngach hem nha duong".split())
+NOISE = frozenset(
+    """viet nam vn dia chi dc d c tai thuoc o dia ban khu vuc so nha sn lien he sdt dt tel phone
+    km ql hem ngo ngach kiet truoc sau la nai cu moi hien tren trong va cua noi""".split()
+)
