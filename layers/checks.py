@@ -4,7 +4,9 @@ The vocabulary (layers.model) knows each word alone; here they are held against 
 check gives the place in the file and a sentence; an empty list is a sound layer.
 """
 
+import re
 from collections.abc import Callable, Iterator
+from datetime import datetime
 
 from pyproj import CRS
 from pyproj.exceptions import CRSError
@@ -25,6 +27,8 @@ type Finding = tuple[Location, str]
 
 _NUMERIC = (FieldType.INTEGER, FieldType.NUMBER)
 _DATED = (FieldType.DATE, FieldType.DATETIME)
+_CATEGORIES = (FieldType.TEXT, FieldType.INTEGER, FieldType.BOOLEAN)
+_A_DAY = datetime(2024, 9, 23, 17, 45, 59)
 
 
 def findings(layer: Layer) -> list[Finding]:
@@ -71,20 +75,30 @@ def _format(name: str, field: LayerField) -> Iterator[str]:
             yield f"`{given}` is no form of a number: write decimal_comma or decimal_point"
     elif field.type not in _DATED:
         yield f"a format is of a date or a number; field `{name}` is {field.type}"
-    elif "%" not in given:
-        yield _no_strptime(given)
+    else:
+        yield from _strptime(given)
 
 
-def _no_strptime(given: str) -> str:
-    return f"`{given}` is no strptime format: write it as in %d/%m/%Y or %Y-%m-%d %H:%M"
+def _strptime(given: str) -> Iterator[str]:
+    """A format that cannot read what it writes reads nothing, or the wrong day."""
+    try:
+        written = _A_DAY.strftime(given)
+        usable = "%" in given and datetime.strptime(written, given) is not None
+    except (ValueError, re.error):
+        usable = False
+    if not usable:
+        yield f"`{given}` is no strptime format: write it as in %d/%m/%Y or %Y-%m-%d %H:%M"
+    elif "%M" in given and not {"%H", "%I"} & set(re.findall("%.", given)):
+        yield f"`{given}` has minutes, %M, without an hour: a month is %m"
 
 
 def _source_words(layer: Layer) -> Iterator[Finding]:
     source = layer.source
     if isinstance(source, ViewSource):
         return
-    if source.time and source.time.format and "%" not in source.time.format:
-        yield ("source", "time", "format"), _no_strptime(source.time.format)
+    if source.time and source.time.format:
+        where = ("source", "time", "format")
+        yield from ((where, words) for words in _strptime(source.time.format))
     if source.coordinates:
         yield from _known_crs(source.coordinates.crs)
         if layer.geometry is not GeometryKind.POINT:
@@ -158,6 +172,10 @@ def _counting(layer: Layer) -> Iterator[Finding]:
     for section in ("hexes", "hotspots"):
         if getattr(layer, section) is not None and not _is_counted(layer):
             yield (section,), f"`{section}` count placed points that are loaded, not {_what(layer)}"
+    category = layer.public_fields.get((layer.hexes and layer.hexes.category) or "")
+    if category and category.type not in _CATEGORIES:
+        words = f"counts are kept apart by a text, an integer or a boolean, not a {category.type}"
+        yield ("hexes", "category"), words
     if layer.hotspots and isinstance(layer.source, FileSource) and layer.source.time is None:
         yield ("hotspots",), "`hotspots` need `source.time`: when each record happened"
     if layer.alerts and not layer.hotspots:

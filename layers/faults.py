@@ -109,6 +109,10 @@ def _pattern(detail: ErrorDetails) -> str:
     )
 
 
+def _empty(detail: ErrorDetails) -> str:
+    return f"`{_name(detail)}` cannot be empty: write at least one, or leave the word out"
+
+
 def _section(detail: ErrorDetails) -> str:
     words = ", ".join(f"`{word}`" for word in sorted(words_at(detail["loc"])))
     return f"`{_name(detail)}` must be a section with words of its own: {words}"
@@ -173,6 +177,7 @@ _MESSAGES: dict[str, Callable[[ErrorDetails], str]] = {
     "model_type": _section,
     "model_attributes_type": _section,
     "value_error": _rule,
+    "too_short": _empty,
 }
 
 

@@ -14,6 +14,8 @@ Identifier = Annotated[str, Field(pattern=IDENTIFIER)]
 Colour = Annotated[str, Field(pattern=COLOUR)]
 Zoom = Annotated[int, Field(ge=0, le=22)]
 Resolution = Annotated[int, Field(ge=5, le=10)]
+Columns = Annotated[tuple[str, ...], Field(min_length=1)]
+Metres = Annotated[float, Field(gt=0)]
 
 # The columns that every layer table has; a field may not take their names.
 PLACING_COLUMNS = (
@@ -24,7 +26,7 @@ PLACING_COLUMNS = (
 
 
 class Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Words(Strict):
@@ -65,7 +67,9 @@ class LayerField(Strict):
     column: str | None = Field(None, description="Column of the source; unset: the same name")
     unit: str | None = Field(None, description="UCUM unit, such as m, km2, MW, mm/h")
     values: dict[str, Words] | None = Field(
-        None, description="The values that a text may take, each with its name for people"
+        None,
+        min_length=1,
+        description="The values that a text may take, each with its name for people",
     )
     required: bool = Field(False, description="A record without it goes to quarantine")
     personal: bool = Field(
@@ -98,15 +102,15 @@ class Precision(Strict):
     """How the source says how exactly it knows the place."""
 
     column: str = Field(description="Column of the source")
-    metres: dict[str, float] = Field(description="Metres for each value of the column")
-    otherwise_m: float | None = Field(None, description="Metres for any other value")
+    metres: dict[str, Metres] = Field(description="Metres for each value of the column")
+    otherwise_m: Metres | None = Field(None, description="Metres for any other value")
 
 
 class FileSource(Strict):
     """Records from files that somebody loads."""
 
     connector: Literal["file"] = Field(description="Files that somebody loads")
-    key: str | tuple[str, ...] = Field(description="Column or columns that tell records apart")
+    key: str | Columns = Field(description="Column or columns that tell records apart")
     coordinates: Coordinates | None = Field(None, description="Columns of a point")
     address: str | None = Field(None, description="Column with an address in words")
     commune: str | None = Field(None, description="Column with a commune's code or name")
@@ -161,7 +165,7 @@ class HexOptions(Strict):
     """Counts of the layer's records by H3 hex."""
 
     resolutions: tuple[Resolution, ...] = Field(
-        (5, 6, 7, 8, 9, 10), description="H3 resolutions that are served"
+        (5, 6, 7, 8, 9, 10), min_length=1, description="H3 resolutions that are served"
     )
     category: Identifier | None = Field(None, description="Field by which counts are kept apart")
     min_count: int | None = Field(
