@@ -77,7 +77,7 @@ class _Task:
     @property
     def retypings(self) -> list[Retyping]:
         """The columns whose type the file changed."""
-        if self.shape is None or self.layer.is_view:
+        if self.shape is None or self.shape.is_view or self.layer.is_view:
             return []
         asked = types_of(self.table)
         return [
@@ -225,8 +225,10 @@ def _hide_personal(connection: Connection, task: _Task, shape: Shape) -> Iterato
     """Fields that became personal leave whatever the layer's readers and writers see."""
     before = (task.before.section("fields") or {}) if task.before else {}
     for name, field in task.layer.fields.items():
-        if field.personal and not before.get(name, {}).get("personal", False):
-            hide_field(connection, task.layer.id, name, field, has_column=name in shape.columns)
+        known = before.get(name, {}).get("personal", False)
+        has_column = name in shape.columns
+        if field.personal and (has_column or not known):
+            hide_field(connection, task.layer.id, name, field, has_column=has_column)
             yield SyncChange(task.layer.id, Change.COLUMN_HIDDEN, name)
 
 
