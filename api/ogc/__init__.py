@@ -2,13 +2,14 @@
 
 from fastapi import FastAPI
 
-from api.ogc import documents, items, writes
+from api.ogc import documents, items, qgis, writes
 from api.ogc.service import OgcService
 
 
 def mount_ogc(app: FastAPI) -> None:
-    """Mount everything under /ogc; the catalogue is read from `app.state` at each request."""
+    """Mount /ogc and /qgis; the catalogue is read from `app.state` at each request."""
     app.state.ogc = OgcService()
     app.include_router(documents.router)
     app.include_router(items.router)
     app.include_router(writes.router)
+    app.include_router(qgis.router)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 import httpx
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from api.errors import add_error_handlers
 from api.middleware import RequestContext
@@ -45,7 +46,7 @@ def client_of(database: Database, layers: Sequence[Layer]) -> Iterator[Client]:
 
 
 @contextlib.contextmanager
-def serving(app: FastAPI) -> Iterator[str]:
+def serving(app: ASGIApp) -> Iterator[str]:
     """The URL of the application on a free port of this machine; it ends with the block."""
     listening = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2)

@@ -1,0 +1,135 @@
+"""QGIS as a client: it opens the project, reads every layer, filters, and draws the legend."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from gis.database.engine import Database
+from layers.model import Style
+from tests.integration.conftest import migrated, postgres  # noqa: F401
+from tests.integration.ogc_app import ogc_app, serving
+from tests.integration.ogc_layers import INCIDENTS, add_five, make_layer
+
+PYTHON = Path("/usr/bin/python3")
+READER = Path(__file__).parent / "qgis_reader.py"
+MANY = 2_500
+STYLED = INCIDENTS.model_copy(
+    update={
+        "style": Style.model_validate(
+            {
+                "field": "kind",
+                "size_px": 8,
+                "opacity": 1,
+                "classes": [
+                    {"value": "flood", "colour": "#0033cc", "label": {"vi": "Ngập", "en": "Flood"}},
+                    {"value": "road", "colour": "#cc3300", "label": {"vi": "Đường", "en": "Road"}},
+                ],
+            }
+        )
+    }
+)
+
+
+def _has_qgis() -> bool:
+    probe = [str(PYTHON), "-c", "import qgis.core"]
+    return PYTHON.exists() and subprocess.run(probe, capture_output=True).returncode == 0
+
+
+pytestmark = pytest.mark.skipif(
+    not _has_qgis(), reason="QGIS is missing: apt install qgis python3-qgis"
+)
+
+
+@dataclass
+class Opened:
+    """What QGIS told, and what it asked the server for."""
+
+    told: dict[str, Any]
+    asked: list[str]
+    picture: Path
+
+
+@pytest.fixture(scope="module")
+def opened(postgres, migrated, tmp_path_factory) -> Iterator[Opened]:  # noqa: F811
+    folder = tmp_path_factory.mktemp("qgis")
+    with postgres.database(migrated) as fresh:
+        database = Database(fresh)
+        make_layer(database)
+        add_five(database)
+        with database.writing() as connection:
+            connection.execute(
+                text(
+                    "INSERT INTO layer.incidents (id, geom, kind) SELECT i, ST_SetSRID("
+                    "ST_MakePoint(103.9 + i * 0.3 / :last, 22.25), 4326), 'road'"
+                    " FROM generate_series(6, :last) i"
+                ),
+                {"last": MANY},
+            )
+        app, asked = ogc_app(database, [STYLED]), []
+
+        async def noting(scope, receive, send):
+            if scope["type"] == "http":
+                asked.append(f"{scope['path']}?{scope['query_string'].decode()}")
+            await app(scope, receive, send)
+
+        with serving(noting) as base:
+            project = httpx.get(f"{base}/qgis/project.qgz").raise_for_status()
+            (folder / "project.qgz").write_bytes(project.content)
+            asked.clear()
+            yield Opened(_run(folder), asked, folder / "map.png")
+        database.close()
+
+
+def _run(folder: Path) -> dict[str, Any]:
+    environment = {
+        "QT_QPA_PLATFORM": "offscreen",
+        "HOME": str(folder),
+        "XDG_RUNTIME_DIR": str(folder),
+        "PATH": "/usr/bin:/bin",
+        "LC_ALL": "C.UTF-8",
+    }
+    command = [str(PYTHON), str(READER), str(folder / "project.qgz"), "incidents"]
+    command += ["\"kind\" = 'flood'", str(folder / "map.png")]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=120, env=environment, check=False
+    )
+    lines = [line for line in done.stdout.splitlines() if line.startswith("JSON:")]
+    assert lines, done.stdout + done.stderr
+    return json.loads(lines[0].removeprefix("JSON:"))
+
+
+def test_every_layer_of_the_project_is_valid(opened: Opened) -> None:
+    assert opened.told["read"] and opened.told["crs"] == "EPSG:9208"
+    layer = opened.told["layers"]["incidents"]
+    assert layer["valid"] and layer["provider"] == "OAPIF"
+    assert layer["name"] == "Sự cố" and opened.told["groups"] == ["Trung tâm điều hành"]
+    assert layer["renderer"] == "categorizedSymbol"
+    assert layer["aliases"]["depth_m"].startswith("Độ sâu")
+
+
+def test_all_rows_are_counted_and_read_in_pages_of_a_thousand_or_more(opened: Opened) -> None:
+    assert opened.told["layers"]["incidents"]["count"] == MANY
+    assert opened.told["read_all"] == MANY
+    limits = {parse_qs(urlsplit(url).query)["limit"][0] for url in opened.asked if "/items?" in url}
+    # The first ten tell QGIS the kinds of the fields, one tells it the count.
+    assert limits <= {"1", "10", "1000"} and "1000" in limits
+    assert sum("cursor=" in url for url in opened.asked) >= 2
+
+
+def test_a_filter_gives_the_same_rows_as_on_the_server(opened: Opened) -> None:
+    assert opened.told["filtered"] == ['Nước & <b>"lũ"</b> \\ ở Bát Xát; Đồn', "sa pa"]
+    assert opened.told["subset"] and opened.told["in_subset"] == 2
+
+
+def test_the_picture_has_the_colours_of_the_legend(opened: Opened) -> None:
+    colours = opened.told["colours"]
+    assert colours.get("#cc3300", 0) > 100 and colours.get("#0033cc", 0) > 20
+    assert opened.picture.stat().st_size > 1000
