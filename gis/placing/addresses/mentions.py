@@ -9,6 +9,7 @@ from gis.boundaries.units import Level
 from gis.placing.addresses.names import Abroad, Name, Names, Sense
 from gis.placing.addresses.tokens import Syllable, Token, syllable
 from gis.placing.addresses.words import (
+    BETWEEN,
     COUNTED,
     COUNTRY,
     HOUSE,
@@ -45,7 +46,7 @@ class Mention:
     """A name in the text, words `start` to `end`, and all that it may mean.
 
     `type`: the type word, None for a bare name. `weak`: named only as a street, a landmark or a
-    neighbour. `office`: the seat of the unit is named. `era`: `old` or `new` when the text says.
+    neighbour. `between`: the second unit of "from … to …". `era`: `old` or `new` when the text says.
     """
 
     start: int
@@ -55,6 +56,7 @@ class Mention:
     abroad: tuple[Abroad, ...]
     spelling: Spelling
     weak: bool = False
+    between: bool = False
     era: str = ""
 
     @property
@@ -207,7 +209,8 @@ class Reader:
 
 def _may_be(name: Name, typed: UnitType | None) -> bool:
     if typed is None:
-        return not name.key.isdigit()
+        initials = len(name.key) <= 2 and not any(s.level is Level.PROVINCE for s in name.senses)
+        return not name.key.isdigit() and not initials
     return any(_fits(sense, typed) for sense in name.senses) or any(
         _abroad_may_be(one, typed) for one in name.abroad
     )
@@ -289,6 +292,7 @@ def _note_context(found: Found, position: int, mention: Mention) -> None:
     before = found.mentions[position - 1].end if position else 0
     mention.era = _era_said(found, mention)
     words = _words_before(found.tokens, before, mention.start)
+    mention.between = not mention.bare and any(t.word.text in BETWEEN for t in words[:1])
     mention.weak = _is_near(words, found.marked) or (mention.bare and _is_landmark(words))
 
 

@@ -202,8 +202,7 @@ def _short_forms(place: Place) -> Iterator[tuple[str, Sense]]:
         yield key_of(rest), Sense(place, unit.kind, marks_of(rest))
         yield "nt" + key_of(rest), Sense(place, unit.kind, None)
     initials = "".join(word[0] for word in key_of_words(unit.name))
-    several = len(initials) > 2 or (len(initials) > 1 and unit.level is Level.PROVINCE)
-    if unit.level is not Level.COMMUNE and several and initials not in TYPES:
+    if unit.level is not Level.COMMUNE and len(initials) > 1 and initials not in TYPES:
         yield initials, Sense(place, unit.kind, None)
 
 

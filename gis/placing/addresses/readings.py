@@ -56,7 +56,8 @@ def read(mentions: list[Mention]) -> list[Reading]:
     """All readings, best first."""
     _settle_provinces(mentions)
     strong = [mention for mention in mentions if not mention.weak]
-    readings = [reading for mention in strong for reading in _readings_of(mention, strong)]
+    heard = [mention for mention in mentions if not mention.weak or mention.between]
+    readings = [reading for mention in strong for reading in _readings_of(mention, heard)]
     readings.sort(key=lambda reading: (len(reading.against), -reading.points))
     return readings
 

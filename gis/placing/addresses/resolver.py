@@ -289,7 +289,7 @@ def _stands_alone(reading: Reading, found: Found) -> bool:
     if mention.type is not None:
         return reading.province and mention.spelling >= Spelling.UNMARKED
     if any(True for _ in mention.of_level(Level.DISTRICT)):
-        return reading.province and _is_seat(mention)
+        return reading.province and _is_seat(mention) and _is_all(found)
     if mention.spelling is Spelling.MISSPELT:
         letters = sum(len(t.word.key) for t in found.tokens[mention.start : mention.end])
         return reading.province and letters >= _SURE_LENGTH
@@ -299,6 +299,11 @@ def _stands_alone(reading: Reading, found: Found) -> bool:
 def _is_seat(mention: Mention) -> bool:
     """Whether a name that a district has too is that of its town, where the district has one."""
     return any(sense.kind == "Thị trấn" for sense in mention.of_level(Level.COMMUNE))
+
+
+def _is_all(found: Found) -> bool:
+    """Whether the text says nothing but units: no landmark, no number, no other word."""
+    return sum(mention.end - mention.start for mention in found.mentions) == len(found.tokens)
 
 
 def _is_whole_text(mention: Mention, found: Found) -> bool:
@@ -339,7 +344,7 @@ def _confidence(reading: Reading, has_rivals: bool) -> float:
     value -= {Spelling.MISSPELT: 0.2, Spelling.MARKS_OFF: 0.05}.get(reading.mention.spelling, 0)
     value -= 0.1 * reading.sense.alias + 0.1 * (reading.mention.type is not None and not
                                                 reading.kind_right)  # fmt: skip
-    value -= 0.05 * has_rivals
+    value -= 0.1 * has_rivals
     seat = reading.mention.bare and any(True for _ in reading.mention.of_level(Level.DISTRICT))
     return round(max(0.3, min(0.98, value - 0.15 * (seat and not reading.supported))), 2)
 

@@ -101,7 +101,7 @@ LANDMARKS = frozenset(
     den chua mieu dinh nga ba tu nam cong nghiep hoc thcs thpt thpt ptdt ptdtbt ptth mamnon non
     giao tram te vien xe san hang quan ti tnhh cp may dien mo thac dong hang khau lo ql tl dt hl
     bien phong hotel homestay resort villa karaoke cafe coffee spa bar nhahang khachsan ks cti
-    ctcp htx hop tac xuong xi nghiep kho bai ben be dap ho song ngoi rung vuon quoc gia danh thang
+    ctcp htx hop tac xuong nghiep kho bai ben be dap ho song ngoi rung vuon quoc gia danh thang
     tuong dai quang truong dao tao thi sieu vinmart winmart phongkham thuoc ubnd hdnd uban nhandan
     dan truso so tdp kdc kcn ccn kdt toanha chungcu lau tang can nguien tuien cang bang nhanh
     street road st rd market bridge hospital school village hamlet station lake cave waterfall
@@ -114,12 +114,13 @@ VILLAGE_WORDS = frozenset("thon ban lang xom ap to doi khu pho".split())
 OFFICES = frozenset("ubnd hdnd uban nhandan dan truso thcs thpt hoc non te an quanlo tram".split())
 
 RELATIONS_SPELT = frozenset(
-    "gần cạnh giáp cách đến tới từ đi về lên xuống vào qua giữa và hướng diện sang ranh".split()
+    "gần cạnh giáp cách đến tới từ đi về lên xuống vào qua giữa hướng diện sang ranh".split()
 )
 RELATIONS_PLAIN = frozenset("gan giap cach near opposite to from towards diendoi doidien".split())
+# Before a second unit: the place is in either, or on the way between.
+BETWEEN = frozenset("đến tới qua sang den toi to".split())
 OLD_AFTER = frozenset({"cũ", "cu", "old", "former"})
 NEW_AFTER = frozenset({"mới", "moi", "new"})
-NOW_IS = ("nai", "la", "thuoc", "thanh", "vao", "hien", "gio", "doi", "ten", "la", "now")
 COUNTRY = frozenset({"vietnam", "vn", "cuonghoaxahoichunghiavietnam"})
 # Counted places: a name after "tổ 5" is not the name of a street, one after "số 5" is.
 COUNTED = frozenset(
