@@ -43,13 +43,14 @@ class Spelling(IntEnum):
 
 @dataclass(slots=True)
 class Mention:
-    """A name in the text, words `start` to `end`, and all that it may mean.
+    """A name in the text, words `start` to `end` (its type included), and all that it may mean.
 
     `type`: the type word, None for a bare name. `weak`: named only as a street, a landmark or a
     neighbour. `between`: the second unit of "from … to …". `era`: `old` or `new` when the text says.
     """
 
     start: int
+    name_at: int
     end: int
     type: UnitType | None
     senses: tuple[Sense, ...]
@@ -84,6 +85,19 @@ class Found:
     mentions: list[Mention]
     unresolved: list[Unresolved]
     marked: bool  # the text is written with diacritics
+
+    def dangling(self) -> list[Mention]:
+        """Mentions of communes with an unread word right after: part of a longer, misspelt name?"""
+        starts = {mention.start for mention in self.mentions} | {u.start for u in self.unresolved}
+        return [
+            mention
+            for mention in self.mentions
+            if mention.end < len(self.tokens)
+            and mention.end not in starts
+            and self.tokens[mention.end].pause < 2
+            and not is_noise(self.tokens[mention.end])
+            and any(True for _ in mention.of_level(Level.COMMUNE))
+        ]
 
     def unread(self) -> list[tuple[int, int]]:
         """Runs of words, without a hard pause inside, that belong to no mention."""
@@ -180,7 +194,7 @@ class Reader:
         if typed is not None:
             senses = tuple(sense for sense in senses if _fits(sense, typed))
         abroad = tuple(one for one in name.abroad if _fits_abroad(one, typed, words))
-        return Mention(start, last or end, typed, senses, abroad, spelling)
+        return Mention(start, name_at, last or end, typed, senses, abroad, spelling)
 
     def _apart(self, tokens: list[Token]) -> list[Token]:
         """Words that were written together, taken apart where names show the seams."""
@@ -259,7 +273,8 @@ def _type_at(tokens: list[Token], i: int, marked: bool) -> tuple[UnitType | None
         if j > i and tokens[j].pause == 2:
             break
         key += tokens[j].word.key
-        if key in TYPES and (j > i or _is_spelt(tokens[i].word)):
+        several = j > i and len(tokens[i].word.key) > 1  # `X. A Lù` is no `xã Lù`
+        if key in TYPES and (several or (j == i and _is_spelt(tokens[i].word))):
             best, end = TYPES[key], j + 1
     return best, end
 
@@ -344,13 +359,18 @@ def _is_near(before: list[Token], marked: bool) -> bool:
 
 def _era_said(found: Found, mention: Mention) -> str:
     tokens, end = found.tokens, mention.end
-    if end < len(tokens) and tokens[end].word.text in OLD_AFTER:
-        return "old"
-    if end < len(tokens) and tokens[end].word.text in NEW_AFTER and tokens[end].pause < 2:
-        return "new"
-    return _era_before(
-        [token.word.key for token in tokens[max(0, mention.start - 4) : mention.start]]
-    )
+    if end < len(tokens) and _ends_phrase(tokens, end):
+        if tokens[end].word.text in OLD_AFTER:
+            return "old"
+        if tokens[end].word.text in NEW_AFTER:
+            return "new"
+    before = tokens[max(0, mention.start - 4) : mention.start]
+    return _era_before([token.word.key for token in before])
+
+
+def _ends_phrase(tokens: list[Token], i: int) -> bool:
+    """Whether word i belongs to what is before it: `xã X mới`, `xã X (mới)`, not `X, mới xây`."""
+    return tokens[i].pause < 2 or i + 1 == len(tokens) or tokens[i + 1].pause == 2
 
 
 def _era_before(words: list[str]) -> str:
@@ -424,5 +444,6 @@ def _is_piece(key: str, cut: tuple[int, int], names: Names) -> bool:
 
 
 def is_noise(token: Token) -> bool:
-    word = token.word
-    return word.key.isdigit() or word.key in NOISE or word.key in TYPES or word.key in LANDMARKS
+    """Whether a word says nothing of where a commune is."""
+    key = token.word.key
+    return key.isdigit() or key in NOISE or key in TYPES or key in LANDMARKS

@@ -12,7 +12,7 @@ from gis.placing.addresses.former import FORMER_DISTRICT
 from gis.placing.addresses.tokens import key_of, marks_of
 from gis.placing.addresses.words import LEVEL_OF_KIND, TYPES
 
-_SHORTEST_MISSPELT = 4
+_SHORTEST_MISSPELT = 3
 _KINDS_JOINED = {
     "thitran": "Thị trấn", "thanhpho": "Thành phố", "thixa": "Thị xã", "huyen": "Huyện",
     "phuong": "Phường", "tinh": "Tỉnh", "quan": "Quận", "xa": "Xã",
@@ -190,7 +190,7 @@ def _alias_senses(place: Place, alias: str) -> Iterator[tuple[str, Sense]]:
 def _joined_alias(place: Place, alias: str) -> Iterator[tuple[str, Sense]]:
     kind = next((kind for kind in _KINDS_JOINED if alias.startswith(kind)), "")
     name = key_of(alias.removeprefix(kind))
-    if len(name) >= _SHORTEST_MISSPELT and name != key_of(place.unit.name):
+    if len(name) > _SHORTEST_MISSPELT and sound(name) != sound(key_of(place.unit.name)):
         yield name, Sense(place, _KINDS_JOINED.get(kind, place.unit.kind), None, alias=True)
 
 

@@ -88,9 +88,20 @@ class AddressResolver:
             if mention is not None:
                 found.mentions.append(mention)
                 found.unresolved.remove(unresolved)
+        for mention in found.dangling():
+            self._lengthen(found, mention)
         for start, end in found.unread():
             found.mentions += self._misspelt_in(found, start, end)
         found.mentions.sort(key=lambda mention: mention.start)
+
+    def _lengthen(self, found: Found, mention: Mention) -> None:
+        """Reads a name with the unread word after it, if that is one letter off a longer name."""
+        for end, names in self._misspelt_from(found, mention.name_at):
+            senses = tuple(s for n in names for s in n.senses if s.level is Level.COMMUNE)
+            if end > mention.end and senses:
+                mention.end, mention.senses = end, senses
+                mention.spelling = Spelling.MISSPELT
+                return
 
     def _misspelt_after(self, found: Found, unresolved: Unresolved) -> Mention | None:
         levels = {LEVEL_OF_KIND[kind] for kind in unresolved.type.kinds}
@@ -98,7 +109,13 @@ class AddressResolver:
             senses = tuple(s for name in names for s in name.senses if s.level in levels)
             if senses:
                 return Mention(
-                    unresolved.start, end, unresolved.type, senses, (), Spelling.MISSPELT
+                    unresolved.start,
+                    unresolved.name_at,
+                    end,
+                    unresolved.type,
+                    senses,
+                    (),
+                    Spelling.MISSPELT,
                 )
         return None
 
@@ -122,8 +139,8 @@ class AddressResolver:
             options = (o for o in self._misspelt_from(found, i) if o[0] <= end)
             stop, names = next(options, (i + 1, ()))
             senses = tuple(sense for name in names for sense in name.senses)
-            if senses and not is_noise(found.tokens[i]):
-                yield Mention(i, stop, None, senses, (), Spelling.MISSPELT)
+            if senses:
+                yield Mention(i, i, stop, None, senses, (), Spelling.MISSPELT)
             i = stop if senses else i + 1
 
     # Answers ----------------------------------------------------------------------------------
@@ -232,16 +249,14 @@ def _counts(places: Iterable[Place]) -> dict[str, int]:
 
 def _needs_mending(found: Found, readings: list[Reading]) -> bool:
     """Whether something was left unread that may be a misspelt name which matters."""
-    if found.unresolved:
+    if found.unresolved or found.dangling():
         return True
     best = tied(readings)
     if len(communes_of(best)) == 1 and any(reading.supported for reading in best):
         return False
     if len(communes_of(best)) == 1 and any(r.kind_right and r.province for r in best):
         return False
-    return any(
-        not is_noise(found.tokens[i]) for start, end in found.unread() for i in range(start, end)
-    )
+    return bool(found.unread())
 
 
 def _unknown_upper(found: Found) -> Unresolved | None:

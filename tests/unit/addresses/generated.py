@@ -7,8 +7,9 @@ Reading rules. Names are compared with their diacritics when the form is written
 without. A typed name means units of that type when there are any of that name, else of any type.
 A former name counts only where no unit bears the name otherwise. A district asks for an old ward
 in it, and failing that for a commune made from its wards. The province of today fits every unit,
-the former one only wards that were in it. A name without type or district that is a district's or
-a province's name too is never clear.
+the former one only wards that were in it. A bare name that a province has too is the province's.
+A name without type or district that is a district's or a province's name too means all communes,
+but for the town that a district is named after, with its province.
 """
 
 import random
@@ -73,7 +74,7 @@ class BruteForce:
     def meanings(self, said: Said) -> frozenset[str]:
         """The communes of today that the form may mean; all of a district's for its name."""
         if not said.kind and not said.district and _key(said.name) in self._upper_keys:
-            return frozenset(unit.code for unit in self.new)
+            return self._seat(said) or frozenset(unit.code for unit in self.new)
         fits = [row for row in self._names if self._fits_name(said, row[1], row[4])]
         fits = self._in_district(fits, said.district)
         fits = [row for row in fits if self._in_province(row[0], said.province)]
@@ -81,6 +82,11 @@ class BruteForce:
         right_kind = [row for row in fits if row[2] == said.kind] or fits
         present = [row for row in right_kind if not row[3]] or right_kind
         return frozenset(code for row in present for code in self.today(row[0]))
+
+    def _seat(self, said: Said) -> frozenset[str]:
+        towns = [u for u in self.old if u.kind == "Thị trấn" and _key(u.name) == _key(said.name)]
+        same = towns and said.province and not said.era
+        return frozenset(code for town in towns for code in self.today(town) if same)
 
     def today(self, unit: Unit) -> set[str]:
         return {unit.code} if unit.valid_to is None else self.becomes[unit.code]
@@ -137,9 +143,7 @@ def old_forms(brute: BruteForce) -> Iterator[Form]:
         yield from _forms_of_ward(brute, ward, district, province)
 
 
-def _forms_of_ward(
-    brute: BruteForce, ward: Unit, district: Unit, province: Unit
-) -> Iterator[Form]:
+def _forms_of_ward(brute: BruteForce, ward: Unit, district: Unit, province: Unit) -> Iterator[Form]:
     kind, name, d, p = ward.kind, ward.name, district.name, province.name
     full = f"{kind} {name}, {district.full_name}, {province.full_name}"
     whole = Said(name, kind, d, p)
@@ -149,7 +153,7 @@ def _forms_of_ward(
         ("no marks, no commas", without_diacritics(full).replace(",", "").lower(), plain),
         ("abbreviated", f"{SHORT[kind]}{name}, {SHORT[district.kind]} {d}, {p}", whole),
         ("no province", f"{kind.lower()} {name}, {district.full_name.lower()}", whole),
-        ("bare", f"{name}, {d}", Said(name, "", d)),
+        ("bare", f"{name}, {d}", Said(name, "", "", d) if d == p else Said(name, "", d)),
         ("bare, no marks", without_diacritics(f"{name} {d} {p}"), Said(name, "", d, p, False)),
         ("province of today", f"{kind} {name}, {d}, tỉnh {TODAY}", Said(name, kind, d, TODAY)),
         ("capitals", full.upper(), whole),
