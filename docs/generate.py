@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import typer.main
-from click import Command, Context, Group
 
 from api.cli import command_line
 from gis.settings import Settings
+from layers.vocabulary import layer_file_page, layer_schema_text
 
 REFERENCE = Path(__file__).parent / "reference"
 
@@ -38,28 +39,36 @@ def _shown(name: str, default: object) -> object:
     return {"home": ".gis", "layers": "layers"}.get(name, default)
 
 
-def _commands(command: Command, name: str) -> Iterator[str]:
-    if isinstance(command, Group):
-        for child in command.list_commands(Context(command)):
-            yield from _commands(command.commands[child], f"{name} {child}")
+def each_command(command: Any, name: str) -> Iterator[tuple[str, Any]]:
+    """Every command under one, with its full name."""
+    children = getattr(command, "commands", None)
+    if children is None:
+        yield name, command
         return
-    yield from (f"## {name}", "", (command.help or "").strip(), "")
-    for parameter in command.params:
-        record = parameter.to_info_dict()
-        if record.get("hidden") or parameter.name == "help":
-            continue
-        label = (
-            ", ".join(record["opts"]) if record["param_type_name"] == "option" else record["name"]
-        )
-        yield f"* `{label}`: {record.get('help') or ''}"
-    if command.epilog:
-        yield from ("", f"`{command.epilog.removeprefix('Example: ')}`")
-    yield ""
+    for child in children:
+        yield from each_command(children[child], f"{name} {child}")
+
+
+def _commands(root: Any, name: str) -> Iterator[str]:
+    for full_name, command in each_command(root, name):
+        text, _, example = f"{command.help}\n\n{command.epilog or ''}".partition("Example: ")
+        yield from (f"## {full_name}", "", text.strip(), "")
+        yield from filter(None, map(_parameter, command.params))
+        yield from ("", f"`{example.strip()}`", "")
+
+
+def _parameter(parameter: Any) -> str:
+    if getattr(parameter, "hidden", False) or parameter.name == "help":
+        return ""
+    label = ", ".join(opt for opt in parameter.opts if opt.startswith("-")) or parameter.name
+    return f"* `{label}`: {getattr(parameter, 'help', None) or ''}"
 
 
 PAGES: dict[str, Callable[[], str]] = {
     "settings.md": settings_page,
     "commands.md": command_page,
+    "layer-file.md": layer_file_page,
+    "layer-file.schema.json": layer_schema_text,
 }
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from api.dependencies import Caller, UsedCatalogue
 from layers.model import Layer
+from layers.vocabulary import layer_schema as schema_of_layer_file
 
 router = APIRouter(tags=["layers"])
 
@@ -19,7 +20,7 @@ def layers(catalogue: UsedCatalogue, caller: Caller) -> dict[str, Any]:
 @router.get("/schemas/layer.json")
 def layer_schema() -> dict[str, Any]:
     """JSON Schema of a layer file."""
-    return Layer.model_json_schema()
+    return schema_of_layer_file()
 
 
 def _summary(layer: Layer) -> dict[str, Any]:
