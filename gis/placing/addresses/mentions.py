@@ -6,7 +6,7 @@ from enum import IntEnum
 from functools import lru_cache
 
 from gis.boundaries.units import Level
-from gis.placing.addresses.names import Abroad, Name, Names, Sense
+from gis.placing.addresses.names import Abroad, Name, Names, Sense, is_one_letter_off
 from gis.placing.addresses.tokens import Syllable, Token, syllable
 from gis.placing.addresses.words import (
     BETWEEN,
@@ -46,7 +46,7 @@ class Mention:
     """A name in the text, words `start` to `end` (its type included), and all that it may mean.
 
     `type`: the type word, None for a bare name. `weak`: named only as a street, a landmark or a
-    neighbour. `between`: the second unit of "from … to …". `era`: `old` or `new` when the text says.
+    neighbour. `between`: the second unit of "from … to …". `era`: `old` or `new` if the text says.
     """
 
     start: int
@@ -70,11 +70,15 @@ class Mention:
 
 @dataclass(frozen=True, slots=True)
 class Unresolved:
-    """A type word at `start` whose name, from word `name_at`, is unknown."""
+    """A type word at `start` whose name, from word `name_at`, is unknown.
+
+    Not `firm`: the word may be no type at all ("tinh" in a text without diacritics).
+    """
 
     start: int
     name_at: int
     type: UnitType
+    firm: bool
 
 
 @dataclass(slots=True)
@@ -135,31 +139,50 @@ class Reader:
         tokens = found.tokens
         if tokens[i].word.key in COUNTRY or _is_country(tokens, i):
             return i + 1
-        typed, name_at = _type_at(tokens, i, found.marked)
+        typed, name_at = _type_at(tokens, i)
         name, end = self._name(tokens, i, None)
         if typed is not None and not _is_cooperative(tokens, i):
             typed_name, typed_end = self._name(tokens, name_at, typed)
             if typed_name is not None and typed_end >= end:
-                found.mentions.append(
-                    self._mention(found, i, name_at, typed_end, typed, typed_name)
-                )
+                self._add(found, i, name_at, typed_end, typed, typed_name)
                 return typed_end
-            if name is None:
+            if name is None or _is_type_rather(name, tokens[i:end]):
                 return self._unknown(found, i, name_at, typed)
         if name is None:
-            return i + 1
+            return self._misspelt_type(found, i)
         after, last = _type_after(tokens, end)
         if after is not None and not any(_fits(sense, after) for sense in name.senses):
             after, last = None, end
-        found.mentions.append(self._mention(found, i, i, end, after, name, last))
-        return last
+        self._add(found, i, i, end, after, name, last)
+        return last if after else self._crossing(found, i, end)
+
+    def _crossing(self, found: Found, start: int, end: int) -> int:
+        """Also reads a name that begins inside a bare one and ends after it: in `Minh Xuân Giao`
+        both Minh Xuân and Xuân Giao. Gives the word to go on from."""
+        for i in range(start + 1, end):
+            name, last = self._name(found.tokens, i, None)
+            if name is not None and last > end:
+                self._add(found, i, i, last, None, name)
+                return last
+        return end
+
+    def _misspelt_type(self, found: Found, i: int) -> int:
+        """Reads `thàn phố`, `tị xã`, `thị trấb` as types where a name of the kind follows."""
+        typed = _nearly_type(found.tokens, i)
+        if typed is not None:
+            name, end = self._name(found.tokens, i + 2, typed)
+            if name is not None:
+                self._add(found, i, i + 2, end, typed, name)
+                return end
+        return i + 1
 
     def _unknown(self, found: Found, i: int, name_at: int, typed: UnitType) -> int:
         tokens = found.tokens
         follows = name_at < len(tokens) and tokens[name_at].pause < 2
-        firm = typed.firm or (tokens[name_at - 1].dotted and follows)
-        if firm and follows:
-            found.unresolved.append(Unresolved(i, name_at, typed))
+        dotted = tokens[name_at - 1].dotted
+        if follows and (typed.firm or dotted) and _type_at(tokens, name_at)[0] is None:
+            sure = dotted or tokens[i].word.marked or tokens[i].word.key not in SPELT
+            found.unresolved.append(Unresolved(i, name_at, typed, sure))
         return name_at
 
     def _name(
@@ -179,7 +202,7 @@ class Reader:
                 best, end = name, i + 1
         return best, end
 
-    def _mention(
+    def _add(
         self,
         found: Found,
         start: int,
@@ -188,13 +211,14 @@ class Reader:
         typed: UnitType | None,
         name: Name,
         last: int | None = None,
-    ) -> Mention:
+    ) -> None:
         words = [token.word for token in found.tokens[name_at:end]]
         senses, spelling = _best_spelt(name.senses, words, found.marked)
         if typed is not None:
             senses = tuple(sense for sense in senses if _fits(sense, typed))
         abroad = tuple(one for one in name.abroad if _fits_abroad(one, typed, words))
-        return Mention(start, name_at, last or end, typed, senses, abroad, spelling)
+        mention = Mention(start, name_at, last or end, typed, senses, abroad, spelling)
+        found.mentions.append(mention)
 
     def _apart(self, tokens: list[Token]) -> list[Token]:
         """Words that were written together, taken apart where names show the seams."""
@@ -241,10 +265,43 @@ def _abroad_may_be(one: Abroad, typed: UnitType) -> bool:
 
 
 def _fits_abroad(one: Abroad, typed: UnitType | None, words: Sequence[Syllable]) -> bool:
-    if typed is not None:
-        return _abroad_may_be(one, typed)
     written = "".join(w.letters for w in words), "".join(w.tones for w in words)
-    return written == one.marks or not any(word.marked for word in words)
+    spelt = written == one.marks or not any(word.marked for word in words)
+    letters = sum(len(word.key) for word in words)
+    if typed is not None:
+        return _abroad_may_be(one, typed) and (spelt or letters >= _LONG_WORD)
+    return spelt and (letters > 3 or one.level is Level.PROVINCE)
+
+
+def _is_type_rather(name: Name, words: list[Token]) -> bool:
+    """Whether `xã Hò …` is a type and an unknown name rather than the name Xà Hồ."""
+    first = words[0].word
+    return first.marked and _best_spelt(name.senses, [t.word for t in words], True)[1] < (
+        Spelling.EXACT
+    )
+
+
+def _nearly_type(tokens: list[Token], i: int) -> UnitType | None:
+    if i + 1 >= len(tokens) or tokens[i + 1].pause == 2:
+        return None
+    first, second = tokens[i].word.key, tokens[i + 1].word.key
+    for right, of in _TWO_WORD_TYPES.get(second, ()):
+        if len(first) > 1 and is_one_letter_off(first, right):
+            return TYPES[of]
+    for right, of in _TWO_WORD_TYPES.get(first, ()):
+        if len(second) > 1 and is_one_letter_off(second, right):
+            return TYPES[of]
+    return None
+
+
+# One word of a type of two words → the other word, and the type.
+_TWO_WORD_TYPES = {
+    "pho": (("thanh", "thanhpho"),),
+    "xa": (("thi", "thixa"),),
+    "tran": (("thi", "thitran"),),
+    "thanh": (("pho", "thanhpho"),),
+    "thi": (("tran", "thitran"),),
+}
 
 
 def _best_spelt(
@@ -266,7 +323,7 @@ def _best_spelt(
     return senses, Spelling.UNMARKED
 
 
-def _type_at(tokens: list[Token], i: int, marked: bool) -> tuple[UnitType | None, int]:
+def _type_at(tokens: list[Token], i: int) -> tuple[UnitType | None, int]:
     """The longest type word or words at word i, and the word after."""
     key, best, end = "", None, i
     for j in range(i, min(i + _LONGEST_TYPE, len(tokens))):

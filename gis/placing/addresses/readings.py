@@ -20,7 +20,7 @@ SPELLING = {
 }  # fmt: skip
 DISTRICT, FORMER_DISTRICT, MIXED_DISTRICT = 3.0, 2.5, 1.5
 PROVINCE, OTHER_PROVINCE = 1.0, 0.3
-SAME_COMMUNE = 3.0
+SAME_COMMUNE, SAME_AS_DISTRICT = 3.0, 1.5
 ERA_SAID = 2.0
 MARGIN = 0.6
 
@@ -45,6 +45,12 @@ class Reading:
     @property
     def supported(self) -> bool:
         return self.district or self.pair
+
+    @property
+    def may_be_district(self) -> bool:
+        """Whether the bare name is a district's too."""
+        mention = self.mention
+        return mention.bare and any(True for _ in mention.of_level(Level.DISTRICT))
 
     @property
     def kind_right(self) -> bool:
@@ -89,7 +95,7 @@ def _readings_of(mention: Mention, mentions: list[Mention]) -> Iterator[Reading]
         reading = Reading(mention, sense)
         reading.points = _own_points(mention, sense)
         for other in mentions:
-            if other is not mention:
+            if other.start >= mention.end or other.end <= mention.start:
                 _weigh(reading, other)
         yield reading
 
@@ -122,7 +128,8 @@ def _weigh(reading: Reading, other: Mention) -> None:
         reading.points += 0 if reading.province else province
         reading.province = True
     elif _is_same_commune(reading, other):
-        reading.points += 0 if reading.pair else SAME_COMMUNE
+        weight = SAME_AS_DISTRICT if reading.may_be_district else SAME_COMMUNE
+        reading.points += 0 if reading.pair else weight
         reading.pair = True
     elif not district and _contradicts(reading, other):
         reading.against.append(other)
@@ -158,6 +165,8 @@ def _is_same_commune(reading: Reading, other: Mention) -> bool:
 def _contradicts(reading: Reading, other: Mention) -> bool:
     """Small places come first: a bare name before the commune is a village, not another one."""
     if any(sense.place is reading.place for sense in other.senses):
+        return False
+    if other.bare and other.spelling is Spelling.MISSPELT:
         return False
     if other.abroad and not other.senses:
         return False  # weighed by the resolver: abroad or not is a question of the whole text

@@ -96,8 +96,11 @@ class AddressResolver:
 
     def _lengthen(self, found: Found, mention: Mention) -> None:
         """Reads a name with the unread word after it, if that is one letter off a longer name."""
+        words = found.tokens[mention.name_at : mention.end]
+        letters = sum(len(token.word.key) for token in words)
         for end, names in self._misspelt_from(found, mention.name_at):
-            senses = tuple(s for n in names for s in n.senses if s.level is Level.COMMUNE)
+            longer = (name for name in names if len(name.key) > letters + 1)
+            senses = tuple(s for n in longer for s in n.senses if s.level is Level.COMMUNE)
             if end > mention.end and senses:
                 mention.end, mention.senses = end, senses
                 mention.spelling = Spelling.MISSPELT
@@ -262,7 +265,8 @@ def _needs_mending(found: Found, readings: list[Reading]) -> bool:
 def _unknown_upper(found: Found) -> Unresolved | None:
     """A district or province that is named by its type and that we do not know."""
     for unresolved in found.unresolved:
-        if all(LEVEL_OF_KIND[kind] is not Level.COMMUNE for kind in unresolved.type.kinds):
+        upper = all(LEVEL_OF_KIND[kind] is not Level.COMMUNE for kind in unresolved.type.kinds)
+        if upper and unresolved.firm:
             return unresolved
     return None
 
@@ -302,8 +306,10 @@ def _stands_alone(reading: Reading, found: Found) -> bool:
     """Whether a name without right type and without district is enough."""
     mention = reading.mention
     if mention.type is not None:
-        return reading.province and mention.spelling >= Spelling.UNMARKED
-    if any(True for _ in mention.of_level(Level.DISTRICT)):
+        return False  # of the wrong type, and no district to say that it is meant
+    if not reading.province and any(one.level is Level.PROVINCE for one in mention.abroad):
+        return False
+    if reading.may_be_district:
         return reading.province and _is_seat(mention) and _is_all(found)
     if mention.spelling is Spelling.MISSPELT:
         letters = sum(len(t.word.key) for t in found.tokens[mention.start : mention.end])
@@ -360,7 +366,7 @@ def _confidence(reading: Reading, has_rivals: bool) -> float:
     value -= 0.1 * reading.sense.alias + 0.1 * (reading.mention.type is not None and not
                                                 reading.kind_right)  # fmt: skip
     value -= 0.1 * has_rivals
-    seat = reading.mention.bare and any(True for _ in reading.mention.of_level(Level.DISTRICT))
+    seat = reading.may_be_district
     return round(max(0.3, min(0.98, value - 0.15 * (seat and not reading.supported))), 2)
 
 

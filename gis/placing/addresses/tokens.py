@@ -119,6 +119,8 @@ def _humps(word: str, gap: str, dotted: bool) -> list[Token]:
         before_small = word[i].isupper() and word[i + 1 : i + 2].islower()
         if after_small or (before_small and i - starts[-1] > 1):
             starts.append(i)
+    if any(b - a < 2 for a, b in zip(starts, [*starts[1:], len(word)], strict=True)):
+        starts = [0]  # a slip of the shift key: `aLo Cai`
     pieces = [word[a:b] for a, b in zip(starts, [*starts[1:], len(word)], strict=True)]
     last = len(pieces) - 1
     return [

@@ -97,16 +97,14 @@ SPELT: dict[str, frozenset[str]] = {
 
 # The last word before a name that makes it the name of a landmark, street or village.
 LANDMARKS = frozenset(
-    """thon ban lang xom ap to doi khu pho duong ngo ngach hem hem cho cau ho suoi nui deo doc ga
-    den chua mieu dinh nga ba tu nam cong nghiep hoc thcs thpt thpt ptdt ptdtbt ptth mamnon non
-    giao tram te vien xe san hang quan ti tnhh cp may dien mo thac dong hang khau lo ql tl dt hl
-    bien phong hotel homestay resort villa karaoke cafe coffee spa bar nhahang khachsan ks cti
-    ctcp htx hop tac xuong nghiep kho bai ben be dap ho song ngoi rung vuon quoc gia danh thang
-    tuong dai quang truong dao tao thi sieu vinmart winmart phongkham thuoc ubnd hdnd uban nhandan
-    dan truso so tdp kdc kcn ccn kdt toanha chungcu lau tang can nguien tuien cang bang nhanh
-    street road st rd market bridge hospital school village hamlet station lake cave waterfall
-    park cable cap treo thit com pho bun quay tap hoa ong ba anh chi co chu em chau gia ho
-    nha""".split()
+    """thon ban lang xom ap to doi khu pho duong ngo ngach hem cho cau ho suoi nui deo doc ga den
+    chua mieu dinh nga ba tu cong nghiep hoc thcs thpt ptdt ptdtbt ptth mamnon non tram te vien xe
+    san quan ti tnhh cp may dien mo thac dong hang khau lo ql tl dt hl bien hotel homestay resort
+    villa karaoke cafe coffee spa bar nhahang khachsan ks cti ctcp htx hop tac xuong kho bai ben
+    dap song ngoi rung vuon quoc danh thang sieu winmart ubnd hdnd uban nhandan dan truso so tdp
+    kdc kcn ccn kdt toanha chungcu lau tang nguien bang nhanh street road st rd market bridge
+    hospital school village hamlet station lake cave waterfall park cable treo com pho bun hoa nha
+    lich truong""".split()
 )
 # Words for a village or a quarter.
 VILLAGE_WORDS = frozenset("thon ban lang xom ap to doi khu pho".split())
