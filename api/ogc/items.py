@@ -5,8 +5,9 @@ from typing import Any
 
 import orjson
 from fastapi import APIRouter, Request, Response
+from sqlalchemy import Connection
 
-from api.dependencies import Caller, Reader, UsedSettings
+from api.dependencies import Caller, Reader
 from api.ogc import mends
 from api.ogc.answers import (
     answer,
@@ -22,6 +23,7 @@ from api.ogc.streamed import Streamed
 from gis.access import Principal
 from gis.database.engine import Database
 from gis.errors import BadInput
+from gis.settings import Settings
 from layers.edit import tag_of_row
 from layers.items import Count, Page, PageRequest, read_item, read_page
 from layers.items.export import FORMATS, check_export
@@ -31,10 +33,19 @@ _READ = ["GET", "HEAD"]
 
 
 @router.api_route("/items", methods=_READ)
-def items(
-    layer_id: str, request: Request, connection: Reader, settings: UsedSettings, caller: Caller
-) -> Response:
-    """A page of items as GeoJSON, or as a page with a map and a table."""
+def items(layer_id: str, request: Request) -> Response:
+    """A page of items as GeoJSON, as a page with a map and a table, or all of them as a file.
+
+    The busiest route: it takes what it needs from the request itself, since each dependency would
+    cost a change of threads.
+    """
+    database: Database = request.app.state.database
+    with database.reading() as connection:
+        return _items(layer_id, request, connection, request.state.principal)
+
+
+def _items(layer_id: str, request: Request, connection: Connection, caller: Principal) -> Response:
+    settings: Settings = request.app.state.settings
     found = collection_of(request, connection, layer_id, caller)
     how = asking(request, ("json", "html", *FORMATS))
     wanted = page_request(request, found.source, settings.reader_row_limit)
@@ -123,7 +134,7 @@ def _item_etag(
 
 
 def _known_count(
-    request: Request, connection: Reader, found: Collection, wanted: PageRequest
+    request: Request, connection: Connection, found: Collection, wanted: PageRequest
 ) -> Count | None:
     """The number of all rows is kept with the layer's version; a filtered one is counted."""
     if wanted.cursor is not None or not wanted.query.is_everything:

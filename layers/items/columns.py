@@ -1,6 +1,6 @@
 """What a layer serves: the columns that clients see, filter and sort by, and their SQL."""
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,6 +47,8 @@ class Source:
     geometry: ColumnElement[Any] | None
     time: Served | None
     properties: tuple[Served, ...]
+    # SQL that does not depend on the question, made once (see layers.items.geojson).
+    made: dict[Hashable, str] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def by_name(self) -> dict[str, Served]:

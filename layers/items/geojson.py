@@ -4,15 +4,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Text, case, cast, func, literal, select, true
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Text,
+    case,
+    cast,
+    func,
+    literal,
+    literal_column,
+    select,
+)
+from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.sql.elements import ColumnElement
-from sqlalchemy.sql.selectable import FromClause, Select
+from sqlalchemy.sql.selectable import Select
 
 from gis.access import Principal, may_read
 from gis.errors import BadInput, NotFound
 from layers.items.columns import Served, Source
 from layers.items.computing import computed
-from layers.items.counting import Count, count
+from layers.items.counting import Count, CountKind, count
 from layers.items.crs import CRS84, Crs
 from layers.items.paging import Cursor, Order, SortKey
 from layers.items.query import Query, property_of
@@ -65,8 +76,15 @@ def read_page(
         rows = list(connection.execute(statement))
         more = len(rows) > request.limit
         rows = rows[: request.limit][:: -1 if backward else 1]
-        number = (cursor and cursor.count) or known_count or count(connection, source, conditions)
+        if cursor is None and not more:
+            number = Count(len(rows), CountKind.EXACT)
+        else:
+            number = _counted(cursor, known_count) or count(connection, source, conditions)
     return _page(rows, order, number, more=more, cursor=cursor)
+
+
+def _counted(cursor: Cursor | None, known: Count | None) -> Count | None:
+    return cursor.count if cursor is not None and cursor.count is not None else known
 
 
 def read_item(
@@ -146,22 +164,39 @@ def _select(
         .limit(request.limit + 1)
         .subquery("page")
     )
-    return _written(page, properties, request, len(keys))
+    feature: ColumnElement[str] = literal_column(_feature_sql(source, properties, request))
+    return select(feature, *(page.c[key.name] for key in keys))
 
 
-def _written(
-    page: FromClause, properties: Sequence[Served], request: PageRequest, key_count: int
-) -> Select[Any]:
-    geometry = geometry_json(page.c.geom, request) if "geom" in page.c else literal("null")
-    keys = [page.c[f"key_{i}"] for i in range(key_count)]
+def _feature_sql(source: Source, properties: Sequence[Served], request: PageRequest) -> str:
+    """A row of `page` as a GeoJSON feature. Making it takes longer than running it, so it is kept.
+
+    It holds names of the layer and constants, nothing that a client wrote.
+    """
+    key = (tuple(one.name for one in properties), request.crs, request.geometry)
+    if key not in source.made:
+        source.made[key] = _compiled(_feature(source, properties, request))
+    return source.made[key]
+
+
+def _feature(
+    source: Source, properties: Sequence[Served], request: PageRequest
+) -> ColumnElement[Any]:
+    row_id: ColumnElement[Any] = literal_column("page.id", BigInteger())
+    place: ColumnElement[Any] = literal_column("page.geom")
+    place = literal("null") if source.geometry is None else geometry_json(place, request)
     if not properties:
-        return select(feature_json(page.c.id, geometry, literal("{}")), *keys)
-    renamed = select(*(page.c[f"p_{one.name}"].label(one.name) for one in properties))
-    named = renamed.correlate(page).lateral("p")
-    written = cast(func.row_to_json(named.table_valued()), Text())
-    return select(feature_json(page.c.id, geometry, written), *keys).select_from(
-        page.join(named, true())
-    )
+        return feature_json(row_id, place, literal("{}"))
+    # The names of fields are plain letters (layers.model.Identifier).
+    shown: list[Any] = [literal_column(f"page.p_{one.name}").label(one.name) for one in properties]
+    named = select(*shown).subquery("p")
+    written = select(func.row_to_json(named.table_valued())).scalar_subquery()
+    return feature_json(row_id, place, cast(written, Text()))
+
+
+def _compiled(expression: ColumnElement[Any]) -> str:
+    options = {"literal_binds": True}
+    return str(expression.compile(dialect=PGDialect(), compile_kwargs=options))  # type: ignore[no-untyped-call]
 
 
 def feature_json(
