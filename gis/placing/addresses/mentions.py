@@ -130,8 +130,7 @@ class Reader:
         i = 0
         while i < len(tokens):
             i = self._step(found, i)
-        for position, mention in enumerate(found.mentions):
-            _note_context(found, position, mention)
+        note_contexts(found)
         return found
 
     def _step(self, found: Found, i: int) -> int:
@@ -140,20 +139,34 @@ class Reader:
         if tokens[i].word.key in COUNTRY or _is_country(tokens, i):
             return i + 1
         typed, name_at = _type_at(tokens, i)
-        name, end = self._name(tokens, i, None)
         if typed is not None and not _is_cooperative(tokens, i):
-            typed_name, typed_end = self._name(tokens, name_at, typed)
-            if typed_name is not None and typed_end >= end:
-                self._add(found, i, name_at, typed_end, typed, typed_name)
-                return typed_end
-            if name is None or _is_type_rather(name, tokens[i:end]):
-                return self._unknown(found, i, name_at, typed)
+            end = self._typed(found, i, name_at, typed)
+            if end is not None:
+                return end
+        return self._bare(found, i)
+
+    def _typed(self, found: Found, i: int, name_at: int, typed: UnitType) -> int | None:
+        """Reads a type word and its name, known or not; None when it is the start of a name."""
+        tokens = found.tokens
+        name, end = self._name(tokens, name_at, typed)
+        bare, bare_end = self._name(tokens, i, None)
+        if name is not None and end >= bare_end and not _is_cut_short(tokens, name, end):
+            if self._add(found, i, name_at, end, typed, name):
+                return end
+        elif bare is not None and not _is_type_rather(bare, tokens[i:bare_end]):
+            return None
+        return self._unknown(found, i, name_at, typed)
+
+    def _bare(self, found: Found, i: int) -> int:
+        """Reads a name without a type before it."""
+        name, end = self._name(found.tokens, i, None)
         if name is None:
             return self._misspelt_type(found, i)
-        after, last = _type_after(tokens, end)
+        after, last = _type_after(found.tokens, end)
         if after is not None and not any(_fits(sense, after) for sense in name.senses):
             after, last = None, end
-        self._add(found, i, i, end, after, name, last)
+        if not self._add(found, i, i, end, after, name, last):
+            return i + 1
         return last if after else self._crossing(found, i, end)
 
     def _crossing(self, found: Found, start: int, end: int) -> int:
@@ -161,7 +174,7 @@ class Reader:
         both Minh Xuân and Xuân Giao. Gives the word to go on from."""
         for i in range(start + 1, end):
             name, last = self._name(found.tokens, i, None)
-            if name is not None and last > end:
+            if name is not None and name.senses and last > end:
                 self._add(found, i, i, last, None, name)
                 return last
         return end
@@ -181,7 +194,8 @@ class Reader:
         follows = name_at < len(tokens) and tokens[name_at].pause < 2
         dotted = tokens[name_at - 1].dotted
         if follows and (typed.firm or dotted) and _type_at(tokens, name_at)[0] is None:
-            sure = dotted or tokens[i].word.marked or tokens[i].word.key not in SPELT
+            key = tokens[i].word.key
+            sure = key != "t" and (dotted or tokens[i].word.marked or key not in SPELT)
             found.unresolved.append(Unresolved(i, name_at, typed, sure))
         return name_at
 
@@ -211,14 +225,20 @@ class Reader:
         typed: UnitType | None,
         name: Name,
         last: int | None = None,
-    ) -> None:
+    ) -> bool:
+        """Adds a mention, unless its spelling rules out all that the name may mean."""
         words = [token.word for token in found.tokens[name_at:end]]
         senses, spelling = _best_spelt(name.senses, words, found.marked)
         if typed is not None:
             senses = tuple(sense for sense in senses if _fits(sense, typed))
         abroad = tuple(one for one in name.abroad if _fits_abroad(one, typed, words))
+        if typed is None and not _stands_apart(found.tokens, end):
+            abroad = ()
+        if not senses and not abroad:
+            return False
         mention = Mention(start, name_at, last or end, typed, senses, abroad, spelling)
         found.mentions.append(mention)
+        return True
 
     def _apart(self, tokens: list[Token]) -> list[Token]:
         """Words that were written together, taken apart where names show the seams."""
@@ -242,7 +262,9 @@ class Reader:
         if len(key) <= 7 and not _odd_syllable(key):
             return ()
         cuts = _cheapest_cuts(key, self.names)
-        return tuple(syllable(text[a:b]) for a, b in cuts)
+        return (
+            tuple(syllable(text[a:b]) for a, b in cuts) if all(b - a > 1 for a, b in cuts) else ()
+        )
 
 
 def _may_be(name: Name, typed: UnitType | None) -> bool:
@@ -269,8 +291,15 @@ def _fits_abroad(one: Abroad, typed: UnitType | None, words: Sequence[Syllable])
     spelt = written == one.marks or not any(word.marked for word in words)
     letters = sum(len(word.key) for word in words)
     if typed is not None:
-        return _abroad_may_be(one, typed) and (spelt or letters >= _LONG_WORD)
+        return spelt and _abroad_may_be(one, typed)
     return spelt and (letters > 3 or one.level is Level.PROVINCE)
+
+
+def _is_cut_short(tokens: list[Token], name: Name, end: int) -> bool:
+    """Whether initials are followed by a word of the same name: `huyện bt xát`."""
+    initials = len(name.key) < 3 and not name.key.isdigit()
+    follows = end < len(tokens) and tokens[end].pause == 0
+    return initials and follows and _type_at(tokens, end)[0] is None
 
 
 def _is_type_rather(name: Name, words: list[Token]) -> bool:
@@ -358,6 +387,17 @@ def _is_country(tokens: list[Token], i: int) -> bool:
     if key == "nam" and i > 0:
         return tokens[i - 1].word.key == "viet"
     return key == "viet" and i + 1 < len(tokens) and tokens[i + 1].word.key == "nam"
+
+
+def _stands_apart(tokens: list[Token], end: int) -> bool:
+    """Whether nothing but the country's name follows, or a pause does."""
+    return end == len(tokens) or tokens[end].pause == 2 or _is_country(tokens, end)
+
+
+def note_contexts(found: Found) -> None:
+    """Notes of each mention what the words around it say."""
+    for position, mention in enumerate(found.mentions):
+        _note_context(found, position, mention)
 
 
 def _note_context(found: Found, position: int, mention: Mention) -> None:

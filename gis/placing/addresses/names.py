@@ -201,7 +201,7 @@ def _short_forms(place: Place) -> Iterator[tuple[str, Sense]]:
         rest = unit.name.removeprefix(farm)
         yield key_of(rest), Sense(place, unit.kind, marks_of(rest))
         yield "nt" + key_of(rest), Sense(place, unit.kind, None)
-    initials = "".join(word[0] for word in key_of_words(unit.name))
+    initials = "".join(word[:1] for word in key_of_words(unit.name))
     if unit.level is not Level.COMMUNE and len(initials) > 1 and initials not in TYPES:
         yield initials, Sense(place, unit.kind, None)
 

@@ -7,7 +7,15 @@ from math import pi, sqrt
 from gis.boundaries.units import Level, Unit, UnitHistory
 from gis.placing.addresses.landmarks import with_landmark
 from gis.placing.addresses.match import AddressMatch, Candidate
-from gis.placing.addresses.mentions import Found, Mention, Reader, Spelling, Unresolved, is_noise
+from gis.placing.addresses.mentions import (
+    Found,
+    Mention,
+    Reader,
+    Spelling,
+    Unresolved,
+    is_noise,
+    note_contexts,
+)
 from gis.placing.addresses.names import Name, Names, Place
 from gis.placing.addresses.readings import Reading, communes_of, read, tied
 from gis.placing.addresses.tokens import words
@@ -93,6 +101,7 @@ class AddressResolver:
         for start, end in found.unread():
             found.mentions += self._misspelt_in(found, start, end)
         found.mentions.sort(key=lambda mention: mention.start)
+        note_contexts(found)
 
     def _lengthen(self, found: Found, mention: Mention) -> None:
         """Reads a name with the unread word after it, if that is one letter off a longer name."""
@@ -142,7 +151,7 @@ class AddressResolver:
             options = (o for o in self._misspelt_from(found, i) if o[0] <= end)
             stop, names = next(options, (i + 1, ()))
             senses = tuple(sense for name in names for sense in name.senses)
-            if senses:
+            if senses and not all(is_noise(token) for token in found.tokens[i:stop]):
                 yield Mention(i, i, stop, None, senses, (), Spelling.MISSPELT)
             i = stop if senses else i + 1
 
@@ -309,12 +318,27 @@ def _stands_alone(reading: Reading, found: Found) -> bool:
         return False  # of the wrong type, and no district to say that it is meant
     if not reading.province and any(one.level is Level.PROVINCE for one in mention.abroad):
         return False
+    if any(_is_rival(reading, other) for other in found.mentions):
+        return False
     if reading.may_be_district:
         return reading.province and _is_seat(mention) and _is_all(found)
     if mention.spelling is Spelling.MISSPELT:
         letters = sum(len(t.word.key) for t in found.tokens[mention.start : mention.end])
         return reading.province and letters >= _SURE_LENGTH
     return reading.province or _is_whole_text(mention, found)
+
+
+def _is_rival(reading: Reading, other: Mention) -> bool:
+    """Whether another commune is named just as barely."""
+    if other is reading.mention or other.weak or other.spelling is Spelling.MISSPELT:
+        return False
+    communes = list(other.of_level(Level.COMMUNE))
+    upper = len(communes) < len(other.senses)
+    return (
+        bool(communes)
+        and not upper
+        and all(sense.place.today != reading.place.today for sense in communes)
+    )
 
 
 def _is_seat(mention: Mention) -> bool:
@@ -360,7 +384,7 @@ def _unit_then(
 
 def _confidence(reading: Reading, has_rivals: bool) -> float:
     value = 0.55
-    value += 0.3 * reading.district - 0.15 * reading.mixed + 0.2 * reading.pair
+    value += 0.3 * reading.district - 0.2 * reading.mixed + 0.2 * reading.pair
     value += 0.1 * reading.province + 0.1 * reading.kind_right
     value -= {Spelling.MISSPELT: 0.2, Spelling.MARKS_OFF: 0.05}.get(reading.mention.spelling, 0)
     value -= 0.1 * reading.sense.alias + 0.1 * (reading.mention.type is not None and not

@@ -1,0 +1,233 @@
+"""What people write: each line is an address and the commune of today, or nothing."""
+
+import time
+import unicodedata
+from datetime import date
+
+import pytest
+
+from gis.boundaries.package_units import package_history
+from gis.placing.addresses import AddressResolver
+
+READ = """
+591 đường Hoàng Liên, phường Kim Tân, TP Lào Cai|02647
+gần chợ Cốc Lếu, phường Lào Cai|02647
+đối diện UBND phường Kim Tân, TP Lào Cai|02647
+số 5 tổ 12 Kim Tân, Lào Cai|02647
+Tổ 5, phường Kim Tân, TP Lào Cai, ĐT: 0214.3872.115|02647
+Số nhà 033 phố Kim Đồng - P.Cốc Lếu - TP Lào Cai|02647
+P Kim Tân TP Lào Cai|02647
+F. Kim Tân, TP LC|02647
+PhườngCốcLếu,TPLàoCai|02647
+phuongcocleu,tplaocai|02647
+Phố Mới, Lào Cai|02647
+xaphuckhanhhuyenbaoyentinhlaocai|02998
+xa ta van sa pa lao cai|03037
+XA TA VAN SAPA LAOCAI|03037
+x. Tả Van, h. Sa Pa, t. Lào Cai|03037
+Tả-Van - Sa-Pa|03037
+Lào Cai, Sa Pa, Tả Van|03037
+tỉnh Lào Cai, huyện Bảo Yên, xã Phúc Khánh|02998
+22.3364, 103.8438 xã Tả Van, Sa Pa|03037
+h.sapa x.taphin|03013
+hợp tác xã Tả Phìn, xã Tả Phìn, Sa Pa|03013
+Sa Pa ward, Lao Cai province|03006
+Cam Duong ward, Lao Cai Province, Vietnam|02671
+Ta Van Commune, Sa Pa District, Lao Cai|03037
+Bac Ha town, Lao Cai|02839
+Tổ 3, P.Cầu Mây, Tx.Sa Pa|03006
+khu đô thị mới Lào Cai - Cam Đường, phường Bắc Cường|02671
+số nhà 12, ngõ 5, đường Điện Biên, phường Pú Trạng, thị xã Nghĩa Lộ|04288
+Nhà máy thủy điện Nậm Toóng, Bản Hồ, Sa Pa|03046
+thôn Kim Tân, xã Tả Van, Sa Pa|03037
+thôn Phúc Khánh, xã Bảo Yên, tỉnh Lào Cai|02947
+UBND xã Tả Van, Sa Pa|03037
+xã Quang Kim cũ, nay là xã Bát Xát|02683
+xã Bát Xát (xã Quang Kim cũ), tỉnh Lào Cai|02683
+phường Lào Cai (phường Kim Tân cũ)|02647
+thôn 3 (xã Minh Tân cũ), xã Thượng Hà, tỉnh Lào Cai|02968
+xã Điện Quan cũ, xã Thượng Hà|02968
+Phường Bắc Cường cũ (nay thuộc phường Cam Đường), Lào Cai|02671
+phường Nam Cường cũ, TP Lào Cai|02671
+phường Nam Cường mới, tỉnh Lào Cai|04273
+Phường Nam Cường (mới), Lào Cai|04273
+phường Nam Cường, TP Yên Bái|04273
+xã Long Phúc, Bảo Yên|02998
+xã San Sả Hồ, Sa Pa|03037
+xã Sa Pả, huyện Sa Pa|03006
+thị trấn Sa Pa, huyện Sa Pa, Lào Cai|03006
+xã Sơn A, huyện Văn Chấn, Yên Bái|04660
+TTNT Nghĩa Lộ, Văn Chấn|04663
+TT Phong Hải, Bảo Thắng|02902
+xã Cốc San, huyện Bát Xát|02746
+xã Tân An, huyện Văn Bàn|02989
+xã Minh Tân|02968
+phường Minh Tân|04252
+xã Văn Bàn, huyện Văn Bàn, Lào Cai|03082
+TT Trạm Tấu|04585
+xã Trạm Tấu, huyện Trạm Tấu|04606
+thị trấn Khánh Yên|03082
+xã Khánh Yên, tỉnh Lào Cai|03103
+xã Nậm Có, MCC, YB|04462
+la pan tan, yen bai|04492
+xã Tà Xi Láng|04603
+Dương Quì, Văn Bàn|03106
+Phường Ô Quy Hồ, Sapa|03006
+xã Tả Vna, Sa Pa|03037
+xã Phúc Khánh, huyện Bảo Ynê|02998
+Điẹn Quan, Bảo Yên|02968
+phường Cốc Lếu, thàn phố Lào Cai|02647
+xã Xín Chéng, Xi Ma Cai|02824
+nha ong nguyen van minh xuan giao bao thang lao cai|02923
+"""
+
+NOT_READ = """
+đường Hoàng Liên, TP Lào Cai
+591 Hoàng Liên, Lào Cai
+ngã ba Kim Tân, TP Lào Cai
+chợ Cốc Lếu, TP Lào Cai
+thôn Tả Van, Sa Pa
+gần xã Tả Van, Sa Pa
+từ xã Tả Van đến xã Bản Hồ
+xã Tả Van và xã Bản Hồ, Sa Pa
+đường từ Sa Pa đi Lào Cai
+hồ Thác Bà, Yên Bình, Yên Bái
+khu du lịch Hàm Rồng, Sa Pa
+cửa khẩu quốc tế Lào Cai
+UBND tỉnh Lào Cai
+SAPA, LAO CAI
+Lao Cai City, Lao Cai
+huyện Bảo Yên, tỉnh Lào Cai
+Bảo Thắng, Lào Cai
+Yên Bái, Lào Cai
+tỉnh Yên Bái
+Phường 1, TP Lào Cai
+la pan tan, lao cai
+xã Minh Quan, huyện Trấn Yên
+xã Tân Thịnh, Yên Bái
+xã Phúc Khánh nay là xã Bảo Yên
+xã Võ Lao, xã Văn Bàn
+Xã Hòa Bình, tỉnh Lào Cai
+phường Hoàng Liên
+"""
+
+ABROAD = """
+xã Thanh Bình, huyện Chương Mỹ, Hà Nội
+xã Phúc Khánh, huyện Hưng Hà, tỉnh Thái Bình
+xã Phúc Khánh, Hưng Hà
+phường Tân An, TP Tân An, Long An
+quận Phú Nhuận, TP HCM
+xã Bản Lang, Phong Thổ, Lai Châu
+Vĩnh Yên, Vĩnh Phúc
+phường Sa Pa, Hà Nội
+tỉnh Khánh Hòa
+"""
+
+
+def lines(text: str) -> list[str]:
+    return text.strip().splitlines()
+
+
+def code(resolver: AddressResolver, text: str, day: date | None = None) -> str:
+    commune = resolver.resolve(text, day=day).commune
+    return commune.code if commune else ""
+
+
+@pytest.mark.parametrize("line", lines(READ))
+def test_what_is_clear_is_read(resolver: AddressResolver, line: str) -> None:
+    text, _, expected = line.rpartition("|")
+    assert code(resolver, text) == expected
+
+
+@pytest.mark.parametrize("text", lines(NOT_READ))
+def test_what_is_not_clear_is_not_answered(resolver: AddressResolver, text: str) -> None:
+    match = resolver.resolve(text)
+    assert match.commune is None
+    assert match.confidence == 0
+    assert " / " in match.why
+
+
+@pytest.mark.parametrize("text", lines(ABROAD))
+def test_what_lies_in_another_province_says_so(resolver: AddressResolver, text: str) -> None:
+    match = resolver.resolve(text)
+    assert match.commune is None
+    assert "ngoài tỉnh" in match.why and "outside the province" in match.why
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD", "NFKD"])
+def test_the_form_of_unicode_does_not_matter(resolver: AddressResolver, form: str) -> None:
+    for line in lines(READ):
+        text, _, expected = line.rpartition("|")
+        assert code(resolver, unicodedata.normalize(form, text)) == expected  # type: ignore[arg-type]
+
+
+def test_invisible_and_look_alike_characters_do_not_matter(resolver: AddressResolver) -> None:
+    assert code(resolver, "x\u00e3\u200b T\u1ea3\u00a0Van, Sa P\u0430") == "03037"  # Cyrillic а
+    assert code(resolver, "xã Ðiện Quan, Bảo Yên") == "02968"  # the Icelandic letter
+
+
+@pytest.mark.parametrize("text", ["", "   ", ",,,", "123", "\n\t", "📍", "xã", "P.", "a" * 5_000])
+def test_text_without_a_place_is_not_answered(resolver: AddressResolver, text: str) -> None:
+    assert resolver.resolve(text).to_dict()["commune"] is None
+
+
+def test_a_day_before_the_reform_settles_what_the_era_leaves_open(
+    resolver: AddressResolver,
+) -> None:
+    text = "phường Trung Tâm, tỉnh Yên Bái"
+    assert code(resolver, "phường Nam Cường, Lào Cai", date(2026, 1, 1)) == ""
+    match = resolver.resolve(text, day=date(2024, 9, 10))
+    assert match.unit_then is not None
+    assert match.unit_then.full_name == "Phường Trung Tâm"
+    assert match.unit_then.valid_to == date(2025, 7, 1)
+
+
+def test_the_answer_has_the_promised_shape(resolver: AddressResolver) -> None:
+    answer = resolver.resolve("xã Quang Kim, huyện Bát Xát").to_dict()
+    assert list(answer) == [
+        "commune", "era", "confidence", "precision_m", "cell", "candidates", "why",
+    ]  # fmt: skip
+    assert answer["commune"] == {"code": "02683", "name": "Xã Bát Xát"}
+    assert answer["era"] == "old"
+    assert answer["cell"] is None
+    assert 1_000 < answer["precision_m"] < 10_000
+    assert "nay thuộc Xã Bát Xát" in answer["why"]
+    silent = resolver.resolve("xã Thanh Bình, tỉnh Lào Cai").to_dict()
+    assert silent["commune"] is None
+    assert {c["code"] for c in silent["candidates"]} == {"02761", "03046"}
+    assert all(set(c) == {"code", "name", "why"} for c in silent["candidates"])
+
+
+def test_an_old_and_a_new_reading_with_one_end_are_told_apart_by_era(
+    resolver: AddressResolver,
+) -> None:
+    assert resolver.resolve("xã Phúc Khánh, tỉnh Lào Cai").era == "either"
+    assert resolver.resolve("xã Phúc Khánh, huyện Bảo Yên").era == "old"
+    assert resolver.resolve("Xã Hạnh Phúc, tỉnh Lào Cai").era == "new"
+
+
+def test_confidence_grows_with_what_the_text_says(resolver: AddressResolver) -> None:
+    texts = ["Tả Phìn, Lào Cai", "xã Tả Phìn, Lào Cai", "xã Tả Phìn, Sa Pa, Lào Cai"]
+    found = [resolver.resolve(text).confidence for text in texts]
+    assert found == sorted(found) and len(set(found)) == 3
+    misspelt = resolver.resolve("xã Tả Phìm, Sa Pa, Lào Cai").confidence
+    assert misspelt < found[-1]
+
+
+def test_a_split_ward_of_another_province_is_not_guessed() -> None:
+    history = package_history("01")
+    split = next(change for change in history.changes if change.estimated)
+    parts = {change.new for change in history.changes if change.old == split.old}
+    ward = next(u for u in history.units if u.code == split.old and u.valid_to)
+    district = next(u for u in history.units if u.code == ward.parent)
+    resolver = AddressResolver(history)
+    match = resolver.resolve(f"{ward.full_name}, {district.full_name}, Thành phố Hà Nội")
+    assert match.commune is None
+    assert parts <= {candidate.code for candidate in match.candidates}
+
+
+def test_an_hour_of_a_busy_day_is_read_in_a_second(resolver: AddressResolver) -> None:
+    texts = [line.rpartition("|")[0] for line in lines(READ)] * 20
+    started = time.process_time()
+    resolver.resolve_many(texts)
+    assert len(texts) / (time.process_time() - started) > 2_000
