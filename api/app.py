@@ -21,6 +21,7 @@ from api.routes import (
 from gis.database.engine import Database
 from gis.settings import Settings
 from layers.catalogue import Catalogue
+from tiles.serving import TileServer
 
 
 def create_app(settings: Settings, database: Database, catalogue: Catalogue) -> FastAPI:
@@ -29,8 +30,9 @@ def create_app(settings: Settings, database: Database, catalogue: Catalogue) -> 
     app.state.settings = settings
     app.state.database = database
     app.state.catalogue = catalogue
+    app.state.tiles = TileServer(database, settings.k_anonymity)
 
-    for part in (health, status, layers, alerts, places, quarantine, styles, tiles, hexes):
+    for part in (health, status, layers, alerts, places, quarantine, tiles, styles, hexes):
         app.include_router(part.router)
     mount_ogc(app)
     app.include_router(map.router)

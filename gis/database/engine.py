@@ -39,6 +39,13 @@ class Database:
         with _reached(), self._reader_engine.begin() as connection:
             yield connection
 
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """The same, all of whose statements see the database as it was at the first one."""
+        with self.reading() as connection:
+            connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            yield connection
+
     def close(self) -> None:
         self.engine.dispose()
         self._reader_engine.dispose()

@@ -51,6 +51,10 @@ class Territory:
             self._cells[resolution] = np.sort(np.asarray(found, np.uint64))
         return self._cells[resolution]
 
+    def commune_of(self, cell: int) -> str | None:
+        """The commune at the centre of a cell, None outside."""
+        return self.communes_of(np.array([cell], np.uint64))[0]
+
     def communes_of(self, cells: Cells) -> list[str | None]:
         """The commune at the centre of each cell, None outside."""
         centres = h3ronpy.vector.cells_to_coordinates(cells)

@@ -141,3 +141,15 @@ BEGIN
   UPDATE gis.layer SET version = version + 1, changed_at = now()
     WHERE id = detach_hex_counts.layer_id;
 END $$;
+
+-- Polygons of a layer, simplified for a zoom as one coverage: neighbours keep a common border.
+-- Written by tiles.coverage; of use only while `stamp` is the state of the layer.
+CREATE TABLE gis.simplified_layer (layer_id text PRIMARY KEY, stamp text NOT NULL);
+CREATE TABLE gis.simplified (
+  layer_id text     NOT NULL REFERENCES gis.simplified_layer ON DELETE CASCADE,
+  zoom     smallint NOT NULL,
+  row_id   bigint   NOT NULL,
+  shape    geometry(Geometry, 3857) NOT NULL,
+  PRIMARY KEY (layer_id, zoom, row_id)
+);
+CREATE INDEX simplified_shape ON gis.simplified USING gist (layer_id, zoom, shape);

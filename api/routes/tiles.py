@@ -1,0 +1,118 @@
+"""Vector tiles of features and of hexes, as XYZ and TileJSON."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from api.dependencies import Caller, UsedCatalogue, UsedSettings
+from api.links import public_url
+from api.ogc.asking import only_known
+from api.ogc.parameters import names_of, query_of
+from gis.access import Principal, may_read
+from gis.errors import NotFound
+from layers.catalogue import Catalogue
+from layers.items import source_of
+from layers.model import Layer
+from tiles.cache import Packed
+from tiles.grid import Tile
+from tiles.serving import TileServer
+
+router = APIRouter(tags=["tiles"])
+
+MEDIA_TYPE = "application/vnd.mapbox-vector-tile"
+_PARAMETERS = ("datetime", "filter", "filter-lang", "filter-crs", "fields")
+
+
+def _server(request: Request) -> TileServer:
+    return request.app.state.tiles  # type: ignore[no-any-return]
+
+
+UsedTiles = Annotated[TileServer, Depends(_server)]
+
+
+@router.get("/tiles/{layer_id}/{z}/{x}/{y}.mvt")
+def features(
+    layer_id: str,
+    z: int,
+    x: int,
+    y: int,
+    request: Request,
+    server: UsedTiles,
+    catalogue: UsedCatalogue,
+    caller: Caller,
+) -> Response:
+    """A tile of a layer's features; `filter`, `datetime`, `fields` mean what they do on items."""
+    layer = readable(catalogue, caller, layer_id)
+    asked = dict(request.query_params)
+
+    def read() -> tuple[Any, tuple[str, ...] | None]:
+        source = source_of(layer)
+        only_known(request, (*_PARAMETERS, *source.by_name))
+        return query_of(asked, source), names_of(asked.get("fields"))
+
+    return _answer(request, server.features(layer, Tile(z, x, y), caller, asked, read))
+
+
+@router.get("/hexes/{layer_id}/{z}/{x}/{y}.mvt")
+def hexes(
+    layer_id: str,
+    z: int,
+    x: int,
+    y: int,
+    request: Request,
+    server: UsedTiles,
+    catalogue: UsedCatalogue,
+    caller: Caller,
+) -> Response:
+    """A tile of counts by hex; the public sees no hex with fewer than k records."""
+    layer = readable(catalogue, caller, layer_id)
+    return _answer(request, server.hexes(layer, Tile(z, x, y), caller))
+
+
+@router.get("/tiles/{layer_id}/tilejson.json")
+def tilejson(
+    layer_id: str,
+    request: Request,
+    catalogue: UsedCatalogue,
+    settings: UsedSettings,
+    caller: Caller,
+) -> dict[str, Any]:
+    """TileJSON 3.0 of a layer's features."""
+    layer = readable(catalogue, caller, layer_id)
+    if layer.tiles is None:
+        raise NotFound(f"the layer {layer_id} has no tiles")
+    address = f"{public_url(request, settings)}/tiles/{layer_id}/{{z}}/{{x}}/{{y}}.mvt"
+    fields = {name: one.label.vi for name, one in layer.public_fields.items()}
+    return {
+        "tilejson": "3.0.0",
+        "name": layer.title.vi,
+        "description": layer.description.vi,
+        "attribution": layer.attribution or "",
+        "tiles": [address],
+        "minzoom": layer.tiles.min_zoom,
+        "maxzoom": layer.tiles.max_zoom,
+        "vector_layers": [{"id": layer.id, "fields": fields}],
+    }
+
+
+def readable(catalogue: Catalogue, caller: Principal, layer_id: str) -> Layer:
+    """The layer, or NotFound also when it may not be read: nobody learns that it exists."""
+    layer = catalogue.get(layer_id)
+    if not may_read(caller, layer.access.read, layer.id):
+        raise NotFound(f"there is no layer {layer_id}")
+    return layer
+
+
+def _answer(request: Request, tile: Packed) -> Response:
+    """Compressed as it is kept where the client reads that; 304 when it has the tile."""
+    headers = {
+        "ETag": f'"{tile.digest}"',
+        "Cache-Control": "no-cache",
+        "Vary": "Accept-Encoding, X-API-Key, Authorization",
+    }
+    if headers["ETag"] in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    packed = tile.gzipped and "gzip" in request.headers.get("accept-encoding", "")
+    if packed:
+        headers["Content-Encoding"] = "gzip"
+    return Response(tile.body if packed else tile.content, media_type=MEDIA_TYPE, headers=headers)

@@ -1,0 +1,92 @@
+// The list of layers with their legends, and what is switched on.
+
+import { get } from "/web/service.js";
+import { currentLanguage, inLanguage, word } from "/web/words.js";
+
+const HEXES_ON = new Set(["citizen_reports"]);
+const list = document.getElementById("layer-list");
+const off = new Set();
+
+// One entry a thing that can be switched: the features of a layer, or its hexes.
+export function entriesOf(layers) {
+  return layers.flatMap((layer) => [
+    ...(layer.has_tiles ? [{ source: layer.id, layer, kind: "features" }] : []),
+    ...(layer.has_hexes ? [{ source: `${layer.id}_hexes`, layer, kind: "hexes" }] : []),
+  ]);
+}
+
+export const isOn = (source) => !off.has(source);
+
+export function switchOffAtFirst(entries) {
+  for (const { source, layer, kind } of entries) {
+    if (kind === "hexes" && !HEXES_ON.has(layer.id)) off.add(source);
+  }
+}
+
+export async function drawLayers(entries, changed) {
+  const legends = new Map(await Promise.all(
+    [...new Set(entries.map((entry) => entry.layer.id))].map(async (id) => [
+      id, await get(`/legends/${id}.json?lang=${currentLanguage()}`),
+    ]),
+  ));
+  list.replaceChildren(...entries.map((entry) => row(entry, legends.get(entry.layer.id), changed)));
+}
+
+function row({ source, layer, kind }, legend, changed) {
+  const details = document.createElement("details");
+  details.open = ["citizen_reports", "citizen_reports_hexes"].includes(source);
+  const summary = document.createElement("summary");
+  const label = document.createElement("label");
+  const box = document.createElement("input");
+  box.type = "checkbox";
+  box.checked = isOn(source);
+  box.addEventListener("change", () => {
+    if (box.checked) off.delete(source); else off.add(source);
+    changed(source);
+  });
+  const name = document.createElement("span");
+  name.textContent = inLanguage(layer.title);
+  label.append(box, name);
+  summary.append(label);
+  if (kind === "hexes") {
+    const note = document.createElement("small");
+    note.textContent = word("hexes");
+    summary.append(note);
+  }
+  details.append(summary, legendOf(legend[kind]));
+  return details;
+}
+
+function legendOf(entries) {
+  const items = document.createElement("ul");
+  items.className = "legend";
+  items.append(...entries.map((entry) => {
+    const item = document.createElement("li");
+    item.append(swatch(entry), entry.label);
+    return item;
+  }));
+  return items;
+}
+
+const SHAPES = {
+  circle: (e) => `<circle cx="10" cy="10" r="${Math.min(e.size_px, 9)}"/>`,
+  line: () => '<path d="M1 14 8 6l5 6 6-8" fill="none"/>',
+  polygon: () => '<rect x="2" y="4" width="16" height="12" rx="2"/>',
+  hex: () => '<path d="m10 1 8 4.500v9L10 19l-8-4.500v-9z"/>',
+};
+
+// Colours come from the layer file, which the catalogue checked; they are set, never parsed.
+function swatch(entry) {
+  const drawing = new DOMParser().parseFromString(
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 20 20">${SHAPES[entry.shape](entry)}</svg>`,
+    "image/svg+xml",
+  ).documentElement;
+  const mark = drawing.firstElementChild;
+  const isLine = entry.shape === "line";
+  mark.setAttribute("fill", isLine ? "none" : entry.colour);
+  mark.setAttribute("fill-opacity", entry.opacity);
+  mark.setAttribute("stroke", entry.outline ?? entry.colour);
+  mark.setAttribute("stroke-width", isLine ? entry.size_px : 1);
+  drawing.setAttribute("aria-hidden", "true");
+  return document.importNode(drawing, true);
+}

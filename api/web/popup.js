@@ -1,0 +1,51 @@
+// What is under the pointer, in words.
+
+import { inLanguage, word } from "/web/words.js";
+
+const MOST = 3;
+
+export function popupOf(features, layers) {
+  const seen = new Set();
+  const parts = [];
+  for (const feature of features) {
+    const key = `${feature.source}/${feature.id}`;
+    const layer = layers.find((one) => one.id === feature.source.replace(/_hexes$/, ""));
+    if (!layer || seen.has(key) || parts.length === MOST) continue;
+    seen.add(key);
+    parts.push(describe(feature, layer));
+  }
+  if (!parts.length) return null;
+  const content = document.createElement("div");
+  content.className = "facts-of";
+  content.append(...parts);
+  return content;
+}
+
+function describe(feature, layer) {
+  const part = document.createElement("section");
+  const title = document.createElement("h3");
+  title.textContent = inLanguage(layer.title);
+  const table = document.createElement("dl");
+  for (const [name, value] of Object.entries(feature.properties)) {
+    const field = layer.fields[name];
+    if (value === null || value === "" || (!field && name !== "count")) continue;
+    const term = document.createElement("dt");
+    term.textContent = field ? inLanguage(field.label) : word("count");
+    const told = document.createElement("dd");
+    told.textContent = valueOf(field, value);
+    table.append(term, told);
+  }
+  part.append(title, table);
+  return part;
+}
+
+function valueOf(field, value) {
+  const named = field?.values?.[value];
+  if (named) return inLanguage(named);
+  if (field?.type === "datetime") return new Date(value).toLocaleString(document.documentElement.lang);
+  if (typeof value === "number") {
+    const text = value.toLocaleString(document.documentElement.lang, { maximumSignificantDigits: 6 });
+    return field?.unit ? `${text} ${field.unit}` : text;
+  }
+  return String(value);
+}

@@ -1,0 +1,107 @@
+// What the page says, Vietnamese first.
+
+const WORDS = {
+  vi: {
+    title: "Bản đồ điều hành",
+    subtitle: "Trung tâm điều hành thông minh tỉnh Lào Cai",
+    layers: "Lớp dữ liệu",
+    alerts: "Cảnh báo",
+    simulated: "Có dữ liệu mô phỏng",
+    approximate: "Ranh giới gần đúng",
+    no_alerts: "Không có cảnh báo đang mở.",
+    status_open: "mới",
+    status_acknowledged: "đã tiếp nhận",
+    status_resolved: "đã kết thúc",
+    severity_watch: "Theo dõi",
+    severity_alert: "Cảnh báo",
+    severity_urgent: "Khẩn cấp",
+    acknowledge: "Tiếp nhận",
+    resolve: "Kết thúc",
+    resolve_title: "Kết thúc cảnh báo",
+    outcome: "Cảnh báo này",
+    outcome_true: "đúng",
+    outcome_false: "sai",
+    outcome_unknown: "chưa rõ",
+    note: "Ghi chú (bắt buộc khi sai)",
+    key_title: "Cần khóa của người trực",
+    key_text: "Khóa chỉ giữ trong cửa sổ này. Quản trị viên tạo khóa bằng lệnh gis keys create.",
+    key_label: "Khóa API",
+    cancel: "Bỏ qua",
+    ok: "Đồng ý",
+    hexes: "Số lượng theo ô lục giác",
+    count: "Số lượng",
+    expected: "bình thường",
+    offline: "Mất kết nối với máy chủ; đang thử lại…",
+    map: "Bản đồ",
+    simulated_alert: "mô phỏng",
+    unofficial: "ranh giới gần đúng",
+  },
+  en: {
+    title: "Operations map",
+    subtitle: "Intelligent Operations Centre, Lào Cai province",
+    layers: "Layers",
+    alerts: "Alerts",
+    simulated: "Holds simulated data",
+    approximate: "Approximate boundaries",
+    no_alerts: "No alert is open.",
+    status_open: "new",
+    status_acknowledged: "acknowledged",
+    status_resolved: "resolved",
+    severity_watch: "Watch",
+    severity_alert: "Alert",
+    severity_urgent: "Urgent",
+    acknowledge: "Acknowledge",
+    resolve: "Resolve",
+    resolve_title: "Resolve the alert",
+    outcome: "This alert was",
+    outcome_true: "true",
+    outcome_false: "false",
+    outcome_unknown: "unknown",
+    note: "Note (needed when false)",
+    key_title: "An operator's key is needed",
+    key_text: "The key is kept in this window alone. An administrator makes one with gis keys create.",
+    key_label: "API key",
+    cancel: "Cancel",
+    ok: "OK",
+    hexes: "Count by hexagon",
+    count: "Count",
+    expected: "normally",
+    offline: "The server does not answer; trying again…",
+    map: "Map",
+    simulated_alert: "simulated",
+    unofficial: "approximate boundaries",
+  },
+};
+
+let language = localStorage.getItem("language") === "en" ? "en" : "vi";
+
+export const currentLanguage = () => language;
+export const word = (name) => WORDS[language][name] ?? name;
+export const inLanguage = (words) => words[language];
+
+export function setLanguage(next) {
+  language = next;
+  localStorage.setItem("language", next);
+  applyWords();
+}
+
+export function applyWords() {
+  document.documentElement.lang = language;
+  document.title = word("title");
+  for (const element of document.querySelectorAll("[data-words]")) {
+    element.textContent = word(element.dataset.words);
+  }
+  const other = language === "vi" ? "en" : "vi";
+  const button = document.getElementById("language");
+  button.textContent = other.toUpperCase();
+  button.lang = other;
+  button.setAttribute("aria-label", other === "en" ? "Switch to English" : "Chuyển sang tiếng Việt");
+}
+
+export function ago(instant) {
+  const seconds = (new Date(instant) - Date.now()) / 1000;
+  const steps = [["day", 86400], ["hour", 3600], ["minute", 60]];
+  const [unit, size] = steps.find(([, size]) => Math.abs(seconds) >= size) ?? ["second", 1];
+  const format = new Intl.RelativeTimeFormat(language, { numeric: "auto" });
+  return format.format(Math.round(seconds / size), unit);
+}

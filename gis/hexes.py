@@ -1,0 +1,77 @@
+"""H3 cells as the service passes them around: int64 in SQL and arrays, hexadecimal for people."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import h3
+import h3ronpy
+import h3ronpy.vector
+import numpy as np
+import numpy.typing as npt
+import shapely
+
+from gis.errors import BadInput
+from gis.values import BBox
+
+Cells = npt.NDArray[np.int64]
+
+# Average hexagon edge length, km, by resolution (https://h3geo.org/docs/core-library/restable).
+EDGE_KM = {5: 9.854, 6: 3.725, 7: 1.406, 8: 0.531, 9: 0.201, 10: 0.0759}
+COARSEST, FINEST = 5, 10
+
+
+def cell_of(text: str) -> int:
+    """The cell that 15 hexadecimal digits name; raises BadInput when there is none."""
+    if not (text.isascii() and len(text) == 15 and h3.is_valid_cell(text.lower())):
+        raise BadInput(
+            f"{text!r} is no H3 cell: give its 15 hexadecimal digits, such as 8865a6d3b5fffff"
+        )
+    return int(text, 16)
+
+
+def cell_text(cell: int) -> str:
+    return f"{cell:x}"
+
+
+def resolution_of(cell: int) -> int:
+    return (cell >> 52) & 15
+
+
+def parent_of(cell: int, resolution: int) -> int:
+    """The ancestor at a coarser resolution; the same bits as gis.h3_parent."""
+    cleared = (cell & ~(15 << 52)) | (resolution << 52)
+    return cleared | ((1 << 3 * (15 - resolution)) - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class CellSpan:
+    """All cells of one resolution from `first` to `last`, both included."""
+
+    first: int
+    last: int
+
+
+def descendants(cell: int, resolution: int) -> CellSpan:
+    """The span that holds the descendants of a cell, and only those: they sort together."""
+    finer = 3 * (15 - resolution)
+    digits = 3 * (15 - resolution_of(cell)) - finer
+    filled = (cell & ~(15 << 52)) | (resolution << 52)
+    first = filled & ~(((1 << digits) - 1) << finer)
+    largest = int("6" * (digits // 3) or "0", 8)
+    return CellSpan(first, first | largest << finer)
+
+
+def boundaries(cells: Iterable[int] | Cells) -> npt.NDArray[np.object_]:
+    """Polygons of cells, degrees, WGS 84, longitude first."""
+    array = np.asarray(cells, dtype=np.int64).astype(np.uint64)
+    found = h3ronpy.vector.cells_to_wkb_polygons(array)
+    return np.asarray(shapely.from_wkb(np.asarray(found, dtype=object)), dtype=object)
+
+
+def cells_over(bbox: BBox, resolution: int) -> Cells:
+    """The cells that touch a box."""
+    box = shapely.to_wkb(shapely.box(*bbox.as_list()))
+    found = h3ronpy.vector.wkb_to_cells(
+        [box], resolution, containment_mode=h3ronpy.ContainmentMode.Covers, flatten=True
+    )
+    return np.asarray(found).astype(np.int64)

@@ -1,0 +1,103 @@
+"""Polygons simplified for each zoom as one coverage: neighbours keep one common border.
+
+Simplifying polygon by polygon leaves gaps and overlaps along borders. Here GEOS simplifies every
+common arc once (Visvalingam–Whyatt on the coverage, GEOS ≥ 3.12), and the result is kept in
+gis.simplified for as long as the layer stays as it is.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+from sqlalchemy import Connection, func, select, text
+
+from gis.database.engine import Database
+from layers.items import source_of
+from layers.model import GeometryKind, Layer, TileOptions
+from tiles.grid import pixel_m
+from tiles.state import LayerState, read_state
+
+COARSEST_ZOOM, FINEST_ZOOM = 5, 12  # beyond it a tile holds few vertices as they are
+MOST_POLYGONS = 20_000  # more take longer than somebody waits for a tile
+
+Polygons = npt.NDArray[np.object_]
+
+
+def stored_zoom(layer: Layer, z: int) -> int | None:
+    """The zoom whose shapes a tile shows; None where it shows the polygons as they are."""
+    if layer.geometry is not GeometryKind.POLYGON or not _options(layer).simplify_px:
+        return None
+    return max(z, COARSEST_ZOOM) if z <= FINEST_ZOOM else None
+
+
+def is_simplified(connection: Connection, state: LayerState) -> bool:
+    """Whether gis.simplified holds the shapes of this state of a layer."""
+    found = connection.scalar(_STAMP_OF, {"layer": state.layer_id})
+    return bool(found == state.stamp)
+
+
+def simplify(database: Database, layer: Layer) -> None:
+    """Keep the shapes of the layer's present state, unless another process is at it.
+
+    Nothing is kept of a layer with more than MOST_POLYGONS: its tiles show them as they are.
+    """
+    with database.writing() as connection:
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        if not connection.scalar(_TRY_LOCK, {"key": f"simplify {layer.id}"}):
+            return
+        state = read_state(connection, layer.id)
+        if is_simplified(connection, state) or _is_too_large(connection, layer):
+            return
+        ids, polygons = _polygons(connection, layer)
+        connection.execute(_FORGET, {"layer": layer.id})
+        connection.execute(_REMEMBER, {"layer": layer.id, "stamp": state.stamp})
+        for zoom in range(COARSEST_ZOOM, FINEST_ZOOM + 1):
+            _store(connection, layer, zoom, ids, polygons)
+
+
+def simplify_coverage(polygons: Polygons, tolerance: float) -> Polygons:
+    """The polygons with fewer vertices, in the unit of `tolerance`; common borders stay common.
+
+    Triangles of less than `tolerance` squared go.
+    """
+    return np.asarray(shapely.coverage_simplify(polygons, tolerance), dtype=object)
+
+
+def _options(layer: Layer) -> TileOptions:
+    return layer.tiles or TileOptions()
+
+
+def _is_too_large(connection: Connection, layer: Layer) -> bool:
+    some = select(source_of(layer).id).select_from(source_of(layer).table)
+    few = some.limit(MOST_POLYGONS + 1).subquery()
+    return (connection.scalar(select(func.count()).select_from(few)) or 0) > MOST_POLYGONS
+
+
+def _polygons(connection: Connection, layer: Layer) -> tuple[list[int], Polygons]:
+    """Ids and polygons in EPSG:3857, in the order of ids."""
+    source = source_of(layer)
+    assert source.geometry is not None
+    wkb = func.ST_AsBinary(func.ST_Transform(source.geometry, 3857))
+    chosen = select(source.id, wkb).select_from(source.table).where(source.geometry.is_not(None))
+    rows: list[Any] = list(connection.execute(chosen.order_by(source.id)))
+    return [row[0] for row in rows], np.asarray(shapely.from_wkb([row[1] for row in rows]))
+
+
+def _store(
+    connection: Connection, layer: Layer, zoom: int, ids: list[int], polygons: Polygons
+) -> None:
+    shapes = simplify_coverage(polygons, pixel_m(zoom) * _options(layer).simplify_px)
+    values = {"layer": layer.id, "zoom": zoom, "ids": ids, "shapes": list(shapely.to_wkb(shapes))}
+    connection.execute(_STORE, values)
+
+
+_TRY_LOCK = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:key, 0))")
+_STAMP_OF = text("SELECT stamp FROM gis.simplified_layer WHERE layer_id = :layer")
+_FORGET = text("DELETE FROM gis.simplified_layer WHERE layer_id = :layer")
+_REMEMBER = text("INSERT INTO gis.simplified_layer VALUES (:layer, :stamp)")
+_STORE = text(
+    "INSERT INTO gis.simplified (layer_id, zoom, row_id, shape)"
+    " SELECT :layer, :zoom, id, ST_GeomFromWKB(shape, 3857)"
+    " FROM unnest(CAST(:ids AS bigint[]), CAST(:shapes AS bytea[])) AS made (id, shape)"
+)

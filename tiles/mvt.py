@@ -1,0 +1,194 @@
+"""A layer's features as a Mapbox Vector Tile, made by PostGIS.
+
+The tile's envelope is moved into the CRS of storage, so that the index answers; features are moved
+into EPSG:3857 one by one. The source layer inside the tile is named like the layer.
+
+* polygons are simplified as a coverage, so that neighbours keep one common border (tiles.coverage);
+* points become clusters with their `count` below the layer's `points_from_zoom`, or where there
+  are so many that the tile would be heavy: nothing is left out silently.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, Float, cast, column, func, literal_column, select, table, true
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.sql.expression import FromClause
+from sqlalchemy.sql.selectable import Select
+
+from gis.errors import NotFound
+from layers.items import Query, Served, Source, source_of
+from layers.items.query import property_of
+from layers.model import FieldType, GeometryKind, Layer, TileOptions
+from tiles.grid import BUFFER, EXTENT, Tile, pixel_m
+
+MOST_POINTS = 10_000
+MOST_BYTES = 500_000
+CLUSTERS_ACROSS = 32  # a tile's points are gathered in so many columns and rows
+_ID, _GEOMETRY = "_id", "_geometry"  # no field can be called so
+_PLAIN = (FieldType.TEXT, FieldType.INTEGER, FieldType.NUMBER, FieldType.BOOLEAN)
+
+
+@dataclass(frozen=True)
+class TileRequest:
+    """One tile of a layer: which rows, and which fields of them (None: as the layer file says)."""
+
+    tile: Tile
+    query: Query = field(default_factory=Query)
+    fields: tuple[str, ...] | None = None
+
+
+def layer_tile(
+    connection: Connection, layer: Layer, request: TileRequest, simplified_zoom: int | None = None
+) -> bytes:
+    """The tile; empty where nothing lies, or below the least zoom of the layer.
+
+    `simplified_zoom` says under which zoom gis.simplified holds the present shapes for this tile.
+    Raises NotFound for a layer without tiles, BadInput for what the layer does not have.
+    """
+    options, source = _tiled(layer)
+    fields = _fields(source, request)
+    if request.tile.z < options.min_zoom:
+        return b""
+    stored = _stored(source, request)
+    if source.has_points and _is_crowded(connection, stored, request.tile, options):
+        return _encoded(connection, layer, _clusters(stored, request.tile))
+    place = stored if simplified_zoom is None else _simplified(source, request, simplified_zoom)
+    made = _encoded(connection, layer, _features(place, request.tile, fields))
+    if source.has_points and len(made) > MOST_BYTES:
+        return _encoded(connection, layer, _clusters(stored, request.tile))
+    return made
+
+
+def shown_fields(layer: Layer, z: int) -> tuple[str, ...]:
+    """The fields that a tile of a zoom carries: those of the file, and those that draw it."""
+    options = layer.tiles or TileOptions()
+    if not options.fields:
+        return tuple(layer.public_fields)
+    zooms = [zoom for zoom in options.fields if zoom <= z]
+    named = options.fields[max(zooms)] if zooms else ()
+    drawn = (name for name in (layer.style.field, layer.style.text) if name)
+    return tuple(dict.fromkeys((*named, *drawn)))
+
+
+def _tiled(layer: Layer) -> tuple[TileOptions, Source]:
+    source = source_of(layer)
+    if layer.tiles is None or source.geometry is None:
+        raise NotFound(f"the layer {layer.id} has no tiles")
+    return layer.tiles, source
+
+
+def _fields(source: Source, request: TileRequest) -> tuple[Served, ...]:
+    names = request.fields
+    if names is None:
+        names = shown_fields(source.layer, request.tile.z)
+    return tuple(property_of(source, name) for name in names)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where the features of a tile are read: rows, and their geometry in EPSG:3857."""
+
+    source: Source
+    rows: FromClause
+    geometry: ColumnElement[Any]
+    conditions: Sequence[ColumnElement[bool]]
+
+    def select(self, *columns: ColumnElement[Any]) -> Select[Any]:
+        return select(*columns).select_from(self.rows).where(*self.conditions)
+
+
+def _stored(source: Source, request: TileRequest) -> _Place:
+    """The rows of the layer as they are."""
+    assert source.geometry is not None
+    box = func.ST_MakeEnvelope(*request.tile.bbox().as_list(), 4326)
+    inside = source.geometry.op("&&", is_comparison=True)(box)
+    geometry = func.ST_Transform(source.geometry, 3857)
+    return _Place(source, source.table, geometry, [inside, *request.query.conditions(source)])
+
+
+def _simplified(source: Source, request: TileRequest, zoom: int) -> _Place:
+    """The rows of the layer with the shapes that were made for a zoom."""
+    made = table(
+        "simplified", *map(column, ("layer_id", "zoom", "row_id", "shape")), schema="gis"
+    ).c
+    inside = made.shape.op("&&", is_comparison=True)(_envelope(request.tile, BUFFER / EXTENT))
+    shapes = (
+        select(made.row_id.label("_row_id"), made.shape.label("_shape"))
+        .where(made.layer_id == source.layer.id, made.zoom == zoom, inside)
+        .subquery("shapes")
+    )
+    rows = shapes.join(source.table, shapes.c._row_id == source.id)
+    return _Place(source, rows, shapes.c._shape, request.query.conditions(source))
+
+
+def _envelope(tile: Tile, margin: float = 0.0) -> ColumnElement[Any]:
+    half = literal_column("20037508.342789244", Float)
+    world = func.ST_MakeEnvelope(-half, -half, half, half, 3857)
+    return func.ST_TileEnvelope(tile.z, tile.x, tile.y, world, margin)
+
+
+def _in_tile(geometry: ColumnElement[Any], tile: Tile) -> ColumnElement[Any]:
+    return func.ST_AsMVTGeom(geometry, _envelope(tile), EXTENT, BUFFER, true())
+
+
+def _features(place: _Place, tile: Tile, fields: Sequence[Served]) -> Select[Any]:
+    geometry = place.geometry
+    layer = place.source.layer
+    tolerance_m = pixel_m(tile.z) * (layer.tiles or TileOptions()).simplify_px
+    if layer.geometry is GeometryKind.LINE and tolerance_m:
+        geometry = func.ST_Simplify(geometry, tolerance_m, true())
+    return place.select(
+        place.source.id.label(_ID),
+        _in_tile(geometry, tile).label(_GEOMETRY),
+        *(_attribute(served).label(served.name) for served in fields),
+    ).order_by(place.source.id)
+
+
+def _attribute(served: Served) -> ColumnElement[Any]:
+    """Times are written as in items; the other types a tile knows by itself."""
+    if served.type in _PLAIN:
+        return served.sql
+    return cast(func.to_json(served.sql), JSONB()).op("#>>")(literal_column("'{}'"))
+
+
+def _is_crowded(connection: Connection, place: _Place, tile: Tile, options: TileOptions) -> bool:
+    if tile.z < options.points_from_zoom:
+        return True
+    some = place.select(literal_column("1")).limit(MOST_POINTS + 1).subquery()
+    return (connection.scalar(select(func.count()).select_from(some)) or 0) > MOST_POINTS
+
+
+def _clusters(place: _Place, tile: Tile) -> Select[Any]:
+    """Points gathered by a grid that all tiles of a zoom share; `count` says for how many.
+
+    A cluster lies at the mean of its points, in the one tile that holds its cell of the grid.
+    """
+    step_m = tile.size_m / CLUSTERS_ACROSS
+    x, y = func.ST_X(place.geometry), func.ST_Y(place.geometry)
+    points = place.select(
+        x.label("x"),
+        y.label("y"),
+        func.floor(x / step_m).label("across"),
+        func.floor(y / step_m).label("up"),
+    ).subquery("points")
+    middle = func.ST_SetSRID(func.ST_MakePoint(func.avg(points.c.x), func.avg(points.c.y)), 3857)
+    half = (1 << tile.z) / 2
+    west, south = (tile.x - half) * CLUSTERS_ACROSS, (half - tile.y - 1) * CLUSTERS_ACROSS
+    last = CLUSTERS_ACROSS - 1
+    return (
+        select(_in_tile(middle, tile).label(_GEOMETRY), func.count().label("count"))
+        .where(points.c.across.between(west, west + last), points.c.up.between(south, south + last))
+        .group_by(points.c.across, points.c.up)
+        .order_by(points.c.across, points.c.up)
+    )
+
+
+def _encoded(connection: Connection, layer: Layer, rows: Select[Any]) -> bytes:
+    named = rows.subquery("tile_rows")
+    identity = [_ID] if _ID in named.c else []
+    whole_row: ColumnElement[Any] = literal_column("tile_rows")
+    made = func.ST_AsMVT(whole_row, layer.id, EXTENT, _GEOMETRY, *identity)
+    return bytes(connection.scalar(select(made).select_from(named)) or b"")

@@ -1,0 +1,81 @@
+"""Tiles as they are served: made once for each state of a layer, and never from an older one."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
+
+from gis.access import Principal
+from gis.database.engine import Database
+from layers.items import Query
+from layers.model import Layer
+from tiles.cache import Made, Packed, TileCache
+from tiles.coverage import is_simplified, simplify, stored_zoom
+from tiles.grid import Tile
+from tiles.hexes import HexCounts, hex_tile, least_count
+from tiles.mvt import TileRequest, layer_tile
+from tiles.state import LayerState, read_state
+
+type Maker = Callable[[Connection, LayerState], bytes]
+
+
+@dataclass(frozen=True)
+class TileServer:
+    """Makes tiles from a database and keeps them."""
+
+    database: Database
+    k_anonymity: int
+    cache: TileCache = field(default_factory=TileCache)
+    counts: HexCounts = field(default_factory=HexCounts)
+
+    def features(
+        self,
+        layer: Layer,
+        tile: Tile,
+        who: Principal,
+        asked: Mapping[str, str],
+        read: Callable[[], tuple[Query, tuple[str, ...] | None]],
+    ) -> Packed:
+        """A tile of a layer's features. `asked` are the parameters, part of the key; `read` gives
+        the query and the fields that they mean, and raises what is wrong with them.
+        """
+        query, fields = read()
+        request = TileRequest(tile, query, fields)
+        zoom = stored_zoom(layer, tile.z)
+        if zoom is not None:
+            self._simplify(layer)
+
+        def make(connection: Connection, state: LayerState) -> bytes:
+            ready = zoom is not None and is_simplified(connection, state)
+            return layer_tile(connection, layer, request, zoom if ready else None)
+
+        parameters = tuple(sorted(asked.items()))
+        return self._made("features", layer, tile, (who.audience, parameters), make)
+
+    def hexes(self, layer: Layer, tile: Tile, who: Principal) -> Packed:
+        """A tile of a layer's counts by hex, as `who` may see them."""
+        k = least_count(layer, who, self.k_anonymity)
+
+        def make(connection: Connection, state: LayerState) -> bytes:
+            return hex_tile(connection, layer, tile, self.counts.read(connection, state, k))
+
+        return self._made("hexes", layer, tile, (who.audience, k), make)
+
+    def _made(self, kind: str, layer: Layer, tile: Tile, rest: object, maker: Maker) -> Packed:
+        with self.database.reading() as connection:
+            state = read_state(connection, layer.id)
+
+        def make() -> Made:
+            """One snapshot for the state and the rows, so that the key is true."""
+            with self.database.snapshot() as connection:
+                seen = read_state(connection, layer.id)
+                packed = Packed.of(maker(connection, seen))
+            return Made((kind, layer.id, seen.stamp, tile, rest), packed)
+
+        return self.cache.get((kind, layer.id, state.stamp, tile, rest), make)
+
+    def _simplify(self, layer: Layer) -> None:
+        with self.database.reading() as connection:
+            ready = is_simplified(connection, read_state(connection, layer.id))
+        if not ready:
+            simplify(self.database, layer)
