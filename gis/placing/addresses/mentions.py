@@ -278,7 +278,9 @@ def _may_be(name: Name, typed: UnitType | None) -> bool:
 
 def _fits(sense: Sense, typed: UnitType) -> bool:
     """Whether the type word is one of this sense's level."""
-    return any(LEVEL_OF_KIND[kind] is sense.level for kind in typed.kinds)
+    return sense.kind in typed.kinds or any(
+        LEVEL_OF_KIND[kind] is sense.level for kind in typed.kinds
+    )
 
 
 def _abroad_may_be(one: Abroad, typed: UnitType) -> bool:
