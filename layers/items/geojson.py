@@ -22,8 +22,8 @@ from sqlalchemy.sql.selectable import Select
 from gis.access import Principal, may_read
 from gis.errors import BadInput, NotFound
 from layers.items.columns import Served, Source
-from layers.items.computing import computed
-from layers.items.counting import Count, CountKind, count
+from layers.items.computing import computed, plan_afresh
+from layers.items.counting import CAP, Count, CountKind, count, estimate
 from layers.items.crs import CRS84, Crs
 from layers.items.paging import Cursor, Order, SortKey
 from layers.items.query import Query, property_of
@@ -66,25 +66,30 @@ def read_page(
     `known_count` spares the counting where the caller knows how many match.
     """
     require_readable(source, who)
+    plan_afresh(connection)
     order = Order(source, request.sort)
     cursor = Cursor.of(request.cursor, order.name) if request.cursor else None
     conditions = request.query.conditions(source)
     backward = cursor is not None and cursor.backward
     behind = [order.beyond(cursor)] if cursor else []
-    statement = _select(source, request, order, [*conditions, *behind], backward=backward)
     with computed():
+        number = cursor.count if cursor is not None and cursor.count is not None else known_count
+        expected = number.number if number else estimate(connection, source, conditions)
+        statement = _select(
+            source,
+            request,
+            order,
+            [*conditions, *behind],
+            backward=backward,
+            few=bool(conditions) and expected <= CAP,
+        )
         rows = list(connection.execute(statement))
         more = len(rows) > request.limit
         rows = rows[: request.limit][:: -1 if backward else 1]
-        if cursor is None and not more:
+        if number is None and cursor is None and not more:
             number = Count(len(rows), CountKind.EXACT)
-        else:
-            number = _counted(cursor, known_count) or count(connection, source, conditions)
+        number = number or count(connection, source, conditions, expected)
     return _page(rows, order, number, more=more, cursor=cursor)
-
-
-def _counted(cursor: Cursor | None, known: Count | None) -> Count | None:
-    return cursor.count if cursor is not None and cursor.count is not None else known
 
 
 def read_item(
@@ -147,6 +152,7 @@ def _select(
     conditions: Sequence[ColumnElement[bool]],
     *,
     backward: bool = False,
+    few: bool = False,
 ) -> Select[Any]:
     """Rows of (feature as text, sort values as text), one more than the limit.
 
@@ -160,7 +166,7 @@ def _select(
         select(source.id.label("id"), *place, *shown, *keys)
         .select_from(source.table)
         .where(*conditions)
-        .order_by(*order.by(backward=backward))
+        .order_by(*order.by(backward=backward, few=few))
         .limit(request.limit + 1)
         .subquery("page")
     )

@@ -8,7 +8,7 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import orjson
@@ -97,8 +97,16 @@ class Order:
         """The sort values as text, for cursors."""
         return [cast(term.sql, Text()) for term in self._terms]
 
-    def by(self, *, backward: bool) -> list[ColumnElement[Any]]:
-        return [_direction(term, backward) for term in self._terms]
+    def by(self, *, backward: bool, few: bool = False) -> list[ColumnElement[Any]]:
+        """`few`: so few rows match that they are to be found first and then sorted.
+
+        PostgreSQL would rather walk all rows in the order of their ids until the page is full, as
+        it holds looking up an index to be dear. The sum keeps it from that index.
+        """
+        terms = self._terms
+        if few and len(terms) == 1:
+            terms = [replace(terms[0], sql=terms[0].sql + 0)]
+        return [_direction(term, backward) for term in terms]
 
     def beyond(self, cursor: Cursor) -> ColumnElement[bool]:
         """The rows behind the cursor: at the first key that differs, further on."""

@@ -165,15 +165,37 @@ def test_few_items_are_counted_exactly_and_many_are_estimated(five: Database) ->
     with five.writing() as connection:
         connection.execute(
             text(
-                "INSERT INTO layer.incidents (id, severity) SELECT i, 9 FROM generate_series(6, 20005) i"
+                "INSERT INTO layer.incidents (id, severity)"
+                " SELECT i, 9 FROM generate_series(6, 20005) i"
             )
         )
         connection.execute(text("ANALYZE layer.incidents"))
     with five.reading() as connection:
         request = PageRequest(limit=2, query=Query(equal={"severity": "9"}))
         page = read_page(connection, SOURCE, request, ANONYMOUS)
-    assert page.count.kind is CountKind.ESTIMATED
-    assert page.count.number == pytest.approx(20_000, rel=0.1)
+        assert page.count.kind is CountKind.ESTIMATED
+        assert page.count.number == pytest.approx(20_000, rel=0.1)
+        following = read_page(
+            connection,
+            SOURCE,
+            PageRequest(limit=2, query=request.query, cursor=page.next),
+            ANONYMOUS,
+        )
+    assert following.count == page.count, "what the first page found out goes with the cursor"
+
+
+def test_a_number_that_the_planner_did_not_expect_is_told_as_a_least(five: Database) -> None:
+    with five.writing() as connection:
+        connection.execute(text("ALTER TABLE layer.incidents SET (autovacuum_enabled = off)"))
+        connection.execute(text("ANALYZE layer.incidents"))
+        connection.execute(
+            text("INSERT INTO layer.incidents (id, note) SELECT i, 'new' || i"
+                 " FROM generate_series(6, 20005) i")
+        )  # fmt: skip
+    with five.reading() as connection:
+        query = Query(condition=SOURCE.by_name["note"].sql.like("new%"))
+        page = read_page(connection, SOURCE, PageRequest(limit=2, query=query), ANONYMOUS)
+    assert (page.count.number, page.count.kind) == (10_000, CountKind.CAPPED)
 
 
 def test_a_layer_of_departments_does_not_exist_for_others(database: Database) -> None:

@@ -1,0 +1,34 @@
+"""The API by its own definition: whatever is sent, the service answers in its own words."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from gis.access import Role, create_key
+from gis.database.engine import Database
+from layers.catalogue import Catalogue
+from layers.schema import sync
+from tests.integration.ogc_app import client_of
+from tests.integration.ogc_layers import INCIDENTS
+
+EXAMPLES = 12
+
+
+def test_no_question_of_the_definition_makes_the_server_fail(
+    toy_province: Database, tmp_path: Path
+) -> None:
+    with toy_province.writing() as connection:
+        sync(connection, Catalogue((INCIDENTS,)))
+        key = create_key(connection, "fuzz", Role.DEPARTMENT, ["incidents"])
+    with client_of(toy_province, [INCIDENTS]) as client:
+        document = client.base_url.join("/ogc/openapi?f=json")
+        command = [
+            str(Path(sys.executable).with_name("schemathesis")), "run", str(document),
+            "--checks", "not_a_server_error,status_code_conformance,content_type_conformance",
+            "--phases", "examples,coverage,fuzzing", "--max-examples", str(EXAMPLES),
+            "--seed", "1", "--workers", "1", "--header", f"X-API-Key: {key}",
+        ]  # fmt: skip
+        done = subprocess.run(
+            command, capture_output=True, text=True, cwd=tmp_path, timeout=180, check=False
+        )
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
