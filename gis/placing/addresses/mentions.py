@@ -7,11 +7,12 @@ from functools import lru_cache
 
 from gis.boundaries.units import Level
 from gis.placing.addresses.names import Abroad, Name, Names, Sense, is_one_letter_off
-from gis.placing.addresses.tokens import Syllable, Token, syllable
+from gis.placing.addresses.tokens import Syllable, Token, segments, syllable, words
 from gis.placing.addresses.words import (
     BETWEEN,
     COUNTED,
     COUNTRY,
+    ERA_WORDS,
     HOUSE,
     LANDMARKS,
     LEVEL_OF_KIND,
@@ -64,6 +65,13 @@ class Mention:
     def bare(self) -> bool:
         return self.type is None
 
+    def moved(self, offset: int) -> "Mention":
+        """A copy, `offset` words further on."""
+        return Mention(
+            self.start + offset, self.name_at + offset, self.end + offset, self.type,
+            self.senses, self.abroad, self.spelling, self.weak, self.between, self.era,
+        )  # fmt: skip
+
     def of_level(self, level: Level) -> Iterator[Sense]:
         return (sense for sense in self.senses if sense.level is level)
 
@@ -79,6 +87,9 @@ class Unresolved:
     name_at: int
     type: UnitType
     firm: bool
+
+    def moved(self, offset: int) -> "Unresolved":
+        return Unresolved(self.start + offset, self.name_at + offset, self.type, self.firm)
 
 
 @dataclass(slots=True)
@@ -103,6 +114,13 @@ class Found:
             and any(True for _ in mention.of_level(Level.COMMUNE))
         ]
 
+    @property
+    def all_read(self) -> bool:
+        """Whether every word belongs to a mention."""
+        return not self.unresolved and len(self.tokens) <= sum(
+            [mention.end - mention.start for mention in self.mentions]
+        )
+
     def unread(self) -> list[tuple[int, int]]:
         """Runs of words, without a hard pause inside, that belong to no mention."""
         taken = {i for m in self.mentions for i in range(m.start, m.end)}
@@ -123,15 +141,41 @@ class Reader:
     def __init__(self, names: Names) -> None:
         self.names = names
         self._split = lru_cache(maxsize=1 << 14)(self._split_joined)
+        self._words = lru_cache(maxsize=1 << 15)(self._read_words)
+        self._piece = lru_cache(maxsize=1 << 15)(self._read_piece)
 
-    def find(self, tokens: list[Token]) -> Found:
-        tokens = self._apart(tokens)
-        found = Found(tokens, [], [], any(token.word.marked for token in tokens))
-        i = 0
-        while i < len(tokens):
-            i = self._step(found, i)
-        note_contexts(found)
+    def find(self, text: str) -> Found:
+        """All mentions in a text. Its parts between commas are read apart and remembered, as
+        districts and provinces recur in nearly every address."""
+        parts = segments(text)
+        marked = any(self._words(part)[1] for part in parts)
+        found = Found([], [], [], marked)
+        eras = False
+        for part in parts:
+            piece = self._piece(part, marked)
+            offset = len(found.tokens)
+            found.tokens += piece.tokens
+            found.mentions += [mention.moved(offset) for mention in piece.mentions]
+            found.unresolved += [unresolved.moved(offset) for unresolved in piece.unresolved]
+            eras = eras or not ERA_WORDS.isdisjoint(token.word.key for token in piece.tokens)
+        if eras:
+            for mention in found.mentions:
+                mention.era = _era_said(found, mention)
         return found
+
+    def _read_words(self, part: str) -> tuple[list[Token], bool]:
+        found = words(part)
+        beginning = [Token(token.word, 2, token.dotted) for token in found[:1]]
+        tokens = self._apart([*beginning, *found[1:]])
+        return tokens, any(token.word.marked for token in tokens)
+
+    def _read_piece(self, part: str, marked: bool) -> Found:
+        piece = Found(self._words(part)[0], [], [], marked)
+        i = 0
+        while i < len(piece.tokens):
+            i = self._step(piece, i)
+        note_contexts(piece)
+        return piece
 
     def _step(self, found: Found, i: int) -> int:
         """Reads what begins at word i; gives the word to go on from."""

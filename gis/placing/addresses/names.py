@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
 
@@ -33,10 +33,12 @@ class Place:
     districts: frozenset["Place"]
     former_districts: frozenset["Place"]
     provinces: frozenset["Place"]
+    is_new: bool = field(init=False)  # asked for a dozen times an address: no property
+    level: Level = field(init=False)
 
-    @property
-    def is_new(self) -> bool:
-        return self.unit.valid_to is None
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "is_new", self.unit.valid_to is None)
+        object.__setattr__(self, "level", self.unit.level)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +52,10 @@ class Sense:
     kind: str
     marks: tuple[str, str] | None
     alias: bool = False
+    level: Level = field(init=False)
 
-    @property
-    def level(self) -> Level:
-        return self.place.unit.level
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "level", self.place.level)
 
 
 @dataclass(frozen=True, slots=True)

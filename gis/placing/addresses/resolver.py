@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import date
+from functools import lru_cache
 from math import pi, sqrt
 
 from gis.boundaries.units import Level, Unit, UnitHistory
@@ -18,10 +19,10 @@ from gis.placing.addresses.mentions import (
 )
 from gis.placing.addresses.names import Name, Names, Place
 from gis.placing.addresses.readings import Reading, communes_of, read, tied
-from gis.placing.addresses.tokens import words
 from gis.placing.addresses.words import LEVEL_OF_KIND
 from gis.placing.gazetteer import Gazetteer
 
+_KEPT_ANSWERS = 1 << 15  # the same address stands in many records
 _LONGEST_TEXT = 1000  # characters; an address ends long before
 _MOST_CANDIDATES = 12
 _LONGEST_MISSPELT_NAME = 5  # words
@@ -41,6 +42,7 @@ class AddressResolver:
             if unit.level is Level.COMMUNE and unit.valid_to is None
         }
         self._parts = _counts(self.names.places)
+        self._without_landmarks = lru_cache(maxsize=_KEPT_ANSWERS)(self._resolve)
 
     def resolve(
         self, text: str, *, day: date | None = None, gazetteer: Gazetteer | None = None
@@ -51,7 +53,14 @@ class AddressResolver:
         read with the units of that day when it can be. A landmark of `gazetteer` that the text
         names gives a point, within the unit that the text names if it names one.
         """
-        found = self._reader.find(words(text[:_LONGEST_TEXT]))
+        if gazetteer is None:
+            return self._without_landmarks(text[:_LONGEST_TEXT], day)
+        return self._resolve(text[:_LONGEST_TEXT], day, gazetteer)
+
+    def _resolve(
+        self, text: str, day: date | None, gazetteer: Gazetteer | None = None
+    ) -> AddressMatch:
+        found = self._reader.find(text)
         readings = self._readings(found, day)
         foreign = _foreign(found.mentions, readings)
         if foreign is not None:
@@ -261,6 +270,8 @@ def _counts(places: Iterable[Place]) -> dict[str, int]:
 
 def _needs_mending(found: Found, readings: list[Reading]) -> bool:
     """Whether something was left unread that may be a misspelt name which matters."""
+    if found.all_read:
+        return False
     if found.unresolved or found.dangling():
         return True
     best = tied(readings)

@@ -28,6 +28,10 @@ _ODD = {
 }  # fmt: skip
 
 
+_ANY_ODD = re.compile("[" + "".join(re.escape(chr(code)) for code in _ODD) + "]")
+_PAUSES = re.compile("[" + re.escape("".join(sorted(_HARD))) + "]" + r"|\s+-+\s*|-+\s+")
+
+
 @dataclass(frozen=True, slots=True)
 class Syllable:
     """A word: its key, its letters with the marks that are not tones, its tones."""
@@ -36,10 +40,7 @@ class Syllable:
     letters: str
     tones: str
     text: str  # lower case, NFC
-
-    @property
-    def marked(self) -> bool:
-        return bool(self.tones) or self.letters != self.key
+    marked: bool  # written with any diacritic
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +55,14 @@ class Token:
 def clean(text: str) -> str:
     """NFC with odd characters (zero width, look-alikes, long dashes) made plain."""
     composed = unicodedata.normalize("NFKC", text)
-    if not composed.isascii():
+    if _ANY_ODD.search(composed):
         composed = unicodedata.normalize("NFC", composed.translate(_ODD))
     return _DOTTED.sub(r"\1\2 ", composed) if "." in composed else composed
+
+
+def segments(text: str) -> list[str]:
+    """The parts of cleaned text between hard pauses: commas, brackets, dashes between blanks."""
+    return [part for part in _PAUSES.split(clean(text)) if part and not part.isspace()]
 
 
 @lru_cache(maxsize=1 << 16)
@@ -65,12 +71,14 @@ def syllable(text: str) -> Syllable:
     lower = text.lower()
     if lower.isascii():
         key = lower.lstrip("0") or "0" if lower.isdigit() else lower.replace("y", "i")
-        return Syllable(key, key, "", lower)
+        return Syllable(key, key, "", lower, False)
     parts = unicodedata.normalize("NFD", lower)
     tones = "".join(char for char in parts if char in _TONES)
     letters = unicodedata.normalize("NFC", "".join(c for c in parts if c not in _TONES))
     letters = letters.replace("y", "i")
-    return Syllable(_plain(letters), letters, tones, unicodedata.normalize("NFC", lower))
+    key = _plain(letters)
+    composed = unicodedata.normalize("NFC", lower)
+    return Syllable(key, letters, tones, composed, bool(tones) or letters != key)
 
 
 def _plain(letters: str) -> str:
@@ -92,14 +100,18 @@ def marks_of(name: str) -> tuple[str, str]:
 def words(text: str) -> list[Token]:
     """The words of cleaned or raw text in order; no word is lost, punctuation becomes pauses."""
     found = _WORD.findall(clean(text))
+    last = len(found) - 1
     tokens: list[Token] = []
     for i, (gap, word) in enumerate(found):
-        dotted = i + 1 < len(found) and found[i + 1][0].startswith(".")
-        if len(word) > 2 and not (word.islower() or word.isupper() or word.istitle()):
-            tokens.extend(_humps(word, gap, dotted))
-        else:
-            tokens.append(Token(syllable(word), _pause(gap), dotted))
+        tokens += _tokens(gap, word, i < last and found[i + 1][0].startswith("."))
     return tokens
+
+
+@lru_cache(maxsize=1 << 16)
+def _tokens(gap: str, word: str, dotted: bool) -> tuple[Token, ...]:
+    if len(word) > 2 and not (word.islower() or word.isupper() or word.istitle()):
+        return tuple(_humps(word, gap, dotted))
+    return (Token(syllable(word), _pause(gap), dotted),)
 
 
 @lru_cache(maxsize=4096)

@@ -119,6 +119,10 @@ RELATIONS_PLAIN = frozenset("gan giap cach near opposite to from towards diendoi
 BETWEEN = frozenset("đến tới qua sang den toi to".split())
 OLD_AFTER = frozenset({"cũ", "cu", "old", "former"})
 NEW_AFTER = frozenset({"mới", "moi", "new"})
+# Keys of the words from which an era may follow.
+ERA_WORDS = frozenset(
+    "cu moi old new former nai now truoc nguien von xua formerli nhap gio".split()
+)
 COUNTRY = frozenset({"vietnam", "vn", "cuonghoaxahoichunghiavietnam"})
 # Counted places: a name after "tổ 5" is not the name of a street, one after "số 5" is.
 COUNTED = frozenset(
