@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from gis.boundaries.units import Level
 from gis.placing.addresses.names import Abroad, Name, Names, Sense, is_one_letter_off
-from gis.placing.addresses.tokens import Syllable, Token, segments, syllable, words
+from gis.placing.addresses.tokens import Syllable, Token, segments, syllable, words_of_clean
 from gis.placing.addresses.words import (
     BETWEEN,
     COUNTED,
@@ -100,6 +100,7 @@ class Found:
     mentions: list[Mention]
     unresolved: list[Unresolved]
     marked: bool  # the text is written with diacritics
+    speaks_of_eras: bool = False
 
     def dangling(self) -> list[Mention]:
         """Mentions of communes with an unread word right after: part of a longer, misspelt name?"""
@@ -157,14 +158,14 @@ class Reader:
             found.tokens += piece.tokens
             found.mentions += [mention.moved(offset) for mention in piece.mentions]
             found.unresolved += [unresolved.moved(offset) for unresolved in piece.unresolved]
-            eras = eras or not ERA_WORDS.isdisjoint(token.word.key for token in piece.tokens)
+            eras = eras or piece.speaks_of_eras
         if eras:
             for mention in found.mentions:
                 mention.era = _era_said(found, mention)
         return found
 
     def _read_words(self, part: str) -> tuple[list[Token], bool]:
-        found = words(part)
+        found = words_of_clean(part)
         beginning = [Token(token.word, 2, token.dotted) for token in found[:1]]
         tokens = self._apart([*beginning, *found[1:]])
         return tokens, any(token.word.marked for token in tokens)
@@ -175,6 +176,8 @@ class Reader:
         while i < len(piece.tokens):
             i = self._step(piece, i)
         note_contexts(piece)
+        keys = [token.word.key for token in piece.tokens]
+        piece.speaks_of_eras = not ERA_WORDS.isdisjoint(keys)
         return piece
 
     def _step(self, found: Found, i: int) -> int:

@@ -89,8 +89,8 @@ def _settle_provinces(mentions: list[Mention]) -> None:
 
 
 def _readings_of(mention: Mention, mentions: list[Mention]) -> Iterator[Reading]:
-    for sense in mention.of_level(Level.COMMUNE):
-        if _of_wrong_era(mention, sense):
+    for sense in mention.senses:
+        if sense.level is not Level.COMMUNE or _of_wrong_era(mention, sense):
             continue
         reading = Reading(mention, sense)
         reading.points = _own_points(mention, sense)
@@ -117,13 +117,18 @@ def _own_points(mention: Mention, sense: Sense) -> float:
 
 def _weigh(reading: Reading, other: Mention) -> None:
     """Adds what another mention says of the reading."""
-    district = max((_as_district(reading.place, s) for s in other.senses), default=0.0)
+    place = reading.sense.place
+    district = province = 0.0
+    for sense in other.senses:
+        if sense.level is Level.DISTRICT:
+            district = max(district, _as_district(place, sense))
+        elif sense.level is Level.PROVINCE:
+            province = max(province, _as_province(place, sense))
     if district and not reading.district:
         reading.district = True
         reading.mixed = district == MIXED_DISTRICT
         reading.points += district
         return
-    province = max((_as_province(reading.place, s) for s in other.senses), default=0.0)
     if province:
         reading.points += 0 if reading.province else province
         reading.province = True
@@ -136,8 +141,6 @@ def _weigh(reading: Reading, other: Mention) -> None:
 
 
 def _as_district(place: Place, sense: Sense) -> float:
-    if sense.level is not Level.DISTRICT:
-        return 0.0
     if sense.place in place.districts:
         return MIXED_DISTRICT if place.is_new else DISTRICT
     return FORMER_DISTRICT if sense.place in place.former_districts else 0.0
@@ -145,8 +148,6 @@ def _as_district(place: Place, sense: Sense) -> float:
 
 def _as_province(place: Place, sense: Sense) -> float:
     """The province of its time counts; today's counts for old units, as people mix them."""
-    if sense.level is not Level.PROVINCE:
-        return 0.0
     if sense.place in place.provinces:
         old_for_new = place.is_new and not sense.place.is_new
         return OTHER_PROVINCE if old_for_new else PROVINCE

@@ -98,8 +98,12 @@ def marks_of(name: str) -> tuple[str, str]:
 
 
 def words(text: str) -> list[Token]:
-    """The words of cleaned or raw text in order; no word is lost, punctuation becomes pauses."""
-    found = _WORD.findall(clean(text))
+    """The words of a text in order; no word is lost, punctuation becomes pauses."""
+    return words_of_clean(clean(text))
+
+
+def words_of_clean(text: str) -> list[Token]:
+    found = _WORD.findall(text)
     last = len(found) - 1
     tokens: list[Token] = []
     for i, (gap, word) in enumerate(found):
