@@ -63,14 +63,15 @@ class Service:
 
     def start(self, *, ready_within_s: float = 300) -> subprocess.Popen[str]:
         """Start `gis up` and wait until it is ready."""
-        process = subprocess.Popen(
-            [*GIS, "up"],
-            env=self.environment,
-            cwd=ROOT,
-            stdout=(self.home / "out.log").open("a"),
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        with (self.home / "out.log").open("a") as log:
+            process = subprocess.Popen(
+                [*GIS, "up"],
+                env=self.environment,
+                cwd=ROOT,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
         self.processes.append(process)
         self._wait(process, ready_within_s)
         return process

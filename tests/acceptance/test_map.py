@@ -1,0 +1,115 @@
+"""The map page in a real browser: what a new user sees, and what an operator does."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect
+
+from api.routes.map import MAPLIBRE
+from tests.acceptance.screenshot import CHROMIUM, browser, open_map, take_screenshot
+from tests.acceptance.service import Service
+
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install chromium"),
+    pytest.mark.skipif(not MAPLIBRE.is_dir(), reason="no MapLibre: npm ci"),
+]
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with browser() as running:
+        yield running
+
+
+@pytest.fixture
+def page(chromium, running: Service) -> Iterator[Page]:
+    """The open map; fails on anything that the page complains of."""
+    context = chromium.new_context(viewport={"width": 1440, "height": 900}, locale="vi-VN")
+    opened = context.new_page()
+    complaints: list[str] = []
+    opened.on(
+        "console", lambda said: complaints.append(said.text) if said.type == "error" else None
+    )
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    open_map(opened, running.url)
+    yield opened
+    context.close()
+    assert complaints == []
+
+
+def test_the_page_names_layers_and_alerts_in_vietnamese(page: Page):
+    expect(page.locator("#layer-list")).to_contain_text("Phản ánh của người dân")
+    expect(page.locator("#alert-list li.alert").first).to_contain_text("mô phỏng")
+    expect(page.locator("#badges")).to_contain_text("mô phỏng")
+    assert page.locator("html").get_attribute("lang") == "vi"
+
+
+def test_one_click_makes_it_english(page: Page):
+    page.click("#language")
+    expect(page.locator("#alerts-title")).to_have_text("Alerts")
+    expect(page.locator("#layer-list")).to_contain_text("Citizen reports")
+
+
+def test_nothing_comes_from_elsewhere(chromium, running: Service):
+    asked: list[str] = []
+    context = chromium.new_context()
+    opened = context.new_page()
+    opened.on("request", lambda request: asked.append(request.url))
+    open_map(opened, running.url)
+    context.close()
+    assert [url for url in asked if not url.startswith((running.url, "blob:", "data:"))] == []
+
+
+def test_an_operator_acknowledges_an_alert_with_a_key(page: Page, operator_key: str):
+    first = page.locator("#alert-list li.alert.open").first
+    number = first.get_attribute("data-id")
+    first.get_by_role("button", name="Tiếp nhận").click()
+    page.fill("#key", operator_key)
+    page.click("#key-dialog button[value=ok]")
+    acknowledged = page.locator(f"#alert-list li[data-id='{number}']")
+    expect(acknowledged).to_contain_text("đã tiếp nhận")
+
+
+def test_a_new_report_reaches_the_map_by_itself(page: Page, running: Service, operator_key: str):
+    """The page asks for the tiles anew, and these hold the report."""
+    report = {
+        "type": "Feature",
+        "geometry": {"type": "Point", "coordinates": [103.85, 21.65]},
+        "properties": {
+            "category": "traffic",
+            "description": "kiểm thử",
+            "status": "received",
+            "valid_at": datetime.now(UTC).isoformat(),
+        },
+    }
+    is_tile = lambda answer: "/tiles/citizen_reports/" in answer.url and answer.ok  # noqa: E731
+    with page.expect_response(is_tile, timeout=15_000):
+        added = httpx.post(
+            f"{running.url}/ogc/collections/citizen_reports/items",
+            json=report,
+            headers={"X-API-Key": operator_key, "Content-Type": "application/geo+json"},
+            timeout=30,
+        )
+        assert added.status_code == 201, added.text
+    assert added.headers["Location"]
+
+
+def test_a_phone_shows_the_map_and_the_alerts(chromium, running: Service):
+    context = chromium.new_context(viewport={"width": 390, "height": 844})
+    opened = context.new_page()
+    open_map(opened, running.url)
+    expect(opened.locator("#alerts")).to_be_visible()
+    opened.click("button[data-panel=layers]")
+    expect(opened.locator("#layers")).to_be_visible()
+    assert opened.evaluate("document.documentElement.scrollWidth") <= 390
+    context.close()
+
+
+def test_the_picture_of_the_map_is_not_empty(chromium, running: Service, tmp_path: Path):
+    path = tmp_path / "map.png"
+    take_screenshot(chromium, running.url, str(path))
+    assert path.read_bytes().startswith(b"\x89PNG")
+    assert path.stat().st_size > 100_000
