@@ -12,6 +12,12 @@ from api.ogc.facts import State
 from api.ogc.pages import page
 from layers.items import Crs
 
+# Styles in attributes are allowed for MapLibre, which sizes its canvas so.
+_POLICY = (
+    "default-src 'self'; img-src 'self' data: blob:; worker-src 'self' blob:; "
+    "style-src-attr 'unsafe-inline'; object-src 'none'; base-uri 'none'; form-action 'none'"
+)
+
 
 def answer(
     request: Request, how: Asking, template: str, document: dict[str, Any], media: str
@@ -20,6 +26,7 @@ def answer(
     headers = {"Content-Language": how.language, "Vary": "Accept, Accept-Language"}
     if how.format == "html":
         body = page(template, document, how, request.query_params)
+        headers["Content-Security-Policy"] = _POLICY
         return Response(body, headers=headers, media_type="text/html")
     return Response(orjson.dumps(document), headers=headers, media_type=media)
 

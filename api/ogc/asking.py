@@ -28,6 +28,7 @@ class Asking:
     language: str
     base: str  # the URL of the landing page, without a final slash
     url: str  # of this request, as the client sees it, without the query
+    root: str  # the URL of the service, without a final slash
 
 
 def asking(request: Request, formats: Collection[str] = ("json", "html")) -> Asking:
@@ -39,6 +40,7 @@ def asking(request: Request, formats: Collection[str] = ("json", "html")) -> Ask
         language=_language(request),
         base=f"{root}/ogc",
         url=f"{root}{request.url.path}",
+        root=root,
     )
 
 

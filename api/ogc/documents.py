@@ -1,8 +1,10 @@
 """Routes of the documents: landing page, conformance, collections, schemas, the API definition."""
 
+from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import FileResponse
 
 from api.dependencies import Caller, Reader, UsedCatalogue, UsedSettings
 from api.ogc import mends, schemas
@@ -11,9 +13,12 @@ from api.ogc.asking import asking, only_known
 from api.ogc.facts import states_of
 from api.ogc.openapi import openapi
 from api.ogc.service import Collection, collection_of, facts_of, service_of
+from gis.errors import NotFound
 
 router = APIRouter(prefix="/ogc", include_in_schema=False)
 _READ = ["GET", "HEAD"]
+_STATIC = Path(__file__).parent / "static"
+_MEDIA = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
 
 
 @router.api_route("", methods=_READ)
@@ -23,6 +28,16 @@ def landing(request: Request, catalogue: UsedCatalogue) -> Response:
     how = asking(request)
     stock = service_of(request).frame(catalogue).landing(request, how)
     return answer(request, how, "landing.html", mends.mend_landing(stock, how), mends.JSON)
+
+
+@router.get("/static/{name}")
+def static(name: str) -> Response:
+    """A style or a script of the pages; only names that are listed, so that none leads out."""
+    media = {path.name: _MEDIA.get(path.suffix) for path in _STATIC.iterdir()}
+    if media.get(name) is None:
+        raise NotFound(f"there is no file {name}")
+    headers = {"Cache-Control": "no-cache"}
+    return FileResponse(_STATIC / name, media_type=media[name], headers=headers)
 
 
 @router.api_route("/conformance", methods=_READ)
