@@ -1,8 +1,11 @@
 """What people write: each line is an address and the commune of today, or nothing."""
 
+import json
+import re
 import time
 import unicodedata
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -231,3 +234,15 @@ def test_an_hour_of_a_busy_day_is_read_in_a_second(resolver: AddressResolver) ->
     started = time.process_time()
     resolver.resolve_many(texts)
     assert len(texts) / (time.process_time() - started) > 2_000
+
+
+def test_the_examples_of_the_how_to_are_true(resolver: AddressResolver) -> None:
+    page = Path(__file__).parents[3] / "docs" / "how-to" / "addresses.md"
+    text = page.read_text("utf-8")
+    rows = re.findall(r"^\| (.+) \| (\d{5}|–) \|$", text, re.MULTILINE)
+    assert len(rows) == 10
+    for address, expected in rows:
+        assert code(resolver, address) == expected.strip("–"), address
+    (shown,) = re.findall(r"^\{.*?\}$", text, re.MULTILINE | re.DOTALL)
+    answer = resolver.resolve("xã Quang Kim, huyện Bát Xát, tỉnh Lào Cai").to_dict()
+    assert json.loads(shown) == answer
