@@ -5,11 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from gis.boundaries.loader import load_boundaries
 from gis.boundaries.package_units import package_history
+from gis.boundaries.sources import Source
+from gis.boundaries.units import Quality
 from gis.database.engine import Database
 from gis.database.migrate import migrate
 from gis.errors import SetupError
 from layers.catalogue import Catalogue, read_catalogue
+from layers.schema import sync
 from tests.databases import Server, server, template
 from tests.provinces import toy_communes, toy_history, write_boundaries
 
@@ -59,13 +63,9 @@ def toy_template(
     postgres: Server, migrated: str, catalogue: Catalogue, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
     """A database's name, with three square communes and every layer's table, to clone from."""
-    from gis.boundaries.loader import load_boundaries
-    from gis.boundaries.sources import find_source
-    from layers.schema import sync
-
     with template(postgres, migrated) as (name, database):
         path = write_boundaries(tmp_path_factory.mktemp("toy"), toy_communes())
-        load_boundaries(database, find_source(str(path), path.parent, "15", cache=path.parent), toy_history())
+        load_boundaries(database, Source("toy", Quality.OFFICIAL, (path,)), toy_history())
         with database.writing() as connection:
             sync(connection, catalogue)
         database.close()
@@ -85,13 +85,9 @@ def toy_province(postgres: Server, toy_template: str) -> Iterator[Database]:
 def lao_cai_template(
     postgres: Server, migrated: str, catalogue: Catalogue, shared: Path
 ) -> Iterator[str]:
-    from gis.boundaries.loader import load_boundaries
-    from gis.boundaries.sources import find_source
-    from layers.schema import sync
-
     with template(postgres, migrated) as (name, database):
         path = shared / "boundaries" / "lao_cai_communes_2025.geojson"
-        load_boundaries(database, find_source(str(path), path.parent, "15", cache=path.parent), package_history())
+        load_boundaries(database, Source("real", Quality.OFFICIAL, (path,)), package_history())
         with database.writing() as connection:
             sync(connection, catalogue)
         database.close()
