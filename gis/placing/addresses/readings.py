@@ -78,14 +78,14 @@ def _settle_provinces(mentions: list[Mention]) -> None:
     """Of bare names that a province has too, the last is the province and the others are not."""
     last = True
     for mention in reversed(mentions):
-        provinces = tuple(mention.of_level(Level.PROVINCE))
-        if provinces and mention.bare:
-            if last:
-                mention.senses, mention.weak = provinces, False
-            else:
-                mention.senses = tuple(s for s in mention.senses if s.level is not Level.PROVINCE)
-        if provinces:
-            last = False
+        provinces = [sense for sense in mention.senses if sense.level is Level.PROVINCE]
+        if not provinces:
+            continue
+        if mention.bare and last:
+            mention.senses, mention.weak = tuple(provinces), False
+        elif mention.bare:
+            mention.senses = tuple(s for s in mention.senses if s.level is not Level.PROVINCE)
+        last = False
 
 
 def _readings_of(mention: Mention, mentions: list[Mention]) -> Iterator[Reading]:
@@ -176,5 +176,9 @@ def _contradicts(reading: Reading, other: Mention) -> bool:
     return not village and bool(other.senses)
 
 
-def communes_of(readings: Iterable[Reading]) -> frozenset[str]:
-    return frozenset(code for reading in readings for code in reading.place.today)
+def communes_of(readings: Iterable[Reading]) -> set[str]:
+    """Codes of the communes of today in which the readings end."""
+    codes: set[str] = set()
+    for reading in readings:
+        codes |= reading.sense.place.today
+    return codes

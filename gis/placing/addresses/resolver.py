@@ -42,6 +42,7 @@ class AddressResolver:
             if unit.level is Level.COMMUNE and unit.valid_to is None
         }
         self._parts = _counts(self.names.places)
+        self._said: dict[Place, tuple[float, str]] = {}
         self._without_landmarks = lru_cache(maxsize=_KEPT_ANSWERS)(self._resolve)
 
     def resolve(
@@ -181,15 +182,16 @@ class AddressResolver:
         commune = self._communes[code]
         chosen = _of_era(best)
         era = _era(best)
-        others = [r for r in readings if code not in r.place.today and not r.against]
+        others = [r for r in readings if not r.against and code not in r.place.today]
+        radius_m, why = self._said_of(chosen.place, commune)
         return AddressMatch(
             commune=commune,
             unit_then=_unit_then(chosen, commune, day, best),
             era=era,
             confidence=_confidence(chosen, bool(others)),
-            precision_m=self._radius_m(chosen.place),
-            candidates=tuple(self._candidates(others)),
-            why=_why(chosen, commune),
+            precision_m=radius_m,
+            candidates=tuple(self._candidates(others)) if others else (),
+            why=why,
         )
 
     def _radius_m(self, place: Place) -> float:
@@ -199,6 +201,13 @@ class AddressResolver:
         radius = _COMMUNE_RADIUS_M if area is None else 1_000 * sqrt(area / pi)
         parts = 1 if place.is_new else self._parts.get(code, 1)
         return float(round(radius / sqrt(parts), -2))
+
+    def _said_of(self, place: Place, commune: Unit) -> tuple[float, str]:
+        """Radius and sentence of an answer; the same for every address in the place."""
+        said = self._said.get(place)
+        if said is None:
+            said = self._said[place] = (self._radius_m(place), _why(place, commune))
+        return said
 
     def _no_answer(
         self, found: Found, readings: list[Reading], best: list[Reading]
@@ -293,6 +302,8 @@ def _unknown_upper(found: Found) -> Unresolved | None:
 
 def _foreign(mentions: list[Mention], readings: list[Reading]) -> Mention | None:
     """A mention of another province, or of its district, that is not just a street's name."""
+    if not any(mention.abroad for mention in mentions):
+        return None
     free = [reading for reading in readings if not reading.against]
     ours = [m for m in mentions if any(s.level is not Level.COMMUNE for s in m.senses)]
     for mention in mentions:
@@ -414,11 +425,11 @@ def _reason(reading: Reading, commune: Unit) -> str:
     return f"{unit.full_name}{where} trước đây / formerly {unit.full_name}{where}"
 
 
-def _why(reading: Reading, commune: Unit) -> str:
-    if reading.place.is_new:
+def _why(place: Place, commune: Unit) -> str:
+    if place.is_new:
         return f"Đọc là {commune.full_name} hiện nay. / Read as {commune.full_name} of today."
-    unit = reading.place.unit
-    district = next(iter(reading.place.districts), None)
+    unit = place.unit
+    district = next(iter(place.districts), None)
     where = f"{unit.full_name}, {district.unit.full_name}" if district else unit.full_name
     return (
         f"Đọc là {where} trước đây, nay thuộc {commune.full_name}. / "
