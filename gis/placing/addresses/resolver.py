@@ -405,15 +405,40 @@ def _unit_then(
 
 
 def _confidence(reading: Reading, has_rivals: bool) -> float:
-    value = 0.55
-    value += 0.3 * reading.district - 0.2 * reading.mixed + 0.2 * reading.pair
-    value += 0.1 * reading.province + 0.1 * reading.kind_right
-    value -= {Spelling.MISSPELT: 0.2, Spelling.MARKS_OFF: 0.05}.get(reading.mention.spelling, 0)
-    value -= 0.1 * reading.sense.alias + 0.1 * (reading.mention.type is not None and not
-                                                reading.kind_right)  # fmt: skip
-    value -= 0.1 * has_rivals
-    seat = reading.may_be_district
-    return round(max(0.3, min(0.98, value - 0.15 * (seat and not reading.supported))), 2)
+    return _confidence_of(
+        reading.district,
+        reading.mixed,
+        reading.pair,
+        reading.province,
+        reading.kind_right,
+        reading.mention.type is not None,
+        reading.mention.spelling,
+        reading.sense.alias,
+        has_rivals,
+        reading.may_be_district,
+    )
+
+
+@lru_cache(maxsize=1024)
+def _confidence_of(
+    district: bool,
+    mixed: bool,
+    pair: bool,
+    province: bool,
+    kind_right: bool,
+    typed: bool,
+    spelling: Spelling,
+    alias: bool,
+    has_rivals: bool,
+    may_be_district: bool,
+) -> float:
+    """0–1. From the gold addresses: 0.8 and more only where a district or both names agree."""
+    value = 0.55 + 0.1 * province + 0.1 * kind_right
+    value += 0.3 * district - 0.2 * mixed + 0.2 * pair
+    value -= 0.1 * alias + 0.1 * (typed and not kind_right) + 0.1 * has_rivals
+    value -= 0.15 * (may_be_district and not district and not pair)
+    value -= {Spelling.MISSPELT: 0.2, Spelling.MARKS_OFF: 0.05}.get(spelling, 0.0)
+    return round(max(0.3, min(0.98, value)), 2)
 
 
 def _reason(reading: Reading, commune: Unit) -> str:

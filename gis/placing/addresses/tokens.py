@@ -72,18 +72,29 @@ def syllable(text: str) -> Syllable:
     if lower.isascii():
         key = lower.lstrip("0") or "0" if lower.isdigit() else lower.replace("y", "i")
         return Syllable(key, key, "", lower, False)
-    parts = unicodedata.normalize("NFD", lower)
-    tones = "".join(char for char in parts if char in _TONES)
-    letters = unicodedata.normalize("NFC", "".join(c for c in parts if c not in _TONES))
-    letters = letters.replace("y", "i")
-    key = _plain(letters)
     composed = unicodedata.normalize("NFC", lower)
+    parts = [_LETTER_OF.get(char) or (char, char, "") for char in composed]
+    letters = "".join([part[0] for part in parts])
+    key = "".join([part[1] for part in parts])
+    tones = "".join([part[2] for part in parts])
     return Syllable(key, letters, tones, composed, bool(tones) or letters != key)
 
 
-def _plain(letters: str) -> str:
-    decomposed = unicodedata.normalize("NFD", letters.translate(_LETTERS))
-    return "".join(char for char in decomposed if not unicodedata.combining(char))
+def _apart(char: str) -> tuple[str, str, str]:
+    """A letter with its own mark, without any, and its tone: `ấ` → â, a, acute."""
+    parts = unicodedata.normalize("NFD", char)
+    tone = "".join(mark for mark in parts if mark in _TONES)
+    letter = unicodedata.normalize("NFC", "".join(c for c in parts if c not in _TONES))
+    plain = unicodedata.normalize("NFD", letter.translate(_LETTERS))[0]
+    return letter.replace("y", "i"), plain.replace("y", "i"), tone
+
+
+# Every Latin letter with diacritics, and what has no blank between: y is i.
+_LETTER_OF = {
+    chr(code): _apart(chr(code))
+    for code in (ord("y"), *range(0xDF, 0x250), *range(0x1E00, 0x1F00))
+    if chr(code).islower()
+}
 
 
 def key_of(name: str) -> str:
