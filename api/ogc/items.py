@@ -18,7 +18,7 @@ from api.ogc.answers import (
 )
 from api.ogc.asking import Asking, asking, only_known
 from api.ogc.parameters import ITEM, crs_in, export_limit, page_request
-from api.ogc.service import Collection, collection_of, facts_of
+from api.ogc.service import Collection, collection_of, facts_of, service_of
 from api.ogc.streamed import Streamed
 from gis.access import Principal
 from gis.database.engine import Database
@@ -56,9 +56,7 @@ def _items(layer_id: str, request: Request, connection: Connection, caller: Prin
     same = unchanged(request, headers)
     if same is not None:
         return same
-    known = _known_count(request, connection, found, wanted)
-    page = read_page(connection, found.source, wanted, caller, known)
-    body = feature_collection(page, _links(request, how, found, page))
+    body = _page_body(request, connection, how, found, wanted, caller, etag)
     if how.format == "html":
         return _as_page(request, how, found, body, headers)
     return Response(body, headers=headers, media_type=mends.GEOJSON)
@@ -87,6 +85,25 @@ def item(
     if how.format == "html":
         return _as_page(request, how, found, body, headers)
     return Response(body, headers=headers, media_type=mends.GEOJSON)
+
+
+def _page_body(
+    request: Request,
+    connection: Connection,
+    how: Asking,
+    found: Collection,
+    wanted: PageRequest,
+    caller: Principal,
+    etag: str,
+) -> bytes:
+    kept = service_of(request).pages
+    body = kept.get(etag)
+    if body is None:
+        known = _known_count(request, connection, found, wanted)
+        page = read_page(connection, found.source, wanted, caller, known)
+        body = feature_collection(page, _links(request, how, found, page))
+        kept.keep(etag, body)
+    return body
 
 
 def _export(

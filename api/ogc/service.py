@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 
 from api.ogc.facts import FactCache, Facts, State, state_of
 from api.ogc.frame import Frame
+from api.ogc.kept import KeptPages
 from gis.access import Principal
 from gis.errors import NotFound
 from layers.catalogue import Catalogue
@@ -29,6 +30,7 @@ class OgcService:
 
     def __init__(self) -> None:
         self.facts = FactCache()
+        self.pages = KeptPages()
         self._published: _Published | None = None
 
     def frame(self, catalogue: Catalogue) -> Frame:
