@@ -10,7 +10,19 @@ import pytest
 from sqlalchemy import text
 
 from gis.database.engine import Database
-from tests.integration.conftest import database, migrated, postgres, url  # noqa: F401
+from layers.catalogue import Catalogue
+from layers.load import LoadOptions, load_file
+from layers.model import Layer
+from layers.schema import sync
+from tests.integration.conftest import (  # noqa: F401
+    catalogue,
+    database,
+    migrated,
+    postgres,
+    toy_province,
+    toy_template,
+    url,
+)
 from tests.integration.ogc_app import client_of
 from tests.integration.ogc_layers import INCIDENTS, TRAPS, add_five, make_layer
 
@@ -60,3 +72,40 @@ def test_ogr2ogr_copies_every_row_through_all_pages(ogc: str, tmp_path: Path) ->
     assert len(rows) == MANY and len({row["id"] for row in rows}) == MANY
     assert rows[0]["properties"]["note"] == TRAPS
     assert rows[0]["geometry"]["coordinates"] == pytest.approx([103.9, 22.3])
+
+
+def test_what_ogr2ogr_writes_can_be_loaded_again(
+    toy_province: Database,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    """Out of one layer through the service, and into another by its file."""
+    told = INCIDENTS.model_dump(mode="json") | {"id": "copies"}
+    told["source"] = {"connector": "file", "key": "key", "coordinates": {"x": "X", "y": "Y"}}
+    told["fields"] = {name: told["fields"][name] for name in ("kind", "note", "severity")}
+    copies = Layer.model_validate(told)
+    with toy_province.writing() as connection:
+        sync(connection, Catalogue((INCIDENTS, copies)))
+        connection.execute(
+            text(
+                "INSERT INTO layer.incidents (geom, kind, note, severity, source, source_key)"
+                " SELECT ST_PointOnSurface(geom), 'flood', :note, 3, 'a', code FROM layer.communes"
+            ),
+            {"note": TRAPS},
+        )
+    with client_of(toy_province, [INCIDENTS]) as client:
+        path = tmp_path / "copies.csv"
+        chosen = "SELECT FID AS key, kind, note, severity FROM incidents"
+        address = f"OAPIF:{client.base_url.join('/ogc')}"
+        run("ogr2ogr", "-f", "CSV", "-lco", "GEOMETRY=AS_XY", "-sql", chosen, str(path), address)
+    report = load_file(toy_province, copies, path, LoadOptions(who="test"))
+    assert report.added == 3 and report.quarantined == 0
+    with toy_province.reading() as connection:
+        rows = connection.execute(
+            text(
+                "SELECT c.note, c.severity, c.commune, ST_Distance(a.geom, c.geom) AS moved"
+                " FROM layer.copies c JOIN layer.incidents a ON a.commune IS NULL"
+                " AND a.source_key = c.commune"
+            )
+        ).all()
+    assert len(rows) == 3
+    assert all(row.note == TRAPS and row.severity == 3 and row.moved < 1e-7 for row in rows)

@@ -21,7 +21,7 @@ from layers.items import (
     source_of,
 )
 from layers.items.literals import span_of
-from tests.integration.ogc_layers import INCIDENTS, SECRET, TRAPS, add_five, make_layer
+from tests.integration.ogc_layers import INCIDENTS, SECRET, TRAPS, add, add_five, make_layer
 
 SOURCE = source_of(INCIDENTS)
 
@@ -115,6 +115,32 @@ def test_coordinates_come_in_the_crs_and_in_the_order_of_its_axes(
 ) -> None:
     got = read(five, crs=crs_of(uri), limit=1)[0]["geometry"]["coordinates"]
     assert got == pytest.approx(expected, abs=2e-3)
+
+
+def test_the_province_crs_is_not_223_metres_off(database: Database) -> None:
+    """The check point of EPSG:9208; without its datum shift it would be 223 m off."""
+    make_layer(database)
+    add(database, id=1, lon=103.9719054331, lat=22.4790428959)
+    got = read(database, crs=crs_of("[EPSG:9208]"))[0]["geometry"]["coordinates"]
+    assert got == pytest.approx([419735.6526, 2486912.7857], abs=0.01)
+    inside = Box(419735, 2486912, 419736, 2486913, crs_of("[EPSG:9208]"))
+    assert ids(read(database, query=Query(box=inside))) == [1]
+
+
+def test_the_edges_of_a_box_are_densified(database: Database) -> None:
+    """Away from the central meridian the upper edge bends south: a point ten metres below its
+    middle lies kilometres above the straight line between its corners."""
+    make_layer(database)
+    crs = crs_of("[EPSG:32648]")
+    with database.writing() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO layer.incidents (id, geom) SELECT 1, ST_Transform("
+                "ST_SetSRID(ST_MakePoint(500000, 2499990), 32648), 4326)"
+            )
+        )
+    corners = Box(200_000, 2_400_000, 800_000, 2_500_000, crs)
+    assert ids(read(database, query=Query(box=corners))) == [1]
 
 
 @pytest.mark.parametrize("key", [None, "note", "severity", "valid_at", "closed", "depth_m"])
