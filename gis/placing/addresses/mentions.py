@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from gis.boundaries.units import Level
 from gis.placing.addresses.names import Abroad, Name, Names, Sense, is_one_letter_off
-from gis.placing.addresses.tokens import Syllable, Token, segments, syllable, words_of_clean
+from gis.placing.addresses.tokens import Syllable, Token, syllable, words_of_clean
 from gis.placing.addresses.words import (
     BETWEEN,
     COUNTED,
@@ -145,15 +145,13 @@ class Reader:
         self._words = lru_cache(maxsize=1 << 15)(self._read_words)
         self._piece = lru_cache(maxsize=1 << 15)(self._read_piece)
 
-    def find(self, text: str) -> Found:
-        """All mentions in a text. Its parts between commas are read apart and remembered, as
-        districts and provinces recur in nearly every address."""
-        parts = segments(text)
-        marked = any(self._words(part)[1] for part in parts)
-        found = Found([], [], [], marked)
+    def find(self, parts: tuple[str, ...]) -> Found:
+        """All mentions in the parts of a text. Each part is read apart from the others and
+        remembered, as districts and provinces recur in nearly every address."""
+        found = Found([], [], [], True in [self._words(part)[1] for part in parts])
         eras = False
         for part in parts:
-            piece = self._piece(part, marked)
+            piece = self._piece(part, found.marked)
             offset = len(found.tokens)
             found.tokens += piece.tokens
             found.mentions += [mention.moved(offset) for mention in piece.mentions]

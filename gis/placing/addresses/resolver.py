@@ -19,6 +19,7 @@ from gis.placing.addresses.mentions import (
 )
 from gis.placing.addresses.names import Name, Names, Place
 from gis.placing.addresses.readings import Reading, communes_of, read, tied
+from gis.placing.addresses.tokens import segments
 from gis.placing.addresses.words import LEVEL_OF_KIND
 from gis.placing.gazetteer import Gazetteer
 
@@ -54,14 +55,15 @@ class AddressResolver:
         read with the units of that day when it can be. A landmark of `gazetteer` that the text
         names gives a point, within the unit that the text names if it names one.
         """
+        parts = segments(text[:_LONGEST_TEXT])
         if gazetteer is None:
-            return self._without_landmarks(text[:_LONGEST_TEXT], day)
-        return self._resolve(text[:_LONGEST_TEXT], day, gazetteer)
+            return self._without_landmarks(parts, day)
+        return self._resolve(parts, day, gazetteer)
 
     def _resolve(
-        self, text: str, day: date | None, gazetteer: Gazetteer | None = None
+        self, parts: tuple[str, ...], day: date | None, gazetteer: Gazetteer | None = None
     ) -> AddressMatch:
-        found = self._reader.find(text)
+        found = self._reader.find(parts)
         readings = self._readings(found, day)
         foreign = _foreign(found.mentions, readings)
         if foreign is not None:

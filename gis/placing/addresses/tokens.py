@@ -20,6 +20,7 @@ _LETTERS = {
     **{ord(odd): plain for odd, plain in zip("аеорсухіАЕОРСУХІВНКМТ", "aeopcyxiAEOPCYXIBHKMT",
                                              strict=True)},
 }  # fmt: skip
+_MARKED = (*range(0xC0, 0xD7), *range(0xD8, 0xF7), *range(0xF8, 0x250), *range(0x1E00, 0x1F00))
 _ODD = {
     **{code: plain for code, plain in _LETTERS.items() if code != ord("đ")},
     **dict.fromkeys([0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, 0x00AD]),
@@ -60,9 +61,15 @@ def clean(text: str) -> str:
     return _DOTTED.sub(r"\1\2 ", composed) if "." in composed else composed
 
 
-def segments(text: str) -> list[str]:
-    """The parts of cleaned text between hard pauses: commas, brackets, dashes between blanks."""
-    return [part for part in _PAUSES.split(clean(text)) if part and not part.isspace()]
+def segments(text: str) -> tuple[str, ...]:
+    """The parts of a text between hard pauses (commas, brackets, dashes between blanks), cleaned.
+
+    In lower case, unless capitals show where words written together begin.
+    """
+    plain = clean(text)
+    if not _HUMP.search(plain):
+        plain = plain.lower()
+    return tuple([part for part in _PAUSES.split(plain) if part and not part.isspace()])
 
 
 @lru_cache(maxsize=1 << 16)
@@ -89,12 +96,12 @@ def _apart(char: str) -> tuple[str, str, str]:
     return letter.replace("y", "i"), plain.replace("y", "i"), tone
 
 
+_SMALL = "a-z" + "".join(sorted(char for char in map(chr, _MARKED) if char.islower()))
+_GREAT = "A-Z" + "".join(sorted(char for char in map(chr, _MARKED) if char.isupper()))
+_HUMP = re.compile(f"[{_SMALL}][{_GREAT}]|[{_GREAT}]{{2}}[{_SMALL}]")
+
 # Every Latin letter with diacritics, and what has no blank between: y is i.
-_LETTER_OF = {
-    chr(code): _apart(chr(code))
-    for code in (ord("y"), *range(0xDF, 0x250), *range(0x1E00, 0x1F00))
-    if chr(code).islower()
-}
+_LETTER_OF = {chr(code): _apart(chr(code)) for code in (ord("y"), *_MARKED) if chr(code).islower()}
 
 
 def key_of(name: str) -> str:
