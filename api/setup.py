@@ -33,7 +33,8 @@ def prepare(
     if wants_boundaries(database, settings):
         step("boundaries")
         with progress("boundaries") as show:
-            load_units(database, settings, show)
+            loaded = load_units(database, settings, show)
+        step(f"boundaries of {loaded.source}: {_told(loaded.quality)}")
     step("layers")
     with database.writing() as connection:
         sync(connection, catalogue)
@@ -45,6 +46,15 @@ def prepare(
     for layer in stale_layers(database, catalogue):
         step(f"hotspots of {layer.id}")
         run_hotspots(database, layer, now)
+
+
+def _told(quality: Quality) -> str:
+    if quality is Quality.OFFICIAL:
+        return "official"
+    return (
+        "approximate, since no boundary file was given and the public source cannot be reached; "
+        "`gis boundaries load --from FILE` replaces them"
+    )
 
 
 def load_units(database: Database, settings: Settings, show: Show) -> LoadReport:

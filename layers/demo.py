@@ -188,8 +188,8 @@ def _usual(
 def _sudden_outbreak(
     country: _Country, until: datetime, random: np.random.Generator
 ) -> Iterator[Report]:
-    """Eighteen reports within a kilometre in the last three days."""
-    lon, lat = _scatter(np.tile(country.rural(0.3), (18, 1)), 0.4, random)
+    """Eighteen reports, most within a kilometre, in the last three days."""
+    lon, lat = _scatter(np.tile(country.rural(0.3), (18, 1)), 0.7, random)
     hours = np.sort(random.uniform(1, 24 * SUDDEN_DAYS, len(lon)))
     for n, hour in enumerate(hours):
         yield _report(until - timedelta(hours=float(hour)), *_SUDDEN, lon[n], lat[n])

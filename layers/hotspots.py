@@ -142,9 +142,14 @@ FROM gis.layer WHERE id = :layer
 RETURNING id
 """)
 
-_INSERT_CELL = text("""
+# One statement, so that the version of the layer `hotspots` rises once.
+_INSERT_CELLS = text("""
 INSERT INTO gis.hotspot (run_id, cell, geom, commune, count, expected, z, p, q, edge)
-VALUES (:run, :cell, ST_GeomFromText(:wkt, 4326), :commune, :count, :expected, :z, :p, :q, :edge)
+SELECT :run, hex.cell, ST_GeomFromText(hex.wkt, 4326), hex.commune, hex.count, hex.expected,
+       hex.z, hex.p, hex.q, hex.edge
+FROM jsonb_to_recordset(CAST(:hexes AS jsonb)) AS hex (
+  cell bigint, wkt text, commune text, count int, expected float8, z float8, p float8, q float8,
+  edge boolean)
 """)
 
 
@@ -167,9 +172,8 @@ def _hot_cells(hot: pd.DataFrame, territory: Territory) -> list[HotCell]:
 
 
 def _store_cells(connection: Connection, run_id: int, hot: list[HotCell]) -> None:
-    rows = [
+    hexes = [
         {
-            "run": run_id,
             "cell": one.cell,
             "wkt": _hexagon(one.cell),
             "commune": one.commune,
@@ -182,8 +186,7 @@ def _store_cells(connection: Connection, run_id: int, hot: list[HotCell]) -> Non
         }
         for one in hot
     ]
-    if rows:
-        connection.execute(_INSERT_CELL, rows)
+    connection.execute(_INSERT_CELLS, {"run": run_id, "hexes": orjson.dumps(hexes).decode()})
 
 
 def _evidence(

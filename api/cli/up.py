@@ -4,6 +4,7 @@ import errno
 import os
 import signal
 import socket
+from contextlib import suppress
 from types import FrameType
 from typing import NoReturn
 
@@ -16,7 +17,7 @@ from api.cli.output import progress, say, step
 from api.logs import configure_logs
 from api.setup import prepare
 from gis.database.engine import Database
-from gis.database.opening import database_url
+from gis.database.opening import opened
 from gis.errors import Unavailable
 from gis.settings import Settings
 from layers.catalogue import Catalogue
@@ -32,15 +33,12 @@ def up() -> None:
     catalogue = read_layers(settings)
     configure_logs(settings)
     signal.signal(signal.SIGTERM, _stop)
-    with _reserved(settings) as listener:
+    with _reserved(settings) as listener, suppress(KeyboardInterrupt):
         step("database")
-        with database_url(settings) as url:
-            database = Database(url, reader_timeout_ms=settings.reader_timeout_ms)
-            try:
-                prepare(database, settings, catalogue, step, progress)
-                _serve(settings, database, catalogue, listener)
-            finally:
-                database.close()
+        with opened(settings) as database:
+            prepare(database, settings, catalogue, step, progress)
+            _serve(settings, database, catalogue, listener)
+    say("stopped")
 
 
 def _reserved(settings: Settings) -> socket.socket:
@@ -78,7 +76,6 @@ def _serve(
             _serve_here(create_app(settings, database, catalogue), listener)
         else:
             _serve_many(settings, database, listener)
-    say("stopped")
 
 
 def _serve_here(app: FastAPI, listener: socket.socket) -> None:
