@@ -111,7 +111,8 @@ class Found:
             if mention.end < len(self.tokens)
             and mention.end not in starts
             and self.tokens[mention.end].pause < 2
-            and not is_noise(self.tokens[mention.end])
+            and not self.tokens[mention.end].word.key.isdigit()
+            and self.tokens[mention.end].word.key not in ERA_WORDS
             and any(True for _ in mention.of_level(Level.COMMUNE))
         ]
 
@@ -119,12 +120,13 @@ class Found:
     def all_read(self) -> bool:
         """Whether every word belongs to a mention."""
         return not self.unresolved and len(self.tokens) <= sum(
-            [mention.end - mention.start for mention in self.mentions]
+            [mention.end - mention.start for mention in self.mentions if mention.senses]
         )
 
     def unread(self) -> list[tuple[int, int]]:
         """Runs of words, without a hard pause inside, that belong to no mention."""
-        taken = {i for m in self.mentions for i in range(m.start, m.end)}
+        ours = [m for m in self.mentions if m.senses or not m.bare]  # Hạ Long may be Pha Long
+        taken = {i for m in ours for i in range(m.start, m.end)}
         runs: list[tuple[int, int]] = []
         for i, token in enumerate(self.tokens):
             if i in taken or token.word.key.isdigit():

@@ -232,10 +232,11 @@ def _bare(unit: Unit, provinces: Iterable[Place] = ()) -> Place:
 
 def _communes(history: UnitHistory, upper: dict[tuple[Level, str, bool], Place]) -> Iterator[Place]:
     communes = [unit for unit in history.units if unit.level is Level.COMMUNE]
+    living = {unit.code for unit in communes if unit.valid_to is None}
     made_from: defaultdict[str, list[Place]] = defaultdict(list)
     for unit in communes:
         if unit.valid_to is not None:
-            place = _ended(unit, _codes_of_today(unit, history), upper)
+            place = _ended(unit, _codes_of_today(unit, history) & living, upper)
             for code in place.today:
                 made_from[code].append(place)
             yield place

@@ -372,7 +372,7 @@ def _is_seat(mention: Mention) -> bool:
 
 def _is_all(found: Found) -> bool:
     """Whether the text says nothing but units: no landmark, no number, no other word."""
-    return sum(mention.end - mention.start for mention in found.mentions) == len(found.tokens)
+    return found.all_read and all(m.spelling > Spelling.MISSPELT for m in found.mentions)
 
 
 def _is_whole_text(mention: Mention, found: Found) -> bool:

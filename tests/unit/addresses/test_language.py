@@ -4,12 +4,14 @@ import json
 import re
 import time
 import unicodedata
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import pytest
 
 from gis.boundaries.package_units import package_history
+from gis.boundaries.units import Change, UnitHistory
 from gis.placing.addresses import AddressResolver
 
 READ = """
@@ -246,3 +248,42 @@ def test_the_examples_of_the_how_to_are_true(resolver: AddressResolver) -> None:
     (shown,) = re.findall(r"^\{.*?\}$", text, re.MULTILINE | re.DOTALL)
     answer = resolver.resolve("xã Quang Kim, huyện Bát Xát, tỉnh Lào Cai").to_dict()
     assert json.loads(shown) == answer
+
+
+@pytest.fixture(scope="module")
+def renamed(history: UnitHistory) -> AddressResolver:
+    """A resolver after one more reform: Xã Si Ma Cai became a ward with another name."""
+    day = date(2026, 4, 30)
+    was = next(u for u in history.units if u.code == "02809" and u.valid_to is None)
+    now = replace(was, name="Cán Mới", full_name="Phường Cán Mới", kind="Phường", valid_from=day)
+    units = [unit for unit in history.units if unit is not was]
+    changes = (*history.changes, Change("02809", "02809", day))
+    return AddressResolver(UnitHistory((*units, replace(was, valid_to=day), now), changes))
+
+
+def test_a_later_change_is_followed_from_every_name_before_it(renamed: AddressResolver) -> None:
+    for text in (
+        "thị trấn Si Ma Cai, huyện Si Ma Cai",
+        "xã Si Ma Cai, tỉnh Lào Cai",
+        "xã Cán Cấu, Si Ma Cai",
+        "phường Cán Mới, tỉnh Lào Cai",
+    ):
+        commune = renamed.resolve(text).commune
+        assert commune is not None and commune.full_name == "Phường Cán Mới", text
+
+
+def test_the_unit_of_a_day_between_two_reforms_is_the_one_of_that_day(
+    renamed: AddressResolver,
+) -> None:
+    match = renamed.resolve("xã Si Ma Cai, tỉnh Lào Cai", day=date(2025, 9, 1))
+    assert match.unit_then is not None and match.commune is not None
+    assert (match.unit_then.full_name, match.commune.full_name) == (
+        "Xã Si Ma Cai",
+        "Phường Cán Mới",
+    )
+
+
+def test_a_unit_whose_end_led_nowhere_known_is_not_answered(history: UnitHistory) -> None:
+    changes = tuple(change for change in history.changes if change.old != "02734")
+    lost = AddressResolver(UnitHistory(history.units, changes))
+    assert lost.resolve("xã Quang Kim, huyện Bát Xát").commune is None
