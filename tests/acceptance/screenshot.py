@@ -48,4 +48,4 @@ def take_screenshot(
 
 if __name__ == "__main__":
     with browser() as opened:
-        take_screenshot(opened, *sys.argv[1:3])
+        take_screenshot(opened, *sys.argv[1:3], width=1200, height=720)
