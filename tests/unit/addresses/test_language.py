@@ -84,6 +84,7 @@ xã Phúc Khánh, huyện Bảo Ynê|02998
 phường Cốc Lếu, thàn phố Lào Cai|02647
 xã Xín Chéng, Xi Ma Cai|02824
 nha ong nguyen van minh xuan giao bao thang lao cai|02923
+")[0])
 """
 
 NOT_READ = """
@@ -114,6 +115,7 @@ xã Phúc Khánh nay là xã Bảo Yên
 xã Võ Lao, xã Văn Bàn
 Xã Hòa Bình, tỉnh Lào Cai
 phường Hoàng Liên
+
 """
 
 ABROAD = """
