@@ -195,7 +195,7 @@ def _feature(
         return feature_json(row_id, place, literal("{}"))
     # The names of fields are plain letters (layers.model.Identifier).
     shown: list[Any] = [literal_column(f"page.p_{one.name}").label(one.name) for one in properties]
-    named = select(*shown).subquery("p")
+    named = select(*shown).subquery("_row")  # no field is named so
     written = select(func.row_to_json(named.table_valued())).scalar_subquery()
     return feature_json(row_id, place, cast(written, Text()))
 
