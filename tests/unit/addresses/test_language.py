@@ -84,7 +84,63 @@ xã Phúc Khánh, huyện Bảo Ynê|02998
 phường Cốc Lếu, thàn phố Lào Cai|02647
 xã Xín Chéng, Xi Ma Cai|02824
 nha ong nguyen van minh xuan giao bao thang lao cai|02923
-")[0])
+Sa Pả, Sa Pa|03006
+Nam Cuong, TP Lao Cai|02671
+phường Nam Cường, Yên Bái|04273
+xã Nghĩa Lộ, TX Nghĩa Lộ|04663
+phường Nghĩa Lộ, tỉnh Lào Cai|04288
+TTNT Liên Sơn, Văn Chấn|04660
+xã Trung Tâm, Yên Bái|04363
+phuong trung tam, lao cai|04663
+xã Nậm Chày, tỉnh Lào Cai|03076
+Nậm Chảy, Lào Cai|02761
+Nậm Chảy, Mường Khương|02761
+xã Tân An|02989
+xã Trung Tâm|04363
+Phường Lào Cai|02647
+Cam Đường, Lào Cai|02671
+Âu Lâu|04543
+xã Mường Lai, huyện Lục Yên|04345
+thôn 5 xã Y Can Trấn Yên YB|04531
+Xã Y Tý huyện Bát Xát|02701
+y ty bat xat lao cai|02701
+A Mú Sung, Bát Xát|02686
+Bản Lầu, Mường Khương|02788
+TT Si Ma Cai|02809
+xã Tả Phìn (Sa Pa)|03013
+(xã Tả Phìn), (thị xã Sa Pa)|03013
+xã Tả Phìn / thị xã Sa Pa / Lào Cai|03013
+xã Tả Phìn; Sa Pa; Lào Cai|03013
+xã Tả Phìn_Sa Pa_Lào Cai|03013
+xã Tả Phìn. Thị xã Sa Pa. Tỉnh Lào Cai.|03013
+Xã Tả Phìn huyện Sa Pa (nay là thị xã Sa Pa)|03013
+ĐC: xã Tả Phìn, TX Sa Pa; SĐT 0912345678|03013
+Nhà ông Tráng A Lử, thôn Hòa Sử Pán, xã Mường Hoa, Sa Pa|03037
+Thôn Lao Chải San, xã Hoàng Liên, Sa Pa|03037
+chợ Mường Hum, xã Mường Hum|02728
+Nghĩa trang Kim Tân, P. Kim Tân, Lào Cai|02647
+Cầu Kim Tân, phường Cốc Lếu|02647
+đập thủy điện Bắc Hà, xã Cốc Ly|02890
+xã Cốc Ly, Bảo Nhai|02890
+xã Bảo Nhai, tỉnh Lào Cai|02890
+Nhà máy DAP, TT Tằng Loỏng|02908
+tổ 9, Tằng Loỏng, Bảo Thắng|02908
+QL 279, xã Văn Sơn, Văn Bàn|03061
+xã Võ Lao, huyện Văn Bàn|03061
+Xã Võ Lao|03061
+xã Bảo Nhai cũ, nay là xã Bảo Nhai|02890
+tổ 10 phường Pom Hán cũ (nay là phường Cam Đường) tỉnh Lào Cai|02671
+thị trấn Yên Bình, Yên Bái|04714
+xã Phú Thịnh, Yên Bình|04279
+phường Văn Phú, TP Yên Bái|04279
+xã Văn Tiến, TP Yên Bái|04279
+xã Văn Lãng, huyện Yên Bình|04279
+xã Bảo Hưng, Trấn Yên|04543
+xã Việt Cường, huyện Trấn Yên|04564
+xã Đào Thịnh, Trấn Yên|04498
+Đường Hà Nội, phường Cốc Lếu, TP Lào Cai|02647
+số 3 phố Hà Nội, P. Kim Tân|02647
+Công ty TNHH Hà Nội, phường Kim Tân, TP Lào Cai|02647
 """
 
 NOT_READ = """
