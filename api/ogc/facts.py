@@ -1,7 +1,7 @@
 """What a layer's data says about itself: how many, where, when; kept with the layer's version."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta, timezone
 
 from sqlalchemy import Connection, func, select, text
 
@@ -9,6 +9,7 @@ from gis.errors import NotFound
 from layers.items import Count, Source
 from layers.items.counting import count_all
 
+_MIDNIGHT = time(tzinfo=timezone(timedelta(hours=7)))
 _STATES = text("SELECT id, version, digest FROM gis.layer WHERE published")
 
 
@@ -80,6 +81,11 @@ def _bbox(connection: Connection, source: Source) -> tuple[float, float, float, 
 def _interval(connection: Connection, source: Source) -> tuple[datetime | None, datetime | None]:
     if source.time is None:
         return None, None
-    time = source.time.sql
-    row = connection.execute(select(func.min(time), func.max(time)).select_from(source.table)).one()
+    instant = source.time.sql
+    if source.end is not None:
+        day = connection.scalar(select(func.min(instant)).select_from(source.table))
+        return (None if day is None else datetime.combine(day, _MIDNIGHT)), None
+    row = connection.execute(
+        select(func.min(instant), func.max(instant)).select_from(source.table)
+    ).one()
     return row[0], row[1]

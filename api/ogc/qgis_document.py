@@ -53,7 +53,7 @@ def layer_definition(layer: Layer, ogc_url: str) -> str:
 
 
 def _project(layers: Sequence[Layer], ogc_url: str, extent: Extent, title: str) -> str:
-    ordered = sorted(layers, key=lambda layer: _ON_TOP.index(layer.geometry))
+    ordered = sorted(layers, key=_depth)
     root = Xml.Element("qgis", version=_VERSION, projectname=title)
     Xml.SubElement(root, "title").text = title
     root.append(_properties())
@@ -64,6 +64,11 @@ def _project(layers: Sequence[Layer], ogc_url: str, extent: Extent, title: str) 
     for layer in ordered:
         found.append(_map_layer(layer, ogc_url))
     return _QGS + Xml.tostring(root, encoding="unicode")
+
+
+def _depth(layer: Layer) -> tuple[int, bool]:
+    """What happened lies above what only is, such as communes."""
+    return _ON_TOP.index(layer.geometry), layer.source.time is None
 
 
 def _properties() -> Xml.Element:

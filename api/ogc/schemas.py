@@ -99,5 +99,7 @@ def _property(source: Source, served: Served, how: Asking, sequence: int) -> dic
     if not served.writable:
         found["readOnly"] = True
     if source.time is served:
-        found["x-ogc-role"] = "primary-instant"
+        found["x-ogc-role"] = "primary-instant" if source.end is None else "primary-interval-start"
+    if source.end is served:
+        found["x-ogc-role"] = "primary-interval-end"
     return found

@@ -46,6 +46,7 @@ class Source:
     id: ColumnElement[Any]
     geometry: ColumnElement[Any] | None
     time: Served | None
+    end: Served | None  # where a row holds for a span of days, that from which it does not
     properties: tuple[Served, ...]
     # SQL that does not depend on the question, made once (see layers.items.geojson).
     made: dict[Hashable, str] = field(default_factory=dict, compare=False, repr=False)
@@ -69,13 +70,18 @@ def source_of(layer: Layer) -> Source:
         table=table(layer.id, *(column(name) for name in names), schema="layer"),
         id=column("id", BigInteger()),
         geometry=column("geom") if "geom" in names else None,
-        time=by_name.get("valid_at") if _has_time(layer) else None,
+        time=by_name.get("valid_from" if _has_span(layer) else "valid_at"),
+        end=by_name.get("valid_to") if _has_span(layer) else None,
         properties=properties,
     )
 
 
 def _has_time(layer: Layer) -> bool:
-    return layer.source.time is not None
+    return layer.source.time is not None and not _has_span(layer)
+
+
+def _has_span(layer: Layer) -> bool:
+    return layer.source.time == "valid_from_to"
 
 
 def _properties(layer: Layer) -> Iterator[Served]:

@@ -69,27 +69,37 @@ def read_page(
     plan_afresh(connection)
     order = Order(source, request.sort)
     cursor = Cursor.of(request.cursor, order.name) if request.cursor else None
+    known = cursor.count if cursor is not None and cursor.count is not None else known_count
     conditions = request.query.conditions(source)
-    backward = cursor is not None and cursor.backward
-    behind = [order.beyond(cursor)] if cursor else []
     with computed():
-        number = cursor.count if cursor is not None and cursor.count is not None else known_count
-        expected = number.number if number else estimate(connection, source, conditions)
-        statement = _select(
-            source,
-            request,
-            order,
-            [*conditions, *behind],
-            backward=backward,
-            few=bool(conditions) and expected <= CAP,
-        )
-        rows = list(connection.execute(statement))
-        more = len(rows) > request.limit
-        rows = rows[: request.limit][:: -1 if backward else 1]
-        if number is None and cursor is None and not more:
-            number = Count(len(rows), CountKind.EXACT)
-        number = number or count(connection, source, conditions, expected)
-    return _page(rows, order, number, more=more, cursor=cursor)
+        expected = known.number if known else estimate(connection, source, conditions)
+        rows = _rows(connection, source, request, order, cursor, conditions, expected)
+        if known is None and cursor is None and len(rows) <= request.limit:
+            known = Count(len(rows), CountKind.EXACT)
+        known = known or count(connection, source, conditions, expected)
+    return _page(rows, order, known, request.limit, cursor)
+
+
+def _rows(
+    connection: Connection,
+    source: Source,
+    request: PageRequest,
+    order: Order,
+    cursor: Cursor | None,
+    conditions: Sequence[ColumnElement[bool]],
+    expected: int,
+) -> Sequence[Any]:
+    """The rows of the page in the direction of the cursor, and one more where there is one."""
+    behind = [order.beyond(cursor)] if cursor else []
+    statement = _select(
+        source,
+        request,
+        order,
+        [*conditions, *behind],
+        backward=cursor is not None and cursor.backward,
+        few=bool(conditions) and expected <= CAP,
+    )
+    return connection.execute(statement).all()
 
 
 def read_item(
@@ -129,12 +139,15 @@ def id_of(source: Source, text: str) -> int:
 
 
 def _page(
-    rows: Sequence[Any], order: Order, number: Count, *, more: bool, cursor: Cursor | None
+    rows: Sequence[Any], order: Order, number: Count, limit: int, cursor: Cursor | None
 ) -> Page:
+    backward = cursor is not None and cursor.backward
+    more = len(rows) > limit
+    rows = rows[:limit][:: -1 if backward else 1]
+
     def at(row: Any, *, backward: bool) -> str:
         return Cursor(tuple(row[1:]), backward, order.name, number).as_text()
 
-    backward = cursor is not None and cursor.backward
     has_next = bool(rows) and (more or backward)
     has_prev = bool(rows) and (more if backward else cursor is not None)
     return Page(

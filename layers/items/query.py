@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import and_, bindparam, func, or_
+from sqlalchemy import DateTime, and_, bindparam, cast, func, or_, true
 from sqlalchemy.sql.elements import ColumnElement
 
 from gis.errors import BadFilter, BadInput
@@ -97,12 +97,30 @@ def _intersects(source: Source, box: Box) -> ColumnElement[bool]:
 def _in_time(source: Source, span: TimeSpan) -> ColumnElement[bool]:
     if source.time is None:
         raise BadInput(f"the records of {source.layer.id} have no time: leave out datetime")
+    if source.end is not None:
+        return _holds_within(source.time.sql, source.end.sql, span)
     ends: list[ColumnElement[bool]] = [source.time.sql.is_not(None)]
     if span.start is not None:
         ends.append(source.time.sql >= span.start)
     if span.end is not None:
         ends.append(source.time.sql <= span.end)
     return and_(*ends)
+
+
+def _holds_within(
+    first: ColumnElement[Any], end: ColumnElement[Any], span: TimeSpan
+) -> ColumnElement[bool]:
+    """Rows that hold at some instant of the span; a day begins at midnight in Vietnam."""
+    conditions: list[ColumnElement[bool]] = []
+    if span.end is not None:
+        conditions.append(or_(first.is_(None), _midnight(first) <= span.end))
+    if span.start is not None:
+        conditions.append(or_(end.is_(None), _midnight(end) > span.start))
+    return and_(true(), *conditions)
+
+
+def _midnight(day: ColumnElement[Any]) -> ColumnElement[Any]:
+    return func.timezone("Asia/Ho_Chi_Minh", cast(day, DateTime()))
 
 
 def _equals(source: Source, name: str, text: str) -> ColumnElement[bool]:
