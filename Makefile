@@ -29,7 +29,7 @@ lint: ## Check style, types and the direction of imports
 
 bench: ## Measure against public peers, side by side
 	@.ci/setup test
-	@for bench in benchmarks/[a-z]*.py; do .venv/bin/python $$bench || exit 1; done
+	@for bench in benchmarks/[a-z]*.py; do PYTHONPATH=. .venv/bin/python $$bench || exit 1; done
 
 docs: ## Write the generated pages of docs/reference
 	@.ci/setup test

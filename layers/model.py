@@ -125,8 +125,10 @@ class ViewSource(Strict):
     """Rows that the service itself writes: the view `layer.<id>`."""
 
     connector: Literal["view"] = Field(description="A view that the service itself fills")
-    time: Literal["valid_at"] | None = Field(
-        None, description="The view has a column that says when the record happened"
+    time: Literal["valid_at", "valid_from_to"] | None = Field(
+        None,
+        description="`valid_at`: the view has this column, which says when the record happened; "
+        "`valid_from_to`: it has the days from which and until which (not included) a row holds",
     )
 
 

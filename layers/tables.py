@@ -52,7 +52,8 @@ GEOMETRY_TYPES: Final = {
 
 
 def table_of(layer: Layer) -> Table:
-    """The table of a layer; of a view, the columns that it serves: id, geom and its fields.
+    """The table of a layer; of a view, the columns that it serves: id, geom
+    (where it has one) and its fields.
 
     Personal fields have no column. Names of indexes and constraints hold a dot (`reports.geom`),
     which no layer id does, so that none can take the name of another layer's table.
@@ -71,7 +72,8 @@ def free_text_fields(layer: Layer) -> list[str]:
 
 
 def _view_parts(layer: Layer) -> list[Any]:
-    columns = [Column("id", BigInteger(), primary_key=True), _geometry(layer)]
+    geometry = [] if layer.geometry is GeometryKind.NONE else [_geometry(layer)]
+    columns = [Column("id", BigInteger(), primary_key=True), *geometry]
     return [*columns, *(_column(*item) for item in layer.public_fields.items())]
 
 

@@ -1,7 +1,7 @@
 """From a source of polygons to the units in force: read, repaired, stored in one transaction."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -49,6 +49,7 @@ def load_boundaries(
     progress(1, _STEPS)
     communes, overlaps = resolve_overlaps(make_valid(communes))
     progress(2, _STEPS)
+    history = _with_official_areas(history, communes)
     digest = digest_of(history, communes, source.quality)
     shapes = _shapes(communes, history)
     progress(3, _STEPS)
@@ -126,6 +127,19 @@ def _with_areas(communes: gpd.GeoDataFrame, history: UnitHistory) -> gpd.GeoData
     known = {unit.code: unit.area_km2 for unit in _living(history, Level.COMMUNE)}
     ours = communes["code"].map(known).astype(float)
     return communes.assign(area_km2=communes["area_km2"].fillna(ours))
+
+
+def _with_official_areas(history: UnitHistory, communes: gpd.GeoDataFrame) -> UnitHistory:
+    """The units with the areas of the source, where it has them."""
+    areas = communes.set_index("code")["area_km2"].dropna().to_dict()
+    living = {(unit.code, unit.level) for unit in _living(history, Level.COMMUNE)}
+    units = (
+        replace(unit, area_km2=areas.get(unit.code, unit.area_km2))
+        if (unit.code, unit.level) in living and unit.valid_to is None
+        else unit
+        for unit in history.units
+    )
+    return UnitHistory(tuple(units), history.changes)
 
 
 def _shapes(

@@ -219,6 +219,9 @@ def _set_match(places: Places, i: int, match: AddressMatch) -> None:
     places.method[i] = PlaceMethod.ADDRESS.value
     places.confidence[i] = match.confidence
     places.precision_m[i] = match.precision_m
+    if match.lon is not None and match.lat is not None and match.cell is not None:
+        places.lon[i], places.lat[i] = match.lon, match.lat
+        places.cell[i] = int(match.cell, 16)
 
 
 def _unknown_unit(unit: str, successors: int) -> str:

@@ -101,7 +101,8 @@ OWN = [
     wells(id="depth", style={"field": "depth", "classes": RISING}),
     wells(id="lines", geometry="line", style={"text": "water"}),
 ]  # fmt: skip
-LAYERS = [*CATALOGUE.layers, *OWN]
+# What has no geometry is drawn nowhere.
+LAYERS = [one for one in (*CATALOGUE.layers, *OWN) if one.geometry is not GeometryKind.NONE]
 
 
 @pytest.fixture(scope="module")
