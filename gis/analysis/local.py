@@ -1,9 +1,13 @@
-"""Local statistics: Gi* as z, and its exact p for counts."""
+"""Local statistics: Gi* as z, its exact p for counts, local Moran, Empirical-Bayes rates."""
+
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
-from scipy.special import comb
+from scipy.stats import hypergeom
+
+from gis.errors import BadInput
 
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
@@ -26,44 +30,99 @@ def gi_star(values: Floats, weights: sparse.csr_array) -> Floats:
     return np.where(np.isfinite(z), z, np.nan)
 
 
-def exact_p(counts: Counts, sums: Counts, sizes: Counts) -> Floats:
+def exact_p(
+    counts: Counts, sums: Counts, sizes: Counts, *, tail: Literal["upper", "lower"] = "upper"
+) -> Floats:
     """P(sum of a random set of `sizes[i]` places ≥ `sums[i]`), all labels being permuted.
 
-    `counts` has shape (n,) and holds the population; `sums` and `sizes` have shape (m,). The null
-    distribution depends on the size alone: the coefficient of z^k x^s in Π_v (1 + z·x^v)^{M_v}
-    over C(n, k), v the distinct counts and M_v how often each occurs.
+    `counts` (n whole numbers ≥ 0) is the population; `sums` and `sizes` have shape (m,). `tail`
+    "lower" gives P(sum ≤ `sums[i]`). The null distribution depends on the size alone: the
+    coefficient of z^k x^s in Π_v (1 + z·x^v)^{M_v} over C(n, k), v the distinct counts and M_v how
+    often each occurs. Raises BadInput for a size beyond n.
     """
+    if len(sizes) and int(sizes.max()) > len(counts):
+        raise BadInput(f"a set of {sizes.max()} out of {len(counts)} places: give at most as many")
     p = np.ones(len(sums))
     for size in np.unique(sizes):
-        tail = _upper_tail(counts, int(size))
+        reach = _cumulated(set_sum_probabilities(counts, int(size)), tail)
         chosen = sizes == size
-        p[chosen] = tail[np.minimum(sums[chosen], len(tail) - 1)]
+        p[chosen] = reach[np.clip(sums[chosen] + (tail == "lower"), 0, len(reach) - 1)]
     return p
 
 
-def _upper_tail(counts: Counts, size: int) -> Floats:
-    """tail[s] = P(sum ≥ s) of `size` places drawn without replacement."""
+def _cumulated(probability: Floats, tail: str) -> Floats:
+    """Upper: at s, P(sum ≥ s). Lower: at s + 1, P(sum ≤ s)."""
+    if tail == "lower":
+        reach = np.append(0.0, np.cumsum(probability))
+    else:
+        reach = np.append(np.cumsum(probability[::-1])[::-1], 0.0)
+    # What rounding alone keeps from certainty is certain.
+    return np.where(reach > 1 - 1e-11, 1.0, reach)
+
+
+def set_sum_probabilities(counts: Counts, size: int) -> Floats:
+    """P(sum = s) for s = 0, 1, … of `size` places drawn without replacement.
+
+    Distinct counts enter one by one, how many places hold each being hypergeometric; so only
+    probabilities are added, and far tails keep their digits where binomials would overflow.
+    """
     values, multiplicity = np.unique(counts, return_counts=True)
-    most = int(np.sort(counts)[-size:].sum())
-    ways = np.zeros((size + 1, most + 1))
-    ways[0, 0] = 1.0
+    most = int(np.sort(counts)[len(counts) - size :].sum())
+    state = np.zeros((size + 1, most + 1))  # [places still to draw, sum so far]
+    state[size, 0] = 1.0
+    left = len(counts)
     for value, times in zip(values.tolist(), multiplicity.tolist(), strict=True):
-        ways = _with_value(ways, int(value), int(times))
-    probability = ways[size] / comb(len(counts), size)
-    tail: Floats = np.append(np.cumsum(probability[::-1])[::-1], 0.0)
-    return np.clip(tail, 0.0, 1.0)
+        state = _with_value(state, value, times, left)
+        left -= times
+    return state[0]
 
 
-def _with_value(ways: Floats, value: int, times: int) -> Floats:
-    """Allow up to `times` places that hold `value`."""
-    size, most = ways.shape[0] - 1, ways.shape[1] - 1
-    allowed = ways.copy()
-    for taken in range(1, min(times, size) + 1):
-        shift = taken * value
-        if shift > most:
-            break
-        allowed[taken:, shift:] += comb(times, taken) * ways[: size + 1 - taken, : most + 1 - shift]
-    return allowed
+def _with_value(state: Floats, value: int, times: int, left: int) -> Floats:
+    """Draw the places that hold `value`: `times` among the `left` that remain."""
+    size, most = state.shape[0] - 1, state.shape[1] - 1
+    drawn = np.arange(size + 1)
+    after = np.zeros_like(state)
+    for needed in range(size + 1):
+        chance = hypergeom.pmf(drawn[: min(times, needed) + 1], left, times, needed)
+        for taken in np.flatnonzero(chance).tolist():
+            shift = taken * value
+            if shift <= most:
+                after[needed - taken, shift:] += chance[taken] * state[needed, : most + 1 - shift]
+    return after
+
+
+def local_moran(values: Floats, weights: sparse.csr_array) -> Floats:
+    """Local Moran's I of each place: (n−1)·z_i·Σ_j w_ij z_j / Σ z², rows of the weights summing to 1.
+
+    `weights` has shape (n, n) without the place itself, any positive values. Places without
+    neighbours get 0; NaN where the values have no spread. Source: Anselin 1995, with esda's n − 1
+    (spdep divides by the variance by n: n/(n−1) times as much).
+    """
+    z = values - values.mean()
+    total = np.asarray(weights.sum(axis=1)).ravel()
+    lag = np.divide(weights @ z, total, out=np.zeros(len(z)), where=total > 0)
+    square = float(z @ z)
+    return (len(z) - 1) * z * lag / square if square > 0 else np.full(len(z), np.nan)
+
+
+def empirical_bayes(events: Floats, population: Floats) -> Floats:
+    """Rates shrunk towards the common rate, most where the population is small.
+
+    Both of shape (n,). r_i = b + C_i·(e_i/n_i − b), C_i = a/(a + b/n_i), b = Σe/Σn and
+    a = max(0, Σ n_i(e_i/n_i − b)²/Σn − b/mean(n)): clipped, so no rate falls below 0. A place
+    without population gets b. Raises BadInput when nobody lives anywhere. Source: Marshall 1991.
+    """
+    everyone = float(population.sum())
+    if everyone <= 0:
+        raise BadInput("empirical Bayes needs a population: all are 0")
+    common = float(events.sum()) / everyone
+    raw = np.divide(events, population, out=np.full(len(events), common), where=population > 0)
+    spread = float((population * (raw - common) ** 2).sum()) / everyone
+    prior = max(0.0, spread - common / float(population.mean()))
+    weight = prior * population
+    trust = np.divide(weight, weight + common, out=np.zeros(len(raw)), where=weight > 0)
+    smoothed: Floats = common + trust * (raw - common)
+    return smoothed
 
 
 def benjamini_hochberg(p: Floats) -> Floats:

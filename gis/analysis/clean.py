@@ -1,0 +1,149 @@
+"""The gate before the detectors: what counts as an incident, and what may raise an alarm."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.spatial import cKDTree
+
+from gis.errors import BadInput
+
+Flags = npt.NDArray[np.bool_]
+
+NEEDED = (
+    "category", "lon", "lat", "happened_at", "received_at", "source", "source_key",
+    "default_point", "place_precision_m", "cell",
+)  # fmt: skip
+EARTH_RADIUS_M = 6_371_008.8
+
+
+@dataclass(frozen=True, slots=True)
+class CleaningRules:
+    """The limits of the gate; one rule a field."""
+
+    duplicate_m: float = 150.0
+    duplicate_hours: float = 24.0
+    coarsest_m: float = 500.0  # a place known to its street
+    late_days: float = 7.0
+    burst_ratio: float = 5.0  # a source's day, against its median day
+    median_days: int = 28
+    time_zone: str = "Asia/Ho_Chi_Minh"  # whose days are counted
+
+
+RULES = CleaningRules()
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """`records`: the rows given, with columns incident, in_alarm and reason; `reasons`: counts."""
+
+    records: pd.DataFrame
+    reasons: dict[str, int]
+
+
+def clean(records: pd.DataFrame, rules: CleaningRules = RULES) -> Cleaned:
+    """Judge each record; none is dropped, and each that is held back has one reason.
+
+    Needs category, lon, lat (degrees, WGS 84; NaN without a point), happened_at and received_at
+    (with time zone), source, source_key, default_point, place_precision_m, cell (H3 resolution 9).
+    `incident` is false for repeats; `in_alarm` says who may raise an alarm, on the received date.
+    Reasons, the first that holds: same_key; same_place (category, distance, hours; of incidents
+    already kept); default_point; coarse (counts in its commune alone); late; burst (a source's day
+    above the ratio to the median of its days before, at least 1); same_hex_day (alarms count one a
+    hex, category and day); "" for none. The order of rows is irrelevant. Raises BadInput for a
+    missing column or times without a zone.
+    """
+    _check(records)
+    order = records.assign(_key=_text_keys(records)).sort_values(["received_at", "_key"]).index
+    rows = records.loc[order].reset_index(drop=True)
+    day = rows["received_at"].dt.tz_convert(rules.time_zone).dt.floor("D")
+    reason = pd.Series("", index=rows.index, dtype=object)
+    _mark(reason, rows.duplicated(["source", "source_key"]).to_numpy(), "same_key")
+    _mark(reason, _same_place(rows, (reason == "").to_numpy(), rules), "same_place")
+    incident = (reason == "").to_numpy()
+    _mark(reason, rows["default_point"].to_numpy(bool), "default_point")
+    _mark(reason, _coarse(rows, rules), "coarse")
+    late = rows["received_at"] - rows["happened_at"] > pd.Timedelta(days=rules.late_days)
+    _mark(reason, late.to_numpy(), "late")
+    _mark(reason, _burst(rows["source"], day, incident, rules), "burst")
+    _mark(reason, _repeated(rows.assign(_day=day), (reason == "").to_numpy()), "same_hex_day")
+    judged = pd.DataFrame(
+        {"incident": incident, "in_alarm": (reason == "").to_numpy(), "reason": reason.to_numpy()},
+        index=order,
+    )
+    counts = {str(name): int(n) for name, n in judged["reason"].value_counts().items() if name}
+    return Cleaned(records.join(judged), counts)
+
+
+def _check(records: pd.DataFrame) -> None:
+    missing = [name for name in NEEDED if name not in records]
+    if missing:
+        raise BadInput(f"records lack {', '.join(missing)}: the gate needs {', '.join(NEEDED)}")
+    for name in ("happened_at", "received_at"):
+        if not isinstance(records[name].dtype, pd.DatetimeTZDtype):
+            raise BadInput(f"{name} has no time zone: give times such as 2026-01-31T08:00+07:00")
+    if not records.index.is_unique:
+        raise BadInput("the index of the records repeats: reset it, one label a record")
+
+
+def _text_keys(records: pd.DataFrame) -> pd.Series:
+    return records["source"].astype(str) + "\n" + records["source_key"].astype(str)
+
+
+def _mark(reason: pd.Series, flags: Flags, name: str) -> None:
+    reason[flags & (reason == "").to_numpy()] = name
+
+
+def _coarse(rows: pd.DataFrame, rules: CleaningRules) -> Flags:
+    unplaced = rows["lon"].isna() | rows["lat"].isna()
+    return (unplaced | (rows["place_precision_m"].fillna(0.0) > rules.coarsest_m)).to_numpy(bool)
+
+
+def _same_place(rows: pd.DataFrame, candidates: Flags, rules: CleaningRules) -> Flags:
+    """Repeats of an incident kept before, in the order received; sharp points alone can be."""
+    sharp = candidates & ~_coarse(rows, rules) & ~rows["default_point"].to_numpy(bool)
+    at = np.flatnonzero(sharp)
+    repeated = np.zeros(len(rows), bool)
+    for first, second in _close_pairs(rows.iloc[at], rules):
+        if not repeated[at[first]]:
+            repeated[at[second]] = True
+    return repeated
+
+
+def _close_pairs(rows: pd.DataFrame, rules: CleaningRules) -> list[list[int]]:
+    """Pairs (earlier, later received) close in space and time, of one category, in order."""
+    if len(rows) < 2:
+        return []
+    lon, lat = np.radians(rows["lon"].to_numpy()), np.radians(rows["lat"].to_numpy())
+    ball = np.column_stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
+    pairs = cKDTree(ball).query_pairs(rules.duplicate_m / EARTH_RADIUS_M, output_type="ndarray")
+    pairs = np.sort(pairs, axis=1)
+    category = pd.factorize(rows["category"])[0]
+    happened = rows["happened_at"].dt.tz_convert("UTC").dt.tz_localize(None)
+    hours = happened.to_numpy("datetime64[s]").astype(np.int64) / 3600
+    same = category[pairs[:, 0]] == category[pairs[:, 1]]
+    soon = np.abs(hours[pairs[:, 0]] - hours[pairs[:, 1]]) <= rules.duplicate_hours
+    kept = pairs[same & soon]
+    ordered: list[list[int]] = kept[np.lexsort((kept[:, 0], kept[:, 1]))].tolist()
+    return ordered
+
+
+def _burst(source: pd.Series, day: pd.Series, incident: Flags, rules: CleaningRules) -> Flags:
+    """Days on which a source sent more than its ratio; its first week is not judged."""
+    counted = pd.DataFrame({"source": source, "day": day})[incident]
+    bursts = set()
+    for name, days in counted.groupby("source")["day"]:
+        daily = days.value_counts().sort_index().asfreq("D", fill_value=0)
+        median = daily.shift(1).rolling(rules.median_days, min_periods=7).median()
+        over = daily > rules.burst_ratio * median.clip(lower=1.0)
+        bursts.update((name, at) for at in daily.index[over])
+    return np.array([pair in bursts for pair in zip(source, day, strict=True)], bool)
+
+
+def _repeated(rows: pd.DataFrame, candidates: Flags) -> Flags:
+    """All but the first of a hex, category and day."""
+    repeated = np.zeros(len(rows), bool)
+    at = np.flatnonzero(candidates)
+    repeated[at] = rows.iloc[at].duplicated(["cell", "category", "_day"]).to_numpy()
+    return repeated

@@ -1,0 +1,418 @@
+"""Scan statistics: the circle, or cylinder, that chance explains least, and how rarely it does.
+
+Poisson (Kulldorff 1997), space-time permutation (Kulldorff et al. 2005, here within strata) and
+expectation-based Poisson (Neill et al. 2005). All look for excess alone.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from gis.analysis.circles import Circles, circles_around
+from gis.errors import BadInput
+
+Floats = npt.NDArray[np.float64]
+Counts = npt.NDArray[np.int64]
+
+BATCH = 20  # replicates counted while one centre's circles are at hand
+EULER = 0.5772156649015329
+
+
+@dataclass(frozen=True, slots=True)
+class Null:
+    """How p is found: `replicates` draws from `seed`, given up after `stop` that reach the value.
+
+    `stop` None draws them all. A stopped p is stop/(draws so far) (Besag & Clifford 1991).
+    """
+
+    replicates: int = 999
+    stop: int | None = None
+    seed: int = 0
+
+
+NULL = Null()
+SEQUENTIAL = Null(stop=50)
+
+
+@dataclass(frozen=True, slots=True)
+class _Cluster:
+    centre: int
+    end: int  # within the circles' `near`
+    days: int
+    llr: float
+
+
+def poisson_scan(
+    cases: Counts,
+    population: Floats,
+    xy: Floats,
+    *,
+    max_share: float = 0.5,
+    max_radius: float = np.inf,
+    max_clusters: int = 5,
+    null: Null = NULL,
+) -> pd.DataFrame:
+    """Circles with more `cases` than their `population` explains; places of shape (n,), `xy` (n, 2).
+
+    Circles hold at most `max_share` of the population. One row a cluster, the most likely first,
+    none overlapping another: centre (index), radius (unit of `xy`), places, observed, expected,
+    llr, p, p_gumbel. LLR = c ln(c/μ) + (C−c) ln((C−c)/(C−μ)) for c > μ. No cases, no rows.
+    """
+    total = int(cases.sum())
+    if (population < 0).any() or (total and population.sum() <= 0):
+        raise BadInput("the scan needs a population of 0 or more everywhere, and some somewhere")
+    expected = population * (total / max(float(population.sum()), 1e-300))
+    space = _Space(circles_around(xy, max_radius), expected[:, None], max_share * total, 1, total)
+    draw = np.random.default_rng(null.seed)
+    weights = population / max(float(population.sum()), 1e-300)
+
+    def replicate() -> Counts:
+        return draw.multinomial(total, weights)[:, None].astype(np.int64)
+
+    found = _scan(space, cases[:, None], replicate, max_clusters, null)
+    return found.drop(columns=["days"])
+
+
+def stp_scan(
+    place: Counts,
+    day: Counts,
+    xy: Floats,
+    *,
+    max_radius: float,
+    max_days: int,
+    last_day: int | None = None,
+    min_cases: int = 3,
+    strata: Counts | None = None,
+    max_share: float = 0.5,
+    max_clusters: int = 5,
+    null: Null = SEQUENTIAL,
+) -> pd.DataFrame:
+    """Space-time permutation: where too many of the last days' events are, given place and day.
+
+    Event e of shape (E,) is at `place` (row of `xy`, n×2, the centres) on whole `day`; later events
+    than `last_day` (default: the last event's) are left out. A cylinder is a circle of up to
+    `max_radius` (unit of `xy`) with at most `max_share` of all events, over the last 1…`max_days`
+    days. μ = Σ_w N_{A,w}·n_{d,w}/C_w over the `strata` w of the events (space × weekday, say); the
+    null permutes days within strata. Rows as in `poisson_scan`, with days and ri_days = 1/p (one
+    scan a day).
+    """
+    end = int(day.max()) if last_day is None and len(day) else int(last_day or 0)
+    known = day <= end
+    place, age = place[known], end - day[known]
+    stratum = _numbered(strata[known] if strata is not None else np.zeros(len(place), np.int64))
+    expected = _permuted_expectation(place, age, stratum, len(xy), max_days)
+    events = np.bincount(place, minlength=len(xy)).astype(float)
+    space = _Space(
+        circles_around(xy, max_radius), expected, max_share * len(place), min_cases, len(place),
+        limited=events,
+    )  # fmt: skip
+    shuffled = _within_strata(stratum, np.random.default_rng(null.seed))
+
+    def replicate() -> Counts:
+        return _recent(place, age[shuffled()], len(xy), max_days)
+
+    found = _scan(space, _recent(place, age, len(xy), max_days), replicate, max_clusters, null)
+    return found.assign(ri_days=1.0 / found["p"])
+
+
+def ebp_scan(
+    counts: Counts,
+    baselines: Floats,
+    xy: Floats,
+    *,
+    max_radius: float,
+    max_days: int,
+    min_cases: int = 1,
+    max_clusters: int = 5,
+    null: Null = SEQUENTIAL,
+) -> pd.DataFrame:
+    """Cylinders of the last days with more than forecast; `counts`, `baselines` of shape (n, days).
+
+    The oldest day first; LLR = c ln(c/b) + b − c for c > b; the null draws Poisson(`baselines`).
+    Rows as in `stp_scan`, `expected` being the forecast. Sees a rise everywhere, unlike `stp_scan`;
+    it is as right as its forecast. Raises BadInput for other shapes or forecasts below 0.
+    """
+    if counts.shape != baselines.shape or (baselines < 0).any():
+        raise BadInput("give a forecast of 0 or more for each count: arrays of one shape")
+    forecast = baselines[:, ::-1][:, :max_days]
+    observed = counts[:, ::-1][:, :max_days]
+    expected = np.cumsum(forecast, axis=1)
+    space = _Space(circles_around(xy, max_radius), expected, np.inf, min_cases, 0)
+    draw = np.random.default_rng(null.seed)
+
+    def replicate() -> Counts:
+        return np.cumsum(draw.poisson(forecast), axis=1)
+
+    found = _scan(space, np.cumsum(observed, axis=1), replicate, max_clusters, null)
+    return found.assign(ri_days=1.0 / found["p"])
+
+
+class _Space:
+    """What stays the same over replicates: circles, expectations and limits."""
+
+    def __init__(
+        self,
+        circles: Circles,
+        expected: Floats,
+        limit: float,
+        min_cases: int,
+        total: int,
+        limited: Floats | None = None,
+    ) -> None:
+        self.circles = circles
+        self.expected = np.ascontiguousarray(expected)  # (places, days), of the last 1…D days
+        self.limit = limit
+        self.limited = self.expected[:, -1].copy() if limited is None else limited
+        self.min_cases = min_cases
+        self.total = total  # 0: expectation-based
+
+    def best(self, counts: Counts) -> npt.NDArray[np.float64]:
+        """The highest LLR of each replicate, `counts` of shape (replicates, places, days)."""
+        one = self.circles
+        highest: Floats = _highest(
+            one.start, one.near, one.closes, self.expected, self.limited, self.limit,
+            self.min_cases, self.total, counts,
+        )  # fmt: skip
+        return highest
+
+    def each_centre(self, counts: Counts) -> list[_Cluster]:
+        """The best cylinder of each centre that has one, the most likely first."""
+        one = self.circles
+        llr, end, days = _by_centre(
+            one.start, one.near, one.closes, self.expected, self.limited, self.limit,
+            self.min_cases, self.total, counts,
+        )  # fmt: skip
+        # The smallest of equally likely circles is named: its centre says most.
+        order = np.lexsort((one.distance[end], -np.round(llr, 9)))
+        return [
+            _Cluster(int(c), int(end[c]), int(days[c]), float(llr[c])) for c in order if llr[c] > 0
+        ]
+
+    def places(self, cluster: _Cluster) -> Counts:
+        return self.circles.near[self.circles.start[cluster.centre] : cluster.end + 1]
+
+
+def _scan(
+    space: _Space, counts: Counts, replicate: Callable[[], Counts], most: int, null: Null
+) -> pd.DataFrame:
+    clusters = _apart(space, space.each_centre(counts), most)
+    top = clusters[0].llr if clusters else np.inf
+    simulated = _simulate(space, replicate, top, null) if clusters else np.array([])
+    return pd.DataFrame(
+        [_described(space, counts, one, simulated, null) for one in clusters],
+        columns=["centre", "radius", "places", "days", "observed", "expected", "llr", "p",
+                 "p_gumbel"],
+    )  # fmt: skip
+
+
+def _apart(space: _Space, clusters: list[_Cluster], most: int) -> list[_Cluster]:
+    """The most likely clusters that share no place."""
+    taken: set[int] = set()
+    kept: list[_Cluster] = []
+    for cluster in clusters:
+        places = space.places(cluster).tolist()
+        if len(kept) < most and taken.isdisjoint(places):
+            kept.append(cluster)
+            taken.update(places)
+    return kept
+
+
+def _simulate(space: _Space, replicate: Callable[[], Counts], top: float, null: Null) -> Floats:
+    """Highest LLRs under the null, up to the replicate at which the scan may stop."""
+    seen = np.empty(0)
+    while len(seen) < null.replicates:
+        batch = [replicate() for _ in range(min(BATCH, null.replicates - len(seen)))]
+        seen = np.append(seen, space.best(np.stack(batch)))
+        reached = np.flatnonzero(_reaches(seen, top))
+        if null.stop is not None and len(reached) >= null.stop:
+            return seen[: reached[null.stop - 1] + 1]
+    return seen
+
+
+def _reaches(simulated: Floats, llr: float) -> npt.NDArray[np.bool_]:
+    """Equal cylinders must count as reached, whatever the order of their sums."""
+    return simulated >= llr - 1e-9 * max(1.0, abs(llr))
+
+
+def _described(
+    space: _Space, counts: Counts, one: _Cluster, simulated: Floats, null: Null
+) -> dict[str, float | int]:
+    places = space.places(one)
+    reached = int(_reaches(simulated, one.llr).sum())
+    stopped = len(simulated) < null.replicates
+    return {
+        "centre": one.centre,
+        "radius": float(space.circles.distance[one.end]),
+        "places": len(places),
+        "days": one.days,
+        "observed": int(counts[places, one.days - 1].sum()),
+        "expected": float(space.expected[places, one.days - 1].sum()),
+        "llr": one.llr,
+        "p": reached / len(simulated) if stopped else (1 + reached) / (len(simulated) + 1),
+        "p_gumbel": gumbel_p(simulated, one.llr),
+    }
+
+
+def gumbel_p(simulated: Floats, llr: float) -> float:
+    """P(maximum ≥ `llr`) of the Gumbel law with the mean and spread of the simulated maxima.
+
+    For p below what the replicates resolve; NaN with fewer than 2, or without spread.
+    Source: Abrams, Kleinman & Kulldorff 2010.
+    """
+    if len(simulated) < 2 or not simulated.std() > 0:
+        return float("nan")
+    scale = float(simulated.std(ddof=1)) * np.sqrt(6) / np.pi
+    location = float(simulated.mean()) - EULER * scale
+    return float(-np.expm1(-np.exp(-(llr - location) / scale)))
+
+
+def _numbered(strata: npt.NDArray[np.int64]) -> Counts:
+    return np.unique(strata, return_inverse=True)[1].astype(np.int64)
+
+
+def _recent(place: Counts, age: Counts, places: int, max_days: int) -> Counts:
+    """Events of each place in the last 1…`max_days` days, shape (places, max_days)."""
+    fresh = age < max_days
+    at = place[fresh] * max_days + age[fresh]
+    by_day = np.bincount(at, minlength=places * max_days).reshape(places, max_days)
+    return np.cumsum(by_day, axis=1)
+
+
+def _permuted_expectation(
+    place: Counts, age: Counts, stratum: Counts, places: int, max_days: int
+) -> Floats:
+    strata = int(stratum.max()) + 1 if len(stratum) else 1
+    here = np.bincount(place * strata + stratum, minlength=places * strata)
+    recent = _recent(stratum, age, strata, max_days)
+    size = np.maximum(np.bincount(stratum, minlength=strata), 1)
+    expected: Floats = here.reshape(places, strata) @ (recent / size[:, None])
+    return expected
+
+
+def _within_strata(stratum: Counts, draw: np.random.Generator) -> Callable[[], Counts]:
+    """A source of orders of the events that shuffle each stratum within itself."""
+    members = list(_groups(stratum))
+
+    def shuffled() -> Counts:
+        order = np.arange(len(stratum))
+        for group in members:
+            order[group] = draw.permutation(group)
+        return order
+
+    return shuffled
+
+
+def _groups(stratum: Counts) -> Iterator[Counts]:
+    order = np.argsort(stratum, kind="stable")
+    yield from np.split(order, np.flatnonzero(np.diff(stratum[order])) + 1)
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+def _llr(c: float, mu: float, total: float) -> float:
+    """0 unless c > mu; `total` 0 means expectation-based."""
+    if c <= mu:
+        return 0.0
+    if mu <= 0.0:
+        return np.inf
+    inside = c * np.log(c / mu)
+    if total == 0.0:
+        return inside + mu - c
+    if c >= total:
+        return inside
+    return inside + (total - c) * np.log((total - c) / (total - mu))
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+def _by_centre(start, near, closes, expected, limited, limit, least, total, counts):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    centres, days = len(start) - 1, expected.shape[1]
+    llr = np.zeros(centres)
+    ends = np.zeros(centres, np.int64)
+    best_days = np.zeros(centres, np.int64)
+    for centre in range(centres):
+        c = np.zeros(days)
+        mu = np.zeros(days)
+        held = 0.0
+        for at in range(start[centre], start[centre + 1]):
+            held += limited[near[at]]
+            c += counts[near[at]]
+            mu += expected[near[at]]
+            if held > limit * (1 + 1e-12):
+                break
+            if not closes[at]:
+                continue
+            for day in range(days):
+                if c[day] >= least:
+                    value = _llr(c[day], mu[day], total)
+                    if value > llr[centre] * (1 + 1e-12):
+                        llr[centre], ends[centre], best_days[centre] = value, at, day + 1
+    return llr, ends, best_days
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+def _highest(start, near, closes, expected, limited, limit, least, total, counts):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    replicates, places, days = counts.shape
+    any_recent = counts[:, :, days - 1] > 0
+    best = np.zeros(replicates)
+    widest = 0
+    for centre in range(len(start) - 1):
+        widest = max(widest, start[centre + 1] - start[centre])
+    mu = np.empty((widest, days))
+    c = np.empty(days)
+    for centre in range(len(start) - 1):
+        usable = _expectations(
+            near[start[centre] : start[centre + 1]], expected, limited, limit, mu
+        )
+        for replicate in range(replicates):
+            c[:] = 0.0
+            changed = False
+            for step in range(usable):
+                place = near[start[centre] + step]
+                if any_recent[replicate, place]:
+                    for day in range(days):
+                        c[day] += counts[replicate, place, day]
+                    changed = True
+                # A circle without a new event has the cases of the last, and expects more.
+                if changed and closes[start[centre] + step]:
+                    changed = False
+                    for day in range(days):
+                        if c[day] >= least and _may_exceed(
+                            c[day], mu[step, day], total, best[replicate]
+                        ):
+                            value = _llr(c[day], mu[step, day], total)
+                            best[replicate] = max(best[replicate], value)
+    return best
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+def _expectations(near, expected, limited, limit, mu):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Cumulate expectations outwards into `mu`; how many places fit within the limit."""
+    held = 0.0
+    for step in range(len(near)):
+        held += limited[near[step]]
+        if held > limit * (1 + 1e-12):
+            return step
+        for day in range(mu.shape[1]):
+            before = mu[step - 1, day] if step else 0.0
+            mu[step, day] = before + expected[near[step], day]
+    return len(near)
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+def _may_exceed(c: float, mu: float, total: float, best: float) -> bool:
+    """Whether an upper bound of the LLR without logarithms reaches `best`; so few are taken.
+
+    ln r ≤ (r − 1)/√r for r = c/μ ≥ 1, and the second term is at most −(c−μ) + (c−μ)²/(C−μ).
+    """
+    if c <= mu:
+        return False
+    if mu <= 0.0:
+        return True
+    excess = c - mu
+    bound = excess * np.sqrt(c / mu) - excess
+    if total > 0.0 and total > mu:
+        bound += excess * excess / (total - mu)
+    return bound >= best
