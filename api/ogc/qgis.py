@@ -8,7 +8,7 @@ from api.dependencies import Caller, Reader, UsedCatalogue, UsedSettings
 from api.ogc.asking import asking
 from api.ogc.facts import states_of
 from api.ogc.frame import TITLE
-from api.ogc.qgis_document import Extent, layer_definition, project
+from api.ogc.qgis_document import Extent, Frame, layer_definition, project
 from api.ogc.service import collection_of
 from gis.settings import Settings
 from gis.values import BBox
@@ -33,7 +33,13 @@ def qgis_project(
     """A QGIS project: layers by department, styled as on the map, in the province's CRS."""
     states = states_of(connection)
     layers = [layer for layer in catalogue.readable(caller) if layer.id in states]
-    packed = project(layers, asking(request).base, _extent(connection, settings), TITLE["vi"])
+    frame = Frame(
+        root_url=asking(request).root,
+        extent=_extent(connection, settings),
+        title=TITLE["vi"],
+        min_count=settings.k_anonymity,
+    )
+    packed = project(layers, frame)
     headers = {"Content-Disposition": 'attachment; filename="project.qgz"'}
     return Response(packed, headers=headers, media_type="application/x-qgis-project")
 

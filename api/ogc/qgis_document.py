@@ -7,12 +7,14 @@ opens it: no key is written into the file.
 import io
 import zipfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from uuid import NAMESPACE_URL, uuid5
 from xml.etree import ElementTree as Xml
 
 import pyproj
 
+from api.ogc.qgis_hexes import hex_renderer, hex_source, hex_title
 from layers.items.crs import EPSG_9208
 from layers.model import GeometryKind, Layer
 from layers.qgis import qml
@@ -35,11 +37,26 @@ _QGS = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
 Extent = tuple[float, float, float, float]
 
 
-def project(layers: Sequence[Layer], ogc_url: str, extent: Extent, title: str) -> bytes:
-    """A .qgz: the layers grouped by department; `extent` is that of the view, in EPSG:9208, m."""
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What a project needs beside its layers. `extent` is that of the view, in EPSG:9208, m;
+    hexes with fewer than `min_count` records are shown to nobody."""
+
+    root_url: str
+    extent: Extent
+    title: str
+    min_count: int
+
+    @property
+    def ogc_url(self) -> str:
+        return f"{self.root_url}/ogc"
+
+
+def project(layers: Sequence[Layer], frame: Frame) -> bytes:
+    """A .qgz: the layers grouped by department."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("project.qgs", _project(layers, ogc_url, extent, title))
+        archive.writestr("project.qgs", _project(layers, frame))
     return packed.getvalue()
 
 
@@ -52,17 +69,19 @@ def layer_definition(layer: Layer, ogc_url: str) -> str:
     return _QLR + Xml.tostring(root, encoding="unicode")
 
 
-def _project(layers: Sequence[Layer], ogc_url: str, extent: Extent, title: str) -> str:
+def _project(layers: Sequence[Layer], frame: Frame) -> str:
     ordered = sorted(layers, key=_depth)
-    root = Xml.Element("qgis", version=_VERSION, projectname=title)
-    Xml.SubElement(root, "title").text = title
+    root = Xml.Element("qgis", version=_VERSION, projectname=frame.title)
+    Xml.SubElement(root, "title").text = frame.title
     root.append(_properties())
     root.append(_crs("projectCrs", _PROJECT_CRS))
-    root.append(_tree(ordered, ogc_url))
-    root.append(_canvas(extent))
+    root.append(_tree(ordered, frame))
+    root.append(_canvas(frame.extent))
     found = Xml.SubElement(root, "projectlayers")
     for layer in ordered:
-        found.append(_map_layer(layer, ogc_url))
+        found.append(_map_layer(layer, frame.ogc_url))
+        if layer.hexes is not None:
+            found.append(_hex_layer(layer, frame))
     return _QGS + Xml.tostring(root, encoding="unicode")
 
 
@@ -79,7 +98,7 @@ def _properties() -> Xml.Element:
     return found
 
 
-def _tree(layers: Sequence[Layer], ogc_url: str) -> Xml.Element:
+def _tree(layers: Sequence[Layer], frame: Frame) -> Xml.Element:
     """One group a department, in the order of their names; within it points lie on top."""
     tree = Xml.Element("layer-tree-group")
     by_department = sorted(layers, key=lambda layer: layer.department.vi)
@@ -88,10 +107,15 @@ def _tree(layers: Sequence[Layer], ogc_url: str) -> Xml.Element:
             tree, "layer-tree-group", name=department, expanded="1", checked="Qt::Checked"
         )
         for layer in members:
-            group.append(_leaf(layer, ogc_url))
+            group.append(_leaf(layer, frame.ogc_url))
+            if layer.hexes is not None:
+                group.append(_hex_leaf(layer, frame))
     order = Xml.SubElement(tree, "custom-order", enabled="1")
     for layer in layers:
         Xml.SubElement(order, "item").text = _id(layer)
+    for layer in layers:
+        if layer.hexes is not None:
+            Xml.SubElement(order, "item").text = _id(layer, "hexes")
     return tree
 
 
@@ -105,6 +129,30 @@ def _leaf(layer: Layer, ogc_url: str) -> Xml.Element:
         checked="Qt::Checked",
         expanded="0",
     )
+
+
+def _hex_leaf(layer: Layer, frame: Frame) -> Xml.Element:
+    """Switched off at first: it says the same as the points that lie on it."""
+    return Xml.Element(
+        "layer-tree-layer",
+        id=_id(layer, "hexes"),
+        name=hex_title(layer),
+        source=hex_source(layer, frame.root_url),
+        providerKey="vectortile",
+        checked="Qt::Unchecked",
+        expanded="0",
+    )
+
+
+def _hex_layer(layer: Layer, frame: Frame) -> Xml.Element:
+    found = Xml.Element("maplayer", type="vector-tile")
+    Xml.SubElement(found, "id").text = _id(layer, "hexes")
+    Xml.SubElement(found, "datasource").text = hex_source(layer, frame.root_url)
+    Xml.SubElement(found, "layername").text = hex_title(layer)
+    Xml.SubElement(found, "provider").text = "vectortile"
+    found.append(_crs("srs", "EPSG:3857"))
+    found.append(hex_renderer(layer, frame.min_count))
+    return found
 
 
 def _map_layer(layer: Layer, ogc_url: str) -> Xml.Element:
@@ -126,10 +174,10 @@ def _map_layer(layer: Layer, ogc_url: str) -> Xml.Element:
     return found
 
 
-def _id(layer: Layer) -> str:
+def _id(layer: Layer, part: str = "items") -> str:
     """The same in every project; QGIS gives another to a layer whose id has no UUID in it."""
-    unique = str(uuid5(NAMESPACE_URL, f"layer/{layer.id}")).replace("-", "_")
-    return f"{layer.id}_{unique}"
+    unique = str(uuid5(NAMESPACE_URL, f"layer/{layer.id}/{part}")).replace("-", "_")
+    return f"{layer.id}_{part}_{unique}"
 
 
 def _scales(layer: Layer) -> dict[str, str]:

@@ -9,6 +9,7 @@ from qgis.core import (
     QgsMapRendererParallelJob,
     QgsMapSettings,
     QgsProject,
+    QgsVectorTileLayer,
 )
 from qgis.PyQt.QtCore import QSize
 from qgis.PyQt.QtGui import QColor
@@ -20,17 +21,30 @@ def main(project_path, layer_id, expression, picture_path):
     project = QgsProject.instance()
     told = {"read": project.read(project_path), "crs": project.crs().authid(), "layers": {}}
     for layer in project.mapLayers().values():
+        if isinstance(layer, QgsVectorTileLayer):
+            told["hexes"] = {
+                "valid": layer.isValid(),
+                "name": layer.name(),
+                "source": layer.source(),
+                "styles": [
+                    [one.layerName(), one.filterExpression(), one.symbol().color().name()]
+                    for one in layer.renderer().styles()
+                ],
+            }
+            continue
         told["layers"][layer.id().split("_")[0]] = {
             "valid": layer.isValid(),
             "name": layer.name(),
             "provider": layer.providerType(),
             "count": layer.featureCount() if layer.isValid() else None,
             "renderer": layer.renderer().type() if layer.isValid() else None,
-            "aliases": {f.name(): layer.attributeDisplayName(i)
-                        for i, f in enumerate(layer.fields())},
+            "aliases": {
+                f.name(): layer.attributeDisplayName(i) for i, f in enumerate(layer.fields())
+            },
         }
     told["groups"] = [group.name() for group in project.layerTreeRoot().findGroups()]
-    chosen = next(one for one in project.mapLayers().values() if one.id().startswith(layer_id))
+    features = f"{layer_id}_items"
+    chosen = next(one for one in project.mapLayers().values() if one.id().startswith(features))
     request = QgsFeatureRequest().setFilterExpression(expression)
     told["filtered"] = sorted(feature["note"] or "" for feature in chosen.getFeatures(request))
     told["read_all"] = sum(1 for _ in chosen.getFeatures())

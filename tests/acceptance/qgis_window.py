@@ -26,7 +26,9 @@ def main(project_path, picture_path):
     canvas = QgsMapCanvas()
     canvas.setDestinationCrs(project.crs())
     canvas.setLayers(project.layerTreeRoot().checkedLayers())
-    communes = next(one for one in project.mapLayers().values() if one.id().startswith("communes"))
+    communes = next(
+        one for one in project.mapLayers().values() if one.id().startswith("communes_items")
+    )
     extent = canvas.mapSettings().layerExtentToOutputExtent(communes, communes.extent())
     across.addWidget(tree)
     across.addWidget(canvas)

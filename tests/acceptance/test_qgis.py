@@ -13,7 +13,8 @@ import pytest
 from sqlalchemy import text
 
 from gis.database.engine import Database
-from layers.model import Style
+from layers.classification import hex_classification
+from layers.model import HexOptions, Style
 from tests.integration.conftest import migrated, postgres  # noqa: F401
 from tests.integration.ogc_app import ogc_app, serving
 from tests.integration.ogc_layers import INCIDENTS, add_five, make_layer
@@ -23,6 +24,7 @@ READER = Path(__file__).parent / "qgis_reader.py"
 MANY = 2_500
 STYLED = INCIDENTS.model_copy(
     update={
+        "hexes": HexOptions(min_count=5),
         "style": Style.model_validate(
             {
                 "field": "kind",
@@ -33,7 +35,7 @@ STYLED = INCIDENTS.model_copy(
                     {"value": "road", "colour": "#cc3300", "label": {"vi": "Đường", "en": "Road"}},
                 ],
             }
-        )
+        ),
     }
 )
 
@@ -133,3 +135,13 @@ def test_the_picture_has_the_colours_of_the_legend(opened: Opened) -> None:
     colours = opened.told["colours"]
     assert colours.get("#cc3300", 0) > 100 and colours.get("#0033cc", 0) > 20
     assert opened.picture.stat().st_size > 1000
+
+
+def test_hexes_are_vector_tiles_in_the_classes_of_the_legend(opened: Opened) -> None:
+    hexes = opened.told["hexes"]
+    assert hexes["valid"] and "/hexes/incidents/%7Bz%7D/%7Bx%7D/%7By%7D.mvt" in hexes["source"]
+    names, conditions, colours = zip(*hexes["styles"], strict=True)
+    classes = hex_classification(STYLED).classes
+    assert set(names) == {"incidents_hexes"}
+    assert colours == tuple(one.colour for one in classes)
+    assert conditions[0] == '"count" >= 5 AND "count" < 10' and conditions[-1] == '"count" >= 250'
