@@ -8,6 +8,7 @@ from api.middleware import RequestContext
 from api.ogc import mount_ogc
 from api.routes import (
     alerts,
+    counts,
     health,
     hexes,
     layers,
@@ -32,7 +33,7 @@ def create_app(settings: Settings, database: Database, catalogue: Catalogue) -> 
     app.state.catalogue = catalogue
     app.state.tiles = TileServer(database, settings.k_anonymity)
 
-    for part in (health, status, layers, alerts, places, quarantine, tiles, styles, hexes):
+    for part in (health, status, layers, alerts, counts, places, quarantine, tiles, styles, hexes):
         app.include_router(part.router)
     mount_ogc(app)
     app.include_router(map.router)

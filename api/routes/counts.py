@@ -1,0 +1,82 @@
+"""How many records of a layer are in each unit, of today or of before the reform."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request
+from sqlalchemy import Connection, func, select
+
+from api.dependencies import Caller, Reader, UsedCatalogue
+from api.ogc.asking import only_known
+from api.ogc.parameters import query_of
+from api.routes.tiles import readable
+from gis.boundaries.lineage import Key, UnitCount, counts_by_commune, counts_by_old_district
+from gis.boundaries.package_units import REFORM
+from gis.errors import BadInput
+from gis.placing.stored import stored_territory
+from layers.items import Query as ItemQuery
+from layers.items import Source, source_of
+from layers.tables import table_of
+
+router = APIRouter(tags=["counts"])
+
+By = Annotated[
+    Literal["commune", "district"],
+    Query(description="commune: of today; district: of before 1 July 2025"),
+]
+_FILTERS = ("datetime", "bbox", "bbox-crs", "filter", "filter-lang", "filter-crs")
+
+
+@router.get("/counts/{layer_id}")
+def counts(
+    layer_id: str,
+    request: Request,
+    connection: Reader,
+    catalogue: UsedCatalogue,
+    caller: Caller,
+    by: By = "commune",
+) -> dict[str, Any]:
+    """Records by unit; `filter`, `datetime` and `bbox` mean what they do on items.
+
+    `estimated` says that some records of a unit were shared among several. Both ways of counting
+    have the same total.
+    """
+    layer = readable(catalogue, caller, layer_id)
+    if layer.is_view or not layer.placed:
+        raise BadInput(f"the records of {layer_id} are not placed in units")
+    source = source_of(layer)
+    only_known(request, ("by", *_FILTERS, *source.by_name))
+    found = _by_key(connection, source, query_of(dict(request.query_params), source))
+    history = stored_territory(connection).history
+    if by == "commune":
+        units = counts_by_commune(history, found, datetime.now(UTC).date())
+    else:
+        units = counts_by_old_district(history, found, REFORM - timedelta(days=1))
+    return {"layer": layer_id, "by": by, "total": sum(found.values()), "units": _as_json(units)}
+
+
+def _by_key(connection: Connection, source: Source, query: ItemQuery) -> dict[Key, int]:
+    columns = table_of(source.layer).c
+    day = func.timezone("Asia/Ho_Chi_Minh", columns.valid_at)
+    is_old = func.coalesce(day < _start(REFORM), False)
+    keys = (columns.unit_then, columns.commune, is_old)
+    rows = connection.execute(
+        select(*keys, func.count()).where(*query.conditions(source)).group_by(*keys)
+    )
+    return {Key(then, commune, old): count for then, commune, old, count in rows}
+
+
+def _start(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day)
+
+
+def _as_json(found: list[UnitCount]) -> list[dict[str, Any]]:
+    return [
+        {
+            "code": one.unit.code if one.unit else None,
+            "name": one.unit.full_name if one.unit else None,
+            "count": round(one.count, 3),
+            "estimated": one.estimated,
+        }
+        for one in found
+    ]

@@ -1,0 +1,182 @@
+"""The service's own routes over a real database: places, counts, quarantine, alerts, health."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+
+from api.app import create_app
+from gis.access import Role, create_key
+from gis.database.engine import Database
+from gis.settings import Settings
+from layers.hotspots import run_hotspots
+from layers.load import LoadOptions, load_file
+from tests.integration.ogc_app import serving
+from tests.integration.test_hotspots import cluster, noise, report
+
+HEADER = "report_id,happened_at,received_at,category,description,status,lon,lat,address,commune\n"
+LINES = (
+    "a,2026-03-01T08:00:00+07:00,,traffic,x,received,104.05,22.05,,\n"
+    "b,2026-03-02T08:00:00+07:00,,traffic,x,received,104.15,22.05,,\n"
+    "c,2026-03-03T08:00:00+07:00,,security,x,received,,,,00004\n"
+    "d,2026-03-03T08:00:00+07:00,,security,x,received,,,,\n"
+)
+
+
+@pytest.fixture
+def http(toy_province: Database, catalogue, tmp_path: Path) -> Iterator[httpx.Client]:
+    path = tmp_path / "reports.csv"
+    path.write_text(HEADER + LINES, encoding="utf-8")
+    options = LoadOptions(who="tests", source="tests")
+    load_file(toy_province, catalogue.get("citizen_reports"), path, options)
+    app = create_app(Settings(_env_file=None), toy_province, catalogue)
+    with serving(app) as url, httpx.Client(base_url=url, timeout=30) as client:
+        yield client
+
+
+def key(database: Database, role: Role, *layers: str) -> dict[str, str]:
+    with database.writing() as connection:
+        return {"X-API-Key": create_key(connection, "tests", role, layers)}
+
+
+def test_a_ready_service_says_so(http):
+    assert http.get("/health/live").json() == {"status": "live"}
+    assert http.get("/health/ready").json()["status"] == "ready"
+
+
+def test_a_point_is_told_with_its_commune_and_neighbours(http):
+    found = http.get("/places", params={"lon": 104.15, "lat": 22.05}).json()
+    assert found["commune"]["code"] == "00004"
+    assert [one["code"] for one in found["neighbours"]] == ["00001", "00007"]
+    assert len(found["cell"]) == 15
+
+
+def test_a_point_outside_has_no_commune(http):
+    assert http.get("/places", params={"lon": 106, "lat": 21}).json()["commune"] is None
+
+
+def test_an_address_is_told_in_the_shape_that_is_promised(http):
+    found = http.get("/places", params={"address": "thôn 2, xã Bãi Cát, Lào Cai"}).json()
+    assert set(found) == {
+        "commune", "era", "confidence", "precision_m", "cell", "candidates", "why",
+    }  # fmt: skip
+    assert found["commune"] == {"code": "00004", "name": "Xã Bãi Cát"}
+
+
+def test_a_batch_is_placed_in_its_order(http):
+    records = [{"lon": 104.25, "lat": 22.05}, {"unit": "00001"}, {"address": "gần chợ"}, {}]
+    places = http.post("/places", json={"records": records}).json()["places"]
+    assert [one["commune"] for one in places] == ["00007", "00001", None, None]
+    assert [one["reason"] for one in places] == ["", "", "unclear_address", "no_place"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "/places", None),
+        ("GET", "/places?lon=104", None),
+        ("GET", "/places?lon=200&lat=10", None),
+        ("GET", "/places?lon=a&lat=b", None),
+        ("POST", "/places", {"records": []}),
+        ("POST", "/places", {"records": [{"x": 1}]}),
+        ("POST", "/places", {"records": [{}] * 10_001}),
+        ("GET", "/counts/citizen_reports?by=galaxy", None),
+        ("GET", "/counts/citizen_reports?nonsense=1", None),
+        ("GET", "/counts/communes", None),
+    ],
+)
+def test_a_wrong_question_is_400_and_says_what_is_wrong(http, method, path, body):
+    answer = http.request(method, path, json=body)
+    assert answer.status_code == 400
+    assert answer.json()["detail"]
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_counts_by_commune_hold_points_and_coarse_places(http):
+    found = http.get("/counts/citizen_reports").json()
+    assert found["total"] == 3
+    assert {one["code"]: one["count"] for one in found["units"]} == {"00001": 1, "00004": 2}
+
+
+def test_counts_take_the_filters_of_items(http):
+    found = http.get("/counts/citizen_reports", params={"filter": "category='security'"}).json()
+    assert {one["code"]: one["count"] for one in found["units"]} == {"00004": 1}
+
+
+def test_counts_of_a_layer_that_may_not_be_read_are_404(http, toy_province):
+    assert http.get("/counts/field_incidents").status_code == 404
+    department = key(toy_province, Role.DEPARTMENT, "field_incidents")
+    assert http.get("/counts/field_incidents", headers=department).status_code == 200
+
+
+def test_quarantine_needs_a_key_and_shows_only_what_that_may_write(http, toy_province):
+    assert http.get("/quarantine").status_code == 401
+    other = key(toy_province, Role.DEPARTMENT, "landslides")
+    assert http.get("/quarantine", headers=other).json()["records"] == []
+    operator = key(toy_province, Role.OPERATOR)
+    (record,) = http.get("/quarantine", headers=operator).json()["records"]
+    assert record["reason"] == "no_place"
+    assert http.get(f"/quarantine/{record['id']}", headers=other).status_code == 404
+
+
+def test_an_operator_corrects_and_replays_a_record(http, toy_province):
+    operator = key(toy_province, Role.OPERATOR)
+    (record,) = http.get("/quarantine", headers=operator).json()["records"]
+    corrected = http.patch(
+        f"/quarantine/{record['id']}", json={"changes": {"commune": "00007"}}, headers=operator
+    )
+    assert corrected.json()["raw"]["commune"] == "00007"
+    done = http.post("/quarantine/replay/citizen_reports", headers=operator).json()
+    assert done == {"replayed": 1, "outside": 0, "waiting": 0}
+    assert http.get("/counts/citizen_reports").json()["total"] == 4
+
+
+def test_a_dropped_record_is_kept_as_dropped(http, toy_province):
+    operator = key(toy_province, Role.OPERATOR)
+    (record,) = http.get("/quarantine", headers=operator).json()["records"]
+    assert (
+        http.delete(f"/quarantine/{record['id']}", headers=operator).json()["status"] == "dropped"
+    )
+    assert http.get("/quarantine", headers=operator).json()["records"] == []
+    dropped = http.get("/quarantine", params={"status": "dropped"}, headers=operator).json()
+    assert len(dropped["records"]) == 1
+
+
+def test_an_alert_is_acknowledged_once_by_an_operator(http, toy_province, catalogue):
+    now = datetime(2026, 3, 31, 12, tzinfo=UTC)
+    report(toy_province, noise())
+    report(toy_province, cluster())
+    run_hotspots(toy_province, catalogue.get("citizen_reports"), now)
+    (alert,) = http.get("/alerts").json()["alerts"]
+    path = f"/alerts/{alert['id']}/acknowledge"
+    operator = key(toy_province, Role.OPERATOR)
+    assert http.post(path, json={"note": ""}).status_code == 401
+    assert http.post(path, json={"note": ""}, headers={"X-API-Key": "gis_no"}).status_code == 401
+    assert http.post(path, json={"note": ""}, headers=operator).json()["status"] == "acknowledged"
+    assert http.post(path, json={"note": ""}, headers=operator).status_code == 409
+    history = http.get(f"/alerts/{alert['id']}").json()["history"]
+    assert [event["act"] for event in history] == ["open", "acknowledged"]
+    assert all("who" not in event for event in history)
+
+
+def test_an_unchanged_list_of_alerts_is_304(http):
+    first = http.get("/alerts")
+    again = http.get("/alerts", headers={"If-None-Match": first.headers["ETag"]})
+    assert again.status_code == 304
+
+
+def test_the_map_page_allows_nothing_from_elsewhere(http):
+    page = http.get("/")
+    assert page.headers["content-security-policy"].startswith("default-src 'self'")
+    assert http.get("/web/..%2Fapp.py").status_code == 404
+    assert http.get("/web/map.js").status_code == 200
+
+
+def test_every_error_has_one_body_and_the_id_of_its_request(http):
+    answer = http.get("/alerts/999999", headers={"X-Request-Id": "abc-1"})
+    body = answer.json()
+    assert answer.status_code == 404
+    assert answer.headers["X-Request-Id"] == body["request_id"] == "abc-1"
+    assert {"type", "title", "status", "detail", "code", "description"} <= set(body)
