@@ -10,7 +10,8 @@ from api.demo import load_demo, wants_demo
 from gis.boundaries.loader import LoadReport, load_boundaries
 from gis.boundaries.package_units import package_history
 from gis.boundaries.sources import Source, find_source
-from gis.boundaries.units import Quality
+from gis.boundaries.store import read_history
+from gis.boundaries.units import Quality, UnitHistory
 from gis.database.engine import Database
 from gis.database.migrate import migrate
 from gis.settings import ROOT, Settings
@@ -60,7 +61,14 @@ def _told(quality: Quality) -> str:
 def load_units(database: Database, settings: Settings, show: Show) -> LoadReport:
     """The units of the province, from the first source that exists."""
     source = units_source(settings, show)
-    return load_boundaries(database, source, package_history(settings.province), show)
+    return load_boundaries(database, source, known_history(database, settings), show)
+
+
+def known_history(database: Database, settings: Settings) -> UnitHistory:
+    """The units that are stored, with all later decrees; at first those of the package."""
+    with database.reading() as connection:
+        stored = read_history(connection)
+    return stored if stored.units else package_history(settings.province)
 
 
 def units_source(settings: Settings, show: Show) -> Source:

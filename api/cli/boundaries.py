@@ -1,6 +1,7 @@
 """gis boundaries: the administrative units."""
 
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,7 @@ from api.cli.output import AsJson, print_facts, progress
 from api.setup import load_units, units_source
 from gis.boundaries.change import apply_change
 from gis.boundaries.check import check_boundaries
+from gis.boundaries.loader import load_former as load_former_communes
 from gis.boundaries.loader import read_communes
 from gis.boundaries.package_units import package_history
 
@@ -30,6 +32,18 @@ def load(
         settings = settings.model_copy(update={"boundaries": source})
     with database_in_use() as database, progress("boundaries") as show:
         report = load_units(database, settings, show)
+    print_facts(asdict(report), as_json=as_json)
+
+
+@app.command(epilog="Example: gis boundaries load-former wards_2024.gpkg --day 2024-12-31")
+def load_former(
+    file: Annotated[Path, typer.Argument(help="Polygons of communes of an earlier day")],
+    day: Annotated[datetime, typer.Option(help="A day on which they were in force")],
+    as_json: AsJson = False,
+) -> None:
+    """Give old communes their polygons, so that points of their day know their unit."""
+    with database_in_use() as database:
+        report = load_former_communes(database, file, day.date())
     print_facts(asdict(report), as_json=as_json)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import geopandas as gpd
@@ -14,7 +14,13 @@ import shapely
 from gis.boundaries.approximate import approximate_communes
 from gis.boundaries.repair import Overlap, make_valid, resolve_overlaps
 from gis.boundaries.sources import Source
-from gis.boundaries.store import digest_of, replace_units, stored_digest
+from gis.boundaries.store import (
+    digest_of,
+    give_polygons,
+    read_history,
+    replace_units,
+    stored_digest,
+)
 from gis.boundaries.units import Level, Quality, Unit, UnitHistory
 from gis.database.engine import Database
 from gis.errors import BadFile
@@ -74,6 +80,34 @@ def load_boundaries(
         overlaps=overlaps,
         changed=changed,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class FormerReport:
+    """How many old communes got their polygon, and which of that day still have none."""
+
+    stored: int
+    without_polygon: tuple[str, ...]
+
+
+def load_former(database: Database, path: Path, day: date) -> FormerReport:
+    """Give the communes of an earlier day their polygons; points of that day then know their unit.
+
+    The file has the form of any boundary file, with the codes of that day; it may hold a part of
+    them. Raises BadFile for codes that no commune had on that day.
+    """
+    polygons = make_valid(_read_file(path))
+    with database.writing() as connection:
+        history = read_history(connection)
+        units = {unit.code for unit in history.on(day, Level.COMMUNE) if unit.valid_to is not None}
+        unknown = sorted(set(polygons["code"]) - units)
+        if unknown:
+            raise BadFile(
+                f"{path.name}: no former commune had the code {', '.join(unknown[:5])} on {day}"
+            )
+        rows = zip(polygons["code"], shapely.to_wkb(polygons.geometry.to_numpy()), strict=True)
+        give_polygons(connection, dict(rows), day)
+    return FormerReport(len(polygons), tuple(sorted(units - set(polygons["code"]))))
 
 
 def read_communes(source: Source, history: UnitHistory) -> gpd.GeoDataFrame:

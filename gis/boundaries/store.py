@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable
+from datetime import date
 
 import geopandas as gpd
 import shapely
@@ -15,6 +16,11 @@ INSERT INTO gis.admin_unit (code, name, full_name, name_en, kind, level, valid_f
 VALUES (:code, :name, :full_name, :name_en, :kind, :level, :valid_from, :valid_to, :parent,
         :aliases, :area_km2, ST_Multi(ST_GeomFromWKB(:geom, 4326)), :source, :quality)
 """)
+
+_FORMER_SHAPES = text(
+    "SELECT code, level, valid_to, ST_AsBinary(geom) AS geom FROM gis.admin_unit"
+    " WHERE valid_to IS NOT NULL AND geom IS NOT NULL"
+)
 
 _CHANGE = text("""
 INSERT INTO gis.admin_change (old_unit, new_unit, changed_on, share_area, share_population,
@@ -56,12 +62,19 @@ def replace_units(
 ) -> None:
     """Store all units with their lineage in place of those before.
 
-    `shapes` holds polygons (EPSG:4326) of units that live, by code and level.
+    `shapes` holds polygons (EPSG:4326) of units that live, by code and level; units that are no
+    more keep the polygons that they have.
     """
+    former = {
+        (row.code, Level(row.level), row.valid_to): row.geom
+        for row in connection.execute(_FORMER_SHAPES)
+    }
     connection.execute(text("DELETE FROM gis.boundary_state"))
     connection.execute(text("DELETE FROM gis.admin_change"))
     connection.execute(text("DELETE FROM gis.admin_unit"))
     rows = [_unit_row(unit, shapes, source, quality) for unit in history.units]
+    for unit, row in zip(history.units, rows, strict=True):
+        row["geom"] = row["geom"] or former.get((unit.code, unit.level, unit.valid_to))
     connection.execute(_UNIT, rows)
     insert_changes(connection, history.changes, source)
     values = {"source": source, "quality": quality.value, "digest": digest}
@@ -84,6 +97,18 @@ def insert_changes(connection: Connection, changes: Iterable[Change], source: st
     ]
     if rows:
         connection.execute(_CHANGE, rows)
+
+
+def give_polygons(connection: Connection, shapes: dict[str, bytes], day: date) -> None:
+    """Store polygons (WKB, EPSG:4326) of the communes that lived on a day, by code."""
+    connection.execute(
+        text(
+            "UPDATE gis.admin_unit SET geom = ST_Multi(ST_GeomFromWKB(:shape, 4326))"
+            " WHERE level = 'commune' AND code = :code AND (valid_from IS NULL OR"
+            " valid_from <= :day) AND :day < valid_to"
+        ),
+        [{"shape": shape, "code": code, "day": day} for code, shape in shapes.items()],
+    )
 
 
 def read_history(connection: Connection) -> UnitHistory:

@@ -4,7 +4,7 @@ Coordinates come first, then an address, then a unit's code or name. What cannot
 why, in one word for programs and one sentence for people.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
 from enum import StrEnum
@@ -111,7 +111,8 @@ class Places:
 class Placer:
     """Places records on the units and boundaries that it was made with; needs no network.
 
-    `today` is the day whose communes a record is counted in.
+    `today` is the day whose communes a record is counted in. `former` holds tables of old communes
+    whose polygons are known, by the first day on which they were no more.
     """
 
     def __init__(
@@ -122,9 +123,11 @@ class Placer:
         gazetteer: Gazetteer | None = None,
         *,
         today: date,
+        former: Mapping[date, CellTable] | None = None,
     ) -> None:
         self.history = history
         self.cells = cells
+        self.former = dict(sorted((former or {}).items()))
         self.resolver = resolver
         self.gazetteer = gazetteer
         self.today = today
@@ -155,14 +158,23 @@ class Placer:
         places.reason[outside] = Reason.OUTSIDE.value
         places.why[outside] = "Điểm nằm ngoài tỉnh. / The point lies outside the province."
         for i in rows[found >= 0]:
-            places.unit_then[i] = self._then(places.commune[i], claims.day[i])
+            places.unit_then[i] = self._then(places, int(i), claims.day[i])
 
-    def _then(self, commune: str, day: date | None) -> str | None:
-        """The unit of a point's day: known where the commune of today already was one."""
+    def _then(self, places: Places, i: int, day: date | None) -> str | None:
+        """The unit of a point's day: where the commune of today already was one, or where the
+        polygons of that day are known.
+        """
         if day is None:
             return None
+        commune: str = places.commune[i]
         now = self.history.unit(commune, Level.COMMUNE, self.today)
-        return commune if now is not None and now.valid_on(day) else None
+        if now is not None and now.valid_on(day):
+            return commune
+        table = next((table for end, table in self.former.items() if day < end), None)
+        if table is None:
+            return None
+        index = int(table.assign(places.lon[i : i + 1], places.lat[i : i + 1])[0])
+        return table.codes[index] if index >= 0 else None
 
     def _by_words(self, claims: Claims, places: Places, i: int) -> None:
         address, unit, day = claims.address[i], claims.unit[i], claims.day[i]

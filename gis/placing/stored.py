@@ -34,6 +34,7 @@ class Territory:
     outline: shapely.Geometry
     history: UnitHistory
     resolver: AddressResolver
+    former: dict[date, CellTable]  # of old communes, by the first day on which they were no more
     _cells: dict[int, Cells] = field(default_factory=dict)
 
     @property
@@ -100,6 +101,7 @@ def stored_placer(connection: Connection, today: date) -> Placer:
         territory.resolver,
         stored_gazetteer(connection),
         today=today,
+        former=territory.former,
     )
 
 
@@ -112,4 +114,18 @@ def _read(connection: Connection, quality: Quality) -> Territory:
         outline=shapely.union_all(communes.geometry.to_numpy()),
         history=history,
         resolver=AddressResolver(history),
+        former=_read_former(connection),
     )
+
+
+def _read_former(connection: Connection) -> dict[date, CellTable]:
+    """Tables of the old communes whose polygons an operator loaded; one for each day of change."""
+    sql = text(
+        "SELECT code, valid_to, geom AS geometry FROM gis.admin_unit"
+        " WHERE level = 'commune' AND valid_to IS NOT NULL AND geom IS NOT NULL ORDER BY code"
+    )
+    frame = gpd.read_postgis(sql, connection, geom_col="geometry")
+    return {
+        end: cached_cell_table(connection, communes.reset_index(drop=True))
+        for end, communes in frame.groupby("valid_to")
+    }

@@ -3,17 +3,22 @@
 from datetime import date
 
 import geopandas as gpd
+import numpy as np
 import pytest
+import shapely
 from pyproj import Geod
 from sqlalchemy import text
 
-from gis.boundaries.loader import load_boundaries
+from gis.boundaries.loader import load_boundaries, load_former
 from gis.boundaries.package_units import package_history
 from gis.boundaries.sources import Source, find_source
 from gis.boundaries.store import read_history
 from gis.boundaries.units import Level, Quality
 from gis.database.engine import Database
 from gis.errors import BadFile, BadInput
+from gis.placing.placer import Claims
+from gis.placing.stored import stored_placer
+from layers.schema import sync
 from tests.provinces import grid_communes, toy_communes, toy_history, write_boundaries
 
 
@@ -117,3 +122,40 @@ def test_a_code_means_another_unit_after_the_reform():
     assert before is not None
     assert after is not None
     assert (before.name, after.name) == ("Kim Tân", "Lào Cai")
+
+
+def test_old_polygons_tell_points_of_their_day_the_unit_of_that_day(
+    database: Database, catalogue, tmp_path
+):
+    """The grid's square of 02647 was, we say, the ward 02644 in its west and 02647 in its east."""
+    path = write_boundaries(tmp_path, grid_communes())
+    load_boundaries(database, source(path), package_history())
+    with database.writing() as connection:
+        sync(connection, catalogue)
+    square = grid_communes().set_index("code").geometry["02647"]
+    west, south, east, north = square.bounds
+    middle = (west + east) / 2
+    halves = [shapely.box(west, south, middle, north), shapely.box(middle, south, east, north)]
+    old = gpd.GeoDataFrame({"code": ["02644", "02647"]}, geometry=halves, crs="EPSG:4326")
+    (tmp_path / "old").mkdir()
+    report = load_former(database, write_boundaries(tmp_path / "old", old), date(2024, 9, 10))
+    claims = Claims(
+        lon=np.array([west + 0.01, east - 0.01, east - 0.01]),
+        lat=np.full(3, south + 0.01),
+        address=[""] * 3,
+        unit=[""] * 3,
+        day=[date(2024, 9, 10), date(2024, 9, 10), date(2026, 1, 1)],
+        precision_m=np.full(3, np.nan),
+    )
+    with database.reading() as connection:
+        places = stored_placer(connection, date(2026, 6, 1)).place(claims)
+    assert report.stored == 2
+    assert places.commune.tolist() == ["02647"] * 3
+    assert places.unit_then.tolist() == ["02644", "02647", "02647"]
+
+
+def test_a_code_that_no_old_commune_had_is_refused(database: Database, tmp_path):
+    path = write_boundaries(tmp_path, toy_communes())
+    load_boundaries(database, source(path), toy_history())
+    with pytest.raises(BadFile, match="00001"):
+        load_former(database, path, date(2024, 9, 10))

@@ -3,14 +3,19 @@
 from datetime import date
 from pathlib import Path
 
+import geopandas as gpd
 import pytest
+import shapely
 from sqlalchemy import text
 
 from gis.boundaries.change import apply_change
+from gis.boundaries.loader import load_boundaries
+from gis.boundaries.sources import Source
 from gis.boundaries.store import read_history
-from gis.boundaries.units import Level
+from gis.boundaries.units import Level, Quality
 from gis.database.engine import Database
 from gis.errors import BadFile, Conflict
+from tests.provinces import write_boundaries
 
 ON = date(2026, 5, 1)
 MERGER = """
@@ -90,3 +95,22 @@ def test_a_wrong_decree_is_told_and_changes_nothing(toy_province, tmp_path, word
         apply_change(toy_province, decree(tmp_path, words))
     with toy_province.reading() as connection:
         assert read_history(connection) == before
+
+
+def test_polygons_loaded_after_a_decree_keep_its_units(toy_province: Database, tmp_path):
+    apply_change(toy_province, decree(tmp_path, MERGER))
+    with toy_province.reading() as connection:
+        changed = read_history(connection)
+    west, east = shapely.box(104, 22, 104.2, 22.1), shapely.box(104.2, 22, 104.3, 22.1)
+    communes = gpd.GeoDataFrame({"code": ["00001", "00007"]}, geometry=[west, east], crs=4326)
+    path = write_boundaries(tmp_path, communes)
+    report = load_boundaries(toy_province, Source("new", Quality.OFFICIAL, (path,)), changed)
+    with toy_province.reading() as connection:
+        assert set(read_history(connection).units) == set(changed.units)
+        former = connection.scalar(
+            text(
+                "SELECT count(*) FROM gis.admin_unit"
+                " WHERE valid_to IS NOT NULL AND geom IS NOT NULL"
+            )
+        )
+    assert (report.communes, former) == (2, 2)
