@@ -30,6 +30,7 @@ from layers.catalogue import Catalogue
 from layers.model import Layer
 from layers.schema import sync
 from tests.acceptance.service import free_port
+from tests.conftest import SHARED
 from tests.databases import server
 
 ROWS = int(os.environ.get("GIS_BENCH_ROWS", "1000000"))
@@ -37,8 +38,7 @@ SECONDS = float(os.environ.get("GIS_BENCH_SECONDS", "5"))
 HEXES = 10_000
 TOWN, DISTRICT = 0.05, 0.5  # sides of a box, degrees: 1,100 and 110,000 of the points
 CLIENTS = 4
-SHARED = os.environ.get("GIS_SHARED", str(Path(__file__).parents[2] / "shared"))
-COMMUNES = Path(SHARED) / "boundaries" / "lao_cai_communes_2025.geojson"
+COMMUNES = SHARED / "boundaries" / "lao_cai_communes_2025.geojson"
 
 
 def layer(layer_id: str, geometry: str) -> Layer:

@@ -62,7 +62,54 @@ def _collection_paths(source: Source) -> dict[str, Any]:
     items = _get(f"{root}/items", f"{title}: items", shared, form="itemsFormat")
     items["parameters"] += [_of_property(served) for served in source.properties]
     one = _get(f"{root}/items/item", f"{title}: one item", ["itemId", "crs"])
-    return paths | {f"{root}/items": {"get": items}, f"{root}/items/{{itemId}}": {"get": one}}
+    many, single = f"{root}/items", f"{root}/items/{{itemId}}"
+    found = {**paths, many: {"get": items}, single: {"get": one}}
+    if not source.layer.is_view and source.layer.access.write != "nobody":
+        found[many]["post"] = _write(source, "post", "add an item")
+        found[single]["put"] = _write(source, "put", "replace an item")
+        found[single]["patch"] = _write(source, "patch", "change an item")
+        found[single]["delete"] = _write(source, "delete", "remove an item")
+    return found
+
+
+def _write(source: Source, method: str, summary: str) -> dict[str, Any]:
+    """An operation that changes items (Features Part 4)."""
+    named = [] if method == "post" else ["itemId", "ifMatch"]
+    named += [] if method == "delete" else ["contentCrs"]
+    refused = ("400", "401", "403", "404", "412", "413", "503")
+    done = "201" if method == "post" else "204"
+    problem = {"$ref": "#/components/responses/Problem"}
+    found: dict[str, Any] = {
+        "summary": f"{source.layer.title.en}: {summary}",
+        "operationId": f"{method}_{source.layer.id}_item",
+        "parameters": [{"$ref": f"#/components/parameters/{name}"} for name in named],
+        "responses": {done: {"description": "Done"}, **dict.fromkeys(refused, problem)},
+        "security": [{"key": []}],
+    }
+    if method != "delete":
+        media = "application/merge-patch+json" if method == "patch" else "application/geo+json"
+        schema = _feature(source, whole=method != "patch")
+        found["requestBody"] = {"required": True, "content": {media: {"schema": schema}}}
+    return found
+
+
+def _feature(source: Source, *, whole: bool) -> dict[str, Any]:
+    properties = {
+        one.name: {**openapi_type(one.type), "nullable": not one.required}
+        | ({"enum": [*one.values, *([] if one.required else [None])]} if one.values else {})
+        for one in source.properties
+        if one.writable
+    }
+    geometry = {"type": "object", "nullable": True, "description": "GeoJSON, in Content-Crs"}
+    return {
+        "type": "object",
+        "properties": {
+            "type": {"type": "string", "enum": ["Feature"]},
+            "geometry": geometry,
+            "properties": {"type": "object", "properties": properties},
+        },
+        **({"required": ["type", "geometry", "properties"]} if whole else {}),
+    }
 
 
 def _get(path: str, summary: str, parameters: Sequence[str], form: str = "f") -> dict[str, Any]:
@@ -117,6 +164,8 @@ def _parameters(most: int) -> dict[str, Any]:
             {"type": "string", "enum": list(FILTERS), "default": FILTERS[0]},
         ),
         "filter-crs": _query("filter-crs", "CRS of the coordinates in the filter", crs),
+        "ifMatch": _header("If-Match", "The ETag of the item as the client knows it", text),
+        "contentCrs": _header("Content-Crs", "CRS of the coordinates sent", text),
         "itemId": {
             "name": "itemId",
             "in": "path",
@@ -133,6 +182,10 @@ def _query(
     found = {"name": name, "in": "query", "description": words, "required": False}
     style = {} if explode is None else {"style": "form", "explode": explode}
     return {**found, **style, "schema": schema}
+
+
+def _header(name: str, words: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {**_query(name, words, schema), "in": "header"}
 
 
 def _responses() -> dict[str, Any]:
