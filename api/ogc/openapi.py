@@ -171,6 +171,7 @@ def _parameters(most: int) -> dict[str, Any]:
             "in": "path",
             "required": True,
             "description": "Identifier",
+            "example": "1",
             "schema": text,
         },
     }

@@ -9,7 +9,7 @@ from gis.database.engine import Database
 from layers.catalogue import Catalogue
 from layers.schema import sync
 from tests.integration.ogc_app import client_of
-from tests.integration.ogc_layers import INCIDENTS
+from tests.integration.ogc_layers import INCIDENTS, add
 
 EXAMPLES = 12
 
@@ -20,6 +20,9 @@ def test_no_question_of_the_definition_makes_the_server_fail(
     with toy_province.writing() as connection:
         sync(connection, Catalogue((INCIDENTS,)))
         key = create_key(connection, "fuzz", Role.DEPARTMENT, ["incidents"])
+    for row in range(1, 4):
+        place = {"lon": 104.05, "lat": 22.05}
+        add(toy_province, id=row, **place, kind="flood", source="t", source_key=str(row))
     with client_of(toy_province, [INCIDENTS]) as client:
         document = client.base_url.join("/ogc/openapi?f=json")
         command = [

@@ -102,6 +102,29 @@ def test_parameters_select_and_sort(client: Client, query: str, expected: list[i
 
 
 @pytest.mark.parametrize(
+    ("filter_", "expected"),
+    [
+        ("\"kind\" = 'flood'", [1, 4]),
+        ("(\"kind\" = 'road') AND (\"severity\" = 1)", [2, 3]),
+        ("casei(\"note\") LIKE casei('SA P%')", [2, 3, 4]),
+        ("\"note\" IS NULL", [5]),
+        ("\"severity\" IN (1,2)", [2, 3]),
+        ("\"severity\" BETWEEN 1 AND 2", [2, 3]),
+        ("\"valid_at\" = TIMESTAMP('2024-09-11T01:00:00.000Z')", [2]),
+        ("\"seen_on\" = DATE('2024-09-10')", [1]),
+        ("\"closed\" = TRUE", [2]),
+        ("S_INTERSECTS(\"geom\",POLYGON((103.8 22,104.05 22,104.05 23,103.8 23,103.8 22)))", [1, 2]),
+    ],
+)  # fmt: skip
+def test_filters_as_qgis_writes_them_are_answered(
+    client: Client, filter_: str, expected: list[int]
+) -> None:
+    asked = {"filter": filter_, "filter-lang": "cql2-text"}
+    features = client.get(ITEMS, params=asked).raise_for_status().json()["features"]
+    assert [feature["id"] for feature in features] == expected
+
+
+@pytest.mark.parametrize(
     ("query", "words"),
     [
         ("limit=0", "from 1 to 10000"),
