@@ -141,10 +141,10 @@ def _sort(
 ) -> _Sorted:
     territory = stored_territory(connection)
     area = Area(BBox.of(territory.outline.bounds), territory.holds)
-    records = RecordReader(source, layer.fields, area, options.answers).read(table)
+    records = RecordReader(layer, source, area, options.answers).read(table)
     today = options.today or datetime.now(UTC).date()
     places = stored_placer(connection, today).place(_claims(records))
-    outside = set(_outside(places, source))
+    outside = set(_outside(places, source)) if layer.placed else set()
     failed = {
         row: [*records.faults.get(row, ()), *_place_fault(layer, places, row)]
         for row in range(len(records))
@@ -199,16 +199,26 @@ def _rows(
     found: _Sorted, columns: tuple[str, ...], source: str, simulated: bool, show: Show | None
 ) -> Iterator[list[Any]]:
     """The rows of a layer's table, in the order of `columns`."""
-    points = shapely.points(found.places.lon, found.places.lat)
-    geometries = shapely.to_wkb(shapely.set_srid(points, 4326), hex=True, include_srid=True)
+    geometries = _ewkb(found)
     for done, row in enumerate(found.kept):
         if show and done % _SHOW_EVERY == 0:
             show(done, len(found.kept))
         values = _row(found, row, source, simulated)
-        values["geom"] = geometries[row] if values["h3"] else None
+        values["geom"] = geometries[row]
         yield [
             values[name] if name in values else found.records.columns[name][row] for name in columns
         ]
+
+
+def _ewkb(found: _Sorted) -> npt.NDArray[np.object_]:
+    """The geometry of each record as hexadecimal EWKB, None where it has no point."""
+    shapes = found.records.shapes
+    if shapes is None:
+        shapes = shapely.points(found.places.lon, found.places.lat)
+        shapes[~np.isfinite(found.places.lon)] = None
+    return np.asarray(
+        shapely.to_wkb(shapely.set_srid(shapes, 4326), hex=True, include_srid=True), object
+    )
 
 
 def _row(found: _Sorted, row: int, source: str, simulated: bool) -> dict[str, Any]:
@@ -216,7 +226,7 @@ def _row(found: _Sorted, row: int, source: str, simulated: bool) -> dict[str, An
     provenance = {"line": found.records.lines[row]} | ({"simulated": True} if simulated else {})
     default_point = bool(found.default_point[row])
     return {
-        "h3": place["cell"] or None,
+        "h3": (place["cell"] or None) if found.records.shapes is None else None,
         "commune": place["commune"],
         "unit_then": place["unit_then"],
         "place_method": place["method"],

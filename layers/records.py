@@ -7,15 +7,26 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import shapely
 
+from gis.errors import BadFile
 from gis.intake.dates import parse_dates
 from gis.intake.numbers import parse_numbers
 from gis.intake.tables import RawTable, require_columns
-from gis.placing.crs import checked_points, parse_crs
+from gis.placing.crs import SourceCrs, checked_points, parse_crs, to_wgs84
 from gis.values import BBox
-from layers.model import FieldType, FileSource, LayerField
+from layers.model import FieldType, FileSource, GeometryKind, Layer, LayerField
 
 Floats = npt.NDArray[np.float64]
+Shapes = npt.NDArray[np.object_]
+
+# What lines and polygons may be in a file; tables hold them as Multi….
+SHAPES = {
+    GeometryKind.LINE: ("LineString", "MultiLineString"),
+    GeometryKind.POLYGON: ("Polygon", "MultiPolygon"),
+}
+# A quarantined record keeps its geometry in these columns.
+GEOMETRY, GEOMETRY_CRS = "geometry", "geometry_crs"
 
 _BOOLEANS = {
     **dict.fromkeys(("true", "t", "1", "yes", "y", "có", "co", "x"), True),
@@ -57,8 +68,9 @@ class Area:
 class Records:
     """n records, column by column.
 
-    `lon`, `lat` are degrees, WGS 84, NaN where there are none; `precision_m` NaN where the source
-    does not say. `columns` holds the fields that are served, `personal` those that are not.
+    `lon`, `lat` are degrees, WGS 84, NaN where there are none; of lines and polygons they are a
+    point on them, and `shapes` holds n geometries (EPSG:4326). `precision_m` is NaN where the
+    source does not say. `columns` holds the fields that are served, `personal` those that are not.
     `raw` is what the file said, without personal columns. `faults` maps a record to what is wrong.
     """
 
@@ -66,6 +78,7 @@ class Records:
     lines: Sequence[int]
     lon: Floats
     lat: Floats
+    shapes: Shapes | None
     address: list[str]
     unit: list[str]
     precision_m: Floats
@@ -84,20 +97,21 @@ class Records:
 
 
 class RecordReader:
-    """Reads tables by the fields and the source of one layer file.
+    """Reads tables by one layer file, whose `source` it also gets.
 
     `area` is the province, by which a wrong CRS is recognised.
     """
 
     def __init__(
         self,
+        layer: Layer,
         source: FileSource,
-        fields: Mapping[str, LayerField],
         area: Area,
         answers: Answers = NO_ANSWERS,
     ) -> None:
+        self.geometry = layer.geometry
         self.source = source
-        self.fields = fields
+        self.fields = layer.fields
         self.area = area
         self.answers = answers
         self.faults: dict[int, list[Fault]] = {}
@@ -107,13 +121,14 @@ class RecordReader:
         has_geometry = table.geometry is not None
         require_columns(table, needed_columns(self.source, self.fields, has_geometry=has_geometry))
         self.faults = {}
-        lon, lat = self._points(table)
+        lon, lat, shapes = self._places(table)
         public = {name: one for name, one in self.fields.items() if not one.personal}
         return Records(
             keys=self._keys(table),
             lines=table.lines,
             lon=lon,
             lat=lat,
+            shapes=shapes,
             address=self._words(table, self.source.address),
             unit=self._words(table, self.source.commune),
             precision_m=self._precision(table),
@@ -146,8 +161,10 @@ class RecordReader:
                 self._fault(row, "repeated_key", f"khóa lặp lại / the key comes again in {again}")
         return keys
 
-    def _points(self, table: RawTable) -> tuple[Floats, Floats]:
-        """Degrees, WGS 84. A wrong point is a fault unless the record says its place in words."""
+    def _places(self, table: RawTable) -> tuple[Floats, Floats, Shapes | None]:
+        """Points (degrees, WGS 84), and the shapes of lines and polygons. What is wrong with one
+        is a fault, unless the record says its place in words.
+        """
         x, y, crs = self._coordinates(table)
         found = checked_points(
             x, y, crs, self.area.envelope, assume=self.answers.crs, inside=self.area.holds
@@ -157,11 +174,34 @@ class RecordReader:
         for row, why in found.faults.items():
             if not (address[row] or unit[row]):
                 self._fault(row, "bad_coordinates", why)
-        return found.lon, found.lat
+        if self.geometry not in SHAPES or table.geometry is None or found.crs is None:
+            return found.lon, found.lat, None
+        self._check_shapes(table.geometry)
+        return found.lon, found.lat, _in_wgs84(table.geometry, found.crs)
+
+    def _check_shapes(self, geometry: Shapes) -> None:
+        expected = SHAPES[self.geometry]
+        for row, shape in enumerate(geometry):
+            if shape is None:
+                self._fault(row, "no_geometry", "không có hình / the record has no geometry")
+            elif shape.geom_type not in expected:
+                why = f"hình phải là / the geometry is no {expected[0]} but a {shape.geom_type}"
+                self._fault(row, "bad_geometry", why)
+            elif not shape.is_valid:
+                why = shapely.is_valid_reason(shape)
+                self._fault(row, "bad_geometry", f"hình không hợp lệ / invalid geometry: {why}")
 
     def _coordinates(self, table: RawTable) -> tuple[Floats, Floats, str | None]:
         """x, y and the declared CRS: of the file's geometry, else of two columns."""
         columns = self.source.coordinates
+        if table.geometry is not None and self.geometry in SHAPES:
+            on_them = shapely.point_on_surface(table.geometry)
+            return shapely.get_x(on_them), shapely.get_y(on_them), table.crs
+        if self.geometry in SHAPES:
+            raise BadFile(
+                f"{table.name} has no geometry: the layer holds {self.geometry}s, give GeoJSON, "
+                "GeoPackage or Shapefile"
+            )
         if table.points is not None:
             return (*table.points, table.crs)
         if columns is None:
@@ -272,10 +312,31 @@ class RecordReader:
     def _raw(self, table: RawTable) -> list[dict[str, str]]:
         personal = {one.column or name for name, one in self.fields.items() if one.personal}
         kept = [column for column in table.columns if column not in personal]
-        return [
+        rows = [
             {column: table[column][row] for column in kept if table[column][row]}
             for row in range(len(table))
         ]
+        if table.geometry is not None:
+            for row, wkt in zip(rows, shapely.to_wkt(table.geometry), strict=True):
+                row |= {GEOMETRY: wkt or "", GEOMETRY_CRS: table.crs or ""}
+        return rows
+
+
+def _in_wgs84(geometry: Shapes, crs: SourceCrs) -> Shapes:
+    """Multi-geometries, as tables of layers hold them."""
+    moved = shapely.transform(
+        geometry, lambda xy: np.column_stack(to_wgs84(xy[:, 0], xy[:, 1], crs))
+    )
+    return np.array([_multi(shape) for shape in moved], object)
+
+
+def _multi(shape: shapely.Geometry | None) -> shapely.Geometry | None:
+    match shape:
+        case shapely.LineString():
+            return shapely.MultiLineString([shape])
+        case shapely.Polygon():
+            return shapely.MultiPolygon([shape])
+    return shape
 
 
 def needed_columns(

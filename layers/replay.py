@@ -3,13 +3,16 @@
 from collections.abc import Sequence
 from itertools import groupby
 
+import numpy as np
+import numpy.typing as npt
+import shapely
 from sqlalchemy import Connection, text
 
 from gis.intake.tables import RawTable
 from layers.load import LoadOptions, LoadReport, load_table
 from layers.model import FileSource, Layer
 from layers.quarantine import Waiting, list_waiting
-from layers.records import NO_ANSWERS, Answers, needed_columns
+from layers.records import GEOMETRY, GEOMETRY_CRS, NO_ANSWERS, Answers, needed_columns
 
 _MOST = 100_000
 
@@ -56,11 +59,21 @@ def _as_table(layer: Layer, source: str, records: Sequence[Waiting]) -> RawTable
     """
     assert isinstance(layer.source, FileSource)
     kept = [column for record in records for column in record.raw]
-    columns = tuple(dict.fromkeys([*needed_columns(layer.source, layer.fields), *kept]))
+    has_geometry = any(GEOMETRY in record.raw for record in records)
+    needed = needed_columns(layer.source, layer.fields, has_geometry=has_geometry)
+    columns = tuple(dict.fromkeys([*needed, *kept]))
     return RawTable(
         name=source,
         sha256="",
         columns=columns,
         cells={column: [record.raw.get(column, "") for record in records] for column in columns},
         lines=[record.id for record in records],
+        geometry=_geometry(records) if has_geometry else None,
+        crs=next((record.raw[GEOMETRY_CRS] for record in records if has_geometry), None) or None,
     )
+
+
+def _geometry(records: Sequence[Waiting]) -> npt.NDArray[np.object_]:
+    """The geometries that the records came with; of one source, they share one CRS."""
+    texts = [record.raw.get(GEOMETRY) or None for record in records]
+    return np.asarray(shapely.from_wkt(texts), object)
