@@ -113,7 +113,7 @@ def test_parameters_select_and_sort(client: Client, query: str, expected: list[i
         ("\"valid_at\" = TIMESTAMP('2024-09-11T01:00:00.000Z')", [2]),
         ("\"seen_on\" = DATE('2024-09-10')", [1]),
         ("\"closed\" = TRUE", [2]),
-        ("S_INTERSECTS(\"geom\",POLYGON((103.8 22,104.05 22,104.05 23,103.8 23,103.8 22)))", [1, 2]),
+        ("S_INTERSECTS(\"geom\",POLYGON((103 22,104.05 22,104.05 23,103 23,103 22)))", [1, 2]),
     ],
 )  # fmt: skip
 def test_filters_as_qgis_writes_them_are_answered(
