@@ -25,11 +25,12 @@ class Circles:
     closes: npt.NDArray[np.bool_]
 
 
-def circles_around(xy: Floats, radius: float) -> Circles:
+def circles_around(xy: Floats, radius: float, *, whole_rings: bool = True) -> Circles:
     """Circles of up to `radius` around each place; `xy` of shape (n, 2), in the unit of `radius`.
 
     Plane coordinates (metres of a projected CRS, say). Distances that differ by less than a
-    billionth of the radius are equal. Raises BadInput for a radius that is not above 0.
+    billionth of the radius are equal, and enter together unless `whole_rings` is off. Raises
+    BadInput for a radius that is not above 0.
     """
     if not radius > 0 or not np.isfinite(xy).all():
         raise BadInput(f"radius {radius} must be above 0 and the coordinates finite numbers")
@@ -44,5 +45,5 @@ def circles_around(xy: Floats, radius: float) -> Circles:
     order = np.lexsort((near, steps, centre))
     centre, near, distance, steps = centre[order], near[order], distance[order], steps[order]
     start = np.searchsorted(centre, np.arange(len(xy) + 1))
-    closes = np.append((np.diff(steps) != 0) | (np.diff(centre) != 0), True)
+    closes = np.append((np.diff(steps) != 0) | (not whole_rings) | (np.diff(centre) != 0), True)
     return Circles(start, near, distance, closes[: len(near)])

@@ -132,7 +132,7 @@ def _close_pairs(rows: pd.DataFrame, rules: CleaningRules) -> list[list[int]]:
 def _burst(source: pd.Series, day: pd.Series, incident: Flags, rules: CleaningRules) -> Flags:
     """Days on which a source sent more than its ratio; its first week is not judged."""
     counted = pd.DataFrame({"source": source, "day": day})[incident]
-    bursts = set()
+    bursts: set[tuple[object, object]] = set()
     for name, days in counted.groupby("source")["day"]:
         daily = days.value_counts().sort_index().asfreq("D", fill_value=0)
         median = daily.shift(1).rolling(rules.median_days, min_periods=7).median()

@@ -126,7 +126,9 @@ def _z_scores(counts: Counts, sums: Counts, sizes: Counts) -> Floats:
     """Gi* over all bins; 0 without spread, so that a level series has no trend."""
     n = counts.size
     scale = counts.std() * np.sqrt((n * sizes - sizes.astype(float) ** 2) / max(n - 1, 1))
-    return np.divide(sums - sizes * counts.mean(), scale, out=np.zeros(sums.shape), where=scale > 0)
+    z: Floats = np.zeros(sums.shape)
+    np.divide(sums - sizes * counts.mean(), scale, out=z, where=scale > 0)
+    return z
 
 
 def _significant(counts: Counts, sums: Counts, sizes: Counts, tail: str, alpha: float) -> Flags:

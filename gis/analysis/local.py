@@ -57,7 +57,7 @@ def _cumulated(probability: Floats, tail: str) -> Floats:
     else:
         reach = np.append(np.cumsum(probability[::-1])[::-1], 0.0)
     # What rounding alone keeps from certainty is certain.
-    return np.where(reach > 1 - 1e-11, 1.0, reach)
+    return np.asarray(np.where(reach > 1 - 1e-11, 1.0, reach))
 
 
 def set_sum_probabilities(counts: Counts, size: int) -> Floats:
@@ -74,7 +74,8 @@ def set_sum_probabilities(counts: Counts, size: int) -> Floats:
     for value, times in zip(values.tolist(), multiplicity.tolist(), strict=True):
         state = _with_value(state, value, times, left)
         left -= times
-    return state[0]
+    probability: Floats = state[0]
+    return probability
 
 
 def _with_value(state: Floats, value: int, times: int, left: int) -> Floats:
@@ -92,7 +93,7 @@ def _with_value(state: Floats, value: int, times: int, left: int) -> Floats:
 
 
 def local_moran(values: Floats, weights: sparse.csr_array) -> Floats:
-    """Local Moran's I of each place: (n−1)·z_i·Σ_j w_ij z_j / Σ z², rows of the weights summing to 1.
+    """Local Moran's I: (n−1)·z_i·Σ_j w_ij z_j / Σ z², rows of the weights made to sum to 1.
 
     `weights` has shape (n, n) without the place itself, any positive values. Places without
     neighbours get 0; NaN where the values have no spread. Source: Anselin 1995, with esda's n − 1

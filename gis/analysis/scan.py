@@ -17,8 +17,11 @@ from gis.errors import BadInput
 
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+Singles = npt.NDArray[np.float32]
 
 BATCH = 20  # replicates counted while one centre's circles are at hand
+STEPS, CELLS = 64, 4096  # of the table of least counts, in √μ: to μ = 4096, then its last value
 EULER = 0.5772156649015329
 
 
@@ -56,7 +59,7 @@ def poisson_scan(
     max_clusters: int = 5,
     null: Null = NULL,
 ) -> pd.DataFrame:
-    """Circles with more `cases` than their `population` explains; places of shape (n,), `xy` (n, 2).
+    """Circles with more `cases` than their `population` explains, both (n,); `xy` (n, 2) is plane.
 
     Circles hold at most `max_share` of the population. One row a cluster, the most likely first,
     none overlapping another: centre (index), radius (unit of `xy`), places, observed, expected,
@@ -89,6 +92,7 @@ def stp_scan(
     strata: Counts | None = None,
     max_share: float = 0.5,
     max_clusters: int = 5,
+    whole_rings: bool = True,
     null: Null = SEQUENTIAL,
 ) -> pd.DataFrame:
     """Space-time permutation: where too many of the last days' events are, given place and day.
@@ -97,7 +101,8 @@ def stp_scan(
     than `last_day` (default: the last event's) are left out. A cylinder is a circle of up to
     `max_radius` (unit of `xy`) with at most `max_share` of all events, over the last 1…`max_days`
     days. μ = Σ_w N_{A,w}·n_{d,w}/C_w over the `strata` w of the events (space × weekday, say); the
-    null permutes days within strata. Rows as in `poisson_scan`, with days and ri_days = 1/p (one
+    null permutes days within strata. A circle takes places at one distance together, unless
+    `whole_rings` is off. Rows as in `poisson_scan`, with days and ri_days = 1/p (one
     scan a day).
     """
     end = int(day.max()) if last_day is None and len(day) else int(last_day or 0)
@@ -106,10 +111,9 @@ def stp_scan(
     stratum = _numbered(strata[known] if strata is not None else np.zeros(len(place), np.int64))
     expected = _permuted_expectation(place, age, stratum, len(xy), max_days)
     events = np.bincount(place, minlength=len(xy)).astype(float)
-    space = _Space(
-        circles_around(xy, max_radius), expected, max_share * len(place), min_cases, len(place),
-        limited=events,
-    )  # fmt: skip
+    circles = circles_around(xy, max_radius, whole_rings=whole_rings)
+    limit = max_share * len(place)
+    space = _Space(circles, expected, limit, min_cases, len(place), limited=events)
     shuffled = _within_strata(stratum, np.random.default_rng(null.seed))
 
     def replicate() -> Counts:
@@ -171,11 +175,11 @@ class _Space:
         self.total = total  # 0: expectation-based
 
     def best(self, counts: Counts) -> npt.NDArray[np.float64]:
-        """The highest LLR of each replicate, `counts` of shape (replicates, places, days)."""
+        """The highest LLR of each replicate, `counts` of shape (places, replicates, days)."""
         one = self.circles
         highest: Floats = _highest(
             one.start, one.near, one.closes, self.expected, self.limited, self.limit,
-            self.min_cases, self.total, counts,
+            self.min_cases, self.total, counts.astype(np.float32).reshape(len(counts), -1),
         )  # fmt: skip
         return highest
 
@@ -226,7 +230,7 @@ def _simulate(space: _Space, replicate: Callable[[], Counts], top: float, null: 
     seen = np.empty(0)
     while len(seen) < null.replicates:
         batch = [replicate() for _ in range(min(BATCH, null.replicates - len(seen)))]
-        seen = np.append(seen, space.best(np.stack(batch)))
+        seen = np.append(seen, space.best(np.stack(batch, axis=1)))
         reached = np.flatnonzero(_reaches(seen, top))
         if null.stop is not None and len(reached) >= null.stop:
             return seen[: reached[null.stop - 1] + 1]
@@ -311,23 +315,33 @@ def _groups(stratum: Counts) -> Iterator[Counts]:
     yield from np.split(order, np.flatnonzero(np.diff(stratum[order])) + 1)
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True)
 def _llr(c: float, mu: float, total: float) -> float:
     """0 unless c > mu; `total` 0 means expectation-based."""
     if c <= mu:
         return 0.0
     if mu <= 0.0:
         return np.inf
-    inside = c * np.log(c / mu)
+    inside: float = c * np.log(c / mu)
     if total == 0.0:
-        return inside + mu - c
+        return float(inside + mu - c)
     if c >= total:
         return inside
-    return inside + (total - c) * np.log((total - c) / (total - mu))
+    return float(inside + (total - c) * np.log((total - c) / (total - mu)))
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
-def _by_centre(start, near, closes, expected, limited, limit, least, total, counts):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+@numba.njit(cache=True)
+def _by_centre(
+    start: Counts,
+    near: Counts,
+    closes: Flags,
+    expected: Floats,
+    limited: Floats,
+    limit: float,
+    least: int,
+    total: int,
+    counts: Counts,
+) -> tuple[Floats, Counts, Counts]:
     centres, days = len(start) - 1, expected.shape[1]
     llr = np.zeros(centres)
     ends = np.zeros(centres, np.int64)
@@ -352,56 +366,99 @@ def _by_centre(start, near, closes, expected, limited, limit, least, total, coun
     return llr, ends, best_days
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
-def _highest(start, near, closes, expected, limited, limit, least, total, counts):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    replicates, places, days = counts.shape
-    any_recent = counts[:, :, days - 1] > 0
+@numba.njit(cache=True)
+def _highest(
+    start: Counts,
+    near: Counts,
+    closes: Flags,
+    expected: Floats,
+    limited: Floats,
+    limit: float,
+    least: int,
+    total: int,
+    counts: Singles,
+) -> Floats:
+    """Of each replicate; `counts` (places, replicates × days), one replicate after the other.
+
+    All replicates grow one circle together: a few vector additions a place, and a comparison with
+    the least counts that would beat the lowest of the best so far. Logarithms are rare.
+    """
+    days = expected.shape[1]
+    replicates = counts.shape[1] // days
     best = np.zeros(replicates)
-    widest = 0
+    floor = 0.0
+    least_of = _least_counts(floor, total, least)
+    c = np.empty(counts.shape[1], np.float32)
+    mu = np.empty(days)
+    needed = np.empty(counts.shape[1], np.float32)
     for centre in range(len(start) - 1):
-        widest = max(widest, start[centre + 1] - start[centre])
-    mu = np.empty((widest, days))
-    c = np.empty(days)
-    for centre in range(len(start) - 1):
-        usable = _expectations(
-            near[start[centre] : start[centre + 1]], expected, limited, limit, mu
-        )
-        for replicate in range(replicates):
-            c[:] = 0.0
-            changed = False
-            for step in range(usable):
-                place = near[start[centre] + step]
-                if any_recent[replicate, place]:
-                    for day in range(days):
-                        c[day] += counts[replicate, place, day]
-                    changed = True
-                # A circle without a new event has the cases of the last, and expects more.
-                if changed and closes[start[centre] + step]:
-                    changed = False
-                    for day in range(days):
-                        if c[day] >= least and _may_exceed(
-                            c[day], mu[step, day], total, best[replicate]
-                        ):
-                            value = _llr(c[day], mu[step, day], total)
-                            best[replicate] = max(best[replicate], value)
+        c[:] = 0.0
+        mu[:] = 0.0
+        held = 0.0
+        for at in range(start[centre], start[centre + 1]):
+            place = near[at]
+            held += limited[place]
+            if held > limit * (1 + 1e-12):
+                break
+            mu += expected[place]
+            if not closes[at]:
+                _added(c, counts[place])
+                continue
+            for day in range(days):
+                needed[day] = least_of[min(int(np.sqrt(mu[day]) * STEPS), len(least_of) - 1)]
+            for replicate in range(1, replicates):
+                needed[replicate * days : (replicate + 1) * days] = needed[:days]
+            if _added_and_reached(c, counts[place], needed):
+                _improve(best, c, needed, mu, total)
+                if best.min() > floor * 1.02:
+                    floor = best.min()
+                    least_of = _least_counts(floor, total, least)
     return best
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
-def _expectations(near, expected, limited, limit, mu):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Cumulate expectations outwards into `mu`; how many places fit within the limit."""
-    held = 0.0
-    for step in range(len(near)):
-        held += limited[near[step]]
-        if held > limit * (1 + 1e-12):
-            return step
-        for day in range(mu.shape[1]):
-            before = mu[step - 1, day] if step else 0.0
-            mu[step, day] = before + expected[near[step], day]
-    return len(near)
+@numba.njit(cache=True)
+def _added(c: Singles, more: Singles) -> None:
+    for i in range(len(c)):
+        c[i] += more[i]
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, fastmath=True)
+def _added_and_reached(c: Singles, more: Singles, needed: Singles) -> bool:
+    reached = np.int32(0)
+    for i in range(len(c)):
+        c[i] += more[i]
+        reached |= np.int32(c[i] >= needed[i])
+    return bool(reached)
+
+
+@numba.njit(cache=True)
+def _improve(best: Floats, c: Singles, needed: Singles, mu: Floats, total: int) -> None:
+    days = len(mu)
+    for i in range(len(c)):
+        if c[i] >= needed[i]:
+            value = _llr(c[i], mu[i % days], total)
+            best[i // days] = max(best[i // days], value)
+
+
+@numba.njit(cache=True)
+def _least_counts(floor: float, total: int, least: int) -> Floats:
+    """The least count whose LLR reaches `floor`, for √μ = 0, 1/STEPS, …; it grows with μ."""
+    table = np.empty(CELLS)
+    count = float(least)
+    for cell in range(CELLS):
+        mu = (cell / STEPS) ** 2
+        if total > 0 and mu >= total:
+            table[cell] = count
+            continue
+        # Below μ no count has an LLR; so the search may jump there.
+        count = max(count, np.floor(mu) + 1.0)
+        while _llr(count, mu, total) < floor and (total == 0 or count < total):
+            count += 1.0
+        table[cell] = count
+    return table
+
+
+@numba.njit(cache=True)
 def _may_exceed(c: float, mu: float, total: float, best: float) -> bool:
     """Whether an upper bound of the LLR without logarithms reaches `best`; so few are taken.
 
@@ -415,4 +472,4 @@ def _may_exceed(c: float, mu: float, total: float, best: float) -> bool:
     bound = excess * np.sqrt(c / mu) - excess
     if total > 0.0 and total > mu:
         bound += excess * excess / (total - mu)
-    return bound >= best
+    return bool(bound >= best)

@@ -199,7 +199,7 @@ def nb_cusum(
 
 def _log_ratio(counts: Counts, expected: Floats, ratio: float, dispersion: float) -> Floats:
     if dispersion == 0:
-        return counts * np.log(ratio) - expected * (ratio - 1)
+        return np.asarray(counts * np.log(ratio) - expected * (ratio - 1))
     grown = np.log1p(dispersion * expected) - np.log1p(dispersion * ratio * expected)
     gain: Floats = counts * np.log(ratio) + (1 / dispersion + counts) * grown
     return gain

@@ -32,7 +32,7 @@ def mann_kendall(series: Floats, *, alpha: float = 0.05) -> pd.DataFrame:
     return pd.DataFrame({"s": s, "var_s": var_s, "z": z, "p": p, "tau": tau, "trend": trend})
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True)
 def _scores(series: Floats) -> tuple[Floats, Floats]:
     rows, steps = series.shape
     s = np.zeros(rows)
@@ -48,7 +48,7 @@ def _scores(series: Floats) -> tuple[Floats, Floats]:
     return s, var_s
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True)
 def _variance(ordered: Floats) -> float:
     steps = len(ordered)
     variance = steps * (steps - 1) * (2 * steps + 5)
