@@ -33,6 +33,12 @@ def page() -> Response:
     return _file(WEB, "index.html", {"Content-Security-Policy": _POLICY})
 
 
+@router.get("/favicon.ico")
+def icon() -> Response:
+    """For pages that name none."""
+    return _file(WEB, "icon.svg")
+
+
 @router.get("/web/{name}")
 def part(name: str) -> Response:
     """One of the page's own files."""
