@@ -7,7 +7,10 @@ import csv
 import io
 import tempfile
 from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from itertools import takewhile
 from pathlib import Path
+from threading import Event
 from typing import Any, Final
 
 import orjson
@@ -30,6 +33,7 @@ from layers.model import FieldType, GeometryKind
 
 BATCH: Final = 2_000
 _CHUNK_BYTES: Final = 1 << 16
+_PATIENCE_S: Final = 0.2
 # Without it, spreadsheet programs take the letters of UTF-8 for those of Windows.
 _BYTE_ORDER_MARK: Final = "\ufeff"
 
@@ -94,22 +98,42 @@ def export_flatgeobuf(
     database: Database, source: Source, request: PageRequest, limit: int | None
 ) -> Parts:
     """FlatGeobuf, written by GDAL into a file beside, then sent; without a spatial index."""
-    schema = _schema(source, request)
-    batches = _record_batches(database, source, request, schema, limit)
-    with tempfile.TemporaryDirectory(prefix="gis-export-") as folder:
+    stopped = Event()
+    with tempfile.TemporaryDirectory(prefix="gis-export-") as folder, ThreadPoolExecutor(1) as pool:
         path = Path(folder) / f"{source.layer.id}.fgb"
-        pyogrio.write_arrow(
-            pa.RecordBatchReader.from_batches(schema, batches),
-            path,
-            driver="FlatGeobuf",
-            geometry_name="geom" if "geom" in schema.names else None,
-            geometry_type=_GEOMETRY_NAMES[source.layer.geometry],
-            crs=f"EPSG:{request.crs.srid}",
-            layer_options={"SPATIAL_INDEX": "NO"},
-        )
+        writing = pool.submit(_write_flatgeobuf, path, database, source, request, limit, stopped)
+        try:
+            while wait([writing], timeout=_PATIENCE_S).not_done:
+                yield b""  # here a client that has left is noticed
+        finally:
+            stopped.set()
+        writing.result()
         with path.open("rb") as made:
             while chunk := made.read(_CHUNK_BYTES):
                 yield chunk
+
+
+def _write_flatgeobuf(
+    path: Path,
+    database: Database,
+    source: Source,
+    request: PageRequest,
+    limit: int | None,
+    stopped: Event,
+) -> None:
+    schema = _schema(source, request)
+    batches = _record_batches(database, source, request, schema, limit)
+    pyogrio.write_arrow(
+        pa.RecordBatchReader.from_batches(
+            schema, takewhile(lambda _: not stopped.is_set(), batches)
+        ),
+        path,
+        driver="FlatGeobuf",
+        geometry_name="geom" if "geom" in schema.names else None,
+        geometry_type=_GEOMETRY_NAMES[source.layer.geometry],
+        crs=f"EPSG:{request.crs.srid}",
+        layer_options={"SPATIAL_INDEX": "NO"},
+    )
 
 
 FORMATS: Final[dict[str, tuple[str, Export]]] = {

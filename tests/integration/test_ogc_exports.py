@@ -17,6 +17,8 @@ import pytest
 from sqlalchemy import text
 
 from gis.database.engine import Database
+from layers.items import PageRequest, source_of
+from layers.items.export import export_flatgeobuf
 from tests.integration.ogc_app import Client, client_of
 from tests.integration.ogc_layers import INCIDENTS, TRAPS, add_five, make_layer
 
@@ -109,6 +111,16 @@ def test_a_client_that_leaves_stops_the_query(client: Client, database: Database
     while _busy(database) and time.monotonic() < deadline:
         time.sleep(0.1)
         gc.collect()
+    assert _busy(database) == 0
+
+
+def test_a_flatgeobuf_that_nobody_wants_any_more_is_not_written_on(database: Database) -> None:
+    make_layer(database)
+    add_many(database)
+    parts = export_flatgeobuf(database, source_of(INCIDENTS), PageRequest(), None)
+    assert next(parts) == b"", "still writing"
+    assert _busy(database) == 1
+    parts.close()
     assert _busy(database) == 0
 
 
