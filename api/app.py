@@ -1,5 +1,8 @@
 """The application: a table of contents."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
@@ -20,14 +23,18 @@ from api.routes import (
     tiles,
 )
 from gis.database.engine import Database
+from gis.repeating import repeating
 from gis.settings import Settings
 from layers.catalogue import Catalogue
+from layers.following import published_catalogue
 from tiles.serving import TileServer
 
 
 def create_app(settings: Settings, database: Database, catalogue: Catalogue) -> FastAPI:
     """The service over a migrated database; whoever makes it also closes the database."""
-    app = FastAPI(title="GIS", docs_url=None, redoc_url=None, openapi_url="/openapi.json")
+    app = FastAPI(
+        title="GIS", docs_url=None, redoc_url=None, openapi_url="/openapi.json", lifespan=_running
+    )
     app.state.settings = settings
     app.state.database = database
     app.state.catalogue = catalogue
@@ -42,3 +49,17 @@ def create_app(settings: Settings, database: Database, catalogue: Catalogue) -> 
     app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=4)
     app.add_middleware(RequestContext, database=database)
     return app
+
+
+@asynccontextmanager
+async def _running(app: FastAPI) -> AsyncIterator[None]:
+    """While it serves, it takes up layer files that are published meanwhile."""
+
+    def follow() -> None:
+        state = app.state
+        state.catalogue = published_catalogue(
+            state.database, state.settings.layers, state.catalogue
+        )
+
+    with repeating("layer files", follow):
+        yield

@@ -1,20 +1,19 @@
 """Hotspots follow the data: a layer whose rows changed is analysed anew within a second or two."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
 import structlog
 from sqlalchemy import text
 
 from gis.database.engine import Database
-from gis.errors import GisError
+from gis.repeating import repeating
 from layers.catalogue import Catalogue
+from layers.following import published_catalogue
 from layers.hotspots import run_hotspots
 from layers.model import Layer
-
-_EVERY_S = 1.0
 
 log = structlog.get_logger("watch")
 
@@ -37,27 +36,16 @@ def stale_layers(database: Database, catalogue: Catalogue) -> list[Layer]:
 
 
 @contextmanager
-def watching(database: Database, catalogue: Catalogue) -> Iterator[None]:
-    """While inside, a thread of its own keeps hotspots and alerts up to date."""
-    ended = threading.Event()
-    thread = threading.Thread(
-        target=_watch, args=(database, catalogue, ended), name="watch", daemon=True
-    )
-    thread.start()
-    try:
+def watching(database: Database, folder: Path, catalogue: Catalogue) -> Iterator[None]:
+    """While inside, hotspots and alerts are kept up to date, by the layer files as published."""
+    known = catalogue
+
+    def analyse() -> None:
+        nonlocal known
+        known = published_catalogue(database, folder, known)
+        for layer in stale_layers(database, known):
+            report = run_hotspots(database, layer, datetime.now(UTC))
+            log.info("hotspots", layer=layer.id, hot=report.hot, records=report.records)
+
+    with repeating("hotspots", analyse):
         yield
-    finally:
-        ended.set()
-        thread.join(timeout=10)
-
-
-def _watch(database: Database, catalogue: Catalogue, ended: threading.Event) -> None:
-    while not ended.wait(_EVERY_S):
-        try:
-            for layer in stale_layers(database, catalogue):
-                report = run_hotspots(database, layer, datetime.now(UTC))
-                log.info("hotspots", layer=layer.id, hot=report.hot, records=report.records)
-        except GisError as error:
-            log.warning("hotspots wait", why=str(error))
-        except Exception:  # the next second tries again; the log says what went wrong
-            log.exception("hotspots failed")

@@ -8,7 +8,7 @@ from api.cli.context import read_settings
 from api.cli.output import AsJson, print_facts, say, step
 from gis.database.migrate import migrate, newest_revision, revision_of
 from gis.database.opening import embedded, opened
-from gis.errors import BadInput
+from gis.errors import BadInput, Conflict
 from gis.settings import Settings
 
 app = typer.Typer(help="Start, stop and migrate the database.", no_args_is_help=True)
@@ -63,6 +63,8 @@ def reset(
 ) -> None:
     """Delete the embedded cluster with all its data."""
     cluster = embedded(_without_server(read_settings()))
+    if cluster.is_used():
+        raise Conflict("the cluster is in use: stop `gis up` and other commands first")
     if not yes:
         typer.confirm(f"Delete all data under {cluster.place}?", abort=True)
     step("deleting the embedded cluster")

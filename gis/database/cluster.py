@@ -108,6 +108,17 @@ class Cluster:
                 self._start()
             self._ensure_database()
 
+    def is_used(self) -> bool:
+        """Whether some process is inside `in_use`."""
+        if not self.folder.exists():
+            return False
+        with (self.folder / "users.lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
+
     def stop(self) -> None:
         if self.is_running():
             self._pg_ctl("stop", "-m", "fast", "-w")

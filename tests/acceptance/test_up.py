@@ -2,14 +2,19 @@
 wrong in one message.
 """
 
+import json
+import shutil
 import signal
 import socket
+import subprocess
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.acceptance.service import Service, service
+from tests.acceptance.service import GIS, ROOT, Service, service
 
 
 def test_the_first_look_shows_the_main_job(running: Service):
@@ -75,3 +80,63 @@ def test_a_wrong_setting_is_named(home: Path):
     assert done.returncode == 2
     assert "GIS_LOG_LEVEL" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+LAYER = """
+id: springs
+title: {vi: Mạch nước, en: Springs}
+description: {vi: Mạch nước, en: Springs}
+department: {vi: Sở, en: Department}
+licence: MIT
+geometry: point
+source: {connector: file, key: id, coordinates: {x: lon, y: lat}}
+fields:
+  name: {type: text, label: {vi: Tên, en: Name}}
+tiles: {}
+"""
+
+
+def test_a_layer_that_is_added_appears_while_the_service_runs(home: Path, grid: str):
+    folder = home / "layers"
+    shutil.copytree(ROOT / "layers", folder, ignore=lambda _, names: not_yaml(names))
+    with service(home / "adding", GIS_BOUNDARIES=grid, GIS_LAYERS=str(folder)) as made:
+        made.start()
+        assert made.run("db", "reset", "--yes").returncode == 6
+        (folder / "springs.yaml").write_text(LAYER, encoding="utf-8")
+        rows = home / "springs.csv"
+        rows.write_text("id,name,lon,lat\n1,Suối Vàng,103.65,21.45\n", encoding="utf-8")
+        assert made.run("layers", "sync").returncode == 0
+        assert made.run("layers", "load", "springs", str(rows)).returncode == 0
+        wait_for(lambda: httpx.get(f"{made.url}/ogc/collections/springs").is_success)
+        items = httpx.get(f"{made.url}/ogc/collections/springs/items").json()["features"]
+        assert [one["properties"]["name"] for one in items] == ["Suối Vàng"]
+        assert httpx.get(f"{made.url}/tiles/springs/8/201/112.mvt").is_success
+
+
+def test_a_load_that_is_killed_leaves_nothing_and_can_be_repeated(home: Path, grid: str):
+    with service(home / "half", GIS_BOUNDARIES=grid, GIS_DEMO="false") as made:
+        made.start()
+        reports = home / "many.csv"
+        written = made.run("demo", "write", str(reports), "--records", "20000")
+        assert written.returncode == 0, written.stderr
+        words = ["layers", "load", "citizen_reports", str(reports), "--json"]
+        killed = subprocess.Popen([*GIS, *words], env=made.environment, cwd=ROOT)
+        with pytest.raises(subprocess.TimeoutExpired):
+            killed.wait(4)
+        killed.kill()
+        killed.wait(30)
+        address = f"{made.url}/ogc/collections/citizen_reports/items"
+        assert httpx.get(address, params={"limit": 1}).json()["numberMatched"] == 0
+        again = json.loads(made.run(*words).stdout)
+    assert again["added"] + again["outside"] + again["quarantined"] == again["read"] > 20_000
+
+
+def not_yaml(names: list[str]) -> set[str]:
+    return {name for name in names if not name.endswith(".yaml")}
+
+
+def wait_for(condition: Callable[[], bool], *, within_s: float = 30) -> None:
+    end = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.2)

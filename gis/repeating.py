@@ -1,0 +1,37 @@
+"""Work that a service does again and again, beside its requests."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import structlog
+
+from gis.errors import GisError
+
+log = structlog.get_logger("work")
+
+
+@contextmanager
+def repeating(name: str, work: Callable[[], None], *, every_s: float = 1.0) -> Iterator[None]:
+    """While inside, a thread of its own does `work`, pauses, and does it again.
+
+    An error is logged and does not end it: the next round tries again.
+    """
+    ended = threading.Event()
+
+    def rounds() -> None:
+        while not ended.wait(every_s):
+            try:
+                work()
+            except GisError as error:
+                log.warning("waits", work=name, why=str(error))
+            except Exception:
+                log.exception("failed", work=name)
+
+    thread = threading.Thread(target=rounds, name=name, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join(timeout=10)
