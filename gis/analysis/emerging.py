@@ -93,7 +93,7 @@ def _prefixed(kind: str, name: str | None) -> str | None:
 
 def _category(here: list[bool], other: list[bool], trend: int, share: float) -> str | None:
     """The class of one history; `trend` is positive when it grows more so."""
-    mostly = sum(here) >= share * len(here)
+    mostly = sum(here) / len(here) >= share
     if not here[-1]:
         return "historical" if mostly else None
     if sum(here) == 1:

@@ -1,0 +1,86 @@
+"""The cleaning gate: each rule on a few records, and laws."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from gis.analysis.clean import clean
+from gis.errors import BadInput
+
+NOON = pd.Timestamp("2026-03-02T12:00+07:00")
+
+
+def record(key, **changes):
+    plain = {
+        "category": "road", "lon": 104.0, "lat": 22.3, "happened_at": NOON, "received_at": NOON,
+        "source": "hotline", "source_key": key, "default_point": False, "place_precision_m": 10.0,
+        "cell": 1,
+    }  # fmt: skip
+    return plain | changes
+
+
+def judged(*records):
+    return clean(pd.DataFrame(records))
+
+
+def test_the_same_key_is_one_incident():
+    found = judged(record("a"), record("a", lon=104.5, cell=2))
+    assert found.records["incident"].tolist() == [True, False]
+    assert found.reasons == {"same_key": 1}
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"lon": 104.001, "cell": 2}, "same_place"),  # 103 m
+        ({"lon": 104.002, "cell": 2}, ""),  # 206 m
+        ({"lon": 104.001, "cell": 2, "category": "fire"}, ""),
+        ({"happened_at": NOON + pd.Timedelta(hours=25), "cell": 2,
+          "received_at": NOON + pd.Timedelta(hours=25)}, ""),
+        ({"lon": 104.1, "default_point": True}, "default_point"),
+        ({"lon": 104.1, "place_precision_m": 2000.0}, "coarse"),
+        ({"lon": np.nan, "lat": np.nan}, "coarse"),
+        ({"lon": 104.1, "cell": 2, "happened_at": NOON - pd.Timedelta(days=8)}, "late"),
+        ({"lon": 104.002}, "same_hex_day"),
+    ],
+)  # fmt: skip
+def test_a_second_record_has_its_reason(changes, reason):
+    later = {"received_at": NOON + pd.Timedelta(minutes=1)}
+    found = judged(record("a"), record("b", **(later | changes)))
+    assert found.records["reason"].tolist() == ["", reason]
+
+
+def test_a_chain_of_reports_is_not_one_incident():
+    chain = [record(str(i), lon=104.0 + i * 0.001, cell=i) for i in range(4)]
+    for i, one in enumerate(chain):
+        one["received_at"] = NOON + pd.Timedelta(minutes=i)
+    assert judged(*chain).records["incident"].tolist() == [True, False, True, False]
+
+
+def month(burst):
+    days = [NOON + pd.Timedelta(days=d) for d in range(28)] + [NOON + pd.Timedelta(days=28)] * burst
+    return [
+        record(str(i), happened_at=at, received_at=at, lon=104 + i * 0.01, cell=i)
+        for i, at in enumerate(days)
+    ]
+
+
+def test_a_backlog_of_thirty_is_held_back_and_an_ordinary_day_is_not():
+    assert judged(*month(30)).reasons == {"burst": 30}
+    assert judged(*month(5)).reasons == {}
+
+
+def test_the_order_of_records_changes_nothing_and_none_is_lost():
+    frame = pd.DataFrame([*month(9), record("x"), record("x"), record("y", lon=104.001)])
+    usual = clean(frame)
+    other = clean(frame.sample(frac=1, random_state=3))
+    assert len(usual.records) == len(frame)
+    assert other.reasons == usual.reasons
+    assert (usual.records["reason"] != "").sum() == sum(usual.reasons.values())
+
+
+def test_times_without_zone_and_missing_columns_are_refused():
+    with pytest.raises(BadInput, match="time zone"):
+        judged(record("a", happened_at=pd.Timestamp("2026-03-02")))
+    with pytest.raises(BadInput, match="lack cell"):
+        clean(pd.DataFrame([record("a")]).drop(columns="cell"))

@@ -1,0 +1,189 @@
+"""Scan statistics: published clusters, and laws."""
+
+import geopandas as gpd
+import libpysal
+import numpy as np
+import pytest
+import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gis.analysis.scan import Null, ebp_scan, gumbel_p, poisson_scan, stp_scan
+from gis.analysis.surveillance import shiryaev_roberts
+
+few = settings(deadline=None, max_examples=10)
+
+
+@pytest.fixture(scope="module")
+def counties():
+    frame = gpd.read_file(libpysal.examples.get_path("sids2.shp"))
+    centres = shapely.centroid(frame.geometry.to_numpy())
+    return frame, np.round(shapely.get_coordinates(centres), 6)
+
+
+@pytest.fixture(scope="module")
+def burkitt():
+    frame = gpd.read_file(libpysal.examples.get_path("burkitt.shp"))
+    return frame[["X", "Y"]].to_numpy(float), frame["T"].to_numpy().astype(int)
+
+
+def test_the_poisson_scan_of_sudden_infant_deaths_1974(counties):
+    frame, xy = counties
+    found = poisson_scan(frame["SID74"].to_numpy().astype(int), frame["BIR74"].to_numpy(), xy)
+    first, second = found.iloc[0], found.iloc[1]
+    assert first["llr"] == pytest.approx(13.839624, abs=1e-6)
+    assert (first["places"], first["observed"]) == (43, 397)
+    assert first["expected"] == pytest.approx(329.24, abs=0.005)
+    assert first["p"] <= 0.003
+    assert frame["NAME"][second["centre"]] == "Anson"
+    assert second["llr"] == pytest.approx(11.577076, abs=1e-6)
+    assert (second["observed"], round(second["expected"], 2)) == (15, 3.17)
+
+
+def test_the_poisson_scan_of_sudden_infant_deaths_1979(counties):
+    frame, xy = counties
+    found = poisson_scan(frame["SID79"].to_numpy().astype(int), frame["BIR79"].to_numpy(), xy)
+    first = found.iloc[0]
+    assert first["llr"] == pytest.approx(7.574693, abs=1e-6)
+    assert (first["places"], first["observed"]) == (16, 222)
+    assert first["expected"] == pytest.approx(174.85, abs=0.005)
+    assert first["p"] == pytest.approx(0.0284, abs=0.016)
+    assert first["p_gumbel"] == pytest.approx(0.0284, abs=0.01)
+
+
+def burkitt_scan(burkitt, last_day, **options):
+    points, days = burkitt
+    xy, place = np.unique(points, axis=0, return_inverse=True)
+    found = stp_scan(
+        place.ravel(), days, xy, max_radius=40, max_days=365, last_day=last_day, min_cases=2,
+        null=Null(999), **options,
+    )  # fmt: skip
+    return found.iloc[0], xy
+
+
+def test_the_prospective_scan_of_burkitts_lymphoma(burkitt):
+    # The published circle ends between two places at one distance.
+    first, xy = burkitt_scan(burkitt, 5775, whole_rings=False)
+    assert first["llr"] == pytest.approx(4.447879, abs=1e-6)
+    assert (first["observed"], round(first["expected"], 4)) == (3, 0.2766)
+    assert xy[int(first["centre"])].tolist() == [327, 383]
+    assert round(first["radius"], 2) == 17.46
+    assert 5775 - first["days"] + 1 == 5583
+    assert first["p"] == pytest.approx(0.511, abs=0.05)
+
+
+def test_whole_rings_find_the_same_events_from_another_centre(burkitt):
+    first, xy = burkitt_scan(burkitt, 5775)
+    assert first["llr"] == pytest.approx(4.447879, abs=1e-6)
+    assert np.hypot(*(xy[int(first["centre"])] - [327, 383])) <= first["radius"]
+
+
+def test_the_prospective_scan_of_burkitts_lymphoma_to_day_3000(burkitt):
+    first, _ = burkitt_scan(burkitt, 3000)
+    assert first["llr"] == pytest.approx(3.030009, abs=1e-6)
+    assert (first["observed"], round(first["expected"], 4)) == (2, 0.1791)
+
+
+def test_the_surveillance_of_burkitts_lymphoma(burkitt):
+    found = shiryaev_roberts(burkitt[0], radius=20, growth=0.5, threshold=161)
+    assert (found.alarm, found.cluster_start) == (148 - 1, 107 - 1)
+
+
+def events(seed, n=120):
+    random = np.random.default_rng(seed)
+    xy = random.uniform(0, 10, (25, 2))
+    return random.integers(0, 25, n), random.integers(0, 30, n), xy
+
+
+def scanned(place, day, xy, **options):
+    given = {"max_radius": 4.0, "max_days": 7, "null": Null(19)} | options
+    return stp_scan(place, day, xy, **given)
+
+
+@few
+@given(seed=st.integers(0, 99), east=st.floats(-50, 50))
+def test_moving_the_map_and_the_calendar_changes_no_cluster(seed, east):
+    place, day, xy = events(seed)
+    usual = scanned(place, day, xy)
+    moved = scanned(place, day + 100, xy + np.array([east, 7.0]))
+    assert moved["llr"].to_numpy() == pytest.approx(usual["llr"].to_numpy())
+    assert moved["p"].tolist() == usual["p"].tolist()
+
+
+@few
+@given(seed=st.integers(0, 99))
+def test_relabelling_places_and_reordering_events_changes_no_llr(seed):
+    place, day, xy = events(seed)
+    label = np.random.default_rng(seed).permutation(len(xy))
+    order = np.random.default_rng(seed + 1).permutation(len(place))
+    usual = scanned(place, day, xy)
+    other = scanned(np.argsort(label)[place][order], day[order], xy[label])
+    assert other["llr"].iloc[0] == pytest.approx(usual["llr"].iloc[0])
+
+
+@few
+@given(seed=st.integers(0, 99), factor=st.floats(0.1, 1000))
+def test_scaling_the_population_changes_no_poisson_cluster(seed, factor):
+    random = np.random.default_rng(seed)
+    cases, xy = random.poisson(3, 30), random.uniform(0, 9, (30, 2))
+    population = random.uniform(1, 5, 30)
+    usual = poisson_scan(cases, population, xy, null=Null(9))
+    scaled = poisson_scan(cases, population * factor, xy, null=Null(9))
+    assert scaled["llr"].to_numpy() == pytest.approx(usual["llr"].to_numpy())
+
+
+def test_the_replicates_are_scanned_as_the_observed_are():
+    # The observed counts, as their own replicate, must give the observed maximum.
+    from gis.analysis import scan
+
+    for seed in range(8):
+        place, day, xy = events(seed, 400)
+        age = day.max() - day
+        expected = scan._permuted_expectation(place, age, place * 0, len(xy), 7)
+        counts = scan._recent(place, age, len(xy), 7)
+        space = scan._Space(scan.circles_around(xy, 4.0), expected, 200, 2, 400)
+        both = space.best(np.stack([counts, counts], axis=1))
+        assert both == pytest.approx(np.full(2, space.each_centre(counts)[0].llr))
+
+
+def test_strata_take_the_blame_of_a_weekday():
+    # One half of the map is counted on even days alone: without strata it looks like a cluster.
+    random = np.random.default_rng(5)
+    xy = np.array([[x, y] for x in range(6) for y in range(2)], float)
+    place = random.integers(0, 12, 900)
+    day = random.integers(0, 15, 900) * 2 + (place < 6)
+    plain = scanned(place, day, xy, max_days=1)
+    split = scanned(place, day, xy, max_days=1, strata=day % 2)
+    assert plain["p"].iloc[0] <= 0.05
+    assert split["p"].iloc[0] > plain["p"].iloc[0]
+
+
+def test_a_sudden_heap_is_found_and_its_p_is_small():
+    place, day, xy = events(7, 300)
+    place, day = np.append(place, [3] * 10), np.append(day, [29] * 10)
+    first = scanned(place, day, xy, null=Null(199)).iloc[0]
+    assert first["p"] <= 0.01
+    assert first["days"] == 1
+    assert first["ri_days"] >= 100
+
+
+def test_a_forecast_scan_sees_a_rise_everywhere():
+    xy = np.array([[x, y] for x in range(5) for y in range(5)], float)
+    baselines = np.ones((25, 10))
+    counts = np.ones((25, 10), np.int64)
+    counts[:, -1] = 3
+    found = ebp_scan(counts, baselines, xy, max_radius=10, max_days=3, null=Null(99))
+    assert found["places"].iloc[0] == 25
+    assert found["llr"].iloc[0] == pytest.approx(75 * np.log(3) + 25 - 75)
+    assert found["p"].iloc[0] == 0.01
+
+
+def test_no_cases_have_no_cluster():
+    xy = np.array([[0.0, 0.0], [1.0, 1.0]])
+    assert poisson_scan(np.zeros(2, int), np.ones(2), xy).empty
+    assert scanned(np.zeros(0, int), np.zeros(0, int), xy).empty
+
+
+def test_the_gumbel_p_of_a_middling_value_is_that_of_the_draws():
+    draws = np.random.default_rng(0).gumbel(4, 1, 5000)
+    assert gumbel_p(draws, 6.0) == pytest.approx((draws >= 6.0).mean(), abs=0.01)
