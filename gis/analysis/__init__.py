@@ -1,0 +1,54 @@
+"""Statistics on hexes, events and series: arrays and frames in, frames out; no database.
+
+Names are imported when first asked for: the scans and trends bring numba, which a command that
+needs none of them should not wait for.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gis.analysis.cleaning import Cleaned as Cleaned
+    from gis.analysis.cleaning import CleaningRules as CleaningRules
+    from gis.analysis.cleaning import clean as clean
+    from gis.analysis.emerging import EmergingRules as EmergingRules
+    from gis.analysis.emerging import categories as categories
+    from gis.analysis.emerging import emerging_hot_spots as emerging_hot_spots
+    from gis.analysis.hotspots import hex_hotspots as hex_hotspots
+    from gis.analysis.local import benjamini_hochberg as benjamini_hochberg
+    from gis.analysis.local import empirical_bayes as empirical_bayes
+    from gis.analysis.local import exact_p as exact_p
+    from gis.analysis.local import gi_star as gi_star
+    from gis.analysis.local import local_moran as local_moran
+    from gis.analysis.scan import Null as Null
+    from gis.analysis.scan import ebp_scan as ebp_scan
+    from gis.analysis.scan import gumbel_p as gumbel_p
+    from gis.analysis.scan import poisson_scan as poisson_scan
+    from gis.analysis.scan import stp_scan as stp_scan
+    from gis.analysis.series import ears as ears
+    from gis.analysis.series import farrington as farrington
+    from gis.analysis.series import nb_cusum as nb_cusum
+    from gis.analysis.surveillance import shiryaev_roberts as shiryaev_roberts
+    from gis.analysis.trend import mann_kendall as mann_kendall
+    from gis.analysis.weights import disk_matrix as disk_matrix
+
+_NAMES = {
+    "cleaning": ("Cleaned", "CleaningRules", "clean"),
+    "emerging": ("EmergingRules", "categories", "emerging_hot_spots"),
+    "hotspots": ("hex_hotspots",),
+    "local": ("benjamini_hochberg", "empirical_bayes", "exact_p", "gi_star", "local_moran"),
+    "scan": ("Null", "ebp_scan", "gumbel_p", "poisson_scan", "stp_scan"),
+    "series": ("ears", "farrington", "nb_cusum"),
+    "surveillance": ("shiryaev_roberts",),
+    "trend": ("mann_kendall",),
+    "weights": ("disk_matrix",),
+}
+_MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}
+
+__all__ = [*_MODULE_OF]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_MODULE_OF[name]}"), name)

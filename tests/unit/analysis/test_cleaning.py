@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gis.analysis.clean import clean
+from gis.analysis.cleaning import clean
 from gis.errors import BadInput
 
 NOON = pd.Timestamp("2026-03-02T12:00+07:00")
