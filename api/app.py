@@ -11,6 +11,7 @@ from api.middleware import RequestContext
 from api.ogc import mount_ogc
 from api.routes import (
     alerts,
+    changes,
     counts,
     health,
     hexes,
@@ -42,6 +43,7 @@ def create_app(settings: Settings, database: Database, catalogue: Catalogue) -> 
 
     for part in (health, status, layers, alerts, counts, places, quarantine, tiles, styles, hexes):
         app.include_router(part.router)
+    app.include_router(changes.router)
     mount_ogc(app)
     app.include_router(map.router)
 

@@ -6,7 +6,8 @@ version rises by its trigger. Rows of views are the service's own and are not ed
 
 import hashlib
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -15,10 +16,11 @@ import numpy as np
 import orjson
 import shapely
 from sqlalchemy import Connection, Table, func, insert, select, text, update
+from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.sql.elements import ColumnElement
 
 from gis.access import Principal, may_write, require
-from gis.errors import NotAllowed, NotFound
+from gis.errors import BadInput, NotAllowed, NotFound
 from gis.placing.placer import Claims, Reason
 from gis.placing.stored import stored_placer
 from layers.feature import BadRecord, Fault, Feature
@@ -130,16 +132,19 @@ def delete(connection: Connection, source: Source, row_id: int, who: Principal) 
     _note(connection, source.layer, row_id, "delete", who, before)
 
 
-def history(connection: Connection, layer_id: str, row_id: int) -> list[RowChange]:
-    """The changes of one row, newest first."""
-    rows = connection.execute(_HISTORY, {"layer": layer_id, "row": row_id})
-    return [RowChange(*row) for row in rows]
+def history(
+    connection: Connection, layer_id: str, row_id: int | None = None, limit: int = 100
+) -> list[RowChange]:
+    """The last changes of one row, or of the whole layer, newest first."""
+    asked = {"layer": layer_id, "row": row_id, "limit": limit}
+    return [RowChange(*row) for row in connection.execute(_HISTORY, asked)]
 
 
 def revert(connection: Connection, layer: Layer, change_id: int, who: Principal) -> int:
     """Put a row back as it was before a change; gives its id.
 
-    This is a change too, and can be reverted. Raises NotFound when the layer has no such change.
+    This is a change too, and can be reverted. Raises NotFound when the layer has no such change,
+    BadInput when the row of then is in the way of one loaded since.
     """
     require_writable(layer, who)
     found = connection.execute(_ONE_CHANGE, {"layer": layer.id, "id": change_id}).one_or_none()
@@ -150,7 +155,8 @@ def revert(connection: Connection, layer: Layer, change_id: int, who: Principal)
     if found.before is None:
         connection.execute(table.delete().where(table.c.id == found.row_id))
     else:
-        _restore(connection, table, found.before)
+        with _restorable(change_id):
+            _restore(connection, table, found.before)
     _note(connection, layer, found.row_id, "revert", who, now)
     return int(found.row_id)
 
@@ -284,6 +290,18 @@ def _snapshot(connection: Connection, layer: Layer, row_id: int) -> dict[str, An
     return None if found is None else dict(found[0])
 
 
+@contextmanager
+def _restorable(change_id: int) -> Iterator[None]:
+    """Raises BadInput where the table, as it is by now, cannot hold the row of then."""
+    try:
+        yield
+    except (IntegrityError, DataError) as error:
+        raise BadInput(
+            f"change {change_id} cannot be reverted: its record was loaded again under another id, "
+            "or the layer's fields have changed since; edit the record instead"
+        ) from error
+
+
 def _restore(connection: Connection, table: Table, before: Mapping[str, Any]) -> None:
     """The columns that the table still has, as they were."""
     names = [column.name for column in table.c if column.name in before]
@@ -329,7 +347,8 @@ VALUES (:layer, :row, :act, :who, CAST(:before AS jsonb))
 """)
 _HISTORY = text("""
 SELECT id, row_id, act, at, who, before FROM gis.row_history
-WHERE layer_id = :layer AND row_id = :row ORDER BY id DESC
+WHERE layer_id = :layer AND (CAST(:row AS bigint) IS NULL OR row_id = :row)
+ORDER BY id DESC LIMIT :limit
 """)
 _ONE_CHANGE = text("""
 SELECT row_id, before FROM gis.row_history WHERE layer_id = :layer AND id = :id

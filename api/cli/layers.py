@@ -8,6 +8,8 @@ import typer
 from api.cli.context import database_in_use, read_layers, read_settings
 from api.cli.output import AsJson, complain, print_json, print_rows, progress, say
 from gis.access import LOCAL_ADMIN
+from layers import edit
+from layers.edit import RowChange
 from layers.load import LoadOptions, LoadReport, load_file
 from layers.records import Answers
 from layers.replay import replay
@@ -100,6 +102,45 @@ def replay_command(
         reports = replay(connection, chosen, who=LOCAL_ADMIN.name)
     rows = [report_row(report) for report in reports]
     print_rows(rows, as_json=as_json, empty="nothing waits in quarantine")
+
+
+@app.command(epilog="Example: gis layers history landslides 12")
+def history(
+    layer: Annotated[str, typer.Argument(help="Id of the layer")],
+    item: Annotated[int | None, typer.Argument(help="Id of an item; unset: all")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Most changes to list")] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """List the edits of a layer's items, newest first: who, when, and what was there before."""
+    chosen = read_layers(read_settings()).get(layer)
+    with database_in_use() as database, database.reading() as connection:
+        found = edit.history(connection, chosen.id, item, limit)
+    rows = [
+        _change_row(change) | ({"before": change.before} if as_json else {}) for change in found
+    ]
+    print_rows(rows, as_json=as_json, empty="nothing was edited")
+
+
+@app.command(epilog="Example: gis layers revert landslides 7")
+def revert(
+    layer: Annotated[str, typer.Argument(help="Id of the layer")],
+    change: Annotated[int, typer.Argument(help="Number of the change, from `gis layers history`")],
+) -> None:
+    """Put an item back as it was before a change. This is a change too, and can be reverted."""
+    chosen = read_layers(read_settings()).get(layer)
+    with database_in_use() as database, database.writing() as connection:
+        item = edit.revert(connection, chosen, change, LOCAL_ADMIN)
+    say(f"item {item} of {layer} is as it was before change {change}")
+
+
+def _change_row(change: RowChange) -> dict[str, object]:
+    return {
+        "change": change.id,
+        "item": change.row_id,
+        "act": change.act,
+        "at": change.at,
+        "who": change.who,
+    }
 
 
 def print_report(report: LoadReport, *, as_json: bool) -> None:

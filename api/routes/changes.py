@@ -1,0 +1,60 @@
+"""What was edited in a layer, for those who may write it; any change can be put back."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+
+from api.dependencies import Caller, Reader, UsedCatalogue, Writer
+from gis.access import Principal
+from gis.errors import NotFound
+from layers import edit
+from layers.catalogue import Catalogue
+from layers.edit import RowChange
+from layers.model import Layer
+
+router = APIRouter(prefix="/layers/{layer_id}/changes", tags=["layers"])
+
+Item = Annotated[int | None, Query(ge=0, lt=2**63, description="Only changes of this item")]
+Limit = Annotated[int, Query(ge=1, le=1000, description="Most changes to list")]
+
+
+@router.get("")
+def changes(
+    layer_id: str,
+    connection: Reader,
+    catalogue: UsedCatalogue,
+    caller: Caller,
+    item: Item = None,
+    limit: Limit = 100,
+) -> dict[str, Any]:
+    """The edits of a layer's items, newest first; `before` is the row as it was."""
+    layer = _writable(catalogue, layer_id, caller)
+    return {"changes": [_as_json(one) for one in edit.history(connection, layer.id, item, limit)]}
+
+
+@router.post("/{change_id}/revert")
+def revert(
+    layer_id: str, change_id: int, connection: Writer, catalogue: UsedCatalogue, caller: Caller
+) -> dict[str, Any]:
+    """Put an item back as it was before a change. This is a change too, and can be reverted."""
+    layer = _writable(catalogue, layer_id, caller)
+    return {"item": edit.revert(connection, layer, change_id, caller)}
+
+
+def _writable(catalogue: Catalogue, layer_id: str, caller: Principal) -> Layer:
+    layer = next((one for one in catalogue.readable(caller) if one.id == layer_id), None)
+    if layer is None:
+        raise NotFound(f"there is no layer {layer_id}, or this key may not read it")
+    edit.require_writable(layer, caller)
+    return layer
+
+
+def _as_json(change: RowChange) -> dict[str, Any]:
+    return {
+        "change": change.id,
+        "item": change.row_id,
+        "act": change.act,
+        "at": change.at.isoformat(),
+        "who": change.who,
+        "before": change.before,
+    }
