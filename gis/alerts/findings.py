@@ -1,0 +1,56 @@
+"""What a detector tells the alerts: the signals of one look at one stream of one layer."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from gis.alerts.policy import Policy, Tier
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """One thing that a detector found: where, since when, how much, and in words.
+
+    A signal with a `key` is the same thing as another with that key (a sensor, a unit); one
+    without is known by its place. Without cells and communes it is about the whole province.
+    """
+
+    tier: Tier
+    observed: float
+    since: datetime
+    until: datetime  # of the records beneath; with a time zone
+    headline_vi: str
+    headline_en: str
+    detail_vi: str = ""
+    detail_en: str = ""
+    cells: tuple[int, ...] = ()  # H3, of one resolution
+    communes: tuple[str, ...] = ()  # codes of today
+    centre: tuple[float, float] | None = None  # longitude, latitude, WGS 84
+    radius_m: float | None = None
+    expected: float | None = None
+    llr: float | None = None  # logarithm of the likelihood ratio, natural
+    p: float | None = None
+    recurrence_days: float | None = None
+    records: tuple[int, ...] = ()  # ids of the layer's rows beneath
+    measures: Mapping[str, float | str] = field(default_factory=dict)  # anything more
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """All that one look found: every signal of the stream that holds at `until`.
+
+    An alert of the stream that no signal is about has had a quiet look. `p` is that of the
+    strongest cluster, also where it is no signal: calibration is judged by it.
+    """
+
+    layer_id: str
+    rule: str
+    until: datetime
+    official: bool  # false: approximate boundaries
+    simulated: bool
+    signals: tuple[Signal, ...]
+    policy: Policy = Policy()
+    stream: str = ""
+    run_id: int | None = None  # of gis.hotspot_run
+    p: float | None = None
