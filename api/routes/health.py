@@ -15,6 +15,7 @@ def live() -> dict[str, str]:
     return {"status": "live"}
 
 
+@router.get("")
 @router.get("/ready")
 def ready(database: UsedDatabase) -> dict[str, str]:
     """The database answers and has this version's schema; 503 otherwise."""

@@ -44,6 +44,7 @@ def key(database: Database, role: Role, *layers: str) -> dict[str, str]:
 def test_a_ready_service_says_so(http):
     assert http.get("/health/live").json() == {"status": "live"}
     assert http.get("/health/ready").json()["status"] == "ready"
+    assert http.get("/health").json() == http.get("/health/ready").json()
 
 
 def test_a_point_is_told_with_its_commune_and_neighbours(http):
