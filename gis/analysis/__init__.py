@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from gis.analysis.scan import ebp_scan as ebp_scan
     from gis.analysis.scan import gumbel_p as gumbel_p
     from gis.analysis.scan import poisson_scan as poisson_scan
+    from gis.analysis.scan import stp_null as stp_null
     from gis.analysis.scan import stp_scan as stp_scan
+    from gis.analysis.scan import weekday_strata as weekday_strata
     from gis.analysis.series import ears as ears
     from gis.analysis.series import farrington as farrington
     from gis.analysis.series import nb_cusum as nb_cusum
@@ -37,7 +39,15 @@ _NAMES = {
     "emerging": ("EmergingRules", "categories", "emerging_hot_spots"),
     "hotspots": ("hex_hotspots",),
     "local": ("benjamini_hochberg", "empirical_bayes", "exact_p", "gi_star", "local_moran"),
-    "scan": ("Null", "ebp_scan", "gumbel_p", "poisson_scan", "stp_scan"),
+    "scan": (
+        "Null",
+        "ebp_scan",
+        "gumbel_p",
+        "poisson_scan",
+        "stp_null",
+        "stp_scan",
+        "weekday_strata",
+    ),
     "series": ("ears", "farrington", "nb_cusum"),
     "surveillance": ("shiryaev_roberts",),
     "trend": ("mann_kendall",),

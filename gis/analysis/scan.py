@@ -11,6 +11,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.stats import chi2_contingency
 
 from gis.analysis.circles import Circles, circles_around
 from gis.errors import BadInput
@@ -93,34 +94,70 @@ def stp_scan(
     max_share: float = 0.5,
     max_clusters: int = 5,
     whole_rings: bool = True,
-    null: Null = SEQUENTIAL,
+    null: Null | Floats = SEQUENTIAL,
 ) -> pd.DataFrame:
     """Space-time permutation: where too many of the last days' events are, given place and day.
 
     Event e of shape (E,) is at `place` (row of `xy`, n×2, the centres) on whole `day`; later events
     than `last_day` (default: the last event's) are left out. A cylinder is a circle of up to
     `max_radius` (unit of `xy`) with at most `max_share` of all events, over the last 1…`max_days`
-    days. μ = Σ_w N_{A,w}·n_{d,w}/C_w over the `strata` w of the events (space × weekday, say); the
-    null permutes days within strata. A circle takes places at one distance together, unless
-    `whole_rings` is off. Rows as in `poisson_scan`, with days and ri_days = 1/p (one
-    scan a day).
+    days. μ = Σ_w N_{A,w}·n_{d,w}/C_w over the `strata` w of the events (weekdays, say); the null
+    permutes days within strata, or is that of `stp_null`, drawn before. A circle takes places at
+    one distance together, unless `whole_rings` is off. Rows as in `poisson_scan`, with days and
+    ri_days = 1/p (one scan a day).
     """
-    end = int(day.max()) if last_day is None and len(day) else int(last_day or 0)
-    known = day <= end
-    place, age = place[known], end - day[known]
-    stratum = _numbered(strata[known] if strata is not None else np.zeros(len(place), np.int64))
-    expected = _permuted_expectation(place, age, stratum, len(xy), max_days)
-    events = np.bincount(place, minlength=len(xy)).astype(float)
-    circles = circles_around(xy, max_radius, whole_rings=whole_rings)
-    limit = max_share * len(place)
-    space = _Space(circles, expected, limit, min_cases, len(place), limited=events)
-    shuffled = _within_strata(stratum, np.random.default_rng(null.seed))
-
-    def replicate() -> Counts:
-        return _recent(place, age[shuffled()], len(xy), max_days)
-
-    found = _scan(space, _recent(place, age, len(xy), max_days), replicate, max_clusters, null)
+    known, end = _until(day, last_day)
+    space, counts, replicate = _permutation(
+        place[known], end - day[known], None if strata is None else strata[known],
+        circles_around(xy, max_radius, whole_rings=whole_rings), max_days, min_cases, max_share,
+        null.seed if isinstance(null, Null) else 0,
+    )  # fmt: skip
+    found = _scan(space, counts, replicate, max_clusters, null)
     return found.assign(ri_days=1.0 / found["p"])
+
+
+def stp_null(
+    place: Counts,
+    day: Counts,
+    xy: Floats,
+    *,
+    max_radius: float,
+    max_days: int,
+    last_day: int | None = None,
+    min_cases: int = 3,
+    strata: Counts | None = None,
+    max_share: float = 0.5,
+    whole_rings: bool = True,
+    null: Null = NULL,
+) -> Floats:
+    """The highest LLR of each replicate of `stp_scan`, shape (replicates,); arguments as there.
+
+    To be kept and given to `stp_scan` as its `null` while events arrive: one more event in
+    thousands moves this distribution by less than its replicates do. `stop` is not used.
+    """
+    known, end = _until(day, last_day)
+    space, _, replicate = _permutation(
+        place[known], end - day[known], None if strata is None else strata[known],
+        circles_around(xy, max_radius, whole_rings=whole_rings), max_days, min_cases, max_share,
+        null.seed,
+    )  # fmt: skip
+    return _simulate(space, replicate, np.inf, Null(null.replicates))
+
+
+def weekday_strata(area: Counts, day: Counts, *, alpha: float = 0.01) -> Counts | None:
+    """The weekday (0–6) of each event where areas differ in their week, else None.
+
+    `area` numbers the area (commune) of each event, `day` its day, both of shape (E,). A χ² test of
+    area × weekday at `alpha`; areas with fewer than 35 events, 5 a weekday, are tested as one.
+    """
+    weekday = day % 7
+    numbered = _numbered(area)
+    few = np.bincount(numbered, minlength=1) < 35
+    table = np.zeros((len(few) + 1, 7))
+    np.add.at(table, (np.where(few[numbered], len(few), numbered), weekday), 1)
+    table = table[table.sum(axis=1) > 0][:, table.sum(axis=0) > 0]
+    differ = min(table.shape) > 1 and chi2_contingency(table).pvalue < alpha
+    return weekday if differ else None
 
 
 def ebp_scan(
@@ -201,13 +238,21 @@ class _Space:
 
 
 def _scan(
-    space: _Space, counts: Counts, replicate: Callable[[], Counts], most: int, null: Null
+    space: _Space,
+    counts: Counts,
+    replicate: Callable[[], Counts],
+    most: int,
+    null: Null | Floats,
 ) -> pd.DataFrame:
     clusters = _apart(space, space.each_centre(counts), most)
-    top = clusters[0].llr if clusters else np.inf
-    simulated = _simulate(space, replicate, top, null) if clusters else np.array([])
+    simulated, stopped = np.empty(0), False
+    if isinstance(null, Null) and clusters:
+        simulated = _simulate(space, replicate, clusters[0].llr, null)
+        stopped = len(simulated) < null.replicates
+    elif not isinstance(null, Null):
+        simulated = null
     return pd.DataFrame(
-        [_described(space, counts, one, simulated, null) for one in clusters],
+        [_described(space, counts, one, simulated, stopped) for one in clusters],
         columns=["centre", "radius", "places", "days", "observed", "expected", "llr", "p",
                  "p_gumbel"],
     )  # fmt: skip
@@ -243,11 +288,10 @@ def _reaches(simulated: Floats, llr: float) -> npt.NDArray[np.bool_]:
 
 
 def _described(
-    space: _Space, counts: Counts, one: _Cluster, simulated: Floats, null: Null
+    space: _Space, counts: Counts, one: _Cluster, simulated: Floats, stopped: bool
 ) -> dict[str, float | int]:
     places = space.places(one)
     reached = int(_reaches(simulated, one.llr).sum())
-    stopped = len(simulated) < null.replicates
     return {
         "centre": one.centre,
         "radius": float(space.circles.distance[one.end]),
@@ -272,6 +316,37 @@ def gumbel_p(simulated: Floats, llr: float) -> float:
     scale = float(simulated.std(ddof=1)) * np.sqrt(6) / np.pi
     location = float(simulated.mean()) - EULER * scale
     return float(-np.expm1(-np.exp(-(llr - location) / scale)))
+
+
+def _until(day: Counts, last_day: int | None) -> tuple[Flags, int]:
+    """Which events are known on the last day, and that day."""
+    end = int(day.max()) if last_day is None and len(day) else int(last_day or 0)
+    return day <= end, end
+
+
+def _permutation(
+    place: Counts,
+    age: Counts,
+    strata: Counts | None,
+    circles: Circles,
+    max_days: int,
+    min_cases: int,
+    max_share: float,
+    seed: int,
+) -> tuple["_Space", Counts, Callable[[], Counts]]:
+    """What is scanned, the counts observed, and a source of permuted ones."""
+    places = len(circles.start) - 1
+    stratum = _numbered(strata if strata is not None else np.zeros(len(place), np.int64))
+    expected = _permuted_expectation(place, age, stratum, places, max_days)
+    events = np.bincount(place, minlength=places).astype(float)
+    limit = max_share * len(place)
+    space = _Space(circles, expected, limit, min_cases, len(place), limited=events)
+    shuffled = _within_strata(stratum, np.random.default_rng(seed))
+
+    def replicate() -> Counts:
+        return _recent(place, age[shuffled()], places, max_days)
+
+    return space, _recent(place, age, places, max_days), replicate
 
 
 def _numbered(strata: npt.NDArray[np.int64]) -> Counts:
@@ -359,7 +434,7 @@ def _by_centre(
             if not closes[at]:
                 continue
             for day in range(days):
-                if c[day] >= least:
+                if c[day] >= least and _may_exceed(c[day], mu[day], total, llr[centre]):
                     value = _llr(c[day], mu[day], total)
                     if value > llr[centre] * (1 + 1e-12):
                         llr[centre], ends[centre], best_days[centre] = value, at, day + 1

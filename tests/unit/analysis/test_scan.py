@@ -8,7 +8,15 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gis.analysis.scan import Null, ebp_scan, gumbel_p, poisson_scan, stp_scan
+from gis.analysis.scan import (
+    Null,
+    ebp_scan,
+    gumbel_p,
+    poisson_scan,
+    stp_null,
+    stp_scan,
+    weekday_strata,
+)
 from gis.analysis.surveillance import shiryaev_roberts
 
 few = settings(deadline=None, max_examples=10)
@@ -156,6 +164,29 @@ def test_strata_take_the_blame_of_a_weekday():
     split = scanned(place, day, xy, max_days=1, strata=day % 2)
     assert plain["p"].iloc[0] <= 0.05
     assert split["p"].iloc[0] > plain["p"].iloc[0]
+
+
+def test_a_null_kept_gives_the_p_of_a_null_drawn_anew():
+    place, day, xy = events(3, 300)
+    kept = stp_null(place, day, xy, max_radius=4.0, max_days=7, null=Null(99, seed=5))
+    drawn = scanned(place, day, xy, null=Null(99, seed=5))
+    assert scanned(place, day, xy, null=kept)["p"].tolist() == drawn["p"].tolist()
+
+
+def test_strata_are_asked_for_only_where_areas_differ_in_their_week():
+    random = np.random.default_rng(8)
+    area, day = random.integers(0, 20, 4000), random.integers(0, 90, 4000)
+    assert weekday_strata(area, day) is None
+    by_monday = np.where(area < 10, day // 7 * 7, day)
+    strata = weekday_strata(area, by_monday)
+    assert strata is not None
+    assert (strata == by_monday % 7).all()
+
+
+def test_few_events_or_one_area_ask_for_no_strata():
+    assert weekday_strata(np.zeros(0, int), np.zeros(0, int)) is None
+    assert weekday_strata(np.zeros(90, int), np.arange(90)) is None
+    assert weekday_strata(np.arange(90), np.arange(90)) is None
 
 
 def test_a_sudden_heap_is_found_and_its_p_is_small():
