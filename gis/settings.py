@@ -1,4 +1,7 @@
-"""Settings: read once, at start, from `GIS_*` environment variables, and passed down."""
+"""Settings: read once, at start, from `GIS_*` environment variables, and passed down.
+
+An empty variable counts as unset.
+"""
 
 from pathlib import Path
 from typing import Literal
@@ -14,7 +17,9 @@ ROOT = Path(__file__).parents[1]
 class Settings(BaseSettings):
     """Every setting has a default; `docs/reference/settings.md` is generated from here."""
 
-    model_config = SettingsConfigDict(env_prefix="GIS_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="GIS_", frozen=True, extra="ignore", env_ignore_empty=True
+    )
 
     database_url: SecretStr | None = Field(
         None,
