@@ -1,0 +1,239 @@
+"""Counts by hex are kept by triggers: at each resolution they equal the rows, whatever was done."""
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import h3
+import pytest
+import shapely
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Connection, text
+
+from gis.access import LOCAL_ADMIN
+from gis.database.engine import Database
+from layers import edit
+from layers.feature import Feature
+from layers.items import source_of
+from layers.load import LoadOptions, load_file
+
+LAYER = "citizen_reports"
+START = datetime(2026, 3, 1, 16, 30, tzinfo=UTC)  # half an hour before midnight in Vietnam
+CENTRE = h3.latlng_to_cell(22.05, 104.05, 11)
+# Neighbours, cousins in another hex of resolution 10, and one far away.
+CELLS = [*sorted(h3.grid_disk(CENTRE, 3))[::5], h3.latlng_to_cell(22.02, 104.25, 11)]
+CATEGORIES = ["traffic", "security", None]
+
+Counts = dict[tuple[Any, ...], int]
+
+
+def stored(connection: Connection) -> tuple[Counts, Counts]:
+    """What is kept: by resolution, cell and category; by day, cell of resolution 10, category."""
+    all_days = connection.execute(
+        text("SELECT resolution, gis.h3_text(cell), category, count FROM gis.hex_count")
+    )
+    days = connection.execute(
+        text("SELECT day::text, gis.h3_text(cell), category, count FROM gis.hex_day_count")
+    )
+    return {tuple(row[:3]): row[3] for row in all_days}, {tuple(row[:3]): row[3] for row in days}
+
+
+def recounted(connection: Connection) -> tuple[Counts, Counts]:
+    """The same from the rows, by the H3 library and Python's clock."""
+    rows = connection.execute(
+        text(
+            f"SELECT gis.h3_text(h3) AS cell, coalesce(category, '') AS category, valid_at"
+            f" FROM layer.{LAYER} WHERE h3 IS NOT NULL AND NOT default_point"
+        )
+    ).all()
+    all_days = Counter(
+        (r, h3.cell_to_parent(row.cell, r), row.category) for row in rows for r in range(5, 11)
+    )
+    days = Counter(
+        (_day(row.valid_at), h3.cell_to_parent(row.cell, 10), row.category) for row in rows
+    )
+    return dict(all_days), dict(days)
+
+
+def _day(at: datetime | None) -> str:
+    return "-infinity" if at is None else (at + timedelta(hours=7)).date().isoformat()
+
+
+def hold(database: Database) -> Counts:
+    with database.snapshot() as connection:
+        kept, expected = stored(connection), recounted(connection)
+    assert kept == expected
+    return kept[0]
+
+
+rows = st.fixed_dictionaries(
+    {
+        "cell": st.sampled_from([*CELLS, None]),
+        "category": st.sampled_from(CATEGORIES),
+        "at": st.sampled_from([START, START + timedelta(hours=1), START - timedelta(days=9), None]),
+        "default_point": st.sampled_from([False, False, False, True]),
+    }
+)
+some = st.integers(0, 9)  # rows whose id ends so
+acts = st.one_of(
+    st.tuples(st.just("insert"), st.lists(rows, min_size=1, max_size=12)),
+    st.tuples(st.just("update"), st.tuples(rows, some)),
+    st.tuples(st.just("delete"), some),
+    st.tuples(st.just("truncate"), st.just(0)),
+    st.tuples(st.just("undone"), st.lists(rows, min_size=1, max_size=3)),
+)
+
+
+def do(database: Database, act: str, what: Any) -> None:
+    with suppress(_UndoneError), database.writing() as connection:
+        if act in ("insert", "undone"):
+            insert(connection, what)
+        elif act == "update":
+            row, digit = what
+            connection.execute(_UPDATE, bound(row) | {"digit": digit})
+        elif act == "delete":
+            connection.execute(
+                text(f"DELETE FROM layer.{LAYER} WHERE id % 10 >= :digit"), {"digit": what}
+            )
+        else:
+            connection.execute(text(f"TRUNCATE layer.{LAYER}"))
+        if act == "undone":
+            raise _UndoneError
+
+
+class _UndoneError(Exception):
+    pass
+
+
+def insert(connection: Connection, what: list[dict[str, Any]]) -> None:
+    connection.execute(_INSERT, [bound(row) for row in what])
+
+
+def bound(row: dict[str, Any]) -> dict[str, Any]:
+    return {**row, "cell": None if row["cell"] is None else int(row["cell"], 16)}
+
+
+_INSERT = text(
+    f"INSERT INTO layer.{LAYER} (h3, category, valid_at, default_point, source, source_key,"
+    " updated_at) VALUES (:cell, :category, :at, :default_point, 'tests',"
+    " gen_random_uuid()::text, now())"
+)
+_UPDATE = text(
+    f"UPDATE layer.{LAYER} SET h3 = :cell, category = :category, valid_at = :at,"
+    " default_point = :default_point WHERE id % 10 >= :digit"
+)
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(done=st.lists(acts, min_size=1, max_size=8))
+def test_counts_equal_the_rows_after_any_sequence_of_changes(
+    toy_province: Database, done: list[tuple[str, Any]]
+) -> None:
+    do(toy_province, "truncate", 0)
+    for act, what in done:
+        do(toy_province, act, what)
+        hold(toy_province)
+
+
+def test_each_resolution_sums_to_the_same_total(toy_province: Database) -> None:
+    with toy_province.writing() as connection:
+        insert(
+            connection,
+            [
+                {"cell": cell, "category": CATEGORIES[n % 3], "at": START, "default_point": False}
+                for n, cell in enumerate(CELLS * 3)
+            ],
+        )
+    totals: Counter[int] = Counter()
+    for (resolution, _, _), count in hold(toy_province).items():
+        totals[resolution] += count
+    assert dict(totals) == dict.fromkeys(range(5, 11), len(CELLS) * 3)
+
+
+def test_default_points_and_rows_without_a_point_are_in_no_hex(toy_province: Database) -> None:
+    at = {"category": "traffic", "at": START}
+    with toy_province.writing() as connection:
+        insert(connection, [at | {"cell": CENTRE, "default_point": True}])
+        insert(connection, [at | {"cell": None, "default_point": False}])
+    assert hold(toy_province) == {}
+
+
+def test_a_report_before_midnight_counts_on_its_day_in_vietnam(toy_province: Database) -> None:
+    at = {"cell": CENTRE, "category": "traffic", "default_point": False}
+    with toy_province.writing() as connection:
+        insert(connection, [at | {"at": START}, at | {"at": START + timedelta(minutes=31)}])
+    with toy_province.reading() as connection:
+        days = [day for day, _, _ in stored(connection)[1]]
+    assert sorted(days) == ["2026-03-01", "2026-03-02"]
+
+
+HEADER = "report_id,happened_at,received_at,category,description,status,lon,lat,address,commune\n"
+
+
+def test_counts_follow_loads_edits_deletions_and_reverts(
+    toy_province: Database, catalogue, tmp_path: Path
+) -> None:
+    layer = catalogue.get(LAYER)
+    source = source_of(layer)
+
+    def load(*places: tuple[str, float]) -> None:
+        lines = (
+            f"{key},2026-03-01T08:00:00+07:00,,traffic,x,received,{lon},22.05,,\n"
+            for key, lon in places
+        )
+        (tmp_path / "reports.csv").write_text(HEADER + "".join(lines), encoding="utf-8")
+        load_file(toy_province, layer, tmp_path / "reports.csv", LoadOptions("tests", "tests"))
+
+    def step(change: Callable[[Connection], Any]) -> Any:
+        with toy_province.writing() as connection:
+            result = change(connection)
+        hold(toy_province)
+        return result
+
+    def feature(lon: float) -> Feature:
+        about = {"category": "disaster", "valid_at": START}
+        return Feature(shapely.Point(lon, 22.05), about, has_geometry=True)
+
+    load(("a", 104.05), ("b", 104.15), ("c", 104.15))
+    assert sum(count for (r, *_), count in hold(toy_province).items() if r == 8) == 3
+    load(("a", 104.25), ("b", 104.15))  # a has moved
+    hold(toy_province)
+    row = step(lambda c: edit.add(c, source, feature(104.05), LOCAL_ADMIN)).id
+    step(lambda c: edit.replace(c, source, row, feature(104.15), LOCAL_ADMIN))
+    step(lambda c: edit.delete(c, source, row, LOCAL_ADMIN))
+    with toy_province.reading() as connection:
+        newest, *_ = edit.history(connection, LAYER, row)
+    step(lambda c: edit.revert(c, layer, newest.id, LOCAL_ADMIN))
+    assert sum(count for (r, *_), count in hold(toy_province).items() if r == 8) == 4
+
+
+@pytest.mark.parametrize("crossing", [False, True], ids=["same order", "opposite order"])
+def test_two_writers_at_once_lose_no_count(toy_province: Database, crossing: bool) -> None:
+    """Each inserts, moves and deletes; the other is never waited for crosswise."""
+    errors: list[BaseException] = []
+
+    def write(cells: list[str]) -> None:
+        try:
+            for cell in cells * 3:
+                row = {"cell": cell, "category": "traffic", "at": START, "default_point": False}
+                do(toy_province, "insert", [row] * 3)
+                do(toy_province, "update", ({**row, "cell": cells[0]}, 5))
+                do(toy_province, "delete", 8)
+        except BaseException as error:
+            errors.append(error)
+
+    orders = [CELLS, CELLS[::-1] if crossing else CELLS]
+    writers = [threading.Thread(target=write, args=(order,)) for order in orders]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(timeout=60)
+    assert errors == []
+    assert hold(toy_province)
