@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gis.analysis.local import benjamini_hochberg as benjamini_hochberg
     from gis.analysis.local import empirical_bayes as empirical_bayes
     from gis.analysis.local import exact_p as exact_p
+    from gis.analysis.local import exposure_p as exposure_p
     from gis.analysis.local import gi_star as gi_star
     from gis.analysis.local import local_moran as local_moran
     from gis.analysis.scan import Null as Null
@@ -38,7 +39,14 @@ _NAMES = {
     "cleaning": ("Cleaned", "CleaningRules", "clean"),
     "emerging": ("EmergingRules", "categories", "emerging_hot_spots"),
     "hotspots": ("hex_hotspots",),
-    "local": ("benjamini_hochberg", "empirical_bayes", "exact_p", "gi_star", "local_moran"),
+    "local": (
+        "benjamini_hochberg",
+        "empirical_bayes",
+        "exact_p",
+        "exposure_p",
+        "gi_star",
+        "local_moran",
+    ),
     "scan": (
         "Null",
         "ebp_scan",

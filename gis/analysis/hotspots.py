@@ -4,7 +4,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gis.analysis.local import benjamini_hochberg, exact_p, gi_star
+from gis.analysis.local import (
+    benjamini_hochberg,
+    empirical_bayes,
+    exact_p,
+    exposure_p,
+    gi_star,
+)
 from gis.analysis.weights import disk_matrix, disk_size
 
 
@@ -12,6 +18,7 @@ def hex_hotspots(
     cells: npt.NDArray[np.uint64],
     counts: npt.NDArray[np.int64],
     *,
+    exposure: npt.NDArray[np.float64] | None = None,
     k: int = 1,
     alpha: float = 0.05,
 ) -> pd.DataFrame:
@@ -23,12 +30,19 @@ def hex_hotspots(
     disk, were they spread at random), z (Gi*; NaN without spread), p (exact, one-sided), q
     (Benjamini–Hochberg), hot (q ≤ `alpha` and more than expected), edge (the disk leaves the
     domain). The analytic p of z would mark noise as hot on sparse counts; so z is for maps alone.
+    With `exposure` (n, people or road length, ≥ 0) the rate is the same everywhere by chance:
+    expected is the disk's share of all exposure, p Poisson's, z that of Empirical-Bayes rates.
     """
     weights = disk_matrix(cells, k)
     sums = np.rint(weights @ counts.astype(float)).astype(np.int64)
     sizes = np.rint(np.asarray(weights.sum(axis=1)).ravel()).astype(np.int64)
-    expected = sizes * (counts.mean() if len(counts) else 0.0)
-    p = exact_p(counts, sums, sizes)
+    if exposure is None:
+        expected = sizes * (counts.mean() if len(counts) else 0.0)
+        p, measure = exact_p(counts, sums, sizes), counts.astype(float)
+    else:
+        measure = empirical_bayes(counts.astype(float), exposure)
+        expected = weights @ exposure * (counts.sum() / exposure.sum())
+        p = exposure_p(sums, expected)
     q = benjamini_hochberg(p)
     return pd.DataFrame(
         {
@@ -37,7 +51,7 @@ def hex_hotspots(
             "neighbours_count": sums,
             "k": sizes,
             "expected": expected,
-            "z": gi_star(counts.astype(float), weights),
+            "z": gi_star(measure, weights),
             "p": p,
             "q": q,
             "hot": (q <= alpha) & (sums > expected),

@@ -5,7 +5,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
-from scipy.stats import hypergeom
+from scipy.stats import hypergeom, nbinom, poisson
 
 from gis.errors import BadInput
 
@@ -31,23 +31,62 @@ def gi_star(values: Floats, weights: sparse.csr_array) -> Floats:
 
 
 def exact_p(
-    counts: Counts, sums: Counts, sizes: Counts, *, tail: Literal["upper", "lower"] = "upper"
+    counts: Counts,
+    sums: Counts,
+    sizes: Counts,
+    *,
+    own: Counts | None = None,
+    tail: Literal["upper", "lower"] = "upper",
 ) -> Floats:
     """P(sum of a random set of `sizes[i]` places ≥ `sums[i]`), all labels being permuted.
 
     `counts` (n whole numbers ≥ 0) is the population; `sums` and `sizes` have shape (m,). `tail`
     "lower" gives P(sum ≤ `sums[i]`). The null distribution depends on the size alone: the
     coefficient of z^k x^s in Π_v (1 + z·x^v)^{M_v} over C(n, k), v the distinct counts and M_v how
-    often each occurs. Raises BadInput for a size beyond n.
+    often each occurs. With `own`, shape (m,), the set holds one place whose count is `own[i]` and
+    stays, the others being permuted (the conditional form). Raises BadInput for a size beyond n,
+    and for an own count that no place has.
     """
     if len(sizes) and int(sizes.max()) > len(counts):
         raise BadInput(f"a set of {sizes.max()} out of {len(counts)} places: give at most as many")
+    if own is None:
+        return _set_p(counts, sums, sizes, tail)
+    p = np.ones(len(sums))
+    for value in np.unique(own):
+        fixed = own == value
+        others = _without(counts, int(value))
+        p[fixed] = _set_p(others, sums[fixed] - value, sizes[fixed] - 1, tail)
+    return p
+
+
+def _without(counts: Counts, value: int) -> Counts:
+    at = np.flatnonzero(counts == value)
+    if not len(at):
+        raise BadInput(f"no place has the count {value}: `own` holds counts of the places")
+    return np.delete(counts, at[0])
+
+
+def _set_p(counts: Counts, sums: Counts, sizes: Counts, tail: str) -> Floats:
     p = np.ones(len(sums))
     for size in np.unique(sizes):
         reach = _cumulated(set_sum_probabilities(counts, int(size)), tail)
         chosen = sizes == size
         p[chosen] = reach[np.clip(sums[chosen] + (tail == "lower"), 0, len(reach) - 1)]
     return p
+
+
+def exposure_p(observed: Counts, expected: Floats, *, dispersion: float = 0.0) -> Floats:
+    """P(count ≥ `observed`) when `expected` is known from an exposure; both of shape (n,).
+
+    Poisson, or with `dispersion` φ > 0 negative binomial of variance μ + φ·μ². Where nothing is
+    expected, p is 1 for no events and 0 for any. Raises BadInput for values below 0.
+    """
+    if (expected < 0).any() or dispersion < 0:
+        raise BadInput("expected counts and the dispersion must be 0 or more")
+    if dispersion == 0:
+        return np.asarray(poisson.sf(observed - 1, expected))
+    size = 1 / dispersion
+    return np.asarray(nbinom.sf(observed - 1, size, size / (size + expected)))
 
 
 def _cumulated(probability: Floats, tail: str) -> Floats:

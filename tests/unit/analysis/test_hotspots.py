@@ -114,6 +114,19 @@ def test_a_heap_in_the_middle_is_hot_and_the_far_border_is_not():
     assert not far["hot"].any()
 
 
+def test_twice_the_events_among_twice_the_people_are_not_hot():
+    people = np.ones(len(CELLS))
+    people[: len(CELLS) // 2] = 20.0
+    counts = np.random.default_rng(6).poisson(people * 0.2)
+    assert hex_hotspots(CELLS, counts)["hot"].any()
+    found = hex_hotspots(CELLS, counts, exposure=people)
+    assert not found["hot"].any()
+    disk = disk_matrix(CELLS, 1)
+    assert found["expected"].to_numpy() == pytest.approx(
+        disk @ people * counts.sum() / people.sum()
+    )
+
+
 def test_cells_at_the_border_of_the_domain_say_so():
     found = hex_hotspots(CELLS, np.zeros(len(CELLS), np.int64))
     assert found["edge"].sum() == 6 * 6

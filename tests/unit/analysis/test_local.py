@@ -1,11 +1,21 @@
 """Gi*, local Moran and Empirical-Bayes rates on the county data that all textbooks use."""
 
+from itertools import combinations
+
 import geopandas as gpd
 import libpysal
 import numpy as np
 import pytest
+from scipy.stats import norm
 
-from gis.analysis.local import empirical_bayes, exact_p, gi_star, local_moran
+from gis.analysis.local import (
+    benjamini_hochberg,
+    empirical_bayes,
+    exact_p,
+    exposure_p,
+    gi_star,
+    local_moran,
+)
 from gis.errors import BadInput
 
 
@@ -30,7 +40,9 @@ def test_gi_star_of_each_published_county(counties, queen):
     z = gi_star(counties["SIDR74"].to_numpy(), queen.assign_self_weight().sparse)
     found = dict(zip(counties["NAME"], z, strict=True))
     assert {name: found[name] for name in GI_STAR} == pytest.approx(GI_STAR, abs=1e-9)
-    assert (np.abs(z) > 1.959963985).sum() == 12
+    two_sided = 2 * norm.sf(np.abs(z))
+    assert (two_sided < 0.05).sum() == 12
+    assert set(counties["NAME"][benjamini_hochberg(two_sided) <= 0.05]) == {"Northampton", "Bertie"}
 
 
 def test_local_moran_is_that_of_spdep_but_for_n(counties, queen):
@@ -76,6 +88,35 @@ def test_the_two_tails_overlap_in_the_sum_itself():
     lower = exact_p(counts, sums, sizes, tail="lower")
     above = exact_p(counts, sums + 1, sizes)
     assert lower + above == pytest.approx(np.ones(7))
+
+
+@pytest.mark.parametrize("size", [1, 2, 4])
+def test_the_conditional_p_is_what_counting_all_sets_with_that_place_gives(size):
+    counts = np.array([0, 0, 1, 2, 0, 3])
+    for at, own in enumerate(counts.tolist()):
+        others = np.delete(counts, at).tolist()
+        drawn = np.array([own + sum(chosen) for chosen in combinations(others, size - 1)])
+        sums = np.arange(own, 8)
+        full = {"sizes": np.full(len(sums), size), "own": np.full(len(sums), own)}
+        upper = exact_p(counts, sums, **full)
+        lower = exact_p(counts, sums, **full, tail="lower")
+        assert upper == pytest.approx([(drawn >= s).mean() for s in sums])
+        assert lower == pytest.approx([(drawn <= s).mean() for s in sums])
+
+
+def test_an_own_count_that_no_place_has_is_refused():
+    with pytest.raises(BadInput, match="count 5"):
+        exact_p(np.array([1, 2]), np.array([6]), np.array([2]), own=np.array([5]))
+
+
+def test_the_p_of_an_exposure_by_hand():
+    # 2 or more where 1 is expected: 1 − 2/e; geometric (φ = 1, mean 1): 1/4.
+    expected = np.array([1.0, 1.0, 0.0, 0.0])
+    observed = np.array([2, 0, 0, 1])
+    assert exposure_p(observed, expected) == pytest.approx([1 - 2 / np.e, 1, 1, 0])
+    assert exposure_p(observed, expected, dispersion=1.0) == pytest.approx([0.25, 1, 1, 0])
+    with pytest.raises(BadInput, match="0 or more"):
+        exposure_p(observed, -expected)
 
 
 def test_a_set_larger_than_the_domain_is_refused():
