@@ -1,0 +1,283 @@
+"""Tiles over HTTP: the same features as items have, for the same people, never an older state."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+import shapely
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import event
+
+from gis.access import Role, create_key
+from gis.database.engine import Database
+from tests.integration.tile_layers import (
+    add_points,
+    execute,
+    features,
+    path_of,
+    publish,
+    tile_service,
+)
+from tiles.grid import Tile, tile_at
+
+HERE = tile_at(104.1, 22.4, 9)
+ROWS = 400
+
+
+@pytest.fixture
+def http(database: Database) -> Iterator[httpx.Client]:
+    publish(database)
+    add_points(database, ROWS)
+    with tile_service(database) as client:
+        yield client
+
+
+def key(database: Database, role: Role, *layers: str) -> dict[str, str]:
+    with database.writing() as connection:
+        return {"X-API-Key": create_key(connection, "tests", role, layers)}
+
+
+def items(client: httpx.Client, layer_id: str, tile: Tile, **parameters: str) -> list[dict]:
+    box = ",".join(repr(edge) for edge in tile.bbox().as_list())
+    asked = {"bbox": box, "limit": "10000", **parameters}
+    answer = client.get(f"/ogc/collections/{layer_id}/items", params=asked)
+    assert answer.status_code == 200, answer.text
+    return answer.json()["features"]
+
+
+FILTERS = st.sampled_from(
+    [
+        {},
+        {"filter": "kind = 'flood'"},
+        {"filter": "severity > 2 OR kind = 'road'"},
+        {"filter": "note LIKE 'Ghi chú 1%'"},
+        {"datetime": "2026-01-03T00:00:00Z/2026-01-09T00:00:00Z"},
+        {"datetime": "2026-01-05T00:00:00Z/..", "filter": "severity = 1"},
+        {"severity": "3"},
+        {"kind": "road", "datetime": "../2026-01-10T00:00:00Z"},
+    ]
+)
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    lon=st.floats(103.55, 104.65), lat=st.floats(21.85, 22.95), z=st.integers(5, 14), asked=FILTERS
+)
+def test_the_features_of_a_tile_are_the_items_of_its_envelope(http, lon, lat, z, asked):
+    tile = tile_at(lon, lat, z)
+    shown = features(http, "incidents", tile, **asked)
+    listed = items(http, "incidents", tile, **asked)
+    assert [one.id for one in shown] == sorted(item["id"] for item in listed)
+    told = {item["id"]: item["properties"] for item in listed}
+    for one in shown:
+        assert one.properties.items() <= told[one.id].items()
+        assert {"kind", "note", "severity"} <= one.properties.keys()
+
+
+def test_a_tile_as_text(http, database):
+    execute(database, "DELETE FROM layer.incidents WHERE id > 3")
+    shown = [one.text for one in features(http, "incidents", tile_at(104.1, 22.4, 6))]
+    assert shown == [
+        "1: kind=road note=Ghi chú 1 severity=1 | POINT (11620721 2555290)",
+        "2: kind=flood note=Ghi chú 2 severity=2 | POINT (11597637 2611089)",
+        "3: kind=road note=Ghi chú 3 severity=3 | POINT (11574401 2546423)",
+    ]
+
+
+def test_fields_choose_what_a_tile_carries(http):
+    shown = features(http, "incidents", HERE, fields="severity,valid_at")
+    assert shown and all(set(one.properties) == {"severity", "valid_at"} for one in shown)
+    assert shown[0].properties["valid_at"].startswith("2026-01-")
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "words"),
+    [
+        ("/tiles/incidents/3/8/0.mvt", 404, "no tile 3/8/0"),
+        ("/tiles/incidents/25/0/0.mvt", 404, "no tile 25/0/0"),
+        ("/tiles/incidents/a/0/0.mvt", 400, "z"),
+        ("/tiles/nowhere/0/0/0.mvt", 404, "no layer nowhere"),
+        ("/tiles/incidents/0/0/0.mvt?filter=kind%20=", 400, "filter"),
+        ("/tiles/incidents/0/0/0.mvt?filter=colour='red'", 400, "colour"),
+        ("/tiles/incidents/0/0/0.mvt?datetime=yesterday", 400, "datetime"),
+        ("/tiles/incidents/0/0/0.mvt?fields=phone", 400, "phone"),
+        ("/tiles/incidents/0/0/0.mvt?filter=phone%20IS%20NULL", 400, "phone"),
+        ("/tiles/incidents/0/0/0.mvt?colour=red", 400, "colour"),
+        ("/tiles/incidents/0/0/0.mvt?kind=road&kind=flood", 400, "twice"),
+    ],
+)
+def test_a_wrong_question_is_told_what_is_wrong(http, path, status, words):
+    answer = http.get(path)
+    assert answer.status_code == status
+    assert words in answer.json()["detail"]
+
+
+def test_a_tile_of_nothing_is_empty(http):
+    answer = http.get(path_of("incidents", tile_at(-60, -30, 9)))
+    assert (answer.status_code, answer.content) == (200, b"")
+
+
+def test_personal_fields_are_in_no_tile(http):
+    content = http.get(path_of("incidents", HERE)).content
+    assert b"note" in content and b"phone" not in content
+
+
+# --- Rights ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("layer_id", ["secret", "closed"])
+def test_a_tile_that_may_not_be_read_is_not_there(http, database, layer_id):
+    """Also when somebody who may has just fetched it, with the same parameters."""
+    add_points(database, 20, layer_id)
+    admin, named = key(database, Role.ADMIN), key(database, Role.DEPARTMENT, layer_id)
+    other = key(database, Role.DEPARTMENT, "incidents")
+    for headers in (admin, named):
+        assert len(features(http, layer_id, HERE, headers)) > 0
+    for headers in ({}, other):
+        for path in (path_of(layer_id, HERE), f"/tiles/{layer_id}/tilejson.json"):
+            assert http.get(path, headers=headers).status_code == 404
+
+
+def test_an_operator_reads_layers_of_departments_and_not_private_ones(http, database):
+    operator = key(database, Role.OPERATOR)
+    assert http.get(path_of("secret", HERE), headers=operator).status_code == 200
+    assert http.get(path_of("closed", HERE), headers=operator).status_code == 404
+
+
+def test_no_shared_cache_keeps_one_persons_tile_for_another(http):
+    headers = http.get(path_of("incidents", HERE)).headers
+    assert headers["Cache-Control"] == "no-cache"
+    assert {"X-API-Key", "Authorization"} <= set(headers["Vary"].split(", "))
+
+
+# --- Freshness -------------------------------------------------------------------------------
+
+
+def test_an_unchanged_tile_is_304_and_a_changed_one_is_not(http, database):
+    first = http.get(path_of("incidents", HERE))
+    known = {"If-None-Match": first.headers["ETag"]}
+    again = http.get(path_of("incidents", HERE), headers=known)
+    assert (again.status_code, again.content) == (304, b"")
+    weak = {"If-None-Match": f'"x", W/{first.headers["ETag"]}'}
+    assert http.get(path_of("incidents", HERE), headers=weak).status_code == 304
+    execute(database, "UPDATE layer.incidents SET severity = 9")
+    assert http.get(path_of("incidents", HERE), headers=known).status_code == 200
+
+
+def test_the_next_request_after_a_commit_sees_it(http, database):
+    for n in range(25):
+        execute(
+            database,
+            "UPDATE layer.incidents SET severity = :n WHERE ST_X(geom) > 104.0",
+            n=100 + n,
+        )
+        seen = {one.properties["severity"] for one in features(http, "incidents", HERE)}
+        assert 100 + n in seen and not seen & set(range(100, 100 + n))
+
+
+def test_a_removed_layer_has_no_tiles_though_they_were_kept(http, database):
+    assert http.get(path_of("incidents", HERE)).status_code == 200
+    execute(database, "UPDATE gis.layer SET published = false WHERE id = 'incidents'")
+    assert http.get(path_of("incidents", HERE)).status_code == 404
+
+
+def test_many_who_miss_one_tile_make_one_query(http, database):
+    made: list[str] = []
+
+    @event.listens_for(database._reader_engine, "before_cursor_execute")
+    def note(connection, cursor, statement, *rest):
+        if "ST_AsMVT(" in statement:
+            made.append(statement)
+            connection.exec_driver_sql("SELECT pg_sleep(0.3)")
+
+    path = path_of("incidents", HERE)
+    with ThreadPoolExecutor(8) as pool:
+        bodies = list(pool.map(lambda _: http.get(path).content, range(8)))
+    assert len(set(bodies)) == 1 and bodies[0]
+    assert len(made) == 1
+
+
+# --- How much is drawn -----------------------------------------------------------------------
+
+
+def test_clusters_stand_for_every_row(http, database):
+    add_points(database, 3_000, "gathered")
+    around = [Tile(10, x, y) for x in range(806, 811) for y in range(443, 450)]
+    counts = [one.properties["count"] for t in around for one in features(http, "gathered", t)]
+    assert sum(counts) == 3_000
+    everywhere = features(http, "gathered", Tile(0, 0, 0))
+    assert sum(one.properties["count"] for one in everywhere) == 3_000
+
+
+def test_clusters_count_what_the_filter_leaves(http, database):
+    add_points(database, 3_000, "gathered")
+    shown = features(http, "gathered", Tile(0, 0, 0), filter="kind = 'flood'")
+    assert sum(one.properties["count"] for one in shown) == 1_500
+
+
+def test_no_tile_of_100_000_points_is_heavy(http, database):
+    execute(database, "DELETE FROM layer.incidents")
+    add_points(database, 100_000)
+    for z in range(5, 15):
+        content = http.get(path_of("incidents", tile_at(104.1, 22.4, z))).content
+        assert 0 < len(content) <= 500_000, z
+
+
+# --- Polygons --------------------------------------------------------------------------------
+
+
+def wavy_squares(database: Database) -> None:
+    """Nine squares of 0.2° whose common borders have many small teeth."""
+    execute(
+        database,
+        """
+        INSERT INTO layer.areas (geom, kind, source, source_key)
+        SELECT ST_Multi(ST_MakePolygon(ST_MakeLine(ARRAY(
+          SELECT ST_SetSRID(ST_MakePoint(
+            103.6 + 0.2 * (c + x) + 0.004 * sin(157 * (r + y)) * (x * (1 - x) = 0)::int,
+            22.0 + 0.2 * (r + y) + 0.004 * sin(211 * (c + x)) * (y * (1 - y) = 0)::int), 4326)
+          FROM (SELECT n, CASE n / 100 WHEN 0 THEN n % 100 / 100.0 WHEN 1 THEN 1
+                  WHEN 2 THEN 1 - n % 100 / 100.0 ELSE 0 END AS x,
+                CASE n / 100 WHEN 0 THEN 0 WHEN 1 THEN n % 100 / 100.0
+                  WHEN 2 THEN 1 ELSE 1 - n % 100 / 100.0 END AS y
+                FROM (SELECT generate_series(0, 399) % 400 UNION ALL SELECT 0) AS s (n)) AS e
+          )))), 'flood', 'test', c || '.' || r
+        FROM generate_series(0, 2) AS c, generate_series(0, 2) AS r
+        """,
+    )
+
+
+@pytest.mark.parametrize("z", [6, 7, 8, 9])
+def test_neighbours_have_no_gap_between_them_when_simplified(http, database, z):
+    wavy_squares(database)
+    tile = tile_at(103.9, 22.3, z)
+    shown = features(http, "areas", tile)
+    pieces = [shapely.make_valid(one.geometry) for one in shown]
+    whole = shapely.union_all(pieces)
+    holes = [hole for part in shapely.get_parts(whole) for hole in part.interiors]
+    unit_m = tile.size_m / 4096
+    # Coordinates are rounded to the tile's grid: slivers of a unit or so are rounding, not gaps.
+    assert sum(shapely.area(shapely.polygons(hole)) for hole in holes) <= 4 * unit_m**2 * 400
+    overlap = sum(shapely.area(piece) for piece in pieces) - shapely.area(whole)
+    assert overlap <= shapely.area(whole) * 1e-3
+
+
+def test_polygons_have_fewer_vertices_from_afar(http, database):
+    wavy_squares(database)
+    near = features(http, "areas", tile_at(103.9, 22.3, 13))
+    far = features(http, "areas", tile_at(103.9, 22.3, 5))
+    assert len(far) == 9 and near
+    assert sum(shapely.get_num_coordinates(one.geometry) for one in far) < 9 * 401 / 4
+
+
+def test_a_changed_polygon_is_drawn_as_it_is_now(http, database):
+    wavy_squares(database)
+    tile = tile_at(103.9, 22.3, 7)
+    before = {one.id: one.text for one in features(http, "areas", tile)}
+    execute(database, "UPDATE layer.areas SET geom = ST_Translate(geom, 0.05, 0) WHERE id = 1")
+    after = {one.id: one.text for one in features(http, "areas", tile)}
+    assert before.keys() == after.keys() and before[1] != after[1]
