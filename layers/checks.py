@@ -42,6 +42,9 @@ def _named_fields(layer: Layer) -> Iterator[Finding]:
         (("style", "field"), layer.style.field),
         (("style", "text"), layer.style.text),
         (("hexes", "category"), layer.hexes.category if layer.hexes else None),
+        (("hexes", "measure"), layer.hexes.measure if layer.hexes else None),
+        (("hotspots", "category"), layer.hotspots.category if layer.hotspots else None),
+        (("hotspots", "received"), layer.hotspots.received if layer.hotspots else None),
     ]
     tiles = layer.tiles.fields if layer.tiles else {}
     named += [(("tiles", "fields", zoom), name) for zoom, names in tiles.items() for name in names]
@@ -176,8 +179,15 @@ def _counting(layer: Layer) -> Iterator[Finding]:
     if category and category.type not in _CATEGORIES:
         words = f"counts are kept apart by a text, an integer or a boolean, not a {category.type}"
         yield ("hexes", "category"), words
+    measure = layer.public_fields.get((layer.hexes and layer.hexes.measure) or "")
+    if measure and measure.type not in _NUMERIC:
+        yield ("hexes", "measure"), f"a mean is of an integer or a number, not a {measure.type}"
     if layer.hotspots and isinstance(layer.source, FileSource) and layer.source.time is None:
         yield ("hotspots",), "`hotspots` need `source.time`: when each record happened"
+    received = layer.public_fields.get((layer.hotspots and layer.hotspots.received) or "")
+    if received and received.type is not FieldType.DATETIME:
+        words = f"records are received at a datetime; the field is {received.type}"
+        yield ("hotspots", "received"), words
     if layer.alerts and not layer.hotspots:
         yield ("alerts",), "`alerts` need `hotspots`, from which they are raised"
 

@@ -130,6 +130,15 @@ class ViewSource(Strict):
         description="`valid_at`: the view has this column, which says when the record happened; "
         "`valid_from_to`: it has the days from which and until which (not included) a row holds",
     )
+    latest: bool = Field(
+        False, description="Of `valid_from_to`: unless a time is asked for, rows that hold still"
+    )
+
+    @model_validator(mode="after")
+    def _latest_has_days(self) -> Self:
+        if self.latest and self.time != "valid_from_to":
+            raise ValueError("`latest` needs `time: valid_from_to`, the days of which a row tells")
+        return self
 
 
 Source = Annotated[FileSource | ViewSource, Field(discriminator="connector")]
@@ -170,19 +179,77 @@ class HexOptions(Strict):
         (5, 6, 7, 8, 9, 10), min_length=1, description="H3 resolutions that are served"
     )
     category: Identifier | None = Field(None, description="Field by which counts are kept apart")
+    measure: Identifier | None = Field(None, description="Number field whose mean is given")
     min_count: int | None = Field(
         None, ge=1, description="k: a public hex with fewer is not shown; unset: the setting"
     )
+    read: Audience | None = Field(
+        None, description="Who may see the counts; unset: who may read the layer"
+    )
+    filter_resolution: Resolution | None = Field(
+        None,
+        description="The one resolution at which the public may ask for a category or for months, "
+        "where k is above 1; unset: the coarsest",
+    )
+
+    @model_validator(mode="after")
+    def _filter_resolution_is_served(self) -> Self:
+        if self.filter_resolution is not None and self.filter_resolution not in self.resolutions:
+            raise ValueError("`filter_resolution` is one of `resolutions`")
+        return self
+
+
+class ScanOptions(Strict):
+    """The alarm: where the newest days have too many, given the usual of each place and day."""
+
+    resolution: Resolution = Field(8, description="H3 resolution of the centres of circles")
+    window_days: int = Field(90, ge=28, le=366, description="Days from which the usual is known")
+    max_days: int = Field(14, ge=1, le=60, description="Longest time of a cluster, in days")
+    max_radius_km: float = Field(10, gt=0, le=50, description="Largest radius of a cluster")
+    min_cases: int = Field(3, ge=2, description="Least number of cases of a cluster")
+    strata: Literal["auto", "weekday", "none"] = Field(
+        "auto",
+        description="Whether days are permuted within weekdays; `auto`: when the communes differ "
+        "in their weekdays (χ², p < 0.01)",
+    )
+    clusters: int = Field(5, ge=1, le=20, description="Most clusters of a stream, none overlapping")
+    replicates: int = Field(999, ge=99, le=9999, description="Random orders that give p")
+    seed: int = Field(0, ge=0, description="Of the random orders")
+
+
+class EmergingOptions(Strict):
+    """How each hex became what it is: new, consecutive, persistent, … over steps of time."""
+
+    resolution: Resolution = Field(8, description="H3 resolution of the hexes")
+    step_days: int = Field(7, ge=1, le=31, description="Days of a step")
+    steps: int = Field(52, ge=8, le=120, description="How many steps are looked at")
+    disk: int = Field(1, ge=1, le=5, description="Rings of neighbours")
 
 
 class HotspotOptions(Strict):
-    """Where records are significantly many."""
+    """Where records are significantly many: a map, its history by hex, and an alarm."""
 
-    method: Literal["gi_star"] = Field("gi_star", description="Getis and Ord's Gi*, exact p")
-    resolution: Resolution = Field(8, description="H3 resolution of the hexes")
-    window_days: int = Field(30, ge=1, le=3660, description="How many days are looked at")
-    disk: int = Field(1, ge=1, le=5, description="Rings of neighbours")
-    alpha: float = Field(0.05, gt=0, lt=1, description="False discovery rate")
+    method: Literal["gi_star"] = Field(
+        "gi_star", description="Of the map: Getis and Ord's Gi*, exact p"
+    )
+    resolution: Resolution = Field(8, description="Of the map: H3 resolution of the hexes")
+    window_days: int = Field(30, ge=1, le=3660, description="Of the map: days looked at")
+    disk: int = Field(1, ge=1, le=5, description="Of the map: rings of neighbours")
+    alpha: float = Field(0.05, gt=0, lt=1, description="Of the map: false discovery rate")
+    category: Identifier | None = Field(
+        None,
+        description="Field that tells the streams of the alarm apart, and repeats of an incident; "
+        "unset: one stream",
+    )
+    received: Identifier | None = Field(
+        None,
+        description="Field with the time when a record was received, which is the time of alarms; "
+        "unset: when it happened",
+    )
+    scan: ScanOptions | None = Field(ScanOptions(), description="The alarm; null: none")
+    emerging: EmergingOptions | None = Field(
+        EmergingOptions(), description="Emerging hot spots; null: none"
+    )
 
 
 class AlertOptions(Strict):

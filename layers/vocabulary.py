@@ -30,6 +30,8 @@ _PLACES: Final = {
     "TileOptions": "tiles",
     "HexOptions": "hexes",
     "HotspotOptions": "hotspots",
+    "ScanOptions": "hotspots.scan",
+    "EmergingOptions": "hotspots.emerging",
     "AlertOptions": "alerts",
     "Style": "style",
     "StyleClass": "style.classes[]",

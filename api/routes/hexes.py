@@ -69,7 +69,7 @@ def _alerts(connection: Connection, cell: int, layers: list[str]) -> list[dict[s
 
 _HOTSPOTS = text(
     "SELECT of_layer, count, expected, z, p, q FROM layer.hotspots"
-    " WHERE id = :cell AND of_layer = ANY(:layers)"
+    " WHERE cell = gis.h3_text(:cell) AND valid_to IS NULL AND of_layer = ANY(:layers)"
 )
 _ALERTS = text(
     "SELECT id, layer_id, status, severity, headline_vi, headline_en FROM gis.alert"

@@ -10,7 +10,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.expression import TableClause
 from sqlalchemy.types import TypeEngine
 
-from layers.model import FieldType, FileSource, GeometryKind, Layer, Words
+from layers.model import FieldType, FileSource, GeometryKind, Layer, ViewSource, Words
 
 SQL_TYPES: dict[FieldType, TypeEngine[Any]] = {
     FieldType.TEXT: Text(),
@@ -47,9 +47,15 @@ class Source:
     geometry: ColumnElement[Any] | None
     time: Served | None
     end: Served | None  # where a row holds for a span of days, that from which it does not
+    latest: bool  # unless a time is asked for, only rows that hold still
     properties: tuple[Served, ...]
     # SQL that does not depend on the question, made once (see layers.items.geojson).
     made: dict[Hashable, str] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def by_default(self) -> list[ColumnElement[bool]]:
+        """What holds of the rows that are served when no time is asked for."""
+        return [self.end.sql.is_(None)] if self.latest and self.end is not None else []
 
     @property
     def by_name(self) -> dict[str, Served]:
@@ -72,6 +78,7 @@ def source_of(layer: Layer) -> Source:
         geometry=column("geom") if "geom" in names else None,
         time=by_name.get("valid_from" if _has_span(layer) else "valid_at"),
         end=by_name.get("valid_to") if _has_span(layer) else None,
+        latest=isinstance(layer.source, ViewSource) and layer.source.latest,
         properties=properties,
     )
 

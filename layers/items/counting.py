@@ -69,7 +69,8 @@ def _rows(source: Source, conditions: Sequence[ColumnElement[bool]]) -> Select[A
 
 def count_all(connection: Connection, source: Source) -> Count:
     """The whole layer, counted in full; for callers that keep the number with its version."""
-    found = connection.scalar(select(func.count()).select_from(source.table))
+    everything = select(func.count()).select_from(source.table).where(*source.by_default)
+    found = connection.scalar(everything)
     assert found is not None
     return Count(found, CountKind.EXACT)
 

@@ -66,6 +66,8 @@ class Query:
             found.append(_in_box(source, self.box))
         if self.time is not None:
             found.append(_in_time(source, self.time))
+        else:
+            found += source.by_default
         found += [_equals(source, name, text) for name, text in self.equal.items()]
         if self.condition is not None:
             found.append(self.condition)
