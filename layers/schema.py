@@ -250,7 +250,7 @@ def _index(connection: Connection, task: _Task) -> Iterator[SyncChange]:
 
 
 def _count_hexes(connection: Connection, task: _Task) -> Iterator[SyncChange]:
-    """Counts by hex begin, end or change their category with the section `hexes`."""
+    """Counts by hex begin, end or change what they hold with the section `hexes`."""
     hexes, layer_id = task.layer.hexes, task.layer.id
     counted = connection.execute(_COUNTED, {"id": layer_id}).one_or_none()
     if hexes is None:
@@ -258,14 +258,18 @@ def _count_hexes(connection: Connection, task: _Task) -> Iterator[SyncChange]:
             connection.execute(_DETACH, {"id": layer_id})
             yield SyncChange(layer_id, Change.HEXES_DETACHED)
         return
-    again = task.shape is None or hexes.category in {one.column for one in task.retypings}
-    if counted is None or counted.category != hexes.category or again:
-        connection.execute(_ATTACH, {"id": layer_id, "category": hexes.category})
-        yield SyncChange(layer_id, Change.HEXES_ATTACHED, hexes.category or "")
+    kept_apart = {"category": hexes.category, "measure": hexes.measure}
+    again = task.shape is None or bool(
+        {*kept_apart.values()} & {one.column for one in task.retypings}
+    )
+    if counted is None or dict(counted._mapping) != kept_apart or again:
+        connection.execute(_ATTACH, {"id": layer_id, **kept_apart})
+        detail = " ".join(name for name in kept_apart.values() if name)
+        yield SyncChange(layer_id, Change.HEXES_ATTACHED, detail)
 
 
-_COUNTED = text("SELECT category FROM gis.hex_counted WHERE layer_id = :id")
-_ATTACH = text("SELECT gis.attach_hex_counts(:id, :category)")
+_COUNTED = text("SELECT category, measure FROM gis.hex_counted WHERE layer_id = :id")
+_ATTACH = text("SELECT gis.attach_hex_counts(:id, :category, :measure)")
 _DETACH = text("SELECT gis.detach_hex_counts(:id)")
 
 

@@ -2,9 +2,11 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from math import inf, isfinite, nan
 from pathlib import Path
 from typing import Any
 
@@ -30,34 +32,58 @@ CELLS = [*sorted(h3.grid_disk(CENTRE, 3))[::5], h3.latlng_to_cell(22.02, 104.25,
 CATEGORIES = ["traffic", "security", None]
 
 Counts = dict[tuple[Any, ...], int]
+Sums = dict[tuple[Any, ...], tuple[int, int, Fraction]]  # records, those with a value, their sum
 
 
-def stored(connection: Connection) -> tuple[Counts, Counts]:
+@pytest.fixture
+def counted(toy_province: Database) -> Database:
+    """Reports that are counted by category, with a number each whose sum is kept."""
+    with toy_province.writing() as connection:
+        connection.execute(text(f"ALTER TABLE layer.{LAYER} ADD COLUMN weight double precision"))
+        connection.execute(text(f"SELECT gis.attach_hex_counts('{LAYER}', 'category', 'weight')"))
+    return toy_province
+
+
+def stored(connection: Connection) -> tuple[Sums, Sums]:
     """What is kept: by resolution, cell and category; by day, cell of resolution 10, category."""
+    sums = "category, count, valued, total"
     all_days = connection.execute(
-        text("SELECT resolution, gis.h3_text(cell), category, count FROM gis.hex_count")
+        text(f"SELECT resolution, gis.h3_text(cell), {sums} FROM gis.hex_count")
     )
     days = connection.execute(
-        text("SELECT day::text, gis.h3_text(cell), category, count FROM gis.hex_day_count")
+        text(f"SELECT day::text, gis.h3_text(cell), {sums} FROM gis.hex_day_count")
     )
-    return {tuple(row[:3]): row[3] for row in all_days}, {tuple(row[:3]): row[3] for row in days}
+    return _sums(all_days), _sums(days)
 
 
-def recounted(connection: Connection) -> tuple[Counts, Counts]:
+def _sums(rows: Iterable[Any]) -> Sums:
+    return {tuple(row[:3]): (row.count, row.valued, Fraction(row.total)) for row in rows}
+
+
+def recounted(connection: Connection) -> tuple[Sums, Sums]:
     """The same from the rows, by the H3 library and Python's clock."""
     rows = connection.execute(
         text(
-            f"SELECT gis.h3_text(h3) AS cell, coalesce(category, '') AS category, valid_at"
+            "SELECT gis.h3_text(h3) AS cell, coalesce(category, '') AS category, valid_at, weight"
             f" FROM layer.{LAYER} WHERE h3 IS NOT NULL AND NOT default_point"
         )
-    ).all()
-    all_days = Counter(
-        (r, h3.cell_to_parent(row.cell, r), row.category) for row in rows for r in range(5, 11)
     )
-    days = Counter(
-        (_day(row.valid_at), h3.cell_to_parent(row.cell, 10), row.category) for row in rows
-    )
-    return dict(all_days), dict(days)
+    all_days: Sums = {}
+    days: Sums = {}
+    for row in rows:
+        for r in range(5, 11):
+            _add(all_days, (r, h3.cell_to_parent(row.cell, r), row.category), row.weight)
+        cell = h3.cell_to_parent(row.cell, 10)
+        _add(days, (_day(row.valid_at), cell, row.category), row.weight)
+    return all_days, days
+
+
+def _add(sums: Sums, key: tuple[Any, ...], value: float | None) -> None:
+    valued = value is not None and isfinite(value)
+    count, number, total = sums.get(key, (0, 0, Fraction(0)))
+    # PostgreSQL makes a numeric of the 15 digits that a double is sure of.
+    added = Fraction(f"{value:.15g}") if valued else 0
+    sums[key] = (count + 1, number + valued, total + added)
 
 
 def _day(at: datetime | None) -> str:
@@ -68,7 +94,7 @@ def hold(database: Database) -> Counts:
     with database.snapshot() as connection:
         kept, expected = stored(connection), recounted(connection)
     assert kept == expected
-    return kept[0]
+    return {key: count for key, (count, _, _) in kept[0].items()}
 
 
 rows = st.fixed_dictionaries(
@@ -77,6 +103,7 @@ rows = st.fixed_dictionaries(
         "category": st.sampled_from(CATEGORIES),
         "at": st.sampled_from([START, START + timedelta(hours=1), START - timedelta(days=9), None]),
         "default_point": st.sampled_from([False, False, False, True]),
+        "weight": st.sampled_from([None, 0.1, 2.5, -1e-9, 1e15, inf, nan]),
     }
 )
 some = st.integers(0, 9)  # rows whose id ends so
@@ -115,17 +142,17 @@ def insert(connection: Connection, what: list[dict[str, Any]]) -> None:
 
 
 def bound(row: dict[str, Any]) -> dict[str, Any]:
-    return {**row, "cell": None if row["cell"] is None else int(row["cell"], 16)}
+    return {"weight": None, **row, "cell": None if row["cell"] is None else int(row["cell"], 16)}
 
 
 _INSERT = text(
-    f"INSERT INTO layer.{LAYER} (h3, category, valid_at, default_point, source, source_key,"
-    " updated_at) VALUES (:cell, :category, :at, :default_point, 'tests',"
+    f"INSERT INTO layer.{LAYER} (h3, category, valid_at, default_point, weight, source,"
+    " source_key, updated_at) VALUES (:cell, :category, :at, :default_point, :weight, 'tests',"
     " gen_random_uuid()::text, now())"
 )
 _UPDATE = text(
     f"UPDATE layer.{LAYER} SET h3 = :cell, category = :category, valid_at = :at,"
-    " default_point = :default_point WHERE id % 10 >= :digit"
+    " default_point = :default_point, weight = :weight WHERE id % 10 >= :digit"
 )
 
 
@@ -134,16 +161,16 @@ _UPDATE = text(
 )
 @given(done=st.lists(acts, min_size=1, max_size=8))
 def test_counts_equal_the_rows_after_any_sequence_of_changes(
-    toy_province: Database, done: list[tuple[str, Any]]
+    counted: Database, done: list[tuple[str, Any]]
 ) -> None:
-    do(toy_province, "truncate", 0)
+    do(counted, "truncate", 0)
     for act, what in done:
-        do(toy_province, act, what)
-        hold(toy_province)
+        do(counted, act, what)
+        hold(counted)
 
 
-def test_each_resolution_sums_to_the_same_total(toy_province: Database) -> None:
-    with toy_province.writing() as connection:
+def test_each_resolution_sums_to_the_same_total(counted: Database) -> None:
+    with counted.writing() as connection:
         insert(
             connection,
             [
@@ -152,24 +179,24 @@ def test_each_resolution_sums_to_the_same_total(toy_province: Database) -> None:
             ],
         )
     totals: Counter[int] = Counter()
-    for (resolution, _, _), count in hold(toy_province).items():
+    for (resolution, _, _), count in hold(counted).items():
         totals[resolution] += count
     assert dict(totals) == dict.fromkeys(range(5, 11), len(CELLS) * 3)
 
 
-def test_default_points_and_rows_without_a_point_are_in_no_hex(toy_province: Database) -> None:
+def test_default_points_and_rows_without_a_point_are_in_no_hex(counted: Database) -> None:
     at = {"category": "traffic", "at": START}
-    with toy_province.writing() as connection:
+    with counted.writing() as connection:
         insert(connection, [at | {"cell": CENTRE, "default_point": True}])
         insert(connection, [at | {"cell": None, "default_point": False}])
-    assert hold(toy_province) == {}
+    assert hold(counted) == {}
 
 
-def test_a_report_before_midnight_counts_on_its_day_in_vietnam(toy_province: Database) -> None:
+def test_a_report_before_midnight_counts_on_its_day_in_vietnam(counted: Database) -> None:
     at = {"cell": CENTRE, "category": "traffic", "default_point": False}
-    with toy_province.writing() as connection:
+    with counted.writing() as connection:
         insert(connection, [at | {"at": START}, at | {"at": START + timedelta(minutes=31)}])
-    with toy_province.reading() as connection:
+    with counted.reading() as connection:
         days = [day for day, _, _ in stored(connection)[1]]
     assert sorted(days) == ["2026-03-01", "2026-03-02"]
 
@@ -178,7 +205,7 @@ HEADER = "report_id,happened_at,received_at,category,description,status,lon,lat,
 
 
 def test_counts_follow_loads_edits_deletions_and_reverts(
-    toy_province: Database, catalogue, tmp_path: Path
+    counted: Database, catalogue, tmp_path: Path
 ) -> None:
     layer = catalogue.get(LAYER)
     source = source_of(layer)
@@ -189,12 +216,12 @@ def test_counts_follow_loads_edits_deletions_and_reverts(
             for key, lon in places
         )
         (tmp_path / "reports.csv").write_text(HEADER + "".join(lines), encoding="utf-8")
-        load_file(toy_province, layer, tmp_path / "reports.csv", LoadOptions("tests", "tests"))
+        load_file(counted, layer, tmp_path / "reports.csv", LoadOptions("tests", "tests"))
 
     def step(change: Callable[[Connection], Any]) -> Any:
-        with toy_province.writing() as connection:
+        with counted.writing() as connection:
             result = change(connection)
-        hold(toy_province)
+        hold(counted)
         return result
 
     def feature(lon: float) -> Feature:
@@ -202,20 +229,20 @@ def test_counts_follow_loads_edits_deletions_and_reverts(
         return Feature(shapely.Point(lon, 22.05), about, has_geometry=True)
 
     load(("a", 104.05), ("b", 104.15), ("c", 104.15))
-    assert sum(count for (r, *_), count in hold(toy_province).items() if r == 8) == 3
+    assert sum(count for (r, *_), count in hold(counted).items() if r == 8) == 3
     load(("a", 104.25), ("b", 104.15))  # a has moved
-    hold(toy_province)
+    hold(counted)
     row = step(lambda c: edit.add(c, source, feature(104.05), LOCAL_ADMIN)).id
     step(lambda c: edit.replace(c, source, row, feature(104.15), LOCAL_ADMIN))
     step(lambda c: edit.delete(c, source, row, LOCAL_ADMIN))
-    with toy_province.reading() as connection:
+    with counted.reading() as connection:
         newest, *_ = edit.history(connection, LAYER, row)
     step(lambda c: edit.revert(c, layer, newest.id, LOCAL_ADMIN))
-    assert sum(count for (r, *_), count in hold(toy_province).items() if r == 8) == 4
+    assert sum(count for (r, *_), count in hold(counted).items() if r == 8) == 4
 
 
 @pytest.mark.parametrize("crossing", [False, True], ids=["same order", "opposite order"])
-def test_two_writers_at_once_lose_no_count(toy_province: Database, crossing: bool) -> None:
+def test_two_writers_at_once_lose_no_count(counted: Database, crossing: bool) -> None:
     """Each inserts, moves and deletes; the other is never waited for crosswise."""
     errors: list[BaseException] = []
 
@@ -223,9 +250,9 @@ def test_two_writers_at_once_lose_no_count(toy_province: Database, crossing: boo
         try:
             for cell in cells * 3:
                 row = {"cell": cell, "category": "traffic", "at": START, "default_point": False}
-                do(toy_province, "insert", [row] * 3)
-                do(toy_province, "update", ({**row, "cell": cells[0]}, 5))
-                do(toy_province, "delete", 8)
+                do(counted, "insert", [row] * 3)
+                do(counted, "update", ({**row, "cell": cells[0]}, 5))
+                do(counted, "delete", 8)
         except BaseException as error:
             errors.append(error)
 
@@ -236,4 +263,4 @@ def test_two_writers_at_once_lose_no_count(toy_province: Database, crossing: boo
     for writer in writers:
         writer.join(timeout=60)
     assert errors == []
-    assert hold(toy_province)
+    assert hold(counted)
