@@ -20,28 +20,45 @@ def ears(
     *,
     method: Literal["C1", "C2", "C3"] = "C1",
     baseline: int = 7,
-    alpha: float = 0.001,
+    alpha: float | None = None,
+    least_sd: float = 0.0,
 ) -> pd.DataFrame:
     """EARS of one series, shape (T,): one row a step, columns expected, bound, statistic, alarm.
 
-    C1 compares with the mean and standard deviation (by n − 1) of the `baseline` steps before, C2
-    leaves a gap of 2 steps; C3 adds to C2 what the two steps before had in excess of 1. An alarm is
-    a count above `bound` = mean + z(1 − α)·sd. Steps without a whole baseline have NaN and no
-    alarm. Raises BadInput for a baseline under 2. Source: Hutwagner et al. 2003; Fricker 2008.
+    C1 compares with the mean and standard deviation (by n − 1, never below `least_sd`) of the
+    `baseline` steps before, C2 leaves a gap of 2 steps; C3 lowers the bound of C2 by what the two
+    steps before had in excess of 1 deviation. An alarm is a count above `bound` = mean +
+    z(1 − α)·sd; `alpha` is .001, and .025 for C3, where it is not given. Steps with a past
+    shorter than `baseline` (C2: + 2, C3: + 4) have NaN and no alarm. After zeros alone a single
+    event alarms, unless `least_sd` is .5 or 1. Raises BadInput for a baseline under 2.
+    Source: Hutwagner et al. 2003; Fricker et al. 2008.
     """
     if baseline < 2:
         raise BadInput(f"a baseline of {baseline} steps has no spread: give at least 2")
     mean, deviation = _baselines(counts, baseline, 0 if method == "C1" else 2)
+    deviation = np.maximum(deviation, least_sd)
     with np.errstate(divide="ignore", invalid="ignore"):
         statistic = (counts - mean) / deviation
+    if alpha is None:
+        alpha = 0.025 if method == "C3" else 0.001
     limit = np.full(len(counts), norm.isf(alpha))
     if method == "C3":
-        excess = np.nan_to_num(np.maximum(statistic - 1.0, 0.0), posinf=0.0)
-        limit[1:] -= excess[:-1]
-        limit[2:] -= excess[:-2]
-    bound = mean + limit * deviation
+        limit -= _excess_before(statistic, baseline + 2)
+    with np.errstate(invalid="ignore"):
+        bound = np.where(deviation > 0, np.maximum(mean + limit * deviation, 0.0), mean)
+    bound[np.isnan(limit)] = np.nan
     alarm = counts > np.where(np.isnan(bound), np.inf, bound)
     return pd.DataFrame({"expected": mean, "bound": bound, "statistic": statistic, "alarm": alarm})
+
+
+def _excess_before(statistic: Floats, first: int) -> Floats:
+    """Σ max(0, C2 − 1) of the two steps before; NaN until both are known."""
+    # 0/0, a level series: nothing in excess.
+    excess = np.nan_to_num(np.maximum(statistic - 1.0, 0.0), nan=0.0, posinf=np.inf)
+    excess[:first] = np.nan
+    before = np.full(len(statistic), np.nan)
+    before[2:] = excess[1:-1] + excess[:-2]
+    return before
 
 
 def _baselines(counts: Counts, baseline: int, gap: int) -> tuple[Floats, Floats]:

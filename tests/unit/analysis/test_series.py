@@ -1,10 +1,13 @@
 """EARS, Farrington, CUSUM, Mann–Kendall: published alarms, peers, laws."""
 
+from statistics import NormalDist, mean, stdev
+
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import norm
 
 from gis.analysis.series import ears, farrington, nb_cusum
 from gis.analysis.trend import mann_kendall
@@ -40,16 +43,50 @@ def test_c2_leaves_two_steps_out_of_its_baseline():
     assert ears(counts, method="C1")["expected"][9] > 10
 
 
-def test_c3_adds_what_the_days_before_had_in_excess():
-    # Baseline 0, 2, 0, 2, 0, 2, 1: mean 1, standard deviation 1. Each day 3 is 2 deviations above.
-    counts = np.array([0, 2, 0, 2, 0, 2, 1, 1, 1, 3, 3])
-    steady = ears(counts, method="C2")
-    summed = ears(counts, method="C3")
-    excess = steady["statistic"][9] - 1
-    assert excess == pytest.approx(1.0)
-    lower = steady["bound"][10] - summed["bound"][10]
-    deviation = (counts[10] - steady["expected"][10]) / steady["statistic"][10]
-    assert lower == pytest.approx(excess * deviation)
+def written_out(counts, method, alpha, step):
+    """The bound of one step as the papers print it, in plain Python; None without a past."""
+
+    def c2(at):
+        past = counts[at - 9 : at - 2]
+        return (counts[at] - mean(past)) / stdev(past)
+
+    z = NormalDist().inv_cdf(1 - alpha)
+    first = {"C1": 7, "C2": 9, "C3": 11}[method]
+    if step < first:
+        return None
+    past = counts[step - 7 : step] if method == "C1" else counts[step - 9 : step - 2]
+    if method == "C3":
+        z -= sum(max(0, c2(at) - 1) for at in (step - 1, step - 2))
+    return max(0, mean(past) + z * stdev(past))
+
+
+@pytest.mark.parametrize("method", ["C1", "C2", "C3"])
+@pytest.mark.parametrize("alpha", [0.001, 0.025])
+def test_ears_is_its_formula_written_out(method, alpha):
+    counts = np.random.default_rng(9).poisson(20, 60)
+    counts[40] = 60
+    found = ears(counts, method=method, alpha=alpha)
+    for step, (bound, alarm) in enumerate(zip(found["bound"], found["alarm"], strict=True)):
+        expected = written_out(counts.tolist(), method, alpha, step)
+        if expected is None:
+            assert np.isnan(bound) and not alarm
+        else:
+            assert bound == pytest.approx(expected)
+            assert alarm == (counts[step] > expected)
+
+
+def test_the_alpha_of_each_method_is_that_of_the_cdc():
+    counts = np.random.default_rng(9).poisson(20, 60)
+    for method, alpha in [("C1", 0.001), ("C2", 0.001), ("C3", 0.025)]:
+        usual, given_alpha = ears(counts, method=method), ears(counts, method=method, alpha=alpha)
+        pd.testing.assert_frame_equal(usual, given_alpha)
+
+
+def test_one_event_after_zeros_alarms_unless_a_least_spread_is_given():
+    counts = np.array([0] * 11 + [1])
+    for method in ("C1", "C2", "C3"):
+        assert ears(counts, method=method)["alarm"].tolist() == [False] * 11 + [True]
+        assert not ears(counts, method=method, least_sd=1.0)["alarm"].any()
 
 
 def test_a_baseline_of_one_is_refused():
@@ -58,10 +95,61 @@ def test_a_baseline_of_one_is_refused():
 
 
 @few
+@given(counts=series, factor=st.integers(2, 9))
+def test_scaling_the_counts_changes_no_alarm_of_ears(counts, factor):
+    for method in ("C1", "C2", "C3"):
+        plain, scaled = ears(counts, method=method), ears(counts * factor, method=method)
+        # Not where a count sits on its bound, and rounding decides.
+        clear = ~np.isclose(counts, plain["bound"])
+        assert (plain["alarm"] == scaled["alarm"])[clear].all()
+
+
+@few
 @given(counts=series, more=st.integers(1, 5))
 def test_adding_a_constant_moves_the_bound_of_ears_by_it(counts, more):
     plain, moved = ears(counts), ears(counts + more)
     assert np.allclose(plain["bound"] + more, moved["bound"], equal_nan=True)
+
+
+def test_farrington_of_a_level_series_is_its_level_and_the_closed_bound():
+    # Without spread the dispersion is 1, and the error of the mean √(μ/n) of n = 28 weeks.
+    counts = np.full(300, 9)
+    found = farrington(counts, start=260)
+    spread = 1 + (9 / 28) / 9
+    bound = (9 ** (2 / 3) + norm.isf(0.005) * np.sqrt(4 / 9 * 9 ** (1 / 3) * spread)) ** 1.5
+    assert found["expected"].to_numpy() == pytest.approx(np.full(40, 9.0))
+    assert found["bound"].to_numpy() == pytest.approx(np.full(40, bound))
+    assert not found["alarm"].any()
+
+
+def test_farrington_looks_at_the_same_weeks_of_past_years_alone():
+    counts = np.random.default_rng(2).poisson(12, 262)
+    other = counts.copy()
+    used = [260 - 52 * back + around for back in (1, 2, 3, 4) for around in range(-3, 4)]
+    unused = np.setdiff1d(np.arange(257), used)
+    other[unused] = 99
+    one, two = (farrington(c, start=260).iloc[0] for c in (counts, other))
+    assert two["bound"] == one["bound"]
+
+
+def test_farrington_gives_past_outbreaks_less_weight():
+    counts = np.random.default_rng(2).poisson(12, 262)
+    outbreak = counts.copy()
+    outbreak[260 - 52] = 60
+    plain, after = (farrington(c, start=260)["bound"].iloc[0] for c in (counts, outbreak))
+    assert after < plain * 1.4  # unweighted: nearly twice
+
+
+def test_fewer_than_five_cases_in_four_weeks_raise_no_alarm():
+    counts = np.zeros(262, int)
+    counts[260:] = 2
+    found = farrington(counts, start=260)
+    assert (counts[260:] > found["bound"]).all()
+    assert found["alarm"].tolist() == [False, False]
+
+
+def test_a_past_too_short_has_no_rows():
+    assert farrington(np.ones(200, int)).empty
 
 
 def test_a_cusum_counted_by_hand():
