@@ -1,0 +1,62 @@
+"""A step of an alert's life as it is told: what was done, and the alert as it stood then."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+
+class Language(StrEnum):
+    VI = "vi"
+    EN = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A commune of today."""
+
+    code: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One notice. Texts are by language; `cells` are H3, `geometry` is GeoJSON (WGS 84).
+
+    `measures` holds what is known of observed, expected, llr, p, recurrence_days, method, version.
+    """
+
+    seq: int
+    at: datetime
+    act: str
+    alert_id: int
+    layer_id: str
+    rule: str
+    status: str
+    severity: str
+    title: Mapping[Language, str]
+    headline: Mapping[Language, str]
+    detail: Mapping[Language, str]
+    places: tuple[Place, ...]
+    cells: tuple[int, ...]
+    geometry: Mapping[str, Any] | None
+    official: bool
+    simulated: bool
+    opened_at: datetime
+    updated_at: datetime
+    since: datetime | None = None
+    until: datetime | None = None
+    approved: bool = False
+    confirmed: bool = False
+    quiet_days: int = 14
+    categories: tuple[str, ...] = ("Other",)
+    measures: Mapping[str, float | str] = field(default_factory=dict)
+
+    @property
+    def is_over(self) -> bool:
+        return self.status in ENDED
+
+
+# States in which an alert is over; the life of alerts says how it gets there.
+ENDED = frozenset({"resolved", "expired", "false"})
