@@ -26,6 +26,7 @@ def status(
         if layer.id in versions
     ]
     body = {
+        "province": _province(connection, settings.province),
         "simulated": bool(connection.scalar(_SIMULATED)),
         "boundaries": _boundaries(connection),
         "extent": _extent(connection, settings, versions.get("communes", 0)),
@@ -40,6 +41,18 @@ _EXTENT = text(
     "SELECT ST_XMin(box), ST_YMin(box), ST_XMax(box), ST_YMax(box)"
     " FROM (SELECT ST_Extent(geom) AS box FROM layer.communes) AS extent WHERE box IS NOT NULL"
 )
+
+
+_PROVINCE = text(
+    "SELECT full_name AS vi, name_en AS en FROM gis.admin_unit"
+    " WHERE level = 'province' AND code = :code AND valid_to IS NULL"
+)
+
+
+def _province(connection: Connection, code: str) -> dict[str, str] | None:
+    """Its name of today, by language."""
+    row = connection.execute(_PROVINCE, {"code": code}).one_or_none()
+    return None if row is None else {"vi": row.vi, "en": row.en or row.vi}
 
 
 def _boundaries(connection: Connection) -> dict[str, str] | None:

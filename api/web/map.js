@@ -5,7 +5,7 @@ import { drawAlerts, onShow, refreshAlerts, tell } from "/web/alerts.js";
 import { drawLayers, entriesOf, isOn, switchOffAtFirst } from "/web/layers.js";
 import { popupOf } from "/web/popup.js";
 import { get, getIfNew, keyHeaders } from "/web/service.js";
-import { applyWords, currentLanguage, setLanguage, word } from "/web/words.js";
+import { applyWords, currentLanguage, inLanguage, setLanguage, word } from "/web/words.js";
 
 const POLL_MS = 1000;
 const HEXES_UNTIL_ZOOM = 12;
@@ -62,17 +62,19 @@ function fromAfar(layer) {
   return { ...layer, paint: { ...layer.paint, "circle-radius": grown, "circle-stroke-width": edge } };
 }
 
-// Hexes give way to the points that they stand for when one comes near.
-function isShown(map, source) {
+// From afar hexes say how many there are, so clusters stay away; near by, hexes give way to points.
+function isShown(map, { id, source }) {
   if (!isOn(source)) return false;
   const near = map.getZoom() >= HEXES_UNTIL_ZOOM;
-  return source.endsWith("_hexes") ? !near : true;
+  if (source.endsWith("_hexes")) return !near;
+  const counted = map.getSource(`${source}_hexes`) && isOn(`${source}_hexes`);
+  return near || !counted || !id.includes("-clusters");
 }
 
 function applyVisibility(map) {
   for (const layer of map.getStyle().layers) {
     if (!layer.source) continue;
-    const wanted = isShown(map, layer.source) ? "visible" : "none";
+    const wanted = isShown(map, layer) ? "visible" : "none";
     if ((layer.layout?.visibility ?? "visible") !== wanted) {
       map.setLayoutProperty(layer.id, "visibility", wanted);
     }
@@ -86,6 +88,8 @@ function takeStatus(status) {
 }
 
 function drawBadges() {
+  const province = state.status.province;
+  document.getElementById("province").textContent = province ? ` · ${inLanguage(province)}` : "";
   const badges = [];
   if (state.status.simulated) badges.push(word("simulated"));
   if (state.status.boundaries?.quality === "approximate") badges.push(word("approximate"));

@@ -3,7 +3,7 @@
 const WORDS = {
   vi: {
     title: "Bản đồ điều hành",
-    subtitle: "Trung tâm điều hành thông minh tỉnh Lào Cai",
+    subtitle: "Trung tâm điều hành thông minh",
     layers: "Lớp dữ liệu",
     alerts: "Cảnh báo",
     simulated: "Có dữ liệu mô phỏng",
@@ -38,7 +38,7 @@ const WORDS = {
   },
   en: {
     title: "Operations map",
-    subtitle: "Intelligent Operations Centre, Lào Cai province",
+    subtitle: "Intelligent Operations Centre",
     layers: "Layers",
     alerts: "Alerts",
     simulated: "Holds simulated data",
