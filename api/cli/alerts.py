@@ -7,7 +7,8 @@ import typer
 from api.cli.context import database_in_use, read_layers, read_settings
 from api.cli.output import AsJson, print_rows, say
 from gis.access import LOCAL_ADMIN
-from gis.alerts.life import Alert, Outcome, Status, acknowledge, list_alerts, resolve
+from gis.alerts.life import Alert, acknowledge, list_alerts, resolve
+from gis.alerts.states import Outcome, Status
 
 app = typer.Typer(help="List, acknowledge and resolve alerts.", no_args_is_help=True)
 

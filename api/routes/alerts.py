@@ -10,14 +10,13 @@ from api.dependencies import Caller, Reader, UsedCatalogue, Writer
 from gis.access import Principal, require_operator
 from gis.alerts.life import (
     Alert,
-    Outcome,
-    Status,
     acknowledge,
     get_alert,
     history,
     list_alerts,
     resolve,
 )
+from gis.alerts.states import Outcome, Status
 from gis.errors import NotFound
 from layers.catalogue import Catalogue
 

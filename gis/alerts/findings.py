@@ -50,7 +50,7 @@ class Findings:
     official: bool  # false: approximate boundaries
     simulated: bool
     signals: tuple[Signal, ...]
-    policy: Policy = Policy()
+    policy: Policy
     stream: str = ""
     run_id: int | None = None  # of gis.hotspot_run
     p: float | None = None

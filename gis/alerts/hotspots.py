@@ -13,7 +13,8 @@ import h3
 import orjson
 from sqlalchemy import Connection, text
 
-from gis.alerts.life import Status, note_event
+from gis.alerts.states import Status
+from gis.alerts.store import note_event
 
 RULE = "hotspot"
 _SERVICE = "service"
@@ -120,7 +121,8 @@ def _live_alerts(connection: Connection, layer_id: str) -> dict[int, set[int]]:
     rows = connection.execute(
         text(
             "SELECT id, cells FROM gis.alert"
-            " WHERE layer_id = :layer AND rule = :rule AND status <> 'resolved' FOR UPDATE"
+            " WHERE layer_id = :layer AND rule = :rule"
+            " AND status IN ('open', 'acknowledged') FOR UPDATE"
         ),
         {"layer": layer_id, "rule": RULE},
     )
@@ -212,7 +214,7 @@ def _close_quiet(connection: Connection, found: HotspotEvidence, keep: Sequence[
     rows = connection.execute(
         text(
             "UPDATE gis.alert SET status = 'resolved', resolved_at = now()"
-            " WHERE layer_id = :layer AND rule = :rule AND status <> 'resolved'"
+            " WHERE layer_id = :layer AND rule = :rule AND status IN ('open', 'acknowledged')"
             " AND NOT id = ANY(:keep) AND (evidence->>'until')::timestamptz < :before RETURNING id"
         ),
         {

@@ -1,27 +1,15 @@
-"""The life of an alert: open → acknowledged → resolved, each step kept with who, when and why."""
+"""Alerts as people see them, and what people do with them; each act kept with who, when and why."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
 
 from sqlalchemy import Connection, Row, text
 
+from gis.alerts.deciding import Standing, Step
+from gis.alerts.states import Act, Outcome, Status, check_move
+from gis.alerts.store import locked_alert, note_event, write_step
 from gis.errors import BadInput, Conflict, NotFound
-
-
-class Status(StrEnum):
-    OPEN = "open"
-    ACKNOWLEDGED = "acknowledged"
-    RESOLVED = "resolved"
-
-
-class Outcome(StrEnum):
-    """What became of it, said by the person who resolves it."""
-
-    TRUE = "true"
-    FALSE = "false"
-    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +19,26 @@ class Alert:
     id: int
     layer_id: str
     rule: str
+    stream: str
     status: Status
     severity: str
     headline_vi: str
     headline_en: str
+    detail_vi: str
+    detail_en: str
     communes: tuple[tuple[str, str], ...]  # code, full name of today
+    observed: float
+    expected: float | None
+    p: float | None
+    recurrence_days: float | None
+    since: datetime  # of the records beneath
+    until: datetime
+    records: tuple[int, ...]  # ids of the layer's rows beneath
     official: bool
     simulated: bool
     opened_at: datetime
     updated_at: datetime
+    outcome: Outcome | None
     bbox: tuple[float, float, float, float]
 
 
@@ -67,7 +66,7 @@ def list_alerts(
     rows = connection.execute(
         text(
             _SELECT + "WHERE a.layer_id = ANY(:layers) AND a.status = ANY(:statuses)"
-            " ORDER BY a.status = 'resolved', a.opened_at DESC, a.id DESC"
+            " ORDER BY a.status IN ('resolved', 'expired', 'false'), a.opened_at DESC, a.id DESC"
         ),
         {"layers": list(layers), "statuses": [status.value for status in statuses]},
     )
@@ -83,6 +82,7 @@ def get_alert(connection: Connection, alert_id: int) -> Alert:
 
 
 def history(connection: Connection, alert_id: int) -> list[AlertEvent]:
+    """Every step of an alert, the first one first."""
     rows = connection.execute(
         text("SELECT at, who, act, note FROM gis.alert_event WHERE alert_id = :id ORDER BY id"),
         {"id": alert_id},
@@ -92,7 +92,11 @@ def history(connection: Connection, alert_id: int) -> list[AlertEvent]:
 
 def acknowledge(connection: Connection, alert_id: int, who: str, note: str = "") -> None:
     """Somebody looks after it. Raises NotFound, or Conflict unless it is open."""
-    _step(connection, alert_id, who, Status.ACKNOWLEDGED, note, allowed=[Status.OPEN])
+    alert = _locked(connection, alert_id)
+    if alert.status is not Status.OPEN:
+        raise Conflict(f"{alert.name} is {alert.status}, so it cannot become acknowledged")
+    held = replace(alert, status=Status.ACKNOWLEDGED, escalate_at=None)
+    _do(connection, Step(held, Act.ACKNOWLEDGED, note, notify=True), who)
 
 
 def resolve(
@@ -101,58 +105,52 @@ def resolve(
     """It is over. A false alarm needs a reason. Raises NotFound, Conflict or BadInput."""
     if outcome is Outcome.FALSE and not note.strip():
         raise BadInput("a false alarm needs a reason: give it as the note")
+    alert = _locked(connection, alert_id)
+    check_move(alert.name, alert.status, outcome.status)
+    ended = replace(alert, status=outcome.status, resumes=None, escalate_at=None)
     words = f"{outcome.value}: {note}" if note else outcome.value
-    allowed = [Status.OPEN, Status.ACKNOWLEDGED]
-    _step(connection, alert_id, who, Status.RESOLVED, words, allowed=allowed)
-
-
-def note_event(connection: Connection, alert_id: int, who: str, act: str, note: str) -> None:
+    notify = alert.told is not None
+    _do(connection, Step(ended, Act(outcome.status.value), words, notify=notify), who)
     connection.execute(
-        text(
-            "INSERT INTO gis.alert_event (alert_id, who, act, note)"
-            " VALUES (:alert_id, :who, :act, :note)"
-        ),
-        {"alert_id": alert_id, "who": who, "act": act, "note": note},
+        text("UPDATE gis.alert SET outcome = :outcome WHERE id = :id"),
+        {"outcome": outcome.value, "id": alert_id},
     )
 
 
-_STEP = text("""
-UPDATE gis.alert SET status = :status, updated_at = now(),
-  acknowledged_at = CASE WHEN :status = 'acknowledged' THEN now() ELSE acknowledged_at END,
-  resolved_at = CASE WHEN :status = 'resolved' THEN now() END
-WHERE id = :id AND status = ANY(:allowed)
-""")
+def comment(connection: Connection, alert_id: int, who: str, note: str) -> None:
+    """A remark in the history; the alert stays as it is. Raises NotFound or BadInput."""
+    if not note.strip():
+        raise BadInput("a comment needs words: give them as the note")
+    _locked(connection, alert_id)
+    note_event(connection, alert_id, who, Act.COMMENT, note, notify=False)
 
 
-def _step(
-    connection: Connection,
-    alert_id: int,
-    who: str,
-    to: Status,
-    note: str,
-    *,
-    allowed: Sequence[Status],
-) -> None:
-    values = {"id": alert_id, "status": to.value, "allowed": [status.value for status in allowed]}
-    if connection.execute(_STEP, values).rowcount == 0:
-        now = get_alert(connection, alert_id).status
-        raise Conflict(f"alert {alert_id} is {now}, so it cannot become {to}")
-    note_event(connection, alert_id, who, to.value, note)
+def _locked(connection: Connection, alert_id: int) -> Standing:
+    alert = locked_alert(connection, alert_id)
+    if alert is None:
+        raise NotFound(f"there is no alert {alert_id}")
+    return alert
+
+
+def _do(connection: Connection, step: Step, who: str) -> None:
+    now: datetime = connection.execute(text("SELECT now()")).scalar_one()
+    write_step(connection, step, now, who)
 
 
 def _alert(row: Row[tuple[object, ...]]) -> Alert:
+    plain = {name: getattr(row, name) for name in _PLAIN}
     return Alert(
-        id=row.id,
-        layer_id=row.layer_id,
-        rule=row.rule,
+        **plain,
         status=Status(row.status),
-        severity=row.severity,
-        headline_vi=row.headline_vi,
-        headline_en=row.headline_en,
         communes=tuple((named[:5], named[6:]) for named in row.named),
-        official=row.official,
-        simulated=row.simulated,
-        opened_at=row.opened_at,
-        updated_at=row.updated_at,
+        records=tuple(row.records),
+        outcome=Outcome(row.outcome) if row.outcome else None,
         bbox=(row.west, row.south, row.east, row.north),
     )
+
+
+_PLAIN = (
+    "id", "layer_id", "rule", "stream", "severity", "headline_vi", "headline_en", "detail_vi",
+    "detail_en", "observed", "expected", "p", "recurrence_days", "since", "until", "official",
+    "simulated", "opened_at", "updated_at",
+)  # fmt: skip

@@ -39,6 +39,7 @@ class Policy:
     close_days: int | None = 3  # days whose evidence is weaker; None: they do not close it
     quiet: timedelta = timedelta(days=14)
     notify_llr: float = 2.0
+    inhibit: bool = True  # alerts of units by a cluster that covers them
     escalate_urgent: timedelta | None = timedelta(minutes=15)
     escalate_alert: timedelta | None = timedelta(hours=4)
 

@@ -175,7 +175,7 @@ def test_a_false_alarm_needs_a_reason_and_ends_the_alert(toy_province, catalogue
         with pytest.raises(BadInput, match="needs a reason"):
             resolve(connection, alert.id, "officer", Outcome.FALSE)
         resolve(connection, alert.id, "officer", Outcome.FALSE, "an exercise")
-        with pytest.raises(Conflict, match="resolved"):
+        with pytest.raises(Conflict, match="is false"):
             acknowledge(connection, alert.id, "officer")
         acts = [(event.who, event.act) for event in history(connection, alert.id)]
-    assert acts == [("service", "open"), ("officer", "resolved")]
+    assert acts == [("service", "open"), ("officer", "false")]

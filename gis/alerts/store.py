@@ -1,0 +1,281 @@
+"""Alerts as rows: gis.alert holds what stands, gis.alert_event each step that led there."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, Row, text
+
+from gis.alerts.deciding import Standing, Step, Told, local_day
+from gis.alerts.findings import Findings, Signal
+from gis.alerts.muting import Silence
+from gis.alerts.outline import outline_of
+from gis.alerts.policy import Tier
+from gis.alerts.states import ENDS, LIVE, Status
+
+SERVICE = "service"
+_LIVE = [status.value for status in LIVE]
+_ENDS = [status.value for status in ENDS]
+
+_SELECT = """
+SELECT *, ST_X(centre) AS lon, ST_Y(centre) AS lat FROM gis.alert
+"""
+# Live alerts of a stream and those that ended lately, the oldest first.
+_OF_STREAM = text(
+    _SELECT + " WHERE layer_id = :layer AND rule = :rule AND stream = :stream"
+    " AND (status = ANY(:live) OR (status = ANY(:ends) AND until >= :after)) ORDER BY id"
+)
+_LIVE_OF_LAYER = text(
+    _SELECT + " WHERE layer_id = :layer AND status = ANY(:live) ORDER BY id FOR UPDATE"
+)
+_ONE = text(_SELECT + " WHERE id = :id FOR UPDATE")
+
+# The shape is that of the hexes, else of the units, else of the province.
+_SHAPE = """
+CASE WHEN CAST(:wkt AS text) IS NOT NULL THEN ST_Multi(ST_GeomFromText(:wkt, 4326))
+     ELSE (SELECT ST_Multi(ST_Union(c.geom)) FROM layer.communes c
+           WHERE CAST(:communes AS text[]) = '{}' OR c.code = ANY(:communes)) END
+"""
+_WRITTEN = (
+    "status", "resumes", "severity", "headline_vi", "headline_en", "detail_vi", "detail_en",
+    "cells", "communes", "official", "simulated", "run_id", "key", "observed", "expected", "llr",
+    "p", "recurrence_days", "radius_m", "since", "until", "records", "weak_days", "weak_on",
+    "seen_at", "expires_at", "escalate_at",
+)  # fmt: skip
+_CENTRE = "ST_Point(CAST(:lon AS float8), CAST(:lat AS float8), 4326)"
+_NAMES = f"{', '.join(_WRITTEN)}, centre, geom, measures, told"
+_VALUES = (
+    f"{', '.join(f':{name}' for name in _WRITTEN)}, {_CENTRE}, {_SHAPE}, "
+    "CAST(:measures AS jsonb), CAST(:told AS jsonb)"
+)
+_INSERT = text(
+    f"INSERT INTO gis.alert (layer_id, rule, stream, opened_at, updated_at, {_NAMES})"  # noqa: S608
+    f" VALUES (:layer_id, :rule, :stream, :now, :now, {_VALUES}) RETURNING id"
+)
+_UPDATE = text(
+    f"UPDATE gis.alert SET ({_NAMES}, updated_at, acknowledged_at, resolved_at)"  # noqa: S608
+    f" = ({_VALUES}, :now,"
+    " CASE WHEN :status = 'acknowledged' THEN coalesce(acknowledged_at, :now)"
+    "      ELSE acknowledged_at END,"
+    " CASE WHEN :ended THEN CAST(:now AS timestamptz) END) WHERE id = :id"
+)
+
+
+def lock_alerts(connection: Connection, layer_id: str) -> None:
+    """Until the transaction ends, nobody else decides about the alerts of this layer."""
+    connection.execute(_LOCK, {"layer": layer_id})
+
+
+_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('alerts ' || :layer, 0))")
+
+
+def alerts_of_stream(connection: Connection, found: Findings) -> list[Standing]:
+    """The live alerts of the stream, and those that ended so lately that a signal may be theirs."""
+    earliest = min([signal.since for signal in found.signals], default=found.until)
+    values = {
+        "layer": found.layer_id,
+        "rule": found.rule,
+        "stream": found.stream,
+        "live": _LIVE,
+        "ends": _ENDS,
+        "after": earliest - found.policy.same_gap,
+    }
+    return [standing_of(row) for row in connection.execute(_OF_STREAM, values)]
+
+
+def live_alerts(connection: Connection, layer_id: str) -> list[Standing]:
+    """The live alerts of all streams of a layer, locked."""
+    rows = connection.execute(_LIVE_OF_LAYER, {"layer": layer_id, "live": _LIVE})
+    return [standing_of(row) for row in rows]
+
+
+def locked_alert(connection: Connection, alert_id: int) -> Standing | None:
+    row = connection.execute(_ONE, {"id": alert_id}).one_or_none()
+    return None if row is None else standing_of(row)
+
+
+def write_step(connection: Connection, step: Step, now: datetime, who: str = SERVICE) -> int:
+    """Store an alert as it stands after a step, and tell the step; gives the alert's number."""
+    values = _values(step.alert) | {"now": now, "ended": step.alert.status in ENDS}
+    alert_id = step.alert.id
+    if alert_id is None:
+        alert_id = int(connection.execute(_INSERT, values).scalar_one())
+    else:
+        connection.execute(_UPDATE, values)
+    if step.act is not None:
+        note_event(connection, alert_id, who, step.act, step.why, at=now, notify=step.notify)
+    return alert_id
+
+
+def note_event(
+    connection: Connection,
+    alert_id: int,
+    who: str,
+    act: str,
+    note: str,
+    *,
+    at: datetime | None = None,
+    notify: bool = True,
+) -> None:
+    """One line of the history; `notify`: people are to hear of it."""
+    values = {"alert": alert_id, "who": who, "act": str(act), "note": note, "notify": notify}
+    connection.execute(_EVENT, values | {"at": at})
+
+
+_EVENT = text(
+    "INSERT INTO gis.alert_event (alert_id, at, who, act, note, notify)"
+    " VALUES (:alert, coalesce(CAST(:at AS timestamptz), now()), :who, :act, :note, :notify)"
+)
+
+
+def standing_of(row: Row[Any]) -> Standing:
+    return Standing(
+        id=row.id,
+        layer_id=row.layer_id,
+        rule=row.rule,
+        stream=row.stream,
+        status=Status(row.status),
+        resumes=Status(row.resumes) if row.resumes else None,
+        signal=_signal(row),
+        official=row.official,
+        simulated=row.simulated,
+        run_id=row.run_id,
+        seen_at=row.seen_at,
+        expires_at=row.expires_at,
+        told=_told(row.told) if row.told else None,
+        weak_days=row.weak_days,
+        weak_on=row.weak_on,
+        escalate_at=row.escalate_at,
+    )
+
+
+def _signal(row: Row[Any]) -> Signal:
+    return Signal(
+        tier=Tier(row.severity),
+        observed=row.observed,
+        since=row.since,
+        until=row.until,
+        headline_vi=row.headline_vi,
+        headline_en=row.headline_en,
+        detail_vi=row.detail_vi,
+        detail_en=row.detail_en,
+        cells=tuple(row.cells),
+        communes=tuple(row.communes),
+        centre=None if row.lon is None else (row.lon, row.lat),
+        radius_m=row.radius_m,
+        expected=row.expected,
+        llr=row.llr,
+        p=row.p,
+        recurrence_days=row.recurrence_days,
+        records=tuple(row.records),
+        measures=row.measures,
+        key=row.key,
+    )
+
+
+def _told(kept: Mapping[str, Any]) -> Told:
+    return Told(
+        tier=Tier(kept["tier"]),
+        observed=kept["observed"],
+        llr=kept["llr"],
+        communes=frozenset(kept["communes"]),
+        records=frozenset(kept["records"]),
+    )
+
+
+def _values(alert: Standing) -> dict[str, object]:
+    signal = alert.signal
+    lon, lat = signal.centre or (None, None)
+    same = {name: getattr(signal, name) for name in _WRITTEN if hasattr(signal, name)}
+    same |= {name: getattr(alert, name) for name in _WRITTEN if hasattr(alert, name)}
+    return same | {
+        "id": alert.id,
+        "layer_id": alert.layer_id,
+        "rule": alert.rule,
+        "stream": alert.stream,
+        "severity": signal.tier.value,
+        "status": alert.status.value,
+        "resumes": alert.resumes.value if alert.resumes else None,
+        "cells": list(signal.cells),
+        "communes": list(signal.communes),
+        "records": list(signal.records),
+        "lon": lon,
+        "lat": lat,
+        "wkt": outline_of(signal.cells) if signal.cells else None,
+        "measures": orjson.dumps(dict(signal.measures)).decode(),
+        "told": _told_json(alert.told),
+    }
+
+
+def _told_json(told: Told | None) -> str | None:
+    if told is None:
+        return None
+    kept = {
+        "tier": told.tier.value,
+        "observed": told.observed,
+        "llr": told.llr,
+        "communes": sorted(told.communes),
+        "records": sorted(told.records),
+    }
+    return orjson.dumps(kept).decode()
+
+
+def newest_look(connection: Connection, found: Findings, now: datetime) -> datetime | None:
+    """Until when the stream was looked at before; looks into the future do not count."""
+    newest: datetime | None = connection.scalar(
+        text(
+            "SELECT max(until) FROM gis.alert_look WHERE layer_id = :layer AND rule = :rule"
+            " AND stream = :stream AND until <= :now"
+        ),
+        {"layer": found.layer_id, "rule": found.rule, "stream": found.stream, "now": now},
+    )
+    return newest
+
+
+_LOOK = text("""
+INSERT INTO gis.alert_look
+  (layer_id, rule, stream, day, until, looked_at, version, run_id, signals, p)
+VALUES (:layer, :rule, :stream, :day, :until, :now,
+        (SELECT version FROM gis.layer WHERE id = :layer), :run_id, :signals, :p)
+ON CONFLICT (layer_id, rule, stream, day) DO UPDATE SET until = excluded.until,
+  looked_at = excluded.looked_at, version = excluded.version, run_id = excluded.run_id,
+  signals = excluded.signals, p = excluded.p
+""")
+
+
+def note_look(connection: Connection, found: Findings, now: datetime) -> None:
+    """Keep what the look said; of each day the last one is kept."""
+    values = {
+        "layer": found.layer_id,
+        "rule": found.rule,
+        "stream": found.stream,
+        "day": local_day(found.until),
+        "until": found.until,
+        "now": now,
+        "run_id": found.run_id,
+        "signals": len(found.signals),
+        "p": found.p,
+    }
+    connection.execute(_LOOK, values)
+
+
+def silences_at(connection: Connection, now: datetime) -> tuple[Silence, ...]:
+    """The silences in force."""
+    rows = connection.execute(
+        text("SELECT * FROM gis.silence WHERE until > :now AND ended_at IS NULL ORDER BY id"),
+        {"now": now},
+    )
+    return tuple(
+        Silence(
+            row.id,
+            row.layer_id,
+            row.rule,
+            frozenset(row.communes),
+            row.who,
+            row.why,
+            row.created_at,
+            row.until,
+        )
+        for row in rows
+    )
