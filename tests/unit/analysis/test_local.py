@@ -45,6 +45,17 @@ def test_gi_star_of_each_published_county(counties, queen):
     assert set(counties["NAME"][benjamini_hochberg(two_sided) <= 0.05]) == {"Northampton", "Bertie"}
 
 
+def test_gi_star_and_local_moran_are_those_of_esda(counties, queen):
+    esda = pytest.importorskip("esda")
+    rates = counties["SIDR79"].to_numpy()
+    theirs = esda.G_Local(
+        rates, queen.assign_self_weight(), transform="B", star=True, permutations=0
+    )
+    assert gi_star(rates, queen.assign_self_weight().sparse) == pytest.approx(theirs.Zs, abs=1e-12)
+    moran = esda.Moran_Local(rates, queen, permutations=0)
+    assert local_moran(rates, queen.sparse) == pytest.approx(moran.Is, abs=1e-12)
+
+
 def test_local_moran_is_that_of_spdep_but_for_n(counties, queen):
     found = local_moran(counties["SIDR74"].to_numpy(), queen.sparse)
     at = int(np.flatnonzero(counties["NAME"] == "Northampton")[0])
@@ -56,6 +67,33 @@ def test_empirical_bayes_of_the_first_counties(counties):
     assert rates[:4] == pytest.approx(
         [0.001697297, 0.001705378, 0.001773087, 0.002012868], abs=5e-10
     )
+
+
+def test_empirical_bayes_is_that_of_esda(counties):
+    smoothing = pytest.importorskip("esda").smoothing
+    events, births = counties["SID79"].to_numpy(), counties["BIR79"].to_numpy()
+    theirs = smoothing.Empirical_Bayes(events, births).r.ravel()
+    assert empirical_bayes(events, births) == pytest.approx(theirs, rel=1e-12)
+
+
+@pytest.mark.parametrize("factor", [0.01, 7.0])
+def test_local_moran_knows_neither_unit_nor_zero(counties, queen, factor):
+    rates = counties["SIDR74"].to_numpy()
+    plain = local_moran(rates, queen.sparse)
+    assert local_moran(rates * factor + 3, queen.sparse) == pytest.approx(plain)
+
+
+def test_the_order_of_counties_changes_no_local_statistic(counties, queen):
+    order = np.random.default_rng(1).permutation(len(counties))
+    rates, plain = counties["SIDR74"].to_numpy(), queen.sparse
+    mixed = plain.tocsr()[order][:, order]
+    assert local_moran(rates[order], mixed) == pytest.approx(local_moran(rates, plain)[order])
+    assert gi_star(rates[order], mixed) == pytest.approx(gi_star(rates, plain)[order])
+
+
+def test_rates_have_the_common_rate_as_their_mean_when_people_are_equal():
+    events = np.array([1.0, 4.0, 7.0, 0.0])
+    assert empirical_bayes(events, np.full(4, 50.0)).mean() == pytest.approx(3 / 50)
 
 
 def test_rates_never_fall_below_zero():
