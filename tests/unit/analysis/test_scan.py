@@ -1,5 +1,7 @@
 """Scan statistics: published clusters, and laws."""
 
+import math
+
 import geopandas as gpd
 import libpysal
 import numpy as np
@@ -59,19 +61,19 @@ def test_the_poisson_scan_of_sudden_infant_deaths_1979(counties):
     assert first["p_gumbel"] == pytest.approx(0.0284, abs=0.01)
 
 
-def burkitt_scan(burkitt, last_day, **options):
+def burkitt_scan(burkitt, last_day, replicates=9, **options):
     points, days = burkitt
     xy, place = np.unique(points, axis=0, return_inverse=True)
     found = stp_scan(
         place.ravel(), days, xy, max_radius=40, max_days=365, last_day=last_day, min_cases=2,
-        null=Null(999), **options,
+        null=Null(replicates), **options,
     )  # fmt: skip
     return found.iloc[0], xy
 
 
 def test_the_prospective_scan_of_burkitts_lymphoma(burkitt):
     # The published circle ends between two places at one distance.
-    first, xy = burkitt_scan(burkitt, 5775, whole_rings=False)
+    first, xy = burkitt_scan(burkitt, 5775, replicates=999, whole_rings=False)
     assert first["llr"] == pytest.approx(4.447879, abs=1e-6)
     assert (first["observed"], round(first["expected"], 4)) == (3, 0.2766)
     assert xy[int(first["centre"])].tolist() == [327, 383]
@@ -138,6 +140,102 @@ def test_scaling_the_population_changes_no_poisson_cluster(seed, factor):
     usual = poisson_scan(cases, population, xy, null=Null(9))
     scaled = poisson_scan(cases, population * factor, xy, null=Null(9))
     assert scaled["llr"].to_numpy() == pytest.approx(usual["llr"].to_numpy())
+
+
+def circles_written_out(xy, radius):
+    """Each set of places that a circle may hold, by plain loops; ties enter together."""
+    for centre in xy.tolist():
+        away = [round(math.dist(centre, other), 6) for other in xy.tolist()]
+        for edge in {d for d in away if d <= radius}:
+            yield [place for place, d in enumerate(away) if d <= edge]
+
+
+def llr_written_out(c, mu, total):
+    if c <= mu:
+        return 0.0
+    outside = (total - c) * math.log((total - c) / (total - mu)) if c < total else 0.0
+    return c * math.log(c / mu) + outside
+
+
+# A lattice: nearly all distances are tied.
+LATTICE = np.array([[x, y] for x in range(5) for y in range(4)], float)
+
+
+@few
+@given(seed=st.integers(0, 999), share=st.sampled_from([0.2, 0.5]))
+def test_the_poisson_scan_is_the_best_circle_of_all(seed, share):
+    random = np.random.default_rng(seed)
+    cases, population = random.poisson(4, 20), random.integers(1, 9, 20).astype(float)
+    total, rate = cases.sum(), cases.sum() / population.sum()
+    llrs = [
+        llr_written_out(cases[held].sum(), population[held].sum() * rate, total)
+        for held in circles_written_out(LATTICE, 99)
+        if population[held].sum() <= share * population.sum()
+    ]
+    found = poisson_scan(cases, population, LATTICE, max_share=share, null=Null(0))
+    assert found["llr"].iloc[0] == pytest.approx(max(llrs))
+
+
+@few
+@given(seed=st.integers(0, 999), least=st.integers(1, 5), weeks=st.booleans())
+def test_the_permutation_scan_is_the_best_cylinder_of_all(seed, least, weeks):
+    random = np.random.default_rng(seed)
+    place, day = random.integers(0, 20, 150), random.integers(0, 28, 150)
+    strata = day % 7 if weeks else np.zeros(150, int)
+    llrs = [0.0]
+    for held in circles_written_out(LATTICE, 2.5):
+        inside = np.isin(place, held)
+        for days in range(1, 6):
+            recent = day > 27 - days
+            c = (inside & recent).sum()
+            mu = sum(
+                (inside & (strata == w)).sum()
+                * (recent & (strata == w)).sum()
+                / (strata == w).sum()
+                for w in set(strata.tolist())
+            )
+            if c >= least and inside.sum() <= 75:
+                llrs.append(llr_written_out(c, mu, 150))
+    found = stp_scan(
+        place, day, LATTICE, max_radius=2.5, max_days=5, last_day=27, min_cases=least,
+        strata=strata, null=Null(0),
+    )  # fmt: skip
+    assert (found["llr"].iloc[0] if len(found) else 0.0) == pytest.approx(max(llrs))
+
+
+@few
+@given(seed=st.integers(0, 999))
+def test_the_forecast_scan_is_the_best_cylinder_of_all(seed):
+    random = np.random.default_rng(seed)
+    baselines = random.uniform(0.2, 2, (20, 9))
+    counts = random.poisson(baselines)
+    llrs = []
+    for held in circles_written_out(LATTICE, 2.5):
+        for days in range(1, 6):
+            c, b = counts[held, -days:].sum(), baselines[held, -days:].sum()
+            llrs.append(c * math.log(c / b) + b - c if c > b else 0.0)
+    found = ebp_scan(counts, baselines, LATTICE, max_radius=2.5, max_days=5, null=Null(0))
+    assert found["llr"].iloc[0] == pytest.approx(max(llrs))
+
+
+@few
+@given(seed=st.integers(0, 999))
+def test_clusters_share_no_place_and_come_in_the_order_of_their_llr(seed):
+    place, day, xy = events(seed, 200)
+    found = scanned(place, day, xy)
+    llr = found["llr"].to_numpy()
+    assert (np.diff(llr) <= 0).all()
+    assert (np.diff(found["p"]) >= 0).all()
+    held = [
+        set(np.flatnonzero(np.hypot(*(xy - xy[one.centre]).T) <= one.radius * (1 + 1e-9)))
+        for one in found.itertuples()
+    ]
+    assert len(set().union(*held)) == sum(map(len, held)) == found["places"].sum()
+
+
+def test_all_events_at_one_place_are_no_cluster_of_half_of_them():
+    place, day, xy = np.zeros(50, int), np.arange(50), np.array([[0.0, 0.0], [5.0, 0.0]])
+    assert scanned(place, day, xy).empty
 
 
 def test_the_replicates_are_scanned_as_the_observed_are():
