@@ -21,3 +21,22 @@ NOTES = {
     ),
     "false": "Báo động giả. A false alarm.",
 }
+
+SEVERITIES = {
+    "watch": {Language.VI: "Theo dõi", Language.EN: "Watch"},
+    "alert": {Language.VI: "Cảnh báo", Language.EN: "Alert"},
+    "urgent": {Language.VI: "Khẩn", Language.EN: "Urgent"},
+}
+
+# What was done, by the acts of gis.alerts.states.
+ACTS = {
+    "open": {Language.VI: "Cảnh báo mới", Language.EN: "New alert"},
+    "acknowledged": {Language.VI: "Đã tiếp nhận", Language.EN: "Acknowledged"},
+    "update": {Language.VI: "Cập nhật", Language.EN: "Updated"},
+    "notify": {Language.VI: "Diễn biến mới", Language.EN: "New development"},
+    "escalate": {Language.VI: "Chưa ai tiếp nhận", Language.EN: "Nobody has acknowledged"},
+    "approved": {Language.VI: "Đã phê duyệt công bố", Language.EN: "Approved for the public"},
+    "resolved": {Language.VI: "Đã kết thúc", Language.EN: "Resolved"},
+    "expired": {Language.VI: "Đã hết", Language.EN: "Over"},
+    "false": {Language.VI: "Báo động giả", Language.EN: "False alarm"},
+}

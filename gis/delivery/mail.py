@@ -1,0 +1,103 @@
+"""Mail: plain text in the subscription's language, with a Message-ID that repeats keep."""
+
+import smtplib
+import ssl
+from dataclasses import dataclass
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import format_datetime
+from urllib.parse import unquote, urlsplit
+
+from gis.delivery.errors import NotDelivered, Undeliverable
+from gis.delivery.outbox import Delivery
+from gis.delivery.texts import mail_subject, mail_text
+from gis.errors import BadInput
+
+_TIMEOUT_S = 10.0
+_PORTS = {"smtp": 25, "smtps": 465}
+
+
+@dataclass(frozen=True, slots=True)
+class MailServer:
+    """Where mail is handed over. With a user, only over TLS."""
+
+    host: str
+    port: int
+    sender: str
+    tls_from_start: bool = False
+    user: str | None = None
+    password: str | None = None
+
+    def __repr__(self) -> str:
+        return f"MailServer({self.host}:{self.port})"  # never the password
+
+
+def mail_server(url: str, sender: str) -> MailServer:
+    """From smtp://host:port or smtps://user:password@host. Raises BadInput."""
+    parts = urlsplit(url)
+    if parts.scheme not in _PORTS or not parts.hostname:
+        raise BadInput("the mail server is given as smtp://host:port or smtps://user:password@host")
+    check_address(sender)
+    return MailServer(
+        host=parts.hostname,
+        port=parts.port or _PORTS[parts.scheme],
+        sender=sender,
+        tls_from_start=parts.scheme == "smtps",
+        user=None if parts.username is None else unquote(parts.username),
+        password=None if parts.password is None else unquote(parts.password),
+    )
+
+
+def check_address(address: str) -> None:
+    """Raises BadInput for what is no single mail address."""
+    try:
+        parsed = Address(addr_spec=address)
+    except (ValueError, IndexError) as error:
+        raise BadInput(f"{address} is no mail address such as truc.ban@example.vn") from error
+    if not parsed.domain or not address.isascii() or not address.isprintable():
+        raise BadInput(f"{address} is no mail address such as truc.ban@example.vn")
+
+
+def send_mail(delivery: Delivery, server: MailServer) -> None:
+    """Raises NotDelivered, or Undeliverable for an address that the server refuses for good."""
+    try:
+        with _session(server) as session:
+            session.send_message(mail_message(delivery, server.sender))
+    except smtplib.SMTPRecipientsRefused as error:
+        code, _ = next(iter(error.recipients.values()))
+        kind = Undeliverable if 500 <= code < 600 else NotDelivered
+        raise kind(f"the mail server refused the address with {code}") from error
+    except (smtplib.SMTPException, OSError) as error:
+        raise NotDelivered(f"the mail server did not take it: {type(error).__name__}") from error
+
+
+def mail_message(delivery: Delivery, sender: str) -> EmailMessage:
+    message = EmailMessage()
+    message["From"] = sender
+    message["To"] = delivery.target
+    message["Subject"] = mail_subject(delivery.told, delivery.language)
+    message["Date"] = format_datetime(delivery.told.at)
+    message["Message-ID"] = f"<{delivery.key}@{sender.rpartition('@')[2]}>"
+    message["Auto-Submitted"] = "auto-generated"
+    message["Content-Language"] = delivery.language
+    message.set_content(mail_text(delivery.told, delivery.language))
+    return message
+
+
+def _session(server: MailServer) -> smtplib.SMTP:
+    """A session in which mail may be handed over, over TLS where the server offers it."""
+    trusted = ssl.create_default_context()
+    if server.tls_from_start:
+        secure = smtplib.SMTP_SSL(server.host, server.port, timeout=_TIMEOUT_S, context=trusted)
+        return _logged_in(secure, server)
+    session = smtplib.SMTP(server.host, server.port, timeout=_TIMEOUT_S)
+    session.ehlo()
+    if server.user is not None or session.has_extn("starttls"):
+        session.starttls(context=trusted)
+    return _logged_in(session, server)
+
+
+def _logged_in(session: smtplib.SMTP, server: MailServer) -> smtplib.SMTP:
+    if server.user is not None:
+        session.login(server.user, server.password or "")
+    return session

@@ -1,0 +1,70 @@
+"""Sending what waits in the outbox, until nothing more is due."""
+
+import random
+from dataclasses import dataclass, field
+
+import structlog
+from sqlalchemy import Connection
+
+from gis.database.engine import Database
+from gis.delivery.errors import NotDelivered, Undeliverable
+from gis.delivery.mail import MailServer, send_mail
+from gis.delivery.outbox import Delivery, note_delivered, note_failure, taken
+from gis.delivery.reach import Reach
+from gis.delivery.retrying import Retrying
+from gis.delivery.webhooks import send_webhook
+
+log = structlog.get_logger("delivery")
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """By which ways messages leave, and when they are tried again."""
+
+    reach: Reach
+    mail: MailServer | None = None
+    retrying: Retrying = field(default_factory=Retrying)
+
+    def send(self, delivery: Delivery) -> None:
+        """Raises NotDelivered."""
+        if delivery.channel == "webhook":
+            send_webhook(delivery, self.reach)
+        elif self.mail is None:
+            raise NotDelivered("no mail server: set GIS_SMTP_URL")
+        else:
+            send_mail(delivery, self.mail)
+
+
+def send_due(database: Database, sender: Sender) -> int:
+    """Send what is due, one after the other; gives how many were tried."""
+    tried = 0
+    while send_next(database, sender):
+        tried += 1
+    return tried
+
+
+def send_next(database: Database, sender: Sender) -> bool:
+    """Send the next delivery that is due and free; whether there was one."""
+    with taken(database) as (connection, delivery):
+        if delivery is None:
+            return False
+        try:
+            sender.send(delivery)
+        except NotDelivered as error:
+            _failed(connection, delivery, error, sender.retrying)
+        else:
+            note_delivered(connection, delivery)
+            log.info("delivered", key=delivery.key, channel=delivery.channel)
+        return True
+
+
+def _failed(
+    connection: Connection, delivery: Delivery, error: NotDelivered, retrying: Retrying
+) -> None:
+    # Chance that need not be secret.
+    wait = retrying.wait(delivery.failures + 1, random.Random())
+    if isinstance(error, Undeliverable):
+        wait = None
+    note_failure(connection, delivery, str(error), wait)
+    kind = "not delivered" if wait else "given up"
+    log.warning(kind, key=delivery.key, channel=delivery.channel, why=str(error))
