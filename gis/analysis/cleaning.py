@@ -117,14 +117,17 @@ def _close_pairs(rows: pd.DataFrame, rules: CleaningRules) -> list[list[int]]:
         return []
     lon, lat = np.radians(rows["lon"].to_numpy()), np.radians(rows["lat"].to_numpy())
     ball = np.column_stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
-    pairs = cKDTree(ball).query_pairs(rules.duplicate_m / EARTH_RADIUS_M, output_type="ndarray")
-    pairs = np.sort(pairs, axis=1)
-    category = pd.factorize(rows["category"])[0]
     happened = rows["happened_at"].dt.tz_convert("UTC").dt.tz_localize(None)
     hours = happened.to_numpy("datetime64[s]").astype(np.int64) / 3600
+    # In units of the limits: near in each of four axes, of which three are one distance.
+    metre, hour = max(rules.duplicate_m, 1e-6), max(rules.duplicate_hours, 1e-6)
+    at = np.column_stack([ball * EARTH_RADIUS_M / metre, hours / hour])
+    pairs = np.sort(cKDTree(at).query_pairs(1 + 1e-9, p=np.inf, output_type="ndarray"), axis=1)
+    category = pd.factorize(rows["category"])[0]
     same = category[pairs[:, 0]] == category[pairs[:, 1]]
+    near = np.linalg.norm(at[pairs[:, 0], :3] - at[pairs[:, 1], :3], axis=1) <= 1
     soon = np.abs(hours[pairs[:, 0]] - hours[pairs[:, 1]]) <= rules.duplicate_hours
-    kept = pairs[same & soon]
+    kept = pairs[same & near & soon]
     ordered: list[list[int]] = kept[np.lexsort((kept[:, 0], kept[:, 1]))].tolist()
     return ordered
 

@@ -1,10 +1,13 @@
 """The cleaning gate: each rule on a few records, and laws."""
 
+import h3
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from gis.analysis.cleaning import clean
+from gis.analysis.cleaning import CleaningRules, clean
 from gis.errors import BadInput
 
 NOON = pd.Timestamp("2026-03-02T12:00+07:00")
@@ -55,6 +58,35 @@ def test_a_chain_of_reports_is_not_one_incident():
     for i, one in enumerate(chain):
         one["received_at"] = NOON + pd.Timedelta(minutes=i)
     assert judged(*chain).records["incident"].tolist() == [True, False, True, False]
+
+
+def test_a_gate_without_tolerance_keeps_what_is_not_the_very_same():
+    strict = CleaningRules(duplicate_m=0.0, duplicate_hours=0.0)
+    records = [record("a"), record("b"), record("c", lon=104.00001, cell=2)]
+    assert clean(pd.DataFrame(records), strict).reasons == {"same_place": 1}
+
+
+@settings(deadline=None, max_examples=15)
+@given(seed=st.integers(0, 999))
+def test_who_repeats_whom_is_what_comparing_each_with_each_gives(seed):
+    random = np.random.default_rng(seed)
+    records = [
+        record(str(i), cell=i, category="ab"[random.integers(2)],
+               lon=104 + random.uniform(0, 0.006), lat=22.3 + random.uniform(0, 0.006),
+               happened_at=NOON + pd.Timedelta(hours=random.uniform(-90, 0)))
+        for i in range(25)
+    ]  # fmt: skip
+    kept = []
+    for one in sorted(records, key=lambda r: r["source_key"]):
+        repeats = any(
+            h3.great_circle_distance((one["lat"], one["lon"]), (k["lat"], k["lon"]), "m") <= 150
+            and abs(one["happened_at"] - k["happened_at"]) <= pd.Timedelta(hours=24)
+            and one["category"] == k["category"]
+            for k in kept
+        )
+        kept += [] if repeats else [one]
+    found = judged(*records).records
+    assert set(found["source_key"][found["incident"]]) == {k["source_key"] for k in kept}
 
 
 def month(burst):
