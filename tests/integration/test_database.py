@@ -1,12 +1,14 @@
 from pathlib import Path
 
 import h3
+import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from gis.database import engine
 from gis.database.engine import Database
 from gis.database.migrate import migrate, newest_revision, revision_of
 from gis.errors import Unavailable
@@ -71,3 +73,26 @@ def test_the_parent_in_sql_is_the_parent_of_h3(
             {"cell": h3.str_to_int(cell), "to": coarse},
         ).one()
     assert (parent, resolution) == (h3.cell_to_parent(cell, coarse), fine)
+
+
+def test_a_connection_that_the_server_has_ended_is_replaced(
+    database: Database, monkeypatch
+) -> None:
+    monkeypatch.setattr(engine, "_IDLE_S", 0.0)
+    for reading in (database.reading, database.reading_singly, database.writing):
+        with reading() as connection:
+            ended = connection.scalar(text("SELECT pg_backend_pid()"))
+        with psycopg.connect(database.url.replace("+psycopg", ""), autocommit=True) as other:
+            other.execute("SELECT pg_terminate_backend(%s)", (ended,))
+        with reading() as connection:
+            assert connection.scalar(text("SELECT pg_backend_pid()")) != ended
+
+
+def test_a_single_reader_holds_no_transaction_and_cannot_write(database: Database) -> None:
+    with database.reading_singly() as connection:
+        started = [connection.scalar(text("SELECT now()")) for _ in range(2)]
+        assert started[0] < started[1]
+        with pytest.raises(DBAPIError, match="read-only"):
+            connection.execute(text("CREATE TABLE x ()"))
+    with database.reading() as connection:
+        assert connection.scalar(text("SELECT now()")) == connection.scalar(text("SELECT now()"))
