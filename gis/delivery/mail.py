@@ -1,9 +1,9 @@
 """Mail: plain text in the subscription's language, with a Message-ID that repeats keep."""
 
+import re
 import smtplib
 import ssl
 from dataclasses import dataclass
-from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
 from urllib.parse import unquote, urlsplit
@@ -14,6 +14,8 @@ from gis.delivery.texts import mail_subject, mail_text
 from gis.errors import BadInput
 
 _TIMEOUT_S = 10.0
+# What officers' addresses are made of; no quoted parts, no lists.
+_ADDRESS = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 _PORTS = {"smtp": 25, "smtps": 465}
 
 
@@ -50,11 +52,7 @@ def mail_server(url: str, sender: str) -> MailServer:
 
 def check_address(address: str) -> None:
     """Raises BadInput for what is no single mail address."""
-    try:
-        parsed = Address(addr_spec=address)
-    except (ValueError, IndexError) as error:
-        raise BadInput(f"{address} is no mail address such as truc.ban@example.vn") from error
-    if not parsed.domain or not address.isascii() or not address.isprintable():
+    if not _ADDRESS.fullmatch(address):
         raise BadInput(f"{address} is no mail address such as truc.ban@example.vn")
 
 
