@@ -13,11 +13,14 @@ from pyproj.exceptions import CRSError
 
 from layers.faults import near
 from layers.model import (
+    AlertRule,
+    CountRule,
     FieldType,
     FileSource,
     GeometryKind,
     Layer,
     LayerField,
+    RainRule,
     StyleClass,
     ViewSource,
 )
@@ -188,8 +191,43 @@ def _counting(layer: Layer) -> Iterator[Finding]:
     if received and received.type is not FieldType.DATETIME:
         words = f"records are received at a datetime; the field is {received.type}"
         yield ("hotspots", "received"), words
-    if layer.alerts and not layer.hotspots:
-        yield ("alerts",), "`alerts` need `hotspots`, from which they are raised"
+    if layer.alerts and not layer.hotspots and not layer.alerts.rules:
+        yield ("alerts",), "`alerts` need `hotspots` or `rules`, from which they are raised"
+
+
+def _alert_rules(layer: Layer) -> Iterator[Finding]:
+    """Rules are told apart by their ids, and speak of fields that can hold what they ask."""
+    rules = layer.alerts.rules if layer.alerts else ()
+    seen: set[str] = set()
+    for index, rule in enumerate(rules):
+        where = ("alerts", "rules", index)
+        if rule.id in seen:
+            yield (*where, "id"), f"the rule `{rule.id}` stands twice"
+        seen.add(rule.id)
+        yield from ((where, words) for words in _rule_fields(layer, rule))
+    if rules and layer.is_view:
+        yield ("alerts", "rules"), "rules look at records that are loaded, not the rows of a view"
+    elif rules and isinstance(layer.source, FileSource) and layer.source.time is None:
+        yield ("alerts", "rules"), "rules need `source.time`: when each record happened"
+
+
+def _rule_fields(layer: Layer, rule: AlertRule) -> Iterator[str]:
+    named = {name: getattr(rule, name, None) for name in ("field", "of")}
+    for name in filter(None, [*named.values(), *getattr(rule, "where", {})]):
+        if name not in layer.public_fields:
+            yield _no_field(layer, name)
+    value = layer.public_fields.get(named["field"] or "")
+    if value and value.type not in _NUMERIC:
+        yield f"a threshold is of a number; field `{named['field']}` is {value.type}"
+    if isinstance(rule, RainRule | CountRule) and not layer.placed:
+        yield "rain and counts are of places; the file says `placed: false`"
+    for name, wanted in getattr(rule, "where", {}).items():
+        field = layer.public_fields.get(name)
+        fits = {FieldType.TEXT: str, FieldType.BOOLEAN: bool, FieldType.INTEGER: int}
+        if field and type(wanted) is not fits.get(field.type):
+            yield f"the value `{wanted}` is no {field.type}, as field `{name}` is"
+        elif field and field.values is not None and wanted not in field.values:
+            yield f"field `{name}` takes no value `{wanted}`{near(str(wanted), field.values)}"
 
 
 def _is_counted(layer: Layer) -> bool:
@@ -204,4 +242,5 @@ def _what(layer: Layer) -> str:
 
 _CHECKS: tuple[Callable[[Layer], Iterator[Finding]], ...] = (
     _named_fields, _field_words, _source_words, _style_classes, _zooms, _counting,
+    _alert_rules,
 )  # fmt: skip

@@ -3,6 +3,7 @@
 import difflib
 import types
 from collections.abc import Callable, Iterable
+from itertools import pairwise
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -79,11 +80,18 @@ def _choice(detail: ErrorDetails) -> str:
 def _tag(detail: ErrorDetails) -> str:
     context = detail.get("ctx", {})
     words = str(context.get("expected_tags", "")).replace("'", "").split(", ")
-    return f"`connector` cannot be `{context.get('tag')}`{near(str(context.get('tag')), words)}"
+    given = str(context.get("tag"))
+    return f"`{_discriminator(detail)}` cannot be `{given}`{near(given, words)}"
 
 
 def _no_tag(detail: ErrorDetails) -> str:
-    return "`connector` is missing under `source`: say `connector: file` or `connector: view`"
+    if _discriminator(detail) == "connector":
+        return "`connector` is missing under `source`: say `connector: file` or `connector: view`"
+    return f"`{_discriminator(detail)}` is missing under `{'.'.join(_words(detail))}`"
+
+
+def _discriminator(detail: ErrorDetails) -> str:
+    return str(detail.get("ctx", {}).get("discriminator", "")).strip("'")
 
 
 def _text(detail: ErrorDetails) -> str:
@@ -137,16 +145,29 @@ def _shown(given: object) -> str:
 
 
 def _name(detail: ErrorDetails) -> str:
-    """The innermost word of the path; indices, tags of unions and `[key]` are no words."""
-    words = [part for part in detail["loc"] if isinstance(part, str) and part not in _TAGS]
+    """The innermost word of the path."""
+    words = _words(detail)
     return words[-1] if words else "the file"
 
 
 def _under(detail: ErrorDetails) -> str:
-    above = [part for part in detail["loc"][:-1] if isinstance(part, str) and part not in _TAGS]
+    above = _words(detail)[:-1] if isinstance(detail["loc"][-1], str) else _words(detail)
     return f" under `{'.'.join(above)}`" if above else ""
 
 
+def _words(detail: ErrorDetails) -> list[str]:
+    """The path without what are no words: indices, tags of unions and `[key]`."""
+    path = pairwise((None, *detail["loc"]))
+    return [
+        part
+        for before, part in path
+        if isinstance(part, str)
+        and part not in _TAGS
+        and not (isinstance(before, int) and part in _RULE_KINDS)
+    ]
+
+
+_RULE_KINDS = frozenset({"sensor", "rain", "count", "quiet", "indicator"})
 _UNION_TAGS = frozenset({"str", "bool", "int", "tuple[str, ...]"})
 _TAGS = frozenset({"file", "view", "[key]"}) | _UNION_TAGS
 _UNIONS = {

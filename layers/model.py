@@ -3,10 +3,14 @@
 Absent section, absent feature. An unknown word is an error, told by layers.catalogue.
 """
 
+from dataclasses import replace
+from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from gis.alerts.policy import Policy, Tier
 
 IDENTIFIER = r"^[a-z][a-z0-9_]{0,47}$"
 COLOUR = r"^#[0-9a-fA-F]{6}$"
@@ -252,15 +256,171 @@ class HotspotOptions(Strict):
     )
 
 
+class AlertRule(Strict):
+    """What every rule says."""
+
+    id: Identifier = Field(description="Its name, unlike that of any other rule of the layer")
+    title: Words = Field(description="What its alerts are called")
+    tier: Tier = Field(Tier.ALERT, description="How grave its alerts are")
+    clear_minutes: int = Field(
+        15, ge=0, description="How long the evidence must be gone until the alert closes"
+    )
+
+
+class SensorRule(AlertRule):
+    """A sensor beyond a value for a time, in every reading of that time."""
+
+    kind: Literal["sensor"] = Field(description="A sensor beyond a value for a time")
+    field: Identifier = Field(description="Field with the value, a number")
+    of: Identifier = Field(description="Field that names the sensor")
+    above: float | None = Field(None, description="The value that is exceeded; this or `below`")
+    below: float | None = Field(None, description="The value that is fallen short of")
+    minutes: int = Field(0, ge=0, description="How long; 0: at the first reading")
+    stale_minutes: int = Field(
+        180, ge=1, description="A reading older than this says nothing of today"
+    )
+
+    @model_validator(mode="after")
+    def _one_bound(self) -> Self:
+        if (self.above is None) == (self.below is None):
+            raise ValueError("a sensor's rule has either `above` or `below`")
+        return self
+
+
+class RainRule(AlertRule):
+    """Rain over a hex: the greatest sum of any of its gauges, in the last hours."""
+
+    kind: Literal["rain"] = Field(description="Rain over a hex")
+    field: Identifier = Field(description="Field with the rain of a reading, in mm")
+    of: Identifier = Field(description="Field that names the gauge")
+    above: float = Field(gt=0, description="Millimetres that are exceeded")
+    hours: float = Field(gt=0, le=720, description="In how many hours")
+    resolution: Resolution = Field(7, description="H3 resolution of the hexes")
+
+
+class CountRule(AlertRule):
+    """So many records in one hex, one commune or the province, in the last hours."""
+
+    kind: Literal["count"] = Field(description="Records in a place")
+    at_least: int = Field(ge=1, description="The number of records that raises it")
+    hours: float = Field(gt=0, le=8784, description="In how many hours")
+    per: Literal["hex", "commune", "province"] = Field("commune", description="Counted in each")
+    resolution: Resolution = Field(8, description="H3 resolution of the hexes")
+    where: dict[Identifier, str | int | bool] = Field(
+        default_factory=dict, description="Only records whose fields have these values"
+    )
+
+
+class QuietRule(AlertRule):
+    """A source from which nothing new came: of the layer, or of each of its sensors."""
+
+    kind: Literal["quiet"] = Field(description="A source gone quiet")
+    hours: float = Field(gt=0, le=8784, description="Hours without a record")
+    of: Identifier | None = Field(
+        None, description="Field that names the sensor; unset: the layer as a whole"
+    )
+
+
+class IndicatorRule(AlertRule):
+    """An indicator whose newest value misses its target."""
+
+    kind: Literal["indicator"] = Field(description="An indicator off its target")
+    field: Identifier = Field(description="Field with the value, a number")
+    of: Identifier | None = Field(None, description="Field that names the indicator; unset: one")
+    at_least: float | None = Field(None, description="The target; this or `at_most`")
+    at_most: float | None = Field(None, description="The target")
+
+    @model_validator(mode="after")
+    def _one_target(self) -> Self:
+        if (self.at_least is None) == (self.at_most is None):
+            raise ValueError("an indicator's rule has either `at_least` or `at_most`")
+        return self
+
+
+ThresholdRule = Annotated[
+    SensorRule | RainRule | CountRule | QuietRule | IndicatorRule, Field(discriminator="kind")
+]
+Minutes = Annotated[int, Field(ge=0)]
+
+
 class AlertOptions(Strict):
-    """A significant hotspot with at least `min_count` records opens an alert."""
+    """What raises alerts, how often they may be wrong, and how they live."""
 
     rule: Literal["hotspot"] = Field("hotspot", description="What raises an alert")
     min_count: int = Field(5, ge=1, description="Least number of records in the hotspot")
     severity: Literal["watch", "alert", "urgent"] = Field(
         "alert", description="How severe such an alert is"
     )
-    quiet_days: int = Field(14, ge=1, description="Days without a hotspot until it closes")
+    false_alerts_a_year: float = Field(
+        4, gt=0, le=365, description="The budget of false alerts a year, of all streams together"
+    )
+    watch_days: float = Field(
+        30, ge=1, description="Watched is what chance brings more rarely than once in so many days"
+    )
+    urgent_factor: float = Field(
+        10, ge=1, description="Urgent is what is so many times rarer than the budget asks"
+    )
+    urgent_min_count: int = Field(5, ge=1, description="Least number of records that is urgent")
+    urgent_min_ratio: float = Field(
+        2, ge=1, description="Least number of records to that expected that is urgent"
+    )
+    same_jaccard: float = Field(
+        0.3, gt=0, le=1, description="Share of common hexes from which it is the same alert"
+    )
+    same_gap_days: float = Field(
+        3, ge=0, description="Days without evidence after which it is another alert"
+    )
+    close_share: float = Field(
+        1 / 3, ge=0, le=1, description="Weak is evidence below this share of its threshold"
+    )
+    close_days: int = Field(3, ge=1, description="Days of weak evidence, in a row, that close it")
+    quiet_days: int = Field(14, ge=1, description="Days without any look that showed it")
+    notify_llr: float = Field(
+        2, ge=0, description="Rise of the log likelihood ratio that is told again"
+    )
+    inhibit: bool = Field(
+        True, description="Whether a commune is not told of within a cluster as grave"
+    )
+    escalate_urgent_minutes: Minutes | None = Field(
+        15, description="An urgent one that nobody took on is told again; null: never"
+    )
+    escalate_alert_minutes: Minutes | None = Field(240, description="The same of an alert")
+    rules: tuple[ThresholdRule, ...] = Field((), description="Thresholds that raise alerts too")
+
+    def policy(self, streams: int = 1) -> Policy:
+        """How alerts of the layer's detectors live; `streams` share the budget."""
+        return Policy(
+            streams=streams,
+            false_alerts_a_year=self.false_alerts_a_year,
+            watch_days=self.watch_days,
+            urgent_factor=self.urgent_factor,
+            urgent_min_count=self.urgent_min_count,
+            urgent_min_ratio=self.urgent_min_ratio,
+            same_jaccard=self.same_jaccard,
+            same_gap=timedelta(days=self.same_gap_days),
+            close_share=self.close_share,
+            close_days=self.close_days,
+            quiet=timedelta(days=self.quiet_days),
+            notify_llr=self.notify_llr,
+            inhibit=self.inhibit,
+            escalate_urgent=_minutes(self.escalate_urgent_minutes),
+            escalate_alert=_minutes(self.escalate_alert_minutes),
+        )
+
+    def threshold_policy(self, rule: AlertRule) -> Policy:
+        """How alerts of a rule live: known by key, closed when the evidence is gone."""
+        hold = rule.minutes if isinstance(rule, SensorRule) else 0
+        return replace(
+            self.policy(),
+            hold=timedelta(minutes=hold),
+            same_gap=timedelta(0),
+            close_days=None,
+            quiet=timedelta(minutes=rule.clear_minutes),
+        )
+
+
+def _minutes(given: int | None) -> timedelta | None:
+    return None if given is None else timedelta(minutes=given)
 
 
 class StyleClass(Strict):
@@ -324,7 +484,7 @@ class Layer(Strict):
     tiles: TileOptions | None = Field(None, description="Vector tiles; absent: none")
     hexes: HexOptions | None = Field(None, description="Counts by hex; absent: none")
     hotspots: HotspotOptions | None = Field(None, description="Hotspots; absent: none")
-    alerts: AlertOptions | None = Field(None, description="Alerts from hotspots; absent: none")
+    alerts: AlertOptions | None = Field(None, description="Alerts; absent: none")
     style: Style = Field(Style(), description="How map, legend and QGIS show it")
 
     @model_validator(mode="after")

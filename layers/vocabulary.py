@@ -33,9 +33,21 @@ _PLACES: Final = {
     "ScanOptions": "hotspots.scan",
     "EmergingOptions": "hotspots.emerging",
     "AlertOptions": "alerts",
+    "SensorRule": "alerts.rules[] (`kind: sensor`)",
+    "RainRule": "alerts.rules[] (`kind: rain`)",
+    "CountRule": "alerts.rules[] (`kind: count`)",
+    "QuietRule": "alerts.rules[] (`kind: quiet`)",
+    "IndicatorRule": "alerts.rules[] (`kind: indicator`)",
     "Style": "style",
     "StyleClass": "style.classes[]",
     "Words": "Texts for people",
+}
+
+# Parts with exactly one of two words.
+_EITHER: Final = {
+    "StyleClass": ("value", "at_least"),
+    "SensorRule": ("above", "below"),
+    "IndicatorRule": ("at_least", "at_most"),
 }
 
 _PATTERNS: Final = {
@@ -72,8 +84,8 @@ def layer_schema() -> Json:
     """JSON Schema of a layer file, as it stands in YAML."""
     schema = Layer.model_json_schema(schema_generator=_Schema)
     _close(schema)
-    one_of = [{"required": ["value"]}, {"required": ["at_least"]}]
-    schema["$defs"]["StyleClass"]["oneOf"] = one_of
+    for name, words in _EITHER.items():
+        schema["$defs"][name]["oneOf"] = [{"required": [word]} for word in words]
     zooms = schema["$defs"]["TileOptions"]["properties"]["fields"]
     zooms["propertyNames"] = {"pattern": "^(1?[0-9]|2[0-2])$"}
     schema["$defs"]["Style"]["dependentRequired"] = {"classes": ["field"]}
