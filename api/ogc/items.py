@@ -40,7 +40,7 @@ def items(layer_id: str, request: Request) -> Response:
     cost a change of threads.
     """
     database: Database = request.app.state.database
-    with database.reading() as connection:
+    with database.reading_singly() as connection:
         return _items(layer_id, request, connection, request.state.principal)
 
 

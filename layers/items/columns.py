@@ -1,6 +1,6 @@
 """What a layer serves: the columns that clients see, filter and sort by, and their SQL."""
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +10,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.expression import TableClause
 from sqlalchemy.types import TypeEngine
 
+from layers.items.statements import Statements
 from layers.model import FieldType, FileSource, GeometryKind, Layer, ViewSource, Words
 
 SQL_TYPES: dict[FieldType, TypeEngine[Any]] = {
@@ -49,8 +50,7 @@ class Source:
     end: Served | None  # where a row holds for a span of days, that from which it does not
     latest: bool  # unless a time is asked for, only rows that hold still
     properties: tuple[Served, ...]
-    # SQL that does not depend on the question, made once (see layers.items.geojson).
-    made: dict[Hashable, str] = field(default_factory=dict, compare=False, repr=False)
+    statements: Statements = field(default_factory=Statements, compare=False, repr=False)
 
     @property
     def by_default(self) -> list[ColumnElement[bool]]:

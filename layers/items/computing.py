@@ -3,24 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from gis.errors import BadFilter
 
 _DATA_EXCEPTION = "22"  # class of SQLSTATE: out of range, a pattern's dangling escape, …
 _GEOMETRY_ERROR = "XX000"  # PostGIS raises what GEOS and PROJ say as an internal error
-
-
-def plan_afresh(connection: Connection) -> None:
-    """Let each question be planned with its own values.
-
-    psycopg prepares what comes again, and PostgreSQL then keeps one plan for all boxes: the one
-    for small boxes, with which a large one takes twenty times as long.
-    """
-    driver = connection.connection.driver_connection
-    assert driver is not None
-    driver.prepare_threshold = None
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import Select
 
 from layers.items.columns import Source
+from layers.items.query import Query
 
 CAP = 10_000  # counting these takes milliseconds
 _FAR = 3  # times the cap: an estimate is seldom so wrong
@@ -32,29 +33,35 @@ class Count:
     kind: CountKind
 
 
-def estimate(
-    connection: Connection, source: Source, conditions: Sequence[ColumnElement[bool]]
-) -> int:
-    """How many rows the planner expects; takes less than a millisecond, whatever the number."""
-    plan = connection.execute(_Explain(_rows(source, conditions))).scalar_one()
+def estimate(connection: Connection, source: Source, query: Query) -> int:
+    """How many rows the planner expects; takes less than a millisecond, whatever the number.
+
+    Raises BadFilter or BadInput where the layer cannot answer the question.
+    """
+
+    def make() -> ClauseElement:
+        return _Explain(_rows(source, query.conditions(source)))
+
+    shape = ("estimate", query.shape) if query.shape is not None else None
+    ((plan,),) = source.statements.run(connection, shape, make, query.values(source))
     return int(plan[0]["Plan"]["Plan Rows"])
 
 
-def count(
-    connection: Connection,
-    source: Source,
-    conditions: Sequence[ColumnElement[bool]],
-    expected: int,
-) -> Count:
+def count(connection: Connection, source: Source, query: Query, expected: int) -> Count:
     """Exact up to CAP; beyond it the planner's estimate, or the cap where that is too low.
 
     Where the planner expects far more than CAP, nothing is counted at all.
     """
     if expected > _FAR * CAP:
         return Count(expected, CountKind.ESTIMATED)
-    few = _rows(source, conditions).limit(CAP + 1).subquery()
+    few = _rows(source, query.conditions(source)).limit(CAP + 1).subquery()
     found = connection.scalar(select(func.count()).select_from(few))
     assert found is not None
+    return counted(found, expected)
+
+
+def counted(found: int, expected: int) -> Count:
+    """What is known where `found` rows were counted, at most CAP + 1 of them."""
     if found <= CAP:
         return Count(found, CountKind.EXACT)
     if expected > CAP:

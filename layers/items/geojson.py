@@ -1,13 +1,15 @@
 """Items as GeoJSON, written by PostgreSQL itself: text stays as it is, nothing is parsed here."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     Connection,
+    Integer,
     Text,
+    bindparam,
     case,
     cast,
     func,
@@ -15,19 +17,19 @@ from sqlalchemy import (
     literal_column,
     select,
 )
-from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import Select
 
 from gis.access import Principal, may_read
 from gis.errors import BadInput, NotFound
 from layers.items.columns import Served, Source
-from layers.items.computing import computed, plan_afresh
+from layers.items.computing import computed
 from layers.items.counting import CAP, Count, CountKind, count, estimate
 from layers.items.crs import CRS84, Crs
 from layers.items.paging import Cursor, Order, SortKey
 from layers.items.query import Query, property_of
 
+_MOST = "most_rows"
 _EXACT_IN_JSON = 2**53 - 1  # RFC 8259, section 6: integers beyond it lose digits in most clients
 
 
@@ -66,18 +68,39 @@ def read_page(
     `known_count` spares the counting where the caller knows how many match.
     """
     require_readable(source, who)
-    plan_afresh(connection)
     order = Order(source, request.sort)
     cursor = Cursor.of(request.cursor, order.name) if request.cursor else None
     known = cursor.count if cursor is not None and cursor.count is not None else known_count
-    conditions = request.query.conditions(source)
     with computed():
-        expected = known.number if known else estimate(connection, source, conditions)
-        rows = _rows(connection, source, request, order, cursor, conditions, expected)
-        if known is None and cursor is None and len(rows) <= request.limit:
-            known = Count(len(rows), CountKind.EXACT)
-        known = known or count(connection, source, conditions, expected)
+        if known is None and cursor is None:
+            rows, known = _first_rows(connection, source, request, order)
+        else:
+            rows = _rows(connection, source, request, order, cursor)
+        known = known or _count(connection, source, request.query)
     return _page(rows, order, known, request.limit, cursor)
+
+
+def _first_rows(
+    connection: Connection, source: Source, request: PageRequest, order: Order
+) -> tuple[Sequence[Any], Count]:
+    """The rows of the first page, one more where there is one, and how many match.
+
+    Where few match, they are found once, counted, and sorted.
+    """
+    expected = estimate(connection, source, request.query)
+    if expected <= CAP and not request.query.is_everything:
+        rows = _rows(connection, source, request, order, None, counting=True)
+        found = rows[0].found if rows else 0
+        if found <= CAP:
+            return rows, Count(found, CountKind.EXACT)
+    rows = _rows(connection, source, request, order, None)
+    if len(rows) <= request.limit:
+        return rows, Count(len(rows), CountKind.EXACT)
+    return rows, count(connection, source, request.query, expected)
+
+
+def _count(connection: Connection, source: Source, query: Query) -> Count:
+    return count(connection, source, query, estimate(connection, source, query))
 
 
 def _rows(
@@ -86,20 +109,33 @@ def _rows(
     request: PageRequest,
     order: Order,
     cursor: Cursor | None,
-    conditions: Sequence[ColumnElement[bool]],
-    expected: int,
+    *,
+    counting: bool = False,
 ) -> Sequence[Any]:
     """The rows of the page in the direction of the cursor, and one more where there is one."""
-    behind = [order.beyond(cursor)] if cursor else []
-    statement = _select(
-        source,
-        request,
-        order,
-        [*conditions, *behind],
-        backward=cursor is not None and cursor.backward,
-        few=bool(conditions) and expected <= CAP,
-    )
-    return connection.execute(statement).all()
+
+    def make() -> Select[Any]:
+        behind = [order.beyond(cursor)] if cursor else []
+        conditions = [*request.query.conditions(source), *behind]
+        backward = cursor is not None and cursor.backward
+        return _select(source, request, order, conditions, backward=backward, counting=counting)
+
+    values = request.query.values(source) | {_MOST: request.limit + 1}
+    if cursor is not None:
+        values |= order.values(cursor)
+    shape = _shape(request, order, cursor, counting=counting)
+    return source.statements.run(connection, shape, make, values)
+
+
+def _shape(
+    request: PageRequest, order: Order, cursor: Cursor | None, *, counting: bool
+) -> Hashable | None:
+    """What the SQL of a page depends on beside its values; None where it is unlike others."""
+    if request.query.shape is None:
+        return None
+    behind = cursor and (cursor.backward, tuple(value is None for value in cursor.values))
+    answered = (request.crs, request.properties, request.geometry)
+    return "page", request.query.shape, order.name, behind, answered, counting
 
 
 def read_item(
@@ -146,7 +182,8 @@ def _page(
     rows = rows[:limit][:: -1 if backward else 1]
 
     def at(row: Any, *, backward: bool) -> str:
-        return Cursor(tuple(row[1:]), backward, order.name, number).as_text()
+        keys = tuple(row[1 : 1 + len(order.sorted_by)])
+        return Cursor(keys, backward, order.name, number).as_text()
 
     has_next = bool(rows) and (more or backward)
     has_prev = bool(rows) and (more if backward else cursor is not None)
@@ -165,37 +202,40 @@ def _select(
     conditions: Sequence[ColumnElement[bool]],
     *,
     backward: bool = False,
-    few: bool = False,
+    counting: bool = False,
 ) -> Select[Any]:
     """Rows of (feature as text, sort values as text), one more than the limit.
 
-    The page is cut before anything is written as JSON, so that only its rows are.
+    The page is cut before anything is written as JSON, so that only its rows are. `counting`: all
+    rows that match are found first, at most CAP + 1, and their number is in each row as `found`.
     """
     properties = chosen(source, request.properties)
-    keys = [key.label(f"key_{i}") for i, key in enumerate(order.keys())]
-    shown = [served.sql.label(f"p_{served.name}") for served in properties]
+    found = _matching(source, order, properties, conditions)
+    number: list[ColumnElement[Any]] = []
+    names = [f"key_{i}" for i in range(len(order.sorted_by))]
+    if counting:
+        few = found.limit(CAP + 1).cte("few")
+        by = order.by(backward=backward, columns=[few.c[name] for name in names])
+        found = select(few).order_by(*by)
+        number = [select(func.count()).select_from(few).scalar_subquery().label("found")]
+    else:
+        found = found.order_by(*order.by(backward=backward))
+    page = found.limit(bindparam(_MOST, request.limit + 1, Integer())).subquery("page")
+    keys = [cast(page.c[name], Text()) for name in names]
+    return select(_feature(source, properties, request), *keys, *number).select_from(page)
+
+
+def _matching(
+    source: Source,
+    order: Order,
+    properties: Sequence[Served],
+    conditions: Sequence[ColumnElement[bool]],
+) -> Select[Any]:
     place = [] if source.geometry is None else [source.geometry.label("geom")]
-    page = (
-        select(source.id.label("id"), *place, *shown, *keys)
-        .select_from(source.table)
-        .where(*conditions)
-        .order_by(*order.by(backward=backward, few=few))
-        .limit(request.limit + 1)
-        .subquery("page")
-    )
-    feature: ColumnElement[str] = literal_column(_feature_sql(source, properties, request))
-    return select(feature, *(page.c[key.name] for key in keys))
-
-
-def _feature_sql(source: Source, properties: Sequence[Served], request: PageRequest) -> str:
-    """A row of `page` as a GeoJSON feature. Making it takes longer than running it, so it is kept.
-
-    It holds names of the layer and constants, nothing that a client wrote.
-    """
-    key = (tuple(one.name for one in properties), request.crs, request.geometry)
-    if key not in source.made:
-        source.made[key] = _compiled(_feature(source, properties, request))
-    return source.made[key]
+    shown = [served.sql.label(f"p_{served.name}") for served in properties]
+    keys = [sql.label(f"key_{i}") for i, sql in enumerate(order.sorted_by)]
+    columns = [source.id.label("id"), *place, *shown, *keys]
+    return select(*columns).select_from(source.table).where(*conditions)
 
 
 def _feature(
@@ -211,11 +251,6 @@ def _feature(
     named = select(*shown).subquery("_row")  # no field is named so
     written = select(func.row_to_json(named.table_valued())).scalar_subquery()
     return feature_json(row_id, place, cast(written, Text()))
-
-
-def _compiled(expression: ColumnElement[Any]) -> str:
-    options = {"literal_binds": True}
-    return str(expression.compile(dialect=PGDialect(), compile_kwargs=options))  # type: ignore[no-untyped-call]
 
 
 def feature_json(

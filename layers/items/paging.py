@@ -8,7 +8,7 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Self
 
 import orjson
@@ -93,31 +93,41 @@ class Order:
         digest = hashlib.sha256(f"{source.layer.id}:{words}".encode())
         self.name = digest.hexdigest()[:12]
 
-    def keys(self) -> list[ColumnElement[str]]:
-        """The sort values as text, for cursors."""
-        return [cast(term.sql, Text()) for term in self._terms]
+    @property
+    def sorted_by(self) -> list[ColumnElement[Any]]:
+        """What rows are sorted by, the id last."""
+        return [term.sql for term in self._terms]
 
-    def by(self, *, backward: bool, few: bool = False) -> list[ColumnElement[Any]]:
-        """`few`: so few rows match that they are to be found first and then sorted.
+    def by(
+        self, *, backward: bool, columns: Sequence[ColumnElement[Any]] = ()
+    ) -> list[ColumnElement[Any]]:
+        """The order; `columns` are those that hold what rows are sorted by, where it is there."""
+        held = columns or self.sorted_by
+        pairs = zip(self._terms, held, strict=True)
+        return [_direction(term, sql, backward) for term, sql in pairs]
 
-        PostgreSQL would rather walk all rows in the order of their ids until the page is full, as
-        it holds looking up an index to be dear. The sum keeps it from that index.
-        """
-        terms = self._terms
-        if few and len(terms) == 1:
-            terms = [replace(terms[0], sql=terms[0].sql + 0)]
-        return [_direction(term, backward) for term in terms]
+    def values(self, cursor: Cursor) -> dict[str, str]:
+        """The values of `beyond`, by the names with which they are bound."""
+        return {_name_of(i): value for i, value in enumerate(cursor.values) if value is not None}
 
     def beyond(self, cursor: Cursor) -> ColumnElement[bool]:
         """The rows behind the cursor: at the first key that differs, further on."""
         if len(cursor.values) != len(self._terms):
             raise _not_ours()
-        pairs = list(zip(self._terms, cursor.values, strict=True))
+        bounds = [
+            None if value is None else _bound(term, _name_of(i), value)
+            for i, (term, value) in enumerate(zip(self._terms, cursor.values, strict=True))
+        ]
+        pairs = list(zip(self._terms, bounds, strict=True))
         ways = []
-        for i, (term, value) in enumerate(pairs):
+        for i, (term, bound) in enumerate(pairs):
             same = [_same(before, at) for before, at in pairs[:i]]
-            ways.append(and_(*same, _further(term, value, backward=cursor.backward)))
+            ways.append(and_(*same, _further(term, bound, backward=cursor.backward)))
         return or_(*ways)
+
+
+def _name_of(i: int) -> str:
+    return f"key{i}_bound"
 
 
 def _term(source: Source, key: SortKey) -> _Term:
@@ -126,24 +136,25 @@ def _term(source: Source, key: SortKey) -> _Term:
     return _Term(sql, served.type, key.descending, nullable=True)
 
 
-def _direction(term: _Term, backward: bool) -> ColumnElement[Any]:
-    turned = term.sql.desc() if term.descending != backward else term.sql.asc()
+def _direction(term: _Term, sql: ColumnElement[Any], backward: bool) -> ColumnElement[Any]:
+    turned = sql.desc() if term.descending != backward else sql.asc()
     if not term.nullable:
         return turned
     return turned.nulls_first() if backward else turned.nulls_last()
 
 
-def _bound(term: _Term, value: str) -> ColumnElement[Any]:
-    return cast(bindparam(None, value, Text()), SQL_TYPES[term.kind])
+def _bound(term: _Term, name: str, value: str) -> ColumnElement[Any]:
+    return cast(bindparam(name, value, Text()), SQL_TYPES[term.kind])
 
 
-def _same(term: _Term, value: str | None) -> ColumnElement[bool]:
-    return term.sql.is_(None) if value is None else term.sql == _bound(term, value)
+def _same(term: _Term, bound: ColumnElement[Any] | None) -> ColumnElement[bool]:
+    return term.sql.is_(None) if bound is None else term.sql == bound
 
 
-def _further(term: _Term, value: str | None, *, backward: bool) -> ColumnElement[bool]:
-    if value is None:  # nulls are last: behind them is nothing, before them everything
+def _further(
+    term: _Term, bound: ColumnElement[Any] | None, *, backward: bool
+) -> ColumnElement[bool]:
+    if bound is None:  # nulls are last: behind them is nothing, before them everything
         return term.sql.is_not(None) if backward else false()
-    bound = _bound(term, value)
     further = term.sql < bound if term.descending != backward else term.sql > bound
     return or_(further, term.sql.is_(None)) if term.nullable and not backward else further

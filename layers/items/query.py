@@ -1,10 +1,11 @@
 """Which items are asked for: box, time, properties, filter; as SQL conditions on a source."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import DateTime, and_, bindparam, cast, func, or_, true
+from sqlalchemy import DateTime, Double, and_, bindparam, cast, func, or_, true
 from sqlalchemy.sql.elements import ColumnElement
 
 from gis.errors import BadFilter, BadInput
@@ -59,6 +60,26 @@ class Query:
     def is_everything(self) -> bool:
         return self.box is None and self.time is None and not self.equal and self.condition is None
 
+    @property
+    def shape(self) -> Hashable | None:
+        """What the SQL depends on beside `values`; None where a filter makes it unlike others."""
+        if self.condition is not None:
+            return None
+        box = self.box and (self.box.crs, self.box.west <= self.box.east)
+        time = self.time and (self.time.start is None, self.time.end is None)
+        return box, time, tuple(self.equal)
+
+    def values(self, source: Source) -> dict[str, Any]:
+        """The values of the conditions, by the names with which they are bound."""
+        found: dict[str, Any] = {}
+        for number, part in enumerate(self.box.parts() if self.box else ()):
+            found |= _bound_box(part, number)
+        if self.time is not None:
+            found |= {"time_start": self.time.start, "time_end": self.time.end}
+        for name, text in self.equal.items():
+            found[_name_of_equal(name)] = literal_of(property_of(source, name), text)
+        return found
+
     def conditions(self, source: Source) -> list[ColumnElement[bool]]:
         """Raises BadFilter or BadInput where the layer cannot answer this."""
         found: list[ColumnElement[bool]] = []
@@ -74,26 +95,39 @@ class Query:
         return found
 
 
-def envelope(box: Box) -> ColumnElement[Any]:
+# SQLAlchemy's own names end in a number, these never do.
+def _name_of_equal(name: str) -> str:
+    return f"equal_{name}_is"
+
+
+def _bound_box(box: Box, number: int) -> dict[str, float]:
+    longest = max(box.east - box.west, box.north - box.south) / _EDGE_PARTS or 1.0
+    edges = {"west": box.west, "south": box.south, "east": box.east, "north": box.north}
+    return {f"box{number}_{name}": value for name, value in {**edges, "longest": longest}.items()}
+
+
+def _envelope(box: Box, number: int) -> ColumnElement[Any]:
     """The box in the CRS of storage; its edges are densified where the CRS differs."""
-    made = func.ST_MakeEnvelope(box.west, box.south, box.east, box.north, box.crs.srid)
+    bound: list[ColumnElement[Any]] = [
+        bindparam(name, value, Double()) for name, value in _bound_box(box, number).items()
+    ]
+    made = func.ST_MakeEnvelope(*bound[:4], box.crs.srid)
     if box.crs.srid == CRS84.srid:
         return made
-    longest = max(box.east - box.west, box.north - box.south) / _EDGE_PARTS or 1.0
-    return func.ST_Transform(func.ST_Segmentize(made, longest), CRS84.srid)
+    return func.ST_Transform(func.ST_Segmentize(made, bound[4]), CRS84.srid)
 
 
 def _in_box(source: Source, box: Box) -> ColumnElement[bool]:
     if source.geometry is None:
         raise BadInput(f"the layer {source.layer.id} has no geometry: leave out bbox")
-    return or_(*(_intersects(source, part) for part in box.parts()))
+    return or_(*(_intersects(source, part, i) for i, part in enumerate(box.parts())))
 
 
-def _intersects(source: Source, box: Box) -> ColumnElement[bool]:
+def _intersects(source: Source, box: Box, number: int) -> ColumnElement[bool]:
     # A point lies in an upright box exactly when the index says so.
     if source.has_points and box.crs.srid == CRS84.srid:
-        return source.geometry.op("&&", is_comparison=True)(envelope(box))  # type: ignore[union-attr]
-    return func.ST_Intersects(source.geometry, envelope(box))
+        return source.geometry.op("&&", is_comparison=True)(_envelope(box, number))  # type: ignore[union-attr]
+    return func.ST_Intersects(source.geometry, _envelope(box, number))
 
 
 def _in_time(source: Source, span: TimeSpan) -> ColumnElement[bool]:
@@ -103,9 +137,9 @@ def _in_time(source: Source, span: TimeSpan) -> ColumnElement[bool]:
         return _holds_within(source.time.sql, source.end.sql, span)
     ends: list[ColumnElement[bool]] = [source.time.sql.is_not(None)]
     if span.start is not None:
-        ends.append(source.time.sql >= span.start)
+        ends.append(source.time.sql >= _bound_time("time_start", span.start))
     if span.end is not None:
-        ends.append(source.time.sql <= span.end)
+        ends.append(source.time.sql <= _bound_time("time_end", span.end))
     return and_(*ends)
 
 
@@ -115,10 +149,18 @@ def _holds_within(
     """Rows that hold at some instant of the span; a day begins at midnight in Vietnam."""
     conditions: list[ColumnElement[bool]] = []
     if span.end is not None:
-        conditions.append(or_(first.is_(None), _midnight(first) <= span.end))
+        conditions.append(
+            or_(first.is_(None), _midnight(first) <= _bound_time("time_end", span.end))
+        )
     if span.start is not None:
-        conditions.append(or_(end.is_(None), _midnight(end) > span.start))
+        conditions.append(
+            or_(end.is_(None), _midnight(end) > _bound_time("time_start", span.start))
+        )
     return and_(true(), *conditions)
+
+
+def _bound_time(name: str, at: datetime) -> ColumnElement[Any]:
+    return bindparam(name, at, DateTime(timezone=True))
 
 
 def _midnight(day: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -127,7 +169,8 @@ def _midnight(day: ColumnElement[Any]) -> ColumnElement[Any]:
 
 def _equals(source: Source, name: str, text: str) -> ColumnElement[bool]:
     served = property_of(source, name)
-    return served.sql == bindparam(None, literal_of(served, text), SQL_TYPES[served.type])
+    value = literal_of(served, text)
+    return served.sql == bindparam(_name_of_equal(name), value, SQL_TYPES[served.type])
 
 
 def property_of(source: Source, name: str) -> Served:
