@@ -10,6 +10,7 @@ from gis.alerts.deciding import Step, decide, settle
 from gis.alerts.findings import Findings
 from gis.alerts.muting import Muting
 from gis.alerts.policy import Policy
+from gis.alerts.silences import silences_at
 from gis.alerts.states import Act
 from gis.alerts.store import (
     alerts_of_stream,
@@ -17,7 +18,6 @@ from gis.alerts.store import (
     lock_alerts,
     newest_look,
     note_look,
-    silences_at,
     write_step,
 )
 

@@ -54,3 +54,4 @@ class Findings:
     stream: str = ""
     run_id: int | None = None  # of gis.hotspot_run
     p: float | None = None
+    version: int | None = None  # of the layer's rows that were looked at

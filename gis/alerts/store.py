@@ -9,7 +9,6 @@ from sqlalchemy import Connection, Row, text
 
 from gis.alerts.deciding import Standing, Step, Told, local_day
 from gis.alerts.findings import Findings, Signal
-from gis.alerts.muting import Silence
 from gis.alerts.outline import outline_of
 from gis.alerts.policy import Tier
 from gis.alerts.states import ENDS, LIVE, Status
@@ -237,7 +236,7 @@ _LOOK = text("""
 INSERT INTO gis.alert_look
   (layer_id, rule, stream, day, until, looked_at, version, run_id, signals, p)
 VALUES (:layer, :rule, :stream, :day, :until, :now,
-        (SELECT version FROM gis.layer WHERE id = :layer), :run_id, :signals, :p)
+        :version, :run_id, :signals, :p)
 ON CONFLICT (layer_id, rule, stream, day) DO UPDATE SET until = excluded.until,
   looked_at = excluded.looked_at, version = excluded.version, run_id = excluded.run_id,
   signals = excluded.signals, p = excluded.p
@@ -253,29 +252,9 @@ def note_look(connection: Connection, found: Findings, now: datetime) -> None:
         "day": local_day(found.until),
         "until": found.until,
         "now": now,
+        "version": found.version,
         "run_id": found.run_id,
         "signals": len(found.signals),
         "p": found.p,
     }
     connection.execute(_LOOK, values)
-
-
-def silences_at(connection: Connection, now: datetime) -> tuple[Silence, ...]:
-    """The silences in force."""
-    rows = connection.execute(
-        text("SELECT * FROM gis.silence WHERE until > :now AND ended_at IS NULL ORDER BY id"),
-        {"now": now},
-    )
-    return tuple(
-        Silence(
-            row.id,
-            row.layer_id,
-            row.rule,
-            frozenset(row.communes),
-            row.who,
-            row.why,
-            row.created_at,
-            row.until,
-        )
-        for row in rows
-    )
