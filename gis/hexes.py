@@ -43,6 +43,17 @@ def parent_of(cell: int, resolution: int) -> int:
     return cleared | ((1 << 3 * (15 - resolution)) - 1)
 
 
+def parents_of(cells: Cells, resolution: int) -> Cells:
+    """The ancestors of cells at a coarser or the same resolution, in the order of the cells."""
+    cleared = (cells & ~np.int64(15 << 52)) | np.int64(resolution << 52)
+    return cleared | np.int64((1 << 3 * (15 - resolution)) - 1)
+
+
+def areas_km2(cells: Cells) -> npt.NDArray[np.float64]:
+    """True areas of cells on the sphere of H3, km²: they differ by half from place to place."""
+    return np.asarray(h3ronpy.cells_area_km2(cells.astype(np.uint64)), dtype=np.float64)
+
+
 @dataclass(frozen=True, slots=True)
 class CellSpan:
     """All cells of one resolution from `first` to `last`, both included."""

@@ -12,7 +12,15 @@ from layers.model import Layer
 from tiles.cache import Made, Packed, TileCache
 from tiles.coverage import is_simplified, simplify, stored_zoom
 from tiles.grid import Tile
-from tiles.hexes import HexCounts, hex_tile, least_count
+from tiles.hexes import (
+    Asked,
+    HexAnswers,
+    HexQuestion,
+    cells_of,
+    hex_options,
+    hex_tile,
+    resolution_at,
+)
 from tiles.mvt import TileRequest, layer_tile
 from tiles.state import LayerState, read_state
 
@@ -26,7 +34,7 @@ class TileServer:
     database: Database
     k_anonymity: int
     cache: TileCache = field(default_factory=TileCache)
-    counts: HexCounts = field(default_factory=HexCounts)
+    hex_answers: HexAnswers = field(default_factory=HexAnswers)
 
     def features(
         self,
@@ -52,14 +60,20 @@ class TileServer:
         parameters = tuple(sorted(asked.items()))
         return self._made("features", layer, tile, (who.audience, parameters), make)
 
-    def hexes(self, layer: Layer, tile: Tile, who: Principal) -> Packed:
-        """A tile of a layer's counts by hex, as `who` may see them."""
-        k = least_count(layer, who, self.k_anonymity)
+    def hexes(
+        self, layer: Layer, tile: Tile, who: Principal, question: HexQuestion | None = None
+    ) -> Packed:
+        """A tile of a layer's measures by hex, as `who` may see them; `question` None: of all."""
+        asked = Asked.by(who, layer, question or HexQuestion(), self.k_anonymity)
+        resolution = resolution_at(hex_options(layer), tile.z, asked.finest)
 
         def make(connection: Connection, state: LayerState) -> bytes:
-            return hex_tile(connection, layer, tile, self.counts.read(connection, state, k))
+            cells = cells_of(tile, resolution)
+            table = self.hex_answers.table(connection, state, asked, resolution, cells)
+            return hex_tile(connection, layer, tile, table)
 
-        return self._made("hexes", layer, tile, (who.audience, k), make)
+        rest = (who.audience, asked.k, asked.question, resolution, layer.hexes)
+        return self._made("hexes", layer, tile, rest, make)
 
     def _made(self, kind: str, layer: Layer, tile: Tile, rest: object, maker: Maker) -> Packed:
         with self.database.reading() as connection:

@@ -1,77 +1,181 @@
-"""Everything about one hex."""
+"""Hexes as vector tiles, and everything about one hex."""
 
-from typing import Any
+from dataclasses import asdict
+from datetime import date, datetime
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+import numpy as np
+from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy import Connection, text
 
-from api.dependencies import Caller, Reader, UsedCatalogue, UsedSettings
-from api.routes.tiles import UsedTiles
-from gis.errors import BadInput
-from gis.hexes import COARSEST, FINEST, boundaries, cell_of, cell_text, resolution_of
+from api.dependencies import Caller, UsedCatalogue, UsedDatabase, UsedSettings
+from api.ogc.asking import only_known
+from api.routes.tiles import UsedTiles, tile_answer
+from gis.access import Principal
+from gis.errors import BadInput, NotFound
+from gis.hexes import COARSEST, FINEST, areas_km2, boundaries, cell_of, cell_text, resolution_of
 from gis.placing.stored import stored_territory
-from tiles.hexes import least_count
-from tiles.state import read_states
+from layers.catalogue import Catalogue
+from layers.items.literals import HERE
+from layers.model import Layer
+from tiles.grid import Tile
+from tiles.hexes import (
+    Asked,
+    HexAnswers,
+    HexQuestion,
+    may_read_hexes,
+    question_of,
+    with_hexes,
+)
+from tiles.state import LayerState, read_states
 
 router = APIRouter(prefix="/hexes", tags=["hexes"])
+
+Category = Annotated[str | None, Query(description="Only records of this category")]
+Window = Annotated[
+    str | None,
+    Query(
+        alias="datetime", description="Only records of these days, such as 2026-03-01/2026-03-31"
+    ),
+]
+
+
+@router.get("/{layer_id}/{z}/{x}/{y}.mvt")
+def hex_tile(
+    layer_id: str,
+    z: int,
+    x: int,
+    y: int,
+    request: Request,
+    server: UsedTiles,
+    catalogue: UsedCatalogue,
+    caller: Caller,
+    category: Category = None,
+    window: Window = None,
+) -> Response:
+    """A tile of hexes with their records, records per km², share of a category and mean.
+
+    The public sees no hex with fewer than k records, nor anything such could be computed from.
+    """
+    only_known(request, ("category", "datetime"))
+    layer = hexed(catalogue, caller, layer_id)
+    question = question_of(layer, category, window)
+    return tile_answer(request, server.hexes(layer, Tile(z, x, y), caller, question))
 
 
 @router.get("/{cell}")
 def hex_facts(
     cell: str,
-    connection: Reader,
+    database: UsedDatabase,
     server: UsedTiles,
     catalogue: UsedCatalogue,
     settings: UsedSettings,
     caller: Caller,
 ) -> dict[str, Any]:
-    """A cell: its commune, its outline, counts by layer, hotspots and alerts in it.
+    """A cell: its commune, its outline, measures and trend by layer, hotspots and alerts in it.
 
-    A count that is None may not be shown: it stands for fewer records than the public may see.
+    A count that is None may not be shown: it stands for none, or for fewer records than the public
+    may see. Without a key the trend is by months, and only where a layer answers months.
     """
-    number = cell_of(cell)
+    number = counted_cell(cell)
+    readable = [layer.id for layer in catalogue.readable(caller)]
+    with database.snapshot() as connection:
+        layers = _layers(connection, number, server.hex_answers, catalogue, settings, caller)
+        place = {"cell": number, "resolution": resolution_of(number), "layers": readable}
+        return {
+            **_place(connection, number),
+            "counts": {name: told["count"] for name, told in layers.items()},
+            "layers": layers,
+            "hotspots": [dict(row._mapping) for row in connection.execute(_HOTSPOTS, place)],
+            "alerts": [dict(row._mapping) for row in connection.execute(_ALERTS, place)],
+        }
+
+
+def hexed(catalogue: Catalogue, caller: Principal, layer_id: str) -> Layer:
+    """The layer, or NotFound also when its counts may not be seen: nobody learns of it."""
+    layer = next((one for one in catalogue.layers if one.id == layer_id), None)
+    if layer is None or not may_read_hexes(caller, layer):
+        raise NotFound(f"there are no hexes of a layer {layer_id}")
+    return layer
+
+
+def counted_cell(text_of_cell: str) -> int:
+    """Raises BadInput for what is no cell, or for a resolution at which nothing is counted."""
+    number = cell_of(text_of_cell)
     resolution = resolution_of(number)
     if not COARSEST <= resolution <= FINEST:
         raise BadInput(
-            f"{cell} has resolution {resolution}: counts are kept from {COARSEST} to {FINEST}"
+            f"{text_of_cell} has resolution {resolution}: counts are kept from {COARSEST} to "
+            f"{FINEST}"
         )
-    readable = catalogue.readable(caller)
-    counted = [layer for layer in readable if layer.hexes is not None]
-    states = read_states(connection, [layer.id for layer in counted])
-    counts = {}
-    for layer in counted:
-        if layer.id in states:
-            k = least_count(layer, caller, settings.k_anonymity)
-            shown = server.counts.read(connection, states[layer.id], k)
-            counts[layer.id] = shown.get(resolution, {}).get(number)
-    (ring,) = boundaries([number])
-    ids = [layer.id for layer in readable]
+    return number
+
+
+def _place(connection: Connection, cell: int) -> dict[str, Any]:
+    (ring,) = boundaries([cell])
     return {
-        "cell": cell_text(number),
-        "resolution": resolution,
-        "commune": stored_territory(connection).commune_of(number),
+        "cell": cell_text(cell),
+        "resolution": resolution_of(cell),
+        "area_km2": round(float(areas_km2(np.array([cell]))[0]), 6),
+        "commune": stored_territory(connection).commune_of(cell),
         "outline": [list(point) for point in ring.exterior.coords],
-        "counts": counts,
-        "hotspots": _hotspots(connection, number, ids),
-        "alerts": _alerts(connection, number, ids),
     }
 
 
-def _hotspots(connection: Connection, cell: int, layers: list[str]) -> list[dict[str, Any]]:
-    rows = connection.execute(_HOTSPOTS, {"cell": cell, "layers": layers})
-    return [dict(row._mapping) for row in rows]
+def _layers(
+    connection: Connection,
+    cell: int,
+    answers: HexAnswers,
+    catalogue: Catalogue,
+    settings: UsedSettings,
+    caller: Principal,
+) -> dict[str, dict[str, Any]]:
+    counted = with_hexes(caller, catalogue.layers)
+    states = read_states(connection, [layer.id for layer in counted])
+    today = datetime.now(HERE).date()
+    return {
+        layer.id: _facts(
+            connection,
+            states[layer.id],
+            Asked.by(caller, layer, HexQuestion(), settings.k_anonymity),
+            answers,
+            cell,
+            today,
+        )
+        for layer in counted
+        if layer.id in states
+    }
 
 
-def _alerts(connection: Connection, cell: int, layers: list[str]) -> list[dict[str, Any]]:
-    rows = connection.execute(_ALERTS, {"cell": cell, "layers": layers})
-    return [dict(row._mapping) for row in rows]
+def _facts(
+    connection: Connection,
+    state: LayerState,
+    asked: Asked,
+    answers: HexAnswers,
+    cell: int,
+    today: date,
+) -> dict[str, Any]:
+    only = np.array([cell])
+    table = answers.table(connection, state, asked, resolution_of(cell), only)
+    nothing = {"count": 0 if asked.k == 1 else None}
+    measures = dict(next(iter(table.measures()), nothing))
+    trend = answers.trend(connection, state, asked, cell, today)
+    return {**measures, "trend": None if trend is None else asdict(trend)}
 
 
-_HOTSPOTS = text(
-    "SELECT of_layer, count, expected, z, p, q FROM layer.hotspots"
-    " WHERE cell = gis.h3_text(:cell) AND valid_to IS NULL AND of_layer = ANY(:layers)"
-)
-_ALERTS = text(
-    "SELECT id, layer_id, status, severity, headline_vi, headline_en FROM gis.alert"
-    " WHERE :cell = ANY(cells) AND layer_id = ANY(:layers) AND status <> 'resolved'"
-)
+# A hotspot or an alert is told of its own hexes, of those within them and of those around them.
+_TOUCHES = """gis.h3_parent(found.cell, least(gis.h3_resolution(found.cell), :resolution))
+  = gis.h3_parent(:cell, least(gis.h3_resolution(found.cell), :resolution))"""
+_HOTSPOTS = text(f"""
+SELECT run.layer_id AS of_layer, gis.h3_text(found.cell) AS cell, run.method, found.count,
+       found.expected, found.z, found.p, found.q
+FROM gis.hotspot AS found JOIN gis.run_in_force AS run ON run.id = found.run_id
+WHERE run.valid_to IS NULL AND run.layer_id = ANY(:layers) AND {_TOUCHES}
+ORDER BY run.layer_id, found.q, found.cell
+""")  # noqa: S608 (no part comes from outside)
+_ALERTS = text(f"""
+SELECT id, layer_id, status, severity, headline_vi, headline_en FROM gis.alert
+WHERE status IN ('open', 'acknowledged') AND layer_id = ANY(:layers)
+  AND EXISTS (SELECT FROM unnest(cells) AS found (cell) WHERE {_TOUCHES})
+ORDER BY id
+""")  # noqa: S608 (no part comes from outside)

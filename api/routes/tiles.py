@@ -1,5 +1,6 @@
-"""Vector tiles of features and of hexes, as XYZ and TileJSON."""
+"""Vector tiles of features, as XYZ and TileJSON."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -8,10 +9,11 @@ from api.dependencies import Caller, UsedCatalogue, UsedSettings
 from api.links import public_url
 from api.ogc.asking import only_known
 from api.ogc.parameters import names_of, query_of
+from api.ogc.service import service_of
 from gis.access import Principal, may_read
 from gis.errors import NotFound
 from layers.catalogue import Catalogue
-from layers.items import source_of
+from layers.items import Query, source_of
 from layers.model import Layer
 from tiles.cache import Packed
 from tiles.grid import Tile
@@ -20,7 +22,7 @@ from tiles.serving import TileServer
 router = APIRouter(tags=["tiles"])
 
 MEDIA_TYPE = "application/vnd.mapbox-vector-tile"
-_PARAMETERS = ("datetime", "filter", "filter-lang", "filter-crs", "fields")
+PARAMETERS = ("datetime", "filter", "filter-lang", "filter-crs", "fields")
 
 
 def _server(request: Request) -> TileServer:
@@ -43,30 +45,9 @@ def features(
 ) -> Response:
     """A tile of a layer's features; `filter`, `datetime`, `fields` mean what they do on items."""
     layer = readable(catalogue, caller, layer_id)
+    only_known(request, (*PARAMETERS, *service_of(request).source(catalogue, layer).by_name))
     asked = dict(request.query_params)
-
-    def read() -> tuple[Any, tuple[str, ...] | None]:
-        source = source_of(layer)
-        only_known(request, (*_PARAMETERS, *source.by_name))
-        return query_of(asked, source), names_of(asked.get("fields"))
-
-    return _answer(request, server.features(layer, Tile(z, x, y), caller, asked, read))
-
-
-@router.get("/hexes/{layer_id}/{z}/{x}/{y}.mvt")
-def hexes(
-    layer_id: str,
-    z: int,
-    x: int,
-    y: int,
-    request: Request,
-    server: UsedTiles,
-    catalogue: UsedCatalogue,
-    caller: Caller,
-) -> Response:
-    """A tile of counts by hex; the public sees no hex with fewer than k records."""
-    layer = readable(catalogue, caller, layer_id)
-    return _answer(request, server.hexes(layer, Tile(z, x, y), caller))
+    return tile_answer(request, feature_tile(request, server, layer, Tile(z, x, y), caller, asked))
 
 
 @router.get("/tiles/{layer_id}/tilejson.json")
@@ -103,7 +84,24 @@ def readable(catalogue: Catalogue, caller: Principal, layer_id: str) -> Layer:
     return layer
 
 
-def _answer(request: Request, tile: Packed) -> Response:
+def feature_tile(
+    request: Request,
+    server: TileServer,
+    layer: Layer,
+    tile: Tile,
+    caller: Principal,
+    asked: Mapping[str, str],
+) -> Packed:
+    """A tile of a layer's features, by parameters that are known ones."""
+
+    def read() -> tuple[Query, tuple[str, ...] | None]:
+        source = source_of(layer)
+        return query_of(asked, source), names_of(asked.get("fields"))
+
+    return server.features(layer, tile, caller, asked, read)
+
+
+def tile_answer(request: Request, tile: Packed) -> Response:
     """Compressed as it is kept where the client reads that; 304 when it has the tile."""
     headers = {
         "ETag": f'"{tile.digest}"',

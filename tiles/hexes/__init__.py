@@ -1,0 +1,25 @@
+"""Counts by hex: who may see them (rights), what can be asked (questions), exact answers (tables),
+what the public is shown (suppression, public), answers kept (answers), as vector tiles (mvt).
+"""
+
+from tiles.hexes.answers import Asked, HexAnswers, resolution_at
+from tiles.hexes.mvt import cells_of, hex_tile
+from tiles.hexes.questions import Days, HexQuestion, question_of
+from tiles.hexes.rights import hex_options, least_count, may_read_hexes, with_hexes
+from tiles.hexes.tables import HexTable
+
+__all__ = [
+    "Asked",
+    "Days",
+    "HexAnswers",
+    "HexQuestion",
+    "HexTable",
+    "cells_of",
+    "hex_options",
+    "hex_tile",
+    "least_count",
+    "may_read_hexes",
+    "question_of",
+    "resolution_at",
+    "with_hexes",
+]

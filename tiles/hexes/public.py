@@ -1,0 +1,156 @@
+"""What the public may see of a layer's hexes, where those with fewer than k records are hidden.
+
+Three tables are shown, and nothing else:
+
+1. records by cell, over all time and all categories, at every resolution: a tree, each cell being
+   a part of its parent;
+2. records by cell and category, over all time, of the cells of 1 at one resolution, the filter
+   resolution: each a part of its cell;
+3. records by cell and calendar month, of all categories, of the same cells: parts of them too.
+
+Each is suppressed by tiles.hexes.suppression. All other answers are sums of shown numbers: of
+months, or of the cells within a coarser one (these say `partial`, as hidden parts are not in them).
+
+Why this is safe. Let somebody add and subtract as they like. Within a cell of the filter resolution
+the three tables are the margins of one table of smaller cells × categories × months. A set whose
+records can be counted from margins is a union of the parts of one margin: a sum f(cell) +
+g(category) + h(month) that is only ever 0 or 1 depends on one of them alone. Unions of parts stand
+for no record or for at least k: so it is with the shown parts, and with the hidden ones, which are
+only known together. Of a part of one margin that is also of a part of another, with a and b of n
+records, only bounds are known, max(0, a + b − n) and min(a, b) (Fréchet); as a, b, n − a and n − b
+are 0 or at least k, these are equal or at least k apart. A month and a category together are
+therefore never answered, nor days that are not months, nor a category of finer cells.
+
+What it does not hide: that a shown number changes when a record comes in.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+import numpy as np
+from sqlalchemy import Connection, text
+
+from gis.hexes import FINEST, Cells, parents_of
+from layers.model import Layer
+from tiles.hexes.questions import HexQuestion, filter_resolution
+from tiles.hexes.rights import hex_options
+from tiles.hexes.suppression import (
+    Counts,
+    CountsByResolution,
+    Numbers,
+    gathered,
+    may_be_shown,
+    shown_tree,
+    summed,
+)
+from tiles.hexes.tables import HexTable
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Records of parts of cells: which cell, which part (a category or a month), how many."""
+
+    cells: Cells
+    labels: tuple[str | date, ...]
+    records: Numbers
+
+    def only(self, wanted: list[bool]) -> Counts:
+        """The cells of the parts that are wanted, summed."""
+        mask = np.asarray(wanted, dtype=np.bool_)
+        return summed(self.cells[mask], self.records[mask])
+
+
+class Kind(StrEnum):
+    """Into what cells of the filter resolution fall."""
+
+    CATEGORIES = "categories"
+    MONTHS = "months"
+
+    @classmethod
+    def of(cls, question: HexQuestion) -> "Kind":
+        return cls.CATEGORIES if question.days is None else cls.MONTHS
+
+
+def read_tree(connection: Connection, layer: Layer, k: int) -> CountsByResolution:
+    """The first table, from the counts that `connection` sees."""
+    finest = connection.execute(_FINEST, {"layer": layer.id, "finest": FINEST}).one()
+    counts = Counts(*(np.asarray(column or [], dtype=np.int64) for column in finest))
+    return shown_tree(gathered(counts), k)
+
+
+def read_parts(
+    connection: Connection, layer: Layer, kind: Kind, tree: CountsByResolution, k: int
+) -> Parts:
+    """The second or the third table, of the cells that the first shows."""
+    resolution = filter_resolution(hex_options(layer))
+    values = {"layer": layer.id, "resolution": resolution}
+    found = connection.execute(_PARTS[kind], values).one()
+    cells, records = (np.asarray(found[n] or [], dtype=np.int64) for n in (0, 2))
+    return shown_parts(Parts(cells, tuple(found[1] or ()), records), tree[resolution], k)
+
+
+def shown_parts(parts: Parts, shown: Counts, k: int) -> Parts:
+    """What may be shown of parts of cells; `shown` are the cells that the tree shows."""
+    seen = np.flatnonzero(np.isin(parts.cells, shown.cells))
+    seen = seen[may_be_shown(parts.cells[seen], parts.records[seen], k)]
+    return Parts(parts.cells[seen], tuple(parts.labels[n] for n in seen), parts.records[seen])
+
+
+def everything(tree: CountsByResolution, resolution: int) -> HexTable:
+    shown = tree[resolution]
+    return HexTable(shown.cells, shown.records)
+
+
+def parts_table(
+    tree: CountsByResolution, parts: Parts, question: HexQuestion, resolution: int, filtered: int
+) -> HexTable:
+    """The answer from parts of cells of `filtered`, the filter resolution, or a coarser one.
+
+    What is `partial` is known from what is shown alone, so that it tells nothing more.
+    """
+    found = parts.only([_is_wanted(label, question) for label in parts.labels])
+    cells = summed(parents_of(found.cells, resolution), found.records)
+    shown = _of(tree[resolution], cells.cells)
+    if question.days is None:
+        partial = np.full(len(cells.cells), resolution < filtered)
+        return HexTable(cells.cells, cells.records, shown, partial=partial)
+    told = _of(summed(parents_of(parts.cells, resolution), parts.records), cells.cells)
+    return HexTable(cells.cells, cells.records, partial=told < shown)
+
+
+def _of(counts: Counts, cells: Cells) -> Numbers:
+    """The records of cells that `counts` holds."""
+    return counts.records[np.searchsorted(counts.cells, cells)]
+
+
+def _is_wanted(label: str | date, question: HexQuestion) -> bool:
+    """A category by its name; a month by its first day, among days that are whole months."""
+    days = question.days
+    if days is None or isinstance(label, str):
+        return label == question.category
+    return label > _NO_TIME and days.holds(label)
+
+
+_NO_TIME = date.min  # stands for the month of records without a time
+_FINEST = text("""
+SELECT array_agg(cell ORDER BY cell), array_agg(records ORDER BY cell)
+FROM (SELECT cell, sum(count) AS records FROM gis.hex_count
+      WHERE layer_id = :layer AND resolution = :finest GROUP BY cell) AS found
+""")
+_CATEGORIES = text("""
+SELECT array_agg(cell ORDER BY cell, category), array_agg(category ORDER BY cell, category),
+       array_agg(count ORDER BY cell, category)
+FROM gis.hex_count WHERE layer_id = :layer AND resolution = :resolution
+""")
+# Records without a time are in no month; they are a part of their cell all the same.
+_MONTHS = text("""
+SELECT array_agg(cell ORDER BY cell, month), array_agg(month ORDER BY cell, month),
+       array_agg(records ORDER BY cell, month)
+FROM (SELECT gis.h3_parent(cell, :resolution) AS cell,
+             CASE WHEN day = '-infinity' THEN '0001-01-01' ELSE date_trunc('month', day)::date END
+               AS month,
+             sum(count) AS records
+      FROM gis.hex_day_count WHERE layer_id = :layer GROUP BY 1, 2) AS found
+""")
+_PARTS = {Kind.CATEGORIES: _CATEGORIES, Kind.MONTHS: _MONTHS}

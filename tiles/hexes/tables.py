@@ -1,0 +1,130 @@
+"""Measures of hexes at one resolution, as everybody who works with the layer may see them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import Connection, text
+
+from gis.hexes import FINEST, Cells, areas_km2, descendants, parents_of
+from layers.model import Layer
+from tiles.hexes.questions import HexQuestion
+from tiles.hexes.suppression import Mask, Numbers
+
+_SPAN_STEPS = 2  # cells are looked up by the spans of ancestors so many resolutions coarser
+_DIGITS = 4
+
+type Measures = dict[str, float | int | bool]
+
+
+@dataclass(frozen=True)
+class HexTable:
+    """Cells in their order, and of each: its records; those of all categories, where one is asked
+    for; the mean of the layer's measure (NaN: none); whether records may be missing from it.
+    """
+
+    cells: Cells
+    records: Numbers
+    of_all: Numbers | None = None
+    means: npt.NDArray[np.float64] | None = None
+    partial: Mask | None = None
+
+    def where(self, mask: Mask) -> "HexTable":
+        return HexTable(
+            self.cells[mask],
+            self.records[mask],
+            None if self.of_all is None else self.of_all[mask],
+            None if self.means is None else self.means[mask],
+            None if self.partial is None else self.partial[mask],
+        )
+
+    def within(self, cells: Cells | None) -> "HexTable":
+        """Of these cells alone; None: of all."""
+        return self if cells is None else self.where(np.isin(self.cells, cells))
+
+    def measures(self) -> list[Measures]:
+        """Of each cell: `count`; `per_km2`; `share` of all categories (0–1); `mean`; `partial`."""
+        rows: list[Measures] = [
+            {"count": int(count), "per_km2": _rounded(count / area)}
+            for count, area in zip(self.records, areas_km2(self.cells), strict=True)
+        ]
+        for n, row in enumerate(rows):
+            if self.of_all is not None:
+                row["share"] = _rounded(self.records[n] / self.of_all[n])
+            if self.means is not None and not np.isnan(self.means[n]):
+                row["mean"] = _rounded(self.means[n])
+            if self.partial is not None and self.partial[n]:
+                row["partial"] = True
+        return rows
+
+
+def read_table(
+    connection: Connection,
+    layer: Layer,
+    question: HexQuestion,
+    resolution: int,
+    cells: Cells | None = None,
+) -> HexTable:
+    """The cells that have records, among `cells` of that resolution; None: among all."""
+    days = question.days
+    values = {
+        "layer": layer.id,
+        "resolution": resolution,
+        "category": question.category,
+        "first": (days and days.first) or "-infinity",
+        "last": (days and days.last) or "infinity",
+        **_spans(cells, resolution if days is None else FINEST),
+    }
+    rows = connection.execute(_TOTALS if days is None else _BY_DAY, values).all()
+    columns = list(zip(*rows, strict=True)) or [()] * 5
+    found, records, of_all, valued, total = (np.asarray(column) for column in columns)
+    numbers = valued.astype(np.float64)
+    means = np.divide(
+        total.astype(np.float64), numbers, out=np.full(len(rows), np.nan), where=numbers > 0
+    )
+    return HexTable(
+        found.astype(np.int64),
+        records.astype(np.int64),
+        None if question.category is None else of_all.astype(np.int64),
+        None if layer.hexes is None or layer.hexes.measure is None else means,
+    ).within(cells)
+
+
+def _spans(cells: Cells | None, resolution: int) -> dict[str, list[int]]:
+    """Bounds of the rows to look at, at a resolution; one without end where all are wanted."""
+    if cells is None:
+        return {"firsts": [0], "lasts": [2**63 - 1]}
+    if len(cells) == 0:
+        return {"firsts": [], "lasts": []}
+    own = int(cells[0] >> 52) & 15
+    ancestors = np.unique(parents_of(cells, max(own - _SPAN_STEPS, 0)))
+    spans = [descendants(int(cell), resolution) for cell in ancestors]
+    return {"firsts": [span.first for span in spans], "lasts": [span.last for span in spans]}
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.{_DIGITS}g}")
+
+
+_SUMS = """
+  coalesce(sum(count) FILTER (WHERE asked), 0), sum(count),
+  coalesce(sum(valued) FILTER (WHERE asked), 0),
+  coalesce(sum(total) FILTER (WHERE asked), 0)::float8"""
+_TOTALS = text(f"""
+SELECT cell, {_SUMS}
+FROM unnest(CAST(:firsts AS bigint[]), CAST(:lasts AS bigint[])) AS span (first, last)
+JOIN gis.hex_count AS kept ON kept.layer_id = :layer AND kept.resolution = :resolution
+  AND kept.cell BETWEEN span.first AND span.last,
+  LATERAL (SELECT CAST(:category AS text) IS NULL OR category = :category) AS found (asked)
+GROUP BY cell HAVING bool_or(asked) ORDER BY cell
+""")  # noqa: S608 (no part comes from outside)
+# A row without a time is in no window, also not in one with open ends; as it is with items.
+_BY_DAY = text(f"""
+SELECT gis.h3_parent(cell, :resolution), {_SUMS}
+FROM unnest(CAST(:firsts AS bigint[]), CAST(:lasts AS bigint[])) AS span (first, last)
+JOIN gis.hex_day_count AS kept ON kept.layer_id = :layer
+  AND kept.cell BETWEEN span.first AND span.last
+  AND kept.day BETWEEN CAST(:first AS date) AND CAST(:last AS date) AND kept.day <> '-infinity',
+  LATERAL (SELECT CAST(:category AS text) IS NULL OR category = :category) AS found (asked)
+GROUP BY 1 HAVING bool_or(asked) ORDER BY 1
+""")  # noqa: S608 (no part comes from outside)
