@@ -1,0 +1,65 @@
+"""Rules are looked at when rows changed, and each minute, since time alone changes what holds."""
+
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import Connection, text
+
+from gis.alerts.applying import apply_findings
+from gis.database.engine import Database
+from layers.catalogue import Catalogue
+from layers.model import Layer, ThresholdRule
+from layers.thresholds.evaluating import find_beyond
+
+log = structlog.get_logger("thresholds")
+
+EVERY = timedelta(minutes=1)
+
+# The newest look of each rule.
+_LOOKS = text("""
+SELECT DISTINCT ON (k.layer_id, k.rule) k.layer_id, k.rule, k.looked_at,
+       k.version IS NOT DISTINCT FROM l.version AS knows_rows
+FROM gis.alert_look k JOIN gis.layer l ON l.id = k.layer_id
+WHERE k.layer_id = ANY(:layers) AND k.stream = ''
+ORDER BY k.layer_id, k.rule, k.looked_at DESC
+""")
+
+
+def follow_rules(database: Database, catalogue: Catalogue, now: datetime) -> list[str]:
+    """Look at the rules that are due and keep their alerts; gives `layer rule` of each look.
+
+    Each rule has a transaction of its own: one that fails is logged, and the others go on.
+    """
+    with database.reading() as connection:
+        due = due_rules(connection, catalogue, now)
+    return [f"{layer.id} {rule.id}" for layer, rule in due if _look(database, layer, rule, now)]
+
+
+def due_rules(
+    connection: Connection, catalogue: Catalogue, now: datetime
+) -> list[tuple[Layer, ThresholdRule]]:
+    """Rules that were never looked at, not since the rows changed, or not for a minute."""
+    ruled = [layer for layer in catalogue.layers if layer.alerts and layer.alerts.rules]
+    if not ruled:
+        return []
+    rows = connection.execute(_LOOKS, {"layers": [layer.id for layer in ruled]})
+    fresh = {
+        (row.layer_id, row.rule) for row in rows if row.knows_rows and row.looked_at > now - EVERY
+    }
+    return [
+        (layer, rule)
+        for layer in ruled
+        if layer.alerts
+        for rule in layer.alerts.rules
+        if (layer.id, rule.id) not in fresh
+    ]
+
+
+def _look(database: Database, layer: Layer, rule: ThresholdRule, now: datetime) -> bool:
+    try:
+        with database.writing() as connection:
+            apply_findings(connection, find_beyond(connection, layer, rule, now), now)
+    except Exception:
+        log.exception("a rule could not be looked at", layer=layer.id, rule=rule.id)
+        return False
+    return True
