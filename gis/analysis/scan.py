@@ -19,10 +19,9 @@ from gis.errors import BadInput
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
-Singles = npt.NDArray[np.float32]
+Small = npt.NDArray[np.int32]
 
-BATCH = 20  # replicates counted while one centre's circles are at hand
-STEPS, CELLS = 64, 4096  # of the table of least counts, in √μ: to μ = 4096, then its last value
+BATCH = 32  # replicates counted while one centre's circles are at hand
 EULER = 0.5772156649015329
 
 
@@ -212,11 +211,12 @@ class _Space:
         self.total = total  # 0: expectation-based
 
     def best(self, counts: Counts) -> npt.NDArray[np.float64]:
-        """The highest LLR of each replicate, `counts` of shape (places, replicates, days)."""
+        """The highest LLR of each replicate, `counts` of shape (places, days, replicates)."""
         one = self.circles
+        most = int(counts.sum(axis=0).max(initial=0))
         highest: Floats = _highest(
             one.start, one.near, one.closes, self.expected, self.limited, self.limit,
-            self.min_cases, self.total, counts.astype(np.float32).reshape(len(counts), -1),
+            self.min_cases, self.total, counts.astype(np.int32).reshape(len(counts), -1), most,
         )  # fmt: skip
         return highest
 
@@ -275,7 +275,7 @@ def _simulate(space: _Space, replicate: Callable[[], Counts], top: float, null: 
     seen = np.empty(0)
     while len(seen) < null.replicates:
         batch = [replicate() for _ in range(min(BATCH, null.replicates - len(seen)))]
-        seen = np.append(seen, space.best(np.stack(batch, axis=1)))
+        seen = np.append(seen, space.best(np.stack(batch, axis=2)))
         reached = np.flatnonzero(_reaches(seen, top))
         if null.stop is not None and len(reached) >= null.stop:
             return seen[: reached[null.stop - 1] + 1]
@@ -451,24 +451,28 @@ def _highest(
     limit: float,
     least: int,
     total: int,
-    counts: Singles,
+    counts: Small,
+    most: int,
 ) -> Floats:
-    """Of each replicate; `counts` (places, replicates × days), one replicate after the other.
+    """Of each replicate; `counts` (places, days × replicates), no circle of more than `most`.
 
     All replicates grow one circle together: a few vector additions a place, and a comparison with
-    the least counts that would beat the lowest of the best so far. Logarithms are rare.
+    the least count that would beat the lowest of the best so far. Logarithms are rare.
     """
     days = expected.shape[1]
     replicates = counts.shape[1] // days
     best = np.zeros(replicates)
     floor = 0.0
-    least_of = _least_counts(floor, total, least)
-    c = np.empty(counts.shape[1], np.float32)
+    reach = np.full(most + 2, -1.0)
+    c = np.empty(counts.shape[1], counts.dtype)
+    needed = np.empty(counts.shape[1], counts.dtype)
     mu = np.empty(days)
-    needed = np.empty(counts.shape[1], np.float32)
+    until = np.empty(days)
     for centre in range(len(start) - 1):
-        c[:] = 0.0
+        c[:] = 0
+        needed[:] = min(least, most + 1)
         mu[:] = 0.0
+        until[:] = 0.0
         held = 0.0
         for at in range(start[centre], start[centre + 1]):
             place = near[at]
@@ -480,25 +484,27 @@ def _highest(
                 _added(c, counts[place])
                 continue
             for day in range(days):
-                needed[day] = least_of[min(int(np.sqrt(mu[day]) * STEPS), len(least_of) - 1)]
-            for replicate in range(1, replicates):
-                needed[replicate * days : (replicate + 1) * days] = needed[:days]
+                if mu[day] > until[day]:
+                    first = day * replicates
+                    count = _least_count(needed[first], mu[day], floor, total, reach)
+                    needed[first : first + replicates] = count
+                    until[day] = reach[count]
             if _added_and_reached(c, counts[place], needed):
                 _improve(best, c, needed, mu, total)
                 if best.min() > floor * 1.02:
                     floor = best.min()
-                    least_of = _least_counts(floor, total, least)
+                    reach[:] = -1.0
     return best
 
 
 @numba.njit(cache=True)
-def _added(c: Singles, more: Singles) -> None:
+def _added(c: Small, more: Small) -> None:
     for i in range(len(c)):
         c[i] += more[i]
 
 
-@numba.njit(cache=True, fastmath=True)
-def _added_and_reached(c: Singles, more: Singles, needed: Singles) -> bool:
+@numba.njit(cache=True)
+def _added_and_reached(c: Small, more: Small, needed: Small) -> bool:
     reached = np.int32(0)
     for i in range(len(c)):
         c[i] += more[i]
@@ -507,30 +513,41 @@ def _added_and_reached(c: Singles, more: Singles, needed: Singles) -> bool:
 
 
 @numba.njit(cache=True)
-def _improve(best: Floats, c: Singles, needed: Singles, mu: Floats, total: int) -> None:
-    days = len(mu)
+def _improve(best: Floats, c: Small, needed: Small, mu: Floats, total: int) -> None:
+    replicates = len(best)
     for i in range(len(c)):
         if c[i] >= needed[i]:
-            value = _llr(c[i], mu[i % days], total)
-            best[i // days] = max(best[i // days], value)
+            value = _llr(c[i], mu[i // replicates], total)
+            best[i % replicates] = max(best[i % replicates], value)
 
 
 @numba.njit(cache=True)
-def _least_counts(floor: float, total: int, least: int) -> Floats:
-    """The least count whose LLR reaches `floor`, for √μ = 0, 1/STEPS, …; it grows with μ."""
-    table = np.empty(CELLS)
-    count = float(least)
-    for cell in range(CELLS):
-        mu = (cell / STEPS) ** 2
-        if total > 0 and mu >= total:
-            table[cell] = count
-            continue
-        # Below μ no count has an LLR; so the search may jump there.
-        count = max(count, np.floor(mu) + 1.0)
-        while _llr(count, mu, total) < floor and (total == 0 or count < total):
-            count += 1.0
-        table[cell] = count
-    return table
+def _least_count(count: int, mu: float, floor: float, total: int, reach: Floats) -> int:
+    """The least count, from `count` up, whose LLR reaches `floor` at `mu`.
+
+    `reach[count]` keeps the greatest μ at which it does, −1 until asked for.
+    """
+    while count < len(reach) - 1:
+        if reach[count] < 0:
+            reach[count] = _greatest_mu(count, floor, total)
+        if mu <= reach[count]:
+            return count
+        count += 1
+    reach[count] = np.inf  # no circle has so many
+    return count
+
+
+@numba.njit(cache=True)
+def _greatest_mu(count: int, floor: float, total: int) -> float:
+    """By bisection, from above: a count that just reaches the floor is never missed."""
+    low, high = 0.0, float(count)
+    for _ in range(40):
+        middle = (low + high) / 2
+        if _llr(count, middle, total) >= floor:
+            low = middle
+        else:
+            high = middle
+    return high
 
 
 @numba.njit(cache=True)

@@ -248,7 +248,7 @@ def test_the_replicates_are_scanned_as_the_observed_are():
         expected = scan._permuted_expectation(place, age, place * 0, len(xy), 7)
         counts = scan._recent(place, age, len(xy), 7)
         space = scan._Space(scan.circles_around(xy, 4.0), expected, 200, 2, 400)
-        both = space.best(np.stack([counts, counts], axis=1))
+        both = space.best(np.stack([counts, counts], axis=2))
         assert both == pytest.approx(np.full(2, space.each_centre(counts)[0].llr))
 
 
