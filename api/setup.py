@@ -16,9 +16,9 @@ from gis.database.engine import Database
 from gis.database.migrate import migrate
 from gis.settings import ROOT, Settings
 from layers.catalogue import Catalogue
-from layers.hotspots import run_hotspots
+from layers.runs import run_method
 from layers.schema import sync
-from layers.watch import stale_layers
+from layers.watch import due_runs
 
 Show = Callable[[int, int], None]
 Step = Callable[[str], None]
@@ -44,9 +44,9 @@ def prepare(
         step("simulated records (GIS_DEMO=false goes without)")
         with progress("simulated records") as show:
             load_demo(database, catalogue, now, show)
-    for layer in stale_layers(database, catalogue):
-        step(f"hotspots of {layer.id}")
-        run_hotspots(database, layer, now)
+    for due in due_runs(database, catalogue, now):
+        step(f"hotspots of {due.layer.id}: {due.method}")
+        run_method(database, due.layer, due.method, now)
 
 
 def _told(quality: Quality) -> str:

@@ -46,6 +46,9 @@ class Settings(BaseSettings):
         10_000, ge=1, description="Most rows that one page of items may hold"
     )
     k_anonymity: int = Field(5, ge=1, description="A public hex with fewer reports is not shown")
+    runs_kept_days: int = Field(
+        400, ge=30, description="Days that runs of the analysis are kept; alerts keep theirs"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least level that is logged"
     )

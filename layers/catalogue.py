@@ -116,15 +116,24 @@ def _misnamed(folder: Path) -> list[str]:
 
 
 def _published_secrets(layers: Iterable[Layer]) -> list[str]:
-    """Hotspots and alerts of all layers are rows of two layers, which have readers of their own."""
+    """Hotspots and alerts of all layers are rows of a few layers, with readers of their own."""
     listed = {layer.id: layer for layer in layers}
     return [
         f"{layer.id}.yaml: `{section}` of a layer that only {layer.access.read} may read would be "
-        f"seen in the layer {section}, which is public: leave the section out"
+        f"seen in the layer {shown}, which is public: leave the section out"
         for layer in listed.values()
-        for section in ("hotspots", "alerts")
+        for section, shown in _SHOWN_IN
         if layer.access.read is not Audience.PUBLIC
         and getattr(layer, section) is not None
-        and section in listed
-        and listed[section].access.read is Audience.PUBLIC
+        and shown in listed
+        and listed[shown].access.read is Audience.PUBLIC
     ]
+
+
+# Sections of a layer file, and the layers in which their results are rows.
+_SHOWN_IN = (
+    ("hotspots", "hotspots"),
+    ("hotspots", "clusters"),
+    ("hotspots", "emerging"),
+    ("alerts", "alerts"),
+)

@@ -1,8 +1,9 @@
-"""Hotspots follow the data: a layer whose rows changed is analysed anew within a second or two."""
+"""Runs follow the data: an alarm within a second or two of a change, maps at a slower pace."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import structlog
@@ -12,40 +13,117 @@ from gis.database.engine import Database
 from gis.repeating import repeating
 from layers.catalogue import Catalogue
 from layers.following import published_catalogue
-from layers.hotspots import run_hotspots
 from layers.model import Layer
+from layers.runs import methods_of, run_method
+from layers.runs.records import day_number
+from layers.runs.store import prune
 
 log = structlog.get_logger("watch")
 
-# Layers whose rows changed since the newest run on them, or whose run is a day old.
-_STALE = text("""
-SELECT l.id FROM gis.layer l
-LEFT JOIN LATERAL (SELECT input_version, run_at FROM gis.hotspot_run r WHERE r.layer_id = l.id
-                   ORDER BY r.id DESC LIMIT 1) AS newest ON true
+LOOK_EVERY_S = 0.5
+MAP_PAUSE = timedelta(minutes=10)  # a map of 30 days changes little with one record
+RECENT_DAYS = 7  # within which every run is kept, not only the last of each day
+
+# The newest run of each method of these layers, by the end of its window.
+_NEWEST = text("""
+SELECT l.id, l.version, r.method, r.input_version, r.input_until, r.run_at
+FROM gis.layer l
+LEFT JOIN LATERAL (
+  SELECT DISTINCT ON (method) method, input_version, input_until, run_at
+  FROM gis.hotspot_run WHERE layer_id = l.id
+  ORDER BY method, input_until DESC, id DESC) AS r ON true
 WHERE l.id = ANY(:layers)
-  AND (newest.input_version IS DISTINCT FROM l.version OR newest.run_at < now() - interval '1 day')
 """)
 
 
-def stale_layers(database: Database, catalogue: Catalogue) -> list[Layer]:
-    """Layers with hotspots whose newest run does not know their newest rows."""
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A method that is to be run on a layer."""
+
+    layer: Layer
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Newest:
+    knows_rows: bool  # the newest there are
+    until: datetime
+    run_at: datetime
+
+
+def due_runs(database: Database, catalogue: Catalogue, now: datetime) -> list[Due]:
+    """What is to be run now, the alarms of all layers first.
+
+    The alarm: when rows changed, and on each new day; the map: as the alarm, but not within 10
+    minutes; emerging hot spots: once a step of theirs.
+    """
     wanted = {layer.id: layer for layer in catalogue.layers if layer.hotspots}
+    newest: dict[tuple[str, str], _Newest] = {}
+    known: set[str] = set()
     with database.reading() as connection:
-        rows = connection.execute(_STALE, {"layers": list(wanted)})
-        return [wanted[row.id] for row in rows]
+        for row in connection.execute(_NEWEST, {"layers": list(wanted)}):
+            known.add(row.id)
+            if row.method is not None:
+                knows = row.input_version == row.version
+                newest[row.id, row.method] = _Newest(knows, row.input_until, row.run_at)
+    due = [
+        Due(layer, method)
+        for layer_id, layer in wanted.items()
+        for method in methods_of(layer)
+        if layer_id in known and _is_due(layer, method, newest.get((layer_id, method)), now)
+    ]
+    return sorted(due, key=lambda one: one.method != "stp_scan")
+
+
+def _is_due(layer: Layer, method: str, newest: _Newest | None, now: datetime) -> bool:
+    if newest is None:
+        return True
+    if newest.until > now:
+        return False
+    days = day_number(now) - day_number(newest.until)
+    if method == "emerging":
+        assert layer.hotspots is not None and layer.hotspots.emerging is not None
+        return days >= layer.hotspots.emerging.step_days
+    paused = method == "gi_star" and newest.run_at > now - MAP_PAUSE
+    return days > 0 or not (newest.knows_rows or paused)
 
 
 @contextmanager
-def watching(database: Database, folder: Path, catalogue: Catalogue) -> Iterator[None]:
-    """While inside, hotspots and alerts are kept up to date, by the layer files as published."""
+def watching(
+    database: Database, folder: Path, catalogue: Catalogue, kept_days: int
+) -> Iterator[None]:
+    """While inside, runs and alerts are kept up to date, by the layer files as published.
+
+    Runs older than `kept_days` are forgotten, but for those that alerts rest on.
+    """
     known = catalogue
 
     def analyse() -> None:
         nonlocal known
         known = published_catalogue(database, folder, known)
-        for layer in stale_layers(database, known):
-            report = run_hotspots(database, layer, datetime.now(UTC))
-            log.info("hotspots", layer=layer.id, hot=report.hot, records=report.records)
+        for due in due_runs(database, known, datetime.now(UTC)):
+            report = run_method(database, due.layer, due.method, datetime.now(UTC))
+            log.info(
+                "run", layer=due.layer.id, method=due.method, run=report.run_id,
+                records=report.records, found=report.found,
+            )  # fmt: skip
 
-    with repeating("hotspots", analyse):
+    def forget() -> None:
+        forget_old_runs(database, known, datetime.now(UTC), kept_days)
+
+    with (
+        repeating("hotspots", analyse, every_s=LOOK_EVERY_S),
+        repeating("old runs", forget, every_s=3600),
+    ):
         yield
+
+
+def forget_old_runs(database: Database, catalogue: Catalogue, now: datetime, kept_days: int) -> int:
+    """Prune the runs of all layers; gives how many are gone."""
+    oldest, recent = (now - timedelta(days=days) for days in (kept_days, RECENT_DAYS))
+    with database.writing() as connection:
+        return sum(
+            prune(connection, layer.id, oldest, recent)
+            for layer in catalogue.layers
+            if layer.hotspots
+        )

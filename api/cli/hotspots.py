@@ -1,20 +1,26 @@
-"""gis hotspots: find them now."""
+"""gis hotspots: run the analysis by hand, see what was run, and make a run again."""
 
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from api.cli.context import database_in_use, read_layers, read_settings
-from api.cli.output import AsJson, print_rows, step
-from layers.hotspots import RunReport, run_hotspots
+from api.cli.output import AsJson, print_rows, say, step
+from gis.errors import Conflict
+from layers.runs import RunReport, methods_of, repeat_run, run_method
+from layers.runs.store import list_runs
 
 app = typer.Typer(help="Run the hotspot analysis.", no_args_is_help=True)
 
 
-@app.callback()
-def _hotspots() -> None:
-    """Keeps `run` a command of its own while it is the only one."""
+class Method(StrEnum):
+    """The alarm, the map, and the history of each hex."""
+
+    stp_scan = "stp_scan"
+    gi_star = "gi_star"
+    emerging = "emerging"
 
 
 @app.command(epilog="Example: gis hotspots run citizen_reports --json")
@@ -23,29 +29,55 @@ def run(
     until: Annotated[
         datetime | None, typer.Option(help="End of the window, UTC; unset: now")
     ] = None,
+    method: Annotated[Method | None, typer.Option(help="One method; unset: all")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Find hotspots in the latest window and keep the alerts that follow from them."""
+    """Find clusters, hotspots and emerging hot spots, and keep the alerts that follow from them."""
     catalogue = read_layers(read_settings())
     chosen = [catalogue.get(layer)] if layer else [one for one in catalogue.layers if one.hotspots]
     end = until.replace(tzinfo=UTC) if until else datetime.now(UTC)
     rows = []
     with database_in_use() as database:
         for one in chosen:
-            step(f"hotspots of {one.id}")
-            rows.append(_row(run_hotspots(database, one, end)))
+            for name in [method.value] if method else methods_of(one):
+                step(f"{name} of {one.id}")
+                rows.append(_row(run_method(database, one, name, end)))
     print_rows(rows, as_json=as_json, empty="no layer has a section `hotspots`")
+
+
+@app.command("list", epilog="Example: gis hotspots list citizen_reports")
+def list_(
+    layer: Annotated[str | None, typer.Argument(help="A layer; unset: all")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many, the newest first")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """The runs that are kept: what each read, left out and found."""
+    with database_in_use() as database, database.reading() as connection:
+        rows = list_runs(connection, layer, limit)
+    print_rows(rows, as_json=as_json, empty="there are no runs yet")
+
+
+@app.command(epilog="Example: gis hotspots repeat 12")
+def repeat(run_id: Annotated[int, typer.Argument(metavar="RUN", help="Number of a run")]) -> None:
+    """Make a run again from what it read, and say whether it finds the same; nothing is stored."""
+    with database_in_use() as database:
+        done = repeat_run(database, run_id)
+    if done.run.code_version != done.code_now:
+        say(f"run {run_id} was made by version {done.run.code_version}, this is {done.code_now}")
+    if not done.equal:
+        raise Conflict(f"run {run_id} is not equal: {'; '.join(done.differences)}")
+    say(f"run {run_id} ({done.run.method} of {done.run.layer_id}) is equal: {done.found} findings")
 
 
 def _row(report: RunReport) -> dict[str, object]:
     return {
         "layer": report.layer_id,
+        "method": report.method,
         "run": report.run_id,
         "until": report.until.isoformat(timespec="seconds"),
-        "hexes": report.cells,
         "records": report.records,
-        "left_out": report.left_out,
-        "hot": report.hot,
+        "left_out": sum(report.left_out.values()),
+        "found": report.found,
         "opened": len(report.alerts.opened),
         "updated": len(report.alerts.updated),
         "closed": len(report.alerts.closed),

@@ -70,7 +70,7 @@ def _serve(
 
     everywhere = ("127.0.0.1", "0.0.0.0", "::1", "::")
     host = "localhost" if settings.host in everywhere else settings.host
-    with watching(database, settings.layers, catalogue):
+    with watching(database, settings.layers, catalogue, settings.runs_kept_days):
         step(f"serving http://{host}:{settings.port} (Ctrl-C stops)")
         if settings.workers == 1:
             _serve_here(create_app(settings, database, catalogue), listener)

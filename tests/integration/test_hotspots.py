@@ -1,21 +1,27 @@
-"""From rows to hotspots to alerts: one cluster is one alert, whatever happens to it."""
+"""From rows to runs to alerts: what is found, what is not, and that each run can be made again."""
 
+import json
+import re
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 from sqlalchemy import text
 
+from gis.access import ANONYMOUS
 from gis.alerts.life import Outcome, Status, acknowledge, history, list_alerts, resolve
 from gis.database.engine import Database
-from gis.errors import BadInput, Conflict
+from gis.errors import BadInput, Conflict, NotFound
 from gis.placing.cells import h3_cells
+from gis.values import TimeSpan
 from layers.catalogue import Catalogue
-from layers.hotspots import run_hotspots
-from layers.watch import stale_layers
+from layers.items import PageRequest, Query, read_page, source_of
+from layers.runs import RunReport, repeat_run, run_hotspots, run_method
+from layers.watch import due_runs, forget_old_runs
 
 NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
 LAYER = "citizen_reports"
+METHODS = ("stp_scan", "gi_star", "emerging")
 
 
 def report(
@@ -23,46 +29,59 @@ def report(
     points: np.ndarray,
     *,
     at: datetime = NOW - timedelta(days=1),
+    days: int = 1,
+    received: datetime | None = None,
     default_point: bool = False,
     precision_m: float | None = None,
+    category: str = "traffic",
+    sources: int = 10,
 ) -> None:
-    """Rows at points (n × lon, lat)."""
+    """Rows at points (n × lon, lat), the first at `at`, the others evenly over the `days` before.
+
+    They are received when they happen, unless `received` says when; `sources` send in turn.
+    """
     cells = h3_cells(*points.T.copy())
+    times = [at - timedelta(days=(days - 1) * n / len(points)) for n in range(len(points))]
     with database.writing() as connection:
         first = connection.scalar(text("SELECT count(*) FROM layer.citizen_reports"))
         connection.execute(
             text(
-                "INSERT INTO layer.citizen_reports (geom, h3, default_point, valid_at, source,"
-                " source_key, place_precision_m, updated_at, category)"
-                " VALUES (ST_Point(:lon, :lat, 4326), :cell, :default_point, :at, 'tests', :key,"
-                " :precision_m, now(), 'traffic')"
+                "INSERT INTO layer.citizen_reports (geom, h3, default_point, valid_at, received_at,"
+                " source, source_key, place_precision_m, updated_at, category, commune)"
+                " VALUES (ST_Point(:lon, :lat, 4326), :cell, :default_point, :at, :received,"
+                " :source, :key, :precision_m, now(), :category, '00004')"
             ),
             [
                 {
                     "lon": lon,
                     "lat": lat,
-                    "cell": int(cell),
+                    "cell": int(cells[n]),
                     "default_point": default_point,
-                    "at": at,
+                    "at": times[n],
+                    "received": received or times[n],
+                    "source": f"tests {n % sources}",
                     "key": str(first + n),
                     "precision_m": precision_m,
+                    "category": category,
                 }
-                for n, ((lon, lat), cell) in enumerate(zip(points.tolist(), cells, strict=True))
+                for n, (lon, lat) in enumerate(points.tolist())
             ],
         )
 
 
 def noise() -> np.ndarray:
     random = np.random.default_rng(3)
-    return random.uniform((104.0, 22.0), (104.3, 22.1), (60, 2))
+    return random.uniform((104.0, 22.0), (104.3, 22.1), (90, 2))
 
 
 def cluster(lon: float = 104.15, lat: float = 22.05, n: int = 25) -> np.ndarray:
-    return np.random.default_rng(4).normal((lon, lat), 0.004, (n, 2))
+    return np.random.default_rng(4).normal((lon, lat), 0.006, (n, 2))
 
 
-def run(database: Database, catalogue: Catalogue, until: datetime = NOW):
-    return run_hotspots(database, catalogue.get(LAYER), until)
+def run(
+    database: Database, catalogue: Catalogue, until: datetime = NOW, method: str = "stp_scan"
+) -> RunReport:
+    return run_method(database, catalogue.get(LAYER), method, until)
 
 
 def alerts(database: Database) -> list:
@@ -70,108 +89,275 @@ def alerts(database: Database) -> list:
         return list_alerts(connection, layers=[LAYER])
 
 
-def test_noise_raises_nothing(toy_province, catalogue):
-    report(toy_province, noise())
-    found = run(toy_province, catalogue)
-    assert (found.records, found.hot) == (60, 0)
-    assert alerts(toy_province) == []
+def count(database: Database, table: str) -> int:
+    with database.reading() as connection:
+        return connection.scalar(text(f"SELECT count(*) FROM {table}"))
 
 
-def test_a_cluster_opens_one_alert_that_says_where_and_how_much(toy_province, catalogue):
-    report(toy_province, noise())
-    report(toy_province, cluster())
-    found = run(toy_province, catalogue)
-    (alert,) = alerts(toy_province)
+@pytest.fixture
+def quiet(toy_province: Database) -> Database:
+    """Ninety reports, one a day, anywhere."""
+    report(toy_province, noise(), days=90)
+    return toy_province
+
+
+@pytest.fixture
+def outbreak(quiet: Database) -> Database:
+    """Twenty-five more on one day, within a kilometre or so."""
+    report(quiet, cluster())
+    return quiet
+
+
+def test_noise_raises_nothing(quiet, catalogue):
+    found = [run(quiet, catalogue, method=method).found for method in METHODS[:2]]
+    assert found == [0, 0]
+    assert alerts(quiet) == []
+
+
+def test_a_cluster_opens_one_alert_that_says_where_and_how_much(outbreak, catalogue):
+    found = run(outbreak, catalogue)
+    (alert,) = alerts(outbreak)
     assert found.alerts.opened == (alert.id,)
     assert alert.status is Status.OPEN
     assert alert.communes == (("00004", "Xã Bãi Cát"),)
     assert alert.bbox[0] < 104.15 < alert.bbox[2]
-    assert "bản ghi quanh một ô trong 30 ngày" in alert.headline_vi
+    assert re.fullmatch(
+        r"Giao thông: \d+ báo cáo trong \d+ ngày, bình thường \d,\d", alert.headline_vi
+    )
+    assert re.fullmatch(r"Traffic: \d+ reports in \d+ days?, normally \d\.\d", alert.headline_en)
 
 
-def test_the_same_evidence_updates_the_alert_and_keeps_its_state(toy_province, catalogue):
-    report(toy_province, noise())
-    report(toy_province, cluster())
-    run(toy_province, catalogue)
-    (first,) = alerts(toy_province)
-    with toy_province.writing() as connection:
+def test_an_alert_rests_on_the_records_beneath_and_counts_one_a_hex_and_day(outbreak, catalogue):
+    run(outbreak, catalogue)
+    with outbreak.reading() as connection:
+        found = connection.execute(
+            text("SELECT * FROM gis.scan_cluster ORDER BY llr DESC LIMIT 1")
+        ).one()
+        beneath = connection.scalar(
+            text("SELECT count(*) FROM layer.citizen_reports WHERE id = ANY(:ids)"),
+            {"ids": found.records},
+        )
+    assert beneath == len(found.records) > found.observed > 5
+    assert 3 * found.expected < found.observed
+    assert found.recurrence_days == pytest.approx(1 / found.p)
+    assert (found.until, found.days) == (NOW, 2)
+
+
+def test_the_same_evidence_updates_the_alert_and_keeps_its_state(outbreak, catalogue):
+    run(outbreak, catalogue)
+    (first,) = alerts(outbreak)
+    with outbreak.writing() as connection:
         acknowledge(connection, first.id, "officer", "calling")
-    report(toy_province, cluster(n=5))
-    again = run(toy_province, catalogue)
-    (alert,) = alerts(toy_province)
-    assert (again.alerts.opened, again.alerts.updated) == ((), (first.id,))
+    report(outbreak, cluster(n=5), at=NOW - timedelta(hours=1))
+    again = run(outbreak, catalogue)
+    (alert,) = alerts(outbreak)
+    assert (again.alerts.opened, alert.id) == ((), first.id)
     assert alert.status is Status.ACKNOWLEDGED
 
 
-def test_two_clusters_far_apart_are_two_alerts(toy_province, catalogue):
-    report(toy_province, noise())
-    report(toy_province, cluster(104.03, 22.03))
-    report(toy_province, cluster(104.27, 22.07))
-    assert len(run(toy_province, catalogue).alerts.opened) == 2
+def test_two_clusters_far_apart_are_two_alerts(quiet, catalogue):
+    report(quiet, cluster(104.03, 22.03))
+    report(quiet, cluster(104.27, 22.07))
+    assert len(run(quiet, catalogue).alerts.opened) == 2
 
 
-def test_after_quiet_days_an_alert_closes_by_itself(toy_province, catalogue):
-    report(toy_province, noise())
-    report(toy_province, cluster())
-    run(toy_province, catalogue)
-    later = NOW + timedelta(days=60)
-    closed = run(toy_province, catalogue, later)
-    (alert,) = alerts(toy_province)
+def test_streams_are_looked_at_apart(quiet, catalogue):
+    report(quiet, noise() + 0.001, days=90, category="security")
+    report(quiet, cluster(), category="security")
+    run(quiet, catalogue)
+    (alert,) = alerts(quiet)
+    assert alert.headline_en.startswith("Security: ")
+
+
+def test_after_quiet_days_an_alert_closes_by_itself(outbreak, catalogue):
+    run(outbreak, catalogue)
+    closed = run(outbreak, catalogue, NOW + timedelta(days=60))
+    (alert,) = alerts(outbreak)
     assert closed.alerts.closed == (alert.id,)
-    assert alert.status is Status.RESOLVED
+    assert alert.status is Status.EXPIRED
 
 
-@pytest.mark.parametrize("coarse", [{"default_point": True}, {"precision_m": 5000.0}])
-def test_default_points_and_coarse_places_make_no_hotspot(toy_province, catalogue, coarse):
-    report(toy_province, noise())
-    report(toy_province, cluster(n=40), **coarse)
-    found = run(toy_province, catalogue)
-    assert (found.left_out, found.hot) == (40, 0)
+def test_a_run_of_the_past_does_not_touch_the_alerts(outbreak, catalogue):
+    run(outbreak, catalogue, NOW + timedelta(days=30))
+    assert run(outbreak, catalogue, NOW).found == 1
+    assert alerts(outbreak) == []
 
 
-def test_rows_outside_the_window_do_not_count(toy_province, catalogue):
-    report(toy_province, noise())
-    report(toy_province, cluster(n=20), at=NOW - timedelta(days=31))
-    report(toy_province, cluster(n=20), at=NOW + timedelta(seconds=1))
-    assert run(toy_province, catalogue).hot == 0
+@pytest.mark.parametrize(
+    ("flaw", "reason"),
+    [
+        ({"default_point": True}, "default_point"),
+        ({"precision_m": 5000.0}, "coarse"),
+        ({"sources": 1}, "burst"),
+        ({"at": NOW - timedelta(days=10), "received": NOW - timedelta(hours=2)}, "late"),
+    ],
+)
+def test_flawed_records_raise_no_alarm_and_are_counted_by_reason(quiet, catalogue, flaw, reason):
+    report(quiet, cluster(n=40), **flaw)
+    found = run(quiet, catalogue)
+    assert found.left_out[reason] >= 20
+    assert (found.found, alerts(quiet)) == (0, [])
 
 
-def test_a_run_is_stored_with_its_input_and_its_hexes_are_a_layer(toy_province, catalogue):
-    report(toy_province, noise())
-    report(toy_province, cluster())
-    found = run(toy_province, catalogue)
-    with toy_province.reading() as connection:
+@pytest.mark.parametrize("flaw", [{"default_point": True}, {"precision_m": 5000.0}])
+def test_default_points_and_coarse_places_make_no_hot_hex(quiet, catalogue, flaw):
+    report(quiet, cluster(n=40), **flaw)
+    assert run(quiet, catalogue, method="gi_star").found == 0
+
+
+def test_what_is_received_after_the_end_is_not_known_yet(quiet, catalogue):
+    report(quiet, cluster(), received=NOW + timedelta(seconds=1))
+    assert [run(quiet, catalogue, method=method).found for method in METHODS[:2]] == [0, 0]
+
+
+def test_a_run_is_stored_with_all_that_it_rests_on(outbreak, catalogue):
+    found = run(outbreak, catalogue)
+    with outbreak.reading() as connection:
         stored = connection.execute(text("SELECT * FROM gis.hotspot_run")).one()
         version = connection.scalar(
             text("SELECT version FROM gis.layer WHERE id = :id"), {"id": LAYER}
         )
-        rows = connection.execute(text("SELECT * FROM layer.hotspots")).all()
+        stream = connection.execute(text("SELECT * FROM gis.scan_stream")).one()
+    assert (stored.id, stored.method, stored.input_until) == (found.run_id, "stp_scan", NOW)
     assert stored.input_version == version
-    assert stored.parameters["resolution"] == catalogue.get(LAYER).hotspots.resolution
-    assert len(rows) == found.hot > 0
-    assert all(row.q <= 0.05 and row.of_layer == LAYER for row in rows)
+    assert stored.parameters == catalogue.get(LAYER).hotspots.model_dump()
+    assert stored.cleaning == found.left_out
+    assert (stream.stream, stream.cases) == (
+        "traffic",
+        found.records - sum(found.left_out.values()),
+    )
+    assert 0 < stream.p < 0.001
 
 
-def test_a_layer_is_stale_until_its_newest_rows_were_analysed(toy_province, catalogue):
-    stale = [layer.id for layer in stale_layers(toy_province, catalogue)]
-    assert LAYER in stale
-    run(toy_province, catalogue)
-    assert LAYER not in [layer.id for layer in stale_layers(toy_province, catalogue)]
+def test_the_results_are_layers_with_an_explanation_in_both_languages(outbreak, catalogue):
+    run_hotspots(outbreak, catalogue.get(LAYER), NOW)
+    for layer_id, said in (
+        ("clusters", r"\d+ reports in .*; (within|in) .*Xã Bãi Cát.* once in .*"),
+        ("hotspots", r"\d+ reports in this hex and around it in 30 days, normally .*"),
+        ("emerging", r"Hot, new in the last step: 1 of 12 weeks; trend .*"),
+    ):
+        rows = items(outbreak, catalogue, layer_id)
+        assert rows, layer_id
+        assert all(row["of_layer"] == LAYER for row in rows)
+        assert all(re.fullmatch(said, row["explanation_en"]) for row in rows)
+        assert all(row["explanation_vi"] and row["official"] for row in rows)
+
+
+def test_datetime_asks_for_the_run_in_force_on_a_day(outbreak, catalogue):
+    for ago in (20, 10, 0):
+        run(outbreak, catalogue, NOW - timedelta(days=ago), method="gi_star")
+    first, _, newest = (NOW - timedelta(days=ago) for ago in (20, 10, 0))
+    assert {row["run"] for row in items(outbreak, catalogue, "hotspots")} == {3}
+    assert items(outbreak, catalogue, "hotspots", first + timedelta(days=3)) == []
+    assert {row["run"] for row in items(outbreak, catalogue, "hotspots", newest)} == {3}
+    assert {row["valid_to"] for row in items(outbreak, catalogue, "hotspots")} == {None}
+
+
+def test_the_last_run_of_a_day_is_the_one_in_force(outbreak, catalogue):
+    early = run(outbreak, catalogue, NOW - timedelta(hours=2), method="gi_star")
+    late = run(outbreak, catalogue, NOW, method="gi_star")
+    for at in (None, NOW - timedelta(hours=2)):
+        shown = {row["run"] for row in items(outbreak, catalogue, "hotspots", at)}
+        assert shown == {late.run_id} != {early.run_id}
+
+
+def items(
+    database: Database, catalogue: Catalogue, layer_id: str, at: datetime | None = None
+) -> list:
+    """Properties of the items of a layer, as of now or of an instant."""
+    query = Query(time=TimeSpan(at, at) if at else None)
+    with database.reading() as connection:
+        page = read_page(
+            connection,
+            source_of(catalogue.get(layer_id)),
+            PageRequest(query, limit=1000),
+            ANONYMOUS,
+        )
+    return [json.loads(feature)["properties"] for feature in page.features]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_run_made_again_is_equal_even_when_its_rows_are_gone(outbreak, catalogue, method):
+    found = run(outbreak, catalogue, method=method)
+    with outbreak.writing() as connection:
+        connection.execute(text("DELETE FROM layer.citizen_reports"))
+    again = repeat_run(outbreak, found.run_id)
+    assert again.equal
+    assert again.found >= found.found > 0
+
+
+def test_a_run_that_was_altered_is_not_equal(outbreak, catalogue):
+    found = run(outbreak, catalogue)
+    with outbreak.writing() as connection:
+        connection.execute(
+            text("UPDATE gis.scan_cluster SET observed = observed + 1 WHERE rank = 1")
+        )
+    (difference,) = repeat_run(outbreak, found.run_id).differences
+    assert re.fullmatch(r"1 of \d findings differ", difference)
+
+
+def test_a_run_that_is_not_there_cannot_be_repeated(toy_province):
+    with pytest.raises(NotFound, match="there is no run 7"):
+        repeat_run(toy_province, 7)
+
+
+def test_an_arriving_report_is_judged_by_the_null_drawn_before(outbreak, catalogue):
+    first = run(outbreak, catalogue)
+    report(outbreak, np.array([[104.02, 22.08]]), at=NOW - timedelta(hours=1))
+    second = run(outbreak, catalogue)
+    assert count(outbreak, "gis.scan_null") == 1
+    assert repeat_run(outbreak, second.run_id).equal
+    run(outbreak, catalogue, NOW + timedelta(days=1))
+    assert count(outbreak, "gis.scan_null") == 2
+    assert repeat_run(outbreak, first.run_id).equal
+
+
+def test_the_alarm_is_due_when_rows_change_and_on_each_day(toy_province, catalogue):
+    def due(now: datetime) -> set[str]:
+        found = due_runs(toy_province, catalogue, now)
+        return {one.method for one in found if one.layer.id == LAYER}
+
+    now = datetime.now(UTC).replace(hour=5)
+    assert due(now) == set(METHODS)
+    run_hotspots(toy_province, catalogue.get(LAYER), now)
+    assert due(now) == set()
     report(toy_province, cluster(n=1))
-    assert LAYER in [layer.id for layer in stale_layers(toy_province, catalogue)]
+    assert due(now) == {"stp_scan"}
+    assert due(now + timedelta(days=1)) == {"stp_scan", "gi_star"}
+    assert due(now + timedelta(days=7)) == set(METHODS)
+
+
+def test_old_runs_are_forgotten_but_for_the_newest_and_those_of_alerts(outbreak, catalogue):
+    raised = run(outbreak, catalogue)
+    later = NOW + timedelta(days=70)
+    early = run(outbreak, catalogue, later)
+    last_of_day = run(outbreak, catalogue, later + timedelta(hours=1))
+    newest = run(outbreak, catalogue, later + timedelta(days=100))
+    assert forget_old_runs(outbreak, catalogue, later + timedelta(days=100), 365) == 1
+    kept = {raised.run_id, last_of_day.run_id, newest.run_id}
+    assert run_ids(outbreak) == kept != kept | {early.run_id}
+    forget_old_runs(outbreak, catalogue, later + timedelta(days=1000), 365)
+    assert run_ids(outbreak) == {raised.run_id, newest.run_id}
+    assert all(repeat_run(outbreak, number).equal for number in run_ids(outbreak))
+    assert count(outbreak, "gis.run_input") == 2
+
+
+def run_ids(database: Database) -> set[int]:
+    with database.reading() as connection:
+        return set(connection.scalars(text("SELECT id FROM gis.hotspot_run")))
 
 
 def test_a_layer_without_the_section_is_refused(toy_province, catalogue):
     with pytest.raises(BadInput, match="no section"):
         run_hotspots(toy_province, catalogue.get("power_plants"), NOW)
+    with pytest.raises(BadInput, match="no method gi_stra; it has stp_scan, gi_star, emerging"):
+        run(toy_province, catalogue, method="gi_stra")
 
 
-def test_a_false_alarm_needs_a_reason_and_ends_the_alert(toy_province, catalogue):
-    report(toy_province, noise())
-    report(toy_province, cluster())
-    run(toy_province, catalogue)
-    (alert,) = alerts(toy_province)
-    with toy_province.writing() as connection:
+def test_a_false_alarm_needs_a_reason_and_ends_the_alert(outbreak, catalogue):
+    run(outbreak, catalogue)
+    (alert,) = alerts(outbreak)
+    with outbreak.writing() as connection:
         with pytest.raises(BadInput, match="needs a reason"):
             resolve(connection, alert.id, "officer", Outcome.FALSE)
         resolve(connection, alert.id, "officer", Outcome.FALSE, "an exercise")

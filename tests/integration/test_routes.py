@@ -11,8 +11,8 @@ from api.app import create_app
 from gis.access import Role, create_key
 from gis.database.engine import Database
 from gis.settings import Settings
-from layers.hotspots import run_hotspots
 from layers.load import LoadOptions, load_file
+from layers.runs import run_hotspots
 from tests.integration.ogc_app import serving
 from tests.integration.test_hotspots import cluster, noise, report
 
@@ -147,7 +147,7 @@ def test_a_dropped_record_is_kept_as_dropped(http, toy_province):
 
 def test_an_alert_is_acknowledged_once_by_an_operator(http, toy_province, catalogue):
     now = datetime(2026, 3, 31, 12, tzinfo=UTC)
-    report(toy_province, noise())
+    report(toy_province, noise(), days=90)
     report(toy_province, cluster())
     run_hotspots(toy_province, catalogue.get("citizen_reports"), now)
     (alert,) = http.get("/alerts").json()["alerts"]

@@ -1,0 +1,11 @@
+"""Runs of the analysis on a layer's rows: read, analyse, store, and repeat exactly.
+
+records.py reads rows through the cleaning gate; alarm.py, map.py and emerging.py are the three
+methods (pure: frames in, rows out); words.py and telling.py speak of what they find; store.py and
+nulls.py keep runs; running.py puts them together; repeating.py makes a run again.
+"""
+
+from layers.runs.repeating import Repetition, repeat_run
+from layers.runs.running import RunReport, methods_of, run_hotspots, run_method
+
+__all__ = ["Repetition", "RunReport", "methods_of", "repeat_run", "run_hotspots", "run_method"]

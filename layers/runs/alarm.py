@@ -1,0 +1,237 @@
+"""The alarm: records that passed the gate → clusters that chance hardly explains.
+
+A space-time permutation scan a stream (Kulldorff et al. 2005), over the hexes that have cases.
+"""
+
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import h3
+import h3ronpy
+import h3ronpy.vector
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from gis.analysis import Null, stp_null, stp_scan, weekday_strata
+from layers.model import ScanOptions
+from layers.runs.records import Records, beneath, day_numbers
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+Cells = npt.NDArray[np.uint64]
+
+EARTH_RADIUS_M = 6_371_008.8
+LONGEST_DAYS = 36_525.0  # a recurrence interval of a century says all
+_SURE_P = 0.01  # from here on, p is that of the replicates; below, of the law fitted to them
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A circle of hexes in the last days with more cases than its places and days explain.
+
+    `cells` are all hexes of the circle, `centre` one of them; `observed` counts cases (one a hex,
+    category and day), `records` are the ids of all rows beneath, repeats included.
+    """
+
+    stream: str
+    rank: int
+    centre: int
+    radius_m: float
+    days: int
+    observed: int
+    expected: float
+    llr: float
+    p: float
+    recurrence_days: float
+    cells: tuple[int, ...]
+    communes: tuple[str, ...]
+    records: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StreamScan:
+    """One look at one stream; `llr` and `p` are of its strongest cluster, None without any."""
+
+    stream: str
+    cases: int
+    stratified: bool
+    clusters: tuple[Cluster, ...]
+
+    @property
+    def llr(self) -> float | None:
+        return self.clusters[0].llr if self.clusters else None
+
+    @property
+    def p(self) -> float | None:
+        return self.clusters[0].p if self.clusters else None
+
+
+@dataclass(frozen=True)
+class Stream:
+    """The cases of one stream, as the scan reads them, and the records beneath."""
+
+    name: str
+    last_day: int
+    beneath: pd.DataFrame
+    cells: Cells  # of the places
+    xy: Floats
+    place: Integers
+    day: Integers
+    strata: Integers | None
+
+
+# From a stream to the null of its scan: how it is drawn, or the maxima that were drawn before.
+NullOf = Callable[[Stream], Null | Floats]
+
+
+def alarm_input(records: Records) -> pd.DataFrame:
+    """What the alarm goes by, to be kept: id, stream, cell (resolution 11), day, commune, in_alarm.
+
+    Days are numbered, and those on which records were received.
+    """
+    rows = beneath(records.rows)
+    rows = rows[rows["h3"] > 0]
+    return pd.DataFrame(
+        {
+            "id": rows["id"].astype(np.int64),
+            "stream": rows["category"].astype(str),
+            "cell": rows["h3"].astype(np.int64),
+            "day": day_numbers(rows["received_at"]),
+            "commune": rows["commune"].fillna("").astype(str),
+            "in_alarm": rows["in_alarm"].astype(bool),
+        }
+    ).reset_index(drop=True)
+
+
+def streams_of(frame: pd.DataFrame, options: ScanOptions, last_day: int) -> Iterator[Stream]:
+    """The streams of an input, by name; days after `last_day` and before the window are left out.
+
+    Strata are judged over all streams together: a habit of posting is of an area, not of a subject.
+    """
+    inside = (frame["day"] <= last_day) & (frame["day"] > last_day - options.window_days)
+    frame = frame[inside]
+    frame = frame.assign(place=_parents(frame["cell"].to_numpy(np.uint64), options.resolution))
+    strata = _strata(frame[frame["in_alarm"]], options)
+    for name in sorted(frame["stream"].unique()):
+        yield _stream(name, frame[frame["stream"] == name], strata, last_day)
+
+
+def scan_stream(stream: Stream, options: ScanOptions, null: Null | Floats) -> StreamScan:
+    """Look once. Circles are centred on hexes with cases; distances are on a sphere made plane."""
+    found = stp_scan(
+        stream.place, stream.day, stream.xy,
+        max_radius=1000 * options.max_radius_km, max_days=options.max_days,
+        last_day=stream.last_day, min_cases=options.min_cases, strata=stream.strata,
+        max_clusters=options.clusters, null=null,
+    )  # fmt: skip
+    clusters = [_cluster(stream, rank, row) for rank, row in enumerate(found.to_dict("records"), 1)]
+    return StreamScan(stream.name, len(stream.place), stream.strata is not None, tuple(clusters))
+
+
+def null_of(stream: Stream, options: ScanOptions, *, stop: int | None = None) -> Null:
+    """How the null of a stream is drawn; each stream has random numbers of its own."""
+    seed = (options.seed << 32) + zlib.crc32(stream.name.encode())
+    return Null(options.replicates, stop, seed)
+
+
+def draw_null(stream: Stream, options: ScanOptions) -> Floats:
+    """The highest log likelihood ratios of random orders of the stream's days."""
+    maxima: Floats = stp_null(
+        stream.place, stream.day, stream.xy,
+        max_radius=1000 * options.max_radius_km, max_days=options.max_days,
+        last_day=stream.last_day, min_cases=options.min_cases, strata=stream.strata,
+        null=null_of(stream, options),
+    )  # fmt: skip
+    return maxima
+
+
+def _strata(cases: pd.DataFrame, options: ScanOptions) -> bool:
+    if options.strata != "auto":
+        return options.strata == "weekday"
+    areas = pd.factorize(cases["commune"])[0].astype(np.int64)
+    return weekday_strata(areas, cases["day"].to_numpy(np.int64)) is not None
+
+
+def _stream(name: str, frame: pd.DataFrame, stratified: bool, last_day: int) -> Stream:
+    cases = frame[frame["in_alarm"]]
+    cells, place = np.unique(cases["place"].to_numpy(np.uint64), return_inverse=True)
+    day = cases["day"].to_numpy(np.int64)
+    return Stream(
+        name=name,
+        last_day=last_day,
+        beneath=frame,
+        cells=cells,
+        xy=_plane(cells, cells),
+        place=place.ravel().astype(np.int64),
+        day=day,
+        strata=day % 7 if stratified else None,
+    )
+
+
+def _parents(cells: Cells, resolution: int) -> Cells:
+    return np.asarray(h3ronpy.change_resolution(cells, resolution), np.uint64)
+
+
+def _plane(cells: Cells, around: Cells) -> Floats:
+    """Metres on a plane that touches the sphere at the mean latitude of the cells `around`.
+
+    Over a province (1.5° of latitude) distances are wrong by less than 1 %.
+    """
+    if len(cells) == 0:
+        return np.empty((0, 2))
+    centre = np.radians(np.mean(_degrees(around)[:, 1]))
+    lon, lat = np.radians(_degrees(cells)).T
+    return EARTH_RADIUS_M * np.column_stack([lon * np.cos(centre), lat])
+
+
+def _degrees(cells: Cells) -> Floats:
+    """Longitude and latitude of the centres."""
+    centres = h3ronpy.vector.cells_to_coordinates(cells)
+    return np.column_stack([np.asarray(centres["lng"]), np.asarray(centres["lat"])])
+
+
+def _cluster(stream: Stream, rank: int, row: Mapping[Any, Any]) -> Cluster:
+    centre, days = int(stream.cells[int(row["centre"])]), int(row["days"])
+    cells = _circle(stream, centre, row["radius"])
+    near = stream.beneath
+    within = near[(near["day"] > stream.last_day - days) & near["place"].isin(cells)]
+    p = _p(row["p"], row["p_gumbel"])
+    return Cluster(
+        stream=stream.name,
+        rank=rank,
+        centre=centre,
+        radius_m=float(row["radius"]),
+        days=days,
+        observed=int(row["observed"]),
+        expected=float(row["expected"]),
+        llr=float(row["llr"]),
+        p=p,
+        recurrence_days=1 / p,
+        cells=tuple(int(cell) for cell in cells),
+        communes=tuple(sorted(set(within["commune"]) - {""})),
+        records=tuple(sorted(int(one) for one in within["id"])),
+    )
+
+
+def _p(of_replicates: float, of_law: float) -> float:
+    """Few replicates reach a rare value: there the law fitted to all of them says more.
+
+    But no law is trusted beyond a century.
+    """
+    if of_replicates >= _SURE_P or np.isnan(of_law):
+        return of_replicates
+    return max(of_law, 1 / LONGEST_DAYS)
+
+
+def _circle(stream: Stream, centre: int, radius_m: float) -> Cells:
+    """All hexes whose centre lies in the circle, also those without a case."""
+    hexes = np.array([centre], np.uint64)
+    spacing = np.sqrt(3) * h3.average_hexagon_edge_length(h3.get_resolution(f"{centre:x}"), "m")
+    rings = int(np.ceil(radius_m / (0.7 * spacing)))
+    near = np.unique(np.asarray(h3ronpy.grid_disk(hexes, rings, flatten=True), np.uint64))
+    middle, around = _plane(hexes, stream.cells), _plane(near, stream.cells)
+    inside: Cells = near[np.hypot(*(around - middle).T) <= radius_m * (1 + 1e-9)]
+    return inside

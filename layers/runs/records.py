@@ -1,0 +1,123 @@
+"""The rows of a layer as the gate before the detectors needs them, and what it says of each."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sqlalchemy import ColumnElement, Connection, Table, Text, and_, cast, func, literal, select
+
+from gis.analysis import clean
+from layers.model import HotspotOptions, Layer
+from layers.tables import table_of
+
+ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
+GATE_RESOLUTION = 9  # of "one a hex, category and day"
+BURST_DAYS = 28  # before the window, from which a burst of a source is judged
+_EPOCH = datetime(1970, 1, 1).toordinal()
+
+# The records of an incident that the gate counts once.
+_BENEATH = ("", "same_key", "same_place", "same_hex_day")
+_FLAWED = ("default_point", "coarse")
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """Rows received in a window, judged by the gate.
+
+    `rows`: id, category, h3 (resolution 11; 0 without a point), commune, happened_at and
+    received_at (UTC), incident, in_alarm, reason (see gis.analysis.clean). `left_out`: how many
+    were held back from alarms, by reason. `simulated`: whether simulated records are among them.
+    """
+
+    rows: pd.DataFrame
+    left_out: dict[str, int]
+    simulated: bool
+
+
+def read_records(
+    connection: Connection, layer: Layer, options: HotspotOptions, since: datetime, until: datetime
+) -> Records:
+    """Rows received after `since` and up to `until`; 28 days before judge bursts alone."""
+    early = since - timedelta(days=BURST_DAYS)
+    judged = clean(_read(connection, layer, options, early, until)).records
+    rows = judged[judged["received_at"] > since].reset_index(drop=True)
+    reasons = rows.loc[rows["reason"] != "", "reason"].value_counts()
+    left_out = {str(reason): int(n) for reason, n in sorted(reasons.items())}
+    return Records(rows, left_out, bool(rows["simulated"].any()))
+
+
+def day_number(at: datetime) -> int:
+    """The day in Vietnam as a number; days that differ by 7 are of one weekday."""
+    return at.astimezone(ZONE).toordinal() - _EPOCH
+
+
+def day_numbers(at: pd.Series) -> npt.NDArray[np.int64]:
+    """The same of a column of instants."""
+    local = at.dt.tz_convert(ZONE).dt.tz_localize(None)
+    days: npt.NDArray[np.int64] = local.to_numpy("datetime64[D]").astype(np.int64)
+    return days
+
+
+def midnight(day: int) -> datetime:
+    """The instant at which the day of that number begins in Vietnam."""
+    return datetime.fromordinal(day + _EPOCH).replace(tzinfo=ZONE)
+
+
+def beneath(rows: pd.DataFrame) -> pd.DataFrame:
+    """Records of incidents that alarms count, with the repeats that count once."""
+    return rows[rows["reason"].isin(_BENEATH)]
+
+
+def sharp(rows: pd.DataFrame) -> pd.DataFrame:
+    """One record an incident, where its place is known: what maps count."""
+    return rows[rows["incident"] & ~rows["reason"].isin(_FLAWED)]
+
+
+def _read(
+    connection: Connection, layer: Layer, options: HotspotOptions, since: datetime, until: datetime
+) -> pd.DataFrame:
+    table = table_of(layer)
+    received = _received(table, options)
+    category = cast(table.c[options.category], Text) if options.category else literal("")
+    columns = {
+        "id": table.c.id,
+        "category": func.coalesce(category, ""),
+        "lon": func.ST_X(table.c.geom),
+        "lat": func.ST_Y(table.c.geom),
+        "happened_at": table.c.valid_at,
+        "received_at": received,
+        "source": table.c.source,
+        "source_key": table.c.source_key,
+        "default_point": table.c.default_point,
+        "place_precision_m": table.c.place_precision_m,
+        "h3": func.coalesce(table.c.h3, 0),
+        "cell": func.coalesce(func.gis.h3_parent(table.c.h3, GATE_RESOLUTION), 0),
+        "commune": table.c.commune,
+        "simulated": func.coalesce(table.c.provenance["simulated"].as_boolean(), False),
+    }
+    inside = and_(received > since, received <= until, table.c.valid_at.is_not(None))
+    asked = select(*(sql.label(name) for name, sql in columns.items())).where(inside)
+    found = connection.execute(asked.order_by(table.c.id)).all()
+    return _typed(pd.DataFrame(found, columns=list(columns)))
+
+
+def _received(table: Table, options: HotspotOptions) -> ColumnElement[datetime]:
+    if options.received is None:
+        happened: ColumnElement[datetime] = table.c.valid_at
+        return happened
+    return func.coalesce(table.c[options.received], table.c.valid_at)
+
+
+def _typed(rows: pd.DataFrame) -> pd.DataFrame:
+    """Empty columns have no type of their own."""
+    times = {
+        name: pd.to_datetime(rows[name], utc=True).astype("datetime64[us, UTC]")
+        for name in ("happened_at", "received_at")
+    }
+    numbers = {name: rows[name].astype(float) for name in ("lon", "lat", "place_precision_m")}
+    flags = {name: rows[name].astype(bool) for name in ("default_point", "simulated")}
+    cells = {name: rows[name].astype(np.int64) for name in ("h3", "cell")}
+    return rows.assign(**times, **numbers, **flags, **cells)

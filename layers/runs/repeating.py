@@ -1,0 +1,105 @@
+"""A run made again from what it read, and held against what it found."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection
+
+from gis.database.engine import Database
+from layers.runs.alarm import draw_null, scan_stream, streams_of
+from layers.runs.emerging import emerging_hexes
+from layers.runs.map import hot_hexes
+from layers.runs.packing import unpack
+from layers.runs.records import day_number
+from layers.runs.store import SQL, StoredRun, code_version, read_run, rows_of
+
+type Rows = list[dict[str, Any]]
+
+# What makes two findings the same; words, names and outlines follow from these.
+_COMPARED = {
+    "stp_scan": ("stream", "rank", "centre", "radius_m", "days", "observed", "expected", "llr",
+                 "p", "cells", "communes", "records"),
+    "gi_star": ("cell", "count", "neighbours_count", "expected", "z", "p", "q", "edge"),
+    "emerging": ("cell", "category", "count", "steps", "hot_steps", "cold_steps", "last_run", "z",
+                 "trend_p", "trend"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Repetition:
+    """Whether a run, made again, found the same; `differences` in words where it did not."""
+
+    run: StoredRun
+    found: int
+    code_now: str
+    differences: tuple[str, ...]
+
+    @property
+    def equal(self) -> bool:
+        return not self.differences
+
+
+def repeat_run(database: Database, run_id: int) -> Repetition:
+    """Make a run again from its stored input and parameters; nothing is stored.
+
+    Nulls of scans are drawn anew from the input that they were drawn from. Raises NotFound.
+    """
+    with database.reading() as connection:
+        run = read_run(connection, run_id)
+        again, doubts = _AGAIN[run.method](connection, run)
+        before = rows_of(connection, run)
+    names = _COMPARED[run.method]
+    differences = [*doubts, *_differences(_told(before, names), _told(again, names))]
+    return Repetition(run, len(again), code_version(), tuple(differences))
+
+
+def _scan_again(connection: Connection, run: StoredRun) -> tuple[Rows, list[str]]:
+    options = run.options.scan
+    assert options is not None
+    last_day = day_number(run.until)
+    kept = {row.stream: row for row in connection.execute(SQL["nulls_of_run"], {"run": run.id})}
+    rows, doubts = [], []
+    for stream in streams_of(run.input, options, last_day):
+        origin = streams_of(unpack(kept[stream.name].content), options, last_day)
+        maxima = draw_null(next(one for one in origin if one.name == stream.name), options)
+        if not np.array_equal(maxima, kept[stream.name].maxima):
+            doubts.append(f"the null of stream {stream.name!r} differs")
+        rows += [_fields(one) for one in scan_stream(stream, options, maxima).clusters]
+    return rows, doubts
+
+
+def _fields(one: object) -> dict[str, Any]:
+    return {name: getattr(one, name) for name in _COMPARED["stp_scan"]}
+
+
+def _map_again(connection: Connection, run: StoredRun) -> tuple[Rows, list[str]]:
+    return hot_hexes(run.input, run.options), []
+
+
+def _emerging_again(connection: Connection, run: StoredRun) -> tuple[Rows, list[str]]:
+    assert run.options.emerging is not None
+    return emerging_hexes(run.input, run.options.emerging), []
+
+
+_AGAIN: dict[str, Callable[[Connection, StoredRun], tuple[Rows, list[str]]]] = {
+    "stp_scan": _scan_again,
+    "gi_star": _map_again,
+    "emerging": _emerging_again,
+}
+
+
+def _told(rows: Rows, names: Iterable[str]) -> list[tuple[Any, ...]]:
+    return [tuple(_plain(row[name]) for name in names) for row in rows]
+
+
+def _plain(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _differences(before: list[tuple[Any, ...]], again: list[tuple[Any, ...]]) -> list[str]:
+    if len(before) != len(again):
+        return [f"it found {len(before)}, and now finds {len(again)}"]
+    changed = sum(one != other for one, other in zip(before, again, strict=True))
+    return [f"{changed} of {len(before)} findings differ"] if changed else []

@@ -1,0 +1,234 @@
+"""One run: a layer's rows → what a method finds → stored, and told to the alerts; at once or not.
+
+Three methods: `stp_scan`, the alarm; `gi_star`, the map; `emerging`, its history by hex.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import h3
+import numpy as np
+from sqlalchemy import Connection, text
+
+from gis.alerts.applying import AlertChanges, apply_findings
+from gis.database.engine import Database
+from gis.errors import BadInput
+from gis.placing.stored import Territory, stored_territory
+from layers.model import HotspotOptions, Layer, ScanOptions
+from layers.runs.alarm import StreamScan, alarm_input, scan_stream, streams_of
+from layers.runs.emerging import emerging_hexes, emerging_input
+from layers.runs.map import hot_hexes, map_input
+from layers.runs.nulls import kept_null
+from layers.runs.records import Records, day_number, midnight, read_records
+from layers.runs.store import NewRun, add_rows, add_run, keep_input
+from layers.runs.telling import Teller, findings_of, policy_of
+
+_NO_CHANGES = AlertChanges()
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """What a run read, left out, found and did."""
+
+    run_id: int
+    layer_id: str
+    method: str
+    until: datetime
+    records: int  # received in the window
+    left_out: dict[str, int]  # of them, by the reason of the gate
+    found: int  # hexes or clusters
+    alerts: AlertChanges = _NO_CHANGES
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What every method needs: the units, the layer and the end of its window."""
+
+    connection: Connection
+    territory: Territory
+    layer: Layer
+    options: HotspotOptions
+    until: datetime
+
+    def records(self, days: float) -> Records:
+        since = self.until - timedelta(days=days)
+        return read_records(self.connection, self.layer, self.options, since, self.until)
+
+    def new_run(self, method: str, records: Records, frame: Any) -> NewRun:
+        return NewRun(
+            layer_id=self.layer.id,
+            method=method,
+            options=self.options,
+            until=self.until,
+            left_out=records.left_out,
+            official=self.territory.official,
+            simulated=records.simulated,
+            input=frame,
+        )
+
+
+def methods_of(layer: Layer) -> list[str]:
+    """The methods that the layer's file asks for, the alarm first."""
+    options = layer.hotspots
+    if options is None:
+        return []
+    asked = {"stp_scan": options.scan is not None, "gi_star": True}
+    return [
+        *(method for method, wanted in asked.items() if wanted),
+        *(["emerging"] if options.emerging is not None else []),
+    ]
+
+
+def run_hotspots(database: Database, layer: Layer, until: datetime) -> list[RunReport]:
+    """Each method of the layer once, on what was received up to `until`.
+
+    Raises BadInput for a layer without a section `hotspots`, or without boundaries.
+    """
+    if layer.hotspots is None:
+        raise BadInput(f"layer {layer.id} has no section `hotspots` in its file")
+    return [run_method(database, layer, method, until) for method in methods_of(layer)]
+
+
+def run_method(database: Database, layer: Layer, method: str, until: datetime) -> RunReport:
+    """One method, in one transaction; runs of a layer wait for each other.
+
+    Raises BadInput for a method that the layer's file does not ask for, or without boundaries.
+    """
+    if layer.hotspots is None or method not in methods_of(layer):
+        known = ", ".join(methods_of(layer)) or "none: it has no section `hotspots`"
+        raise BadInput(f"layer {layer.id} has no method {method}; it has {known}")
+    with database.writing() as connection:
+        connection.execute(_ONE_AT_A_TIME, {"layer": layer.id})
+        territory = stored_territory(connection)
+        look = _Look(connection, territory, layer, layer.hotspots, until)
+        return METHODS[method](look)
+
+
+_ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtextextended('hotspots ' || :layer, 0))")
+
+
+def _run_map(look: _Look) -> RunReport:
+    options = look.options
+    records = look.records(options.window_days)
+    domain = look.territory.cells(options.resolution)
+    frame = map_input(records, domain, options, look.until)
+    return _stored(look, "gi_star", records, frame, hot_hexes(frame, options))
+
+
+def _run_emerging(look: _Look) -> RunReport:
+    options = look.options.emerging
+    assert options is not None
+    records = look.records((options.steps + 1) * options.step_days)
+    domain = look.territory.cells(options.resolution)
+    frame = emerging_input(records, domain, options, day_number(look.until))
+    return _stored(look, "emerging", records, frame, emerging_hexes(frame, options))
+
+
+def _stored(
+    look: _Look, method: str, records: Records, frame: Any, rows: list[dict[str, Any]]
+) -> RunReport:
+    """Keep a run whose rows are hexes."""
+    run = look.new_run(method, records, frame)
+    run_id = add_run(look.connection, run, keep_input(look.connection, frame))
+    cells = np.array([row["cell"] for row in rows], np.uint64)
+    communes = look.territory.communes_of(cells) if rows else []
+    placed = [
+        {**row, "wkt": _hexagon(row["cell"]), "commune": commune}
+        for row, commune in zip(rows, communes, strict=True)
+    ]
+    add_rows(look.connection, f"add_{method}", run_id, placed)
+    return _report(look, run, run_id, records, len(rows))
+
+
+def _run_alarm(look: _Look) -> RunReport:
+    options = look.options.scan
+    assert options is not None
+    records = _alarm_records(look, options)
+    frame = alarm_input(records)
+    run = look.new_run("stp_scan", records, frame)
+    digest = keep_input(look.connection, frame)
+    scans, nulls = [], []
+    for stream in streams_of(frame, options, day_number(look.until)):
+        null = kept_null(look.connection, look.layer.id, stream, options, lambda: digest)
+        scans.append(scan_stream(stream, options, null.maxima))
+        nulls.append(null.id)
+    run_id = add_run(look.connection, run, digest)
+    policy = policy_of(look.layer, [scan.stream for scan in scans])
+    teller = Teller(look.layer, look.until, policy, _commune_names(look.connection))
+    told = [one for scan in scans for one in teller.told(scan)]
+    add_rows(look.connection, "add_stp_scan", run_id, [teller.row(one) for one in told])
+    add_rows(look.connection, "add_streams", run_id, _stream_rows(scans, nulls))
+    changes = [
+        apply_findings(look.connection, findings_of(teller, run, run_id, scan))
+        for scan in scans
+        if look.layer.alerts is not None
+    ]
+    found = sum(one.tier is not None for one in told)
+    return _report(look, run, run_id, records, found, _together(changes))
+
+
+def _alarm_records(look: _Look, options: ScanOptions) -> Records:
+    """Those of the days of the window; the last one may be under way."""
+    first = midnight(day_number(look.until) - options.window_days + 1)
+    return look.records((look.until - first) / timedelta(days=1))
+
+
+def _stream_rows(scans: Sequence[StreamScan], nulls: Sequence[int]) -> list[dict[str, Any]]:
+    return [
+        {
+            "stream": scan.stream,
+            "cases": scan.cases,
+            "stratified": scan.stratified,
+            "llr": scan.llr,
+            "p": scan.p,
+            "null_id": null,
+        }
+        for scan, null in zip(scans, nulls, strict=True)
+    ]
+
+
+def _commune_names(connection: Connection) -> dict[str, str]:
+    rows = connection.execute(text("SELECT code, full_name FROM layer.communes"))
+    return {row.code: row.full_name for row in rows}
+
+
+def _together(changes: Sequence[AlertChanges]) -> AlertChanges:
+    return AlertChanges(
+        opened=tuple(one for each in changes for one in each.opened),
+        updated=tuple(one for each in changes for one in each.updated),
+        closed=tuple(one for each in changes for one in each.closed),
+    )
+
+
+def _report(
+    look: _Look,
+    run: NewRun,
+    run_id: int,
+    records: Records,
+    found: int,
+    alerts: AlertChanges = _NO_CHANGES,
+) -> RunReport:
+    return RunReport(
+        run_id=run_id,
+        layer_id=look.layer.id,
+        method=run.method,
+        until=look.until,
+        records=len(records.rows),
+        left_out=records.left_out,
+        found=found,
+        alerts=alerts,
+    )
+
+
+def _hexagon(cell: int) -> str:
+    ring = [(lon, lat) for lat, lon in h3.cell_to_boundary(h3.int_to_str(cell))]
+    return f"POLYGON(({', '.join(f'{lon:.7f} {lat:.7f}' for lon, lat in [*ring, ring[0]])}))"
+
+
+METHODS: dict[str, Callable[[_Look], RunReport]] = {
+    "stp_scan": _run_alarm,
+    "gi_star": _run_map,
+    "emerging": _run_emerging,
+}

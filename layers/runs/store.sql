@@ -1,0 +1,117 @@
+-- Statements of layers/runs/store.py, each under its name.
+
+-- name: keep_input
+INSERT INTO gis.run_input (digest, content) VALUES (:digest, :content)
+ON CONFLICT (digest) DO NOTHING;
+
+-- name: add_run
+INSERT INTO gis.hotspot_run (layer_id, method, parameters, input_version, input_until,
+                             code_version, cleaning, input_digest, official, simulated)
+SELECT :layer, :method, CAST(:parameters AS jsonb), version, :until, :code,
+       CAST(:cleaning AS jsonb), :digest, :official, :simulated
+FROM gis.layer WHERE id = :layer
+RETURNING id;
+
+-- name: add_gi_star
+-- One statement, so that the version of the layer rises once.
+INSERT INTO gis.hotspot (run_id, cell, geom, commune, count, neighbours_count, expected, z, p, q,
+                         edge, explanation_vi, explanation_en)
+SELECT :run, one.cell, ST_GeomFromText(one.wkt, 4326), one.commune, one.count,
+       one.neighbours_count, one.expected, one.z, one.p, one.q, one.edge, one.explanation_vi,
+       one.explanation_en
+FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS one (
+  cell bigint, wkt text, commune text, count int, neighbours_count int, expected float8, z float8,
+  p float8, q float8, edge boolean, explanation_vi text, explanation_en text);
+
+-- name: add_emerging
+INSERT INTO gis.emerging (run_id, cell, geom, commune, category, count, steps, hot_steps,
+                          cold_steps, last_run, z, trend_p, trend, explanation_vi, explanation_en)
+SELECT :run, one.cell, ST_GeomFromText(one.wkt, 4326), one.commune, one.category, one.count,
+       one.steps, one.hot_steps, one.cold_steps, one.last_run, one.z, one.trend_p, one.trend,
+       one.explanation_vi, one.explanation_en
+FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS one (
+  cell bigint, wkt text, commune text, category text, count int, steps int, hot_steps int,
+  cold_steps int, last_run int, z float8, trend_p float8, trend int, explanation_vi text,
+  explanation_en text);
+
+-- name: add_stp_scan
+INSERT INTO gis.scan_cluster (run_id, stream, rank, tier, geom, centre, radius_m, days, since,
+                              until, observed, expected, llr, p, recurrence_days, cells, communes,
+                              records, explanation_vi, explanation_en)
+SELECT :run, one.stream, one.rank, one.tier, ST_Multi(ST_GeomFromText(one.wkt, 4326)), one.centre,
+       one.radius_m, one.days, one.since, one.until, one.observed, one.expected, one.llr, one.p,
+       one.recurrence_days, one.cells, one.communes, one.records, one.explanation_vi,
+       one.explanation_en
+FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS one (
+  stream text, rank int, tier text, wkt text, centre bigint, radius_m float8, days int,
+  since timestamptz, until timestamptz, observed int, expected float8, llr float8, p float8,
+  recurrence_days float8, cells bigint[], communes text[], records bigint[], explanation_vi text,
+  explanation_en text);
+
+-- name: add_streams
+INSERT INTO gis.scan_stream (run_id, stream, cases, stratified, llr, p, null_id)
+SELECT :run, one.stream, one.cases, one.stratified, one.llr, one.p, one.null_id
+FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS one (
+  stream text, cases int, stratified boolean, llr float8, p float8, null_id bigint);
+
+-- name: find_null
+-- Cases within 2 % of those for which it was drawn move it less than its replicates do.
+SELECT id, maxima FROM gis.scan_null
+WHERE key = :key AND abs(cases - :cases) <= greatest(5, 0.02 * cases)
+ORDER BY id DESC LIMIT 1;
+
+-- name: keep_null
+INSERT INTO gis.scan_null (key, cases, input_digest, stratified, maxima)
+VALUES (:key, :cases, :digest, :stratified, :maxima)
+RETURNING id;
+
+-- name: run
+SELECT r.*, i.content FROM gis.hotspot_run r LEFT JOIN gis.run_input i ON i.digest = r.input_digest
+WHERE r.id = :run;
+
+-- name: runs
+SELECT r.id AS run, r.layer_id AS layer, r.method, r.input_until AS until, r.run_at,
+       r.input_version AS version, r.code_version AS code, r.cleaning AS left_out,
+       CASE r.method
+         WHEN 'gi_star' THEN (SELECT count(*) FROM gis.hotspot WHERE run_id = r.id)
+         WHEN 'emerging' THEN (SELECT count(*) FROM gis.emerging WHERE run_id = r.id)
+         ELSE (SELECT count(*) FROM gis.scan_cluster WHERE run_id = r.id AND tier IS NOT NULL)
+       END AS found
+FROM gis.hotspot_run r
+WHERE CAST(:layer AS text) IS NULL OR r.layer_id = :layer
+ORDER BY r.id DESC LIMIT :limit;
+
+-- name: rows_of_gi_star
+SELECT * FROM gis.hotspot WHERE run_id = :run ORDER BY cell;
+
+-- name: rows_of_emerging
+SELECT * FROM gis.emerging WHERE run_id = :run ORDER BY cell;
+
+-- name: rows_of_stp_scan
+SELECT * FROM gis.scan_cluster WHERE run_id = :run ORDER BY stream, rank;
+
+-- name: nulls_of_run
+SELECT s.stream, n.maxima, i.content
+FROM gis.scan_stream s JOIN gis.scan_null n ON n.id = s.null_id
+JOIN gis.run_input i ON i.digest = n.input_digest
+WHERE s.run_id = :run;
+
+-- name: prune_runs
+-- Each day's last run is kept longer than those before it; one that raised an alert stays.
+DELETE FROM gis.hotspot_run r
+WHERE r.layer_id = :layer
+  AND (r.input_until < :oldest
+       OR (r.input_until < :recent AND NOT EXISTS (SELECT FROM gis.run_in_force f WHERE f.id = r.id)))
+  AND NOT EXISTS (SELECT FROM gis.alert a WHERE a.run_id = r.id)
+  AND EXISTS (SELECT FROM gis.hotspot_run n
+              WHERE n.layer_id = r.layer_id AND n.method = r.method
+                AND (n.input_until, n.id) > (r.input_until, r.id));
+
+-- name: prune_nulls
+DELETE FROM gis.scan_null n
+WHERE n.made_at < :recent AND NOT EXISTS (SELECT FROM gis.scan_stream s WHERE s.null_id = n.id);
+
+-- name: prune_inputs
+DELETE FROM gis.run_input i
+WHERE NOT EXISTS (SELECT FROM gis.hotspot_run r WHERE r.input_digest = i.digest)
+  AND NOT EXISTS (SELECT FROM gis.scan_null n WHERE n.input_digest = i.digest);

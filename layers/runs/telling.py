@@ -1,0 +1,125 @@
+"""Clusters as people and alerts are told of them: with a tier, words, an outline and a span."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import h3
+
+from gis.alerts.findings import Findings, Signal
+from gis.alerts.outline import outline_of
+from gis.alerts.policy import Policy, Tier
+from layers.model import AlertOptions, Layer
+from layers.runs.alarm import Cluster, StreamScan
+from layers.runs.records import day_number, midnight
+from layers.runs.store import NewRun
+from layers.runs.words import cluster_headline, cluster_words
+
+RULE = "scan"  # under which the alarm raises alerts
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A cluster with its tier, None when chance brings it too often, and its words."""
+
+    cluster: Cluster
+    tier: Tier | None
+    words: tuple[str, str]
+
+
+def policy_of(layer: Layer, seen: Sequence[str]) -> Policy:
+    """How the layer's alerts behave; its budget is shared by all its streams."""
+    category = layer.hotspots.category if layer.hotspots else None
+    values = (layer.fields[category].values or {}) if category else {}
+    return (layer.alerts or AlertOptions()).policy(max(len(set(values) | set(seen)), 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Teller:
+    """How one run speaks of its clusters; `names` are those of communes, by code."""
+
+    layer: Layer
+    until: datetime
+    policy: Policy
+    names: dict[str, str]
+
+    def told(self, scan: StreamScan) -> list[Told]:
+        return [self._told(one) for one in scan.clusters]
+
+    def _told(self, one: Cluster) -> Told:
+        tier = self.policy.tier(one.recurrence_days, one.observed, one.expected)
+        return Told(one, tier, cluster_words(one, self.names))
+
+    def since(self, one: Cluster) -> datetime:
+        return midnight(day_number(self.until) - one.days + 1)
+
+    def row(self, told: Told) -> dict[str, Any]:
+        """The cluster as it is stored."""
+        one = told.cluster
+        return {
+            "stream": one.stream,
+            "rank": one.rank,
+            "tier": told.tier,
+            "wkt": outline_of(one.cells),
+            "centre": one.centre,
+            "radius_m": one.radius_m,
+            "days": one.days,
+            "since": self.since(one),
+            "until": self.until,
+            "observed": one.observed,
+            "expected": one.expected,
+            "llr": one.llr,
+            "p": one.p,
+            "recurrence_days": one.recurrence_days,
+            "cells": one.cells,
+            "communes": one.communes,
+            "records": one.records,
+            "explanation_vi": told.words[0],
+            "explanation_en": told.words[1],
+        }
+
+    def signals(self, scan: StreamScan) -> list[Signal]:
+        """The clusters that have a tier."""
+        return [self._signal(one, one.tier) for one in self.told(scan) if one.tier is not None]
+
+    def _signal(self, told: Told, tier: Tier) -> Signal:
+        one = told.cluster
+        headline = cluster_headline(self.layer, one)
+        lat, lon = h3.cell_to_latlng(h3.int_to_str(one.centre))
+        return Signal(
+            tier=tier,
+            observed=float(one.observed),
+            since=self.since(one),
+            until=self.until,
+            headline_vi=headline[0],
+            headline_en=headline[1],
+            detail_vi=told.words[0],
+            detail_en=told.words[1],
+            cells=one.cells,
+            communes=one.communes,
+            centre=(lon, lat),
+            radius_m=one.radius_m,
+            expected=one.expected,
+            llr=one.llr,
+            p=one.p,
+            recurrence_days=one.recurrence_days,
+            records=one.records,
+            measures={"days": float(one.days), "method": "stp_scan"},
+        )
+
+
+def findings_of(teller: Teller, run: NewRun, run_id: int | None, scan: StreamScan) -> Findings:
+    """One look at one stream, as the alerts take it."""
+    return Findings(
+        layer_id=teller.layer.id,
+        rule=RULE,
+        until=teller.until,
+        official=run.official,
+        simulated=run.simulated,
+        signals=tuple(teller.signals(scan)),
+        policy=teller.policy,
+        stream=scan.stream,
+        run_id=run_id,
+        p=scan.p,
+    )

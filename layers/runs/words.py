@@ -1,0 +1,114 @@
+"""Sentences made from the numbers of a run, in Vietnamese and English."""
+
+from collections.abc import Mapping, Sequence
+
+from layers.model import Layer, Words
+from layers.runs.alarm import LONGEST_DAYS, Cluster
+
+_YEAR = 365.25
+
+# As in layers/emerging.yaml.
+_CLASSES = {
+    "new": ("mới ở bước cuối", "new in the last step"),
+    "consecutive": ("liên tiếp đến nay", "consecutive up to now"),
+    "intensifying": ("tăng dần", "intensifying"),
+    "persistent": ("kéo dài", "persistent"),
+    "diminishing": ("giảm dần", "diminishing"),
+    "sporadic": ("lúc có lúc không", "on and off"),
+    "oscillating": ("nóng lạnh xen kẽ", "now hot, now cold"),
+    "historical": ("trước đây, nay không còn", "formerly, no longer now"),
+}
+
+
+def cluster_headline(layer: Layer, one: Cluster) -> tuple[str, str]:
+    """What an officer reads first: how many, in how long, and how many are usual."""
+    subject = subject_of(layer, one.stream)
+    vi, en = _how_many(one)
+    return f"{subject.vi}: {vi}", f"{subject.en}: {en}"
+
+
+def cluster_words(one: Cluster, names: Mapping[str, str]) -> tuple[str, str]:
+    """How many, where, and how rarely chance does so; `names` of communes by code."""
+    vi, en = _how_many(one)
+    where_vi, where_en = _where(one, [names.get(code, code) for code in one.communes])
+    rare_vi, rare_en = _how_rarely(one.recurrence_days)
+    return (
+        f"{vi}; {where_vi}. Nếu chỉ là ngẫu nhiên, cụm như vậy gặp khoảng một lần trong {rare_vi}.",
+        f"{en}; {where_en}. By chance alone, such a cluster is met about once in {rare_en}.",
+    )
+
+
+def map_words(count: int, expected: float, days: int, q: float) -> tuple[str, str]:
+    """Of a hot hex and its neighbours."""
+    return (
+        f"{count} báo cáo ở ô này và quanh nó trong {days} ngày, bình thường "
+        f"{_vi(expected, 1)}; tỷ lệ phát hiện sai q = {_vi(q, 3)}",
+        f"{_reports(count)} in this hex and around it in {_days(days)}, normally "
+        f"{expected:.1f}; false discovery rate q = {q:.3f}",
+    )
+
+
+def emerging_words(
+    category: str, told: int, steps: int, step_days: int, trend: int, p: float
+) -> tuple[str, str]:
+    """Of a hex's history: `told` of its `steps` were hot (or cold)."""
+    kind, _, name = category.partition("_")
+    vi_class, en_class = _CLASSES[name]
+    vi_kind = "Nóng" if kind == "hot" else "Lạnh"
+    vi_step, en_step = ("tuần", "weeks") if step_days == 7 else (f"kỳ {step_days} ngày", "steps")
+    vi_trend, en_trend = {1: ("tăng", "up"), 0: ("không rõ", "none"), -1: ("giảm", "down")}[trend]
+    return (
+        f"{vi_kind} {vi_class}: {told}/{steps} {vi_step}; xu thế {vi_trend} (p = {_vi(p, 3)})",
+        f"{kind.capitalize()}, {en_class}: {told} of {steps} {en_step}; trend {en_trend} "
+        f"(p = {p:.3f})",
+    )
+
+
+def subject_of(layer: Layer, stream: str) -> Words:
+    """The name of a stream: that of its category, or else of its layer."""
+    category = layer.hotspots.category if layer.hotspots else None
+    field = layer.fields.get(category) if category else None
+    label = (field.values or {}).get(stream) if field else None
+    if label is not None:
+        return label
+    vi, en = layer.title.vi, layer.title.en
+    return Words(vi=f"{vi}, {stream}", en=f"{en}, {stream}") if stream else layer.title
+
+
+def _how_many(one: Cluster) -> tuple[str, str]:
+    usual = max(one.expected, 0.01)
+    digits = 1 if usual >= 0.1 else 2
+    return (
+        f"{one.observed} báo cáo trong {one.days} ngày, bình thường {_vi(usual, digits)}",
+        f"{_reports(one.observed)} in {_days(one.days)}, normally {usual:.{digits}f}",
+    )
+
+
+def _where(one: Cluster, names: Sequence[str]) -> tuple[str, str]:
+    km = one.radius_m / 1000
+    vi = "trong một ô" if km == 0 else f"trong bán kính {_vi(km, 1)} km"
+    en = "in one hex" if km == 0 else f"within {km:.1f} km"
+    told = ", ".join(names)
+    return (f"{vi}, {told}", f"{en}, {told}") if told else (vi, en)
+
+
+def _how_rarely(days: float) -> tuple[str, str]:
+    if days >= 0.999 * LONGEST_DAYS:
+        return "hơn 100 năm", "more than 100 years"
+    if days >= 2 * _YEAR:
+        years = days / _YEAR
+        return f"{_vi(years, 0)} năm", f"{years:.0f} years"
+    return f"{days:.0f} ngày", f"{days:.0f} days"
+
+
+def _reports(count: int) -> str:
+    return f"{count} report{'s' if count != 1 else ''}"
+
+
+def _days(days: int) -> str:
+    return f"{days} day{'s' if days != 1 else ''}"
+
+
+def _vi(value: float, digits: int) -> str:
+    """Decimal comma."""
+    return f"{value:.{digits}f}".replace(".", ",")
