@@ -22,6 +22,7 @@ from api.routes import (
     status,
     styles,
     tiles,
+    tilesets,
 )
 from gis.database.engine import Database
 from gis.repeating import repeating
@@ -44,6 +45,7 @@ def create_app(settings: Settings, database: Database, catalogue: Catalogue) -> 
     for part in (health, status, layers, alerts, counts, places, quarantine, tiles, styles, hexes):
         app.include_router(part.router)
     app.include_router(changes.router)
+    app.include_router(tilesets.router)
     mount_ogc(app)
     app.include_router(map.router)
 

@@ -15,6 +15,9 @@ from typing import Any
 from api.ogc.asking import Asking
 from api.ogc.facts import Facts
 from api.ogc.frame import DESCRIPTION, TITLE
+from api.ogc.tilesets import CONFORMANCE as TILES_CONFORMANCE
+from api.ogc.tilesets import collection_links as tile_links
+from api.ogc.tilesets import landing_links as landing_tile_links
 from layers.model import Layer
 
 OGC_REL = "http://www.opengis.net/def/rel/ogc/1.0"
@@ -55,8 +58,9 @@ CONFORMANCE = (
     "http://www.opengis.net/spec/cql2/1.0/conf/temporal-functions",
     "http://www.opengis.net/spec/cql2/1.0/conf/arithmetic",
     "http://www.opengis.net/spec/cql2/1.0/conf/property-property",
+    *TILES_CONFORMANCE,
 )
-_OURS = ("ogcapi-features-", "cql2", "ogcapi-common-3")
+_OURS = ("ogcapi-features-", "ogcapi-tiles-", "cql2", "ogcapi-common-3")
 
 _WORDS = {
     "self": ("Tài liệu này", "This document"),
@@ -117,7 +121,7 @@ def mend_landing(document: dict[str, Any], how: Asking) -> dict[str, Any]:
         link("data", f"{how.base}/collections", JSON, language),
     ]
     words = {"title": TITLE[language], "description": DESCRIPTION[language]}
-    return {**document, **words, "links": [*documents(how, ""), *data]}
+    return {**document, **words, "links": [*documents(how, ""), *data, *landing_tile_links(how)]}
 
 
 def mend_conformance(document: dict[str, Any]) -> dict[str, Any]:
@@ -175,3 +179,4 @@ def _collection_links(layer: Layer, how: Asking) -> Iterable[dict[str, str]]:
     for name in ("schema", "queryables", "sortables"):
         yield link(f"{OGC_REL}/{name}", f"{here}/{name}?f=json", SCHEMA, how.language)
         yield link(f"{OGC_REL}/{name}", f"{here}/{name}?f=html", HTML, how.language)
+    yield from tile_links(layer, how)

@@ -14,10 +14,12 @@ from starlette.types import ASGIApp
 from api.errors import add_error_handlers
 from api.middleware import RequestContext
 from api.ogc import mount_ogc
+from api.routes import tilesets
 from gis.database.engine import Database
 from gis.settings import Settings
 from layers.catalogue import Catalogue
 from layers.model import Layer
+from tiles.serving import TileServer
 
 
 def ogc_app(database: Database, layers: Sequence[Layer]) -> FastAPI:
@@ -25,6 +27,8 @@ def ogc_app(database: Database, layers: Sequence[Layer]) -> FastAPI:
     app.state.settings = Settings(_env_file=None)
     app.state.database = database
     app.state.catalogue = Catalogue(tuple(layers))
+    app.state.tiles = TileServer(database, app.state.settings.k_anonymity)
+    app.include_router(tilesets.router)
     mount_ogc(app)
     add_error_handlers(app)
     app.add_middleware(RequestContext, database=database)

@@ -10,9 +10,11 @@ from tests.integration import (
     test_ogc_documents,
     test_ogc_items,
     test_ogc_writes,
+    test_tilesets,
 )
 
 FEATURES = "http://www.opengis.net/spec/ogcapi-features-"
+TILES = "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/"
 CQL2 = "http://www.opengis.net/spec/cql2/1.0/conf/"
 _SUITE = test_cql2_oracle.test_every_filter_of_the_suite_counts_what_the_suite_says
 _SELECT = test_ogc_items.test_parameters_select_and_sort
@@ -49,6 +51,15 @@ SHOWN_BY = {
     f"{CQL2}temporal-functions": _SUITE,
     f"{CQL2}arithmetic": _SUITE,
     f"{CQL2}property-property": _SUITE,
+    f"{TILES}core": test_tilesets.test_rows_come_before_columns_in_the_standards_path,
+    f"{TILES}tileset": test_tilesets.test_a_tileset_tells_what_its_tiles_hold_and_where,
+    f"{TILES}tilesets-list": test_tilesets.test_links_lead_from_the_first_page_to_a_tile,
+    f"{TILES}dataset-tilesets": test_tilesets.test_links_lead_from_the_first_page_to_a_tile,
+    f"{TILES}geodata-tilesets": test_tilesets.test_links_lead_from_the_first_page_to_a_tile,
+    f"{TILES}collections-selection": test_tilesets.test_one_tile_holds_the_collections_that_are_named,
+    f"{TILES}datetime": test_tilesets.test_one_tile_holds_the_collections_that_are_named,
+    f"{TILES}mvt": test_tilesets.test_rows_come_before_columns_in_the_standards_path,
+    f"{TILES}oas30": test_tilesets.test_the_definition_names_every_operation_of_tiles,
 }  # fmt: skip
 
 

@@ -51,7 +51,7 @@ def test_stock_links_to_what_is_not_there(client: Client) -> None:
     rels = {link["rel"] for link in stock(landing_page)["links"]}
     assert any("processes" in rel for rel in rels)
     ours = {link["rel"] for link in client.get("/ogc").json()["links"]}
-    assert not any("processes" in rel or "tiling" in rel for rel in ours)
+    assert not any("processes" in rel for rel in ours)
 
 
 def test_every_link_of_a_collection_answers(client: Client) -> None:

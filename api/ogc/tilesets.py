@@ -1,0 +1,270 @@
+"""Documents of OGC API Tiles (OGC 20-057) and of its tile matrix set (OGC 17-083r4)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from api.ogc.asking import Asking
+from api.ogc.schemas import openapi_type
+from gis.values import BBox
+from layers.items import CRS84, Source
+from layers.model import GeometryKind, Layer
+from tiles.grid import HALF_WORLD_M, MAX_ZOOM, Tile, tile_at
+
+GRID = "WebMercatorQuad"
+GRID_URI = f"http://www.opengis.net/def/tilematrixset/OGC/1.0/{GRID}"
+MVT = "application/vnd.mapbox-vector-tile"
+TILEJSON = "application/vnd.mapbox.tile+json"
+CONFORMANCE = tuple(
+    f"http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/{name}"
+    for name in (
+        "core", "tileset", "tilesets-list", "dataset-tilesets", "geodata-tilesets",
+        "collections-selection", "datetime", "mvt", "oas30",
+    )
+)  # fmt: skip
+_REL = "http://www.opengis.net/def/rel/ogc/1.0"
+_CRS = "http://www.opengis.net/def/crs/EPSG/0/3857"
+_GRID_PX = 256  # by which the standard counts scales; clients draw our tiles at 512
+_STANDARD_PIXEL_M = 0.00028  # OGC 17-083r4, 6.1
+_DIMENSION = {GeometryKind.POINT: 0, GeometryKind.LINE: 1, GeometryKind.POLYGON: 2}
+_WORDS = {
+    "tilesets": ("Ô bản đồ véc-tơ", "Vector tiles"),
+    "tileset": ("Bộ ô bản đồ véc-tơ", "The set of vector tiles"),
+    "self": ("Tài liệu này", "This document"),
+    "item": ("Các ô bản đồ", "Tiles"),
+    "tilejson": ("Bộ ô bản đồ dạng TileJSON", "The set of tiles as TileJSON"),
+    "scheme": ("Lưới ô WebMercatorQuad", "The grid WebMercatorQuad"),
+    "schemes": ("Các lưới ô bản đồ", "Grids of tiles"),
+    "style": ("Kiểu trình bày MapLibre", "The MapLibre style"),
+    "legend": ("Chú giải", "The legend"),
+    "data": ("Lớp dữ liệu", "The collection"),
+    "pmtiles": ("Toàn bộ ô trong một tệp PMTiles", "All tiles in one PMTiles file"),
+}
+
+
+def collection_links(layer: Layer, how: Asking) -> list[dict[str, Any]]:
+    """What a collection's document says of its tiles; nothing when it has none."""
+    if layer.tiles is None:
+        return []
+    address = f"{how.base}/collections/{layer.id}/tiles"
+    return [_link(how, f"{_REL}/tilesets-vector", address, "application/json", "tilesets")]
+
+
+def landing_links(how: Asking) -> list[dict[str, Any]]:
+    """What the landing page says of tiles."""
+    schemes = f"{how.base}/tileMatrixSets"
+    return [
+        _link(how, f"{_REL}/tilesets-vector", f"{how.base}/tiles", "application/json", "tilesets"),
+        _link(how, f"{_REL}/tiling-schemes", schemes, "application/json", "schemes"),
+    ]
+
+
+def tilesets(title: str, root: str, how: Asking) -> dict[str, Any]:
+    """The list of tilesets at `root`: we have one grid."""
+    here = f"{how.base}{root}"
+    one = {
+        "title": title,
+        "dataType": "vector",
+        "crs": _CRS,
+        "tileMatrixSetURI": GRID_URI,
+        "links": [
+            _link(how, "self", f"{here}/{GRID}?f=json", "application/json", "tileset"),
+            _scheme(how),
+        ],
+    }
+    return {
+        "links": [_link(how, "self", f"{here}?f=json", "application/json", "self")],
+        "tilesets": [one],
+    }
+
+
+def collection_tileset(
+    source: Source, box: tuple[float, float, float, float] | None, how: Asking
+) -> dict[str, Any]:
+    """The metadata of one collection's tiles; `box` is that of its data, in degrees."""
+    layer = source.layer
+    document = _tileset(
+        getattr(layer.title, how.language), f"/collections/{layer.id}/tiles", [source], box, how
+    )
+    here = f"{how.base}/collections/{layer.id}"
+    document["links"] += [
+        _link(how, f"{_REL}/geodata", here, "application/json", "data"),
+        _link(
+            how,
+            "stylesheet",
+            f"{how.root}/styles/{layer.id}.json",
+            "application/vnd.mapbox.style+json",
+            "style",
+        ),
+        _link(
+            how,
+            f"{_REL}/legend",
+            f"{how.root}/legends/{layer.id}.json?lang={how.language}",
+            "application/json",
+            "legend",
+        ),
+    ]
+    return document
+
+
+def dataset_tileset(
+    title: str,
+    sources: Sequence[Source],
+    box: tuple[float, float, float, float] | None,
+    how: Asking,
+) -> dict[str, Any]:
+    """The metadata of tiles that hold several collections."""
+    return _tileset(title, "/tiles", sources, box, how)
+
+
+def tilejson(
+    title: str,
+    sources: Sequence[Source],
+    template: str,
+    box: tuple[float, float, float, float] | None,
+) -> dict[str, Any]:
+    """TileJSON 3.0; `template` has {z}, {x} and {y}."""
+    attributions = sorted({one.layer.attribution or "" for one in sources} - {""})
+    least, most = _zooms(sources)
+    return {
+        "tilejson": "3.0.0",
+        "name": title,
+        "attribution": "; ".join(attributions),
+        "tiles": [template],
+        "minzoom": least,
+        "maxzoom": most,
+        "vector_layers": [
+            {
+                "id": one.layer.id,
+                "description": one.layer.description.vi,
+                "fields": {name: field.label.vi for name, field in one.layer.public_fields.items()},
+            }
+            for one in sources
+        ],
+        **({} if box is None else {"bounds": list(box), "center": [*_middle(box), least]}),
+    }
+
+
+def tile_matrix_sets(how: Asking) -> dict[str, Any]:
+    """The list of the grids, of which there is one."""
+    scheme = _link(how, "self", f"{how.base}/tileMatrixSets/{GRID}", "application/json", "scheme")
+    return {"tileMatrixSets": [{"id": GRID, "title": GRID, "uri": GRID_URI, "links": [scheme]}]}
+
+
+def tile_matrix_set() -> dict[str, Any]:
+    """The grid itself, as OGC has registered it."""
+    return {
+        "id": GRID,
+        "title": "Google Maps Compatible for the World",
+        "uri": GRID_URI,
+        "crs": _CRS,
+        "orderedAxes": ["E", "N"],
+        "wellKnownScaleSet": "http://www.opengis.net/def/wkss/OGC/1.0/GoogleMapsCompatible",
+        "tileMatrices": [_matrix(z) for z in range(MAX_ZOOM + 1)],
+    }
+
+
+def _matrix(z: int) -> dict[str, Any]:
+    cell_m = 2 * HALF_WORLD_M / (_GRID_PX << z)
+    return {
+        "id": str(z),
+        "scaleDenominator": cell_m / _STANDARD_PIXEL_M,
+        "cellSize": cell_m,
+        "cornerOfOrigin": "topLeft",
+        "pointOfOrigin": [-HALF_WORLD_M, HALF_WORLD_M],
+        "tileWidth": _GRID_PX,
+        "tileHeight": _GRID_PX,
+        "matrixWidth": 1 << z,
+        "matrixHeight": 1 << z,
+    }
+
+
+def _tileset(
+    title: str,
+    root: str,
+    sources: Sequence[Source],
+    box: tuple[float, float, float, float] | None,
+    how: Asking,
+) -> dict[str, Any]:
+    here = f"{how.base}{root}/{GRID}"
+    least, most = _zooms(sources)
+    template = f"{here}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}?f=mvt"
+    document: dict[str, Any] = {
+        "title": title,
+        "dataType": "vector",
+        "crs": _CRS,
+        "tileMatrixSetURI": GRID_URI,
+        "layers": [_layer(source, how) for source in sources],
+        "links": [
+            _link(how, "self", f"{here}?f=json", "application/json", "self"),
+            {**_link(how, "item", template, MVT, "item"), "templated": True},
+            _link(how, "alternate", f"{here}?f=tilejson", TILEJSON, "tilejson"),
+            _scheme(how),
+        ],
+    }
+    if box is not None:
+        document["boundingBox"] = {
+            "lowerLeft": list(box[:2]),
+            "upperRight": list(box[2:]),
+            "crs": CRS84.uri,
+        }
+        document["centerPoint"] = {"coordinates": _middle(box), "crs": CRS84.uri}
+        document["tileMatrixSetLimits"] = [_limits(BBox(*box), z) for z in range(least, most + 1)]
+    return document
+
+
+def _layer(source: Source, how: Asking) -> dict[str, Any]:
+    layer = source.layer
+    options = layer.tiles
+    assert options is not None
+    fields = [one for one in source.properties if one.name in layer.public_fields]
+    properties = {
+        one.name: {
+            "title": getattr(one.label, how.language),
+            **openapi_type(one.type),
+            **({"enum": list(one.values)} if one.values else {}),
+        }
+        for one in fields
+    }
+    return {
+        "id": layer.id,
+        "title": getattr(layer.title, how.language),
+        "description": getattr(layer.description, how.language),
+        "dataType": "vector",
+        "geometryDimension": _DIMENSION[layer.geometry],
+        "minTileMatrix": str(options.min_zoom),
+        "maxTileMatrix": str(options.max_zoom),
+        "propertiesSchema": {"type": "object", "properties": properties},
+    }
+
+
+def _limits(box: BBox, z: int) -> dict[str, Any]:
+    first: Tile = tile_at(box.west, box.north, z)
+    last: Tile = tile_at(box.east, box.south, z)
+    return {
+        "tileMatrix": str(z),
+        "minTileRow": first.y,
+        "maxTileRow": last.y,
+        "minTileCol": first.x,
+        "maxTileCol": last.x,
+    }
+
+
+def _zooms(sources: Sequence[Source]) -> tuple[int, int]:
+    options = [source.layer.tiles for source in sources if source.layer.tiles is not None]
+    least = min((one.min_zoom for one in options), default=0)
+    return least, max((one.max_zoom for one in options), default=least)
+
+
+def _middle(box: tuple[float, float, float, float]) -> list[float]:
+    west, south, east, north = box
+    return [(west + east) / 2, (south + north) / 2]
+
+
+def _scheme(how: Asking) -> dict[str, Any]:
+    address = f"{how.base}/tileMatrixSets/{GRID}"
+    return _link(how, f"{_REL}/tiling-scheme", address, "application/json", "scheme")
+
+
+def _link(how: Asking, rel: str, href: str, media: str, words: str) -> dict[str, Any]:
+    title = _WORDS[words][0 if how.language == "vi" else 1]
+    return {"href": href, "rel": rel, "type": media, "title": title, "hreflang": how.language}

@@ -1,0 +1,173 @@
+"""OGC API Tiles: the grid, the tilesets of a collection and of the whole dataset, their tiles."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+
+from api.conditional import conditional_json
+from api.dependencies import Caller, Reader, UsedCatalogue
+from api.ogc import tilesets
+from api.ogc.asking import Asking, asking, only_known
+from api.ogc.facts import states_of
+from api.ogc.frame import TITLE
+from api.ogc.service import Collection, collection_of, facts_of, service_of
+from api.ogc.tilesets import GRID
+from api.routes.tiles import PARAMETERS, UsedTiles, feature_tile, tile_answer
+from gis.errors import BadInput, NotFound
+from layers.model import GeometryKind, Layer
+from tiles.cache import Packed
+from tiles.grid import Tile
+
+router = APIRouter(prefix="/ogc", include_in_schema=False)
+_FORMATS = ("json", "tilejson")
+
+
+@router.get("/tileMatrixSets")
+def grids(request: Request) -> Response:
+    only_known(request)
+    return conditional_json(request, tilesets.tile_matrix_sets(asking(request, ("json",))))
+
+
+@router.get(f"/tileMatrixSets/{GRID}")
+def grid(request: Request) -> Response:
+    only_known(request)
+    asking(request, ("json",))
+    return conditional_json(request, tilesets.tile_matrix_set())
+
+
+@router.get("/tiles")
+def dataset(request: Request) -> Response:
+    only_known(request)
+    how = asking(request, ("json",))
+    return conditional_json(request, tilesets.tilesets(TITLE[how.language], "/tiles", how))
+
+
+@router.get(f"/tiles/{GRID}")
+def dataset_tileset(
+    request: Request, connection: Reader, catalogue: UsedCatalogue, caller: Caller
+) -> Response:
+    """The tileset whose tiles hold several collections: all, or those that are named."""
+    only_known(request, ("collections",))
+    how = asking(request, _FORMATS)
+    states = states_of(connection)
+    chosen = [one for one in _chosen(request, catalogue.readable(caller)) if one.id in states]
+    service = service_of(request)
+    found = [Collection(service.source(catalogue, one), states[one.id]) for one in chosen]
+    box = _union([facts_of(request, connection, one).bbox for one in found])
+    sources = [one.source for one in found]
+    if how.format == "tilejson":
+        named = ",".join(one.id for one in chosen)
+        template = f"{_template(how, '/tiles')}&collections={named}"
+        return _tilejson(request, tilesets.tilejson(TITLE[how.language], sources, template, box))
+    document = tilesets.dataset_tileset(TITLE[how.language], sources, box, how)
+    return conditional_json(request, document)
+
+
+@router.get(f"/tiles/{GRID}/{{z}}/{{y}}/{{x}}")
+def dataset_tile(
+    z: int,
+    y: int,
+    x: int,
+    request: Request,
+    server: UsedTiles,
+    catalogue: UsedCatalogue,
+    caller: Caller,
+) -> Response:
+    """One tile with a source layer for each collection. Those without a time ignore `datetime`."""
+    only_known(request, ("collections", "datetime"))
+    asking(request, ("mvt",))
+    tile, given = Tile(z, x, y), request.query_params
+    parts = []
+    for layer in _chosen(request, catalogue.readable(caller)):
+        timed = layer.source.time is not None and "datetime" in given
+        asked: Mapping[str, str] = {"datetime": given["datetime"]} if timed else {}
+        parts.append(feature_tile(request, server, layer, tile, caller, asked))
+    return tile_answer(request, Packed.of(b"".join(part.content for part in parts)))
+
+
+@router.get("/collections/{layer_id}/tiles")
+def collection(layer_id: str, request: Request, connection: Reader, caller: Caller) -> Response:
+    only_known(request)
+    how = asking(request, ("json",))
+    layer = _tiled(collection_of(request, connection, layer_id, caller)).layer
+    title = getattr(layer.title, how.language)
+    root = f"/collections/{layer_id}/tiles"
+    return conditional_json(request, tilesets.tilesets(title, root, how))
+
+
+@router.get(f"/collections/{{layer_id}}/tiles/{GRID}")
+def collection_tileset(
+    layer_id: str, request: Request, connection: Reader, caller: Caller
+) -> Response:
+    only_known(request)
+    how = asking(request, _FORMATS)
+    found = _tiled(collection_of(request, connection, layer_id, caller))
+    box = facts_of(request, connection, found).bbox
+    if how.format == "tilejson":
+        template = _template(how, f"/collections/{layer_id}/tiles")
+        title = getattr(found.layer.title, how.language)
+        return _tilejson(request, tilesets.tilejson(title, [found.source], template, box))
+    return conditional_json(request, tilesets.collection_tileset(found.source, box, how))
+
+
+@router.get(f"/collections/{{layer_id}}/tiles/{GRID}/{{z}}/{{y}}/{{x}}")
+def collection_tile(
+    layer_id: str,
+    z: int,
+    y: int,
+    x: int,
+    request: Request,
+    connection: Reader,
+    server: UsedTiles,
+    caller: Caller,
+) -> Response:
+    """A tile of one collection; `filter`, `datetime`, `fields` mean what they do on items."""
+    found = _tiled(collection_of(request, connection, layer_id, caller))
+    only_known(request, (*PARAMETERS, *found.source.by_name))
+    asking(request, ("mvt",))
+    asked = {name: value for name, value in request.query_params.items() if name != "f"}
+    tile = feature_tile(request, server, found.layer, Tile(z, x, y), caller, asked)
+    return tile_answer(request, tile)
+
+
+def _tiled(found: Collection) -> Collection:
+    if found.layer.tiles is None or found.layer.geometry is GeometryKind.NONE:
+        raise NotFound(f"the layer {found.layer.id} has no tiles")
+    return found
+
+
+def _chosen(request: Request, readable: list[Layer]) -> list[Layer]:
+    """The collections that `collections=` names, in its order; all that have tiles without it."""
+    tiled = {one.id: one for one in readable if one.tiles and one.geometry != GeometryKind.NONE}
+    asked = request.query_params.get("collections")
+    if asked is None:
+        return list(tiled.values())
+    names = list(dict.fromkeys(name for name in asked.split(",") if name))
+    wrong = [name for name in names if name not in tiled]
+    if wrong or not names:
+        known = ", ".join(tiled)
+        raise BadInput(f"collections={asked!r}: name some of {known}, separated by commas")
+    return [tiled[name] for name in names]
+
+
+def _template(how: Asking, root: str) -> str:
+    return f"{how.base}{root}/{GRID}/{{z}}/{{y}}/{{x}}?f=mvt"
+
+
+def _tilejson(request: Request, document: dict[str, Any]) -> Response:
+    answer = conditional_json(request, document)
+    if isinstance(answer, JSONResponse):
+        answer.headers["Content-Type"] = tilesets.TILEJSON
+    return answer
+
+
+def _union(
+    boxes: list[tuple[float, float, float, float] | None],
+) -> tuple[float, float, float, float] | None:
+    known = [box for box in boxes if box is not None]
+    if not known:
+        return None
+    west, south, east, north = zip(*known, strict=True)
+    return min(west), min(south), max(east), max(north)
