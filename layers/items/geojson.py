@@ -18,7 +18,7 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.sql.elements import ColumnElement
-from sqlalchemy.sql.selectable import Select
+from sqlalchemy.sql.selectable import FromClause, Select
 
 from gis.access import Principal, may_read
 from gis.errors import BadInput, NotFound
@@ -182,7 +182,7 @@ def _page(
     rows = rows[:limit][:: -1 if backward else 1]
 
     def at(row: Any, *, backward: bool) -> str:
-        keys = tuple(row[1 : 1 + len(order.sorted_by)])
+        keys = tuple(row[1 : 1 + order.length])
         return Cursor(keys, backward, order.name, number).as_text()
 
     has_next = bool(rows) and (more or backward)
@@ -210,32 +210,30 @@ def _select(
     rows that match are found first, at most CAP + 1, and their number is in each row as `found`.
     """
     properties = chosen(source, request.properties)
-    found = _matching(source, order, properties, conditions)
+    rows: FromClause = source.table
     number: list[ColumnElement[Any]] = []
-    names = [f"key_{i}" for i in range(len(order.sorted_by))]
     if counting:
-        few = found.limit(CAP + 1).cte("few")
-        by = order.by(backward=backward, columns=[few.c[name] for name in names])
-        found = select(few).order_by(*by)
-        number = [select(func.count()).select_from(few).scalar_subquery().label("found")]
-    else:
-        found = found.order_by(*order.by(backward=backward))
-    page = found.limit(bindparam(_MOST, request.limit + 1, Integer())).subquery("page")
-    keys = [cast(page.c[name], Text()) for name in names]
-    return select(_feature(source, properties, request), *keys, *number).select_from(page)
-
-
-def _matching(
-    source: Source,
-    order: Order,
-    properties: Sequence[Served],
-    conditions: Sequence[ColumnElement[bool]],
-) -> Select[Any]:
+        rows = _whole_rows(source, conditions).limit(CAP + 1).cte("few")
+        number = [select(func.count()).select_from(rows).scalar_subquery().label("found")]
+        conditions = ()
     place = [] if source.geometry is None else [source.geometry.label("geom")]
     shown = [served.sql.label(f"p_{served.name}") for served in properties]
-    keys = [sql.label(f"key_{i}") for i, sql in enumerate(order.sorted_by)]
-    columns = [source.id.label("id"), *place, *shown, *keys]
-    return select(*columns).select_from(source.table).where(*conditions)
+    keys = [key.label(f"key_{i}") for i, key in enumerate(order.keys())]
+    page = (
+        select(source.id.label("id"), *place, *shown, *keys)
+        .select_from(rows)
+        .where(*conditions)
+        .order_by(*order.by(backward=backward))
+        .limit(bindparam(_MOST, request.limit + 1, Integer()))
+        .subquery("page")
+    )
+    feature = _feature(source, properties, request)
+    return select(feature, *(page.c[key.name] for key in keys), *number)
+
+
+def _whole_rows(source: Source, conditions: Sequence[ColumnElement[bool]]) -> Select[Any]:
+    whole: Select[Any] = select(literal_column("*"))
+    return whole.select_from(source.table).where(*conditions)
 
 
 def _feature(

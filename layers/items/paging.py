@@ -94,17 +94,16 @@ class Order:
         self.name = digest.hexdigest()[:12]
 
     @property
-    def sorted_by(self) -> list[ColumnElement[Any]]:
-        """What rows are sorted by, the id last."""
-        return [term.sql for term in self._terms]
+    def length(self) -> int:
+        """How many sort values a row has."""
+        return len(self._terms)
 
-    def by(
-        self, *, backward: bool, columns: Sequence[ColumnElement[Any]] = ()
-    ) -> list[ColumnElement[Any]]:
-        """The order; `columns` are those that hold what rows are sorted by, where it is there."""
-        held = columns or self.sorted_by
-        pairs = zip(self._terms, held, strict=True)
-        return [_direction(term, sql, backward) for term, sql in pairs]
+    def keys(self) -> list[ColumnElement[str]]:
+        """The sort values as text, for cursors."""
+        return [cast(term.sql, Text()) for term in self._terms]
+
+    def by(self, *, backward: bool) -> list[ColumnElement[Any]]:
+        return [_direction(term, backward) for term in self._terms]
 
     def values(self, cursor: Cursor) -> dict[str, str]:
         """The values of `beyond`, by the names with which they are bound."""
@@ -136,8 +135,8 @@ def _term(source: Source, key: SortKey) -> _Term:
     return _Term(sql, served.type, key.descending, nullable=True)
 
 
-def _direction(term: _Term, sql: ColumnElement[Any], backward: bool) -> ColumnElement[Any]:
-    turned = sql.desc() if term.descending != backward else sql.asc()
+def _direction(term: _Term, backward: bool) -> ColumnElement[Any]:
+    turned = term.sql.desc() if term.descending != backward else term.sql.asc()
     if not term.nullable:
         return turned
     return turned.nulls_first() if backward else turned.nulls_last()
