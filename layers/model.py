@@ -346,11 +346,6 @@ Minutes = Annotated[int, Field(ge=0)]
 class AlertOptions(Strict):
     """What raises alerts, how often they may be wrong, and how they live."""
 
-    rule: Literal["hotspot"] = Field("hotspot", description="What raises an alert")
-    min_count: int = Field(5, ge=1, description="Least number of records in the hotspot")
-    severity: Literal["watch", "alert", "urgent"] = Field(
-        "alert", description="How severe such an alert is"
-    )
     false_alerts_a_year: float = Field(
         4, gt=0, le=365, description="The budget of false alerts a year, of all streams together"
     )

@@ -13,6 +13,7 @@ from gis.database.engine import Database
 from gis.repeating import repeating
 from layers.catalogue import Catalogue
 from layers.following import published_catalogue
+from layers.keeping import keep_current
 from layers.model import Layer
 from layers.runs import methods_of, run_method
 from layers.runs.records import day_number
@@ -108,11 +109,15 @@ def watching(
                 records=report.records, found=report.found,
             )  # fmt: skip
 
+    def keep() -> None:
+        keep_current(database, known, datetime.now(UTC))
+
     def forget() -> None:
         forget_old_runs(database, known, datetime.now(UTC), kept_days)
 
     with (
         repeating("hotspots", analyse, every_s=LOOK_EVERY_S),
+        repeating("alerts", keep),
         repeating("old runs", forget, every_s=3600),
     ):
         yield

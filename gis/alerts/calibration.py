@@ -1,0 +1,152 @@
+"""Whether the statistical alarms of a layer keep their promise: as many as the budget allows, with
+p-values that are as evenly spread as those of chance.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from scipy.special import bdtrc, pdtr, pdtrc
+from sqlalchemy import Connection, text
+
+from gis.alerts.deciding import local_day
+from gis.alerts.findings import Findings, Signal
+from gis.alerts.policy import DAYS_A_YEAR, Policy, Tier
+
+RULE = "calibration_degraded"
+WINDOW_DAYS = 365
+LEAST_DAYS = 30  # fewer say nothing
+APART_DAYS = 14  # looks that far apart share few records: their p-values are all but independent
+SMALL_P = 0.05
+UNLIKELY = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """A layer's alarms over the days on which it was looked at.
+
+    `p_values` are those of the last look of each day at each stream, the oldest first; `spaced`
+    are those of them that lie 14 days apart.
+    """
+
+    layer_id: str
+    days: int
+    alarms: int  # of tier alert or urgent that nobody found true
+    confirmed: int
+    allowed: float  # by the budget, in these days
+    p_values: tuple[float, ...]
+    spaced: tuple[float, ...]
+
+    @property
+    def small(self) -> int:
+        return sum(p <= SMALL_P for p in self.spaced)
+
+    def faults(self) -> list[tuple[str, str]]:
+        """What is out of band, in Vietnamese and English; each with probability 1 % by chance."""
+        if self.days < LEAST_DAYS:
+            return []
+        n, small = self.alarms, self.small
+        found = []
+        if n and pdtrc(n - 1, self.allowed) < UNLIKELY:
+            found.append(_too_many(self))
+        if pdtr(n, self.allowed) < UNLIKELY:
+            found.append(_too_few(self))
+        if small and bdtrc(small - 1, len(self.spaced), SMALL_P) < UNLIKELY:
+            found.append(_too_small(small, len(self.spaced)))
+        return found
+
+
+def _too_many(told: Tally) -> tuple[str, str]:
+    allowed = f"{told.allowed:.1f}"
+    return (
+        f"{told.alarms} cảnh báo chưa xác nhận đúng trong {told.days} ngày, "
+        f"ngân sách {allowed.replace('.', ',')}",
+        f"{told.alarms} alerts not found true in {told.days} days, budget {allowed}",
+    )
+
+
+def _too_few(told: Tally) -> tuple[str, str]:
+    allowed = f"{told.allowed:.1f}"
+    return (
+        f"chỉ {told.alarms} cảnh báo trong {told.days} ngày, "
+        f"ngân sách {allowed.replace('.', ',')}: bộ phát hiện có thể đã kém nhạy",
+        f"only {told.alarms} alerts in {told.days} days, budget {allowed}: "
+        "the detector may be deaf",
+    )
+
+
+def _too_small(small: int, of: int) -> tuple[str, str]:
+    return (
+        f"{small} trong {of} giá trị p không quá 0,05",
+        f"{small} of {of} p-values are at most 0.05",
+    )
+
+
+_LOOKS = text("""
+SELECT stream, day, coalesce(p, 1) AS p FROM gis.alert_look
+WHERE layer_id = :layer AND rule = :rule AND day > :first AND day <= :today
+ORDER BY day, stream
+""")
+_ALARMS = text("""
+SELECT count(*) FILTER (WHERE outcome IS DISTINCT FROM 'true') AS alarms,
+       count(*) FILTER (WHERE outcome = 'true') AS confirmed
+FROM gis.alert
+WHERE layer_id = :layer AND rule = :rule AND NOT simulated AND opened_at <= :now
+  AND opened_at > :now - make_interval(days => :window) AND told ->> 'tier' IN ('alert', 'urgent')
+""")
+
+
+def tally(
+    connection: Connection, layer_id: str, rule: str, false_alerts_a_year: float, now: datetime
+) -> Tally:
+    """The alarms of a rule in the year before `now`; simulated ones are no alarms."""
+    today = local_day(now)
+    first = today - timedelta(days=WINDOW_DAYS)
+    of = {"layer": layer_id, "rule": rule}
+    looks = connection.execute(_LOOKS, of | {"first": first, "today": today}).all()
+    alarms = connection.execute(_ALARMS, of | {"now": now, "window": WINDOW_DAYS}).one()
+    days = len({look.day for look in looks})
+    spaced = [look.p for look in looks if (today - look.day).days % APART_DAYS == 0]
+    return Tally(
+        layer_id=layer_id,
+        days=days,
+        alarms=alarms.alarms,
+        confirmed=alarms.confirmed,
+        allowed=false_alerts_a_year * days / DAYS_A_YEAR,
+        p_values=tuple(look.p for look in looks),
+        spaced=tuple(spaced),
+    )
+
+
+def calibration_findings(
+    told: Tally, titles: tuple[str, str], policy: Policy, now: datetime
+) -> Findings:
+    """The look of the rule `calibration_degraded`; it finds something when a band is left."""
+    faults = told.faults()
+    kept = replace(policy, same_gap=timedelta(0), close_days=None, quiet=timedelta(days=1))
+    return Findings(
+        layer_id=told.layer_id,
+        rule=RULE,
+        until=now,
+        official=True,
+        simulated=False,
+        signals=(_signal(told, titles, faults, now),) if faults else (),
+        policy=kept,
+    )
+
+
+def _signal(
+    told: Tally, titles: tuple[str, str], faults: Sequence[tuple[str, str]], now: datetime
+) -> Signal:
+    vi, en = ("; ".join(one) for one in zip(*faults, strict=True))
+    return Signal(
+        tier=Tier.ALERT,
+        observed=float(told.alarms),
+        expected=told.allowed,
+        since=now - timedelta(days=WINDOW_DAYS),
+        until=now,
+        headline_vi=f"Cảnh báo thống kê của lớp “{titles[0]}” không còn đúng hạn mức: {vi}",
+        headline_en=f"The statistical alerts of “{titles[1]}” are out of calibration: {en}",
+        measures={"days": float(told.days), "small_p": float(told.small)},
+        key=told.layer_id,
+    )

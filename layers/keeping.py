@@ -1,0 +1,54 @@
+"""What is done about alerts each second, whether or not a detector ran."""
+
+from datetime import datetime
+
+from sqlalchemy import Connection, text
+
+from gis.alerts.applying import apply_findings
+from gis.alerts.calibration import RULE, calibration_findings, tally
+from gis.alerts.deciding import local_day
+from gis.alerts.keeping import keep_alerts
+from gis.database.engine import Database
+from layers.catalogue import Catalogue
+from layers.model import Layer
+from layers.thresholds import follow_rules
+
+STATISTICAL = "scan"  # the rule whose alarms have a budget
+
+
+def keep_current(database: Database, catalogue: Catalogue, now: datetime) -> None:
+    """Look at the threshold rules that are due, escalate, silence and release, and judge each
+    layer's calibration once a day.
+    """
+    follow_rules(database, catalogue, now)
+    alerting = {layer.id: layer for layer in catalogue.layers if layer.alerts}
+    with database.writing() as connection:
+        policies = {name: each.alerts.policy() for name, each in alerting.items() if each.alerts}
+        keep_alerts(connection, policies, now)
+    for layer in alerting.values():
+        if layer.hotspots is not None:
+            judge_calibration(database, layer, now)
+
+
+def judge_calibration(database: Database, layer: Layer, now: datetime) -> bool:
+    """Whether today's judgement was made now; False where it was made before."""
+    with database.reading() as connection:
+        if _judged(connection, layer, now) or layer.alerts is None:
+            return False
+    with database.writing() as connection:
+        budget = layer.alerts.false_alerts_a_year
+        told = tally(connection, layer.id, STATISTICAL, budget, now)
+        titles = (layer.title.vi, layer.title.en)
+        apply_findings(
+            connection, calibration_findings(told, titles, layer.alerts.policy(), now), now
+        )
+    return True
+
+
+def _judged(connection: Connection, layer: Layer, now: datetime) -> bool:
+    looked = text(
+        "SELECT EXISTS (SELECT FROM gis.alert_look"
+        " WHERE layer_id = :layer AND rule = :rule AND day = :day)"
+    )
+    values = {"layer": layer.id, "rule": RULE, "day": local_day(now)}
+    return bool(connection.scalar(looked, values))

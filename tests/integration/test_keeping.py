@@ -1,0 +1,98 @@
+"""What happens to alerts each second, beside the detectors; and how alarms are held to a budget."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import text
+
+from gis.alerts.applying import apply_findings
+from gis.alerts.calibration import RULE, tally
+from gis.alerts.life import list_alerts, resolve
+from gis.alerts.policy import Tier
+from gis.alerts.states import Outcome
+from layers.catalogue import Catalogue
+from layers.keeping import judge_calibration, keep_current
+from tests.unit.alerts.made import day, found, signal
+
+LAYER = "citizen_reports"
+BUDGET = 4  # a year, as in the layer's file
+
+
+def looks(connection, days: int, *, p: float = 0.5, **of) -> None:
+    """One look a day, without a signal."""
+    for n in range(days):
+        apply_findings(connection, found(n, p=p, **of), day(n))
+
+
+def alarms(connection, n: int, **of) -> list[int]:
+    """So many alerts, each at a place of its own, on one day."""
+    far = [signal(40, lon=104.0 + 0.02 * i, radius_m=100, key=str(i)) for i in range(n)]
+    return list(apply_findings(connection, found(40, *far, p=0.5, **of), day(40)).opened)
+
+
+def told(connection, now: datetime):
+    return tally(connection, LAYER, "scan", BUDGET, now)
+
+
+@pytest.fixture
+def connection(toy_province):
+    with toy_province.engine.connect() as opened:
+        yield opened
+
+
+def test_alarms_that_nobody_found_true_are_held_against_the_budget(connection):
+    looks(connection, 40)
+    first, second, *_ = alarms(connection, 5)
+    resolve(connection, first, "officer", Outcome.TRUE, "seen")
+    resolve(connection, second, "officer", Outcome.FALSE, "an exercise")
+    kept = told(connection, day(40))
+    assert (kept.days, kept.alarms, kept.confirmed) == (41, 4, 1)
+    assert kept.allowed == pytest.approx(BUDGET * 41 / 365)
+    assert [english for _, english in kept.faults()] == [
+        "4 alerts not found true in 41 days, budget 0.4"
+    ]
+
+
+def test_simulated_alarms_and_those_to_be_watched_are_none(connection):
+    looks(connection, 40)
+    alarms(connection, 3, simulated=True)
+    watched = signal(40, lon=104.25, tier=Tier.WATCH)
+    apply_findings(connection, found(40, watched, stream="other"), day(40))
+    assert told(connection, day(40)).alarms == 0
+
+
+def test_one_p_a_stream_and_day_is_kept_and_one_a_fortnight_counted(connection):
+    looks(connection, 29)
+    looks(connection, 29, p=0.01, stream="other")
+    apply_findings(connection, found(28.1, p=0.2), day(28.1))
+    kept = told(connection, day(28.2))
+    assert len(kept.p_values) == 58
+    assert sorted(kept.spaced) == [0.01, 0.01, 0.01, 0.2, 0.5, 0.5]
+    assert kept.small == 3
+
+
+def test_alarms_out_of_band_raise_an_alert_once_a_day(toy_province, catalogue):
+    layer = catalogue.get(LAYER)
+    with toy_province.writing() as connection:
+        looks(connection, 40)
+        alarms(connection, 5)
+    assert judge_calibration(toy_province, layer, day(40.1))
+    assert not judge_calibration(toy_province, layer, day(40.2))
+    with toy_province.reading() as connection:
+        degraded = [one for one in list_alerts(connection, layers=[LAYER]) if one.rule == RULE]
+    (alert,) = degraded
+    assert "5 cảnh báo chưa xác nhận đúng trong 41 ngày" in alert.headline_vi
+    assert alert.communes == ()
+
+
+def test_each_second_rules_calibration_and_escalation_are_seen_to(toy_province, catalogue):
+    now = datetime.now(UTC)
+    urgent = found((now - day(0)) / timedelta(days=1), signal(tier=Tier.URGENT))
+    with toy_province.writing() as connection:
+        apply_findings(connection, urgent, now - timedelta(minutes=16))
+    keep_current(toy_province, Catalogue(catalogue.layers), now)
+    with toy_province.reading() as connection:
+        acts = connection.execute(text("SELECT act FROM gis.alert_event ORDER BY id")).scalars()
+        assert list(acts) == ["open", "escalate"]
+        judged = connection.scalar(text("SELECT rule FROM gis.alert_look WHERE rule <> 'scan'"))
+    assert judged == RULE

@@ -1,0 +1,49 @@
+"""When the alarms of a layer are out of band; the bounds by a table of the Poisson law."""
+
+from dataclasses import replace
+
+import pytest
+
+from gis.alerts.calibration import Tally
+
+FAIR = Tally(
+    layer_id="reports",
+    days=365,
+    alarms=4,
+    confirmed=0,
+    allowed=4.0,
+    p_values=(),
+    spaced=tuple(n / 26 for n in range(1, 27)),
+)
+
+
+def faults(**changes) -> list[str]:
+    return [english for _, english in replace(FAIR, **changes).faults()]
+
+
+def test_what_the_budget_allows_is_in_band():
+    assert faults() == []
+
+
+# P(X ≥ 9) = .0214, P(X ≥ 10) = .0081 for a mean of 4.
+@pytest.mark.parametrize(("alarms", "many"), [(9, False), (10, True)])
+def test_too_many_alarms_are_told(alarms, many):
+    assert (faults(alarms=alarms) == ["10 alerts not found true in 365 days, budget 4.0"]) is many
+
+
+# P(X ≤ 0) = .0101 for a mean of 4.6, .0091 for 4.7.
+@pytest.mark.parametrize(("allowed", "deaf"), [(4.6, False), (4.7, True)])
+def test_a_deaf_detector_is_told(allowed, deaf):
+    assert any("deaf" in one for one in faults(alarms=0, allowed=allowed)) is deaf
+
+
+# P(X ≥ 4) = .0385, P(X ≥ 5) = .0082 for 26 trials at .05.
+@pytest.mark.parametrize(("small", "told"), [(4, False), (5, True)])
+def test_too_many_small_p_values_are_told(small, told):
+    spaced = (0.05,) * small + (0.5,) * (26 - small)
+    assert (faults(spaced=spaced) == ["5 of 26 p-values are at most 0.05"]) is told
+
+
+def test_a_month_must_have_passed():
+    assert faults(days=29, alarms=50, allowed=0.3) == []
+    assert faults(days=30, alarms=50, allowed=0.3)
