@@ -28,7 +28,7 @@ from layers.classification import (
     classify,
     hex_classification,
 )
-from layers.model import Layer, TileOptions
+from layers.model import GeometryKind, Layer, TileOptions
 
 type Json = dict[str, Any]
 type Filter = list[Any]
@@ -39,11 +39,18 @@ def map_style(layer: Layer, source_url_template: str) -> list[Json]:
     of = classify(layer)
     frame = _frame(layer.id, source_url_template, layer.tiles or TileOptions())
     drawn = _drawn(layer.id, of, frame)
-    labels = [_label(f"{layer.id}-text", of, frame)] if of.text else []
+    labels = [_label(f"{layer.id}-text", of, _label_frame(layer, frame))] if of.text else []
     if of.shape is not Shape.CIRCLE or HEX_FIELD in layer.public_fields:
         return drawn + labels
     single = ["!", ["has", HEX_FIELD]]
     return [*(_narrowed(part, single) for part in drawn + labels), *_clusters(layer.id, frame)]
+
+
+def _label_frame(layer: Layer, frame: Json) -> Json:
+    """Polygons have one point a label, in a source layer of its own (tiles.mvt)."""
+    if layer.geometry is not GeometryKind.POLYGON:
+        return frame
+    return {**frame, "source-layer": f"{layer.id}_labels"}
 
 
 def hex_style(layer: Layer, source_url_template: str, min_count: int = 1) -> list[Json]:

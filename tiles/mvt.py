@@ -4,6 +4,8 @@ The tile's envelope is moved into the CRS of storage, so that the index answers;
 into EPSG:3857 one by one. The source layer inside the tile is named like the layer.
 
 * polygons are simplified as a coverage, so that neighbours keep one common border (tiles.coverage);
+* polygons with a text have one label point each, in the source layer `<layer>_labels` of the one
+  tile of a zoom that holds the point: a label within the polygon would come again in every tile;
 * points become clusters with their `count` below the layer's `points_from_zoom`, or where there
   are so many that the tile would be heavy: nothing is left out silently.
 """
@@ -59,7 +61,7 @@ def layer_tile(
     made = _encoded(connection, layer, _features(place, request.tile, fields))
     if source.has_points and len(made) > MOST_BYTES:
         return _encoded(connection, layer, _clusters(stored, request.tile))
-    return made
+    return made + _label_points(connection, place, request)
 
 
 def shown_fields(layer: Layer, z: int) -> tuple[str, ...]:
@@ -186,9 +188,29 @@ def _clusters(place: _Place, tile: Tile) -> Select[Any]:
     )
 
 
-def _encoded(connection: Connection, layer: Layer, rows: Select[Any]) -> bytes:
+def _label_points(connection: Connection, place: _Place, request: TileRequest) -> bytes:
+    """A point on the surface of each polygon, where this tile holds it, with the layer's text."""
+    layer, tile = place.source.layer, request.tile
+    if layer.geometry is not GeometryKind.POLYGON or layer.style.text is None:
+        return b""
+    text = place.source.by_name[layer.style.text]
+    point = func.ST_PointOnSurface(place.geometry)
+    points = place.select(
+        place.source.id.label(_ID), point.label("point"), _attribute(text).label(text.name)
+    ).subquery("points")
+    x, y = func.ST_X(points.c.point), func.ST_Y(points.c.point)
+    west, south = tile.west_m, tile.north_m - tile.size_m
+    rows = select(
+        points.c[_ID], _in_tile(points.c.point, tile).label(_GEOMETRY), points.c[text.name]
+    ).where(x >= west, x < west + tile.size_m, y > south, y <= tile.north_m)
+    return _encoded(connection, layer, rows.order_by(points.c[_ID]), f"{layer.id}_labels")
+
+
+def _encoded(
+    connection: Connection, layer: Layer, rows: Select[Any], name: str | None = None
+) -> bytes:
     named = rows.subquery("tile_rows")
     identity = [_ID] if _ID in named.c else []
     whole_row: ColumnElement[Any] = literal_column("tile_rows")
-    made = func.ST_AsMVT(whole_row, layer.id, EXTENT, _GEOMETRY, *identity)
+    made = func.ST_AsMVT(whole_row, name or layer.id, EXTENT, _GEOMETRY, *identity)
     return bytes(connection.scalar(select(made).select_from(named)) or b"")

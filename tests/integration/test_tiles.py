@@ -20,6 +20,7 @@ from tests.integration.tile_layers import (
     publish,
     tile_service,
 )
+from tests.integration.tile_reader import decode
 from tiles.grid import Tile, tile_at
 
 HERE = tile_at(104.1, 22.4, 9)
@@ -235,7 +236,7 @@ def wavy_squares(database: Database) -> None:
     execute(
         database,
         """
-        INSERT INTO layer.areas (geom, kind, source, source_key)
+        INSERT INTO layer.areas (geom, kind, note, source, source_key)
         SELECT ST_Multi(ST_MakePolygon(ST_MakeLine(ARRAY(
           SELECT ST_SetSRID(ST_MakePoint(
             103.6 + 0.2 * (c + x) + 0.004 * sin(157 * (r + y)) * (x * (1 - x) = 0)::int,
@@ -245,7 +246,7 @@ def wavy_squares(database: Database) -> None:
                 CASE n / 100 WHEN 0 THEN 0 WHEN 1 THEN n % 100 / 100.0
                   WHEN 2 THEN 1 ELSE 1 - n % 100 / 100.0 END AS y
                 FROM (SELECT generate_series(0, 399) % 400 UNION ALL SELECT 0) AS s (n)) AS e
-          )))), 'flood', 'test', c || '.' || r
+          )))), 'flood', 'Xã ' || c || r, 'test', c || '.' || r
         FROM generate_series(0, 2) AS c, generate_series(0, 2) AS r
         """,
     )
@@ -264,6 +265,20 @@ def test_neighbours_have_no_gap_between_them_when_simplified(http, database, z):
     assert sum(shapely.area(shapely.polygons(hole)) for hole in holes) <= 4 * unit_m**2 * 400
     overlap = sum(shapely.area(piece) for piece in pieces) - shapely.area(whole)
     assert overlap <= shapely.area(whole) * 1e-3
+
+
+@pytest.mark.parametrize("z", [7, 9, 10])
+def test_a_polygon_has_one_label_point_among_all_tiles_of_a_zoom(http, database, z):
+    wavy_squares(database)
+    first, last = tile_at(103.55, 22.65, z), tile_at(104.25, 21.95, z)
+    found: list[str] = []
+    for x in range(first.x, last.x + 1):
+        for y in range(first.y, last.y + 1):
+            content = http.get(path_of("areas", Tile(z, x, y))).content
+            labels = decode(content, Tile(z, x, y), "areas_labels")
+            found += [one.properties["note"] for one in labels]
+    whole = [f"Xã {c}{r}" for c in range(3) for r in range(3)]
+    assert sorted(found) == whole
 
 
 def test_polygons_have_fewer_vertices_from_afar(http, database):

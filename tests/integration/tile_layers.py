@@ -27,7 +27,7 @@ def variant(layer_id: str, **changed: Any) -> Layer:
 POINTS = variant("incidents")
 DEPARTMENT = variant("secret", access={"read": "department"})
 PRIVATE = variant("closed", access={"read": "private"})
-AREAS = variant("areas", geometry="polygon", placed=False)
+AREAS = variant("areas", geometry="polygon", placed=False, style={"text": "note"})
 GATHERED = variant("gathered", tiles={"points_from_zoom": 12})
 LAYERS = Catalogue((AREAS, PRIVATE, GATHERED, POINTS, DEPARTMENT))
 
