@@ -78,22 +78,25 @@ class Incident:
 
 
 def simulate_reports(
-    communes: gpd.GeoDataFrame, until: datetime, *, records: int = RECORDS, seed: int = SEED
+    communes: gpd.GeoDataFrame,
+    until: datetime,
+    *,
+    records: int = RECORDS,
+    seed: int = SEED,
+    outbreaks: bool = True,
 ) -> list[Report]:
     """Reports of the 90 days before `until`, in order of time.
 
     `communes` has columns code, full_name, geometry (EPSG:4326). `records` counts the usual
-    reports; the stories come on top.
+    reports; the stories come on top, those of outbreaks unless these are not wanted.
     """
     random = np.random.default_rng(seed)
     country = _Country(communes, random)
-    told = [
-        *_usual(country, until, records, random),
-        *_sudden_outbreak(country, until, random),
-        *_slow_outbreak(country, until, random),
-        *_default_point(country, until, random),
-        *_unplaceable(until),
-    ]
+    told = [*_usual(country, until, records, random)]
+    if outbreaks:
+        told += _sudden_outbreak(country, until, random)
+        told += _slow_outbreak(country, until, random)
+    told += [*_default_point(country, until, random), *_unplaceable(until)]
     told.sort(key=lambda report: report.happened_at)
     return [_signed(report, n) for n, report in enumerate(told, 1)]
 

@@ -23,7 +23,7 @@ from layers.runs.map import hot_hexes, map_input
 from layers.runs.nulls import kept_null
 from layers.runs.records import Records, day_number, midnight, read_records
 from layers.runs.store import NewRun, add_rows, add_run, keep_input
-from layers.runs.telling import Teller, findings_of, policy_of
+from layers.runs.telling import Teller, policy_of
 
 _NO_CHANGES = AlertChanges()
 
@@ -156,12 +156,13 @@ def _run_alarm(look: _Look) -> RunReport:
         nulls.append(null.id)
     run_id = add_run(look.connection, run, digest)
     policy = policy_of(look.layer, [scan.stream for scan in scans])
-    teller = Teller(look.layer, look.until, policy, _commune_names(look.connection))
+    names = _commune_names(look.connection)
+    teller = Teller(look.layer, look.until, policy, names, run.official, run.simulated)
     told = [one for scan in scans for one in teller.told(scan)]
     add_rows(look.connection, "add_stp_scan", run_id, [teller.row(one) for one in told])
     add_rows(look.connection, "add_streams", run_id, _stream_rows(scans, nulls))
     changes = [
-        apply_findings(look.connection, findings_of(teller, run, run_id, scan))
+        apply_findings(look.connection, teller.findings(scan, run_id))
         for scan in scans
         if look.layer.alerts is not None
     ]

@@ -1,6 +1,6 @@
 """Clusters as people and alerts are told of them: with a tier, words, an outline and a span."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,6 @@ from gis.alerts.policy import Policy, Tier
 from layers.model import AlertOptions, Layer
 from layers.runs.alarm import Cluster, StreamScan
 from layers.runs.records import day_number, midnight
-from layers.runs.store import NewRun
 from layers.runs.words import cluster_headline, cluster_words
 
 RULE = "scan"  # under which the alarm raises alerts
@@ -42,7 +41,9 @@ class Teller:
     layer: Layer
     until: datetime
     policy: Policy
-    names: dict[str, str]
+    names: Mapping[str, str]
+    official: bool  # false: on approximate boundaries
+    simulated: bool  # simulated records are among what was read
 
     def told(self, scan: StreamScan) -> list[Told]:
         return [self._told(one) for one in scan.clusters]
@@ -108,18 +109,17 @@ class Teller:
             measures={"days": float(one.days), "method": "stp_scan"},
         )
 
-
-def findings_of(teller: Teller, run: NewRun, run_id: int | None, scan: StreamScan) -> Findings:
-    """One look at one stream, as the alerts take it."""
-    return Findings(
-        layer_id=teller.layer.id,
-        rule=RULE,
-        until=teller.until,
-        official=run.official,
-        simulated=run.simulated,
-        signals=tuple(teller.signals(scan)),
-        policy=teller.policy,
-        stream=scan.stream,
-        run_id=run_id,
-        p=scan.p,
-    )
+    def findings(self, scan: StreamScan, run_id: int | None = None) -> Findings:
+        """One look at one stream, as the alerts take it."""
+        return Findings(
+            layer_id=self.layer.id,
+            rule=RULE,
+            until=self.until,
+            official=self.official,
+            simulated=self.simulated,
+            signals=tuple(self.signals(scan)),
+            policy=self.policy,
+            stream=scan.stream,
+            run_id=run_id,
+            p=scan.p,
+        )

@@ -1,0 +1,147 @@
+"""The demo's stories, replayed as they arrive: what must be found in time, and what must not."""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from math import ceil
+from pathlib import Path
+
+import h3
+import pytest
+
+from gis.alerts.life import list_alerts
+from gis.alerts.policy import DAYS_A_YEAR, Tier
+from gis.alerts.replay import Ledger
+from gis.boundaries.loader import load_boundaries
+from gis.boundaries.package_units import package_history
+from gis.boundaries.sources import Source
+from gis.boundaries.units import Quality
+from gis.database.engine import Database
+from gis.placing.stored import read_communes_in_force, stored_territory
+from layers.catalogue import Catalogue
+from layers.demo import DEFAULT_POINT_RECORDS, Report, simulate_reports, write_csv
+from layers.load import LoadOptions, load_file
+from layers.model import Layer
+from layers.runs import run_method
+from layers.runs.replaying import PastLook, past_findings, replay
+from layers.runs.telling import policy_of
+from layers.schema import sync
+from tests.databases import Server
+
+UNTIL = datetime(2026, 3, 31, 12, tzinfo=UTC)
+QUIET_DAYS = 60
+SUDDEN, SLOW = "environment", "infrastructure"
+
+
+@pytest.fixture(scope="module", params=["official", "approximate"])
+def province(
+    request: pytest.FixtureRequest, postgres: Server, migrated: str, catalogue: Catalogue
+) -> Iterator[Database]:
+    """The communes, of the development data or computed without any file."""
+    if request.param == "official":
+        template, source = request.getfixturevalue("lao_cai_template"), None
+    else:
+        template, source = migrated, Source("vietnamadminunits", Quality.APPROXIMATE)
+    with postgres.database(template) as url:
+        database = Database(url)
+        if source:
+            load_boundaries(database, source, package_history())
+            with database.writing() as connection:
+                sync(connection, catalogue)
+        yield database
+        database.close()
+
+
+@pytest.fixture(scope="module")
+def layer(catalogue: Catalogue) -> Layer:
+    return catalogue.get("citizen_reports")
+
+
+def told(database: Database, layer: Layer, *, outbreaks: bool) -> list[Report]:
+    """The demo's reports, loaded in place of those that were there."""
+    with database.reading() as connection:
+        communes = read_communes_in_force(connection)
+    reports = simulate_reports(communes, UNTIL, outbreaks=outbreaks)
+    options = LoadOptions(
+        who="tests", source="demo", simulated=True, replace=True, today=UNTIL.date()
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "reports.csv"
+        write_csv(path, reports)
+        load_file(database, layer, path, options, lambda done, of: None)
+    return reports
+
+
+@pytest.fixture(scope="module")
+def demo(province: Database, layer: Layer) -> list[Report]:
+    return told(province, layer, outbreaks=True)
+
+
+def received(reports: Sequence[Report], words: str) -> list[datetime]:
+    """When the reports of a story came in."""
+    return [datetime.fromisoformat(one.received_at) for one in reports if words in one.description]
+
+
+def looks(database: Database, layer: Layer, instants: Sequence[datetime]) -> list[PastLook]:
+    with database.reading() as connection:
+        return list(replay(connection, layer, instants))
+
+
+def alarmed(layer: Layer, look: PastLook, stream: str) -> bool:
+    """Whether an alert, not only a watch, would be raised in the stream."""
+    policy = policy_of(layer, [])
+    tiers = {
+        policy.tier(one.recurrence_days, one.observed, one.expected)
+        for scan in look.scans
+        if scan.stream == stream
+        for one in scan.clusters
+    }
+    return bool(tiers & {Tier.ALERT, Tier.URGENT})
+
+
+def test_the_sudden_outbreak_is_found_within_a_day_of_its_third_report(province, layer, demo):
+    third = received(demo, "cá chết")[2]
+    before, after = looks(province, layer, [third - timedelta(days=2), third + timedelta(hours=23)])
+    assert not alarmed(layer, before, SUDDEN)
+    assert alarmed(layer, after, SUDDEN)
+
+
+def test_the_slow_outbreak_is_found_by_the_fifth_day_of_its_ramp(province, layer, demo):
+    first = received(demo, "Nước máy yếu")[0]
+    start = UNTIL - timedelta(days=14)
+    assert start <= first < start + timedelta(days=1)
+    before, fifth = looks(province, layer, [start, start + timedelta(days=5)])
+    assert not alarmed(layer, before, SLOW)
+    assert alarmed(layer, fifth, SLOW)
+
+
+def test_the_default_point_is_no_cluster_and_approximate_units_raise_nothing_official(
+    province, layer, demo
+):
+    alone = [one for one in demo if one.lon and one.lat]
+    point = max({(one.lat, one.lon) for one in alone}, key=[(o.lat, o.lon) for o in alone].count)
+    cell = h3.str_to_int(h3.latlng_to_cell(float(point[0]), float(point[1]), 8))
+    report = run_method(province, layer, "stp_scan", UNTIL)
+    with province.reading() as connection:
+        official = stored_territory(connection).official
+        alerts = list_alerts(connection, layers=[layer.id])
+        (look,) = replay(connection, layer, [UNTIL])
+    assert report.left_out["default_point"] >= DEFAULT_POINT_RECORDS
+    assert {alert.stream for alert in alerts if alert.severity != "watch"} == {SUDDEN, SLOW}
+    assert all(alert.simulated and alert.official == official for alert in alerts)
+    flagged = [one for scan in look.scans for one in scan.clusters if one.recurrence_days > 30]
+    assert flagged
+    assert all(cell not in one.cells for one in flagged)
+
+
+def test_sixty_quiet_days_raise_no_more_than_the_budget_allows(province, layer):
+    told(province, layer, outbreaks=False)
+    ends = [UNTIL - timedelta(days=ago) for ago in range(QUIET_DAYS)]
+    ledger = Ledger()
+    for look in looks(province, layer, ends):
+        for found in past_findings(layer, look):
+            ledger.apply(found)
+    tiers = [one.alert.told.tier for one in ledger.raised() if one.alert.told]
+    raised = [tier for tier in tiers if tier is not Tier.WATCH]
+    budget = policy_of(layer, []).false_alerts_a_year * QUIET_DAYS / DAYS_A_YEAR
+    assert len(raised) <= ceil(budget) == 1
