@@ -16,12 +16,13 @@ from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
 from gis.errors import BadLayerFile
 from layers.catalogue import Catalogue
 from layers.hiding import hide_field
-from layers.model import Layer
+from layers.model import GeometryKind, Layer
 from layers.retyping import Retyping, lossy
 from layers.shape import Shape, read_shapes, types_of
 from layers.tables import SCHEMA, table_of
 
 VERSION_TRIGGER: Final = "version"
+TOUCH_TRIGGER: Final = "version_touched_insert"
 
 
 class Change(StrEnum):
@@ -169,6 +170,7 @@ def _apply(connection: Connection, task: _Task) -> Iterator[SyncChange]:
         yield from _migrate(connection, task, task.shape)
     yield from _index(connection, task)
     yield from _count_hexes(connection, task)
+    _tell_tiles(connection, task)
 
 
 def _describe(connection: Connection, task: _Task) -> Iterator[SyncChange]:
@@ -268,6 +270,15 @@ def _count_hexes(connection: Connection, task: _Task) -> Iterator[SyncChange]:
         yield SyncChange(layer_id, Change.HEXES_ATTACHED, detail)
 
 
+def _tell_tiles(connection: Connection, task: _Task) -> None:
+    """From now on each change tells which tiles it touches, where the layer has a place."""
+    layer = task.layer
+    told = task.shape is not None and TOUCH_TRIGGER in task.shape.triggers
+    if not told and layer.geometry is not GeometryKind.NONE:
+        connection.execute(_TELL_TILES, {"id": layer.id})
+
+
+_TELL_TILES = text("SELECT gis.attach_tiles(:id)")
 _COUNTED = text("SELECT category, measure FROM gis.hex_counted WHERE layer_id = :id")
 _ATTACH = text("SELECT gis.attach_hex_counts(:id, :category, :measure)")
 _DETACH = text("SELECT gis.detach_hex_counts(:id)")
