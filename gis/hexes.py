@@ -54,6 +54,20 @@ def areas_km2(cells: Cells) -> npt.NDArray[np.float64]:
     return np.asarray(h3ronpy.cells_area_km2(cells.astype(np.uint64)), dtype=np.float64)
 
 
+def children_of(cell: int, resolution: int) -> Cells:
+    """The descendants of a cell at a finer or the same resolution, by their numbers."""
+    found = h3ronpy.change_resolution(np.array([cell], dtype=np.uint64), resolution)
+    return np.sort(np.asarray(found).astype(np.int64))
+
+
+def compacted(cells: Cells) -> Cells:
+    """Cells of one resolution, those that fill an ancestor replaced by it; coarser ones first."""
+    if len(cells) == 0:
+        return cells
+    found = np.asarray(h3ronpy.compact(cells.astype(np.uint64))).astype(np.int64)
+    return found[np.lexsort((found, found >> 52 & 15))]
+
+
 @dataclass(frozen=True, slots=True)
 class CellSpan:
     """All cells of one resolution from `first` to `last`, both included."""
@@ -81,8 +95,15 @@ def boundaries(cells: Iterable[int] | Cells) -> npt.NDArray[np.object_]:
 
 def cells_over(bbox: BBox, resolution: int) -> Cells:
     """The cells that touch a box."""
-    box = shapely.to_wkb(shapely.box(*bbox.as_list()))
+    return cells_touching(shapely.box(*bbox.as_list()), resolution)
+
+
+def cells_touching(area: shapely.Geometry, resolution: int) -> Cells:
+    """The cells that touch an area in degrees, WGS 84."""
     found = h3ronpy.vector.wkb_to_cells(
-        [box], resolution, containment_mode=h3ronpy.ContainmentMode.Covers, flatten=True
+        [shapely.to_wkb(area)],
+        resolution,
+        containment_mode=h3ronpy.ContainmentMode.Covers,
+        flatten=True,
     )
     return np.asarray(found).astype(np.int64)

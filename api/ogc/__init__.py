@@ -2,13 +2,14 @@
 
 from fastapi import FastAPI
 
-from api.ogc import documents, items, qgis, writes
+from api.ogc import dggs, documents, items, qgis, writes
 from api.ogc.service import OgcService
 
 
 def mount_ogc(app: FastAPI) -> None:
     """Mount /ogc and /qgis; the catalogue is read from `app.state` at each request."""
     app.state.ogc = OgcService()
+    app.include_router(dggs.router)
     app.include_router(documents.router)
     app.include_router(items.router)
     app.include_router(writes.router)

@@ -14,6 +14,7 @@ _MEDIA = {
     "application/json": "json",
     "application/geo+json": "json",
     "application/schema+json": "json",
+    "application/x-binary": "binary",
     "text/csv": "csv",
     "application/vnd.flatgeobuf": "fgb",
     "application/vnd.apache.parquet": "parquet",

@@ -13,6 +13,9 @@ from datetime import datetime
 from typing import Any
 
 from api.ogc.asking import Asking
+from api.ogc.dggs_documents import CONFORMANCE as DGGS_CONFORMANCE
+from api.ogc.dggs_documents import collection_links as zone_links
+from api.ogc.dggs_documents import landing_links as landing_zone_links
 from api.ogc.facts import Facts
 from api.ogc.frame import DESCRIPTION, TITLE
 from api.ogc.tilesets import CONFORMANCE as TILES_CONFORMANCE
@@ -59,8 +62,9 @@ CONFORMANCE = (
     "http://www.opengis.net/spec/cql2/1.0/conf/arithmetic",
     "http://www.opengis.net/spec/cql2/1.0/conf/property-property",
     *TILES_CONFORMANCE,
+    *DGGS_CONFORMANCE,
 )
-_OURS = ("ogcapi-features-", "ogcapi-tiles-", "cql2", "ogcapi-common-3")
+_OURS = ("ogcapi-features-", "ogcapi-tiles-", "ogcapi-dggs-", "cql2", "ogcapi-common-3")
 
 _WORDS = {
     "self": ("Tài liệu này", "This document"),
@@ -120,8 +124,9 @@ def mend_landing(document: dict[str, Any], how: Asking) -> dict[str, Any]:
         link("conformance", f"{how.base}/conformance", JSON, language),
         link("data", f"{how.base}/collections", JSON, language),
     ]
+    tiles_and_zones = [*landing_tile_links(how), *landing_zone_links(how)]
     words = {"title": TITLE[language], "description": DESCRIPTION[language]}
-    return {**document, **words, "links": [*documents(how, ""), *data, *landing_tile_links(how)]}
+    return {**document, **words, "links": [*documents(how, ""), *data, *tiles_and_zones]}
 
 
 def mend_conformance(document: dict[str, Any]) -> dict[str, Any]:
@@ -180,3 +185,4 @@ def _collection_links(layer: Layer, how: Asking) -> Iterable[dict[str, str]]:
         yield link(f"{OGC_REL}/{name}", f"{here}/{name}?f=json", SCHEMA, how.language)
         yield link(f"{OGC_REL}/{name}", f"{here}/{name}?f=html", HTML, how.language)
     yield from tile_links(layer, how)
+    yield from zone_links(layer, how)

@@ -6,6 +6,7 @@ from typing import Any
 from api.ogc.asking import LANGUAGES, Asking
 from api.ogc.frame import DESCRIPTION, TITLE
 from api.ogc.mends import FILES
+from api.ogc.openapi_dggs import zone_parameters, zone_paths
 from api.ogc.openapi_tiles import tile_parameters, tile_paths
 from api.ogc.parameters import DEFAULT_LIMIT
 from api.ogc.parameters import LANGUAGES as FILTERS
@@ -23,7 +24,7 @@ def openapi(sources: Sequence[Source], how: Asking, most: int) -> dict[str, Any]
     paths = _document_paths()
     for source in sources:
         paths |= _collection_paths(source)
-    paths |= tile_paths(sources)
+    paths |= tile_paths(sources) | zone_paths(sources)
     return {
         "openapi": "3.0.3",
         "info": {
@@ -34,7 +35,7 @@ def openapi(sources: Sequence[Source], how: Asking, most: int) -> dict[str, Any]
         "servers": [{"url": how.base}],
         "paths": paths,
         "components": {
-            "parameters": _parameters(most) | tile_parameters(),
+            "parameters": _parameters(most) | tile_parameters() | zone_parameters(),
             "responses": _responses(),
             "schemas": _SCHEMAS,
             "securitySchemes": {"key": {"type": "apiKey", "in": "header", "name": "X-API-Key"}},

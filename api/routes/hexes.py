@@ -12,18 +12,17 @@ from api.dependencies import Caller, UsedCatalogue, UsedDatabase, UsedSettings
 from api.ogc.asking import only_known
 from api.routes.tiles import UsedTiles, tile_answer
 from gis.access import Principal
-from gis.errors import BadInput, NotFound
+from gis.errors import BadInput
 from gis.hexes import COARSEST, FINEST, areas_km2, boundaries, cell_of, cell_text, resolution_of
 from gis.placing.stored import stored_territory
 from layers.catalogue import Catalogue
 from layers.items.literals import HERE
-from layers.model import Layer
 from tiles.grid import Tile
 from tiles.hexes import (
     Asked,
     HexAnswers,
     HexQuestion,
-    may_read_hexes,
+    hexed,
     question_of,
     with_hexes,
 )
@@ -89,14 +88,6 @@ def hex_facts(
             "hotspots": [dict(row._mapping) for row in connection.execute(_HOTSPOTS, place)],
             "alerts": [dict(row._mapping) for row in connection.execute(_ALERTS, place)],
         }
-
-
-def hexed(catalogue: Catalogue, caller: Principal, layer_id: str) -> Layer:
-    """The layer, or NotFound also when its counts may not be seen: nobody learns of it."""
-    layer = next((one for one in catalogue.layers if one.id == layer_id), None)
-    if layer is None or not may_read_hexes(caller, layer):
-        raise NotFound(f"there are no hexes of a layer {layer_id}")
-    return layer
 
 
 def counted_cell(text_of_cell: str) -> int:

@@ -7,6 +7,7 @@ import pytest
 from api.ogc.mends import CONFORMANCE
 from tests.integration import (
     test_cql2_oracle,
+    test_dggs,
     test_ogc_documents,
     test_ogc_items,
     test_ogc_writes,
@@ -15,6 +16,7 @@ from tests.integration import (
 
 FEATURES = "http://www.opengis.net/spec/ogcapi-features-"
 TILES = "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/"
+ZONES = "https://www.opengis.net/spec/ogcapi-dggs-1/1.0/conf/"
 CQL2 = "http://www.opengis.net/spec/cql2/1.0/conf/"
 _SUITE = test_cql2_oracle.test_every_filter_of_the_suite_counts_what_the_suite_says
 _SELECT = test_ogc_items.test_parameters_select_and_sort
@@ -60,6 +62,16 @@ SHOWN_BY = {
     f"{TILES}datetime": test_tilesets.test_one_tile_holds_the_collections_that_are_named,
     f"{TILES}mvt": test_tilesets.test_rows_come_before_columns_in_the_standards_path,
     f"{TILES}oas30": test_tilesets.test_the_definition_names_every_operation_of_tiles,
+    f"{ZONES}core": test_dggs.test_links_lead_from_the_landing_page_or_a_collection_to_the_data_of_a_zone,
+    f"{ZONES}root-dggs": test_dggs.test_the_root_tells_the_counts_of_all_collections,
+    f"{ZONES}collection-dggs": test_dggs.test_links_lead_from_the_landing_page_or_a_collection_to_the_data_of_a_zone,
+    f"{ZONES}data-retrieval": test_dggs.test_data_hold_a_value_for_each_sub_zone_in_its_order,
+    f"{ZONES}data-custom-depths": test_dggs.test_data_hold_a_value_for_each_sub_zone_in_its_order,
+    f"{ZONES}data-json": test_dggs.test_data_hold_a_value_for_each_sub_zone_in_its_order,
+    f"{ZONES}data-geojson": test_dggs.test_data_come_as_geojson_and_as_plain_cell_ids,
+    f"{ZONES}zone-query": test_dggs.test_a_parent_a_box_or_a_subset_narrows_the_zones,
+    f"{ZONES}zone-geojson": test_dggs.test_zones_come_as_geojson_and_as_64_bit_numbers,
+    f"{ZONES}zone-uint64": test_dggs.test_zones_come_as_geojson_and_as_64_bit_numbers,
 }  # fmt: skip
 
 

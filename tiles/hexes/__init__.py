@@ -5,7 +5,7 @@ what the public is shown (suppression, public), answers kept (answers), as vecto
 from tiles.hexes.answers import Asked, HexAnswers, resolution_at
 from tiles.hexes.mvt import cells_of, hex_tile
 from tiles.hexes.questions import Days, HexQuestion, question_of
-from tiles.hexes.rights import hex_options, least_count, may_read_hexes, with_hexes
+from tiles.hexes.rights import hex_options, hexed, least_count, may_read_hexes, with_hexes
 from tiles.hexes.tables import HexTable
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "cells_of",
     "hex_options",
     "hex_tile",
+    "hexed",
     "least_count",
     "may_read_hexes",
     "question_of",

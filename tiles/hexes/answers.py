@@ -44,6 +44,18 @@ class Asked:
         return cls(layer, question, k)
 
     @property
+    def measures(self) -> tuple[str, ...]:
+        """The names of what a hex of the answer may have."""
+        options, hidden = hex_options(self.layer), self.k > 1
+        return (
+            "count",
+            "per_km2",
+            *(["share"] if self.question.category is not None else []),
+            *(["mean"] if options.measure is not None and not hidden else []),
+            *(["partial"] if hidden and not self.question.is_everything else []),
+        )
+
+    @property
     def finest(self) -> int | None:
         """The finest resolution with an answer; None: all have one."""
         if self.k == 1 or self.question.is_everything:

@@ -39,11 +39,16 @@ class HexQuestion:
         return self.category is None and self.days is None
 
 
-def question_of(layer: Layer, category: str | None, datetime_text: str | None) -> HexQuestion:
-    """Raises BadInput for a category or a time that the layer does not have."""
+def question_of(
+    layer: Layer, category: str | None, datetime_text: str | None, *, widened: bool = False
+) -> HexQuestion:
+    """Raises BadInput for a category or a time that the layer does not have.
+
+    `widened`: instants stand for the days that hold them, in Vietnam; else they are refused.
+    """
     return HexQuestion(
         None if category is None else _category(layer, category),
-        None if datetime_text is None else _days(layer, datetime_text),
+        None if datetime_text is None else _days(layer, datetime_text, widened=widened),
     )
 
 
@@ -79,13 +84,15 @@ def _category(layer: Layer, value: str) -> str:
     return value
 
 
-def _days(layer: Layer, text: str) -> Days:
+def _days(layer: Layer, text: str, *, widened: bool) -> Days:
     if isinstance(layer.source, FileSource) and layer.source.time is None:
         raise BadInput(f"the records of {layer.id} have no time: leave out datetime")
     span = span_of(text)
     first, last = _here(span.start), _here(span.end)
     ends = None if last is None else last + _A_MICROSECOND
-    if any(at is not None and at.time() != datetime.min.time() for at in (first, ends)):
+    if not widened and any(
+        at is not None and at.time() != datetime.min.time() for at in (first, ends)
+    ):
         raise BadInput(
             f"datetime={text!r} is wrong: records are counted by day in Vietnam; give a day "
             "such as 2026-03-01, or days such as 2026-03-01/2026-03-31, where .. is an open end"

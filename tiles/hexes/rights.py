@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from gis.access import Principal, Role, may_read
 from gis.errors import NotFound
+from layers.catalogue import Catalogue
 from layers.model import HexOptions, Layer
 
 
@@ -19,6 +20,14 @@ def may_read_hexes(who: Principal, layer: Layer) -> bool:
     if layer.hexes is None:
         return False
     return may_read(who, layer.hexes.read or layer.access.read, layer.id)
+
+
+def hexed(catalogue: Catalogue, who: Principal, layer_id: str) -> Layer:
+    """The layer, or NotFound also when `who` may not see its counts: nobody learns of it."""
+    layer = next((one for one in catalogue.layers if one.id == layer_id), None)
+    if layer is None or not may_read_hexes(who, layer):
+        raise NotFound(f"there are no hexes of a layer {layer_id}")
+    return layer
 
 
 def with_hexes(who: Principal, layers: Iterable[Layer]) -> list[Layer]:

@@ -1,0 +1,193 @@
+"""Zones of H3 that have records: of one collection, or of all whose counts the caller may see."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import orjson
+import pyproj
+import shapely
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Connection,
+    Double,
+    LargeBinary,
+    Text,
+    bindparam,
+    cast,
+    column,
+    func,
+    select,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from gis.errors import BadInput
+from gis.hexes import (
+    COARSEST,
+    EDGE_KM,
+    FINEST,
+    Cells,
+    boundaries,
+    cells_touching,
+    descendants,
+    resolution_of,
+)
+from layers.cql2 import Kind, Property, condition, parse
+from layers.cql2.parsing import Language
+from layers.items import CRS84, Box, Crs
+from tiles.hexes import Asked, HexAnswers
+from tiles.hexes.tables import Measures
+from tiles.state import read_states
+
+_KM_PER_DEGREE = 111.2
+_MOST_LOOKED_UP = 50_000  # cells of an area; where it holds more, all zones with records are read
+_EDGE_PARTS = 64  # straight edges of a box bend in another CRS
+
+type Zones = dict[int, Measures]  # by cell, in the order of cells
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Whose zones: the path of a collection (or nothing) and what is asked of each layer."""
+
+    path: str
+    asked: tuple[Asked, ...]
+
+    @property
+    def finest(self) -> int:
+        return min((one.finest or FINEST for one in self.asked), default=FINEST)
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """The names of what a zone may have."""
+        if self.path:
+            return self.asked[0].measures
+        return tuple(f"{one.layer.id}_count" for one in self.asked)
+
+    def named(self, asked: Asked, measures: Measures) -> Measures:
+        return measures if self.path else {f"{asked.layer.id}_count": measures["count"]}
+
+
+@dataclass(frozen=True)
+class Area:
+    """Which zones: those that touch a shape in degrees, and are a zone or within it."""
+
+    shape: shapely.Geometry | None = None
+    parent: int | None = None
+
+    def cells(self, level: int) -> Cells | None:
+        """The zones to look up; None where it is quicker to read all that have records."""
+        if self.shape is None or self._number(level) > _MOST_LOOKED_UP:
+            return None
+        return cells_touching(self.shape, level)
+
+    def holds(self, cells: Cells) -> np.ndarray:
+        """Which of the cells are in it."""
+        inside = np.ones(len(cells), dtype=np.bool_)
+        if self.parent is not None and len(cells):
+            if resolution_of(self.parent) > resolution_of(int(cells[0])):
+                return ~inside
+            span = descendants(self.parent, resolution_of(int(cells[0])))
+            inside = (cells >= span.first) & (cells <= span.last)
+        if self.shape is not None:
+            shapely.prepare(self.shape)
+            inside[inside] = shapely.intersects(self.shape, boundaries(cells[inside]))
+        return inside
+
+    def _number(self, level: int) -> float:
+        assert self.shape is not None
+        west, south, east, north = self.shape.bounds
+        km2 = (east - west) * (north - south) * _KM_PER_DEGREE**2
+        return float(km2 / (2.6 * EDGE_KM[level] ** 2))  # of a regular hexagon
+
+
+def zones_with_records(
+    connection: Connection, answers: HexAnswers, origin: Origin, level: int, area: Area
+) -> Zones:
+    """Raises BadInput for a level at which nothing is counted, or at which it would be hidden."""
+    require_level(level)
+    found = read_zones(connection, answers, origin, level, area.cells(level))
+    cells = np.fromiter(found, dtype=np.int64, count=len(found))
+    inside = area.holds(cells)
+    return {int(cell): found[int(cell)] for cell in cells[inside]}
+
+
+def read_zones(
+    connection: Connection,
+    answers: HexAnswers,
+    origin: Origin,
+    level: int,
+    cells: Cells | None,
+) -> Zones:
+    """The measures of zones of a level, among `cells`; None: of all. One snapshot is read."""
+    found: Zones = {}
+    states = read_states(connection, [one.layer.id for one in origin.asked])
+    for asked in origin.asked:
+        if asked.layer.id not in states:
+            continue
+        table = answers.table(connection, states[asked.layer.id], asked, level, cells)
+        for cell, measures in zip(table.cells.tolist(), table.measures(), strict=True):
+            found.setdefault(cell, {}).update(origin.named(asked, measures))
+    return dict(sorted(found.items()))
+
+
+def require_level(level: int) -> None:
+    if not COARSEST <= level <= FINEST:
+        raise BadInput(
+            f"level {level} has no data: records are counted from {COARSEST} to {FINEST}"
+        )
+
+
+def filtered(
+    connection: Connection,
+    zones: Zones,
+    measures: Sequence[str],
+    words: tuple[str, Language, Crs],
+) -> Zones:
+    """The zones for which a CQL2 filter holds; its properties are the measures and `geometry`.
+
+    Raises BadFilter. PostgreSQL evaluates it over what is shown, and nothing else.
+    """
+    text, language, crs = words
+    properties = {name: _property(name) for name in measures}
+    shape = func.ST_SetSRID(func.ST_GeomFromWKB(column("shape")), CRS84.srid)
+    properties["geometry"] = Property(Kind.GEOMETRY, shape)
+    holds = condition(parse(text, language), properties, crs)
+    cells = list(zones)
+    arrays = [
+        cast(bindparam("cells", cells), ARRAY(BigInteger)),
+        cast(
+            bindparam("measures", [orjson.dumps(one).decode() for one in zones.values()]),
+            ARRAY(Text),
+        ),
+        cast(bindparam("shapes", list(shapely.to_wkb(boundaries(cells)))), ARRAY(LargeBinary)),
+    ]
+    made = func.unnest(*arrays).table_valued("cell", "measures", "shape", name="zones")
+    rows = made.render_derived()
+    chosen = connection.scalars(select(rows.c.cell).where(holds))
+    return {cell: zones[cell] for cell in sorted(chosen)}
+
+
+def _property(name: str) -> Property:
+    value = cast(column("measures"), JSONB).op("->>")(name)
+    return Property(Kind.NUMBER, cast(value, Double))
+
+
+def shape_of(box: Box) -> shapely.Geometry:
+    """A box of any CRS as an area in degrees, its edges bent as they are there."""
+    return shapely.union_all([_in_degrees(part) for part in box.parts()])
+
+
+def _in_degrees(box: Box) -> shapely.Geometry:
+    shape = shapely.box(box.west, box.south, box.east, box.north)
+    if box.crs.srid == CRS84.srid:
+        return shape
+    longest = max(box.east - box.west, box.north - box.south) / _EDGE_PARTS or 1.0
+    moved = pyproj.Transformer.from_crs(box.crs.srid, CRS84.srid, always_xy=True)
+    found = shapely.transform(
+        shapely.segmentize(shape, longest), moved.transform, interleaved=False
+    )
+    if not np.isfinite(shapely.get_coordinates(found)).all():
+        raise BadInput("bbox lies outside of where its CRS is defined: give it in CRS84")
+    return found
