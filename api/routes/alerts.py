@@ -1,28 +1,36 @@
-"""Alerts: what is open, and the acts of the operators on duty."""
+"""Alerts: what is open, what lies beneath, and the acts of the operators on duty."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from sqlalchemy import Connection
 
 from api.conditional import conditional_json
 from api.dependencies import Caller, Reader, UsedCatalogue, Writer
-from gis.access import Principal, require_operator
+from gis.access import Principal, Role, require_operator
 from gis.alerts.life import (
     Alert,
     acknowledge,
+    comment,
     get_alert,
     history,
     list_alerts,
     resolve,
 )
-from gis.alerts.states import Outcome, Status
+from gis.alerts.muting import Silence
+from gis.alerts.precision import Precision, precision
+from gis.alerts.silences import silence, silences_at, unsilence
+from gis.alerts.states import UNTOLD, Outcome, Status
 from gis.errors import NotFound
+from layers.beneath import records_beneath
 from layers.catalogue import Catalogue
 
 router = APIRouter(prefix="/alerts", tags=["alerts"])
 
 Statuses = Annotated[list[Status], Query(description="Only alerts in these states")]
+Days = Annotated[int, Query(ge=1, le=3660, description="Of alerts of so many days")]
 
 
 class Note(BaseModel):
@@ -35,6 +43,18 @@ class Resolution(Note):
     outcome: Outcome
 
 
+class NewSilence(BaseModel):
+    """What is left out stands for any; something must be named."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    until: AwareDatetime
+    why: str = Field(max_length=2000)
+    layer_id: str | None = None
+    rule: str | None = None
+    communes: list[str] = []
+
+
 @router.get("")
 def alerts(
     request: Request,
@@ -43,10 +63,49 @@ def alerts(
     caller: Caller,
     status: Statuses = list(Status),  # noqa: B006  (FastAPI copies defaults)
 ) -> Response:
-    """Alerts of the layers that the caller may read, live ones first; polled with its ETag."""
-    readable = _readable(catalogue, caller)
-    found = list_alerts(connection, layers=readable, statuses=status)
+    """Alerts of the layers that the caller may read, live ones first; polled with its ETag.
+
+    Those that are pending or suppressed are seen with a key alone.
+    """
+    shown = [each for each in status if _may_see(each, caller)]
+    found = list_alerts(connection, layers=_readable(catalogue, caller), statuses=shown)
     return conditional_json(request, {"alerts": [_as_json(alert) for alert in found]})
+
+
+@router.get("/precision")
+def alert_precision(
+    connection: Reader, catalogue: UsedCatalogue, caller: Caller, days: Days = 365
+) -> dict[str, Any]:
+    """How often alerts were true, by layer and rule, with the 95 % interval of the share."""
+    since = datetime.now(UTC) - timedelta(days=days)
+    found = precision(connection, _readable(catalogue, caller), since)
+    return {"precision": [_precision_json(one) for one in found]}
+
+
+@router.get("/silences")
+def silences(connection: Reader, caller: Caller) -> dict[str, Any]:
+    """The silences in force; an operator's."""
+    require_operator(caller)
+    found = silences_at(connection, datetime.now(UTC))
+    return {"silences": [_silence_json(one) for one in found]}
+
+
+@router.post("/silences", status_code=201)
+def begin_silence(
+    body: NewSilence, connection: Writer, catalogue: UsedCatalogue, caller: Caller
+) -> dict[str, Any]:
+    """From now on nobody is told of these alerts; they stay suppressed until the silence ends."""
+    require_operator(caller)
+    if body.layer_id is not None:
+        catalogue.get(body.layer_id)
+    return {"id": silence(connection, who=caller.name, **body.model_dump())}
+
+
+@router.delete("/silences/{silence_id}", status_code=204)
+def end_silence(silence_id: int, connection: Writer, caller: Caller) -> None:
+    """Alerts that it suppressed are told of within a second or two."""
+    require_operator(caller)
+    unsilence(connection, silence_id, caller.name)
 
 
 @router.get("/{alert_id}")
@@ -54,15 +113,26 @@ def alert(
     alert_id: int, connection: Reader, catalogue: UsedCatalogue, caller: Caller
 ) -> dict[str, Any]:
     """One alert with its history."""
-    found = _visible(get_alert(connection, alert_id), catalogue, caller)
+    found = _visible(connection, alert_id, catalogue, caller)
     events = [
         {"at": event.at.isoformat(), "act": event.act, "note": event.note, "who": event.who}
         for event in history(connection, alert_id)
     ]
-    public = caller.role == "anonymous"
+    public = caller.role is Role.ANONYMOUS
     hidden = {"who", "note"} if public else set()
     shown = [{k: v for k, v in event.items() if k not in hidden} for event in events]
-    return {**_as_json(found), "history": shown}
+    return {**_as_json(found), "records": list(found.records), "history": shown}
+
+
+@router.get("/{alert_id}/records")
+def alert_records(
+    alert_id: int, connection: Reader, catalogue: UsedCatalogue, caller: Caller
+) -> dict[str, Any]:
+    """The records beneath, as GeoJSON; what is personal is in none of them."""
+    found = _visible(connection, alert_id, catalogue, caller)
+    layer = catalogue.get(found.layer_id)
+    features = records_beneath(connection, layer, found.records, caller)
+    return {"type": "FeatureCollection", "features": features}
 
 
 @router.post("/{alert_id}/acknowledge")
@@ -72,6 +142,14 @@ def acknowledge_alert(
     """An operator takes it on. 409 unless it is open."""
     require_operator(caller)
     acknowledge(connection, alert_id, caller.name, body.note)
+    return _as_json(get_alert(connection, alert_id))
+
+
+@router.post("/{alert_id}/comment")
+def comment_alert(alert_id: int, body: Note, connection: Writer, caller: Caller) -> dict[str, Any]:
+    """A remark in the history, seen by operators."""
+    require_operator(caller)
+    comment(connection, alert_id, caller.name, body.note)
     return _as_json(get_alert(connection, alert_id))
 
 
@@ -89,8 +167,16 @@ def _readable(catalogue: Catalogue, caller: Principal) -> list[str]:
     return [layer.id for layer in catalogue.readable(caller)]
 
 
-def _visible(found: Alert, catalogue: Catalogue, caller: Principal) -> Alert:
-    if found.layer_id not in _readable(catalogue, caller):
+def _may_see(status: Status, caller: Principal) -> bool:
+    return status not in UNTOLD or caller.role is not Role.ANONYMOUS
+
+
+def _visible(
+    connection: Connection, alert_id: int, catalogue: Catalogue, caller: Principal
+) -> Alert:
+    found = get_alert(connection, alert_id)
+    readable = found.layer_id in _readable(catalogue, caller)
+    if not (readable and _may_see(found.status, caller)):
         raise NotFound(f"there is no alert {found.id}")
     return found
 
@@ -100,14 +186,51 @@ def _as_json(alert: Alert) -> dict[str, Any]:
         "id": alert.id,
         "layer_id": alert.layer_id,
         "rule": alert.rule,
+        "stream": alert.stream,
         "status": alert.status,
         "severity": alert.severity,
         "headline_vi": alert.headline_vi,
         "headline_en": alert.headline_en,
+        "detail_vi": alert.detail_vi,
+        "detail_en": alert.detail_en,
         "communes": [{"code": code, "name": name} for code, name in alert.communes],
+        "observed": alert.observed,
+        "expected": alert.expected,
+        "p": alert.p,
+        "recurrence_days": alert.recurrence_days,
+        "since": alert.since.isoformat(),
+        "until": alert.until.isoformat(),
         "official": alert.official,
         "simulated": alert.simulated,
         "opened_at": alert.opened_at.isoformat(),
         "updated_at": alert.updated_at.isoformat(),
+        "outcome": alert.outcome,
         "bbox": list(alert.bbox),
+    }
+
+
+def _silence_json(one: Silence) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "layer_id": one.layer_id,
+        "rule": one.rule,
+        "communes": sorted(one.communes),
+        "who": one.who,
+        "why": one.why,
+        "created_at": one.created_at.isoformat(),
+        "until": one.until.isoformat(),
+    }
+
+
+def _precision_json(one: Precision) -> dict[str, Any]:
+    return {
+        "layer_id": one.layer_id,
+        "rule": one.rule,
+        "simulated": one.simulated,
+        "alerts": one.alerts,
+        "true": one.true,
+        "false": one.false,
+        "unknown": one.unknown,
+        "share_true": one.share_true,
+        "interval": list(one.interval),
     }

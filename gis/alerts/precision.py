@@ -1,0 +1,52 @@
+"""How often alerts were true, by what the people said who resolved them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from scipy.special import betaincinv
+from sqlalchemy import Connection, text
+
+
+@dataclass(frozen=True, slots=True)
+class Precision:
+    """The answers about the alerts of one rule of one layer."""
+
+    layer_id: str
+    rule: str
+    simulated: bool
+    alerts: int  # that people were told of
+    true: int
+    false: int
+    unknown: int
+
+    @property
+    def share_true(self) -> float | None:
+        """Of those found true or false; None without any."""
+        said = self.true + self.false
+        return self.true / said if said else None
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Jeffreys' 95 % interval of that share (Brown, Cai, DasGupta 2001)."""
+        true, false = self.true, self.false
+        low = float(betaincinv(true + 0.5, false + 0.5, 0.025)) if true else 0.0
+        high = float(betaincinv(true + 0.5, false + 0.5, 0.975)) if false else 1.0
+        return low, high
+
+
+_COUNT = text("""
+SELECT layer_id, rule, simulated, count(*) AS alerts,
+       count(*) FILTER (WHERE outcome = 'true') AS true,
+       count(*) FILTER (WHERE outcome = 'false') AS false,
+       count(*) FILTER (WHERE outcome = 'unknown') AS unknown
+FROM gis.alert
+WHERE layer_id = ANY(:layers) AND opened_at >= :since AND told IS NOT NULL
+GROUP BY layer_id, rule, simulated ORDER BY layer_id, rule, simulated
+""")
+
+
+def precision(connection: Connection, layers: Sequence[str], since: datetime) -> list[Precision]:
+    """Of the alerts of these layers that opened since then, simulated ones apart."""
+    rows = connection.execute(_COUNT, {"layers": list(layers), "since": since})
+    return [Precision(*row) for row in rows]

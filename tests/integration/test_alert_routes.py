@@ -1,0 +1,126 @@
+"""Alerts over HTTP: who sees what, the records beneath, silences, and how often they were true."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+
+from api.app import create_app
+from gis.access import Role, create_key
+from gis.alerts.applying import apply_findings
+from gis.alerts.keeping import keep_alerts
+from gis.settings import Settings
+from layers.load import LoadOptions, load_file
+from tests.integration.ogc_app import serving
+from tests.unit.alerts.made import DAY, POLICY, found, signal
+
+HEADER = "report_id,happened_at,category,description,lon,lat,reporter_name,reporter_phone\n"
+LINE = "a,2026-03-01T08:00:00+07:00,traffic,ổ gà,104.15,22.05,Nguyễn Văn A,0912345678\n"
+
+
+@pytest.fixture
+def http(toy_province, catalogue) -> Iterator[httpx.Client]:
+    app = create_app(Settings(_env_file=None), toy_province, catalogue)
+    with serving(app) as url, httpx.Client(base_url=url, timeout=30) as client:
+        yield client
+
+
+@pytest.fixture
+def operator(toy_province) -> dict[str, str]:
+    with toy_province.writing() as connection:
+        return {"X-API-Key": create_key(connection, "officer", Role.OPERATOR)}
+
+
+def raised(database, **changes) -> int:
+    """The number of an alert of this moment."""
+    now = datetime.now(UTC)
+    n = (now - DAY) / timedelta(days=1)
+    with database.writing() as connection:
+        done = apply_findings(connection, found(n, signal(n, **changes)), now)
+        keep_alerts(connection, {"citizen_reports": POLICY}, now)
+    return (*done.opened, 0)[0]
+
+
+def test_an_alert_tells_its_numbers_and_what_it_rests_on(http, toy_province):
+    number = raised(toy_province)
+    told = http.get(f"/alerts/{number}").json()
+    assert (told["observed"], told["expected"], told["p"]) == (12, 1, 0.001)
+    assert told["recurrence_days"] == 1000
+    assert told["records"] == list(range(1, 13))
+    assert told["outcome"] is None
+
+
+def test_the_records_beneath_carry_nothing_personal(
+    http, toy_province, catalogue, operator, tmp_path: Path
+):
+    path = tmp_path / "reports.csv"
+    path.write_text(HEADER + LINE, encoding="utf-8")
+    layer = catalogue.get("citizen_reports")
+    load_file(toy_province, layer, path, LoadOptions(who="tests", source="tests"))
+    number = raised(toy_province)
+    for headers in ({}, operator):
+        answer = http.get(f"/alerts/{number}/records", headers=headers)
+        (feature,) = answer.json()["features"]
+        assert feature["properties"]["category"] == "traffic"
+        assert "Nguyễn" not in answer.text
+        assert "0912" not in answer.text
+
+
+def test_a_comment_is_an_operators_and_read_by_operators(http, toy_province, operator):
+    path = f"/alerts/{raised(toy_province)}"
+    assert http.post(f"{path}/comment", json={"note": "x"}).status_code == 401
+    assert http.post(f"{path}/comment", json={"note": ""}, headers=operator).status_code == 400
+    assert http.post(f"{path}/comment", json={"note": "x"}, headers=operator).status_code == 200
+    seen = http.get(path, headers=operator).json()["history"][-1]
+    assert (seen["act"], seen["note"], seen["who"]) == ("comment", "x", "officer")
+    assert http.get(path).json()["history"][-1].keys() == {"at", "act"}
+
+
+def silence(http, operator, **of) -> httpx.Response:
+    until = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    body = {"until": until, "why": "an exercise", "communes": ["00004"]} | of
+    return http.post("/alerts/silences", json=body, headers=operator)
+
+
+def test_a_silenced_alert_is_seen_with_a_key_alone(http, toy_province, operator):
+    begun = silence(http, operator)
+    assert begun.status_code == 201
+    raised(toy_province)
+    assert http.get("/alerts").json() == {"alerts": []}
+    (alert,) = http.get("/alerts", headers=operator).json()["alerts"]
+    assert alert["status"] == "suppressed"
+    assert http.get(f"/alerts/{alert['id']}").status_code == 404
+    (listed,) = http.get("/alerts/silences", headers=operator).json()["silences"]
+    assert (listed["who"], listed["why"]) == ("officer", "an exercise")
+    ended = f"/alerts/silences/{begun.json()['id']}"
+    assert http.delete(ended, headers=operator).status_code == 204
+    assert http.delete(ended, headers=operator).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("of", "status"),
+    [
+        ({"why": " "}, 400),
+        ({"communes": []}, 400),
+        ({"until": "2026-01-01T00:00:00"}, 400),
+        ({"layer_id": "nothing"}, 404),
+    ],
+)
+def test_a_silence_that_says_too_little_is_refused(http, operator, of, status):
+    assert silence(http, operator, **of).status_code == status
+    assert http.get("/alerts/silences").status_code == 401
+
+
+def test_how_often_alerts_were_true_is_told_by_rule(http, toy_province, operator):
+    answers = {"true": 104.02, "false": 104.15, "unknown": 104.25}
+    for outcome, lon in answers.items():
+        number = raised(toy_province, lon=lon, records=(int(lon * 100),))
+        body = {"outcome": outcome, "note": "looked"}
+        http.post(f"/alerts/{number}/resolve", json=body, headers=operator)
+    (told,) = http.get("/alerts/precision").json()["precision"]
+    assert (told["alerts"], told["true"], told["false"], told["unknown"]) == (3, 1, 1, 1)
+    assert told["share_true"] == 0.5
+    # Jeffreys: quantiles of Beta(3/2, 3/2), symmetric about one half.
+    assert told["interval"] == pytest.approx([0.0608, 0.9392], abs=5e-4)
