@@ -12,6 +12,7 @@ from layers.model import FieldType
 
 HERE = timezone(timedelta(hours=7))  # a day without a zone is a Vietnamese day
 _OPEN = ("", "..")
+_YEAR_0 = "0000-"  # RFC 3339 has that year and Python has not; QGIS 3.22 means an open start by it
 
 
 def literal_of(served: Served, text: str) -> Any:
@@ -34,9 +35,12 @@ def instant_of(text: str) -> datetime:
 def span_of(text: str) -> TimeSpan:
     """An instant, a day (in Vietnam) or an interval of these with open ends, as `datetime` has it.
 
-    Raises BadInput saying what would be right.
+    An instant without a zone, as QGIS sends what its user typed, is Vietnamese too. Raises
+    BadInput saying what would be right.
     """
     start, slash, end = text.partition("/")
+    if slash and start.startswith(_YEAR_0):
+        start = ".."
     try:
         if not slash:
             return TimeSpan(_start_of(text), _end_of(text))
@@ -53,12 +57,19 @@ def span_of(text: str) -> TimeSpan:
 
 
 def _start_of(text: str) -> datetime:
-    return instant_of(text) if "T" in text.upper() else _midnight(text).astimezone(UTC)
+    return _instant_here(text) if "T" in text.upper() else _midnight(text).astimezone(UTC)
+
+
+def _instant_here(text: str) -> datetime:
+    found = datetime.fromisoformat(text)
+    if len(text) < len("2024-09-10T00:00"):
+        raise ValueError(text)
+    return (found if found.tzinfo else found.replace(tzinfo=HERE)).astimezone(UTC)
 
 
 def _end_of(text: str) -> datetime:
     if "T" in text.upper():
-        return instant_of(text)
+        return _instant_here(text)
     last = _midnight(text) + timedelta(days=1) - timedelta(microseconds=1)
     return last.astimezone(UTC)
 

@@ -9,10 +9,17 @@ from qgis.core import (
     QgsMapRendererParallelJob,
     QgsMapSettings,
     QgsProject,
+    QgsRectangle,
     QgsVectorTileLayer,
 )
 from qgis.PyQt.QtCore import QSize
 from qgis.PyQt.QtGui import QColor
+
+TIMES = {
+    "since": "\"valid_at\" >= '2024-09-12T00:00:00Z'",
+    "until": "\"valid_at\" <= '2024-09-12T00:00:00Z' AND \"kind\" = 'road'",
+    "between": "\"valid_at\" > '2024-09-11T00:00:00' AND \"valid_at\" < '2024-09-12T00:00:00'",
+}
 
 
 def main(project_path, layer_id, expression, picture_path):
@@ -45,11 +52,16 @@ def main(project_path, layer_id, expression, picture_path):
     told["groups"] = [group.name() for group in project.layerTreeRoot().findGroups()]
     features = f"{layer_id}_items"
     chosen = next(one for one in project.mapLayers().values() if one.id().startswith(features))
+    box = QgsFeatureRequest().setFilterRect(QgsRectangle(104.05, 22.29, 104.15, 22.31))
+    told["in_box"] = [feature["note"] for feature in chosen.getFeatures(box)]
     request = QgsFeatureRequest().setFilterExpression(expression)
     told["filtered"] = sorted(feature["note"] or "" for feature in chosen.getFeatures(request))
     told["read_all"] = sum(1 for _ in chosen.getFeatures())
     told["subset"] = chosen.setSubsetString(expression)
     told["in_subset"] = sum(1 for _ in chosen.getFeatures())
+    for name, times in TIMES.items():
+        chosen.setSubsetString(times)
+        told[name] = sorted(feature["note"] for feature in chosen.getFeatures())
     chosen.setSubsetString("")
     told["colours"] = draw(project, chosen, picture_path)
     print("JSON:" + json.dumps(told))

@@ -131,6 +131,27 @@ def test_a_filter_gives_the_same_rows_as_on_the_server(opened: Opened) -> None:
     assert opened.told["subset"] and opened.told["in_subset"] == 2
 
 
+def test_times_are_filtered_by_the_server(opened: Opened) -> None:
+    assert opened.told["since"] == ["Sa Pa", "sa pa"]
+    assert opened.told["until"] == ["Sa Pả"], "what is not a time, QGIS 3.22 filters itself"
+    assert opened.told["between"] == ["Sa Pả"], "a time without a zone is Vietnamese"
+    spans = {
+        parse_qs(urlsplit(url).query)["datetime"][0] for url in opened.asked if "datetime" in url
+    }
+    assert len(spans) == 3 and any(span.startswith("0000-01-01") for span in spans)
+
+
+def test_what_lies_within_a_box_is_chosen_by_the_server(opened: Opened) -> None:
+    assert opened.told["in_box"] == ["Sa Pa"]
+    boxes = [parse_qs(urlsplit(url).query).get("bbox", ["0,0,9,9"])[0] for url in opened.asked]
+    west, _, east, _ = min((list(map(float, box.split(","))) for box in boxes), key=_width)
+    assert west <= 104.05 and 104.15 <= east < west + 0.3, "QGIS widens what it asks for"
+
+
+def _width(box: list[float]) -> float:
+    return box[2] - box[0]
+
+
 def test_the_picture_has_the_colours_of_the_legend(opened: Opened) -> None:
     colours = opened.told["colours"]
     assert colours.get("#cc3300", 0) > 100 and colours.get("#0033cc", 0) > 20
