@@ -60,7 +60,7 @@ def province(rings: int = 77, resolution: int = 8, seed: int = 2025) -> Province
     """A disk of hexes (77 rings: 18,019 of 13,300 km², the size of Lào Cai) with 99 towns.
 
     People live around towns of very unequal size (Pareto), denser towards the middle of each; a
-    twentieth of them anywhere.
+    tenth of them anywhere.
     """
     centre = h3.str_to_int(h3.latlng_to_cell(*CENTRE, resolution))
     disk = h3ronpy.grid_disk(np.array([centre], np.uint64), rings, flatten=True)
@@ -73,7 +73,7 @@ def province(rings: int = 77, resolution: int = 8, seed: int = 2025) -> Province
     away = np.hypot(*(xy[:, None, :] - towns[None, :, :]).transpose(2, 0, 1))
     near = size / spread**2 * np.exp(-away / spread)
     people = near.sum(axis=1)
-    people = 0.95 * people / people.sum() + 0.05 / len(cells)
+    people = 0.9 * people / people.sum() + 0.1 / len(cells)
     return Province(cells, xy, people, away.argmin(axis=1))
 
 

@@ -22,8 +22,9 @@ def gi_star(values: Floats, weights: sparse.csr_array) -> Floats:
     """
     n = len(values)
     mean, spread = values.mean(), values.std()
-    total = np.asarray(weights.sum(axis=1)).ravel()
-    squares = np.asarray(weights.multiply(weights).sum(axis=1)).ravel()
+    total = weights @ np.ones(n)
+    # Binary weights are their own squares.
+    squares = total if (weights.data == 1).all() else weights.power(2) @ np.ones(n)
     with np.errstate(divide="ignore", invalid="ignore"):
         scale = spread * np.sqrt((n * squares - total**2) / (n - 1))
         z: Floats = (weights @ values - total * mean) / scale

@@ -426,15 +426,16 @@ def _by_centre(
         mu = np.zeros(days)
         held = 0.0
         for at in range(start[centre], start[centre + 1]):
-            held += limited[near[at]]
-            c += counts[near[at]]
-            mu += expected[near[at]]
+            place = near[at]
+            held += limited[place]
             if held > limit * (1 + 1e-12):
                 break
-            if not closes[at]:
-                continue
             for day in range(days):
-                if c[day] >= least and _may_exceed(c[day], mu[day], total, llr[centre]):
+                c[day] += counts[place, day]
+                mu[day] += expected[place, day]
+                if not closes[at] or c[day] < least:
+                    continue
+                if _may_exceed(c[day], mu[day], total, llr[centre]):
                     value = _llr(c[day], mu[day], total)
                     if value > llr[centre] * (1 + 1e-12):
                         llr[centre], ends[centre], best_days[centre] = value, at, day + 1
