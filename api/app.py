@@ -8,11 +8,13 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from api.errors import add_error_handlers
 from api.middleware import RequestContext
+from api.newest import Newest
 from api.ogc import mount_ogc
 from api.routes import (
     alerts,
     changes,
     counts,
+    events,
     health,
     hexes,
     layers,
@@ -24,6 +26,7 @@ from api.routes import (
     tiles,
     tilesets,
 )
+from api.stopping import when_stopped
 from gis.database.engine import Database
 from gis.repeating import repeating
 from gis.settings import Settings
@@ -40,11 +43,13 @@ def create_app(settings: Settings, database: Database, catalogue: Catalogue) -> 
     app.state.settings = settings
     app.state.database = database
     app.state.catalogue = catalogue
+    app.state.newest = Newest(database)
     app.state.tiles = TileServer(database, settings.k_anonymity)
 
     for part in (health, status, layers, alerts, counts, places, quarantine, tiles, styles, hexes):
         app.include_router(part.router)
     app.include_router(changes.router)
+    app.include_router(events.router)
     app.include_router(tilesets.router)
     mount_ogc(app)
     app.include_router(map.router)
@@ -65,5 +70,5 @@ async def _running(app: FastAPI) -> AsyncIterator[None]:
             state.database, state.settings.layers, state.catalogue
         )
 
-    with repeating("layer files", follow):
+    with repeating("layer files", follow), when_stopped(app.state.newest.let_go):
         yield

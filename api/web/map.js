@@ -4,7 +4,7 @@ import * as maplibregl from "/web/maplibre/maplibre-gl.mjs";
 import { drawAlerts, onShow, refreshAlerts, tell } from "/web/alerts.js";
 import { drawLayers, entriesOf, isOn, switchOffAtFirst } from "/web/layers.js";
 import { popupOf } from "/web/popup.js";
-import { get, getIfNew, keyHeaders } from "/web/service.js";
+import { followEvents, get, getIfNew, keyHeaders } from "/web/service.js";
 import { applyWords, currentLanguage, inLanguage, setLanguage, word } from "/web/words.js";
 
 const POLL_MS = 1000;
@@ -25,6 +25,7 @@ async function start() {
   onShow((alert) => map.fitBounds(alert.bbox, { padding: 120, maxZoom: 13 }));
   listen(map);
   await Promise.all([drawLayers(state.entries, () => applyVisibility(map)), refreshAlerts()]);
+  followEvents("/events", refreshAlerts);
   watch(map);
 }
 
@@ -101,7 +102,8 @@ function drawBadges() {
   }));
 }
 
-// Once a second: what changed is drawn anew; a round that takes longer delays the next one.
+// Once a second: what changed is drawn anew; a round that takes longer delays the next one. Of
+// alerts the event stream tells.
 function watch(map) {
   setTimeout(async () => {
     try {
@@ -121,7 +123,6 @@ async function refresh(map) {
     takeStatus(status);
     for (const layer of changed) reload(map, layer);
   }
-  await refreshAlerts();
 }
 
 function reload(map, { id, version }) {

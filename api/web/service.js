@@ -1,7 +1,9 @@
 // Asking the service; the operator's key, once given, is kept in this window alone.
 
 const KEY = "gis-key";
+const RETRY_MS = 2000;
 const etags = new Map();
+let following = new AbortController();
 
 export class Refused extends Error {
   constructor(status, detail) {
@@ -11,8 +13,14 @@ export class Refused extends Error {
 }
 
 export const hasKey = () => sessionStorage.getItem(KEY) !== null;
-export const keepKey = (key) => sessionStorage.setItem(KEY, key);
-export const forgetKey = () => sessionStorage.removeItem(KEY);
+export function keepKey(key) {
+  sessionStorage.setItem(KEY, key);
+  following.abort();
+}
+export function forgetKey() {
+  sessionStorage.removeItem(KEY);
+  following.abort();
+}
 export const keyHeaders = () => (hasKey() ? { "X-API-Key": sessionStorage.getItem(KEY) } : {});
 
 async function refusal(response) {
@@ -42,6 +50,28 @@ export async function post(path, body) {
   const response = await fetch(path, { method: "POST", headers, body: JSON.stringify(body) });
   if (!response.ok) throw await refusal(response);
   return response.json();
+}
+
+// Server-sent events for as long as the page is open: `heard` is called at each, and whenever
+// listening begins, since something may have been missed. Another key means listening anew.
+export async function followEvents(path, heard) {
+  for (;;) {
+    await readEvents(path, heard).catch(() => {});
+    await new Promise((done) => setTimeout(done, following.signal.aborted ? 0 : RETRY_MS));
+  }
+}
+
+async function readEvents(path, heard) {
+  following = new AbortController();
+  const response = await fetch(path, { headers: keyHeaders(), signal: following.signal });
+  if (!response.ok) throw await refusal(response);
+  await heard();
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    if (value.includes("data:")) await heard();
+  }
 }
 
 export const forgetAnswers = () => etags.clear();

@@ -80,8 +80,7 @@ def _measures(alert: Mapping[str, Any]) -> Iterator[tuple[str, float | str]]:
     for name in _MEASURES:
         if alert.get(name) is not None:
             yield name, alert[name]
-    if alert.get("version"):
-        yield "version", alert["version"]
+    yield from (alert.get("run") or {}).items()
 
 
 def _moment(text_or_none: str | None) -> datetime | None:

@@ -8,10 +8,10 @@ from gis.alerts.life import note_event
 
 SQUARE = "MULTIPOLYGON(((104.1 22.0, 104.2 22.0, 104.2 22.1, 104.1 22.1, 104.1 22.0)))"
 _ALERT = text("""
-INSERT INTO gis.alert (layer_id, rule, severity, headline_vi, headline_en, cells, communes, geom,
-                       official, simulated, evidence)
-VALUES (:layer_id, 'hotspot', :severity, :headline_vi, :headline_en, :cells, :communes,
-        ST_GeomFromText(:wkt, 4326), :official, :simulated, '{}') RETURNING id
+INSERT INTO gis.alert (layer_id, rule, status, severity, headline_vi, headline_en, cells, communes,
+                       geom, official, simulated, key, evidence)
+VALUES (:layer_id, 'hotspot', :status, :severity, :headline_vi, :headline_en, :cells, :communes,
+        ST_GeomFromText(:wkt, 4326), :official, :simulated, :key, '{}') RETURNING id
 """)
 _SUBSCRIPTION = text("""
 INSERT INTO gis.subscription (name, channel, target, language, layers, communes, least_severity,
@@ -25,6 +25,7 @@ def make_alert(connection: Connection, **changes: Any) -> int:
     """An open alert in the second of the toy province's communes, and its event."""
     values = {
         "layer_id": "citizen_reports",
+        "status": "open",
         "severity": "alert",
         "headline_vi": "Phản ánh: 12 báo cáo",
         "headline_en": "Reports: 12 reports",
@@ -33,9 +34,10 @@ def make_alert(connection: Connection, **changes: Any) -> int:
         "wkt": SQUARE,
         "official": True,
         "simulated": True,
+        "key": None,
     } | changes
     alert_id: int = connection.execute(_ALERT, values).scalar_one()
-    step(connection, alert_id, "open")
+    step(connection, alert_id, str(values["status"]))
     return alert_id
 
 

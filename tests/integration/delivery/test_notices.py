@@ -111,3 +111,38 @@ def test_alerts_of_private_layers_are_sent_only_to_those_who_named_the_layer(toy
         subscribe(connection, "named", layers=["landslides"])
         make_alert(connection, layer_id="landslides")
     assert waiting(toy_province) == [("named", "open")]
+
+
+def end(connection: Connection, alert: int) -> None:
+    connection.execute(
+        text("UPDATE gis.alert SET status = 'resolved' WHERE id = :id"), {"id": alert}
+    )
+    step(connection, alert, "resolved")
+
+
+def test_the_end_is_sent_to_those_who_heard_of_the_alert_and_to_nobody_else(toy_province):
+    with toy_province.writing() as connection:
+        subscribe(connection, "told")
+        alert = make_alert(connection)
+    with toy_province.writing() as connection:
+        subscribe(connection, "came later")
+        end(connection, alert)
+    assert waiting(toy_province) == [("told", "open"), ("told", "resolved")]
+
+
+def test_who_heard_of_an_alert_hears_its_end_though_it_grew_less_severe(toy_province):
+    with toy_province.writing() as connection:
+        subscribe(connection, "a", least_severity="alert")
+        alert = make_alert(connection)
+    with toy_province.writing() as connection:
+        connection.execute(text("UPDATE gis.alert SET severity = 'watch'"))
+        end(connection, alert)
+    assert waiting(toy_province) == [("a", "open"), ("a", "resolved")]
+
+
+def test_that_a_subscription_fails_is_told_to_the_others(toy_province):
+    with toy_province.writing() as connection:
+        failing = subscribe(connection, "failing")
+        subscribe(connection, "other")
+        make_alert(connection, key=f"subscription {failing}")
+    assert waiting(toy_province) == [("other", "open")]

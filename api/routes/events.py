@@ -1,0 +1,103 @@
+"""The steps of alerts as they happen: server-sent events (HTML standard, section 9.2)."""
+
+import time
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+import orjson
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Header, Query, Request
+from fastapi.responses import StreamingResponse
+from fastapi.sse import EventSourceResponse, format_sse_event
+
+from api.dependencies import Caller
+from api.newest import Newest
+from gis.access import Principal, Role
+from gis.database.engine import Database
+from gis.delivery.notices import notices_after
+from gis.delivery.told import Told
+from gis.delivery.told_json import told_json
+from gis.errors import BadInput, NotFound
+from layers.catalogue import Catalogue
+
+router = APIRouter(tags=["alerts"])
+
+HEARTBEAT_S = 15.0
+_LONGEST_S = 900.0  # then the client comes again, and its key is looked at again
+_RETRY_MS = 2000
+_BATCH = 100
+
+Layers = Annotated[list[str], Query(description="Only alerts of these layers")]
+SeenHeader = Annotated[str | None, Header(alias="Last-Event-ID")]
+SeenQuery = Annotated[str | None, Query(description="As the header Last-Event-ID")]
+
+
+@router.get("/events", response_class=StreamingResponse)
+async def events(
+    request: Request,
+    caller: Caller,
+    layer: Layers = [],  # noqa: B006  (FastAPI copies defaults)
+    last_event_id: SeenHeader = None,
+    after: SeenQuery = None,
+) -> EventSourceResponse:
+    """Each step of the alerts that the caller may read, as an event `alert` with JSON.
+
+    Begins after `Last-Event-ID`, without one with what happens from now on. A comment comes every
+    15 seconds when nothing happens; after 15 minutes the stream ends, to be asked for again.
+    """
+    catalogue: Catalogue = request.app.state.catalogue
+    unknown = set(layer) - {each.id for each in catalogue.readable(caller)}
+    if unknown:
+        raise NotFound(f"there is no layer {min(unknown)}")
+    seen = _seen(after if last_event_id is None else last_event_id)
+    request.app.state.newest.check_room()
+    stream = _stream(request, caller, frozenset(layer), seen)
+    return EventSourceResponse(stream, headers={"Cache-Control": "no-store"})
+
+
+async def _stream(
+    request: Request, caller: Principal, wanted: frozenset[str], seen: int | None
+) -> AsyncIterator[bytes]:
+    newest: Newest = request.app.state.newest
+    end = time.monotonic() + _LONGEST_S
+    async with newest.followed():
+        at = newest.seq if seen is None else min(seen, newest.seq)
+        yield format_sse_event(id=str(at), retry=_RETRY_MS, comment="listening")
+        while not newest.ended and time.monotonic() < end:
+            known = newest.seq
+            found = await run_sync(_read, request, caller, wanted, at)
+            for told in found:
+                yield _event(told)
+            # What is numbered up to `known` was there to be read: the rest is not for this client.
+            at = found[-1].seq if len(found) == _BATCH else max(at, known, *_seqs(found))
+            if not found:
+                await newest.after(at, HEARTBEAT_S)
+                if newest.seq <= at:
+                    yield format_sse_event(comment="still here")
+
+
+def _read(request: Request, caller: Principal, wanted: frozenset[str], at: int) -> list[Told]:
+    """What the caller may read now: layers may have been published meanwhile."""
+    database: Database = request.app.state.database
+    readable = [layer.id for layer in request.app.state.catalogue.readable(caller)]
+    layers = [one for one in readable if not wanted or one in wanted]
+    to_desk = caller.role in (Role.OPERATOR, Role.ADMIN)
+    with database.reading() as connection:
+        return notices_after(connection, at, layers, to_desk=to_desk, limit=_BATCH)
+
+
+def _seqs(found: list[Told]) -> list[int]:
+    return [told.seq for told in found]
+
+
+def _event(told: Told) -> bytes:
+    data = orjson.dumps(told_json(told)).decode()
+    return format_sse_event(event="alert", id=str(told.seq), data_str=data)
+
+
+def _seen(given: str | None) -> int | None:
+    if given is None or given == "":
+        return None
+    if not (given.isascii() and given.isdecimal() and len(given) <= 18):
+        raise BadInput(f"Last-Event-ID is the id of an event that was received, not {given}")
+    return int(given)
