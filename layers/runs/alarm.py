@@ -25,6 +25,7 @@ Cells = npt.NDArray[np.uint64]
 
 EARTH_RADIUS_M = 6_371_008.8
 LONGEST_DAYS = 36_525.0  # a recurrence interval of a century says all
+_NOISE_P = 0.1  # clusters after the first that chance brings so often are not worth a word
 _SURE_P = 0.01  # from here on, p is that of the replicates; below, of the law fitted to them
 
 
@@ -77,7 +78,8 @@ class Stream:
     last_day: int
     beneath: pd.DataFrame
     cells: Cells  # of the places
-    xy: Floats
+    latitude: float  # degrees, at which distances east and west are right
+    xy: Floats  # metres
     place: Integers
     day: Integers
     strata: Integers | None
@@ -159,12 +161,14 @@ def _stream(name: str, frame: pd.DataFrame, stratified: bool, last_day: int) -> 
     cases = frame[frame["in_alarm"]]
     cells, place = np.unique(cases["place"].to_numpy(np.uint64), return_inverse=True)
     day = cases["day"].to_numpy(np.int64)
+    latitude = float(_degrees(cells)[:, 1].mean()) if len(cells) else 0.0
     return Stream(
         name=name,
         last_day=last_day,
         beneath=frame,
         cells=cells,
-        xy=_plane(cells, cells),
+        latitude=latitude,
+        xy=_plane(cells, latitude),
         place=place.ravel().astype(np.int64),
         day=day,
         strata=day % 7 if stratified else None,
@@ -175,16 +179,13 @@ def _parents(cells: Cells, resolution: int) -> Cells:
     return np.asarray(h3ronpy.change_resolution(cells, resolution), np.uint64)
 
 
-def _plane(cells: Cells, around: Cells) -> Floats:
-    """Metres on a plane that touches the sphere at the mean latitude of the cells `around`.
+def _plane(cells: Cells, latitude: float) -> Floats:
+    """Metres on a plane that touches the sphere at a latitude.
 
     Over a province (1.5° of latitude) distances are wrong by less than 1 %.
     """
-    if len(cells) == 0:
-        return np.empty((0, 2))
-    centre = np.radians(np.mean(_degrees(around)[:, 1]))
     lon, lat = np.radians(_degrees(cells)).T
-    return EARTH_RADIUS_M * np.column_stack([lon * np.cos(centre), lat])
+    return EARTH_RADIUS_M * np.column_stack([lon * np.cos(np.radians(latitude)), lat])
 
 
 def _degrees(cells: Cells) -> Floats:
@@ -232,6 +233,6 @@ def _circle(stream: Stream, centre: int, radius_m: float) -> Cells:
     spacing = np.sqrt(3) * h3.average_hexagon_edge_length(h3.get_resolution(f"{centre:x}"), "m")
     rings = int(np.ceil(radius_m / (0.7 * spacing)))
     near = np.unique(np.asarray(h3ronpy.grid_disk(hexes, rings, flatten=True), np.uint64))
-    middle, around = _plane(hexes, stream.cells), _plane(near, stream.cells)
+    middle, around = _plane(hexes, stream.latitude), _plane(near, stream.latitude)
     inside: Cells = near[np.hypot(*(around - middle).T) <= radius_m * (1 + 1e-9)]
     return inside

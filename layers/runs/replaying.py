@@ -14,7 +14,7 @@ from layers.runs.alarm import StreamScan, alarm_input, null_of, scan_stream, str
 from layers.runs.records import Records, day_number, midnight, read_records
 from layers.runs.telling import Teller, policy_of
 
-STOP = 50  # draws that reach the value: enough to know that chance brings it often
+STOP = 20  # draws that reach the value: enough to know that chance brings it often
 
 
 @dataclass(frozen=True, slots=True)
