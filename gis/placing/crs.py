@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from gis.errors import BadInput, Question
 from gis.placing.source_crs import (
     GEOGRAPHIC,
+    HANOI_72,
     TM3,
     UTM,
     Floats,
@@ -55,6 +56,8 @@ _IMPOSSIBLE = 0.5  # or when this share cannot be coordinates of the declared CR
 # The next zone is 25 km off, which leaves most records inside: so of a CRS that is not the
 # province's own, less is believed when the province's own places nearly all of them inside.
 _SOME_OUTSIDE, _SOME_RECORDS, _NEARLY_ALL = 0.05, 5, 0.98
+# Where several systems fit alike, these are the likely ones; of others none is proposed.
+_COMMON = (LOCAL, "EPSG:4326")
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +170,13 @@ class _Batch:
     def __len__(self) -> int:
         return len(self.x)
 
+    def outside(self, source: SourceCrs) -> "_Batch":
+        """The records that a CRS does not place inside the province."""
+        lon, lat = transformed(self.x, self.y, source)
+        out = np.isnan(lon)
+        out[~out] = ~self.inside(lon[~out], lat[~out])
+        return _Batch(self.x[out], self.y[out], self.inside)
+
     def sample(self) -> "_Batch":
         step = len(self) // _SAMPLE + 1
         return _Batch(self.x[::step], self.y[::step], self.inside)
@@ -229,6 +239,21 @@ def _ask_if_outside(declared: SourceCrs, batch: _Batch, local: str) -> None:
     clear = best >= _INSIDE * n and best - count >= _OUTSIDE * n
     if clear or impossible >= _IMPOSSIBLE * n or _local_is_better(candidates, n - count, n, local):
         raise _question(_outside(declared, count, n), batch, candidates)
+    if count:
+        _ask_if_mixed(declared, batch, local)
+
+
+def _ask_if_mixed(declared: SourceCrs, batch: _Batch, local: str) -> None:
+    """Some records of a batch may be written in another way: exchanged, or metres for degrees."""
+    out = batch.outside(declared)
+    if len(out) < max(_SOME_OUTSIDE * len(batch), _SOME_RECORDS):
+        return
+    exchanged = SourceCrs(declared.crs, swapped=not declared.swapped)
+    unlike = parse_crs("EPSG:4326" if declared.crs.is_projected else local)
+    others = out.counted([exchanged, unlike, SourceCrs(unlike.crs, swapped=True)])
+    best = max(others, key=lambda one: one.inside)
+    if best.inside >= _INSIDE * len(out):
+        raise Question(_mixed(declared, best, len(out), len(batch)))
 
 
 def _local_is_better(candidates: list[Candidate], outside: int, n: int, local: str) -> bool:
@@ -279,15 +304,32 @@ def _outside(declared: SourceCrs, inside: int, n: int) -> _Reason:
     )
 
 
+def _mixed(declared: SourceCrs, other: Candidate, outside: int, n: int) -> str:
+    answer = _answer(other.source)
+    return (
+        f"Tệp lẫn hai cách ghi tọa độ: theo {declared.label}, {outside}/{n} bản ghi nằm ngoài "
+        f"tỉnh; theo {other.source.label}, {other.inside} bản ghi trong số đó nằm trong tỉnh.\n"
+        f"Chưa lưu gì. Hãy tách các bản ghi đó ra tệp riêng và nạp với --assume-crs {answer}; hoặc "
+        f"giữ hệ khai báo cho tất cả: --assume-crs {AS_DECLARED}\n"
+        f"The file mixes two ways of writing coordinates: in {declared.label}, {outside} of {n} "
+        f"records lie outside the province; in {other.source.label}, {other.inside} of those lie "
+        "inside.\n"
+        f"Nothing was stored. Put those records into a file of their own and load it with "
+        f"--assume-crs {answer}; or keep what is declared for all: --assume-crs {AS_DECLARED}"
+    )
+
+
 def _question(reason: _Reason, batch: _Batch, candidates: Sequence[Candidate]) -> Question:
+    """What to ask. Raises BadInput for Hanoi 1972, which no answer makes exact."""
     if not candidates:
+        _refuse_hanoi_72(batch)
         return Question(
             f"{reason.vi} Không hệ tọa độ quen thuộc nào đặt bản ghi trong tỉnh: hãy xem lại cột "
             "x, y; hoặc trả lời bằng --assume-crs.\n"
             f"{reason.en} No usual CRS places records in the province: check which columns hold "
             "x and y; or answer with --assume-crs."
         )
-    answer = _answer(candidates[0].source)
+    answer = _likely(candidates)
     keep = reason is not _NOT_DECLARED and answer != AS_DECLARED
     keep_vi = f" (giữ hệ khai báo: --assume-crs {AS_DECLARED})" if keep else ""
     keep_en = f" (to keep what is declared: --assume-crs {AS_DECLARED})" if keep else ""
@@ -297,6 +339,32 @@ def _question(reason: _Reason, batch: _Batch, candidates: Sequence[Candidate]) -
         f"{reason.en} It may be:\n{_listed(candidates, len(batch), 'records in the province')}\n"
         f"Nothing was stored. Answer with: --assume-crs {answer}{keep_en}"
     )
+
+
+def _refuse_hanoi_72(batch: _Batch) -> None:
+    known = [parse_crs(text) for text in HANOI_72]
+    known += [SourceCrs(one.crs, swapped=True) for one in known]
+    best = max(batch.counted(known), key=lambda one: one.inside)
+    if best.inside >= _INSIDE * len(batch):
+        refuse_inexact(best.source)
+
+
+def _likely(candidates: Sequence[Candidate]) -> str:
+    """The answer that is proposed; of unusual systems that fit alike, none.
+
+    A system and the same projection on another datum are told apart by what is declared.
+    """
+    best = [one for one in candidates if one.inside == candidates[0].inside]
+    usual = [one for one in best if one.source.code in _COMMON]
+    shapes = {projection(one.source.crs) for one in best}
+    if len(shapes) > 1 and not usual:
+        return _ANY_CODE
+    return _answer((usual or best)[0].source)
+
+
+_ANY_CODE = (
+    "EPSG:… (vài hệ phù hợp như nhau: hãy hỏi nơi cấp dữ liệu / several fit alike: ask the source)"
+)
 
 
 def _listed(candidates: Sequence[Candidate], n: int, what: str) -> str:

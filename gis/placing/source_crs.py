@@ -18,6 +18,7 @@ type Floats = NDArray[np.float64]
 GEOGRAPHIC = ("EPSG:4326", "EPSG:4756")
 TM3 = tuple(f"EPSG:{code}" for code in (*range(9205, 9219), 5896, 5897, 5898, 5899))
 UTM = ("EPSG:3405", "EPSG:3406", "EPSG:32648", "EPSG:32649")
+HANOI_72 = ("EPSG:2044", "EPSG:2045", "EPSG:3147", "EPSG:4147")
 _SWAPPED = ":yx"
 _VN_2000 = "Vietnam 2000"
 _VN_2000_NAME = re.compile(r"VN.?2000", re.IGNORECASE)

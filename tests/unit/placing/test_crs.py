@@ -147,6 +147,28 @@ def test_latitude_given_as_longitude_is_asked(degrees: Points) -> None:
     assert answer(question(lat, lon, "EPSG:4326")) == "EPSG:4326:yx"
 
 
+def test_a_file_that_mixes_two_orders_of_axes_is_asked_and_may_be_kept(degrees: Points) -> None:
+    lon, lat = (column.copy() for column in degrees)
+    lon[:400], lat[:400] = degrees[1][:400], degrees[0][:400]
+    told = question(lon, lat, "EPSG:4326")
+    assert "400 of 1000 records lie outside" in told
+    assert "--assume-crs EPSG:4326:yx" in told
+    kept = check_crs(lon, lat, "EPSG:4326", PROVINCE, assume="declared")
+    assert np.count_nonzero(np.isnan(to_wgs84(lon, lat, kept)[0])) == 400
+
+
+def test_a_file_that_mixes_metres_with_degrees_is_asked(degrees: Points) -> None:
+    east, north = written_in(LOCAL, degrees)
+    mixed = [np.where(np.arange(1000) < 100, *pair) for pair in zip((east, north), degrees)]
+    assert "100 of 1000 records lie outside" in question(*mixed, "EPSG:4326")
+
+
+def test_of_systems_that_fit_alike_none_is_proposed(degrees: Points) -> None:
+    told = question(*written_in("EPSG:32648", degrees), None)
+    assert answer(told) == "EPSG:…"
+    assert "several fit alike" in told
+
+
 def test_metres_declared_as_degrees_are_asked(degrees: Points) -> None:
     assert answer(question(*written_in(LOCAL, degrees), "EPSG:4326")) == "EPSG:9208"
 
@@ -228,6 +250,13 @@ def test_hanoi_72_is_refused_with_the_reason(degrees: Points, crs: str) -> None:
     ):
         with pytest.raises(BadInput, match="no exact transformation from Hanoi 1972"):
             attempt()
+
+
+@pytest.mark.parametrize("declared", [None, LOCAL])
+def test_undeclared_hanoi_72_is_recognised(degrees: Points, declared: str | None) -> None:
+    east, north = Transformer.from_crs("EPSG:4326", "EPSG:2044", always_xy=True).transform(*degrees)
+    with pytest.raises(BadInput, match="Hanoi 1972"):
+        check_crs(east, north, declared, PROVINCE)
 
 
 def test_a_system_that_is_exact_elsewhere_only_is_refused_here(degrees: Points) -> None:
