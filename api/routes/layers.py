@@ -7,14 +7,26 @@ from fastapi import APIRouter
 from api.dependencies import Caller, UsedCatalogue
 from layers.model import Layer
 from layers.vocabulary import layer_schema as schema_of_layer_file
+from tiles.hexes import with_hexes
 
 router = APIRouter(tags=["layers"])
 
 
 @router.get("/layers")
 def layers(catalogue: UsedCatalogue, caller: Caller) -> dict[str, Any]:
-    """The layers that the caller may read, with what a client needs to show them."""
-    return {"layers": [_summary(layer) for layer in catalogue.readable(caller)]}
+    """The layers that the caller may see something of, with what a client needs to show it.
+
+    Of a layer whose counts by hex alone are open, only these are told.
+    """
+    readable = catalogue.readable(caller)
+    counted = with_hexes(caller, catalogue.layers)
+    return {
+        "layers": [
+            _summary(layer, records=layer in readable, hexes=layer in counted)
+            for layer in catalogue.layers
+            if layer in readable or layer in counted
+        ]
+    }
 
 
 @router.get("/schemas/layer.json")
@@ -23,7 +35,7 @@ def layer_schema() -> dict[str, Any]:
     return schema_of_layer_file()
 
 
-def _summary(layer: Layer) -> dict[str, Any]:
+def _summary(layer: Layer, *, records: bool, hexes: bool) -> dict[str, Any]:
     return {
         "id": layer.id,
         "title": layer.title.model_dump(),
@@ -32,8 +44,8 @@ def _summary(layer: Layer) -> dict[str, Any]:
         "licence": layer.licence,
         "attribution": layer.attribution,
         "geometry": layer.geometry,
-        "has_tiles": layer.tiles is not None,
-        "has_hexes": layer.hexes is not None,
+        "has_tiles": records and layer.tiles is not None,
+        "has_hexes": hexes,
         "fields": {
             name: {
                 "label": field.label.model_dump(),
@@ -44,5 +56,6 @@ def _summary(layer: Layer) -> dict[str, Any]:
                 },
             }
             for name, field in layer.public_fields.items()
+            if records
         },
     }

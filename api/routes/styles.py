@@ -8,9 +8,13 @@ from fastapi import APIRouter, Query, Request
 from api.dependencies import Caller, UsedCatalogue, UsedSettings
 from api.links import public_url
 from api.routes.tiles import readable
+from gis.access import Principal
 from gis.errors import NotFound
+from gis.settings import Settings
 from layers.legend import Language, hex_legend, legend
+from layers.model import Layer
 from layers.style import hex_style, hex_style_document, map_style, style_document
+from tiles.hexes import hex_options, hexed, least_count, may_read_hexes, with_hexes
 
 router = APIRouter(tags=["styles"])
 
@@ -21,14 +25,15 @@ Lang = Annotated[Language, Query(description="Language of the words")]
 def map_document(
     request: Request, catalogue: UsedCatalogue, settings: UsedSettings, caller: Caller
 ) -> dict[str, Any]:
-    """One MapLibre style with every layer that the caller may read: areas, hexes, lines, points."""
+    """One MapLibre style with all that the caller may see: areas, hexes, lines, points."""
     base = public_url(request, settings)
+    readable = catalogue.readable(caller)
     parts = []
-    for layer in catalogue.readable(caller):
-        if layer.hexes is not None:
-            template = _hexes(base, layer.id)
-            parts += hex_style(layer, template, settings.k_anonymity)
-        if layer.tiles is not None:
+    for layer in catalogue.layers:
+        if may_read_hexes(caller, layer):
+            seen = _as_seen(layer, caller, settings)
+            parts += hex_style(seen, _hexes(base, layer.id))
+        if layer in readable and layer.tiles is not None:
             parts += map_style(layer, _tiles(base, layer.id))
     sources = {part["source"]: part["metadata"]["gis:source"] for part in parts}
     order = ["fill", "line", "circle", "symbol"]
@@ -61,11 +66,8 @@ def hexes_style(
     caller: Caller,
 ) -> dict[str, Any]:
     """The MapLibre style of a layer's counts by hex."""
-    layer = readable(catalogue, caller, layer_id)
-    if layer.hexes is None:
-        raise NotFound(f"the layer {layer_id} has no hexes")
-    template = _hexes(public_url(request, settings), layer_id)
-    return hex_style_document(layer, template, settings.k_anonymity)
+    seen = _as_seen(hexed(catalogue, caller, layer_id), caller, settings)
+    return hex_style_document(seen, _hexes(public_url(request, settings), layer_id))
 
 
 @router.get("/legends/{layer_id}.json")
@@ -77,12 +79,23 @@ def layer_legend(
     lang: Lang = "vi",
 ) -> dict[str, Any]:
     """What the colours and sizes of a layer mean."""
-    layer = readable(catalogue, caller, layer_id)
-    hexes = [] if layer.hexes is None else hex_legend(layer, lang, settings.k_anonymity)
+    counted = next(
+        (one for one in with_hexes(caller, catalogue.layers) if one.id == layer_id), None
+    )
+    hexes = [] if counted is None else hex_legend(_as_seen(counted, caller, settings), lang)
+    closed = counted is not None and counted not in catalogue.readable(caller)
+    shown = [] if closed else legend(readable(catalogue, caller, layer_id), lang)
     return {
-        "features": [asdict(entry) for entry in legend(layer, lang)],
+        "features": [asdict(entry) for entry in shown],
         "hexes": [asdict(entry) for entry in hexes],
     }
+
+
+def _as_seen(layer: Layer, caller: Principal, settings: Settings) -> Layer:
+    """The layer whose hexes have at least as many records as the caller is shown."""
+    least = least_count(layer, caller, settings.k_anonymity)
+    hexes = hex_options(layer).model_copy(update={"min_count": least})
+    return layer.model_copy(update={"hexes": hexes})
 
 
 def _tiles(base: str, layer_id: str) -> str:

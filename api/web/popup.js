@@ -4,6 +4,9 @@ import { inLanguage, word } from "/web/words.js";
 
 const MOST = 3;
 
+// What hexes and clusters have instead of fields.
+const MEASURES = { count: {}, per_km2: { unit: "km⁻²" }, share: {}, mean: {} };
+
 export function popupOf(features, layers) {
   const seen = new Set();
   const parts = [];
@@ -28,11 +31,11 @@ function describe(feature, layer) {
   const table = document.createElement("dl");
   for (const [name, value] of Object.entries(feature.properties)) {
     const field = layer.fields[name];
-    if (value === null || value === "" || (!field && name !== "count")) continue;
+    if (value === null || value === "" || (!field && !(name in MEASURES))) continue;
     const term = document.createElement("dt");
-    term.textContent = field ? inLanguage(field.label) : word("count");
+    term.textContent = field ? inLanguage(field.label) : word(name);
     const told = document.createElement("dd");
-    told.textContent = valueOf(field, value);
+    told.textContent = valueOf(field ?? MEASURES[name], value);
     table.append(term, told);
   }
   part.append(title, table);

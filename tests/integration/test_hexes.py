@@ -298,3 +298,25 @@ def test_areas_are_those_of_the_h3_library():
     cells = [SEVEN, *TENS[:5], BESIDE]
     found = areas_km2(np.array([int(cell, 16) for cell in cells]))
     assert found == pytest.approx([h3.cell_area(cell, unit="km^2") for cell in cells], rel=1e-9)
+
+
+def test_what_is_open_of_a_layer_is_listed_drawn_and_explained_and_nothing_else(http, database):
+    listed = {one["id"]: one for one in http.get("/layers").json()["layers"]}
+    assert set(listed) == {"incidents", "counted"}
+    counted = listed["counted"]
+    assert (counted["has_hexes"], counted["has_tiles"], counted["fields"]) == (True, False, {})
+    sources = set(http.get("/styles/map.json").json()["sources"])
+    assert sources == {"incidents", "incidents_hexes", "counted_hexes"}
+    assert http.get("/styles/counted/hexes.json").status_code == 200
+    assert http.get("/styles/closed/hexes.json").status_code == 404
+    legend = http.get("/legends/counted.json").json()
+    assert legend["features"] == [] and legend["hexes"]
+    assert http.get("/legends/closed.json").status_code == 404
+
+
+def test_the_legend_begins_with_the_fewest_records_that_somebody_is_shown(http, database):
+    public = http.get("/legends/incidents.json?lang=en").json()["hexes"]
+    assert public[0]["label"] == "5–9 records"
+    headers = key(database, Role.OPERATOR)
+    operator = http.get("/legends/incidents.json?lang=en", headers=headers).json()["hexes"]
+    assert operator[0]["label"] == "1–4 records"
