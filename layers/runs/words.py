@@ -42,9 +42,9 @@ def map_words(count: int, expected: float, days: int, q: float) -> tuple[str, st
     """Of a hot hex and its neighbours."""
     return (
         f"{count} báo cáo ở ô này và quanh nó trong {days} ngày, bình thường "
-        f"{_vi(expected, 1)}; tỷ lệ phát hiện sai q = {_vi(q, 3)}",
+        f"{_vi(expected, 1)}; tỷ lệ phát hiện sai q {_comma(_share(q))}",
         f"{_reports(count)} in this hex and around it in {_days(days)}, normally "
-        f"{expected:.1f}; false discovery rate q = {q:.3f}",
+        f"{expected:.1f}; false discovery rate q {_share(q)}",
     )
 
 
@@ -58,9 +58,10 @@ def emerging_words(
     vi_step, en_step = ("tuần", "weeks") if step_days == 7 else (f"kỳ {step_days} ngày", "steps")
     vi_trend, en_trend = {1: ("tăng", "up"), 0: ("không rõ", "none"), -1: ("giảm", "down")}[trend]
     return (
-        f"{vi_kind} {vi_class}: {told}/{steps} {vi_step}; xu thế {vi_trend} (p = {_vi(p, 3)})",
+        f"{vi_kind} {vi_class}: {told}/{steps} {vi_step}; xu thế {vi_trend} "
+        f"(p {_comma(_share(p))})",
         f"{kind.capitalize()}, {en_class}: {told} of {steps} {en_step}; trend {en_trend} "
-        f"(p = {p:.3f})",
+        f"(p {_share(p)})",
     )
 
 
@@ -109,6 +110,14 @@ def _days(days: int) -> str:
     return f"{days} day{'s' if days != 1 else ''}"
 
 
+def _share(value: float) -> str:
+    return "< 0.001" if value < 0.0005 else f"= {value:.3f}"
+
+
 def _vi(value: float, digits: int) -> str:
-    """Decimal comma."""
-    return f"{value:.{digits}f}".replace(".", ",")
+    return _comma(f"{value:.{digits}f}")
+
+
+def _comma(number: str) -> str:
+    """The decimal sign of Vietnam."""
+    return number.replace(".", ",")

@@ -1,0 +1,144 @@
+"""The alarm on maps that a person can check: hexes in a row, days that are numbered."""
+
+import h3
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gis.analysis import Null
+from layers.model import ScanOptions
+from layers.runs.alarm import Stream, StreamScan, draw_null, null_of, scan_stream, streams_of
+
+TODAY = 20_000
+OPTIONS = ScanOptions(replicates=199, strata="none")
+CENTRE = h3.latlng_to_cell(22.0, 104.0, 8)
+RING = sorted(h3.grid_ring(CENTRE, 3))
+
+
+def child(cell: str, nth: int = 0) -> int:
+    """A hex of resolution 11 in one of resolution 8."""
+    return h3.str_to_int(sorted(h3.cell_to_children(cell, 11))[nth])
+
+
+def records(rows: list[tuple[str, int]], stream: str = "s", **columns: object) -> pd.DataFrame:
+    """Records (hex of resolution 8, days before today), all cases."""
+    frame = pd.DataFrame(
+        {
+            "id": np.arange(len(rows)) + 1,
+            "stream": stream,
+            "cell": [child(cell, n % 5) for n, (cell, _) in enumerate(rows)],
+            "day": [TODAY - ago for _, ago in rows],
+            "commune": "00004",
+            "in_alarm": True,
+        }
+    )
+    return frame.assign(**columns)
+
+
+def level() -> list[tuple[str, int]]:
+    """One a day for sixty days, going around the ring of hexes."""
+    return [(RING[ago % len(RING)], ago) for ago in range(60)]
+
+
+def only(frame: pd.DataFrame, options: ScanOptions = OPTIONS) -> Stream:
+    (stream,) = streams_of(frame, options, TODAY)
+    return stream
+
+
+def scan(frame: pd.DataFrame, options: ScanOptions = OPTIONS) -> StreamScan:
+    stream = only(frame, options)
+    return scan_stream(stream, options, null_of(stream, options))
+
+
+def test_four_cases_in_one_hex_in_two_days_are_a_cluster_there():
+    found = scan(records([*level(), *[(CENTRE, ago) for ago in (0, 0, 1, 1)]]))
+    best = found.clusters[0]
+    assert (best.centre, best.radius_m, best.days) == (h3.str_to_int(CENTRE), 0.0, 2)
+    assert (best.cells, best.communes) == ((h3.str_to_int(CENTRE),), ("00004",))
+    assert best.observed == 4
+    # Four of 64 cases lie in the hex, six on the two days: 4·6/64.
+    assert best.expected == pytest.approx(4 * 6 / 64)
+    assert best.records == (61, 62, 63, 64)
+    assert best.recurrence_days == pytest.approx(1 / best.p)
+    assert found.p == best.p < 0.05
+
+
+def test_a_circle_holds_all_its_hexes_also_those_without_a_case():
+    around = h3.grid_ring(CENTRE, 1)
+    best = scan(records([*level(), *[(cell, 0) for cell in around]])).clusters[0]
+    inside = {h3.int_to_str(cell) for cell in best.cells}
+    assert best.observed == len(inside & set(around)) >= 3
+    assert CENTRE in inside
+
+
+def test_repeats_lie_beneath_a_cluster_without_being_counted():
+    rows = [*level(), *[(CENTRE, 0)] * 4]
+    frame = records(rows)
+    frame.loc[frame.index[-1], "in_alarm"] = False
+    best = scan(frame).clusters[0]
+    assert (best.observed, len(best.records)) == (3, 4)
+
+
+def test_days_after_the_end_and_before_the_window_are_not_known():
+    rows = [*level(), *[(CENTRE, -1)] * 5, *[(CENTRE, 90)] * 5]
+    found = scan(records(rows))
+    assert found.cases == 60
+    assert all(h3.str_to_int(CENTRE) not in one.cells for one in found.clusters)
+
+
+def test_streams_are_told_by_name_and_each_has_random_numbers_of_its_own():
+    both = pd.concat([records(level(), "b"), records(level(), "a")], ignore_index=True)
+    first, second = streams_of(both, OPTIONS, TODAY)
+    assert (first.name, second.name) == ("a", "b")
+    assert not np.array_equal(draw_null(first, OPTIONS), draw_null(second, OPTIONS))
+
+
+def test_a_stream_without_a_case_or_with_too_few_finds_nothing():
+    assert scan(records(level(), in_alarm=False)).clusters == ()
+    assert scan(records([(CENTRE, 0), (CENTRE, 0)])).clusters == ()
+    assert list(streams_of(records([]), OPTIONS, TODAY)) == []
+
+
+def test_p_rests_on_the_law_beyond_the_replicates_but_never_on_more_than_a_century():
+    best = scan(records([*level(), *[(CENTRE, 0)] * 12])).clusters[0]
+    assert best.p < 1 / (OPTIONS.replicates + 1)
+    assert best.recurrence_days == pytest.approx(36_525, rel=1e-9)
+
+
+def test_a_null_that_was_kept_gives_the_p_of_one_drawn_now():
+    stream = only(records([*level(), *[(CENTRE, ago) for ago in (0, 0, 1, 1)]]))
+    kept = scan_stream(stream, OPTIONS, draw_null(stream, OPTIONS))
+    assert kept == scan_stream(stream, OPTIONS, null_of(stream, OPTIONS))
+
+
+def test_communes_that_post_on_mondays_alone_bring_weekday_strata():
+    monday = [(CENTRE, 7 * n) for n in range(8) for _ in range(5)]
+    daily = [(RING[0], ago) for ago in range(56)]
+    frame = records([*monday, *daily])
+    frame["commune"] = ["00004"] * len(monday) + ["00007"] * len(daily)
+    auto = ScanOptions(replicates=199)
+    assert only(frame, auto).strata is not None
+    assert only(frame[frame["commune"] == "00007"], auto).strata is None
+    assert only(frame, OPTIONS).strata is None
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.permutations(range(64)))
+def test_the_order_of_the_records_is_irrelevant(order: list[int]):
+    frame = records([*level(), *[(CENTRE, ago) for ago in (0, 0, 1, 1)]])
+    before, after = (
+        scan(frame).clusters[0],
+        scan(frame.iloc[order].reset_index(drop=True)).clusters[0],
+    )
+    told = ("centre", "radius_m", "days", "observed", "cells", "communes", "records")
+    assert [getattr(before, name) for name in told] == [getattr(after, name) for name in told]
+    assert after.llr == pytest.approx(before.llr)
+
+
+def test_a_null_is_drawn_by_a_seed():
+    stream = only(records(level()))
+    assert null_of(stream, OPTIONS) == Null(199, None, null_of(stream, OPTIONS).seed)
+    other = OPTIONS.model_copy(update={"seed": 1})
+    assert not np.array_equal(draw_null(stream, OPTIONS), draw_null(stream, other))

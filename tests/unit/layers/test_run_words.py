@@ -1,0 +1,91 @@
+"""What is said of findings: numbers as each language writes them, and nothing beyond them."""
+
+from pathlib import Path
+
+import pytest
+
+from layers.catalogue import read_layer
+from layers.runs.alarm import LONGEST_DAYS, Cluster
+from layers.runs.words import (
+    cluster_headline,
+    cluster_words,
+    emerging_words,
+    map_words,
+    subject_of,
+)
+
+LAYERS = Path(__file__).parents[3] / "layers"
+
+
+def cluster(**changed: object) -> Cluster:
+    values: dict = {
+        "stream": "environment", "rank": 1, "centre": 1, "radius_m": 2340.0, "days": 3,
+        "observed": 12, "expected": 1.14, "llr": 17.0, "p": 0.001, "recurrence_days": 1000.0,
+        "cells": (1,), "communes": ("00004", "00007"), "records": (1,),
+    }  # fmt: skip
+    return Cluster(**values | changed)
+
+
+def test_a_cluster_is_told_with_its_numbers_its_place_and_how_rare_it_is():
+    vi, en = cluster_words(cluster(), {"00004": "Xã Bãi Cát"})
+    assert vi == (
+        "12 báo cáo trong 3 ngày, bình thường 1,1; trong bán kính 2,3 km, Xã Bãi Cát, 00007. "
+        "Nếu chỉ là ngẫu nhiên, cụm như vậy gặp khoảng một lần trong 3 năm."
+    )
+    assert en == (
+        "12 reports in 3 days, normally 1.1; within 2.3 km, Xã Bãi Cát, 00007. "
+        "By chance alone, such a cluster is met about once in 3 years."
+    )
+
+
+@pytest.mark.parametrize(
+    ("days", "vi", "en"),
+    [
+        (45.4, "45 ngày", "45 days"),
+        (700.0, "700 ngày", "700 days"),
+        (LONGEST_DAYS, "hơn 100 năm", "more than 100 years"),
+    ],
+)
+def test_rarity_is_told_in_days_then_years_and_no_more_than_a_century(days, vi, en):
+    told = cluster_words(cluster(recurrence_days=days), {})
+    assert told[0].endswith(f"một lần trong {vi}.")
+    assert told[1].endswith(f"once in {en}.")
+
+
+def test_one_hex_one_day_one_report_and_a_small_expectation_read_well():
+    vi, en = cluster_words(
+        cluster(radius_m=0.0, days=1, observed=1, expected=0.044, communes=()), {}
+    )
+    assert vi.startswith("1 báo cáo trong 1 ngày, bình thường 0,04; trong một ô. ")
+    assert en.startswith("1 report in 1 day, normally 0.04; in one hex. ")
+
+
+def test_a_stream_is_called_by_its_category_or_by_its_layer():
+    reports = read_layer(LAYERS / "citizen_reports.yaml")
+    assert cluster_headline(reports, cluster()) == (
+        "Môi trường: 12 báo cáo trong 3 ngày, bình thường 1,1",
+        "Environment: 12 reports in 3 days, normally 1.1",
+    )
+    assert subject_of(reports, "").en == "Citizen reports"
+    assert subject_of(reports, "unheard").vi == "Phản ánh của người dân, unheard"
+
+
+def test_hexes_of_both_maps_are_explained_by_their_numbers():
+    assert map_words(18, 0.44, 30, 0.0004) == (
+        "18 báo cáo ở ô này và quanh nó trong 30 ngày, bình thường 0,4; tỷ lệ phát hiện sai q < "
+        "0,001",
+        "18 reports in this hex and around it in 30 days, normally 0.4; false discovery rate q < "
+        "0.001",
+    )
+    assert emerging_words("hot_consecutive", 3, 12, 7, 1, 0.02) == (
+        "Nóng liên tiếp đến nay: 3/12 tuần; xu thế tăng (p = 0,020)",
+        "Hot, consecutive up to now: 3 of 12 weeks; trend up (p = 0.020)",
+    )
+
+
+def test_every_class_of_the_layer_emerging_has_words():
+    categories = read_layer(LAYERS / "emerging.yaml").fields["category"].values
+    assert categories is not None
+    assert len(categories) == 16
+    for name in categories:
+        assert all(emerging_words(name, 1, 12, 7, 0, 1.0))
