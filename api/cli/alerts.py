@@ -1,18 +1,49 @@
-"""gis alerts: what is open, and the acts of the operators on duty."""
+"""gis alerts: what is open and what lies beneath, the acts of the operators, and backtests."""
 
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from api.cli.context import database_in_use, read_layers, read_settings
-from api.cli.output import AsJson, print_rows, say
+from api.cli.output import AsJson, print_facts, print_json, print_rows, progress, say
 from gis.access import LOCAL_ADMIN
-from gis.alerts.life import Alert, acknowledge, list_alerts, resolve
+from gis.alerts.calibration import Tally, tally
+from gis.alerts.deciding import LOCAL
+from gis.alerts.life import (
+    Alert,
+    acknowledge,
+    comment,
+    get_alert,
+    history,
+    list_alerts,
+    resolve,
+)
+from gis.alerts.picture import timeline
+from gis.alerts.precision import Precision, precision
+from gis.alerts.replay import Past
+from gis.alerts.silences import silence, silences_at, unsilence
 from gis.alerts.states import Outcome, Status
+from gis.errors import BadInput
+from layers.backtest import Backtest, backtest, by_day
+from layers.beneath import records_beneath
+from layers.keeping import STATISTICAL
+from layers.model import Layer
 
-app = typer.Typer(help="List, acknowledge and resolve alerts.", no_args_is_help=True)
+app = typer.Typer(
+    help="Alerts: list, show, acknowledge, resolve, silence, and try rules on the past.",
+    no_args_is_help=True,
+)
 
 AlertId = Annotated[int, typer.Argument(help="Number of the alert")]
+Note = Annotated[str, typer.Option(help="Why, or what was seen; kept in the history")]
+OneLayer = Annotated[str, typer.Argument(help="A layer with a section `alerts`")]
+Since = Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="First day, in Vietnam")]
+Until = Annotated[
+    datetime | None,
+    typer.Option(formats=["%Y-%m-%d"], help="Day after the last, in Vietnam; unset: now"),
+]
 
 
 @app.command("list", epilog="Example: gis alerts list --status open --json")
@@ -21,26 +52,196 @@ def list_command(
     as_json: AsJson = False,
 ) -> None:
     """List alerts, live ones first."""
-    layers = [layer.id for layer in read_layers(read_settings()).layers]
     with database_in_use() as database, database.reading() as connection:
-        found = list_alerts(connection, layers=layers, statuses=status or tuple(Status))
+        found = list_alerts(connection, layers=_layers(), statuses=status or tuple(Status))
     print_rows([_row(alert) for alert in found], as_json=as_json, empty="there are no alerts")
 
 
+@app.command(epilog="Example: gis alerts show 3 --json")
+def show(alert: AlertId, as_json: AsJson = False) -> None:
+    """An alert with its numbers, its history and the records beneath; nothing personal is shown."""
+    catalogue = read_layers(read_settings())
+    with database_in_use() as database, database.reading() as connection:
+        found = get_alert(connection, alert)
+        steps = [
+            {"at": step.at, "act": step.act, "who": step.who, "note": step.note}
+            for step in history(connection, alert)
+        ]
+        layer = catalogue.get(found.layer_id)
+        beneath = records_beneath(connection, layer, found.records, LOCAL_ADMIN)
+    records = [_record(one) for one in beneath]
+    facts = _facts(found)
+    if as_json:
+        print_json(facts | {"history": steps, "records": records})
+        return
+    print_facts(facts, as_json=False)
+    say("")
+    print_rows(steps, as_json=False, empty="it has no history")
+    say("")
+    print_rows(records, as_json=False, empty="none of its records is there any more")
+
+
 @app.command(epilog='Example: gis alerts ack 3 --note "đã gọi xã"')
-def ack(alert: AlertId, note: str = "") -> None:
+def ack(alert: AlertId, note: Note = "") -> None:
     """Take an open alert on."""
     with database_in_use() as database, database.writing() as connection:
         acknowledge(connection, alert, LOCAL_ADMIN.name, note)
     say(f"alert {alert} is acknowledged")
 
 
+@app.command("comment", epilog='Example: gis alerts comment 3 "đội đang đến"')
+def comment_command(
+    alert: AlertId, note: Annotated[str, typer.Argument(help="What is to be kept")]
+) -> None:
+    """Add a remark to the history of an alert."""
+    with database_in_use() as database, database.writing() as connection:
+        comment(connection, alert, LOCAL_ADMIN.name, note)
+    say(f"the comment is kept with alert {alert}")
+
+
 @app.command("resolve", epilog='Example: gis alerts resolve 3 false --note "tập trận"')
-def resolve_command(alert: AlertId, outcome: Outcome, note: str = "") -> None:
+def resolve_command(alert: AlertId, outcome: Outcome, note: Note = "") -> None:
     """Say that it is over, and whether it was true; a false alarm needs a note."""
     with database_in_use() as database, database.writing() as connection:
         resolve(connection, alert, LOCAL_ADMIN.name, outcome, note)
-    say(f"alert {alert} is resolved")
+    say(f"alert {alert} is {outcome.status}")
+
+
+@app.command("silence", epilog='Example: gis alerts silence --commune 02647 --hours 8 --why "…"')
+def silence_command(
+    why: Annotated[str, typer.Option(help="Why nobody is to hear")],
+    hours: Annotated[float, typer.Option(min=0.01, max=8784, help="For how long")] = 8,
+    layer: Annotated[str | None, typer.Option(help="Alerts of this layer")] = None,
+    rule: Annotated[str | None, typer.Option(help="Alerts of this rule")] = None,
+    commune: Annotated[
+        list[str] | None, typer.Option(help="Codes of communes; alerts that reach further are told")
+    ] = None,
+) -> None:
+    """Tell nobody of some alerts for a time; what is left out stands for any."""
+    if layer is not None:
+        read_layers(read_settings()).get(layer)
+    until = datetime.now(UTC) + timedelta(hours=hours)
+    of = {"layer_id": layer, "rule": rule}
+    with database_in_use() as database, database.writing() as connection:
+        number = silence(
+            connection, who=LOCAL_ADMIN.name, why=why, until=until, communes=commune or (), **of
+        )
+    say(f"silence {number} lasts until {until.astimezone(LOCAL):%H:%M %d/%m/%Y}")
+
+
+@app.command("silences", epilog="Example: gis alerts silences")
+def silences_command(as_json: AsJson = False) -> None:
+    """The silences in force."""
+    with database_in_use() as database, database.reading() as connection:
+        found = silences_at(connection, datetime.now(UTC))
+    rows = [
+        {
+            "id": one.id,
+            "layer": one.layer_id,
+            "rule": one.rule,
+            "communes": " ".join(sorted(one.communes)),
+            "who": one.who,
+            "why": one.why,
+            "until": one.until,
+        }
+        for one in found
+    ]
+    print_rows(rows, as_json=as_json, empty="nothing is silenced")
+
+
+@app.command("unsilence", epilog="Example: gis alerts unsilence 2")
+def unsilence_command(
+    number: Annotated[int, typer.Argument(metavar="SILENCE", help="Number of the silence")],
+) -> None:
+    """Take a silence back: what it hid is told of, if it still holds."""
+    with database_in_use() as database, database.writing() as connection:
+        unsilence(connection, number, LOCAL_ADMIN.name)
+    say(f"silence {number} is over")
+
+
+@app.command("precision", epilog="Example: gis alerts precision --days 90")
+def precision_command(
+    days: Annotated[int, typer.Option(min=1, max=3660, help="Of so many days")] = 365,
+    as_json: AsJson = False,
+) -> None:
+    """How often alerts were true, by what was said when they were resolved."""
+    since = datetime.now(UTC) - timedelta(days=days)
+    with database_in_use() as database, database.reading() as connection:
+        found = precision(connection, _layers(), since)
+    print_rows([_precision_row(one) for one in found], as_json=as_json, empty="no alert was told")
+
+
+@app.command(epilog="Example: gis alerts calibration citizen_reports")
+def calibration(layer: OneLayer, as_json: AsJson = False) -> None:
+    """Whether a layer's alarms keep to their budget, over the last year."""
+    chosen = _alerting(layer)
+    budget = chosen.alerts.false_alerts_a_year if chosen.alerts else 0.0
+    with database_in_use() as database, database.reading() as connection:
+        told = tally(connection, chosen.id, STATISTICAL, budget, datetime.now(UTC))
+    print_facts(_calibration_facts(told), as_json=as_json)
+
+
+@app.command(
+    "backtest", epilog="Example: gis alerts backtest citizen_reports --since 2026-08-01 --json"
+)
+def backtest_command(
+    layer: OneLayer,
+    since: Since,
+    until: Until = None,
+    rule: Annotated[str | None, typer.Option(help="One rule; `scan` is the alarm")] = None,
+    picture: Annotated[Path | None, typer.Option(help="Write an SVG of the alerts here")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """What would have been raised: the alarm day by day, rules hour by hour; nothing is stored."""
+    chosen, begin = _alerting(layer), since.replace(tzinfo=LOCAL)
+    end = until.replace(tzinfo=LOCAL) if until else datetime.now(UTC)
+    with (
+        database_in_use() as database,
+        database.engine.connect() as connection,
+        progress("looks") as show,
+    ):
+        connection.exec_driver_sql("SET TRANSACTION READ ONLY")
+        found = backtest(connection, chosen, begin, end, rule=rule, show=show)
+    if picture is not None:
+        title = f"{chosen.title.vi}: {len(found.alerts)} cảnh báo / alerts"
+        picture.write_text(timeline(found.alerts, begin, end, title), encoding="utf-8")
+    _print_backtest(found, as_json=as_json)
+
+
+def _print_backtest(found: Backtest, *, as_json: bool) -> None:
+    alerts = [_past_row(past) for past in found.alerts]
+    summary = {
+        "alerts": len(alerts),
+        "alarms_against_budget": found.counted,
+        "budget": round(found.allowed, 2),
+        "did_not_hold": found.pending,
+    }
+    if as_json:
+        print_json(summary | {"days": by_day(found), "raised": alerts})
+        return
+    print_rows(alerts, as_json=False, empty="nothing would have been raised")
+    if alerts:
+        say("")
+        print_rows(by_day(found), as_json=False, empty="")
+    say("")
+    print_facts(summary, as_json=False)
+
+
+def _layers() -> list[str]:
+    return [layer.id for layer in read_layers(read_settings()).layers]
+
+
+def _alerting(layer_id: str) -> Layer:
+    layer = read_layers(read_settings()).get(layer_id)
+    if layer.alerts is None:
+        raise BadInput(f"layer {layer_id} has no section `alerts` in its file")
+    return layer
+
+
+def _record(feature: dict[str, object]) -> dict[str, object]:
+    properties = feature["properties"]
+    assert isinstance(properties, dict)
+    return {"id": feature["id"], **properties}
 
 
 def _row(alert: Alert) -> dict[str, object]:
@@ -50,7 +251,70 @@ def _row(alert: Alert) -> dict[str, object]:
         "severity": alert.severity,
         "layer": alert.layer_id,
         "headline": alert.headline_vi,
-        "communes": ", ".join(name for _, name in alert.communes),
+        "communes": _communes(alert),
         "simulated": alert.simulated,
         "opened_at": alert.opened_at,
+    }
+
+
+def _facts(alert: Alert) -> dict[str, object]:
+    return _row(alert) | {
+        "rule": alert.rule,
+        "headline_en": alert.headline_en,
+        "detail": alert.detail_vi,
+        "detail_en": alert.detail_en,
+        "observed": alert.observed,
+        "expected": alert.expected,
+        "p": alert.p,
+        "recurrence_days": alert.recurrence_days,
+        "since": alert.since,
+        "until": alert.until,
+        "official": alert.official,
+        "outcome": alert.outcome,
+    }
+
+
+def _communes(alert: Alert) -> str:
+    return ", ".join(name for _, name in alert.communes)
+
+
+def _precision_row(one: Precision) -> dict[str, object]:
+    low, high = one.interval
+    return {
+        "layer": one.layer_id,
+        "rule": one.rule,
+        "simulated": one.simulated,
+        "alerts": one.alerts,
+        "true": one.true,
+        "false": one.false,
+        "unknown": one.unknown,
+        "share_true": None if one.share_true is None else round(one.share_true, 3),
+        "interval": f"{low:.2f}–{high:.2f}",
+    }
+
+
+def _calibration_facts(told: Tally) -> dict[str, object]:
+    return {
+        "days": told.days,
+        "alarms_not_found_true": told.alarms,
+        "found_true": told.confirmed,
+        "budget": round(told.allowed, 2),
+        "p_values": len(told.p_values),
+        "p_at_most_0.05": f"{told.small} of {len(told.spaced)}",
+        "out_of_band": "; ".join(english for _, english in told.faults()) or "nothing",
+    }
+
+
+def _past_row(past: Past) -> dict[str, object]:
+    alert = past.alert
+    ended = past.ended_at
+    return {
+        "opened": past.opened_at.astimezone(LOCAL).strftime("%Y-%m-%d %H:%M"),
+        "ended": ended.astimezone(LOCAL).strftime("%Y-%m-%d %H:%M") if ended else None,
+        "rule": alert.rule,
+        "stream": alert.stream,
+        "tier": (alert.told.tier if alert.told else alert.signal.tier).value,
+        "headline": alert.signal.headline_vi,
+        "communes": " ".join(alert.signal.communes),
+        "told": sum(line.notify for line in past.history),
     }

@@ -29,7 +29,8 @@ class Past:
 
     @property
     def opened_at(self) -> datetime:
-        return self.history[0].at
+        """When people were first told; of one that they never were, when it began."""
+        return next((line.at for line in self.history if line.notify), self.history[0].at)
 
     @property
     def ended_at(self) -> datetime | None:

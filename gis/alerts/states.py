@@ -34,6 +34,7 @@ class Act(StrEnum):
     NOTIFY = "notify"  # evidence of which people are told again
     ESCALATE = "escalate"  # nobody looked after it in time
     COMMENT = "comment"
+    APPROVED = "approved"  # a person made it public
 
 
 class Outcome(StrEnum):

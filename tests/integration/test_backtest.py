@@ -1,0 +1,117 @@
+"""Rules tried on the past: the alerts that would have been, without a trace in the database."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+from typer.testing import CliRunner
+
+from api.cli import command_line
+from gis.errors import BadInput
+from layers.backtest import backtest, by_day
+from layers.keeping import keep_current
+from tests.integration.test_hotspots import LAYER, NOW, cluster, noise, report
+from tests.integration.test_thresholds import LEVEL, QUIET, gauges, measured
+
+__all__ = ["measured"]  # a fixture
+
+START = NOW - timedelta(days=2)
+
+
+def tried(database, layer, since=START, until=NOW, **more):
+    with database.reading() as connection:
+        return backtest(connection, layer, since, until, **more)
+
+
+def flood(measured):
+    """A reading an hour; high water from 30 to 20 hours before NOW."""
+    hours = range(48, -1, -1)
+    return measured(*[(60 * h, "Bảo Hà", 4.0 if 20 <= h <= 30 else 1.0) for h in hours])
+
+
+def test_a_rule_is_replayed_hour_by_hour(measured):
+    result = tried(flood(measured), gauges(LEVEL))
+    (past,) = result.alerts
+    acts = [line.act for line in past.history if line.act != "update"]
+    assert acts == ["pending", "open", "expired"]
+    assert past.opened_at == NOW - timedelta(hours=29)  # the first reading half an hour later
+    assert past.ended_at == NOW - timedelta(hours=19)
+    assert by_day(result) == [{"day": "2026-03-30", "watch": 0, "alert": 1, "urgent": 0, "live": 1}]
+
+
+def test_the_past_of_a_backtest_is_what_was_known_then(measured):
+    result = tried(flood(measured), gauges(LEVEL), until=NOW - timedelta(hours=31))
+    assert result.alerts == ()
+
+
+def test_one_rule_of_several_may_be_tried(measured):
+    layer = gauges(LEVEL, QUIET)
+    database = flood(measured)
+    assert [past.alert.rule for past in tried(database, layer, rule="by_quiet").alerts] == []
+    with pytest.raises(BadInput, match="no rule by_nobody; it has by_sensor, by_quiet"):
+        tried(database, layer, rule="by_nobody")
+
+
+def test_a_time_that_is_none_is_refused(measured):
+    with pytest.raises(BadInput, match="is no time to look at"):
+        tried(measured(), gauges(LEVEL), since=NOW)
+    with pytest.raises(BadInput, match="within 400 days"):
+        tried(measured(), gauges(LEVEL), since=NOW - timedelta(days=401))
+
+
+def test_the_alarm_is_replayed_day_by_day_against_its_budget(toy_province, catalogue):
+    report(toy_province, noise(), days=90)
+    report(toy_province, cluster())
+    result = tried(toy_province, catalogue.get(LAYER), NOW - timedelta(days=5))
+    (past,) = result.alerts
+    assert past.opened_at >= NOW - timedelta(days=1)
+    assert result.counted == 1
+    assert result.allowed == pytest.approx(4 * 5 / 365)
+
+
+def test_a_backtest_leaves_no_trace(measured):
+    database = flood(measured)
+    tried(database, gauges(LEVEL))
+    with database.reading() as connection:
+        for table in ("alert", "alert_event", "alert_look"):
+            assert connection.scalar(text(f"SELECT count(*) FROM gis.{table}")) == 0
+
+
+@pytest.fixture
+def gis(toy_province, monkeypatch):
+    """Run the command line on the toy province."""
+    url = toy_province.url.replace("postgresql+psycopg", "postgresql")
+    monkeypatch.setenv("GIS_DATABASE_URL", url)
+    runner = CliRunner()
+
+    def run(*words: str, code: int = 0):
+        done = runner.invoke(command_line(), list(words))
+        assert done.exit_code == code, done.output
+        return done.output
+
+    return run
+
+
+def test_the_command_line_does_what_operators_do(toy_province, catalogue, gis, tmp_path):
+    report(toy_province, noise(), days=90)
+    report(toy_province, cluster())
+    gis("hotspots", "run", LAYER, "--until", "2026-03-31T12:00:00", "--method", "stp_scan")
+    assert '"status": "open"' in gis("alerts", "list", "--json")
+    shown = gis("alerts", "show", "1", "--json")
+    assert '"act": "open"' in shown
+    assert '"category": "traffic"' in shown
+    assert "reporter" not in shown
+    gis("alerts", "comment", "1", "đang xem")
+    gis("alerts", "ack", "1", "--note", "đã gọi xã")
+    gis("alerts", "silence", "--commune", "00004", "--why", "tập trận", "--hours", "2")
+    keep_current(toy_province, catalogue, NOW)
+    assert "tập trận" in gis("alerts", "silences")
+    gis("alerts", "unsilence", "1")
+    assert "is true" not in gis("alerts", "resolve", "1", "true", "--note", "sạt lở")
+    assert '"share_true": 1.0' in gis("alerts", "precision", "--json")
+    assert "budget" in gis("alerts", "calibration", LAYER)
+    svg = tmp_path / "past.svg"
+    told = gis("alerts", "backtest", LAYER, "--since", "2026-03-29", "--until", "2026-04-01",
+               "--picture", str(svg))  # fmt: skip
+    assert "alarms against budget" in told
+    assert svg.read_text(encoding="utf-8").startswith("<svg")
