@@ -6,8 +6,10 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
+
+from tiles.state import LayerState
 
 _LEAST_WORTH_PACKING = 512
 
@@ -34,43 +36,61 @@ class Packed:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What a maker made, and the key under which it is true: the state that it really read."""
+    """A tile, and the state of the layer that was really read for it."""
 
-    key: Hashable
+    state: LayerState
     packed: Packed
 
 
 class TileCache:
-    """Least recently used go first when `most_bytes` are held."""
+    """One entry a key, with the state of which it is true; the least recently used go first when
+    `most_bytes` are held.
+    """
 
     def __init__(self, most_bytes: int = 128 * 2**20) -> None:
         self.most_bytes = most_bytes
         self.held_bytes = 0
         self._lock = threading.Lock()
-        self._kept: OrderedDict[Hashable, Packed] = OrderedDict()
+        self._kept: OrderedDict[Hashable, Made] = OrderedDict()
         self._being_made: dict[Hashable, Future[Packed]] = {}
 
-    def get(self, key: Hashable, make: Callable[[], Made]) -> Packed:
-        """What is kept under the key, else what `make` makes; others who ask meanwhile wait.
+    def entry(self, key: Hashable) -> Made | None:
+        """What is kept under the key, of whatever state."""
+        with self._lock:
+            made = self._kept.get(key)
+            if made is not None:
+                self._kept.move_to_end(key)
+            return made
 
-        An error of `make` reaches all who wait, and nothing is kept.
+    def confirm(self, key: Hashable, made: Made, state: LayerState) -> None:
+        """What is kept is true of this state as well."""
+        with self._lock:
+            if self._kept.get(key) is made:
+                self._kept[key] = replace(made, state=state)
+
+    def make(self, key: Hashable, state: LayerState, maker: Callable[[], Made]) -> Packed:
+        """What is kept of this state, else what `maker` makes; others who ask meanwhile wait.
+
+        An error of `maker` reaches all who wait, and nothing is kept.
         """
+        asked = (key, state)
         with self._lock:
             kept = self._kept.get(key)
-            if kept is not None:
-                self._kept.move_to_end(key)
-                return kept
-            waiting = self._being_made.get(key)
+            if kept is not None and kept.state == state:
+                return kept.packed
+            waiting = self._being_made.get(asked)
             if waiting is None:
-                future = self._being_made[key] = Future[Packed]()
+                future = self._being_made[asked] = Future[Packed]()
         if waiting is not None:
             return waiting.result()
-        return self._make(key, make, future)
+        return self._make(key, asked, maker, future)
 
-    def _make(self, key: Hashable, make: Callable[[], Made], future: Future[Packed]) -> Packed:
+    def _make(
+        self, key: Hashable, asked: Hashable, maker: Callable[[], Made], future: Future[Packed]
+    ) -> Packed:
         try:
-            made = make()
-            self._keep(made)
+            made = maker()
+            self._keep(key, made)
             future.set_result(made.packed)
             return made.packed
         except BaseException as error:
@@ -78,14 +98,13 @@ class TileCache:
             raise
         finally:
             with self._lock:
-                del self._being_made[key]
+                del self._being_made[asked]
 
-    def _keep(self, made: Made) -> None:
-        size = len(made.packed.body)
+    def _keep(self, key: Hashable, made: Made) -> None:
         with self._lock:
-            before = self._kept.pop(made.key, None)
-            self.held_bytes += size - (len(before.body) if before else 0)
-            self._kept[made.key] = made.packed
+            before = self._kept.pop(key, None)
+            self.held_bytes += len(made.packed.body) - (len(before.packed.body) if before else 0)
+            self._kept[key] = made
             while self.held_bytes > self.most_bytes:
                 _, gone = self._kept.popitem(last=False)
-                self.held_bytes -= len(gone.body)
+                self.held_bytes -= len(gone.packed.body)

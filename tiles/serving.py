@@ -1,7 +1,8 @@
 """Tiles as they are served: made once for each state of a layer, and never from an older one."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from sqlalchemy import Connection
 
@@ -10,6 +11,7 @@ from gis.database.engine import Database
 from layers.items import Query
 from layers.model import Layer
 from tiles.cache import Made, Packed, TileCache
+from tiles.changes import Changes
 from tiles.coverage import is_simplified, simplify, stored_zoom
 from tiles.grid import Tile
 from tiles.hexes import (
@@ -22,9 +24,22 @@ from tiles.hexes import (
     resolution_at,
 )
 from tiles.mvt import TileRequest, layer_tile
-from tiles.state import LayerState, read_state
+from tiles.state import LayerState, States, read_state
 
 type Maker = Callable[[Connection, LayerState], bytes]
+
+
+@dataclass(frozen=True)
+class _Key:
+    """What an answer is kept by. A layer is the same only as an object, which the key keeps alive:
+    a changed layer file gives another.
+    """
+
+    kind: str
+    tile: Tile
+    rest: Hashable
+    number: int  # id() of the layer
+    layer: Layer = field(compare=False)
 
 
 @dataclass(frozen=True)
@@ -35,6 +50,11 @@ class TileServer:
     k_anonymity: int
     cache: TileCache = field(default_factory=TileCache)
     hex_answers: HexAnswers = field(default_factory=HexAnswers)
+    changes: Changes = field(default_factory=Changes)
+
+    @cached_property
+    def states(self) -> States:
+        return States(self.database)
 
     def features(
         self,
@@ -45,20 +65,47 @@ class TileServer:
         read: Callable[[], tuple[Query, tuple[str, ...] | None]],
     ) -> Packed:
         """A tile of a layer's features. `asked` are the parameters, part of the key; `read` gives
-        the query and the fields that they mean, and raises what is wrong with them.
+        the query and the fields that they mean, and raises what is wrong with them; it is called
+        where the tile is not kept.
         """
-        query, fields = read()
-        request = TileRequest(tile, query, fields)
-        zoom = stored_zoom(layer, tile.z)
-        if zoom is not None:
-            self._simplify(layer)
 
-        def make(connection: Connection, state: LayerState) -> bytes:
-            ready = zoom is not None and is_simplified(connection, state)
-            return layer_tile(connection, layer, request, zoom if ready else None)
+        def prepare() -> Maker:
+            request = TileRequest(tile, *read())
+            zoom = stored_zoom(layer, tile.z)
+            if zoom is not None:
+                self._simplify(layer)
 
-        parameters = tuple(sorted(asked.items()))
-        return self._made("features", layer, tile, (who.audience, parameters), make)
+            def make(connection: Connection, state: LayerState) -> bytes:
+                ready = zoom is not None and is_simplified(connection, state)
+                return layer_tile(connection, layer, request, zoom if ready else None)
+
+            return make
+
+        key = _features_key(layer, tile, who, asked)
+        # A changed polygon may move the simplified borders of others, wherever they meet.
+        local = stored_zoom(layer, tile.z) is None
+        return self._made(key, prepare, local=local)
+
+    def kept_features(
+        self,
+        layer: Layer,
+        tile: Tile,
+        who: Principal,
+        asked: Mapping[str, str],
+        states: Mapping[str, LayerState],
+    ) -> Packed | None:
+        """The same, where it is at hand and known to be true of the states just read."""
+        now = states.get(layer.id)
+        key = _features_key(layer, tile, who, asked)
+        entry = self.cache.entry(key) if now is not None else None
+        if entry is None or now is None:
+            return None
+        if entry.state == now:
+            return entry.packed
+        if stored_zoom(layer, tile.z) is None and self._still_true(entry.state, now, tile):
+            self.cache.confirm(key, entry, now)
+            return entry.packed
+        return None
 
     def hexes(
         self, layer: Layer, tile: Tile, who: Principal, question: HexQuestion | None = None
@@ -73,23 +120,48 @@ class TileServer:
             return hex_tile(connection, layer, tile, table)
 
         rest = (who.audience, asked.k, asked.question, resolution, layer.hexes)
-        return self._made("hexes", layer, tile, rest, make)
+        # What is hidden depends on other hexes, wherever they lie.
+        key = _Key("hexes", tile, rest, id(layer), layer)
+        return self._made(key, lambda: make, local=False)
 
-    def _made(self, kind: str, layer: Layer, tile: Tile, rest: object, maker: Maker) -> Packed:
-        with self.database.reading() as connection:
-            state = read_state(connection, layer.id)
+    def _made(self, key: _Key, prepare: Callable[[], Maker], *, local: bool) -> Packed:
+        """`local`: what is drawn depends on nothing but the rows within the tile."""
+        now = self.states.of(key.layer.id)
+        entry = self.cache.entry(key)
+        if entry is not None and local and entry.state != now:
+            self._learn(entry.state, now)
+        if entry is not None and (
+            entry.state == now or (local and self._still_true(entry.state, now, key.tile))
+        ):
+            self.cache.confirm(key, entry, now)
+            return entry.packed
 
         def make() -> Made:
-            """One snapshot for the state and the rows, so that the key is true."""
+            """One snapshot for the state and the rows, so that the state is true."""
+            maker = prepare()
             with self.database.snapshot() as connection:
-                seen = read_state(connection, layer.id)
-                packed = Packed.of(maker(connection, seen))
-            return Made((kind, layer.id, seen.stamp, tile, rest), packed)
+                seen = read_state(connection, key.layer.id)
+                return Made(seen, Packed.of(maker(connection, seen)))
 
-        return self.cache.get((kind, layer.id, state.stamp, tile, rest), make)
+        return self.cache.make(key, now, make)
+
+    def _still_true(self, made: LayerState, now: LayerState, tile: Tile) -> bool:
+        return made.day == now.day and self.changes.untouched(
+            now.layer_id, made.version, now.version, tile.bbox()
+        )
+
+    def _learn(self, made: LayerState, now: LayerState) -> None:
+        if not self.changes.knows(now.layer_id, made.version, now.version):
+            with self.database.reading_singly() as connection:
+                self.changes.learn(connection, now.layer_id, made.version, now.version)
 
     def _simplify(self, layer: Layer) -> None:
         with self.database.reading() as connection:
             ready = is_simplified(connection, read_state(connection, layer.id))
         if not ready:
             simplify(self.database, layer)
+
+
+def _features_key(layer: Layer, tile: Tile, who: Principal, asked: Mapping[str, str]) -> _Key:
+    rest = (who.audience, tuple(sorted(asked.items())))
+    return _Key("features", tile, rest, id(layer), layer)

@@ -1,9 +1,13 @@
 """Which state of a layer an answer shows. A committed change gives a new state."""
 
+import threading
+from collections.abc import Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
+from gis.database.engine import Database
 from gis.errors import NotFound
 
 
@@ -34,7 +38,54 @@ def read_states(connection: Connection, layer_ids: list[str]) -> dict[str, Layer
 
 def read_state(connection: Connection, layer_id: str) -> LayerState:
     """Raises NotFound when the layer is not published."""
-    found = read_states(connection, [layer_id])
-    if layer_id not in found:
+    return _published(read_states(connection, [layer_id]), layer_id)
+
+
+def _published(states: Mapping[str, LayerState], layer_id: str) -> LayerState:
+    if layer_id not in states:
         raise NotFound(f"the layer {layer_id} is not published: run `gis layers sync`")
-    return found[layer_id]
+    return states[layer_id]
+
+
+class States:
+    """The states of all layers, read anew for whoever asks, once for all who ask meanwhile.
+
+    Who asks joins a reading that has not begun, so that it sees all that was committed before.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._lock = threading.Lock()
+        self._running = threading.Lock()
+        self._next: Future[Mapping[str, LayerState]] | None = None
+
+    def of(self, layer_id: str) -> LayerState:
+        """Raises NotFound when the layer is not published."""
+        return _published(self.read(), layer_id)
+
+    def read(self) -> Mapping[str, LayerState]:
+        """The states of the published layers, by id."""
+        with self._lock:
+            joined = self._next
+            if joined is None:
+                mine = self._next = Future[Mapping[str, LayerState]]()
+        if joined is not None:
+            return joined.result()
+        with self._running:
+            with self._lock:
+                self._next = None
+            try:
+                found = self._read()
+            except BaseException as error:
+                mine.set_exception(error)
+                raise
+            mine.set_result(found)
+            return found
+
+    def _read(self) -> Mapping[str, LayerState]:
+        with self._database.reading_singly() as connection:
+            rows = connection.execute(_ALL_STATES)
+            return {row.id: LayerState(row.id, row.version, row.day) for row in rows}
+
+
+_ALL_STATES = text("SELECT id, version, current_date::text AS day FROM gis.layer WHERE published")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import httpx
 import pytest
@@ -200,6 +201,59 @@ def test_many_who_miss_one_tile_make_one_query(http, database):
         bodies = list(pool.map(lambda _: http.get(path).content, range(8)))
     assert len(set(bodies)) == 1 and bodies[0]
     assert len(made) == 1
+
+
+@contextmanager
+def counting(database: Database) -> Iterator[list[str]]:
+    """The statements that make tiles while inside."""
+    made: list[str] = []
+
+    def note(connection, cursor, statement, *rest):
+        if "ST_AsMVT(" in statement:
+            made.append(statement)
+
+    event.listen(database._reader_engine, "before_cursor_execute", note)
+    yield made
+    event.remove(database._reader_engine, "before_cursor_execute", note)
+
+
+def test_a_change_drops_only_the_tiles_that_it_touches(http, database):
+    west, east = tile_at(103.7, 22.4, 10), tile_at(104.5, 22.4, 10)
+    before = {one: http.get(path_of("incidents", one)).content for one in (west, east)}
+    for n in range(3):
+        execute(
+            database,
+            "UPDATE layer.incidents SET severity = :n WHERE ST_X(geom) > 104.45",
+            n=100 + n,
+        )
+        with counting(database) as made:
+            assert http.get(path_of("incidents", west)).content == before[west]
+        assert made == []
+        with counting(database) as made:
+            assert http.get(path_of("incidents", east)).content != before[east]
+        assert len(made) == 1
+
+
+def test_a_row_that_leaves_a_tile_drops_it_and_one_that_comes_too(http, database):
+    west, east = tile_at(103.7, 22.4, 10), tile_at(104.5, 22.4, 10)
+    execute(
+        database,
+        "INSERT INTO layer.incidents (geom, kind, source, source_key) VALUES"
+        " ('SRID=4326;POINT(103.7 22.4)', 'moves', 't', 'moves')",
+    )
+
+    def has(tile: Tile) -> bool:
+        shown = features(http, "incidents", tile)
+        return "moves" in {one.properties["kind"] for one in shown}
+
+    assert (has(west), has(east)) == (True, False)
+    execute(
+        database,
+        "UPDATE layer.incidents SET geom = 'SRID=4326;POINT(104.5 22.4)' WHERE kind = 'moves'",
+    )
+    assert (has(west), has(east)) == (False, True)
+    execute(database, "TRUNCATE layer.incidents")
+    assert (features(http, "incidents", west), features(http, "incidents", east)) == ([], [])
 
 
 # --- How much is drawn -----------------------------------------------------------------------

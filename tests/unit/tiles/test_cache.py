@@ -8,36 +8,65 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tiles.cache import Made, Packed, TileCache
+from tiles.state import LayerState
+
+OLD, NEW = LayerState("wells", 1, "2026-01-01"), LayerState("wells", 2, "2026-01-01")
 
 
-def made(key: str, content: bytes) -> Made:
-    return Made(key, Packed.of(content))
+def made(content: bytes, state: LayerState = OLD) -> Made:
+    return Made(state, Packed.of(content))
+
+
+def never() -> Made:
+    raise AssertionError("it is kept")
 
 
 def test_what_is_kept_is_not_made_again():
-    cache, calls = TileCache(), []
+    cache = TileCache()
+    first = cache.make("a", OLD, lambda: made(b"tile"))
+    assert cache.make("a", OLD, never) is first
+    assert cache.entry("a") == Made(OLD, first)
+    assert cache.entry("b") is None
 
-    def make() -> Made:
-        calls.append(1)
-        return made("a", b"tile")
 
-    assert cache.get("a", make) == cache.get("a", make)
-    assert calls == [1]
+def test_what_is_kept_of_another_state_is_made_anew_and_replaced():
+    cache = TileCache()
+    cache.make("a", OLD, lambda: made(b"old"))
+    assert cache.make("a", NEW, lambda: made(b"new", NEW)).content == b"new"
+    assert cache.make("a", NEW, never).content == b"new"
+    assert cache.held_bytes == 3
+
+
+def test_what_is_confirmed_is_true_of_the_new_state():
+    cache = TileCache()
+    cache.make("a", OLD, lambda: made(b"tile"))
+    entry = cache.entry("a")
+    assert entry is not None
+    cache.confirm("a", entry, NEW)
+    assert cache.make("a", NEW, never).content == b"tile"
+
+
+def test_a_tile_replaced_meanwhile_is_not_confirmed():
+    cache = TileCache()
+    cache.make("a", OLD, lambda: made(b"tile"))
+    entry = cache.entry("a")
+    assert entry is not None
+    cache.make("a", NEW, lambda: made(b"new", NEW))
+    cache.confirm("a", entry, OLD)
+    assert cache.make("a", NEW, never).content == b"new"
 
 
 def test_many_who_ask_at_once_make_one_tile():
-    cache, calls, asked = TileCache(), [], threading.Barrier(8)
+    cache, calls, asked, slow = TileCache(), [], threading.Barrier(8), threading.Event()
 
-    def make() -> Made:
+    def maker() -> Made:
         calls.append(1)
         slow.wait(2)
-        return made("a", b"tile")
-
-    slow = threading.Event()
+        return made(b"tile")
 
     def ask(_: int) -> bytes:
         asked.wait()
-        return cache.get("a", make).content
+        return cache.make("a", OLD, maker).content
 
     with ThreadPoolExecutor(8) as pool:
         answers = [pool.submit(ask, n) for n in range(8)]
@@ -53,22 +82,15 @@ def test_an_error_reaches_who_asked_and_is_not_kept():
         raise ValueError("no")
 
     with pytest.raises(ValueError, match="no"):
-        cache.get("a", fail)
-    assert cache.get("a", lambda: made("a", b"now")).content == b"now"
-
-
-def test_a_tile_made_of_a_newer_state_is_kept_under_that_state():
-    cache = TileCache()
-    assert cache.get("v1", lambda: made("v2", b"newer")).content == b"newer"
-    assert cache.get("v2", lambda: pytest.fail("it is kept")).content == b"newer"
-    assert cache.get("v1", lambda: made("v1", b"older")).content == b"older"
+        cache.make("a", OLD, fail)
+    assert cache.make("a", OLD, lambda: made(b"now")).content == b"now"
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 400)), max_size=60))
 def test_never_more_bytes_than_the_bound_are_held(asked):
     cache = TileCache(most_bytes=1000)
     for key, size in asked:
-        cache.get(key, lambda key=key, size=size: made(str(key), bytes(size)))
+        cache.make(str(key), OLD, lambda size=size: made(bytes(size)))
         assert cache.held_bytes <= 1000
 
 

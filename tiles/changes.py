@@ -1,0 +1,74 @@
+"""What changed between two versions of a layer: so that a change drops the tiles it touches alone.
+
+The triggers of layers' tables write each change's boxes to gis.touched. A tile that was made of an
+older version is still true when every version since has told its boxes, and none meets the tile.
+"""
+
+import threading
+
+from sqlalchemy import Connection, text
+
+from gis.values import BBox
+
+MOST_VERSIONS = 1000  # as many as the log in the database holds
+
+type Boxes = tuple[BBox, ...] | None  # None: it may have touched anything
+
+
+class Changes:
+    """The changes of layers, as far as they were read."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: dict[str, dict[int, Boxes]] = {}
+
+    def untouched(self, layer_id: str, since: int, until: int, box: BBox) -> bool:
+        """Whether it is known that no change after version `since`, up to `until`, meets the box.
+
+        Versions too far apart, in the wrong order or not learned are taken as touched.
+        """
+        if not 0 <= until - since <= MOST_VERSIONS:
+            return False
+        known = self._known.get(layer_id, {})
+        told = (known.get(version) for version in range(until, since, -1))
+        return all(
+            boxes is not None and not any(_meet(one, box) for one in boxes) for boxes in told
+        )
+
+    def knows(self, layer_id: str, since: int, until: int) -> bool:
+        """Whether `learn` would tell nothing more."""
+        if not 0 <= until - since <= MOST_VERSIONS:
+            return True
+        known = self._known.get(layer_id, {})
+        return all(version in known for version in range(until, since, -1))
+
+    def learn(self, connection: Connection, layer_id: str, since: int, until: int) -> None:
+        """Read what happened after version `since`, up to `until`, which `connection` must see."""
+        told: dict[int, list[BBox]] = {}
+        for row in connection.execute(_TOLD, {"id": layer_id, "since": since, "until": until}):
+            boxes = told.setdefault(row.version, [])
+            if row.west is not None:
+                boxes.append(BBox(row.west, row.south, row.east, row.north))
+        fresh = {
+            version: tuple(told[version]) if version in told else None
+            for version in range(since + 1, until + 1)
+        }
+        with self._lock:
+            merged = self._known.get(layer_id, {}) | fresh
+            newest = sorted(merged)[-2 * MOST_VERSIONS :]
+            self._known[layer_id] = {version: merged[version] for version in newest}
+
+
+_TOLD = text(
+    "SELECT version, west, south, east, north FROM gis.touched"
+    " WHERE layer_id = :id AND version > :since AND version <= :until"
+)
+
+
+def _meet(one: BBox, other: BBox) -> bool:
+    return (
+        one.west <= other.east
+        and other.west <= one.east
+        and one.south <= other.north
+        and other.south <= one.north
+    )
