@@ -105,7 +105,7 @@ def load_table(
     incoming.fill(_rows(sorted_, incoming.columns, source, options.simulated, show))
     added, updated = incoming.merge()
     removed = incoming.remove_missing(source) if options.replace else 0
-    put = _keep_failed(connection, layer, sorted_, source, options.who)
+    put = _keep_failed(connection, layer, sorted_, source, options)
     _store_reporters(connection, layer, sorted_, source)
     report = LoadReport(
         layer_id=layer.id,
@@ -241,13 +241,13 @@ def _row(found: _Sorted, row: int, source: str, simulated: bool) -> dict[str, An
 
 
 def _keep_failed(
-    connection: Connection, layer: Layer, found: _Sorted, source: str, who: str
+    connection: Connection, layer: Layer, found: _Sorted, source: str, options: LoadOptions
 ) -> int:
     """Failed records into quarantine; those there that now have a place out of it."""
     keys = found.records.keys
     quarantine.settle(connection, layer.id, source, [keys[row] for row in found.kept])
     failed = {keys[row]: (found.records.raw[row], faults) for row, faults in found.failed.items()}
-    return quarantine.put(connection, layer.id, source, failed, who)
+    return quarantine.put(connection, layer.id, source, failed, options.who, options.answers)
 
 
 def _store_reporters(connection: Connection, layer: Layer, found: _Sorted, source: str) -> None:

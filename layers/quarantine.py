@@ -9,18 +9,21 @@ import orjson
 from sqlalchemy import Connection, Row, text
 
 from gis.errors import Conflict, NotFound
-from layers.records import Fault
+from layers.records import NO_ANSWERS, Answers, Fault
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A record in quarantine. `raw` is what the source said, without personal columns."""
+    """A record in quarantine. `raw` is what the source said, without personal columns; `answers`
+    is what was answered to questions about its file.
+    """
 
     id: int
     layer_id: str
     source: str
     source_key: str
     raw: dict[str, str]
+    answers: dict[str, str]
     reason: str
     why: str
     status: str
@@ -35,6 +38,7 @@ def put(
     source: str,
     failed: Mapping[str, tuple[dict[str, str], Sequence[Fault]]],
     who: str,
+    answers: Answers = NO_ANSWERS,
 ) -> int:
     """Keep failed records, by their source key; how many of them are new or changed.
 
@@ -49,6 +53,7 @@ def put(
             "reason": faults[0].reason,
             "why": "; ".join(fault.why for fault in faults),
             "who": who,
+            "answers": orjson.dumps(answers.given()).decode(),
         }
         for key, (raw, faults) in failed.items()
     ]
@@ -56,12 +61,14 @@ def put(
 
 
 _PUT = text("""
-INSERT INTO gis.quarantine AS q (layer_id, source, source_key, raw, reason, why, changed_by)
-VALUES (:layer, :source, :key, CAST(:raw AS jsonb), :reason, :why, :who)
+INSERT INTO gis.quarantine AS q (layer_id, source, source_key, raw, answers, reason, why,
+                                 changed_by)
+VALUES (:layer, :source, :key, CAST(:raw AS jsonb), CAST(:answers AS jsonb), :reason, :why, :who)
 ON CONFLICT (layer_id, source, source_key) DO UPDATE
-SET raw = excluded.raw, reason = excluded.reason, why = excluded.why, status = 'waiting',
-    changed_at = now(), changed_by = excluded.changed_by
-WHERE (q.raw, q.reason, q.why) IS DISTINCT FROM (excluded.raw, excluded.reason, excluded.why)
+SET raw = excluded.raw, answers = excluded.answers, reason = excluded.reason, why = excluded.why,
+    status = 'waiting', changed_at = now(), changed_by = excluded.changed_by
+WHERE (q.raw, q.answers, q.reason, q.why)
+      IS DISTINCT FROM (excluded.raw, excluded.answers, excluded.reason, excluded.why)
    OR q.status = 'replayed'
 """)
 
@@ -83,6 +90,7 @@ def list_waiting(
     *,
     layers: Sequence[str],
     status: str = "waiting",
+    source: str | None = None,
     limit: int = 100,
     after: int = 0,
 ) -> list[Waiting]:
@@ -90,9 +98,16 @@ def list_waiting(
     rows = connection.execute(
         text(
             "SELECT * FROM gis.quarantine WHERE layer_id = ANY(:layers) AND status = :status"
+            " AND (CAST(:source AS text) IS NULL OR source = :source)"
             " AND id > :after ORDER BY id LIMIT :limit"
         ),
-        {"layers": list(layers), "status": status, "after": after, "limit": limit},
+        {
+            "layers": list(layers),
+            "status": status,
+            "source": source,
+            "after": after,
+            "limit": limit,
+        },
     )
     return [_waiting(row) for row in rows]
 

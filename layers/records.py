@@ -1,9 +1,9 @@
 """A file as a layer reads it: typed columns, and for each record what is wrong with it."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ from gis.intake.dates import parse_dates
 from gis.intake.numbers import parse_numbers
 from gis.intake.tables import RawTable, require_columns
 from gis.placing.crs import SourceCrs, checked_points, parse_crs, to_wgs84
+from gis.text import without_contacts
 from gis.values import BBox
 from layers.model import FieldType, FileSource, GeometryKind, Layer, LayerField
 
@@ -51,6 +52,14 @@ class Answers:
     table: str | None = None
     date_format: str | None = None
     number_format: str | None = None
+
+    def given(self) -> dict[str, str]:
+        """Those that there are, by name."""
+        return {name: answer for name, answer in asdict(self).items() if answer is not None}
+
+    def with_others(self, others: Mapping[str, str]) -> Self:
+        """These answers and, to questions that they do not answer, others."""
+        return replace(self, **{**others, **self.given()})
 
 
 NO_ANSWERS = Answers()
@@ -283,6 +292,8 @@ class RecordReader:
                 if value is not None and value not in one.values:
                     why = f"{column}: giá trị lạ / “{value}” is none of {known}"
                     self._fault(row, "unknown_value", why)
+        if one.free_text:
+            return [value and without_contacts(value) for value in texts]
         return texts
 
     def _integers(self, table: RawTable, column: str, one: LayerField) -> list[int | None]:
@@ -304,10 +315,20 @@ class RecordReader:
             for name, one in self.fields.items()
             if one.personal and (one.column or name) in table.cells
         }
-        return [
+        told = [
             {name: values[row] for name, values in columns.items() if values[row]}
             for row in range(len(table))
         ]
+        for name, values in self._free_texts(table):
+            for row, value in enumerate(values):
+                if without_contacts(value) != value:
+                    told[row][name] = value
+        return told
+
+    def _free_texts(self, table: RawTable) -> Iterator[tuple[str, Sequence[str]]]:
+        for name, one in self.fields.items():
+            if one.free_text and (one.column or name) in table.cells:
+                yield name, table[one.column or name]
 
     def _raw(self, table: RawTable) -> list[dict[str, str]]:
         personal = {one.column or name for name, one in self.fields.items() if one.personal}
@@ -316,6 +337,9 @@ class RecordReader:
             {column: table[column][row] for column in kept if table[column][row]}
             for row in range(len(table))
         ]
+        free = {one.column or name for name, one in self.fields.items() if one.free_text}
+        for row in rows:
+            row |= {column: without_contacts(row[column]) for column in free & set(row)}
         if table.geometry is not None:
             for row, wkt in zip(rows, shapely.to_wkt(table.geometry), strict=True):
                 row |= {GEOMETRY: wkt or "", GEOMETRY_CRS: table.crs or ""}

@@ -1,6 +1,10 @@
-"""Records in quarantine, corrected or with better units and layers, tried again."""
+"""Records in quarantine, corrected or with better units and layers, tried again.
+
+They are read as the file was that they came from: with the answers that were given for it.
+"""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
@@ -8,6 +12,7 @@ import numpy.typing as npt
 import shapely
 from sqlalchemy import Connection, text
 
+from gis.errors import Question
 from gis.intake.tables import RawTable
 from layers.load import LoadOptions, LoadReport, load_table
 from layers.model import FileSource, Layer
@@ -17,30 +22,65 @@ from layers.records import GEOMETRY, GEOMETRY_CRS, NO_ANSWERS, Answers, needed_c
 _MOST = 100_000
 
 
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What became of the records of one source; `question` is why none of them could be tried."""
+
+    source: str
+    waited: int
+    report: LoadReport | None
+    question: str | None = None
+
+
 def replay(
-    connection: Connection, layer: Layer, *, who: str, answers: Answers = NO_ANSWERS
-) -> list[LoadReport]:
-    """Load what waits for a layer again, source by source; what fails again goes on waiting."""
-    waiting = list_waiting(connection, layers=[layer.id], limit=_MOST)
-    by_source = groupby(sorted(waiting, key=lambda one: one.source), key=lambda one: one.source)
+    connection: Connection,
+    layer: Layer,
+    *,
+    who: str,
+    source: str | None = None,
+    answers: Answers = NO_ANSWERS,
+) -> list[Replayed]:
+    """Load what waits for a layer again, file by file; what fails again goes on waiting.
+
+    `answers` go before those that were given when the records came. A question about one file
+    leaves its records waiting, and the others are tried all the same.
+    """
+    waiting = list_waiting(connection, layers=[layer.id], source=source, limit=_MOST)
     return [
-        _replay_source(connection, layer, source, list(records), who, answers)
-        for source, records in by_source
+        _replay_file(connection, layer, list(records), who, answers)
+        for _, records in groupby(sorted(waiting, key=_file), key=_file)
     ]
 
 
-def _replay_source(
-    connection: Connection,
-    layer: Layer,
-    source: str,
-    records: Sequence[Waiting],
-    who: str,
-    answers: Answers,
+def _file(record: Waiting) -> tuple[str, str, list[tuple[str, str]]]:
+    return record.source, record.raw.get(GEOMETRY_CRS, ""), sorted(record.answers.items())
+
+
+def _replay_file(
+    connection: Connection, layer: Layer, records: Sequence[Waiting], who: str, answers: Answers
+) -> Replayed:
+    source = records[0].source
+    try:
+        with connection.begin_nested():
+            report = _load_again(connection, layer, records, who, answers)
+    except Question as question:
+        return Replayed(source, len(records), None, str(question))
+    return Replayed(source, len(records), report)
+
+
+def _load_again(
+    connection: Connection, layer: Layer, records: Sequence[Waiting], who: str, answers: Answers
 ) -> LoadReport:
     """All are marked as replayed first; those that fail again are put back by the load."""
+    source = records[0].source
     connection.execute(_MARK, {"ids": [record.id for record in records]})
     simulated = bool(connection.scalar(_WAS_SIMULATED, {"layer": layer.id, "source": source}))
-    options = LoadOptions(who=who, source=source, answers=answers, simulated=simulated)
+    options = LoadOptions(
+        who=who,
+        source=source,
+        answers=answers.with_others(records[0].answers),
+        simulated=simulated,
+    )
     return load_table(connection, layer, _as_table(layer, source, records), options)
 
 
@@ -74,6 +114,6 @@ def _as_table(layer: Layer, source: str, records: Sequence[Waiting]) -> RawTable
 
 
 def _geometry(records: Sequence[Waiting]) -> npt.NDArray[np.object_]:
-    """The geometries that the records came with; of one source, they share one CRS."""
+    """The geometries that the records came with; of one file, they share one CRS."""
     texts = [record.raw.get(GEOMETRY) or None for record in records]
     return np.asarray(shapely.from_wkt(texts), object)

@@ -8,14 +8,21 @@ import typer
 from api.cli.context import database_in_use, read_layers, read_settings
 from api.cli.output import AsJson, complain, print_json, print_rows, progress, say
 from gis.access import LOCAL_ADMIN
+from gis.errors import Question
 from layers import edit
 from layers.edit import RowChange
 from layers.load import LoadOptions, LoadReport, load_file
 from layers.records import Answers
-from layers.replay import replay
+from layers.replay import Replayed, replay
 from layers.schema import sync
 
 app = typer.Typer(help="List, check, publish and fill layers.", no_args_is_help=True)
+
+AssumedCrs = Annotated[
+    str | None, typer.Option(help="The CRS of the coordinates, whatever the file says")
+]
+DateFormat = Annotated[str | None, typer.Option(help="How dates are written, for example %d/%m/%Y")]
+NumberFormat = Annotated[str | None, typer.Option(help="decimal_comma or decimal_point")]
 
 
 @app.command("list", epilog="Example: gis layers list --json")
@@ -57,15 +64,9 @@ def load(
     source: Annotated[
         str | None, typer.Option(help="The system that the records come from; unset: file name")
     ] = None,
-    assume_crs: Annotated[
-        str | None, typer.Option(help="The CRS of the coordinates, whatever the file says")
-    ] = None,
-    date_format: Annotated[
-        str | None, typer.Option(help="How dates are written, for example %d/%m/%Y")
-    ] = None,
-    number_format: Annotated[
-        str | None, typer.Option(help="decimal_comma or decimal_point")
-    ] = None,
+    assume_crs: AssumedCrs = None,
+    date_format: DateFormat = None,
+    number_format: NumberFormat = None,
     encoding: Annotated[
         str | None, typer.Option(help="The encoding of the text, for example tcvn3 or vni")
     ] = None,
@@ -94,14 +95,39 @@ def load(
 
 @app.command("replay", epilog="Example: gis layers replay citizen_reports")
 def replay_command(
-    layer: Annotated[str, typer.Argument(help="Id of the layer")], as_json: AsJson = False
+    layer: Annotated[str, typer.Argument(help="Id of the layer")],
+    source: Annotated[str | None, typer.Option(help="Only records of this source")] = None,
+    assume_crs: AssumedCrs = None,
+    date_format: DateFormat = None,
+    number_format: NumberFormat = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Try the quarantined records of a layer again, as corrected since."""
+    """Try the quarantined records of a layer again, as corrected since.
+
+    They are read as their file was, with the answers given then; options here go before those.
+    """
     chosen = read_layers(read_settings()).get(layer)
+    answers = Answers(crs=assume_crs, date_format=date_format, number_format=number_format)
     with database_in_use() as database, database.writing() as connection:
-        reports = replay(connection, chosen, who=LOCAL_ADMIN.name)
-    rows = [report_row(report) for report in reports]
+        tried = replay(connection, chosen, who=LOCAL_ADMIN.name, source=source, answers=answers)
+    rows = [_replayed_row(one) for one in tried]
     print_rows(rows, as_json=as_json, empty="nothing waits in quarantine")
+    asked = [one for one in tried if one.question]
+    for one in asked:
+        complain(f"{one.source}: {one.question}")
+    if asked:
+        raise typer.Exit(Question.exit_code)
+
+
+def _replayed_row(one: Replayed) -> dict[str, object]:
+    report = one.report
+    return {
+        "source": one.source,
+        "tried": one.waited if report else 0,
+        "placed": report.added + report.updated + report.unchanged if report else 0,
+        "outside": report.outside if report else 0,
+        "waiting": report.quarantined if report else one.waited,
+    }
 
 
 @app.command(epilog="Example: gis layers history landslides 12")

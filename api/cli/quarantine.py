@@ -5,13 +5,12 @@ from typing import Annotated
 import typer
 
 from api.cli.context import database_in_use, read_layers, read_settings
-from api.cli.layers import report_row
+from api.cli.layers import replay_command
 from api.cli.output import AsJson, print_json, print_rows, say
 from gis.access import LOCAL_ADMIN
 from gis.errors import BadInput
 from layers import quarantine
 from layers.quarantine import Waiting
-from layers.replay import replay as replay_layer
 
 app = typer.Typer(help="List, correct and replay quarantined records.", no_args_is_help=True)
 
@@ -22,6 +21,7 @@ Number = Annotated[int, typer.Argument(help="Number of the record in quarantine"
 def list_command(
     layer: Annotated[str | None, typer.Argument(help="A layer; unset: all")] = None,
     status: Annotated[str, typer.Option(help="waiting, replayed or dropped")] = "waiting",
+    source: Annotated[str | None, typer.Option(help="Only records of this source")] = None,
     limit: Annotated[int, typer.Option(min=1, help="Most records to list")] = 100,
     as_json: AsJson = False,
 ) -> None:
@@ -29,7 +29,9 @@ def list_command(
     catalogue = read_layers(read_settings())
     layers = [catalogue.get(layer).id] if layer else [one.id for one in catalogue.layers]
     with database_in_use() as database, database.reading() as connection:
-        found = quarantine.list_waiting(connection, layers=layers, status=status, limit=limit)
+        found = quarantine.list_waiting(
+            connection, layers=layers, status=status, source=source, limit=limit
+        )
     print_rows([_row(one) for one in found], as_json=as_json, empty="nothing waits in quarantine")
 
 
@@ -38,7 +40,9 @@ def show(number: Number) -> None:
     """Show one record, as the source said it."""
     with database_in_use() as database, database.reading() as connection:
         found = quarantine.get_waiting(connection, number)
-    print_json({**_row(found), "raw": found.raw, "changed_by": found.changed_by})
+    print_json(
+        _row(found) | {"raw": found.raw, "answers": found.answers, "changed_by": found.changed_by}
+    )
 
 
 @app.command(epilog='Example: gis quarantine fix 12 --set "address=Thôn 2, xã Bảo Yên, Lào Cai"')
@@ -53,16 +57,7 @@ def fix(
     say(f"record {number} is corrected; `gis quarantine replay LAYER` tries it again")
 
 
-@app.command("replay", epilog="Example: gis quarantine replay citizen_reports")
-def replay(
-    layer: Annotated[str, typer.Argument(help="Id of the layer")], as_json: AsJson = False
-) -> None:
-    """Try the records of a layer again."""
-    chosen = read_layers(read_settings()).get(layer)
-    with database_in_use() as database, database.writing() as connection:
-        reports = replay_layer(connection, chosen, who=LOCAL_ADMIN.name)
-    rows = [report_row(report) for report in reports]
-    print_rows(rows, as_json=as_json, empty="nothing waits in quarantine")
+app.command("replay", epilog="Example: gis quarantine replay citizen_reports")(replay_command)
 
 
 @app.command(epilog="Example: gis quarantine drop 12")

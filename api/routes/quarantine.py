@@ -12,6 +12,7 @@ from gis.errors import NotFound
 from layers import quarantine
 from layers.catalogue import Catalogue
 from layers.quarantine import Waiting
+from layers.records import Answers
 from layers.replay import replay
 
 router = APIRouter(prefix="/quarantine", tags=["quarantine"])
@@ -23,6 +24,10 @@ Limit = Annotated[int, Query(ge=1, le=1000, description="Most records to list")]
 After = Annotated[int, Query(ge=0, description="Only records with a greater number")]
 
 
+LayerId = Annotated[str | None, Query(description="Only records of this layer")]
+Source = Annotated[str | None, Query(description="Only records of this source")]
+
+
 class Correction(BaseModel):
     """New values of columns, as text, by the names that the source uses."""
 
@@ -31,19 +36,38 @@ class Correction(BaseModel):
     changes: dict[str, str] = Field(min_length=1)
 
 
+class Replay(BaseModel):
+    """Which records to try again, and answers to questions about their files."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    source: str | None = Field(None, description="Only records of this source")
+    crs: str | None = Field(None, description="CRS of the coordinates, such as EPSG:9208")
+    date_format: str | None = Field(None, description="How dates are written, such as %d/%m/%Y")
+    number_format: Literal["decimal_comma", "decimal_point"] | None = Field(
+        None, description="How numbers are written"
+    )
+
+    @property
+    def answers(self) -> Answers:
+        return Answers(crs=self.crs, date_format=self.date_format, number_format=self.number_format)
+
+
 @router.get("")
 def records(
     connection: Reader,
     catalogue: UsedCatalogue,
     caller: Caller,
     status: Status = "waiting",
+    layer: LayerId = None,
+    source: Source = None,
     limit: Limit = 100,
     after: After = 0,
 ) -> dict[str, Any]:
     """Records with the reason in words, in the order in which they came."""
-    layers = _writable(catalogue, caller)
+    layers = [one for one in _writable(catalogue, caller) if layer in (None, one)]
     found = quarantine.list_waiting(
-        connection, layers=layers, status=status, limit=limit, after=after
+        connection, layers=layers, status=status, source=source, limit=limit, after=after
     )
     return {"records": [_as_json(one) for one in found]}
 
@@ -77,16 +101,28 @@ def drop(
 
 @router.post("/replay/{layer_id}")
 def replay_layer(
-    layer_id: str, connection: Writer, catalogue: UsedCatalogue, caller: Caller
+    layer_id: str,
+    connection: Writer,
+    catalogue: UsedCatalogue,
+    caller: Caller,
+    body: Replay | None = None,
 ) -> dict[str, Any]:
-    """Try what waits for a layer again; what fails again goes on waiting."""
+    """Try what waits for a layer again; what fails again goes on waiting.
+
+    Records are read as their file was, with the answers given then; those of the body go before.
+    `questions` holds, by source, what must be answered first.
+    """
     if layer_id not in _writable(catalogue, caller):
         raise NotFound(f"there is no layer {layer_id} that this key may write")
-    reports = replay(connection, catalogue.get(layer_id), who=caller.name)
+    asked = body or Replay()
+    layer = catalogue.get(layer_id)
+    tried = replay(connection, layer, who=caller.name, source=asked.source, answers=asked.answers)
+    reports = [one.report for one in tried if one.report]
     return {
         "replayed": sum(report.added + report.updated + report.unchanged for report in reports),
         "outside": sum(report.outside for report in reports),
-        "waiting": sum(report.quarantined for report in reports),
+        "waiting": sum(one.report.quarantined if one.report else one.waited for one in tried),
+        "questions": {one.source: one.question for one in tried if one.question},
     }
 
 
@@ -113,6 +149,7 @@ def _as_json(found: Waiting) -> dict[str, Any]:
         "source": found.source,
         "source_key": found.source_key,
         "raw": found.raw,
+        "answers": found.answers,
         "reason": found.reason,
         "why": found.why,
         "status": found.status,

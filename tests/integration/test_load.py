@@ -48,7 +48,7 @@ def file(tmp_path: Path):
 
 
 def load(database: Database, catalogue: Catalogue, path: Path, **changes) -> LoadReport:
-    options = LoadOptions(who="tests", source="tests", **changes)
+    options = LoadOptions(**{"who": "tests", "source": "tests", **changes})
     return load_file(database, catalogue.get("citizen_reports"), path, options)
 
 
@@ -197,15 +197,65 @@ def test_identities_stay_in_schema_private(toy_province, catalogue, file):
     assert columns == []
 
 
+def test_contacts_that_people_write_stay_in_schema_private(toy_province, catalogue, file):
+    told = "Gọi 0912.345.678"
+    path = file(
+        line("a", lon="104.05", lat="22.05").replace("Ổ gà", told),
+        line("b").replace("Ổ gà", told),
+        line("c", lon="104.05", lat="22.05"),
+    )
+    load(toy_province, catalogue, path)
+    with toy_province.reading() as connection:
+        kept = connection.execute(text("SELECT source_key, details FROM private.reporter")).all()
+        (waiting,) = list_waiting(connection, layers=["citizen_reports"])
+    assert {key: details["description"] for key, details in kept} == {"a": told, "b": told}
+    assert waiting.raw["description"] == "Gọi [đã ẩn]"
+    assert rows(toy_province, "description") == [("Gọi [đã ẩn]",), ("Ổ gà",)]
+    assert load(toy_province, catalogue, path).unchanged == 2
+
+
 def test_a_corrected_record_is_replayed_into_its_layer(toy_province, catalogue, file):
     load(toy_province, catalogue, file(line("a")))
     with toy_province.writing() as connection:
         (waiting,) = list_waiting(connection, layers=["citizen_reports"])
         fix(connection, waiting.id, {"commune": "00001"}, "officer")
-        (report,) = replay(connection, catalogue.get("citizen_reports"), who="officer")
+        (tried,) = replay(connection, catalogue.get("citizen_reports"), who="officer")
         assert list_waiting(connection, layers=["citizen_reports"]) == []
-    assert report.added == 1
+    assert tried.report.added == 1
     assert rows(toy_province, "source, source_key, commune") == [("tests", "a", "00001")]
+
+
+def test_a_record_is_tried_again_with_the_answers_of_its_file(toy_province, catalogue, file):
+    path = file(line("a", commune="?", happened="05/09/2025 10:00"))
+    answers = Answers(date_format="%d/%m/%Y %H:%M")
+    load(toy_province, catalogue, path, answers=answers)
+    with toy_province.writing() as connection:
+        (waiting,) = list_waiting(connection, layers=["citizen_reports"])
+        assert (waiting.reason, waiting.answers) == ("unknown_unit", answers.given())
+        fix(connection, waiting.id, {"commune": "00001"}, "officer")
+        (tried,) = replay(connection, catalogue.get("citizen_reports"), who="officer")
+    assert tried.report.added == 1
+    ((happened,),) = rows(toy_province, "(valid_at AT TIME ZONE 'UTC')::date::text")
+    assert happened == "2025-09-05"
+
+
+def test_a_question_about_one_file_keeps_no_other_waiting(toy_province, catalogue, file):
+    load(toy_province, catalogue, file(line("a")), source="known")
+    swapped = [line(f"s{i}", lon="22.05", lat="104.15") for i in range(6)]
+    kept = Answers(crs="declared")
+    load(toy_province, catalogue, file(*swapped), source="swapped", answers=kept)
+    with toy_province.writing() as connection:
+        connection.execute(text("UPDATE gis.quarantine SET answers = '{}'"))
+        first = list_waiting(connection, layers=["citizen_reports"], source="known")[0]
+        fix(connection, first.id, {"commune": "00001"}, "officer")
+        layer = catalogue.get("citizen_reports")
+        known, asked = replay(connection, layer, who="officer")
+        assert known.report.added == 1
+        assert "--assume-crs EPSG:4326:yx" in asked.question
+        assert len(list_waiting(connection, layers=[layer.id])) == asked.waited == 6
+        answers = Answers(crs="EPSG:4326:yx")
+        (tried,) = replay(connection, layer, who="officer", source="swapped", answers=answers)
+    assert tried.report.added == 6
 
 
 def test_a_replayed_record_that_fails_again_goes_on_waiting(toy_province, catalogue, file):

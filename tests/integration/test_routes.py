@@ -122,6 +122,16 @@ def test_quarantine_needs_a_key_and_shows_only_what_that_may_write(http, toy_pro
     assert http.get(f"/quarantine/{record['id']}", headers=other).status_code == 404
 
 
+def test_quarantine_is_listed_by_layer_and_source(http, toy_province):
+    operator = key(toy_province, Role.OPERATOR)
+
+    def listed(**params):
+        return len(http.get("/quarantine", params=params, headers=operator).json()["records"])
+
+    assert listed(layer="citizen_reports") == 1
+    assert listed(layer="landslides") == listed(source="nobody") == 0
+
+
 def test_an_operator_corrects_and_replays_a_record(http, toy_province):
     operator = key(toy_province, Role.OPERATOR)
     (record,) = http.get("/quarantine", headers=operator).json()["records"]
@@ -130,7 +140,7 @@ def test_an_operator_corrects_and_replays_a_record(http, toy_province):
     )
     assert corrected.json()["raw"]["commune"] == "00007"
     done = http.post("/quarantine/replay/citizen_reports", headers=operator).json()
-    assert done == {"replayed": 1, "outside": 0, "waiting": 0}
+    assert done == {"replayed": 1, "outside": 0, "waiting": 0, "questions": {}}
     assert http.get("/counts/citizen_reports").json()["total"] == 4
 
 
