@@ -5,6 +5,17 @@ import unicodedata
 
 _SPACES = re.compile(r"\s+")
 
+HIDDEN = "[đã ẩn]"
+_CONTACTS = re.compile(
+    r"""
+    [\w.+-]+@[\w-]+(?:\.[\w-]+)+                             # e-mail
+    | (?<![\w.,])(?!\d{1,2}[.-]\d{1,2}[.-]\d{4}(?!\d))       # no day such as 03.09.2024
+      (?:\+?84|\(?0)(?:[ .()-]{0,2}\d){8,11}(?!\d)           # telephone, identity card
+    | (?<!\w)\d{2}[ -]?[A-ZĐ]{1,2}\d?[ .-]{0,2}\d{3}\.?\d{1,2}(?!\w)  # number plate
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+
 
 def nfc(text: str) -> str:
     """Normalised to NFC, with runs of white space folded to one blank and ends trimmed."""
@@ -20,3 +31,11 @@ def without_diacritics(text: str) -> str:
 def search_key(text: str) -> str:
     """What two spellings of one name have in common: lower case, no diacritics, single blanks."""
     return nfc(without_diacritics(text)).casefold()
+
+
+def without_contacts(text: str) -> str:
+    """E-mail addresses, telephone and identity numbers and number plates hidden, as [đã ẩn].
+
+    Names and addresses cannot be told from other words, and stay.
+    """
+    return _CONTACTS.sub(HIDDEN, text)

@@ -11,6 +11,7 @@ from shapely.geometry import shape
 from sqlalchemy import Connection, func, select
 
 from gis.errors import BadInput
+from gis.text import without_contacts
 from layers.items import CRS84, Crs, Served, Source
 from layers.items.literals import day_of, instant_of
 from layers.model import FieldType, GeometryKind
@@ -186,6 +187,8 @@ def _value(served: Served, value: Any) -> Any:
         found = read(value)
     except (ValueError, TypeError, OverflowError):
         raise ValueError(f"{value!r} is wrong: it must be {right}") from None
+    if served.free_text:
+        return without_contacts(found)
     if served.values and found not in served.values:
         raise ValueError(f"{value!r} is wrong: it must be one of {', '.join(served.values)}")
     return found

@@ -79,6 +79,11 @@ class LayerField(Strict):
     personal: bool = Field(
         False, description="Kept in schema private; in no layer, tile, export or log"
     )
+    free_text: bool = Field(
+        False,
+        description="Written by anybody: telephone numbers, e-mail addresses, identity numbers and "
+        "number plates in it are hidden when it is loaded or edited, and kept in schema private",
+    )
     format: str | None = Field(
         None, description="Of a date: strptime; of a number: decimal_comma or decimal_point"
     )

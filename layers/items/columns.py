@@ -36,6 +36,7 @@ class Served:
     description: Words | None = None
     required: bool = False
     writable: bool = False
+    free_text: bool = False
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,7 @@ def _properties(layer: Layer) -> Iterator[Served]:
             description=declared.description,
             required=declared.required,
             writable=isinstance(layer.source, FileSource),
+            free_text=declared.free_text,
         )
     taken = set(layer.fields)
     yield from (own for own in _own_columns(layer) if own.name not in taken)

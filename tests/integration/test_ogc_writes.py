@@ -18,7 +18,8 @@ from tests.integration.ogc_layers import INCIDENTS
 
 ITEMS = "/ogc/collections/incidents/items"
 REQUIRED = {"kind": INCIDENTS.fields["kind"].model_copy(update={"required": True})}
-LAYER = INCIDENTS.model_copy(update={"fields": {**INCIDENTS.fields, **REQUIRED}})
+FREE = {"note": INCIDENTS.fields["note"].model_copy(update={"free_text": True})}
+LAYER = INCIDENTS.model_copy(update={"fields": {**INCIDENTS.fields, **REQUIRED, **FREE}})
 
 
 @dataclass
@@ -100,6 +101,13 @@ def test_coordinates_written_in_a_crs_come_back_as_the_same_point(desk: Desk, ur
     second = desk.send("POST", "", sent, **{"Content-Crs": f"<{crs}>"}).headers["location"]
     was, now = (desk.client.get(url).json()["geometry"] for url in (first, second))
     assert now["coordinates"] == pytest.approx(was["coordinates"], abs=2e-7)
+
+
+def test_contacts_in_free_text_are_hidden(desk: Desk) -> None:
+    path = desk.make(note="Gọi 0912 345 678 & hỏi ông An")
+    assert desk.read(path)["properties"]["note"] == "Gọi [đã ẩn] & hỏi ông An"
+    desk.send("PATCH", path, {"properties": {"note": "an@example.com"}})
+    assert desk.read(path)["properties"]["note"] == "[đã ẩn]"
 
 
 def test_a_stale_state_is_not_overwritten(desk: Desk) -> None:
