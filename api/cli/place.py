@@ -1,6 +1,7 @@
 """gis place: addresses and coordinates of a table → the same table with placing columns."""
 
 import csv
+import re
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,12 +11,15 @@ import numpy as np
 import typer
 
 from api.cli.context import database_in_use
+from api.cli.output import complain
 from gis.intake.dates import parse_dates
+from gis.intake.encodings import decode_columns, decode_file
 from gis.intake.numbers import parse_numbers
 from gis.intake.tables import RawTable, read_table, require_columns
 from gis.placing.placer import Claims, Places
 from gis.placing.stored import stored_placer
 
+_LINE_END = re.compile(r"\r\n|\n|\r")  # control characters may be letters of an old encoding
 _COLUMNS = (
     "lon", "lat", "cell", "commune", "unit_then", "method", "confidence", "precision_m",
     "reason", "why",
@@ -29,13 +33,16 @@ def place(
     lat: Annotated[str, typer.Option(help="Column of the latitude, WGS 84")] = "lat",
     unit: Annotated[str, typer.Option(help="Column of a commune's code or name")] = "commune",
     day: Annotated[str, typer.Option(help="Column of the day")] = "day",
+    encoding: Annotated[
+        str | None, typer.Option(help="The encoding of the text, for example tcvn3 or vni")
+    ] = None,
 ) -> None:
     """Place the records of a table, or one address a line on stdin; writes CSV to stdout.
 
     Example: echo "thôn 3, xã Bát Xát, Lào Cai" | gis place
     """
     names = {"address": address, "lon": lon, "lat": lat, "unit": unit, "day": day}
-    table = _stdin(address) if file is None else read_table(file)
+    table = _read(file, address, encoding)
     if not set(names.values()) & set(table.columns):
         require_columns(table, [address])
     with database_in_use() as database, database.reading() as connection:
@@ -44,10 +51,27 @@ def place(
     _write(table, places)
 
 
-def _stdin(column: str) -> RawTable:
-    lines = [line.strip() for line in sys.stdin]
-    numbers = range(1, len(lines) + 1)
-    return RawTable("stdin", "", (column,), {column: lines}, numbers)
+def _read(file: Path | None, column: str, encoding: str | None) -> RawTable:
+    if file is None:
+        table = read_lines(sys.stdin.buffer.read(), column, encoding=encoding)
+    else:
+        table = read_table(file, encoding=encoding)
+    for note in table.notes:
+        complain(f"{table.name}: {note}")
+    return table
+
+
+def read_lines(content: bytes, column: str, *, encoding: str | None = None) -> RawTable:
+    """A table of one column from the lines of a text, in Unicode; its notes say what was converted.
+
+    Raises Question when bytes that are no UTF-8 have several readings and `encoding` names none.
+    """
+    text, decoded = decode_file(content)
+    lines = _LINE_END.split(text)
+    lines = lines[:-1] if lines[-1] == "" else lines
+    read = decode_columns([column], [lines], decoded=decoded, encoding=encoding)
+    cells = {column: [line.strip() for line in read.cells[column]]}
+    return RawTable("stdin", "", (column,), cells, range(1, len(lines) + 1), read.notes)
 
 
 def _claims(table: RawTable, names: dict[str, str]) -> Claims:
