@@ -12,6 +12,7 @@ from api.newest import Newest
 from api.ogc import mount_ogc
 from api.routes import (
     alerts,
+    cap,
     changes,
     counts,
     events,
@@ -50,6 +51,7 @@ def create_app(settings: Settings, database: Database, catalogue: Catalogue) -> 
         app.include_router(part.router)
     app.include_router(changes.router)
     app.include_router(events.router)
+    app.include_router(cap.router)
     app.include_router(tilesets.router)
     mount_ogc(app)
     app.include_router(map.router)

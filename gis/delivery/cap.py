@@ -72,6 +72,11 @@ def cap_time(moment: datetime) -> str:
     return moment.astimezone(HERE).isoformat(timespec="seconds")
 
 
+def plain(words: str) -> str:
+    """In Unicode form NFC, without what XML cannot hold."""
+    return normalize("NFC", _UNWRITABLE.sub("", words))
+
+
 def status_of(told: Told) -> str:
     """Simulated records make an exercise, approximate boundaries a test; neither is ever Actual."""
     if told.simulated:
@@ -189,4 +194,4 @@ def _add_pair(parent: ET.Element, kind: str, name: str, value: str) -> None:
 
 
 def _add(parent: ET.Element, name: str, value: str) -> None:
-    ET.SubElement(parent, name).text = normalize("NFC", _UNWRITABLE.sub("", value))
+    ET.SubElement(parent, name).text = plain(value)

@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from gis.alerts.states import ENDS
+
 
 class Language(StrEnum):
     VI = "vi"
@@ -55,8 +57,4 @@ class Told:
 
     @property
     def is_over(self) -> bool:
-        return self.status in ENDED
-
-
-# States in which an alert is over; the life of alerts says how it gets there.
-ENDED = frozenset({"resolved", "expired", "false"})
+        return self.status in ENDS

@@ -40,3 +40,10 @@ ACTS = {
     "expired": {Language.VI: "Đã hết", Language.EN: "Over"},
     "false": {Language.VI: "Báo động giả", Language.EN: "False alarm"},
 }
+
+FEED = {Language.VI: "Cảnh báo", Language.EN: "Alerts"}
+CAP_TYPES = {
+    "Alert": {Language.VI: "Cảnh báo", Language.EN: "Alert"},
+    "Update": {Language.VI: "Cập nhật", Language.EN: "Update"},
+    "Cancel": {Language.VI: "Kết thúc", Language.EN: "Ended"},
+}

