@@ -40,8 +40,10 @@ def map_style(layer: Layer, source_url_template: str) -> list[Json]:
     frame = _frame(layer.id, source_url_template, layer.tiles or TileOptions())
     drawn = _drawn(layer.id, of, frame)
     labels = [_label(f"{layer.id}-text", of, _label_frame(layer, frame))] if of.text else []
-    if of.shape is not Shape.CIRCLE or HEX_FIELD in layer.public_fields:
+    if HEX_FIELD in layer.public_fields or (of.shape is not Shape.CIRCLE and layer.is_view):
         return drawn + labels
+    if of.shape is not Shape.CIRCLE:  # its style layers draw no points
+        return [*drawn, *labels, *_clusters(layer.id, frame)]
     single = ["!", ["has", HEX_FIELD]]
     return [*(_narrowed(part, single) for part in drawn + labels), *_clusters(layer.id, frame)]
 

@@ -6,15 +6,29 @@ into EPSG:3857 one by one. The source layer inside the tile is named like the la
 * polygons are simplified as a coverage, so that neighbours keep one common border (tiles.coverage);
 * polygons with a text have one label point each, in the source layer `<layer>_labels` of the one
   tile of a zoom that holds the point: a label within the polygon would come again in every tile;
-* points become clusters with their `count` below the layer's `points_from_zoom`, or where there
-  are so many that the tile would be heavy: nothing is left out silently.
+* points become clusters with their `count` below the layer's `points_from_zoom`; so do features of
+  any kind where there are so many that the tile would be heavy: nothing is left out silently. From
+  afar, clusters of a whole layer come from gis.tile_count, which its triggers keep.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Float, cast, column, func, literal_column, select, table, true
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Float,
+    Integer,
+    Text,
+    cast,
+    column,
+    func,
+    literal_column,
+    select,
+    table,
+    true,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.expression import FromClause
@@ -26,9 +40,19 @@ from layers.items.query import property_of
 from layers.model import FieldType, GeometryKind, Layer, TileOptions
 from tiles.grid import BUFFER, EXTENT, Tile, pixel_m
 
-MOST_POINTS = 10_000
+MOST_ROWS = 10_000
 MOST_BYTES = 500_000
-CLUSTERS_ACROSS = 32  # a tile's points are gathered in so many columns and rows
+_CLUSTER_ZOOMS = 5
+CLUSTERS_ACROSS = 1 << _CLUSTER_ZOOMS  # features are gathered in so many columns and rows
+_COUNTED_ZOOMS = (11, 15)  # the grids of gis.tile_count
+_COUNTED = table(
+    "tile_count",
+    column("layer_id", Text()),
+    *(column(name, Integer()) for name in ("zoom", "across", "up", "count")),
+    *(column(name, BigInteger()) for name in ("sum_x", "sum_y")),
+    schema="gis",
+)
+_COUNTS = _COUNTED.c
 _ID, _GEOMETRY = "_id", "_geometry"  # no field can be called so
 _PLAIN = (FieldType.TEXT, FieldType.INTEGER, FieldType.NUMBER, FieldType.BOOLEAN)
 
@@ -55,12 +79,12 @@ def layer_tile(
     if request.tile.z < options.min_zoom:
         return b""
     stored = _stored(source, request)
-    if source.has_points and _is_crowded(connection, stored, request.tile, options):
-        return _encoded(connection, layer, _clusters(stored, request.tile))
+    if _is_crowded(connection, stored, request):
+        return _encoded(connection, layer, _clusters(stored, request))
     place = stored if simplified_zoom is None else _simplified(source, request, simplified_zoom)
     made = _encoded(connection, layer, _features(place, request.tile, fields))
-    if source.has_points and len(made) > MOST_BYTES:
-        return _encoded(connection, layer, _clusters(stored, request.tile))
+    if len(made) > MOST_BYTES and place is stored:
+        return _encoded(connection, layer, _clusters(stored, request))
     return made + _label_points(connection, place, request)
 
 
@@ -156,36 +180,89 @@ def _attribute(served: Served) -> ColumnElement[Any]:
     return cast(func.to_json(served.sql), JSONB()).op("#>>")(literal_column("'{}'"))
 
 
-def _is_crowded(connection: Connection, place: _Place, tile: Tile, options: TileOptions) -> bool:
-    if tile.z < options.points_from_zoom:
+def _is_crowded(connection: Connection, place: _Place, request: TileRequest) -> bool:
+    layer, tile = place.source.layer, request.tile
+    options = layer.tiles or TileOptions()
+    if place.source.has_points and tile.z < options.points_from_zoom:
         return True
-    some = place.select(literal_column("1")).limit(MOST_POINTS + 1).subquery()
-    return (connection.scalar(select(func.count()).select_from(some)) or 0) > MOST_POINTS
+    if _is_counted(place.source, request):
+        return (connection.scalar(_counted(layer, tile, func.sum(_COUNTS["count"]))) or 0) > MOST_ROWS
+    some = place.select(literal_column("1")).limit(MOST_ROWS + 1).subquery()
+    return (connection.scalar(select(func.count()).select_from(some)) or 0) > MOST_ROWS
 
 
-def _clusters(place: _Place, tile: Tile) -> Select[Any]:
-    """Points gathered by a grid that all tiles of a zoom share; `count` says for how many.
+def _is_counted(source: Source, request: TileRequest) -> bool:
+    """Whether gis.tile_count tells how many rows lie where in the tile: of tables, unfiltered."""
+    afar = request.tile.z + _CLUSTER_ZOOMS <= _COUNTED_ZOOMS[-1]
+    return afar and request.query.is_everything and not source.layer.is_view
 
-    A cluster lies at the mean of its points, in the one tile that holds its cell of the grid.
+
+def _counted(layer: Layer, tile: Tile, *columns: ColumnElement[Any]) -> Select[Any]:
+    """The counts within a tile, by the coarsest grid that is as fine as its clusters."""
+    zoom = next(zoom for zoom in _COUNTED_ZOOMS if zoom >= tile.z + _CLUSTER_ZOOMS)
+    west, south = _corner(tile, 1 << (zoom - tile.z))
+    last = (1 << (zoom - tile.z)) - 1
+    return (
+        select(*columns)
+        .select_from(_COUNTED)
+        .where(
+            _COUNTS.layer_id == layer.id,
+            _COUNTS.zoom == zoom,
+            _COUNTS.across.between(west, west + last),
+            _COUNTS.up.between(south, south + last),
+        )
+    )
+
+
+def _corner(tile: Tile, parts: int) -> tuple[int, int]:
+    """The cell in the south-west of a tile, of so many across it, from the middle of the world."""
+    half = 1 << tile.z
+    return (2 * tile.x - half) * parts // 2, (half - 2 * tile.y - 2) * parts // 2
+
+
+def _clusters(place: _Place, request: TileRequest) -> Select[Any]:
+    """Rows gathered by a grid that all tiles of a zoom share; `count` says for how many.
+
+    A cluster lies at the mean of its rows (of each, the middle of its box), in the one tile that
+    holds its cell of the grid.
     """
+    tile = request.tile
+    if _is_counted(place.source, request):
+        return _clusters_of_counts(place.source.layer, tile)
+    box = place.source.geometry
+    x = func.gis.mercator_x((func.ST_XMin(box) + func.ST_XMax(box)) / 2, type_=Float())
+    y = func.gis.mercator_y((func.ST_YMin(box) + func.ST_YMax(box)) / 2, type_=Float())
     step_m = tile.size_m / CLUSTERS_ACROSS
-    x, y = func.ST_X(place.geometry), func.ST_Y(place.geometry)
     points = place.select(
         x.label("x"),
         y.label("y"),
         func.floor(x / step_m).label("across"),
         func.floor(y / step_m).label("up"),
     ).subquery("points")
-    middle = func.ST_SetSRID(func.ST_MakePoint(func.avg(points.c.x), func.avg(points.c.y)), 3857)
-    half = (1 << tile.z) / 2
-    west, south = (tile.x - half) * CLUSTERS_ACROSS, (half - tile.y - 1) * CLUSTERS_ACROSS
+    west, south = _corner(tile, CLUSTERS_ACROSS)
     last = CLUSTERS_ACROSS - 1
+    middle = _middle(func.avg(points.c.x), func.avg(points.c.y))
     return (
         select(_in_tile(middle, tile).label(_GEOMETRY), func.count().label("count"))
         .where(points.c.across.between(west, west + last), points.c.up.between(south, south + last))
         .group_by(points.c.across, points.c.up)
         .order_by(points.c.across, points.c.up)
     )
+
+
+def _clusters_of_counts(layer: Layer, tile: Tile) -> Select[Any]:
+    zoom = next(zoom for zoom in _COUNTED_ZOOMS if zoom >= tile.z + _CLUSTER_ZOOMS)
+    finer = zoom - tile.z - _CLUSTER_ZOOMS
+    across, up = (cell.op(">>")(finer) for cell in (_COUNTS.across, _COUNTS.up))
+    rows = cast(func.sum(_COUNTS["count"]), Integer)
+    x, y = (func.sum(sums) / (100.0 * rows) for sums in (_COUNTS.sum_x, _COUNTS.sum_y))
+    middle = _middle(cast(x, Float), cast(y, Float))
+    columns = _in_tile(middle, tile).label(_GEOMETRY), rows.label("count")
+    return _counted(layer, tile, *columns).group_by(across, up).order_by(across, up)
+
+
+def _middle(x: ColumnElement[Any], y: ColumnElement[Any]) -> ColumnElement[Any]:
+    return func.ST_SetSRID(func.ST_MakePoint(x, y), 3857)
 
 
 def _label_points(connection: Connection, place: _Place, request: TileRequest) -> bytes:

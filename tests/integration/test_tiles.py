@@ -282,6 +282,42 @@ def test_no_tile_of_100_000_points_is_heavy(http, database):
         assert 0 < len(content) <= 500_000, z
 
 
+def squares(database: Database, across: int) -> None:
+    """So many squares across and up, side by side, over one degree."""
+    execute(
+        database,
+        "INSERT INTO layer.areas (geom, kind, source, source_key)"
+        " SELECT ST_Multi(ST_MakeEnvelope(103.6 + x * side, 21.9 + y * side,"
+        "   103.6 + (x + 1) * side, 21.9 + (y + 1) * side, 4326)), 'flood', 't', x || '.' || y"
+        " FROM (SELECT 1.0 / :across AS side) AS s, generate_series(0, :across - 1) AS x,"
+        "   generate_series(0, :across - 1) AS y",
+        across=across,
+    )
+
+
+def test_too_many_polygons_are_gathered_and_counted(http, database):
+    squares(database, 120)
+    everywhere = features(http, "areas", Tile(0, 0, 0))
+    assert sum(one.properties["count"] for one in everywhere) == 120 * 120
+    near = features(http, "areas", tile_at(104.1, 22.4, 12))
+    assert near and all(one.geometry.geom_type == "Polygon" for one in near)
+
+
+@pytest.mark.parametrize("z", [0, 3, 6])
+def test_clusters_from_counts_are_those_from_rows(http, database, z):
+    """With a filter that leaves every row they are made from the rows."""
+    squares(database, 120)
+    tile = tile_at(104.1, 22.4, z)
+    counted = features(http, "areas", tile)
+    gathered = features(http, "areas", tile, filter="kind = 'flood'")
+    told = sorted((one.properties["count"], one.geometry.x, one.geometry.y) for one in counted)
+    again = sorted((one.properties["count"], one.geometry.x, one.geometry.y) for one in gathered)
+    assert len(told) == len(again) > 0
+    assert [one[0] for one in told] == [one[0] for one in again]
+    for one, other in zip(told, again, strict=True):
+        assert one[1:] == pytest.approx(other[1:], abs=tile.size_m / 4096)
+
+
 # --- Polygons --------------------------------------------------------------------------------
 
 
