@@ -129,7 +129,11 @@ def scan_stream(stream: Stream, options: ScanOptions, null: Null | Floats) -> St
         last_day=stream.last_day, min_cases=options.min_cases, strata=stream.strata,
         max_clusters=options.clusters, null=null,
     )  # fmt: skip
-    clusters = [_cluster(stream, rank, row) for rank, row in enumerate(found.to_dict("records"), 1)]
+    clusters = [
+        _cluster(stream, rank, row)
+        for rank, row in enumerate(found.to_dict("records"), 1)
+        if rank == 1 or row["p"] < _NOISE_P
+    ]
     return StreamScan(stream.name, len(stream.place), stream.strata is not None, tuple(clusters))
 
 
