@@ -124,21 +124,24 @@ class HexAnswers:
         self, connection: Connection, state: LayerState, asked: Asked, resolution: int
     ) -> HexTable:
         question = asked.question
-        tree = self._tree(connection, state, asked)
         if question.is_everything:
-            return everything(tree, resolution)
+            return everything(self._tree(connection, state, asked, resolution), resolution)
         parts = self._parts(connection, state, asked, Kind.of(question))
         filtered = filter_resolution(hex_options(asked.layer))
+        tree = self._tree(connection, state, asked, filtered)
         return parts_table(tree, parts, question, resolution, filtered)
 
-    def _tree(self, connection: Connection, state: LayerState, asked: Asked) -> CountsByResolution:
+    def _tree(
+        self, connection: Connection, state: LayerState, asked: Asked, resolution: int
+    ) -> CountsByResolution:
         layer, k = asked.layer, asked.k
-        key = (layer.id, layer.hexes, state.stamp, k)
-        return self._once(key, lambda: read_tree(connection, layer, k))
+        key = (layer.id, layer.hexes, state.stamp, k, resolution)
+        return self._once(key, lambda: read_tree(connection, layer, resolution, k))
 
     def _parts(self, connection: Connection, state: LayerState, asked: Asked, kind: Kind) -> Parts:
         layer, k = asked.layer, asked.k
-        tree = self._tree(connection, state, asked)
+        filtered = filter_resolution(hex_options(layer))
+        tree = self._tree(connection, state, asked, filtered)
         key = (layer.id, layer.hexes, state.stamp, k, kind)
         return self._once(key, lambda: read_parts(connection, layer, kind, tree, k))
 

@@ -31,7 +31,7 @@ from enum import StrEnum
 import numpy as np
 from sqlalchemy import Connection, text
 
-from gis.hexes import FINEST, Cells, parents_of
+from gis.hexes import Cells, parents_of
 from layers.model import Layer
 from tiles.hexes.questions import HexQuestion, filter_resolution
 from tiles.hexes.rights import hex_options
@@ -72,11 +72,11 @@ class Kind(StrEnum):
         return cls.CATEGORIES if question.days is None else cls.MONTHS
 
 
-def read_tree(connection: Connection, layer: Layer, k: int) -> CountsByResolution:
-    """The first table, from the counts that `connection` sees."""
-    finest = connection.execute(_FINEST, {"layer": layer.id, "finest": FINEST}).one()
-    counts = Counts(*(np.asarray(column or [], dtype=np.int64) for column in finest))
-    return shown_tree(gathered(counts), k)
+def read_tree(connection: Connection, layer: Layer, resolution: int, k: int) -> CountsByResolution:
+    """The first table down to a resolution, from the counts that `connection` sees."""
+    found = connection.execute(_COUNTS, {"layer": layer.id, "resolution": resolution}).one()
+    cells, records = (np.frombuffer(part or b"", ">i8").astype(np.int64) for part in found)
+    return shown_tree(gathered(summed(cells, records), resolution), k)
 
 
 def read_parts(
@@ -133,10 +133,10 @@ def _is_wanted(label: str | date, question: HexQuestion) -> bool:
 
 
 _NO_TIME = date.min  # stands for the month of records without a time
-_FINEST = text("""
-SELECT array_agg(cell ORDER BY cell), array_agg(records ORDER BY cell)
-FROM (SELECT cell, sum(count) AS records FROM gis.hex_count
-      WHERE layer_id = :layer AND resolution = :finest GROUP BY cell) AS found
+# As bytes: a quarter of a million numbers arrive sooner than in an array.
+_COUNTS = text("""
+SELECT string_agg(int8send(cell), ''), string_agg(int8send(count), '')
+FROM gis.hex_count WHERE layer_id = :layer AND resolution = :resolution
 """)
 _CATEGORIES = text("""
 SELECT array_agg(cell ORDER BY cell, category), array_agg(category ORDER BY cell, category),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from gis.hexes import COARSEST, FINEST, Cells, parents_of
+from gis.hexes import COARSEST, Cells, parents_of
 
 Numbers = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
@@ -45,9 +45,10 @@ def may_be_shown(family: Numbers, records: Numbers, k: int) -> Mask:
     return shown
 
 
-def gathered(finest: Counts) -> CountsByResolution:
-    """Counts at every resolution, from those at the finest."""
-    return {r: summed(parents_of(finest.cells, r), finest.records) for r in _RESOLUTIONS}
+def gathered(finest: Counts, resolution: int) -> CountsByResolution:
+    """Counts at every resolution down to that of `finest`."""
+    coarser = range(COARSEST, resolution + 1)
+    return {r: summed(parents_of(finest.cells, r), finest.records) for r in coarser}
 
 
 def summed(cells: Cells, records: Numbers) -> Counts:
@@ -70,6 +71,3 @@ def shown_tree(counts: CountsByResolution, k: int) -> CountsByResolution:
             all_of, family = all_of.where(seen), family[seen]
         shown[resolution] = all_of.where(may_be_shown(family, all_of.records, k))
     return shown
-
-
-_RESOLUTIONS = range(COARSEST, FINEST + 1)

@@ -74,7 +74,7 @@ def parts_of(told: list[Record], place: int) -> Parts:
 
 
 def show(told: list[Record], k: int = K) -> Shown:
-    tree = shown_tree(gathered(count(told)), k)
+    tree = shown_tree(gathered(count(told), 10), k)
     places = {Kind.CATEGORIES: 1, Kind.MONTHS: 2}
     return Shown(
         tree,
@@ -84,7 +84,7 @@ def show(told: list[Record], k: int = K) -> Shown:
 
 def show_by_threshold(told: list[Record]) -> Shown:
     """What a careless service shows: every number of at least k."""
-    all_of = gathered(count(told))
+    all_of = gathered(count(told), 10)
     tree = {r: counts.where(counts.records >= K) for r, counts in all_of.items()}
     return Shown(tree, {kind: parts_of([], 1) for kind in Kind})
 
