@@ -12,7 +12,7 @@ log = structlog.get_logger("work")
 
 
 @contextmanager
-def repeating(name: str, work: Callable[[], None], *, every_s: float = 1.0) -> Iterator[None]:
+def repeating(name: str, work: Callable[[], object], *, every_s: float = 1.0) -> Iterator[None]:
     """While inside, a thread of its own does `work`, pauses, and does it again.
 
     An error is logged and does not end it: the next round tries again.

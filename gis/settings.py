@@ -49,6 +49,28 @@ class Settings(BaseSettings):
     runs_kept_days: int = Field(
         400, ge=30, description="Days that runs of the analysis are kept; alerts keep theirs"
     )
+    smtp_url: SecretStr | None = Field(
+        None,
+        description="Mail server, as smtp://host:port or smtps://user:password@host; "
+        "unset: alerts by mail wait",
+    )
+    mail_from: str = Field("gis@localhost", description="Sender of mail about alerts")
+    webhook_networks: str = Field(
+        "",
+        description="Networks to which webhooks may go beside public addresses, "
+        "such as 10.0.0.0/8, separated by blanks",
+    )
+    delivery_attempts: int = Field(
+        20, ge=1, le=1000, description="Attempts to deliver an alert until it is given up"
+    )
+    delivery_retry_s: float = Field(
+        5, gt=0, le=3600, description="Seconds until the second attempt; then twice as long each"
+    )
+    cap_sender: str = Field(
+        "gis-ioc",
+        pattern=r"^[^\s,<&]+$",
+        description="Sender of CAP documents: a name that no other sender has, such as a domain",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least level that is logged"
     )

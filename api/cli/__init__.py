@@ -17,6 +17,7 @@ _NOUNS = (
     "demo",
     "hotspots",
     "alerts",
+    "subscriptions",
     "keys",
     "quarantine",
     "gazetteer",

@@ -25,6 +25,7 @@ from gis.alerts.precision import Precision, precision
 from gis.alerts.replay import Past
 from gis.alerts.silences import silence, silences_at, unsilence
 from gis.alerts.states import Outcome, Status
+from gis.delivery.approval import approve
 from gis.errors import BadInput
 from layers.backtest import Backtest, backtest, by_day
 from layers.beneath import records_beneath
@@ -97,6 +98,18 @@ def comment_command(
     with database_in_use() as database, database.writing() as connection:
         comment(connection, alert, LOCAL_ADMIN.name, note)
     say(f"the comment is kept with alert {alert}")
+
+
+@app.command("approve", epilog='Example: gis alerts approve 3 --confirmed --note "xã báo"')
+def approve_command(
+    alert: AlertId,
+    confirmed: Annotated[bool, typer.Option(help="Somebody has seen that it is true")] = False,
+    note: Note = "",
+) -> None:
+    """Make an alert public: from now on its CAP documents are for everybody."""
+    with database_in_use() as database, database.writing() as connection:
+        approve(connection, alert, LOCAL_ADMIN.name, note, confirmed=confirmed)
+    say(f"alert {alert} is public")
 
 
 @app.command("resolve", epilog='Example: gis alerts resolve 3 false --note "tập trận"')

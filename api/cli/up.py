@@ -18,6 +18,8 @@ from api.logs import configure_logs
 from api.setup import prepare
 from gis.database.engine import Database
 from gis.database.opening import opened
+from gis.delivery.sending import sender_of
+from gis.delivery.working import delivering
 from gis.errors import Unavailable
 from gis.settings import Settings
 from layers.catalogue import Catalogue
@@ -70,7 +72,10 @@ def _serve(
 
     everywhere = ("127.0.0.1", "0.0.0.0", "::1", "::")
     host = "localhost" if settings.host in everywhere else settings.host
-    with watching(database, settings.layers, catalogue, settings.runs_kept_days):
+    with (
+        watching(database, settings.layers, catalogue, settings.runs_kept_days),
+        delivering(database, sender_of(settings), settings.cap_sender),
+    ):
         step(f"serving http://{host}:{settings.port} (Ctrl-C stops)")
         if settings.workers == 1:
             _serve_here(create_app(settings, database, catalogue), listener)

@@ -2,17 +2,20 @@
 
 import random
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import structlog
 from sqlalchemy import Connection
 
 from gis.database.engine import Database
+from gis.delivery.dead import tell_dead
 from gis.delivery.errors import NotDelivered, Undeliverable
-from gis.delivery.mail import MailServer, send_mail
+from gis.delivery.mail import MailServer, mail_server, send_mail
 from gis.delivery.outbox import Delivery, note_delivered, note_failure, taken
-from gis.delivery.reach import Reach
+from gis.delivery.reach import Reach, networks_of
 from gis.delivery.retrying import Retrying
 from gis.delivery.webhooks import send_webhook
+from gis.settings import Settings
 
 log = structlog.get_logger("delivery")
 
@@ -33,6 +36,19 @@ class Sender:
             raise NotDelivered("no mail server: set GIS_SMTP_URL")
         else:
             send_mail(delivery, self.mail)
+
+
+def sender_of(settings: Settings) -> Sender:
+    """As the settings say. Raises BadInput."""
+    mail = settings.smtp_url and mail_server(
+        settings.smtp_url.get_secret_value(), settings.mail_from
+    )
+    first = timedelta(seconds=settings.delivery_retry_s)
+    return Sender(
+        reach=Reach(networks_of(settings.webhook_networks)),
+        mail=mail or None,
+        retrying=Retrying(settings.delivery_attempts, first),
+    )
 
 
 def send_due(database: Database, sender: Sender) -> int:
@@ -66,5 +82,7 @@ def _failed(
     if isinstance(error, Undeliverable):
         wait = None
     note_failure(connection, delivery, str(error), wait)
+    if wait is None:
+        tell_dead(connection, delivery)
     kind = "not delivered" if wait else "given up"
     log.warning(kind, key=delivery.key, channel=delivery.channel, why=str(error))

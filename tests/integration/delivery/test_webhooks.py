@@ -193,3 +193,38 @@ def test_a_name_is_used_once_and_is_free_after_its_end(toy_province, receiver):
 def test_a_wish_that_cannot_be_met_is_refused(toy_province, wish):
     with pytest.raises(BadInput), toy_province.writing() as connection:
         subscribe(connection, wish, "tests", HERE)
+
+
+def test_a_message_given_up_is_an_alert_that_goes_to_the_others(toy_province, receiver, alert):
+    with toy_province.writing() as connection:
+        subscribe(connection, Wish("mail", Channel.MAIL, "a@b.vn", simulated=True), "t", HERE)
+    receiver.status = 410
+    send_due(toy_province, Sender(HERE))
+    with toy_province.writing() as connection:
+        make_alert(connection)
+    send_due(toy_province, Sender(HERE))
+    with toy_province.reading() as connection:
+        (raised,) = connection.execute(
+            text("SELECT * FROM gis.alert WHERE rule = 'delivery'")
+        ).all()
+        told = connection.execute(
+            text(
+                "SELECT s.name, n.act FROM gis.delivery d"
+                " JOIN gis.subscription s ON s.id = d.subscription_id"
+                " JOIN gis.notice n ON n.seq = d.seq WHERE d.alert_id = :id"
+            ),
+            {"id": raised.id},
+        ).all()
+    assert (raised.status, raised.observed) == ("open", 2)
+    assert told == [("mail", "open")]
+    assert "desk" not in raised.headline_vi + raised.detail_vi
+
+
+def test_that_an_alert_of_dead_letters_dies_too_raises_no_other(toy_province, receiver, alert):
+    with toy_province.writing() as connection:
+        connection.execute(text("UPDATE gis.alert SET rule = 'delivery', key = 'subscription 9'"))
+        step(connection, alert, "notify")
+    receiver.status = 410
+    send_due(toy_province, Sender(HERE))
+    with toy_province.reading() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM gis.alert")) == 2

@@ -1,0 +1,107 @@
+"""gis subscriptions: who is told of alerts, by webhook or mail."""
+
+from typing import Annotated
+
+import typer
+
+from api.cli.context import database_in_use, read_layers, read_settings
+from api.cli.output import AsJson, complain, print_json, print_rows, say
+from gis.access import LOCAL_ADMIN
+from gis.alerts.policy import Tier
+from gis.delivery.sending import send_due, sender_of
+from gis.delivery.subscriptions import (
+    Channel,
+    Subscription,
+    Wish,
+    retry_dead,
+    subscribe,
+    subscriptions,
+    unsubscribe,
+)
+from gis.delivery.told import Language
+
+app = typer.Typer(help="Who is told of alerts, by webhook or mail.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(help="Name of the subscription")]
+
+
+@app.command(
+    epilog="Example: gis subscriptions add desk webhook https://desk.example.vn/alerts "
+    "--layer citizen_reports"
+)
+def add(
+    name: Name,
+    channel: Channel,
+    target: Annotated[str, typer.Argument(help="URL of the webhook, or mail address")],
+    language: Annotated[Language, typer.Option(help="Language of mail")] = Language.VI,
+    layer: Annotated[list[str] | None, typer.Option(help="Only these layers")] = None,
+    commune: Annotated[list[str] | None, typer.Option(help="Only these codes")] = None,
+    least_severity: Annotated[Tier, typer.Option(help="And what is more severe")] = Tier.ALERT,
+    simulated: Annotated[bool, typer.Option(help="Alerts on simulated data too")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Send alerts there from now on. A webhook's secret is shown this once."""
+    settings = read_settings()
+    layers = tuple(read_layers(settings).get(one).id for one in layer or ())
+    wish = Wish(
+        name, channel, target, language, layers, tuple(commune or ()), least_severity, simulated
+    )
+    with database_in_use() as database, database.writing() as connection:
+        secret = subscribe(connection, wish, LOCAL_ADMIN.name, sender_of(settings).reach)
+    if as_json:
+        print_json({"name": name, "secret": secret})
+    elif secret is None:
+        say(f"alerts go to {target}")
+    else:
+        say(secret)
+        complain("this secret signs the webhook: keep it safe, it is not shown again")
+
+
+@app.command("list", epilog="Example: gis subscriptions list --json")
+def list_command(as_json: AsJson = False) -> None:
+    """List subscriptions with what was delivered, waits, and was given up; never a secret."""
+    with database_in_use() as database, database.reading() as connection:
+        found = subscriptions(connection)
+    print_rows([_row(one) for one in found], as_json=as_json, empty="there are no subscriptions")
+
+
+@app.command(epilog="Example: gis subscriptions remove desk")
+def remove(name: Name) -> None:
+    """Send nothing more there, also not what waits."""
+    with database_in_use() as database, database.writing() as connection:
+        unsubscribe(connection, name)
+    say(f"nothing more goes to {name}")
+
+
+@app.command(epilog="Example: gis subscriptions retry desk")
+def retry(name: Name) -> None:
+    """Send anew what was given up, for a receiver that works again."""
+    with database_in_use() as database, database.writing() as connection:
+        again = retry_dead(connection, name)
+    say(f"{again} messages wait again")
+
+
+@app.command(epilog="Example: gis subscriptions send")
+def send() -> None:
+    """Send what is due now, beside a service or without one."""
+    with database_in_use() as database:
+        tried = send_due(database, sender_of(read_settings()))
+    say(f"{tried} attempts were made")
+
+
+def _row(one: Subscription) -> dict[str, object]:
+    return {
+        "id": one.id,
+        "name": one.wish.name,
+        "channel": one.wish.channel.value,
+        "target": one.wish.target,
+        "language": one.wish.language.value,
+        "layers": " ".join(one.wish.layers),
+        "communes": " ".join(one.wish.communes),
+        "least_severity": one.wish.least_severity.value,
+        "simulated": one.wish.simulated,
+        "delivered": one.delivered,
+        "waiting": one.waiting,
+        "dead": one.dead,
+        "error": one.error,
+    }

@@ -1,0 +1,104 @@
+"""Who is told of alerts, by webhook or mail: for operators."""
+
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.dependencies import Caller, Reader, UsedCatalogue, UsedSettings, Writer
+from gis.access import Principal, require_operator
+from gis.alerts.policy import Tier
+from gis.delivery.sending import sender_of
+from gis.delivery.subscriptions import (
+    Channel,
+    Subscription,
+    Wish,
+    retry_dead,
+    subscribe,
+    subscriptions,
+    unsubscribe,
+)
+from gis.delivery.told import Language
+from gis.errors import NotFound
+from layers.catalogue import Catalogue
+
+router = APIRouter(prefix="/subscriptions", tags=["alerts"])
+
+
+class Wished(BaseModel):
+    """The wish of an operator; see gis.delivery.subscriptions.Wish."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(min_length=1, max_length=100)
+    channel: Channel
+    target: str = Field(max_length=2000, description="URL of a webhook, or mail address")
+    language: Language = Language.VI
+    layers: list[str] = Field([], description="Empty: all but private ones")
+    communes: list[str] = Field([], description="Codes of today; empty: everywhere")
+    least_severity: Tier = Tier.ALERT
+    simulated: bool = Field(False, description="Alerts on simulated data too")
+
+
+@router.get("")
+def all_subscriptions(connection: Reader, caller: Caller) -> dict[str, Any]:
+    """Subscriptions with what became of their deliveries; never a secret."""
+    require_operator(caller)
+    return {"subscriptions": [_as_json(one) for one in subscriptions(connection)]}
+
+
+@router.post("", status_code=201)
+def add_subscription(
+    body: Wished,
+    connection: Writer,
+    catalogue: UsedCatalogue,
+    settings: UsedSettings,
+    caller: Caller,
+) -> dict[str, Any]:
+    """Send alerts there from now on. The secret of a webhook is told this once."""
+    require_operator(caller)
+    wish = _wish(body, catalogue, caller)
+    secret = subscribe(connection, wish, caller.name, sender_of(settings).reach)
+    return {"name": wish.name, "secret": secret}
+
+
+@router.delete("/{name}", status_code=204)
+def end_subscription(name: str, connection: Writer, caller: Caller) -> None:
+    """Send nothing more there, also not what waits."""
+    require_operator(caller)
+    unsubscribe(connection, name)
+
+
+@router.post("/{name}/retry")
+def retry_subscription(name: str, connection: Writer, caller: Caller) -> dict[str, int]:
+    """Send anew what was given up."""
+    require_operator(caller)
+    return {"waiting": retry_dead(connection, name)}
+
+
+def _wish(body: Wished, catalogue: Catalogue, caller: Principal) -> Wish:
+    unknown = set(body.layers) - {layer.id for layer in catalogue.readable(caller)}
+    if unknown:
+        raise NotFound(f"there is no layer {min(unknown)}")
+    values = body.model_dump() | {"layers": tuple(body.layers), "communes": tuple(body.communes)}
+    return Wish(**values)
+
+
+def _as_json(one: Subscription) -> dict[str, Any]:
+    wish = one.wish
+    return {
+        "name": wish.name,
+        "channel": wish.channel,
+        "target": wish.target,
+        "language": wish.language,
+        "layers": list(wish.layers),
+        "communes": list(wish.communes),
+        "least_severity": wish.least_severity,
+        "simulated": wish.simulated,
+        "created_at": one.created_at.isoformat(),
+        "created_by": one.created_by,
+        "delivered": one.delivered,
+        "waiting": one.waiting,
+        "dead": one.dead,
+        "error": one.error,
+    }
