@@ -16,6 +16,7 @@ from gis.database.engine import Database
 from gis.database.migrate import migrate
 from gis.settings import ROOT, Settings
 from layers.catalogue import Catalogue
+from layers.placed_again import place_again
 from layers.runs import run_method
 from layers.schema import sync
 from layers.watch import due_runs
@@ -39,6 +40,7 @@ def prepare(
     step("layers")
     with database.writing() as connection:
         sync(connection, catalogue)
+    place_again(database, catalogue)
     now = datetime.now(UTC)
     if settings.demo and wants_demo(database, catalogue, now):
         step("simulated records (GIS_DEMO=false goes without)")

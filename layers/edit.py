@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.sql.elements import ColumnElement
 
 from gis.access import Principal, may_write, require
+from gis.clock import today
 from gis.errors import BadInput, NotAllowed, NotFound
 from gis.placing.placer import Claims, Reason
 from gis.placing.stored import stored_placer
@@ -263,7 +264,7 @@ def _placed(
         day=[at.astimezone(HERE).date() if at is not None else None],
         precision_m=np.array([np.nan]),
     )
-    return stored_placer(connection, _today()).place(claims).row(0)
+    return stored_placer(connection, today()).place(claims).row(0)
 
 
 def _place_fields(layer: Layer) -> dict[str, str]:
@@ -273,10 +274,6 @@ def _place_fields(layer: Layer) -> dict[str, str]:
     columns = {(one.column or name): name for name, one in layer.public_fields.items()}
     named = {"address": layer.source.address, "commune": layer.source.commune}
     return {use: columns[column] for use, column in named.items() if column in columns}
-
-
-def _today() -> date:
-    return datetime.now(UTC).date()
 
 
 def _snapshot(connection: Connection, layer: Layer, row_id: int) -> dict[str, Any] | None:

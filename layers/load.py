@@ -7,7 +7,7 @@ even the layer's version.
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import orjson
 import shapely
 from sqlalchemy import Connection, text
 
+from gis.clock import today
 from gis.database.engine import Database
 from gis.errors import BadInput
 from gis.intake.tables import RawTable, read_table
@@ -142,8 +143,7 @@ def _sort(
     territory = stored_territory(connection)
     area = Area(BBox.of(territory.outline.bounds), territory.holds)
     records = RecordReader(layer, source, area, options.answers).read(table)
-    today = options.today or datetime.now(UTC).date()
-    places = stored_placer(connection, today).place(_claims(records))
+    places = stored_placer(connection, options.today or today()).place(_claims(records))
     outside = set(_outside(places, source)) if layer.placed else set()
     failed = {
         row: [*records.faults.get(row, ()), *_place_fault(layer, places, row)]

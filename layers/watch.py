@@ -15,6 +15,7 @@ from layers.catalogue import Catalogue
 from layers.following import published_catalogue
 from layers.keeping import keep_current
 from layers.model import Layer
+from layers.placed_again import place_again
 from layers.runs import methods_of, run_method
 from layers.runs.records import day_number
 from layers.runs.store import prune
@@ -22,6 +23,7 @@ from layers.runs.store import prune
 log = structlog.get_logger("watch")
 
 LOOK_EVERY_S = 0.5
+PLACE_EVERY_S = 5.0
 MAP_PAUSE = timedelta(minutes=10)  # a map of 30 days changes little with one record
 RECENT_DAYS = 7  # within which every run is kept, not only the last of each day
 
@@ -112,12 +114,17 @@ def watching(
     def keep() -> None:
         keep_current(database, known, datetime.now(UTC))
 
+    def place() -> None:
+        for done in place_again(database, known):
+            log.info("placed again", layer=done.layer_id, rows=done.rows, changed=done.changed)
+
     def forget() -> None:
         forget_old_runs(database, known, datetime.now(UTC), kept_days)
 
     with (
         repeating("hotspots", analyse, every_s=LOOK_EVERY_S),
         repeating("alerts", keep),
+        repeating("places", place, every_s=PLACE_EVERY_S),
         repeating("old runs", forget, every_s=3600),
     ):
         yield

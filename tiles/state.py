@@ -25,8 +25,7 @@ class LayerState:
 
 
 _STATES = text(
-    "SELECT id, version, current_date::text AS day FROM gis.layer"
-    " WHERE published AND id = ANY(:ids)"
+    "SELECT id, version, gis.today()::text AS day FROM gis.layer WHERE published AND id = ANY(:ids)"
 )
 
 
@@ -88,4 +87,4 @@ class States:
             return {row.id: LayerState(row.id, row.version, row.day) for row in rows}
 
 
-_ALL_STATES = text("SELECT id, version, current_date::text AS day FROM gis.layer WHERE published")
+_ALL_STATES = text("SELECT id, version, gis.today()::text AS day FROM gis.layer WHERE published")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli.context import database_in_use, read_settings
+from api.cli.context import database_in_use, read_layers, read_settings
 from api.cli.output import AsJson, print_facts, progress
 from api.setup import load_units, units_source
 from gis.boundaries.change import apply_change
@@ -15,6 +15,8 @@ from gis.boundaries.check import check_boundaries
 from gis.boundaries.loader import load_former as load_former_communes
 from gis.boundaries.loader import read_communes
 from gis.boundaries.package_units import package_history
+from gis.database.engine import Database
+from layers.placed_again import place_again
 
 app = typer.Typer(help="Load, check and change administrative units.", no_args_is_help=True)
 
@@ -30,9 +32,11 @@ def load(
     settings = read_settings()
     if source is not None:
         settings = settings.model_copy(update={"boundaries": source})
-    with database_in_use() as database, progress("boundaries") as show:
-        report = load_units(database, settings, show)
-    print_facts(asdict(report), as_json=as_json)
+    with database_in_use() as database:
+        with progress("boundaries") as show:
+            report = load_units(database, settings, show)
+        again = _place_again(database)
+    print_facts(asdict(report) | again, as_json=as_json)
 
 
 @app.command(epilog="Example: gis boundaries load-former wards_2024.gpkg --day 2024-12-31")
@@ -44,7 +48,8 @@ def load_former(
     """Give old communes their polygons, so that points of their day know their unit."""
     with database_in_use() as database:
         report = load_former_communes(database, file, day.date())
-    print_facts(asdict(report), as_json=as_json)
+        again = _place_again(database)
+    print_facts(asdict(report) | again, as_json=as_json)
 
 
 @app.command(epilog="Example: gis boundaries check --json")
@@ -65,4 +70,11 @@ def change(
     """Store a later change of units: which end on its day, which begin, what became of each."""
     with database_in_use() as database:
         report = apply_change(database, file)
-    print_facts(asdict(report), as_json=as_json)
+        again = _place_again(database)
+    print_facts(asdict(report) | again, as_json=as_json)
+
+
+def _place_again(database: Database) -> dict[str, object]:
+    """How many rows of which layers lie in another commune now."""
+    done = place_again(database, read_layers(read_settings()))
+    return {"placed_again": {one.layer_id: one.changed for one in done if one.changed}}

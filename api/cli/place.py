@@ -3,7 +3,6 @@
 import csv
 import re
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +11,7 @@ import typer
 
 from api.cli.context import database_in_use
 from api.cli.output import complain
+from gis.clock import today
 from gis.intake.dates import parse_dates
 from gis.intake.encodings import decode_columns, decode_file
 from gis.intake.numbers import parse_numbers
@@ -46,7 +46,7 @@ def place(
     if not set(names.values()) & set(table.columns):
         require_columns(table, [address])
     with database_in_use() as database, database.reading() as connection:
-        placer = stored_placer(connection, datetime.now(UTC).date())
+        placer = stored_placer(connection, today())
         places = placer.place(_claims(table, names))
     _write(table, places)
 

@@ -1,10 +1,11 @@
 """What a layer's data says about itself: how many, where, when; kept with the layer's version."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta, timezone
+from datetime import date, datetime, time, timedelta, timezone
 
 from sqlalchemy import Connection, func, select, text
 
+from gis.clock import today
 from gis.errors import NotFound
 from layers.items import Count, Source
 from layers.items.counting import count_all
@@ -34,8 +35,8 @@ class Facts:
 
 def states_of(connection: Connection) -> dict[str, State]:
     """The state of each published layer, by its id."""
-    today = datetime.now(UTC).date()
-    return {row.id: State(row.version, row.digest, today) for row in connection.execute(_STATES)}
+    day = today()
+    return {row.id: State(row.version, row.digest, day) for row in connection.execute(_STATES)}
 
 
 def state_of(connection: Connection, layer_id: str) -> State:

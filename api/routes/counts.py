@@ -1,6 +1,6 @@
 """How many records of a layer are in each unit, of today or of before the reform."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -12,6 +12,7 @@ from api.ogc.parameters import query_of
 from api.routes.tiles import readable
 from gis.boundaries.lineage import Key, UnitCount, counts_by_commune, counts_by_old_district
 from gis.boundaries.package_units import REFORM
+from gis.clock import today
 from gis.errors import BadInput
 from gis.placing.stored import stored_territory
 from layers.items import Query as ItemQuery
@@ -49,7 +50,7 @@ def counts(
     found = _by_key(connection, source, query_of(dict(request.query_params), source))
     history = stored_territory(connection).history
     if by == "commune":
-        units = counts_by_commune(history, found, datetime.now(UTC).date())
+        units = counts_by_commune(history, found, today())
     else:
         units = counts_by_old_district(history, found, REFORM - timedelta(days=1))
     return {"layer": layer_id, "by": by, "total": sum(found.values()), "units": _as_json(units)}

@@ -1,6 +1,6 @@
 """Where is this? Addresses and coordinates → hex, commune, and what was there before."""
 
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Annotated, Any
 
 import numpy as np
@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.dependencies import Reader
+from gis.clock import today
 from gis.errors import BadInput
 from gis.placing.placer import Claims
 from gis.placing.point import describe_point
@@ -47,19 +48,18 @@ def place(
     connection: Reader, address: Address = None, lon: Lon = None, lat: Lat = None, day: Day = None
 ) -> dict[str, Any]:
     """One place: of an address, with candidates; or of a point, with its old units."""
-    today = datetime.now(UTC).date()
     if address is not None and lon is None and lat is None:
-        match: dict[str, Any] = stored_placer(connection, today).address(address, day).to_dict()
+        match: dict[str, Any] = stored_placer(connection, today()).address(address, day).to_dict()
         return match
     if address is None and lon is not None and lat is not None:
-        return describe_point(connection, lon, lat, today)
+        return describe_point(connection, lon, lat, today())
     raise BadInput("give either `address`, or both `lon` and `lat`")
 
 
 @router.post("")
 def place_batch(connection: Reader, batch: Batch) -> dict[str, Any]:
     """The places of at most 10,000 records, in their order; nothing is stored."""
-    placer = stored_placer(connection, datetime.now(UTC).date())
+    placer = stored_placer(connection, today())
     places = placer.place(_claims(batch.records))
     return {"places": [places.as_json(i) for i in range(len(batch.records))]}
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 
 import geopandas as gpd
@@ -22,6 +22,7 @@ from gis.boundaries.store import (
     stored_digest,
 )
 from gis.boundaries.units import Level, Quality, Unit, UnitHistory
+from gis.clock import today
 from gis.database.engine import Database
 from gis.errors import BadFile
 
@@ -190,4 +191,4 @@ def _shapes(
 
 
 def _living(history: UnitHistory, level: Level) -> list[Unit]:
-    return list(history.on(datetime.now(UTC).date(), level))
+    return list(history.on(today(), level))

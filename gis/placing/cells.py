@@ -117,7 +117,7 @@ class CellTable:
 
 def cached_cell_table(connection: Connection, communes: gpd.GeoDataFrame) -> CellTable:
     """The table of these communes, kept by their content where the database may be written."""
-    digest = _digest(communes)
+    digest = digest_of(communes)
     content = connection.scalar(
         text("SELECT content FROM gis.cell_table WHERE digest = :digest"), {"digest": digest}
     )
@@ -135,7 +135,8 @@ def cached_cell_table(connection: Connection, communes: gpd.GeoDataFrame) -> Cel
     return table
 
 
-def _digest(communes: gpd.GeoDataFrame) -> str:
+def digest_of(communes: gpd.GeoDataFrame) -> str:
+    """SHA-256 over codes and polygons: of the same communes, the same table."""
     seen = hashlib.sha256(f"{STEP_DEGREES}".encode())
     ordered = communes.sort_values("code")
     for code, wkb in zip(ordered["code"], shapely.to_wkb(ordered.geometry.to_numpy()), strict=True):

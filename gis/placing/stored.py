@@ -1,8 +1,10 @@
 """What placing and hotspots need of the units in force, read from the database and kept in memory.
 
-What is kept is keyed by the version of the units, so that a change of units is seen at once.
+What is kept is keyed by the version of the units and the day, so that a change of units is seen at
+once, and a decree's first day when it comes.
 """
 
+import hashlib
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -17,7 +19,7 @@ from gis.boundaries.store import read_history
 from gis.boundaries.units import Quality, UnitHistory
 from gis.errors import BadInput
 from gis.placing.addresses import AddressResolver
-from gis.placing.cells import CellTable, cached_cell_table
+from gis.placing.cells import CellTable, cached_cell_table, digest_of
 from gis.placing.gazetteer import stored_gazetteer
 from gis.placing.placer import Placer
 
@@ -27,9 +29,13 @@ Cells = npt.NDArray[np.uint64]
 
 @dataclass(frozen=True)
 class Territory:
-    """The province on one version of its units, with what is costly to make from them."""
+    """The province on one version of its units, with what is costly to make from them.
+
+    `placed_on` is a digest of all polygons that points are placed on.
+    """
 
     quality: Quality
+    placed_on: str
     table: CellTable
     outline: shapely.Geometry
     history: UnitHistory
@@ -63,7 +69,7 @@ class Territory:
         return [self.table.codes[i] if i >= 0 else None for i in self.table.assign(lon, lat)]
 
 
-_kept: dict[tuple[str, int], Territory] = {}
+_kept: dict[tuple[str, int, date], Territory] = {}
 
 
 def stored_territory(connection: Connection) -> Territory:
@@ -71,7 +77,7 @@ def stored_territory(connection: Connection) -> Territory:
     state = connection.execute(_STATE).one_or_none()
     if state is None:
         raise BadInput("no boundaries are loaded: run `gis boundaries load`")
-    key = (state.digest, state.version)
+    key = (state.digest, state.version, state.day)
     if key not in _kept:
         fresh = _read(connection, Quality(state.quality))
         _kept.clear()
@@ -80,7 +86,7 @@ def stored_territory(connection: Connection) -> Territory:
 
 
 _STATE = text("""
-SELECT digest, quality,
+SELECT digest, quality, gis.today() AS day,
        coalesce((SELECT version FROM gis.layer WHERE id = 'communes'), 0) AS version
 FROM gis.boundary_state
 """)
@@ -108,24 +114,30 @@ def stored_placer(connection: Connection, today: date) -> Placer:
 def _read(connection: Connection, quality: Quality) -> Territory:
     communes = read_communes_in_force(connection)
     history = read_history(connection)
+    former = _read_former(connection)
     return Territory(
         quality=quality,
+        placed_on=_placed_on(communes, former),
         table=cached_cell_table(connection, communes),
         outline=shapely.union_all(communes.geometry.to_numpy()),
         history=history,
         resolver=AddressResolver(history),
-        former=_read_former(connection),
+        former={end: cached_cell_table(connection, polygons) for end, polygons in former.items()},
     )
 
 
-def _read_former(connection: Connection) -> dict[date, CellTable]:
-    """Tables of the old communes whose polygons an operator loaded; one for each day of change."""
+def _placed_on(communes: gpd.GeoDataFrame, former: dict[date, gpd.GeoDataFrame]) -> str:
+    parts = [digest_of(communes), *(f"{end}{digest_of(one)}" for end, one in former.items())]
+    return hashlib.sha256("".join(parts).encode()).hexdigest()
+
+
+def _read_former(connection: Connection) -> dict[date, gpd.GeoDataFrame]:
+    """The old communes whose polygons an operator loaded, by the first day on which they were no
+    more.
+    """
     sql = text(
         "SELECT code, valid_to, geom AS geometry FROM gis.admin_unit"
-        " WHERE level = 'commune' AND valid_to IS NOT NULL AND geom IS NOT NULL ORDER BY code"
+        " WHERE level = 'commune' AND valid_to <= gis.today() AND geom IS NOT NULL ORDER BY code"
     )
     frame = gpd.read_postgis(sql, connection, geom_col="geometry")
-    return {
-        end: cached_cell_table(connection, communes.reset_index(drop=True))
-        for end, communes in frame.groupby("valid_to")
-    }
+    return {end: polygons.reset_index(drop=True) for end, polygons in frame.groupby("valid_to")}
