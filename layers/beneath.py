@@ -1,5 +1,7 @@
 """The records beneath an alert, as anybody who may read their layer sees them."""
 
+from typing import Any
+
 import orjson
 from sqlalchemy import BigInteger, Connection, any_, literal
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -13,7 +15,7 @@ _MOST = 1000
 
 def records_beneath(
     connection: Connection, layer: Layer, ids: tuple[int, ...], who: Principal
-) -> list[dict[str, object]]:
+) -> list[dict[str, Any]]:
     """GeoJSON features of the rows that are still there, at most 1000 of them.
 
     Served like any item: personal fields are in no row. Raises NotFound when `who` may not read

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -70,7 +70,7 @@ def show(alert: AlertId, as_json: AsJson = False) -> None:
         ]
         layer = catalogue.get(found.layer_id)
         beneath = records_beneath(connection, layer, found.records, LOCAL_ADMIN)
-    records = [_record(one) for one in beneath]
+    records = [_record(layer, one) for one in beneath]
     facts = _facts(found)
     if as_json:
         print_json(facts | {"history": steps, "records": records})
@@ -251,10 +251,10 @@ def _alerting(layer_id: str) -> Layer:
     return layer
 
 
-def _record(feature: dict[str, object]) -> dict[str, object]:
+def _record(layer: Layer, feature: dict[str, Any]) -> dict[str, object]:
+    shown = ("valid_at", "commune", *layer.public_fields)
     properties = feature["properties"]
-    assert isinstance(properties, dict)
-    return {"id": feature["id"], **properties}
+    return {"id": feature["id"], **{name: properties.get(name) for name in shown}}
 
 
 def _row(alert: Alert) -> dict[str, object]:
