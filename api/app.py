@@ -24,6 +24,7 @@ from api.routes import (
     quarantine,
     status,
     styles,
+    subscriptions,
     tiles,
     tilesets,
 )
@@ -52,6 +53,7 @@ def create_app(settings: Settings, database: Database, catalogue: Catalogue) -> 
     app.include_router(changes.router)
     app.include_router(events.router)
     app.include_router(cap.router)
+    app.include_router(subscriptions.router)
     app.include_router(tilesets.router)
     mount_ogc(app)
     app.include_router(map.router)
