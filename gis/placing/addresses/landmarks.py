@@ -71,7 +71,7 @@ def _named(found: Found, gazetteer: Gazetteer) -> Iterator[list[NamedPoint]]:
 def _phrases(found: Found, start: int) -> Iterator[tuple[int, str]]:
     key = ""
     for i in range(start, min(start + _LONGEST_NAME, len(found.tokens))):
-        if i > start and found.tokens[i].pause == 2:
+        if i > start and found.tokens[i].pause >= 2:
             return
         key += found.tokens[i].word.key
         yield i + 1, key
@@ -79,7 +79,7 @@ def _phrases(found: Found, start: int) -> Iterator[tuple[int, str]]:
 
 def _is_of_another(found: Found, start: int) -> bool:
     """Whether the name is part of another landmark's: `Cốc Lếu` in `trường Cốc Lếu`."""
-    if start == 0 or found.tokens[start].pause == 2:
+    if start == 0 or found.tokens[start].pause >= 2:
         return False
     before = found.tokens[start - 1].word.key
     return before in LANDMARKS and before not in VILLAGE_WORDS

@@ -102,6 +102,11 @@ class Names:
         return tuple(self.by_key[name] for name in sorted(near))
 
 
+def are_siblings(one: Place, other: Place) -> bool:
+    """Whether two communes are, or were made from wards, of one district."""
+    return not one.districts.isdisjoint(other.districts)
+
+
 def is_one_letter_off(one: str, other: str) -> bool:
     """Whether one added, lost or changed letter, or two neighbours swapped, make them equal."""
     if one == other:

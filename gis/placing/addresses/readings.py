@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from gis.boundaries.units import Level
 from gis.placing.addresses.mentions import Mention, Spelling
-from gis.placing.addresses.names import Place, Sense
+from gis.placing.addresses.names import Place, Sense, are_siblings
 
 KIND_RIGHT, KIND_WRONG = 2.0, -1.0
 FORMER_NAME = -1.0
@@ -94,7 +94,7 @@ def _readings_of(mention: Mention, mentions: list[Mention]) -> Iterator[Reading]
             continue
         reading = Reading(mention, sense)
         reading.points = _own_points(mention, sense)
-        for other in mentions:
+        for other in reversed(mentions):  # districts first: they tell villages from siblings
             if other.start >= mention.end or other.end <= mention.start:
                 _weigh(reading, other)
         yield reading
@@ -172,8 +172,17 @@ def _contradicts(reading: Reading, other: Mention) -> bool:
     if other.abroad and not other.senses:
         return False  # weighed by the resolver: abroad or not is a question of the whole text
     upper = any(sense.level is not Level.COMMUNE for sense in other.senses)
-    village = other.bare and not upper and other.end <= reading.mention.start
-    return not village and bool(other.senses)
+    if upper or not other.bare or other.equal or other.end > reading.mention.start:
+        return bool(other.senses)
+    return reading.mention.bare and _is_as_likely(reading, other)
+
+
+def _is_as_likely(reading: Reading, other: Mention) -> bool:
+    """Whether of two bare names side by side the first may be the commune as well: a sibling of
+    the same district, or any where no district is named."""
+    if not reading.district or other.weak:
+        return not other.weak
+    return any(are_siblings(sense.place, reading.place) for sense in other.senses)
 
 
 def communes_of(readings: Iterable[Reading]) -> set[str]:

@@ -6,18 +6,12 @@ from functools import lru_cache
 from math import pi, sqrt
 
 from gis.boundaries.units import Level, Unit, UnitHistory
+from gis.placing.addresses.contexts import is_joining, note_company, note_contexts
 from gis.placing.addresses.landmarks import with_landmark
 from gis.placing.addresses.match import AddressMatch, Candidate
-from gis.placing.addresses.mentions import (
-    Found,
-    Mention,
-    Reader,
-    Spelling,
-    Unresolved,
-    is_noise,
-    note_contexts,
-)
+from gis.placing.addresses.mentions import Found, Mention, Spelling, Unresolved
 from gis.placing.addresses.names import Name, Names, Place
+from gis.placing.addresses.reader import Reader, is_noise
 from gis.placing.addresses.readings import Reading, communes_of, read, tied
 from gis.placing.addresses.tokens import segments
 from gis.placing.addresses.words import LEVEL_OF_KIND
@@ -114,6 +108,8 @@ class AddressResolver:
             found.mentions += self._misspelt_in(found, start, end)
         found.mentions.sort(key=lambda mention: mention.start)
         note_contexts(found)
+        if found.speaks_of_company:
+            note_company(found)
 
     def _lengthen(self, found: Found, mention: Mention) -> None:
         """Reads a name with the unread word after it, if that is one letter off a longer name."""
@@ -148,7 +144,7 @@ class AddressResolver:
         keys: list[tuple[int, str]] = []
         key = ""
         for i in range(start, min(start + _LONGEST_MISSPELT_NAME, len(found.tokens))):
-            if i > start and found.tokens[i].pause == 2:
+            if i > start and found.tokens[i].pause >= 2:
                 break
             key += found.tokens[i].word.key
             keys.append((i + 1, key))
@@ -163,7 +159,7 @@ class AddressResolver:
             options = (o for o in self._misspelt_from(found, i) if o[0] <= end)
             stop, names = next(options, (i + 1, ()))
             senses = tuple(sense for name in names for sense in name.senses)
-            if senses and not all(is_noise(token) for token in found.tokens[i:stop]):
+            if senses and not _is_no_name(found, i, stop):
                 yield Mention(i, i, stop, None, senses, (), Spelling.MISSPELT)
             i = stop if senses else i + 1
 
@@ -291,6 +287,14 @@ def _needs_mending(found: Found, readings: list[Reading]) -> bool:
     if len(communes_of(best)) == 1 and any(r.kind_right and r.province for r in best):
         return False
     return bool(found.unread())
+
+
+def _is_no_name(found: Found, start: int, end: int) -> bool:
+    """Whether words say a relation (`cạnh`, one letter off Cán Hồ) or nothing, and name no unit."""
+    first = found.tokens[start]
+    if is_joining(first, found.marked) and (found.marked or end == start + 1):
+        return True
+    return all(is_noise(token) for token in found.tokens[start:end])
 
 
 def _unknown_upper(found: Found) -> Unresolved | None:

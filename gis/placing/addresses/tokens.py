@@ -13,7 +13,7 @@ from functools import lru_cache
 _TONES = "\u0300\u0301\u0303\u0309\u0323"
 _WORD = re.compile(r"([\s\W_]*)([^\W\d_]+|\d+)")
 _DOTTED = re.compile(r"\b([Tt])\s?\.\s?([PpXxTt])\b\.?")
-_HARD = set(',;:\n\r|/()[]{}\\•·…?!"“”«»=+&*<>')
+_HARD = set(',;:\n\r|/()[]{}\\•·…?!"“”«»=+*<>')
 _LETTERS = {
     ord("đ"): "d", ord("ð"): "d", ord("ɖ"): "d", ord("Ð"): "Đ", ord("Ɖ"): "Đ",
     # Look-alikes of other alphabets.
@@ -24,13 +24,15 @@ _MARKED = (*range(0xC0, 0xD7), *range(0xD8, 0xF7), *range(0xF8, 0x250), *range(0
 _ODD = {
     **{code: plain for code, plain in _LETTERS.items() if code != ord("đ")},
     **dict.fromkeys([0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, 0x00AD]),
+    ord("&"): " va ",
     0x2010: "-", 0x2011: "-", 0x2013: " - ", 0x2014: " - ", 0x2212: "-",
     0x0340: "\u0300", 0x0341: "\u0301",
 }  # fmt: skip
 
 
 _ANY_ODD = re.compile("[" + "".join(re.escape(chr(code)) for code in _ODD) + "]")
-_PAUSES = re.compile("[" + re.escape("".join(sorted(_HARD))) + "]" + r"|\s+-+\s*|-+\s+")
+_DASH = re.compile(r"\s+-+\s*|-+\s+")
+_PAUSES = re.compile("[" + re.escape("".join(sorted(_HARD))) + "]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,8 @@ class Syllable:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A word in its place. `pause` before it: 0 none, 1 soft (dot, hyphen), 2 hard (comma …)."""
+    """A word in its place. `pause` before it: 0 none, 1 soft (dot, hyphen), 2 hard (comma …),
+    3 hard, a dash."""
 
     word: Syllable
     pause: int
@@ -64,11 +67,14 @@ def clean(text: str) -> str:
 def segments(text: str) -> tuple[str, ...]:
     """The parts of a text between hard pauses (commas, brackets, dashes between blanks), cleaned.
 
-    In lower case, unless capitals show where words written together begin.
+    In lower case, unless capitals show where words written together begin. A part after a dash
+    begins with it.
     """
     plain = clean(text)
     if not _HUMP.search(plain):
         plain = plain.lower()
+    if "-" in plain:
+        plain = _DASH.sub(",-", plain)
     return tuple([part for part in _PAUSES.split(plain) if part and not part.isspace()])
 
 

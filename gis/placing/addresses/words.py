@@ -104,19 +104,49 @@ LANDMARKS = frozenset(
     dap song ngoi rung vuon quoc danh thang sieu winmart ubnd hdnd uban nhandan dan truso so tdp
     kdc kcn ccn kdt toanha chungcu lau tang nguien bang nhanh street road st rd market bridge
     hospital school village hamlet station lake cave waterfall park cable treo com pho bun hoa nha
-    lich truong""".split()
+    lich truong tuien thung lung tho phien dem dai noc mom bia vuc khe""".split()
 )
 # Words for a village or a quarter.
 VILLAGE_WORDS = frozenset("thon ban lang xom ap to doi khu pho".split())
 # Offices that sit in the unit whose name follows them.
 OFFICES = frozenset("ubnd hdnd uban nhandan dan truso thcs thpt hoc non te an quanlo tram".split())
 
+# Words of other languages and of text without diacritics; keys as they are written.
+_RELATIONS_ENGLISH = """near opposite to from towards between next beside adjacent bordering
+    outside north south east west""".split()
 RELATIONS_SPELT = frozenset(
-    "gần cạnh giáp cách đến tới từ đi về lên xuống vào qua giữa hướng diện sang ranh".split()
+    """gần cạnh giáp cách đến tới từ đi về lên xuống vào qua quá giữa hướng diện sang ranh sát kề
+    cận quanh ven nối phía ngoài khỏi""".split()
+    + _RELATIONS_ENGLISH
 )
-RELATIONS_PLAIN = frozenset("gan giap cach near opposite to from towards diendoi doidien".split())
+RELATIONS_PLAIN = frozenset(
+    "gan giap cach giua canh tu di ve len vao qua ranh phia quanh noi".split() + _RELATIONS_ENGLISH
+)
+# An office beside which a place lies is in the same unit.
+BESIDE = frozenset("gần cạnh diện sát kề vào gan canh vao near opposite next beside".split())
+# Relations to two units.
+ENDS = frozenset("giữa giua between nối noi từ tu from".split())
+# What may stand between such a word and a name.
+THROUGH = frozenset(
+    """trung tam cua dia phan gioi ranh giap lien huong bac nam dong tai ben kia khu vuc voi ca
+    cac nhung hai 2 3 4 lan can xung dau cuoi chan dinh doan the of door border boundari""".split()
+)
+LENGTHS = frozenset("km m met cai kilomet kilometers".split())
+# Words between two units that are named side by side, and between the ends of a way.
+AND_SPELT = frozenset("và với hoặc hay cùng lẫn and or va".split())
+AND_PLAIN = frozenset("va voi hoac and or".split())
+WAY_SPELT = frozenset("đi đến tới sang qua về lên xuống ra to".split())
+WAY_PLAIN = frozenset("di den toi sang qua ve to".split())
 # Before a second unit: the place is in either, or on the way between.
 BETWEEN = frozenset("đến tới qua sang den toi to".split())
+ROADS = frozenset("duong tuien ql tl dt hl lo truc toc cung hanhlang".split())
+# What may stand between a word for a road and the places that it joins.
+ROAD_WORDS = frozenset("tinh quoc huien lien xa thon noi tu doan so giua cao".split())
+# Keys of the words from which units named together follow.
+COMPANY_WORDS = (
+    frozenset({"giua", "canh", "sat", "ke", "noi", "phia", "ngoai", "hoac", "hai", "cung", "lan"})
+    | RELATIONS_PLAIN | AND_PLAIN | WAY_PLAIN | ROADS
+)  # fmt: skip
 OLD_AFTER = frozenset({"cũ", "cu", "old", "former"})
 NEW_AFTER = frozenset({"mới", "moi", "new"})
 # Keys of the words from which an era may follow.

@@ -141,6 +141,17 @@ xã Đào Thịnh, Trấn Yên|04498
 Đường Hà Nội, phường Cốc Lếu, TP Lào Cai|02647
 số 3 phố Hà Nội, P. Kim Tân|02647
 Công ty TNHH Hà Nội, phường Kim Tân, TP Lào Cai|02647
+cụm Gia Phú - Xuân Giao - Thống Nhất, Bảo Thắng|02923
+gần chợ Cốc Lếu - phường Kim Tân - TP Lào Cai|02647
+giữa chợ Cốc Lếu và cầu Kim Tân, phường Cốc Lếu, TP Lào Cai|02647
+giữa thôn Tả Van và thôn Bản Hồ, xã Mường Hoa, Sa Pa|03037
+đường Cốc Lếu - Kim Tân - Lào Cai|02647
+QL 4D đoạn qua xã Trung Chải, Sa Pa|03013
+km 5 đường Sa Pa đi Lào Cai, xã Trung Chải, Sa Pa|03013
+xã Y Tý giáp xã Mường Hum, Bát Xát|02701
+Kim Sơn, Khánh Yên Hạ, Văn Bàn|03103
+trung tâm xã Y Tý, Bát Xát|02701
+xã Tả Van, phía nam thị xã Sa Pa|03037
 """
 
 NOT_READ = """
@@ -171,7 +182,41 @@ xã Phúc Khánh nay là xã Bảo Yên
 xã Võ Lao, xã Văn Bàn
 Xã Hòa Bình, tỉnh Lào Cai
 phường Hoàng Liên
+"""
 
+# Named beside, between or on the way to where the place is, or side by side with another.
+NEIGHBOURS = """
+giữa xã Cốc Mỳ và xã Dền Thàng, Bát Xát
+giữa xã Cốc Mỳ, xã Dền Thàng, huyện Bát Xát
+giữa xã Cốc Mỳ, Bát Xát và xã Bản Hồ, Sa Pa
+giua xa coc mi va xa den thang, bat xat
+nơi giáp ranh giữa hai xã Tả Van và Bản Hồ, Sa Pa
+giáp ranh xã Tả Van và xã Bản Hồ, Sa Pa
+giáp ranh xã Tả Van & xã Bản Hồ, Sa Pa
+giữa phường Kim Tân và phường Bắc Cường, TP Lào Cai
+cạnh xã Bản Hồ, Sa Pa
+bên kia ranh giới xã Bản Hồ, Sa Pa
+phía bắc của xã Y Tý, Bát Xát
+cách trung tâm xã Y Tý 5 km, Bát Xát
+cách UBND xã Y Tý 10 km
+xã Y Tý 5 km về phía bắc
+hướng đi xã Mường Hum, Bát Xát
+đường nối xã Y Tý với xã Mường Hum
+đường liên xã Y Tý - Mường Hum, Bát Xát
+đường Mường Hum - Dền Thàng - Y Tý, huyện Bát Xát
+đường Mường Hum-Dền Thàng-Y Tý, huyện Bát Xát
+tuyến đường Y Tý - Mường Hum, Bát Xát
+tuyến Khánh Yên - Nậm Tha, Văn Bàn
+TL 155 xã Y Tý đi xã Mường Hum
+tuyến Bát Xát đi Y Tý, Lào Cai
+thung lũng Mường Hoa, Sa Pa
+Nậm Xé, Nậm Chày, Văn Bàn, Lào Cai
+Nậm Xé, Nậm Chày, huyện Văn Bàn
+Tả Van, Y Tý, Lào Cai
+Mường Hum và xã Y Tý, Bát Xát
+between Ta Van and Ban Ho communes, Sa Pa
+next to Ban Ho commune, Sa Pa
+5 km north of Ta Van commune, Sa Pa
 """
 
 ABROAD = """
@@ -202,7 +247,7 @@ def test_what_is_clear_is_read(resolver: AddressResolver, line: str) -> None:
     assert code(resolver, text) == expected
 
 
-@pytest.mark.parametrize("text", lines(NOT_READ))
+@pytest.mark.parametrize("text", [*lines(NOT_READ), *lines(NEIGHBOURS)])
 def test_what_is_not_clear_is_not_answered(resolver: AddressResolver, text: str) -> None:
     match = resolver.resolve(text)
     assert match.commune is None

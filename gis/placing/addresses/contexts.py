@@ -1,0 +1,299 @@
+"""What the words around a name say: a street, a neighbour, one end of a way, an old name."""
+
+from collections.abc import Iterator
+from enum import StrEnum
+from itertools import pairwise
+
+from gis.boundaries.units import Level
+from gis.placing.addresses.mentions import Found, Mention
+from gis.placing.addresses.names import Sense
+from gis.placing.addresses.tokens import Token
+from gis.placing.addresses.words import (
+    AND_PLAIN,
+    AND_SPELT,
+    BESIDE,
+    BETWEEN,
+    COUNTED,
+    ENDS,
+    HOUSE,
+    LANDMARKS,
+    LENGTHS,
+    NEW_AFTER,
+    OFFICES,
+    OLD_AFTER,
+    RELATIONS_PLAIN,
+    RELATIONS_SPELT,
+    ROAD_WORDS,
+    ROADS,
+    THROUGH,
+    WAY_PLAIN,
+    WAY_SPELT,
+)
+
+_LONGEST_RELATION = 6  # words from the relation to the name: `phía bắc của địa phận xã …`
+
+
+class Link(StrEnum):
+    """What stands between two mentions and nothing else."""
+
+    NONE = "none"
+    NEXT = "next"
+    COMMA = "comma"
+    DASH = "dash"
+    AND = "and"
+    WAY = "way"
+
+
+def note_contexts(found: Found) -> None:
+    """Notes of each mention what the words right before and after it say."""
+    for position, mention in enumerate(found.mentions):
+        _note_context(found, position, mention)
+
+
+def _note_context(found: Found, position: int, mention: Mention) -> None:
+    before = found.mentions[position - 1].end if position else 0
+    mention.era = era_said(found, mention)
+    words = _words_before(found.tokens, before, mention.start)
+    mention.between = not mention.bare and any(t.word.text in BETWEEN for t in words[:1])
+    mention.near = _relation(words, found.marked) or _measured(found.tokens, mention)
+    if mention.near == "phía" and not mention.bare and _is_upper(mention):
+        mention.near = ""  # the north of a district lies in it
+    mention.weak = bool(mention.near) or (mention.bare and _is_landmark(words))
+
+
+def _words_before(tokens: list[Token], since: int, start: int) -> list[Token]:
+    """The words right before `start`, nearest first, back to a hard pause or `since`."""
+    words: list[Token] = []
+    i = start
+    while i > since and tokens[i].pause < 2:
+        i -= 1
+        words.append(tokens[i])
+    return words
+
+
+def _is_landmark(before: list[Token]) -> bool:
+    """Whether a bare name is that of a street, a village or a landmark."""
+    if not before:
+        return False
+    nearest = before[0].word.key
+    if nearest.isdigit() or (
+        len(nearest) == 1 and len(before) > 1 and before[1].word.key.isdigit()
+    ):
+        return _is_house_number(before[1:] if nearest.isdigit() else before[2:])
+    return nearest in LANDMARKS
+
+
+def _is_house_number(before: list[Token]) -> bool:
+    """Whether a number before a name makes it a street ("591 Hoàng Liên"), unlike "tổ 5"."""
+    for token in before[:3]:
+        key = token.word.key
+        if key in COUNTED:
+            return False
+        if key not in HOUSE:
+            return not key.isdigit()
+    return True
+
+
+def _relation(before: list[Token], marked: bool) -> str:
+    """The word that says that the place is near, not in, the unit named; empty without any."""
+    office = False
+    for i, token in enumerate(before[:_LONGEST_RELATION]):
+        word = token.word
+        if is_relation(token, marked) and not _is_other_word(word.text, before[i + 1 :]):
+            return "" if office and word.text in BESIDE else word.text
+        office = office or word.key in OFFICES
+        if word.key not in LANDMARKS and word.key not in THROUGH and word.key not in OFFICES:
+            return ""
+    return ""
+
+
+def is_relation(token: Token, marked: bool) -> bool:
+    """Whether a word says how a place lies to what is named next. `marked`: of the whole text."""
+    word = token.word
+    return word.text in RELATIONS_SPELT if word.marked or marked else word.key in RELATIONS_PLAIN
+
+
+def is_joining(token: Token, marked: bool) -> bool:
+    """Whether a word is one of relation, of a way or `and`: no part of a name."""
+    return (
+        is_relation(token, marked)
+        or _is_one_of(token, marked, AND_SPELT, AND_PLAIN)
+        or _is_one_of(token, marked, WAY_SPELT, WAY_PLAIN)
+    )
+
+
+def _is_other_word(text: str, before: list[Token]) -> bool:
+    """Whether the word is part of another: `đoạn qua` (within), `ngã tư`, `diện tích`."""
+    last = before[0].word.key if before else ""
+    if text == "qua":
+        return last in ("doan", "chai")
+    if text == "diện":
+        return last != "doi"
+    return (text == "tu" and last == "nga") or (text == "noi" and last not in ROADS)
+
+
+def _measured(tokens: list[Token], mention: Mention) -> str:
+    """The measure of `xã Y Tý 5 km`: the place is so far from it."""
+    after = tokens[mention.end : mention.end + 2]
+    if len(after) < 2 or after[0].pause >= 2 or _is_upper(mention):
+        return ""
+    number, length = after[0].word.key, after[1].word.key
+    squared = mention.end + 2 < len(tokens) and tokens[mention.end + 2].word.key == "2"
+    return length if number.isdigit() and length in LENGTHS and not squared else ""
+
+
+# Units named together -------------------------------------------------------------------------
+
+
+def note_company(found: Found) -> None:
+    """Notes which units are named together, over the commas of the whole text: all that a place
+    lies between or near, the ends of a way, and units side by side."""
+    _note_roads(found)
+    relation, count = "", 0
+    for before, mention in pairwise([None, *found.mentions]):
+        if mention is None:
+            continue
+        link = _link(found, before, mention) if before else Link.NONE
+        if mention.near:
+            relation, count = mention.near, 1
+        elif before and relation and _is_also_near(before, mention, link, relation, count):
+            mention.near, mention.weak, count = relation, True, count + 1
+        elif not (relation and _is_upper(mention) and link is not Link.NONE):
+            relation = ""
+        if before and (link is Link.WAY or not relation):
+            _note_pair(found, before, mention, link)
+
+
+def _is_also_near(before: Mention, mention: Mention, link: Link, relation: str, count: int) -> bool:
+    """Whether the relation said of the units before holds of this one: `giữa A và B`."""
+    if link in (Link.AND, Link.WAY):
+        return True
+    alike = mention.bare == before.bare and _is_commune(mention)
+    if link is Link.DASH:
+        return alike
+    return alike and link is Link.COMMA and relation in ENDS and count == 1
+
+
+def _note_pair(found: Found, before: Mention, mention: Mention, link: Link) -> None:
+    if link is Link.AND:
+        before.equal = mention.equal = True
+        mention.weak = mention.weak or (before.weak and before.bare and mention.bare)
+    elif link is Link.WAY:
+        mention.weak = True
+        before.weak = before.weak or not _is_upper(before) or not _has_place(found, before)
+
+
+def _has_place(found: Found, before: Mention) -> bool:
+    """Whether a commune stands before a district: `xã Trung Chải, Sa Pa đi Lào Cai`."""
+    return any(
+        _is_commune(other) and not other.weak
+        for other in found.mentions
+        if other.end <= before.start
+    )
+
+
+def _note_roads(found: Found) -> None:
+    """A road's name of several communes, `đường Y Tý - Mường Hum`, is a way between them."""
+    for i, mention in enumerate(found.mentions):
+        if not (mention.bare and _is_on_road(found, i)):
+            continue
+        chain = [mention, *_joined_after(found, i)]
+        if len(chain) > 1 and _is_way(chain):
+            for one in chain:
+                one.weak = True
+
+
+def _is_on_road(found: Found, i: int) -> bool:
+    since = found.mentions[i - 1].end if i else 0
+    for token in _words_before(found.tokens, since, found.mentions[i].start):
+        key = token.word.key
+        if key in ROADS:
+            return True
+        if key not in ROAD_WORDS and not key.isdigit() and len(key) > 1:
+            return False
+    return False
+
+
+def _joined_after(found: Found, i: int) -> Iterator[Mention]:
+    for before, mention in pairwise(found.mentions[i:]):
+        if not mention.bare or _link(found, before, mention) not in (Link.DASH, Link.WAY, Link.AND):
+            return
+        yield mention
+
+
+def _is_way(chain: list[Mention]) -> bool:
+    """Whether the names are the ends of a way: not all in one commune of today, and, as dashes
+    stand for commas too, of one district or without a district at the end."""
+    first, second = _communes(chain[0]), _communes(chain[1])
+    if not first or any(a.place.today == b.place.today for a in first for b in second):
+        return False
+    siblings = any(
+        not a.place.districts.isdisjoint(b.place.districts) for a in first for b in second
+    )
+    return siblings or not _is_upper(chain[-1])
+
+
+def _communes(mention: Mention) -> list[Sense]:
+    return list(mention.of_level(Level.COMMUNE))
+
+
+def _is_commune(mention: Mention) -> bool:
+    return any(sense.level is Level.COMMUNE for sense in mention.senses)
+
+
+def _is_upper(mention: Mention) -> bool:
+    return any(sense.level is not Level.COMMUNE for sense in mention.senses)
+
+
+def _link(found: Found, before: Mention, mention: Mention) -> Link:
+    if mention.start < before.end:
+        return Link.NONE
+    gap = found.tokens[before.end : mention.start]
+    pause = found.tokens[mention.start].pause
+    if not gap:
+        dotted = found.tokens[mention.start - 1].dotted
+        return (Link.NEXT, Link.NEXT if dotted else Link.DASH, Link.COMMA, Link.DASH)[pause]
+    if pause >= 2:
+        return Link.NONE
+    if all(_is_one_of(token, found.marked, AND_SPELT, AND_PLAIN) for token in gap):
+        return Link.AND
+    if all(_is_one_of(token, found.marked, WAY_SPELT, WAY_PLAIN) for token in gap):
+        return Link.NONE if gap[0].pause >= 2 else Link.WAY
+    return Link.NONE
+
+
+def _is_one_of(token: Token, marked: bool, spelt: frozenset[str], plain: frozenset[str]) -> bool:
+    word = token.word
+    return word.text in spelt if word.marked or marked else word.key in plain
+
+
+# Old and new names ----------------------------------------------------------------------------
+
+
+def era_said(found: Found, mention: Mention) -> str:
+    tokens, end = found.tokens, mention.end
+    if end < len(tokens) and _ends_phrase(tokens, end):
+        if tokens[end].word.text in OLD_AFTER:
+            return "old"
+        if tokens[end].word.text in NEW_AFTER:
+            return "new"
+    before = tokens[max(0, mention.start - 4) : mention.start]
+    return _era_before([token.word.key for token in before])
+
+
+def _ends_phrase(tokens: list[Token], i: int) -> bool:
+    """Whether word i belongs to what is before it: `xã X mới`, `xã X (mới)`, not `X, mới xây`."""
+    return tokens[i].pause < 2 or i + 1 == len(tokens) or tokens[i + 1].pause >= 2
+
+
+def _era_before(words: list[str]) -> str:
+    """`nay là`, `nay thuộc`, `sáp nhập vào` → new; `trước là`, `trước đây thuộc`, `cũ:` → old."""
+    said = " ".join(words)
+    ends = (" la", " thuoc", " thanh", " vao", "nai", " cua")
+    if not said.endswith(ends) and not said.endswith(("cu", "nguien", "now", "formerli")):
+        return ""
+    if any(word in words for word in ("truoc", "cu", "nguien", "von", "formerli", "xua")):
+        return "old"
+    if any(word in words for word in ("nai", "now", "nhap", "doi", "gio")):
+        return "new"
+    return ""
