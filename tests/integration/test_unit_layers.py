@@ -1,5 +1,6 @@
 """Units through time as collections: asked for a day, they are those of that day."""
 
+from collections import Counter, defaultdict
 from datetime import UTC, datetime
 
 import orjson
@@ -54,4 +55,14 @@ def test_every_change_is_an_item(units, catalogue):
     layer = catalogue.get("admin_changes")
     with units.reading() as connection:
         page = read_page(connection, source_of(layer), PageRequest(limit=1000), ANONYMOUS)
-    assert len(page.features) == 319
+    changes = [orjson.loads(feature)["properties"] for feature in page.features]
+    levels = Counter(one["old_level"] for one in changes)
+    assert levels["commune"] == 319
+    assert {(one["old_code"], one["new_code"], one["share_area"], one["estimated"])
+            for one in changes if one["old_level"] == "province"} == {
+        ("10", "15", 1.0, False), ("15", "15", 1.0, False)}  # fmt: skip
+    given = defaultdict(float)
+    for one in changes:
+        given[one["old_level"], one["old_code"]] += one["share_area"]
+    assert sum(level == "district" for level, _ in given) == 18
+    assert list(given.values()) == pytest.approx([1.0] * len(given))
