@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +17,7 @@ from gis.settings import Settings
 from layers.catalogue import Catalogue
 from layers.model import Layer
 from layers.schema import sync
+from tests.databases import Server
 from tests.integration.ogc_app import serving
 from tests.integration.ogc_layers import INCIDENTS
 from tests.integration.tile_reader import Decoded, decode
@@ -96,3 +98,34 @@ def hexes(
     assert answer.status_code == 200, answer.text
     found = decode(answer.content, tile, f"{layer}_hexes")
     return {one.properties["cell"]: one for one in found}
+
+
+def fill(database: Database, layer: str = "incidents") -> None:
+    """In the first hex 7 floods in March and 6 roads in April; 2 and 9 in two others of the same
+    hex of resolution 7; 5 beside."""
+    add(database, layer, TENS[0], 7, kind="flood", day="2026-03-31", depth_m=0.5)
+    add(database, layer, TENS[0], 6, kind="road", day="2026-04-01", depth_m=1.5)
+    add(database, layer, TENS[40], 2, kind="flood", day="2026-03-02")
+    add(database, layer, TENS[80], 9, kind="road", day="2026-03-03", depth_m=2)
+    add(database, layer, BESIDE, 5, kind="road")
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A service over records that no test changes, and an operator's key to it."""
+
+    client: httpx.Client
+    operator: dict[str, str]
+
+
+@contextmanager
+def filled_desk(postgres: Server, migrated: str) -> Iterator[Desk]:
+    """A desk where `incidents` and `counted` are filled."""
+    with postgres.database(migrated) as url:
+        database = Database(url)
+        publish(database)
+        fill(database)
+        fill(database, "counted")
+        with hex_service(database) as client:
+            yield Desk(client, key(database, Role.OPERATOR))
+        database.close()

@@ -14,22 +14,27 @@ from sqlalchemy import text
 
 from gis.access import Role
 from gis.database.engine import Database
-from gis.hexes import areas_km2
+from gis.hexes import areas_km2, cells_over
 from layers.catalogue import Catalogue
+from layers.model import HexOptions
+from tests.databases import Server
 from tests.integration.hex_layers import (
     BESIDE,
     OPEN,
     SEVEN,
     TENS,
+    Desk,
     K,
     add,
+    fill,
+    filled_desk,
     hex_service,
     hexes,
     key,
     publish,
     tile_of,
 )
-from tiles.grid import tile_at
+from tiles.grid import Tile
 from tiles.hexes import resolution_at
 
 KINDS = ("flood", "road")
@@ -42,19 +47,14 @@ def http(database: Database) -> Iterator[httpx.Client]:
         yield client
 
 
-def fill(database: Database, layer: str = "incidents") -> None:
-    """In the first hex 7 floods in March and 6 roads in April; 2 and 9 in two others of the same
-    hex of resolution 7; 5 beside."""
-    add(database, layer, TENS[0], 7, kind="flood", day="2026-03-31", depth_m=0.5)
-    add(database, layer, TENS[0], 6, kind="road", day="2026-04-01", depth_m=1.5)
-    add(database, layer, TENS[40], 2, kind="flood", day="2026-03-02")
-    add(database, layer, TENS[80], 9, kind="road", day="2026-03-03", depth_m=2)
-    add(database, layer, BESIDE, 5, kind="road")
+@pytest.fixture(scope="module")
+def desk(postgres: Server, migrated: str) -> Iterator[Desk]:
+    with filled_desk(postgres, migrated) as opened:
+        yield opened
 
 
-def test_whoever_works_with_a_layer_sees_every_hex_with_its_measures(http, database):
-    fill(database)
-    operator = key(database, Role.OPERATOR)
+def test_whoever_works_with_a_layer_sees_every_hex_with_its_measures(desk):
+    http, operator = desk.client, desk.operator
     tile = tile_of(SEVEN, 12)
     assert resolution_at(OPEN.hexes, 12) == 9
     found = hexes(http, "incidents", tile, operator)
@@ -69,18 +69,16 @@ def test_whoever_works_with_a_layer_sees_every_hex_with_its_measures(http, datab
     assert first.id == int(first.properties["cell"], 16)
 
 
-def test_a_hex_without_a_value_has_no_mean(http, database):
-    fill(database)
-    operator = key(database, Role.OPERATOR)
+def test_a_hex_without_a_value_has_no_mean(desk):
+    http, operator = desk.client, desk.operator
     without = hexes(http, "incidents", tile_of(TENS[40], 14), operator)[TENS[40]]
     assert "mean" not in without.properties
     with_one = hexes(http, "incidents", tile_of(TENS[80], 14), operator)[TENS[80]]
     assert with_one.properties["mean"] == 2
 
 
-def test_a_category_has_its_share_and_days_have_their_records(http, database):
-    fill(database)
-    operator = key(database, Role.OPERATOR)
+def test_a_category_has_its_share_and_days_have_their_records(desk):
+    http, operator = desk.client, desk.operator
     tile = tile_of(SEVEN, 12)
     nine = h3.cell_to_parent(TENS[0], 9)
     flood = hexes(http, "incidents", tile, operator, category="flood")[nine].properties
@@ -95,18 +93,16 @@ def test_a_category_has_its_share_and_days_have_their_records(http, database):
     assert (found["count"], found["share"]) == (6, 1)
 
 
-def test_a_record_without_a_time_is_in_no_window(http, database):
-    fill(database)
-    operator = key(database, Role.OPERATOR)
+def test_a_record_without_a_time_is_in_no_window(desk):
+    http, operator = desk.client, desk.operator
     tile = tile_of(BESIDE, 12)
     nine = h3.cell_to_parent(BESIDE, 9)
     assert hexes(http, "incidents", tile, operator)[nine].properties["count"] == 5
     assert nine not in hexes(http, "incidents", tile, operator, datetime="../..")
 
 
-def test_tiles_of_all_zooms_hold_every_record_once_by_cell(http, database):
-    fill(database)
-    operator = key(database, Role.OPERATOR)
+def test_tiles_of_all_zooms_hold_every_record_once_by_cell(desk):
+    http, operator = desk.client, desk.operator
     for z in range(15):
         seen: dict[str, int] = {}
         for tile in {tile_of(cell, z) for cell in (*TENS, BESIDE)}:
@@ -116,8 +112,8 @@ def test_tiles_of_all_zooms_hold_every_record_once_by_cell(http, database):
         assert {h3.get_resolution(cell) for cell in seen} == {resolution_at(OPEN.hexes, z)}
 
 
-def test_the_public_sees_no_hex_below_k_and_none_that_would_tell_of_one(http, database):
-    fill(database)
+def test_the_public_sees_no_hex_below_k_and_none_that_would_tell_of_one(desk):
+    http = desk.client
     ten = hexes(http, "incidents", tile_of(TENS[40], 14))
     assert all(one.properties["count"] >= K for one in ten.values())
     assert TENS[40] not in ten
@@ -125,8 +121,8 @@ def test_the_public_sees_no_hex_below_k_and_none_that_would_tell_of_one(http, da
     assert seven["count"] == 24 and "mean" not in seven
 
 
-def test_a_month_or_a_category_is_answered_to_the_public_as_whole_parts(http, database):
-    fill(database)
+def test_a_month_or_a_category_is_answered_to_the_public_as_whole_parts(desk):
+    http = desk.client
     tile = tile_of(SEVEN, 14)
     flood = hexes(http, "incidents", tile, category="flood")
     assert {cell: one.properties["count"] for cell, one in flood.items()} == {SEVEN: 9}
@@ -245,10 +241,10 @@ def test_readers_and_a_writer_at_once_see_whole_states(http, database):
     writer.join()
 
 
-def test_an_unchanged_tile_is_304_and_audiences_never_share_one(http, database):
-    fill(database)
+def test_an_unchanged_tile_is_304_and_audiences_never_share_one(desk):
+    http = desk.client
     path = "/hexes/incidents/{0.z}/{0.x}/{0.y}.mvt".format(tile_of(TENS[40], 14))
-    operator = key(database, Role.OPERATOR)
+    operator = desk.operator
     private, public = http.get(path, headers=operator), http.get(path)
     assert private.content != public.content
     again = http.get(path, headers={"If-None-Match": public.headers["ETag"]})
@@ -257,38 +253,36 @@ def test_an_unchanged_tile_is_304_and_audiences_never_share_one(http, database):
 
 
 MOST_BYTES = 500_000
-WEST, SOUTH, EAST, NORTH = 103.5, 21.4, 105.1, 22.9
+NINE = HexOptions.model_validate(
+    {"category": "kind", "measure": "depth_m", "resolutions": [9], "filter_resolution": 9}
+)
 
 
-def full_province(database: Database) -> int:
-    """A count in every hex of resolution 9 of a box as wide as the province; gives their number."""
-    box = [(SOUTH, WEST), (SOUTH, EAST), (NORTH, EAST), (NORTH, WEST)]
-    cells = [int(cell, 16) for cell in h3.h3shape_to_cells(h3.LatLngPoly(box), 9)]
-    with database.writing() as connection:
-        connection.execute(
-            text(
-                "INSERT INTO gis.hex_count SELECT 'incidents', 9, cell, 'flood',"
-                " 5 + cell / 4194304 % 990, 5, 7.5 FROM unnest(CAST(:cells AS bigint[])) AS cell"
-            ),
-            {"cells": cells},
-        )
-    return len(cells)
-
-
-def test_a_whole_province_at_resolution_9_weighs_under_500_kb_a_tile(database):
-    only_nine = OPEN.model_copy(
-        update={
-            "hexes": OPEN.hexes.model_copy(update={"resolutions": (9,), "filter_resolution": 9})
-        }
+def crowd(database: Database, tile: Tile) -> int:
+    """A count in every hex of resolution 9, and of 8, that touches a tile; gives their number."""
+    insert = text(
+        "INSERT INTO gis.hex_count SELECT 'incidents', :resolution, cell, 'flood',"
+        " 5 + cell / 4194304 % 990, 5, 7.5 FROM unnest(CAST(:cells AS bigint[])) AS cell"
     )
+    cells = {resolution: cells_over(tile.bbox(), resolution).tolist() for resolution in (8, 9)}
+    with database.writing() as connection:
+        for resolution, found in cells.items():
+            connection.execute(insert, {"resolution": resolution, "cells": found})
+    return len(cells[9])
+
+
+def test_a_province_full_at_resolution_9_weighs_under_500_kb_a_tile(database):
+    """Tiles differ in place alone: where every hex has a count, each weighs what its like weigh."""
+    only_nine = OPEN.model_copy(update={"hexes": NINE})
     publish(database, Catalogue((only_nine,)))
-    assert full_province(database) > 150_000
+    assert crowd(database, tile_of(SEVEN, 10)) > 10_000
     operator = key(database, Role.OPERATOR)
     with hex_service(database, Catalogue((only_nine,))) as http:
-        for z in (10, 11, 12):
-            tile = tile_at((WEST + EAST) / 2, (SOUTH + NORTH) / 2, z)
+        for z, resolution in ((10, 8), (11, 9), (12, 9)):
+            tile = tile_of(SEVEN, z)
             found = hexes(http, "incidents", tile, operator, category="flood")
-            assert {h3.get_resolution(cell) for cell in found} == {9 if z > 10 else 8} or z == 10
+            assert {h3.get_resolution(cell) for cell in found} == {resolution}
+            assert len(found) > 500
             path = f"/hexes/incidents/{z}/{tile.x}/{tile.y}.mvt"
             body = http.get(path, headers=operator, params={"category": "flood"}).content
             assert len(body) < MOST_BYTES
