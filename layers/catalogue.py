@@ -2,7 +2,7 @@
 
 import difflib
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,8 +12,8 @@ from pydantic import ValidationError
 from gis.access import Principal, may_read
 from gis.errors import BadLayerFile, NotFound
 from layers.checks import findings
-from layers.faults import faults_of
-from layers.model import Audience, Layer
+from layers.faults import faults_of, near
+from layers.model import Audience, GeometryKind, Layer
 from layers.yaml_document import BrokenYaml, Document, Fault, parse_yaml
 
 
@@ -62,7 +62,7 @@ def read_catalogue(folder: Path) -> Catalogue:
             layers.append(read_layer(path))
         except BadLayerFile as error:
             faults.append(str(error))
-    faults += _published_secrets(layers)
+    faults += [*_published_secrets(layers), *_wrong_exposures(layers)]
     if faults:
         raise BadLayerFile("\n".join(faults))
     digests = {layer.id: digest_of_file(folder / f"{layer.id}.yaml") for layer in layers}
@@ -137,3 +137,20 @@ _SHOWN_IN = (
     ("hotspots", "emerging"),
     ("alerts", "alerts"),
 )
+
+
+def _wrong_exposures(layers: Iterable[Layer]) -> Iterator[str]:
+    """The layer that tells what is exposed has points, and is no secret that a map would tell."""
+    listed = {layer.id: layer for layer in layers}
+    for layer in listed.values():
+        name = layer.hotspots.exposure if layer.hotspots else None
+        if name is None:
+            continue
+        of = listed.get(name)
+        where = f"{layer.id}.yaml: `exposure`"
+        if of is None:
+            yield f"{where}: there is no layer `{name}`{near(name, listed)}"
+        elif of.is_view or not of.placed or of.geometry is not GeometryKind.POINT:
+            yield f"{where}: the layer {name} has no placed points"
+        elif of.access.read is not Audience.PUBLIC and layer.access.read is Audience.PUBLIC:
+            yield f"{where}: the layer {name} is not public, and this map would tell of it"

@@ -47,6 +47,7 @@ def _named_fields(layer: Layer) -> Iterator[Finding]:
         (("hexes", "category"), layer.hexes.category if layer.hexes else None),
         (("hexes", "measure"), layer.hexes.measure if layer.hexes else None),
         (("hotspots", "category"), layer.hotspots.category if layer.hotspots else None),
+        (("hotspots", "measure"), layer.hotspots.measure if layer.hotspots else None),
         (("hotspots", "received"), layer.hotspots.received if layer.hotspots else None),
     ]
     tiles = layer.tiles.fields if layer.tiles else {}
@@ -194,6 +195,9 @@ def _counting(layer: Layer) -> Iterator[Finding]:
     if received and received.type is not FieldType.DATETIME:
         words = f"records are received at a datetime; the field is {received.type}"
         yield ("hotspots", "received"), words
+    measure = layer.public_fields.get((layer.hotspots and layer.hotspots.measure) or "")
+    if measure and measure.type is not FieldType.INTEGER:
+        yield ("hotspots", "measure"), f"whole numbers are added up; the field is {measure.type}"
     if layer.alerts and not layer.hotspots and not layer.alerts.rules:
         yield ("alerts",), "`alerts` need `hotspots` or `rules`, from which they are raised"
 

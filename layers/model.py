@@ -245,6 +245,15 @@ class HotspotOptions(Strict):
     window_days: int = Field(30, ge=1, le=3660, description="Of the map: days looked at")
     disk: int = Field(1, ge=1, le=5, description="Of the map: rings of neighbours")
     alpha: float = Field(0.05, gt=0, lt=1, description="Of the map: false discovery rate")
+    measure: Identifier | None = Field(
+        None,
+        description="Of the map: field of whole numbers that is added up; unset: records count",
+    )
+    exposure: Identifier | None = Field(
+        None,
+        description="Of the map: layer of points that it happens to, such as households; as many "
+        "are expected as their share; unset: as many everywhere",
+    )
     category: Identifier | None = Field(
         None,
         description="Field that tells the streams of the alarm apart, and repeats of an incident; "

@@ -17,18 +17,39 @@ Cells = npt.NDArray[np.uint64]
 
 
 def map_input(
-    records: Records, domain: Cells, options: HotspotOptions, until: datetime
+    records: Records,
+    domain: Cells,
+    options: HotspotOptions,
+    until: datetime,
+    exposure: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """Counts by hex over the window: cell, count; zeros of the whole domain included."""
+    """Sums by hex over the window: cell, count; zeros of the whole domain included.
+
+    With an `exposure` (cell, count) a column `exposure`, and its hexes are of the domain too.
+    """
     rows = sharp(records.rows)
-    inside = rows["happened_at"] > until - timedelta(days=options.window_days)
-    return counted(parents_of(rows[inside], options.resolution), domain)
+    rows = rows[rows["happened_at"] > until - timedelta(days=options.window_days)]
+    hexes = parents_of(rows, options.resolution).astype(np.int64)
+    sums = rows["amount"].groupby(hexes).sum()
+    exposed = None if exposure is None else exposure.set_index("cell")["count"]
+    columns = {"count": sums} if exposed is None else {"count": sums, "exposure": exposed}
+    known = [one.index.to_numpy(np.int64) for one in columns.values()]
+    cells = pd.Index(np.unique(np.concatenate([domain.astype(np.int64), *known])), name="cell")
+    told = {name: one.reindex(cells, fill_value=0) for name, one in columns.items()}
+    return pd.DataFrame(told, index=cells).astype(np.int64).reset_index()
 
 
 def hot_hexes(frame: pd.DataFrame, options: HotspotOptions) -> list[dict[str, object]]:
     """The significant hexes, each as it is stored, in the order of cells."""
     cells = frame["cell"].to_numpy(np.uint64)
-    found = hex_hotspots(cells, frame["count"].to_numpy(), k=options.disk, alpha=options.alpha)
+    exposure = frame["exposure"].to_numpy(float) if "exposure" in frame else None
+    found = hex_hotspots(
+        cells,
+        frame["count"].to_numpy(),
+        k=options.disk,
+        alpha=options.alpha,
+        exposure=exposure,
+    )
     hot = found[found["hot"]].rename(columns={"k": "hexes"})
     return [_row(one, options) for one in hot.to_dict("records")]
 
@@ -38,15 +59,6 @@ def parents_of(rows: pd.DataFrame, resolution: int) -> Cells:
     cells = rows["h3"].to_numpy(np.uint64)
     kept = cells & ~(np.uint64(15) << np.uint64(52)) | np.uint64(resolution << 52)
     return np.asarray(kept | np.uint64((1 << (3 * (15 - resolution))) - 1), np.uint64)
-
-
-def counted(hexes: Cells, domain: Cells) -> pd.DataFrame:
-    """How many records each hex has; sorted by cell."""
-    seen, counts = np.unique(hexes, return_counts=True)
-    cells = np.union1d(domain, seen)
-    values = np.zeros(len(cells), np.int64)
-    values[np.searchsorted(cells, seen)] = counts
-    return pd.DataFrame({"cell": cells.astype(np.int64), "count": values})
 
 
 def _row(one: Mapping[Any, Any], options: HotspotOptions) -> dict[str, object]:

@@ -7,11 +7,23 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, Table, Text, and_, cast, func, literal, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Table,
+    Text,
+    and_,
+    cast,
+    column,
+    func,
+    literal,
+    select,
+    table,
+)
 
 from gis.analysis import clean
 from layers.model import HotspotOptions, Layer
-from layers.tables import table_of
+from layers.tables import SCHEMA, table_of
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 GATE_RESOLUTION = 9  # of "one a hex, category and day"
@@ -27,9 +39,10 @@ _FLAWED = ("default_point", "coarse")
 class Records:
     """Rows received in a window, judged by the gate.
 
-    `rows`: id, category, h3 (resolution 11; 0 without a point), commune, happened_at and
-    received_at (UTC), incident, in_alarm, reason (see gis.analysis.clean). `left_out`: how many
-    were held back from alarms, by reason. `simulated`: whether simulated records are among them.
+    `rows`: id, category, h3 (resolution 11; 0 without a point), commune, amount (of the measure; 1
+    without one), happened_at and received_at (UTC), incident, in_alarm, reason (see
+    gis.analysis.clean). `left_out`: how many were held back from alarms, by reason. `simulated`:
+    whether simulated records are among them.
     """
 
     rows: pd.DataFrame
@@ -79,36 +92,51 @@ def sharp(rows: pd.DataFrame) -> pd.DataFrame:
 def _read(
     connection: Connection, layer: Layer, options: HotspotOptions, since: datetime, until: datetime
 ) -> pd.DataFrame:
-    table = table_of(layer)
-    received = _received(table, options)
-    category = cast(table.c[options.category], Text) if options.category else literal("")
+    of = table_of(layer)
+    received = _received(of, options)
+    category = cast(of.c[options.category], Text) if options.category else literal("")
     columns = {
-        "id": table.c.id,
+        "id": of.c.id,
         "category": func.coalesce(category, ""),
-        "lon": func.ST_X(table.c.geom),
-        "lat": func.ST_Y(table.c.geom),
-        "happened_at": table.c.valid_at,
+        "lon": func.ST_X(of.c.geom),
+        "lat": func.ST_Y(of.c.geom),
+        "happened_at": of.c.valid_at,
         "received_at": received,
-        "source": table.c.source,
-        "source_key": table.c.source_key,
-        "default_point": table.c.default_point,
-        "place_precision_m": table.c.place_precision_m,
-        "h3": func.coalesce(table.c.h3, 0),
-        "cell": func.coalesce(func.gis.h3_parent(table.c.h3, GATE_RESOLUTION), 0),
-        "commune": table.c.commune,
-        "simulated": func.coalesce(table.c.provenance["simulated"].as_boolean(), False),
+        "source": of.c.source,
+        "source_key": of.c.source_key,
+        "default_point": of.c.default_point,
+        "place_precision_m": of.c.place_precision_m,
+        "h3": func.coalesce(of.c.h3, 0),
+        "cell": func.coalesce(func.gis.h3_parent(of.c.h3, GATE_RESOLUTION), 0),
+        "commune": of.c.commune,
+        "amount": func.greatest(func.coalesce(_amount(of, options), 0), 0),
+        "simulated": func.coalesce(of.c.provenance["simulated"].as_boolean(), False),
     }
-    inside = and_(received > since, received <= until, table.c.valid_at.is_not(None))
+    inside = and_(received > since, received <= until, of.c.valid_at.is_not(None))
     asked = select(*(sql.label(name) for name, sql in columns.items())).where(inside)
-    found = connection.execute(asked.order_by(table.c.id)).all()
+    found = connection.execute(asked.order_by(of.c.id)).all()
     return _typed(pd.DataFrame(found, columns=list(columns)))
 
 
-def _received(table: Table, options: HotspotOptions) -> ColumnElement[datetime]:
+def _amount(of: Table, options: HotspotOptions) -> ColumnElement[int]:
+    one: ColumnElement[int] = literal(1)
+    return of.c[options.measure] if options.measure else one
+
+
+def _received(of: Table, options: HotspotOptions) -> ColumnElement[datetime]:
     if options.received is None:
-        happened: ColumnElement[datetime] = table.c.valid_at
+        happened: ColumnElement[datetime] = of.c.valid_at
         return happened
-    return func.coalesce(table.c[options.received], table.c.valid_at)
+    return func.coalesce(of.c[options.received], of.c.valid_at)
+
+
+def read_exposure(connection: Connection, layer_id: str, resolution: int) -> pd.DataFrame:
+    """How many points of a layer each hex has: cell, count."""
+    points = table(layer_id, column("h3"), column("default_point"), schema=SCHEMA)
+    cell = func.gis.h3_parent(points.c.h3, resolution).label("cell")
+    asked = select(cell, func.count().label("count")).group_by(cell)
+    found = connection.execute(asked.where(points.c.h3.is_not(None), ~points.c.default_point))
+    return pd.DataFrame(found.all(), columns=["cell", "count"]).astype(np.int64)
 
 
 def _typed(rows: pd.DataFrame) -> pd.DataFrame:
@@ -119,5 +147,5 @@ def _typed(rows: pd.DataFrame) -> pd.DataFrame:
     }
     numbers = {name: rows[name].astype(float) for name in ("lon", "lat", "place_precision_m")}
     flags = {name: rows[name].astype(bool) for name in ("default_point", "simulated")}
-    cells = {name: rows[name].astype(np.int64) for name in ("h3", "cell")}
-    return rows.assign(**times, **numbers, **flags, **cells)
+    whole = {name: rows[name].astype(np.int64) for name in ("h3", "cell", "amount")}
+    return rows.assign(**times, **numbers, **flags, **whole)

@@ -21,7 +21,7 @@ from layers.runs.alarm import StreamScan, alarm_input, scan_stream, streams_of
 from layers.runs.emerging import emerging_hexes, emerging_input
 from layers.runs.map import hot_hexes, map_input
 from layers.runs.nulls import kept_null
-from layers.runs.records import Records, day_number, midnight, read_records
+from layers.runs.records import Records, day_number, midnight, read_exposure, read_records
 from layers.runs.store import NewRun, add_rows, add_run, keep_input
 from layers.runs.telling import Teller, policy_of
 
@@ -113,7 +113,12 @@ def _run_map(look: _Look) -> RunReport:
     options = look.options
     records = look.records(options.window_days)
     domain = look.territory.cells(options.resolution)
-    frame = map_input(records, domain, options, look.until)
+    exposure = (
+        read_exposure(look.connection, options.exposure, options.resolution)
+        if options.exposure
+        else None
+    )
+    frame = map_input(records, domain, options, look.until, exposure)
     return _stored(look, "gi_star", records, frame, hot_hexes(frame, options))
 
 

@@ -217,6 +217,30 @@ def test_hotspots_of_a_secret_layer_may_not_be_published_in_a_public_one(tmp_pat
         read_catalogue(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("exposure", "told"),
+    [
+        ("wels", "there is no layer `wels`; did you mean `wells`?"),
+        ("communes", "the layer communes has no placed points"),
+        ("secret", "the layer secret is not public, and this map would tell of it"),
+    ],
+)
+def test_what_a_layer_is_exposed_to_has_points_and_is_no_secret(
+    tmp_path: Path, exposure: str, told: str
+) -> None:
+    (tmp_path / "communes.yaml").write_bytes((LAYERS / "communes.yaml").read_bytes())
+    secret_words = wells_words(id="secret", access={"read": "department"})
+    words = wells_words(
+        source={"connector": "file", "key": "number", "time": {"column": "day"}},
+        hotspots={"exposure": exposure},
+    )
+    (tmp_path / "secret.yaml").write_text(yaml.safe_dump(secret_words))
+    (tmp_path / "wells.yaml").write_text(yaml.safe_dump(words))
+    with pytest.raises(BadLayerFile) as raised:
+        read_catalogue(tmp_path)
+    assert str(raised.value) == f"wells.yaml: `exposure`: {told}"
+
+
 def test_the_digest_of_a_layer_is_that_of_its_file() -> None:
     layer = CATALOGUE.get("communes")
     content = (LAYERS / "communes.yaml").read_bytes()

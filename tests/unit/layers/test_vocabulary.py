@@ -23,7 +23,8 @@ BETWEEN_WORDS = ("there is no field", "is personal", "are of a text", "is of a n
                  "strptime", "no form of a number", "no CRS", "is above", "count placed points",
                  "need `source.time`", "need `hotspots`", "`id` is", "taken by columns",
                  "a unit is of", "stands twice", "without an hour", "kept apart by",
-                 "a mean is of", "is one of `resolutions`", "is free")  # fmt: skip
+                 "a mean is of", "is one of `resolutions`", "is free",
+                 "are added up", "are received at", "`latest` needs")  # fmt: skip
 
 
 def as_json(data: Any) -> Any:
