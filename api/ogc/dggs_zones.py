@@ -180,9 +180,11 @@ def shape_of(box: Box) -> shapely.Geometry:
 
 
 def _in_degrees(box: Box) -> shapely.Geometry:
-    shape = shapely.box(box.west, box.south, box.east, box.north)
     if box.crs.srid == CRS84.srid:
-        return shape
+        west, east = np.clip((box.west, box.east), -180, 180)
+        south, north = np.clip((box.south, box.north), -90, 90)
+        return shapely.box(west, south, east, north)
+    shape = shapely.box(box.west, box.south, box.east, box.north)
     longest = max(box.east - box.west, box.north - box.south) / _EDGE_PARTS or 1.0
     moved = pyproj.Transformer.from_crs(box.crs.srid, CRS84.srid, always_xy=True)
     found = shapely.transform(
