@@ -1,7 +1,7 @@
 # One door for commands; `make help` lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench docs
+.PHONY: help run test lint bench calibrate docs
 
 # Real boundaries of the province, where a developer has them beside the project.
 NEARBY := $(wildcard ../shared/boundaries/lao_cai_communes_2025.geojson)
@@ -30,6 +30,10 @@ lint: ## Check style, types and the direction of imports
 bench: ## Measure against public peers, side by side
 	@.ci/setup test
 	@for bench in benchmarks/[a-z]*.py; do PYTHONPATH=. .venv/bin/python $$bench || exit 1; done
+
+calibrate: ## Measure how often alarms are wrong and what they find; writes docs/calibration.md
+	@.ci/setup test
+	@OMP_NUM_THREADS=1 .venv/bin/python -m calibration
 
 docs: ## Write the generated pages of docs/reference
 	@.ci/setup test

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from calibration.province import Counts, Events, Province, quiet
-from calibration.watch import CYLINDER, WINDOW_DAYS
+from calibration.watch import CYLINDER_DAYS, RADIUS_M, WINDOW_DAYS
 from gis.analysis import Null, clean, stp_scan, weekday_strata
 
 START = pd.Timestamp("2026-01-05", tz="Asia/Ho_Chi_Minh")  # a Monday
@@ -103,7 +103,8 @@ def as_is(where: Province, records: pd.DataFrame, random: np.random.Generator) -
 
 
 def _town(where: Province, records: pd.DataFrame) -> Counts:
-    return where.town[records["cell"].to_numpy() // 7]
+    towns: Counts = where.town[records["cell"].to_numpy() // 7]
+    return towns
 
 
 KINDS = {
@@ -144,11 +145,11 @@ def _run(
 
 
 def _significant(where: Province, records: pd.DataFrame, dated: str, stratified: bool) -> bool:
-    day = ((records[dated] - START) // pd.Timedelta(days=1)).to_numpy(np.int64)
+    day = ((records[dated] - START) // pd.Timedelta(days=1)).to_numpy().astype(np.int64)
     at, place = np.unique(records["cell"].to_numpy() // 7, return_inverse=True)
     strata = weekday_strata(_town(where, records), day) if stratified else None
     found = stp_scan(
-        place, day, where.xy[at], last_day=WINDOW_DAYS - 1, strata=strata, null=NULL,
-        max_clusters=1, **CYLINDER,
+        place, day, where.xy[at], max_radius=RADIUS_M, max_days=CYLINDER_DAYS,
+        last_day=WINDOW_DAYS - 1, strata=strata, null=NULL, max_clusters=1,
     )  # fmt: skip
     return bool(len(found)) and bool(found["p"].iloc[0] <= 0.05)

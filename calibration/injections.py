@@ -7,7 +7,7 @@ from statistics import median
 import numpy as np
 
 from calibration.province import Counts, Events, Floats, Province, quiet, within
-from calibration.watch import CYLINDER, WINDOW_DAYS, Look, jaccard, look
+from calibration.watch import CYLINDER_DAYS, RADIUS_M, WINDOW_DAYS, Look, jaccard, look
 from gis.analysis import Null, stp_null
 
 FOLLOWED_DAYS = 14  # after the first day of an outbreak
@@ -105,7 +105,10 @@ def tried(
 def _kept_null(where: Province, base: Events) -> Floats:
     before = base.between(0, WINDOW_DAYS - 1)
     at, place = np.unique(before.place, return_inverse=True)
-    return stp_null(place, before.day, where.xy[at], null=Null(999), **CYLINDER)
+    return stp_null(
+        place, before.day, where.xy[at], max_radius=RADIUS_M, max_days=CYLINDER_DAYS,
+        null=Null(999),
+    )  # fmt: skip
 
 
 def _trial(

@@ -10,7 +10,8 @@ from calibration.province import Counts, Events, Floats, Province
 from gis.analysis import Null, stp_scan, weekday_strata
 
 WINDOW_DAYS = 90
-CYLINDER = {"max_radius": 10_000.0, "max_days": 14}
+RADIUS_M = 10_000.0
+CYLINDER_DAYS = 14
 SURE_P = 0.01  # below it few replicates decide, and the law fitted to them says more
 DAY_LIMITS = (30, 100, 365)
 
@@ -35,8 +36,8 @@ def look(
     at, place = np.unique(known.place, return_inverse=True)
     strata = weekday_strata(where.town[known.place], known.day) if stratified else None
     found = stp_scan(
-        place, known.day, where.xy[at], last_day=day, strata=strata, null=null, max_clusters=1,
-        **CYLINDER,
+        place, known.day, where.xy[at], max_radius=RADIUS_M, max_days=CYLINDER_DAYS,
+        last_day=day, strata=strata, null=null, max_clusters=1,
     )  # fmt: skip
     if found.empty:
         return Look(day, 1.0, 1.0, frozenset(), -1, 0.0)

@@ -1,0 +1,101 @@
+"""Measures everything on two processes and writes docs/calibration.md; `make calibrate`."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from calibration.dirty import KINDS, Dirty, measured
+from calibration.injections import CORRIDOR, MERGED, RAMP, Found, burst, tried
+from calibration.nulls import Quiet, watched
+from calibration.page import Results, page, pictures
+from calibration.province import province
+
+DOCS = Path(__file__).parents[1] / "docs"
+PROCESSES = 2
+STREAM_YEARS = {5.0: 6, 10.0: 1}  # reports a day → years, for each null
+DIRTY_RUNS = 80
+STREAMS, TRIALS = 4, 16  # outbreaks are tried in so many streams, so often in each
+OUTBREAKS = [
+    *[burst(radius, days, 12) for radius in (0.5, 1.5, 3) for days in (1, 3, 7)],
+    *[burst(0.5, 1, extra) for extra in (4, 5, 6)],
+    *[burst(1.5, 3, extra) for extra in (4, 6, 8, 16, 20)],
+    MERGED, RAMP, CORRIDOR,
+]  # fmt: skip
+FEW = [burst(0.5, 1, 6), burst(1.5, 3, 12), MERGED, RAMP, CORRIDOR]
+
+the_province = cache(province)
+
+
+def quiet_year(kind: str, per_day: float, seed: int) -> Quiet:
+    return watched(the_province(), kind, per_day, seed)
+
+
+def dirty_runs(kind: str) -> Dirty:
+    return measured(the_province(), kind, 20.0, 1, DIRTY_RUNS)
+
+
+def found_in(per_day: float, seed: int) -> list[Found]:
+    outbreaks = OUTBREAKS if per_day == 20 else FEW
+    return list(tried(the_province(), per_day, outbreaks, seed, TRIALS))
+
+
+def together(parts: list[Found]) -> tuple[Found, ...]:
+    """Trials of one outbreak in several streams as one."""
+    ordered = sorted(parts, key=_kind)
+    merged = []
+    for _, group in groupby(ordered, key=_kind):
+        some = list(group)
+        days = tuple(day for one in some for day in one.days)
+        overlap = tuple(share for one in some for share in one.overlap)
+        merged.append(Found(some[0].outbreak, some[0].per_day, days, overlap))
+    return tuple(merged)
+
+
+def _kind(one: Found) -> tuple[float, bool, str]:
+    return one.per_day, one.outbreak in (RAMP, CORRIDOR, MERGED), one.outbreak.name
+
+
+def main() -> None:
+    started = time.monotonic()
+    with ProcessPoolExecutor(PROCESSES) as pool:
+
+        def sent(work: Callable[..., Any], asked: list[tuple[Any, ...]]) -> list[Any]:
+            return [pool.submit(work, *one) for one in asked]
+
+        years = [
+            (kind, per_day, seed)
+            for kind in "AB"
+            for per_day, count in STREAM_YEARS.items()
+            for seed in range(count)
+        ]
+        streams = [(per_day, seed) for per_day in (5.0, 20.0) for seed in range(STREAMS)]
+        found = sent(found_in, streams)
+        dirty = sent(dirty_runs, [(kind,) for kind in KINDS])
+        quiet = sent(quiet_year, years)
+        results = Results(
+            tuple(_told(one, started) for one in quiet),
+            tuple(_told(one, started) for one in dirty),
+            together([part for one in found for part in _told(one, started)]),
+        )
+    write(results)
+
+
+def write(results: Results) -> None:
+    (DOCS / "calibration").mkdir(exist_ok=True)
+    (DOCS / "calibration.md").write_text(page(results), encoding="utf-8")
+    for name, svg in pictures(results).items():
+        (DOCS / "calibration" / name).write_text(svg, encoding="utf-8")
+
+
+def _told(one: Any, started: float) -> Any:
+    result = one.result()
+    print(f"{time.monotonic() - started:6.0f} s  {str(result)[:70]}", flush=True)
+    return result
+
+
+if __name__ == "__main__":
+    main()
