@@ -12,7 +12,7 @@ import shapely
 from gis.errors import BadFile
 from gis.intake.dates import parse_dates
 from gis.intake.numbers import parse_numbers
-from gis.intake.tables import RawTable, require_columns
+from gis.intake.tables import RawTable, require_columns, with_full_names
 from gis.placing.crs import SourceCrs, checked_points, parse_crs, to_wgs84
 from gis.text import without_contacts
 from gis.values import BBox
@@ -128,7 +128,10 @@ class RecordReader:
     def read(self, table: RawTable) -> Records:
         """Raises BadFile when a column is missing, Question when a column has two readings."""
         has_geometry = table.geometry is not None
-        require_columns(table, needed_columns(self.source, self.fields, has_geometry=has_geometry))
+        table = with_full_names(table, _known_columns(self.source, self.fields))
+        needed = needed_columns(self.source, self.fields, has_geometry=has_geometry)
+        spared = _replaced_by_words(self.source, table)
+        require_columns(table, [column for column in needed if column not in spared])
         self.faults = {}
         lon, lat, shapes = self._places(table)
         public = {name: one for name, one in self.fields.items() if not one.personal}
@@ -213,7 +216,7 @@ class RecordReader:
             )
         if table.points is not None:
             return (*table.points, table.crs)
-        if columns is None:
+        if columns is None or not {columns.x, columns.y} & set(table.columns):
             nowhere = np.full(len(table), np.nan)
             return nowhere, nowhere, "EPSG:4326"
         at_most = 180 if parse_crs(columns.crs).crs.is_geographic else None
@@ -375,6 +378,22 @@ def needed_columns(
     for name, one in fields.items():
         if one.required:
             yield one.column or name
+
+
+def _replaced_by_words(source: FileSource, table: RawTable) -> set[str]:
+    """The columns of a point, which a table of addresses or units may go without."""
+    if source.coordinates is None or not {source.address, source.commune} & set(table.columns):
+        return set()
+    point = {source.coordinates.x, source.coordinates.y}
+    return set() if point & set(table.columns) else point
+
+
+def _known_columns(source: FileSource, fields: Mapping[str, LayerField]) -> set[str]:
+    """All columns that a layer reads, where they are there."""
+    words = {source.address, source.commune} - {None}
+    precision = {source.precision.column} if source.precision else set()
+    own = {one.column or name for name, one in fields.items()}
+    return {*needed_columns(source, fields), *words, *precision, *own}  # type: ignore[arg-type]
 
 
 def _key_columns(source: FileSource) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import hashlib
 import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from gis.text import search_key
 DELIMITED = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
 GEOJSON = (".geojson", ".json", ".geojson.gz")
 GDAL = (".gpkg", ".shp", ".zip", ".xlsx")
+_SHAPEFILES, _DBF_NAME = (".shp", ".zip"), 10
 _NAMES = ".csv, .tsv, .txt, .csv.gz, .geojson, .gpkg, .shp, .zip (shapefile), .xlsx"
 _LARGEST_BYTES = 2**30
 _WEB_PAGE = re.compile(rb"\s*<(!doctype|html|\?xml)", re.IGNORECASE)
@@ -106,6 +107,28 @@ def require_columns(table: RawTable, names: Iterable[str]) -> None:
         told = "; ".join(_missing(name, table.columns) for name in missing)
         columns = ", ".join(f"“{column}”" for column in table.columns)
         raise BadFile(f"{table.name}: {told}. Các cột có / columns are: {columns}")
+
+
+def with_full_names(table: RawTable, names: Iterable[str]) -> RawTable:
+    """A shapefile's columns by the names that they had: DBF keeps ten characters of each.
+
+    `names` are those that somebody looks for; one is found when no other begins alike.
+    """
+    if not table.name.lower().endswith(_SHAPEFILES):
+        return table
+    cut: dict[str, list[str]] = {}
+    for name in names:
+        cut.setdefault(name[:_DBF_NAME], []).append(name)
+    full = {
+        column: cut[column][0]
+        for column in table.columns
+        if len(cut.get(column, ())) == 1 and cut[column][0] not in table.columns
+    }
+    return replace(
+        table,
+        columns=tuple(full.get(column, column) for column in table.columns),
+        cells={full.get(column, column): cells for column, cells in table.cells.items()},
+    )
 
 
 def _read(path: Path, encoding: str | None, table: str | None) -> RawTable:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import geopandas
 import pytest
 from pyproj import Transformer
 from sqlalchemy import text
@@ -283,6 +284,29 @@ def test_replacing_a_source_removes_what_does_not_come_again(toy_province, catal
     load(toy_province, catalogue, both, replace=True)
     report = load(toy_province, catalogue, file(line("b", commune="00004")), replace=True)
     assert (report.removed, report.unchanged) == (1, 1)
+
+
+def test_a_table_of_addresses_needs_no_coordinates(toy_province, catalogue, tmp_path):
+    path = tmp_path / "words.csv"
+    path.write_text("report_id,happened_at,category,commune\na,2026-03-01,traffic,00004\n")
+    assert load(toy_province, catalogue, path).added == 1
+    path.write_text("report_id,happened_at,category,commune,lon\na,2026-03-01,traffic,00004,104\n")
+    with pytest.raises(BadFile, match="no column “lat”"):
+        load(toy_province, catalogue, path)
+
+
+def test_a_shapefile_with_its_names_cut_to_ten_letters_is_loaded(toy_province, catalogue, tmp_path):
+    columns = {
+        "report_id": "a",
+        "happened_a": "2026-03-01",
+        "category": "traffic",
+        "reporter_p": "",
+    }
+    place = geopandas.GeoDataFrame([columns], geometry=geopandas.points_from_xy([104.15], [22.05]))
+    path = tmp_path / "reports.shp"
+    place.set_crs("EPSG:4326").to_file(path)
+    assert load(toy_province, catalogue, path).added == 1
+    assert rows(toy_province, "category, commune") == [("traffic", "00004")]
 
 
 def test_a_layer_of_the_service_itself_takes_no_files(toy_province, catalogue, file):
