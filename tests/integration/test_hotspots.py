@@ -286,6 +286,16 @@ def test_a_run_made_again_is_equal_even_when_its_rows_are_gone(outbreak, catalog
     assert again.found >= found.found > 0
 
 
+def test_where_records_lie_as_their_exposure_does_none_is_hot(outbreak, catalogue):
+    layer = catalogue.get(LAYER)
+    options = layer.hotspots.model_copy(update={"exposure": LAYER, "window_days": 365})
+    exposed = layer.model_copy(update={"hotspots": options})
+    assert run(outbreak, catalogue, method="gi_star").found > 0
+    found = run_method(outbreak, exposed, "gi_star", NOW)
+    assert found.found == 0
+    assert repeat_run(outbreak, found.run_id).equal
+
+
 def test_a_run_that_was_altered_is_not_equal(outbreak, catalogue):
     found = run(outbreak, catalogue)
     with outbreak.writing() as connection:
