@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
-from starlette.middleware.gzip import GZipMiddleware
 
 from api.errors import add_error_handlers
 from api.middleware import RequestContext
@@ -12,6 +11,7 @@ from api.newest import Newest
 from api.ogc import mount_ogc
 from api.routes import (
     alerts,
+    archives,
     cap,
     changes,
     counts,
@@ -29,6 +29,7 @@ from api.routes import (
     tilesets,
 )
 from api.stopping import when_stopped
+from api.warm import WarmTiles
 from gis.database.engine import Database
 from gis.repeating import repeating
 from gis.settings import Settings
@@ -55,11 +56,13 @@ def create_app(settings: Settings, database: Database, catalogue: Catalogue) -> 
     app.include_router(cap.router)
     app.include_router(subscriptions.router)
     app.include_router(tilesets.router)
+    app.include_router(archives.router)
     mount_ogc(app)
     app.include_router(map.router)
 
     add_error_handlers(app)
-    app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=4)
+    app.add_middleware(archives.Compression, minimum_size=1024, compresslevel=4)
+    app.add_middleware(WarmTiles, tiles=app.state.tiles)
     app.add_middleware(RequestContext, database=database)
     return app
 

@@ -84,3 +84,8 @@ class Settings(BaseSettings):
     @property
     def extent(self) -> BBox:
         return BBox(*self.map_extent)
+
+    @property
+    def archives(self) -> Path:
+        """The folder of the PMTiles archives that the service hands out."""
+        return self.home / "pmtiles"

@@ -186,9 +186,11 @@ def _is_crowded(connection: Connection, place: _Place, request: TileRequest) -> 
     if place.source.has_points and tile.z < options.points_from_zoom:
         return True
     if _is_counted(place.source, request):
-        return (connection.scalar(_counted(layer, tile, func.sum(_COUNTS["count"]))) or 0) > MOST_ROWS
-    some = place.select(literal_column("1")).limit(MOST_ROWS + 1).subquery()
-    return (connection.scalar(select(func.count()).select_from(some)) or 0) > MOST_ROWS
+        number = _counted(layer, tile, func.sum(_COUNTS["count"]))
+    else:
+        some = place.select(literal_column("1")).limit(MOST_ROWS + 1).subquery()
+        number = select(func.count()).select_from(some)
+    return (connection.scalar(number) or 0) > MOST_ROWS
 
 
 def _is_counted(source: Source, request: TileRequest) -> bool:

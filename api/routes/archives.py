@@ -1,0 +1,35 @@
+"""PMTiles archives of public layers, as `gis tiles export` put them into their folder."""
+
+from fastapi import APIRouter, Response
+from fastapi.responses import FileResponse
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.types import Receive, Scope, Send
+
+from api.dependencies import UsedCatalogue, UsedSettings
+from gis.errors import NotFound
+from layers.model import Audience
+from tiles.archive import MEDIA_TYPE, SUFFIX
+
+router = APIRouter(tags=["tiles"])
+_PREFIX = "/pmtiles/"
+
+
+@router.get("/pmtiles/{layer_id}.pmtiles")
+@router.head("/pmtiles/{layer_id}.pmtiles", include_in_schema=False)
+def archive(layer_id: str, settings: UsedSettings, catalogue: UsedCatalogue) -> Response:
+    """The archive of a public layer, also by ranges; its ETag changes with each export."""
+    layer = catalogue.get(layer_id)
+    path = settings.archives / f"{layer.id}{SUFFIX}"
+    if layer.access.read is not Audience.PUBLIC or not path.is_file():
+        raise NotFound(f"there is no archive of {layer_id}: `gis tiles export {layer_id}` makes it")
+    return FileResponse(path, media_type=MEDIA_TYPE, headers={"Cache-Control": "no-cache"})
+
+
+class Compression(GZipMiddleware):
+    """Compresses answers, but not archives: ranges count the bytes of the file, packed already."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].startswith(_PREFIX):
+            await self.app(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)

@@ -1,0 +1,307 @@
+"""Tiles beside tipg, on the same database and the same tables; cold, warm, and under many clients.
+
+Run by `make bench`. Each server is a process of its own. Prints a table; fails when a promise of
+docs/how-to/tiles.md is not kept. GIS_BENCH_ROWS, GIS_BENCH_HEXES and GIS_BENCH_SECONDS make it
+smaller. The simplified shapes of the communes are kept while they stay as they are: theirs are
+measured as they are served, each tile once.
+"""
+
+import asyncio
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from itertools import cycle
+from pathlib import Path
+from statistics import median, quantiles
+from urllib.parse import urlsplit
+
+import httpx
+import psutil
+import psycopg
+import uvicorn
+
+from benchmarks.ogc import _COMMUNES, _POINTS, _VALUES, COMMUNES, Promise, layer, serve_tipg
+from gis.database.engine import Database
+from gis.database.migrate import migrate
+from layers.catalogue import Catalogue
+from layers.model import TileOptions
+from layers.schema import sync
+from tests.acceptance.service import free_port
+from tests.databases import server
+from tiles.coverage import is_simplified, stored_zoom
+from tiles.grid import Tile, tile_at
+from tiles.mvt import TileRequest, layer_tile
+from tiles.state import read_state
+
+ROWS = int(os.environ.get("GIS_BENCH_ROWS", "1000000"))
+HEXES = int(os.environ.get("GIS_BENCH_HEXES", "250000"))
+SECONDS = float(os.environ.get("GIS_BENCH_SECONDS", "10"))
+ZOOMS = (8, 11, 14)
+COLD_TILES = 24  # of each table and zoom, or as many as there are
+CLIENTS = 200
+WORKERS = 2
+LAYERS = [
+    layer(name, kind).model_copy(update={"tiles": TileOptions()})
+    for name, kind in (("points", "point"), ("hexes", "polygon"), ("communes99", "polygon"))
+]
+_COLUMNS = "(geom, source, source_key, valid_at, kind, note, severity, depth_m)"
+# 250,000 of them cover the square of the points.
+_HEXES = f"""
+INSERT INTO layer.hexes {_COLUMNS}
+SELECT ST_Multi(geom), {_VALUES}
+FROM (SELECT geom, row_number() OVER () AS i
+      FROM ST_HexagonGrid(0.002, ST_MakeEnvelope(103.5, 21.3, 105.1, 22.9, 4326))) h LIMIT %s"""
+
+
+def fill(url: str) -> None:
+    database = Database(url)
+    migrate(database)
+    with database.writing() as connection:
+        sync(connection, Catalogue(tuple(LAYERS)))
+    database.close()
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(_POINTS, (ROWS,))
+        connection.execute(_HEXES, (HEXES,))
+        if COMMUNES.is_file():
+            connection.execute(_COMMUNES, (COMMUNES.read_text(encoding="utf-8"),))
+        connection.execute("VACUUM ANALYZE")
+
+
+# --- The servers -----------------------------------------------------------------------------
+
+
+def application():
+    """What each of our worker processes serves."""
+    import logging
+
+    import structlog
+
+    from api.app import create_app
+    from gis.settings import Settings
+
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    return create_app(Settings(_env_file=None), Database(os.environ["BENCH_URL"]), CATALOGUE)
+
+
+CATALOGUE = Catalogue(tuple(LAYERS))
+
+
+def serve_ours(url: str, port: int) -> None:
+    os.environ["BENCH_URL"] = url
+    named = "benchmarks.vector_tiles:application"
+    workers = int(os.environ.get("BENCH_WORKERS", "1"))
+    uvicorn.run(
+        named, factory=True, port=port, workers=workers, log_level="error", access_log=False
+    )
+
+
+SERVERS: dict[str, Callable[[str, int], None]] = {"ours": serve_ours, "tipg": serve_tipg}
+PATHS = {
+    "ours": "/tiles/{}/{}/{}/{}.mvt",
+    "tipg": "/collections/layer.{}/tiles/WebMercatorQuad/{}/{}/{}",
+}
+
+
+@dataclass(frozen=True)
+class Peer:
+    name: str
+    base: str
+    process: psutil.Process
+
+    def path(self, layer_id: str, tile: Tile) -> str:
+        return PATHS[self.name].format(layer_id, tile.z, tile.x, tile.y)
+
+    @property
+    def memory_mb(self) -> float:
+        parts = [self.process, *self.process.children(recursive=True)]
+        return sum(part.memory_info().rss for part in parts) / 2**20
+
+
+@contextmanager
+def peer(name: str, url: str, workers: int = 1) -> Iterator[Peer]:
+    port = free_port()
+    command = [sys.executable, "-m", "benchmarks.vector_tiles", "serve", name, url, str(port)]
+    environment = os.environ | {"BENCH_WORKERS": str(workers)}
+    process = subprocess.Popen(command, cwd=Path(__file__).parents[1], env=environment)
+    try:
+        found = Peer(name, f"http://127.0.0.1:{port}", psutil.Process(process.pid))
+        _await(found, process)
+        yield found
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+def _await(found: Peer, process: subprocess.Popen[bytes]) -> None:
+    far = Tile(20, 0, 0)
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            if httpx.get(found.base + found.path("points", far), timeout=20).is_success:
+                return
+        except httpx.TransportError:
+            time.sleep(0.2)
+    raise SystemExit(f"{found.name} does not serve")
+
+
+# --- What is measured ------------------------------------------------------------------------
+
+
+def tiles_at(z: int, most: int = COLD_TILES) -> list[Tile]:
+    """Tiles over the square of the data, always the same."""
+    first, last = tile_at(103.55, 22.75, z), tile_at(104.95, 21.35, z)
+    every = [Tile(z, x, y) for x in range(first.x, last.x + 1) for y in range(first.y, last.y + 1)]
+    return random.Random(1).sample(every, min(most, len(every)))
+
+
+def cold_seconds(found: Peer, layer_id: str, tiles: Sequence[Tile], url: str) -> list[float]:
+    """Seconds of each tile when nothing is kept: the version rises before each."""
+    target = urlsplit(found.base)
+    http = HTTPConnection(target.netloc, timeout=120)
+    took = []
+    with psycopg.connect(url, autocommit=True) as connection:
+        for tile in tiles:
+            if found.name == "ours" and layer_id != "communes99":
+                connection.execute(
+                    "UPDATE gis.layer SET version = version + 1 WHERE id = %s", (layer_id,)
+                )
+            started = time.perf_counter()
+            http.request("GET", found.path(layer_id, tile), headers={"Accept-Encoding": "gzip"})
+            answer = http.getresponse()
+            assert answer.status in (200, 204) and answer.read() is not None
+            took.append(time.perf_counter() - started)
+    http.close()
+    return took
+
+
+def sql_seconds(url: str, layer_id: str, tiles: Sequence[Tile]) -> list[float]:
+    """Seconds of the statements of such a tile alone, through the same driver."""
+    database, one, took = Database(url), CATALOGUE.get(layer_id), []
+    with database.reading() as connection:
+        kept = is_simplified(connection, read_state(connection, layer_id))
+    for tile in tiles:
+        with database.snapshot() as connection:
+            started = time.perf_counter()
+            zoom = stored_zoom(one, tile.z) if kept else None
+            layer_tile(connection, one, TileRequest(tile), zoom)
+            took.append(time.perf_counter() - started)
+    database.close()
+    return took
+
+
+@dataclass(frozen=True)
+class Load:
+    per_second: float
+    seconds: list[float]
+    wrong: int
+
+    @property
+    def p99_ms(self) -> float:
+        return 1000 * quantiles(self.seconds, n=100)[98]
+
+
+async def warm(found: Peer, paths: Sequence[str], clients: int, seconds: float) -> Load:
+    """Clients over raw connections; a client of a framework would be measured with the server."""
+    target = urlsplit(found.base)
+    until = time.monotonic() + seconds
+    took: list[float] = []
+    wrong = 0
+
+    async def client(seed: int) -> None:
+        nonlocal wrong
+        reader, writer = await asyncio.open_connection(target.hostname, target.port)
+        draw = random.Random(seed)
+        start = draw.randrange(len(paths))
+        for path in cycle([*paths[start:], *paths[:start]]):
+            if time.monotonic() > until:
+                break
+            asked = f"GET {path} HTTP/1.1\r\nHost: bench\r\nAccept-Encoding: gzip\r\n\r\n"
+            begun = time.perf_counter()
+            writer.write(asked.encode())
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+            await reader.readexactly(length)
+            took.append(time.perf_counter() - begun)
+            wrong += not head.startswith(b"HTTP/1.1 200")
+        writer.close()
+
+    begun = time.monotonic()
+    await asyncio.gather(*(client(seed) for seed in range(clients)))
+    return Load(len(took) / (time.monotonic() - begun), took, wrong)
+
+
+def measure_cold(url: str) -> tuple[list[Promise], float]:
+    promises, ours_all = [], []
+    with ExitStack() as stack:
+        peers = {name: stack.enter_context(peer(name, url)) for name in SERVERS}
+        names = ["points", "hexes", *(["communes99"] if COMMUNES.is_file() else [])]
+        for layer_id in names:
+            for z in ZOOMS:
+                tiles = tiles_at(z)
+                for one in peers.values():
+                    cold_seconds(one, layer_id, tiles[:1], url)
+                ours = cold_seconds(peers["ours"], layer_id, tiles, url)
+                tipg = cold_seconds(peers["tipg"], layer_id, tiles, url)
+                bare = sql_seconds(url, layer_id, tiles)
+                ours_all += ours
+                print(
+                    f"{layer_id:<11} z{z:<3} {len(tiles):>2} tiles, median ms: ours "
+                    f"{1000 * median(ours):7.1f}  tipg {1000 * median(tipg):7.1f}  "
+                    f"SQL {1000 * median(bare):7.1f}  slowest ours {1000 * max(ours):7.1f}"
+                )
+                ratio = sum(tipg) / sum(ours)
+                promises.append(Promise(f"{layer_id} z{z}: tiles a second, times tipg", ratio, 2))
+                over = sum(ours) / sum(bare)
+                promises.append(Promise(f"{layer_id} z{z}: of the time of SQL", over, most=1.2))
+                if (layer_id, z) == ("hexes", 8):
+                    promises.append(
+                        Promise("hexes z8: slowest tile, ms", 1000 * max(ours), most=300)
+                    )
+    return promises, len(ours_all) / sum(ours_all)
+
+
+def measure_warm(url: str, cold_per_second: float) -> list[Promise]:
+    with peer("ours", url, WORKERS) as ours:
+        paths = [ours.path("points", tile) for z in (10, 11, 12, 14) for tile in tiles_at(z)]
+        asyncio.run(warm(ours, paths, 4, 3))  # both workers hold them now
+        steady = asyncio.run(warm(ours, paths, 16, SECONDS))
+        panning = [ours.path("points", tile) for z in (9, 11, 12, 13) for tile in tiles_at(z, 400)]
+        asyncio.run(warm(ours, panning, 8, SECONDS / 2))
+        before = ours.memory_mb
+        many = asyncio.run(warm(ours, panning, CLIENTS, SECONDS))
+        grown = ours.memory_mb / before
+    print(
+        f"warm: {steady.per_second:.0f} a second; {CLIENTS} clients: {many.per_second:.0f} a "
+        f"second, median {1000 * median(many.seconds):.0f} ms, p99 {many.p99_ms:.0f} ms, "
+        f"memory {before:.0f} MB, then × {grown:.2f}"
+    )
+    return [
+        Promise("warm tiles a second", steady.per_second, 1500),
+        Promise("warm: times cold", steady.per_second / cold_per_second, 20),
+        Promise(f"{CLIENTS} clients panning: p99, ms", many.p99_ms, most=500),
+        Promise(f"{CLIENTS} clients panning: errors", many.wrong + steady.wrong, most=0),
+        Promise(f"{CLIENTS} clients panning: memory after, of before", grown, most=1.1),
+    ]
+
+
+def main() -> int:
+    if sys.argv[1:2] == ["serve"]:
+        SERVERS[sys.argv[2]](sys.argv[3], int(sys.argv[4]))
+        return 0
+    with server() as running, running.database() as url:
+        print(f"filling {ROWS:,} points and {HEXES:,} hexes")
+        fill(url)
+        promises, cold_per_second = measure_cold(url)
+        promises += measure_warm(url, cold_per_second)
+    print("\n".join(map(str, promises)))
+    return 0 if all(promise.kept for promise in promises) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

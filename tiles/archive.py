@@ -1,0 +1,193 @@
+"""All tiles of a layer in one PMTiles file (version 3), for maps without the service.
+
+Format: https://github.com/protomaps/PMTiles/blob/main/spec/v3/spec.md
+"""
+
+import gzip
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from pmtiles.tile import Compression, TileType, zxy_to_tileid
+from pmtiles.writer import Writer
+from sqlalchemy import Connection, func, select, text
+
+from gis.database.engine import Database
+from gis.errors import BadInput, NotFound
+from gis.values import BBox
+from layers.items import source_of
+from layers.model import GeometryKind, Layer
+from layers.tables import SCHEMA
+from tiles.coverage import is_simplified, simplify, stored_zoom
+from tiles.grid import Tile
+from tiles.mvt import TileRequest, layer_tile
+from tiles.state import LayerState, read_state
+
+MEDIA_TYPE = "application/vnd.pmtiles"
+SUFFIX = ".pmtiles"
+_AT_ONCE = 2000  # tiles of one question
+_E7 = 10_000_000
+
+type Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Archived:
+    """What was written: how many tiles of the layer's version, and the bytes of the file."""
+
+    tiles: int
+    version: int
+    bytes: int
+
+
+def export(
+    database: Database, layer: Layer, path: Path, show: Progress, max_zoom: int | None = None
+) -> Archived:
+    """Write every tile of a layer that holds something, as of one moment, or nothing at all.
+
+    The file appears whole, in place of one that was there. `show` gets tiles done and in all.
+    Raises NotFound for a layer without tiles, BadInput for one without a row on the map, or a zoom
+    that it does not have.
+    """
+    zooms = zooms_of(layer, max_zoom)
+    if stored_zoom(layer, zooms[0]) is not None:
+        simplify(database, layer)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with database.snapshot() as connection, part.open("wb") as file:
+            connection.execute(text("SET LOCAL statement_timeout = '10min'"))
+            state = read_state(connection, layer.id)
+            with _writer(file) as writer:
+                tiles = _written(connection, layer, writer, zooms, state, show)
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    return Archived(tiles, state.version, path.stat().st_size)
+
+
+@contextmanager
+def _writer(file: BinaryIO) -> Iterator[Any]:
+    """The format's writer; of its own it leaves its temporary file open when it is given up."""
+    writer: Any = Writer(file)  # type: ignore[no-untyped-call]
+    with writer.tile_f:
+        yield writer
+
+
+def zooms_of(layer: Layer, max_zoom: int | None = None) -> range:
+    """The zooms of a layer's tiles, up to `max_zoom`."""
+    if layer.tiles is None or layer.geometry is GeometryKind.NONE:
+        raise NotFound(f"the layer {layer.id} has no tiles")
+    least, most = layer.tiles.min_zoom, layer.tiles.max_zoom
+    if max_zoom is not None and not least <= max_zoom <= most:
+        raise BadInput(
+            f"{layer.id} has no tiles at zoom {max_zoom}: give one from {least} to {most}"
+        )
+    return range(least, (most if max_zoom is None else max_zoom) + 1)
+
+
+def tiles_with_rows(connection: Connection, layer: Layer, zooms: range) -> Iterator[Tile]:
+    """The tiles of some zooms that a row of the layer meets, coarse ones first."""
+    found = [Tile(0, 0, 0)]
+    for z in range(zooms[-1] + 1):
+        near = found if z == 0 else [child for one in found for child in _children(one)]
+        found = [
+            near[start + number]
+            for start in range(0, len(near), _AT_ONCE)
+            for number in _met(connection, layer, near[start : start + _AT_ONCE])
+        ]
+        if z in zooms:
+            yield from found
+
+
+def _children(tile: Tile) -> Iterator[Tile]:
+    for down in (0, 1):
+        for right in (0, 1):
+            yield Tile(tile.z + 1, 2 * tile.x + right, 2 * tile.y + down)
+
+
+def _met(connection: Connection, layer: Layer, tiles: Sequence[Tile]) -> list[int]:
+    """Which of the tiles a row meets, by their place in the list."""
+    edges = zip(*(tile.bbox().as_list() for tile in tiles), strict=True)
+    names = ("west", "south", "east", "north")
+    asked = {name: list(edge) for name, edge in zip(names, edges, strict=True)}
+    table = f'{SCHEMA}."{layer.id}"'
+    return list(connection.scalars(text(_MET.format(table=table)), asked)) if tiles else []
+
+
+_MET = """
+SELECT number - 1 FROM unnest(CAST(:west AS float[]), CAST(:south AS float[]),
+  CAST(:east AS float[]), CAST(:north AS float[])) WITH ORDINALITY AS tile (w, s, e, n, number)
+WHERE EXISTS (SELECT FROM {table} WHERE geom && ST_MakeEnvelope(w, s, e, n, 4326))
+ORDER BY number"""
+
+
+def _written(
+    connection: Connection,
+    layer: Layer,
+    writer: Any,
+    zooms: range,
+    state: LayerState,
+    show: Progress,
+) -> int:
+    """How many tiles were written, in the order of the format."""
+    found = list(tiles_with_rows(connection, layer, zooms))
+    found.sort(key=_number)
+    simplified, written = is_simplified(connection, state), 0
+    for done, tile in enumerate(found):
+        show(done, len(found))
+        zoom = stored_zoom(layer, tile.z) if simplified else None
+        content = layer_tile(connection, layer, TileRequest(tile), zoom)
+        if content:
+            writer.write_tile(_number(tile), gzip.compress(content, 6, mtime=0))
+            written += 1
+    if not written:
+        raise BadInput(f"{layer.id} has no row on the map: there is nothing to export")
+    writer.finalize(_header(_extent(connection, layer)), _metadata(layer, state, zooms))
+    return written
+
+
+def _number(tile: Tile) -> int:
+    return int(zxy_to_tileid(tile.z, tile.x, tile.y))
+
+
+def _extent(connection: Connection, layer: Layer) -> BBox:
+    source = source_of(layer)
+    box = select(func.ST_Extent(source.geometry).label("box")).select_from(source.table).subquery()
+    edges = (func.ST_XMin, func.ST_YMin, func.ST_XMax, func.ST_YMax)
+    row = connection.execute(select(*(edge(box.c.box) for edge in edges))).one()
+    return BBox(*row)
+
+
+def _header(box: BBox) -> dict[str, Any]:
+    edges = zip(("min_lon", "min_lat", "max_lon", "max_lat"), box.as_list(), strict=True)
+    return {
+        "tile_type": TileType.MVT,
+        "tile_compression": Compression.GZIP,
+        **{f"{name}_e7": round(degrees * _E7) for name, degrees in edges},
+        "center_zoom": 0,
+        "center_lon_e7": round((box.west + box.east) / 2 * _E7),
+        "center_lat_e7": round((box.south + box.north) / 2 * _E7),
+    }
+
+
+def _metadata(layer: Layer, state: LayerState, zooms: range) -> dict[str, Any]:
+    fields = {name: field.type.value for name, field in layer.public_fields.items()}
+    described = {
+        "id": layer.id,
+        "description": layer.description.vi,
+        "fields": fields,
+        "minzoom": zooms[0],
+        "maxzoom": zooms[-1],
+    }
+    return {
+        "name": layer.title.vi,
+        "description": layer.description.vi,
+        "attribution": layer.attribution or layer.department.vi,
+        "version": str(state.version),
+        "licence": layer.licence,
+        "vector_layers": [described],
+    }
