@@ -145,9 +145,7 @@ def test_all_children_are_told_by_their_parent_and_some_by_themselves(cell):
     found = children_of(cell, resolution_of(cell) + 2)
     assert compacted(found).tolist() == [cell]
     one_less = compacted(found[1:])
-    told: Cells = np.concatenate(
-        [children_of(int(one), resolution_of(cell) + 2) for one in one_less]
-    )
+    told = np.concatenate([children_of(int(one), resolution_of(cell) + 2) for one in one_less])
     assert sorted(told.tolist()) == found[1:].tolist()
 
 
