@@ -1,5 +1,6 @@
 """Routes of the items of a layer."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -56,6 +57,8 @@ def _items(layer_id: str, request: Request, connection: Connection, caller: Prin
     same = unchanged(request, headers)
     if same is not None:
         return same
+    if how.format == "html":  # its map asks for the geometries itself
+        wanted = replace(wanted, geometry=False)
     body = _page_body(request, connection, how, found, wanted, caller, etag)
     if how.format == "html":
         return _as_page(request, how, found, body, headers)
