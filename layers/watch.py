@@ -10,13 +10,14 @@ import structlog
 from sqlalchemy import text
 
 from gis.database.engine import Database
+from gis.errors import GisError
 from gis.repeating import repeating
 from layers.catalogue import Catalogue
 from layers.following import published_catalogue
 from layers.keeping import keep_current
 from layers.model import Layer
 from layers.placed_again import place_again
-from layers.runs import methods_of, run_method
+from layers.runs import RunReport, methods_of, run_method
 from layers.runs.records import day_number
 from layers.runs.store import prune
 
@@ -24,6 +25,7 @@ log = structlog.get_logger("watch")
 
 LOOK_EVERY_S = 0.5
 PLACE_EVERY_S = 5.0
+RETRY_AFTER = timedelta(minutes=1)
 MAP_PAUSE = timedelta(minutes=10)  # a map of 30 days changes little with one record
 RECENT_DAYS = 7  # within which every run is kept, not only the last of each day
 
@@ -91,6 +93,37 @@ def _is_due(layer: Layer, method: str, newest: _Newest | None, now: datetime) ->
     return days > 0 or not (newest.knows_rows or paused)
 
 
+class Runner:
+    """Runs what is due. One that fails is told in the log, keeps none of the others from running,
+    and is tried again after a minute.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._failed: dict[tuple[str, str], datetime] = {}
+
+    def run_due(self, catalogue: Catalogue, now: datetime) -> list[RunReport]:
+        waiting = {one for one, at in self._failed.items() if at > now - RETRY_AFTER}
+        due = due_runs(self._database, catalogue, now)
+        reports = [self._run(one) for one in due if (one.layer.id, one.method) not in waiting]
+        return [report for report in reports if report is not None]
+
+    def _run(self, due: Due) -> RunReport | None:
+        now = datetime.now(UTC)
+        try:
+            report = run_method(self._database, due.layer, due.method, now)
+        except Exception as error:
+            self._failed[due.layer.id, due.method] = now
+            told = {"why": str(error)} if isinstance(error, GisError) else {"exc_info": True}
+            log.error("run failed", layer=due.layer.id, method=due.method, **told)
+            return None
+        log.info(
+            "run", layer=due.layer.id, method=due.method, run=report.run_id,
+            records=report.records, found=report.found,
+        )  # fmt: skip
+        return report
+
+
 @contextmanager
 def watching(
     database: Database, folder: Path, catalogue: Catalogue, kept_days: int
@@ -100,16 +133,12 @@ def watching(
     Runs older than `kept_days` are forgotten, but for those that alerts rest on.
     """
     known = catalogue
+    runner = Runner(database)
 
     def analyse() -> None:
         nonlocal known
         known = published_catalogue(database, folder, known)
-        for due in due_runs(database, known, datetime.now(UTC)):
-            report = run_method(database, due.layer, due.method, datetime.now(UTC))
-            log.info(
-                "run", layer=due.layer.id, method=due.method, run=report.run_id,
-                records=report.records, found=report.found,
-            )  # fmt: skip
+        runner.run_due(known, datetime.now(UTC))
 
     def keep() -> None:
         keep_current(database, known, datetime.now(UTC))

@@ -51,6 +51,7 @@ class _Look:
     layer: Layer
     options: HotspotOptions
     until: datetime
+    version: int  # of the layer, read before its rows: what comes between is read once more
 
     def records(self, days: float) -> Records:
         since = self.until - timedelta(days=days)
@@ -62,6 +63,7 @@ class _Look:
             method=method,
             options=self.options,
             until=self.until,
+            version=self.version,
             left_out=records.left_out,
             official=self.territory.official,
             simulated=records.simulated,
@@ -101,12 +103,21 @@ def run_method(database: Database, layer: Layer, method: str, until: datetime) -
         raise BadInput(f"layer {layer.id} has no method {method}; it has {known}")
     with database.writing() as connection:
         connection.execute(_ONE_AT_A_TIME, {"layer": layer.id})
+        version = _version_of(connection, layer)
         territory = stored_territory(connection)
-        look = _Look(connection, territory, layer, layer.hotspots, until)
+        look = _Look(connection, territory, layer, layer.hotspots, until, version)
         return METHODS[method](look)
 
 
 _ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtextextended('hotspots ' || :layer, 0))")
+
+
+def _version_of(connection: Connection, layer: Layer) -> int:
+    asked = text("SELECT version FROM gis.layer WHERE id = :layer")
+    version = connection.scalar(asked, {"layer": layer.id})
+    if version is None:
+        raise BadInput(f"layer {layer.id} has no table yet: `gis layers sync` makes it")
+    return int(version)
 
 
 def _run_map(look: _Look) -> RunReport:

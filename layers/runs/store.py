@@ -35,6 +35,7 @@ class NewRun:
     method: str
     options: HotspotOptions
     until: datetime
+    version: int  # of the layer's rows
     left_out: dict[str, int]
     official: bool
     simulated: bool
@@ -74,6 +75,7 @@ def add_run(connection: Connection, run: NewRun, digest: str) -> int:
         "method": run.method,
         "parameters": run.options.model_dump_json(),
         "until": run.until,
+        "version": run.version,
         "code": code_version(),
         "cleaning": orjson.dumps(run.left_out).decode(),
         "digest": digest,

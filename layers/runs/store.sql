@@ -7,9 +7,8 @@ ON CONFLICT (digest) DO NOTHING;
 -- name: add_run
 INSERT INTO gis.hotspot_run (layer_id, method, parameters, input_version, input_until,
                              code_version, cleaning, input_digest, official, simulated)
-SELECT :layer, :method, CAST(:parameters AS jsonb), version, :until, :code,
-       CAST(:cleaning AS jsonb), :digest, :official, :simulated
-FROM gis.layer WHERE id = :layer
+VALUES (:layer, :method, CAST(:parameters AS jsonb), :version, :until, :code,
+        CAST(:cleaning AS jsonb), :digest, :official, :simulated)
 RETURNING id;
 
 -- name: add_gi_star

@@ -17,7 +17,8 @@ from gis.values import TimeSpan
 from layers.catalogue import Catalogue
 from layers.items import PageRequest, Query, read_page, source_of
 from layers.runs import RunReport, repeat_run, run_hotspots, run_method
-from layers.watch import due_runs, forget_old_runs
+from layers.runs.records import read_records
+from layers.watch import Runner, due_runs, forget_old_runs
 
 NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
 LAYER = "citizen_reports"
@@ -335,6 +336,32 @@ def test_the_alarm_is_due_when_rows_change_and_on_each_day(toy_province, catalog
     assert due(now) == {"stp_scan"}
     assert due(now + timedelta(days=1)) == {"stp_scan", "gi_star"}
     assert due(now + timedelta(days=7)) == set(METHODS)
+
+
+def test_a_report_that_comes_while_a_run_reads_is_judged_by_the_next(
+    outbreak, catalogue, monkeypatch
+):
+    def read_and_be_overtaken(*asked):
+        found = read_records(*asked)
+        report(outbreak, cluster(n=1))
+        return found
+
+    now = datetime.now(UTC).replace(hour=5)
+    monkeypatch.setattr("layers.runs.running.read_records", read_and_be_overtaken)
+    run(outbreak, catalogue, now)
+    monkeypatch.undo()
+    assert "stp_scan" in {one.method for one in due_runs(outbreak, catalogue, now)}
+
+
+def test_a_run_that_fails_keeps_no_other_from_running_and_waits_a_minute(quiet, catalogue):
+    layer = catalogue.get(LAYER)
+    broken = layer.hotspots.model_copy(update={"measure": "no_such_column"})
+    layers = (layer.model_copy(update={"hotspots": broken}),)
+    runner, now = Runner(quiet), datetime.now(UTC)
+    assert runner.run_due(Catalogue(layers), now) == []
+    assert runner.run_due(catalogue, now) == []
+    done = runner.run_due(catalogue, now + timedelta(minutes=2))
+    assert {one.method for one in done} == set(METHODS)
 
 
 def test_old_runs_are_forgotten_but_for_the_newest_and_those_of_alerts(outbreak, catalogue):
