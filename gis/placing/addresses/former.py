@@ -1,7 +1,8 @@
-"""Districts that wards of Lào Cai and Yên Bái were in until the rearrangement of early 2020.
+"""What units of Lào Cai and Yên Bái were called, or were in, before the units that we know.
 
-Resolutions 871/NQ-UBTVQH14 (Yên Bái) and 896/NQ-UBTVQH14 (Lào Cai). People still write them so.
-The names of wards that were merged then are aliases of the units themselves.
+Districts until early 2020: resolutions 871/NQ-UBTVQH14 (Yên Bái) and 896/NQ-UBTVQH14 (Lào Cai).
+The names of wards that were merged then are aliases of the units themselves. People still write
+them so.
 """
 
 BAT_XAT, VAN_CHAN = "082", "140"
@@ -17,3 +18,9 @@ FORMER_DISTRICT = {
     "04681": VAN_CHAN,  # Phúc Sơn
     "04684": VAN_CHAN,  # Thạch Lương
 }
+
+# A province that both provinces were in, from 1976 to 1991 (codes of the provinces until 2025).
+FORMER_PROVINCES = {"Hoàng Liên Sơn": ("10", "15")}
+
+# Code of the ward until 2025 → other spellings of its name. Without its type it is the mountain.
+MOUNTAINS = {"03006": ("Fansipan", "Fanxipan", "Fansipang", "Fanxipang", "Phanxipan", "Phansipan")}

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from gis.boundaries.package_units import district_names, province_names
 from gis.boundaries.units import Level, Unit, UnitHistory
-from gis.placing.addresses.former import FORMER_DISTRICT
+from gis.placing.addresses.former import FORMER_DISTRICT, FORMER_PROVINCES, MOUNTAINS
 from gis.placing.addresses.tokens import key_of, marks_of
 from gis.placing.addresses.words import LEVEL_OF_KIND, TYPES
 
@@ -74,6 +74,7 @@ class Name:
     key: str
     senses: tuple[Sense, ...]
     abroad: tuple[Abroad, ...] = ()
+    mountain: bool = False  # names a unit only with its type
 
 
 class Names:
@@ -83,8 +84,9 @@ class Names:
         self.places = tuple(_places(history))
         self.by_key = _named(_senses(self.places), _abroad(history))
         self.beginnings = frozenset(key[:n] for key in self.by_key for n in range(1, len(key) + 1))
-        self._misspelt = _shortened(key for key, name in self.by_key.items() if name.senses)
-        self._sounding = _by_sound(key for key, name in self.by_key.items() if name.senses)
+        ours = [k for k, name in self.by_key.items() if name.senses and not name.mountain]
+        self._misspelt = _shortened(ours)
+        self._sounding = _by_sound(ours)
         self.misspelt = lru_cache(maxsize=1 << 14)(self._one_letter_off)
 
     def _one_letter_off(self, key: str) -> tuple[Name, ...]:
@@ -159,8 +161,9 @@ def _named(senses: Iterable[tuple[str, Sense]], abroad: Iterable[Abroad]) -> dic
         elsewhere[key_of(other.name)].append(other)
     for key, name in _PROVINCE_INITIALS.items():
         elsewhere[key] += [one for one in elsewhere[key_of(name)] if one.level is Level.PROVINCE]
+    mountains = {key_of(name) for names in MOUNTAINS.values() for name in names}
     return {
-        key: Name(key, tuple(at_home.get(key, ())), tuple(elsewhere.get(key, ())))
+        key: Name(key, tuple(at_home[key]), tuple(elsewhere[key]), key in mountains)
         for key in at_home.keys() | elsewhere.keys()
     }
 
@@ -180,6 +183,17 @@ def _senses(places: Iterable[Place]) -> Iterator[tuple[str, Sense]]:
         for alias in unit.aliases:
             yield from _alias_senses(place, alias)
         yield from _short_forms(place)
+        yield from _former_senses(place)
+
+
+def _former_senses(place: Place) -> Iterator[tuple[str, Sense]]:
+    unit = place.unit
+    for name, provinces in FORMER_PROVINCES.items():
+        if unit.level is Level.PROVINCE and unit.code in provinces and not place.is_new:
+            yield key_of(name), Sense(place, unit.kind, marks_of(name), alias=True)
+    if unit.level is Level.COMMUNE and not place.is_new:
+        for name in MOUNTAINS.get(unit.code, ()):
+            yield key_of(name), Sense(place, unit.kind, None)
 
 
 def _alias_senses(place: Place, alias: str) -> Iterator[tuple[str, Sense]]:

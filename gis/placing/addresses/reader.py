@@ -106,6 +106,8 @@ class Reader:
         after, last = _type_after(found.tokens, end)
         if after is not None and not any(_fits(sense, after) for sense in name.senses):
             after, last = None, end
+        if name.mountain and after is None:
+            return end
         if not self._add(found, i, i, end, after, name, last):
             return i + 1
         return last if after else self._crossing(found, i, end)

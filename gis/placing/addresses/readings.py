@@ -71,14 +71,29 @@ def read(mentions: list[Mention]) -> list[Reading]:
 def tied(readings: list[Reading]) -> list[Reading]:
     """The best uncontradicted readings, as good as each other."""
     free = [reading for reading in readings if not reading.against]
-    return [reading for reading in free if reading.points > free[0].points - MARGIN]
+    if len(free) < 2:
+        return free
+    top = free[0]
+    least = top.points - MARGIN
+    return [reading for reading in free if reading.points > least or _is_rival(top, reading)]
+
+
+def _is_rival(top: Reading, reading: Reading) -> bool:
+    """Whether one name means another unit as well, though the marks of its time are weaker: a
+    former name, where no commune of today bears it; one of today with a district of old."""
+    if top.mention is not reading.mention or top.place.is_new:
+        return False
+    if reading.sense.alias and not top.sense.alias:
+        alike = reading.kind_right == top.kind_right and not top.supported
+        return alike and reading.points > top.points + FORMER_NAME - MARGIN
+    return reading.mixed and top.mention.bare and not top.mixed and not top.pair
 
 
 def _settle_provinces(mentions: list[Mention]) -> None:
     """Of bare names that a province has too, the last is the province and the others are not."""
     last = True
     for mention in reversed(mentions):
-        provinces = [sense for sense in mention.senses if sense.level is Level.PROVINCE]
+        provinces = [s for s in mention.senses if s.level is Level.PROVINCE and not s.alias]
         if not provinces:
             continue
         if mention.bare and last:

@@ -10,7 +10,7 @@ from gis.placing.addresses.contexts import is_joining, note_company, note_contex
 from gis.placing.addresses.landmarks import with_landmark
 from gis.placing.addresses.match import AddressMatch, Candidate
 from gis.placing.addresses.mentions import Found, Mention, Spelling, Unresolved
-from gis.placing.addresses.names import Name, Names, Place
+from gis.placing.addresses.names import Name, Names, Place, Sense, is_one_letter_off, sound
 from gis.placing.addresses.reader import Reader, is_noise
 from gis.placing.addresses.readings import Reading, communes_of, read, tied
 from gis.placing.addresses.tokens import segments
@@ -82,7 +82,7 @@ class AddressResolver:
         best = tied(readings)
         if len(communes_of(best)) != 1 or not self._suffices(found, best):
             return self._no_answer(found, readings, best)
-        return self._answer(best, readings, day)
+        return self._answer(found, best, readings, day)
 
     def _of_day(self, readings: list[Reading], day: date | None) -> list[Reading]:
         """Readings with units that lived on that day, when there are any uncontradicted."""
@@ -117,7 +117,7 @@ class AddressResolver:
         letters = sum(len(token.word.key) for token in words)
         for end, names in self._misspelt_from(found, mention.name_at):
             longer = (name for name in names if len(name.key) > letters + 1)
-            senses = tuple(s for n in longer for s in n.senses if s.level is Level.COMMUNE)
+            senses = _slips(found, mention.name_at, end, longer, {Level.COMMUNE})
             if end > mention.end and senses:
                 mention.end, mention.senses = end, senses
                 mention.spelling = Spelling.MISSPELT
@@ -126,7 +126,7 @@ class AddressResolver:
     def _misspelt_after(self, found: Found, unresolved: Unresolved) -> Mention | None:
         levels = {LEVEL_OF_KIND[kind] for kind in unresolved.type.kinds}
         for end, names in self._misspelt_from(found, unresolved.name_at):
-            senses = tuple(s for name in names for s in name.senses if s.level in levels)
+            senses = _slips(found, unresolved.name_at, end, names, levels)
             if senses:
                 return Mention(
                     unresolved.start,
@@ -158,7 +158,7 @@ class AddressResolver:
         while i < end:
             options = (o for o in self._misspelt_from(found, i) if o[0] <= end)
             stop, names = next(options, (i + 1, ()))
-            senses = tuple(sense for name in names for sense in name.senses)
+            senses = _slips(found, i, stop, names, set(Level))
             if senses and not _is_no_name(found, i, stop):
                 yield Mention(i, i, stop, None, senses, (), Spelling.MISSPELT)
             i = stop if senses else i + 1
@@ -174,13 +174,16 @@ class AddressResolver:
         return all(_stands_alone(reading, found) for reading in best)
 
     def _answer(
-        self, best: list[Reading], readings: list[Reading], day: date | None
+        self, found: Found, best: list[Reading], readings: list[Reading], day: date | None
     ) -> AddressMatch:
         (code,) = communes_of(best)
         commune = self._communes[code]
         chosen = _of_era(best)
         era = _era(best)
         others = [r for r in readings if not r.against and code not in r.place.today]
+        candidates = tuple(self._candidates(others)) if others else ()
+        if chosen.may_be_district and not chosen.supported:
+            candidates = (*candidates, *self._of_district(found))
         radius_m, why = self._said_of(chosen.place, commune)
         return AddressMatch(
             commune=commune,
@@ -188,7 +191,7 @@ class AddressResolver:
             era=era,
             confidence=_confidence(chosen, bool(others)),
             precision_m=radius_m,
-            candidates=tuple(self._candidates(others)) if others else (),
+            candidates=candidates,
             why=why,
         )
 
@@ -287,6 +290,29 @@ def _needs_mending(found: Found, readings: list[Reading]) -> bool:
     if len(communes_of(best)) == 1 and any(r.kind_right and r.province for r in best):
         return False
     return bool(found.unread())
+
+
+def _slips(
+    found: Found, start: int, end: int, names: Iterable[Name], levels: set[Level]
+) -> tuple[Sense, ...]:
+    """What a misspelt name may mean. Where it is written with diacritics, only names that one
+    slip makes of it: `Tân Hòa` is not `Tân Hợp`, though `tan hoa` may be `tan hop`."""
+    words = [token.word for token in found.tokens[start:end]]
+    marked = any(word.marked for word in words)
+    letters, tones = "".join(w.letters for w in words), "".join(w.tones for w in words)
+    return tuple(
+        sense
+        for name in names
+        for sense in name.senses
+        if sense.level in levels and (not marked or _is_slip(letters, tones, sense))
+    )
+
+
+def _is_slip(letters: str, tones: str, sense: Sense) -> bool:
+    if sense.marks is None or tones == sense.marks[1]:
+        return True
+    right = sense.marks[0]
+    return is_one_letter_off(letters, right) or sound(letters) == sound(right)
 
 
 def _is_no_name(found: Found, start: int, end: int) -> bool:
@@ -421,8 +447,14 @@ def _confidence(reading: Reading, has_rivals: bool) -> float:
         reading.mention.spelling,
         reading.sense.alias,
         has_rivals,
-        reading.may_be_district,
+        reading.may_be_district and not reading.pair and _repeats_district(reading),
     )
+
+
+def _repeats_district(reading: Reading) -> bool:
+    """Whether nothing says that the commune is meant, and not the district of its name."""
+    names = [district.unit.name for district in reading.place.districts]
+    return not reading.district or reading.place.unit.name in names
 
 
 @lru_cache(maxsize=1024)
@@ -442,7 +474,7 @@ def _confidence_of(
     value = 0.55 + 0.1 * province + 0.1 * kind_right
     value += 0.3 * district - 0.2 * mixed + 0.2 * pair
     value -= 0.1 * alias + 0.1 * (typed and not kind_right) + 0.1 * has_rivals
-    value -= 0.15 * (may_be_district and not district and not pair)
+    value -= 0.2 * may_be_district
     value -= {Spelling.MISSPELT: 0.2, Spelling.MARKS_OFF: 0.05}.get(spelling, 0.0)
     return round(max(0.3, min(0.98, value)), 2)
 

@@ -5,8 +5,9 @@ of the resolver is used. A form is clear when all units it fits end in one commu
 
 Reading rules. Names are compared with their diacritics when the form is written with them, else
 without. A typed name means units of that type when there are any of that name, else of any type.
-A former name counts only where no unit bears the name otherwise. A district asks for an old ward
-in it, and failing that for a commune made from its wards. The province of today fits every unit,
+A former name counts only where no commune of today, and no ward of the district said, bears the
+name. A district asks for an old ward in it, and failing that, or of a bare name, for a commune made
+from its wards. The province of today fits every unit,
 the former one only wards that were in it. A bare name that a province has too is the province's.
 A name without type or district that is a district's or a province's name too means all communes,
 but for the town that a district is named after, with its province.
@@ -76,12 +77,11 @@ class BruteForce:
         if not said.kind and not said.district and _key(said.name) in self._upper_keys:
             return self._seat(said) or frozenset(unit.code for unit in self.new)
         fits = [row for row in self._names if self._fits_name(said, row[1], row[4])]
-        fits = self._in_district(fits, said.district)
+        fits = self._in_district(fits, said)
         fits = [row for row in fits if self._in_province(row[0], said.province)]
         fits = [row for row in fits if _of_era(row[0], said.era)]
         right_kind = [row for row in fits if row[2] == said.kind] or fits
-        present = [row for row in right_kind if not row[3]] or right_kind
-        return frozenset(code for row in present for code in self.today(row[0]))
+        return frozenset(code for row in _present(right_kind, said) for code in self.today(row[0]))
 
     def _seat(self, said: Said) -> frozenset[str]:
         towns = [u for u in self.old if u.kind == "Thị trấn" and _key(u.name) == _key(said.name)]
@@ -102,11 +102,12 @@ class BruteForce:
             return unicodedata.normalize("NFC", said.name).casefold() == name.casefold()
         return _key(said.name) == joined
 
-    def _in_district(self, rows: list, district: str) -> list:
-        if not district:
+    def _in_district(self, rows: list, said: Said) -> list:
+        if not said.district:
             return rows
-        old = [r for r in rows if r[0].valid_to and self.district(r[0]).name == district]
-        return old or [r for r in rows if not r[0].valid_to and self._was_in(r[0], district)]
+        old = [r for r in rows if r[0].valid_to and self.district(r[0]).name == said.district]
+        new = [r for r in rows if not r[0].valid_to and self._was_in(r[0], said.district)]
+        return [*old, *new] if not said.kind else old or new
 
     def _was_in(self, commune: Unit, district: str) -> bool:
         return any(
@@ -118,6 +119,13 @@ class BruteForce:
         if province in ("", TODAY):
             return True
         return unit.valid_to is not None and self.province(unit).name == province
+
+
+def _present(rows: list, said: Said) -> list:
+    """Rows but those of former names, where these do not count."""
+    present = [row for row in rows if not row[3]]
+    counts = not said.district and not any(row[0].valid_to is None for row in present)
+    return rows if counts else present or rows
 
 
 def _of_era(unit: Unit, era: str) -> bool:

@@ -22,6 +22,11 @@ def brute(history: UnitHistory) -> BruteForce:
     return BruteForce(history)
 
 
+@pytest.fixture(scope="module")
+def forms(brute: BruteForce) -> list[Form]:
+    return [*old_forms(brute), *new_forms(brute)]
+
+
 def outcomes(resolver: AddressResolver, forms: Iterable[Form]) -> Counter[str]:
     return Counter(outcome(resolver, form) for form in forms)
 
@@ -33,9 +38,9 @@ def outcome(resolver: AddressResolver, form: Form) -> str:
     return "right" if commune.code in form.meanings else "wrong"
 
 
-def test_the_forms_are_as_many_as_promised(brute: BruteForce) -> None:
-    old = Counter(form.unit.code for form in old_forms(brute))
-    new = Counter(form.unit.code for form in new_forms(brute))
+def test_the_forms_are_as_many_as_promised(forms: list[Form]) -> None:
+    old = Counter(form.unit.code for form in forms if form.unit.valid_to)
+    new = Counter(form.unit.code for form in forms if not form.unit.valid_to)
     assert (len(old), set(old.values())) == (319, {18})
     assert (len(new), set(new.values())) == (99, {10})
 
@@ -51,27 +56,27 @@ def test_brute_force_finds_what_is_known_to_be_ambiguous(brute: BruteForce) -> N
 
 
 def test_clear_forms_of_old_wards_and_new_communes_are_read_right(
-    resolver: AddressResolver, brute: BruteForce
+    resolver: AddressResolver, forms: list[Form]
 ) -> None:
-    forms = [form for form in (*old_forms(brute), *new_forms(brute)) if form.clear]
-    found = outcomes(resolver, forms)
-    assert len(forms) > 6_500
-    assert found["right"] >= 0.99 * len(forms)
-    assert found["wrong"] <= 0.0005 * len(forms)
+    clear = [form for form in forms if form.clear]
+    found = outcomes(resolver, clear)
+    assert len(clear) > 6_500
+    assert found["right"] >= 0.99 * len(clear)
+    assert found["wrong"] <= 0.0005 * len(clear)
 
 
-def test_ambiguous_forms_are_not_answered(resolver: AddressResolver, brute: BruteForce) -> None:
-    forms = [form for form in (*old_forms(brute), *new_forms(brute)) if not form.clear]
-    assert len(forms) > 50
-    assert outcomes(resolver, forms) == {"silent": len(forms)}
+def test_ambiguous_forms_are_not_answered(resolver: AddressResolver, forms: list[Form]) -> None:
+    ambiguous = [form for form in forms if not form.clear]
+    assert len(ambiguous) > 50
+    assert outcomes(resolver, ambiguous) == {"silent": len(ambiguous)}
 
 
 def test_the_candidates_of_an_ambiguous_name_are_all_that_it_may_mean(
-    resolver: AddressResolver, brute: BruteForce
+    resolver: AddressResolver, forms: list[Form]
 ) -> None:
-    forms = [f for f in (*old_forms(brute), *new_forms(brute)) if 1 < len(f.meanings) < 5]
-    assert forms
-    for form in forms:
+    several = [form for form in forms if 1 < len(form.meanings) < 5]
+    assert several
+    for form in several:
         candidates = {candidate.code for candidate in resolver.resolve(form.text).candidates}
         assert form.meanings <= candidates, form.text
 

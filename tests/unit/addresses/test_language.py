@@ -152,6 +152,13 @@ xã Y Tý giáp xã Mường Hum, Bát Xát|02701
 Kim Sơn, Khánh Yên Hạ, Văn Bàn|03103
 trung tâm xã Y Tý, Bát Xát|02701
 xã Tả Van, phía nam thị xã Sa Pa|03037
+phường Fansipan, thị xã Sa Pa|03006
+Phan Xi Păng ward, Sa Pa|03006
+xã Quang Kim, huyện Bát Xát, tỉnh Hoàng Liên Sơn|02683
+xã Minh Quân, Trấn Yên, Hoàng Liên Sơn|04543
+xã Minh Tiến, Lục Yên, Yên Bái|04345
+xã Minh Tiến, Trấn Yên, Yên Bái|04531
+đường Hoàng Liên Sơn, phường Kim Tân, Lào Cai|02647
 """
 
 NOT_READ = """
@@ -182,6 +189,12 @@ xã Phúc Khánh nay là xã Bảo Yên
 xã Võ Lao, xã Văn Bàn
 Xã Hòa Bình, tỉnh Lào Cai
 phường Hoàng Liên
+xã Tân Hòa, huyện Văn Yên
+Khanh Yen, Van Ban
+Khánh Yên, Văn Bàn
+xã Minh Tiến, Yên Bái
+Fansipan, Sa Pa
+đỉnh Fansipan, Sa Pa
 """
 
 # Named beside, between or on the way to where the place is, or side by side with another.
@@ -320,6 +333,13 @@ def test_confidence_grows_with_what_the_text_says(resolver: AddressResolver) -> 
     assert found == sorted(found) and len(set(found)) == 3
     misspelt = resolver.resolve("xã Tả Phìm, Sa Pa, Lào Cai").confidence
     assert misspelt < found[-1]
+
+
+def test_a_name_that_is_a_district_s_too_is_answered_with_doubt(resolver: AddressResolver) -> None:
+    for text in ("sa pa, sa pa", "Sa Pa, thị xã Sa Pa", "Bát Xát, Lào Cai"):
+        match = resolver.resolve(text)
+        assert match.commune is not None and match.confidence < 0.7, text
+    assert {"02683", "02701", "02746"} <= {c.code for c in match.candidates}
 
 
 def test_a_split_ward_of_another_province_is_not_guessed() -> None:
