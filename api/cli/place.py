@@ -3,8 +3,9 @@
 import csv
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -16,13 +17,13 @@ from gis.intake.dates import parse_dates
 from gis.intake.encodings import decode_columns, decode_file
 from gis.intake.numbers import parse_numbers
 from gis.intake.tables import RawTable, read_table, require_columns
-from gis.placing.placer import Claims, Places
+from gis.placing.placer import Claims
 from gis.placing.stored import stored_placer
 
 _LINE_END = re.compile(r"\r\n|\n|\r")  # control characters may be letters of an old encoding
 _COLUMNS = (
-    "lon", "lat", "cell", "commune", "unit_then", "method", "confidence", "precision_m",
-    "reason", "why",
+    "lon", "lat", "cell", "commune", "commune_name", "unit_then", "era", "method", "confidence",
+    "precision_m", "candidates", "reason", "why",
 )  # fmt: skip
 
 
@@ -48,7 +49,7 @@ def place(
     with database_in_use() as database, database.reading() as connection:
         placer = stored_placer(connection, today())
         places = placer.place(_claims(table, names))
-    _write(table, places)
+    _write(table, [placer.answer(places, i) for i in range(len(table))])
 
 
 def _read(file: Path | None, column: str, encoding: str | None) -> RawTable:
@@ -88,10 +89,20 @@ def _claims(table: RawTable, names: dict[str, str]) -> Claims:
     )
 
 
-def _write(table: RawTable, places: Places) -> None:
+def _write(table: RawTable, answers: Sequence[dict[str, Any]]) -> None:
     writer = csv.writer(sys.stdout)
     taken = set(table.columns)
     writer.writerow([*table.columns, *(f"place_{c}" if c in taken else c for c in _COLUMNS)])
-    for i in range(len(table)):
-        placed = places.as_json(i)
+    for i, answer in enumerate(answers):
+        placed = _as_cells(answer)
         writer.writerow([*table.row(i).values(), *(placed[column] for column in _COLUMNS)])
+
+
+def _as_cells(answer: dict[str, Any]) -> dict[str, Any]:
+    commune = answer["commune"] or {"code": None, "name": None}
+    candidates = (f"{one['code']} {one['name']}" for one in answer["candidates"])
+    return answer | {
+        "commune": commune["code"],
+        "commune_name": commune["name"],
+        "candidates": "; ".join(candidates),
+    }

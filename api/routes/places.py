@@ -24,8 +24,8 @@ class Claim(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    lon: Annotated[float | None, Field(ge=-180, le=180)] = None
-    lat: Annotated[float | None, Field(ge=-90, le=90)] = None
+    lon: Annotated[float | None, Field(description="Longitude, degrees, WGS 84")] = None
+    lat: Annotated[float | None, Field(description="Latitude, degrees, WGS 84")] = None
     address: str = Field("", max_length=500)
     unit: str = Field("", max_length=200)
     day: date | None = None
@@ -58,10 +58,13 @@ def place(
 
 @router.post("")
 def place_batch(connection: Reader, batch: Batch) -> dict[str, Any]:
-    """The places of at most 10,000 records, in their order; nothing is stored."""
+    """The places of at most 10,000 records, in their order; nothing is stored.
+
+    A record that cannot be placed has a `reason` and says `why`; the others are placed.
+    """
     placer = stored_placer(connection, today())
     places = placer.place(_claims(batch.records))
-    return {"places": [places.as_json(i) for i in range(len(batch.records))]}
+    return {"places": [placer.answer(places, i) for i in range(len(batch.records))]}
 
 
 def _claims(records: list[Claim]) -> Claims:

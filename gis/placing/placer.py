@@ -40,6 +40,7 @@ class Reason(StrEnum):
     OUTSIDE = "outside"
     UNCLEAR_ADDRESS = "unclear_address"
     UNKNOWN_UNIT = "unknown_unit"
+    BAD_COORDINATES = "bad_coordinates"
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,8 @@ class Places:
     """Where n records are; arrays of length n.
 
     `lon`, `lat` NaN and `cell` 0 when there is no point; `commune` and `unit_then` are codes or
-    None; `reason` is empty for a record that has a place, else `why` says it in words.
+    None; `era` and `candidates` are those of an address; `reason` is empty for a record that has a
+    place, else `why` says it in words.
     """
 
     lon: Floats
@@ -78,6 +80,8 @@ class Places:
     method: Words
     confidence: Floats
     precision_m: Floats
+    era: Words
+    candidates: Words  # a tuple each
     reason: Words
     why: Words
 
@@ -93,6 +97,8 @@ class Places:
             method=np.full(n, None, object),
             confidence=np.full(n, np.nan),
             precision_m=np.full(n, np.nan),
+            era=np.full(n, None, object),
+            candidates=np.full(n, None, object),
             reason=np.full(n, "", object),
             why=np.full(n, "", object),
         )
@@ -101,11 +107,6 @@ class Places:
         """One record's place as plain values, None where there is nothing."""
         values = {field.name: getattr(self, field.name)[i] for field in fields(self)}
         return {name: _plain(value) for name, value in values.items()}
-
-    def as_json(self, i: int) -> dict[str, Any]:
-        """One record's place as an answer shows it: the cell as 15 hexadecimal digits."""
-        row = self.row(i)
-        return row | {"cell": f"{row['cell']:x}" if row["cell"] else None}
 
 
 class Placer:
@@ -144,7 +145,21 @@ class Placer:
     def address(self, text: str, day: date | None = None) -> AddressMatch:
         return self.resolver.resolve(text, day=day, gazetteer=self.gazetteer)
 
+    def answer(self, places: Places, i: int) -> dict[str, Any]:
+        """One record's place as people and programs read it: an address as `AddressMatch.to_dict`
+        gives it, with the point, the unit of its day, the method, and the reason of a failure.
+        """
+        row = places.row(i)
+        unit = row["commune"] and self.history.unit(row["commune"], Level.COMMUNE, self.today)
+        return row | {
+            "commune": unit and {"code": unit.code, "name": unit.full_name},
+            "confidence": row["confidence"] or 0.0,
+            "cell": f"{row['cell']:x}" if row["cell"] else None,
+            "candidates": [one.to_dict() for one in row["candidates"] or ()],
+        }
+
     def _by_coordinates(self, claims: Claims, places: Places, rows: npt.NDArray[np.intp]) -> None:
+        rows = self._without_impossible(claims, places, rows)
         lon, lat = claims.lon[rows], claims.lat[rows]
         found = self.cells.assign(lon, lat)
         codes = np.array([*self.cells.codes, None], object)  # index -1: outside
@@ -156,9 +171,24 @@ class Placer:
         places.precision_m[rows] = claims.precision_m[rows]
         outside = rows[found < 0]
         places.reason[outside] = Reason.OUTSIDE.value
-        places.why[outside] = "Điểm nằm ngoài tỉnh. / The point lies outside the province."
+        places.why[outside] = _OUTSIDE
+        exchanged = self.cells.assign(claims.lat[outside], claims.lon[outside]) >= 0
+        places.why[outside[exchanged]] = _OUTSIDE + _EXCHANGED
         for i in rows[found >= 0]:
             places.unit_then[i] = self._then(places, int(i), claims.day[i])
+
+    def _without_impossible(
+        self, claims: Claims, places: Places, rows: npt.NDArray[np.intp]
+    ) -> npt.NDArray[np.intp]:
+        """The rows whose coordinates are degrees; the others are told what they may be."""
+        lon, lat = claims.lon[rows], claims.lat[rows]
+        good = (np.abs(lon) <= 180) & (np.abs(lat) <= 90)
+        bad = rows[~good]
+        exchanged = self.cells.assign(lat[~good], lon[~good]) >= 0
+        places.reason[bad] = Reason.BAD_COORDINATES.value
+        places.why[bad] = _NO_DEGREES
+        places.why[bad[exchanged]] = _NO_DEGREES + _EXCHANGED
+        return rows[good]
 
     def _then(self, places: Places, i: int, day: date | None) -> str | None:
         """The unit of a point's day: where the commune of today already was one, or where the
@@ -221,11 +251,21 @@ class Placer:
         return [code for code, _, _ in self.history.successors(then.code, day, self.today)]
 
 
+_OUTSIDE = "Điểm nằm ngoài tỉnh. / The point lies outside the province."
+_NO_DEGREES = (
+    "Tọa độ không phải kinh độ, vĩ độ WGS 84. / "
+    "The coordinates are no longitude and latitude, WGS 84."
+)
+_EXCHANGED = " Có lẽ kinh độ và vĩ độ đổi chỗ. / Longitude and latitude may be exchanged."
+
+
 def _set_match(places: Places, i: int, match: AddressMatch) -> None:
+    places.candidates[i] = match.candidates
+    places.why[i] = match.why
     if match.commune is None:
         places.reason[i] = Reason.UNCLEAR_ADDRESS.value
-        places.why[i] = match.why
         return
+    places.era[i] = match.era
     places.commune[i] = match.commune.code
     places.unit_then[i] = match.unit_then.code if match.unit_then else None
     places.method[i] = PlaceMethod.ADDRESS.value

@@ -69,8 +69,23 @@ def test_an_address_is_told_in_the_shape_that_is_promised(http):
 def test_a_batch_is_placed_in_its_order(http):
     records = [{"lon": 104.25, "lat": 22.05}, {"unit": "00001"}, {"address": "gần chợ"}, {}]
     places = http.post("/places", json={"records": records}).json()["places"]
-    assert [one["commune"] for one in places] == ["00007", "00001", None, None]
+    codes = [one["commune"] and one["commune"]["code"] for one in places]
+    assert codes == ["00007", "00001", None, None]
     assert [one["reason"] for one in places] == ["", "", "unclear_address", "no_place"]
+
+
+def test_each_record_of_a_batch_has_the_answer_of_an_address(http):
+    words = "thôn 2, xã Bãi Cát, Lào Cai"
+    alone = http.get("/places", params={"address": words}).json()
+    (among,) = http.post("/places", json={"records": [{"address": words}]}).json()["places"]
+    assert among | alone == among
+
+
+def test_an_exchanged_point_is_told_and_keeps_no_other_from_its_place(http):
+    records = [{"lon": 22.05, "lat": 104.25}, {"lon": 104.25, "lat": 22.05}]
+    bad, good = http.post("/places", json={"records": records}).json()["places"]
+    assert (bad["reason"], good["commune"]["code"]) == ("bad_coordinates", "00007")
+    assert "Longitude and latitude may be exchanged" in bad["why"]
 
 
 @pytest.mark.parametrize(
