@@ -29,6 +29,9 @@ class Statements:
     def __init__(self) -> None:
         self._made: dict[Hashable, Statement] = {}
 
+    def __len__(self) -> int:
+        return len(self._made)
+
     def run(
         self,
         connection: Connection,

@@ -86,6 +86,22 @@ def test_a_query_selects_by_box_time_and_property(
     assert ids(read(five, query=query)) == expected
 
 
+def test_questions_of_one_shape_share_their_sql_but_not_their_values(five: Database) -> None:
+    boxes = {(103.8, 103.95): [1], (103.95, 104.15): [2, 3], (105.0, 106.0): []}
+    for (west, east), expected in boxes.items():
+        assert ids(read(five, query=Query(box=Box(west, 22, east, 23)))) == expected
+    for kind, expected in {"flood": [1, 4], "road": [2, 3, 5]}.items():
+        assert ids(read(five, query=Query(equal={"kind": kind}))) == expected
+        for crs in ("[EPSG:4326]", "[EPSG:3857]"):
+            features = read(five, query=Query(equal={"kind": kind}), crs=crs_of(crs), limit=1)
+            assert features[0]["geometry"] == read_one(five, expected[0], crs)["geometry"]
+
+
+def read_one(database: Database, row: int, crs: str) -> dict[str, Any]:
+    with database.reading() as connection:
+        return json.loads(read_item(connection, SOURCE, str(row), crs_of(crs), ANONYMOUS))
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [
@@ -222,6 +238,7 @@ def test_a_number_that_the_planner_did_not_expect_is_told_as_a_least(five: Datab
         query = Query(condition=SOURCE.by_name["note"].sql.like("new%"))
         page = read_page(connection, SOURCE, PageRequest(limit=2, query=query), ANONYMOUS)
     assert (page.count.number, page.count.kind) == (10_000, CountKind.CAPPED)
+    assert [json.loads(feature)["id"] for feature in page.features] == [6, 7]
 
 
 def test_a_layer_of_departments_does_not_exist_for_others(database: Database) -> None:

@@ -11,7 +11,15 @@ from sqlalchemy import text
 
 from gis.access import ANONYMOUS
 from gis.database.engine import Database
-from layers.items import PageRequest, SortKey, read_page, source_of
+from layers.items import (
+    Count,
+    CountKind,
+    PageRequest,
+    Query,
+    SortKey,
+    read_page,
+    source_of,
+)
 from tests.databases import Server
 from tests.integration.ogc_layers import INCIDENTS, make_layer
 
@@ -57,6 +65,7 @@ def walked(postgres: Server, migrated: str) -> Iterator[Database]:
     writes=st.lists(WRITES, max_size=8),
     sort=SORTS,
     limit=st.integers(1, 4),
+    asked=st.sampled_from([None, "Sa Pa"]),
 )
 def test_walking_all_pages_shows_each_untouched_row_exactly_once(
     walked: Database,
@@ -64,15 +73,19 @@ def test_walking_all_pages_shows_each_untouched_row_exactly_once(
     writes: list[Write],
     sort: list[SortKey],
     limit: int,
+    asked: str | None,
 ) -> None:
     fill(walked, rows)
+    query = Query() if asked is None else Query(equal={"note": asked})
+    matching = {row for row, (_, note) in enumerate(rows, 1) if asked in (None, note)}
     pending = list(writes)
     seen: list[int] = []
     cursor: str | None = None
     for _ in range(200):
         with walked.reading() as connection:
-            request = PageRequest(limit=limit, sort=tuple(sort), cursor=cursor)
+            request = PageRequest(query, limit=limit, sort=tuple(sort), cursor=cursor)
             page = read_page(connection, SOURCE, request, ANONYMOUS)
+        assert page.count == Count(len(matching), CountKind.EXACT), "as the first page found"
         seen += [json.loads(feature)["id"] for feature in page.features]
         if page.next is None:
             break
@@ -80,9 +93,10 @@ def test_walking_all_pages_shows_each_untouched_row_exactly_once(
         if pending:
             write(walked, pending.pop())
     touched = {each.row for each in writes if each.act != "insert"}
-    untouched = set(range(1, len(rows) + 1)) - touched
+    untouched = matching - touched
     assert page.next is None
     assert {row: seen.count(row) for row in untouched} == dict.fromkeys(untouched, 1)
+    assert asked is None or set(seen) <= matching
 
 
 def fill(database: Database, rows: list[tuple[int | None, str | None]]) -> None:
