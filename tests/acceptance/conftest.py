@@ -33,7 +33,8 @@ def grid(home: Path) -> str:
 @pytest.fixture(scope="session")
 def running(home: Path, grid: str) -> Iterator[Service]:
     """`gis up` with the demo, on the grid of communes."""
-    with service(home / "running", GIS_BOUNDARIES=grid) as made:
+    settings = {"GIS_BOUNDARIES": grid, "GIS_WEBHOOK_NETWORKS": "127.0.0.0/8"}
+    with service(home / "running", **settings) as made:
         made.start()
         yield made
 
