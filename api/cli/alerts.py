@@ -20,7 +20,7 @@ from gis.alerts.life import (
     list_alerts,
     resolve,
 )
-from gis.alerts.picture import timeline
+from gis.alerts.picture import qq_plot, timeline
 from gis.alerts.precision import Precision, precision
 from gis.alerts.replay import Past
 from gis.alerts.silences import silence, silences_at, unsilence
@@ -185,12 +185,20 @@ def precision_command(
 
 
 @app.command(epilog="Example: gis alerts calibration citizen_reports")
-def calibration(layer: OneLayer, as_json: AsJson = False) -> None:
+def calibration(
+    layer: OneLayer,
+    picture: Annotated[
+        Path | None, typer.Option(help="Write the QQ plot of the p-values here, as SVG")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Whether a layer's alarms keep to their budget, over the last year."""
     chosen = _alerting(layer)
     budget = chosen.alerts.false_alerts_a_year if chosen.alerts else 0.0
     with database_in_use() as database, database.reading() as connection:
         told = tally(connection, chosen.id, STATISTICAL, budget, datetime.now(UTC))
+    if picture is not None:
+        picture.write_text(qq_plot(told.spaced, f"{chosen.title.vi}: p"), encoding="utf-8")
     print_facts(_calibration_facts(told), as_json=as_json)
 
 

@@ -1,8 +1,10 @@
-"""A picture of alerts in time: a line each, from its opening to its end. SVG, for any browser."""
+"""Pictures as SVG, for any browser: alerts in time, and p-values against those of chance."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from html import escape
+
+from scipy.special import betaincinv
 
 from gis.alerts.deciding import local_day
 from gis.alerts.policy import Tier
@@ -70,3 +72,46 @@ def _legend(height: int) -> Iterator[str]:
             f'<rect x="{x}" y="{height - 20}" width="12" height="12" fill="{COLOURS[tier]}"/>'
             f'<text x="{x + 18}" y="{height - 10}">{word}</text>'
         )
+
+
+_SIDE, _EDGE = 360, 48
+
+
+def qq_plot(p_values: Sequence[float], title: str) -> str:
+    """An SVG document: p-values in order against those of chance, with the band that holds 95 % of
+    each by chance (order statistics of uniform values are Beta(k, n − k + 1)).
+    """
+    n, size = len(p_values), _SIDE + 2 * _EDGE
+    ranks = range(1, n + 1)
+    dots = [
+        f'<circle cx="{_qx(k / (n + 1))}" cy="{_qy(p)}" r="2.5" fill="#0072b2"/>'
+        for k, p in zip(ranks, sorted(p_values), strict=True)
+    ]
+    low = [(k / (n + 1), float(betaincinv(k, n - k + 1, 0.025))) for k in ranks]
+    high = [(k / (n + 1), float(betaincinv(k, n - k + 1, 0.975))) for k in ranks]
+    band = " ".join(f"{_qx(x)},{_qy(y)}" for x, y in [*low, *high[::-1]])
+    middle, bottom = size / 2, size - 12
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size} {size}" '
+        'font-family="sans-serif" font-size="12" role="img">',
+        f"<title>{escape(title)}</title>",
+        f'<rect width="{size}" height="{size}" fill="#ffffff"/>',
+        f'<text x="8" y="20" font-size="14">{escape(title)}</text>',
+        f'<polygon points="{band}" fill="#e6e6e6"/>',
+        f'<path d="M{_qx(0)} {_qy(0)}L{_qx(1)} {_qy(1)}" stroke="#555555"/>',
+        f'<path d="M{_qx(0)} {_qy(1)}V{_qy(0)}H{_qx(1)}" stroke="#000000" fill="none"/>',
+        *dots,
+        f'<text x="{middle}" y="{bottom}" text-anchor="middle">p kỳ vọng / expected</text>',
+        f'<text x="14" y="{middle}" text-anchor="middle" transform="rotate(-90 14 {middle})">'
+        "p quan sát / observed</text>",
+        "</svg>",
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def _qx(share: float) -> float:
+    return round(_EDGE + _SIDE * share, 1)
+
+
+def _qy(share: float) -> float:
+    return round(_EDGE + _SIDE * (1 - share), 1)

@@ -54,7 +54,7 @@ _INSERT = text(
 )
 _UPDATE = text(
     f"UPDATE gis.alert SET ({_NAMES}, updated_at, acknowledged_at, resolved_at)"  # noqa: S608
-    f" = ({_VALUES}, :now,"
+    f" = ({_VALUES}, CASE WHEN :acted THEN CAST(:now AS timestamptz) ELSE updated_at END,"
     " CASE WHEN :status = 'acknowledged' THEN coalesce(acknowledged_at, :now)"
     "      ELSE acknowledged_at END,"
     " CASE WHEN :ended THEN CAST(:now AS timestamptz) END) WHERE id = :id"
@@ -96,7 +96,8 @@ def locked_alert(connection: Connection, alert_id: int) -> Standing | None:
 
 def write_step(connection: Connection, step: Step, now: datetime, who: str = SERVICE) -> int:
     """Store an alert as it stands after a step, and tell the step; gives the alert's number."""
-    values = _values(step.alert) | {"now": now, "ended": step.alert.status in ENDS}
+    acted, ended = step.act is not None, step.alert.status in ENDS
+    values = _values(step.alert) | {"now": now, "acted": acted, "ended": ended}
     alert_id = step.alert.id
     if alert_id is None:
         alert_id = int(connection.execute(_INSERT, values).scalar_one())

@@ -1,8 +1,10 @@
 """Alerts as rows: the same life as in memory, the acts of people, silences, and time passing."""
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from threading import Barrier
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -281,3 +283,22 @@ def test_alerts_of_the_desk_are_in_no_layer(connection):
     hush(connection)
     looked_now(connection)
     assert connection.scalar(text("SELECT count(*) FROM layer.alerts")) == 0
+
+
+def test_two_processes_that_find_the_same_at_once_open_one_alert(toy_province):
+    start = Barrier(4)
+
+    def look(_: int) -> int:
+        start.wait()
+        with toy_province.writing() as connection:
+            return len(apply_findings(connection, found(0, signal(0)), day(0)).opened)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sorted(pool.map(look, range(4))) == [0, 0, 0, 1]
+
+
+def test_a_look_without_news_leaves_the_time_of_the_last_change(connection):
+    looked(connection, found(0, signal(0)), found(1, signal(0)))
+    assert get_alert(connection, 1).updated_at == day(0)
+    looked(connection, found(2, signal(2, observed=13)))
+    assert get_alert(connection, 1).updated_at == day(2)

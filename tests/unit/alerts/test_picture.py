@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from gis.alerts.picture import COLOURS, timeline
+from gis.alerts.picture import COLOURS, qq_plot, timeline
 from gis.alerts.policy import Tier
 from gis.alerts.replay import Ledger
 from tests.unit.alerts.made import day, found, signal
@@ -47,3 +47,13 @@ def test_words_are_words_and_no_elements():
 
 def test_nothing_raised_is_a_picture_too():
     assert bars(timeline([], day(0), day(0) + timedelta(days=1), "Thử")) == []
+
+
+def test_p_values_of_chance_lie_on_the_diagonal_and_within_the_band():
+    drawing = ElementTree.fromstring(qq_plot([0.75, 0.25, 0.5], "p"))
+    dots = [(float(one.get("cx")), float(one.get("cy"))) for one in drawing.iter(f"{SVG}circle")]
+    assert dots == [(48 + 90 * k, 48 + 360 - 90 * k) for k in (1, 2, 3)]
+    (band,) = drawing.iter(f"{SVG}polygon")
+    corners = [tuple(map(float, pair.split(","))) for pair in band.get("points").split()]
+    # Of three uniform values the least is below 1 − .025^(1/3) = .708 with probability .975.
+    assert corners[-1] == (138, pytest.approx(48 + 360 * (1 - 0.708), abs=0.2))

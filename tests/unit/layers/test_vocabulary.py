@@ -22,7 +22,8 @@ MODELS = [
 BETWEEN_WORDS = ("there is no field", "is personal", "are of a text", "is of a number",
                  "strptime", "no form of a number", "no CRS", "is above", "count placed points",
                  "need `source.time`", "need `hotspots`", "`id` is", "taken by columns",
-                 "a unit is of", "stands twice", "without an hour", "kept apart by",
+                 "a unit is of", "stands twice", "name of a detector",
+                 "without an hour", "kept apart by",
                  "a mean is of", "is one of `resolutions`", "is free",
                  "are added up", "are received at", "`latest` needs")  # fmt: skip
 
