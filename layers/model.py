@@ -357,6 +357,12 @@ ThresholdRule = Annotated[
 Minutes = Annotated[int, Field(ge=0)]
 
 
+CapCategory = Literal[
+    "Geo", "Met", "Safety", "Security", "Rescue", "Fire", "Health", "Env", "Transport", "Infra",
+    "CBRNE", "Other",
+]  # fmt: skip
+
+
 class AlertOptions(Strict):
     """What raises alerts, how often they may be wrong, and how they live."""
 
@@ -394,6 +400,9 @@ class AlertOptions(Strict):
         15, description="An urgent one that nobody took on is told again; null: never"
     )
     escalate_alert_minutes: Minutes | None = Field(240, description="The same of an alert")
+    cap_categories: tuple[CapCategory, ...] = Field(
+        ("Other",), min_length=1, description="Categories of the layer's alerts in CAP documents"
+    )
     rules: tuple[ThresholdRule, ...] = Field((), description="Thresholds that raise alerts too")
 
     def policy(self, streams: int = 1) -> Policy:

@@ -71,7 +71,7 @@ def told_of(row: Row[Any]) -> Told:
         approved=alert["approved"],
         confirmed=alert["confirmed"],
         quiet_days=options.get("quiet_days", 14),
-        categories=tuple(options.get("categories") or ("Other",)),
+        categories=tuple(options.get("cap_categories") or ("Other",)),
         measures=dict(_measures(alert)),
     )
 

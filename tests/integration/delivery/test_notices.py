@@ -66,6 +66,7 @@ def test_a_notice_holds_the_alert_as_it_stood_at_the_commit(toy_province):
     assert told["id"] == alert
     assert told["places"] == [{"code": "00004", "name": "Xã Bãi Cát", "name_en": ""}]
     assert told["layer"]["title"]["en"] == "Citizen reports"
+    assert told["layer"]["alerts"]["cap_categories"] == ["Safety", "Infra"]
 
 
 @pytest.mark.parametrize(
