@@ -4,6 +4,7 @@ import { get } from "/web/service.js";
 import { currentLanguage, inLanguage, word } from "/web/words.js";
 
 const HEXES_ON = new Set(["citizen_reports"]);
+const FEATURES_OFF = new Set(["emerging"]); // for planners; it would lie over what is now
 const list = document.getElementById("layer-list");
 const off = new Set();
 
@@ -19,7 +20,8 @@ export const isOn = (source) => !off.has(source);
 
 export function switchOffAtFirst(entries) {
   for (const { source, layer, kind } of entries) {
-    if (kind === "hexes" && !HEXES_ON.has(layer.id)) off.add(source);
+    const wanted = kind === "hexes" ? HEXES_ON.has(layer.id) : !FEATURES_OFF.has(layer.id);
+    if (!wanted) off.add(source);
   }
 }
 
