@@ -3,7 +3,7 @@ rows as they are today. Nothing is stored.
 """
 
 import heapq
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -74,10 +74,12 @@ def backtest(
             f"from {since.isoformat()} to {until.isoformat()} is no time to look at: "
             f"it must be later, and within {LONGEST.days} days"
         )
-    looks = [_hourly(connection, layer, each, since, until) for each in rules]
+    ledger = Ledger()
+    looks = [
+        _hourly(connection, layer, each, _instants(since, until, _HOUR), ledger) for each in rules
+    ]
     if rule in (None, RULE) and layer.hotspots is not None and layer.hotspots.scan is not None:
         looks.append(_daily(connection, layer, since, until))
-    ledger = Ledger()
     for found in heapq.merge(*looks, key=lambda found: found.until):
         ledger.apply(found)
         show((found.until - since) // _HOUR, (until - since) // _HOUR)
@@ -123,10 +125,16 @@ def _daily(
 
 
 def _hourly(
-    connection: Connection, layer: Layer, rule: ThresholdRule, since: datetime, until: datetime
+    connection: Connection,
+    layer: Layer,
+    rule: ThresholdRule,
+    instants: Sequence[datetime],
+    ledger: Ledger,
 ) -> Iterator[Findings]:
-    for moment in _instants(since, until, _HOUR):
-        yield find_beyond(connection, layer, rule, moment)
+    """Each look is made when those before it have been applied."""
+    for moment in instants:
+        kept = [each.signal.key for each in ledger.live() if each.rule == rule.id]
+        yield find_beyond(connection, layer, rule, moment, [key for key in kept if key])
 
 
 def _instants(since: datetime, until: datetime, step: timedelta) -> list[datetime]:

@@ -116,11 +116,7 @@ def release(alert: Standing, policy: Policy, now: datetime) -> Step:
 
 def expire(alert: Standing, why: str) -> Step:
     ended = replace(alert, status=Status.EXPIRED, resumes=None, escalate_at=None)
-    return Step(ended, Act.EXPIRED, why, notify=alert.told is not None and not _untold(alert))
-
-
-def _untold(alert: Standing) -> bool:
-    return alert.status in UNTOLD
+    return Step(ended, Act.EXPIRED, why, notify=alert.told is not None)
 
 
 def _strength(signal: Signal) -> tuple[int, float, float]:
@@ -242,7 +238,7 @@ class _Look:
         if alert.resumes is Status.PENDING and self._held(alert.signal):
             alert = replace(alert, resumes=Status.OPEN)
         told, because = alert.told, self._because()
-        if told and not _untold(alert) and is_news(told, alert.signal, self.found.policy):
+        if told and alert.status not in UNTOLD and is_news(told, alert.signal, self.found.policy):
             return Step(self._tell(alert), Act.NOTIFY, because, notify=True)
         changed = _matter(before.signal) != _matter(alert.signal)
         return Step(alert, Act.UPDATE if changed else None, because)

@@ -89,6 +89,16 @@ def live_alerts(connection: Connection, layer_id: str) -> list[Standing]:
     return [standing_of(row) for row in rows]
 
 
+def live_keys(connection: Connection, layer_id: str, rule: str) -> list[str]:
+    """What the live alerts of a rule are about."""
+    sql = text(
+        "SELECT key FROM gis.alert WHERE layer_id = :layer AND rule = :rule"
+        " AND key IS NOT NULL AND status = ANY(:live) ORDER BY key"
+    )
+    values = {"layer": layer_id, "rule": rule, "live": _LIVE}
+    return list(connection.execute(sql, values).scalars())
+
+
 def locked_alert(connection: Connection, alert_id: int) -> Standing | None:
     row = connection.execute(_ONE, {"id": alert_id}).one_or_none()
     return None if row is None else standing_of(row)

@@ -1,6 +1,7 @@
 """One rule at one moment: a statement over the layer's rows, and its rows as signals."""
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -36,12 +37,19 @@ _SQL = _statements(Path(__file__).with_name("statements.sql"))
 
 
 def find_beyond(
-    connection: Connection, layer: Layer, rule: ThresholdRule, now: datetime
+    connection: Connection,
+    layer: Layer,
+    rule: ThresholdRule,
+    now: datetime,
+    kept: Sequence[str] = (),
 ) -> Findings:
-    """What the rule holds of, by the rows that happened until `now`."""
+    """What the rule holds of, by the rows that happened until `now`.
+
+    `kept` are the sensors with an alert: a reading that has become stale does not end it.
+    """
     assert layer.alerts is not None
     version = connection.scalar(_VERSION, {"layer": layer.id})
-    rows = connection.execute(*_asked(layer, rule, now)).all()
+    rows = connection.execute(*_asked(layer, rule, now, kept)).all()
     signals = tuple(_signal(connection, layer, rule, row) for row in rows)
     return Findings(
         layer_id=layer.id,
@@ -59,13 +67,15 @@ _VERSION = text("SELECT version FROM gis.layer WHERE id = :layer")
 _QUALITY = text("SELECT quality FROM gis.boundary_state")
 
 
-def _asked(layer: Layer, rule: ThresholdRule, now: datetime) -> tuple[Any, dict[str, Any]]:
+def _asked(
+    layer: Layer, rule: ThresholdRule, now: datetime, kept: Sequence[str]
+) -> tuple[Any, dict[str, Any]]:
     """The statement of a rule and its values."""
     names = {"layer": f'{SCHEMA}."{layer.id}"'}
     match rule:
         case SensorRule():
             names |= _fields(rule) | {"beyond": ">" if rule.above is not None else "<"}
-            values = _sensor_values(rule)
+            values = _sensor_values(rule) | {"kept": list(kept)}
         case RainRule():
             names |= _fields(rule)
             values = {

@@ -6,6 +6,7 @@ import structlog
 from sqlalchemy import Connection, text
 
 from gis.alerts.applying import apply_findings
+from gis.alerts.store import live_keys
 from gis.database.engine import Database
 from layers.catalogue import Catalogue
 from layers.model import Layer, ThresholdRule
@@ -58,7 +59,8 @@ def due_rules(
 def _look(database: Database, layer: Layer, rule: ThresholdRule, now: datetime) -> bool:
     try:
         with database.writing() as connection:
-            apply_findings(connection, find_beyond(connection, layer, rule, now), now)
+            kept = live_keys(connection, layer.id, rule.id)
+            apply_findings(connection, find_beyond(connection, layer, rule, now, kept), now)
     except Exception:
         log.exception("a rule could not be looked at", layer=layer.id, rule=rule.id)
         return False

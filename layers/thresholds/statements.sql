@@ -5,7 +5,8 @@
 
 -- name: sensor
 -- The newest reading of a sensor is beyond; since: the first of the readings beyond that no other
--- reading interrupts.
+-- reading interrupts. A stale reading opens no alert, but does not close one either, for a day: a
+-- flood may have taken the sensor.
 WITH reading AS (
   SELECT *, {of} AS sensor, {field} {beyond} :limit AS beyond
   FROM {layer}
@@ -23,7 +24,8 @@ FROM newest n CROSS JOIN LATERAL (
   WHERE r.sensor = n.sensor AND r.beyond AND r.valid_at > coalesce(
     (SELECT max(c.valid_at) FROM reading c WHERE c.sensor = n.sensor AND NOT c.beyond),
     '-infinity')) AS run
-WHERE n.beyond AND n.valid_at > :now - make_interval(mins => :stale_minutes)
+WHERE n.beyond AND (n.valid_at > :now - make_interval(mins => :stale_minutes)
+                    OR n.sensor = ANY(CAST(:kept AS text[])))
 ORDER BY n.sensor;
 
 -- name: rain

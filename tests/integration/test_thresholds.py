@@ -207,6 +207,16 @@ def test_an_alert_is_pending_until_it_held_then_open_then_closed_when_clear(meas
     assert acts == ["pending", "open", "expired"]
 
 
+def test_a_sensor_that_falls_silent_in_high_water_keeps_its_alert_for_a_day(measured):
+    high = LEVEL | {"minutes": 0}
+    database = measured((0, "Bảo Hà", 4.0))
+    for hours in (0, 12, 26.9):
+        follow(database, high, NOW + timedelta(hours=hours))
+        assert [alert.status for alert in live(database)] == [Status.OPEN]
+    follow(database, high, NOW + timedelta(hours=28))
+    assert live(database) == []
+
+
 def test_a_rule_is_looked_at_when_rows_change_and_each_minute(measured):
     database = measured()
     assert follow(database, LEVEL) == ["gauges by_sensor"]
