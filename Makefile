@@ -10,7 +10,7 @@ export GIS_BOUNDARIES ?= $(abspath $(NEARBY))
 endif
 
 help: ## List these commands
-	@sed -n 's/^\([a-z]*\): .*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z]*\): .*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
 run: ## Set up what is missing and serve the map on http://localhost:8000
 	@.ci/setup run

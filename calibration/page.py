@@ -126,7 +126,7 @@ def _dirt(results: Results) -> str:
     ]
     return f"""## Nothing happens, and the records are dirty
 
-Null C, 20 reports a day, each run one look at a nominal 5 %. *Raw* takes every record on the day it
+Null C, 6 reports a day, each run one look at a nominal 5 %. *Raw* takes every record on the day it
 came (uneven delay: on its own day); *after the gate* takes what `clean` lets through, with strata
 of weekdays where towns differ in their week.
 
@@ -178,7 +178,7 @@ def pictures(results: Results) -> dict[str, str]:
         name: [(day, results.one(name).power(day)) for day in range(1, 8)]
         for name in (RAMP.name, CORRIDOR.name, "1.5 km, 3 d, 12", MERGED.name)
     }
-    reports = Axis("extra reports", (4, 8, 12, 16, 20))
+    reports = Axis("extra reports", (4, 8, 12, 16))
     return {
         "qq-a.svg": _qq("A", results.quiet),
         "qq-b.svg": _qq("B", results.quiet),
