@@ -12,6 +12,7 @@ from typing import Self
 from tiles.state import LayerState
 
 _LEAST_WORTH_PACKING = 512
+_PACKING = 2  # a fifth of the time of 6, for a tenth more bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class Packed:
         digest = hashlib.blake2b(content, digest_size=12).hexdigest()
         if len(content) < _LEAST_WORTH_PACKING:
             return cls(content, digest, gzipped=False)
-        return cls(gzip.compress(content, 5, mtime=0), digest, gzipped=True)
+        return cls(gzip.compress(content, _PACKING, mtime=0), digest, gzipped=True)
 
     @property
     def content(self) -> bytes:

@@ -19,7 +19,7 @@ from tiles.grid import pixel_m
 from tiles.state import LayerState, read_state
 
 COARSEST_ZOOM, FINEST_ZOOM = 5, 12  # beyond it a tile holds few vertices as they are
-MOST_POLYGONS = 20_000  # more take longer than somebody waits for a tile
+MOST_POLYGONS = 5_000  # more take longer than somebody waits for a tile
 
 Polygons = npt.NDArray[np.object_]
 
@@ -37,23 +37,24 @@ def is_simplified(connection: Connection, state: LayerState) -> bool:
     return bool(found == state.stamp)
 
 
-def simplify(database: Database, layer: Layer) -> None:
-    """Keep the shapes of the layer's present state, unless another process is at it.
+def simplify(database: Database, layer: Layer) -> bool:
+    """Keep the shapes of the layer's present state; False where another process is at it.
 
     Nothing is kept of a layer with more than MOST_POLYGONS: its tiles show them as they are.
     """
     with database.writing() as connection:
         connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         if not connection.scalar(_TRY_LOCK, {"key": f"simplify {layer.id}"}):
-            return
+            return False
         state = read_state(connection, layer.id)
         if is_simplified(connection, state) or _is_too_large(connection, layer):
-            return
+            return True
         ids, polygons = _polygons(connection, layer)
         connection.execute(_FORGET, {"layer": layer.id})
         connection.execute(_REMEMBER, {"layer": layer.id, "stamp": state.stamp})
         for zoom in range(COARSEST_ZOOM, FINEST_ZOOM + 1):
             _store(connection, layer, zoom, ids, polygons)
+    return True
 
 
 def simplify_coverage(polygons: Polygons, tolerance: float) -> Polygons:

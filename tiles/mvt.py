@@ -44,7 +44,7 @@ MOST_ROWS = 10_000
 MOST_BYTES = 500_000
 _CLUSTER_ZOOMS = 5
 CLUSTERS_ACROSS = 1 << _CLUSTER_ZOOMS  # features are gathered in so many columns and rows
-_COUNTED_ZOOMS = (11, 15)  # the grids of gis.tile_count
+_COUNTED_ZOOMS = (11, 13, 16)  # the grids of gis.tile_count
 _COUNTED = table(
     "tile_count",
     column("layer_id", Text()),
@@ -82,8 +82,10 @@ def layer_tile(
     if _is_crowded(connection, stored, request):
         return _encoded(connection, layer, _clusters(stored, request))
     place = stored if simplified_zoom is None else _simplified(source, request, simplified_zoom)
-    made = _encoded(connection, layer, _features(place, request.tile, fields))
-    if len(made) > MOST_BYTES and place is stored:
+    # One row more than a tile may hold tells that there are too many.
+    rows = _features(place, request.tile, fields).limit(MOST_ROWS + 1)
+    made, number = _encoded_and_counted(connection, layer, rows)
+    if number > MOST_ROWS or len(made) > MOST_BYTES:
         return _encoded(connection, layer, _clusters(stored, request))
     return made + _label_points(connection, place, request)
 
@@ -185,11 +187,9 @@ def _is_crowded(connection: Connection, place: _Place, request: TileRequest) -> 
     options = layer.tiles or TileOptions()
     if place.source.has_points and tile.z < options.points_from_zoom:
         return True
-    if _is_counted(place.source, request):
-        number = _counted(layer, tile, func.sum(_COUNTS["count"]))
-    else:
-        some = place.select(literal_column("1")).limit(MOST_ROWS + 1).subquery()
-        number = select(func.count()).select_from(some)
+    if not _is_counted(place.source, request):
+        return False  # the rows themselves tell
+    number = _counted(layer, tile, func.sum(_COUNTS["count"]))
     return (connection.scalar(number) or 0) > MOST_ROWS
 
 
@@ -288,8 +288,16 @@ def _label_points(connection: Connection, place: _Place, request: TileRequest) -
 def _encoded(
     connection: Connection, layer: Layer, rows: Select[Any], name: str | None = None
 ) -> bytes:
+    return _encoded_and_counted(connection, layer, rows, name)[0]
+
+
+def _encoded_and_counted(
+    connection: Connection, layer: Layer, rows: Select[Any], name: str | None = None
+) -> tuple[bytes, int]:
+    """A source layer, and how many rows there were for it."""
     named = rows.subquery("tile_rows")
     identity = [_ID] if _ID in named.c else []
     whole_row: ColumnElement[Any] = literal_column("tile_rows")
     made = func.ST_AsMVT(whole_row, name or layer.id, EXTENT, _GEOMETRY, *identity)
-    return bytes(connection.scalar(select(made).select_from(named)) or b"")
+    content, number = connection.execute(select(made, func.count()).select_from(named)).one()
+    return bytes(content or b""), number

@@ -51,6 +51,7 @@ class TileServer:
     cache: TileCache = field(default_factory=TileCache)
     hex_answers: HexAnswers = field(default_factory=HexAnswers)
     changes: Changes = field(default_factory=Changes)
+    _simplified: dict[str, LayerState] = field(default_factory=dict)
 
     @cached_property
     def states(self) -> States:
@@ -156,10 +157,14 @@ class TileServer:
                 self.changes.learn(connection, now.layer_id, made.version, now.version)
 
     def _simplify(self, layer: Layer) -> None:
+        """Once for each state of the layer: too many polygons stay too many."""
+        now = self.states.of(layer.id)
+        if self._simplified.get(layer.id) == now:
+            return
         with self.database.reading() as connection:
-            ready = is_simplified(connection, read_state(connection, layer.id))
-        if not ready:
-            simplify(self.database, layer)
+            ready = is_simplified(connection, now)
+        if ready or simplify(self.database, layer):
+            self._simplified[layer.id] = now
 
 
 def _features_key(layer: Layer, tile: Tile, who: Principal, asked: Mapping[str, str]) -> _Key:

@@ -96,7 +96,7 @@ SELECT zoom, floor(x / 40075016.685578488 * 2 ^ zoom)::int, floor(y / 40075016.6
   count(*)::int, sum(round(x * 100)::bigint)::bigint, sum(round(y * 100)::bigint)::bigint
 FROM (SELECT ST_X(p) AS x, ST_Y(p) AS y
       FROM (SELECT ST_Transform(geom, 3857) AS p FROM layer.incidents WHERE geom IS NOT NULL) AS a) AS b,
-  (VALUES (11), (15)) AS zooms (zoom)
+  (VALUES (11), (13), (16)) AS zooms (zoom)
 GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"""  # noqa: E501
 
 PLACE = st.tuples(st.integers(1030, 1050), st.integers(215, 230))

@@ -1,5 +1,6 @@
 """Tiles over HTTP: the same features as items have, for the same people, never an older state."""
 
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -179,6 +180,34 @@ def test_the_next_request_after_a_commit_sees_it(http, database):
         )
         seen = {one.properties["severity"] for one in features(http, "incidents", HERE)}
         assert 100 + n in seen and not seen & set(range(100, 100 + n))
+
+
+def test_no_reader_of_any_worker_ever_sees_an_older_tile(http, database):
+    """Two services with caches of their own, four readers, one writer: whoever begins to read after
+    a commit sees it, or something newer.
+    """
+    committed, failures, done = [0], [], threading.Event()
+
+    def read(client: httpx.Client) -> None:
+        while not done.is_set():
+            least = committed[0]
+            seen = {one.properties["severity"] for one in features(client, "incidents", HERE)}
+            if min(seen) < least:
+                failures.append((least, seen))
+
+    execute(database, "UPDATE layer.incidents SET severity = 0")
+    with tile_service(database) as second, ThreadPoolExecutor(4) as pool:
+        readers = [pool.submit(read, client) for client in (http, second, http, second)]
+        for n in range(1, 21):
+            execute(database, "UPDATE layer.incidents SET severity = :n", n=n)
+            committed[0] = n
+        done.set()
+        for reader in readers:
+            reader.result()
+        for client in (http, second):
+            seen = {one.properties["severity"] for one in features(client, "incidents", HERE)}
+            assert seen == {20}
+    assert failures == []
 
 
 def test_a_removed_layer_has_no_tiles_though_they_were_kept(http, database):

@@ -48,16 +48,16 @@ WITH middles AS MATERIALIZED (
          gis.mercator_y((ST_YMin(geom) + ST_YMax(geom)) / 2) AS y
   FROM (%s) AS rows),
 finest AS MATERIALIZED (
-  SELECT floor(x / 40075016.685578488 * 32768)::int AS across,
-         floor(y / 40075016.685578488 * 32768)::int AS up,
+  SELECT floor(x / 40075016.685578488 * 65536)::int AS across,
+         floor(y / 40075016.685578488 * 65536)::int AS up,
          sum(sign) AS count, sum(sign * round(x * 100)::bigint) AS sum_x,
          sum(sign * round(y * 100)::bigint) AS sum_y
   FROM middles GROUP BY 1, 2)
 MERGE INTO gis.tile_count AS kept
 USING (
-  SELECT zoom, across >> (15 - zoom) AS across, up >> (15 - zoom) AS up, sum(count)::int AS count,
+  SELECT zoom, across >> (16 - zoom) AS across, up >> (16 - zoom) AS up, sum(count)::int AS count,
          sum(sum_x)::bigint AS sum_x, sum(sum_y)::bigint AS sum_y
-  FROM finest CROSS JOIN (VALUES (11), (15)) AS zooms (zoom)
+  FROM finest CROSS JOIN (VALUES (11), (13), (16)) AS zooms (zoom)
   GROUP BY 1, 2, 3 HAVING sum(count) <> 0 OR sum(sum_x) <> 0 OR sum(sum_y) <> 0) AS new
 ON kept.layer_id = $1 AND kept.zoom = new.zoom AND kept.across = new.across AND kept.up = new.up
 WHEN MATCHED AND kept.count + new.count = 0 THEN DELETE
