@@ -82,6 +82,9 @@ class Newest:
             except GisError as error:
                 log.warning("waits", why=str(error))
                 continue
+            except Exception:  # the next look may succeed, and nobody else would look
+                log.exception("failed")
+                continue
             if seq > self.seq:
                 self.seq = seq
                 self._ring()

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Connection, text
 
 from gis.database.engine import Database
-from tests.integration.delivery.made import make_alert, step, subscribe
+from tests.integration.delivery.made import SQUARE, make_alert, step, subscribe
 
 
 @pytest.fixture
@@ -147,3 +147,22 @@ def test_that_a_subscription_fails_is_told_to_the_others(toy_province):
         subscribe(connection, "other")
         make_alert(connection, key=f"subscription {failing}")
     assert waiting(toy_province) == [("other", "open")]
+
+
+def test_what_is_about_the_whole_province_is_told_to_who_watches_one_commune(toy_province):
+    with toy_province.writing() as connection:
+        subscribe(connection, "a", communes=["00001"])
+        make_alert(connection, communes=[])
+    assert waiting(toy_province) == [("a", "open")]
+
+
+def test_a_border_of_many_points_is_told_with_fewer_and_a_small_one_as_it_is(toy_province):
+    circle = "ST_Multi(ST_Buffer(ST_Point(104.1, 22.1, 4326), 0.5, 2000))"
+    with toy_province.writing() as connection:
+        before = connection.scalar(text(f"SELECT ST_NPoints({circle})"))
+        told = connection.scalar(text(f"SELECT gis.shape_as_told({circle})"))
+        small = connection.scalar(text(f"SELECT gis.shape_as_told('SRID=4326;{SQUARE}')"))
+    (ring,) = told["coordinates"][0]
+    assert before > 8000
+    assert 20 < len(ring) < 2000
+    assert len(small["coordinates"][0][0]) == 5
