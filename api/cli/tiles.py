@@ -1,15 +1,74 @@
-"""gis tiles: archives of all tiles of a layer."""
+"""gis tiles: make tiles before somebody asks, and archives of all tiles of a layer."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
+import httpx
 import typer
 
 from api.cli.context import database_in_use, read_layers, read_settings
 from api.cli.output import AsJson, print_facts, progress
-from tiles.archive import SUFFIX, export
+from gis.errors import BadInput, Unavailable
+from layers.model import Layer
+from tiles.archive import SUFFIX, export, tiles_with_rows, zooms_of
 
-app = typer.Typer(help="Archives of tiles.", no_args_is_help=True)
+app = typer.Typer(help="Make tiles ahead, and archives of them.", no_args_is_help=True)
+_ZOOMS = re.compile(r"(\d{1,2})(?:-(\d{1,2}))?")
+
+
+@app.command(epilog="Example: gis tiles seed communes --zooms 5-10")
+def seed(
+    layer: Annotated[str, typer.Argument(help="Id of the layer")],
+    zooms: Annotated[str, typer.Option(help="A zoom, or the first and the last")] = "5-10",
+    url: Annotated[str | None, typer.Option(help="The service; unset: as the settings say")] = None,
+    key: Annotated[
+        str | None,
+        typer.Option(envvar="GIS_KEY", help="For layers that are not public: tiles are kept apart"),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask the running service for the tiles of a layer, so that it has them at hand.
+
+    Each serving process keeps what it was asked for itself.
+    """
+    settings = read_settings()
+    chosen = read_layers(settings).get(layer)
+    wanted = _wanted(chosen, zooms)
+    base = url or settings.public_url or f"http://{settings.host}:{settings.port}"
+    with database_in_use() as database, database.snapshot() as connection:
+        tiles = list(tiles_with_rows(connection, chosen, wanted))
+    headers = {"X-API-Key": key} if key else {}
+    size = 0
+    with progress(f"seeding {layer}") as show, httpx.Client(timeout=60, headers=headers) as client:
+        for done, tile in enumerate(tiles):
+            show(done, len(tiles))
+            size += len(_asked(client, f"{base}/tiles/{layer}/{tile.z}/{tile.x}/{tile.y}.mvt"))
+    print_facts({"tiles": len(tiles), "bytes": size}, as_json=as_json)
+
+
+def _asked(client: httpx.Client, address: str) -> bytes:
+    try:
+        answer = client.get(address)
+    except httpx.TransportError as error:
+        raise Unavailable(
+            f"the service does not answer at {address}: start it with `gis up`, or say --url"
+        ) from error
+    if not answer.is_success:
+        raise BadInput(f"{address} was answered {answer.status_code}: is the layer public?")
+    return answer.content
+
+
+def _wanted(layer: Layer, zooms: str) -> range:
+    """The zooms of a text such as 7 or 5-10, which the layer must have."""
+    found = _ZOOMS.fullmatch(zooms)
+    if found is None:
+        raise BadInput(f"--zooms {zooms}: give a zoom or two, such as 7 or 5-10")
+    first, last = int(found[1]), int(found[2] or found[1])
+    has = zooms_of(layer)
+    if not has[0] <= first <= last <= has[-1]:
+        raise BadInput(f"--zooms {zooms}: {layer.id} has tiles from zoom {has[0]} to {has[-1]}")
+    return range(first, last + 1)
 
 
 @app.command("export", epilog="Example: gis tiles export citizen_reports")
