@@ -13,11 +13,11 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from gis.boundaries.units import Level, Unit, UnitHistory
+from gis.boundaries.units import Level, UnitHistory
 from gis.placing.addresses import AddressMatch, AddressResolver
 from gis.placing.cells import CellTable, h3_cells
 from gis.placing.gazetteer import Gazetteer
-from gis.text import search_key
+from gis.placing.unit_names import UnitNames
 
 Floats = npt.NDArray[np.float64]
 Words = npt.NDArray[np.object_]
@@ -68,8 +68,8 @@ class Places:
     """Where n records are; arrays of length n.
 
     `lon`, `lat` NaN and `cell` 0 when there is no point; `commune` and `unit_then` are codes or
-    None; `era` and `candidates` are those of an address; `reason` is empty for a record that has a
-    place, else `why` says it in words.
+    None; `era` is that of an address, `candidates` of an address or a unit; `reason` is empty for a
+    record that has a place, else `why` says it in words.
     """
 
     lon: Floats
@@ -132,6 +132,7 @@ class Placer:
         self.resolver = resolver
         self.gazetteer = gazetteer
         self.today = today
+        self._unit_names = UnitNames(history, today)
 
     def place(self, claims: Claims) -> Places:
         """The place of each record, in their order."""
@@ -220,35 +221,17 @@ class Placer:
             )
 
     def _by_unit(self, places: Places, i: int, unit: str, day: date | None) -> None:
-        then = self._unit(unit, day or self.today)
-        new = [] if then is None else self._communes_of_today(then, day or self.today)
-        if then is None or len(new) != 1:
+        match = self._unit_names.match(unit, day)
+        places.candidates[i] = match.candidates
+        if match.commune is None:
             places.reason[i] = Reason.UNKNOWN_UNIT.value
-            places.why[i] = _unknown_unit(unit, len(new))
+            places.why[i] = match.why
             return
-        places.commune[i] = new[0]
-        places.unit_then[i] = then.code if day else None
+        places.commune[i] = match.commune
+        places.unit_then[i] = match.then.code if match.then else None
         places.method[i] = PlaceMethod.COMMUNE.value
-        places.confidence[i] = 1.0
+        places.confidence[i] = match.confidence
         places.precision_m[i] = COMMUNE_PRECISION_M
-
-    def _unit(self, unit: str, day: date) -> Unit | None:
-        """The commune of that day with this code or, when it is the only one, this name."""
-        by_code = self.history.unit(unit, Level.COMMUNE, day)
-        if by_code is not None:
-            return by_code
-        key = search_key(unit)
-        named = [
-            one
-            for one in self.history.on(day, Level.COMMUNE)
-            if key in (search_key(one.full_name), search_key(one.name))
-        ]
-        exact = [one for one in named if unit in (one.full_name, one.name)]
-        best = exact or named
-        return best[0] if len(best) == 1 else None
-
-    def _communes_of_today(self, then: Unit, day: date) -> list[str]:
-        return [code for code, _, _ in self.history.successors(then.code, day, self.today)]
 
 
 _OUTSIDE = "Điểm nằm ngoài tỉnh. / The point lies outside the province."
@@ -274,18 +257,6 @@ def _set_match(places: Places, i: int, match: AddressMatch) -> None:
     if match.lon is not None and match.lat is not None and match.cell is not None:
         places.lon[i], places.lat[i] = match.lon, match.lat
         places.cell[i] = int(match.cell, 16)
-
-
-def _unknown_unit(unit: str, successors: int) -> str:
-    if successors > 1:
-        return (
-            f"Đơn vị «{unit}» nay thuộc {successors} xã, phường. / "
-            f"The unit “{unit}” is now part of {successors} communes."
-        )
-    return (
-        f"Không có đúng một xã, phường nào tên hay mã là «{unit}» vào ngày đó. / "
-        f"Not exactly one commune had the name or code “{unit}” on that day."
-    )
 
 
 def _plain(value: Any) -> Any:
