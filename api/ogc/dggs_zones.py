@@ -1,5 +1,6 @@
 """Zones of H3 that have records: of one collection, or of all whose counts the caller may see."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -42,6 +43,8 @@ from tiles.state import read_states
 
 _KM_PER_DEGREE = 111.2
 _MOST_LOOKED_UP = 50_000  # cells of an area; where it holds more, all zones with records are read
+_A_METRE = 1e-5  # in degrees: a box may be a line or a point, of which H3 makes no cells
+_MILD = shapely.box(-179, -85, 179, 85)  # where no hex is cut by the edge of the map
 _EDGE_PARTS = 64  # straight edges of a box bend in another CRS
 
 type Zones = dict[int, Measures]  # by cell, in the order of cells
@@ -80,7 +83,7 @@ class Area:
         """The zones to look up; None where it is quicker to read all that have records."""
         if self.shape is None or self._number(level) > _MOST_LOOKED_UP:
             return None
-        return cells_touching(self.shape, level)
+        return cells_touching(self.shape.buffer(_A_METRE), level)
 
     def holds(self, cells: Cells) -> np.ndarray:
         """Which of the cells are in it."""
@@ -98,8 +101,11 @@ class Area:
     def _number(self, level: int) -> float:
         assert self.shape is not None
         west, south, east, north = self.shape.bounds
-        km2 = (east - west) * (north - south) * _KM_PER_DEGREE**2
-        return float(km2 / (2.6 * EDGE_KM[level] ** 2))  # of a regular hexagon
+        if not _MILD.contains(self.shape):
+            return math.inf
+        width, height = (east - west) * _KM_PER_DEGREE, (north - south) * _KM_PER_DEGREE
+        edge = EDGE_KM[level]
+        return float((width + 2 * edge) * (height + 2 * edge) / (2.6 * edge**2))
 
 
 def zones_with_records(

@@ -193,6 +193,8 @@ def test_a_parent_a_box_or_a_subset_narrows_the_zones(http, operator):
     assert zones(http, operator, **{"bbox": yx, "bbox_crs": crs}) == [TENS[0]]
     assert zones(http, operator, bbox="-180,-90,180,90") == sorted(COUNTS)
     assert zones(http, operator, bbox="0,0,1,1") == []
+    assert zones(http, operator, bbox=f"{lon},{lat},{lon},{lat}") == [TENS[0]]
+    assert zones(http, operator, bbox="300,200,301,201") == []
     assert zones(http, operator, bbox="0,0,0,1.7976931348623157e+308") == []
     assert zones(http, operator, bbox="-1e300,-1e300,1e300,1e300") == sorted(COUNTS)
 
