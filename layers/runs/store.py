@@ -1,10 +1,12 @@
 """Runs in the database: what was read, by which parameters, what was found; kept, read, pruned."""
 
+import hashlib
 import importlib.metadata
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import orjson
 import pandas as pd
 from sqlalchemy import Connection, TextClause, text
 
+import gis.analysis
 from gis.errors import NotFound
 from layers.model import HotspotOptions
 from layers.runs.packing import digest_of, pack, unpack
@@ -56,8 +59,13 @@ class StoredRun:
     input: pd.DataFrame
 
 
+@cache
 def code_version() -> str:
-    return importlib.metadata.version("gis-ioc")
+    """The version of the package and a digest of the code of runs, such as `0.1.0+1f6f8b2c4d5e`."""
+    folders = (Path(gis.analysis.__file__).parent, Path(__file__).parent)
+    sources = [path for folder in folders for path in sorted(folder.glob("*.py"))]
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
+    return f"{importlib.metadata.version('gis-ioc')}+{digest[:12]}"
 
 
 def keep_input(connection: Connection, frame: pd.DataFrame) -> str:

@@ -7,7 +7,9 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 from sqlalchemy import text
+from typer.testing import CliRunner
 
+from api.cli import command_line
 from gis.access import ANONYMOUS
 from gis.alerts.life import Outcome, Status, acknowledge, history, list_alerts, resolve
 from gis.database.engine import Database
@@ -18,6 +20,7 @@ from layers.catalogue import Catalogue
 from layers.items import PageRequest, Query, read_page, source_of
 from layers.runs import RunReport, repeat_run, run_hotspots, run_method
 from layers.runs.records import read_records
+from layers.runs.store import code_version
 from layers.watch import Runner, due_runs, forget_old_runs
 
 NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
@@ -382,6 +385,38 @@ def test_old_runs_are_forgotten_but_for_the_newest_and_those_of_alerts(outbreak,
 def run_ids(database: Database) -> set[int]:
     with database.reading() as connection:
         return set(connection.scalars(text("SELECT id FROM gis.hotspot_run")))
+
+
+@pytest.fixture
+def gis(outbreak: Database, monkeypatch: pytest.MonkeyPatch):
+    """Run a command on the same database; gives what it prints."""
+    url = outbreak.url.replace("postgresql+psycopg", "postgresql")
+    monkeypatch.setenv("GIS_DATABASE_URL", url)
+
+    def command(*words: str, code: int = 0) -> str:
+        done = CliRunner().invoke(command_line(), ["hotspots", *words])
+        assert done.exit_code == code, (done.output, done.exception)
+        return done.stdout
+
+    return command
+
+
+def test_runs_are_made_listed_and_repeated_from_the_command_line(gis, outbreak):
+    made = json.loads(gis("run", LAYER, "--until", NOW.strftime("%Y-%m-%dT%H:%M:%S"), "--json"))
+    listed = json.loads(gis("list", LAYER, "--json"))
+    assert [(row["method"], row["run"]) for row in made] == list(
+        zip(METHODS, (1, 2, 3), strict=True)
+    )
+    assert [(row["run"], row["found"]) for row in listed] == [
+        (row["run"], row["found"]) for row in reversed(made)
+    ]
+    assert listed[0]["code"] == code_version()
+    assert "run 1 (stp_scan of citizen_reports) is equal" in gis("repeat", "1")
+    with outbreak.writing() as connection:
+        connection.execute(text("UPDATE gis.hotspot SET count = count + 1"))
+        connection.execute(text("UPDATE gis.hotspot_run SET code_version = '0.0.9'"))
+    assert "made by version 0.0.9" in gis("repeat", "2", code=1)
+    gis("repeat", "4", code=1)
 
 
 def test_a_layer_without_the_section_is_refused(toy_province, catalogue):
