@@ -11,7 +11,7 @@ from gis.alerts.keeping import keep_alerts
 from gis.database.engine import Database
 from layers.catalogue import Catalogue
 from layers.model import Layer
-from layers.thresholds import follow_rules
+from layers.thresholds import boundaries_are_official, follow_rules
 
 STATISTICAL = "scan"  # the rule whose alarms have a budget
 
@@ -38,10 +38,10 @@ def judge_calibration(database: Database, layer: Layer, now: datetime) -> bool:
     with database.writing() as connection:
         budget = layer.alerts.false_alerts_a_year
         told = tally(connection, layer.id, STATISTICAL, budget, now)
-        titles = (layer.title.vi, layer.title.en)
-        apply_findings(
-            connection, calibration_findings(told, titles, layer.alerts.policy(), now), now
-        )
+        titles, policy = (layer.title.vi, layer.title.en), layer.alerts.policy()
+        official = boundaries_are_official(connection)
+        found = calibration_findings(told, titles, policy, now, official=official)
+        apply_findings(connection, found, now)
     return True
 
 

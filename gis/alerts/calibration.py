@@ -119,16 +119,19 @@ def tally(
 
 
 def calibration_findings(
-    told: Tally, titles: tuple[str, str], policy: Policy, now: datetime
+    told: Tally, titles: tuple[str, str], policy: Policy, now: datetime, *, official: bool
 ) -> Findings:
-    """The look of the rule `calibration_degraded`; it finds something when a band is left."""
+    """The look of the rule `calibration_degraded`; it finds something when a band is left.
+
+    `official`: whether the boundaries in force are.
+    """
     faults = told.faults()
     kept = replace(policy, same_gap=timedelta(0), close_days=None, quiet=timedelta(days=1))
     return Findings(
         layer_id=told.layer_id,
         rule=RULE,
         until=now,
-        official=True,
+        official=official,
         simulated=False,
         signals=(_signal(told, titles, faults, now),) if faults else (),
         policy=kept,

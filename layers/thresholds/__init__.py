@@ -4,7 +4,7 @@
 * `follow_rules(database, catalogue, now)`: all rules that are due, and the alerts they raise.
 """
 
-from layers.thresholds.evaluating import find_beyond
+from layers.thresholds.evaluating import boundaries_are_official, find_beyond
 from layers.thresholds.following import follow_rules
 
-__all__ = ["find_beyond", "follow_rules"]
+__all__ = ["boundaries_are_official", "find_beyond", "follow_rules"]

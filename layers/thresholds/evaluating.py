@@ -55,12 +55,17 @@ def find_beyond(
         layer_id=layer.id,
         rule=rule.id,
         until=now,
-        official=connection.scalar(_QUALITY) == "official",
+        official=boundaries_are_official(connection),
         simulated=any(row.simulated for row in rows),
         signals=signals,
         policy=layer.alerts.threshold_policy(rule),
         version=version,
     )
+
+
+def boundaries_are_official(connection: Connection) -> bool:
+    """Whether alerts may be: approximate units never raise an official one."""
+    return bool(connection.scalar(_QUALITY) == "official")
 
 
 _VERSION = text("SELECT version FROM gis.layer WHERE id = :layer")

@@ -189,6 +189,14 @@ def test_simulated_readings_are_said_to_be(measured):
     assert beyond(measured(), LEVEL).official
 
 
+def test_approximate_units_raise_no_official_alert(measured):
+    database = measured((0, "Bảo Hà", 9.0))
+    with database.writing() as connection:
+        connection.execute(text("UPDATE gis.boundary_state SET quality = 'approximate'"))
+    follow(database, LEVEL | {"minutes": 0})
+    assert [alert.official for alert in live(database)] == [False]
+
+
 def test_an_alert_is_pending_until_it_held_then_open_then_closed_when_clear(measured):
     database = measured((60, "Bảo Hà", 4.0))
     follow(database, LEVEL, NOW - timedelta(minutes=60))
