@@ -97,7 +97,13 @@ def serve_ours(url: str, port: int) -> None:
     named = "benchmarks.vector_tiles:application"
     workers = int(os.environ.get("BENCH_WORKERS", "1"))
     uvicorn.run(
-        named, factory=True, port=port, workers=workers, log_level="error", access_log=False
+        named,
+        factory=True,
+        port=port,
+        workers=workers,
+        log_level="error",
+        access_log=False,
+        timeout_worker_healthcheck=60,
     )
 
 

@@ -97,6 +97,7 @@ def _serve_many(settings: Settings, database: Database, listener: socket.socket)
         workers=settings.workers,
         log_config=None,
         timeout_graceful_shutdown=5,
+        timeout_worker_healthcheck=60,  # a busy machine needs longer than 5 s to import the service
     )
     Multiprocess(config, sockets=[listener]).run()
 
