@@ -10,12 +10,14 @@ from dataclasses import replace
 from xml.etree import ElementTree as Xml
 
 from layers.classification import Classification, FeatureClass, Kind, Shape, classify
+from layers.items import source_of
 from layers.model import Layer
 
 _VERSION = "3.22.0-Białowieża"
 _DOCTYPE = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
 _GEOMETRY = {Shape.CIRCLE: "0", Shape.LINE: "1", Shape.POLYGON: "2", Shape.HEX: "2"}
 _SYMBOL = {Shape.CIRCLE: "marker", Shape.LINE: "line", Shape.POLYGON: "fill", Shape.HEX: "fill"}
+_NO_UNIT = "1"  # of UCUM
 _LOWEST = -1.7976931348623157e308  # the least number that a double holds
 
 
@@ -215,11 +217,12 @@ def _labeling(field: str) -> Xml.Element:
 
 
 def _aliases(layer: Layer) -> Xml.Element:
+    """Of all that items have: the layer's fields and what the service adds to them."""
     aliases = Xml.Element("aliases")
-    for index, (name, field) in enumerate(layer.public_fields.items()):
-        unit = f" ({field.unit})" if field.unit else ""
+    for index, one in enumerate(source_of(layer).properties):
+        unit = f" ({one.unit})" if one.unit and one.unit != _NO_UNIT else ""
         Xml.SubElement(
-            aliases, "alias", index=str(index), field=name, name=f"{field.label.vi}{unit}"
+            aliases, "alias", index=str(index), field=one.name, name=f"{one.label.vi}{unit}"
         )
     return aliases
 

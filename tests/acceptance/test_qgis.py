@@ -114,7 +114,9 @@ def test_every_layer_of_the_project_is_valid(opened: Opened) -> None:
     assert layer["valid"] and layer["provider"] == "OAPIF"
     assert layer["name"] == "Sự cố" and opened.told["groups"] == ["Trung tâm điều hành"]
     assert layer["renderer"] == "categorizedSymbol"
-    assert layer["aliases"]["depth_m"].startswith("Độ sâu")
+    assert layer["aliases"]["depth_m"] == "Độ sâu (m)"
+    assert layer["aliases"]["valid_at"] == "Thời điểm xảy ra"
+    assert set(layer["aliases"].values()) & set(layer["aliases"]) == set(), "all are in Vietnamese"
 
 
 def test_all_rows_are_counted_and_read_in_pages_of_a_thousand_or_more(opened: Opened) -> None:
