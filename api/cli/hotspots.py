@@ -8,7 +8,7 @@ import typer
 
 from api.cli.context import database_in_use, read_layers, read_settings
 from api.cli.output import AsJson, print_rows, say, step
-from gis.errors import Conflict
+from gis.errors import BadInput, Conflict
 from layers.runs import RunReport, methods_of, repeat_run, run_method
 from layers.runs.store import list_runs
 
@@ -35,7 +35,10 @@ def run(
     """Find clusters, hotspots and emerging hot spots, and keep the alerts that follow from them."""
     catalogue = read_layers(read_settings())
     chosen = [catalogue.get(layer)] if layer else [one for one in catalogue.layers if one.hotspots]
-    end = until.replace(tzinfo=UTC) if until else datetime.now(UTC)
+    now = datetime.now(UTC)
+    end = until.replace(tzinfo=UTC) if until else now
+    if end > now:
+        raise BadInput(f"--until {end.isoformat()} lies in the future: give a time up to now, UTC")
     rows = []
     with database_in_use() as database:
         for one in chosen:

@@ -417,6 +417,7 @@ def test_runs_are_made_listed_and_repeated_from_the_command_line(gis, outbreak):
         connection.execute(text("UPDATE gis.hotspot_run SET code_version = '0.0.9'"))
     assert "made by version 0.0.9" in gis("repeat", "2", code=1)
     gis("repeat", "4", code=1)
+    gis("run", LAYER, "--until", "2999-01-01", code=1)
 
 
 def test_a_layer_without_the_section_is_refused(toy_province, catalogue):
