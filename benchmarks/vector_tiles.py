@@ -146,7 +146,7 @@ def peer(name: str, url: str, workers: int = 1) -> Iterator[Peer]:
 
 def _await(found: Peer, process: subprocess.Popen[bytes]) -> None:
     far = Tile(20, 0, 0)
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 240
     while time.monotonic() < deadline and process.poll() is None:
         try:
             if httpx.get(found.base + found.path("points", far), timeout=20).is_success:
