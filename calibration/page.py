@@ -115,8 +115,7 @@ permuted within weekday. Alarms of one stream on following days are one signal w
 of their hexes or their centres lie in one circle.
 
 Alarms come in runs of days, so few years say little about rare alarms: in 4 stream-years an RI of
-365 days stands for 4 days in all. More stream-years (`STREAM_YEARS`) make these ratios sharper; they
-cannot be made to look better by other seeds, for the seeds are fixed.
+365 days stands for 4 days in all. More stream-years (`STREAM_YEARS`) make these ratios sharper.
 
 {_table(heads, rows)}
 
