@@ -25,7 +25,9 @@ from gis.placing.addresses.words import (
     RELATIONS_SPELT,
     ROAD_WORDS,
     ROADS,
+    STARTS,
     THROUGH,
+    TIMES,
     WAY_PLAIN,
     WAY_SPELT,
 )
@@ -55,7 +57,11 @@ def _note_context(found: Found, position: int, mention: Mention) -> None:
     mention.era = era_said(found, mention)
     words = _words_before(found.tokens, before, mention.start)
     mention.between = not mention.bare and any(t.word.text in BETWEEN for t in words[:1])
-    mention.near = _relation(words, found.marked) or _measured(found.tokens, mention)
+    mention.near = (
+        _relation(words, found.marked)
+        or _measured(found.tokens, mention)
+        or _start(found, words, mention)
+    )
     if mention.near == "phía" and not mention.bare and _is_upper(mention):
         mention.near = ""  # the north of a district lies in it
     mention.weak = bool(mention.near) or (mention.bare and _is_landmark(words))
@@ -100,6 +106,8 @@ def _relation(before: list[Token], marked: bool) -> str:
     for i, token in enumerate(before[:_LONGEST_RELATION]):
         word = token.word
         if is_relation(token, marked) and not _is_other_word(word.text, before[i + 1 :]):
+            if word.text == "qua" and i > 1 and before[i - 1].word.key == "dia":
+                return ""  # `qua địa bàn xã …`
             return "" if office and word.text in BESIDE else word.text
         office = office or word.key in OFFICES
         if word.key not in LANDMARKS and word.key not in THROUGH and word.key not in OFFICES:
@@ -142,6 +150,21 @@ def _measured(tokens: list[Token], mention: Mention) -> str:
     return length if number.isdigit() and length in LENGTHS and not squared else ""
 
 
+def _start(found: Found, before: list[Token], mention: Mention) -> str:
+    """The `từ` of `từ nhà ở xã Y Tý đến …`; of `từ ngày …` none."""
+    said = [token.word for token in before]
+    start = next((word.text for word in said if word.text in STARTS), "")
+    if not start or any(word.key in TIMES for word in said):
+        return ""
+    return start if _goes_on(found, mention.end) else ""
+
+
+def _goes_on(found: Found, i: int) -> bool:
+    """Whether word i leads from a start to an end."""
+    follows = i < len(found.tokens) and found.tokens[i].pause < 2
+    return follows and _is_one_of(found.tokens[i], found.marked, WAY_SPELT, WAY_PLAIN)
+
+
 # Units named together -------------------------------------------------------------------------
 
 
@@ -156,7 +179,14 @@ def note_company(found: Found) -> None:
         link = _link(found, before, mention) if before else Link.NONE
         if mention.near:
             relation, count = mention.near, 1
-        elif before and relation and _is_also_near(before, mention, link, relation, count):
+        elif (
+            before
+            and relation
+            and (
+                _is_also_near(before, mention, link, relation, count)
+                or (relation in STARTS and _is_end(found, before, mention))
+            )
+        ):
             mention.near, mention.weak, count = relation, True, count + 1
         elif not (relation and _is_upper(mention) and link is not Link.NONE):
             relation = ""
@@ -168,10 +198,18 @@ def _is_also_near(before: Mention, mention: Mention, link: Link, relation: str, 
     """Whether the relation said of the units before holds of this one: `giữa A và B`."""
     if link in (Link.AND, Link.WAY):
         return True
-    alike = mention.bare == before.bare and _is_commune(mention)
-    if link is Link.DASH:
-        return alike
-    return alike and link is Link.COMMA and relation in ENDS and count == 1
+    if not _is_commune(mention) or (mention.bare and _is_upper(mention)):
+        return False
+    if link is Link.COMMA and not before.bare and _is_commune(before):
+        return True  # `giáp xã A, xã B`: near both, or near A in B
+    alike = mention.bare == before.bare
+    return alike and (link is Link.DASH or (link is Link.COMMA and relation in ENDS and count == 1))
+
+
+def _is_end(found: Found, before: Mention, mention: Mention) -> bool:
+    """Whether the way from the unit before ends in this one: `từ xã A đến thôn B xã C`."""
+    between = found.tokens[before.end + 1 : mention.start + 1]
+    return _goes_on(found, before.end) and all(token.pause < 2 for token in between)
 
 
 def _note_pair(found: Found, before: Mention, mention: Mention, link: Link) -> None:

@@ -6,7 +6,7 @@ from functools import lru_cache
 from gis.boundaries.units import Level
 from gis.placing.addresses.contexts import era_said, note_company, note_contexts
 from gis.placing.addresses.mentions import Found, Mention, Spelling, Unresolved
-from gis.placing.addresses.names import Abroad, Name, Names, Sense, is_one_letter_off
+from gis.placing.addresses.names import Abroad, Name, Names, Sense, is_one_letter_off, key_of_words
 from gis.placing.addresses.tokens import Syllable, Token, syllable, words_of_clean
 from gis.placing.addresses.words import (
     COMPANY_WORDS,
@@ -23,6 +23,7 @@ from gis.placing.addresses.words import (
 
 _LONGEST_NAME = 6  # words
 _LONGEST_TYPE = 4
+_NUMBERED = frozenset({"Phường", "Quận", "Xã"})  # may be called by a number
 _LONG_WORD = 5  # letters; shorter words are never two words written together
 
 
@@ -106,7 +107,7 @@ class Reader:
         after, last = _type_after(found.tokens, end)
         if after is not None and not any(_fits(sense, after) for sense in name.senses):
             after, last = None, end
-        if name.mountain and after is None:
+        if after is None and (name.mountain or _is_centre(found.tokens, name, end)):
             return end
         if not self._add(found, i, i, end, after, name, last):
             return i + 1
@@ -136,6 +137,8 @@ class Reader:
         tokens = found.tokens
         follows = name_at < len(tokens) and tokens[name_at].pause < 2
         dotted = tokens[name_at - 1].dotted
+        if follows and tokens[name_at].word.key.isdigit() and not typed.kinds & _NUMBERED:
+            return name_at  # `đường tỉnh 155`, `cách huyện 40 km`
         if follows and (typed.firm or dotted) and _type_at(tokens, name_at)[0] is None:
             key = tokens[i].word.key
             sure = key != "t" and (dotted or tokens[i].word.marked or key not in SPELT)
@@ -174,6 +177,8 @@ class Reader:
         senses, spelling = _best_spelt(name.senses, words, found.marked)
         if typed is not None:
             senses = tuple(sense for sense in senses if _fits(sense, typed))
+        elif spelling is Spelling.MARKS_OFF:
+            senses = tuple(sense for sense in senses if _has_seams(sense, words))
         abroad = tuple(one for one in name.abroad if _fits_abroad(one, typed, words))
         if typed is None and not _stands_apart(found.tokens, end):
             abroad = ()
@@ -238,6 +243,14 @@ def _fits_abroad(one: Abroad, typed: UnitType | None, words: Sequence[Syllable])
     if typed is not None:
         return spelt and _abroad_may_be(one, typed)
     return spelt and (letters > 3 or one.level is Level.PROVINCE)
+
+
+def _has_seams(sense: Sense, words: Sequence[Syllable]) -> bool:
+    """Whether the name has these words: `phụ cận` is not Phúc An."""
+    written = [word.key for word in words]
+    unit = sense.place.unit
+    names = [key_of_words(name)[-len(words) :] for name in (unit.name, *unit.aliases)]
+    return len(words) == 1 or sense.marks is None or written in names
 
 
 def _is_cut_short(tokens: list[Token], name: Name, end: int) -> bool:
@@ -320,6 +333,13 @@ def _type_after(tokens: list[Token], end: int) -> tuple[UnitType | None, int]:
         after = TYPES_AFTER.get(tokens[end].word.key)
         return after, end + 1 if after else end
     return None, end
+
+
+def _is_centre(tokens: list[Token], name: Name, end: int) -> bool:
+    """Whether the name Trung Tâm is the centre of what follows: `trung tâm thị xã …`."""
+    follows = name.key == "trungtam" and end < len(tokens) and tokens[end].pause == 0
+    is_before = follows and tokens[end].word.key not in TYPES_AFTER
+    return is_before and _type_at(tokens, end)[0] is not None
 
 
 def _is_cooperative(tokens: list[Token], i: int) -> bool:

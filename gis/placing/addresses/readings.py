@@ -75,13 +75,16 @@ def tied(readings: list[Reading]) -> list[Reading]:
         return free
     top = free[0]
     least = top.points - MARGIN
-    return [reading for reading in free if reading.points > least or _is_rival(top, reading)]
+    best = [reading for reading in free if reading.points > least]
+    if any(reading.place.is_new for reading in best):
+        return best
+    return [*best, *(one for one in free if one.points <= least and _is_rival(top, one))]
 
 
 def _is_rival(top: Reading, reading: Reading) -> bool:
-    """Whether one name means another unit as well, though the marks of its time are weaker: a
-    former name, where no commune of today bears it; one of today with a district of old."""
-    if top.mention is not reading.mention or top.place.is_new:
+    """Whether the name of an old unit means another as well, though less likely: a former name;
+    one of today with a district of old."""
+    if top.mention is not reading.mention:
         return False
     if reading.sense.alias and not top.sense.alias:
         alike = reading.kind_right == top.kind_right and not top.supported

@@ -317,10 +317,10 @@ def _is_slip(letters: str, tones: str, sense: Sense) -> bool:
 
 def _is_no_name(found: Found, start: int, end: int) -> bool:
     """Whether words say a relation (`cạnh`, one letter off Cán Hồ) or nothing, and name no unit."""
-    first = found.tokens[start]
-    if is_joining(first, found.marked) and (found.marked or end == start + 1):
+    words = found.tokens[start:end]
+    if (found.marked or len(words) == 1) and any(is_joining(word, found.marked) for word in words):
         return True
-    return all(is_noise(token) for token in found.tokens[start:end])
+    return all(is_noise(word) for word in words)
 
 
 def _unknown_upper(found: Found) -> Unresolved | None:

@@ -104,7 +104,7 @@ LANDMARKS = frozenset(
     dap song ngoi rung vuon quoc danh thang sieu winmart ubnd hdnd uban nhandan dan truso so tdp
     kdc kcn ccn kdt toanha chungcu lau tang nguien bang nhanh street road st rd market bridge
     hospital school village hamlet station lake cave waterfall park cable treo com pho bun hoa nha
-    lich truong tuien thung lung tho phien dem dai noc mom bia vuc khe""".split()
+    lich truong tuien thung lung tho phien dem dai noc mom nguon bia vuc khe""".split()
 )
 # Words for a village or a quarter.
 VILLAGE_WORDS = frozenset("thon ban lang xom ap to doi khu pho".split())
@@ -116,19 +116,23 @@ _RELATIONS_ENGLISH = """near opposite to from towards between next beside adjace
     outside north south east west""".split()
 RELATIONS_SPELT = frozenset(
     """gần cạnh giáp cách đến tới từ đi về lên xuống vào qua quá giữa hướng diện sang ranh sát kề
-    cận quanh ven nối phía ngoài khỏi""".split()
+    cận quanh ven nối phía ngoài khỏi kia""".split()
     + _RELATIONS_ENGLISH
 )
 RELATIONS_PLAIN = frozenset(
-    "gan giap cach giua canh tu di ve len vao qua ranh phia quanh noi".split() + _RELATIONS_ENGLISH
+    "gan giap cach giua canh tu di ve len vao qua ranh phia quanh noi kia".split()
+    + _RELATIONS_ENGLISH
 )
 # An office beside which a place lies is in the same unit.
 BESIDE = frozenset("gần cạnh diện sát kề vào gan canh vao near opposite next beside".split())
 # Relations to two units.
 ENDS = frozenset("giữa giua between nối noi từ tu from".split())
+STARTS = frozenset({"từ", "from"})
+# Keys of words after which `từ` says when, not where.
+TIMES = frozenset("ngai dem sang trua chieu toi thang nam gio h khi luc hom tuan".split())
 # What may stand between such a word and a name.
 THROUGH = frozenset(
-    """trung tam cua dia phan gioi ranh giap lien huong bac nam dong tai ben kia khu vuc voi ca
+    """trung tam cua dia phan gioi ranh giap lien huong bac nam dong tai ben khu vuc voi ca
     cac nhung hai 2 3 4 lan can xung dau cuoi chan dinh doan the of door border boundari""".split()
 )
 LENGTHS = frozenset("km m met cai kilomet kilometers".split())
@@ -161,5 +165,6 @@ COUNTED = frozenset(
 HOUSE = frozenset("so sn ngo ngach hem nha duong".split())
 NOISE = frozenset(
     """viet nam vn dia chi dc d c tai thuoc o dia ban khu vuc so nha sn lien he sdt dt tel phone
-    km ql hem ngo ngach kiet truoc sau la nai cu moi hien tren trong va cua noi""".split()
+    km ql hem ngo ngach kiet truoc sau la nai cu moi hien tren trong va cua noi trung
+    tam""".split()
 )

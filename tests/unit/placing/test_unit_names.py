@@ -1,6 +1,8 @@
 """A unit's code or name in a column of its own: read where one commune of today can be meant."""
 
+import re
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -117,3 +119,13 @@ def test_a_name_that_changed_hands_is_never_guessed_without_a_day(
             if match.commune is not None:
                 known = [names.match(text, day).commune for day in (OLD, NEW)]
                 assert {code for code in known if code} <= {match.commune}, text
+
+
+def test_the_examples_of_the_how_to_are_true(names: UnitNames) -> None:
+    page = Path(__file__).parents[3] / "docs" / "how-to" / "addresses.md"
+    row = re.compile(r"^\| (.+?) \| (\d{4}-\d\d-\d\d)? ?\| (\d{5}|–) \|$", re.MULTILINE)
+    rows = row.findall(page.read_text("utf-8"))
+    assert len(rows) == 7
+    for text, day, expected in rows:
+        match = names.match(text, date.fromisoformat(day) if day else None)
+        assert (match.commune or "–") == expected, (text, day)
