@@ -396,6 +396,7 @@ giáp ranh xã Tả Van & xã Bản Hồ, Sa Pa
 giữa phường Kim Tân và phường Bắc Cường, TP Lào Cai
 cạnh xã Bản Hồ, Sa Pa
 bên kia ranh giới xã Bản Hồ, Sa Pa
+phía sau xã Quang Kim, Bát Xát
 phía bắc của xã Y Tý, Bát Xát
 cách trung tâm xã Y Tý 5 km, Bát Xát
 cách UBND xã Y Tý 10 km
