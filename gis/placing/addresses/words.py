@@ -133,7 +133,8 @@ TIMES = frozenset("ngai dem sang trua chieu toi thang nam gio h khi luc hom tuan
 # What may stand between such a word and a name.
 THROUGH = frozenset(
     """trung tam cua dia phan gioi ranh giap lien huong bac nam dong tai sau truoc tren duoi ben
-    khu vuc voi ca cac nhung hai 2 3 4 lan can xung dau cuoi chan dinh doan the of door border boundari""".split()
+    khu vuc voi ca cac nhung hai 2 3 4 lan can xung dau cuoi chan dinh
+    doan the of door border boundari""".split()
 )
 LENGTHS = frozenset("km m met cai kilomet kilometers".split())
 # Words between two units that are named side by side, and between the ends of a way.
