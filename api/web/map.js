@@ -7,7 +7,7 @@ import { popupOf } from "/web/popup.js";
 import { followEvents, get, getIfNew, keyHeaders } from "/web/service.js";
 import { applyWords, currentLanguage, inLanguage, setLanguage, word } from "/web/words.js";
 
-const POLL_MS = 1000;
+const POLL_MS = 500;
 const HEXES_UNTIL_ZOOM = 12;
 
 const state = { layers: [], entries: [], versions: new Map(), status: null };
@@ -102,7 +102,7 @@ function drawBadges() {
   }));
 }
 
-// Once a second: what changed is drawn anew; a round that takes longer delays the next one. Of
+// Twice a second: what changed is drawn anew; a round that takes longer delays the next one. Of
 // alerts the event stream tells.
 function watch(map) {
   setTimeout(async () => {

@@ -1,16 +1,21 @@
 """The map page in a real browser: what a new user sees, and what an operator does."""
 
+import os
+import re
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Response, expect
 
 from api.routes.map import MAPLIBRE
 from tests.acceptance.screenshot import CHROMIUM, browser, open_map, take_screenshot
 from tests.acceptance.service import Service
+from tests.integration.tile_reader import decode
+from tiles.grid import Tile
 
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install chromium"),
@@ -95,6 +100,54 @@ def test_a_new_report_reaches_the_map_by_itself(page: Page, running: Service, op
         )
         assert added.status_code == 201, added.text
     assert added.headers["Location"]
+
+
+def new_report(running: Service, key: str) -> int:
+    """Post a report in the middle of the province; its number."""
+    report = {
+        "type": "Feature",
+        "geometry": {"type": "Point", "coordinates": [104.15, 21.95]},
+        "properties": {
+            "category": "traffic",
+            "status": "received",
+            "valid_at": datetime.now(UTC).isoformat(),
+        },
+    }
+    headers = {"X-API-Key": key, "Content-Type": "application/geo+json"}
+    address = f"{running.url}/ogc/collections/citizen_reports/items"
+    added = httpx.post(address, json=report, headers=headers, timeout=30)
+    assert added.status_code == 201, added.text
+    return int(added.headers["Location"].rsplit("/", 1)[1])
+
+
+def shown_ids(answer: Response) -> set[int | None]:
+    """The numbers of the reports in a tile that the page has got."""
+    found = re.search(r"/tiles/citizen_reports/(\d+)/(\d+)/(\d+)", answer.url)
+    if found is None or not answer.ok:
+        return set()
+    features = decode(answer.body(), Tile(*map(int, found.groups())), "citizen_reports")
+    return {one.id for one in features}
+
+
+def test_a_new_report_is_on_the_map_within_two_seconds_of_its_post(
+    page: Page, running: Service, operator_key: str
+):
+    """One of three tries must keep the time where the machine has a processor to spare; on one that
+    does not, the report must come all the same.
+    """
+    answers: list[Response] = []
+    page.on("response", lambda answer: answers.append(answer))
+    took_s = []
+    for _ in range(3):
+        number, posted = new_report(running, operator_key), time.monotonic()
+        answers.clear()
+        while not any(number in shown_ids(one) for one in answers):
+            assert time.monotonic() - posted < 15, "the report does not come"
+            page.wait_for_timeout(50)
+        took_s.append(time.monotonic() - posted)
+        if took_s[-1] < 2 or os.getloadavg()[0] > (os.cpu_count() or 1):
+            return
+    raise AssertionError(f"seconds until the map had the report: {took_s}")
 
 
 def test_a_phone_shows_the_map_and_the_alerts(chromium, running: Service):
