@@ -438,3 +438,28 @@ def test_a_false_alarm_needs_a_reason_and_ends_the_alert(outbreak, catalogue):
             acknowledge(connection, alert.id, "officer")
         acts = [(event.who, event.act) for event in history(connection, alert.id)]
     assert acts == [("service", "open"), ("officer", "false")]
+
+
+def test_what_is_found_in_a_closed_layer_is_in_no_public_layer(outbreak, catalogue):
+    for method in METHODS:
+        run(outbreak, catalogue, method=method)
+    results = ("hotspots", "clusters", "alerts")
+    versions = {one: version(outbreak, one) for one in results}
+    assert all(count(outbreak, f"layer.{one}") for one in results)
+    with outbreak.writing() as connection:
+        connection.execute(
+            text(
+                "UPDATE gis.layer SET definition ="
+                " jsonb_set(definition, '{access,read}', '\"department\"') WHERE id = :layer"
+            ),
+            {"layer": LAYER},
+        )
+    assert not any(count(outbreak, f"layer.{one}") for one in (*results, "emerging"))
+    assert all(version(outbreak, one) > versions[one] for one in results)
+
+
+def version(database: Database, layer: str) -> int:
+    with database.reading() as connection:
+        return connection.scalar(
+            text("SELECT version FROM gis.layer WHERE id = :layer"), {"layer": layer}
+        )
