@@ -159,7 +159,9 @@ def test_a_file_that_mixes_two_orders_of_axes_is_asked_and_may_be_kept(degrees: 
 
 def test_a_file_that_mixes_metres_with_degrees_is_asked(degrees: Points) -> None:
     east, north = written_in(LOCAL, degrees)
-    mixed = [np.where(np.arange(1000) < 100, *pair) for pair in zip((east, north), degrees, strict=True)]
+    mixed = [
+        np.where(np.arange(1000) < 100, *pair) for pair in zip((east, north), degrees, strict=True)
+    ]
     assert "100 of 1000 records lie outside" in question(*mixed, "EPSG:4326")
 
 
