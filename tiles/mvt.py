@@ -11,16 +11,18 @@ into EPSG:3857 one by one. The source layer inside the tile is named like the la
   afar, clusters of a whole layer come from gis.tile_count, which its triggers keep.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Connection,
     Float,
     Integer,
     Text,
+    bindparam,
     cast,
     column,
     func,
@@ -33,15 +35,18 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.expression import FromClause
 from sqlalchemy.sql.selectable import Select
+from sqlalchemy.types import TypeEngine
 
 from gis.errors import NotFound
 from layers.items import Query, Served, Source, source_of
 from layers.items.query import property_of
 from layers.model import FieldType, GeometryKind, Layer, TileOptions
 from tiles.grid import BUFFER, EXTENT, Tile, pixel_m
+from tiles.state import LayerState
 
 MOST_ROWS = 10_000
 MOST_BYTES = 500_000
+_MOST_SOURCES = 500
 _CLUSTER_ZOOMS = 5
 CLUSTERS_ACROSS = 1 << _CLUSTER_ZOOMS  # features are gathered in so many columns and rows
 _COUNTED_ZOOMS = (11, 13, 16)  # the grids of gis.tile_count
@@ -53,6 +58,13 @@ _COUNTED = table(
     schema="gis",
 )
 _COUNTS = _COUNTED.c
+_LAYERS = table(
+    "layer",
+    column("id", Text()),
+    column("version", BigInteger()),
+    column("published", Boolean()),
+    schema="gis",
+)
 _ID, _GEOMETRY = "_id", "_geometry"  # no field can be called so
 _PLAIN = (FieldType.TEXT, FieldType.INTEGER, FieldType.NUMBER, FieldType.BOOLEAN)
 
@@ -90,6 +102,45 @@ def layer_tile(
     return made + _label_points(connection, place, request)
 
 
+def tile_at_once(
+    connection: Connection, layer: Layer, request: TileRequest
+) -> tuple[LayerState, bytes] | None:
+    """The tile and the state that it shows, by one statement, whose text is kept.
+
+    For features as they are stored; None where a tile needs more: clusters, simplified shapes,
+    labels, a filter. Raises as `layer_tile` does, and NotFound for a layer that is not published.
+    """
+    options, source = _tiled(layer)
+    fields = _fields(source, request)
+    if not _is_plain(source, options, request):
+        return None
+    query, tile = request.query, request.tile
+    values = {**_place_of(tile), **_box_of(tile), **query.values(source), "layer_id": layer.id}
+    shape = ("tile", _simplifying(source, tile), tuple(one.name for one in fields), query.shape)
+    found = source.statements.run(
+        connection, shape, lambda: _with_state(_stored(source, request), tile, fields), values
+    )
+    if not found:
+        raise NotFound(f"the layer {layer.id} is not published: run `gis layers sync`")
+    version, day, content, number = found[0]
+    if number > MOST_ROWS or len(content) > MOST_BYTES:
+        return None
+    return LayerState(layer.id, version, day), bytes(content)
+
+
+def _is_plain(source: Source, options: TileOptions, request: TileRequest) -> bool:
+    layer, z = source.layer, request.tile.z
+    labelled = layer.geometry is GeometryKind.POLYGON and layer.style.text is not None
+    gathered = source.has_points and z < options.points_from_zoom
+    return (
+        z >= options.min_zoom
+        and not gathered
+        and not labelled
+        and not _is_counted(source, request)
+        and request.query.shape is not None
+    )
+
+
 def shown_fields(layer: Layer, z: int) -> tuple[str, ...]:
     """The fields that a tile of a zoom carries: those of the file, and those that draw it."""
     options = layer.tiles or TileOptions()
@@ -102,10 +153,23 @@ def shown_fields(layer: Layer, z: int) -> tuple[str, ...]:
 
 
 def _tiled(layer: Layer) -> tuple[TileOptions, Source]:
-    source = source_of(layer)
+    source = _source_of(layer)
     if layer.tiles is None or source.geometry is None:
         raise NotFound(f"the layer {layer.id} has no tiles")
     return layer.tiles, source
+
+
+_sources: dict[int, Source] = {}
+
+
+def _source_of(layer: Layer) -> Source:
+    """The source with the statements that were made for it; it keeps alive what its id names."""
+    made = _sources.get(id(layer))
+    if made is None:
+        if len(_sources) >= _MOST_SOURCES:
+            _sources.clear()
+        made = _sources[id(layer)] = source_of(layer)
+    return made
 
 
 def _fields(source: Source, request: TileRequest) -> tuple[Served, ...]:
@@ -131,7 +195,7 @@ class _Place:
 def _stored(source: Source, request: TileRequest) -> _Place:
     """The rows of the layer as they are."""
     assert source.geometry is not None
-    box = func.ST_MakeEnvelope(*request.tile.bbox().as_list(), 4326)
+    box = func.ST_MakeEnvelope(*_bound(_box_of(request.tile), Float()), 4326)
     inside = source.geometry.op("&&", is_comparison=True)(box)
     geometry = func.ST_Transform(source.geometry, 3857)
     return _Place(source, source.table, geometry, [inside, *request.query.conditions(source)])
@@ -155,7 +219,21 @@ def _simplified(source: Source, request: TileRequest, zoom: int) -> _Place:
 def _envelope(tile: Tile, margin: float = 0.0) -> ColumnElement[Any]:
     half = literal_column("20037508.342789244", Float)
     world = func.ST_MakeEnvelope(-half, -half, half, half, 3857)
-    return func.ST_TileEnvelope(tile.z, tile.x, tile.y, world, margin)
+    return func.ST_TileEnvelope(*_bound(_place_of(tile), Integer()), world, margin)
+
+
+# A tile is bound by name, so that a statement that is kept can be asked for another.
+def _place_of(tile: Tile) -> dict[str, int]:
+    return {"tile_z": tile.z, "tile_x": tile.x, "tile_y": tile.y}
+
+
+def _box_of(tile: Tile) -> dict[str, float]:
+    names = ("tile_west", "tile_south", "tile_east", "tile_north")
+    return dict(zip(names, tile.bbox().as_list(), strict=True))
+
+
+def _bound(values: Mapping[str, Any], kind: TypeEngine[Any]) -> list[ColumnElement[Any]]:
+    return [bindparam(name, value, kind) for name, value in values.items()]
 
 
 def _in_tile(geometry: ColumnElement[Any], tile: Tile) -> ColumnElement[Any]:
@@ -164,15 +242,21 @@ def _in_tile(geometry: ColumnElement[Any], tile: Tile) -> ColumnElement[Any]:
 
 def _features(place: _Place, tile: Tile, fields: Sequence[Served]) -> Select[Any]:
     geometry = place.geometry
-    layer = place.source.layer
-    tolerance_m = pixel_m(tile.z) * (layer.tiles or TileOptions()).simplify_px
-    if layer.geometry is GeometryKind.LINE and tolerance_m:
+    tolerance_m = _simplifying(place.source, tile)
+    if tolerance_m:
         geometry = func.ST_Simplify(geometry, tolerance_m, true())
     return place.select(
         place.source.id.label(_ID),
         _in_tile(geometry, tile).label(_GEOMETRY),
         *(_attribute(served).label(served.name) for served in fields),
     ).order_by(place.source.id)
+
+
+def _simplifying(source: Source, tile: Tile) -> float:
+    """The tolerance of lines in metres of EPSG:3857; polygons are simplified as a coverage."""
+    if source.layer.geometry is not GeometryKind.LINE:
+        return 0.0
+    return pixel_m(tile.z) * (source.layer.tiles or TileOptions()).simplify_px
 
 
 def _attribute(served: Served) -> ColumnElement[Any]:
@@ -295,9 +379,25 @@ def _encoded_and_counted(
     connection: Connection, layer: Layer, rows: Select[Any], name: str | None = None
 ) -> tuple[bytes, int]:
     """A source layer, and how many rows there were for it."""
+    content, number = connection.execute(_source_layer(rows, name or layer.id)).one()
+    return bytes(content or b""), number
+
+
+def _source_layer(rows: Select[Any], name: str) -> Select[Any]:
+    """Its `content`, and the `number` of rows that there were for it."""
     named = rows.subquery("tile_rows")
     identity = [_ID] if _ID in named.c else []
     whole_row: ColumnElement[Any] = literal_column("tile_rows")
-    made = func.ST_AsMVT(whole_row, name or layer.id, EXTENT, _GEOMETRY, *identity)
-    content, number = connection.execute(select(made, func.count()).select_from(named)).one()
-    return bytes(content or b""), number
+    made = func.ST_AsMVT(whole_row, name, EXTENT, _GEOMETRY, *identity)
+    return select(made.label("content"), func.count().label("number")).select_from(named)
+
+
+def _with_state(place: _Place, tile: Tile, fields: Sequence[Served]) -> Select[Any]:
+    rows = _features(place, tile, fields).limit(MOST_ROWS + 1)
+    made = _source_layer(rows, place.source.layer.id).subquery("made")
+    now = _LAYERS.c
+    return (
+        select(now.version, cast(func.gis.today(), Text), made.c.content, made.c.number)
+        .select_from(_LAYERS.join(made, true()))
+        .where(now.published, now.id == bindparam("layer_id", type_=Text()))
+    )

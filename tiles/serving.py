@@ -23,7 +23,7 @@ from tiles.hexes import (
     hex_tile,
     resolution_at,
 )
-from tiles.mvt import TileRequest, layer_tile
+from tiles.mvt import TileRequest, layer_tile, tile_at_once
 from tiles.state import LayerState, States, read_state
 
 type Maker = Callable[[Connection, LayerState], bytes]
@@ -64,28 +64,34 @@ class TileServer:
         who: Principal,
         asked: Mapping[str, str],
         read: Callable[[], tuple[Query, tuple[str, ...] | None]],
+        now: LayerState | None = None,
     ) -> Packed:
         """A tile of a layer's features. `asked` are the parameters, part of the key; `read` gives
         the query and the fields that they mean, and raises what is wrong with them; it is called
-        where the tile is not kept.
+        where the tile is not kept. `now` is the layer's state, where it was read since somebody
+        asked.
         """
 
-        def prepare() -> Maker:
+        zoom = stored_zoom(layer, tile.z)
+
+        def make() -> Made:
             request = TileRequest(tile, *read())
-            zoom = stored_zoom(layer, tile.z)
             if zoom is not None:
                 self._simplify(layer)
+                return self._in_snapshot(layer, lambda *seen: draw(request, *seen))
+            with self.database.reading_singly() as connection:
+                found = tile_at_once(connection, layer, request)
+            if found is not None:
+                return Made(found[0], Packed.of(found[1]))
+            return self._in_snapshot(layer, lambda *seen: draw(request, *seen))
 
-            def make(connection: Connection, state: LayerState) -> bytes:
-                ready = zoom is not None and is_simplified(connection, state)
-                return layer_tile(connection, layer, request, zoom if ready else None)
-
-            return make
+        def draw(request: TileRequest, connection: Connection, state: LayerState) -> bytes:
+            ready = zoom is not None and is_simplified(connection, state)
+            return layer_tile(connection, layer, request, zoom if ready else None)
 
         key = _features_key(layer, tile, who, asked)
         # A changed polygon may move the simplified borders of others, wherever they meet.
-        local = stored_zoom(layer, tile.z) is None
-        return self._made(key, prepare, local=local)
+        return self._made(key, make, now or self.states.of(layer.id), local=zoom is None)
 
     def kept_features(
         self,
@@ -123,11 +129,11 @@ class TileServer:
         rest = (who.audience, asked.k, asked.question, resolution, layer.hexes)
         # What is hidden depends on other hexes, wherever they lie.
         key = _Key("hexes", tile, rest, id(layer), layer)
-        return self._made(key, lambda: make, local=False)
+        now = self.states.of(layer.id)
+        return self._made(key, lambda: self._in_snapshot(layer, make), now, local=False)
 
-    def _made(self, key: _Key, prepare: Callable[[], Maker], *, local: bool) -> Packed:
+    def _made(self, key: _Key, make: Callable[[], Made], now: LayerState, *, local: bool) -> Packed:
         """`local`: what is drawn depends on nothing but the rows within the tile."""
-        now = self.states.of(key.layer.id)
         entry = self.cache.entry(key)
         if entry is not None and local and entry.state != now:
             self._learn(entry.state, now)
@@ -136,15 +142,13 @@ class TileServer:
         ):
             self.cache.confirm(key, entry, now)
             return entry.packed
-
-        def make() -> Made:
-            """One snapshot for the state and the rows, so that the state is true."""
-            maker = prepare()
-            with self.database.snapshot() as connection:
-                seen = read_state(connection, key.layer.id)
-                return Made(seen, Packed.of(maker(connection, seen)))
-
         return self.cache.make(key, now, make)
+
+    def _in_snapshot(self, layer: Layer, draw: Maker) -> Made:
+        """One snapshot for the state and the rows, so that the state is true."""
+        with self.database.snapshot() as connection:
+            seen = read_state(connection, layer.id)
+            return Made(seen, Packed.of(draw(connection, seen)))
 
     def _still_true(self, made: LayerState, now: LayerState, tile: Tile) -> bool:
         return made.day == now.day and self.changes.untouched(
