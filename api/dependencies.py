@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from gis.access import Principal
 from gis.database.engine import Database
+from gis.errors import BadInput
 from gis.settings import Settings
 from layers.catalogue import Catalogue
 
@@ -45,3 +46,17 @@ Caller = Annotated[Principal, Depends(_principal)]
 # The scope makes a write commit before the answer leaves, so that the next request sees it.
 Reader = Annotated[Connection, Depends(_reader, scope="function")]
 Writer = Annotated[Connection, Depends(_writer, scope="function")]
+
+
+def declared_parameters(request: Request) -> None:
+    """Raises BadInput for a query parameter that the endpoint does not have: a misspelt filter
+    would else answer with too much.
+    """
+    known = [parameter.alias for parameter in request.scope["route"].dependant.query_params]
+    unknown = [name for name in request.query_params if name not in known]
+    if unknown:
+        offered = f"there are {', '.join(known)}" if known else "there is none"
+        raise BadInput(f"there is no parameter {unknown[0]!r} here: {offered}")
+
+
+DeclaredParameters = Depends(declared_parameters)

@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy import Connection
 
 from api.conditional import conditional_json
-from api.dependencies import Caller, Reader, UsedCatalogue, Writer
+from api.dependencies import Caller, DeclaredParameters, Reader, UsedCatalogue, Writer
 from gis.access import Principal, Role, require_operator
 from gis.alerts.life import (
     Alert,
@@ -27,7 +27,7 @@ from gis.errors import NotFound
 from layers.beneath import records_beneath
 from layers.catalogue import Catalogue
 
-router = APIRouter(prefix="/alerts", tags=["alerts"])
+router = APIRouter(prefix="/alerts", tags=["alerts"], dependencies=[DeclaredParameters])
 
 Statuses = Annotated[list[Status], Query(description="Only alerts in these states")]
 Days = Annotated[int, Query(ge=1, le=3660, description="Of alerts of so many days")]

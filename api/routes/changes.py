@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from api.dependencies import Caller, Reader, UsedCatalogue, Writer
+from api.dependencies import Caller, DeclaredParameters, Reader, UsedCatalogue, Writer
 from gis.access import Principal
 from gis.errors import NotFound
 from layers import edit
@@ -12,7 +12,9 @@ from layers.catalogue import Catalogue
 from layers.edit import RowChange
 from layers.model import Layer
 
-router = APIRouter(prefix="/layers/{layer_id}/changes", tags=["layers"])
+router = APIRouter(
+    prefix="/layers/{layer_id}/changes", tags=["layers"], dependencies=[DeclaredParameters]
+)
 
 Item = Annotated[int | None, Query(ge=0, lt=2**63, description="Only changes of this item")]
 Limit = Annotated[int, Query(ge=1, le=1000, description="Most changes to list")]

@@ -2,11 +2,11 @@
 
 from fastapi import APIRouter
 
-from api.dependencies import UsedDatabase
+from api.dependencies import DeclaredParameters, UsedDatabase
 from gis.database.migrate import newest_revision, revision_of
 from gis.errors import Unavailable
 
-router = APIRouter(prefix="/health", tags=["health"])
+router = APIRouter(prefix="/health", tags=["health"], dependencies=[DeclaredParameters])
 
 
 @router.get("/live")

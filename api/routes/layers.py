@@ -4,12 +4,12 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from api.dependencies import Caller, UsedCatalogue
+from api.dependencies import Caller, DeclaredParameters, UsedCatalogue
 from layers.model import Layer
 from layers.vocabulary import layer_schema as schema_of_layer_file
 from tiles.hexes import with_hexes
 
-router = APIRouter(tags=["layers"])
+router = APIRouter(tags=["layers"], dependencies=[DeclaredParameters])
 
 
 @router.get("/layers")

@@ -7,14 +7,14 @@ import numpy as np
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.dependencies import Reader
+from api.dependencies import DeclaredParameters, Reader
 from gis.clock import today
 from gis.errors import BadInput
 from gis.placing.placer import Claims
 from gis.placing.point import describe_point
 from gis.placing.stored import stored_placer
 
-router = APIRouter(prefix="/places", tags=["places"])
+router = APIRouter(prefix="/places", tags=["places"], dependencies=[DeclaredParameters])
 
 MOST_RECORDS = 10_000
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection
 
-from api.dependencies import Caller, Reader, UsedCatalogue, Writer
+from api.dependencies import Caller, DeclaredParameters, Reader, UsedCatalogue, Writer
 from gis.access import Principal, Role, may_write, require
 from gis.errors import NotFound
 from layers import quarantine
@@ -15,7 +15,7 @@ from layers.quarantine import Waiting
 from layers.records import Answers
 from layers.replay import replay
 
-router = APIRouter(prefix="/quarantine", tags=["quarantine"])
+router = APIRouter(prefix="/quarantine", tags=["quarantine"], dependencies=[DeclaredParameters])
 
 Status = Annotated[
     Literal["waiting", "replayed", "dropped"], Query(description="Only records in this state")

@@ -4,10 +4,10 @@ from fastapi import APIRouter, Request, Response
 from sqlalchemy import Connection, text
 
 from api.conditional import conditional_json
-from api.dependencies import Caller, Reader, UsedCatalogue, UsedSettings
+from api.dependencies import Caller, DeclaredParameters, Reader, UsedCatalogue, UsedSettings
 from gis.settings import Settings
 
-router = APIRouter(tags=["status"])
+router = APIRouter(tags=["status"], dependencies=[DeclaredParameters])
 
 
 @router.get("/status")

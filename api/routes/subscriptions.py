@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.dependencies import Caller, Reader, UsedCatalogue, UsedSettings, Writer
+from api.dependencies import Caller, DeclaredParameters, Reader, UsedCatalogue, UsedSettings, Writer
 from gis.access import Principal, require_operator
 from gis.alerts.policy import Tier
 from gis.delivery.sending import sender_of
@@ -22,7 +22,7 @@ from gis.delivery.told import Language
 from gis.errors import NotFound
 from layers.catalogue import Catalogue
 
-router = APIRouter(prefix="/subscriptions", tags=["alerts"])
+router = APIRouter(prefix="/subscriptions", tags=["alerts"], dependencies=[DeclaredParameters])
 
 
 class Wished(BaseModel):

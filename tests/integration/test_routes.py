@@ -98,6 +98,8 @@ def test_an_exchanged_point_is_told_and_keeps_no_other_from_its_place(http):
         ("POST", "/places", {"records": []}),
         ("POST", "/places", {"records": [{"x": 1}]}),
         ("POST", "/places", {"records": [{}] * 10_001}),
+        ("GET", "/places?adress=x", None),
+        ("GET", "/alerts?stauts=open", None),
         ("GET", "/counts/citizen_reports?by=galaxy", None),
         ("GET", "/counts/citizen_reports?nonsense=1", None),
         ("GET", "/counts/communes", None),
