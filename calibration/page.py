@@ -77,7 +77,7 @@ How often the alarm is wrong, what it finds, and how soon. `make calibrate` writ
 fixed seeds; nobody edits it. The province is made up: a disk of hexes of the size of Lào Cai with
 99 towns of unequal size. The alarm is `stp_scan` as the service runs it: the last 90 days, circles
 up to 10 km, up to 14 days, at least 3 reports, 999 replicates that stop at 50; below p .01 the law
-of Gumbel fitted to them. A *recurrence interval* (RI) of 100 days means: chance alone brings such a
+of their tail (`tail_p`). A *recurrence interval* (RI) of 100 days means: chance alone brings such a
 cluster once in 100 days."""
 
 

@@ -12,7 +12,7 @@ from gis.analysis import Null, stp_scan, weekday_strata
 WINDOW_DAYS = 90
 RADIUS_M = 10_000.0
 CYLINDER_DAYS = 14
-SURE_P = 0.01  # below it few replicates decide, and the law fitted to them says more
+SURE_P = 0.01  # below it few replicates decide, and the law of their tail says more
 DAY_LIMITS = (30, 100, 365)
 
 
@@ -48,8 +48,8 @@ def _told(where: Province, at: Counts, day: int, first: pd.Series) -> Look:
     centre = int(at[int(first["centre"])])
     away = np.hypot(*(where.xy[at] - where.xy[centre]).T)
     hexes = frozenset(at[away <= first["radius"] * (1 + 1e-9)].tolist())
-    rare = first["p"] < SURE_P and np.isfinite(first["p_gumbel"])
-    p = first["p_gumbel"] if rare else first["p"]
+    rare = first["p"] < SURE_P and np.isfinite(first["p_tail"])
+    p = first["p_tail"] if rare else first["p"]
     return Look(day, float(p), float(first["p"]), hexes, centre, float(first["radius"]))
 
 

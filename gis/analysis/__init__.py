@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from gis.analysis.scan import poisson_scan as poisson_scan
     from gis.analysis.scan import stp_null as stp_null
     from gis.analysis.scan import stp_scan as stp_scan
+    from gis.analysis.scan import tail_p as tail_p
     from gis.analysis.scan import weekday_strata as weekday_strata
     from gis.analysis.series import ears as ears
     from gis.analysis.series import farrington as farrington
@@ -54,6 +55,7 @@ _NAMES = {
         "poisson_scan",
         "stp_null",
         "stp_scan",
+        "tail_p",
         "weekday_strata",
     ),
     "series": ("ears", "farrington", "nb_cusum"),

@@ -26,7 +26,7 @@ Cells = npt.NDArray[np.uint64]
 EARTH_RADIUS_M = 6_371_008.8
 LONGEST_DAYS = 36_525.0  # a recurrence interval of a century says all
 _NOISE_P = 0.1  # clusters after the first that chance brings so often are not worth a word
-_SURE_P = 0.01  # from here on, p is that of the replicates; below, of the law fitted to them
+_SURE_P = 0.01  # from here on, p is that of the replicates; below, of the law of their tail
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +203,7 @@ def _cluster(stream: Stream, rank: int, row: Mapping[Any, Any]) -> Cluster:
     cells = _circle(stream, centre, row["radius"])
     near = stream.beneath
     within = near[(near["day"] > stream.last_day - days) & near["place"].isin(cells)]
-    p = _p(row["p"], row["p_gumbel"])
+    p = _p(row["p"], row["p_tail"])
     return Cluster(
         stream=stream.name,
         rank=rank,
@@ -222,7 +222,7 @@ def _cluster(stream: Stream, rank: int, row: Mapping[Any, Any]) -> Cluster:
 
 
 def _p(of_replicates: float, of_law: float) -> float:
-    """Few replicates reach a rare value: there the law fitted to all of them says more.
+    """Few replicates reach a rare value: there the law of their tail says more.
 
     But no law is trusted beyond a century.
     """

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from calibration.charts import Axis, chart
 from calibration.dirty import KINDS, Dirty, measured
@@ -9,6 +10,8 @@ from calibration.injections import CORRIDOR, MERGED, RAMP, Found, Outbreak, burs
 from calibration.nulls import Quiet, watched
 from calibration.page import Results, page, pictures, targets
 from calibration.province import Events, lumpy, province, quiet, within
+from calibration.watch import CYLINDER_DAYS, RADIUS_M
+from gis.analysis import Null, stp_null, stp_scan, tail_p
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +43,60 @@ def test_quiet_streams_alarm_as_often_as_their_recurrence_interval_says(small, k
         [watched(small, kind, 2.0, seed, days=40, replicates=99).p for seed in range(3)]
     )
     assert 0.5 <= (p <= 0.2).mean() / 0.2 <= 1.5
+
+
+def window(where, seed, per_day):
+    """Place, day and centres of 90 lumpy days without a tie between place and day."""
+    events = lumpy(where, per_day, 90, np.random.default_rng(seed)).counted()
+    at, place = np.unique(events.place, return_inverse=True)
+    return place, events.day, where.xy[at]
+
+
+def test_p_is_uniform_where_days_are_permuted(small):
+    # 300 scans of permuted days; ties are broken at random, as p has but 100 values.
+    random = np.random.default_rng(11)
+    place, day, xy = window(small, 0, 1.5)
+    p = [
+        stp_scan(
+            place, random.permutation(day), xy, max_radius=RADIUS_M, max_days=CYLINDER_DAYS,
+            last_day=89, min_cases=2, max_clusters=1, null=Null(99, seed=1000 + i),
+        )["p"].iloc[0] - random.uniform(0, 0.01)
+        for i in range(300)
+    ]  # fmt: skip
+    assert stats.kstest(p, "uniform").pvalue > 0.01
+
+
+def test_rare_p_is_as_rare_as_it_says_where_maxima_are_lumpy(small):
+    # Each replicate beyond the 999 that are known stands for one quiet day.
+    rare = []
+    for seed in range(12):
+        place, day, xy = window(small, seed, 3.0)
+        maxima = stp_null(
+            place, day, xy, max_radius=RADIUS_M, max_days=CYLINDER_DAYS, null=Null(2999, seed=seed)
+        )
+        rare += [tail_p(maxima[:999], one) for one in maxima[999:]]
+    for days in (30, 100, 365, 1000):
+        assert 0.5 <= (np.array(rare) <= 1 / days).mean() * days <= 1.5
+
+
+def test_the_tail_of_an_exponential_law_is_that_law():
+    draws = np.random.default_rng(4).exponential(1, (400, 999))
+    for true in (0.1, 0.01, 0.001):
+        found = np.array([tail_p(some, -np.log(true)) for some in draws])
+        assert np.median(found) == pytest.approx(true, rel=0.15)
+
+
+def test_the_p_of_the_tail_falls_as_the_value_grows():
+    draws = np.random.default_rng(5).gumbel(5, 1, 999)
+    p = [tail_p(draws, value) for value in np.linspace(3, 20, 200)]
+    assert (np.diff(p) <= 0).all()
+    assert p[-1] < 0.0001
+
+
+def test_few_or_equal_maxima_have_no_tail():
+    assert np.isnan(tail_p(np.arange(19.0), 30.0))
+    assert np.isnan(tail_p(np.full(999, 2.0), 3.0))
+    assert tail_p(np.full(999, 2.0), 2.0) == 1.0
 
 
 def test_the_gate_takes_away_what_a_backlog_brings(small):
