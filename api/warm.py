@@ -1,18 +1,20 @@
-"""Tiles that are at hand, answered before the rest of the application is asked.
+"""Tiles without parameters, answered before the rest of the application is asked.
 
-A map asks for dozens of tiles a second. Those without parameters that are kept and true are sent
-from here on the event loop; for any other request this only passes it on, and says nothing itself.
+A map asks for dozens of tiles a second. Those that are kept and true are sent from here on the
+event loop, the others as soon as they are made; any other request is only passed on, and so is one
+that is refused: the application says why.
 """
 
 import asyncio
 import re
 from collections.abc import Mapping
 
+from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.routes.tiles import readable, tile_answer
+from api.routes.tiles import feature_tile, readable, tile_answer
 from gis.errors import GisError
 from layers.catalogue import Catalogue
 from tiles.cache import Packed
@@ -31,14 +33,16 @@ class WarmTiles:
         self.tiles = tiles
         self._lock = asyncio.Lock()
         self._next: asyncio.Task[Mapping[str, LayerState]] | None = None
+        # Its own: the threads of the application may all be waiting for tiles to be made.
+        self._thread: CapacityLimiter | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         found = _asked(scope)
-        packed = None if found is None else await self._kept(Request(scope), found)
+        packed = None if found is None else await self._packed(Request(scope), found)
         answer = self.app if packed is None else tile_answer(Request(scope), packed)
         await answer(scope, receive, send)
 
-    async def _kept(self, request: Request, found: re.Match[str]) -> Packed | None:
+    async def _packed(self, request: Request, found: re.Match[str]) -> Packed | None:
         """None: the application answers, also where the layer may not be read."""
         catalogue: Catalogue = request.app.state.catalogue
         caller = request.state.principal
@@ -46,9 +50,13 @@ class WarmTiles:
         try:
             layer, tile = readable(catalogue, caller, found[1]), Tile(z, x, y)
             states = await self._states()
+            kept = self.tiles.kept_features(layer, tile, caller, {}, states)
+            if kept is not None:
+                return kept
+            request.state.tile_states = states
+            return await run_sync(feature_tile, request, self.tiles, layer, tile, caller, {})
         except GisError:
             return None
-        return self.tiles.kept_features(layer, tile, caller, {}, states)
 
     async def _states(self) -> Mapping[str, LayerState]:
         """Who asks joins a reading that has not begun (see tiles.state.States)."""
@@ -59,7 +67,9 @@ class WarmTiles:
     async def _read(self) -> Mapping[str, LayerState]:
         async with self._lock:
             self._next = None
-            return await run_sync(self.tiles.states.read)
+            if self._thread is None:
+                self._thread = CapacityLimiter(1)
+            return await run_sync(self.tiles.states.read, limiter=self._thread)
 
 
 def _asked(scope: Scope) -> re.Match[str] | None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from threading import Semaphore
 
 from sqlalchemy import Connection
 
@@ -28,6 +29,8 @@ from tiles.state import LayerState, States, read_state
 
 type Maker = Callable[[Connection, LayerState], bytes]
 
+_MADE_AT_A_TIME = 4  # the rest wait without a connection, which states of kept tiles need
+
 
 @dataclass(frozen=True)
 class _Key:
@@ -52,6 +55,7 @@ class TileServer:
     hex_answers: HexAnswers = field(default_factory=HexAnswers)
     changes: Changes = field(default_factory=Changes)
     _simplified: dict[str, LayerState] = field(default_factory=dict)
+    _making: Semaphore = field(default_factory=lambda: Semaphore(_MADE_AT_A_TIME))
 
     @cached_property
     def states(self) -> States:
@@ -142,7 +146,12 @@ class TileServer:
         ):
             self.cache.confirm(key, entry, now)
             return entry.packed
-        return self.cache.make(key, now, make)
+
+        def make_in_turn() -> Made:
+            with self._making:
+                return make()
+
+        return self.cache.make(key, now, make_in_turn)
 
     def _in_snapshot(self, layer: Layer, draw: Maker) -> Made:
         """One snapshot for the state and the rows, so that the state is true."""

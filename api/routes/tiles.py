@@ -98,7 +98,8 @@ def feature_tile(
         source = source_of(layer)
         return query_of(asked, source), names_of(asked.get("fields"))
 
-    return server.features(layer, tile, caller, asked, read)
+    states = getattr(request.state, "tile_states", {})  # read by api.warm for this request
+    return server.features(layer, tile, caller, asked, read, states.get(layer.id))
 
 
 def tile_answer(request: Request, tile: Packed) -> Response:

@@ -1,5 +1,6 @@
 """Tiles over HTTP: the same features as items have, for the same people, never an older state."""
 
+import math
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +24,7 @@ from tests.integration.tile_layers import (
     tile_service,
 )
 from tests.integration.tile_reader import decode
-from tiles.grid import Tile, tile_at
+from tiles.grid import EARTH_RADIUS_M, Tile, tile_at
 
 HERE = tile_at(104.1, 22.4, 9)
 ROWS = 400
@@ -89,6 +90,29 @@ def test_a_tile_as_text(http, database):
         "2: kind=flood note=Ghi chú 2 severity=2 | POINT (11597637 2611089)",
         "3: kind=road note=Ghi chú 3 severity=3 | POINT (11574401 2546423)",
     ]
+
+
+@pytest.mark.parametrize("z", [8, 10, 11, 12])
+def test_a_point_lies_within_a_unit_of_its_place(http, z):
+    """Near by, degrees are drawn as they are, of which Mercator differs by less than that."""
+    tile = tile_at(104.1, 22.4, z)
+    shown = {one.id: one.geometry for one in features(http, "incidents", tile)}
+    listed = {one["id"]: one["geometry"]["coordinates"] for one in items(http, "incidents", tile)}
+    assert shown.keys() == listed.keys() and shown
+    for number, place in shown.items():
+        lon, lat = listed[number]
+        x = math.radians(lon) * EARTH_RADIUS_M
+        y = math.asinh(math.tan(math.radians(lat))) * EARTH_RADIUS_M
+        assert math.dist((place.x, place.y), (x, y)) < 1.6 * tile.size_m / 4096
+
+
+def test_crowds_are_gathered_where_counts_tell_of_them(http, database):
+    add_points(database, 3_000, "closed")
+    admin = key(database, Role.ADMIN)
+    whole = features(http, "closed", Tile(0, 0, 0), admin)
+    assert sum(one.properties["count"] for one in whole) == 3_000
+    filtered = features(http, "closed", Tile(0, 0, 0), admin, filter="severity >= 0")
+    assert len(filtered) == 3_000
 
 
 def test_fields_choose_what_a_tile_carries(http):
