@@ -1,5 +1,9 @@
-"""Measures everything on two processes and writes docs/calibration.md; `make calibrate`."""
+"""Measures everything on two processes and writes docs/calibration.md; `make calibrate`.
 
+With `--city FILE` it watches the reports of that file instead, and only prints what they raised.
+"""
+
+import argparse
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -8,6 +12,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from calibration.city import city
 from calibration.dirty import KINDS, Dirty, measured
 from calibration.injections import CORRIDOR, MERGED, RAMP, Found, burst, tried
 from calibration.nulls import Quiet, watched
@@ -96,5 +101,15 @@ def _told(one: Any, started: float) -> Any:
     return result
 
 
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m calibration")
+    parser.add_argument("--city", type=Path, metavar="FILE", help="reports of a city, as CSV")
+    return parser.parse_args()
+
+
 if __name__ == "__main__":
-    main()
+    asked = arguments()
+    if asked.city:
+        print(city(asked.city).told())
+    else:
+        main()

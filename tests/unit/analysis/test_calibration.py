@@ -1,10 +1,12 @@
 """The targets of docs/calibration.md on a smaller province with fewer trials, and its page."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
 from calibration.charts import Axis, chart
+from calibration.city import city
 from calibration.dirty import KINDS, Dirty, measured
 from calibration.injections import CORRIDOR, MERGED, RAMP, Found, Outbreak, burst, tried
 from calibration.nulls import Quiet, watched
@@ -12,6 +14,7 @@ from calibration.page import Results, page, pictures, targets
 from calibration.province import Events, lumpy, province, quiet, within
 from calibration.watch import CYLINDER_DAYS, RADIUS_M
 from gis.analysis import Null, stp_null, stp_scan, tail_p
+from gis.errors import BadInput
 
 
 @pytest.fixture(scope="module")
@@ -160,3 +163,34 @@ def test_the_same_seed_gives_the_same_stream(small):
     one, two = (quiet(small, 9, 30, np.random.default_rng(5)) for _ in range(2))
     assert (one.place == two.place).all()
     assert len(KINDS) == 7
+
+
+def city_file(path, heap):
+    """Eighty days of scattered reports, some sent twice, and a heap of reports on the last day."""
+    random = np.random.default_rng(6)
+    day = np.append(np.repeat(np.arange(80), 4), np.full(heap, 79))
+    lat = random.uniform(41.7, 41.9, len(day))
+    lat[len(day) - heap :] = 41.8 + np.arange(heap) * 0.003
+    lon = np.where(np.arange(len(day)) < 320, random.uniform(-87.8, -87.6, len(day)), -87.7)
+    frame = pd.DataFrame({"Latitude": lat, "Longitude": lon, "Unique Key": np.arange(len(day))})
+    frame["Created Date"] = (pd.Timestamp("2025-01-01") + pd.to_timedelta(day, unit="D")).strftime(
+        "%m/%d/%Y %H:%M"
+    )
+    pd.concat([frame, frame[:50]]).to_csv(path, index=False)
+    return path
+
+
+def test_a_city_is_watched_behind_the_gate_and_its_heap_is_one_signal(tmp_path):
+    found = city(city_file(tmp_path / "city.csv", 9), replicates=199, longest_days=4)
+    assert (found.reports, found.looks) == (329 + 50, 4)
+    assert found.counted <= 329
+    assert found.distinct[365] == 1
+    assert "RI 365: 91.2 alarm-days, 91.2 distinct signals a year" in found.told()
+    quiet_city = city(city_file(tmp_path / "quiet.csv", 0), replicates=199, longest_days=4)
+    assert quiet_city.distinct[365] == 0
+
+
+def test_a_file_that_names_no_day_is_refused(tmp_path):
+    (tmp_path / "odd.csv").write_text("Latitude,Longitude\n1,2\n", encoding="utf-8")
+    with pytest.raises(BadInput, match="Creation_Date, Created Date"):
+        city(tmp_path / "odd.csv")
