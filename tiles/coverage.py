@@ -47,7 +47,7 @@ def simplify(database: Database, layer: Layer) -> bool:
         if not connection.scalar(_TRY_LOCK, {"key": f"simplify {layer.id}"}):
             return False
         state = read_state(connection, layer.id)
-        if is_simplified(connection, state) or _is_too_large(connection, layer):
+        if is_simplified(connection, state) or is_too_large(connection, layer):
             return True
         ids, polygons = _polygons(connection, layer)
         connection.execute(_FORGET, {"layer": layer.id})
@@ -69,7 +69,8 @@ def _options(layer: Layer) -> TileOptions:
     return layer.tiles or TileOptions()
 
 
-def _is_too_large(connection: Connection, layer: Layer) -> bool:
+def is_too_large(connection: Connection, layer: Layer) -> bool:
+    """Whether it has more polygons than are simplified."""
     some = select(source_of(layer).id).select_from(source_of(layer).table)
     few = some.limit(MOST_POLYGONS + 1).subquery()
     return (connection.scalar(select(func.count()).select_from(few)) or 0) > MOST_POLYGONS

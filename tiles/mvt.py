@@ -105,34 +105,40 @@ def layer_tile(
 
 
 def tile_at_once(
-    connection: Connection, layer: Layer, request: TileRequest
+    connection: Connection, layer: Layer, request: TileRequest, simplified_zoom: int | None = None
 ) -> tuple[LayerState, bytes] | None:
     """The tile and the state that it shows, by one statement, whose text is kept.
 
-    For features as they are stored; None where a tile needs more: clusters, simplified shapes,
-    labels, a filter. Raises as `layer_tile` does, and NotFound for a layer that is not published.
+    None where a tile needs more: clusters, labels, a filter, shapes that are not those of the
+    present state (`simplified_zoom`: of which zoom they are to be). Raises as `layer_tile` does,
+    and NotFound for a layer that is not published.
     """
     options, source = _tiled(layer)
     fields = _fields(source, request)
-    if not _is_plain(source, options, request):
+    if not _is_plain(source, options, request, simplified_zoom):
         return None
     query, tile = request.query, request.tile
     here = {**_place_of(tile), **_box_of(tile), **_edges_of(tile)}
     values = {**here, **query.values(source), "layer_id": layer.id}
     drawn = _simplifying(source, tile), _is_straight(source, tile)
-    shape = ("tile", drawn, tuple(one.name for one in fields), query.shape)
+    shape = ("tile", drawn, simplified_zoom, tuple(one.name for one in fields), query.shape)
     found = source.statements.run(
-        connection, shape, lambda: _with_state(_stored(source, request), tile, fields), values
+        connection, shape, lambda: _with_state(source, request, fields, simplified_zoom), values
     )
+    if not found and simplified_zoom is not None:
+        return None
     if not found:
         raise NotFound(f"the layer {layer.id} is not published: run `gis layers sync`")
     version, day, content, number = found[0]
-    if number > MOST_ROWS or len(content) > MOST_BYTES:
+    most = _CROWD if _is_counted(source, request) else MOST_ROWS
+    if number > most or len(content) > MOST_BYTES:
         return None
     return LayerState(layer.id, version, day), bytes(content)
 
 
-def _is_plain(source: Source, options: TileOptions, request: TileRequest) -> bool:
+def _is_plain(
+    source: Source, options: TileOptions, request: TileRequest, simplified_zoom: int | None
+) -> bool:
     layer, z = source.layer, request.tile.z
     labelled = layer.geometry is GeometryKind.POLYGON and layer.style.text is not None
     gathered = source.has_points and z < options.points_from_zoom
@@ -140,7 +146,7 @@ def _is_plain(source: Source, options: TileOptions, request: TileRequest) -> boo
         z >= options.min_zoom
         and not gathered
         and not labelled
-        and not _is_counted(source, request)
+        and (simplified_zoom is not None or not _is_counted(source, request))
         and request.query.shape is not None
     )
 
@@ -424,12 +430,23 @@ def _source_layer(rows: Select[Any], name: str) -> Select[Any]:
     return select(made.label("content"), func.count().label("number")).select_from(named)
 
 
-def _with_state(place: _Place, tile: Tile, fields: Sequence[Served]) -> Select[Any]:
-    rows = _features(place, tile, fields).limit(MOST_ROWS + 1)
-    made = _source_layer(rows, place.source.layer.id).subquery("made")
-    now = _LAYERS.c
-    return (
-        select(now.version, cast(func.gis.today(), Text), made.c.content, made.c.number)
+def _with_state(
+    source: Source, request: TileRequest, fields: Sequence[Served], simplified_zoom: int | None
+) -> Select[Any]:
+    if simplified_zoom is None:
+        place = _stored(source, request)
+    else:
+        place = _simplified(source, request, simplified_zoom)
+    rows = _features(place, request.tile, fields).limit(MOST_ROWS + 1)
+    made = _source_layer(rows, source.layer.id).subquery("made")
+    now, day = _LAYERS.c, cast(func.gis.today(), Text)
+    found = (
+        select(now.version, day, made.c.content, made.c.number)
         .select_from(_LAYERS.join(made, true()))
         .where(now.published, now.id == bindparam("layer_id", type_=Text()))
     )
+    if simplified_zoom is None:
+        return found
+    kept = table("simplified_layer", column("layer_id"), column("stamp", Text()), schema="gis").c
+    stamp = cast(now.version, Text) + "." + day
+    return found.where(kept.layer_id == now.id, kept.stamp == stamp)

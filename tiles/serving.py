@@ -1,5 +1,6 @@
 """Tiles as they are served: made once for each state of a layer, and never from an older one."""
 
+import time
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,7 +14,7 @@ from layers.items import Query
 from layers.model import Layer
 from tiles.cache import Made, Packed, TileCache
 from tiles.changes import Changes
-from tiles.coverage import is_simplified, simplify, stored_zoom
+from tiles.coverage import is_simplified, is_too_large, simplify, stored_zoom
 from tiles.grid import Tile
 from tiles.hexes import (
     Asked,
@@ -29,6 +30,7 @@ from tiles.state import LayerState, States, read_state
 
 type Maker = Callable[[Connection, LayerState], bytes]
 
+_TOO_LARGE_S = 60.0
 _MADE_AT_A_TIME = 4  # the rest wait without a connection, which states of kept tiles need
 
 
@@ -55,6 +57,7 @@ class TileServer:
     hex_answers: HexAnswers = field(default_factory=HexAnswers)
     changes: Changes = field(default_factory=Changes)
     _simplified: dict[str, LayerState] = field(default_factory=dict)
+    _too_large: dict[str, float] = field(default_factory=dict)  # until when
     _making: Semaphore = field(default_factory=lambda: Semaphore(_MADE_AT_A_TIME))
 
     @cached_property
@@ -78,15 +81,16 @@ class TileServer:
 
         zoom = stored_zoom(layer, tile.z)
 
+        state = now or self.states.of(layer.id)
+
         def make() -> Made:
             request = TileRequest(tile, *read())
-            if zoom is not None:
-                self._simplify(layer)
-                return self._in_snapshot(layer, lambda *seen: draw(request, *seen))
-            with self.database.reading_singly() as connection:
-                found = tile_at_once(connection, layer, request)
-            if found is not None:
-                return Made(found[0], Packed.of(found[1]))
+            kept = zoom is not None and self._simplify(layer, state)
+            if kept or zoom is None or layer.id in self._too_large:
+                with self.database.reading_singly() as connection:
+                    found = tile_at_once(connection, layer, request, zoom if kept else None)
+                if found is not None:
+                    return Made(found[0], Packed.of(found[1]))
             return self._in_snapshot(layer, lambda *seen: draw(request, *seen))
 
         def draw(request: TileRequest, connection: Connection, state: LayerState) -> bytes:
@@ -95,7 +99,7 @@ class TileServer:
 
         key = _features_key(layer, tile, who, asked)
         # A changed polygon may move the simplified borders of others, wherever they meet.
-        return self._made(key, make, now or self.states.of(layer.id), local=zoom is None)
+        return self._made(key, make, state, local=zoom is None)
 
     def kept_features(
         self,
@@ -169,15 +173,24 @@ class TileServer:
             with self.database.reading_singly() as connection:
                 self.changes.learn(connection, now.layer_id, made.version, now.version)
 
-    def _simplify(self, layer: Layer) -> None:
-        """Once for each state of the layer: too many polygons stay too many."""
-        now = self.states.of(layer.id)
+    def _simplify(self, layer: Layer, now: LayerState) -> bool:
+        """Whether shapes are kept of this state. Too many polygons stay too many for a while: they
+        are shown as they are, which is right of fewer as well.
+        """
         if self._simplified.get(layer.id) == now:
-            return
+            return True
+        if time.monotonic() < self._too_large.get(layer.id, 0.0):
+            return False
         with self.database.reading() as connection:
             ready = is_simplified(connection, now)
+            if not ready and is_too_large(connection, layer):
+                self._too_large[layer.id] = time.monotonic() + _TOO_LARGE_S
+                return False
+        self._too_large.pop(layer.id, None)
         if ready or simplify(self.database, layer):
             self._simplified[layer.id] = now
+            return True
+        return False
 
 
 def _features_key(layer: Layer, tile: Tile, who: Principal, asked: Mapping[str, str]) -> _Key:
