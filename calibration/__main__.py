@@ -15,13 +15,15 @@ from typing import Any
 from calibration.city import city
 from calibration.dirty import KINDS, Dirty, measured
 from calibration.injections import CORRIDOR, MERGED, RAMP, Found, burst, tried
-from calibration.nulls import Quiet, watched
+from calibration.nulls import YEAR, Quiet, watched
 from calibration.page import Results, page, pictures
 from calibration.province import province
 
 DOCS = Path(__file__).parents[1] / "docs"
 PROCESSES = 2
-STREAM_YEARS = {4.0: 4}  # reports a day → years, for each null
+QUIET_PER_DAY = 4.0
+STREAM_YEARS = 8  # for each null, looked at each day
+SPARSE_STREAMS, SPARSE_YEARS, SPARSE_DAYS = 14, 4, 7  # more, of so many years, looked at each week
 DIRTY_RUNS, DIRTY_PER_DAY = 100, 6.0
 STREAMS, TRIALS = 2, 20  # outbreaks are tried in so many streams, so often in each
 OUTBREAKS = [
@@ -35,8 +37,13 @@ FEW = [burst(0.5, 1, 6), burst(1.5, 3, 12), MERGED, RAMP, CORRIDOR]
 the_province = cache(province)
 
 
-def quiet_year(kind: str, per_day: float, seed: int) -> Quiet:
-    return watched(the_province(), kind, per_day, seed)
+def quiet_year(kind: str, seed: int) -> Quiet:
+    return watched(the_province(), kind, QUIET_PER_DAY, seed)
+
+
+def quiet_years(kind: str, seed: int) -> Quiet:
+    days = SPARSE_YEARS * YEAR
+    return watched(the_province(), kind, QUIET_PER_DAY, seed, days, every=SPARSE_DAYS)
 
 
 def dirty_runs(kind: str) -> Dirty:
@@ -71,16 +78,13 @@ def main() -> None:
         def sent(work: Callable[..., Any], asked: list[tuple[Any, ...]]) -> list[Any]:
             return [pool.submit(work, *one) for one in asked]
 
-        years = [
-            (kind, per_day, seed)
-            for kind in "AB"
-            for per_day, count in STREAM_YEARS.items()
-            for seed in range(count)
-        ]
         streams = [(per_day, seed) for per_day in (5.0, 20.0) for seed in range(STREAMS)]
         found = sent(found_in, streams)
         dirty = sent(dirty_runs, [(kind,) for kind in KINDS])
-        quiet = sent(quiet_year, years)
+        quiet = []
+        for kind in "AB":
+            quiet += sent(quiet_year, [(kind, seed) for seed in range(STREAM_YEARS)])
+            quiet += sent(quiet_years, [(kind, 100 + seed) for seed in range(SPARSE_STREAMS)])
         trials = together([part for one in found for part in _told(one, started)])
         runs = tuple(_told(one, started) for one in dirty)
         years_watched = tuple(_told(one, started) for one in quiet)

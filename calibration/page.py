@@ -91,22 +91,23 @@ def _targets(results: Results) -> str:
 
 def _nulls(results: Results) -> str:
     rows = []
-    for (kind, per_day), group in groupby(results.quiet, key=lambda q: (q.kind, q.per_day)):
+    for (kind, per_day, every), group in groupby(results.quiet, key=_stream):
         streams = list(group)
-        years = sum(len(one.p) for one in streams) / YEAR
+        looks = sum(len(one.p) for one in streams)
         for limit in DAY_LIMITS:
             days = sum(one.alarm_days[limit] for one in streams)
             distinct = sum(one.distinct[limit] for one in streams)
             rows.append(
                 (
-                    kind, f"{per_day:g}", f"{years:.1f}", str(limit), f"{YEAR / limit:.2f}",
-                    f"{days / years:.2f}", f"{realised(streams, limit):.2f}",
-                    f"{distinct / years:.2f}",
+                    kind, f"{per_day:g}", "day" if every == 1 else f"{every} days",
+                    f"{looks * every / YEAR:.1f}", str(limit), f"{YEAR / limit:.2f}",
+                    f"{days / looks * YEAR:.2f}", f"{realised(streams, limit):.2f}",
+                    f"{distinct / looks * YEAR:.2f}" if every == 1 else "–",
                 )
             )  # fmt: skip
     heads = (
-        "null", "reports a day", "stream-years", "RI", "nominal a year", "alarm-days a year",
-        "realised / nominal", "distinct signals a year",
+        "null", "reports a day", "looks every", "stream-years", "RI", "nominal a year",
+        "alarm-days a year", "realised / nominal", "distinct signals a year",
     )  # fmt: skip
     return f"""## Nothing happens
 
@@ -114,13 +115,19 @@ Null A: people × weekday × season. Null B: events in lumps of place and time, 
 permuted within weekday. Alarms of one stream on following days are one signal when they share 0.3
 of their hexes or their centres lie in one circle.
 
-Alarms come in runs of days, so few years say little about rare alarms: in 4 stream-years an RI of
-365 days stands for 4 days in all. More stream-years (`STREAM_YEARS`) make these ratios sharper.
+Alarms come in runs of days, so looks day after day say little about rare alarms: in 8 stream-years
+an RI of 365 days stands for 8 days in all, which come in about 5 runs. Looks a week apart hardly
+depend on each other; so most stream-years are looked at once a week. The target is of all looks
+together, however far apart.
 
 {_table(heads, rows)}
 
 ![QQ plot of p under null A](calibration/qq-a.svg)
 ![QQ plot of p under null B](calibration/qq-b.svg)"""
+
+
+def _stream(one: Quiet) -> tuple[str, float, int]:
+    return one.kind, one.per_day, one.every
 
 
 def _dirt(results: Results) -> str:

@@ -141,7 +141,17 @@ def test_the_page_says_which_targets_are_missed():
     assert list(told.values()) == [True, False, False, False, True, True]
     written = page(some_results())
     assert written.count("**missed**") == 3
-    assert "| A | 5 | 1.0 | 100 | 3.65 | 4.00 | 1.10 | 4.00 |" in written
+    assert "| A | 5 | day | 1.0 | 100 | 3.65 | 4.00 | 1.10 | 4.00 |" in written
+
+
+def test_looks_a_week_apart_count_as_many_years(small):
+    weekly = watched(small, "A", 2.0, 1, days=28, replicates=19, every=7)
+    assert (len(weekly.p), weekly.every) == (4, 7)
+    results = some_results()
+    none = {30: 0, 100: 0, 365: 0}
+    sparse = Quiet("A", 5.0, (0.5,) * 730, {30: 24, 100: 7, 365: 2}, none, 7)
+    results = Results((*results.quiet, sparse), results.dirty, results.found)
+    assert "| A | 5 | 7 days | 14.0 | 365 | 1.00 | 1.00 | 1.00 | – |" in page(results)
 
 
 def test_every_picture_is_named_by_the_page_and_is_well_formed():
