@@ -22,9 +22,10 @@ def gi_star(values: Floats, weights: sparse.csr_array) -> Floats:
     """
     n = len(values)
     mean, spread = values.mean(), values.std()
-    total = weights @ np.ones(n)
-    # Binary weights are their own squares.
-    squares = total if (weights.data == 1).all() else weights.power(2) @ np.ones(n)
+    # Binary weights are their own squares, and sum to as many as there are.
+    binary = (weights.data == 1).all()
+    total = np.diff(weights.indptr).astype(float) if binary else weights @ np.ones(n)
+    squares = total if binary else weights.power(2) @ np.ones(n)
     with np.errstate(divide="ignore", invalid="ignore"):
         scale = spread * np.sqrt((n * squares - total**2) / (n - 1))
         z: Floats = (weights @ values - total * mean) / scale
