@@ -8,13 +8,15 @@ border, and a handful that nobody could place. Each record says that it is simul
 import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
 import shapely
+
+from gis.clock import HERE
 
 Floats = npt.NDArray[np.float64]
 
@@ -25,7 +27,6 @@ SUDDEN_DAYS = 3
 SLOW_DAYS = 14
 DEFAULT_POINT_RECORDS = 120
 
-_ZONE = timezone(timedelta(hours=7))
 _DEGREES_PER_KM = 1 / 111.2
 _SETTLEMENTS = 4  # per commune
 _SPREAD_KM = 2.0
@@ -268,7 +269,7 @@ def _signed(report: Report, n: int) -> Report:
 
 def _times(until: datetime, n: int, random: np.random.Generator) -> list[datetime]:
     """Instants in the 90 days before, more on working days and by day than by night."""
-    end = until.astimezone(_ZONE)
+    end = until.astimezone(HERE)
     days = [end - timedelta(days=back) for back in range(DAYS)]
     weights = np.array([_WEEKDAYS[day.weekday()] * _season(day) for day in days])
     chosen = random.choice(DAYS, n, p=weights / weights.sum())

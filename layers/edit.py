@@ -20,14 +20,13 @@ from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.sql.elements import ColumnElement
 
 from gis.access import Principal, may_write, require
-from gis.clock import today
+from gis.clock import HERE, today
 from gis.errors import BadInput, NotAllowed, NotFound
 from gis.placing.placer import Claims, Reason
 from gis.placing.stored import stored_placer
 from layers.feature import BadRecord, Fault, Feature
 from layers.items import Source
 from layers.items.geojson import id_of
-from layers.items.literals import HERE
 from layers.model import FileSource, GeometryKind, Layer
 from layers.tables import table_of
 

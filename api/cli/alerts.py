@@ -10,7 +10,6 @@ from api.cli.context import database_in_use, read_layers, read_settings
 from api.cli.output import AsJson, print_facts, print_json, print_rows, progress, say
 from gis.access import LOCAL_ADMIN
 from gis.alerts.calibration import Tally, tally
-from gis.alerts.deciding import LOCAL
 from gis.alerts.life import (
     Alert,
     acknowledge,
@@ -25,6 +24,7 @@ from gis.alerts.precision import Precision, precision
 from gis.alerts.replay import Past
 from gis.alerts.silences import silence, silences_at, unsilence
 from gis.alerts.states import Outcome, Status
+from gis.clock import HERE
 from gis.delivery.approval import approve
 from gis.errors import BadInput
 from layers.backtest import Backtest, backtest, by_day
@@ -139,7 +139,7 @@ def silence_command(
         number = silence(
             connection, who=LOCAL_ADMIN.name, why=why, until=until, communes=commune or (), **of
         )
-    say(f"silence {number} lasts until {until.astimezone(LOCAL):%H:%M %d/%m/%Y}")
+    say(f"silence {number} lasts until {until.astimezone(HERE):%H:%M %d/%m/%Y}")
 
 
 @app.command("silences", epilog="Example: gis alerts silences")
@@ -214,8 +214,8 @@ def backtest_command(
     as_json: AsJson = False,
 ) -> None:
     """What would have been raised: the alarm day by day, rules hour by hour; nothing is stored."""
-    chosen, begin = _alerting(layer), since.replace(tzinfo=LOCAL)
-    end = until.replace(tzinfo=LOCAL) if until else datetime.now(UTC)
+    chosen, begin = _alerting(layer), since.replace(tzinfo=HERE)
+    end = until.replace(tzinfo=HERE) if until else datetime.now(UTC)
     with (
         database_in_use() as database,
         database.engine.connect() as connection,
@@ -330,8 +330,8 @@ def _past_row(past: Past) -> dict[str, object]:
     alert = past.alert
     ended = past.ended_at
     return {
-        "opened": past.opened_at.astimezone(LOCAL).strftime("%Y-%m-%d %H:%M"),
-        "ended": ended.astimezone(LOCAL).strftime("%Y-%m-%d %H:%M") if ended else None,
+        "opened": past.opened_at.astimezone(HERE).strftime("%Y-%m-%d %H:%M"),
+        "ended": ended.astimezone(HERE).strftime("%Y-%m-%d %H:%M") if ended else None,
         "rule": alert.rule,
         "stream": alert.stream,
         "tier": (alert.told.tier if alert.told else alert.signal.tier).value,

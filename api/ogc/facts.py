@@ -1,16 +1,16 @@
 """What a layer's data says about itself: how many, where, when; kept with the layer's version."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import date, datetime, time
 
 from sqlalchemy import Connection, func, select, text
 
-from gis.clock import today
+from gis.clock import HERE, today
 from gis.errors import NotFound
 from layers.items import Count, Source
 from layers.items.counting import count_all
 
-_MIDNIGHT = time(tzinfo=timezone(timedelta(hours=7)))
+_MIDNIGHT = time(tzinfo=HERE)
 _STATES = text("SELECT id, version, digest FROM gis.layer WHERE published")
 
 

@@ -12,11 +12,11 @@ from api.dependencies import Caller, UsedCatalogue, UsedDatabase, UsedSettings
 from api.ogc.asking import only_known
 from api.routes.tiles import UsedTiles, tile_answer
 from gis.access import Principal
+from gis.clock import HERE
 from gis.errors import BadInput
 from gis.hexes import COARSEST, FINEST, areas_km2, boundaries, cell_of, cell_text, resolution_of
 from gis.placing.stored import stored_territory
 from layers.catalogue import Catalogue
-from layers.items.literals import HERE
 from tiles.grid import Tile
 from tiles.hexes import (
     Asked,

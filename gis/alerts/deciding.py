@@ -7,14 +7,13 @@ clusters of a prospective scan.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime
 
 from gis.alerts.findings import Findings, Signal
 from gis.alerts.identity import jaccard, same_place, same_time
 from gis.alerts.policy import Policy, Tier
 from gis.alerts.states import ENDS, LIVE, UNTOLD, Act, Status
-
-LOCAL = timezone(timedelta(hours=7))  # days are those of Vietnam
+from gis.clock import HERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +84,7 @@ def decide(known: Sequence[Standing], found: Findings, muted: Muted, now: dateti
 
 
 def local_day(moment: datetime) -> date:
-    return moment.astimezone(LOCAL).date()
+    return moment.astimezone(HERE).date()
 
 
 def is_news(told: Told, signal: Signal, policy: Policy) -> bool:

@@ -6,18 +6,18 @@ Source: OASIS CAP-v1.2-os (1 July 2010). Its schema rejects `Z` and fractions of
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from enum import StrEnum
 from unicodedata import normalize
 from xml.etree import ElementTree as ET
 
 import h3
 
+from gis.clock import HERE
 from gis.delivery.told import Language, Told
 from gis.delivery.words import CENTRE, NOTES, WHOLE_PROVINCE
 
 NAMESPACE = "urn:oasis:names:tc:emergency:cap:1.2"
-HERE = timezone(timedelta(hours=7))
 LIKELY_FROM_DAYS = 365.0  # recurrence interval from which a statistical alert is likely
 COMMUNE, CELL = "commune", "H3"  # names of geocodes
 

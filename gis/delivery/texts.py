@@ -6,7 +6,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
-from gis.delivery.cap import HERE
+from gis.clock import HERE
 from gis.delivery.told import Language, Told
 from gis.delivery.words import ACTS, SEVERITIES, WHOLE_PROVINCE
 from gis.text import nfc

@@ -2,15 +2,15 @@
 
 import math
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from gis.clock import HERE
 from gis.errors import BadInput
 from gis.values import TimeSpan
 from layers.items.columns import Served
 from layers.model import FieldType
 
-HERE = timezone(timedelta(hours=7))  # a day without a zone is a Vietnamese day
 _OPEN = ("", "..")
 _YEAR_0 = "0000-"  # RFC 3339 has that year and Python has not; QGIS 3.22 means an open start by it
 

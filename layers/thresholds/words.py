@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from gis.alerts.deciding import LOCAL
+from gis.clock import HERE
 from layers.model import CountRule, IndicatorRule, Layer, QuietRule, RainRule, ThresholdRule
 
 
@@ -17,7 +17,7 @@ def headline(layer: Layer, rule: ThresholdRule, label: str, value: float) -> tup
 
 def detail(since: datetime, until: datetime) -> tuple[str, str]:
     """The time of the records beneath, as clocks in Vietnam show it."""
-    first, last = (moment.astimezone(LOCAL).strftime("%H:%M %d/%m/%Y") for moment in (since, until))
+    first, last = (moment.astimezone(HERE).strftime("%H:%M %d/%m/%Y") for moment in (since, until))
     return f"Dữ liệu từ {first} đến {last}.", f"Records from {first} to {last}."
 
 

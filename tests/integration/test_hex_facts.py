@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import text
 
 from gis.access import Role
+from gis.clock import HERE
 from gis.database.engine import Database
 from layers.catalogue import Catalogue
-from layers.items.literals import HERE
 from layers.schema import sync
 from tests.integration.hex_layers import COUNTED, OPEN, add, hex_service, key
 

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from gis.clock import HERE
 from gis.errors import BadInput
-from layers.items.literals import HERE, span_of
+from layers.items.literals import span_of
 from layers.model import FileSource, HexOptions, Layer
 from tiles.hexes.rights import hex_options
 
