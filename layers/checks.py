@@ -11,6 +11,7 @@ from datetime import datetime
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
+from gis.alerts.policy import Tier
 from layers.faults import near
 from layers.model import (
     AlertRule,
@@ -221,6 +222,23 @@ def _alert_rules(layer: Layer) -> Iterator[Finding]:
         yield ("alerts", "rules"), "rules need `source.time`: when each record happened"
 
 
+def _recipients(layer: Layer) -> Iterator[Finding]:
+    """Nobody is named twice for the same, or for what never happens."""
+    if layer.alerts is None:
+        return
+    seen: set[tuple[str, str | None]] = set()
+    policy = layer.alerts.policy()
+    for index, one in enumerate(layer.alerts.tell):
+        where = ("alerts", "tell", index)
+        if (one.who, one.when) in seen:
+            yield (*where, "who"), f"`{one.who}` stands twice"
+        seen.add((one.who, one.when))
+        waits = [policy.escalates_after(tier) for tier in Tier if tier.rank >= one.from_tier.rank]
+        if one.when and all(wait is None for wait in waits):
+            words = "`escalate_urgent_minutes` and `escalate_alert_minutes` say when"
+            yield (*where, "when"), f"nothing escalates, so `{one.who}` is never told: {words}"
+
+
 def _rule_fields(layer: Layer, rule: AlertRule) -> Iterator[str]:
     named = {name: getattr(rule, name, None) for name in ("field", "of")}
     for name in filter(None, [*named.values(), *getattr(rule, "where", {})]):
@@ -252,5 +270,5 @@ def _what(layer: Layer) -> str:
 
 _CHECKS: tuple[Callable[[Layer], Iterator[Finding]], ...] = (
     _named_fields, _field_words, _source_words, _style_classes, _zooms, _counting,
-    _alert_rules,
+    _alert_rules, _recipients,
 )  # fmt: skip
