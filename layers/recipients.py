@@ -6,6 +6,9 @@ from difflib import get_close_matches
 
 from sqlalchemy import Connection, text
 
+from gis.database.engine import Database
+from gis.delivery.subscriptions import tell_waiting
+
 # Whom published files name, and whether that subscription is sent alerts of the layer.
 _NAMED = text("""
 SELECT DISTINCT l.id, one ->> 'who' AS who, s.id IS NOT NULL AS known
@@ -17,6 +20,16 @@ WHERE l.published
        OR l.definition #>> '{access,read}' = 'private' AND NOT l.id = ANY(s.layers))
 ORDER BY l.id, who
 """)
+
+
+def follow_files(database: Database) -> list[str]:
+    """Whom the published files newly name hears of open alerts; gives whom nobody tells.
+
+    In a transaction of its own: the lock that it takes keeps all alerts waiting.
+    """
+    with database.writing() as connection:
+        tell_waiting(connection)
+        return untold(connection)
 
 
 def untold(connection: Connection) -> list[str]:

@@ -74,15 +74,19 @@ WHERE s.ended_at IS NULL GROUP BY s.id ORDER BY s.id
 def subscribe(connection: Connection, wish: Wish, who: str, reach: Reach) -> str | None:
     """From now on alerts are sent there; gives the secret of a webhook, this once.
 
-    Open alerts of which layer files told this name before are sent at once. Raises BadInput for an
-    address to which nothing can be sent, Conflict for a name in use.
+    Raises BadInput for an address to which nothing can be sent, Conflict for a name in use.
     """
     _check(wish, reach)
     number = connection.scalar(_INSERT, _values(wish) | {"who": who})
     if number is None:
         raise Conflict(f"there is a subscription {wish.name}: end it first")
-    connection.execute(text("SELECT gis.tell_waiting(:id)"), {"id": number})
+    tell_waiting(connection)
     return _made_secret(connection, number) if wish.channel is Channel.WEBHOOK else None
+
+
+def tell_waiting(connection: Connection) -> None:
+    """Send open alerts to those whom layer files name now, and who have not heard of them."""
+    connection.execute(text("SELECT gis.tell_waiting()"))
 
 
 def subscriptions(connection: Connection) -> list[Subscription]:

@@ -14,7 +14,7 @@ from gis.delivery.sending import Sender, send_due
 from gis.delivery.subscriptions import Channel, Wish, subscribe
 from layers.catalogue import Catalogue
 from layers.model import Layer
-from layers.recipients import untold
+from layers.recipients import follow_files, untold
 from layers.schema import sync
 from tests.acceptance.service import free_port
 from tests.integration.delivery import made
@@ -160,6 +160,24 @@ def test_who_is_added_late_is_told_of_what_is_open(toy_province, catalogue):
         for name in ("late", "head", "stranger"):
             add(connection, name)
     assert waiting(toy_province) == [("late", "notify"), ("late", "open")]
+
+
+def test_who_is_named_late_is_told_of_what_is_open_once(toy_province, catalogue):
+    with toy_province.writing() as connection:
+        for name in ("late", "head"):
+            add(connection, name)
+    alert = raised(toy_province)
+    stepped(toy_province, alert, "escalate")
+    raised(toy_province, severity="watch")
+    assert waiting(toy_province) == []
+    publish(toy_province, catalogue, {"who": "late"}, {"who": "hed", "when": "escalated"})
+    assert follow_files(toy_province) == [
+        "citizen_reports.yaml tells hed, which is no subscription; did you mean head?"
+    ]
+    assert waiting(toy_province) == [("late", "escalate")]
+    publish(toy_province, catalogue, {"who": "late"}, {"who": "head", "when": "escalated"})
+    assert [follow_files(toy_province), follow_files(toy_province)] == [[], []]
+    assert waiting(toy_province) == [("late", "escalate"), ("head", "escalate")]
 
 
 def test_a_message_reaches_who_is_named_and_names_nobody(toy_province, catalogue, tmp_path: Path):

@@ -1,5 +1,5 @@
 -- A layer's file says who is told of its alerts (`alerts: tell`), by the names of subscriptions. It
--- is read from the notice itself, which keeps the layer's options as they were at the step.
+-- is read from the notice itself, which keeps the options of the layer as they were at the step.
 
 -- Whether a subscription hears of layers whose files do not name it.
 ALTER TABLE gis.subscription ADD only_named boolean NOT NULL DEFAULT false;
@@ -51,17 +51,24 @@ CREATE OR REPLACE FUNCTION gis.fill_outbox(told gis.notice) RETURNS void LANGUAG
              ELSE gis.is_wanted(told, s) OR told.act = 'acknowledged' AND heard.of_it END
 $$;
 
--- What a file told by a name before there was a subscription of that name: the newest such step of
--- each alert that nobody has taken on. The lock lets no step pass by in between.
-CREATE FUNCTION gis.tell_waiting(wanted bigint) RETURNS void LANGUAGE plpgsql AS $$
+-- Who is named in a file today, and has heard nothing of an alert that nobody took on, is sent the
+-- newest step that is theirs: a name may come later than the alert, as may a subscription of that
+-- name. The lock lets no step pass by in between.
+CREATE FUNCTION gis.tell_waiting() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM pg_advisory_xact_lock(1734963039, 7);
   INSERT INTO gis.delivery (subscription_id, seq, alert_id)
-  SELECT DISTINCT ON (n.alert_id) s.id, n.seq, n.alert_id
-  FROM gis.subscription s
-  JOIN gis.alert a ON a.status = 'open'
+  SELECT DISTINCT ON (s.id, n.alert_id) s.id, n.seq, n.alert_id
+  FROM gis.alert a
+  JOIN gis.layer l ON l.id = a.layer_id AND l.published
   JOIN gis.notice n ON n.alert_id = a.id AND n.act IN ('open', 'notify', 'escalate')
-  WHERE s.id = wanted AND gis.named_in(n, s) <> '[]' AND gis.is_wanted(n, s)
-  ORDER BY n.alert_id, n.seq DESC
-  ON CONFLICT DO NOTHING;
+  CROSS JOIN LATERAL jsonb_populate_record(n, jsonb_build_object('alert', n.alert ||
+    jsonb_build_object('layer', jsonb_build_object('read', l.definition #>> '{access,read}',
+                                                   'alerts', l.definition -> 'alerts')))) AS today
+  JOIN gis.subscription s ON s.ended_at IS NULL AND gis.named_in(today, s) <> '[]'
+    AND gis.is_wanted(today, s)
+  WHERE a.status = 'open'
+    AND NOT EXISTS (SELECT FROM gis.delivery d
+                    WHERE d.subscription_id = s.id AND d.alert_id = a.id)
+  ORDER BY s.id, n.alert_id, n.seq DESC;
 END $$;
