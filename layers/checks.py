@@ -29,7 +29,8 @@ from layers.yaml_document import Location
 
 type Finding = tuple[Location, str]
 
-_DETECTORS = ("scan", "calibration_degraded")  # which raise alerts under these names
+# Which raise alerts under these names.
+DETECTORS = ("scan", "calibration_degraded", "delivery")
 _NUMERIC = (FieldType.INTEGER, FieldType.NUMBER)
 _DATED = (FieldType.DATE, FieldType.DATETIME)
 _CATEGORIES = (FieldType.TEXT, FieldType.INTEGER, FieldType.BOOLEAN)
@@ -210,7 +211,7 @@ def _alert_rules(layer: Layer) -> Iterator[Finding]:
     seen: set[str] = set()
     for index, rule in enumerate(rules):
         where = ("alerts", "rules", index)
-        if rule.id in _DETECTORS:
+        if rule.id in DETECTORS:
             yield (*where, "id"), f"`{rule.id}` is the name of a detector: choose another"
         if rule.id in seen:
             yield (*where, "id"), f"the rule `{rule.id}` stands twice"

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, text
 
 from gis.alerts.policy import Tier
+from gis.boundaries.codes import check_communes
 from gis.delivery.mail import check_address
 from gis.delivery.reach import Reach, check_url
 from gis.delivery.signing import new_secret
@@ -74,9 +75,11 @@ WHERE s.ended_at IS NULL GROUP BY s.id ORDER BY s.id
 def subscribe(connection: Connection, wish: Wish, who: str, reach: Reach) -> str | None:
     """From now on alerts are sent there; gives the secret of a webhook, this once.
 
-    Raises BadInput for an address to which nothing can be sent, Conflict for a name in use.
+    Raises BadInput for an address to which nothing can be sent, NotFound for a code that no commune
+    has, Conflict for a name in use.
     """
     _check(wish, reach)
+    check_communes(connection, wish.communes)
     number = connection.scalar(_INSERT, _values(wish) | {"who": who})
     if number is None:
         raise Conflict(f"there is a subscription {wish.name}: end it first")
