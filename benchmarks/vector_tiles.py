@@ -238,11 +238,28 @@ def statements(database: Database, layer_id: str, tile: Tile) -> list[tuple[str,
     zoom = stored_zoom(one, tile.z)
     with database.reading() as connection:
         kept = zoom is not None and is_simplified(connection, read_state(connection, layer_id))
+        if tile_at_once(_Noting(database, asked), one, request, zoom if kept else None):
+            return asked
+        asked.clear()
         event.listen(connection, "before_cursor_execute", note)
-        if zoom is not None or tile_at_once(connection, one, request) is None:
-            asked.clear()
-            layer_tile(connection, one, request, zoom if kept else None)
+        layer_tile(connection, one, request, zoom if kept else None)
     return asked
+
+
+@dataclass(frozen=True)
+class _Noting:
+    """A database that notes what it is asked."""
+
+    database: Database
+    asked: list[tuple[str, Any]]
+
+    @property
+    def dialect(self) -> Any:
+        return self.database.dialect
+
+    def ask(self, statement: str, values: Any) -> Any:
+        self.asked.append((statement, values))
+        return self.database.ask(statement, values)
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,7 @@ from sqlalchemy.sql.expression import FromClause
 from sqlalchemy.sql.selectable import Select
 from sqlalchemy.types import TypeEngine
 
+from gis.database.engine import Database
 from gis.errors import NotFound
 from layers.items import Query, Served, Source, source_of
 from layers.items.query import property_of
@@ -48,6 +49,7 @@ from tiles.state import LayerState
 MOST_ROWS = 10_000
 _CROWD = 2_500  # of 512 × 512 pixels, one for each 10 × 10: clusters say more, and are made sooner
 MOST_BYTES = 500_000
+_NEAR_ZOOM = 12  # from it on, a tile is so small that its rows are best found by their places
 _MOST_SOURCES = 500
 _CLUSTER_ZOOMS = 5
 CLUSTERS_ACROSS = 1 << _CLUSTER_ZOOMS  # features are gathered in so many columns and rows
@@ -105,13 +107,13 @@ def layer_tile(
 
 
 def tile_at_once(
-    connection: Connection, layer: Layer, request: TileRequest, simplified_zoom: int | None = None
+    database: Database, layer: Layer, request: TileRequest, simplified_zoom: int | None = None
 ) -> tuple[LayerState, bytes] | None:
-    """The tile and the state that it shows, by one statement, whose text is kept.
+    """The tile and the state that it shows, by one statement, whose text and plan are kept.
 
     None where a tile needs more: clusters, labels, a filter, shapes that are not those of the
-    present state (`simplified_zoom`: of which zoom they are to be). Raises as `layer_tile` does,
-    and NotFound for a layer that is not published.
+    present state (`simplified_zoom`: of which zoom they are to be), or another plan, as rows of a
+    wide tile do. Raises as `layer_tile` does, and NotFound for a layer that is not published.
     """
     options, source = _tiled(layer)
     fields = _fields(source, request)
@@ -122,9 +124,10 @@ def tile_at_once(
     values = {**here, **query.values(source), "layer_id": layer.id}
     drawn = _simplifying(source, tile), _is_straight(source, tile)
     shape = ("tile", drawn, simplified_zoom, tuple(one.name for one in fields), query.shape)
-    found = source.statements.run(
-        connection, shape, lambda: _with_state(source, request, fields, simplified_zoom), values
+    made = source.statements.made(
+        database.dialect, shape, lambda: _with_state(source, request, fields, simplified_zoom)
     )
+    found = database.ask(made.sql, {**made.values, **values})
     if not found and simplified_zoom is not None:
         return None
     if not found:
@@ -146,7 +149,7 @@ def _is_plain(
         z >= options.min_zoom
         and not gathered
         and not labelled
-        and (simplified_zoom is not None or not _is_counted(source, request))
+        and (simplified_zoom is not None or z >= _NEAR_ZOOM)
         and request.query.shape is not None
     )
 

@@ -78,28 +78,35 @@ class TileServer:
         where the tile is not kept. `now` is the layer's state, where it was read since somebody
         asked.
         """
-
+        key = _features_key(layer, tile, who, asked)
         zoom = stored_zoom(layer, tile.z)
 
-        state = now or self.states.of(layer.id)
-
         def make() -> Made:
-            request = TileRequest(tile, *read())
-            kept = zoom is not None and self._simplify(layer, state)
-            if kept or zoom is None or layer.id in self._too_large:
-                with self.database.reading_singly() as connection:
-                    found = tile_at_once(connection, layer, request, zoom if kept else None)
-                if found is not None:
-                    return Made(found[0], Packed.of(found[1]))
-            return self._in_snapshot(layer, lambda *seen: draw(request, *seen))
+            return self._drawn(layer, TileRequest(tile, *read()), zoom)
 
-        def draw(request: TileRequest, connection: Connection, state: LayerState) -> bytes:
-            ready = zoom is not None and is_simplified(connection, state)
-            return layer_tile(connection, layer, request, zoom if ready else None)
-
-        key = _features_key(layer, tile, who, asked)
+        if now is None:
+            made = self.cache.first(key, self._in_turn(make))
+            if made is not None:
+                return made
         # A changed polygon may move the simplified borders of others, wherever they meet.
-        return self._made(key, make, state, local=zoom is None)
+        return self._made(key, make, now or self.states.of(layer.id), local=zoom is None)
+
+    def is_new(self, layer: Layer, tile: Tile, who: Principal, asked: Mapping[str, str]) -> bool:
+        """Whether the tile is neither kept nor being made, so that no state says anything of it."""
+        return self.cache.is_new(_features_key(layer, tile, who, asked))
+
+    def _drawn(self, layer: Layer, request: TileRequest, zoom: int | None) -> Made:
+        """`zoom`: the one whose simplified shapes are shown, where the layer has them."""
+        shapes = zoom if zoom is not None and self._simplify(layer) else None
+        found = tile_at_once(self.database, layer, request, shapes)
+        if found is not None:
+            return Made(found[0], Packed.of(found[1]))
+
+        def draw(connection: Connection, state: LayerState) -> bytes:
+            ready = shapes is not None and is_simplified(connection, state)
+            return layer_tile(connection, layer, request, shapes if ready else None)
+
+        return self._in_snapshot(layer, draw)
 
     def kept_features(
         self,
@@ -151,11 +158,14 @@ class TileServer:
             self.cache.confirm(key, entry, now)
             return entry.packed
 
+        return self.cache.make(key, now, self._in_turn(make))
+
+    def _in_turn(self, make: Callable[[], Made]) -> Callable[[], Made]:
         def make_in_turn() -> Made:
             with self._making:
                 return make()
 
-        return self.cache.make(key, now, make_in_turn)
+        return make_in_turn
 
     def _in_snapshot(self, layer: Layer, draw: Maker) -> Made:
         """One snapshot for the state and the rows, so that the state is true."""
@@ -170,17 +180,18 @@ class TileServer:
 
     def _learn(self, made: LayerState, now: LayerState) -> None:
         if not self.changes.knows(now.layer_id, made.version, now.version):
-            with self.database.reading_singly() as connection:
+            with self.database.reading() as connection:
                 self.changes.learn(connection, now.layer_id, made.version, now.version)
 
-    def _simplify(self, layer: Layer, now: LayerState) -> bool:
-        """Whether shapes are kept of this state. Too many polygons stay too many for a while: they
-        are shown as they are, which is right of fewer as well.
+    def _simplify(self, layer: Layer) -> bool:
+        """Whether shapes are kept of the present state. Too many polygons stay too many for a
+        while: they are shown as they are, which is right of fewer as well.
         """
-        if self._simplified.get(layer.id) == now:
-            return True
         if time.monotonic() < self._too_large.get(layer.id, 0.0):
             return False
+        now = self.states.of(layer.id)
+        if self._simplified.get(layer.id) == now:
+            return True
         with self.database.reading() as connection:
             ready = is_simplified(connection, now)
             if not ready and is_too_large(connection, layer):

@@ -82,9 +82,7 @@ class States:
             return found
 
     def _read(self) -> Mapping[str, LayerState]:
-        with self._database.reading_singly() as connection:
-            rows = connection.execute(_ALL_STATES)
-            return {row.id: LayerState(row.id, row.version, row.day) for row in rows}
+        return {row[0]: LayerState(*row) for row in self._database.ask(_ALL_STATES, {})}
 
 
-_ALL_STATES = text("SELECT id, version, gis.today()::text AS day FROM gis.layer WHERE published")
+_ALL_STATES = "SELECT id, version, gis.today()::text FROM gis.layer WHERE published"
