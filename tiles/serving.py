@@ -25,7 +25,8 @@ from tiles.hexes import (
     hex_tile,
     resolution_at,
 )
-from tiles.mvt import TileRequest, layer_tile, tile_at_once
+from tiles.mvt import layer_tile, tile_at_once
+from tiles.reading import TileRequest
 from tiles.state import LayerState, States, read_state
 
 type Maker = Callable[[Connection, LayerState], bytes]
