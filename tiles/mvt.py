@@ -16,6 +16,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Connection,
+    DateTime,
     Float,
     Text,
     bindparam,
@@ -67,6 +68,7 @@ _LAYERS = table(
     column("id", Text()),
     column("version", BigInteger()),
     column("published", Boolean()),
+    column("changed_at", DateTime(timezone=True)),
     schema="gis",
 )
 _NO_BYTES: ColumnElement[Any] = literal_column("''::bytea")
@@ -169,8 +171,8 @@ def _asked(
     found = database.ask(made.sql, {**made.values, **values, "layer_id": layer_id})
     if not found:
         return None
-    version, day, content, number = found[0]
-    return LayerState(layer_id, version, day), bytes(content), number
+    *state, content, number = found[0]
+    return LayerState(layer_id, *state), bytes(content), number
 
 
 def shown_fields(layer: Layer, z: int) -> tuple[str, ...]:
@@ -319,7 +321,7 @@ def _with_state(made: Select[Any]) -> Select[Any]:
     now, day = _LAYERS.c, cast(func.gis.today(), Text)
     found = made.subquery("made")
     return (
-        select(now.version, day, found.c.content, found.c.number)
+        select(now.version, day, cast(now.changed_at, Text), found.c.content, found.c.number)
         .select_from(_LAYERS.join(found, true()))
         .where(now.published, now.id == bindparam("layer_id", type_=Text()))
     )

@@ -15,6 +15,7 @@ from layers.model import Layer
 from tiles.cache import Made, Packed, TileCache
 from tiles.changes import Changes
 from tiles.coverage import is_simplified, is_too_large, simplify, stored_zoom
+from tiles.disk import DiskCache
 from tiles.grid import Tile
 from tiles.hexes import (
     Asked,
@@ -47,6 +48,11 @@ class _Key:
     number: int  # id() of the layer
     layer: Layer = field(compare=False)
 
+    @property
+    def text(self) -> str:
+        """The same for all processes, and after a restart."""
+        return repr((self.kind, self.tile, self.rest, self.layer.model_dump_json()))
+
 
 @dataclass(frozen=True)
 class TileServer:
@@ -55,6 +61,7 @@ class TileServer:
     database: Database
     k_anonymity: int
     cache: TileCache = field(default_factory=TileCache)
+    disk: DiskCache | None = None
     hex_answers: HexAnswers = field(default_factory=HexAnswers)
     changes: Changes = field(default_factory=Changes)
     _simplified: dict[str, LayerState] = field(default_factory=dict)
@@ -85,8 +92,8 @@ class TileServer:
         def make() -> Made:
             return self._drawn(layer, TileRequest(tile, *read()), zoom)
 
-        if now is None:
-            made = self.cache.first(key, self._in_turn(make))
+        if now is None and self.disk is None:
+            made = self.cache.first(key, lambda: self._in_turn(make))
             if made is not None:
                 return made
         # A changed polygon may move the simplified borders of others, wherever they meet.
@@ -94,7 +101,7 @@ class TileServer:
 
     def is_new(self, layer: Layer, tile: Tile, who: Principal, asked: Mapping[str, str]) -> bool:
         """Whether the tile is neither kept nor being made, so that no state says anything of it."""
-        return self.cache.is_new(_features_key(layer, tile, who, asked))
+        return self.disk is None and self.cache.is_new(_features_key(layer, tile, who, asked))
 
     def _drawn(self, layer: Layer, request: TileRequest, zoom: int | None) -> Made:
         """`zoom`: the one whose simplified shapes are shown, where the layer has them."""
@@ -159,14 +166,21 @@ class TileServer:
             self.cache.confirm(key, entry, now)
             return entry.packed
 
-        return self.cache.make(key, now, self._in_turn(make))
+        return self.cache.make(key, now, lambda: self._kept_on_disk(key, make, now))
 
-    def _in_turn(self, make: Callable[[], Made]) -> Callable[[], Made]:
-        def make_in_turn() -> Made:
-            with self._making:
-                return make()
+    def _kept_on_disk(self, key: _Key, make: Callable[[], Made], now: LayerState) -> Made:
+        if self.disk is None:
+            return self._in_turn(make)
+        name = key.text
+        found = self.disk.entry(name, now)
+        if found is None:
+            found = self._in_turn(make)
+            self.disk.keep(name, found)
+        return found
 
-        return make_in_turn
+    def _in_turn(self, make: Callable[[], Made]) -> Made:
+        with self._making:
+            return make()
 
     def _in_snapshot(self, layer: Layer, draw: Maker) -> Made:
         """One snapshot for the state and the rows, so that the state is true."""

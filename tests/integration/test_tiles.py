@@ -235,6 +235,30 @@ def test_no_reader_of_any_worker_ever_sees_an_older_tile(http, database):
     assert failures == []
 
 
+def test_a_restarted_service_has_its_tiles_on_disk_and_shows_none_that_is_old(database, tmp_path):
+    publish(database)
+    add_points(database, ROWS)
+    kept = {"home": tmp_path, "tiles_disk_mb": 5}
+    path = path_of("incidents", HERE)
+    with tile_service(database, **kept) as http:
+        first = http.get(path).content
+    with tile_service(database, **kept) as http, counting(database) as made:
+        assert http.get(path).content == first and made == []
+        execute(database, "UPDATE layer.incidents SET severity = 55")
+    with tile_service(database, **kept) as http:
+        seen = {one.properties["severity"] for one in features(http, "incidents", HERE)}
+    assert seen == {55}
+
+
+def test_a_tile_on_disk_is_not_found_by_who_may_not_read_its_layer(database, tmp_path):
+    publish(database)
+    add_points(database, 20, "closed")
+    with tile_service(database, home=tmp_path, tiles_disk_mb=5) as http:
+        assert features(http, "closed", HERE, key(database, Role.ADMIN))
+    with tile_service(database, home=tmp_path, tiles_disk_mb=5) as http:
+        assert http.get(path_of("closed", HERE)).status_code == 404
+
+
 def test_a_removed_layer_has_no_tiles_though_they_were_kept(http, database):
     assert http.get(path_of("incidents", HERE)).status_code == 200
     execute(database, "UPDATE gis.layer SET published = false WHERE id = 'incidents'")
