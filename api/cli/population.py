@@ -8,13 +8,8 @@ import typer
 
 from api.cli.context import database_in_use
 from api.cli.output import AsJson, print_facts, progress, say
-from gis.population import (
-    Answers,
-    Population,
-    drop_population,
-    load_population,
-    stored_population,
-)
+from gis.population.loading import Answers, load_population
+from gis.population.store import Population, drop_population, required_population
 
 app = typer.Typer(help="Inhabitants by hex, for rates.", no_args_is_help=True)
 
@@ -52,7 +47,7 @@ def load(
 def show(as_json: AsJson = False) -> None:
     """Tell how many inhabitants are loaded, by whom, of which year and how well placed."""
     with database_in_use() as database, database.reading() as connection:
-        print_facts(_facts(stored_population(connection)), as_json=as_json)
+        print_facts(_facts(required_population(connection)), as_json=as_json)
 
 
 @app.command(epilog="Example: gis population drop")

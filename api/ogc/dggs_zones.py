@@ -34,6 +34,7 @@ from gis.hexes import (
     descendants,
     resolution_of,
 )
+from gis.population.store import Population
 from layers.cql2 import Kind, Property, condition, parse
 from layers.cql2.parsing import Language
 from layers.items import CRS84, Box, Crs
@@ -61,11 +62,10 @@ class Origin:
     def finest(self) -> int:
         return min((one.finest or FINEST for one in self.asked), default=FINEST)
 
-    @property
-    def measures(self) -> tuple[str, ...]:
+    def measures(self, population: Population | None) -> tuple[str, ...]:
         """The names of what a zone may have."""
         if self.path:
-            return self.asked[0].measures
+            return self.asked[0].measures(population)
         return tuple(f"{one.layer.id}_count" for one in self.asked)
 
     def named(self, asked: Asked, measures: Measures) -> Measures:

@@ -94,4 +94,3 @@ def _of_table(path: Path, communes: gpd.GeoDataFrame, answers: Answers) -> ByCom
     )
     for code, area in zip(communes["code"], communes.geometry, strict=True):
         yield spread(area, people.get(code, 0.0))
-

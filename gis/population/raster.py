@@ -47,8 +47,9 @@ class PeopleRaster:
     def _window(self, shapes: Shapes) -> Window:
         """The rows and columns of the raster that hold the shapes; none where it ends before."""
         west, south, east, north = shapely.total_bounds(shapes)
-        left, top = ~self._dataset.transform * (west, north)
-        right, bottom = ~self._dataset.transform * (east, south)
+        grid = self._dataset.transform
+        left, right = ((x - grid.c) / grid.a for x in (west, east))
+        top, bottom = ((y - grid.f) / grid.e for y in (north, south))
         column, row = max(floor(left), 0), max(floor(top), 0)
         width = min(ceil(right), self._dataset.width) - column
         return Window(column, row, width, min(ceil(bottom), self._dataset.height) - row)
@@ -97,7 +98,7 @@ def people_in(shapes: Shapes, people: Floats, bounds: tuple[float, float, float,
     west, south, east, north = bounds
     pixels = NumPyRasterSource(people, xmin=west, ymin=south, xmax=east, ymax=north)
     found = exact_extract(pixels, _Shapes(shapes), ["sum"], output="pandas")
-    return np.nan_to_num(found["sum"].to_numpy(np.float64))
+    return np.asarray(np.nan_to_num(found["sum"].to_numpy(np.float64)))
 
 
 class _Shapes(FeatureSource):  # type: ignore[misc]

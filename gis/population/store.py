@@ -3,11 +3,12 @@
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
+import numpy as np
 from sqlalchemy import Connection, text
 
 from gis.errors import NotFound
-from gis.hexes import COARSEST, FINEST
-from gis.population.pieces import PeopleByCell
+from gis.hexes import COARSEST, FINEST, Cells
+from gis.population.pieces import Floats, PeopleByCell
 
 
 class Quality(StrEnum):
@@ -41,17 +42,31 @@ def store_population(connection: Connection, found: PeopleByCell, about: Populat
 
 def drop_population(connection: Connection) -> None:
     """Forget the inhabitants. Raises NotFound when there are none."""
-    stored_population(connection)
+    required_population(connection)
     _clear(connection)
     connection.execute(_RAISE)
 
 
-def stored_population(connection: Connection) -> Population:
+def required_population(connection: Connection) -> Population:
     """What is loaded. Raises NotFound when nothing is."""
+    found = stored_population(connection)
+    if found is None:
+        raise NotFound("no population is loaded: run `gis population load FILE`")
+    return found
+
+
+def stored_population(connection: Connection) -> Population | None:
+    """What is loaded; None where nothing is."""
     row = connection.execute(_SOURCE).one_or_none()
     if row is None:
-        raise NotFound("no population is loaded: run `gis population load FILE`")
+        return None
     return Population(row.source, row.year, Quality(row.quality), row.people)
+
+
+def people_of(connection: Connection, cells: Cells) -> Floats:
+    """The inhabitants of each cell, of resolutions 5 to 10; 0 where nobody lives."""
+    found = connection.scalar(_PEOPLE, {"cells": cells.tolist()})
+    return np.frombuffer(found or b"", ">f8").astype(np.float64)
 
 
 def _clear(connection: Connection) -> None:
@@ -77,6 +92,11 @@ _ANALYSE = text("ANALYZE gis.population")
 _INSERT_SOURCE = text("""
 INSERT INTO gis.population_source (source, year, quality, people)
 VALUES (:source, :year, :quality, :people)
+""")
+_PEOPLE = text("""
+SELECT string_agg(float8send(coalesce(people, 0)), '' ORDER BY place)
+FROM unnest(CAST(:cells AS bigint[])) WITH ORDINALITY AS asked (cell, place)
+LEFT JOIN gis.population USING (cell)
 """)
 _SOURCE = text("SELECT source, year, quality, people FROM gis.population_source")
 # Rates are of all hexes, but no feature of a layer has changed: its tiles stay (an empty box). The
