@@ -40,7 +40,7 @@ class PeopleRaster:
     def _of(self, pieces: Pieces) -> Floats:
         shapes = shapely.transform(pieces.shapes, self._moved.transform, interleaved=False)
         window = self._window(shapes)
-        if window.width <= 0 or window.height <= 0:
+        if window.width == 0 or window.height == 0:
             return np.zeros(len(shapes))
         return people_in(shapes, self._pixels(window), self._dataset.window_bounds(window))
 
@@ -52,7 +52,8 @@ class PeopleRaster:
         top, bottom = ((y - grid.f) / grid.e for y in (north, south))
         column, row = max(floor(left), 0), max(floor(top), 0)
         width = min(ceil(right), self._dataset.width) - column
-        return Window(column, row, width, min(ceil(bottom), self._dataset.height) - row)
+        height = min(ceil(bottom), self._dataset.height) - row
+        return Window(column, row, max(width, 0), max(height, 0))
 
     def _pixels(self, window: Window) -> Floats:
         """People by row and column, 0 where the raster has no data."""
