@@ -11,6 +11,7 @@ import shapely
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    Boolean,
     Connection,
     Double,
     LargeBinary,
@@ -39,7 +40,7 @@ from layers.cql2 import Kind, Property, condition, parse
 from layers.cql2.parsing import Language
 from layers.items import CRS84, Box, Crs
 from tiles.hexes import Asked, HexAnswers
-from tiles.hexes.tables import Measures
+from tiles.hexes.tables import FLAGS, Measures
 from tiles.state import read_states
 
 _KM_PER_DEGREE = 111.2
@@ -177,6 +178,8 @@ def filtered(
 
 def _property(name: str) -> Property:
     value = cast(column("measures"), JSONB).op("->>")(name)
+    if name in FLAGS:
+        return Property(Kind.BOOLEAN, func.coalesce(cast(value, Boolean), False))
     return Property(Kind.NUMBER, cast(value, Double))
 
 

@@ -53,7 +53,7 @@ def hex_tile(
     category: Category = None,
     window: Window = None,
 ) -> Response:
-    """A tile of hexes with their records, records per km², share of a category and mean.
+    """A tile of hexes with their records, rates by area and inhabitants, share of a category, mean.
 
     The public sees no hex with fewer than k records, nor anything such could be computed from.
     """

@@ -28,6 +28,7 @@ CELL = h3.latlng_to_cell(22.02, 104.1, 10)  # in the middle pixel, which has 500
 NINE, SEVEN = h3.cell_to_parent(CELL, 9), h3.cell_to_parent(CELL, 7)
 EMPTY = h3.latlng_to_cell(22.05, 104.25, 10)
 SUMS = "SELECT gis.h3_resolution(cell), sum(people) FROM gis.population GROUP BY 1 ORDER BY 1"
+ZONES = "/ogc/collections/incidents/dggs/H3/zones"
 SOURCE = "SELECT * FROM gis.population_source"
 TABLE = ("Mã xã,Dân số", "00001,2000000", "00004,1000000")
 
@@ -93,9 +94,10 @@ def test_a_table_gives_each_commune_its_people_and_its_hexes_are_approximate(pro
         told = http.get(f"/hexes/{CELL}", headers=operator).json()
         assert told["layers"]["incidents"]["approximate"] is True
         assert told["population"]["quality"] == "approximate"
-        path = f"/ogc/collections/incidents/dggs/H3/zones/{CELL}/data"
-        values = http.get(path, headers=operator).json()["values"]
+        values = http.get(f"{ZONES}/{CELL}/data", headers=operator).json()["values"]
         assert values["approximate"][0]["data"] == [1]
+        found = http.get(f"{ZONES}?zone-level=10&filter=approximate=true", headers=operator)
+        assert found.json()["zones"] == [CELL]
 
 
 def test_a_rate_is_told_by_tiles_zones_and_hexes_from_the_load_on(province, raster):
@@ -103,13 +105,12 @@ def test_a_rate_is_told_by_tiles_zones_and_hexes_from_the_load_on(province, rast
     add(province, "incidents", CELL, 3, kind="road", day="2026-04-01")
     add(province, "incidents", EMPTY, 7)
     operator = key(province, Role.OPERATOR)
-    grid = "/ogc/collections/incidents/dggs/H3/zones"
     tile = tile_of(CELL, 14)
     path = f"/hexes/incidents/{tile.z}/{tile.x}/{tile.y}.mvt"
     with hex_service(province, LAYERS) as http:
         before = http.get(path, headers=operator)
         assert "per_1000" not in hexes(http, "incidents", tile, operator)[CELL].properties
-        assert "per_1000" not in http.get(f"{grid}/{CELL}/data", headers=operator).json()["values"]
+        assert "per_1000" not in http.get(f"{ZONES}/{CELL}/data", headers=operator).json()["values"]
         assert http.get(f"/hexes/{CELL}", headers=operator).json()["population"] is None
 
         load_population(province, raster, Answers(year=2020))
@@ -121,9 +122,9 @@ def test_a_rate_is_told_by_tiles_zones_and_hexes_from_the_load_on(province, rast
         assert march[CELL].properties["per_1000"] == pytest.approx(
             1000 * 3 / people_in(province, CELL), rel=1e-3
         )
-        data = http.get(f"{grid}/{CELL}/data", headers=operator).json()
+        data = http.get(f"{ZONES}/{CELL}/data", headers=operator).json()
         assert data["values"]["per_1000"][0]["data"] == [rate]
-        high = http.get(f"{grid}?zone-level=10&filter=per_1000 > 1", headers=operator).json()
+        high = http.get(f"{ZONES}?zone-level=10&filter=per_1000 > 1", headers=operator).json()
         assert high["zones"] == [CELL]
         told = http.get(f"/hexes/{CELL}", headers=operator).json()
         assert told["layers"]["incidents"]["per_1000"] == rate

@@ -15,6 +15,7 @@ from tiles.hexes.suppression import Mask, Numbers
 _SPAN_STEPS = 2  # cells are looked up by the spans of ancestors so many resolutions coarser
 _DIGITS = 4
 LEAST_PEOPLE = 50  # with fewer inhabitants one record more or less makes another rate
+FLAGS = ("partial", "approximate")  # measures that are true where they are told
 
 type Measures = dict[str, float | int | bool]
 
