@@ -4,6 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# On a busy machine examples are slow to be made, which says nothing of the code.
+settings.register_profile("here", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("here")
 
 SHARED = Path(os.environ.get("GIS_SHARED", Path(__file__).parents[1].parent / "shared"))
 
