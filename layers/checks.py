@@ -28,7 +28,7 @@ from layers.yaml_document import Location
 
 type Finding = tuple[Location, str]
 
-_DETECTORS = ("scan", "calibration_degraded")  # which raise alerts under these names
+_DETECTORS = ("scan", "series", "calibration_degraded")  # which raise alerts under these names
 _NUMERIC = (FieldType.INTEGER, FieldType.NUMBER)
 _DATED = (FieldType.DATE, FieldType.DATETIME)
 _CATEGORIES = (FieldType.TEXT, FieldType.INTEGER, FieldType.BOOLEAN)

@@ -1,0 +1,164 @@
+"""Alarms by commune: for each stream a series of counts a commune, and one of the whole province.
+
+What a scan cannot see, a rise everywhere, is seen by the series of the province. Communes also
+count the records whose place is known to the commune alone.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from gis.analysis import Newest, newest_cusum, newest_ears, newest_farrington
+from layers.model import EarsOptions, FarringtonOptions, SeriesOptions
+from layers.runs.alarm import LONGEST_DAYS
+from layers.runs.records import Records, beneath, day_numbers
+
+Counts = npt.NDArray[np.int64]
+
+PROVINCE = ""  # in place of a commune's code
+_WEEK = 7
+_BEGINNING = 35  # days before those compared, so that a stream's first record tells when it began
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One series in its last `days`: `observed` records (after the gate), `expected` by its past.
+
+    `p` is of this series alone, `recurrence_days` of the like in any series of its stream.
+    `records` are the ids of all rows beneath, repeats included.
+    """
+
+    stream: str
+    commune: str  # code; PROVINCE is the whole of it
+    days: int
+    observed: int
+    expected: float
+    p: float
+    recurrence_days: float
+    records: tuple[int, ...]
+    newest: Newest = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSeries:
+    """One look at the series of one stream, of which there are `size`; those with a record."""
+
+    stream: str
+    size: int
+    judged: tuple[Judged, ...]
+
+    @property
+    def p(self) -> float | None:
+        """How rarely chance makes any of the series as unusual; None without any record."""
+        each = [one.p for one in self.judged]
+        return min(1.0, self.size * min(each)) if each else None
+
+
+def days_read(options: SeriesOptions) -> int:
+    """How many days a look reads, today's included."""
+    if isinstance(options, FarringtonOptions):
+        return _WEEK * (52 * options.years + 4) + _BEGINNING
+    summed = _span(options) + (2 if isinstance(options, EarsOptions) else 0)
+    return options.baseline_days + summed + _BEGINNING
+
+
+def series_input(records: Records) -> pd.DataFrame:
+    """What the series go by, to be kept: id, stream, commune, day, counted.
+
+    Days are numbered, and those on which records were received.
+    """
+    rows = pd.concat([beneath(records.rows), records.rows[records.rows["reason"] == "coarse"]])
+    return pd.DataFrame(
+        {
+            "id": rows["id"].astype(np.int64),
+            "stream": rows["category"].astype(str),
+            "commune": rows["commune"].fillna(PROVINCE).astype(str),
+            "day": day_numbers(rows["received_at"]),
+            "counted": rows["in_commune"].astype(bool),
+        }
+    ).sort_values("id", ignore_index=True)
+
+
+def series_of(
+    frame: pd.DataFrame, options: SeriesOptions, last_day: int, communes: int
+) -> Iterator[StreamSeries]:
+    """One look at each stream of an input, by name, in a province of so many communes.
+
+    The series begin with the first record of any stream: the time before is no time of zeros.
+    """
+    frame = frame[(frame["day"] <= last_day) & (frame["day"] > last_day - days_read(options))]
+    first = int(frame["day"].min()) if len(frame) else last_day
+    for name in sorted(frame["stream"].unique()):
+        rows = frame[frame["stream"] == name]
+        judged = _judged(rows, options, (first, last_day), communes + 1)
+        yield StreamSeries(name, communes + 1, tuple(judged))
+
+
+def _judged(
+    rows: pd.DataFrame, options: SeriesOptions, days: tuple[int, int], size: int
+) -> Iterator[Judged]:
+    """The province, then the communes that have a record in the days judged."""
+    counted = rows[rows["counted"]]
+    lately = counted.loc[counted["day"] > days[1] - _span(options), "commune"]
+    for commune in [PROVINCE, *sorted(set(lately) - {PROVINCE})]:
+        whole = commune == PROVINCE
+        own = counted if whole else counted[counted["commune"] == commune]
+        newest = _newest(_counts(own["day"].to_numpy(np.int64), days, options), options)
+        if newest is not None and newest.observed:
+            within = rows if whole else rows[rows["commune"] == commune]
+            yield _one(commune, newest, within, options, days[1], size)
+
+
+def _one(
+    commune: str,
+    newest: Newest,
+    rows: pd.DataFrame,
+    options: SeriesOptions,
+    last_day: int,
+    size: int,
+) -> Judged:
+    days = newest.steps * (_WEEK if isinstance(options, FarringtonOptions) else 1)
+    return Judged(
+        stream=str(rows["stream"].iloc[0]),
+        commune=commune,
+        days=days,
+        observed=newest.observed,
+        expected=newest.expected,
+        p=newest.p,
+        recurrence_days=1 / max(newest.p * size, 1 / LONGEST_DAYS),
+        records=tuple(sorted(int(one) for one in rows.loc[rows["day"] > last_day - days, "id"])),
+        newest=newest,
+    )
+
+
+def _counts(days: Counts, span: tuple[int, int], options: SeriesOptions) -> Counts:
+    """Records by day, or by week of seven days that ends with the last one."""
+    daily = np.bincount(days - span[0], minlength=span[1] - span[0] + 1).astype(np.int64)
+    if not isinstance(options, FarringtonOptions):
+        return daily
+    weeks: Counts = daily[len(daily) % _WEEK :].reshape(-1, _WEEK).sum(axis=1)
+    return weeks
+
+
+def _newest(counts: Counts, options: SeriesOptions) -> Newest | None:
+    match options:
+        case EarsOptions():
+            return newest_ears(counts, method=options.variant, baseline=options.baseline_days)
+        case FarringtonOptions():
+            return newest_farrington(counts, years=options.years)
+    return newest_cusum(
+        counts, baseline=options.baseline_days, steps=options.max_days, ratio=options.ratio
+    )
+
+
+def _span(options: SeriesOptions) -> int:
+    """Days that are judged together, at most."""
+    match options:
+        case EarsOptions():
+            return 3 if options.variant == "C3" else 1
+        case FarringtonOptions():
+            return _WEEK
+    return options.max_days
