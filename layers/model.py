@@ -312,8 +312,8 @@ class HotspotOptions(Strict):
     scan: ScanOptions | None = Field(ScanOptions(), description="The alarm; null: none")
     series: SeriesOptions | None = Field(
         None,
-        description="A second alarm: a detector for each stream and commune, and for each stream in "
-        "the whole province, which sees a rise everywhere; unset: none",
+        description="A second alarm: a detector for each stream and commune, and for each stream "
+        "in the whole province, which sees a rise everywhere; unset: none",
     )
     emerging: EmergingOptions | None = Field(
         EmergingOptions(), description="Emerging hot spots; null: none"

@@ -29,8 +29,8 @@ from gis.delivery.approval import approve
 from gis.errors import BadInput
 from layers.backtest import Backtest, backtest, by_day
 from layers.beneath import records_beneath
-from layers.keeping import STATISTICAL
 from layers.model import Layer
+from layers.runs.telling_series import STATISTICAL
 
 app = typer.Typer(
     help="Alerts: list, show, acknowledge, resolve, silence, and try rules on the past.",
@@ -196,7 +196,7 @@ def calibration(
     chosen = _alerting(layer)
     budget = chosen.alerts.false_alerts_a_year if chosen.alerts else 0.0
     with database_in_use() as database, database.reading() as connection:
-        told = tally(connection, chosen.id, STATISTICAL, budget, datetime.now(UTC))
+        told = tally(connection, chosen.id, list(STATISTICAL), budget, datetime.now(UTC))
     if picture is not None:
         picture.write_text(qq_plot(told.spaced, f"{chosen.title.vi}: p"), encoding="utf-8")
     print_facts(_calibration_facts(told), as_json=as_json)
@@ -209,7 +209,9 @@ def backtest_command(
     layer: OneLayer,
     since: Since,
     until: Until = None,
-    rule: Annotated[str | None, typer.Option(help="One rule; `scan` is the alarm")] = None,
+    rule: Annotated[
+        str | None, typer.Option(help="One rule; `scan` and `series` are the alarms")
+    ] = None,
     picture: Annotated[Path | None, typer.Option(help="Write an SVG of the alerts here")] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -53,9 +53,9 @@ def clean(records: pd.DataFrame, rules: CleaningRules = RULES) -> Cleaned:
     Reasons, the first that holds: same_key; same_place (category, distance, hours; of incidents
     already kept); default_point; coarse (counts in its commune alone); late; burst (a source's day
     above the ratio to the median of its days before, at least 1); same_hex_day (alarms count one a
-    hex, category and day); "" for none. `in_commune` says who may raise an alarm of a commune: these
-    and the coarse, unless late or of a burst. The order of rows is irrelevant. Raises BadInput for a
-    missing column or times without a zone.
+    hex, category and day); "" for none. `in_commune` says who may raise an alarm of a commune:
+    these and the coarse, unless late or of a burst. The order of rows is irrelevant. Raises
+    BadInput for a missing column or times without a zone.
     """
     _check(records)
     order = records.assign(_key=_text_keys(records)).sort_values(["received_at", "_key"]).index

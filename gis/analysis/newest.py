@@ -152,7 +152,8 @@ def newest_cusum(
 
     def p_of(values: Counts) -> Floats:
         gain = log_ratio(values, np.full(values.shape, mean), ratio, dispersion)
-        return np.exp(-np.maximum(sums[-2] + gain, 0.0))
+        p: Floats = np.exp(-np.maximum(sums[-2] + gain, 0.0))
+        return p
 
     since = max(steps - 1 - int(np.flatnonzero(sums <= 0)[-1:].max(initial=-1)), 1)
     return Newest(since, int(last[-since:].sum()), since * mean, int(last[-1]), p_of)

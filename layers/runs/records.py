@@ -19,6 +19,7 @@ from sqlalchemy import (
     literal,
     select,
     table,
+    text,
 )
 
 from gis.analysis import clean
@@ -136,6 +137,12 @@ def _received(of: Table, options: HotspotOptions) -> ColumnElement[datetime]:
         happened: ColumnElement[datetime] = of.c.valid_at
         return happened
     return func.coalesce(of.c[options.received], of.c.valid_at)
+
+
+def commune_names(connection: Connection) -> dict[str, str]:
+    """The communes in force, by code."""
+    rows = connection.execute(text("SELECT code, full_name FROM layer.communes"))
+    return {row.code: row.full_name for row in rows}
 
 
 def read_exposure(connection: Connection, layer_id: str, resolution: int) -> pd.DataFrame:
