@@ -20,7 +20,7 @@ Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
 
 _GAP = 2  # steps between baseline and count in C2 and C3
-_WIDEST, _FINE = 60.0, 0.01  # of the law of C3, in standard deviations
+_WIDEST, _FINE = 60.0, 0.02  # of the law of C3, in standard deviations
 
 
 @dataclass(frozen=True, slots=True)

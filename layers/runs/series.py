@@ -5,7 +5,7 @@ count the records whose place is known to the commune alone.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +28,8 @@ class Judged:
     """One series in its last `days`: `observed` records (after the gate), `expected` by its past.
 
     `p` is of this series alone, `recurrence_days` of the like in any series of its stream.
-    `records` are the ids of all rows beneath, repeats included.
+    `records` are the ids of all rows beneath, repeats included. `apart`: the commune
+    whose rise `recurrence_days` leaves out.
     """
 
     stream: str
@@ -40,6 +41,23 @@ class Judged:
     recurrence_days: float
     records: tuple[int, ...]
     newest: Newest = field(compare=False)
+    apart: str | None = None
+
+    @property
+    def rise(self) -> float:
+        """Records beyond what is usual."""
+        return max(self.observed - self.expected, 0.0)
+
+    def without(self, commune: "Judged", size: int) -> "Judged":
+        """The province without the rise of a commune that is told of by itself."""
+        left = np.array([max(self.newest.count - int(commune.rise), 0)])
+        rarity = recurrence_days(float(self.newest.p_of(left)[0]), size)
+        return replace(self, recurrence_days=rarity, apart=commune.commune)
+
+
+def recurrence_days(p: float, size: int) -> float:
+    """Days between the like in any of so many series by chance; a century says all."""
+    return 1 / max(p * size, 1 / LONGEST_DAYS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +146,7 @@ def _one(
         observed=newest.observed,
         expected=newest.expected,
         p=newest.p,
-        recurrence_days=1 / max(newest.p * size, 1 / LONGEST_DAYS),
+        recurrence_days=recurrence_days(newest.p, size),
         records=tuple(sorted(int(one) for one in rows.loc[rows["day"] > last_day - days, "id"])),
         newest=newest,
     )

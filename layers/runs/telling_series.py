@@ -36,7 +36,18 @@ class SeriesTeller:
     options: SeriesOptions
 
     def told(self, look: StreamSeries) -> list[Told]:
-        return [self._told(one, look.size) for one in look.judged]
+        """The communes, and before them the province by what it has beyond the one that rose most,
+        if that is an alert: what is wrong in one commune is not told twice.
+        """
+        of = {one.commune: one for one in look.judged}
+        whole = of.pop(PROVINCE, None)
+        communes = [self._told(one, look.size) for one in of.values()]
+        if whole is None:
+            return communes
+        alerting = [each.judged for each in communes if each.tier in (Tier.ALERT, Tier.URGENT)]
+        most = max(alerting, key=lambda one: one.rise, default=None)
+        rest = whole if most is None else whole.without(most, look.size)
+        return [self._told(rest, look.size), *communes]
 
     def _told(self, one: Judged, size: int) -> Told:
         policy, least = self.teller.policy, self.options.min_count

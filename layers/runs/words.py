@@ -50,14 +50,18 @@ def series_headline(layer: Layer, one: Judged, names: Mapping[str, str]) -> tupl
 def series_words(one: Judged, bound: int, names: Mapping[str, str]) -> tuple[str, str]:
     """How many, where, from how many on it is an alert, and how rarely chance does so."""
     (vi, en), (where_vi, where_en) = _how_many(one), _whose(one, names)
-    vi, en = f"{vi}; {where_vi}. Cảnh báo từ {bound}. ", f"{en}; {where_en}. Alert from {bound}. "
+    vi, en = f"{vi}; {where_vi}. Cảnh báo từ {bound}.", f"{en}; {where_en}. Alert from {bound}."
+    if one.apart is not None:
+        apart = names.get(one.apart, one.apart)
+        vi = f"{vi} Phần tăng ở {apart} được báo riêng, không tính ở đây."
+        en = f"{en} The rise in {apart} is told of by itself, and not counted in what follows."
     if one.recurrence_days < _OFTEN:
-        return f"{vi}Mức này là thường.", f"{en}That is usual."
+        return f"{vi} Mức này là thường.", f"{en} That is usual."
     rare_vi, rare_en = _how_rarely(one.recurrence_days)
     return (
-        f"{vi}Nếu chỉ là ngẫu nhiên, ở bất kỳ xã, phường nào của tỉnh cũng chỉ gặp mức như vậy "
-        f"khoảng một lần trong {rare_vi}.",
-        f"{en}By chance alone, the like is met anywhere in the province about once in {rare_en}.",
+        f"{vi} Nếu chỉ là ngẫu nhiên, ở một nơi bất kỳ của tỉnh gặp mức như vậy khoảng một lần "
+        f"trong {rare_vi}.",
+        f"{en} By chance alone, the like is met anywhere in the province about once in {rare_en}.",
     )
 
 
@@ -107,8 +111,8 @@ def _whose(one: Judged, names: Mapping[str, str]) -> tuple[str, str]:
 
 
 def _how_many(one: Cluster | Judged) -> tuple[str, str]:
-    usual = max(one.expected, 0.01)
-    digits = 1 if usual >= 0.1 else 2
+    usual = max(one.expected, 0.01) if one.expected > 0 else 0.0
+    digits = 1 if usual >= 0.1 else 2 if usual > 0 else 0
     return (
         f"{one.observed} báo cáo trong {one.days} ngày, bình thường {_vi(usual, digits)}",
         f"{_reports(one.observed)} in {_days(one.days)}, normally {usual:.{digits}f}",
