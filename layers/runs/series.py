@@ -5,7 +5,7 @@ count the records whose place is known to the commune alone.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -110,52 +110,71 @@ def series_of(
     frame = frame[(frame["day"] <= last_day) & (frame["day"] > last_day - days_read(options))]
     first = int(frame["day"].min()) if len(frame) else last_day
     for name in sorted(frame["stream"].unique()):
-        rows = frame[frame["stream"] == name]
-        judged = _judged(rows, options, (first, last_day), communes + 1)
-        yield StreamSeries(name, communes + 1, tuple(judged))
+        view = _View(name, options, first, last_day, communes + 1)
+        rows = _Rows.of(frame[frame["stream"] == name])
+        yield StreamSeries(name, view.size, tuple(_judged(view, rows)))
 
 
-def _judged(
-    rows: pd.DataFrame, options: SeriesOptions, days: tuple[int, int], size: int
-) -> Iterator[Judged]:
+@dataclass(frozen=True, slots=True)
+class _View:
+    """What is alike for all series of a stream."""
+
+    stream: str
+    options: SeriesOptions
+    first_day: int
+    last_day: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Records of one stream, a column each: a commune takes its own in no time."""
+
+    id: Counts
+    day: Counts
+    counted: npt.NDArray[np.bool_]
+    commune: npt.NDArray[np.str_]
+
+    @classmethod
+    def of(cls, frame: pd.DataFrame) -> "_Rows":
+        id_, day = frame["id"].to_numpy(np.int64), frame["day"].to_numpy(np.int64)
+        return cls(id_, day, frame["counted"].to_numpy(bool), frame["commune"].to_numpy(str))
+
+    def where(self, chosen: npt.NDArray[np.bool_]) -> "_Rows":
+        return _Rows(*(getattr(self, one.name)[chosen] for one in fields(self)))
+
+
+def _judged(view: _View, rows: _Rows) -> Iterator[Judged]:
     """The province, then the communes that have a record in the days judged."""
-    counted = rows[rows["counted"]]
-    lately = counted.loc[counted["day"] > days[1] - _span(options), "commune"]
-    for commune in [PROVINCE, *sorted(set(lately) - {PROVINCE})]:
-        whole = commune == PROVINCE
-        own = counted if whole else counted[counted["commune"] == commune]
-        newest = _newest(_counts(own["day"].to_numpy(np.int64), days, options), options)
+    lately = rows.commune[rows.counted & (rows.day > view.last_day - _span(view.options))]
+    for commune in [PROVINCE, *sorted({str(one) for one in lately} - {PROVINCE})]:
+        own = rows if commune == PROVINCE else rows.where(rows.commune == commune)
+        newest = _newest(_counts(own.day[own.counted], view), view.options)
         if newest is not None and newest.observed:
-            within = rows if whole else rows[rows["commune"] == commune]
-            yield _one(commune, newest, within, options, days[1], size)
+            yield _one(view, commune, newest, own)
 
 
-def _one(
-    commune: str,
-    newest: Newest,
-    rows: pd.DataFrame,
-    options: SeriesOptions,
-    last_day: int,
-    size: int,
-) -> Judged:
-    days = newest.steps * (_WEEK if isinstance(options, FarringtonOptions) else 1)
+def _one(view: _View, commune: str, newest: Newest, rows: _Rows) -> Judged:
+    days = newest.steps * (_WEEK if isinstance(view.options, FarringtonOptions) else 1)
+    p = newest.p
     return Judged(
-        stream=str(rows["stream"].iloc[0]),
+        stream=view.stream,
         commune=commune,
         days=days,
         observed=newest.observed,
         expected=newest.expected,
-        p=newest.p,
-        recurrence_days=recurrence_days(newest.p, size),
-        records=tuple(sorted(int(one) for one in rows.loc[rows["day"] > last_day - days, "id"])),
+        p=p,
+        recurrence_days=recurrence_days(p, view.size),
+        records=tuple(sorted(rows.id[rows.day > view.last_day - days].tolist())),
         newest=newest,
     )
 
 
-def _counts(days: Counts, span: tuple[int, int], options: SeriesOptions) -> Counts:
+def _counts(days: Counts, view: _View) -> Counts:
     """Records by day, or by week of seven days that ends with the last one."""
-    daily = np.bincount(days - span[0], minlength=span[1] - span[0] + 1).astype(np.int64)
-    if not isinstance(options, FarringtonOptions):
+    length = view.last_day - view.first_day + 1
+    daily = np.bincount(days - view.first_day, minlength=length).astype(np.int64)
+    if not isinstance(view.options, FarringtonOptions):
         return daily
     weeks: Counts = daily[len(daily) % _WEEK :].reshape(-1, _WEEK).sum(axis=1)
     return weeks
