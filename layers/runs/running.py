@@ -14,6 +14,7 @@ import numpy as np
 from sqlalchemy import Connection, text
 
 from gis.alerts.applying import AlertChanges, apply_findings
+from gis.alerts.findings import Findings
 from gis.database.engine import Database
 from gis.errors import BadInput
 from gis.placing.stored import Territory, stored_territory
@@ -183,19 +184,13 @@ def _run_alarm(look: _Look) -> RunReport:
         scans.append(scan_stream(stream, options, null.maxima))
         nulls.append(null.id)
     run_id = add_run(look.connection, run, digest)
-    policy = policy_of(look.layer, [scan.stream for scan in scans])
-    names = commune_names(look.connection)
-    teller = Teller(look.layer, look.until, policy, names, run.official, run.simulated)
+    teller = _teller(look, run, [scan.stream for scan in scans])
     told = [one for scan in scans for one in teller.told(scan)]
     add_rows(look.connection, "add_stp_scan", run_id, [teller.row(one) for one in told])
     add_rows(look.connection, "add_streams", run_id, _stream_rows(scans, nulls))
-    changes = [
-        apply_findings(look.connection, teller.findings(scan, run_id))
-        for scan in scans
-        if look.layer.alerts is not None
-    ]
+    changes = _applied(look, [teller.findings(scan, run_id) for scan in scans])
     found = sum(one.tier is not None for one in told)
-    return _report(look, run, run_id, records, found, _together(changes))
+    return _report(look, run, run_id, records, found, changes)
 
 
 def _run_series(look: _Look) -> RunReport:
@@ -207,19 +202,24 @@ def _run_series(look: _Look) -> RunReport:
     streams = list(series_of(frame, options, day_number(look.until), communes))
     run = look.new_run("series", records, frame)
     run_id = add_run(look.connection, run, keep_input(look.connection, frame))
-    policy = policy_of(look.layer, [each.stream for each in streams])
-    names = commune_names(look.connection)
-    teller = Teller(look.layer, look.until, policy, names, run.official, run.simulated)
-    speaks = SeriesTeller(teller, options)
+    speaks = SeriesTeller(_teller(look, run, [each.stream for each in streams]), options)
     told = [one for each in streams for one in speaks.told(each)]
     add_rows(look.connection, "add_series", run_id, [speaks.row(one) for one in told])
-    changes = [
-        apply_findings(look.connection, speaks.findings(each, run_id))
-        for each in streams
-        if look.layer.alerts is not None
-    ]
+    changes = _applied(look, [speaks.findings(each, run_id) for each in streams])
     found = sum(one.tier is not None for one in told)
-    return _report(look, run, run_id, records, found, _together(changes))
+    return _report(look, run, run_id, records, found, changes)
+
+
+def _teller(look: _Look, run: NewRun, streams: Sequence[str]) -> Teller:
+    names, policy = commune_names(look.connection), policy_of(look.layer, streams)
+    return Teller(look.layer, look.until, policy, names, run.official, run.simulated)
+
+
+def _applied(look: _Look, findings: Sequence[Findings]) -> AlertChanges:
+    """What the alerts make of them; nothing in a layer that raises none."""
+    if look.layer.alerts is None:
+        return _NO_CHANGES
+    return _together([apply_findings(look.connection, each) for each in findings])
 
 
 def _stream_rows(scans: Sequence[StreamScan], nulls: Sequence[int]) -> list[dict[str, Any]]:
