@@ -35,6 +35,7 @@ from gis.repeating import repeating
 from gis.settings import Settings
 from layers.catalogue import Catalogue
 from layers.following import published_catalogue
+from tiles.disk import DiskCache
 from tiles.serving import TileServer
 
 
@@ -47,7 +48,7 @@ def create_app(settings: Settings, database: Database, catalogue: Catalogue) -> 
     app.state.database = database
     app.state.catalogue = catalogue
     app.state.newest = Newest(database)
-    app.state.tiles = TileServer(database, settings.k_anonymity)
+    app.state.tiles = TileServer(database, settings.k_anonymity, disk=_disk(settings))
 
     for part in (health, status, layers, alerts, counts, places, quarantine, tiles, styles, hexes):
         app.include_router(part.router)
@@ -65,6 +66,11 @@ def create_app(settings: Settings, database: Database, catalogue: Catalogue) -> 
     app.add_middleware(WarmTiles, tiles=app.state.tiles)
     app.add_middleware(RequestContext, database=database)
     return app
+
+
+def _disk(settings: Settings) -> DiskCache | None:
+    most = settings.tiles_disk_mb * 2**20
+    return DiskCache(settings.home / "tiles", most) if most else None
 
 
 @asynccontextmanager

@@ -55,7 +55,7 @@ def declared_parameters(request: Request) -> None:
     known = [parameter.alias for parameter in request.scope["route"].dependant.query_params]
     unknown = [name for name in request.query_params if name not in known]
     if unknown:
-        offered = f"there are {', '.join(known)}" if known else "there is none"
+        offered = f"it has {', '.join(known)}" if known else "it has none"
         raise BadInput(f"there is no parameter {unknown[0]!r} here: {offered}")
 
 

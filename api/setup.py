@@ -17,6 +17,7 @@ from gis.database.migrate import migrate
 from gis.settings import ROOT, Settings
 from layers.catalogue import Catalogue
 from layers.placed_again import place_again
+from layers.recipients import follow_files
 from layers.runs import run_method
 from layers.schema import sync
 from layers.watch import due_runs
@@ -40,6 +41,8 @@ def prepare(
     step("layers")
     with database.writing() as connection:
         sync(connection, catalogue)
+    for words in follow_files(database):
+        step(words)
     place_again(database, catalogue)
     now = datetime.now(UTC)
     if settings.demo and wants_demo(database, catalogue, now):

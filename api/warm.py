@@ -49,11 +49,12 @@ class WarmTiles:
         z, x, y = map(int, found.groups()[1:])
         try:
             layer, tile = readable(catalogue, caller, found[1]), Tile(z, x, y)
-            states = await self._states()
-            kept = self.tiles.kept_features(layer, tile, caller, {}, states)
-            if kept is not None:
-                return kept
-            request.state.tile_states = states
+            if not self.tiles.is_new(layer, tile, caller, {}):
+                states = await self._states()
+                kept = self.tiles.kept_features(layer, tile, caller, {}, states)
+                if kept is not None:
+                    return kept
+                request.state.tile_states = states
             return await run_sync(feature_tile, request, self.tiles, layer, tile, caller, {})
         except GisError:
             return None

@@ -45,6 +45,9 @@ class Settings(BaseSettings):
     reader_row_limit: int = Field(
         10_000, ge=1, description="Most rows that one page of items may hold"
     )
+    tiles_disk_mb: int = Field(
+        0, ge=0, description="Megabytes of tiles kept on disk in the home folder; 0: none"
+    )
     k_anonymity: int = Field(5, ge=1, description="A public hex with fewer reports is not shown")
     runs_kept_days: int = Field(
         400, ge=30, description="Days that runs of the analysis are kept; alerts keep theirs"

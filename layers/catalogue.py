@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from gis.access import Principal, may_read
 from gis.errors import BadLayerFile, NotFound
-from layers.checks import findings
+from layers.checks import DETECTORS, findings
 from layers.faults import faults_of, near
 from layers.model import Audience, GeometryKind, Layer
 from layers.yaml_document import BrokenYaml, Document, Fault, parse_yaml
@@ -33,6 +33,13 @@ class Catalogue:
             hint = f"; did you mean {' or '.join(best)}?" if best else ""
             raise NotFound(f"there is no layer {layer_id}{hint}")
         return layer
+
+    def check_rule(self, rule: str) -> None:
+        """Raises NotFound for a name under which nothing raises alerts."""
+        named = (one.id for each in self.layers if each.alerts for one in each.alerts.rules)
+        known = {*DETECTORS, *named}
+        if rule not in known:
+            raise NotFound(f"there is no rule {rule}{near(rule, known)}")
 
     def readable(self, principal: Principal) -> list[Layer]:
         """The layers that somebody may read."""

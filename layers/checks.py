@@ -11,6 +11,7 @@ from datetime import datetime
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
+from gis.alerts.policy import Tier
 from layers.faults import near
 from layers.model import (
     AlertRule,
@@ -28,7 +29,8 @@ from layers.yaml_document import Location
 
 type Finding = tuple[Location, str]
 
-_DETECTORS = ("scan", "series", "calibration_degraded")  # which raise alerts under these names
+# Which raise alerts under these names.
+DETECTORS = ("scan", "series", "calibration_degraded", "delivery")
 _NUMERIC = (FieldType.INTEGER, FieldType.NUMBER)
 _DATED = (FieldType.DATE, FieldType.DATETIME)
 _CATEGORIES = (FieldType.TEXT, FieldType.INTEGER, FieldType.BOOLEAN)
@@ -209,7 +211,7 @@ def _alert_rules(layer: Layer) -> Iterator[Finding]:
     seen: set[str] = set()
     for index, rule in enumerate(rules):
         where = ("alerts", "rules", index)
-        if rule.id in _DETECTORS:
+        if rule.id in DETECTORS:
             yield (*where, "id"), f"`{rule.id}` is the name of a detector: choose another"
         if rule.id in seen:
             yield (*where, "id"), f"the rule `{rule.id}` stands twice"
@@ -219,6 +221,23 @@ def _alert_rules(layer: Layer) -> Iterator[Finding]:
         yield ("alerts", "rules"), "rules look at records that are loaded, not the rows of a view"
     elif rules and isinstance(layer.source, FileSource) and layer.source.time is None:
         yield ("alerts", "rules"), "rules need `source.time`: when each record happened"
+
+
+def _recipients(layer: Layer) -> Iterator[Finding]:
+    """Nobody is named twice for the same, or for what never happens."""
+    if layer.alerts is None:
+        return
+    seen: set[tuple[str, str | None]] = set()
+    policy = layer.alerts.policy()
+    for index, one in enumerate(layer.alerts.tell):
+        where = ("alerts", "tell", index)
+        if (one.who, one.when) in seen:
+            yield (*where, "who"), f"`{one.who}` stands twice"
+        seen.add((one.who, one.when))
+        waits = [policy.escalates_after(tier) for tier in Tier if tier.rank >= one.from_tier.rank]
+        if one.when and all(wait is None for wait in waits):
+            words = "`escalate_urgent_minutes` and `escalate_alert_minutes` say when"
+            yield (*where, "when"), f"nothing escalates, so `{one.who}` is never told: {words}"
 
 
 def _rule_fields(layer: Layer, rule: AlertRule) -> Iterator[str]:
@@ -252,5 +271,5 @@ def _what(layer: Layer) -> str:
 
 _CHECKS: tuple[Callable[[Layer], Iterator[Finding]], ...] = (
     _named_fields, _field_words, _source_words, _style_classes, _zooms, _counting,
-    _alert_rules,
+    _alert_rules, _recipients,
 )  # fmt: skip

@@ -109,6 +109,8 @@ def _pattern(detail: ErrorDetails) -> str:
     name, given = _name(detail), detail["input"]
     if name in ("colour", "outline"):
         return f'`{name}` cannot be `{given}`: write six hexadecimal digits, as in "#1f6f8b"'
+    if name == "who":
+        return f"`{given}` is no name of a subscription: `gis subscriptions add` keeps the address"
     if name == "zone":
         return f"`zone` cannot be `{given}`: write an offset, as in +07:00"
     return (

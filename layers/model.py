@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from gis.alerts.policy import Policy, Tier
 
 IDENTIFIER = r"^[a-z][a-z0-9_]{0,47}$"
+NAME = r"^[^\s\d+(@/][^@/]{0,99}$"  # neither an address nor a telephone number
 COLOUR = r"^#[0-9a-fA-F]{6}$"
 Identifier = Annotated[str, Field(pattern=IDENTIFIER)]
 Colour = Annotated[str, Field(pattern=COLOUR)]
@@ -419,6 +420,17 @@ CapCategory = Literal[
 ]  # fmt: skip
 
 
+class Recipient(Strict):
+    """Somebody who is told of the layer's alerts, by name: a file is read by all."""
+
+    who: str = Field(pattern=NAME, description="Name of a subscription, never an address")
+    from_tier: Tier = Field(Tier.ALERT, description="And what is graver")
+    when: Literal["escalated"] | None = Field(
+        None,
+        description="`escalated`: only when nobody took it on in time; unset: from the beginning",
+    )
+
+
 class AlertOptions(Strict):
     """What raises alerts, how often they may be wrong, and how they live."""
 
@@ -460,6 +472,7 @@ class AlertOptions(Strict):
         ("Other",), min_length=1, description="Categories of the layer's alerts in CAP documents"
     )
     rules: tuple[ThresholdRule, ...] = Field((), description="Thresholds that raise alerts too")
+    tell: tuple[Recipient, ...] = Field((), description="Who is told, and when")
 
     def policy(self, streams: int = 1) -> Policy:
         """How alerts of the layer's detectors live; so many `streams` share the budget."""

@@ -11,7 +11,7 @@ from typing import Any, Final, override
 
 from pydantic.json_schema import GenerateJsonSchema
 
-from layers.model import COLOUR, IDENTIFIER, Layer
+from layers.model import COLOUR, IDENTIFIER, NAME, Layer
 
 type Json = dict[str, Any]
 
@@ -41,6 +41,7 @@ _PLACES: Final = {
     "CountRule": "alerts.rules[] (`kind: count`)",
     "QuietRule": "alerts.rules[] (`kind: quiet`)",
     "IndicatorRule": "alerts.rules[] (`kind: indicator`)",
+    "Recipient": "alerts.tell[]",
     "Style": "style",
     "StyleClass": "style.classes[]",
     "Words": "Texts for people",
@@ -56,6 +57,7 @@ _EITHER: Final = {
 _PATTERNS: Final = {
     IDENTIFIER: "identifier: `a–z`, then `a–z`, `0–9`, `_`",
     COLOUR: '`"#rrggbb"`',
+    NAME: "name that begins with a letter, without `@` and `/`",
 }
 
 _OPENING: Final = """\

@@ -23,7 +23,8 @@ from layers.model import GeometryKind, Layer
 from layers.tables import SCHEMA
 from tiles.coverage import is_simplified, simplify, stored_zoom
 from tiles.grid import Tile
-from tiles.mvt import TileRequest, layer_tile
+from tiles.mvt import layer_tile
+from tiles.reading import TileRequest
 from tiles.state import LayerState, read_state
 
 MEDIA_TYPE = "application/vnd.pmtiles"

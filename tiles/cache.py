@@ -9,10 +9,12 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Self
 
+from isal import igzip
+
 from tiles.state import LayerState
 
 _LEAST_WORTH_PACKING = 512
-_PACKING = 2  # a fifth of the time of 6, for a tenth more bytes
+_PACKING = 1  # a quarter of the time of zlib's, for as many bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ class Packed:
         digest = hashlib.blake2b(content, digest_size=12).hexdigest()
         if len(content) < _LEAST_WORTH_PACKING:
             return cls(content, digest, gzipped=False)
-        return cls(gzip.compress(content, _PACKING, mtime=0), digest, gzipped=True)
+        return cls(igzip.compress(content, _PACKING, mtime=0), digest, gzipped=True)
 
     @property
     def content(self) -> bytes:
@@ -53,7 +55,7 @@ class TileCache:
         self.held_bytes = 0
         self._lock = threading.Lock()
         self._kept: OrderedDict[Hashable, Made] = OrderedDict()
-        self._being_made: dict[Hashable, Future[Packed]] = {}
+        self._being_made: dict[Hashable, Future[Made]] = {}
 
     def entry(self, key: Hashable) -> Made | None:
         """What is kept under the key, of whatever state."""
@@ -69,37 +71,54 @@ class TileCache:
             if self._kept.get(key) is made:
                 self._kept[key] = replace(made, state=state)
 
+    def is_new(self, key: Hashable) -> bool:
+        """Whether nothing is kept under the key, nor being made."""
+        with self._lock:
+            return key not in self._kept and key not in self._being_made
+
+    def first(self, key: Hashable, maker: Callable[[], Made]) -> Packed | None:
+        """What `maker` makes where the key is new: nobody need know its state before.
+
+        None where it is not: who asks now may have to see more than what is being made.
+        """
+        with self._lock:
+            if key in self._kept or key in self._being_made:
+                return None
+            future = self._being_made[key] = Future[Made]()
+        return self._make(key, maker, future)
+
     def make(self, key: Hashable, state: LayerState, maker: Callable[[], Made]) -> Packed:
-        """What is kept of this state, else what `maker` makes; others who ask meanwhile wait.
+        """What is kept of this state, else what `maker` makes; others who ask meanwhile wait, and
+        make it anew where it turns out to be of another state than theirs.
 
         An error of `maker` reaches all who wait, and nothing is kept.
         """
-        asked = (key, state)
-        with self._lock:
-            kept = self._kept.get(key)
-            if kept is not None and kept.state == state:
-                return kept.packed
-            waiting = self._being_made.get(asked)
+        while True:
+            with self._lock:
+                kept = self._kept.get(key)
+                if kept is not None and kept.state == state:
+                    return kept.packed
+                waiting = self._being_made.get(key)
+                if waiting is None:
+                    future = self._being_made[key] = Future[Made]()
             if waiting is None:
-                future = self._being_made[asked] = Future[Packed]()
-        if waiting is not None:
-            return waiting.result()
-        return self._make(key, asked, maker, future)
+                return self._make(key, maker, future)
+            made = waiting.result()
+            if made.state == state:
+                return made.packed
 
-    def _make(
-        self, key: Hashable, asked: Hashable, maker: Callable[[], Made], future: Future[Packed]
-    ) -> Packed:
+    def _make(self, key: Hashable, maker: Callable[[], Made], future: Future[Made]) -> Packed:
         try:
             made = maker()
             self._keep(key, made)
-            future.set_result(made.packed)
+            future.set_result(made)
             return made.packed
         except BaseException as error:
             future.set_exception(error)
             raise
         finally:
             with self._lock:
-                del self._being_made[asked]
+                del self._being_made[key]
 
     def _keep(self, key: Hashable, made: Made) -> None:
         with self._lock:

@@ -1,19 +1,14 @@
 """A layer's features as a Mapbox Vector Tile, made by PostGIS.
 
-The tile's envelope is moved into the CRS of storage, so that the index answers; features are moved
-into EPSG:3857 one by one. The source layer inside the tile is named like the layer.
+The source layer inside the tile is named like the layer.
 
 * polygons are simplified as a coverage, so that neighbours keep one common border (tiles.coverage);
 * polygons with a text have one label point each, in the source layer `<layer>_labels` of the one
   tile of a zoom that holds the point: a label within the polygon would come again in every tile;
-* points become clusters with their `count` below the layer's `points_from_zoom`; so do features of
-  any kind where there are so many that the tile would be heavy: nothing is left out silently. From
-  afar, clusters of a whole layer come from gis.tile_count, which its triggers keep, and begin at
-  fewer features.
+* features that are too many become clusters (tiles.clusters).
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from math import pi, radians, sin
 from typing import Any
 
@@ -21,8 +16,8 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Connection,
+    DateTime,
     Float,
-    Integer,
     Text,
     bindparam,
     cast,
@@ -34,50 +29,50 @@ from sqlalchemy import (
     true,
 )
 from sqlalchemy.sql.elements import ColumnElement
-from sqlalchemy.sql.expression import FromClause
-from sqlalchemy.sql.selectable import Select
-from sqlalchemy.types import TypeEngine
+from sqlalchemy.sql.selectable import Select, Subquery
 
+from gis.database.engine import Database
 from gis.errors import NotFound
-from layers.items import Query, Served, Source, source_of
+from layers.items import Served, Source, source_of
 from layers.items.query import property_of
 from layers.model import FieldType, GeometryKind, Layer, TileOptions
-from tiles.grid import BUFFER, EXTENT, Tile, pixel_m
+from tiles.clusters import (
+    CROWD,
+    are_counted,
+    are_gathered,
+    clusters,
+    counted_clusters,
+    counted_values,
+    number_counted,
+)
+from tiles.grid import EXTENT, Tile, pixel_m
+from tiles.reading import (
+    GEOMETRY,
+    ID,
+    Place,
+    TileRequest,
+    bound,
+    in_tile,
+    in_tile_by_degrees,
+    place_of,
+    values_of,
+)
 from tiles.state import LayerState
 
 MOST_ROWS = 10_000
-_CROWD = 2_500  # of 512 × 512 pixels, one for each 10 × 10: clusters say more, and are made sooner
 MOST_BYTES = 500_000
+_NEAR_ZOOM = 12  # from it on, a tile is so small that its rows are best found by their places
 _MOST_SOURCES = 500
-_CLUSTER_ZOOMS = 5
-CLUSTERS_ACROSS = 1 << _CLUSTER_ZOOMS  # features are gathered in so many columns and rows
-_COUNTED_ZOOMS = (11, 13, 16)  # the grids of gis.tile_count
-_COUNTED = table(
-    "tile_count",
-    column("layer_id", Text()),
-    *(column(name, Integer()) for name in ("zoom", "across", "up", "count")),
-    *(column(name, BigInteger()) for name in ("sum_x", "sum_y")),
-    schema="gis",
-)
-_COUNTS = _COUNTED.c
 _LAYERS = table(
     "layer",
     column("id", Text()),
     column("version", BigInteger()),
     column("published", Boolean()),
+    column("changed_at", DateTime(timezone=True)),
     schema="gis",
 )
-_ID, _GEOMETRY = "_id", "_geometry"  # no field can be called so
+_NO_BYTES: ColumnElement[Any] = literal_column("''::bytea")
 _PLAIN = (FieldType.TEXT, FieldType.INTEGER, FieldType.NUMBER, FieldType.BOOLEAN)
-
-
-@dataclass(frozen=True)
-class TileRequest:
-    """One tile of a layer: which rows, and which fields of them (None: as the layer file says)."""
-
-    tile: Tile
-    query: Query = field(default_factory=Query)
-    fields: tuple[str, ...] | None = None
 
 
 def layer_tile(
@@ -92,63 +87,92 @@ def layer_tile(
     fields = _fields(source, request)
     if request.tile.z < options.min_zoom:
         return b""
-    stored = _stored(source, request)
-    if _is_crowded(connection, stored, request):
-        return _encoded(connection, layer, _clusters(stored, request))
-    place = stored if simplified_zoom is None else _simplified(source, request, simplified_zoom)
-    # One row more than a tile may hold tells that there are too many.
-    rows = _features(place, request.tile, fields).limit(MOST_ROWS + 1)
-    made, number = _encoded_and_counted(connection, layer, rows)
+    stored = place_of(source, request, None)
+    if _is_crowded(connection, source, request):
+        return _encoded(connection, layer, clusters(stored, request))
+    place = place_of(source, request, simplified_zoom)
+    made, number = connection.execute(_features_layer(place, request, fields)).one()
     if number > MOST_ROWS or len(made) > MOST_BYTES:
-        return _encoded(connection, layer, _clusters(stored, request))
-    return made + _label_points(connection, place, request)
+        return _encoded(connection, layer, clusters(stored, request))
+    return bytes(made)
 
 
 def tile_at_once(
-    connection: Connection, layer: Layer, request: TileRequest, simplified_zoom: int | None = None
+    database: Database, layer: Layer, request: TileRequest, simplified_zoom: int | None = None
 ) -> tuple[LayerState, bytes] | None:
-    """The tile and the state that it shows, by one statement, whose text is kept.
+    """The tile and the state that it shows, by statements whose text and plan are kept.
 
-    None where a tile needs more: clusters, labels, a filter, shapes that are not those of the
-    present state (`simplified_zoom`: of which zoom they are to be). Raises as `layer_tile` does,
-    and NotFound for a layer that is not published.
+    None where a tile needs more: a filter, shapes that are not those of the present state
+    (`simplified_zoom`: of which zoom they are to be), or another plan, as rows of a wide tile do.
+    Raises as `layer_tile` does, and NotFound for a layer that is not published.
     """
     options, source = _tiled(layer)
     fields = _fields(source, request)
-    if not _is_plain(source, options, request, simplified_zoom):
+    tile = request.tile
+    if tile.z < options.min_zoom or request.query.shape is None:
         return None
+    if are_counted(source, request):
+        state, content, number = _clusters_at_once(database, source, tile)
+        if number > CROWD or are_gathered(source, tile):
+            return state, content
+    elif are_gathered(source, tile) or (simplified_zoom is None and tile.z < _NEAR_ZOOM):
+        return None
+    return _features_at_once(database, source, request, fields, simplified_zoom)
+
+
+def _clusters_at_once(
+    database: Database, source: Source, tile: Tile
+) -> tuple[LayerState, bytes, int]:
+    def make() -> Select[Any]:
+        named = counted_clusters(source, tile).subquery("tile_rows")
+        number = func.coalesce(func.sum(named.c["count"]), 0)
+        return _with_state(_source_layer(named, source.layer.id, number))
+
+    values = {**values_of(tile), **counted_values(tile)}
+    found = _asked(database, source, ("clusters", tile.z), make, values)
+    if found is None:
+        raise NotFound(f"the layer {source.layer.id} is not published: run `gis layers sync`")
+    return found
+
+
+def _features_at_once(
+    database: Database,
+    source: Source,
+    request: TileRequest,
+    fields: Sequence[Served],
+    simplified_zoom: int | None,
+) -> tuple[LayerState, bytes] | None:
+    def make() -> Select[Any]:
+        place = place_of(source, request, simplified_zoom)
+        found = _with_state(_features_layer(place, request, fields))
+        return found if simplified_zoom is None else _of_present_shapes(found)
+
     query, tile = request.query, request.tile
-    here = {**_place_of(tile), **_box_of(tile), **_edges_of(tile)}
-    values = {**here, **query.values(source), "layer_id": layer.id}
     drawn = _simplifying(source, tile), _is_straight(source, tile)
     shape = ("tile", drawn, simplified_zoom, tuple(one.name for one in fields), query.shape)
-    found = source.statements.run(
-        connection, shape, lambda: _with_state(source, request, fields, simplified_zoom), values
-    )
-    if not found and simplified_zoom is not None:
+    values = {**values_of(tile), **_own_box_of(tile), **query.values(source)}
+    found = _asked(database, source, shape, make, values)
+    if found is None and simplified_zoom is None:
+        raise NotFound(f"the layer {source.layer.id} is not published: run `gis layers sync`")
+    if found is None or found[2] > MOST_ROWS or len(found[1]) > MOST_BYTES:
         return None
+    return found[:2]
+
+
+def _asked(
+    database: Database,
+    source: Source,
+    shape: tuple[Any, ...],
+    make: Callable[[], Select[Any]],
+    values: dict[str, Any],
+) -> tuple[LayerState, bytes, int] | None:
+    made = source.statements.made(database.dialect, shape, make)
+    layer_id = source.layer.id
+    found = database.ask(made.sql, {**made.values, **values, "layer_id": layer_id})
     if not found:
-        raise NotFound(f"the layer {layer.id} is not published: run `gis layers sync`")
-    version, day, content, number = found[0]
-    most = _CROWD if _is_counted(source, request) else MOST_ROWS
-    if number > most or len(content) > MOST_BYTES:
         return None
-    return LayerState(layer.id, version, day), bytes(content)
-
-
-def _is_plain(
-    source: Source, options: TileOptions, request: TileRequest, simplified_zoom: int | None
-) -> bool:
-    layer, z = source.layer, request.tile.z
-    labelled = layer.geometry is GeometryKind.POLYGON and layer.style.text is not None
-    gathered = source.has_points and z < options.points_from_zoom
-    return (
-        z >= options.min_zoom
-        and not gathered
-        and not labelled
-        and (simplified_zoom is not None or not _is_counted(source, request))
-        and request.query.shape is not None
-    )
+    *state, content, number = found[0]
+    return LayerState(layer_id, *state), bytes(content), number
 
 
 def shown_fields(layer: Layer, z: int) -> tuple[str, ...]:
@@ -189,94 +213,21 @@ def _fields(source: Source, request: TileRequest) -> tuple[Served, ...]:
     return tuple(property_of(source, name) for name in names)
 
 
-@dataclass(frozen=True)
-class _Place:
-    """Where the features of a tile are read: rows, and their geometry in the CRS of `srid`."""
-
-    source: Source
-    rows: FromClause
-    geometry: ColumnElement[Any]
-    srid: int
-    conditions: Sequence[ColumnElement[bool]]
-
-    @property
-    def mercator(self) -> ColumnElement[Any]:
-        return self.geometry if self.srid == 3857 else func.ST_Transform(self.geometry, 3857)
-
-    def select(self, *columns: ColumnElement[Any]) -> Select[Any]:
-        return select(*columns).select_from(self.rows).where(*self.conditions)
-
-
-def _stored(source: Source, request: TileRequest) -> _Place:
-    """The rows of the layer as they are."""
-    assert source.geometry is not None
-    box = func.ST_MakeEnvelope(*_bound(_box_of(request.tile), Float()), 4326)
-    inside = source.geometry.op("&&", is_comparison=True)(box)
-    conditions = [inside, *request.query.conditions(source)]
-    return _Place(source, source.table, source.geometry, 4326, conditions)
-
-
-def _simplified(source: Source, request: TileRequest, zoom: int) -> _Place:
-    """The rows of the layer with the shapes that were made for a zoom."""
-    made = table(
-        "simplified", *map(column, ("layer_id", "zoom", "row_id", "shape")), schema="gis"
-    ).c
-    inside = made.shape.op("&&", is_comparison=True)(_envelope(request.tile, BUFFER / EXTENT))
-    shapes = (
-        select(made.row_id.label("_row_id"), made.shape.label("_shape"))
-        .where(made.layer_id == source.layer.id, made.zoom == zoom, inside)
-        .subquery("shapes")
-    )
-    rows = shapes.join(source.table, shapes.c._row_id == source.id)
-    return _Place(source, rows, shapes.c._shape, 3857, request.query.conditions(source))
-
-
-def _envelope(tile: Tile, margin: float = 0.0) -> ColumnElement[Any]:
-    half = literal_column("20037508.342789244", Float)
-    world = func.ST_MakeEnvelope(-half, -half, half, half, 3857)
-    return func.ST_TileEnvelope(*_bound(_place_of(tile), Integer()), world, margin)
-
-
-# A tile is bound by name, so that a statement that is kept can be asked for another.
-def _place_of(tile: Tile) -> dict[str, int]:
-    return {"tile_z": tile.z, "tile_x": tile.x, "tile_y": tile.y}
-
-
-def _box_of(tile: Tile) -> dict[str, float]:
-    """The box of what is drawn in a tile, with its margin."""
-    names = ("tile_west", "tile_south", "tile_east", "tile_north")
-    return dict(zip(names, tile.bbox().as_list(), strict=True))
-
-
-def _edges_of(tile: Tile) -> dict[str, float]:
-    names = ("edge_west", "edge_south", "edge_east", "edge_north")
-    return dict(zip(names, tile.bbox(0.0).as_list(), strict=True))
-
-
-def _bound(values: Mapping[str, Any], kind: TypeEngine[Any]) -> list[ColumnElement[Any]]:
-    return [bindparam(name, value, kind) for name, value in values.items()]
-
-
-def _in_tile(geometry: ColumnElement[Any], tile: Tile) -> ColumnElement[Any]:
-    return func.ST_AsMVTGeom(geometry, _envelope(tile), EXTENT, BUFFER, true())
-
-
-def _features(place: _Place, tile: Tile, fields: Sequence[Served]) -> Select[Any]:
+def _features(place: Place, tile: Tile, fields: Sequence[Served]) -> Select[Any]:
     return place.select(
-        place.source.id.label(_ID),
-        _drawn(place, tile).label(_GEOMETRY),
+        place.source.id.label(ID),
+        _drawn(place, tile).label(GEOMETRY),
         *(_attribute(served).label(served.name) for served in fields),
     ).order_by(place.source.id)
 
 
-def _drawn(place: _Place, tile: Tile) -> ColumnElement[Any]:
+def _drawn(place: Place, tile: Tile) -> ColumnElement[Any]:
     tolerance_m = _simplifying(place.source, tile)
     if tolerance_m:
-        return _in_tile(func.ST_Simplify(place.mercator, tolerance_m, true()), tile)
+        return in_tile(func.ST_Simplify(place.mercator, tolerance_m, true()), tile)
     if place.srid == 3857 or not _is_straight(place.source, tile):
-        return _in_tile(place.mercator, tile)
-    edges = func.ST_MakeEnvelope(*_bound(_edges_of(tile), Float()), 4326)
-    return func.ST_AsMVTGeom(place.geometry, edges, EXTENT, BUFFER, true())
+        return in_tile(place.mercator, tile)
+    return in_tile_by_degrees(place.geometry, tile)
 
 
 def _is_straight(source: Source, tile: Tile) -> bool:
@@ -304,149 +255,80 @@ def _attribute(served: Served) -> ColumnElement[Any]:
     return func.btrim(cast(func.to_json(served.sql), Text), '"')
 
 
-def _is_crowded(connection: Connection, place: _Place, request: TileRequest) -> bool:
-    layer, tile = place.source.layer, request.tile
-    options = layer.tiles or TileOptions()
-    if place.source.has_points and tile.z < options.points_from_zoom:
+def _is_crowded(connection: Connection, source: Source, request: TileRequest) -> bool:
+    if are_gathered(source, request.tile):
         return True
-    if not _is_counted(place.source, request):
+    if not are_counted(source, request):
         return False  # the rows themselves tell
-    number = _counted(layer, tile, func.sum(_COUNTS["count"]))
-    return (connection.scalar(number) or 0) > _CROWD
+    return (connection.scalar(number_counted(source, request.tile)) or 0) > CROWD
 
 
-def _is_counted(source: Source, request: TileRequest) -> bool:
-    """Whether gis.tile_count tells how many rows lie where in the tile: of tables, unfiltered."""
-    afar = request.tile.z + _CLUSTER_ZOOMS <= _COUNTED_ZOOMS[-1]
-    return afar and request.query.is_everything and not source.layer.is_view
+def _encoded(connection: Connection, layer: Layer, rows: Select[Any]) -> bytes:
+    made = _source_layer(rows.subquery("tile_rows"), layer.id, func.count())
+    return bytes(connection.execute(made).one().content or b"")
 
 
-def _counted(layer: Layer, tile: Tile, *columns: ColumnElement[Any]) -> Select[Any]:
-    """The counts within a tile, by the coarsest grid that is as fine as its clusters."""
-    zoom = next(zoom for zoom in _COUNTED_ZOOMS if zoom >= tile.z + _CLUSTER_ZOOMS)
-    west, south = _corner(tile, 1 << (zoom - tile.z))
-    last = (1 << (zoom - tile.z)) - 1
-    return (
-        select(*columns)
-        .select_from(_COUNTED)
-        .where(
-            _COUNTS.layer_id == layer.id,
-            _COUNTS.zoom == zoom,
-            _COUNTS.across.between(west, west + last),
-            _COUNTS.up.between(south, south + last),
-        )
-    )
-
-
-def _corner(tile: Tile, parts: int) -> tuple[int, int]:
-    """The cell in the south-west of a tile, of so many across it, from the middle of the world."""
-    half = 1 << tile.z
-    return (2 * tile.x - half) * parts // 2, (half - 2 * tile.y - 2) * parts // 2
-
-
-def _clusters(place: _Place, request: TileRequest) -> Select[Any]:
-    """Rows gathered by a grid that all tiles of a zoom share; `count` says for how many.
-
-    A cluster lies at the mean of its rows (of each, the middle of its box), in the one tile that
-    holds its cell of the grid.
-    """
-    tile = request.tile
-    if _is_counted(place.source, request):
-        return _clusters_of_counts(place.source.layer, tile)
-    box = place.source.geometry
-    x = func.gis.mercator_x((func.ST_XMin(box) + func.ST_XMax(box)) / 2, type_=Float())
-    y = func.gis.mercator_y((func.ST_YMin(box) + func.ST_YMax(box)) / 2, type_=Float())
-    step_m = tile.size_m / CLUSTERS_ACROSS
-    points = place.select(
-        x.label("x"),
-        y.label("y"),
-        func.floor(x / step_m).label("across"),
-        func.floor(y / step_m).label("up"),
-    ).subquery("points")
-    west, south = _corner(tile, CLUSTERS_ACROSS)
-    last = CLUSTERS_ACROSS - 1
-    middle = _middle(func.avg(points.c.x), func.avg(points.c.y))
-    return (
-        select(_in_tile(middle, tile).label(_GEOMETRY), func.count().label("count"))
-        .where(points.c.across.between(west, west + last), points.c.up.between(south, south + last))
-        .group_by(points.c.across, points.c.up)
-        .order_by(points.c.across, points.c.up)
-    )
-
-
-def _clusters_of_counts(layer: Layer, tile: Tile) -> Select[Any]:
-    zoom = next(zoom for zoom in _COUNTED_ZOOMS if zoom >= tile.z + _CLUSTER_ZOOMS)
-    finer = zoom - tile.z - _CLUSTER_ZOOMS
-    across, up = (cell.op(">>")(finer) for cell in (_COUNTS.across, _COUNTS.up))
-    rows = cast(func.sum(_COUNTS["count"]), Integer)
-    x, y = (func.sum(sums) / (100.0 * rows) for sums in (_COUNTS.sum_x, _COUNTS.sum_y))
-    middle = _middle(cast(x, Float), cast(y, Float))
-    columns = _in_tile(middle, tile).label(_GEOMETRY), rows.label("count")
-    return _counted(layer, tile, *columns).group_by(across, up).order_by(across, up)
-
-
-def _middle(x: ColumnElement[Any], y: ColumnElement[Any]) -> ColumnElement[Any]:
-    return func.ST_SetSRID(func.ST_MakePoint(x, y), 3857)
-
-
-def _label_points(connection: Connection, place: _Place, request: TileRequest) -> bytes:
-    """A point on the surface of each polygon, where this tile holds it, with the layer's text."""
-    layer, tile = place.source.layer, request.tile
+def _features_layer(place: Place, request: TileRequest, fields: Sequence[Served]) -> Select[Any]:
+    """The features with their labels, as `content`, and the `number` of features."""
+    layer = place.source.layer
+    # One row more than a tile may hold tells that there are too many.
+    rows = _features(place, request.tile, fields).limit(MOST_ROWS + 1)
+    made = _source_layer(rows.subquery("tile_rows"), layer.id, func.count())
     if layer.geometry is not GeometryKind.POLYGON or layer.style.text is None:
-        return b""
-    text = place.source.by_name[layer.style.text]
+        return made
+    features = made.subquery("features")
+    points = _label_points(place, request.tile).subquery("tile_labels")
+    labels = _source_layer(points, f"{layer.id}_labels", func.count()).subquery("labels")
+    both = features.c.content.op("||")(labels.c.content).label("content")
+    return select(both, features.c.number).select_from(features.join(labels, true()))
+
+
+def _label_points(place: Place, tile: Tile) -> Select[Any]:
+    """A point on the surface of each polygon, where this tile holds it, with the layer's text."""
+    text = place.source.by_name[place.source.layer.style.text or ""]
     point = func.ST_PointOnSurface(place.mercator)
     points = place.select(
-        place.source.id.label(_ID), point.label("point"), _attribute(text).label(text.name)
+        place.source.id.label(ID), point.label("point"), _attribute(text).label(text.name)
     ).subquery("points")
     x, y = func.ST_X(points.c.point), func.ST_Y(points.c.point)
-    west, south = tile.west_m, tile.north_m - tile.size_m
-    rows = select(
-        points.c[_ID], _in_tile(points.c.point, tile).label(_GEOMETRY), points.c[text.name]
-    ).where(x >= west, x < west + tile.size_m, y > south, y <= tile.north_m)
-    return _encoded(connection, layer, rows.order_by(points.c[_ID]), f"{layer.id}_labels")
+    west, south, east, north = bound(_own_box_of(tile), Float())
+    return (
+        select(points.c[ID], in_tile(points.c.point, tile).label(GEOMETRY), points.c[text.name])
+        .where(x >= west, x < east, y > south, y <= north)
+        .order_by(points.c[ID])
+    )
 
 
-def _encoded(
-    connection: Connection, layer: Layer, rows: Select[Any], name: str | None = None
-) -> bytes:
-    return _encoded_and_counted(connection, layer, rows, name)[0]
+def _own_box_of(tile: Tile) -> dict[str, float]:
+    """The edges of a tile in metres of EPSG:3857, by the names with which they are bound."""
+    west, north = tile.west_m, tile.north_m
+    names = ("own_west", "own_south", "own_east", "own_north")
+    edges = (west, north - tile.size_m, west + tile.size_m, north)
+    return dict(zip(names, edges, strict=True))
 
 
-def _encoded_and_counted(
-    connection: Connection, layer: Layer, rows: Select[Any], name: str | None = None
-) -> tuple[bytes, int]:
-    """A source layer, and how many rows there were for it."""
-    content, number = connection.execute(_source_layer(rows, name or layer.id)).one()
-    return bytes(content or b""), number
+def _source_layer(rows: Subquery, name: str, number: ColumnElement[Any]) -> Select[Any]:
+    """A source layer of named rows, as `content`, and a `number` that is told beside it."""
+    identity = [ID] if ID in rows.c else []
+    whole_row: ColumnElement[Any] = literal_column(rows.name)
+    made = func.ST_AsMVT(whole_row, name, EXTENT, GEOMETRY, *identity)
+    content = func.coalesce(made, _NO_BYTES)
+    return select(content.label("content"), number.label("number")).select_from(rows)
 
 
-def _source_layer(rows: Select[Any], name: str) -> Select[Any]:
-    """Its `content`, and the `number` of rows that there were for it."""
-    named = rows.subquery("tile_rows")
-    identity = [_ID] if _ID in named.c else []
-    whole_row: ColumnElement[Any] = literal_column("tile_rows")
-    made = func.ST_AsMVT(whole_row, name, EXTENT, _GEOMETRY, *identity)
-    return select(made.label("content"), func.count().label("number")).select_from(named)
-
-
-def _with_state(
-    source: Source, request: TileRequest, fields: Sequence[Served], simplified_zoom: int | None
-) -> Select[Any]:
-    if simplified_zoom is None:
-        place = _stored(source, request)
-    else:
-        place = _simplified(source, request, simplified_zoom)
-    rows = _features(place, request.tile, fields).limit(MOST_ROWS + 1)
-    made = _source_layer(rows, source.layer.id).subquery("made")
+def _with_state(made: Select[Any]) -> Select[Any]:
+    """The version and the day of the layer, and what is made of its rows."""
     now, day = _LAYERS.c, cast(func.gis.today(), Text)
-    found = (
-        select(now.version, day, made.c.content, made.c.number)
-        .select_from(_LAYERS.join(made, true()))
+    found = made.subquery("made")
+    return (
+        select(now.version, day, cast(now.changed_at, Text), found.c.content, found.c.number)
+        .select_from(_LAYERS.join(found, true()))
         .where(now.published, now.id == bindparam("layer_id", type_=Text()))
     )
-    if simplified_zoom is None:
-        return found
+
+
+def _of_present_shapes(found: Select[Any]) -> Select[Any]:
+    """Nothing, where the simplified shapes are not those of the present state."""
     kept = table("simplified_layer", column("layer_id"), column("stamp", Text()), schema="gis").c
-    stamp = cast(now.version, Text) + "." + day
-    return found.where(kept.layer_id == now.id, kept.stamp == stamp)
+    stamp = cast(_LAYERS.c.version, Text) + "." + cast(func.gis.today(), Text)
+    return found.where(kept.layer_id == _LAYERS.c.id, kept.stamp == stamp)

@@ -15,6 +15,7 @@ from layers.model import Layer
 from tiles.cache import Made, Packed, TileCache
 from tiles.changes import Changes
 from tiles.coverage import is_simplified, is_too_large, simplify, stored_zoom
+from tiles.disk import DiskCache
 from tiles.grid import Tile
 from tiles.hexes import (
     Asked,
@@ -25,7 +26,8 @@ from tiles.hexes import (
     hex_tile,
     resolution_at,
 )
-from tiles.mvt import TileRequest, layer_tile, tile_at_once
+from tiles.mvt import layer_tile, tile_at_once
+from tiles.reading import TileRequest
 from tiles.state import LayerState, States, read_state
 
 type Maker = Callable[[Connection, LayerState], bytes]
@@ -46,6 +48,11 @@ class _Key:
     number: int  # id() of the layer
     layer: Layer = field(compare=False)
 
+    @property
+    def text(self) -> str:
+        """The same for all processes, and after a restart."""
+        return repr((self.kind, self.tile, self.rest, self.layer.model_dump_json()))
+
 
 @dataclass(frozen=True)
 class TileServer:
@@ -54,6 +61,7 @@ class TileServer:
     database: Database
     k_anonymity: int
     cache: TileCache = field(default_factory=TileCache)
+    disk: DiskCache | None = None
     hex_answers: HexAnswers = field(default_factory=HexAnswers)
     changes: Changes = field(default_factory=Changes)
     _simplified: dict[str, LayerState] = field(default_factory=dict)
@@ -78,28 +86,35 @@ class TileServer:
         where the tile is not kept. `now` is the layer's state, where it was read since somebody
         asked.
         """
-
+        key = _features_key(layer, tile, who, asked)
         zoom = stored_zoom(layer, tile.z)
 
-        state = now or self.states.of(layer.id)
-
         def make() -> Made:
-            request = TileRequest(tile, *read())
-            kept = zoom is not None and self._simplify(layer, state)
-            if kept or zoom is None or layer.id in self._too_large:
-                with self.database.reading_singly() as connection:
-                    found = tile_at_once(connection, layer, request, zoom if kept else None)
-                if found is not None:
-                    return Made(found[0], Packed.of(found[1]))
-            return self._in_snapshot(layer, lambda *seen: draw(request, *seen))
+            return self._drawn(layer, TileRequest(tile, *read()), zoom)
 
-        def draw(request: TileRequest, connection: Connection, state: LayerState) -> bytes:
-            ready = zoom is not None and is_simplified(connection, state)
-            return layer_tile(connection, layer, request, zoom if ready else None)
-
-        key = _features_key(layer, tile, who, asked)
+        if now is None and self.disk is None:
+            made = self.cache.first(key, lambda: self._in_turn(make))
+            if made is not None:
+                return made
         # A changed polygon may move the simplified borders of others, wherever they meet.
-        return self._made(key, make, state, local=zoom is None)
+        return self._made(key, make, now or self.states.of(layer.id), local=zoom is None)
+
+    def is_new(self, layer: Layer, tile: Tile, who: Principal, asked: Mapping[str, str]) -> bool:
+        """Whether the tile is neither kept nor being made, so that no state says anything of it."""
+        return self.disk is None and self.cache.is_new(_features_key(layer, tile, who, asked))
+
+    def _drawn(self, layer: Layer, request: TileRequest, zoom: int | None) -> Made:
+        """`zoom`: the one whose simplified shapes are shown, where the layer has them."""
+        shapes = zoom if zoom is not None and self._simplify(layer) else None
+        found = tile_at_once(self.database, layer, request, shapes)
+        if found is not None:
+            return Made(found[0], Packed.of(found[1]))
+
+        def draw(connection: Connection, state: LayerState) -> bytes:
+            ready = shapes is not None and is_simplified(connection, state)
+            return layer_tile(connection, layer, request, shapes if ready else None)
+
+        return self._in_snapshot(layer, draw)
 
     def kept_features(
         self,
@@ -151,11 +166,21 @@ class TileServer:
             self.cache.confirm(key, entry, now)
             return entry.packed
 
-        def make_in_turn() -> Made:
-            with self._making:
-                return make()
+        return self.cache.make(key, now, lambda: self._kept_on_disk(key, make, now))
 
-        return self.cache.make(key, now, make_in_turn)
+    def _kept_on_disk(self, key: _Key, make: Callable[[], Made], now: LayerState) -> Made:
+        if self.disk is None:
+            return self._in_turn(make)
+        name = key.text
+        found = self.disk.entry(name, now)
+        if found is None:
+            found = self._in_turn(make)
+            self.disk.keep(name, found)
+        return found
+
+    def _in_turn(self, make: Callable[[], Made]) -> Made:
+        with self._making:
+            return make()
 
     def _in_snapshot(self, layer: Layer, draw: Maker) -> Made:
         """One snapshot for the state and the rows, so that the state is true."""
@@ -170,17 +195,18 @@ class TileServer:
 
     def _learn(self, made: LayerState, now: LayerState) -> None:
         if not self.changes.knows(now.layer_id, made.version, now.version):
-            with self.database.reading_singly() as connection:
+            with self.database.reading() as connection:
                 self.changes.learn(connection, now.layer_id, made.version, now.version)
 
-    def _simplify(self, layer: Layer, now: LayerState) -> bool:
-        """Whether shapes are kept of this state. Too many polygons stay too many for a while: they
-        are shown as they are, which is right of fewer as well.
+    def _simplify(self, layer: Layer) -> bool:
+        """Whether shapes are kept of the present state. Too many polygons stay too many for a
+        while: they are shown as they are, which is right of fewer as well.
         """
-        if self._simplified.get(layer.id) == now:
-            return True
         if time.monotonic() < self._too_large.get(layer.id, 0.0):
             return False
+        now = self.states.of(layer.id)
+        if self._simplified.get(layer.id) == now:
+            return True
         with self.database.reading() as connection:
             ready = is_simplified(connection, now)
             if not ready and is_too_large(connection, layer):

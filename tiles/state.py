@@ -13,11 +13,14 @@ from gis.errors import NotFound
 
 @dataclass(frozen=True, slots=True)
 class LayerState:
-    """A layer's version and, as views follow the calendar, the day on which it was read."""
+    """A layer's version, the day on which it was read, as views follow the calendar, and when the
+    version came, which tells it from that of a database put back to an earlier day.
+    """
 
     layer_id: str
     version: int
     day: str
+    changed_at: str
 
     @property
     def stamp(self) -> str:
@@ -25,14 +28,15 @@ class LayerState:
 
 
 _STATES = text(
-    "SELECT id, version, gis.today()::text AS day FROM gis.layer WHERE published AND id = ANY(:ids)"
+    "SELECT id, version, gis.today()::text, changed_at::text FROM gis.layer"
+    " WHERE published AND id = ANY(:ids)"
 )
 
 
 def read_states(connection: Connection, layer_ids: list[str]) -> dict[str, LayerState]:
     """The states of the published ones among some layers."""
     rows = connection.execute(_STATES, {"ids": layer_ids})
-    return {row.id: LayerState(row.id, row.version, row.day) for row in rows}
+    return {row[0]: LayerState(*row) for row in rows}
 
 
 def read_state(connection: Connection, layer_id: str) -> LayerState:
@@ -82,9 +86,8 @@ class States:
             return found
 
     def _read(self) -> Mapping[str, LayerState]:
-        with self._database.reading_singly() as connection:
-            rows = connection.execute(_ALL_STATES)
-            return {row.id: LayerState(row.id, row.version, row.day) for row in rows}
+        return {row[0]: LayerState(*row) for row in self._database.ask(_ALL_STATES, {})}
 
 
-_ALL_STATES = text("SELECT id, version, gis.today()::text AS day FROM gis.layer WHERE published")
+_ALL_STATES = """
+SELECT id, version, gis.today()::text, changed_at::text FROM gis.layer WHERE published"""

@@ -21,6 +21,7 @@ _NOUNS = (
     "keys",
     "quarantine",
     "gazetteer",
+    "population",
     "tiles",
 )
 _VERBS = ("up", "place")

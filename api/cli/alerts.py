@@ -2,14 +2,13 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from api.cli.context import database_in_use, read_layers, read_settings
 from api.cli.output import AsJson, print_facts, print_json, print_rows, progress, say
 from gis.access import LOCAL_ADMIN
-from gis.alerts.calibration import Tally, tally
 from gis.alerts.life import (
     Alert,
     acknowledge,
@@ -19,18 +18,19 @@ from gis.alerts.life import (
     list_alerts,
     resolve,
 )
-from gis.alerts.picture import qq_plot, timeline
-from gis.alerts.precision import Precision, precision
 from gis.alerts.replay import Past
 from gis.alerts.silences import silence, silences_at, unsilence
 from gis.alerts.states import Outcome, Status
 from gis.clock import HERE
 from gis.delivery.approval import approve
 from gis.errors import BadInput
-from layers.backtest import Backtest, backtest, by_day
 from layers.beneath import records_beneath
-from layers.model import Layer
-from layers.runs.telling_series import STATISTICAL
+from layers.model import FieldType, Layer
+
+if TYPE_CHECKING:  # analysis takes seconds to load, which an officer who acknowledges need not wait
+    from gis.alerts.calibration import Tally
+    from gis.alerts.precision import Precision
+    from layers.backtest import Backtest
 
 app = typer.Typer(
     help="Alerts: list, show, acknowledge, resolve, silence, and try rules on the past.",
@@ -131,8 +131,11 @@ def silence_command(
     ] = None,
 ) -> None:
     """Tell nobody of some alerts for a time; what is left out stands for any."""
+    catalogue = read_layers(read_settings())
     if layer is not None:
-        read_layers(read_settings()).get(layer)
+        catalogue.get(layer)
+    if rule is not None:
+        catalogue.check_rule(rule)
     until = datetime.now(UTC) + timedelta(hours=hours)
     of = {"layer_id": layer, "rule": rule}
     with database_in_use() as database, database.writing() as connection:
@@ -178,6 +181,8 @@ def precision_command(
     as_json: AsJson = False,
 ) -> None:
     """How often alerts were true, by what was said when they were resolved."""
+    from gis.alerts.precision import precision
+
     since = datetime.now(UTC) - timedelta(days=days)
     with database_in_use() as database, database.reading() as connection:
         found = precision(connection, _layers(), since)
@@ -193,6 +198,10 @@ def calibration(
     as_json: AsJson = False,
 ) -> None:
     """Whether a layer's alarms keep to their budget, over the last year."""
+    from gis.alerts.calibration import tally
+    from gis.alerts.picture import qq_plot
+    from layers.runs.telling_series import STATISTICAL
+
     chosen = _alerting(layer)
     budget = chosen.alerts.false_alerts_a_year if chosen.alerts else 0.0
     with database_in_use() as database, database.reading() as connection:
@@ -216,6 +225,9 @@ def backtest_command(
     as_json: AsJson = False,
 ) -> None:
     """What would have been raised: the alarm day by day, rules hour by hour; nothing is stored."""
+    from gis.alerts.picture import timeline
+    from layers.backtest import backtest, by_day
+
     chosen, begin = _alerting(layer), since.replace(tzinfo=HERE)
     end = until.replace(tzinfo=HERE) if until else datetime.now(UTC)
     with (
@@ -228,10 +240,10 @@ def backtest_command(
     if picture is not None:
         title = f"{chosen.title.vi}: {len(found.alerts)} cảnh báo / alerts"
         picture.write_text(timeline(found.alerts, begin, end, title), encoding="utf-8")
-    _print_backtest(found, as_json=as_json)
+    _print_backtest(found, by_day(found), as_json=as_json)
 
 
-def _print_backtest(found: Backtest, *, as_json: bool) -> None:
+def _print_backtest(found: "Backtest", days: list[dict[str, object]], *, as_json: bool) -> None:
     alerts = [_past_row(past) for past in found.alerts]
     summary = {
         "alerts": len(alerts),
@@ -240,12 +252,12 @@ def _print_backtest(found: Backtest, *, as_json: bool) -> None:
         "did_not_hold": found.pending,
     }
     if as_json:
-        print_json(summary | {"days": by_day(found), "raised": alerts})
+        print_json(summary | {"days": days, "raised": alerts})
         return
     print_rows(alerts, as_json=False, empty="nothing would have been raised")
     if alerts:
         say("")
-        print_rows(by_day(found), as_json=False, empty="")
+        print_rows(days, as_json=False, empty="")
     say("")
     print_facts(summary, as_json=False)
 
@@ -264,7 +276,14 @@ def _alerting(layer_id: str) -> Layer:
 def _record(layer: Layer, feature: dict[str, Any]) -> dict[str, object]:
     shown = ("valid_at", "commune", *layer.public_fields)
     properties = feature["properties"]
-    return {"id": feature["id"], **{name: properties.get(name) for name in shown}}
+    found = {name: properties.get(name) for name in shown}
+    moments = {name for name in shown if name == "valid_at" or _is_moment(layer, name)}
+    read = {name: datetime.fromisoformat(found[name]) for name in moments if found[name]}
+    return {"id": feature["id"]} | found | read
+
+
+def _is_moment(layer: Layer, name: str) -> bool:
+    return name in layer.public_fields and layer.public_fields[name].type is FieldType.DATETIME
 
 
 def _row(alert: Alert) -> dict[str, object]:
@@ -301,7 +320,7 @@ def _communes(alert: Alert) -> str:
     return ", ".join(name for _, name in alert.communes)
 
 
-def _precision_row(one: Precision) -> dict[str, object]:
+def _precision_row(one: "Precision") -> dict[str, object]:
     low, high = one.interval
     return {
         "layer": one.layer_id,
@@ -316,7 +335,7 @@ def _precision_row(one: Precision) -> dict[str, object]:
     }
 
 
-def _calibration_facts(told: Tally) -> dict[str, object]:
+def _calibration_facts(told: "Tally") -> dict[str, object]:
     return {
         "days": told.days,
         "alarms_not_found_true": told.alarms,

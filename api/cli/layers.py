@@ -12,6 +12,7 @@ from gis.errors import Question
 from layers import edit
 from layers.edit import RowChange
 from layers.load import LoadOptions, LoadReport, load_file
+from layers.recipients import follow_files
 from layers.records import Answers
 from layers.replay import Replayed, replay
 from layers.schema import sync
@@ -51,10 +52,14 @@ def check() -> None:
 def sync_command(as_json: AsJson = False) -> None:
     """Publish the layer files: make and change tables, without losing rows."""
     catalogue = read_layers(read_settings())
-    with database_in_use() as database, database.writing() as connection:
-        changes = sync(connection, catalogue)
+    with database_in_use() as database:
+        with database.writing() as connection:
+            changes = sync(connection, catalogue)
+        missing = follow_files(database)
     rows = [{"layer": one.layer_id, "change": one.change, "detail": one.detail} for one in changes]
     print_rows(rows, as_json=as_json, empty="nothing to change")
+    for words in missing:
+        complain(words)
 
 
 @app.command(epilog="Example: gis layers load landslides nasa_glc.csv")

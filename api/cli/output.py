@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Annotated, Any
 
 import orjson
@@ -10,6 +11,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+
+from gis.clock import HERE
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts")]
 
@@ -54,7 +57,7 @@ def print_facts(facts: Mapping[str, Any], *, as_json: bool) -> None:
         return
     width = max(len(name) for name in facts)
     for name, value in facts.items():
-        say(f"{name.replace('_', ' '):<{width}}  {value}")
+        say(f"{name.replace('_', ' '):<{width}}  {_shown(value)}")
 
 
 @contextmanager
@@ -71,5 +74,14 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> Table:
     for name in rows[0]:
         table.add_column(name.replace("_", " "), overflow="fold")
     for row in rows:
-        table.add_row(*("" if value is None else str(value) for value in row.values()))
+        table.add_row(*map(_shown, row.values()))
     return table
+
+
+def _shown(value: Any) -> str:
+    """As people read it: a moment by the country's clock, a number to six digits."""
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value.astimezone(HERE).strftime("%Y-%m-%d %H:%M")
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return "" if value is None else str(value)

@@ -19,6 +19,7 @@ from gis.delivery.subscriptions import (
     unsubscribe,
 )
 from gis.delivery.told import Language
+from layers.recipients import untold
 
 app = typer.Typer(help="Who is told of alerts, by webhook or mail.", no_args_is_help=True)
 
@@ -38,14 +39,18 @@ def add(
     commune: Annotated[list[str] | None, typer.Option(help="Only these codes")] = None,
     least_severity: Annotated[Tier, typer.Option(help="And what is more severe")] = Tier.ALERT,
     simulated: Annotated[bool, typer.Option(help="Alerts on simulated data too")] = False,
+    only_named: Annotated[
+        bool, typer.Option("--only-named", help="Only of layers whose files name it")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Send alerts there from now on. A webhook's secret is shown this once."""
     settings = read_settings()
     layers = tuple(read_layers(settings).get(one).id for one in layer or ())
     wish = Wish(
-        name, channel, target, language, layers, tuple(commune or ()), least_severity, simulated
-    )
+        name, channel, target, language, layers, tuple(commune or ()), least_severity, simulated,
+        only_named,
+    )  # fmt: skip
     with database_in_use() as database, database.writing() as connection:
         secret = subscribe(connection, wish, LOCAL_ADMIN.name, sender_of(settings).reach)
     if as_json:
@@ -61,8 +66,10 @@ def add(
 def list_command(as_json: AsJson = False) -> None:
     """List subscriptions with what was delivered, waits, and was given up; never a secret."""
     with database_in_use() as database, database.reading() as connection:
-        found = subscriptions(connection)
+        found, missing = subscriptions(connection), untold(connection)
     print_rows([_row(one) for one in found], as_json=as_json, empty="there are no subscriptions")
+    for words in missing:
+        complain(words)
 
 
 @app.command(epilog="Example: gis subscriptions remove desk")
@@ -70,7 +77,10 @@ def remove(name: Name) -> None:
     """Send nothing more there, also not what waits."""
     with database_in_use() as database, database.writing() as connection:
         unsubscribe(connection, name)
+        missing = untold(connection)
     say(f"nothing more goes to {name}")
+    for words in missing:
+        complain(words)
 
 
 @app.command(epilog="Example: gis subscriptions retry desk")
@@ -100,6 +110,7 @@ def _row(one: Subscription) -> dict[str, object]:
         "communes": " ".join(one.wish.communes),
         "least_severity": one.wish.least_severity.value,
         "simulated": one.wish.simulated,
+        "only_named": one.wish.only_named,
         "delivered": one.delivered,
         "waiting": one.waiting,
         "dead": one.dead,

@@ -42,6 +42,7 @@ from gis.hexes import (
     compacted,
     resolution_of,
 )
+from gis.population.store import stored_population
 from gis.settings import Settings
 from layers.catalogue import Catalogue
 from layers.model import Layer
@@ -138,7 +139,8 @@ def zones(request: Request, service: Service) -> Response:
         found = zones_with_records(connection, service.answers, origin, level, area_of(given))
         if "filter" in given:
             words = (given["filter"], language_of(given), crs_in(given.get("filter-crs")))
-            found = filtered(connection, found, origin.measures, words)
+            names = origin.measures(stored_population(connection))
+            found = filtered(connection, found, names, words)
     return _zone_list(request, how, service.path, found)
 
 
@@ -163,6 +165,7 @@ def data(zone: str, request: Request, service: Service) -> Response:
     origin = service.origin(request.query_params)
     depths = depths_of(request.query_params.get("zone-depth"), cell)
     with service.database.snapshot() as connection:
+        names = origin.measures(stored_population(connection))
         by_depth = {
             depth: read_zones(
                 connection,
@@ -174,7 +177,7 @@ def data(zone: str, request: Request, service: Service) -> Response:
             for depth in depths
         }
     if how.format == "json":
-        return _json(request, documents.dggs_json(cell, by_depth, origin.measures, how))
+        return _json(request, documents.dggs_json(cell, by_depth, names, how))
     found = {one: measures for zones in by_depth.values() for one, measures in zones.items()}
     if how.format == "txt":
         return _bytes(

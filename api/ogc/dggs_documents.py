@@ -61,6 +61,8 @@ NUMBERS = {
     "per_km2": "Records per square kilometre of the zone",
     "share": "Share of the category among all records of the zone, 0 to 1",
     "mean": "Mean of the number that the layer names, over records that have one",
+    "per_1000": "Records per 1,000 inhabitants of the zone",
+    "approximate": "1: the inhabitants are spread evenly over their commune",
     "partial": "1: records that may not be shown are not counted in",
 }
 

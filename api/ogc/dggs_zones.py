@@ -11,6 +11,7 @@ import shapely
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    Boolean,
     Connection,
     Double,
     LargeBinary,
@@ -34,11 +35,12 @@ from gis.hexes import (
     descendants,
     resolution_of,
 )
+from gis.population.store import Population
 from layers.cql2 import Kind, Property, condition, parse
 from layers.cql2.parsing import Language
 from layers.items import CRS84, Box, Crs
 from tiles.hexes import Asked, HexAnswers
-from tiles.hexes.tables import Measures
+from tiles.hexes.tables import FLAGS, Measures
 from tiles.state import read_states
 
 _KM_PER_DEGREE = 111.2
@@ -61,11 +63,10 @@ class Origin:
     def finest(self) -> int:
         return min((one.finest or FINEST for one in self.asked), default=FINEST)
 
-    @property
-    def measures(self) -> tuple[str, ...]:
+    def measures(self, population: Population | None) -> tuple[str, ...]:
         """The names of what a zone may have."""
         if self.path:
-            return self.asked[0].measures
+            return self.asked[0].measures(population)
         return tuple(f"{one.layer.id}_count" for one in self.asked)
 
     def named(self, asked: Asked, measures: Measures) -> Measures:
@@ -177,6 +178,8 @@ def filtered(
 
 def _property(name: str) -> Property:
     value = cast(column("measures"), JSONB).op("->>")(name)
+    if name in FLAGS:
+        return Property(Kind.BOOLEAN, func.coalesce(cast(value, Boolean), False))
     return Property(Kind.NUMBER, cast(value, Double))
 
 

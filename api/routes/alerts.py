@@ -98,6 +98,8 @@ def begin_silence(
     require_operator(caller)
     if body.layer_id is not None:
         catalogue.get(body.layer_id)
+    if body.rule is not None:
+        catalogue.check_rule(body.rule)
     return {"id": silence(connection, who=caller.name, **body.model_dump())}
 
 

@@ -16,6 +16,7 @@ from gis.clock import HERE
 from gis.errors import BadInput
 from gis.hexes import COARSEST, FINEST, areas_km2, boundaries, cell_of, cell_text, resolution_of
 from gis.placing.stored import stored_territory
+from gis.population.store import people_of, stored_population
 from layers.catalogue import Catalogue
 from tiles.grid import Tile
 from tiles.hexes import (
@@ -52,7 +53,7 @@ def hex_tile(
     category: Category = None,
     window: Window = None,
 ) -> Response:
-    """A tile of hexes with their records, records per km², share of a category and mean.
+    """A tile of hexes with their records, rates by area and inhabitants, share of a category, mean.
 
     The public sees no hex with fewer than k records, nor anything such could be computed from.
     """
@@ -71,7 +72,7 @@ def hex_facts(
     settings: UsedSettings,
     caller: Caller,
 ) -> dict[str, Any]:
-    """A cell: its commune, its outline, measures and trend by layer, hotspots and alerts in it.
+    """A cell: its commune, outline, inhabitants, measures and trend by layer, hotspots, alerts.
 
     A count that is None may not be shown: it stands for none, or for fewer records than the public
     may see. Without a key the trend is by months, and only where a layer answers months.
@@ -87,6 +88,7 @@ def hex_facts(
             "layers": layers,
             "hotspots": [dict(row._mapping) for row in connection.execute(_HOTSPOTS, place)],
             "alerts": [dict(row._mapping) for row in connection.execute(_ALERTS, place)],
+            "population": _population(connection, number),
         }
 
 
@@ -111,6 +113,15 @@ def _place(connection: Connection, cell: int) -> dict[str, Any]:
         "commune": stored_territory(connection).commune_of(cell),
         "outline": [list(point) for point in ring.exterior.coords],
     }
+
+
+def _population(connection: Connection, cell: int) -> dict[str, Any] | None:
+    """The inhabitants of a cell and where they are from; None where none are loaded."""
+    population = stored_population(connection)
+    if population is None:
+        return None
+    (people,) = people_of(connection, np.array([cell]))
+    return {**asdict(population), "people": round(float(people), 1)}
 
 
 def _layers(

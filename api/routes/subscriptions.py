@@ -21,6 +21,7 @@ from gis.delivery.subscriptions import (
 from gis.delivery.told import Language
 from gis.errors import NotFound
 from layers.catalogue import Catalogue
+from layers.recipients import untold
 
 router = APIRouter(prefix="/subscriptions", tags=["alerts"], dependencies=[DeclaredParameters])
 
@@ -38,13 +39,18 @@ class Wished(BaseModel):
     communes: list[str] = Field([], description="Codes of today; empty: everywhere")
     least_severity: Tier = Tier.ALERT
     simulated: bool = Field(False, description="Alerts on simulated data too")
+    only_named: bool = Field(False, description="Only of layers whose files name it")
 
 
 @router.get("")
 def all_subscriptions(connection: Reader, caller: Caller) -> dict[str, Any]:
-    """Subscriptions with what became of their deliveries; never a secret."""
+    """Subscriptions with what became of their deliveries; never a secret.
+
+    `untold` says which names of layer files no subscription has.
+    """
     require_operator(caller)
-    return {"subscriptions": [_as_json(one) for one in subscriptions(connection)]}
+    found = [_as_json(one) for one in subscriptions(connection)]
+    return {"subscriptions": found, "untold": untold(connection)}
 
 
 @router.post("", status_code=201)
@@ -95,6 +101,7 @@ def _as_json(one: Subscription) -> dict[str, Any]:
         "communes": list(wish.communes),
         "least_severity": wish.least_severity,
         "simulated": wish.simulated,
+        "only_named": wish.only_named,
         "created_at": one.created_at.isoformat(),
         "created_by": one.created_by,
         "delivered": one.delivered,

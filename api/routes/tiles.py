@@ -95,6 +95,8 @@ def feature_tile(
     """A tile of a layer's features, by parameters that are known ones."""
 
     def read() -> tuple[Query, tuple[str, ...] | None]:
+        if not asked:
+            return Query(), None
         source = source_of(layer)
         return query_of(asked, source), names_of(asked.get("fields"))
 

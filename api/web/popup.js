@@ -5,7 +5,7 @@ import { inLanguage, word } from "/web/words.js";
 const MOST = 3;
 
 // What hexes and clusters have instead of fields.
-const MEASURES = { count: {}, per_km2: { unit: "km⁻²" }, share: {}, mean: {} };
+const MEASURES = { count: {}, per_km2: { unit: "km⁻²" }, share: {}, mean: {}, per_1000: {} };
 
 export function popupOf(features, layers) {
   const seen = new Set();
@@ -35,7 +35,8 @@ function describe(feature, layer) {
     const term = document.createElement("dt");
     term.textContent = field ? inLanguage(field.label) : word(name);
     const told = document.createElement("dd");
-    told.textContent = valueOf(field ?? MEASURES[name], value);
+    const about = name === "per_1000" && feature.properties.approximate ? "≈ " : "";
+    told.textContent = about + valueOf(field ?? MEASURES[name], value);
     table.append(term, told);
   }
   part.append(title, table);

@@ -50,13 +50,16 @@ class Muting:
 
 
 def covers(outer: Standing, inner: Standing) -> bool:
-    """Whether `outer` is in hexes and covers all units of `inner`, which is in none."""
+    """Whether `outer` is a circle of a scan and reaches all units of `inner`, which has no hexes.
+
+    A sensor or the rain of a hex says nothing of the number of reports in its commune.
+    """
     units = set(inner.signal.communes)
     return (
         outer.layer_id == inner.layer_id
         and outer.status in (Status.OPEN, Status.ACKNOWLEDGED)
         and outer.signal.tier.rank >= inner.signal.tier.rank
-        and bool(outer.signal.cells)
+        and outer.signal.radius_m is not None
         and not inner.signal.cells
         and bool(units)
         and units <= set(outer.signal.communes)

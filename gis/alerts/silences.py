@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import Connection, Row, text
 
 from gis.alerts.muting import Silence
+from gis.boundaries.codes import check_communes
 from gis.errors import BadInput, NotFound
 
 
@@ -21,7 +22,8 @@ def silence(
 ) -> int:
     """Tell nobody of these alerts until then; gives the silence's number.
 
-    What is left out stands for any, but something must be named. Raises BadInput.
+    What is left out stands for any, but something must be named. Raises BadInput, and NotFound for
+    a code that no commune has.
     """
     if not why.strip():
         raise BadInput("a silence needs a reason: say why nobody is to hear")
@@ -29,6 +31,7 @@ def silence(
         raise BadInput("a silence of everything is none: name a layer, a rule or communes")
     if until.tzinfo is None:
         raise BadInput(f"{until} has no time zone: give times such as 2026-01-31T08:00+07:00")
+    check_communes(connection, communes)
     values = {"layer": layer_id, "rule": rule, "communes": sorted(set(communes))}
     number = connection.scalar(_INSERT, values | {"who": who, "why": why, "until": until})
     if number is None:

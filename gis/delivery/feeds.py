@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, text
 from gis.delivery.cap import cap_time, plain
 from gis.delivery.notices import told_of
 from gis.delivery.told import Language, Told
-from gis.delivery.words import CAP_TYPES, CENTRE, FEED, SEVERITIES
+from gis.delivery.words import CAP_TYPES, CENTRE, FEED, SEVERITIES, SIMULATED
 from gis.errors import NotFound
 
 _ATOM = "http://www.w3.org/2005/Atom"
@@ -123,7 +123,8 @@ def _add_item(channel: ET.Element, feed: Feed, document: Document) -> None:
 
 def _title(document: Document, language: Language) -> str:
     kind = CAP_TYPES[document.type][language]
-    return f"{kind}: {document.told.headline[language]}"
+    mark = SIMULATED[language] if document.told.simulated else ""
+    return f"{mark}{kind}: {document.told.headline[language]}"
 
 
 def _summary(told: Told, language: Language) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, text
 
 from gis.alerts.policy import Tier
+from gis.boundaries.codes import check_communes
 from gis.delivery.mail import check_address
 from gis.delivery.reach import Reach, check_url
 from gis.delivery.signing import new_secret
@@ -22,7 +23,10 @@ class Channel(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What somebody wants to be told. Without layers: of all but private ones."""
+    """What somebody wants to be told. Without layers: of all but private ones.
+
+    Of a layer whose file names the subscription, the file says what it is told instead.
+    """
 
     name: str
     channel: Channel
@@ -32,6 +36,7 @@ class Wish:
     communes: tuple[str, ...] = ()  # codes; none: everywhere
     least_severity: Tier = Tier.ALERT
     simulated: bool = False  # whether alerts on simulated data are sent as well
+    only_named: bool = False  # whether it hears of no layer whose file does not name it
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +55,9 @@ class Subscription:
 
 _INSERT = text("""
 INSERT INTO gis.subscription (name, channel, target, language, layers, communes, least_severity,
-                              simulated, created_by)
-VALUES (:name, :channel, :target, :language, :layers, :communes, :least_severity, :simulated, :who)
+                              simulated, only_named, created_by)
+VALUES (:name, :channel, :target, :language, :layers, :communes, :least_severity, :simulated,
+        :only_named, :who)
 ON CONFLICT (name) WHERE ended_at IS NULL DO NOTHING RETURNING id
 """)
 
@@ -69,20 +75,21 @@ WHERE s.ended_at IS NULL GROUP BY s.id ORDER BY s.id
 def subscribe(connection: Connection, wish: Wish, who: str, reach: Reach) -> str | None:
     """From now on alerts are sent there; gives the secret of a webhook, this once.
 
-    Raises BadInput for an address to which nothing can be sent, Conflict for a name in use.
+    Raises BadInput for an address to which nothing can be sent, NotFound for a code that no commune
+    has, Conflict for a name in use.
     """
     _check(wish, reach)
+    check_communes(connection, wish.communes)
     number = connection.scalar(_INSERT, _values(wish) | {"who": who})
     if number is None:
         raise Conflict(f"there is a subscription {wish.name}: end it first")
-    if wish.channel is not Channel.WEBHOOK:
-        return None
-    secret = new_secret()
-    connection.execute(
-        text("INSERT INTO private.webhook_secret (subscription_id, secret) VALUES (:id, :secret)"),
-        {"id": number, "secret": secret},
-    )
-    return secret
+    tell_waiting(connection)
+    return _made_secret(connection, number) if wish.channel is Channel.WEBHOOK else None
+
+
+def tell_waiting(connection: Connection) -> None:
+    """Send open alerts to those whom layer files name now, and who have not heard of them."""
+    connection.execute(text("SELECT gis.tell_waiting()"))
 
 
 def subscriptions(connection: Connection) -> list[Subscription]:
@@ -127,6 +134,15 @@ def retry_dead(connection: Connection, name: str) -> int:
     return done.rowcount
 
 
+def _made_secret(connection: Connection, number: int) -> str:
+    secret = new_secret()
+    connection.execute(
+        text("INSERT INTO private.webhook_secret (subscription_id, secret) VALUES (:id, :secret)"),
+        {"id": number, "secret": secret},
+    )
+    return secret
+
+
 def _check(wish: Wish, reach: Reach) -> None:
     if not wish.name.strip() or not wish.name.isprintable():
         raise BadInput("a subscription needs a name of one line")
@@ -146,6 +162,7 @@ def _values(wish: Wish) -> dict[str, Any]:
         "communes": list(wish.communes),
         "least_severity": wish.least_severity.value,
         "simulated": wish.simulated,
+        "only_named": wish.only_named,
     }
 
 
@@ -159,6 +176,7 @@ def _subscription(row: Row[Any]) -> Subscription:
         communes=tuple(row.communes),
         least_severity=Tier(row.least_severity),
         simulated=row.simulated,
+        only_named=row.only_named,
     )
     return Subscription(
         id=row.id,

@@ -8,16 +8,17 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from gis.clock import HERE
 from gis.delivery.told import Language, Told
-from gis.delivery.words import ACTS, SEVERITIES, WHOLE_PROVINCE
+from gis.delivery.words import ACTS, SEVERITIES, SIMULATED, WHOLE_PROVINCE
 from gis.text import nfc
 
 _SUBJECT_LENGTH = 200
 
 
 def mail_subject(told: Told, language: Language) -> str:
-    """One line: how severe, what was done, what it is about."""
+    """One line: whether it is real, how severe, what was done, what it is about."""
     words = f"[{_severity(told, language)}] {_act(told, language)}: {told.headline[language]}"
-    return nfc(words)[:_SUBJECT_LENGTH]
+    mark = SIMULATED[language] if told.simulated else ""
+    return nfc(mark + words)[:_SUBJECT_LENGTH]
 
 
 def mail_text(told: Told, language: Language) -> str:

@@ -22,6 +22,9 @@ NOTES = {
     "false": "Báo động giả. A false alarm.",
 }
 
+# Before a title, which is all that some people read.
+SIMULATED = {Language.VI: "[MÔ PHỎNG] ", Language.EN: "[SIMULATED] "}
+
 SEVERITIES = {
     "watch": {Language.VI: "Theo dõi", Language.EN: "Watch"},
     "alert": {Language.VI: "Cảnh báo", Language.EN: "Alert"},

@@ -250,9 +250,10 @@ def _missing(name: str, columns: Sequence[str]) -> str:
 
 def near_names(name: str, columns: Sequence[str]) -> list[str]:
     """At most three columns whose names are nearly the same, without case and diacritics."""
-    keys = {_key(column): column for column in columns}
-    return [keys[key] for key in get_close_matches(_key(name), list(keys), n=3, cutoff=0.6)]
+    keys = {column_key(column): column for column in columns}
+    return [keys[key] for key in get_close_matches(column_key(name), list(keys), n=3, cutoff=0.6)]
 
 
-def _key(name: str) -> str:
+def column_key(name: str) -> str:
+    """The name without case, diacritics and punctuation."""
     return re.sub(r"[\W_]+", " ", search_key(name)).strip()

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import BigInteger, Boolean, Date, DateTime, Double, Text, cast, column, func, table
@@ -58,7 +59,7 @@ class Source:
         """What holds of the rows that are served when no time is asked for."""
         return [self.end.sql.is_(None)] if self.latest and self.end is not None else []
 
-    @property
+    @cached_property
     def by_name(self) -> dict[str, Served]:
         return {served.name: served for served in self.properties}
 

@@ -40,12 +40,19 @@ class Statements:
         values: Mapping[str, Any],
     ) -> Sequence[Any]:
         """The rows. `shape` None: the statement holds values of its own and is not kept."""
+        made = self.made(connection.dialect, shape, make)
+        return connection.exec_driver_sql(made.sql, {**made.values, **values}).all()
+
+    def made(
+        self, dialect: Dialect, shape: Hashable | None, make: Callable[[], ClauseElement]
+    ) -> Statement:
+        """The statement of a shape, made where it is not kept."""
         made = self._made.get(shape) if shape is not None else None
         if made is None:
-            made = _compiled(make(), connection.dialect)
+            made = _compiled(make(), dialect)
             if shape is not None:
                 self._keep(shape, made)
-        return connection.exec_driver_sql(made.sql, {**made.values, **values}).all()
+        return made
 
     def _keep(self, shape: Hashable, made: Statement) -> None:
         if len(self._made) >= _MOST:

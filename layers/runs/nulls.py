@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from layers.model import ScanOptions
 from layers.runs.alarm import Stream, draw_null
-from layers.runs.store import SQL, code_version
+from layers.runs.store import SQL, runs_code
 
 Floats = npt.NDArray[np.float64]
 
@@ -56,6 +56,6 @@ def _key(layer_id: str, stream: Stream, options: ScanOptions) -> str:
         str(stream.last_day),
         str(stream.strata is not None),
         options.model_dump_json(),
-        code_version(),
+        runs_code(),
     )
     return hashlib.sha256("\n".join(told).encode()).hexdigest()

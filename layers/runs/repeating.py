@@ -14,7 +14,7 @@ from layers.runs.map import hot_hexes
 from layers.runs.packing import unpack
 from layers.runs.records import day_number
 from layers.runs.series import series_of
-from layers.runs.store import SQL, StoredRun, code_version, read_run, rows_of
+from layers.runs.store import SQL, StoredRun, read_run, rows_of, runs_code
 
 type Rows = list[dict[str, Any]]
 
@@ -54,7 +54,7 @@ def repeat_run(database: Database, run_id: int) -> Repetition:
         before = rows_of(connection, run)
     names = _COMPARED[run.method]
     differences = [*doubts, *_differences(_told(before, names), _told(again, names))]
-    return Repetition(run, len(again), code_version(), tuple(differences))
+    return Repetition(run, len(again), runs_code(), tuple(differences))
 
 
 def _scan_again(connection: Connection, run: StoredRun) -> tuple[Rows, list[str]]:

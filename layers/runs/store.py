@@ -1,12 +1,9 @@
 """Runs in the database: what was read, by which parameters, what was found; kept, read, pruned."""
 
-import hashlib
-import importlib.metadata
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +12,7 @@ import pandas as pd
 from sqlalchemy import Connection, TextClause, text
 
 import gis.analysis
+from gis.code import code_version
 from gis.errors import NotFound
 from layers.model import HotspotOptions
 from layers.runs.packing import digest_of, pack, unpack
@@ -59,13 +57,9 @@ class StoredRun:
     input: pd.DataFrame
 
 
-@cache
-def code_version() -> str:
-    """The version of the package and a digest of the code of runs, such as `0.1.0+1f6f8b2c4d5e`."""
-    folders = (Path(gis.analysis.__file__).parent, Path(__file__).parent)
-    sources = [path for folder in folders for path in sorted(folder.glob("*.py"))]
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
-    return f"{importlib.metadata.version('gis-ioc')}+{digest[:12]}"
+def runs_code() -> str:
+    """Which code made a run, such as `0.1.0+1f6f8b2c4d5e`."""
+    return code_version(Path(gis.analysis.__file__).parent, Path(__file__).parent)
 
 
 def keep_input(connection: Connection, frame: pd.DataFrame) -> str:
@@ -84,7 +78,7 @@ def add_run(connection: Connection, run: NewRun, digest: str) -> int:
         "parameters": run.options.model_dump_json(),
         "until": run.until,
         "version": run.version,
-        "code": code_version(),
+        "code": runs_code(),
         "cleaning": orjson.dumps(run.left_out).decode(),
         "digest": digest,
         "official": run.official,

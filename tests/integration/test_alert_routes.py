@@ -106,6 +106,8 @@ def test_a_silenced_alert_is_seen_with_a_key_alone(http, toy_province, operator)
         ({"communes": []}, 400),
         ({"until": "2026-01-01T00:00:00"}, 400),
         ({"layer_id": "nothing"}, 404),
+        ({"communes": ["99999"]}, 404),
+        ({"rule": "scann"}, 404),
     ],
 )
 def test_a_silence_that_says_too_little_is_refused(http, operator, of, status):

@@ -2,6 +2,7 @@
 
 import math
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -234,40 +235,78 @@ def test_no_reader_of_any_worker_ever_sees_an_older_tile(http, database):
     assert failures == []
 
 
+def test_a_restarted_service_has_its_tiles_on_disk_and_shows_none_that_is_old(database, tmp_path):
+    publish(database)
+    add_points(database, ROWS)
+    kept = {"home": tmp_path, "tiles_disk_mb": 5}
+    path = path_of("incidents", HERE)
+    with tile_service(database, **kept) as http:
+        first = http.get(path).content
+    with tile_service(database, **kept) as http, counting(database) as made:
+        assert http.get(path).content == first and made == []
+        execute(database, "UPDATE layer.incidents SET severity = 55")
+    with tile_service(database, **kept) as http:
+        seen = {one.properties["severity"] for one in features(http, "incidents", HERE)}
+    assert seen == {55}
+
+
+def test_a_tile_on_disk_is_not_found_by_who_may_not_read_its_layer(database, tmp_path):
+    publish(database)
+    add_points(database, 20, "closed")
+    with tile_service(database, home=tmp_path, tiles_disk_mb=5) as http:
+        assert features(http, "closed", HERE, key(database, Role.ADMIN))
+    with tile_service(database, home=tmp_path, tiles_disk_mb=5) as http:
+        assert http.get(path_of("closed", HERE)).status_code == 404
+
+
 def test_a_removed_layer_has_no_tiles_though_they_were_kept(http, database):
     assert http.get(path_of("incidents", HERE)).status_code == 200
     execute(database, "UPDATE gis.layer SET published = false WHERE id = 'incidents'")
     assert http.get(path_of("incidents", HERE)).status_code == 404
 
 
-def test_many_who_miss_one_tile_make_one_query(http, database):
-    made: list[str] = []
-
-    @event.listens_for(database._reader_engine, "before_cursor_execute")
-    def note(connection, cursor, statement, *rest):
-        if "ST_AsMVT(" in statement:
-            made.append(statement)
-            connection.exec_driver_sql("SELECT pg_sleep(0.3)")
-
-    path = path_of("incidents", HERE)
-    with ThreadPoolExecutor(8) as pool:
-        bodies = list(pool.map(lambda _: http.get(path).content, range(8)))
-    assert len(set(bodies)) == 1 and bodies[0]
-    assert len(made) == 1
-
-
 @contextmanager
-def counting(database: Database) -> Iterator[list[str]]:
-    """The statements that make tiles while inside."""
+def counting(database: Database, wait_s: float = 0.0) -> Iterator[list[str]]:
+    """The statements that make tiles while inside, each held up for a while."""
     made: list[str] = []
+    ask = database.ask
 
     def note(connection, cursor, statement, *rest):
         if "ST_AsMVT(" in statement:
             made.append(statement)
+            time.sleep(wait_s)
+
+    def noted_ask(statement, values):
+        note(None, None, statement)
+        return ask(statement, values)
 
     event.listen(database._reader_engine, "before_cursor_execute", note)
+    database.ask = noted_ask
     yield made
+    del database.ask
     event.remove(database._reader_engine, "before_cursor_execute", note)
+
+
+@pytest.mark.parametrize("z", [9, 14])
+def test_many_who_miss_one_tile_make_it_once(http, database, z):
+    path = path_of("incidents", tile_at(104.1, 22.4, z))
+    with counting(database) as alone:
+        http.get(path_of("incidents", tile_at(103.2, 22.4, z)))
+    with counting(database, 0.3) as made, ThreadPoolExecutor(8) as pool:
+        bodies = list(pool.map(lambda _: http.get(path).content, range(8)))
+    assert len(set(bodies)) == 1
+    assert len(made) == len(alone)
+
+
+def test_a_tile_that_is_being_made_is_not_handed_to_who_asks_after_a_commit(http, database):
+    """Who asks while it is drawn waits for it, and is told of a later state all the same."""
+    with counting(database, 0.5), ThreadPoolExecutor(2) as pool:
+        early = pool.submit(features, http, "incidents", HERE)
+        time.sleep(0.2)
+        execute(database, "UPDATE layer.incidents SET severity = 77")
+        late = features(http, "incidents", HERE)
+        early.result()
+    assert {one.properties["severity"] for one in late} == {77}
 
 
 def test_a_change_drops_only_the_tiles_that_it_touches(http, database):
@@ -284,7 +323,7 @@ def test_a_change_drops_only_the_tiles_that_it_touches(http, database):
         assert made == []
         with counting(database) as made:
             assert http.get(path_of("incidents", east)).content != before[east]
-        assert len(made) == 1
+        assert made
 
 
 def test_a_row_that_leaves_a_tile_drops_it_and_one_that_comes_too(http, database):

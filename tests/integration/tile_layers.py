@@ -57,8 +57,10 @@ def add_points(database: Database, rows: int, layer_id: str = "incidents") -> No
 
 
 @contextmanager
-def tile_service(database: Database, catalogue: Catalogue = LAYERS) -> Iterator[httpx.Client]:
-    app = create_app(Settings(_env_file=None), database, catalogue)
+def tile_service(
+    database: Database, catalogue: Catalogue = LAYERS, **settings: Any
+) -> Iterator[httpx.Client]:
+    app = create_app(Settings(_env_file=None, **settings), database, catalogue)
     with serving(app) as url, httpx.Client(base_url=url, timeout=30) as client:
         yield client
 

@@ -12,13 +12,14 @@ from sqlalchemy import Connection
 from gis.access import Principal
 from gis.errors import BadInput
 from gis.hexes import EDGE_KM, Cells, resolution_of
+from gis.population.store import Population, Quality
 from layers.model import HexOptions, Layer
 from tiles.grid import pixel_m
 from tiles.hexes.public import Kind, Parts, everything, parts_table, read_parts, read_tree
 from tiles.hexes.questions import HexQuestion, filter_resolution, require_answerable
 from tiles.hexes.rights import hex_options, least_count
 from tiles.hexes.suppression import CountsByResolution
-from tiles.hexes.tables import HexTable, read_table
+from tiles.hexes.tables import HexTable, read_table, with_people
 from tiles.hexes.trend import Trend, monthly_trend, weekly_trend
 from tiles.state import LayerState
 
@@ -43,16 +44,18 @@ class Asked:
         require_answerable(layer, question, k)
         return cls(layer, question, k)
 
-    @property
-    def measures(self) -> tuple[str, ...]:
+    def measures(self, population: Population | None) -> tuple[str, ...]:
         """The names of what a hex of the answer may have."""
         options, hidden = hex_options(self.layer), self.k > 1
+        is_approximate = population is not None and population.quality is Quality.APPROXIMATE
         return (
             "count",
             "per_km2",
             *(["share"] if self.question.category is not None else []),
             *(["mean"] if options.measure is not None and not hidden else []),
             *(["partial"] if hidden and not self.question.is_everything else []),
+            *(["per_1000"] if population is not None else []),
+            *(["approximate"] if is_approximate else []),
         )
 
     @property
@@ -106,8 +109,10 @@ class HexAnswers:
         """
         asked.require_resolution(resolution)
         if asked.k == 1:
-            return read_table(connection, asked.layer, asked.question, resolution, cells)
-        return self._public(connection, state, asked, resolution).within(cells)
+            found = read_table(connection, asked.layer, asked.question, resolution, cells)
+        else:
+            found = self._public(connection, state, asked, resolution).within(cells)
+        return with_people(connection, found)
 
     def trend(
         self, connection: Connection, state: LayerState, asked: Asked, cell: int, today: date

@@ -21,6 +21,8 @@ records, only bounds are known, max(0, a + b − n) and min(a, b) (Fréchet); as
 are 0 or at least k, these are equal or at least k apart. A month and a category together are
 therefore never answered, nor days that are not months, nor a category of finer cells.
 
+A rate is a shown count over the inhabitants of its hex, who are public: it tells nothing more.
+
 What it does not hide: that a shown number changes when a record comes in.
 """
 

@@ -1,18 +1,21 @@
 """Measures of hexes at one resolution, as everybody who works with the layer may see them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Connection, text
 
 from gis.hexes import FINEST, Cells, areas_km2, descendants, parents_of
+from gis.population.store import Quality, people_of, stored_population
 from layers.model import Layer
 from tiles.hexes.questions import HexQuestion
 from tiles.hexes.suppression import Mask, Numbers
 
 _SPAN_STEPS = 2  # cells are looked up by the spans of ancestors so many resolutions coarser
 _DIGITS = 4
+LEAST_PEOPLE = 50  # with fewer inhabitants one record more or less makes another rate
+FLAGS = ("partial", "approximate")  # measures that are true where they are told
 
 type Measures = dict[str, float | int | bool]
 
@@ -20,7 +23,8 @@ type Measures = dict[str, float | int | bool]
 @dataclass(frozen=True)
 class HexTable:
     """Cells in their order, and of each: its records; those of all categories, where one is asked
-    for; the mean of the layer's measure (NaN: none); whether records may be missing from it.
+    for; the mean of the layer's measure (NaN: none); whether records may be missing from it; its
+    inhabitants, and whether these are spread evenly over their communes.
     """
 
     cells: Cells
@@ -28,6 +32,8 @@ class HexTable:
     of_all: Numbers | None = None
     means: npt.NDArray[np.float64] | None = None
     partial: Mask | None = None
+    people: npt.NDArray[np.float64] | None = None
+    approximate: bool = False
 
     def where(self, mask: Mask) -> "HexTable":
         return HexTable(
@@ -36,6 +42,8 @@ class HexTable:
             None if self.of_all is None else self.of_all[mask],
             None if self.means is None else self.means[mask],
             None if self.partial is None else self.partial[mask],
+            None if self.people is None else self.people[mask],
+            self.approximate,
         )
 
     def within(self, cells: Cells | None) -> "HexTable":
@@ -43,7 +51,9 @@ class HexTable:
         return self if cells is None else self.where(np.isin(self.cells, cells))
 
     def measures(self) -> list[Measures]:
-        """Of each cell: `count`; `per_km2`; `share` of all categories (0–1); `mean`; `partial`."""
+        """Of each cell: `count`; `per_km2`; `share` of all categories (0–1); `mean`; `partial`;
+        `per_1000` inhabitants, where there are LEAST_PEOPLE, and whether it is `approximate`.
+        """
         rows: list[Measures] = [
             {"count": int(count), "per_km2": _rounded(count / area)}
             for count, area in zip(self.records, areas_km2(self.cells), strict=True)
@@ -55,7 +65,14 @@ class HexTable:
                 row["mean"] = _rounded(self.means[n])
             if self.partial is not None and self.partial[n]:
                 row["partial"] = True
+            row |= self._rate(n)
         return rows
+
+    def _rate(self, n: int) -> Measures:
+        if self.people is None or self.people[n] < LEAST_PEOPLE:
+            return {}
+        rate: Measures = {"per_1000": _rounded(1000 * self.records[n] / self.people[n])}
+        return rate | {"approximate": True} if self.approximate else rate
 
 
 def read_table(
@@ -88,6 +105,15 @@ def read_table(
         None if question.category is None else of_all.astype(np.int64),
         None if layer.hexes is None or layer.hexes.measure is None else means,
     ).within(cells)
+
+
+def with_people(connection: Connection, table: HexTable) -> HexTable:
+    """The table with the inhabitants of its hexes; as it is where none are loaded."""
+    population = stored_population(connection)
+    if population is None:
+        return table
+    approximate = population.quality is Quality.APPROXIMATE
+    return replace(table, people=people_of(connection, table.cells), approximate=approximate)
 
 
 def _spans(cells: Cells | None, resolution: int) -> dict[str, list[int]]:

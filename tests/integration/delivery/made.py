@@ -15,9 +15,9 @@ VALUES (:layer_id, 'hotspot', :status, :severity, :headline_vi, :headline_en, :c
 """)
 _SUBSCRIPTION = text("""
 INSERT INTO gis.subscription (name, channel, target, language, layers, communes, least_severity,
-                              simulated, created_by)
+                              simulated, only_named, created_by)
 VALUES (:name, :channel, :target, :language, :layers, :communes, :least_severity, :simulated,
-        'tests') RETURNING id
+        :only_named, 'tests') RETURNING id
 """)
 
 
@@ -56,6 +56,7 @@ def subscribe(connection: Connection, name: str, **changes: Any) -> int:
         "communes": [],
         "least_severity": "watch",
         "simulated": True,
+        "only_named": False,
     } | changes
     subscription_id: int = connection.execute(_SUBSCRIPTION, values).scalar_one()
     return subscription_id

@@ -201,7 +201,10 @@ def test_many_notices_are_all_published(toy_province):
 def test_indexes_are_in_vietnamese_and_english(http, toy_province, operator):
     make(toy_province)
     publish_due(toy_province, SENDER)
-    titles = {"vi": "Cảnh báo: Phản ánh: 12 báo cáo", "en": "Alert: Reports: 12 reports"}
+    titles = {
+        "vi": "[MÔ PHỎNG] Cảnh báo: Phản ánh: 12 báo cáo",
+        "en": "[SIMULATED] Alert: Reports: 12 reports",
+    }
     for name, path in (("atom", "{*}entry/{*}title"), ("rss", "channel/item/title")):
         for lang, title in titles.items():
             answer = http.get(f"/cap/{name}.xml", params={"lang": lang}, headers=operator)

@@ -63,8 +63,8 @@ def test_each_officer_gets_one_mail_in_their_language(toy_province, desk, sender
     send_due(toy_province, sender)
     subjects = {message["To"]: message["Subject"] for message in desk.messages}
     assert subjects == {
-        "vi@example.vn": "[Cảnh báo] Cảnh báo mới: Phản ánh: 12 báo cáo",
-        "en@example.vn": "[Alert] New alert: Reports: 12 reports",
+        "vi@example.vn": "[MÔ PHỎNG] [Cảnh báo] Cảnh báo mới: Phản ánh: 12 báo cáo",
+        "en@example.vn": "[SIMULATED] [Alert] New alert: Reports: 12 reports",
     }
     assert all("@example.vn>" in message["Message-ID"] for message in desk.messages)
     assert any("Nơi: Xã Bãi Cát" in message.get_content() for message in desk.messages)

@@ -33,6 +33,7 @@ def test_an_operator_subscribes_looks_and_ends(http, toy_province):
     assert len(secret) >= 43
     listed = http.get("/subscriptions", headers=operator)
     (one,) = listed.json()["subscriptions"]
+    assert listed.json()["untold"] == []
     assert (one["name"], one["target"], one["least_severity"]) == ("desk", WISH["target"], "alert")
     assert secret not in listed.text
     assert http.post("/subscriptions", json=WISH, headers=operator).status_code == 409
@@ -59,6 +60,7 @@ def test_what_cannot_be_sent_to_is_refused_with_the_reason(http, toy_province):
         ({"channel": "mail"}, 400),
         ({"channel": "pigeon"}, 400),
         ({"layers": ["nothing"]}, 404),
+        ({"communes": ["99999"]}, 404),
         ({"secret": "mine"}, 400),
     ):
         answer = http.post("/subscriptions", json=WISH | changes, headers=operator)

@@ -205,7 +205,9 @@ def test_a_unit_is_not_told_of_while_a_cluster_covers_it():
     assert acts(ledger, 2) == [Act.SUPPRESSED, Act.OPEN]
 
 
-@pytest.mark.parametrize("changes", [{"communes": ("00001",)}, {"tier": Tier.WATCH}])
+@pytest.mark.parametrize(
+    "changes", [{"communes": ("00001",)}, {"tier": Tier.WATCH}, {"centre": None, "radius_m": None}]
+)
 def test_a_unit_is_told_of_where_no_cluster_as_grave_covers_it(changes):
     unit = replace(signal(0), cells=(), centre=None, radius_m=None)
     ledger = replayed(found(0, signal(0, **changes)), found(0, unit, rule="series"))

@@ -54,6 +54,10 @@ def test_braces_in_a_headline_are_only_braces():
     assert "{{ 7 * 7 }}" in read(headline=headline).get_content()
 
 
+def test_what_is_simulated_says_so_before_anything_else():
+    assert read(simulated=True)["Subject"].startswith("[MÔ PHỎNG] [Cảnh báo]")
+
+
 def test_an_unknown_act_is_an_update():
     assert "Cập nhật" in read(act="something new")["Subject"]
 

@@ -25,7 +25,8 @@ BETWEEN_WORDS = ("there is no field", "is personal", "are of a text", "is of a n
                  "a unit is of", "stands twice", "name of a detector",
                  "without an hour", "kept apart by",
                  "a mean is of", "is one of `resolutions`", "is free",
-                 "are added up", "are received at", "`latest` needs")  # fmt: skip
+                 "are added up", "are received at", "`latest` needs",
+                 "nothing escalates")  # fmt: skip
 
 
 def as_json(data: Any) -> Any:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from tiles.cache import Made, Packed, TileCache
 from tiles.state import LayerState
 
-OLD, NEW = LayerState("wells", 1, "2026-01-01"), LayerState("wells", 2, "2026-01-01")
+OLD = LayerState("wells", 1, "2026-01-01", "2026-01-01 08:00:00+00")
+NEW = LayerState("wells", 2, "2026-01-01", "2026-01-01 09:00:00+00")
 
 
 def made(content: bytes, state: LayerState = OLD) -> Made:

@@ -88,9 +88,9 @@ def test_the_public_asks_for_less_than_whoever_works_with_the_layer():
     assert public.finest == 7
     with pytest.raises(BadInput, match="up to resolution 7"):
         public.require_resolution(8)
-    assert (
-        "mean" not in public.measures and "mean" in Asked.by(DEPARTMENT, COUNTED, both, 5).measures
-    )
+    assert "mean" not in public.measures(None) and "mean" in Asked.by(
+        DEPARTMENT, COUNTED, both, 5
+    ).measures(None)
 
 
 def test_k_is_that_of_the_layer_else_the_setting_and_1_for_its_people():

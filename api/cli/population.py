@@ -1,0 +1,62 @@
+"""gis population: inhabitants by hex, for records per 1,000 of them."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from api.cli.context import database_in_use
+from api.cli.output import AsJson, print_facts, progress, say
+from gis.population.loading import Answers, load_population
+from gis.population.store import Population, drop_population, required_population
+
+app = typer.Typer(help="Inhabitants by hex, for rates.", no_args_is_help=True)
+
+
+@app.command(epilog="Example: gis population load vnm_ppp_2020_UNadj.tif --year 2020")
+def load(
+    file: Annotated[Path, typer.Argument(help="GeoTIFF of people per pixel, or table of communes")],
+    year: Annotated[
+        int | None, typer.Option(min=1900, max=2100, help="The year that the numbers are of")
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option(help="Who made the numbers; unset: file name")
+    ] = None,
+    number_format: Annotated[
+        str | None, typer.Option(help="Of a table: decimal_comma or decimal_point")
+    ] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="Of a table: the encoding, for example tcvn3 or vni")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Load the inhabitants of the province, in the place of those loaded before.
+
+    A table has a column ma_xa (or code), of codes of today, and dan_so (or population). Its people
+    are spread evenly over their commune, and rates by them say `approximate`.
+    """
+    answers = Answers(year, source, encoding, number_format)
+    with database_in_use() as database, progress("population") as show:
+        loaded = load_population(database, file, answers, show)
+    without = {"communes_without_people": " ".join(loaded.communes_without)}
+    print_facts(_facts(loaded.population) | without, as_json=as_json)
+
+
+@app.command(epilog="Example: gis population show --json")
+def show(as_json: AsJson = False) -> None:
+    """Tell how many inhabitants are loaded, by whom, of which year and how well placed."""
+    with database_in_use() as database, database.reading() as connection:
+        print_facts(_facts(required_population(connection)), as_json=as_json)
+
+
+@app.command(epilog="Example: gis population drop")
+def drop() -> None:
+    """Forget the inhabitants: hexes tell no rates then."""
+    with database_in_use() as database, database.writing() as connection:
+        drop_population(connection)
+    say("no population is loaded now")
+
+
+def _facts(population: Population) -> dict[str, object]:
+    return asdict(population) | {"people": round(population.people)}

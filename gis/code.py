@@ -1,0 +1,14 @@
+"""Which code made something that is kept: the package's version and a digest of its sources."""
+
+import hashlib
+import importlib.metadata
+from functools import cache
+from pathlib import Path
+
+
+@cache
+def code_version(*folders: Path) -> str:
+    """The package's version and a digest of the modules of folders, as `0.1.0+1f6f8b2c4d5e`."""
+    sources = [path for folder in folders for path in sorted(folder.glob("*.py"))]
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
+    return f"{importlib.metadata.version('gis-ioc')}+{digest[:12]}"

@@ -1,0 +1,131 @@
+"""People per pixel of a raster → people per hex, each pixel divided by area among its hexes."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from math import ceil, floor
+from pathlib import Path
+
+import numpy as np
+import pyproj
+import rasterio
+import shapely
+from exactextract import exact_extract
+from exactextract.feature import Feature, FeatureSource
+from exactextract.raster import NumPyRasterSource
+from rasterio.windows import Window
+
+from gis.errors import BadFile
+from gis.population.pieces import Floats, PeopleByCell, Pieces, Shapes, pieces_of
+
+SUFFIXES = (".tif", ".tiff")
+
+
+class PeopleRaster:
+    """One band of people per pixel, read by windows."""
+
+    def __init__(self, dataset: rasterio.DatasetReader) -> None:
+        self._dataset = dataset
+        self._name = Path(dataset.name).name
+        self._require_usable()
+        crs = pyproj.CRS.from_wkt(dataset.crs.to_wkt())
+        self._moved = pyproj.Transformer.from_crs("EPSG:4326", crs, always_xy=True)
+
+    def people_of(self, area: shapely.Geometry) -> Iterator[PeopleByCell]:
+        """People by hex of an area in degrees, WGS 84, some hexes at a time.
+
+        Raises BadFile for a pixel with fewer than 0 people.
+        """
+        return (PeopleByCell(some.cells, self._of(some)) for some in pieces_of(area))
+
+    def _of(self, pieces: Pieces) -> Floats:
+        shapes = shapely.transform(pieces.shapes, self._moved.transform, interleaved=False)
+        window = self._window(shapes)
+        if window.width == 0 or window.height == 0:
+            return np.zeros(len(shapes))
+        return people_in(shapes, self._pixels(window), self._dataset.window_bounds(window))
+
+    def _window(self, shapes: Shapes) -> Window:
+        """The rows and columns of the raster that hold the shapes; none where it ends before."""
+        west, south, east, north = shapely.total_bounds(shapes)
+        grid = self._dataset.transform
+        left, right = ((x - grid.c) / grid.a for x in (west, east))
+        top, bottom = ((y - grid.f) / grid.e for y in (north, south))
+        column, row = max(floor(left), 0), max(floor(top), 0)
+        width = min(ceil(right), self._dataset.width) - column
+        height = min(ceil(bottom), self._dataset.height) - row
+        return Window(column, row, max(width, 0), max(height, 0))
+
+    def _pixels(self, window: Window) -> Floats:
+        """People by row and column, 0 where the raster has no data."""
+        read = self._dataset.read(1, window=window, masked=True).astype(np.float64)
+        told = np.isfinite(read.data) & ~np.ma.getmaskarray(read)
+        people = np.where(told, read.data, 0.0)
+        if (people < 0).any():
+            raise BadFile(
+                f"{self._name}: a pixel has {people.min():g} people: write the value that stands "
+                "for no data into the file, for example with gdal_edit.py -a_nodata"
+            )
+        return people
+
+    def _require_usable(self) -> None:
+        if self._dataset.crs is None:
+            raise BadFile(f"{self._name}: the raster has no CRS: write it into the file")
+        if self._dataset.count != 1:
+            raise BadFile(
+                f"{self._name}: the raster has {self._dataset.count} bands: give one band of "
+                "people per pixel"
+            )
+        grid = self._dataset.transform
+        if not (grid.is_rectilinear and grid.a > 0 > grid.e):
+            raise BadFile(f"{self._name}: the raster is turned: warp it so that north is up")
+
+
+@contextmanager
+def opened_raster(path: Path) -> Iterator[PeopleRaster]:
+    """Raises BadFile for what is no raster of people, while it is open too."""
+    try:
+        with rasterio.open(path) as dataset:
+            yield PeopleRaster(dataset)
+    except rasterio.errors.RasterioError as error:
+        raise BadFile(f"{path.name} cannot be read as a raster: {error}") from None
+
+
+def people_in(shapes: Shapes, people: Floats, bounds: tuple[float, float, float, float]) -> Floats:
+    """The people of each shape: of a pixel the part that its common area has of the pixel's.
+
+    `people` has a pixel in each row (from the north) and column of `bounds`: west, south, east,
+    north, in the CRS of the shapes.
+    """
+    west, south, east, north = bounds
+    pixels = NumPyRasterSource(people, xmin=west, ymin=south, xmax=east, ymax=north)
+    found = exact_extract(pixels, _Shapes(shapes), ["sum"], output="pandas")
+    return np.asarray(np.nan_to_num(found["sum"].to_numpy(np.float64)))
+
+
+class _Shapes(FeatureSource):  # type: ignore[misc]
+    """As WKB: four times faster than the frames that exactextract knows, which go by GeoJSON."""
+
+    def __init__(self, shapes: Shapes) -> None:
+        super().__init__()
+        self._shapes = shapes
+
+    def count(self) -> int:
+        return len(self._shapes)
+
+    def __iter__(self) -> Iterator[Feature]:
+        return (_Shape(wkb) for wkb in shapely.to_wkb(self._shapes))
+
+    def srs_wkt(self) -> None:
+        return None
+
+
+class _Shape(Feature):  # type: ignore[misc]
+    def __init__(self, wkb: bytes) -> None:
+        super().__init__()
+        self._wkb = wkb
+
+    def geometry(self) -> bytes:
+        return self._wkb
+
+    def fields(self) -> list[str]:
+        return []

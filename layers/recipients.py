@@ -1,0 +1,57 @@
+"""Names that layer files tell of alerts, held against the subscriptions there are."""
+
+import shlex
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+
+from sqlalchemy import Connection, text
+
+from gis.database.engine import Database
+from gis.delivery.subscriptions import tell_waiting
+
+# Whom published files name, and whether that subscription is sent alerts of the layer.
+_NAMED = text("""
+SELECT DISTINCT l.id, one ->> 'who' AS who, s.id IS NOT NULL AS known
+FROM gis.layer l
+CROSS JOIN jsonb_array_elements(l.definition #> '{alerts,tell}') AS one
+LEFT JOIN gis.subscription s ON s.name = one ->> 'who' AND s.ended_at IS NULL
+WHERE l.published
+  AND (s.id IS NULL
+       OR l.definition #>> '{access,read}' = 'private' AND NOT l.id = ANY(s.layers))
+ORDER BY l.id, who
+""")
+
+
+def follow_files(database: Database) -> list[str]:
+    """Whom the published files newly name hears of open alerts; gives whom nobody tells.
+
+    In a transaction of its own: the lock that it takes keeps all alerts waiting.
+    """
+    with database.writing() as connection:
+        tell_waiting(connection)
+        return untold(connection)
+
+
+def untold(connection: Connection) -> list[str]:
+    """Whom the files name and nobody tells: a sentence each, with what would mend it."""
+    return list(_sentences(connection))
+
+
+def _sentences(connection: Connection) -> Iterator[str]:
+    names = list(connection.scalars(_NAMES))
+    for layer_id, who, known in connection.execute(_NAMED):
+        yield f"{layer_id}.yaml tells {who}, " + (
+            f"whose subscription does not name this private layer: add it with --layer {layer_id}"
+            if known
+            else f"which is no subscription{_near(who, names)}"
+        )
+
+
+def _near(who: str, names: Sequence[str]) -> str:
+    best = get_close_matches(who, names, n=1)
+    if best:
+        return f"; did you mean {best[0]}?"
+    return f": gis subscriptions add {shlex.quote(who)} mail …, or webhook …"
+
+
+_NAMES = text("SELECT name FROM gis.subscription WHERE ended_at IS NULL ORDER BY id")

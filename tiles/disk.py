@@ -1,0 +1,119 @@
+"""Tiles kept on disk: for the time after a restart, and for all serving processes together.
+
+A file holds one tile and the state of which it is true; it is sent for that very state alone, and
+of the code that made it. The time of the state's change is part of it, so that a database that was
+put back and went another way is not taken for the one before.
+"""
+
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+
+import structlog
+
+from gis.code import code_version
+from tiles.cache import Made, Packed
+from tiles.state import LayerState
+
+_KEPT_SHARE = 0.9  # of the bound, when files are dropped
+
+log = structlog.get_logger("tiles")
+
+
+class DiskCache:
+    """At most `most_bytes` of files in a folder, the least recently used dropped first.
+
+    Other processes may use the folder too. What the disk refuses is told in the log; the tile is
+    answered all the same.
+    """
+
+    def __init__(self, folder: Path, most_bytes: int) -> None:
+        self._folder = folder
+        self._most_bytes = most_bytes
+        self._held_bytes: int | None = None  # as far as this process knows
+
+    def entry(self, key: str, state: LayerState) -> Made | None:
+        """What is kept under the key of this state."""
+        path = self._path(key)
+        try:
+            head, _, body = path.read_bytes().partition(b"\n")
+            told = json.loads(head)
+            if told["state"] != asdict(state) or told["sum"] != _sum(body):
+                return None
+            os.utime(path)
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return Made(state, Packed(body, told["digest"], told["gzipped"]))
+
+    def keep(self, key: str, made: Made) -> None:
+        """Keep a tile in place of the one under its key; whole or not at all."""
+        packed = made.packed
+        head = {
+            "state": asdict(made.state),
+            "digest": packed.digest,
+            "gzipped": packed.gzipped,
+            "sum": _sum(packed.body),
+        }
+        content = json.dumps(head).encode() + b"\n" + packed.body
+        try:
+            self._write(self._path(key), content)
+            self._make_room(len(content))
+        except OSError as error:
+            log.warning("no tile kept on disk", why=str(error))
+
+    def _path(self, key: str) -> Path:
+        name = hashlib.blake2b(f"{_code()} {key}".encode(), digest_size=20).hexdigest()
+        return self._folder / name[:2] / name[2:]
+
+    def _write(self, path: Path, content: bytes) -> None:
+        # Tiles of layers that are not public lie here too.
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.parent.mkdir(exist_ok=True)
+        beside = path.with_name(f".{secrets.token_hex(8)}")
+        try:
+            beside.write_bytes(content)
+            beside.replace(path)
+        except OSError:
+            beside.unlink(missing_ok=True)
+            raise
+
+    def _make_room(self, more: int) -> None:
+        if self._held_bytes is not None and self._held_bytes + more <= self._most_bytes:
+            self._held_bytes += more
+            return
+        files = sorted(self._files())  # the least recently used first
+        held = sum(size for _, size, _ in files)
+        if held > self._most_bytes:
+            held = _dropped(files, held, int(_KEPT_SHARE * self._most_bytes))
+        self._held_bytes = held
+
+    def _files(self) -> Iterator[tuple[float, int, Path]]:
+        """When each file was used last, its bytes and its path."""
+        for path in self._folder.glob("??/*"):
+            with suppress(FileNotFoundError):  # another process dropped it
+                found = path.stat()
+                yield found.st_mtime, found.st_size, path
+
+
+def _dropped(files: list[tuple[float, int, Path]], held: int, most: int) -> int:
+    """Drop files in their order until at most `most` bytes are held; gives how many are."""
+    for _, size, path in files:
+        if held <= most:
+            break
+        path.unlink(missing_ok=True)
+        held -= size
+    return held
+
+
+def _sum(body: bytes) -> str:
+    return hashlib.blake2b(body, digest_size=12).hexdigest()
+
+
+def _code() -> str:
+    here = Path(__file__).parent
+    return code_version(here, here / "hexes")
