@@ -20,7 +20,7 @@ from layers.catalogue import Catalogue
 from layers.items import PageRequest, Query, read_page, source_of
 from layers.runs import RunReport, repeat_run, run_hotspots, run_method
 from layers.runs.records import read_records
-from layers.runs.store import code_version
+from layers.runs.store import runs_code
 from layers.watch import Runner, due_runs, forget_old_runs
 
 NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
@@ -419,7 +419,7 @@ def test_runs_are_made_listed_and_repeated_from_the_command_line(gis, outbreak):
     assert [(row["run"], row["found"]) for row in listed] == [
         (row["run"], row["found"]) for row in reversed(made)
     ]
-    assert listed[0]["code"] == code_version()
+    assert listed[0]["code"] == runs_code()
     assert "run 1 (stp_scan of citizen_reports) is equal" in gis("repeat", "1")
     with outbreak.writing() as connection:
         connection.execute(text("UPDATE gis.hotspot SET count = count + 1"))
