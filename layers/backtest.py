@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from gis.alerts.deciding import local_day
 from gis.alerts.findings import Findings
@@ -15,8 +15,9 @@ from gis.alerts.policy import DAYS_A_YEAR, Tier
 from gis.alerts.replay import Ledger, Past
 from gis.errors import BadInput
 from layers.model import Layer, ThresholdRule
+from layers.runs.records import commune_names
 from layers.runs.replaying import past_findings, replay
-from layers.runs.telling import RULE
+from layers.runs.telling_series import STATISTICAL
 from layers.thresholds import find_beyond
 
 LONGEST = timedelta(days=400)
@@ -28,7 +29,7 @@ Show = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Backtest:
-    """The alerts that would have been, and how many of the alarm's the budget allows."""
+    """The alerts that would have been, and how many of the alarms' the budget allows."""
 
     layer: Layer
     since: datetime
@@ -38,7 +39,7 @@ class Backtest:
 
     @property
     def allowed(self) -> float:
-        """False alerts of the alarm, in this time."""
+        """False alerts of the alarms, in this time."""
         assert self.layer.alerts is not None
         return (
             self.layer.alerts.false_alerts_a_year
@@ -50,7 +51,7 @@ class Backtest:
     def counted(self) -> int:
         """Alarms that count against the budget: of tier alert or urgent."""
         return sum(
-            past.alert.rule == RULE and past.alert.told is not None
+            past.alert.rule in STATISTICAL and past.alert.told is not None
             and past.alert.told.tier is not Tier.WATCH
             for past in self.alerts
         )  # fmt: skip
@@ -65,8 +66,9 @@ def backtest(
     rule: str | None = None,
     show: Show = lambda done, total: None,
 ) -> Backtest:
-    """Replay one rule (`scan` is the alarm), or all. Raises BadInput for a layer without alerts, an
-    unknown rule, or a time that is no time.
+    """Replay one rule (`scan` and `series` are the alarms), or all.
+
+    Raises BadInput for a layer without alerts, an unknown rule, or a time that is no time.
     """
     rules = _chosen(layer, rule)
     if not timedelta(0) < until - since <= LONGEST:
@@ -78,8 +80,8 @@ def backtest(
     looks = [
         _hourly(connection, layer, each, _instants(since, until, _HOUR), ledger) for each in rules
     ]
-    if rule in (None, RULE) and layer.hotspots is not None and layer.hotspots.scan is not None:
-        looks.append(_daily(connection, layer, since, until))
+    if alarms := _alarms(layer, rule):
+        looks.append(_daily(connection, layer, alarms, since, until))
     for found in heapq.merge(*looks, key=lambda found: found.until):
         ledger.apply(found)
         show((found.until - since) // _HOUR, (until - since) // _HOUR)
@@ -108,20 +110,26 @@ def _chosen(layer: Layer, rule: str | None) -> list[ThresholdRule]:
     if layer.alerts is None:
         raise BadInput(f"layer {layer.id} has no section `alerts` in its file")
     rules = [each for each in layer.alerts.rules if rule in (None, each.id)]
-    scans = layer.hotspots is not None and layer.hotspots.scan is not None
-    if not rules and not (scans and rule in (None, RULE)):
-        known = [*([RULE] if scans else []), *(each.id for each in layer.alerts.rules)]
+    if not rules and not _alarms(layer, rule):
+        known = [*_alarms(layer, None), *(each.id for each in layer.alerts.rules)]
         raise BadInput(f"layer {layer.id} has no rule {rule}; it has {', '.join(known)}")
     return rules
 
 
+def _alarms(layer: Layer, rule: str | None) -> list[str]:
+    """The rules of the layer's alarms, of which `rule` names one; None: all."""
+    methods = layer.hotspots.alarms if layer.hotspots else ()
+    return [
+        each for each, method in STATISTICAL.items() if method in methods and rule in (None, each)
+    ]
+
+
 def _daily(
-    connection: Connection, layer: Layer, since: datetime, until: datetime
+    connection: Connection, layer: Layer, alarms: list[str], since: datetime, until: datetime
 ) -> Iterator[Findings]:
-    rows = connection.execute(text("SELECT code, full_name FROM layer.communes"))
-    names = {row.code: row.full_name for row in rows}
+    names = commune_names(connection)
     for look in replay(connection, layer, _instants(since, until, _DAY)):
-        yield from past_findings(layer, look, names)
+        yield from (each for each in past_findings(layer, look, names) if each.rule in alarms)
 
 
 def _hourly(

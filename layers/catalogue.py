@@ -142,6 +142,7 @@ _SHOWN_IN = (
     ("hotspots", "hotspots"),
     ("hotspots", "clusters"),
     ("hotspots", "emerging"),
+    ("hotspots", "series"),
     ("alerts", "alerts"),
 )
 

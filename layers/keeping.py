@@ -11,9 +11,8 @@ from gis.alerts.keeping import keep_alerts
 from gis.database.engine import Database
 from layers.catalogue import Catalogue
 from layers.model import Layer
+from layers.runs.telling_series import STATISTICAL
 from layers.thresholds import boundaries_are_official, follow_rules
-
-STATISTICAL = "scan"  # the rule whose alarms have a budget
 
 
 def keep_current(database: Database, catalogue: Catalogue, now: datetime) -> None:
@@ -37,7 +36,7 @@ def judge_calibration(database: Database, layer: Layer, now: datetime) -> bool:
             return False
     with database.writing() as connection:
         budget = layer.alerts.false_alerts_a_year
-        told = tally(connection, layer.id, STATISTICAL, budget, now)
+        told = tally(connection, layer.id, list(STATISTICAL), budget, now)
         titles, policy = (layer.title.vi, layer.title.en), layer.alerts.policy()
         official = boundaries_are_official(connection)
         found = calibration_findings(told, titles, policy, now, official=official)

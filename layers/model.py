@@ -236,8 +236,53 @@ class EmergingOptions(Strict):
     disk: int = Field(1, ge=1, le=5, description="Rings of neighbours")
 
 
+class SeriesDetector(Strict):
+    """What every detector of series says."""
+
+    min_count: int = Field(
+        3, ge=1, description="Least number of records that is told of, however rare"
+    )
+
+
+class EarsOptions(SeriesDetector):
+    """EARS: the newest day against the days before it. For months of data."""
+
+    detector: Literal["ears"] = Field(description="Days against those before")
+    variant: Literal["C1", "C2", "C3"] = Field(
+        "C2",
+        description="`C1`: the days just before; `C2`: with a gap of two days, so that a rise does "
+        "not hide itself; `C3`: as C2, with what the two days before had too many",
+    )
+    baseline_days: int = Field(
+        28, ge=7, le=366, description="Days from which the usual is known: whole weeks are fairest"
+    )
+
+
+class FarringtonOptions(SeriesDetector):
+    """Farrington: the newest seven days against the same weeks of years before."""
+
+    detector: Literal["farrington"] = Field(description="A week against those of past years")
+    years: int = Field(4, ge=2, le=10, description="How many years are compared; all are needed")
+
+
+class CusumOptions(SeriesDetector):
+    """CUSUM of negative-binomial log likelihood ratios: small rises that last."""
+
+    detector: Literal["nb_cusum"] = Field(description="A rise that lasts for days")
+    baseline_days: int = Field(
+        28, ge=7, le=366, description="Days from which the usual is known, before those added up"
+    )
+    max_days: int = Field(14, ge=2, le=60, description="Days that are added up at most")
+    ratio: float = Field(2, gt=1, le=10, description="The rise looked for, as a multiple of usual")
+
+
+SeriesOptions = Annotated[
+    EarsOptions | FarringtonOptions | CusumOptions, Field(discriminator="detector")
+]
+
+
 class HotspotOptions(Strict):
-    """Where records are significantly many: a map, its history by hex, and an alarm."""
+    """Where records are significantly many: a map, its history by hex, and alarms."""
 
     method: Literal["gi_star"] = Field(
         "gi_star", description="Of the map: Getis and Ord's Gi*, exact p"
@@ -266,9 +311,20 @@ class HotspotOptions(Strict):
         "unset: when it happened",
     )
     scan: ScanOptions | None = Field(ScanOptions(), description="The alarm; null: none")
+    series: SeriesOptions | None = Field(
+        None,
+        description="A second alarm: a detector for each stream and commune, and for each stream "
+        "in the whole province, which sees a rise everywhere; unset: none",
+    )
     emerging: EmergingOptions | None = Field(
         EmergingOptions(), description="Emerging hot spots; null: none"
     )
+
+    @property
+    def alarms(self) -> tuple[str, ...]:
+        """The methods that raise alerts, and share their budget."""
+        asked = {"stp_scan": self.scan, "series": self.series}
+        return tuple(method for method, options in asked.items() if options is not None)
 
 
 class AlertRule(Strict):
@@ -419,7 +475,7 @@ class AlertOptions(Strict):
     tell: tuple[Recipient, ...] = Field((), description="Who is told, and when")
 
     def policy(self, streams: int = 1) -> Policy:
-        """How alerts of the layer's detectors live; `streams` share the budget."""
+        """How alerts of the layer's detectors live; so many `streams` share the budget."""
         return Policy(
             streams=streams,
             false_alerts_a_year=self.false_alerts_a_year,

@@ -17,7 +17,7 @@ from layers.following import published_catalogue
 from layers.keeping import keep_current
 from layers.model import Layer
 from layers.placed_again import place_again
-from layers.runs import RunReport, methods_of, run_method
+from layers.runs import METHODS, RunReport, methods_of, run_method
 from layers.runs.records import day_number
 from layers.runs.store import prune
 
@@ -59,7 +59,7 @@ class _Newest:
 def due_runs(database: Database, catalogue: Catalogue, now: datetime) -> list[Due]:
     """What is to be run now, the alarms of all layers first.
 
-    The alarm: when rows changed, and on each new day; the map: as the alarm, but not within 10
+    Alarms: when rows changed, and on each new day; the map: as the alarms, but not within 10
     minutes; emerging hot spots: once a step of theirs.
     """
     wanted = {layer.id: layer for layer in catalogue.layers if layer.hotspots}
@@ -77,7 +77,7 @@ def due_runs(database: Database, catalogue: Catalogue, now: datetime) -> list[Du
         for method in methods_of(layer)
         if layer_id in known and _is_due(layer, method, newest.get((layer_id, method)), now)
     ]
-    return sorted(due, key=lambda one: one.method != "stp_scan")
+    return sorted(due, key=lambda one: list(METHODS).index(one.method))
 
 
 def _is_due(layer: Layer, method: str, newest: _Newest | None, now: datetime) -> bool:

@@ -200,12 +200,12 @@ def calibration(
     """Whether a layer's alarms keep to their budget, over the last year."""
     from gis.alerts.calibration import tally
     from gis.alerts.picture import qq_plot
-    from layers.keeping import STATISTICAL
+    from layers.runs.telling_series import STATISTICAL
 
     chosen = _alerting(layer)
     budget = chosen.alerts.false_alerts_a_year if chosen.alerts else 0.0
     with database_in_use() as database, database.reading() as connection:
-        told = tally(connection, chosen.id, STATISTICAL, budget, datetime.now(UTC))
+        told = tally(connection, chosen.id, list(STATISTICAL), budget, datetime.now(UTC))
     if picture is not None:
         picture.write_text(qq_plot(told.spaced, f"{chosen.title.vi}: p"), encoding="utf-8")
     print_facts(_calibration_facts(told), as_json=as_json)
@@ -218,7 +218,9 @@ def backtest_command(
     layer: OneLayer,
     since: Since,
     until: Until = None,
-    rule: Annotated[str | None, typer.Option(help="One rule; `scan` is the alarm")] = None,
+    rule: Annotated[
+        str | None, typer.Option(help="One rule; `scan` and `series` are the alarms")
+    ] = None,
     picture: Annotated[Path | None, typer.Option(help="Write an SVG of the alerts here")] = None,
     as_json: AsJson = False,
 ) -> None:

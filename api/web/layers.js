@@ -4,7 +4,7 @@ import { get } from "/web/service.js";
 import { currentLanguage, inLanguage, word } from "/web/words.js";
 
 const HEXES_ON = new Set(["citizen_reports"]);
-const FEATURES_OFF = new Set(["emerging"]); // for planners; it would lie over what is now
+const FEATURES_OFF = new Set(["emerging", "series"]); // for planners; they would lie over what is now
 const list = document.getElementById("layer-list");
 const off = new Set();
 

@@ -84,25 +84,29 @@ def _too_small(small: int, of: int) -> tuple[str, str]:
 
 _LOOKS = text("""
 SELECT stream, day, coalesce(p, 1) AS p FROM gis.alert_look
-WHERE layer_id = :layer AND rule = :rule AND day > :first AND day <= :today
-ORDER BY day, stream
+WHERE layer_id = :layer AND rule = ANY(:rules) AND day > :first AND day <= :today
+ORDER BY day, rule, stream
 """)
 _ALARMS = text("""
 SELECT count(*) FILTER (WHERE outcome IS DISTINCT FROM 'true') AS alarms,
        count(*) FILTER (WHERE outcome = 'true') AS confirmed
 FROM gis.alert
-WHERE layer_id = :layer AND rule = :rule AND NOT simulated AND opened_at <= :now
+WHERE layer_id = :layer AND rule = ANY(:rules) AND NOT simulated AND opened_at <= :now
   AND opened_at > :now - make_interval(days => :window) AND told ->> 'tier' IN ('alert', 'urgent')
 """)
 
 
 def tally(
-    connection: Connection, layer_id: str, rule: str, false_alerts_a_year: float, now: datetime
+    connection: Connection,
+    layer_id: str,
+    rules: Sequence[str],
+    false_alerts_a_year: float,
+    now: datetime,
 ) -> Tally:
-    """The alarms of a rule in the year before `now`; simulated ones are no alarms."""
+    """The alarms of rules that share a budget, in the year before `now`; none of simulated data."""
     today = local_day(now)
     first = today - timedelta(days=WINDOW_DAYS)
-    of = {"layer": layer_id, "rule": rule}
+    of = {"layer": layer_id, "rules": list(rules)}
     looks = connection.execute(_LOOKS, of | {"first": first, "today": today}).all()
     alarms = connection.execute(_ALARMS, of | {"now": now, "window": WINDOW_DAYS}).one()
     days = len({look.day for look in looks})

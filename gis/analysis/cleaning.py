@@ -36,7 +36,9 @@ RULES = CleaningRules()
 
 @dataclass(frozen=True, slots=True)
 class Cleaned:
-    """`records`: the rows given, with columns incident, in_alarm and reason; `reasons`: counts."""
+    """`records`: the rows given, with columns incident, in_alarm, in_commune and reason; `reasons`:
+    counts.
+    """
 
     records: pd.DataFrame
     reasons: dict[str, int]
@@ -51,8 +53,9 @@ def clean(records: pd.DataFrame, rules: CleaningRules = RULES) -> Cleaned:
     Reasons, the first that holds: same_key; same_place (category, distance, hours; of incidents
     already kept); default_point; coarse (counts in its commune alone); late; burst (a source's day
     above the ratio to the median of its days before, at least 1); same_hex_day (alarms count one a
-    hex, category and day); "" for none. The order of rows is irrelevant. Raises BadInput for a
-    missing column or times without a zone.
+    hex, category and day); "" for none. `in_commune` says who may raise an alarm of a commune:
+    these and the coarse, unless late or of a burst. The order of rows is irrelevant. Raises
+    BadInput for a missing column or times without a zone.
     """
     _check(records)
     order = records.assign(_key=_text_keys(records)).sort_values(["received_at", "_key"]).index
@@ -66,10 +69,18 @@ def clean(records: pd.DataFrame, rules: CleaningRules = RULES) -> Cleaned:
     _mark(reason, _coarse(rows, rules), "coarse")
     late = rows["received_at"] - rows["happened_at"] > pd.Timedelta(days=rules.late_days)
     _mark(reason, late.to_numpy(), "late")
-    _mark(reason, _burst(rows["source"], day, incident, rules), "burst")
+    burst = _burst(rows["source"], day, incident, rules)
+    _mark(reason, burst, "burst")
     _mark(reason, _repeated(rows.assign(_day=day), (reason == "").to_numpy()), "same_hex_day")
+    in_alarm = (reason == "").to_numpy()
+    coarse = (reason == "coarse").to_numpy() & ~late.to_numpy() & ~burst
     judged = pd.DataFrame(
-        {"incident": incident, "in_alarm": (reason == "").to_numpy(), "reason": reason.to_numpy()},
+        {
+            "incident": incident,
+            "in_alarm": in_alarm,
+            "in_commune": in_alarm | coarse,
+            "reason": reason.to_numpy(),
+        },
         index=order,
     )
     counts = {str(name): int(n) for name, n in judged["reason"].value_counts().items() if name}

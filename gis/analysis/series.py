@@ -91,7 +91,7 @@ def farrington(
     """
     first = years * period + half_window
     steps = range(max(first, start or 0), len(counts))
-    rows = [_expectation(counts, step, years, half_window, period) for step in steps]
+    rows = [expectation(counts, step, years, half_window, period) for step in steps]
     bounds = [row.bound(alpha) for row in rows]
     enough = [counts[max(0, step - 3) : step + 1].sum() >= 5 for step in steps]
     above = [counts[step] > bound for step, bound in zip(steps, bounds, strict=True)]
@@ -106,24 +106,34 @@ def farrington(
 
 
 @dataclass(frozen=True, slots=True)
-class _Expectation:
+class Expectation:
+    """What Farrington expects of a step."""
+
     mean: float
     error: float  # standard error of the mean
     dispersion: float
 
     def bound(self, alpha: float) -> float:
         """Upper bound of a new count, by the 2/3 power."""
+        return float((self.mean ** (2 / 3) + norm.isf(alpha / 2) * self._deviation()) ** 1.5)
+
+    def p(self, values: Counts) -> Floats:
+        """How rarely chance brings as many, by the 2/3 power, one-sided."""
+        p: Floats = norm.sf((values ** (2 / 3) - self.mean ** (2 / 3)) / self._deviation())
+        return p
+
+    def _deviation(self) -> float:
         spread = self.dispersion + self.error**2 / self.mean
-        deviation = np.sqrt(4 / 9 * self.mean ** (1 / 3) * spread)
-        return float((self.mean ** (2 / 3) + norm.isf(alpha / 2) * deviation) ** 1.5)
+        return float(np.sqrt(4 / 9 * self.mean ** (1 / 3) * spread))
 
 
-def _expectation(counts: Counts, step: int, years: int, half: int, period: int) -> _Expectation:
+def expectation(counts: Counts, step: int, years: int, half: int, period: int) -> Expectation:
+    """That of one step, from the steps within `half` of it a whole number of periods before."""
     around = np.arange(-half, half + 1)
     times = np.concatenate([step - period * back + around for back in range(years, 0, -1)])
     past = counts[times].astype(float)
     if not past.any():
-        return _Expectation(1e-9, 0.0, 1.0)
+        return Expectation(1e-9, 0.0, 1.0)
     offsets = (times - step).astype(float)
     with_trend = np.column_stack([np.ones(len(times)), offsets])
     fit = _reweighted(with_trend, past)
@@ -131,7 +141,7 @@ def _expectation(counts: Counts, step: int, years: int, half: int, period: int) 
     fit = fit if kept else _reweighted(with_trend[:, :1], past)
     dispersion = max(fit.dispersion, 1.0)
     error = fit.level() * float(np.sqrt(dispersion * fit.covariance[0, 0]))
-    return _Expectation(fit.level(), error, dispersion)
+    return Expectation(fit.level(), error, dispersion)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +215,7 @@ def nb_cusum(
     """
     if (expected <= 0).any() or ratio <= 1 or dispersion < 0:
         raise BadInput("CUSUM needs expected counts above 0, ratio above 1, dispersion from 0")
-    gains = _log_ratio(counts, expected, ratio, dispersion)
+    gains = log_ratio(counts, expected, ratio, dispersion)
     statistic = np.empty(len(counts))
     level = 0.0
     for step, gain in enumerate(gains.tolist()):
@@ -214,7 +224,8 @@ def nb_cusum(
     return pd.DataFrame({"statistic": statistic, "alarm": statistic >= threshold})
 
 
-def _log_ratio(counts: Counts, expected: Floats, ratio: float, dispersion: float) -> Floats:
+def log_ratio(counts: Counts, expected: Floats, ratio: float, dispersion: float) -> Floats:
+    """Of `ratio`·`expected` against `expected`; see nb_cusum."""
     if dispersion == 0:
         return np.asarray(counts * np.log(ratio) - expected * (ratio - 1))
     grown = np.log1p(dispersion * expected) - np.log1p(dispersion * ratio * expected)

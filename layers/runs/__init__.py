@@ -1,11 +1,20 @@
 """Runs of the analysis on a layer's rows: read, analyse, store, and repeat exactly.
 
-records.py reads rows through the cleaning gate; alarm.py, map.py and emerging.py are the three
-methods (pure: frames in, rows out); words.py and telling.py speak of what they find; store.py and
-nulls.py keep runs; running.py puts them together; repeating.py makes a run again.
+records.py reads rows through the cleaning gate; alarm.py, series.py, map.py and emerging.py are the
+four methods (pure: frames in, rows out); words.py, telling.py and telling_series.py speak of what
+they find; store.py and nulls.py keep runs; running.py puts them together; repeating.py makes a run
+again.
 """
 
 from layers.runs.repeating import Repetition, repeat_run
-from layers.runs.running import RunReport, methods_of, run_hotspots, run_method
+from layers.runs.running import METHODS, RunReport, methods_of, run_hotspots, run_method
 
-__all__ = ["Repetition", "RunReport", "methods_of", "repeat_run", "run_hotspots", "run_method"]
+__all__ = [
+    "METHODS",
+    "Repetition",
+    "RunReport",
+    "methods_of",
+    "repeat_run",
+    "run_hotspots",
+    "run_method",
+]

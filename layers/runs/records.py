@@ -1,6 +1,6 @@
 """The rows of a layer as the gate before the detectors needs them, and what it says of each."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -19,6 +19,7 @@ from sqlalchemy import (
     literal,
     select,
     table,
+    text,
 )
 
 from gis.analysis import clean
@@ -40,7 +41,7 @@ class Records:
     """Rows received in a window, judged by the gate.
 
     `rows`: id, category, h3 (resolution 11; 0 without a point), commune, amount (of the measure; 1
-    without one), happened_at and received_at (UTC), incident, in_alarm, reason (see
+    without one), happened_at and received_at (UTC), incident, in_alarm, in_commune, reason (see
     gis.analysis.clean). `left_out`: how many were held back from alarms, by reason. `simulated`:
     whether simulated records are among them.
     """
@@ -57,9 +58,17 @@ def read_records(
     early = since - timedelta(days=BURST_DAYS)
     judged = clean(_read(connection, layer, options, early, until)).records
     rows = judged[judged["received_at"] > since].reset_index(drop=True)
-    reasons = rows.loc[rows["reason"] != "", "reason"].value_counts()
-    left_out = {str(reason): int(n) for reason, n in sorted(reasons.items())}
-    return Records(rows, left_out, bool(rows["simulated"].any()))
+    return Records(rows, _left_out(rows, "in_alarm"), bool(rows["simulated"].any()))
+
+
+def for_communes(records: Records) -> Records:
+    """The same records, of which those with a coarse place are not left out."""
+    return replace(records, left_out=_left_out(records.rows, "in_commune"))
+
+
+def _left_out(rows: pd.DataFrame, counted: str) -> dict[str, int]:
+    reasons = rows.loc[~rows[counted].astype(bool), "reason"].value_counts()
+    return {str(reason): int(n) for reason, n in sorted(reasons.items())}
 
 
 def day_number(at: datetime) -> int:
@@ -128,6 +137,12 @@ def _received(of: Table, options: HotspotOptions) -> ColumnElement[datetime]:
         happened: ColumnElement[datetime] = of.c.valid_at
         return happened
     return func.coalesce(of.c[options.received], of.c.valid_at)
+
+
+def commune_names(connection: Connection) -> dict[str, str]:
+    """The communes in force, by code."""
+    rows = connection.execute(text("SELECT code, full_name FROM layer.communes"))
+    return {row.code: row.full_name for row in rows}
 
 
 def read_exposure(connection: Connection, layer_id: str, resolution: int) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from layers.runs.emerging import emerging_hexes
 from layers.runs.map import hot_hexes
 from layers.runs.packing import unpack
 from layers.runs.records import day_number
+from layers.runs.series import series_of
 from layers.runs.store import SQL, StoredRun, read_run, rows_of, runs_code
 
 type Rows = list[dict[str, Any]]
@@ -21,6 +22,7 @@ type Rows = list[dict[str, Any]]
 _COMPARED = {
     "stp_scan": ("stream", "rank", "centre", "radius_m", "days", "observed", "expected", "llr",
                  "p", "cells", "communes", "records"),
+    "series": ("stream", "commune", "days", "observed", "expected", "p", "records"),
     "gi_star": ("cell", "count", "neighbours_count", "expected", "z", "p", "q", "edge"),
     "emerging": ("cell", "category", "count", "steps", "hot_steps", "cold_steps", "last_run", "z",
                  "trend_p", "trend"),
@@ -66,12 +68,21 @@ def _scan_again(connection: Connection, run: StoredRun) -> tuple[Rows, list[str]
         maxima = draw_null(next(one for one in origin if one.name == stream.name), options)
         if not np.array_equal(maxima, kept[stream.name].maxima):
             doubts.append(f"the null of stream {stream.name!r} differs")
-        rows += [_fields(one) for one in scan_stream(stream, options, maxima).clusters]
+        rows += [_fields(one, "stp_scan") for one in scan_stream(stream, options, maxima).clusters]
     return rows, doubts
 
 
-def _fields(one: object) -> dict[str, Any]:
-    return {name: getattr(one, name) for name in _COMPARED["stp_scan"]}
+def _series_again(connection: Connection, run: StoredRun) -> tuple[Rows, list[str]]:
+    options = run.options.series
+    assert options is not None
+    # What is compared depends on the records alone, not on how many communes there are.
+    looks = series_of(run.input, options, day_number(run.until), communes=0)
+    judged = [one for each in looks for one in each.judged]
+    return [_fields(one, "series") for one in judged], []
+
+
+def _fields(one: object, method: str) -> dict[str, Any]:
+    return {name: getattr(one, name) for name in _COMPARED[method]}
 
 
 def _map_again(connection: Connection, run: StoredRun) -> tuple[Rows, list[str]]:
@@ -85,6 +96,7 @@ def _emerging_again(connection: Connection, run: StoredRun) -> tuple[Rows, list[
 
 _AGAIN: dict[str, Callable[[Connection, StoredRun], tuple[Rows, list[str]]]] = {
     "stp_scan": _scan_again,
+    "series": _series_again,
     "gi_star": _map_again,
     "emerging": _emerging_again,
 }

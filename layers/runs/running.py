@@ -1,6 +1,7 @@
 """One run: a layer's rows → what a method finds → stored, and told to the alerts; at once or not.
 
-Three methods: `stp_scan`, the alarm; `gi_star`, the map; `emerging`, its history by hex.
+Four methods: `stp_scan`, the alarm; `series`, the alarm by commune; `gi_star`, the map; `emerging`,
+its history by hex.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,17 +14,28 @@ import numpy as np
 from sqlalchemy import Connection, text
 
 from gis.alerts.applying import AlertChanges, apply_findings
+from gis.alerts.findings import Findings
 from gis.database.engine import Database
 from gis.errors import BadInput
 from gis.placing.stored import Territory, stored_territory
-from layers.model import HotspotOptions, Layer, ScanOptions
+from layers.model import HotspotOptions, Layer
 from layers.runs.alarm import StreamScan, alarm_input, scan_stream, streams_of
 from layers.runs.emerging import emerging_hexes, emerging_input
 from layers.runs.map import hot_hexes, map_input
 from layers.runs.nulls import kept_null
-from layers.runs.records import Records, day_number, midnight, read_exposure, read_records
+from layers.runs.records import (
+    Records,
+    commune_names,
+    day_number,
+    for_communes,
+    midnight,
+    read_exposure,
+    read_records,
+)
+from layers.runs.series import days_read, series_input, series_of
 from layers.runs.store import NewRun, add_rows, add_run, keep_input
 from layers.runs.telling import Teller, policy_of
+from layers.runs.telling_series import SeriesTeller
 
 _NO_CHANGES = AlertChanges()
 
@@ -57,6 +69,11 @@ class _Look:
         since = self.until - timedelta(days=days)
         return read_records(self.connection, self.layer, self.options, since, self.until)
 
+    def whole_days(self, days: int) -> Records:
+        """Those of so many days; the last one may be under way."""
+        first = midnight(day_number(self.until) - days + 1)
+        return self.records((self.until - first) / timedelta(days=1))
+
     def new_run(self, method: str, records: Records, frame: Any) -> NewRun:
         return NewRun(
             layer_id=self.layer.id,
@@ -72,15 +89,11 @@ class _Look:
 
 
 def methods_of(layer: Layer) -> list[str]:
-    """The methods that the layer's file asks for, the alarm first."""
+    """The methods that the layer's file asks for, the alarms first."""
     options = layer.hotspots
     if options is None:
         return []
-    asked = {"stp_scan": options.scan is not None, "gi_star": True}
-    return [
-        *(method for method, wanted in asked.items() if wanted),
-        *(["emerging"] if options.emerging is not None else []),
-    ]
+    return [*options.alarms, "gi_star", *(["emerging"] if options.emerging is not None else [])]
 
 
 def run_hotspots(database: Database, layer: Layer, until: datetime) -> list[RunReport]:
@@ -161,7 +174,7 @@ def _stored(
 def _run_alarm(look: _Look) -> RunReport:
     options = look.options.scan
     assert options is not None
-    records = _alarm_records(look, options)
+    records = look.whole_days(options.window_days)
     frame = alarm_input(records)
     run = look.new_run("stp_scan", records, frame)
     digest = keep_input(look.connection, frame)
@@ -171,25 +184,42 @@ def _run_alarm(look: _Look) -> RunReport:
         scans.append(scan_stream(stream, options, null.maxima))
         nulls.append(null.id)
     run_id = add_run(look.connection, run, digest)
-    policy = policy_of(look.layer, [scan.stream for scan in scans])
-    names = _commune_names(look.connection)
-    teller = Teller(look.layer, look.until, policy, names, run.official, run.simulated)
+    teller = _teller(look, run, [scan.stream for scan in scans])
     told = [one for scan in scans for one in teller.told(scan)]
     add_rows(look.connection, "add_stp_scan", run_id, [teller.row(one) for one in told])
     add_rows(look.connection, "add_streams", run_id, _stream_rows(scans, nulls))
-    changes = [
-        apply_findings(look.connection, teller.findings(scan, run_id))
-        for scan in scans
-        if look.layer.alerts is not None
-    ]
+    changes = _applied(look, [teller.findings(scan, run_id) for scan in scans])
     found = sum(one.tier is not None for one in told)
-    return _report(look, run, run_id, records, found, _together(changes))
+    return _report(look, run, run_id, records, found, changes)
 
 
-def _alarm_records(look: _Look, options: ScanOptions) -> Records:
-    """Those of the days of the window; the last one may be under way."""
-    first = midnight(day_number(look.until) - options.window_days + 1)
-    return look.records((look.until - first) / timedelta(days=1))
+def _run_series(look: _Look) -> RunReport:
+    options = look.options.series
+    assert options is not None
+    records = for_communes(look.whole_days(days_read(options)))
+    frame = series_input(records)
+    communes = len(look.territory.table.codes)
+    streams = list(series_of(frame, options, day_number(look.until), communes))
+    run = look.new_run("series", records, frame)
+    run_id = add_run(look.connection, run, keep_input(look.connection, frame))
+    speaks = SeriesTeller(_teller(look, run, [each.stream for each in streams]), options)
+    told = [one for each in streams for one in speaks.told(each)]
+    add_rows(look.connection, "add_series", run_id, [speaks.row(one) for one in told])
+    changes = _applied(look, [speaks.findings(each, run_id) for each in streams])
+    found = sum(one.tier is not None for one in told)
+    return _report(look, run, run_id, records, found, changes)
+
+
+def _teller(look: _Look, run: NewRun, streams: Sequence[str]) -> Teller:
+    names, policy = commune_names(look.connection), policy_of(look.layer, streams)
+    return Teller(look.layer, look.until, policy, names, run.official, run.simulated)
+
+
+def _applied(look: _Look, findings: Sequence[Findings]) -> AlertChanges:
+    """What the alerts make of them; nothing in a layer that raises none."""
+    if look.layer.alerts is None:
+        return _NO_CHANGES
+    return _together([apply_findings(look.connection, each) for each in findings])
 
 
 def _stream_rows(scans: Sequence[StreamScan], nulls: Sequence[int]) -> list[dict[str, Any]]:
@@ -204,11 +234,6 @@ def _stream_rows(scans: Sequence[StreamScan], nulls: Sequence[int]) -> list[dict
         }
         for scan, null in zip(scans, nulls, strict=True)
     ]
-
-
-def _commune_names(connection: Connection) -> dict[str, str]:
-    rows = connection.execute(text("SELECT code, full_name FROM layer.communes"))
-    return {row.code: row.full_name for row in rows}
 
 
 def _together(changes: Sequence[AlertChanges]) -> AlertChanges:
@@ -246,6 +271,7 @@ def _hexagon(cell: int) -> str:
 
 METHODS: dict[str, Callable[[_Look], RunReport]] = {
     "stp_scan": _run_alarm,
+    "series": _run_series,
     "gi_star": _run_map,
     "emerging": _run_emerging,
 }

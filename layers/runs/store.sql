@@ -53,6 +53,17 @@ SELECT :run, one.stream, one.cases, one.stratified, one.llr, one.p, one.null_id
 FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS one (
   stream text, cases int, stratified boolean, llr float8, p float8, null_id bigint);
 
+-- name: add_series
+INSERT INTO gis.series_result (run_id, stream, commune, tier, days, since, until, observed, expected,
+                               bound, p, recurrence_days, records, explanation_vi, explanation_en)
+SELECT :run, one.stream, one.commune, one.tier, one.days, one.since, one.until, one.observed,
+       one.expected, one.bound, one.p, one.recurrence_days, one.records, one.explanation_vi,
+       one.explanation_en
+FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS one (
+  stream text, commune text, tier text, days int, since timestamptz, until timestamptz,
+  observed int, expected float8, bound int, p float8, recurrence_days float8, records bigint[],
+  explanation_vi text, explanation_en text);
+
 -- name: find_null
 -- Cases within 2 % of those for which it was drawn move it less than its replicates do.
 SELECT id, maxima FROM gis.scan_null
@@ -74,6 +85,8 @@ SELECT r.id AS run, r.layer_id AS layer, r.method, r.input_until AS until, r.run
        CASE r.method
          WHEN 'gi_star' THEN (SELECT count(*) FROM gis.hotspot WHERE run_id = r.id)
          WHEN 'emerging' THEN (SELECT count(*) FROM gis.emerging WHERE run_id = r.id)
+         WHEN 'series' THEN (SELECT count(*) FROM gis.series_result
+                             WHERE run_id = r.id AND tier IS NOT NULL)
          ELSE (SELECT count(*) FROM gis.scan_cluster WHERE run_id = r.id AND tier IS NOT NULL)
        END AS found
 FROM gis.hotspot_run r
@@ -88,6 +101,10 @@ SELECT * FROM gis.emerging WHERE run_id = :run ORDER BY cell;
 
 -- name: rows_of_stp_scan
 SELECT * FROM gis.scan_cluster WHERE run_id = :run ORDER BY stream, rank;
+
+-- name: rows_of_series
+SELECT stream, coalesce(commune, '') AS commune, days, observed, expected, p, records
+FROM gis.series_result WHERE run_id = :run ORDER BY id;
 
 -- name: nulls_of_run
 SELECT s.stream, n.maxima, i.content

@@ -13,9 +13,10 @@ from gis.alerts.policy import Policy, Tier
 from layers.model import AlertOptions, Layer
 from layers.runs.alarm import Cluster, StreamScan
 from layers.runs.records import day_number, midnight
+from layers.runs.series import Judged, StreamSeries
 from layers.runs.words import cluster_headline, cluster_words
 
-RULE = "scan"  # under which the alarm raises alerts
+RULE = "scan"  # under which the scan raises alerts
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +29,12 @@ class Told:
 
 
 def policy_of(layer: Layer, seen: Sequence[str]) -> Policy:
-    """How the layer's alerts behave; its budget is shared by all its streams."""
+    """How the layer's alerts behave; its budget is shared by its alarms on all its streams."""
     category = layer.hotspots.category if layer.hotspots else None
     values = (layer.fields[category].values or {}) if category else {}
-    return (layer.alerts or AlertOptions()).policy(max(len(set(values) | set(seen)), 1))
+    streams = max(len(set(values) | set(seen)), 1)
+    alarms = max(len(layer.hotspots.alarms), 1) if layer.hotspots else 1
+    return (layer.alerts or AlertOptions()).policy(streams * alarms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ class Teller:
         tier = self.policy.tier(one.recurrence_days, one.observed, one.expected)
         return Told(one, tier, cluster_words(one, self.names))
 
-    def since(self, one: Cluster) -> datetime:
+    def since(self, one: Cluster | Judged) -> datetime:
         return midnight(day_number(self.until) - one.days + 1)
 
     def row(self, told: Told) -> dict[str, Any]:
@@ -111,13 +114,22 @@ class Teller:
 
     def findings(self, scan: StreamScan, run_id: int | None = None) -> Findings:
         """One look at one stream, as the alerts take it."""
+        return self.look(RULE, scan, self.signals(scan), run_id)
+
+    def look(
+        self,
+        rule: str,
+        scan: StreamScan | StreamSeries,
+        signals: Sequence[Signal],
+        run_id: int | None,
+    ) -> Findings:
         return Findings(
             layer_id=self.layer.id,
-            rule=RULE,
+            rule=rule,
             until=self.until,
             official=self.official,
             simulated=self.simulated,
-            signals=tuple(self.signals(scan)),
+            signals=tuple(signals),
             policy=self.policy,
             stream=scan.stream,
             run_id=run_id,

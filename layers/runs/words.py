@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 
 from layers.model import Layer, Words
 from layers.runs.alarm import LONGEST_DAYS, Cluster
+from layers.runs.series import PROVINCE, Judged
 
 _YEAR = 365.25
+_OFTEN = 2.0  # days: what is met more often somewhere in the province is not worth a word
 
 # As in layers/emerging.yaml.
 _CLASSES = {
@@ -35,6 +37,31 @@ def cluster_words(one: Cluster, names: Mapping[str, str]) -> tuple[str, str]:
     return (
         f"{vi}; {where_vi}. Nếu chỉ là ngẫu nhiên, cụm như vậy gặp khoảng một lần trong {rare_vi}.",
         f"{en}; {where_en}. By chance alone, such a cluster is met about once in {rare_en}.",
+    )
+
+
+def series_headline(layer: Layer, one: Judged, names: Mapping[str, str]) -> tuple[str, str]:
+    """What an officer reads first: what, where, how many, and how many are usual."""
+    subject = subject_of(layer, one.stream)
+    (vi, en), (where_vi, where_en) = _how_many(one), _whose(one, names)
+    return f"{subject.vi}, {where_vi}: {vi}", f"{subject.en}, {where_en}: {en}"
+
+
+def series_words(one: Judged, bound: int, names: Mapping[str, str]) -> tuple[str, str]:
+    """How many, where, from how many on it is an alert, and how rarely chance does so."""
+    (vi, en), (where_vi, where_en) = _how_many(one), _whose(one, names)
+    vi, en = f"{vi}; {where_vi}. Cảnh báo từ {bound}.", f"{en}; {where_en}. Alert from {bound}."
+    if one.apart is not None:
+        apart = names.get(one.apart, one.apart)
+        vi = f"{vi} Phần tăng ở {apart} được báo riêng, không tính ở đây."
+        en = f"{en} The rise in {apart} is told of by itself, and not counted in what follows."
+    if one.recurrence_days < _OFTEN:
+        return f"{vi} Mức này là thường.", f"{en} That is usual."
+    rare_vi, rare_en = _how_rarely(one.recurrence_days)
+    return (
+        f"{vi} Nếu chỉ là ngẫu nhiên, ở một nơi bất kỳ của tỉnh gặp mức như vậy khoảng một lần "
+        f"trong {rare_vi}.",
+        f"{en} By chance alone, the like is met anywhere in the province about once in {rare_en}.",
     )
 
 
@@ -76,9 +103,16 @@ def subject_of(layer: Layer, stream: str) -> Words:
     return Words(vi=f"{vi}, {stream}", en=f"{en}, {stream}") if stream else layer.title
 
 
-def _how_many(one: Cluster) -> tuple[str, str]:
-    usual = max(one.expected, 0.01)
-    digits = 1 if usual >= 0.1 else 2
+def _whose(one: Judged, names: Mapping[str, str]) -> tuple[str, str]:
+    if one.commune == PROVINCE:
+        return "toàn tỉnh", "the whole province"
+    name = names.get(one.commune, one.commune)
+    return name, name
+
+
+def _how_many(one: Cluster | Judged) -> tuple[str, str]:
+    usual = max(one.expected, 0.01) if one.expected > 0 else 0.0
+    digits = 1 if usual >= 0.1 else 2 if usual > 0 else 0
     return (
         f"{one.observed} báo cáo trong {one.days} ngày, bình thường {_vi(usual, digits)}",
         f"{_reports(one.observed)} in {_days(one.days)}, normally {usual:.{digits}f}",

@@ -20,12 +20,13 @@ from layers.catalogue import Catalogue
 from layers.items import PageRequest, Query, read_page, source_of
 from layers.runs import RunReport, repeat_run, run_hotspots, run_method
 from layers.runs.records import read_records
-from layers.runs.store import code_version
+from layers.runs.store import runs_code
 from layers.watch import Runner, due_runs, forget_old_runs
 
 NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
 LAYER = "citizen_reports"
-METHODS = ("stp_scan", "gi_star", "emerging")
+METHODS = ("stp_scan", "series", "gi_star", "emerging")
+WITHOUT_A_TREND = ("stp_scan", "series", "gi_star")
 
 
 def report(
@@ -112,9 +113,16 @@ def outbreak(quiet: Database) -> Database:
     return quiet
 
 
+@pytest.fixture
+def lasting(outbreak: Database) -> Database:
+    """And as many on the next day, beside them."""
+    report(outbreak, cluster(104.16), at=NOW - timedelta(hours=1))
+    return outbreak
+
+
 def test_noise_raises_nothing(quiet, catalogue):
-    found = [run(quiet, catalogue, method=method).found for method in METHODS[:2]]
-    assert found == [0, 0]
+    found = [run(quiet, catalogue, method=method).found for method in WITHOUT_A_TREND]
+    assert found == [0, 0, 0]
     assert alerts(quiet) == []
 
 
@@ -211,7 +219,7 @@ def test_default_points_and_coarse_places_make_no_hot_hex(quiet, catalogue, flaw
 
 def test_what_is_received_after_the_end_is_not_known_yet(quiet, catalogue):
     report(quiet, cluster(), received=NOW + timedelta(seconds=1))
-    assert [run(quiet, catalogue, method=method).found for method in METHODS[:2]] == [0, 0]
+    assert [run(quiet, catalogue, method=method).found for method in WITHOUT_A_TREND] == [0, 0, 0]
 
 
 def test_a_run_is_stored_with_all_that_it_rests_on(outbreak, catalogue):
@@ -233,14 +241,15 @@ def test_a_run_is_stored_with_all_that_it_rests_on(outbreak, catalogue):
     assert 0 < stream.p < 0.001
 
 
-def test_the_results_are_layers_with_an_explanation_in_both_languages(outbreak, catalogue):
-    run_hotspots(outbreak, catalogue.get(LAYER), NOW)
+def test_the_results_are_layers_with_an_explanation_in_both_languages(lasting, catalogue):
+    run_hotspots(lasting, catalogue.get(LAYER), NOW)
     for layer_id, said in (
         ("clusters", r"\d+ reports in .*; (within|in) .*Xã Bãi Cát.* once in .*"),
+        ("series", r"\d+ reports? in 1 day, normally .*; (Xã Bãi Cát|the whole province)\. .*"),
         ("hotspots", r"\d+ reports in this hex and around it in 30 days, normally .*"),
         ("emerging", r"Hot, new in the last step: 1 of 12 weeks; trend .*"),
     ):
-        rows = items(outbreak, catalogue, layer_id)
+        rows = items(lasting, catalogue, layer_id)
         assert rows, layer_id
         assert all(row["of_layer"] == LAYER for row in rows)
         assert all(re.fullmatch(said, row["explanation_en"]) for row in rows)
@@ -281,11 +290,11 @@ def items(
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_run_made_again_is_equal_even_when_its_rows_are_gone(outbreak, catalogue, method):
-    found = run(outbreak, catalogue, method=method)
-    with outbreak.writing() as connection:
+def test_a_run_made_again_is_equal_even_when_its_rows_are_gone(lasting, catalogue, method):
+    found = run(lasting, catalogue, method=method)
+    with lasting.writing() as connection:
         connection.execute(text("DELETE FROM layer.citizen_reports"))
-    again = repeat_run(outbreak, found.run_id)
+    again = repeat_run(lasting, found.run_id)
     assert again.equal
     assert again.found >= found.found > 0
 
@@ -336,8 +345,8 @@ def test_the_alarm_is_due_when_rows_change_and_on_each_day(toy_province, catalog
     run_hotspots(toy_province, catalogue.get(LAYER), now)
     assert due(now) == set()
     report(toy_province, cluster(n=1))
-    assert due(now) == {"stp_scan"}
-    assert due(now + timedelta(days=1)) == {"stp_scan", "gi_star"}
+    assert due(now) == {"stp_scan", "series"}
+    assert due(now + timedelta(days=1)) == set(WITHOUT_A_TREND)
     assert due(now + timedelta(days=7)) == set(METHODS)
 
 
@@ -405,25 +414,27 @@ def test_runs_are_made_listed_and_repeated_from_the_command_line(gis, outbreak):
     made = json.loads(gis("run", LAYER, "--until", NOW.strftime("%Y-%m-%dT%H:%M:%S"), "--json"))
     listed = json.loads(gis("list", LAYER, "--json"))
     assert [(row["method"], row["run"]) for row in made] == list(
-        zip(METHODS, (1, 2, 3), strict=True)
+        zip(METHODS, (1, 2, 3, 4), strict=True)
     )
     assert [(row["run"], row["found"]) for row in listed] == [
         (row["run"], row["found"]) for row in reversed(made)
     ]
-    assert listed[0]["code"] == code_version()
+    assert listed[0]["code"] == runs_code()
     assert "run 1 (stp_scan of citizen_reports) is equal" in gis("repeat", "1")
     with outbreak.writing() as connection:
         connection.execute(text("UPDATE gis.hotspot SET count = count + 1"))
         connection.execute(text("UPDATE gis.hotspot_run SET code_version = '0.0.9'"))
-    assert "made by version 0.0.9" in gis("repeat", "2", code=1)
-    gis("repeat", "4", code=1)
+    assert "made by version 0.0.9" in gis("repeat", "3", code=1)
+    gis("repeat", "5", code=1)
     gis("run", LAYER, "--until", "2999-01-01", code=1)
 
 
 def test_a_layer_without_the_section_is_refused(toy_province, catalogue):
     with pytest.raises(BadInput, match="no section"):
         run_hotspots(toy_province, catalogue.get("power_plants"), NOW)
-    with pytest.raises(BadInput, match="no method gi_stra; it has stp_scan, gi_star, emerging"):
+    with pytest.raises(
+        BadInput, match="no method gi_stra; it has stp_scan, series, gi_star, emerging"
+    ):
         run(toy_province, catalogue, method="gi_stra")
 
 
@@ -440,13 +451,13 @@ def test_a_false_alarm_needs_a_reason_and_ends_the_alert(outbreak, catalogue):
     assert acts == [("service", "open"), ("officer", "false")]
 
 
-def test_what_is_found_in_a_closed_layer_is_in_no_public_layer(outbreak, catalogue):
+def test_what_is_found_in_a_closed_layer_is_in_no_public_layer(lasting, catalogue):
     for method in METHODS:
-        run(outbreak, catalogue, method=method)
-    results = ("hotspots", "clusters", "alerts")
-    versions = {one: version(outbreak, one) for one in results}
-    assert all(count(outbreak, f"layer.{one}") for one in results)
-    with outbreak.writing() as connection:
+        run(lasting, catalogue, method=method)
+    results = ("hotspots", "clusters", "series", "alerts")
+    versions = {one: version(lasting, one) for one in results}
+    assert all(count(lasting, f"layer.{one}") for one in results)
+    with lasting.writing() as connection:
         connection.execute(
             text(
                 "UPDATE gis.layer SET definition ="
@@ -454,8 +465,8 @@ def test_what_is_found_in_a_closed_layer_is_in_no_public_layer(outbreak, catalog
             ),
             {"layer": LAYER},
         )
-    assert not any(count(outbreak, f"layer.{one}") for one in (*results, "emerging"))
-    assert all(version(outbreak, one) > versions[one] for one in results)
+    assert not any(count(lasting, f"layer.{one}") for one in (*results, "emerging"))
+    assert all(version(lasting, one) > versions[one] for one in results)
 
 
 def version(database: Database, layer: str) -> int:

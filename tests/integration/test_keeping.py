@@ -31,7 +31,7 @@ def alarms(connection, n: int, **of) -> list[int]:
 
 
 def told(connection, now: datetime):
-    return tally(connection, LAYER, "scan", BUDGET, now)
+    return tally(connection, LAYER, ["scan"], BUDGET, now)
 
 
 @pytest.fixture

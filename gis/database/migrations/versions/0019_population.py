@@ -7,7 +7,7 @@ from alembic import op
 from gis.database.migrate import run_sql
 
 revision = "0019"
-down_revision = "0017"
+down_revision = "0018"
 
 
 def upgrade() -> None:

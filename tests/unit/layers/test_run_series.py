@@ -1,0 +1,129 @@
+"""Series by commune on days that a person can count, and how often a quiet year alarms."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from calibration.province import TOWNS, province, quiet
+from gis.alerts.policy import Policy, Tier
+from layers.catalogue import read_layer
+from layers.model import CusumOptions, EarsOptions, FarringtonOptions
+from layers.runs.series import PROVINCE, Judged, days_read, series_of
+from layers.runs.words import series_headline, series_words
+from tests.unit.layers.test_run_words import LAYERS
+
+TODAY = 20_000
+EARS = EarsOptions(detector="ears")
+
+
+def records(rows: list[tuple[str, int]], **columns: object) -> pd.DataFrame:
+    """Records (commune, days before today), all counted."""
+    frame = pd.DataFrame(
+        {
+            "id": np.arange(len(rows)) + 1,
+            "stream": "s",
+            "commune": [commune for commune, _ in rows],
+            "day": [TODAY - ago for _, ago in rows],
+            "counted": True,
+        }
+    )
+    return frame.assign(**columns)
+
+
+def daily(commune: str = "00001", days: int = 60) -> list[tuple[str, int]]:
+    return [(commune, ago) for ago in range(1, days)]
+
+
+def judged(frame: pd.DataFrame, options=EARS, communes: int = 3) -> dict[str, Judged]:
+    (look,) = series_of(frame, options, TODAY, communes)
+    return {one.commune: one for one in look.judged}
+
+
+def test_a_commune_and_the_province_are_judged_by_their_own_past():
+    frame = records([*daily("00001"), *[("00004", 0)] * 4, (PROVINCE, 0)])
+    found = judged(frame)
+    assert list(found) == [PROVINCE, "00004"]
+    assert (found["00004"].observed, found["00004"].expected) == (4, 0.0)
+    assert found["00004"].p == pytest.approx(1 / 29**4)
+    assert found["00004"].recurrence_days == pytest.approx(36_525)
+    assert found["00004"].records == (60, 61, 62, 63)
+    # One a day before, without the place of a commune and with it five today.
+    assert (found[PROVINCE].observed, found[PROVINCE].expected) == (5, 1.0)
+
+
+def test_rarity_is_that_of_all_series_of_the_stream():
+    frame = records([*daily(), *[("00004", 0)] * 2])
+    few, many = (judged(frame, communes=n)["00004"].recurrence_days for n in (1, 99))
+    assert few == pytest.approx(29**2 / 2)
+    assert many == pytest.approx(29**2 / 100)
+
+
+def test_the_province_is_told_of_without_the_commune_that_is_told_of_itself():
+    found = judged(records([*daily("00001"), *[("00004", 0)] * 4, ("00001", 0)]))
+    rest = found[PROVINCE].without(found["00004"], 4)
+    assert (rest.observed, rest.apart) == (5, "00004")
+    assert rest.recurrence_days < 1 < found[PROVINCE].recurrence_days
+
+
+def test_repeats_lie_beneath_without_being_counted_and_later_days_are_not_known():
+    frame = records([*daily(), *[("00004", 0)] * 3, ("00004", -1)])
+    frame.loc[61, "counted"] = False
+    found = judged(frame)["00004"]
+    assert (found.observed, found.records) == (2, (60, 61, 62))
+
+
+def test_nothing_is_judged_before_there_are_days_enough():
+    assert judged(records([*daily(days=30), *[("00001", 0)] * 9])) == {}
+    assert list(judged(records([*daily(days=31), *[("00001", 0)] * 9]))) == [PROVINCE, "00001"]
+    assert list(series_of(records([]), EARS, TODAY, 3)) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "days"),
+    [
+        (CusumOptions(detector="nb_cusum"), 1),
+        (FarringtonOptions(detector="farrington", years=2), 7),
+        (EarsOptions(detector="ears", variant="C3"), 3),
+    ],
+)
+def test_every_detector_sees_a_rise(options, days):
+    frame = records([*daily(days=days_read(options)), *[("00001", 0)] * 20])
+    found = judged(frame, options)["00001"]
+    assert (found.days, found.observed) == (days, 19 + days)
+    assert found.p < 1e-4
+
+
+def test_a_series_is_told_with_its_numbers_its_bound_and_how_rare_it_is():
+    layer, names = read_layer(LAYERS / "citizen_reports.yaml"), {"00004": "Xã Bãi Cát"}
+    found = judged(records([*daily(), *[("00004", 0)] * 2], stream="traffic"), communes=1)
+    one = found["00004"]
+    assert series_headline(layer, one, names) == (
+        "Giao thông, Xã Bãi Cát: 2 báo cáo trong 1 ngày, bình thường 0",
+        "Traffic, Xã Bãi Cát: 2 reports in 1 day, normally 0",
+    )
+    assert series_words(one, 3, names) == (
+        "2 báo cáo trong 1 ngày, bình thường 0; Xã Bãi Cát. Cảnh báo từ 3. Nếu chỉ là ngẫu "
+        "nhiên, ở một nơi bất kỳ của tỉnh gặp mức như vậy khoảng một lần trong 421 ngày.",
+        "2 reports in 1 day, normally 0; Xã Bãi Cát. Alert from 3. By chance alone, the like is "
+        "met anywhere in the province about once in 421 days.",
+    )
+    vi, en = series_headline(layer, found[PROVINCE], names)
+    assert (vi.split(":")[0], en.split(":")[0]) == (
+        "Giao thông, toàn tỉnh",
+        "Traffic, the whole province",
+    )
+
+
+def test_a_quiet_year_raises_no_more_than_the_budget():
+    """A stream of one year with weekdays and seasons: 100 series, and a budget of 4 a year."""
+    where, policy = province(rings=20), Policy(streams=1, false_alerts_a_year=4)
+    events = quiet(where, 20.0, 365 + 90, np.random.default_rng(1)).counted()
+    commune = [f"{town:05}" for town in where.town[events.place]]
+    frame = records(list(zip(commune, (-events.day).tolist(), strict=True)))
+    raised = 0
+    for last in range(TODAY + 90, TODAY + 90 + 365, 3):
+        known = frame[(frame["day"] > last - 90) & (frame["day"] <= last)]
+        (look,) = series_of(known, EARS, last, TOWNS)
+        tiers = [policy.tier(one.recurrence_days, one.observed) for one in look.judged]
+        raised += any(tier in (Tier.ALERT, Tier.URGENT) for tier in tiers)
+    assert raised <= 2  # of 4 a year, looked at on every third day: 1.3
