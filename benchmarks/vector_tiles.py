@@ -136,8 +136,24 @@ def serve_ours(url: str, port: int) -> None:
     )
 
 
-SERVERS: dict[str, Callable[[str, int], None]] = {"ours": serve_ours, "tipg": serve_tipg}
+def serve_nothing(_: str, port: int) -> None:
+    """An empty answer: what HTTP takes by itself, in the same server, without any application."""
+
+    async def nothing(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            await send({"type": "http.response.start", "status": 204, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+
+    uvicorn.run(nothing, port=port, log_level="error", access_log=False, lifespan="off")
+
+
+SERVERS: dict[str, Callable[[str, int], None]] = {
+    "ours": serve_ours,
+    "tipg": serve_tipg,
+    "HTTP": serve_nothing,
+}
 PATHS = {
+    "HTTP": "/{}/{}/{}/{}",
     "ours": "/tiles/{}/{}/{}/{}.mvt",
     "tipg": "/collections/layer.{}/tiles/WebMercatorQuad/{}/{}/{}",
 }
@@ -334,7 +350,7 @@ def measure_cold(url: str) -> tuple[list[Promise], float]:
 
 
 def judged(layer_id: str, z: int, took: dict[str, list[float]]) -> Iterator[Promise]:
-    ours, tipg, bare = (took[name] for name in ("ours", "tipg", "SQL"))
+    ours, tipg, bare, empty = (took[name] for name in ("ours", "tipg", "SQL", "HTTP"))
     told = "  ".join(f"{name} {1000 * median(took[name]):7.1f}" for name in took)
     print(
         f"{layer_id:<11} z{z:<3} {len(ours):>2} tiles, median ms: {told}  "
@@ -344,6 +360,8 @@ def judged(layer_id: str, z: int, took: dict[str, list[float]]) -> Iterator[Prom
     yield Promise(f"{layer_id} z{z}: tiles a second, times tipg", sum(tipg) / sum(ours), 2)
     over = median(one / other for one, other in zip(ours, bare, strict=True))
     yield Promise(f"{layer_id} z{z}: of the time of SQL, median tile", over, most=1.2)
+    both = median(a / (b + c) for a, b, c in zip(ours, bare, empty, strict=True))
+    yield Promise(f"{layer_id} z{z}: of SQL and an empty answer", both, most=1.2)
     if (layer_id, z) == ("hexes", 8):
         yield Promise("hexes z8: slowest tile, ms", 1000 * max(ours), most=300)
 
