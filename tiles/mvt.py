@@ -8,7 +8,7 @@ The source layer inside the tile is named like the layer.
 * features that are too many become clusters (tiles.clusters).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import pi, radians, sin
 from typing import Any
 
@@ -20,6 +20,7 @@ from sqlalchemy import (
     Float,
     Text,
     bindparam,
+    case,
     cast,
     column,
     func,
@@ -29,7 +30,7 @@ from sqlalchemy import (
     true,
 )
 from sqlalchemy.sql.elements import ColumnElement
-from sqlalchemy.sql.selectable import Select, Subquery
+from sqlalchemy.sql.selectable import CTE, Select, Subquery
 
 from gis.database.engine import Database
 from gis.errors import NotFound
@@ -100,79 +101,41 @@ def layer_tile(
 def tile_at_once(
     database: Database, layer: Layer, request: TileRequest, simplified_zoom: int | None = None
 ) -> tuple[LayerState, bytes] | None:
-    """The tile and the state that it shows, by statements whose text and plan are kept.
+    """The tile and the state that it shows, by one statement, whose text and plan are kept.
 
     None where a tile needs more: a filter, shapes that are not those of the present state
     (`simplified_zoom`: of which zoom they are to be), or another plan, as rows of a wide tile do.
     Raises as `layer_tile` does, and NotFound for a layer that is not published.
     """
     options, source = _tiled(layer)
-    fields = _fields(source, request)
-    tile = request.tile
-    if tile.z < options.min_zoom or request.query.shape is None:
+    fields, tile, query = _fields(source, request), request.tile, request.query
+    counted, gathered = are_counted(source, request), are_gathered(source, tile)
+    wide = gathered or (simplified_zoom is None and tile.z < _NEAR_ZOOM)
+    if tile.z < options.min_zoom or query.shape is None or (wide and not counted):
         return None
-    if are_counted(source, request):
-        state, content, number = _clusters_at_once(database, source, tile)
-        if number > CROWD or are_gathered(source, tile):
-            return state, content
-    elif are_gathered(source, tile) or (simplified_zoom is None and tile.z < _NEAR_ZOOM):
-        return None
-    return _features_at_once(database, source, request, fields, simplified_zoom)
 
-
-def _clusters_at_once(
-    database: Database, source: Source, tile: Tile
-) -> tuple[LayerState, bytes, int]:
-    def make() -> Select[Any]:
-        named = counted_clusters(source, tile).subquery("tile_rows")
-        number = func.coalesce(func.sum(named.c["count"]), 0)
-        return _with_state(_source_layer(named, source.layer.id, number))
-
-    values = {**values_of(tile), **counted_values(tile)}
-    found = _asked(database, source, ("clusters", tile.z), make, values)
-    if found is None:
-        raise NotFound(f"the layer {source.layer.id} is not published: run `gis layers sync`")
-    return found
-
-
-def _features_at_once(
-    database: Database,
-    source: Source,
-    request: TileRequest,
-    fields: Sequence[Served],
-    simplified_zoom: int | None,
-) -> tuple[LayerState, bytes] | None:
     def make() -> Select[Any]:
         place = place_of(source, request, simplified_zoom)
-        found = _with_state(_features_layer(place, request, fields))
+        found = _with_state(_features_or_clusters(place, request, fields))
         return found if simplified_zoom is None else _of_present_shapes(found)
 
-    query, tile = request.query, request.tile
-    drawn = _simplifying(source, tile), _is_straight(source, tile)
+    drawn = _simplifying(source, tile), _is_straight(source, tile), counted and tile.z, gathered
     shape = ("tile", drawn, simplified_zoom, tuple(one.name for one in fields), query.shape)
-    values = {**values_of(tile), **_own_box_of(tile), **query.values(source)}
-    found = _asked(database, source, shape, make, values)
-    if found is None and simplified_zoom is None:
-        raise NotFound(f"the layer {source.layer.id} is not published: run `gis layers sync`")
-    if found is None or found[2] > MOST_ROWS or len(found[1]) > MOST_BYTES:
-        return None
-    return found[:2]
-
-
-def _asked(
-    database: Database,
-    source: Source,
-    shape: tuple[Any, ...],
-    make: Callable[[], Select[Any]],
-    values: dict[str, Any],
-) -> tuple[LayerState, bytes, int] | None:
     made = source.statements.made(database.dialect, shape, make)
-    layer_id = source.layer.id
-    found = database.ask(made.sql, {**made.values, **values, "layer_id": layer_id})
-    if not found:
+    found = database.ask(made.sql, {**made.values, **_values(source, request)})
+    if not found and simplified_zoom is None:
+        raise NotFound(f"the layer {layer.id} is not published: run `gis layers sync`")
+    if not found or found[0][-1] > MOST_ROWS or len(found[0][-2]) > MOST_BYTES:
         return None
-    *state, content, number = found[0]
-    return LayerState(layer_id, *state), bytes(content), number
+    *state, content, _ = found[0]
+    return LayerState(layer.id, *state), bytes(content)
+
+
+def _values(source: Source, request: TileRequest) -> dict[str, Any]:
+    tile = request.tile
+    values = {**values_of(tile), **_own_box_of(tile), **request.query.values(source)}
+    counted = counted_values(tile) if are_counted(source, request) else {}
+    return {**values, **counted, "layer_id": source.layer.id}
 
 
 def shown_fields(layer: Layer, z: int) -> tuple[str, ...]:
@@ -268,16 +231,44 @@ def _encoded(connection: Connection, layer: Layer, rows: Select[Any]) -> bytes:
     return bytes(connection.execute(made).one().content or b"")
 
 
-def _features_layer(place: Place, request: TileRequest, fields: Sequence[Served]) -> Select[Any]:
-    """The features with their labels, as `content`, and the `number` of features."""
+def _features_or_clusters(
+    place: Place, request: TileRequest, fields: Sequence[Served]
+) -> Select[Any]:
+    """The source layers of the tile, as `content`, and the `number` of features."""
+    source, tile = place.source, request.tile
+    if not are_counted(source, request):
+        return _features_layer(place, request, fields)
+    gathered = counted_clusters(source, tile).cte("gathered")
+    name = source.layer.id
+    if are_gathered(source, tile):
+        return _source_layer(gathered, name, func.count())
+    crowded = select(func.coalesce(func.sum(gathered.c["count"]), 0) > CROWD).scalar_subquery()
+    # A limit of 0 is told before the rows are looked for.
+    few = _features_layer(place, request, fields, case((crowded, 0), else_=MOST_ROWS + 1))
+    features = few.subquery("features_if_few")
+    crowd = select(*gathered.c).where(crowded).subquery("tile_crowd")
+    clusters = _source_layer(crowd, name, func.count()).subquery("clusters_if_many")
+    either = features.c.content.op("||")(clusters.c.content).label("content")
+    return select(either, features.c.number).select_from(features.join(clusters, true()))
+
+
+def _features_layer(
+    place: Place,
+    request: TileRequest,
+    fields: Sequence[Served],
+    most: ColumnElement[int] | int = MOST_ROWS + 1,
+) -> Select[Any]:
+    """The features with their labels, as `content`, and the `number` of features.
+
+    One row more than a tile may hold tells that there are too many.
+    """
     layer = place.source.layer
-    # One row more than a tile may hold tells that there are too many.
-    rows = _features(place, request.tile, fields).limit(MOST_ROWS + 1)
+    rows = _features(place, request.tile, fields).limit(most)
     made = _source_layer(rows.subquery("tile_rows"), layer.id, func.count())
     if layer.geometry is not GeometryKind.POLYGON or layer.style.text is None:
         return made
     features = made.subquery("features")
-    points = _label_points(place, request.tile).subquery("tile_labels")
+    points = _label_points(place, request.tile).limit(most).subquery("tile_labels")
     labels = _source_layer(points, f"{layer.id}_labels", func.count()).subquery("labels")
     both = features.c.content.op("||")(labels.c.content).label("content")
     return select(both, features.c.number).select_from(features.join(labels, true()))
@@ -307,7 +298,7 @@ def _own_box_of(tile: Tile) -> dict[str, float]:
     return dict(zip(names, edges, strict=True))
 
 
-def _source_layer(rows: Subquery, name: str, number: ColumnElement[Any]) -> Select[Any]:
+def _source_layer(rows: Subquery | CTE, name: str, number: ColumnElement[Any]) -> Select[Any]:
     """A source layer of named rows, as `content`, and a `number` that is told beside it."""
     identity = [ID] if ID in rows.c else []
     whole_row: ColumnElement[Any] = literal_column(rows.name)

@@ -105,8 +105,13 @@ class TileServer:
 
     def _drawn(self, layer: Layer, request: TileRequest, zoom: int | None) -> Made:
         """`zoom`: the one whose simplified shapes are shown, where the layer has them."""
-        shapes = zoom if zoom is not None and self._simplify(layer) else None
-        found = tile_at_once(self.database, layer, request, shapes)
+        shapes = zoom if layer.id in self._simplified else None
+        found = None
+        if zoom is None or shapes is not None:
+            found = tile_at_once(self.database, layer, request, shapes)
+        if found is None and zoom is not None:  # nobody simplified it, or since then it changed
+            shapes = zoom if self._simplify(layer) else None
+            found = tile_at_once(self.database, layer, request, shapes)
         if found is not None:
             return Made(found[0], Packed.of(found[1]))
 
