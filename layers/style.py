@@ -2,7 +2,8 @@
 
 * `map_style(layer, source_url_template)`: the style layers of its features;
 * `hex_style(layer, source_url_template, min_count=1)`: those of its counts by hex;
-* `style_document(layer, source_url_template)`, `hex_style_document(…)`: a whole style, version 8.
+* `style_document(layer, source_url_template)`, `hex_style_document(…)`: a whole style, version 8;
+* `style_of(parts)`: the same of several layers together.
 
 Each class is a style layer of its own, with a filter and plain values: QGIS reads those rightly,
 and no expression of data (3.22 drops `step` and `case`, and `match` of circles). Style layers name
@@ -16,6 +17,7 @@ with their number.
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from layers.classification import (
@@ -72,6 +74,18 @@ def hex_style_document(layer: Layer, source_url_template: str, min_count: int = 
     return _document(f"{layer.title.vi} (H3)", layer, layers)
 
 
+def style_of(parts: Sequence[Json]) -> Json:
+    """One style of the style layers of several layers: areas, lines, points, then labels."""
+    sources = {part["source"]: part["metadata"]["gis:source"] for part in parts}
+    order = ["fill", "line", "circle", "symbol"]
+    drawn = sorted(map(_plain, parts), key=lambda part: order.index(part["type"]))
+    return {"version": 8, "name": "GIS", "sources": sources, "layers": drawn}
+
+
+def _plain(part: Json) -> Json:
+    return {key: part[key] for key in part if key != "metadata"}
+
+
 def _frame(name: str, template: str, tiles: TileOptions) -> Json:
     source = {
         "type": "vector",
@@ -86,8 +100,12 @@ def _document(name: str, layer: Layer, layers: list[Json]) -> Json:
     sources = {part["source"]: part["metadata"]["gis:source"] for part in layers}
     if layer.attribution:
         sources = {key: {**one, "attribution": layer.attribution} for key, one in sources.items()}
-    plain = [{key: part[key] for key in part if key != "metadata"} for part in layers]
-    return {"version": 8, "name": name, "sources": sources, "layers": plain}
+    return {
+        "version": 8,
+        "name": name,
+        "sources": sources,
+        "layers": [_plain(part) for part in layers],
+    }
 
 
 def _drawn(name: str, of: Classification, frame: Json) -> list[Json]:
