@@ -40,7 +40,7 @@ async function start() {
   switchOffAtFirst(entries);
   const map = makeMap(style, about.status.extent, { fitBoundsOptions: { padding: roomFor(350, 16) } });
   map.on("error", ({ error }) => tell(error.message));
-  map.on("idle", () => { document.body.dataset.features = map.queryRenderedFeatures().length; });
+  map.on("idle", () => { document.body.dataset.features = JSON.stringify(drawn(map)); });
   tellOnClick(map, about.layers);
   await redraw(map, entries, about);
   document.getElementById("language").addEventListener("click", () => {
@@ -49,8 +49,15 @@ async function start() {
   });
 }
 
+// How many features of each layer are drawn.
+function drawn(map) {
+  const counts = {};
+  for (const { source } of map.queryRenderedFeatures()) counts[source] = (counts[source] ?? 0) + 1;
+  return counts;
+}
+
 async function redraw(map, entries, { moment, status }) {
-  const time = new Date(moment).toLocaleString(currentLanguage(), { dateStyle: "short", timeStyle: "short" });
+  const time = new Date(moment).toLocaleString(currentLanguage(), { dateStyle: "medium", timeStyle: "short" });
   drawBadges(status, [word("no_service"), `${word("as_of")} ${time}`]);
   const legendOf = (id) => get(`legends/${id}.${currentLanguage()}.json`);
   await drawLayers(entries, legendOf, () => applyVisibility(map));
