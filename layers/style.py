@@ -2,7 +2,8 @@
 
 * `map_style(layer, source_url_template)`: the style layers of its features;
 * `hex_style(layer, source_url_template, min_count=1)`: those of its counts by hex;
-* `style_document(layer, source_url_template)`, `hex_style_document(…)`: a whole style, version 8.
+* `style_document(layer, source_url_template)`, `hex_style_document(…)`: a whole style, version 8;
+* `style_of(parts)`: the same of several layers together.
 
 Each class is a style layer of its own, with a filter and plain values: QGIS reads those rightly,
 and no expression of data (3.22 drops `step` and `case`, and `match` of circles). Style layers name
@@ -16,6 +17,7 @@ with their number.
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from layers.classification import (
@@ -37,7 +39,7 @@ type Filter = list[Any]
 def map_style(layer: Layer, source_url_template: str) -> list[Json]:
     """Circles for points, lines, or fill and outline for polygons; then labels, if any."""
     of = classify(layer)
-    frame = _frame(layer.id, source_url_template, layer.tiles or TileOptions())
+    frame = _frame(layer.id, source_url_template, layer)
     drawn = _drawn(layer.id, of, frame)
     labels = [_label(f"{layer.id}-text", of, _label_frame(layer, frame))] if of.text else []
     if HEX_FIELD in layer.public_fields or (of.shape is not Shape.CIRCLE and layer.is_view):
@@ -58,35 +60,42 @@ def _label_frame(layer: Layer, frame: Json) -> Json:
 def hex_style(layer: Layer, source_url_template: str, min_count: int = 1) -> list[Json]:
     """Hexes by their count, which is never less than `min_count`, the setting."""
     of, name = hex_classification(layer, min_count), f"{layer.id}_hexes"
-    return _drawn(name, of, _frame(name, source_url_template, layer.tiles or TileOptions()))
+    return _drawn(name, of, _frame(name, source_url_template, layer))
 
 
 def style_document(layer: Layer, source_url_template: str) -> Json:
     """A whole style for a client that opens the layer alone, such as QGIS."""
-    return _document(layer.title.vi, layer, map_style(layer, source_url_template))
+    return _document(layer.title.vi, map_style(layer, source_url_template))
 
 
 def hex_style_document(layer: Layer, source_url_template: str, min_count: int = 1) -> Json:
     """A whole style of the layer's hexes."""
     layers = hex_style(layer, source_url_template, min_count)
-    return _document(f"{layer.title.vi} (H3)", layer, layers)
+    return _document(f"{layer.title.vi} (H3)", layers)
 
 
-def _frame(name: str, template: str, tiles: TileOptions) -> Json:
-    source = {
+def style_of(parts: Sequence[Json]) -> Json:
+    """One style of the style layers of several layers: areas, lines, points, then labels."""
+    order = ["fill", "line", "circle", "symbol"]
+    return _document("GIS", sorted(parts, key=lambda part: order.index(part["type"])))
+
+
+def _frame(name: str, template: str, layer: Layer) -> Json:
+    tiles = layer.tiles or TileOptions()
+    source: Json = {
         "type": "vector",
         "tiles": [template],
         "minzoom": tiles.min_zoom,
         "maxzoom": tiles.max_zoom,
     }
+    if layer.attribution:
+        source["attribution"] = layer.attribution
     return {"source": name, "source-layer": name, "metadata": {"gis:source": source}}
 
 
-def _document(name: str, layer: Layer, layers: list[Json]) -> Json:
-    sources = {part["source"]: part["metadata"]["gis:source"] for part in layers}
-    if layer.attribution:
-        sources = {key: {**one, "attribution": layer.attribution} for key, one in sources.items()}
-    plain = [{key: part[key] for key in part if key != "metadata"} for part in layers]
+def _document(name: str, parts: Sequence[Json]) -> Json:
+    sources = {part["source"]: part["metadata"]["gis:source"] for part in parts}
+    plain = [{key: part[key] for key in part if key != "metadata"} for part in parts]
     return {"version": 8, "name": name, "sources": sources, "layers": plain}
 
 

@@ -5,7 +5,7 @@ Format: https://github.com/protomaps/PMTiles/blob/main/spec/v3/spec.md
 
 import gzip
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,13 +53,30 @@ def export(
     Raises NotFound for a layer without tiles, BadInput for one without a row on the map, or a zoom
     that it does not have.
     """
+    zooms_of(layer, max_zoom)
+    with one_moment(database, [layer]) as connection:
+        return export_at(connection, layer, path, show, max_zoom)
+
+
+@contextmanager
+def one_moment(database: Database, layers: Iterable[Layer]) -> Iterator[Connection]:
+    """A snapshot from which to export layers, after their polygons are simplified."""
+    for layer in layers:
+        if stored_zoom(layer, zooms_of(layer)[0]) is not None:
+            simplify(database, layer)
+    with database.snapshot() as connection:
+        connection.execute(text("SET LOCAL statement_timeout = '10min'"))
+        yield connection
+
+
+def export_at(
+    connection: Connection, layer: Layer, path: Path, show: Progress, max_zoom: int | None = None
+) -> Archived:
+    """The same as `export`, of the moment of a connection."""
     zooms = zooms_of(layer, max_zoom)
-    if stored_zoom(layer, zooms[0]) is not None:
-        simplify(database, layer)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with database.snapshot() as connection, part.open("wb") as file:
-            connection.execute(text("SET LOCAL statement_timeout = '10min'"))
+        with part.open("wb") as file:
             state = read_state(connection, layer.id)
             with _writer(file) as writer:
                 tiles = _written(connection, layer, writer, zooms, state, show)
@@ -68,6 +85,11 @@ def export(
     finally:
         part.unlink(missing_ok=True)
     return Archived(tiles, state.version, path.stat().st_size)
+
+
+def has_rows(connection: Connection, layer: Layer) -> bool:
+    """Whether any row of a layer is on the map."""
+    return any(tiles_with_rows(connection, layer, range(1)))
 
 
 @contextmanager

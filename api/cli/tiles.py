@@ -1,4 +1,4 @@
-"""gis tiles: make tiles before somebody asks, and archives of all tiles of a layer."""
+"""gis tiles: tiles before somebody asks, archives of all tiles of a layer, the map as a folder."""
 
 import re
 from pathlib import Path
@@ -7,13 +7,16 @@ from typing import Annotated
 import httpx
 import typer
 
+from api.bundle import bundle
 from api.cli.context import database_in_use, read_layers, read_settings
 from api.cli.output import AsJson, print_facts, progress
 from gis.errors import BadInput, Unavailable
 from layers.model import Layer
 from tiles.archive import SUFFIX, export, tiles_with_rows, zooms_of
 
-app = typer.Typer(help="Make tiles ahead, and archives of them.", no_args_is_help=True)
+app = typer.Typer(
+    help="Make tiles ahead, archives of them, and a map of archives.", no_args_is_help=True
+)
 _ZOOMS = re.compile(r"(\d{1,2})(?:-(\d{1,2}))?")
 
 
@@ -90,3 +93,23 @@ def export_command(
         made = export(database, chosen, path, show, max_zoom)
     facts = {"file": path, "tiles": made.tiles, "version": made.version, "bytes": made.bytes}
     print_facts(facts, as_json=as_json)
+
+
+@app.command("bundle", epilog="Example: gis tiles bundle map-of-today communes citizen_reports")
+def bundle_command(
+    folder: Annotated[Path, typer.Argument(help="A new folder, or a bundle to make anew")],
+    layers: Annotated[
+        list[str] | None, typer.Argument(help="Ids of layers; none: all public ones with tiles")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the map of public layers as a folder for any static web server, without the service.
+
+    All layers are of one moment; the folder appears whole or not at all.
+    """
+    settings = read_settings()
+    catalogue = read_layers(settings)
+    with database_in_use() as database:
+        made = bundle(database, settings, catalogue, folder, layers or (), progress)
+    facts = {"folder": folder, "moment": made.moment, "layers": made.layers}
+    print_facts(facts | {"empty": made.empty, "bytes": made.bytes}, as_json=as_json)

@@ -22,7 +22,7 @@ def layers(catalogue: UsedCatalogue, caller: Caller) -> dict[str, Any]:
     counted = with_hexes(caller, catalogue.layers)
     return {
         "layers": [
-            _summary(layer, records=layer in readable, hexes=layer in counted)
+            summary(layer, records=layer in readable, hexes=layer in counted)
             for layer in catalogue.layers
             if layer in readable or layer in counted
         ]
@@ -35,7 +35,8 @@ def layer_schema() -> dict[str, Any]:
     return schema_of_layer_file()
 
 
-def _summary(layer: Layer, *, records: bool, hexes: bool) -> dict[str, Any]:
+def summary(layer: Layer, *, records: bool, hexes: bool) -> dict[str, Any]:
+    """What a client needs to show a layer whose records, or whose counts by hex, it may see."""
     return {
         "id": layer.id,
         "title": layer.title.model_dump(),

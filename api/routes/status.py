@@ -1,11 +1,15 @@
 """What the map has to say about itself: layers and versions, simulated data, the boundaries."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from fastapi import APIRouter, Request, Response
 from sqlalchemy import Connection, text
 
 from api.conditional import conditional_json
 from api.dependencies import Caller, DeclaredParameters, Reader, UsedCatalogue, UsedSettings
 from gis.settings import Settings
+from layers.model import Layer
 
 router = APIRouter(tags=["status"], dependencies=[DeclaredParameters])
 
@@ -19,20 +23,24 @@ def status(
     caller: Caller,
 ) -> Response:
     """Versions of the layers that the caller may read; cheap, made to be polled with its ETag."""
+    return conditional_json(request, facts(connection, settings, catalogue.readable(caller)))
+
+
+def facts(connection: Connection, settings: Settings, layers: Sequence[Layer]) -> dict[str, Any]:
+    """What a map of some layers has to say about itself."""
     versions = {row.id: row.version for row in connection.execute(_VERSIONS)}
-    layers = [
+    told = [
         {"id": layer.id, "version": versions[layer.id], "title": layer.title.model_dump()}
-        for layer in catalogue.readable(caller)
+        for layer in layers
         if layer.id in versions
     ]
-    body = {
+    return {
         "province": _province(connection, settings.province),
         "simulated": bool(connection.scalar(_SIMULATED)),
         "boundaries": _boundaries(connection),
         "extent": _extent(connection, settings, versions.get("communes", 0)),
-        "layers": layers,
+        "layers": told,
     }
-    return conditional_json(request, body)
 
 
 _VERSIONS = text("SELECT id, version FROM gis.layer WHERE published")

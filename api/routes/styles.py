@@ -13,7 +13,7 @@ from gis.errors import NotFound
 from gis.settings import Settings
 from layers.legend import Language, hex_legend, legend
 from layers.model import Layer
-from layers.style import hex_style, hex_style_document, map_style, style_document
+from layers.style import hex_style, hex_style_document, map_style, style_document, style_of
 from tiles.hexes import hex_options, hexed, least_count, may_read_hexes, with_hexes
 
 router = APIRouter(tags=["styles"])
@@ -35,11 +35,7 @@ def map_document(
             parts += hex_style(seen, _hexes(base, layer.id))
         if layer in readable and layer.tiles is not None:
             parts += map_style(layer, _tiles(base, layer.id))
-    sources = {part["source"]: part["metadata"]["gis:source"] for part in parts}
-    order = ["fill", "line", "circle", "symbol"]
-    plain = [{key: part[key] for key in part if key != "metadata"} for part in parts]
-    plain.sort(key=lambda part: order.index(part["type"]))
-    return {"version": 8, "name": "GIS", "sources": sources, "layers": plain}
+    return style_of(parts)
 
 
 @router.get("/styles/{layer_id}.json")

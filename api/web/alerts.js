@@ -1,7 +1,8 @@
 // The list of alerts and the acts of the operator on duty.
 
-import { Refused, forgetKey, getIfNew, hasKey, keepKey, post } from "/web/service.js";
-import { ago, inLanguage, word } from "/web/words.js";
+import { Refused, forgetKey, getIfNew, hasKey, keepKey, post } from "./service.js";
+import { tell } from "./view.js";
+import { ago, inLanguage, word } from "./words.js";
 
 const list = document.getElementById("alert-list");
 let alerts = [];
@@ -105,12 +106,6 @@ function answerOf(dialog) {
     dialog.addEventListener("close", () => resolve(dialog.returnValue), { once: true });
     dialog.showModal();
   });
-}
-
-export function tell(text) {
-  const problem = document.getElementById("problem");
-  problem.hidden = !text;
-  problem.textContent = text;
 }
 
 function chip(text, kind = "") {

@@ -1,7 +1,6 @@
 // The list of layers with their legends, and what is switched on.
 
-import { get } from "/web/service.js";
-import { currentLanguage, inLanguage, word } from "/web/words.js";
+import { inLanguage, word } from "./words.js";
 
 const HEXES_ON = new Set(["citizen_reports"]);
 const FEATURES_OFF = new Set(["emerging", "series"]); // for planners; they would lie over what is now
@@ -25,11 +24,10 @@ export function switchOffAtFirst(entries) {
   }
 }
 
-export async function drawLayers(entries, changed) {
+// `legendOf` gives the legend of a layer's id, in the language of now.
+export async function drawLayers(entries, legendOf, changed) {
   const legends = new Map(await Promise.all(
-    [...new Set(entries.map((entry) => entry.layer.id))].map(async (id) => [
-      id, await get(`/legends/${id}.json?lang=${currentLanguage()}`),
-    ]),
+    [...new Set(entries.map((entry) => entry.layer.id))].map(async (id) => [id, await legendOf(id)]),
   ));
   list.replaceChildren(...entries.map((entry) => row(entry, legends.get(entry.layer.id), changed)));
 }
@@ -55,11 +53,11 @@ function row({ source, layer, kind }, legend, changed) {
     note.textContent = word("hexes");
     summary.append(note);
   }
-  details.append(summary, legendOf(legend[kind]));
+  details.append(summary, linesOf(legend[kind]));
   return details;
 }
 
-function legendOf(entries) {
+function linesOf(entries) {
   const items = document.createElement("ul");
   items.className = "legend";
   items.append(...entries.map((entry) => {

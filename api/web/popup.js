@@ -1,6 +1,6 @@
 // What is under the pointer, in words.
 
-import { inLanguage, word } from "/web/words.js";
+import { inLanguage, word } from "./words.js";
 
 const MOST = 3;
 

@@ -1,0 +1,91 @@
+// The map itself, as the page of the service and the offline one share it.
+
+import * as maplibregl from "./maplibre/maplibre-gl.mjs";
+import { isOn } from "./layers.js";
+import { popupOf } from "./popup.js";
+import { inLanguage, word } from "./words.js";
+
+const HEXES_UNTIL_ZOOM = 12;
+
+export const addProtocol = maplibregl.addProtocol;
+
+export function makeMap(style, [west, south, east, north], options = {}) {
+  const background = { id: "background", type: "background", paint: { "background-color": "#e9edeb" } };
+  const map = new maplibregl.Map({
+    container: "map",
+    style: { ...style, layers: [background, ...style.layers.map(fromAfar)] },
+    bounds: [[west, south], [east, north]],
+    attributionControl: { compact: true },
+    dragRotate: false,
+    ...options,
+  });
+  map.touchZoomRotate.disableRotation();
+  map.addControl(new maplibregl.NavigationControl({ showCompass: false }), "bottom-right");
+  map.addControl(new maplibregl.ScaleControl(), "bottom-left");
+  map.on("load", () => applyVisibility(map));
+  map.on("zoomend", () => applyVisibility(map));
+  map.on("idle", () => { document.body.dataset.drawn = "true"; });
+  return map;
+}
+
+// Beside panels as wide as these on a wide window.
+export function roomFor(left, right) {
+  const wide = window.innerWidth > 820;
+  return { top: 24, bottom: 24, left: wide ? left : 16, right: wide ? right : 16 };
+}
+
+// Points seen from afar are dots.
+function fromAfar(layer) {
+  const radius = layer.paint?.["circle-radius"];
+  if (layer.type !== "circle" || typeof radius !== "number" || layer.id.includes("-clusters")) return layer;
+  const grown = ["interpolate", ["linear"], ["zoom"], 7, Math.max(1.2, radius * 0.3), 12, radius];
+  const edge = ["interpolate", ["linear"], ["zoom"], 9, 0, 12, layer.paint["circle-stroke-width"] ?? 0];
+  return { ...layer, paint: { ...layer.paint, "circle-radius": grown, "circle-stroke-width": edge } };
+}
+
+// From afar hexes say how many there are, so clusters stay away; near by, hexes give way to points.
+function isShown(map, { id, source }) {
+  if (!isOn(source)) return false;
+  const near = map.getZoom() >= HEXES_UNTIL_ZOOM;
+  if (source.endsWith("_hexes")) return !near;
+  const counted = map.getSource(`${source}_hexes`) && isOn(`${source}_hexes`);
+  return near || !counted || !id.includes("-clusters");
+}
+
+export function applyVisibility(map) {
+  for (const layer of map.getStyle().layers) {
+    if (!layer.source) continue;
+    const wanted = isShown(map, layer) ? "visible" : "none";
+    if ((layer.layout?.visibility ?? "visible") !== wanted) {
+      map.setLayoutProperty(layer.id, "visibility", wanted);
+    }
+  }
+}
+
+export function tellOnClick(map, layers) {
+  map.on("click", (event) => {
+    const content = popupOf(map.queryRenderedFeatures(event.point), layers);
+    if (!content) return;
+    new maplibregl.Popup({ maxWidth: "340px" }).setLngLat(event.lngLat).setDOMContent(content).addTo(map);
+  });
+}
+
+// The province, and what else must be known before the map is believed.
+export function drawBadges({ province, simulated, boundaries }, others = []) {
+  document.getElementById("province").textContent = province ? ` · ${inLanguage(province)}` : "";
+  const badges = [...others];
+  if (simulated) badges.push(word("simulated"));
+  if (boundaries?.quality === "approximate") badges.push(word("approximate"));
+  document.getElementById("badges").replaceChildren(...badges.map((text) => {
+    const badge = document.createElement("span");
+    badge.className = "badge";
+    badge.textContent = text;
+    return badge;
+  }));
+}
+
+export function tell(problem) {
+  const place = document.getElementById("problem");
+  place.textContent = problem;
+  place.hidden = !problem;
+}
