@@ -103,12 +103,22 @@ def _in_place_of(folder: Path) -> Iterator[Path]:
         )
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as room:
-        made, old = Path(room, "made"), Path(room, "old")
+        made = Path(room, "made")
         made.mkdir()
         yield made
-        if folder.exists():
-            folder.rename(old)
+        _swap(made, folder, Path(room, "old"))
+
+
+def _swap(made: Path, folder: Path, old: Path) -> None:
+    """Where the new folder cannot take its place, the old one is put back."""
+    if folder.exists():
+        folder.rename(old)
+    try:
         made.rename(folder)
+    except OSError:
+        if old.exists():
+            old.rename(folder)
+        raise
 
 
 def _is_bundle(folder: Path) -> bool:
