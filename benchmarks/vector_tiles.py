@@ -53,7 +53,6 @@ SECONDS = float(os.environ.get("GIS_BENCH_SECONDS", "10"))
 PANNING_SECONDS = 6 * SECONDS
 ZOOMS = (8, 11, 14)
 COLD_TILES = 48  # of each table and zoom, or as many as there are
-FIRST = [Tile(13, x, 3571) for x in range(6450, 6460)]  # asked first, so that all is in memory
 CLIENTS = 200
 WORKERS = 2
 LAYERS = [
@@ -211,6 +210,12 @@ def tiles_at(z: int, most: int = COLD_TILES) -> list[Tile]:
     return random.Random(1).sample(every, min(most, len(every)))
 
 
+def around(z: int) -> list[Tile]:
+    """Tiles beside the data, asked first: what is made once a zoom is made then."""
+    beside = tile_at(99.0, 22.0, z)
+    return [Tile(z, beside.x, beside.y + row) for row in range(8)]
+
+
 def cold_seconds(
     peers: Sequence[Peer], layer_id: str, tiles: Sequence[Tile], url: str
 ) -> dict[str, list[float]]:
@@ -342,7 +347,7 @@ def measure_cold(url: str) -> tuple[list[Promise], float]:
         for layer_id in ("points", "hexes", "communes99"):
             for z in ZOOMS:
                 tiles = tiles_at(z)
-                cold_seconds(peers, layer_id, FIRST, url)
+                cold_seconds(peers, layer_id, around(z), url)
                 took = cold_seconds(peers, layer_id, tiles, url)
                 ours_all += took["ours"]
                 promises += judged(layer_id, z, took)
