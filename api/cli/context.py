@@ -10,6 +10,7 @@ from gis.database.migrate import newest_revision, revision_of
 from gis.database.opening import opened
 from gis.errors import BadInput, Unavailable
 from gis.settings import Settings
+from gis.text import fault_words
 from layers.catalogue import Catalogue, read_catalogue
 
 
@@ -18,7 +19,9 @@ def read_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        faults = [f"GIS_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors()]
+        faults = [
+            f"GIS_{str(e['loc'][0]).upper()}: {fault_words(e['msg'])}" for e in error.errors()
+        ]
         raise BadInput("; ".join(faults)) from error
 
 
