@@ -1,7 +1,8 @@
 // The map page: a client of the service like any other.
 
 import * as maplibregl from "/web/maplibre/maplibre-gl.mjs";
-import { drawAlerts, onShow, refreshAlerts, tell } from "/web/alerts.js";
+import { tell } from "/web/acts.js";
+import { drawAlerts, onShow, refreshAlerts } from "/web/alerts.js";
 import { drawLayers, entriesOf, isOn, switchOffAtFirst } from "/web/layers.js";
 import { popupOf } from "/web/popup.js";
 import { followEvents, get, getIfNew, keyHeaders } from "/web/service.js";
@@ -10,7 +11,7 @@ import { applyWords, currentLanguage, inLanguage, setLanguage, word } from "/web
 const POLL_MS = 500;
 const HEXES_UNTIL_ZOOM = 12;
 
-const state = { layers: [], entries: [], versions: new Map(), status: null };
+const state = { layers: [], entries: [], versions: new Map(), status: null, offline: false };
 
 async function start() {
   applyWords();
@@ -108,8 +109,10 @@ function watch(map) {
   setTimeout(async () => {
     try {
       await refresh(map);
-      tell("");
+      if (state.offline) tell("");
+      state.offline = false;
     } catch {
+      state.offline = true;
       tell(word("offline"));
     }
     watch(map);
