@@ -8,6 +8,11 @@ const TOLD_MS = 10_000;
 const HOUR_MS = 3_600_000;
 let done = async () => {};
 
+// No submit button, or Enter in a field would press it, being the first.
+for (const cancel of document.querySelectorAll("dialog menu .plain")) {
+  cancel.addEventListener("click", () => cancel.closest("dialog").close());
+}
+
 // `handler` is called after each act with the alert, and after a key was given or taken back.
 export const onActed = (handler) => { done = handler; };
 
