@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 
 from gis import errors
+from gis.text import fault_words
 
 STATUSES: dict[type[errors.GisError], int] = {
     errors.BadInput: 400,
@@ -67,7 +68,9 @@ def _on_ours(request: Request, error: Exception) -> Response:
 
 def _on_invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    faults = [{"where": list(map(str, e["loc"])), "what": e["msg"]} for e in error.errors()]
+    faults = [
+        {"where": list(map(str, e["loc"])), "what": fault_words(e["msg"])} for e in error.errors()
+    ]
     words = "; ".join(f"{'.'.join(fault['where'])}: {fault['what']}" for fault in faults)
     return problem(request, 400, words, faults=faults)
 

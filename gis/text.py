@@ -22,6 +22,11 @@ def nfc(text: str) -> str:
     return _SPACES.sub(" ", unicodedata.normalize("NFC", text)).strip()
 
 
+def fault_words(said: str) -> str:
+    """What pydantic says is wrong, without the name of a Python error before it."""
+    return said.removeprefix("Value error, ")
+
+
 def without_diacritics(text: str) -> str:
     """The letters alone: `Đồn Đạc` → `Don Dac`; case is kept."""
     decomposed = unicodedata.normalize("NFD", text.replace("đ", "d").replace("Đ", "D"))

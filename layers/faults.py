@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from gis.text import fault_words
 from layers.model import Layer, Words
 from layers.yaml_document import Document, Fault, Location
 
@@ -130,8 +131,7 @@ def _section(detail: ErrorDetails) -> str:
 
 def _plain(detail: ErrorDetails) -> str:
     """Pydantic's own words, from `Input should be …` to `should be …`."""
-    words = detail["msg"].removeprefix("Value error, ")
-    return words.replace("Input should be", "it should be")
+    return fault_words(detail["msg"]).replace("Input should be", "it should be")
 
 
 def _rule(detail: ErrorDetails) -> str:

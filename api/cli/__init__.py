@@ -4,11 +4,14 @@ import importlib
 import os
 import sys
 import traceback
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from api.cli.output import complain
 from gis.errors import GisError
+from gis.text import fault_words
 
 _NOUNS = (
     "db",
@@ -27,10 +30,22 @@ _NOUNS = (
 _VERBS = ("up", "place")
 
 
+class _Commands(TyperGroup):
+    """All commands; what is wrong with an option is said in plain words."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            error.message = fault_words(error.message)
+            raise
+
+
 def command_line(only: str | None = None) -> typer.Typer:
     """All commands; or those of one noun or verb, since some load much that others need not."""
     app = typer.Typer(
         name="gis",
+        cls=_Commands,
         help="GIS service of a provincial operations centre.",
         no_args_is_help=True,
         rich_markup_mode=None,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli.context import database_in_use, read_layers, read_settings
+from api.cli.context import Who, database_in_use, read_layers, read_settings, somebody_here
 from api.cli.output import AsJson, print_facts, print_json, print_rows, progress, say
 from gis.access import LOCAL_ADMIN
 from gis.alerts.life import (
@@ -18,6 +18,7 @@ from gis.alerts.life import (
     list_alerts,
     resolve,
 )
+from gis.alerts.policy import Tier
 from gis.alerts.replay import Past
 from gis.alerts.silences import silence, silences_at, unsilence
 from gis.alerts.states import Outcome, Status
@@ -47,14 +48,19 @@ Until = Annotated[
 ]
 
 
-@app.command("list", epilog="Example: gis alerts list --status open --json")
+@app.command("list", epilog="Example: gis alerts list --status open --layer citizen_reports")
 def list_command(
     status: Annotated[list[Status] | None, typer.Option(help="Only these states")] = None,
+    layer: Annotated[list[str] | None, typer.Option(help="Only of these layers")] = None,
+    severity: Annotated[list[Tier] | None, typer.Option(help="Only these tiers")] = None,
     as_json: AsJson = False,
 ) -> None:
     """List alerts, live ones first."""
+    catalogue = read_layers(read_settings())
+    layers = [catalogue.get(one).id for one in layer or [each.id for each in catalogue.layers]]
+    statuses, tiers = status or tuple(Status), severity or tuple(Tier)
     with database_in_use() as database, database.reading() as connection:
-        found = list_alerts(connection, layers=_layers(), statuses=status or tuple(Status))
+        found = list_alerts(connection, layers=layers, statuses=statuses, tiers=tiers)
     print_rows([_row(alert) for alert in found], as_json=as_json, empty="there are no alerts")
 
 
@@ -83,20 +89,22 @@ def show(alert: AlertId, as_json: AsJson = False) -> None:
 
 
 @app.command(epilog='Example: gis alerts ack 3 --note "đã gọi xã"')
-def ack(alert: AlertId, note: Note = "") -> None:
+def ack(alert: AlertId, note: Note = "", who: Who = None) -> None:
     """Take an open alert on."""
     with database_in_use() as database, database.writing() as connection:
-        acknowledge(connection, alert, LOCAL_ADMIN.name, note)
+        acknowledge(connection, alert, somebody_here(who).name, note)
     say(f"alert {alert} is acknowledged")
 
 
 @app.command("comment", epilog='Example: gis alerts comment 3 "đội đang đến"')
 def comment_command(
-    alert: AlertId, note: Annotated[str, typer.Argument(help="What is to be kept")]
+    alert: AlertId,
+    note: Annotated[str, typer.Argument(help="What is to be kept")],
+    who: Who = None,
 ) -> None:
     """Add a remark to the history of an alert."""
     with database_in_use() as database, database.writing() as connection:
-        comment(connection, alert, LOCAL_ADMIN.name, note)
+        comment(connection, alert, somebody_here(who).name, note)
     say(f"the comment is kept with alert {alert}")
 
 
@@ -105,18 +113,19 @@ def approve_command(
     alert: AlertId,
     confirmed: Annotated[bool, typer.Option(help="Somebody has seen that it is true")] = False,
     note: Note = "",
+    who: Who = None,
 ) -> None:
     """Make an alert public: from now on its CAP documents are for everybody."""
     with database_in_use() as database, database.writing() as connection:
-        approve(connection, alert, LOCAL_ADMIN.name, note, confirmed=confirmed)
+        approve(connection, alert, somebody_here(who).name, note, confirmed=confirmed)
     say(f"alert {alert} is public")
 
 
 @app.command("resolve", epilog='Example: gis alerts resolve 3 false --note "tập trận"')
-def resolve_command(alert: AlertId, outcome: Outcome, note: Note = "") -> None:
+def resolve_command(alert: AlertId, outcome: Outcome, note: Note = "", who: Who = None) -> None:
     """Say that it is over, and whether it was true; a false alarm needs a note."""
     with database_in_use() as database, database.writing() as connection:
-        resolve(connection, alert, LOCAL_ADMIN.name, outcome, note)
+        resolve(connection, alert, somebody_here(who).name, outcome, note)
     say(f"alert {alert} is {outcome.status}")
 
 
@@ -129,6 +138,7 @@ def silence_command(
     commune: Annotated[
         list[str] | None, typer.Option(help="Codes of communes; alerts that reach further are told")
     ] = None,
+    who: Who = None,
 ) -> None:
     """Tell nobody of some alerts for a time; what is left out stands for any."""
     catalogue = read_layers(read_settings())
@@ -138,10 +148,9 @@ def silence_command(
         catalogue.check_rule(rule)
     until = datetime.now(UTC) + timedelta(hours=hours)
     of = {"layer_id": layer, "rule": rule}
+    me = somebody_here(who).name
     with database_in_use() as database, database.writing() as connection:
-        number = silence(
-            connection, who=LOCAL_ADMIN.name, why=why, until=until, communes=commune or (), **of
-        )
+        number = silence(connection, who=me, why=why, until=until, communes=commune or (), **of)
     say(f"silence {number} lasts until {until.astimezone(HERE):%H:%M %d/%m/%Y}")
 
 
@@ -168,10 +177,11 @@ def silences_command(as_json: AsJson = False) -> None:
 @app.command("unsilence", epilog="Example: gis alerts unsilence 2")
 def unsilence_command(
     number: Annotated[int, typer.Argument(metavar="SILENCE", help="Number of the silence")],
+    who: Who = None,
 ) -> None:
     """Take a silence back: what it hid is told of, if it still holds."""
     with database_in_use() as database, database.writing() as connection:
-        unsilence(connection, number, LOCAL_ADMIN.name)
+        unsilence(connection, number, somebody_here(who).name)
     say(f"silence {number} is over")
 
 
@@ -313,6 +323,8 @@ def _facts(alert: Alert) -> dict[str, object]:
         "until": alert.until,
         "official": alert.official,
         "outcome": alert.outcome,
+        "approved": alert.approved,
+        "suppressed_why": alert.suppressed_why,
     }
 
 

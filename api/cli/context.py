@@ -1,16 +1,29 @@
 """What most commands start with: the settings, the migrated database, the catalogue."""
 
+import getpass
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from typing import Annotated
 
+import typer
 from pydantic import ValidationError
 
+from gis.access import LOCAL_ADMIN, Principal
 from gis.database.engine import Database
 from gis.database.migrate import newest_revision, revision_of
 from gis.database.opening import opened
 from gis.errors import BadInput, Unavailable
 from gis.settings import Settings
+from gis.text import fault_words
 from layers.catalogue import Catalogue, read_catalogue
+
+_LONGEST_NAME = 100
+
+Who = Annotated[
+    str | None, typer.Option(help="Your name, where several people use one login; kept with it")
+]
 
 
 def read_settings() -> Settings:
@@ -18,12 +31,35 @@ def read_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        faults = [f"GIS_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors()]
+        faults = [
+            f"GIS_{str(e['loc'][0]).upper()}: {fault_words(e['msg'])}" for e in error.errors()
+        ]
         raise BadInput("; ".join(faults)) from error
 
 
 def read_layers(settings: Settings) -> Catalogue:
     return read_catalogue(settings.layers)
+
+
+def somebody_here(name: str | None = None) -> Principal:
+    """Whoever types, as the history tells it: `local:<login>`, and the name that they give.
+
+    Raises BadInput for a name that cannot be read.
+    """
+    who = f"{LOCAL_ADMIN.name}:{_login()}"
+    if name is None:
+        return replace(LOCAL_ADMIN, name=who)
+    if not (name.strip() and name.isprintable() and len(name) <= _LONGEST_NAME):
+        raise BadInput(f"--who is a name of up to {_LONGEST_NAME} letters")
+    return replace(LOCAL_ADMIN, name=f"{who} ({name.strip()})")
+
+
+def _login() -> str:
+    """The number of the account where it has no name, as in many containers."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return str(os.getuid())
 
 
 @contextmanager

@@ -5,9 +5,8 @@ from typing import Annotated
 
 import typer
 
-from api.cli.context import database_in_use, read_layers, read_settings
+from api.cli.context import database_in_use, read_layers, read_settings, somebody_here
 from api.cli.output import AsJson, complain, print_json, print_rows, progress, say
-from gis.access import LOCAL_ADMIN
 from gis.errors import Question
 from layers import edit
 from layers.edit import RowChange
@@ -92,7 +91,9 @@ def load(
         date_format=date_format,
         number_format=number_format,
     )
-    options = LoadOptions(who=LOCAL_ADMIN.name, source=source, answers=answers, simulated=simulated)
+    options = LoadOptions(
+        who=somebody_here().name, source=source, answers=answers, simulated=simulated
+    )
     with database_in_use() as database, progress(f"loading {layer}") as show:
         report = load_file(database, chosen, file, options, show)
     print_report(report, as_json=as_json)
@@ -114,7 +115,7 @@ def replay_command(
     chosen = read_layers(read_settings()).get(layer)
     answers = Answers(crs=assume_crs, date_format=date_format, number_format=number_format)
     with database_in_use() as database, database.writing() as connection:
-        tried = replay(connection, chosen, who=LOCAL_ADMIN.name, source=source, answers=answers)
+        tried = replay(connection, chosen, who=somebody_here().name, source=source, answers=answers)
     rows = [_replayed_row(one) for one in tried]
     print_rows(rows, as_json=as_json, empty="nothing waits in quarantine")
     asked = [one for one in tried if one.question]
@@ -160,7 +161,7 @@ def revert(
     """Put an item back as it was before a change. This is a change too, and can be reverted."""
     chosen = read_layers(read_settings()).get(layer)
     with database_in_use() as database, database.writing() as connection:
-        item = edit.revert(connection, chosen, change, LOCAL_ADMIN)
+        item = edit.revert(connection, chosen, change, somebody_here())
     say(f"item {item} of {layer} is as it was before change {change}")
 
 

@@ -4,10 +4,9 @@ from typing import Annotated
 
 import typer
 
-from api.cli.context import database_in_use, read_layers, read_settings
+from api.cli.context import database_in_use, read_layers, read_settings, somebody_here
 from api.cli.layers import replay_command
 from api.cli.output import AsJson, print_json, print_rows, say
-from gis.access import LOCAL_ADMIN
 from gis.errors import BadInput
 from layers import quarantine
 from layers.quarantine import Waiting
@@ -53,7 +52,7 @@ def fix(
     """Correct columns of a record; `gis quarantine replay` tries it again."""
     changes = dict(_assignment(one) for one in set_)
     with database_in_use() as database, database.writing() as connection:
-        quarantine.fix(connection, number, changes, LOCAL_ADMIN.name)
+        quarantine.fix(connection, number, changes, somebody_here().name)
     say(f"record {number} is corrected; `gis quarantine replay LAYER` tries it again")
 
 
@@ -68,7 +67,7 @@ def drop(
     if not yes:
         typer.confirm(f"Drop record {number}?", abort=True)
     with database_in_use() as database, database.writing() as connection:
-        quarantine.drop(connection, number, LOCAL_ADMIN.name)
+        quarantine.drop(connection, number, somebody_here().name)
     say(f"record {number} is dropped")
 
 

@@ -4,9 +4,8 @@ from typing import Annotated
 
 import typer
 
-from api.cli.context import database_in_use, read_layers, read_settings
+from api.cli.context import database_in_use, read_layers, read_settings, somebody_here
 from api.cli.output import AsJson, complain, print_json, print_rows, say
-from gis.access import LOCAL_ADMIN
 from gis.alerts.policy import Tier
 from gis.delivery.sending import send_due, sender_of
 from gis.delivery.subscriptions import (
@@ -52,7 +51,7 @@ def add(
         only_named,
     )  # fmt: skip
     with database_in_use() as database, database.writing() as connection:
-        secret = subscribe(connection, wish, LOCAL_ADMIN.name, sender_of(settings).reach)
+        secret = subscribe(connection, wish, somebody_here().name, sender_of(settings).reach)
     if as_json:
         print_json({"name": name, "secret": secret})
     elif secret is None:

@@ -20,15 +20,19 @@ from gis.alerts.life import (
     resolve,
 )
 from gis.alerts.muting import Silence
+from gis.alerts.policy import Tier
 from gis.alerts.precision import Precision, precision
 from gis.alerts.silences import silence, silences_at, unsilence
 from gis.alerts.states import UNTOLD, Outcome, Status
 from gis.errors import NotFound
 from layers.beneath import records_beneath
 from layers.catalogue import Catalogue
+from layers.faults import near
 
 router = APIRouter(prefix="/alerts", tags=["alerts"], dependencies=[DeclaredParameters])
 
+Layers = Annotated[list[str], Query(description="Only alerts of these layers")]
+Severities = Annotated[list[Tier], Query(description="Only alerts of these tiers")]
 Statuses = Annotated[list[Status], Query(description="Only alerts in these states")]
 Days = Annotated[int, Query(ge=1, le=3660, description="Of alerts of so many days")]
 
@@ -61,14 +65,17 @@ def alerts(
     connection: Reader,
     catalogue: UsedCatalogue,
     caller: Caller,
-    status: Statuses = list(Status),  # noqa: B006  (FastAPI copies defaults)
+    layer: Layers = [],  # noqa: B006  (FastAPI copies defaults)
+    status: Statuses = list(Status),  # noqa: B006
+    severity: Severities = list(Tier),  # noqa: B006
 ) -> Response:
     """Alerts of the layers that the caller may read, live ones first; polled with its ETag.
 
     Those that are pending or suppressed are seen with a key alone.
     """
     shown = [each for each in status if _may_see(each, caller)]
-    found = list_alerts(connection, layers=_readable(catalogue, caller), statuses=shown)
+    layers = _wanted(layer, _readable(catalogue, caller))
+    found = list_alerts(connection, layers=layers, statuses=shown, tiers=severity)
     return conditional_json(request, {"alerts": [_as_json(alert) for alert in found]})
 
 
@@ -169,6 +176,14 @@ def _readable(catalogue: Catalogue, caller: Principal) -> list[str]:
     return [layer.id for layer in catalogue.readable(caller)]
 
 
+def _wanted(named: list[str], readable: list[str]) -> list[str]:
+    """The layers that were named, else all; NotFound for one that the caller may not read."""
+    unknown = set(named) - set(readable)
+    if unknown:
+        raise NotFound(f"there is no layer {min(unknown)}{near(min(unknown), readable)}")
+    return named or readable
+
+
 def _may_see(status: Status, caller: Principal) -> bool:
     return status not in UNTOLD or caller.role is not Role.ANONYMOUS
 
@@ -207,6 +222,8 @@ def _as_json(alert: Alert) -> dict[str, Any]:
         "opened_at": alert.opened_at.isoformat(),
         "updated_at": alert.updated_at.isoformat(),
         "outcome": alert.outcome,
+        "approved": alert.approved,
+        "suppressed_why": alert.suppressed_why,
         "bbox": list(alert.bbox),
     }
 

@@ -14,7 +14,7 @@ from api.links import public_url
 from gis.access import Principal, Role, require_operator
 from gis.alerts.life import get_alert
 from gis.delivery.approval import approve
-from gis.delivery.feeds import Document, Feed, atom, get_document, newest_documents, rss
+from gis.delivery.feeds import Document, Feed, atom, begun_at, get_document, newest_documents, rss
 from gis.delivery.told import Language
 from gis.errors import NotFound
 from gis.settings import Settings
@@ -45,7 +45,7 @@ def atom_feed(
     lang: Lang = Language.VI,
 ) -> Response:
     """The newest hundred documents as Atom: public ones, with a key also those of its layers."""
-    feed = _feed(request, settings, "atom.xml", lang)
+    feed = _feed(request, connection, settings, "atom.xml", lang)
     return _indexed(request, atom, feed, _found(connection, catalogue, caller))
 
 
@@ -59,7 +59,7 @@ def rss_feed(
     lang: Lang = Language.VI,
 ) -> Response:
     """The same as RSS 2.0."""
-    feed = _feed(request, settings, "rss.xml", lang)
+    feed = _feed(request, connection, settings, "rss.xml", lang)
     return _indexed(request, rss, feed, _found(connection, catalogue, caller))
 
 
@@ -96,9 +96,11 @@ def _found(connection: Connection, catalogue: Catalogue, caller: Principal) -> l
     return newest_documents(connection, _layers(catalogue, caller))
 
 
-def _feed(request: Request, settings: Settings, name: str, language: Language) -> Feed:
+def _feed(
+    request: Request, connection: Connection, settings: Settings, name: str, language: Language
+) -> Feed:
     folder = f"{public_url(request, settings)}/cap"
-    return Feed(language, f"{folder}/{name}?lang={language}", folder)
+    return Feed(language, f"{folder}/{name}?lang={language}", folder, begun_at(connection))
 
 
 def _indexed(

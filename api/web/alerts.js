@@ -1,20 +1,57 @@
-// The list of alerts and the acts of the operator on duty.
+// The list of alerts, with what the operator on duty can do.
 
-import { Refused, forgetKey, getIfNew, hasKey, keepKey, post } from "./service.js";
-import { tell } from "./view.js";
+import { acknowledge, approve, changeDuty, comment, onActed, resolve, silence } from "./acts.js";
+import { Refused, forgetKey, getIfNew, hasKey } from "./service.js";
+import { tellForAWhile } from "./view.js";
 import { ago, inLanguage, word } from "./words.js";
 
+const LIVE = "/alerts?status=open&status=acknowledged";
+const TOLD = new Set(["open", "acknowledged"]);
+// `duty`: only shown to whoever has given a key.
+const ACTS = [
+  { name: "acknowledge", does: acknowledge, suits: (alert) => alert.status === "open" },
+  { name: "resolve", does: resolve, kind: "plain", suits: () => true },
+  { name: "comment", does: comment, kind: "plain", duty: true, suits: () => true },
+  { name: "silence", does: silence, kind: "plain", duty: true, suits: (alert) => TOLD.has(alert.status) },
+  {
+    name: "approve", does: approve, kind: "plain", duty: true,
+    suits: (alert) => TOLD.has(alert.status) && alert.official && !alert.approved,
+  },
+];
+// How the history tells why an alert is suppressed.
+const SILENCED = /^silence (\d+) of (.+?): (.*)$/s;
+const WITHIN = /^within alert (\d+)$/;
+
 const list = document.getElementById("alert-list");
+const answers = new Map();  // by what was asked
 let alerts = [];
 let show = () => {};
 
+const muted = (alert) => Number(alert.status === "suppressed");
 export const onShow = (handler) => { show = handler; };
 
-export async function refreshAlerts() {
-  const answer = await getIfNew("/alerts?status=open&status=acknowledged");
-  if (answer === null) return;
-  alerts = answer.alerts;
+onActed(async (alert) => {
+  await refreshAlerts();
   drawAlerts();
+  if (alert && document.activeElement === document.body) focusOn(alert.id);
+});
+document.getElementById("duty").addEventListener("click", changeDuty);
+
+// With a key also what nobody is told of.
+export async function refreshAlerts() {
+  const asked = hasKey() ? `${LIVE}&status=suppressed` : LIVE;
+  try {
+    const answer = await getIfNew(asked);
+    if (answer !== null) answers.set(asked, answer.alerts);
+    if (alerts === answers.get(asked)) return;
+    alerts = answers.get(asked);
+    drawAlerts();
+  } catch (error) {
+    if (!(error instanceof Refused && error.status === 401)) throw error;
+    forgetKey();
+    tellForAWhile(error.message);
+    await refreshAlerts();
+  }
 }
 
 export function drawAlerts() {
@@ -22,7 +59,19 @@ export function drawAlerts() {
   const badge = document.getElementById("alert-count");
   badge.hidden = open === 0;
   badge.textContent = open;
-  list.replaceChildren(...(alerts.length ? alerts.map(card) : [nothing()]));
+  document.getElementById("duty").textContent = word(hasKey() ? "duty_end" : "duty_begin");
+  const held = document.activeElement?.closest("#alert-list button");
+  const [id, act] = [held?.closest("li").dataset.id, held?.dataset.act];
+  const shown = [...alerts].sort((one, other) => muted(one) - muted(other));
+  list.replaceChildren(...(shown.length ? shown.map(card) : [nothing()]));
+  if (held) focusOn(id, act);
+}
+
+// The same button of the same alert, else its headline, else the first alert's.
+function focusOn(id, act) {
+  const own = `li[data-id="${id}"]`;
+  const found = list.querySelector(`${own} [data-act="${act}"]`) ?? list.querySelector(`${own} .headline`);
+  (found ?? list.querySelector(".headline"))?.focus();
 }
 
 function nothing() {
@@ -36,76 +85,48 @@ function card(alert) {
   const item = document.createElement("li");
   item.className = `alert ${alert.severity} ${alert.status}`;
   item.dataset.id = alert.id;
-  const head = document.createElement("p");
-  head.className = "facts";
-  head.append(chip(word(`severity_${alert.severity}`), "severity"), chip(word(`status_${alert.status}`)));
-  if (alert.simulated) head.append(chip(word("simulated_alert"), "simulated"));
-  if (!alert.official) head.append(chip(word("unofficial"), "simulated"));
   const headline = button(inLanguage({ vi: alert.headline_vi, en: alert.headline_en }), "headline");
   headline.addEventListener("click", () => show(alert));
-  const where = document.createElement("p");
-  where.className = "where";
-  where.textContent = [alert.communes.map((commune) => commune.name).join(", "), ago(alert.opened_at)]
-    .filter(Boolean).join(" · ");
-  item.append(head, headline, where, acts(alert));
+  const where = [alert.communes.map((commune) => commune.name).join(", "), ago(alert.opened_at)];
+  item.append(chips(alert), headline, line("where", where.filter(Boolean).join(" · ")));
+  if (alert.suppressed_why) item.append(line("why", whyOf(alert.suppressed_why)));
+  item.append(acts(alert));
   return item;
 }
 
-function acts(alert) {
-  const row = document.createElement("p");
-  row.className = "acts";
-  if (alert.status === "open") {
-    const acknowledge = button(word("acknowledge"), "act");
-    acknowledge.addEventListener("click", () => act(`/alerts/${alert.id}/acknowledge`, { note: "" }));
-    row.append(acknowledge);
-  }
-  const resolve = button(word("resolve"), "act plain");
-  resolve.addEventListener("click", () => askOutcome(alert));
-  row.append(resolve);
+function chips(alert) {
+  const row = line("facts", "");
+  row.append(chip(word(`severity_${alert.severity}`), "severity"), chip(word(`status_${alert.status}`)));
+  if (alert.approved) row.append(chip(word("public"), "public"));
+  if (alert.simulated) row.append(chip(word("simulated_alert"), "simulated"));
+  if (!alert.official) row.append(chip(word("unofficial"), "simulated"));
   return row;
 }
 
-async function askOutcome(alert) {
-  const dialog = document.getElementById("resolve-dialog");
-  if ((await answerOf(dialog)) !== "ok") return;
-  const outcome = dialog.querySelector("input[name=outcome]:checked").value;
-  const note = document.getElementById("note").value;
-  await act(`/alerts/${alert.id}/resolve`, { outcome, note });
+function whyOf(note) {
+  const [, number, who, why] = SILENCED.exec(note) ?? [];
+  if (number) return `${word("silenced_by")} ${who}: ${why}`;
+  const [, outer] = WITHIN.exec(note) ?? [];
+  return outer ? `${word("within_alert")} ${outer}` : note;
 }
 
-// Asks for a key where there is none, or where it was refused.
-async function act(path, body) {
-  if (!hasKey() && !(await askKey())) return;
-  try {
-    await post(path, body);
-    tell("");
-  } catch (error) {
-    if (!(error instanceof Refused)) throw error;
-    tell(error.message);
-    if (error.status === 401) {
-      forgetKey();
-      await act(path, body);
-    }
+function acts(alert) {
+  const row = line("acts", "");
+  for (const { name, does, kind = "", duty, suits } of ACTS) {
+    if ((duty && !hasKey()) || !suits(alert)) continue;
+    const made = button(word(name), `act ${kind}`);
+    made.dataset.act = name;
+    made.addEventListener("click", () => does(alert));
+    row.append(made);
   }
-  await refreshAlerts();
+  return row;
 }
 
-async function askKey() {
-  const dialog = document.getElementById("key-dialog");
-  const field = document.getElementById("key");
-  field.value = "";
-  if ((await answerOf(dialog)) !== "ok" || !field.value) return false;
-  keepKey(field.value.trim());
-  field.value = "";
-  return true;
-}
-
-function answerOf(dialog) {
-  return new Promise((resolve) => {
-    dialog.returnValue = "";
-    dialog.addEventListener("close", () => resolve(dialog.returnValue), { once: true });
-    dialog.showModal();
-  });
+function line(kind, text) {
+  const element = document.createElement("p");
+  element.className = kind;
+  element.textContent = text;
+  return element;
 }
 
 function chip(text, kind = "") {

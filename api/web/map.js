@@ -8,7 +8,7 @@ import { applyWords, currentLanguage, setLanguage, word } from "./words.js";
 
 const POLL_MS = 500;
 
-const state = { layers: [], entries: [], versions: new Map(), status: null };
+const state = { layers: [], entries: [], versions: new Map(), status: null, offline: false };
 
 async function start() {
   applyWords();
@@ -47,8 +47,10 @@ function watch(map) {
   setTimeout(async () => {
     try {
       await refresh(map);
-      tell("");
+      if (state.offline) tell("");
+      state.offline = false;
     } catch {
+      state.offline = true;
       tell(word("offline"));
     }
     watch(map);

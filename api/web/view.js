@@ -6,6 +6,7 @@ import { popupOf } from "./popup.js";
 import { inLanguage, word } from "./words.js";
 
 const HEXES_UNTIL_ZOOM = 12;
+const TOLD_MS = 10_000;
 
 export const addProtocol = maplibregl.addProtocol;
 
@@ -88,4 +89,11 @@ export function tell(problem) {
   const place = document.getElementById("problem");
   place.textContent = problem;
   place.hidden = !problem;
+}
+
+// What is refused is told until the next act, at most for ten seconds.
+export function tellForAWhile(problem) {
+  tell(problem);
+  const place = document.getElementById("problem");
+  setTimeout(() => { if (place.textContent === problem) tell(""); }, TOLD_MS);
 }

@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import StrEnum
 
 from sqlalchemy import Connection, Row, text
 
 from gis.alerts.deciding import Standing, Step
-from gis.alerts.states import Act, Outcome, Status, check_move
-from gis.alerts.store import locked_alert, note_event, write_step
+from gis.alerts.policy import Tier
+from gis.alerts.states import ENDS, Act, Outcome, Status, check_move
+from gis.alerts.store import SERVICE, locked_alert, note_event, write_step
+from gis.clock import HERE
 from gis.errors import BadInput, Conflict, NotFound
 
 
@@ -39,6 +42,8 @@ class Alert:
     opened_at: datetime
     updated_at: datetime
     outcome: Outcome | None
+    approved: bool  # a person made it public
+    suppressed_why: str | None
     bbox: tuple[float, float, float, float]
 
 
@@ -54,21 +59,37 @@ _SELECT = """
 SELECT a.*, ST_XMin(a.geom) AS west, ST_YMin(a.geom) AS south,
        ST_XMax(a.geom) AS east, ST_YMax(a.geom) AS north,
        ARRAY(SELECT c.code || ' ' || c.full_name FROM layer.communes c
-             WHERE c.code = ANY(a.communes) ORDER BY c.code) AS named
+             WHERE c.code = ANY(a.communes) ORDER BY c.code) AS named,
+       EXISTS (SELECT FROM gis.approval p WHERE p.alert_id = a.id) AS approved,
+       CASE WHEN a.status = 'suppressed' THEN
+         (SELECT e.note FROM gis.alert_event e WHERE e.alert_id = a.id AND e.act = 'suppressed'
+          ORDER BY e.id DESC LIMIT 1) END AS suppressed_why
 FROM gis.alert a
 """
 
 
+# The person who did it, where the service has returned to that state since.
+_LAST = text("""
+SELECT at, who FROM gis.alert_event WHERE alert_id = :id AND act = :act
+ORDER BY who = :service, id DESC LIMIT 1
+""")
+
+
 def list_alerts(
-    connection: Connection, *, layers: Sequence[str], statuses: Sequence[Status] = tuple(Status)
+    connection: Connection,
+    *,
+    layers: Sequence[str],
+    statuses: Sequence[Status] = tuple(Status),
+    tiers: Sequence[Tier] = tuple(Tier),
 ) -> list[Alert]:
     """The alerts of these layers, live ones first, the newest first."""
     rows = connection.execute(
         text(
             _SELECT + "WHERE a.layer_id = ANY(:layers) AND a.status = ANY(:statuses)"
+            " AND a.severity = ANY(:tiers)"
             " ORDER BY a.status IN ('resolved', 'expired', 'false'), a.opened_at DESC, a.id DESC"
         ),
-        {"layers": list(layers), "statuses": [status.value for status in statuses]},
+        {"layers": list(layers), "statuses": _values(statuses), "tiers": _values(tiers)},
     )
     return [_alert(row) for row in rows]
 
@@ -93,6 +114,7 @@ def history(connection: Connection, alert_id: int) -> list[AlertEvent]:
 def acknowledge(connection: Connection, alert_id: int, who: str, note: str = "") -> None:
     """Somebody looks after it. Raises NotFound, or Conflict unless it is open."""
     alert = _locked(connection, alert_id)
+    _check_new(connection, alert, ENDS | {Status.ACKNOWLEDGED})
     if alert.status is not Status.OPEN:
         raise Conflict(f"{alert.name} is {alert.status}, so it cannot become acknowledged")
     held = replace(alert, status=Status.ACKNOWLEDGED, escalate_at=None)
@@ -106,6 +128,7 @@ def resolve(
     if outcome is Outcome.FALSE and not note.strip():
         raise BadInput("a false alarm needs a reason: give it as the note")
     alert = _locked(connection, alert_id)
+    _check_new(connection, alert, ENDS)
     check_move(alert.name, alert.status, outcome.status)
     ended = replace(alert, status=outcome.status, resumes=None, escalate_at=None)
     words = f"{outcome.value}: {note}" if note else outcome.value
@@ -132,6 +155,20 @@ def _locked(connection: Connection, alert_id: int) -> Standing:
     return alert
 
 
+def _check_new(connection: Connection, alert: Standing, done: frozenset[Status]) -> None:
+    """Raises Conflict where it is done already, with who did it, and since when it is so."""
+    if alert.status not in done:
+        return
+    values = {"id": alert.id, "act": alert.status.value, "service": SERVICE}
+    at, who = connection.execute(_LAST, values).one()
+    when = at.astimezone(HERE).strftime("%H:%M %d/%m/%Y")
+    raise Conflict(f"{alert.name} is {alert.status} already, by {who} since {when}")
+
+
+def _values(words: Sequence[StrEnum]) -> list[str]:
+    return [word.value for word in words]
+
+
 def _do(connection: Connection, step: Step, who: str) -> None:
     now: datetime = connection.execute(text("SELECT now()")).scalar_one()
     write_step(connection, step, now, who)
@@ -152,5 +189,5 @@ def _alert(row: Row[tuple[object, ...]]) -> Alert:
 _PLAIN = (
     "id", "layer_id", "rule", "stream", "severity", "headline_vi", "headline_en", "detail_vi",
     "detail_en", "observed", "expected", "p", "recurrence_days", "since", "until", "official",
-    "simulated", "opened_at", "updated_at",
+    "simulated", "opened_at", "updated_at", "approved", "suppressed_why",
 )  # fmt: skip

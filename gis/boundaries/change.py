@@ -29,7 +29,7 @@ from gis.boundaries.store import insert_changes, read_history
 from gis.boundaries.units import Change, Level, Unit, UnitHistory
 from gis.database.engine import Database
 from gis.errors import BadFile, Conflict
-from gis.text import nfc, without_diacritics
+from gis.text import fault_words, nfc, without_diacritics
 
 _KINDS = ("Thị trấn", "Đặc khu", "Phường", "Xã")
 
@@ -102,7 +102,9 @@ def read_decree(path: Path) -> Decree:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BadFile(f"{path.name}: {error}") from error
     except ValidationError as error:
-        faults = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
+        faults = [
+            f"{'.'.join(map(str, one['loc']))}: {fault_words(one['msg'])}" for one in error.errors()
+        ]
         raise BadFile(f"{path.name}: {'; '.join(faults)}") from error
 
 

@@ -47,7 +47,7 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class CapMessage:
-    """What one document says; Update and Cancel name the document that they supersede."""
+    """What one document says; Update and Cancel name all those that they supersede."""
 
     identifier: str
     sender: str

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from email.utils import format_datetime
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -19,7 +19,6 @@ from gis.errors import NotFound
 _ATOM = "http://www.w3.org/2005/Atom"
 _CAP_MEDIA = "application/cap+xml"
 _IDENTIFIER = re.compile(r"[0-9a-f.]{1,80}")
-_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +36,14 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """What an index says of itself: its address and that of the folder of documents."""
+    """What an index says of itself: its address, that of the folder of documents, and since when
+    there is anything to warn of, which is its moment while it is empty.
+    """
 
     language: Language
     address: str
     folder: str
+    begun_at: datetime
 
 
 _SELECT = """
@@ -50,6 +52,9 @@ FROM gis.cap_message m JOIN gis.notice n ON n.seq = m.seq
 """
 _NEWEST = text(
     _SELECT + "WHERE m.public OR m.layer_id = ANY(:layers) ORDER BY m.seq DESC LIMIT :limit"
+)
+_BEGUN = text(
+    "SELECT coalesce((SELECT loaded_at FROM gis.boundary_state), pg_postmaster_start_time())"
 )
 _ONE = text(_SELECT + "WHERE m.identifier = :identifier")
 
@@ -60,6 +65,12 @@ def newest_documents(
     """Public documents, and those of these layers that are not, the newest first."""
     rows = connection.execute(_NEWEST, {"layers": list(layers), "limit": limit})
     return [_document(row) for row in rows]
+
+
+def begun_at(connection: Connection) -> datetime:
+    """When the boundaries in force were loaded; before that, when the database was started."""
+    found: datetime = connection.scalar(_BEGUN)
+    return found
 
 
 def get_document(connection: Connection, identifier: str, layers: Sequence[str]) -> Document:
@@ -76,7 +87,7 @@ def atom(feed: Feed, documents: Sequence[Document]) -> str:
     root = ET.Element("feed", {"xmlns": _ATOM, "xml:lang": feed.language})
     _add(root, "id", feed.address)
     _add(root, "title", FEED[feed.language])
-    _add(root, "updated", cap_time(_updated(documents)))
+    _add(root, "updated", cap_time(_updated(feed, documents)))
     ET.SubElement(root, "link", rel="self", type="application/atom+xml", href=feed.address)
     _add(ET.SubElement(root, "author"), "name", CENTRE[feed.language])
     for document in documents:
@@ -92,7 +103,7 @@ def rss(feed: Feed, documents: Sequence[Document]) -> str:
     _add(channel, "link", feed.address)
     _add(channel, "description", f"{FEED[feed.language]} (CAP 1.2). {CENTRE[feed.language]}.")
     _add(channel, "language", feed.language)
-    _add(channel, "lastBuildDate", format_datetime(_updated(documents)))
+    _add(channel, "lastBuildDate", format_datetime(_updated(feed, documents)))
     for document in documents:
         _add_item(channel, feed, document)
     return _written(root)
@@ -135,8 +146,8 @@ def _address(feed: Feed, document: Document) -> str:
     return f"{feed.folder}/{document.identifier}.xml"
 
 
-def _updated(documents: Sequence[Document]) -> datetime:
-    return max((document.sent for document in documents), default=_NEVER)
+def _updated(feed: Feed, documents: Sequence[Document]) -> datetime:
+    return max((document.sent for document in documents), default=feed.begun_at)
 
 
 def _add(parent: ET.Element, name: str, value: str) -> None:

@@ -2,11 +2,10 @@
 
 import secrets
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, text
 
 from gis.alerts.states import UNTOLD, Act
 from gis.database.engine import Database
@@ -23,7 +22,7 @@ log = structlog.get_logger("cap")
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """The newest document of an alert."""
+    """A document of an alert that was made before."""
 
     type: MessageType
     reference: Reference
@@ -32,9 +31,10 @@ class Earlier:
 # One process at a time; the others have nothing to do meanwhile.
 _PROGRESS = text("SELECT seq FROM gis.cap_progress FOR UPDATE SKIP LOCKED")
 _NEXT = text("SELECT * FROM gis.notice WHERE seq > :seq ORDER BY seq LIMIT :limit")
+# The public's documents know nothing of those that the public cannot read.
 _EARLIER = text("""
 SELECT type, sender, identifier, sent FROM gis.cap_message
-WHERE alert_id = :alert ORDER BY seq DESC LIMIT 1
+WHERE alert_id = :alert AND public = :public ORDER BY seq
 """)
 _INSERT = text("""
 INSERT INTO gis.cap_message (identifier, seq, alert_id, layer_id, sender, sent, type, public,
@@ -55,7 +55,7 @@ def publish_due(database: Database, sender: str) -> int:
 
 
 def message_type(told: Told, earlier: MessageType | None) -> MessageType | None:
-    """Which document a step needs, after the newest one of its alert; None: none."""
+    """Which document a step needs, after the newest one for the same readers; None: none."""
     is_known = earlier is not None and earlier is not MessageType.CANCEL
     if told.is_over:
         return MessageType.CANCEL if is_known else None
@@ -75,11 +75,11 @@ def _take(connection: Connection) -> list[Told]:
 
 
 def _publish(connection: Connection, told: Told, sender: str) -> bool:
-    earlier = _earlier(connection, told.alert_id)
-    kind = message_type(told, earlier.type if earlier else None)
+    earlier = _earlier(connection, told)
+    kind = message_type(told, earlier[-1].type if earlier else None)
     if kind is None:
         return False
-    references = (earlier.reference,) if earlier and kind is not MessageType.ALERT else ()
+    references = () if kind is MessageType.ALERT else [each.reference for each in earlier]
     identifier = f"{told.alert_id}.{told.seq}.{secrets.token_hex(6)}"
     message = CapMessage(identifier, sender, kind, told, references)
     document = cap_xml(message)
@@ -91,12 +91,13 @@ def _publish(connection: Connection, told: Told, sender: str) -> bool:
     return True
 
 
-def _earlier(connection: Connection, alert_id: int) -> Earlier | None:
-    row: Row[Any] | None = connection.execute(_EARLIER, {"alert": alert_id}).one_or_none()
-    if row is None:
-        return None
-    sent: datetime = row.sent
-    return Earlier(MessageType(row.type), Reference(row.sender, row.identifier, sent))
+def _earlier(connection: Connection, told: Told) -> list[Earlier]:
+    """All documents of the alert for the same readers, the oldest first."""
+    rows = connection.execute(_EARLIER, {"alert": told.alert_id, "public": told.approved})
+    return [
+        Earlier(MessageType(row.type), Reference(row.sender, row.identifier, row.sent))
+        for row in rows
+    ]
 
 
 def _values(message: CapMessage, document: str) -> dict[str, Any]:

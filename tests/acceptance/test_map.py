@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -76,6 +77,76 @@ def test_an_operator_acknowledges_an_alert_with_a_key(page: Page, operator_key: 
     page.click("#key-dialog button[value=ok]")
     acknowledged = page.locator(f"#alert-list li[data-id='{number}']")
     expect(acknowledged).to_contain_text("đã tiếp nhận")
+
+
+def alert_of(running: Service, key: str, number: str) -> dict[str, Any]:
+    answer = httpx.get(f"{running.url}/alerts/{number}", headers={"X-API-Key": key}, timeout=30)
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def test_an_operators_round_key_comment_approval_end(
+    page: Page, running: Service, operator_key: str
+):
+    """By the keyboard where it can be; each act is read back from the service."""
+    page.focus("#duty")
+    page.keyboard.press("Enter")
+    page.keyboard.type(operator_key)
+    page.keyboard.press("Enter")
+    card = page.locator("#alert-list li.alert", has=page.get_by_role("button", name="Công bố"))
+    number = str(card.last.get_attribute("data-id"))
+    card = page.locator(f"#alert-list li[data-id='{number}']")
+
+    card.get_by_role("button", name="Ghi chú").press("Enter")
+    page.keyboard.type("đội đang đến")
+    page.click("#comment-dialog button[value=ok]")
+    expect(card.locator("button:focus")).to_have_count(1)
+
+    card.get_by_role("button", name="Công bố").press("Enter")
+    seen = page.locator("#approve-dialog blockquote")
+    expect(seen).to_contain_text("diễn tập")
+    expect(seen).to_contain_text(card.locator(".headline").inner_text())
+    page.keyboard.press("Escape")
+    assert not alert_of(running, operator_key, number)["approved"]
+    card.get_by_role("button", name="Công bố").click()
+    page.check("#approve-dialog input[name=confirmed]")
+    page.click("#approve-dialog button[value=ok]")
+    expect(card).to_contain_text("đã công bố")
+
+    card.get_by_role("button", name="Kết thúc").click()
+    page.check("#resolve-dialog input[value=true]")
+    page.fill("#resolve-dialog textarea", "đã sửa")
+    page.click("#resolve-dialog button[value=ok]")
+    expect(card).to_have_count(0)
+
+    told = alert_of(running, operator_key, number)
+    assert (told["status"], told["outcome"], told["approved"]) == ("resolved", "true", True)
+    acts = [(one["act"], one["note"]) for one in told["history"] if one["who"] == "tests"]
+    assert acts[-3:] == [
+        ("comment", "đội đang đến"), ("approved", ""), ("resolved", "true: đã sửa"),
+    ]  # fmt: skip
+
+
+def test_whoever_is_on_duty_sees_what_is_silenced_and_why(
+    page: Page, running: Service, operator_key: str
+):
+    page.click("#duty")
+    page.fill("#key", operator_key)
+    page.click("#key-dialog button[value=ok]")
+    card = page.locator("#alert-list li.alert").first
+    number = card.get_attribute("data-id")
+    card.get_by_role("button", name="Tạm ngưng báo").click()
+    page.check("#silence-dialog input[value='8']")
+    page.fill("#silence-dialog textarea", "diễn tập")
+    page.click("#silence-dialog button[value=ok]")
+    card = page.locator(f"#alert-list li[data-id='{number}']")
+    expect(card).to_contain_text("Tạm ngưng theo yêu cầu của tests: diễn tập", timeout=15_000)
+    page.click("#duty")
+    expect(card).to_have_count(0)
+    headers = {"X-API-Key": operator_key}
+    (silence,) = httpx.get(f"{running.url}/alerts/silences", headers=headers).json()["silences"]
+    httpx.delete(f"{running.url}/alerts/silences/{silence['id']}", headers=headers)
+    expect(card).to_have_count(1, timeout=15_000)
 
 
 def test_a_new_report_reaches_the_map_by_itself(page: Page, running: Service, operator_key: str):

@@ -78,6 +78,23 @@ def test_a_comment_is_an_operators_and_read_by_operators(http, toy_province, ope
     assert http.get(path).json()["history"][-1].keys() == {"at", "act"}
 
 
+def test_alerts_are_listed_by_layer_and_tier(http, toy_province, operator):
+    number = raised(toy_province)
+
+    def listed(**asked: str) -> list[int]:
+        return [each["id"] for each in http.get("/alerts", params=asked).json()["alerts"]]
+
+    assert listed(layer="citizen_reports", severity="alert") == [number]
+    assert listed(layer="landslides") == listed(severity="urgent") == []
+    unknown = http.get("/alerts", params={"layer": "citizen_report"})
+    assert unknown.status_code == 404
+    assert "did you mean `citizen_reports`?" in unknown.json()["detail"]
+    hidden = http.get("/alerts", params={"layer": "field_incidents"})
+    assert hidden.status_code == 404
+    assert http.get("/alerts?layer=field_incidents", headers=operator).status_code == 200
+    assert http.get("/alerts", params={"severity": "high"}).status_code == 400
+
+
 def silence(http, operator, **of) -> httpx.Response:
     until = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
     body = {"until": until, "why": "an exercise", "communes": ["00004"]} | of
@@ -91,6 +108,7 @@ def test_a_silenced_alert_is_seen_with_a_key_alone(http, toy_province, operator)
     assert http.get("/alerts").json() == {"alerts": []}
     (alert,) = http.get("/alerts", headers=operator).json()["alerts"]
     assert alert["status"] == "suppressed"
+    assert alert["suppressed_why"] == f"silence {begun.json()['id']} of officer: an exercise"
     assert http.get(f"/alerts/{alert['id']}").status_code == 404
     (listed,) = http.get("/alerts/silences", headers=operator).json()["silences"]
     assert (listed["who"], listed["why"]) == ("officer", "an exercise")

