@@ -6,6 +6,7 @@ expectation-based Poisson (Neill et al. 2005). All look for excess alone.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numba
 import numpy as np
@@ -42,8 +43,7 @@ NULL = Null()
 SEQUENTIAL = Null(stop=50)
 
 
-@dataclass(frozen=True, slots=True)
-class _Cluster:
+class _Cluster(NamedTuple):
     centre: int
     end: int  # within the circles' `near`
     days: int
@@ -230,9 +230,9 @@ class _Space:
         )  # fmt: skip
         # The smallest of equally likely circles is named: its centre says most.
         order = np.lexsort((one.distance[end], -np.round(llr, 9)))
-        return [
-            _Cluster(int(c), int(end[c]), int(days[c]), float(llr[c])) for c in order if llr[c] > 0
-        ]
+        order = order[llr[order] > 0]
+        columns = (order, end[order], days[order], llr[order])
+        return [_Cluster(*row) for row in zip(*(each.tolist() for each in columns), strict=True)]
 
     def places(self, cluster: _Cluster) -> Counts:
         return self.circles.near[self.circles.start[cluster.centre] : cluster.end + 1]
@@ -264,8 +264,10 @@ def _apart(space: _Space, clusters: list[_Cluster], most: int) -> list[_Cluster]
     taken: set[int] = set()
     kept: list[_Cluster] = []
     for cluster in clusters:
+        if len(kept) == most:
+            break
         places = space.places(cluster).tolist()
-        if len(kept) < most and taken.isdisjoint(places):
+        if taken.isdisjoint(places):
             kept.append(cluster)
             taken.update(places)
     return kept
