@@ -22,8 +22,10 @@ from calibration.province import province
 DOCS = Path(__file__).parents[1] / "docs"
 PROCESSES = 2
 QUIET_PER_DAY = 4.0
-STREAM_YEARS = 8  # for each null, looked at each day
-SPARSE_STREAMS, SPARSE_YEARS, SPARSE_DAYS = 14, 4, 7  # more, of so many years, looked at each week
+STREAM_YEARS = 4  # for each null, looked at each day
+# More of them, of so many years, looked at each 15 days: no two looks share a day that may alarm,
+# and each weekday has its turn.
+SPARSE_STREAMS, SPARSE_YEARS, SPARSE_DAYS = 50, 8, 15
 DIRTY_RUNS, DIRTY_PER_DAY = 100, 6.0
 STREAMS, TRIALS = 2, 20  # outbreaks are tried in so many streams, so often in each
 OUTBREAKS = [

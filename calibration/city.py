@@ -1,6 +1,7 @@
 """The alarm on real reports of a city: how often it would have spoken."""
 
 from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
 
 import h3
@@ -8,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from calibration.province import Counts, Events, Floats, Province
-from calibration.watch import DAY_LIMITS, WINDOW_DAYS, Look, alarms, look, signals
+from calibration.watch import DAY_LIMITS, STOP, WINDOW_DAYS, Look, Raised, alarms, look, signals
 from gis.analysis import Null, clean
 from gis.errors import BadInput
 
@@ -20,24 +21,33 @@ DEGREE_M = 111_195.0
 
 @dataclass(frozen=True, slots=True)
 class City:
-    """What one stream of a city raised: looks, and counts by limit in days."""
+    """What one stream of a city raised: looks, and alarm-days and signals by limit in days."""
 
     reports: int
     counted: int
     looks: int
     alarm_days: dict[int, int]
-    distinct: dict[int, int]
+    distinct: dict[int, list[Raised]]
+    where: Province
+    first: date  # of day 0
 
     def told(self) -> str:
-        """Some lines of text."""
+        """Some lines of text; of the rarest signals one each."""
         years = self.looks / 365
         head = f"{self.reports:,} reports, {self.counted:,} as alarms count; {self.looks} looks"
         rows = [
             f"RI {limit}: {self.alarm_days[limit] / years:.1f} alarm-days, "
-            f"{self.distinct[limit] / years:.1f} distinct signals a year"
+            f"{len(self.distinct[limit]) / years:.1f} distinct signals a year"
             for limit in DAY_LIMITS
         ]
-        return "\n".join([head, *rows])
+        return "\n".join([head, *rows, *map(self._described, self.distinct[DAY_LIMITS[-1]])])
+
+    def _described(self, one: Raised) -> str:
+        found, on = one.cluster, self.first + timedelta(days=one.day)
+        lat, lon = h3.cell_to_latlng(h3.int_to_str(int(self.where.cells[found.centre])))
+        what = f"{found.observed} reports in {found.days} d, {found.expected:.1f} expected"
+        place = f"within {found.radius / 1000:.1f} km of {lat:.3f} {lon:.3f}"
+        return f"  {on}: {what}, {place}; RI {1 / found.p:,.0f}"
 
 
 def city(path: Path, replicates: int = 999, longest_days: int = LONGEST_DAYS) -> City:
@@ -48,17 +58,19 @@ def city(path: Path, replicates: int = 999, longest_days: int = LONGEST_DAYS) ->
     """
     records = reports(path)
     judged = clean(records).records
-    where, events = _placed(judged[judged["in_alarm"]])
+    kept = judged[judged["in_alarm"]]
+    where, events = _placed(kept)
     last = int(events.day.max())
     first = max(min(WINDOW_DAYS, last // 2), last - longest_days + 1)
     looks: list[Look] = [
-        look(where, events, day, Null(replicates, 50, day), stratified=True)
+        look(where, events, day, Null(replicates, STOP, day), stratified=True)
         for day in range(first, last + 1)
     ]
     return City(
         len(records), len(events.day), len(looks),
         {limit: len(alarms(looks, limit)) for limit in DAY_LIMITS},
         {limit: signals(where, looks, limit) for limit in DAY_LIMITS},
+        where, kept["received_at"].min().date(),
     )  # fmt: skip
 
 
@@ -95,13 +107,17 @@ def _cells(lat: pd.Series, lon: pd.Series, resolution: int) -> Counts:
 
 
 def _placed(kept: pd.DataFrame) -> tuple[Province, Events]:
-    """Hexes of the city that have reports, and the reports on them; all one town."""
+    """Hexes of the city that have reports, and the reports on them.
+
+    Hexes of resolution 7 (5 km²) are its quarters, which may differ in their week as towns do.
+    """
     names = [h3.cell_to_parent(h3.int_to_str(int(cell)), 8) for cell in kept["cell"]]
     cells, place = np.unique([h3.str_to_int(name) for name in names], return_inverse=True)
     day = (kept["received_at"] - kept["received_at"].min().floor("D")) // pd.Timedelta(days=1)
     part = np.zeros(len(place), np.int64)
     people = np.full(len(cells), 1 / len(cells))
-    town = np.zeros(len(cells), np.int64)
+    quarters = [h3.cell_to_parent(h3.int_to_str(int(cell)), 7) for cell in cells]
+    town = np.unique(quarters, return_inverse=True)[1].astype(np.int64)
     where = Province(cells.astype(np.uint64), _plane(cells), people, town)
     return where, Events(place.astype(np.int64), day.to_numpy(np.int64), part)
 

@@ -1,73 +1,141 @@
 """A stream watched day after day, as the service does."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import pairwise
+from datetime import UTC, datetime, timedelta
 
+import h3
 import numpy as np
 import pandas as pd
 
 from calibration.province import Counts, Events, Floats, Province
+from gis.alerts.findings import Findings, Signal
+from gis.alerts.policy import DAYS_A_YEAR, Policy, Tier
+from gis.alerts.replay import Ledger
 from gis.analysis import Null, stp_scan, weekday_strata
 
 WINDOW_DAYS = 90
 RADIUS_M = 10_000.0
 CYLINDER_DAYS = 14
+CLUSTERS = 5
 SURE_P = 0.01  # below it few replicates decide, and the law of their tail says more
+LEAST_P = 1 / 36_525  # a recurrence interval of a century says all
 DAY_LIMITS = (30, 100, 365)
+STOP = 34  # of 999: where p ≤ 1/30, all are drawn; above, p needs to be known less well
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A cluster of a look; `hexes` and `centre` are rows of the province's hexes."""
+
+    p: float
+    hexes: frozenset[int]
+    centre: int
+    radius: float  # metres
+    days: int
+    observed: int
+    expected: float
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One day's look: its p, and the most likely cluster as rows of the province's hexes."""
+    """One day's look: its clusters, the most likely first; `p` is of that one, 1 without any."""
 
     day: int
-    p: float
-    p_replicates: float
-    hexes: frozenset[int]
-    centre: int
-    radius: float
+    clusters: tuple[Cluster, ...]
+
+    @property
+    def p(self) -> float:
+        return self.clusters[0].p if self.clusters else 1.0
+
+    @property
+    def hexes(self) -> frozenset[int]:
+        """Those of the most likely cluster."""
+        return self.clusters[0].hexes if self.clusters else frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """One distinct signal: the first look that made it one, and the cluster then."""
+
+    day: int
+    cluster: Cluster
 
 
 def look(
     where: Province, events: Events, day: int, null: Null | Floats, stratified: bool = False
 ) -> Look:
-    """Scan the window that ends on `day`; p is 1 where nothing is in excess."""
+    """Scan the window that ends on `day`."""
     known = events.between(day - WINDOW_DAYS + 1, day)
     at, place = np.unique(known.place, return_inverse=True)
     strata = weekday_strata(where.town[known.place], known.day) if stratified else None
     found = stp_scan(
         place, known.day, where.xy[at], max_radius=RADIUS_M, max_days=CYLINDER_DAYS,
-        last_day=day, strata=strata, null=null, max_clusters=1,
+        last_day=day, strata=strata, null=null, max_clusters=CLUSTERS,
     )  # fmt: skip
-    if found.empty:
-        return Look(day, 1.0, 1.0, frozenset(), -1, 0.0)
-    return _told(where, at, day, found.iloc[0])
+    return Look(day, tuple(_cluster(where, at, row) for _, row in found.iterrows()))
 
 
-def _told(where: Province, at: Counts, day: int, first: pd.Series) -> Look:
-    centre = int(at[int(first["centre"])])
+def _cluster(where: Province, at: Counts, row: pd.Series) -> Cluster:
+    centre = int(at[int(row["centre"])])
     away = np.hypot(*(where.xy[at] - where.xy[centre]).T)
-    hexes = frozenset(at[away <= first["radius"] * (1 + 1e-9)].tolist())
-    rare = first["p"] < SURE_P and np.isfinite(first["p_tail"])
-    p = first["p_tail"] if rare else first["p"]
-    return Look(day, float(p), float(first["p"]), hexes, centre, float(first["radius"]))
+    hexes = frozenset(at[away <= row["radius"] * (1 + 1e-9)].tolist())
+    rare = row["p"] < SURE_P and np.isfinite(row["p_tail"])
+    p = max(float(row["p_tail"]), LEAST_P) if rare else float(row["p"])
+    radius, expected = float(row["radius"]), float(row["expected"])
+    return Cluster(p, hexes, centre, radius, int(row["days"]), int(row["observed"]), expected)
 
 
-def alarms(looks: list[Look], days: int) -> list[Look]:
+def alarms(looks: Iterable[Look], days: int) -> list[Look]:
     """Those with a recurrence interval of at least `days`."""
     return [one for one in looks if one.p * days <= 1]
 
 
-def signals(where: Province, looks: list[Look], days: int) -> int:
-    """Distinct signals: alarms that are one thing, with gaps of 3 days at most, count once."""
-    raised = alarms(looks, days)
-    return len(raised) - sum(_same(where, one, two) for one, two in pairwise(raised))
+def runs(looks: Iterable[Look], days: int) -> int:
+    """How often alarms came: those that may share a report of the last days count once."""
+    at = [one.day for one in alarms(looks, days)]
+    return len(at) and 1 + int((np.diff(at) >= CYLINDER_DAYS).sum())
 
 
-def _same(where: Province, one: Look, two: Look) -> bool:
-    apart = float(np.hypot(*(where.xy[one.centre] - where.xy[two.centre])))
-    alike = jaccard(one.hexes, two.hexes) >= 0.3 or apart <= max(one.radius, two.radius)
-    return two.day - one.day <= 3 and alike
+def signals(where: Province, looks: Iterable[Look], days: int) -> list[Raised]:
+    """Distinct signals: alerts of the service that ever had a recurrence interval of `days`.
+
+    The same identity and life: one that goes on, moves a little or comes back within days is one.
+    """
+    policy = Policy(false_alerts_a_year=DAYS_A_YEAR / days, watch_days=min(30, days))
+    ledger, raised = Ledger(), dict[int, Raised]()
+    for one in looks:
+        for step in ledger.apply(_findings(where, one, policy)):
+            number, signal = step.alert.id, step.alert.signal
+            rare = signal.tier.rank >= Tier.ALERT.rank and signal.until == _instant(one.day)
+            if rare and number:
+                found = one.clusters[int(signal.measures["rank"])]
+                raised.setdefault(number, Raised(one.day, found))
+    return list(raised.values())
+
+
+def _findings(where: Province, one: Look, policy: Policy) -> Findings:
+    told = []
+    for rank, each in enumerate(one.clusters):
+        tier = policy.tier(1 / each.p, each.observed, each.expected)
+        if tier is not None:
+            told.append(_signal(where, one.day, each, tier, rank))
+    return Findings("calibration", "scan", _instant(one.day), True, True, tuple(told), policy)
+
+
+def _signal(where: Province, day: int, one: Cluster, tier: Tier, rank: int) -> Signal:
+    lat, lon = h3.cell_to_latlng(h3.int_to_str(int(where.cells[one.centre])))
+    return Signal(
+        tier=tier, observed=one.observed, since=_instant(day - one.days), until=_instant(day),
+        headline_vi="", headline_en="", cells=tuple(where.cells[list(one.hexes)].tolist()),
+        centre=(lon, lat), radius_m=one.radius, p=one.p, recurrence_days=1 / one.p,
+        measures={"rank": rank},
+    )  # fmt: skip
+
+
+def _instant(day: int) -> datetime:
+    """The end of a day."""
+    return datetime(2000, 1, 1, tzinfo=UTC) + timedelta(days=day + 1)
 
 
 def jaccard(one: frozenset[int], two: frozenset[int]) -> float:

@@ -6,6 +6,7 @@ expectation-based Poisson (Neill et al. 2005). All look for excess alone.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numba
 import numpy as np
@@ -42,8 +43,7 @@ NULL = Null()
 SEQUENTIAL = Null(stop=50)
 
 
-@dataclass(frozen=True, slots=True)
-class _Cluster:
+class _Cluster(NamedTuple):
     centre: int
     end: int  # within the circles' `near`
     days: int
@@ -230,9 +230,9 @@ class _Space:
         )  # fmt: skip
         # The smallest of equally likely circles is named: its centre says most.
         order = np.lexsort((one.distance[end], -np.round(llr, 9)))
-        return [
-            _Cluster(int(c), int(end[c]), int(days[c]), float(llr[c])) for c in order if llr[c] > 0
-        ]
+        order = order[llr[order] > 0]
+        columns = (order, end[order], days[order], llr[order])
+        return [_Cluster(*row) for row in zip(*(each.tolist() for each in columns), strict=True)]
 
     def places(self, cluster: _Cluster) -> Counts:
         return self.circles.near[self.circles.start[cluster.centre] : cluster.end + 1]
@@ -264,8 +264,10 @@ def _apart(space: _Space, clusters: list[_Cluster], most: int) -> list[_Cluster]
     taken: set[int] = set()
     kept: list[_Cluster] = []
     for cluster in clusters:
+        if len(kept) == most:
+            break
         places = space.places(cluster).tolist()
-        if len(kept) < most and taken.isdisjoint(places):
+        if taken.isdisjoint(places):
             kept.append(cluster)
             taken.update(places)
     return kept
@@ -440,29 +442,61 @@ def _by_centre(
     total: int,
     counts: Counts,
 ) -> tuple[Floats, Counts, Counts]:
+    """Of each centre: the highest LLR, where its circle ends within `near`, and its days.
+
+    Only a circle that grew by a case can be the best; of many days at once, a bound without
+    logarithms or roots tells which may be.
+    """
     centres, days = len(start) - 1, expected.shape[1]
     llr = np.zeros(centres)
     ends = np.zeros(centres, np.int64)
     best_days = np.zeros(centres, np.int64)
+    c = np.empty(days)
+    mu = np.empty(days)
     for centre in range(centres):
-        c = np.zeros(days)
-        mu = np.zeros(days)
+        c[:] = 0.0
+        mu[:] = 0.0
         held = 0.0
+        grown = False
         for at in range(start[centre], start[centre + 1]):
             place = near[at]
             held += limited[place]
             if held > limit * (1 + 1e-12):
                 break
             for day in range(days):
-                c[day] += counts[place, day]
                 mu[day] += expected[place, day]
-                if not closes[at] or c[day] < least:
-                    continue
-                if _may_exceed(c[day], mu[day], total, llr[centre]):
-                    value = _llr(c[day], mu[day], total)
-                    if value > llr[centre] * (1 + 1e-12):
-                        llr[centre], ends[centre], best_days[centre] = value, at, day + 1
+            if counts[place, days - 1] > 0:
+                grown = True
+                for day in range(days):
+                    c[day] += counts[place, day]
+            if not (grown and closes[at]):
+                continue
+            grown = False
+            if not _promising(c, mu, least, total, llr[centre]):
+                continue
+            for day in range(days):
+                value = _llr(c[day], mu[day], total) if c[day] >= least else 0.0
+                if value > llr[centre] * (1 + 1e-12):
+                    llr[centre], ends[centre], best_days[centre] = value, at, day + 1
     return llr, ends, best_days
+
+
+@numba.njit(cache=True)
+def _promising(c: Floats, mu: Floats, least: int, total: int, best: float) -> bool:
+    """Whether the LLR of any day may exceed `best`.
+
+    ln r ≤ (r − 1)/√r and √r ≤ (r + 1)/2 for r = c/μ ≥ 1, and the second term of the LLR is at most
+    −(c−μ) + (c−μ)²/(C−μ); so LLR ≤ (c−μ)²·(C + μ)/(2μ(C − μ)).
+    """
+    share = 1.0 / total if total > 0 else 0.0
+    found = False
+    for day in range(len(c)):
+        excess = c[day] - mu[day]
+        held = mu[day] * share
+        most = excess * excess * (1.0 + held)
+        reaches = most >= 2.0 * best * mu[day] * (1.0 - held)
+        found |= reaches & (excess > 0.0) & (c[day] >= least)
+    return found
 
 
 @numba.njit(cache=True)
@@ -572,20 +606,3 @@ def _greatest_mu(count: int, floor: float, total: int) -> float:
         else:
             high = middle
     return high
-
-
-@numba.njit(cache=True)
-def _may_exceed(c: float, mu: float, total: float, best: float) -> bool:
-    """Whether an upper bound of the LLR without logarithms reaches `best`; so few are taken.
-
-    ln r ≤ (r − 1)/√r for r = c/μ ≥ 1, and the second term is at most −(c−μ) + (c−μ)²/(C−μ).
-    """
-    if c <= mu:
-        return False
-    if mu <= 0.0:
-        return True
-    excess = c - mu
-    bound = excess * np.sqrt(c / mu) - excess
-    if total > 0.0 and total > mu:
-        bound += excess * excess / (total - mu)
-    return bool(bound >= best)

@@ -12,7 +12,7 @@ from calibration.injections import CORRIDOR, MERGED, RAMP, Found, Outbreak, burs
 from calibration.nulls import Quiet, watched
 from calibration.page import Results, page, pictures, targets
 from calibration.province import Events, lumpy, province, quiet, within
-from calibration.watch import CYLINDER_DAYS, RADIUS_M
+from calibration.watch import CYLINDER_DAYS, RADIUS_M, Cluster, Look, alarms, runs, signals
 from gis.analysis import Null, stp_null, stp_scan, tail_p
 from gis.errors import BadInput
 
@@ -132,7 +132,7 @@ def some_results():
         for one in (burst(0.5, 1, 6), burst(1.5, 3, 12), MERGED, RAMP, CORRIDOR)
     ]
     none = {30: 12, 100: 4, 365: 1}
-    quiet_years = [Quiet(kind, 5.0, (0.5,) * 365, none, none) for kind in "AB"]
+    quiet_years = [Quiet(kind, 5.0, (0.5,) * 365, none, none, none) for kind in "AB"]
     return Results(tuple(quiet_years), (Dirty("clean", 50, 0.05, 0.12),), tuple(found))
 
 
@@ -141,17 +141,39 @@ def test_the_page_says_which_targets_are_missed():
     assert list(told.values()) == [True, False, False, False, True, True]
     written = page(some_results())
     assert written.count("**missed**") == 3
-    assert "| A | 5 | day | 1.0 | 100 | 3.65 | 4.00 | 1.10 | 4.00 |" in written
+    assert "| A | 5 | day | 365 | 1.0 | 100 | 3.6 | 4 | 4 | 1.10 | 0.30–2.81 | 4.00 |" in written
 
 
-def test_looks_a_week_apart_count_as_many_years(small):
-    weekly = watched(small, "A", 2.0, 1, days=28, replicates=19, every=7)
-    assert (len(weekly.p), weekly.every) == (4, 7)
+def test_looks_far_apart_count_as_many_years_and_all_looks_together(small):
+    sparse = watched(small, "A", 2.0, 1, days=60, replicates=19, every=15)
+    assert (len(sparse.p), sparse.every) == (4, 15)
     results = some_results()
-    none = {30: 0, 100: 0, 365: 0}
-    sparse = Quiet("A", 5.0, (0.5,) * 730, {30: 24, 100: 7, 365: 2}, none, 7)
+    none, few = {30: 0, 100: 0, 365: 0}, {30: 24, 100: 7, 365: 2}
+    sparse = Quiet("A", 5.0, (0.5,) * 730, few, few, none, 15)
     results = Results((*results.quiet, sparse), results.dirty, results.found)
-    assert "| A | 5 | 7 days | 14.0 | 365 | 1.00 | 1.00 | 1.00 | – |" in page(results)
+    written = page(results)
+    assert "| A | 5 | 15 days | 730 | 30.0 | 365 | 2.0 | 2 | 2 | 1.00 | 0.12–3.61 | – |" in written
+    assert (
+        "| A | all | together | 1,095 | 31.0 | 365 | 3.0 | 3 | 3 | 1.00 | 0.21–2.92 | – |"
+        in written
+    )
+
+
+def seen(day, p, centre=900, radius=1500.0):
+    return Look(day, (Cluster(p, frozenset({centre}), centre, radius, 1, 8, 1.0),))
+
+
+def test_alarms_that_may_share_a_report_are_one_run():
+    looks = [seen(day, p) for day, p in [(0, 0.001), (13, 0.002), (20, 0.5), (27, 0.001)]]
+    assert (len(alarms(looks, 365)), runs(looks, 365), runs(looks[2:3], 365)) == (3, 2, 0)
+
+
+def test_a_signal_that_goes_on_is_one_and_one_elsewhere_or_weeks_later_another(small):
+    far = len(small.cells) - 1
+    days = [(0, 0.001, 900), (1, 0.02, 900), (2, 0.001, 900), (3, 0.001, far), (40, 0.001, 900)]
+    looks = [seen(day, p, centre) for day, p, centre in days]
+    raised = signals(small, looks, 365)
+    assert [(one.day, one.cluster.centre) for one in raised] == [(0, 900), (3, far), (40, 900)]
 
 
 def test_every_picture_is_named_by_the_page_and_is_well_formed():
@@ -194,10 +216,10 @@ def test_a_city_is_watched_behind_the_gate_and_its_heap_is_one_signal(tmp_path):
     found = city(city_file(tmp_path / "city.csv", 9), replicates=199, longest_days=4)
     assert (found.reports, found.looks) == (329 + 50, 4)
     assert found.counted <= 329
-    assert found.distinct[365] == 1
-    assert "RI 365: 91.2 alarm-days, 91.2 distinct signals a year" in found.told()
+    assert len(found.distinct[365]) == 1
+    assert "RI 365: 91.2 alarm-days, 91.2 distinct signals a year\n  2025-03-21: 9" in found.told()
     quiet_city = city(city_file(tmp_path / "quiet.csv", 0), replicates=199, longest_days=4)
-    assert quiet_city.distinct[365] == 0
+    assert quiet_city.distinct[365] == []
 
 
 def test_a_file_that_names_no_day_is_refused(tmp_path):
