@@ -30,6 +30,7 @@ from api.routes import (
 )
 from api.stopping import when_stopped
 from api.warm import WarmTiles
+from gis.database.asking import Asking
 from gis.database.engine import Database
 from gis.repeating import repeating
 from gis.settings import Settings
@@ -47,6 +48,7 @@ def create_app(settings: Settings, database: Database, catalogue: Catalogue) -> 
     app.state.settings = settings
     app.state.database = database
     app.state.catalogue = catalogue
+    app.state.asking = Asking(database)
     app.state.newest = Newest(database)
     app.state.tiles = TileServer(database, settings.k_anonymity, disk=_disk(settings))
 
@@ -63,7 +65,7 @@ def create_app(settings: Settings, database: Database, catalogue: Catalogue) -> 
 
     add_error_handlers(app)
     app.add_middleware(archives.Compression, minimum_size=1024, compresslevel=4)
-    app.add_middleware(WarmTiles, tiles=app.state.tiles)
+    app.add_middleware(WarmTiles, tiles=app.state.tiles, asking=app.state.asking)
     app.add_middleware(RequestContext, database=database)
     return app
 
@@ -85,3 +87,4 @@ async def _running(app: FastAPI) -> AsyncIterator[None]:
 
     with repeating("layer files", follow), when_stopped(app.state.newest.let_go):
         yield
+    await app.state.asking.close()

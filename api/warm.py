@@ -1,40 +1,42 @@
 """Tiles without parameters, answered before the rest of the application is asked.
 
 A map asks for dozens of tiles a second. Those that are kept and true are sent from here on the
-event loop, the others as soon as they are made; any other request is only passed on, and so is one
-that is refused: the application says why.
+event loop, and so are those that one question makes; any other request is only passed on, and so is
+one that is refused: the application says why.
 """
 
 import asyncio
 import re
 from collections.abc import Mapping
 
-from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.routes.tiles import feature_tile, readable, tile_answer
+from gis.database.asking import Asking
 from gis.errors import GisError
 from layers.catalogue import Catalogue
-from tiles.cache import Packed
+from tiles.cache import Made, Packed
 from tiles.grid import Tile
-from tiles.serving import TileServer
-from tiles.state import LayerState
+from tiles.serving import Begun, TileServer
+from tiles.state import ALL_STATES, LayerState, states_of
 
+_LARGE = 64 * 1024  # bytes that take so long to pack that others would wait for it
+_MADE_AT_A_TIME = 4  # the rest wait without a connection
 _PATH = re.compile(r"/tiles/([a-z0-9_]{1,48})/(\d{1,2})/(\d{1,7})/(\d{1,7})\.mvt")
 
 
 class WarmTiles:
     """Stands inside RequestContext, which says who asks."""
 
-    def __init__(self, app: ASGIApp, tiles: TileServer) -> None:
+    def __init__(self, app: ASGIApp, tiles: TileServer, asking: Asking) -> None:
         self.app = app
         self.tiles = tiles
+        self.asking = asking
+        self._making = asyncio.Semaphore(_MADE_AT_A_TIME)
         self._lock = asyncio.Lock()
         self._next: asyncio.Task[Mapping[str, LayerState]] | None = None
-        # Its own: the threads of the application may all be waiting for tiles to be made.
-        self._thread: CapacityLimiter | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         found = _asked(scope)
@@ -49,15 +51,29 @@ class WarmTiles:
         z, x, y = map(int, found.groups()[1:])
         try:
             layer, tile = readable(catalogue, caller, found[1]), Tile(z, x, y)
-            if not self.tiles.is_new(layer, tile, caller, {}):
-                states = await self._states()
-                kept = self.tiles.kept_features(layer, tile, caller, {}, states)
-                if kept is not None:
-                    return kept
-                request.state.tile_states = states
+            begun = self.tiles.begin(layer, tile, caller)
+            if begun is not None:
+                return await self._made(begun)
+            states = await self._states()
+            kept = self.tiles.kept_features(layer, tile, caller, {}, states)
+            if kept is not None:
+                return kept
+            request.state.tile_states = states
             return await run_sync(feature_tile, request, self.tiles, layer, tile, caller, {})
         except GisError:
             return None
+
+    async def _made(self, begun: Begun) -> Packed:
+        asked = begun.question
+        with begun.claim:
+            async with self._making:
+                found = asked.answer(await self.asking.ask(asked.sql, asked.values))
+            if found is None:
+                return begun.claim.keep(await run_sync(begun.otherwise))
+            state, content = found
+            large = len(content) > _LARGE
+            packed = await run_sync(Packed.of, content) if large else Packed.of(content)
+            return begun.claim.keep(Made(state, packed))
 
     async def _states(self) -> Mapping[str, LayerState]:
         """Who asks joins a reading that has not begun (see tiles.state.States)."""
@@ -68,9 +84,7 @@ class WarmTiles:
     async def _read(self) -> Mapping[str, LayerState]:
         async with self._lock:
             self._next = None
-            if self._thread is None:
-                self._thread = CapacityLimiter(1)
-            return await run_sync(self.tiles.states.read, limiter=self._thread)
+            return states_of(await self.asking.ask(ALL_STATES, {}))
 
 
 def _asked(scope: Scope) -> re.Match[str] | None:

@@ -5,8 +5,9 @@ import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, replace
+from types import TracebackType
 from typing import Self
 
 from isal import igzip
@@ -76,16 +77,15 @@ class TileCache:
         with self._lock:
             return key not in self._kept and key not in self._being_made
 
-    def first(self, key: Hashable, maker: Callable[[], Made]) -> Packed | None:
-        """What `maker` makes where the key is new: nobody need know its state before.
+    def claim(self, key: Hashable) -> "Claim | None":
+        """The right to make what is new: nobody need know its state before.
 
-        None where it is not: who asks now may have to see more than what is being made.
+        None where it is not new: who asks now may have to see more than what is being made.
         """
         with self._lock:
             if key in self._kept or key in self._being_made:
                 return None
-            future = self._being_made[key] = Future[Made]()
-        return self._make(key, maker, future)
+            return self._claimed(key)
 
     def make(self, key: Hashable, state: LayerState, maker: Callable[[], Made]) -> Packed:
         """What is kept of this state, else what `maker` makes; others who ask meanwhile wait, and
@@ -99,26 +99,17 @@ class TileCache:
                 if kept is not None and kept.state == state:
                     return kept.packed
                 waiting = self._being_made.get(key)
-                if waiting is None:
-                    future = self._being_made[key] = Future[Made]()
-            if waiting is None:
-                return self._make(key, maker, future)
-            made = waiting.result()
-            if made.state == state:
-                return made.packed
+                claim = self._claimed(key) if waiting is None else None
+            if claim is not None:
+                with claim:
+                    return claim.keep(maker())
+            found = _awaited(waiting)
+            if found is not None and found.state == state:
+                return found.packed
 
-    def _make(self, key: Hashable, maker: Callable[[], Made], future: Future[Made]) -> Packed:
-        try:
-            made = maker()
-            self._keep(key, made)
-            future.set_result(made)
-            return made.packed
-        except BaseException as error:
-            future.set_exception(error)
-            raise
-        finally:
-            with self._lock:
-                del self._being_made[key]
+    def _claimed(self, key: Hashable) -> "Claim":
+        future = self._being_made[key] = Future[Made]()
+        return Claim(self, key, future)
 
     def _keep(self, key: Hashable, made: Made) -> None:
         with self._lock:
@@ -128,3 +119,48 @@ class TileCache:
             while self.held_bytes > self.most_bytes:
                 _, gone = self._kept.popitem(last=False)
                 self.held_bytes -= len(gone.packed.body)
+
+    def _let_go(self, key: Hashable) -> None:
+        with self._lock:
+            del self._being_made[key]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A context in which one makes a tile for all who ask for it meanwhile.
+
+    `keep` tells what was made. An error reaches all who wait; where the maker was only called off,
+    one of them makes it.
+    """
+
+    cache: TileCache
+    key: Hashable
+    future: Future[Made]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def keep(self, made: Made) -> Packed:
+        self.cache._keep(self.key, made)
+        self.future.set_result(made)
+        return made.packed
+
+    def __exit__(
+        self,
+        _: type[BaseException] | None,
+        error: BaseException | None,
+        __: TracebackType | None,
+    ) -> None:
+        self.cache._let_go(self.key)
+        if isinstance(error, Exception):
+            self.future.set_exception(error)
+        elif not self.future.done():
+            self.future.cancel()
+
+
+def _awaited(waiting: Future[Made] | None) -> Made | None:
+    """What another makes; None where he was called off."""
+    try:
+        return waiting.result() if waiting else None
+    except CancelledError:
+        return None

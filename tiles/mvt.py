@@ -8,7 +8,8 @@ The source layer inside the tile is named like the layer.
 * features that are too many become clusters (tiles.clusters).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from math import pi, radians, sin
 from typing import Any
 
@@ -17,6 +18,7 @@ from sqlalchemy import (
     Boolean,
     Connection,
     DateTime,
+    Dialect,
     Float,
     Text,
     bindparam,
@@ -32,7 +34,6 @@ from sqlalchemy import (
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import CTE, Select, Subquery
 
-from gis.database.engine import Database
 from gis.errors import NotFound
 from layers.items import Served, Source, source_of
 from layers.items.query import property_of
@@ -98,14 +99,36 @@ def layer_tile(
     return bytes(made)
 
 
-def tile_at_once(
-    database: Database, layer: Layer, request: TileRequest, simplified_zoom: int | None = None
-) -> tuple[LayerState, bytes] | None:
-    """The tile and the state that it shows, by one statement, whose text and plan are kept.
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One statement that gives a tile and the state that it shows; its text and plan are kept."""
 
-    None where a tile needs more: a filter, shapes that are not those of the present state
-    (`simplified_zoom`: of which zoom they are to be), or another plan, as rows of a wide tile do.
-    Raises as `layer_tile` does, and NotFound for a layer that is not published.
+    layer_id: str
+    sql: str  # in the driver's own style
+    values: Mapping[str, Any]
+    of_simplified: bool
+
+    def answer(self, rows: Sequence[tuple[Any, ...]]) -> tuple[LayerState, bytes] | None:
+        """The tile of the one row that came.
+
+        None where it needs more than a question: it holds too much, or the simplified shapes are
+        not those of the present state. Raises NotFound for a layer that is not published.
+        """
+        if not rows and not self.of_simplified:
+            raise NotFound(f"the layer {self.layer_id} is not published: run `gis layers sync`")
+        if not rows or rows[0][-1] > MOST_ROWS or len(rows[0][-2]) > MOST_BYTES:
+            return None
+        *state, content, _ = rows[0]
+        return LayerState(self.layer_id, *state), bytes(content)
+
+
+def question(
+    dialect: Dialect, layer: Layer, request: TileRequest, simplified_zoom: int | None = None
+) -> Question | None:
+    """What to ask for a tile (`simplified_zoom`: with the shapes that are kept of that zoom).
+
+    None where it needs more than a question: a filter, or another plan, as rows of a wide tile do.
+    Raises as `layer_tile` does.
     """
     options, source = _tiled(layer)
     fields, tile, query = _fields(source, request), request.tile, request.query
@@ -121,14 +144,9 @@ def tile_at_once(
 
     drawn = _simplifying(source, tile), _is_straight(source, tile), counted and tile.z, gathered
     shape = ("tile", drawn, simplified_zoom, tuple(one.name for one in fields), query.shape)
-    made = source.statements.made(database.dialect, shape, make)
-    found = database.ask(made.sql, {**made.values, **_values(source, request)})
-    if not found and simplified_zoom is None:
-        raise NotFound(f"the layer {layer.id} is not published: run `gis layers sync`")
-    if not found or found[0][-1] > MOST_ROWS or len(found[0][-2]) > MOST_BYTES:
-        return None
-    *state, content, _ = found[0]
-    return LayerState(layer.id, *state), bytes(content)
+    made = source.statements.made(dialect, shape, make)
+    values = {**made.values, **_values(source, request)}
+    return Question(layer.id, made.sql, values, simplified_zoom is not None)
 
 
 def _values(source: Source, request: TileRequest) -> dict[str, Any]:
@@ -199,8 +217,8 @@ def _is_straight(source: Source, tile: Tile) -> bool:
     Along a meridian Mercator is not linear; between the edges of a tile, where both agree, they
     differ by the square of its height / 8 × sin(latitude) at most, which is to be below a unit.
     """
-    height = 2 * pi / (1 << tile.z)
-    latitude = radians(max(abs(tile.bbox().south), abs(tile.bbox().north)))
+    height, box = 2 * pi / (1 << tile.z), tile.bbox()
+    latitude = radians(max(abs(box.south), abs(box.north)))
     return not _simplifying(source, tile) and EXTENT * height * sin(latitude) / 8 < 1
 
 

@@ -12,7 +12,7 @@ from gis.access import Principal
 from gis.database.engine import Database
 from layers.items import Query
 from layers.model import Layer
-from tiles.cache import Made, Packed, TileCache
+from tiles.cache import Claim, Made, Packed, TileCache
 from tiles.changes import Changes
 from tiles.coverage import is_simplified, is_too_large, simplify, stored_zoom
 from tiles.disk import DiskCache
@@ -26,7 +26,7 @@ from tiles.hexes import (
     hex_tile,
     resolution_at,
 )
-from tiles.mvt import layer_tile, tile_at_once
+from tiles.mvt import Question, layer_tile, question
 from tiles.reading import TileRequest
 from tiles.state import LayerState, States, read_state
 
@@ -52,6 +52,17 @@ class _Key:
     def text(self) -> str:
         """The same for all processes, and after a restart."""
         return repr((self.kind, self.tile, self.rest, self.layer.model_dump_json()))
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A tile that nobody made yet: the claim to it, the question that makes most tiles, and how it
+    is made where that does not.
+    """
+
+    claim: Claim
+    question: Question
+    otherwise: Callable[[], Made]
 
 
 @dataclass(frozen=True)
@@ -92,34 +103,51 @@ class TileServer:
         def make() -> Made:
             return self._drawn(layer, TileRequest(tile, *read()), zoom)
 
-        if now is None and self.disk is None:
-            made = self.cache.first(key, lambda: self._in_turn(make))
-            if made is not None:
-                return made
+        claim = self.cache.claim(key) if now is None and self.disk is None else None
+        if claim is not None:
+            with claim:
+                return claim.keep(self._in_turn(make))
         # A changed polygon may move the simplified borders of others, wherever they meet.
         return self._made(key, make, now or self.states.of(layer.id), local=zoom is None)
 
-    def is_new(self, layer: Layer, tile: Tile, who: Principal, asked: Mapping[str, str]) -> bool:
-        """Whether the tile is neither kept nor being made, so that no state says anything of it."""
-        return self.disk is None and self.cache.is_new(_features_key(layer, tile, who, asked))
+    def begin(self, layer: Layer, tile: Tile, who: Principal) -> Begun | None:
+        """A tile without parameters that one question may make; None where it is kept or being
+        made, so that its state decides, or where it needs more.
+        """
+        key = _features_key(layer, tile, who, {})
+        if self.disk is not None or not self.cache.is_new(key):
+            return None
+        request, zoom = TileRequest(tile), stored_zoom(layer, tile.z)
+        if zoom is not None and layer.id not in self._simplified:
+            return None
+        asked = question(self.database.dialect, layer, request, zoom)
+        claim = None if asked is None else self.cache.claim(key)
+        if asked is None or claim is None:
+            return None
+        return Begun(claim, asked, lambda: self._in_turn(lambda: self._drawn(layer, request, zoom)))
 
     def _drawn(self, layer: Layer, request: TileRequest, zoom: int | None) -> Made:
         """`zoom`: the one whose simplified shapes are shown, where the layer has them."""
         shapes = zoom if layer.id in self._simplified else None
         found = None
         if zoom is None or shapes is not None:
-            found = tile_at_once(self.database, layer, request, shapes)
+            found = self._at_once(layer, request, shapes)
         if found is None and zoom is not None:  # nobody simplified it, or since then it changed
             shapes = zoom if self._simplify(layer) else None
-            found = tile_at_once(self.database, layer, request, shapes)
+            found = self._at_once(layer, request, shapes)
         if found is not None:
-            return Made(found[0], Packed.of(found[1]))
+            return found
 
         def draw(connection: Connection, state: LayerState) -> bytes:
             ready = shapes is not None and is_simplified(connection, state)
             return layer_tile(connection, layer, request, shapes if ready else None)
 
         return self._in_snapshot(layer, draw)
+
+    def _at_once(self, layer: Layer, request: TileRequest, shapes: int | None) -> Made | None:
+        asked = question(self.database.dialect, layer, request, shapes)
+        found = asked and asked.answer(self.database.ask(asked.sql, asked.values))
+        return Made(found[0], Packed.of(found[1])) if found else None
 
     def kept_features(
         self,

@@ -1,9 +1,10 @@
 """Which state of a layer an answer shows. A committed change gives a new state."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, text
 
@@ -78,16 +79,18 @@ class States:
             with self._lock:
                 self._next = None
             try:
-                found = self._read()
+                found = states_of(self._database.ask(ALL_STATES, {}))
             except BaseException as error:
                 mine.set_exception(error)
                 raise
             mine.set_result(found)
             return found
 
-    def _read(self) -> Mapping[str, LayerState]:
-        return {row[0]: LayerState(*row) for row in self._database.ask(_ALL_STATES, {})}
 
-
-_ALL_STATES = """
+ALL_STATES = """
 SELECT id, version, gis.today()::text, changed_at::text FROM gis.layer WHERE published"""
+
+
+def states_of(rows: Iterable[tuple[Any, ...]]) -> Mapping[str, LayerState]:
+    """The states that ALL_STATES gives, by layer."""
+    return {row[0]: LayerState(*row) for row in rows}

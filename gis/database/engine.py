@@ -37,28 +37,35 @@ class Database:
         )
         self._reader_engine = _engine(self.url, reader + _PLANNING)
         self._single_engine = self._reader_engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._asked_engine = _engine(self.url, reader + _PLANNED_ONCE, **_SINGLY)
+        self.asking_options = reader + _PLANNED_ONCE
+        self._asked_engine = _engine(self.url, self.asking_options, **_SINGLY)
 
     @property
     def dialect(self) -> Dialect:
         return self.engine.dialect
 
+    @property
+    def address(self) -> str:
+        """The URL as the driver itself reads it, with the password."""
+        plain = self.engine.url.set(drivername="postgresql")
+        return plain.render_as_string(hide_password=False)
+
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """One transaction: committed at the end of the block, rolled back by any error."""
-        with _reached(), self.engine.begin() as connection:
+        with reached(), self.engine.begin() as connection:
             yield connection
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """One read-only transaction, with the readers' statement timeout."""
-        with _reached(), self._reader_engine.begin() as connection:
+        with reached(), self._reader_engine.begin() as connection:
             yield connection
 
     @contextmanager
     def reading_singly(self) -> Iterator[Connection]:
         """The same without a transaction: spares a short answer the round trips of one."""
-        with _reached(), self._single_engine.connect() as connection:
+        with reached(), self._single_engine.connect() as connection:
             yield connection
 
     def ask(self, statement: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
@@ -67,7 +74,7 @@ class Database:
         For answers so short that a framework around them takes longer than PostgreSQL; planned
         once for all values, which is to suit the statement. Raises what SQLAlchemy would.
         """
-        with _reached(), self._asking() as connection:
+        with reached(), self._asking() as connection:
             try:
                 return connection.execute(statement, values).fetchall()
             except psycopg.Error as error:
@@ -131,7 +138,8 @@ def _with_driver(url: str) -> str:
 
 
 @contextmanager
-def _reached() -> Iterator[None]:
+def reached() -> Iterator[None]:
+    """Raises `Unavailable` where a connection cannot be made, or is lost."""
     try:
         yield
     except (OperationalError, PoolTimeout) as error:

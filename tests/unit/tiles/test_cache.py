@@ -1,5 +1,6 @@
 """The cache of tiles: bounded, each tile made once, errors not kept."""
 
+import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -85,6 +86,39 @@ def test_an_error_reaches_who_asked_and_is_not_kept():
     with pytest.raises(ValueError, match="no"):
         cache.make("a", OLD, fail)
     assert cache.make("a", OLD, lambda: made(b"now")).content == b"now"
+
+
+def test_what_is_new_is_claimed_once_and_kept_for_all_who_wait():
+    cache = TileCache()
+    claim = cache.claim("a")
+    assert claim is not None and cache.claim("a") is None and not cache.is_new("a")
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(cache.make, "a", OLD, never)
+        with claim:
+            kept = claim.keep(made(b"tile"))
+        assert waiting.result(5) is kept
+    assert cache.claim("a") is None, "it is kept"
+
+
+def test_an_error_of_who_claimed_reaches_who_waits():
+    cache = TileCache()
+    claim = cache.claim("a")
+    assert claim is not None
+    with pytest.raises(ValueError, match="no") as raised, claim:
+        raise ValueError("no")
+    assert claim.future.exception(0) is raised.value
+    assert cache.is_new("a")
+
+
+def test_where_who_claimed_was_called_off_another_makes_it():
+    cache = TileCache()
+    claim = cache.claim("a")
+    assert claim is not None
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(cache.make, "a", OLD, lambda: made(b"mine"))
+        with pytest.raises(asyncio.CancelledError), claim:
+            raise asyncio.CancelledError
+        assert waiting.result(5).content == b"mine"
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 400)), max_size=60))

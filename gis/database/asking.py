@@ -1,0 +1,64 @@
+"""Short questions asked from an event loop: no thread waits for their answers."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import psycopg
+from sqlalchemy.exc import DBAPIError
+
+from gis.database.engine import Database, reached
+
+type Rows = list[tuple[Any, ...]]
+
+
+class Asking:
+    """Connections of a reader, as many as are asked at a time; each statement is a transaction.
+
+    Statements are in the driver's own style (`%(name)s`) and planned once for all values. Raises
+    `Unavailable` and SQLAlchemy's errors, as the database does.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._idle: list[psycopg.AsyncConnection[Any]] = []
+
+    async def ask(self, statement: str, values: Mapping[str, Any]) -> Rows:
+        with reached():
+            while self._idle:
+                kept = self._idle.pop()
+                try:
+                    return await self._rows(kept, statement, values)
+                except DBAPIError:
+                    if not kept.closed:  # else it was lost while idle, as in a restart
+                        raise
+            return await self._rows(await self._opened(), statement, values)
+
+    async def _opened(self) -> psycopg.AsyncConnection[Any]:
+        settings: dict[str, Any] = {
+            "options": self._database.asking_options,
+            "application_name": "gis",
+        }
+        try:
+            return await psycopg.AsyncConnection.connect(
+                self._database.address, autocommit=True, connect_timeout=5, **settings
+            )
+        except psycopg.Error as error:
+            raise DBAPIError.instance(None, None, error, psycopg.Error) from error
+
+    async def _rows(
+        self, connection: psycopg.AsyncConnection[Any], statement: str, values: Mapping[str, Any]
+    ) -> Rows:
+        try:
+            cursor = await connection.execute(statement, values)
+            return await cursor.fetchall()
+        except psycopg.Error as error:
+            raise DBAPIError.instance(statement, None, error, psycopg.Error) from error
+        finally:
+            if connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE:
+                self._idle.append(connection)
+            else:
+                await connection.close()
+
+    async def close(self) -> None:
+        while self._idle:
+            await self._idle.pop().close()
