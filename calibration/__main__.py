@@ -110,12 +110,14 @@ def _told(one: Any, started: float) -> Any:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m calibration")
     parser.add_argument("--city", type=Path, metavar="FILE", help="reports of a city, as CSV")
+    parser.add_argument("--one-stream", action="store_true", help="all its kinds together")
     return parser.parse_args()
 
 
 if __name__ == "__main__":
     asked = arguments()
     if asked.city:
-        print(city(asked.city).told())
+        with ProcessPoolExecutor(PROCESSES) as pool:
+            print(city(asked.city, one_stream=asked.one_stream, each=pool.map).told())
     else:
         main()

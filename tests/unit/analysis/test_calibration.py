@@ -214,12 +214,26 @@ def city_file(path, heap):
 
 def test_a_city_is_watched_behind_the_gate_and_its_heap_is_one_signal(tmp_path):
     found = city(city_file(tmp_path / "city.csv", 9), replicates=199, longest_days=4)
-    assert (found.reports, found.looks) == (329 + 50, 4)
-    assert found.counted <= 329
-    assert len(found.distinct[365]) == 1
-    assert "RI 365: 91.2 alarm-days, 91.2 distinct signals a year\n  2025-03-21: 9" in found.told()
+    (stream,) = found.streams
+    assert (found.reports, len(stream.looks), found.budget_days) == (329 + 50, 4, 365)
+    assert stream.counted <= 329
+    assert len(stream.signals(365)) == 1
+    assert "91.2 distinct signals a year\n  2025-03-21 reports: 9 reports in" in found.told()
     quiet_city = city(city_file(tmp_path / "quiet.csv", 0), replicates=199, longest_days=4)
-    assert quiet_city.distinct[365] == []
+    assert quiet_city.within_budget() == []
+
+
+def test_each_kind_of_a_citys_reports_is_a_stream_and_they_share_the_budget(tmp_path):
+    path = city_file(tmp_path / "city.csv", 9)
+    frame = pd.read_csv(path)
+    frame["Descriptor"] = np.where(frame.index % 2 == 0, "Chained", None)
+    frame.to_csv(path, index=False)
+    found = city(path, replicates=99, longest_days=2)
+    assert [one.name for one in found.streams] == ["", "Chained"]
+    assert found.budget_days == 2 * 365
+    assert {one.first.isoformat() for one in found.streams} == {"2025-01-01"}
+    (together,) = city(path, replicates=99, longest_days=2, one_stream=True).streams
+    assert together.counted <= sum(one.counted for one in found.streams)
 
 
 def test_a_file_that_names_no_day_is_refused(tmp_path):
