@@ -22,7 +22,7 @@ export function makeMap(style, [west, south, east, north], options = {}) {
   });
   map.touchZoomRotate.disableRotation();
   map.addControl(new maplibregl.NavigationControl({ showCompass: false }), "bottom-right");
-  map.addControl(new maplibregl.ScaleControl(), "bottom-left");
+  map.addControl(new maplibregl.ScaleControl(), "bottom-right");
   map.on("load", () => applyVisibility(map));
   map.on("zoomend", () => applyVisibility(map));
   map.on("idle", () => { document.body.dataset.drawn = "true"; });
