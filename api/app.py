@@ -86,5 +86,7 @@ async def _running(app: FastAPI) -> AsyncIterator[None]:
         )
 
     with repeating("layer files", follow), when_stopped(app.state.newest.let_go):
-        yield
-    await app.state.asking.close()
+        try:
+            yield
+        finally:
+            await app.state.asking.close()

@@ -57,7 +57,7 @@ def add_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(errors.GisError, _on_ours)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
-    app.add_exception_handler(DBAPIError, _on_database)
+    app.add_exception_handler(DBAPIError, on_database)
     app.add_exception_handler(Exception, _on_unknown)
 
 
@@ -80,7 +80,7 @@ def _on_http(request: Request, error: Exception) -> Response:
     return problem(request, error.status_code, str(error.detail))
 
 
-def _on_database(request: Request, error: Exception) -> Response:
+def on_database(request: Request, error: Exception) -> Response:
     assert isinstance(error, DBAPIError)
     if getattr(error.orig, "sqlstate", None) == _TOO_SLOW:
         return problem(

@@ -7,16 +7,22 @@ one that is refused: the application says why.
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
+from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
+from sqlalchemy.exc import DBAPIError
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from api.errors import on_database
 from api.routes.tiles import feature_tile, readable, tile_answer
+from gis.access import Principal
 from gis.database.asking import Asking
 from gis.errors import GisError
 from layers.catalogue import Catalogue
+from layers.model import Layer
 from tiles.cache import Made, Packed
 from tiles.grid import Tile
 from tiles.serving import Begun, TileServer
@@ -35,33 +41,40 @@ class WarmTiles:
         self.tiles = tiles
         self.asking = asking
         self._making = asyncio.Semaphore(_MADE_AT_A_TIME)
+        self._threads: CapacityLimiter | None = None
         self._lock = asyncio.Lock()
         self._next: asyncio.Task[Mapping[str, LayerState]] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         found = _asked(scope)
-        packed = None if found is None else await self._packed(Request(scope), found)
-        answer = self.app if packed is None else tile_answer(Request(scope), packed)
-        await answer(scope, receive, send)
+        answer = None if found is None else await self._answer(Request(scope), found)
+        await (answer or self.app)(scope, receive, send)
 
-    async def _packed(self, request: Request, found: re.Match[str]) -> Packed | None:
+    async def _answer(self, request: Request, found: re.Match[str]) -> Response | None:
         """None: the application answers, also where the layer may not be read."""
-        catalogue: Catalogue = request.app.state.catalogue
-        caller = request.state.principal
         z, x, y = map(int, found.groups()[1:])
         try:
-            layer, tile = readable(catalogue, caller, found[1]), Tile(z, x, y)
-            begun = self.tiles.begin(layer, tile, caller)
-            if begun is not None:
-                return await self._made(begun)
-            states = await self._states()
-            kept = self.tiles.kept_features(layer, tile, caller, {}, states)
-            if kept is not None:
-                return kept
-            request.state.tile_states = states
-            return await run_sync(feature_tile, request, self.tiles, layer, tile, caller, {})
+            return tile_answer(request, await self._packed(request, found[1], Tile(z, x, y)))
         except GisError:
             return None
+        except DBAPIError as error:
+            return on_database(request, error)
+
+    async def _packed(self, request: Request, layer_id: str, tile: Tile) -> Packed:
+        catalogue: Catalogue = request.app.state.catalogue
+        caller = request.state.principal
+        layer = readable(catalogue, caller, layer_id)
+        begun = self.tiles.begin(layer, tile, caller)
+        if begun is not None:
+            return await self._made(begun)
+        states = await self._states()
+        kept = self.tiles.kept_features(layer, tile, caller, {}, states)
+        if kept is None:
+            kept = await self._made_meanwhile(layer, tile, caller, states)
+        if kept is not None:
+            return kept
+        request.state.tile_states = states
+        return await run_sync(feature_tile, request, self.tiles, layer, tile, caller, {})
 
     async def _made(self, begun: Begun) -> Packed:
         asked = begun.question
@@ -69,11 +82,32 @@ class WarmTiles:
             async with self._making:
                 found = asked.answer(await self.asking.ask(asked.sql, asked.values))
             if found is None:
-                return begun.claim.keep(await run_sync(begun.otherwise))
+                return begun.claim.keep(await self._in_own_thread(begun.otherwise))
             state, content = found
             large = len(content) > _LARGE
-            packed = await run_sync(Packed.of, content) if large else Packed.of(content)
+            packed = await self._in_own_thread(Packed.of, content) if large else Packed.of(content)
             return begun.claim.keep(Made(state, packed))
+
+    async def _made_meanwhile(
+        self, layer: Layer, tile: Tile, caller: Principal, states: Mapping[str, LayerState]
+    ) -> Packed | None:
+        """What another makes, where it shows the states; waits without a thread."""
+        pending, now = self.tiles.being_made(layer, tile, caller), states.get(layer.id)
+        if pending is None or now is None:
+            return None
+        try:
+            made = await asyncio.shield(asyncio.wrap_future(pending))
+        except asyncio.CancelledError:
+            if not pending.cancelled():
+                raise
+            return None
+        return made.packed if made.state.covers(now) else None
+
+    async def _in_own_thread[T, *A](self, work: Callable[[*A], T], *given: *A) -> T:
+        """The threads of the application may all be waiting for what is made here."""
+        if self._threads is None:
+            self._threads = CapacityLimiter(_MADE_AT_A_TIME)
+        return await run_sync(work, *given, limiter=self._threads)
 
     async def _states(self) -> Mapping[str, LayerState]:
         """Who asks joins a reading that has not begun (see tiles.state.States)."""

@@ -36,6 +36,21 @@ class Server:
         finally:
             self._execute("DROP DATABASE {} WITH (FORCE)", name)
 
+    @contextmanager
+    def refusing(self, url: str) -> Iterator[None]:
+        """Nobody is connected to a database while inside, nor can be."""
+        name = url.split("?")[0].rsplit("/", 1)[1]
+        self._execute("ALTER DATABASE {} ALLOW_CONNECTIONS false", name)
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s",
+                (name,),
+            )
+        try:
+            yield
+        finally:
+            self._execute("ALTER DATABASE {} ALLOW_CONNECTIONS true", name)
+
     def _execute(self, statement: str, *names: str) -> None:
         with psycopg.connect(self.url, autocommit=True) as connection:
             connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))

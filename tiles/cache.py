@@ -77,6 +77,11 @@ class TileCache:
         with self._lock:
             return key not in self._kept and key not in self._being_made
 
+    def being_made(self, key: Hashable) -> Future[Made] | None:
+        """What others who ask for it wait for."""
+        with self._lock:
+            return self._being_made.get(key)
+
     def claim(self, key: Hashable) -> "Claim | None":
         """The right to make what is new: nobody need know its state before.
 
@@ -89,7 +94,7 @@ class TileCache:
 
     def make(self, key: Hashable, state: LayerState, maker: Callable[[], Made]) -> Packed:
         """What is kept of this state, else what `maker` makes; others who ask meanwhile wait, and
-        make it anew where it turns out to be of another state than theirs.
+        make it anew where it turns out not to show their state.
 
         An error of `maker` reaches all who wait, and nothing is kept.
         """
@@ -104,7 +109,7 @@ class TileCache:
                 with claim:
                     return claim.keep(maker())
             found = _awaited(waiting)
-            if found is not None and found.state == state:
+            if found is not None and found.state.covers(state):
                 return found.packed
 
     def _claimed(self, key: Hashable) -> "Claim":

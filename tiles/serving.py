@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Hashable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import cached_property
 from threading import Semaphore
@@ -125,6 +126,10 @@ class TileServer:
         if asked is None or claim is None:
             return None
         return Begun(claim, asked, lambda: self._in_turn(lambda: self._drawn(layer, request, zoom)))
+
+    def being_made(self, layer: Layer, tile: Tile, who: Principal) -> Future[Made] | None:
+        """A tile without parameters, where somebody makes it just now."""
+        return self.cache.being_made(_features_key(layer, tile, who, {}))
 
     def _drawn(self, layer: Layer, request: TileRequest, zoom: int | None) -> Made:
         """`zoom`: the one whose simplified shapes are shown, where the layer has them."""

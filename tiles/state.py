@@ -4,7 +4,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from sqlalchemy import Connection, text
 
@@ -22,6 +22,11 @@ class LayerState:
     version: int
     day: str
     changed_at: str
+
+    def covers(self, other: Self) -> bool:
+        """Whether what was made of this state a moment ago shows all that the other does."""
+        later = self.version >= other.version and self.changed_at >= other.changed_at
+        return self.day == other.day and later
 
     @property
     def stamp(self) -> str:

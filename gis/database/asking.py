@@ -34,13 +34,9 @@ class Asking:
             return await self._rows(await self._opened(), statement, values)
 
     async def _opened(self) -> psycopg.AsyncConnection[Any]:
-        settings: dict[str, Any] = {
-            "options": self._database.asking_options,
-            "application_name": "gis",
-        }
         try:
             return await psycopg.AsyncConnection.connect(
-                self._database.address, autocommit=True, connect_timeout=5, **settings
+                autocommit=True, **self._database.asking_settings
             )
         except psycopg.Error as error:
             raise DBAPIError.instance(None, None, error, psycopg.Error) from error

@@ -37,18 +37,18 @@ class Database:
         )
         self._reader_engine = _engine(self.url, reader + _PLANNING)
         self._single_engine = self._reader_engine.execution_options(isolation_level="AUTOCOMMIT")
-        self.asking_options = reader + _PLANNED_ONCE
-        self._asked_engine = _engine(self.url, self.asking_options, **_SINGLY)
+        self._asking_options = reader + _PLANNED_ONCE
+        self._asked_engine = _engine(self.url, self._asking_options, **_SINGLY)
 
     @property
     def dialect(self) -> Dialect:
         return self.engine.dialect
 
     @property
-    def address(self) -> str:
-        """The URL as the driver itself reads it, with the password."""
-        plain = self.engine.url.set(drivername="postgresql")
-        return plain.render_as_string(hide_password=False)
+    def asking_settings(self) -> dict[str, Any]:
+        """What the driver itself connects with, to ask as `ask` does."""
+        _, address = self.engine.dialect.create_connect_args(self.engine.url)
+        return {**address, **_connecting(self._asking_options)}
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -74,9 +74,10 @@ class Database:
         For answers so short that a framework around them takes longer than PostgreSQL; planned
         once for all values, which is to suit the statement. Raises what SQLAlchemy would.
         """
-        with reached(), self._asking() as connection:
+        with reached():
             try:
-                return connection.execute(statement, values).fetchall()
+                with self._asking() as connection:
+                    return connection.execute(statement, values).fetchall()
             except psycopg.Error as error:
                 raise DBAPIError.instance(statement, None, error, psycopg.Error) from error
 
@@ -104,9 +105,12 @@ class Database:
         self._asked_engine.dispose()
 
 
+def _connecting(options: str) -> dict[str, Any]:
+    return {"options": options, "connect_timeout": 5, "application_name": "gis"}
+
+
 def _engine(url: str, options: str, **more: Any) -> Engine:
-    connect = {"options": options, "connect_timeout": 5, "application_name": "gis"}
-    engine = create_engine(url, connect_args=connect, **_POOL, **more)
+    engine = create_engine(url, connect_args=_connecting(options), **_POOL, **more)
     event.listen(engine, "checkin", _note_use)
     event.listen(engine, "checkout", _Check(engine))
     return engine

@@ -1,5 +1,6 @@
 """Tiles over HTTP: the same features as items have, for the same people, never an older state."""
 
+import asyncio
 import math
 import threading
 import time
@@ -12,11 +13,12 @@ import pytest
 import shapely
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import event
+from sqlalchemy import event, text
 
 from gis.access import Role, create_key
 from gis.database.engine import Database
 from tests.integration.tile_layers import (
+    TileClient,
     add_points,
     execute,
     features,
@@ -26,13 +28,14 @@ from tests.integration.tile_layers import (
 )
 from tests.integration.tile_reader import decode
 from tiles.grid import EARTH_RADIUS_M, Tile, tile_at
+from tiles.mvt import MOST_ROWS
 
 HERE = tile_at(104.1, 22.4, 9)
 ROWS = 400
 
 
 @pytest.fixture
-def http(database: Database) -> Iterator[httpx.Client]:
+def http(database: Database) -> Iterator[TileClient]:
     publish(database)
     add_points(database, ROWS)
     with tile_service(database) as client:
@@ -242,7 +245,7 @@ def test_a_restarted_service_has_its_tiles_on_disk_and_shows_none_that_is_old(da
     path = path_of("incidents", HERE)
     with tile_service(database, **kept) as http:
         first = http.get(path).content
-    with tile_service(database, **kept) as http, counting(database) as made:
+    with tile_service(database, **kept) as http, counting(http, database) as made:
         assert http.get(path).content == first and made == []
         execute(database, "UPDATE layer.incidents SET severity = 55")
     with tile_service(database, **kept) as http:
@@ -266,47 +269,112 @@ def test_a_removed_layer_has_no_tiles_though_they_were_kept(http, database):
 
 
 @contextmanager
-def counting(database: Database, wait_s: float = 0.0) -> Iterator[list[str]]:
+def counting(http: TileClient, database: Database, wait_s: float = 0.0) -> Iterator[list[str]]:
     """The statements that make tiles while inside, each held up for a while."""
     made: list[str] = []
-    ask = database.ask
+    ask, ask_on_loop = database.ask, http.asking.ask
 
-    def note(connection, cursor, statement, *rest):
+    def noted(statement):
         if "ST_AsMVT(" in statement:
             made.append(statement)
-            time.sleep(wait_s)
+            return wait_s
+        return 0.0
+
+    def note(connection, cursor, statement, *rest):
+        time.sleep(noted(statement))
 
     def noted_ask(statement, values):
-        note(None, None, statement)
+        time.sleep(noted(statement))
         return ask(statement, values)
 
+    async def noted_ask_on_loop(statement, values):
+        found = await ask_on_loop(statement, values)
+        await asyncio.sleep(noted(statement))
+        return found
+
     event.listen(database._reader_engine, "before_cursor_execute", note)
-    database.ask = noted_ask
+    database.ask, http.asking.ask = noted_ask, noted_ask_on_loop
     yield made
-    del database.ask
+    del database.ask, http.asking.ask
     event.remove(database._reader_engine, "before_cursor_execute", note)
 
 
 @pytest.mark.parametrize("z", [9, 14])
 def test_many_who_miss_one_tile_make_it_once(http, database, z):
     path = path_of("incidents", tile_at(104.1, 22.4, z))
-    with counting(database) as alone:
+    with counting(http, database) as alone:
         http.get(path_of("incidents", tile_at(103.2, 22.4, z)))
-    with counting(database, 0.3) as made, ThreadPoolExecutor(8) as pool:
+    with counting(http, database, 0.3) as made, ThreadPoolExecutor(8) as pool:
         bodies = list(pool.map(lambda _: http.get(path).content, range(8)))
     assert len(set(bodies)) == 1
-    assert len(made) == len(alone)
+    assert len(made) == len(alone) == 1
+
+
+@pytest.mark.parametrize("way", ["at once, and large", "in a thread, as the question fails"])
+def test_more_who_wait_for_one_tile_than_there_are_threads_hold_nothing_up(database, way):
+    """The one who makes it may need a thread himself, of which an application has forty."""
+    publish(database)
+    large = way.startswith("at once")
+    rows = 9_000 if large else MOST_ROWS + 500
+    execute(
+        database,
+        "INSERT INTO layer.incidents (geom, kind, note, severity, valid_at, source, source_key)"
+        " SELECT ST_SetSRID(ST_MakePoint(104.1, 22.4), 4326), 'flood', 'Ghi chú ' || i, i % 5,"
+        " now(), 'test', i::text FROM generate_series(1, CAST(:rows AS bigint)) AS i",
+        rows=rows,
+    )
+    tile = tile_at(104.1, 22.4, 13)
+    with (
+        tile_service(database) as http,
+        counting(http, database, 1.0),
+        httpx.Client(base_url=http.base_url, timeout=25, limits=httpx.Limits()) as many,
+        ThreadPoolExecutor(60) as pool,
+    ):
+        answers = list(pool.map(lambda _: many.get(path_of("incidents", tile)), range(60)))
+        assert {one.status_code for one in answers} == {200}
+        assert len({one.content for one in answers}) == 1
+        assert len(answers[0].content) > 64 * 1024 or not large
+        assert http.get("/health/live").status_code == 200
 
 
 def test_a_tile_that_is_being_made_is_not_handed_to_who_asks_after_a_commit(http, database):
     """Who asks while it is drawn waits for it, and is told of a later state all the same."""
-    with counting(database, 0.5), ThreadPoolExecutor(2) as pool:
+    with counting(http, database, 0.5) as made, ThreadPoolExecutor(2) as pool:
         early = pool.submit(features, http, "incidents", HERE)
         time.sleep(0.2)
         execute(database, "UPDATE layer.incidents SET severity = 77")
         late = features(http, "incidents", HERE)
         early.result()
     assert {one.properties["severity"] for one in late} == {77}
+    assert len(made) == 2
+
+
+def test_a_tile_that_takes_too_long_is_told_as_with_parameters(database):
+    hasty = Database(database.url, reader_timeout_ms=300)
+    publish(database)
+    add_points(database, 9)
+    with tile_service(hasty) as http, database.writing() as connection:
+        connection.execute(text("LOCK TABLE layer.incidents IN ACCESS EXCLUSIVE MODE"))
+        plain = http.get(path_of("incidents", HERE))
+        asked = http.get(path_of("incidents", HERE), params={"fields": "kind"})
+    for answer in (plain, asked):
+        assert answer.status_code == 503 and "took too long" in answer.json()["detail"]
+        assert answer.headers["x-request-id"] == answer.json()["request_id"]
+    hasty.close()
+
+
+def test_a_database_that_is_away_is_unavailable_and_comes_back(postgres, migrated):
+    with postgres.database(migrated) as url:
+        away = Database(url)
+        publish(away)
+        add_points(away, 9)
+        with tile_service(away) as http:
+            assert http.get(path_of("incidents", HERE)).status_code == 200
+            with postgres.refusing(url):
+                for _ in range(2):
+                    assert http.get(path_of("incidents", HERE)).status_code == 503
+            assert http.get(path_of("incidents", HERE)).status_code == 200
+        away.close()
 
 
 def test_a_change_drops_only_the_tiles_that_it_touches(http, database):
@@ -318,10 +386,10 @@ def test_a_change_drops_only_the_tiles_that_it_touches(http, database):
             "UPDATE layer.incidents SET severity = :n WHERE ST_X(geom) > 104.45",
             n=100 + n,
         )
-        with counting(database) as made:
+        with counting(http, database) as made:
             assert http.get(path_of("incidents", west)).content == before[west]
         assert made == []
-        with counting(database) as made:
+        with counting(http, database) as made:
             assert http.get(path_of("incidents", east)).content != before[east]
         assert made
 

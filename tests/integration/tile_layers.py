@@ -8,6 +8,7 @@ import httpx
 from sqlalchemy import text
 
 from api.app import create_app
+from gis.database.asking import Asking
 from gis.database.engine import Database
 from gis.settings import Settings
 from layers.catalogue import Catalogue
@@ -56,12 +57,19 @@ def add_points(database: Database, rows: int, layer_id: str = "incidents") -> No
     )
 
 
+class TileClient(httpx.Client):
+    """A client of a service, and how that asks the database from its event loop."""
+
+    asking: Asking
+
+
 @contextmanager
 def tile_service(
     database: Database, catalogue: Catalogue = LAYERS, **settings: Any
-) -> Iterator[httpx.Client]:
+) -> Iterator[TileClient]:
     app = create_app(Settings(_env_file=None, **settings), database, catalogue)
-    with serving(app) as url, httpx.Client(base_url=url, timeout=30) as client:
+    with serving(app) as url, TileClient(base_url=url, timeout=30) as client:
+        client.asking = app.state.asking
         yield client
 
 
