@@ -213,11 +213,12 @@ class _Space:
 
     def best(self, counts: Counts) -> npt.NDArray[np.float64]:
         """The highest LLR of each replicate, `counts` of shape (places, days, replicates)."""
-        one = self.circles
+        one, (places, days, replicates) = self.circles, counts.shape
         most = int(counts.sum(axis=0).max(initial=0))
         highest: Floats = _highest(
             one.start, one.near, one.closes, self.expected, self.limited, self.limit,
-            self.min_cases, self.total, counts.astype(np.int32).reshape(len(counts), -1), most,
+            self.min_cases, self.total,
+            counts.astype(np.int32).reshape(places, days * replicates), most,
         )  # fmt: skip
         return highest
 

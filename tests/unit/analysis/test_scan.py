@@ -313,6 +313,13 @@ def test_no_cases_have_no_cluster():
     assert scanned(np.zeros(0, int), np.zeros(0, int), xy).empty
 
 
+@pytest.mark.parametrize("xy", [np.zeros((0, 2)), np.array([[0.0, 0.0], [1.0, 1.0]])])
+def test_no_cases_have_a_null_of_zeros(xy):
+    none = np.zeros(0, np.int64)
+    null = stp_null(none, none, xy, max_radius=2, max_days=3, last_day=9, null=Null(99))
+    assert null.tolist() == [0.0] * 99
+
+
 def test_the_gumbel_p_of_a_middling_value_is_that_of_the_draws():
     draws = np.random.default_rng(0).gumbel(4, 1, 5000)
     assert gumbel_p(draws, 6.0) == pytest.approx((draws >= 6.0).mean(), abs=0.01)

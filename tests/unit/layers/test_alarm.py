@@ -65,6 +65,16 @@ def test_four_cases_in_one_hex_in_two_days_are_a_cluster_there():
     assert found.p == best.p < 0.05
 
 
+def test_a_stream_of_repeats_alone_has_no_cluster_and_keeps_no_other_from_its_look():
+    """Their incident came late, or before the window; they stay for who asks what lies there."""
+    repeats = records([(CENTRE, 3), (CENTRE, 2)], "rare", in_alarm=False)
+    frame = pd.concat([repeats, records(level())], ignore_index=True)
+    rare, healthy = sorted(streams_of(frame, OPTIONS, TODAY), key=lambda one: one.name)
+    assert (rare.name, len(rare.place), len(healthy.place)) == ("rare", 0, 60)
+    found = scan_stream(rare, OPTIONS, null_of(rare, OPTIONS))
+    assert found.clusters == () and draw_null(rare, OPTIONS).max() == 0
+
+
 def test_a_circle_holds_all_its_hexes_also_those_without_a_case():
     around = h3.grid_ring(CENTRE, 1)
     best = scan(records([*level(), *[(cell, 0) for cell in around]])).clusters[0]
