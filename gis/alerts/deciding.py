@@ -123,9 +123,10 @@ def _strength(signal: Signal) -> tuple[int, float, float]:
 
 
 def _told(alert: Standing, policy: Policy, now: datetime) -> Standing:
+    """News does not put off an escalation that waits: the faster it grows, the more it is due."""
     wait = policy.escalates_after(alert.signal.tier) if alert.status is Status.OPEN else None
-    told = Told.of(alert.signal)
-    return replace(alert, told=told, escalate_at=now + wait if wait is not None else None)
+    due = None if wait is None else min(now + wait, alert.escalate_at or now + wait)
+    return replace(alert, told=Told.of(alert.signal), escalate_at=due)
 
 
 @dataclass(slots=True)

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gis.alerts.deciding import Told, is_news
+from gis.alerts.findings import Findings
 from gis.alerts.identity import same_place
 from gis.alerts.policy import Policy, Tier
 from gis.alerts.replay import Ledger
@@ -48,6 +49,29 @@ def ended(ledger: Ledger, status: Status, number: int = 1) -> Ledger:
 )
 def test_tiers_follow_from_the_budget(recurrence_days, observed, expected, tier):
     assert POLICY.tier(recurrence_days, observed, expected) == tier
+
+
+def test_news_does_not_put_off_an_escalation():
+    """However often an outbreak that nobody takes on grows, its head is woken in time."""
+
+    def looked(n: float) -> Findings:
+        grown = tuple(range(1, 13 + int(n * 1000)))
+        return found(n, signal(n, llr=20.0 + 400 * n, records=grown, observed=len(grown)))
+
+    ledger = replayed(looked(0))
+    due = ledger.alerts[1].alert.escalate_at
+    assert due is not None
+    for n in (0.01, 0.02, 0.03):
+        ledger.apply(looked(n))
+        assert acts(ledger)[-1] is Act.NOTIFY
+        assert ledger.alerts[1].alert.escalate_at == due
+
+
+def test_what_grows_urgent_escalates_sooner():
+    ledger = replayed(found(0, signal(0)))
+    rare = signal(0.01, tier=Tier.URGENT, records=tuple(range(1, 15)), observed=14)
+    ledger.apply(found(0.01, rare))
+    assert ledger.alerts[1].alert.escalate_at == found(0.01).until + timedelta(minutes=15)
 
 
 def test_more_streams_share_the_budget():
