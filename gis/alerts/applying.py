@@ -32,11 +32,12 @@ class AlertChanges:
 
 
 def apply_findings(
-    connection: Connection, found: Findings, now: datetime | None = None
+    connection: Connection, found: Findings, now: datetime | None = None, *, alone: bool = False
 ) -> AlertChanges:
     """Open, update, suppress, release and close the alerts of a stream.
 
     A look that ends before one already applied changes nothing: what is newer has decided.
+    `alone`: the layer's other alerts stay as they are, since the policy is not the layer's.
     """
     now = now or datetime.now(UTC)
     lock_alerts(connection, found.layer_id)
@@ -47,7 +48,8 @@ def apply_findings(
     steps = decide(alerts_of_stream(connection, found), found, muting.why, now)
     written = [(write_step(connection, step, now), step) for step in steps]
     note_look(connection, found, now)
-    written += settled(connection, found.layer_id, found.policy, now)
+    if not alone:
+        written += settled(connection, found.layer_id, found.policy, now)
     return _changes(written)
 
 

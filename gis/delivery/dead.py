@@ -1,6 +1,6 @@
 """A message that was given up is itself an alert, told to all the others."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, text
 
@@ -10,9 +10,11 @@ from gis.alerts.policy import Policy, Tier
 from gis.delivery.outbox import Delivery
 
 RULE = "delivery"
+# What dies after a person closed the alert is another failure.
+_POLICY = Policy(same_gap=timedelta(0))
 
 _DEAD = text("""
-SELECT count(*) AS dead, min(created_at) AS since FROM gis.delivery
+SELECT count(*) FROM gis.delivery
 WHERE subscription_id = :id AND status = 'dead' AND ended_at > now() - interval '1 day'
 """)
 
@@ -26,19 +28,19 @@ def tell_dead(connection: Connection, delivery: Delivery) -> None:
     told = delivery.told
     if told.rule == RULE:
         return
-    row = connection.execute(_DEAD, {"id": delivery.subscription_id}).one()
+    dead = connection.scalar(_DEAD, {"id": delivery.subscription_id}) or 0
     name = f"subscription {delivery.subscription_id}"
     now = datetime.now(UTC)
     signal = Signal(
         tier=Tier.ALERT,
-        observed=row.dead,
-        since=row.since,
+        observed=dead,
+        since=now,
         until=now,
         headline_vi=f"Không gửi được cảnh báo: đăng ký số {delivery.subscription_id}",
         headline_en=f"Alerts could not be delivered: subscription {delivery.subscription_id}",
-        detail_vi=f"{row.dead} tin không gửi được trong một ngày. Xem: gis subscriptions list",
-        detail_en=f"{row.dead} messages given up within a day. See: gis subscriptions list",
+        detail_vi=f"{dead} tin không gửi được trong một ngày. Xem: gis subscriptions list",
+        detail_en=f"{dead} messages given up within a day. See: gis subscriptions list",
         key=name,
     )
-    found = Findings(told.layer_id, RULE, now, told.official, False, (signal,), Policy(), name)
-    apply_findings(connection, found, now)
+    found = Findings(told.layer_id, RULE, now, told.official, False, (signal,), _POLICY, name)
+    apply_findings(connection, found, now, alone=True)

@@ -3,6 +3,7 @@
 import re
 import smtplib
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import format_datetime
@@ -59,14 +60,24 @@ def check_address(address: str) -> None:
 def send_mail(delivery: Delivery, server: MailServer) -> None:
     """Raises NotDelivered, or Undeliverable for an address that the server refuses for good."""
     try:
-        with _session(server) as session:
+        session = _session(server)
+        try:
             session.send_message(mail_message(delivery, server.sender))
+        finally:
+            _left(session)
     except smtplib.SMTPRecipientsRefused as error:
         code, _ = next(iter(error.recipients.values()))
         kind = Undeliverable if 500 <= code < 600 else NotDelivered
         raise kind(f"the mail server refused the address with {code}") from error
     except (smtplib.SMTPException, OSError) as error:
         raise NotDelivered(f"the mail server did not take it: {type(error).__name__}") from error
+
+
+def _left(session: smtplib.SMTP) -> None:
+    """What a server says of leaving says nothing of the mail, which it has taken or not."""
+    with suppress(smtplib.SMTPException, OSError):
+        session.quit()
+    session.close()
 
 
 def mail_message(delivery: Delivery, sender: str) -> EmailMessage:

@@ -22,10 +22,14 @@ class Desk:
     def __init__(self) -> None:
         self.messages: list[EmailMessage] = []
         self.answer = "250 OK"
+        self.farewell = "221 Bye"
 
     async def handle_RCPT(self, server, session, envelope, address, options) -> str:
         envelope.rcpt_tos.append(address)
         return self.answer
+
+    async def handle_QUIT(self, server, session, envelope) -> str:
+        return self.farewell
 
     async def handle_DATA(self, server, session, envelope) -> str:
         self.messages.append(message_from_bytes(envelope.content, policy=policy.default))
@@ -68,6 +72,17 @@ def test_each_officer_gets_one_mail_in_their_language(toy_province, desk, sender
     }
     assert all("@example.vn>" in message["Message-ID"] for message in desk.messages)
     assert any("Nơi: Xã Bãi Cát" in message.get_content() for message in desk.messages)
+
+
+def test_mail_that_was_taken_is_not_sent_again_whatever_the_server_says_in_parting(
+    toy_province, desk, sender, alert
+):
+    desk.farewell = "421 too busy, closing"
+    assert send_due(toy_province, sender) == 2
+    with toy_province.reading() as connection:
+        found = subscriptions(connection)
+    assert [(one.waiting, one.dead, one.error) for one in found] == [(0, 0, "")] * 2
+    assert (send_due(toy_province, sender), len(desk.messages)) == (0, 2)
 
 
 def test_addresses_that_do_not_exist_are_given_up(toy_province, desk, sender, alert):

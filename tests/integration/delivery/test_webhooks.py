@@ -9,6 +9,8 @@ import orjson
 import pytest
 from sqlalchemy import text
 
+from gis.alerts.life import resolve
+from gis.alerts.states import Outcome
 from gis.delivery.outbox import taken
 from gis.delivery.reach import Reach
 from gis.delivery.retrying import Retrying
@@ -218,6 +220,23 @@ def test_a_message_given_up_is_an_alert_that_goes_to_the_others(toy_province, re
     assert (raised.status, raised.observed) == ("open", 2)
     assert told == [("mail", "open")]
     assert "desk" not in raised.headline_vi + raised.detail_vi
+
+
+def test_messages_given_up_after_a_person_closed_their_alert_are_another(
+    toy_province, receiver, alert
+):
+    receiver.status = 410
+    send_due(toy_province, Sender(HERE))
+    with toy_province.writing() as connection:
+        (first,) = connection.scalars(text("SELECT id FROM gis.alert WHERE rule = 'delivery'"))
+        resolve(connection, first, "desk", Outcome.TRUE)
+        make_alert(connection)
+    send_due(toy_province, Sender(HERE))
+    with toy_province.reading() as connection:
+        found = connection.execute(
+            text("SELECT status FROM gis.alert WHERE rule = 'delivery' ORDER BY id")
+        )
+        assert found.scalars().all() == ["resolved", "open"]
 
 
 def test_that_an_alert_of_dead_letters_dies_too_raises_no_other(toy_province, receiver, alert):
