@@ -340,7 +340,7 @@ def test_the_alarm_is_due_when_rows_change_and_on_each_day(toy_province, catalog
         found = due_runs(toy_province, catalogue, now)
         return {one.method for one in found if one.layer.id == LAYER}
 
-    now = datetime.now(UTC).replace(hour=5)
+    now = datetime.now(UTC)
     assert due(now) == set(METHODS)
     run_hotspots(toy_province, catalogue.get(LAYER), now)
     assert due(now) == set()
@@ -358,7 +358,7 @@ def test_a_report_that_comes_while_a_run_reads_is_judged_by_the_next(
         report(outbreak, cluster(n=1))
         return found
 
-    now = datetime.now(UTC).replace(hour=5)
+    now = datetime.now(UTC)
     monkeypatch.setattr("layers.runs.running.read_records", read_and_be_overtaken)
     run(outbreak, catalogue, now)
     monkeypatch.undo()
