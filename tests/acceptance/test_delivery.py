@@ -3,7 +3,6 @@
 import shutil
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +22,7 @@ from tests.acceptance.screenshot import CHROMIUM, browser, open_map
 from tests.acceptance.service import Service, free_port
 from tests.integration.delivery.made import make_alert, step
 from tests.integration.delivery.processes import Receiver
+from tests.waiting import wait_until
 
 HEADLINE = "Thử gửi cảnh báo"
 
@@ -112,10 +112,3 @@ def test_a_webhook_arrives_and_its_secret_stays_hidden(running: Service, tmp_pat
         receiver.shutdown()
     assert '"desk"' in told
     assert secret not in told + running.log()
-
-
-def wait_until(holds) -> None:
-    end = time.monotonic() + 60
-    while not holds() and time.monotonic() < end:
-        time.sleep(0.1)
-    assert holds()

@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 from collections.abc import Iterator
 
 import httpx
@@ -13,6 +12,7 @@ from gis.access import Role, create_key
 from gis.settings import Settings
 from tests.integration.delivery.made import make_alert, step
 from tests.integration.ogc_app import Client, serving
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -61,9 +61,10 @@ def make(database, **changes) -> int:
 def test_an_alert_is_heard_by_who_listens(http, toy_province):
     with http.stream("GET", "/events") as answer:
         assert answer.headers["content-type"].startswith("text/event-stream")
-        stream = events(answer.iter_lines())
+        lines = answer.iter_lines()
+        assert next(lines) == ": listening"
         made = make(toy_province)
-        event = next(stream)
+        event = next(events(lines))
     assert event["event"] == "alert"
     body = json.loads(event["data"])
     assert (body["act"], body["alert"]["id"], body["seq"]) == ("open", made, int(event["id"]))
@@ -164,10 +165,3 @@ def test_a_service_that_stops_lets_its_listeners_go(http):
         next(lines)
         threading.Timer(0.1, http.app.state.newest.let_go).start()
         list(lines)  # it ends
-
-
-def wait_until(holds) -> None:
-    end = time.monotonic() + 10
-    while not holds() and time.monotonic() < end:
-        time.sleep(0.01)
-    assert holds()
