@@ -32,6 +32,6 @@ def test_no_question_of_the_definition_makes_the_server_fail(
             "--seed", "1", "--workers", "1", "--header", f"X-API-Key: {key}",
         ]  # fmt: skip
         done = subprocess.run(
-            command, capture_output=True, text=True, cwd=tmp_path, timeout=180, check=False
+            command, capture_output=True, text=True, cwd=tmp_path, timeout=600, check=False
         )
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]

@@ -70,7 +70,7 @@ def stop(processes) -> None:
 
 
 def deliver_the_rest(database: Database) -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + 300
     while waiting(database) and time.monotonic() < end:
         send_due(database, Sender(HERE, retrying=QUICK))
     assert waiting(database) == 0
