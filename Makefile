@@ -16,9 +16,9 @@ run: ## Set up what is missing and serve the map on http://localhost:8000
 	@.ci/setup run
 	@exec .venv/bin/gis up
 
-test: ## Set up what is missing and run all tests on a throw-away database
+test: ## Set up what is missing and run all tests, or those of ARGS, on throw-away databases
 	@.ci/setup test
-	@.venv/bin/pytest $(ARGS)
+	@.venv/bin/pytest -n 2 $(ARGS)
 
 lint: ## Check style, types and the direction of imports
 	@.ci/setup test

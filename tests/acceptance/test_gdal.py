@@ -14,15 +14,6 @@ from layers.catalogue import Catalogue
 from layers.load import LoadOptions, load_file
 from layers.model import Layer
 from layers.schema import sync
-from tests.integration.conftest import (  # noqa: F401
-    catalogue,
-    database,
-    migrated,
-    postgres,
-    toy_province,
-    toy_template,
-    url,
-)
 from tests.integration.ogc_app import client_of
 from tests.integration.ogc_layers import INCIDENTS, TRAPS, add_five, make_layer
 
@@ -34,7 +25,7 @@ MANY = 2_500  # three pages
 
 
 @pytest.fixture
-def ogc(database: Database) -> Iterator[str]:  # noqa: F811
+def ogc(database: Database) -> Iterator[str]:
     make_layer(database)
     add_five(database)
     with database.writing() as connection:
@@ -75,7 +66,7 @@ def test_ogr2ogr_copies_every_row_through_all_pages(ogc: str, tmp_path: Path) ->
 
 
 def test_what_ogr2ogr_writes_can_be_loaded_again(
-    toy_province: Database,  # noqa: F811
+    toy_province: Database,
     tmp_path: Path,
 ) -> None:
     """Out of one layer through the service, and into another by its file."""

@@ -8,7 +8,6 @@ from playwright.sync_api import Page, sync_playwright
 
 from api.routes import map as map_routes
 from gis.database.engine import Database
-from tests.integration.conftest import database, migrated, postgres, url  # noqa: F401
 from tests.integration.ogc_app import ogc_app, serving
 from tests.integration.ogc_layers import INCIDENTS, add_five, make_layer
 
@@ -25,7 +24,7 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture
-def base(database: Database) -> Iterator[str]:  # noqa: F811
+def base(database: Database) -> Iterator[str]:
     make_layer(database)
     add_five(database)
     app = ogc_app(database, [INCIDENTS])

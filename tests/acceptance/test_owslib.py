@@ -6,13 +6,12 @@ import pytest
 from owslib.ogcapi.features import Features
 
 from gis.database.engine import Database
-from tests.integration.conftest import database, migrated, postgres, url  # noqa: F401
 from tests.integration.ogc_app import client_of
 from tests.integration.ogc_layers import INCIDENTS, add_five, make_layer
 
 
 @pytest.fixture
-def features(database: Database) -> Iterator[Features]:  # noqa: F811
+def features(database: Database) -> Iterator[Features]:
     make_layer(database)
     add_five(database)
     with client_of(database, [INCIDENTS]) as client:

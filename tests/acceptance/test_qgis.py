@@ -15,7 +15,6 @@ from sqlalchemy import text
 from gis.database.engine import Database
 from layers.classification import hex_classification
 from layers.model import HexOptions, Style
-from tests.integration.conftest import migrated, postgres  # noqa: F401
 from tests.integration.ogc_app import ogc_app, serving
 from tests.integration.ogc_layers import INCIDENTS, add_five, make_layer
 
@@ -60,7 +59,7 @@ class Opened:
 
 
 @pytest.fixture(scope="module")
-def opened(postgres, migrated, tmp_path_factory) -> Iterator[Opened]:  # noqa: F811
+def opened(postgres, migrated, tmp_path_factory) -> Iterator[Opened]:
     folder = tmp_path_factory.mktemp("qgis")
     with postgres.database(migrated) as fresh:
         database = Database(fresh)
