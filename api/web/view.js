@@ -7,6 +7,7 @@ import { inLanguage, word } from "./words.js";
 
 const HEXES_UNTIL_ZOOM = 12;
 const TOLD_MS = 10_000;
+const REPAINT_MS = 500;
 
 export const addProtocol = maplibregl.addProtocol;
 
@@ -26,7 +27,15 @@ export function makeMap(style, [west, south, east, north], options = {}) {
   map.on("load", () => applyVisibility(map));
   map.on("zoomend", () => applyVisibility(map));
   map.on("idle", () => { document.body.dataset.drawn = "true"; });
+  untilFirstDrawn(map);
   return map;
+}
+
+// MapLibre does not draw for a tile that comes again with the same ETag. Where that was the last one
+// awaited, it would never say that it has loaded.
+function untilFirstDrawn(map) {
+  const asking = setInterval(() => map.triggerRepaint(), REPAINT_MS);
+  map.once("idle", () => clearInterval(asking));
 }
 
 // Beside panels as wide as these on a wide window.

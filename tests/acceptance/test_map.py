@@ -221,6 +221,16 @@ def test_a_new_report_is_on_the_map_within_two_seconds_of_its_post(
     raise AssertionError(f"seconds until the map had the report: {took_s}")
 
 
+def test_a_map_that_opens_as_reports_come_is_drawn_all_the_same(
+    chromium, running: Service, operator_key: str
+):
+    for _ in range(2):
+        new_report(running, operator_key)
+        opened = chromium.new_page()
+        open_map(opened, running.url)
+        opened.close()
+
+
 def test_a_phone_shows_the_map_and_the_alerts(chromium, running: Service):
     context = chromium.new_context(viewport={"width": 390, "height": 844})
     opened = context.new_page()
