@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -29,18 +30,6 @@ def test_the_first_look_shows_the_main_job(running: Service):
     }
     assert alerts
     assert all(alert["simulated"] for alert in alerts)
-
-
-def test_a_killed_service_recovers_by_itself(home: Path, grid: str):
-    with service(home / "killed", GIS_BOUNDARIES=grid, GIS_DEMO="false") as made:
-        process = made.start()
-        process.kill()
-        process.wait(30)
-        assert not made.is_ready()
-        again = made.start(ready_within_s=60)
-        again.send_signal(signal.SIGINT)
-        assert again.wait(60) == 0
-        assert not made.cluster.is_running()
 
 
 def test_a_second_start_does_no_work_again(home: Path, grid: str):
@@ -98,40 +87,54 @@ tiles: {}
 """
 
 
-def test_a_layer_that_is_added_appears_while_the_service_runs(home: Path, grid: str):
+@pytest.fixture(scope="module")
+def bare(home: Path, grid: str) -> Iterator[Service]:
+    """`gis up` without the demo, on layer files of its own."""
     folder = home / "layers"
     shutil.copytree(ROOT / "layers", folder, ignore=lambda _, names: not_yaml(names))
     settings = {"GIS_BOUNDARIES": grid, "GIS_LAYERS": str(folder), "GIS_DEMO": "false"}
-    with service(home / "adding", **settings) as made:
+    with service(home / "bare", **settings) as made:
         made.start()
-        assert made.run("db", "reset", "--yes").returncode == 6
-        (folder / "springs.yaml").write_text(LAYER, encoding="utf-8")
-        rows = home / "springs.csv"
-        rows.write_text("id,name,lon,lat\n1,Suối Vàng,103.65,21.45\n", encoding="utf-8")
-        assert made.run("layers", "sync").returncode == 0
-        assert made.run("layers", "load", "springs", str(rows)).returncode == 0
-        wait_until(lambda: httpx.get(f"{made.url}/ogc/collections/springs").is_success)
-        items = httpx.get(f"{made.url}/ogc/collections/springs/items").json()["features"]
-        assert [one["properties"]["name"] for one in items] == ["Suối Vàng"]
-        assert httpx.get(f"{made.url}/tiles/springs/8/201/112.mvt").is_success
+        yield made
 
 
-def test_a_load_that_is_killed_leaves_nothing_and_can_be_repeated(home: Path, grid: str):
-    with service(home / "half", GIS_BOUNDARIES=grid, GIS_DEMO="false") as made:
-        made.start()
-        reports = home / "many.csv"
-        written = made.run("demo", "write", str(reports), "--records", str(MANY))
-        assert written.returncode == 0, written.stderr
-        words = ["layers", "load", "citizen_reports", str(reports), "--json"]
-        killed = subprocess.Popen([*GIS, *words], env=made.environment, cwd=ROOT)
-        wait_until(lambda: is_written(made, "layer.citizen_reports"), within_s=300)
-        assert killed.poll() is None
-        killed.kill()
-        killed.wait(30)
-        address = f"{made.url}/ogc/collections/citizen_reports/items"
-        assert httpx.get(address, params={"limit": 1}).json()["numberMatched"] == 0
-        again = json.loads(made.run(*words).stdout)
+def test_a_layer_that_is_added_appears_while_the_service_runs(bare: Service, tmp_path: Path):
+    assert bare.run("db", "reset", "--yes").returncode == 6
+    Path(bare.settings["GIS_LAYERS"], "springs.yaml").write_text(LAYER, encoding="utf-8")
+    rows = tmp_path / "springs.csv"
+    rows.write_text("id,name,lon,lat\n1,Suối Vàng,103.65,21.45\n", encoding="utf-8")
+    assert bare.run("layers", "sync").returncode == 0
+    assert bare.run("layers", "load", "springs", str(rows)).returncode == 0
+    wait_until(lambda: httpx.get(f"{bare.url}/ogc/collections/springs").is_success)
+    items = httpx.get(f"{bare.url}/ogc/collections/springs/items").json()["features"]
+    assert [one["properties"]["name"] for one in items] == ["Suối Vàng"]
+    assert httpx.get(f"{bare.url}/tiles/springs/8/201/112.mvt").is_success
+
+
+def test_a_load_that_is_killed_leaves_nothing_and_can_be_repeated(bare: Service, tmp_path: Path):
+    reports = tmp_path / "many.csv"
+    written = bare.run("demo", "write", str(reports), "--records", str(MANY))
+    assert written.returncode == 0, written.stderr
+    words = ["layers", "load", "citizen_reports", str(reports), "--json"]
+    killed = subprocess.Popen([*GIS, *words], env=bare.environment, cwd=ROOT)
+    wait_until(lambda: is_written(bare, "layer.citizen_reports"), within_s=300)
+    assert killed.poll() is None
+    killed.kill()
+    killed.wait(30)
+    address = f"{bare.url}/ogc/collections/citizen_reports/items"
+    assert httpx.get(address, params={"limit": 1}).json()["numberMatched"] == 0
+    again = json.loads(bare.run(*words).stdout)
     assert again["added"] + again["outside"] + again["quarantined"] == again["read"] > MANY
+
+
+def test_a_killed_service_recovers_by_itself(bare: Service):
+    bare.processes[-1].kill()
+    bare.processes[-1].wait(30)
+    assert not bare.is_ready()
+    again = bare.start()
+    again.send_signal(signal.SIGINT)
+    assert again.wait(60) == 0
+    assert not bare.cluster.is_running()
 
 
 def not_yaml(names: list[str]) -> set[str]:
