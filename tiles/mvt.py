@@ -203,12 +203,12 @@ def _features(place: Place, tile: Tile, fields: Sequence[Served]) -> Select[Any]
 
 
 def _drawn(place: Place, tile: Tile) -> ColumnElement[Any]:
-    tolerance_m = _simplifying(place.source, tile)
+    tolerance_m, kind = _simplifying(place.source, tile), place.source.layer.geometry
     if tolerance_m:
-        return in_tile(func.ST_Simplify(place.mercator, tolerance_m, true()), tile)
+        return in_tile(func.ST_Simplify(place.mercator, tolerance_m, true()), tile, kind)
     if place.srid == 3857 or not _is_straight(place.source, tile):
-        return in_tile(place.mercator, tile)
-    return in_tile_by_degrees(place.geometry, tile)
+        return in_tile(place.mercator, tile, kind)
+    return in_tile_by_degrees(place.geometry, tile, kind)
 
 
 def _is_straight(source: Source, tile: Tile) -> bool:

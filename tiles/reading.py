@@ -16,7 +16,8 @@ from sqlalchemy.sql.selectable import Select
 from sqlalchemy.types import TypeEngine
 
 from layers.items import Query, Source
-from tiles.grid import BUFFER, EXTENT, Tile
+from layers.model import GeometryKind
+from tiles.grid import BUFFER, EXTENT, HALF_WORLD_M, Tile, pixel_m
 
 ID, GEOMETRY = "_id", "_geometry"  # no field can be called so
 
@@ -73,15 +74,39 @@ def _simplified(source: Source, request: TileRequest, zoom: int) -> Place:
     return Place(source, rows, shapes.c._shape, 3857, request.query.conditions(source))
 
 
-def in_tile(geometry: ColumnElement[Any], tile: Tile) -> ColumnElement[Any]:
+def in_tile(
+    geometry: ColumnElement[Any], tile: Tile, kind: GeometryKind = GeometryKind.POINT
+) -> ColumnElement[Any]:
     """A geometry in EPSG:3857 in the tile's own coordinates."""
-    return func.ST_AsMVTGeom(geometry, _envelope(tile), EXTENT, BUFFER, true())
+    return _in_tile(geometry, _envelope(tile), kind, "speck_m", _specks_of(tile))
 
 
-def in_tile_by_degrees(geometry: ColumnElement[Any], tile: Tile) -> ColumnElement[Any]:
+def in_tile_by_degrees(
+    geometry: ColumnElement[Any], tile: Tile, kind: GeometryKind
+) -> ColumnElement[Any]:
     """The same of one in degrees, taken as if they were linear."""
     edges = func.ST_MakeEnvelope(*bound(_edges_of(tile), Float()), 4326)
-    return func.ST_AsMVTGeom(geometry, edges, EXTENT, BUFFER, true())
+    return _in_tile(geometry, edges, kind, "speck_degrees", _specks_of(tile))
+
+
+def _in_tile(
+    geometry: ColumnElement[Any],
+    edges: ColumnElement[Any],
+    kind: GeometryKind,
+    name: str,
+    specks: Mapping[str, float],
+) -> ColumnElement[Any]:
+    """What is too small to be drawn is a speck of a pixel: no line or polygon is missing."""
+    made = func.ST_AsMVTGeom(geometry, edges, EXTENT, BUFFER, true())
+    if kind is GeometryKind.POINT:
+        return made
+    middle, half = func.ST_PointOnSurface(geometry), bindparam(name, specks[name], Float())
+    if kind is GeometryKind.POLYGON:
+        speck = func.ST_Expand(middle, half)
+    else:
+        ends = (func.ST_Translate(middle, shift, literal_column("0")) for shift in (-half, half))
+        speck = func.ST_MakeLine(*ends)
+    return func.coalesce(made, func.ST_AsMVTGeom(speck, edges, EXTENT, BUFFER, true()))
 
 
 def _envelope(tile: Tile, margin: float = 0.0) -> ColumnElement[Any]:
@@ -92,7 +117,7 @@ def _envelope(tile: Tile, margin: float = 0.0) -> ColumnElement[Any]:
 
 def values_of(tile: Tile) -> dict[str, Any]:
     """What statements about a tile are asked with, by name."""
-    return {**_number_of(tile), **_box_of(tile), **_edges_of(tile)}
+    return {**_number_of(tile), **_box_of(tile), **_edges_of(tile), **_specks_of(tile)}
 
 
 def _number_of(tile: Tile) -> dict[str, int]:
@@ -108,6 +133,12 @@ def _box_of(tile: Tile) -> dict[str, float]:
 def _edges_of(tile: Tile) -> dict[str, float]:
     names = ("edge_west", "edge_south", "edge_east", "edge_north")
     return dict(zip(names, tile.bbox(0.0).as_list(), strict=True))
+
+
+def _specks_of(tile: Tile) -> dict[str, float]:
+    """Half a pixel of the screen, in metres of EPSG:3857 and in degrees of longitude."""
+    half_m = pixel_m(tile.z) / 2
+    return {"speck_m": half_m, "speck_degrees": half_m * 180 / HALF_WORLD_M}
 
 
 def bound(values: Mapping[str, Any], kind: TypeEngine[Any]) -> list[ColumnElement[Any]]:

@@ -17,7 +17,10 @@ from sqlalchemy import event, text
 
 from gis.access import Role, create_key
 from gis.database.engine import Database
+from layers.catalogue import Catalogue
 from tests.integration.tile_layers import (
+    AREAS,
+    WAYS,
     TileClient,
     add_points,
     execute,
@@ -546,3 +549,22 @@ def test_a_changed_polygon_is_drawn_as_it_is_now(http, database):
     execute(database, "UPDATE layer.areas SET geom = ST_Translate(geom, 0.05, 0) WHERE id = 1")
     after = {one.id: one.text for one in features(http, "areas", tile)}
     assert before.keys() == after.keys() and before[1] != after[1]
+
+
+@pytest.mark.parametrize("layer_id", ["areas", "ways"])
+def test_what_is_too_small_to_be_drawn_is_in_its_tile_all_the_same(database, layer_id):
+    """Houses and driveways of four metres, as the items of the envelope tell."""
+    publish(database, Catalogue((AREAS, WAYS)))
+    box = "ST_MakeEnvelope(x, 22.4, x + 0.00004, 22.40004, 4326)"
+    shape = f"ST_Multi({box})" if layer_id == "areas" else f"ST_Multi(ST_ExteriorRing({box}))"
+    execute(
+        database,
+        f"INSERT INTO layer.{layer_id} (geom, kind, note, valid_at, source, source_key)"
+        f" SELECT {shape}, 'house', 'Nhà ' || i, now(), 'test', i::text"
+        " FROM generate_series(1, 5) AS i, LATERAL (SELECT 104.1 + i * 0.01) AS at(x)",
+    )
+    with tile_service(database, Catalogue((AREAS, WAYS))) as http:
+        for z in (6, 9, 11, 13, 15, 17):
+            tile = tile_at(104.11001, 22.40001, z)
+            shown = {one.id for one in features(http, layer_id, tile)}
+            assert shown == {one["id"] for one in items(http, layer_id, tile)} != set()

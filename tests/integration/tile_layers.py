@@ -29,6 +29,7 @@ POINTS = variant("incidents")
 DEPARTMENT = variant("secret", access={"read": "department"})
 PRIVATE = variant("closed", access={"read": "private"})
 AREAS = variant("areas", geometry="polygon", placed=False, style={"text": "note"})
+WAYS = variant("ways", geometry="line", placed=False)
 GATHERED = variant("gathered", tiles={"points_from_zoom": 12})
 LAYERS = Catalogue((AREAS, PRIVATE, GATHERED, POINTS, DEPARTMENT))
 
