@@ -5,11 +5,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
 from gis.database.cluster import installation
 from gis.errors import SetupError
 from tests.acceptance.service import Service, service
 from tests.provinces import grid_communes, write_boundaries
+
+# A busy machine takes longer than the five seconds of Playwright.
+expect.set_options(timeout=30_000)
 
 
 @pytest.fixture(scope="session")

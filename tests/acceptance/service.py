@@ -18,6 +18,7 @@ from gis.database.cluster import Cluster
 
 GIS = [sys.executable, "-m", "api.cli"]
 ROOT = Path(__file__).parents[2]
+READY_WITHIN_S = 600.0
 
 
 def free_port() -> int:
@@ -61,7 +62,7 @@ class Service:
             check=False,
         )
 
-    def start(self, *, ready_within_s: float = 300) -> subprocess.Popen[str]:
+    def start(self) -> subprocess.Popen[str]:
         """Start `gis up` and wait until it is ready."""
         with (self.home / "out.log").open("a") as log:
             process = subprocess.Popen(
@@ -73,11 +74,11 @@ class Service:
                 text=True,
             )
         self.processes.append(process)
-        self._wait(process, ready_within_s)
+        self._wait(process)
         return process
 
-    def _wait(self, process: subprocess.Popen[str], ready_within_s: float) -> None:
-        end = time.monotonic() + ready_within_s
+    def _wait(self, process: subprocess.Popen[str]) -> None:
+        end = time.monotonic() + READY_WITHIN_S
         while time.monotonic() < end:
             if process.poll() is not None:
                 break
