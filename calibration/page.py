@@ -94,7 +94,8 @@ fixed seeds; nobody edits it. The province is made up: a disk of hexes of the si
 up to 10 km, up to 14 days, at least 3 reports, 999 replicates (given up at 34 that reach the value,
 which leaves every p up to 1/30 as it is); below p .01 the law of their tail (`tail_p`). A
 *recurrence interval* (RI) of 100 days means: chance alone brings such a cluster once in 100
-days."""
+days. Here each day is looked at once, so it is 1/p. The service looks after each report, and
+takes it as 1/(3p): of a day's looks the rarest is about as rare as that ([why](why.md))."""
 
 
 def _targets(results: Results) -> str:

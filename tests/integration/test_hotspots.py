@@ -19,6 +19,7 @@ from gis.values import TimeSpan
 from layers.catalogue import Catalogue
 from layers.items import PageRequest, Query, read_page, source_of
 from layers.runs import RunReport, repeat_run, run_hotspots, run_method
+from layers.runs.alarm import LOOKS_A_DAY
 from layers.runs.records import read_records
 from layers.runs.store import runs_code
 from layers.watch import Runner, due_runs, forget_old_runs
@@ -151,7 +152,7 @@ def test_an_alert_rests_on_the_records_beneath_and_counts_one_a_hex_and_day(outb
         )
     assert beneath == len(found.records) > found.observed > 5
     assert 3 * found.expected < found.observed
-    assert found.recurrence_days == pytest.approx(1 / found.p)
+    assert found.recurrence_days == pytest.approx(1 / (LOOKS_A_DAY * found.p))
     assert (found.until, found.days) == (NOW, 2)
 
 

@@ -61,7 +61,7 @@ def test_four_cases_in_one_hex_in_two_days_are_a_cluster_there():
     # Four of 64 cases lie in the hex, six on the two days: 4·6/64.
     assert best.expected == pytest.approx(4 * 6 / 64)
     assert best.records == (61, 62, 63, 64)
-    assert best.recurrence_days == pytest.approx(1 / best.p)
+    assert best.recurrence_days == pytest.approx(1 / (3 * best.p)), "a day is worth three looks"
     assert found.p == best.p < 0.05
 
 
