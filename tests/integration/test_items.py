@@ -1,6 +1,7 @@
 """Reading items of a real table."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -21,16 +22,21 @@ from layers.items import (
     source_of,
 )
 from layers.items.literals import span_of
+from tests.databases import Server
 from tests.integration.ogc_layers import INCIDENTS, SECRET, TRAPS, add, add_five, make_layer
 
 SOURCE = source_of(INCIDENTS)
 
 
-@pytest.fixture
-def five(database: Database) -> Database:
-    make_layer(database)
-    add_five(database)
-    return database
+@pytest.fixture(scope="module")
+def five(postgres: Server, migrated: str) -> Iterator[Database]:
+    """Five rows that no test here changes."""
+    with postgres.database(migrated) as url:
+        database = Database(url)
+        make_layer(database)
+        add_five(database)
+        yield database
+        database.close()
 
 
 def read(database: Database, **wanted: Any) -> list[dict[str, Any]]:
@@ -200,11 +206,13 @@ def test_a_cursor_of_another_order_is_refused(five: Database) -> None:
             read(five, cursor=cursor, sort=(SortKey("note"),))
 
 
-def test_few_items_are_counted_exactly_and_many_are_estimated(five: Database) -> None:
-    with five.reading() as connection:
+def test_few_items_are_counted_exactly_and_many_are_estimated(database: Database) -> None:
+    make_layer(database)
+    add_five(database)
+    with database.reading() as connection:
         page = read_page(connection, SOURCE, PageRequest(limit=2), ANONYMOUS)
     assert (page.count.number, page.count.kind) == (5, CountKind.EXACT)
-    with five.writing() as connection:
+    with database.writing() as connection:
         connection.execute(
             text(
                 "INSERT INTO layer.incidents (id, severity)"
@@ -212,7 +220,7 @@ def test_few_items_are_counted_exactly_and_many_are_estimated(five: Database) ->
             )
         )
         connection.execute(text("ANALYZE layer.incidents"))
-    with five.reading() as connection:
+    with database.reading() as connection:
         request = PageRequest(limit=2, query=Query(equal={"severity": "9"}))
         page = read_page(connection, SOURCE, request, ANONYMOUS)
         assert page.count.kind is CountKind.ESTIMATED
@@ -226,15 +234,17 @@ def test_few_items_are_counted_exactly_and_many_are_estimated(five: Database) ->
     assert following.count == page.count, "what the first page found out goes with the cursor"
 
 
-def test_a_number_that_the_planner_did_not_expect_is_told_as_a_least(five: Database) -> None:
-    with five.writing() as connection:
+def test_a_number_that_the_planner_did_not_expect_is_told_as_a_least(database: Database) -> None:
+    make_layer(database)
+    add_five(database)
+    with database.writing() as connection:
         connection.execute(text("ALTER TABLE layer.incidents SET (autovacuum_enabled = off)"))
         connection.execute(text("ANALYZE layer.incidents"))
         connection.execute(
             text("INSERT INTO layer.incidents (id, note) SELECT i, 'new' || i"
                  " FROM generate_series(6, 20005) i")
         )  # fmt: skip
-    with five.reading() as connection:
+    with database.reading() as connection:
         query = Query(condition=SOURCE.by_name["note"].sql.like("new%"))
         page = read_page(connection, SOURCE, PageRequest(limit=2, query=query), ANONYMOUS)
     assert (page.count.number, page.count.kind) == (10_000, CountKind.CAPPED)

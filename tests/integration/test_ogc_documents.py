@@ -13,18 +13,28 @@ from gis.access import Role, create_key
 from gis.database.engine import Database
 from layers.catalogue import Catalogue
 from layers.model import Layer, Words
+from tests.databases import Server
 from tests.integration.ogc_app import Client, client_of
 from tests.integration.ogc_layers import INCIDENTS, SECRET, add_five, make_layer
 
 SCHEMA_REL = "http://www.opengis.net/def/rel/ogc/1.0/schema"
 
 
-@pytest.fixture
-def client(database: Database) -> Iterator[Client]:
-    make_layer(database)
-    make_layer(database, SECRET)
-    add_five(database)
-    with client_of(database, [INCIDENTS, SECRET]) as opened:
+@pytest.fixture(scope="module")
+def documented(postgres: Server, migrated: str) -> Iterator[Database]:
+    """Layers that no test here changes."""
+    with postgres.database(migrated) as url:
+        database = Database(url)
+        make_layer(database)
+        make_layer(database, SECRET)
+        add_five(database)
+        yield database
+        database.close()
+
+
+@pytest.fixture(scope="module")
+def client(documented: Database) -> Iterator[Client]:
+    with client_of(documented, [INCIDENTS, SECRET]) as opened:
         yield opened
 
 
@@ -124,8 +134,10 @@ def test_a_browser_gets_a_page_and_a_program_gets_json(client: Client) -> None:
     assert english.json()["title"] == "Incidents"
 
 
-def test_collections_are_those_that_the_caller_may_read(client: Client, database: Database) -> None:
-    with database.writing() as connection:
+def test_collections_are_those_that_the_caller_may_read(
+    client: Client, documented: Database
+) -> None:
+    with documented.writing() as connection:
         key = create_key(connection, "d", Role.DEPARTMENT, ["secret"])
     listed = client.get("/ogc/collections").json()["collections"]
     assert [each["id"] for each in listed] == ["incidents"]
@@ -138,13 +150,14 @@ def test_collections_are_those_that_the_caller_may_read(client: Client, database
     assert client.get("/ogc/collections/secret", headers={"x-api-key": key}).status_code == 200
 
 
-def test_a_new_catalogue_is_seen_at_the_next_request(client: Client, database: Database) -> None:
-    assert client.get("/ogc/collections/incidents").status_code == 200
-    other = INCIDENTS.model_copy(update={"title": Words(vi="Mới", en="New")})
-    client.app.state.catalogue = Catalogue((other,))
-    assert client.get("/ogc/collections/incidents").json()["title"] == "Mới"
-    client.app.state.catalogue = Catalogue(())
-    assert client.get("/ogc/collections").json()["collections"] == []
+def test_a_new_catalogue_is_seen_at_the_next_request(documented: Database) -> None:
+    with client_of(documented, [INCIDENTS]) as client:
+        assert client.get("/ogc/collections/incidents").status_code == 200
+        other = INCIDENTS.model_copy(update={"title": Words(vi="Mới", en="New")})
+        client.app.state.catalogue = Catalogue((other,))
+        assert client.get("/ogc/collections/incidents").json()["title"] == "Mới"
+        client.app.state.catalogue = Catalogue(())
+        assert client.get("/ogc/collections").json()["collections"] == []
 
 
 def test_the_schema_has_titles_units_values_and_roles(client: Client) -> None:

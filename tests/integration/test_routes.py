@@ -1,6 +1,7 @@
 """The service's own routes over a real database: places, counts, quarantine, alerts, health."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,8 +12,10 @@ from api.app import create_app
 from gis.access import Role, create_key
 from gis.database.engine import Database
 from gis.settings import Settings
+from layers.catalogue import Catalogue
 from layers.load import LoadOptions, load_file
 from layers.runs import run_hotspots
+from tests.databases import Server
 from tests.integration.ogc_app import serving
 from tests.integration.test_hotspots import cluster, noise, report
 
@@ -25,14 +28,37 @@ LINES = (
 )
 
 
-@pytest.fixture
-def http(toy_province: Database, catalogue, tmp_path: Path) -> Iterator[httpx.Client]:
-    path = tmp_path / "reports.csv"
+@contextmanager
+def service(database: Database, catalogue: Catalogue, folder: Path) -> Iterator[httpx.Client]:
+    """A client of the service over the records above."""
+    path = folder / "reports.csv"
     path.write_text(HEADER + LINES, encoding="utf-8")
     options = LoadOptions(who="tests", source="tests")
-    load_file(toy_province, catalogue.get("citizen_reports"), path, options)
-    app = create_app(Settings(_env_file=None), toy_province, catalogue)
+    load_file(database, catalogue.get("citizen_reports"), path, options)
+    app = create_app(Settings(_env_file=None), database, catalogue)
     with serving(app) as url, httpx.Client(base_url=url, timeout=30) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def http(
+    postgres: Server,
+    toy_template: str,
+    catalogue: Catalogue,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[httpx.Client]:
+    """For tests that change nothing."""
+    with postgres.database(toy_template) as url:
+        database = Database(url)
+        with service(database, catalogue, tmp_path_factory.mktemp("routes")) as client:
+            yield client
+        database.close()
+
+
+@pytest.fixture
+def own(toy_province: Database, catalogue: Catalogue, tmp_path: Path) -> Iterator[httpx.Client]:
+    """For tests that change something, in `toy_province`."""
+    with service(toy_province, catalogue, tmp_path) as client:
         yield client
 
 
@@ -123,68 +149,66 @@ def test_counts_take_the_filters_of_items(http):
     assert {one["code"]: one["count"] for one in found["units"]} == {"00004": 1}
 
 
-def test_counts_of_a_layer_that_may_not_be_read_are_404(http, toy_province):
-    assert http.get("/counts/field_incidents").status_code == 404
+def test_counts_of_a_layer_that_may_not_be_read_are_404(own, toy_province):
+    assert own.get("/counts/field_incidents").status_code == 404
     department = key(toy_province, Role.DEPARTMENT, "field_incidents")
-    assert http.get("/counts/field_incidents", headers=department).status_code == 200
+    assert own.get("/counts/field_incidents", headers=department).status_code == 200
 
 
-def test_quarantine_needs_a_key_and_shows_only_what_that_may_write(http, toy_province):
-    assert http.get("/quarantine").status_code == 401
+def test_quarantine_needs_a_key_and_shows_only_what_that_may_write(own, toy_province):
+    assert own.get("/quarantine").status_code == 401
     other = key(toy_province, Role.DEPARTMENT, "landslides")
-    assert http.get("/quarantine", headers=other).json()["records"] == []
+    assert own.get("/quarantine", headers=other).json()["records"] == []
     operator = key(toy_province, Role.OPERATOR)
-    (record,) = http.get("/quarantine", headers=operator).json()["records"]
+    (record,) = own.get("/quarantine", headers=operator).json()["records"]
     assert record["reason"] == "no_place"
-    assert http.get(f"/quarantine/{record['id']}", headers=other).status_code == 404
+    assert own.get(f"/quarantine/{record['id']}", headers=other).status_code == 404
 
 
-def test_quarantine_is_listed_by_layer_and_source(http, toy_province):
+def test_quarantine_is_listed_by_layer_and_source(own, toy_province):
     operator = key(toy_province, Role.OPERATOR)
 
     def listed(**params):
-        return len(http.get("/quarantine", params=params, headers=operator).json()["records"])
+        return len(own.get("/quarantine", params=params, headers=operator).json()["records"])
 
     assert listed(layer="citizen_reports") == 1
     assert listed(layer="landslides") == listed(source="nobody") == 0
 
 
-def test_an_operator_corrects_and_replays_a_record(http, toy_province):
+def test_an_operator_corrects_and_replays_a_record(own, toy_province):
     operator = key(toy_province, Role.OPERATOR)
-    (record,) = http.get("/quarantine", headers=operator).json()["records"]
-    corrected = http.patch(
+    (record,) = own.get("/quarantine", headers=operator).json()["records"]
+    corrected = own.patch(
         f"/quarantine/{record['id']}", json={"changes": {"commune": "00007"}}, headers=operator
     )
     assert corrected.json()["raw"]["commune"] == "00007"
-    done = http.post("/quarantine/replay/citizen_reports", headers=operator).json()
+    done = own.post("/quarantine/replay/citizen_reports", headers=operator).json()
     assert done == {"replayed": 1, "outside": 0, "waiting": 0, "questions": {}}
-    assert http.get("/counts/citizen_reports").json()["total"] == 4
+    assert own.get("/counts/citizen_reports").json()["total"] == 4
 
 
-def test_a_dropped_record_is_kept_as_dropped(http, toy_province):
+def test_a_dropped_record_is_kept_as_dropped(own, toy_province):
     operator = key(toy_province, Role.OPERATOR)
-    (record,) = http.get("/quarantine", headers=operator).json()["records"]
-    assert (
-        http.delete(f"/quarantine/{record['id']}", headers=operator).json()["status"] == "dropped"
-    )
-    assert http.get("/quarantine", headers=operator).json()["records"] == []
-    dropped = http.get("/quarantine", params={"status": "dropped"}, headers=operator).json()
+    (record,) = own.get("/quarantine", headers=operator).json()["records"]
+    assert own.delete(f"/quarantine/{record['id']}", headers=operator).json()["status"] == "dropped"
+    assert own.get("/quarantine", headers=operator).json()["records"] == []
+    dropped = own.get("/quarantine", params={"status": "dropped"}, headers=operator).json()
     assert len(dropped["records"]) == 1
 
 
-def test_an_alert_is_acknowledged_once_by_an_operator(http, toy_province, catalogue):
+def test_an_alert_is_acknowledged_once_by_an_operator(own, toy_province, catalogue):
     now = datetime(2026, 3, 31, 12, tzinfo=UTC)
     report(toy_province, noise(), days=90)
     report(toy_province, cluster())
     run_hotspots(toy_province, catalogue.get("citizen_reports"), now)
-    (alert,) = http.get("/alerts").json()["alerts"]
+    (alert,) = own.get("/alerts").json()["alerts"]
     path = f"/alerts/{alert['id']}/acknowledge"
     operator = key(toy_province, Role.OPERATOR)
-    assert http.post(path, json={"note": ""}).status_code == 401
-    assert http.post(path, json={"note": ""}, headers={"X-API-Key": "gis_no"}).status_code == 401
-    assert http.post(path, json={"note": ""}, headers=operator).json()["status"] == "acknowledged"
-    assert http.post(path, json={"note": ""}, headers=operator).status_code == 409
-    history = http.get(f"/alerts/{alert['id']}").json()["history"]
+    assert own.post(path, json={"note": ""}).status_code == 401
+    assert own.post(path, json={"note": ""}, headers={"X-API-Key": "gis_no"}).status_code == 401
+    assert own.post(path, json={"note": ""}, headers=operator).json()["status"] == "acknowledged"
+    assert own.post(path, json={"note": ""}, headers=operator).status_code == 409
+    history = own.get(f"/alerts/{alert['id']}").json()["history"]
     assert [event["act"] for event in history] == ["open", "acknowledged"]
     assert all("who" not in event for event in history)
 

@@ -11,6 +11,7 @@ import pytest
 from api.ogc.mends import CONFORMANCE
 from gis.access import Role, create_key
 from gis.database.engine import Database
+from tests.databases import Server
 from tests.integration.tile_layers import add_points, execute, path_of, publish, tile_service
 from tests.integration.tile_reader import decode, layers_in
 from tiles.grid import tile_at
@@ -22,17 +23,27 @@ REL = "http://www.opengis.net/def/rel/ogc/1.0"
 GRID = "/ogc/tileMatrixSets/WebMercatorQuad"
 
 
-@pytest.fixture
-def http(database: Database) -> Iterator[httpx.Client]:
-    publish(database)
-    add_points(database, 60)
-    add_points(database, 20, "secret")
-    execute(
-        database,
-        "INSERT INTO layer.areas (geom, kind, source, source_key) VALUES (:square, 'x', 't', '1')",
-        square=SQUARE,
-    )
-    with tile_service(database) as client:
+@pytest.fixture(scope="module")
+def tiled(postgres: Server, migrated: str) -> Iterator[Database]:
+    """Rows that no test here changes."""
+    with postgres.database(migrated) as url:
+        database = Database(url)
+        publish(database)
+        add_points(database, 60)
+        add_points(database, 20, "secret")
+        execute(
+            database,
+            "INSERT INTO layer.areas (geom, kind, source, source_key)"
+            " VALUES (:square, 'x', 't', '1')",
+            square=SQUARE,
+        )
+        yield database
+        database.close()
+
+
+@pytest.fixture(scope="module")
+def http(tiled: Database) -> Iterator[httpx.Client]:
+    with tile_service(tiled) as client:
         yield client
 
 
@@ -121,9 +132,9 @@ def test_one_tile_holds_the_collections_that_are_named(http):
     assert 0 < len(decode(timed, HERE, "incidents")) < len(decode(only, HERE, "incidents"))
 
 
-def test_a_tile_of_the_dataset_holds_what_the_caller_may_read(http, database):
+def test_a_tile_of_the_dataset_holds_what_the_caller_may_read(http, tiled):
     address = f"/ogc/tiles/WebMercatorQuad/{HERE.z}/{HERE.y}/{HERE.x}"
-    with database.writing() as connection:
+    with tiled.writing() as connection:
         operator = {"X-API-Key": create_key(connection, "tests", Role.OPERATOR)}
     assert "secret" in layers_in(http.get(address, headers=operator).content, HERE)
     assert "secret" not in layers_in(http.get(address).content, HERE)
