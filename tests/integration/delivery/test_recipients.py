@@ -93,6 +93,18 @@ def test_who_is_told_of_what_nobody_took_on_hears_of_nothing_else(told):
     assert heard == ["escalate", "acknowledged", "resolved"]
 
 
+def test_what_has_weakened_since_it_was_told_escalates_to_those_who_wait_for_it(told):
+    with told.writing() as connection:
+        made.subscribe(connection, "by itself", least_severity="alert")
+    alert = raised(told)
+    with told.writing() as connection:
+        connection.execute(text("UPDATE gis.alert SET severity = 'watch'"))
+        step(connection, alert, "update")
+        step(connection, alert, "escalate")
+    heard = [name for name, act in waiting(told) if act == "escalate"]
+    assert sorted(heard) == ["by itself", "desk", "head"]
+
+
 def test_the_file_goes_before_the_wish_of_a_subscription_for_its_layer_alone(told):
     with told.writing() as connection:
         made.subscribe(connection, "other", least_severity="watch")
