@@ -1,4 +1,4 @@
-"""A stream watched day after day, as the service does."""
+"""A stream watched as the service does, but looked at once a day rather than at each report."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
