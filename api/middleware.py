@@ -3,12 +3,12 @@
 import base64
 import binascii
 import re
+import secrets
 import time
-import uuid
 
 import structlog
 from anyio.to_thread import run_sync
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -18,11 +18,11 @@ from gis.database.engine import Database
 from gis.errors import GisError, NoKey
 
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_SECURITY = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-    "X-Frame-Options": "SAMEORIGIN",
-}
+_SECURITY = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+    (b"x-frame-options", b"SAMEORIGIN"),
+]
 
 log = structlog.get_logger("api")
 
@@ -39,7 +39,7 @@ class RequestContext:
             await self.app(scope, receive, send)
             return
         request = Request(scope)
-        request.state.request_id = _request_id(request.headers)
+        request_id = request.state.request_id = _request_id(request.headers)
         started = time.perf_counter()
         status = 500
 
@@ -47,19 +47,19 @@ class RequestContext:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers.update(_SECURITY | {"X-Request-Id": request.state.request_id})
+                named = (b"x-request-id", request_id.encode())
+                message["headers"] = [*message["headers"], *_SECURITY, named]
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=request.state.request_id):
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
                 await self._answer(request, receive, send_and_note)
             finally:
                 took_ms = round(1000 * (time.perf_counter() - started), 1)
                 log.info(
                     "request",
-                    method=request.method,
-                    path=request.url.path,
+                    method=scope["method"],
+                    path=scope["path"],
                     status=status,
                     took_ms=took_ms,
                     who=getattr(request.state, "principal", ANONYMOUS).name,
@@ -97,4 +97,4 @@ def key_of(headers: Headers) -> str | None:
 
 def _request_id(headers: Headers) -> str:
     given = headers.get("x-request-id", "")
-    return given if _ID.fullmatch(given) else uuid.uuid4().hex
+    return given if _ID.fullmatch(given) else secrets.token_hex(16)

@@ -11,17 +11,19 @@ import asyncio
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from http.client import HTTPConnection
 from itertools import cycle
 from pathlib import Path
 from statistics import median, quantiles
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import httpx
@@ -31,8 +33,10 @@ import psutil
 import psycopg
 import shapely
 import uvicorn
+import uvloop
 from sqlalchemy import event
 
+from api.listening import Listener, serve_many
 from benchmarks.ogc import _COMMUNES, _POINTS, _VALUES, COMMUNES, Promise, layer, serve_tipg
 from gis.database.engine import Database
 from gis.database.migrate import migrate
@@ -132,18 +136,10 @@ CATALOGUE = Catalogue(tuple(LAYERS))
 
 
 def serve_ours(url: str, port: int) -> None:
+    """As `gis up` does, with as many processes as BENCH_WORKERS says."""
     os.environ["BENCH_URL"] = url
-    named = "benchmarks.vector_tiles:application"
-    workers = int(os.environ.get("BENCH_WORKERS", "1"))
-    uvicorn.run(
-        named,
-        factory=True,
-        port=port,
-        workers=workers,
-        log_level="error",
-        access_log=False,
-        timeout_worker_healthcheck=60,
-    )
+    processes = int(os.environ.get("BENCH_WORKERS", "1"))
+    serve_many("benchmarks.vector_tiles:application", processes, Listener.at("127.0.0.1", port))
 
 
 def serve_nothing(_: str, port: int) -> None:
@@ -306,45 +302,86 @@ def statements(database: Database, layer_id: str, tile: Tile) -> list[tuple[str,
     return asked
 
 
-@dataclass(frozen=True)
+@dataclass
 class Load:
-    per_second: float
-    seconds: list[float]
-    wrong: int
+    """What clients saw."""
+
+    seconds: list[float] = field(default_factory=list)
+    wrong: int = 0
+    per_second: float = 0.0
 
     @property
     def p99_ms(self) -> float:
         return 1000 * quantiles(self.seconds, n=100)[98]
 
 
-async def warm(found: Peer, paths: Sequence[str], clients: int, seconds: float) -> Load:
-    """Clients over raw connections; a client of a framework would be measured with the server."""
-    target = urlsplit(found.base)
-    until = time.monotonic() + seconds
-    took: list[float] = []
-    wrong = 0
+class Client(asyncio.Protocol):
+    """Asks for one path after the other over one connection. It does as little as can be done: the
+    machine that makes the load is the one that answers it.
+    """
 
-    async def client(seed: int) -> None:
-        nonlocal wrong
-        reader, writer = await asyncio.open_connection(target.hostname, target.port)
-        draw = random.Random(seed)
-        start = draw.randrange(len(paths))
-        for path in cycle([*paths[start:], *paths[:start]]):
-            if time.monotonic() > until:
-                break
-            asked = f"GET {path} HTTP/1.1\r\nHost: bench\r\nAccept-Encoding: gzip\r\n\r\n"
-            begun = time.perf_counter()
-            writer.write(asked.encode())
-            head = await reader.readuntil(b"\r\n\r\n")
-            length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
-            await reader.readexactly(length)
-            took.append(time.perf_counter() - begun)
-            wrong += not head.startswith(b"HTTP/1.1 200")
-        writer.close()
+    def __init__(self, requests: Iterator[bytes], until: float, load: Load) -> None:
+        self.requests = requests
+        self.until = until
+        self.load = load
+        self.done = asyncio.get_running_loop().create_future()
 
-    begun = time.monotonic()
-    await asyncio.gather(*(client(seed) for seed in range(clients)))
-    return Load(len(took) / (time.monotonic() - begun), took, wrong)
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's own is not one by class
+        self._ask()
+
+    def data_received(self, data: bytes) -> None:
+        self.answer += data
+        if self.missing is None:
+            head, end, body = self.answer.partition(b"\r\n\r\n")
+            if not end:
+                return
+            self.load.wrong += not head.startswith(b"HTTP/1.1 200")
+            self.missing = int(_LENGTH.search(head)[1]) - len(body)
+        else:
+            self.missing -= len(data)
+        if self.missing == 0:
+            self.load.seconds.append(time.perf_counter() - self.begun)
+            self._ask()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if not self.done.done():
+            self.load.wrong += 1
+            self.done.set_result(None)
+
+    def _ask(self) -> None:
+        self.begun, self.answer, self.missing = time.perf_counter(), b"", None
+        if time.monotonic() < self.until:
+            self.transport.write(next(self.requests))
+        else:
+            self.done.set_result(None)
+            self.transport.close()
+
+
+_LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
+
+
+def warm(found: Peer, paths: Sequence[str], clients: int, seconds: float) -> Load:
+    return uvloop.run(_warm(found, paths, clients, seconds))
+
+
+async def _warm(found: Peer, paths: Sequence[str], clients: int, seconds: float) -> Load:
+    target, begun = urlsplit(found.base), time.monotonic()
+    load, loop = Load(), asyncio.get_running_loop()
+    asked = [
+        f"GET {path} HTTP/1.1\r\nHost: bench\r\nAccept-Encoding: gzip\r\n\r\n" for path in paths
+    ]
+    each = []
+    for seed in range(clients):
+        start = random.Random(seed).randrange(len(paths))
+        turned = [one.encode() for one in (*asked[start:], *asked[:start])]
+        _, client = await loop.create_connection(
+            partial(Client, cycle(turned), begun + seconds, load), target.hostname, target.port
+        )
+        each.append(client)
+    await asyncio.gather(*(client.done for client in each))
+    load.per_second = len(load.seconds) / (time.monotonic() - begun)
+    return load
 
 
 def measure_cold(url: str) -> tuple[list[Promise], float]:
@@ -398,11 +435,11 @@ def measure_warm(url: str, cold_per_second: float) -> list[Promise]:
     with peer("ours", url, WORKERS) as ours:
         paths = [ours.path("points", tile) for z in (10, 11, 12, 14) for tile in tiles_at(z)]
         asyncio.run(warm(ours, paths, 4, 3))  # both workers hold them now
-        steady = asyncio.run(warm(ours, paths, 16, SECONDS))
+        steady = warm(ours, paths, 16, SECONDS)
         panning = [ours.path("points", tile) for z in (9, 11, 12, 13) for tile in tiles_at(z, 400)]
-        asyncio.run(warm(ours, panning, 8, SECONDS / 2))
+        warm(ours, panning, 8, SECONDS / 2)
         before = ours.memory_mb
-        many = asyncio.run(warm(ours, panning, CLIENTS, PANNING_SECONDS))
+        many = warm(ours, panning, CLIENTS, PANNING_SECONDS)
         grown = ours.memory_mb / before
     print(
         f"warm: {steady.per_second:.0f} a second; {CLIENTS} clients: {many.per_second:.0f} a "

@@ -41,6 +41,7 @@ Window = Annotated[
 
 
 @router.get("/{layer_id}/{z}/{x}/{y}.mvt")
+@router.head("/{layer_id}/{z}/{x}/{y}.mvt", include_in_schema=False)
 def hex_tile(
     layer_id: str,
     z: int,

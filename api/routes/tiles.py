@@ -1,6 +1,8 @@
 """Vector tiles of features, as XYZ and TileJSON."""
 
+import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -33,6 +35,7 @@ UsedTiles = Annotated[TileServer, Depends(_server)]
 
 
 @router.get("/tiles/{layer_id}/{z}/{x}/{y}.mvt")
+@router.head("/tiles/{layer_id}/{z}/{x}/{y}.mvt", include_in_schema=False)
 def features(
     layer_id: str,
     z: int,
@@ -106,14 +109,25 @@ def feature_tile(
 
 def tile_answer(request: Request, tile: Packed) -> Response:
     """Compressed as it is kept where the client reads that; 304 when it has the tile."""
+    packed = tile.gzipped and reads_gzip(request.headers.get("accept-encoding", ""))
     headers = {
-        "ETag": f'"{tile.digest}"',
+        "ETag": f'"{tile.digest}-gzip"' if packed else f'"{tile.digest}"',
         "Cache-Control": "no-cache",
         "Vary": "Accept-Encoding, X-API-Key, Authorization",
     }
     if headers["ETag"] in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    packed = tile.gzipped and "gzip" in request.headers.get("accept-encoding", "")
     if packed:
         headers["Content-Encoding"] = "gzip"
     return Response(tile.body if packed else tile.content, media_type=MEDIA_TYPE, headers=headers)
+
+
+@lru_cache(maxsize=64)  # browsers have few ways of saying it
+def reads_gzip(accepted: str) -> bool:
+    """Whether a header Accept-Encoding allows gzip (RFC 9110, 12.5.3)."""
+    weights: dict[str, str] = dict(_CODING.findall(accepted.lower()))
+    weight = weights.get("gzip", weights.get("*", "0"))
+    return weight == "" or float(weight) > 0
+
+
+_CODING = re.compile(r"([a-z0-9*_-]+)(?:\s*;\s*q=([01](?:\.\d{0,3})?))?")

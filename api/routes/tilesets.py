@@ -66,6 +66,7 @@ def dataset_tileset(
 
 
 @router.get(f"/tiles/{GRID}/{{z}}/{{y}}/{{x}}")
+@router.head(f"/tiles/{GRID}/{{z}}/{{y}}/{{x}}", include_in_schema=False)
 def dataset_tile(
     z: int,
     y: int,
@@ -113,6 +114,7 @@ def collection_tileset(
 
 
 @router.get(f"/collections/{{layer_id}}/tiles/{GRID}/{{z}}/{{y}}/{{x}}")
+@router.head(f"/collections/{{layer_id}}/tiles/{GRID}/{{z}}/{{y}}/{{x}}", include_in_schema=False)
 def collection_tile(
     layer_id: str,
     z: int,

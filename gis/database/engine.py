@@ -106,7 +106,16 @@ class Database:
 
 
 def _connecting(options: str) -> dict[str, Any]:
-    return {"options": options, "connect_timeout": 5, "application_name": "gis"}
+    """A network that falls silent is noticed within half a minute, not when TCP gives up."""
+    return {
+        "options": options,
+        "connect_timeout": 5,
+        "application_name": "gis",
+        "tcp_user_timeout": 20_000,
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+    }
 
 
 def _engine(url: str, options: str, **more: Any) -> Engine:

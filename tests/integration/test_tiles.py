@@ -188,6 +188,29 @@ def test_no_shared_cache_keeps_one_persons_tile_for_another(http):
     assert {"X-API-Key", "Authorization"} <= set(headers["Vary"].split(", "))
 
 
+def test_each_coding_of_a_tile_has_an_etag_of_its_own_and_gzip_may_be_refused(http):
+    path = path_of("incidents", HERE)
+    answers = {
+        coding: http.get(path, headers={"Accept-Encoding": coding})
+        for coding in ("gzip", "br, gzip;q=0.5", "*", "gzip;q=0", "identity", "*;q=0", "br")
+    }
+    packed = {coding: one for coding, one in answers.items() if "Content-Encoding" in one.headers}
+    assert set(packed) == {"gzip", "br, gzip;q=0.5", "*"}
+    assert len({one.content for one in answers.values()}) == 1
+    assert len({one.headers["ETag"] for one in packed.values()}) == 1
+    assert len({one.headers["ETag"] for one in answers.values()}) == 2
+    known = {"If-None-Match": answers["gzip"].headers["ETag"], "Accept-Encoding": "gzip;q=0"}
+    assert http.get(path, headers=known).status_code == 200
+
+
+def test_head_tells_of_a_tile_what_get_does(http):
+    for path in (path_of("incidents", HERE), path_of("incidents", HERE) + "?fields=kind"):
+        told, whole = http.head(path), http.get(path)
+        assert (told.status_code, told.content) == (200, b"")
+        assert told.headers["ETag"] == whole.headers["ETag"]
+    assert http.head(path_of("nothing", HERE)).status_code == 404
+
+
 # --- Freshness -------------------------------------------------------------------------------
 
 
