@@ -5,6 +5,7 @@ older version is still true when every version since has told its boxes, and non
 """
 
 import threading
+from collections.abc import Callable
 
 from sqlalchemy import Connection, text
 
@@ -42,13 +43,23 @@ class Changes:
         known = self._known.get(layer_id, {})
         return all(version in known for version in range(until, since, -1))
 
-    def learn(self, connection: Connection, layer_id: str, since: int, until: int) -> None:
-        """Read what happened after version `since`, up to `until`, which `connection` must see."""
+    def learn(
+        self,
+        connection: Connection,
+        layer_id: str,
+        since: int,
+        until: int,
+        reach: Callable[[BBox], BBox] = lambda box: box,
+    ) -> None:
+        """Read what happened after version `since`, up to `until`, which `connection` must see.
+
+        `reach` tells how far a change to what lies in a box is seen.
+        """
         told: dict[int, list[BBox]] = {}
         for row in connection.execute(_TOLD, {"id": layer_id, "since": since, "until": until}):
             boxes = told.setdefault(row.version, [])
             if row.west is not None:
-                boxes.append(BBox(row.west, row.south, row.east, row.north))
+                boxes.append(reach(BBox(row.west, row.south, row.east, row.north)))
         fresh = {
             version: tuple(told[version]) if version in told else None
             for version in range(since + 1, until + 1)

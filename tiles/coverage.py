@@ -13,6 +13,7 @@ import shapely
 from sqlalchemy import Connection, func, select, text
 
 from gis.database.engine import Database
+from gis.values import BBox
 from layers.items import source_of
 from layers.model import GeometryKind, Layer, TileOptions
 from tiles.grid import pixel_m
@@ -63,6 +64,21 @@ def simplify_coverage(polygons: Polygons, tolerance: float) -> Polygons:
     Triangles of less than `tolerance` squared go.
     """
     return np.asarray(shapely.coverage_simplify(polygons, tolerance), dtype=object)
+
+
+def reach(connection: Connection, layer: Layer, box: BBox) -> BBox:
+    """How far a change to polygons in a box moves simplified borders: over all of each polygon that
+    meets it. A border ends where a third polygon begins, and the next ones have ends of their own.
+    """
+    source = source_of(layer)
+    assert source.geometry is not None
+    within = func.ST_MakeEnvelope(box.west, box.south, box.east, box.north, 4326)
+    near = select(func.ST_Collect(func.ST_Envelope(source.geometry), within))
+    boxes = near.select_from(source.table).where(source.geometry.op("&&")(within)).subquery()
+    every = func.ST_Extent(boxes.c[0])
+    edges = [getattr(func, name)(every) for name in ("ST_XMin", "ST_YMin", "ST_XMax", "ST_YMax")]
+    row = connection.execute(select(*edges)).one()
+    return box if row[0] is None else BBox(*row)
 
 
 def _options(layer: Layer) -> TileOptions:

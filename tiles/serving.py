@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Hashable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from threading import Semaphore
 
 from sqlalchemy import Connection
@@ -15,7 +15,7 @@ from layers.items import Query
 from layers.model import Layer
 from tiles.cache import Claim, Made, Packed, TileCache
 from tiles.changes import Changes
-from tiles.coverage import is_simplified, is_too_large, simplify, stored_zoom
+from tiles.coverage import is_simplified, is_too_large, reach, simplify, stored_zoom
 from tiles.disk import DiskCache
 from tiles.grid import Tile
 from tiles.hexes import (
@@ -76,6 +76,7 @@ class TileServer:
     disk: DiskCache | None = None
     hex_answers: HexAnswers = field(default_factory=HexAnswers)
     changes: Changes = field(default_factory=Changes)
+    border_changes: Changes = field(default_factory=Changes)  # as far as they move other borders
     _simplified: dict[str, LayerState] = field(default_factory=dict)
     _too_large: dict[str, float] = field(default_factory=dict)  # until when
     _making: Semaphore = field(default_factory=lambda: Semaphore(_MADE_AT_A_TIME))
@@ -108,8 +109,7 @@ class TileServer:
         if claim is not None:
             with claim:
                 return claim.keep(self._in_turn(make))
-        # A changed polygon may move the simplified borders of others, wherever they meet.
-        return self._made(key, make, now or self.states.of(layer.id), local=zoom is None)
+        return self._made(key, make, now or self.states.of(layer.id), self._changes(layer, tile))
 
     def begin(self, layer: Layer, tile: Tile, who: Principal) -> Begun | None:
         """A tile without parameters that one question may make; None where it is kept or being
@@ -170,7 +170,7 @@ class TileServer:
             return None
         if entry.state == now:
             return entry.packed
-        if stored_zoom(layer, tile.z) is None and self._still_true(entry.state, now, tile):
+        if _still_true(self._changes(layer, tile), entry.state, now, tile):
             self.cache.confirm(key, entry, now)
             return entry.packed
         return None
@@ -191,15 +191,24 @@ class TileServer:
         # What is hidden depends on other hexes, wherever they lie.
         key = _Key("hexes", tile, rest, id(layer), layer)
         now = self.states.of(layer.id)
-        return self._made(key, lambda: self._in_snapshot(layer, make), now, local=False)
+        return self._made(key, lambda: self._in_snapshot(layer, make), now, None)
 
-    def _made(self, key: _Key, make: Callable[[], Made], now: LayerState, *, local: bool) -> Packed:
-        """`local`: what is drawn depends on nothing but the rows within the tile."""
+    def _changes(self, layer: Layer, tile: Tile) -> Changes:
+        """Those that tell whether a tile of features is as it was."""
+        return self.changes if stored_zoom(layer, tile.z) is None else self.border_changes
+
+    def _made(
+        self, key: _Key, make: Callable[[], Made], now: LayerState, changes: Changes | None
+    ) -> Packed:
+        """`changes`: those of which one that does not meet the tile leaves it as it was; None:
+        where what is drawn depends on rows anywhere.
+        """
         entry = self.cache.entry(key)
-        if entry is not None and local and entry.state != now:
-            self._learn(entry.state, now)
+        if entry is not None and changes is not None and entry.state != now:
+            self._learn(changes, key.layer, entry.state, now)
         if entry is not None and (
-            entry.state == now or (local and self._still_true(entry.state, now, key.tile))
+            entry.state == now
+            or (changes is not None and _still_true(changes, entry.state, now, key.tile))
         ):
             self.cache.confirm(key, entry, now)
             return entry.packed
@@ -226,15 +235,13 @@ class TileServer:
             seen = read_state(connection, layer.id)
             return Made(seen, Packed.of(draw(connection, seen)))
 
-    def _still_true(self, made: LayerState, now: LayerState, tile: Tile) -> bool:
-        return made.day == now.day and self.changes.untouched(
-            now.layer_id, made.version, now.version, tile.bbox()
-        )
-
-    def _learn(self, made: LayerState, now: LayerState) -> None:
-        if not self.changes.knows(now.layer_id, made.version, now.version):
-            with self.database.reading() as connection:
-                self.changes.learn(connection, now.layer_id, made.version, now.version)
+    def _learn(self, changes: Changes, layer: Layer, made: LayerState, now: LayerState) -> None:
+        if changes.knows(layer.id, made.version, now.version):
+            return
+        with self.database.reading() as connection:
+            far = changes is self.border_changes
+            seen = partial(reach, connection, layer) if far else lambda box: box
+            changes.learn(connection, layer.id, made.version, now.version, seen)
 
     def _simplify(self, layer: Layer) -> bool:
         """Whether shapes are kept of the present state. Too many polygons stay too many for a
@@ -255,6 +262,12 @@ class TileServer:
             self._simplified[layer.id] = now
             return True
         return False
+
+
+def _still_true(changes: Changes, made: LayerState, now: LayerState, tile: Tile) -> bool:
+    return made.day == now.day and changes.untouched(
+        now.layer_id, made.version, now.version, tile.bbox()
+    )
 
 
 def _features_key(layer: Layer, tile: Tile, who: Principal, asked: Mapping[str, str]) -> _Key:

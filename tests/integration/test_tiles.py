@@ -574,6 +574,48 @@ def test_a_changed_polygon_is_drawn_as_it_is_now(http, database):
     assert before.keys() == after.keys() and before[1] != after[1]
 
 
+def test_a_changed_polygon_drops_no_tile_beyond_its_neighbours(http, database):
+    wavy_squares(database)
+    own, beside, beyond = (tile_at(lon, lat, 12) for lon, lat in CORNER_BESIDE_BEYOND)
+    for each in (own, beside, beyond):
+        http.get(path_of("areas", each))
+    execute(database, "UPDATE layer.areas SET severity = 7 WHERE note = 'Xã 22'")
+    for tile, again in ((beyond, False), (beside, True), (own, True)):
+        with counting(http, database) as made:
+            http.get(path_of("areas", tile))
+        assert bool(made) is again
+
+
+CORNER_BESIDE_BEYOND = [(104.1, 22.5), (103.9, 22.5), (103.7, 22.1)]
+CHANGES = [
+    "UPDATE layer.areas SET geom = ST_Translate(geom, 0.003, 0.002) WHERE note = 'Xã 11'",
+    "DELETE FROM layer.areas WHERE note = 'Xã 20'",
+    "UPDATE layer.areas SET note = 'changed' WHERE note = 'Xã 02'",
+    "UPDATE layer.areas SET geom = ST_Multi(ST_Simplify(geom, 0.003)) WHERE note = 'Xã 00'",
+    "INSERT INTO layer.areas (geom, kind, note, source, source_key) SELECT"
+    " ST_Translate(geom, 0.2, 0), kind, 'Xã 32', 'test', '3.2' FROM layer.areas WHERE id = 9",
+]
+
+
+def test_kept_tiles_of_polygons_are_those_that_a_new_service_makes(http, database):
+    wavy_squares(database)
+    first, last = tile_at(103.55, 22.65, 11), tile_at(104.45, 21.95, 11)
+    columns, rows = range(first.x, last.x + 1), range(first.y, last.y + 1)
+    tiles = [Tile(11, x, y) for x in columns for y in rows] + [tile_at(103.9, 22.3, 8)]
+
+    def all_of(client):
+        return {str(tile): client.get(path_of("areas", tile)).content for tile in tiles}
+
+    before = all_of(http)
+    for change in CHANGES:
+        execute(database, change)
+        kept = all_of(http)
+        with tile_service(database) as fresh:
+            assert kept == all_of(fresh)
+        assert kept != before
+        before = kept
+
+
 @pytest.mark.parametrize("layer_id", ["areas", "ways"])
 def test_what_is_too_small_to_be_drawn_is_in_its_tile_all_the_same(database, layer_id):
     """Houses and driveways of four metres, as the items of the envelope tell."""
