@@ -51,6 +51,7 @@ class Standing:
     weak_days: int = 0
     weak_on: date | None = None
     escalate_at: datetime | None = None
+    gone: bool = False  # its evidence went away after a person had closed it
     id: int | None = None
 
     @property
@@ -153,7 +154,9 @@ class _Look:
                 self._do(n, expire(self.alerts[n], "goes on in another alert"))
         if best is not None:
             self._do(best, *self._update(self.alerts[best], signal))
-        elif not self._known_end(signal):
+        elif (closed := self._known_end(signal)) is not None:
+            self._do(closed, self._seen_again(self.alerts[closed]))
+        else:
             self._open(signal)
 
     def close(self) -> None:
@@ -161,6 +164,13 @@ class _Look:
         for n in self._live():
             if n not in self.touched:
                 self._do(n, *self._quiet(self.alerts[n]))
+        for n, alert in self.alerts.items():
+            if (
+                n not in self.touched
+                and _is_watched(alert)
+                and self.found.until >= alert.expires_at
+            ):
+                self.steps.append(Step(replace(alert, gone=True), None))
 
     def _live(self) -> list[int]:
         return [n for n, alert in self.alerts.items() if alert.status in LIVE]
@@ -177,16 +187,22 @@ class _Look:
         overlap = jaccard(alert.signal.cells, signal.cells)
         return alert.status is Status.ACKNOWLEDGED, overlap, -n
 
-    def _known_end(self, signal: Signal) -> bool:
-        """Whether it is what is left of an alert that ended: nothing that people do not know."""
+    def _known_end(self, signal: Signal) -> int | None:
+        """The ended alert of which it is what is left: nothing that people do not know."""
         policy = self.found.policy
-        ended = [alert for alert in self.alerts.values() if alert.status in ENDS]
-        return any(
-            same_place(alert.signal, signal, policy)
-            and same_time(alert.signal, signal, policy)
-            and _leftover(alert, signal, policy)
-            for alert in ended
+        ended = [n for n, alert in self.alerts.items() if alert.status in ENDS and not alert.gone]
+        known = (
+            n
+            for n in ended
+            if same_place(self.alerts[n].signal, signal, policy)
+            and same_time(self.alerts[n].signal, signal, policy)
+            and _leftover(self.alerts[n], signal, policy)
         )
+        return next(known, None)
+
+    def _seen_again(self, closed: Standing) -> Step:
+        seen, until = self.found.until, self.found.until + self.found.policy.quiet
+        return Step(replace(closed, seen_at=seen, expires_at=until), None)
 
     def _open(self, signal: Signal) -> None:
         found = self.found
@@ -284,7 +300,22 @@ def _leftover(ended: Standing, signal: Signal, policy: Policy) -> bool:
     """
     if ended.status is Status.EXPIRED:
         return signal.key is None and signal.tier is Tier.WATCH
+    if _is_much_worse(ended.signal, signal):
+        return False
     return not is_news(ended.told or Told.of(ended.signal), signal, policy)
+
+
+def _is_much_worse(closed: Signal, signal: Signal) -> bool:
+    """Twice as far beyond its threshold as when a person closed it."""
+    if closed.beyond is None or signal.beyond is None:
+        return False
+    return signal.beyond > 0 and signal.beyond >= 2 * closed.beyond
+
+
+def _is_watched(alert: Standing) -> bool:
+    """Whether a person closed it while its evidence held, so that its going is worth knowing."""
+    closed = alert.status in (Status.RESOLVED, Status.FALSE)
+    return closed and alert.signal.key is not None and not alert.gone
 
 
 def settle(

@@ -34,6 +34,7 @@ class Signal:
     records: tuple[int, ...] = ()  # ids of the layer's rows beneath
     measures: Mapping[str, float | str] = field(default_factory=dict)  # anything more
     key: str | None = None
+    beyond: float | None = None  # of a threshold: how far past it, in the unit of `observed`
 
 
 @dataclass(frozen=True, slots=True)

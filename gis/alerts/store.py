@@ -20,10 +20,12 @@ _ENDS = [status.value for status in ENDS]
 _SELECT = """
 SELECT *, ST_X(centre) AS lon, ST_Y(centre) AS lat FROM gis.alert
 """
-# Live alerts of a stream and those that ended lately, the oldest first.
+# Live alerts of a stream, those that ended lately, and those that a person closed while they held,
+# the oldest first.
 _OF_STREAM = text(
     _SELECT + " WHERE layer_id = :layer AND rule = :rule AND stream = :stream"
-    " AND (status = ANY(:live) OR (status = ANY(:ends) AND until >= :after)) ORDER BY id"
+    " AND (status = ANY(:live) OR (status = ANY(:ends) AND until >= :after)"
+    "      OR (status IN ('resolved', 'false') AND key IS NOT NULL AND NOT gone)) ORDER BY id"
 )
 _LIVE_OF_LAYER = text(
     _SELECT + " WHERE layer_id = :layer AND status = ANY(:live) ORDER BY id FOR UPDATE"
@@ -40,7 +42,7 @@ _WRITTEN = (
     "status", "resumes", "severity", "headline_vi", "headline_en", "detail_vi", "detail_en",
     "cells", "communes", "official", "simulated", "run_id", "key", "observed", "expected", "llr",
     "p", "recurrence_days", "radius_m", "since", "until", "records", "weak_days", "weak_on",
-    "seen_at", "expires_at", "escalate_at",
+    "seen_at", "expires_at", "escalate_at", "beyond", "gone",
 )  # fmt: skip
 _CENTRE = "ST_Point(CAST(:lon AS float8), CAST(:lat AS float8), 4326)"
 _NAMES = f"{', '.join(_WRITTEN)}, centre, geom, measures, told"
@@ -57,7 +59,7 @@ _UPDATE = text(
     f" = ({_VALUES}, CASE WHEN :acted THEN CAST(:now AS timestamptz) ELSE updated_at END,"
     " CASE WHEN :status = 'acknowledged' THEN coalesce(acknowledged_at, :now)"
     "      ELSE acknowledged_at END,"
-    " CASE WHEN :ended THEN CAST(:now AS timestamptz) END) WHERE id = :id"
+    " CASE WHEN :ended THEN coalesce(resolved_at, :now) END) WHERE id = :id"
 )
 
 
@@ -70,7 +72,7 @@ _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('alerts ' || :layer,
 
 
 def alerts_of_stream(connection: Connection, found: Findings) -> list[Standing]:
-    """The live alerts of the stream, and those that ended so lately that a signal may be theirs."""
+    """The live alerts of the stream, and the ended ones of which a signal may be what is left."""
     earliest = min([signal.since for signal in found.signals], default=found.until)
     values = {
         "layer": found.layer_id,
@@ -157,6 +159,7 @@ def standing_of(row: Row[Any]) -> Standing:
         weak_days=row.weak_days,
         weak_on=row.weak_on,
         escalate_at=row.escalate_at,
+        gone=row.gone,
     )
 
 
@@ -181,6 +184,7 @@ def _signal(row: Row[Any]) -> Signal:
         records=tuple(row.records),
         measures=row.measures,
         key=row.key,
+        beyond=row.beyond,
     )
 
 

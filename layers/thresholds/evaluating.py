@@ -152,7 +152,25 @@ def _signal(connection: Connection, layer: Layer, rule: ThresholdRule, row: Row[
         records=tuple(row.records[-_MOST_RECORDS:]),
         measures={"rule": rule.kind},
         key=str(row.key),
+        beyond=_beyond(rule, float(row.value)),
     )
+
+
+def _beyond(rule: ThresholdRule, value: float) -> float | None:
+    """How far past the last value that raises nothing. A silence only grows: that is no news."""
+    match rule:
+        case QuietRule():
+            return None
+        case CountRule():
+            return value - (rule.at_least - 1)
+        case RainRule():
+            return value - rule.above
+        case SensorRule():
+            return abs(value - (rule.above if rule.above is not None else rule.below or 0.0))
+        case IndicatorRule():
+            return abs(
+                value - (rule.at_least if rule.at_least is not None else rule.at_most or 0.0)
+            )
 
 
 def _label(connection: Connection, rule: ThresholdRule, row: Row[Any]) -> str:

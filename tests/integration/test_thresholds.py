@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
-from gis.alerts.life import Alert, history, list_alerts
-from gis.alerts.states import LIVE, Status
+from gis.alerts.life import Alert, history, list_alerts, resolve
+from gis.alerts.states import LIVE, Outcome, Status
 from gis.placing.cells import h3_cells
 from layers.catalogue import Catalogue
 from layers.model import Layer
@@ -213,6 +213,73 @@ def test_an_alert_is_pending_until_it_held_then_open_then_closed_when_clear(meas
     with database.reading() as connection:
         acts = [event.act for event in history(connection, alert.id)]
     assert acts == ["pending", "open", "expired"]
+
+
+@pytest.mark.parametrize(
+    ("given", "field", "readings", "beyond_by"),
+    [
+        (LEVEL, "level", [4.0], 0.5),
+        (rule("sensor", field="level", of="station", below=0.75), "level", [0.5], 0.25),
+        (RAIN, "rain", [60.0, 45.0], 5.0),
+        (COUNT, "level", [1.0, 1.0, 1.0, 1.0], 2.0),  # two more than the most that raises nothing
+        (TARGET, "level", [0.25], 0.75),
+        (rule("indicator", field="level", of="station", at_most=1), "level", [3.5], 2.5),
+        (QUIET, "level", [], None),  # a silence that lasts is no news
+    ],
+)
+def test_a_signal_says_how_far_beyond_its_threshold_it_is(
+    measured, given, field, readings, beyond_by
+):
+    silent = [(200, "Bảo Hà", 1.0)] if not readings else []
+    now = [(n, "Bảo Hà", value) for n, value in enumerate(readings)]
+    (signal,) = beyond(measured(*silent, *now, field=field), given).signals
+    assert signal.beyond == beyond_by
+
+
+def close(database, alert: Alert) -> None:
+    with database.writing() as connection:
+        resolve(connection, alert.id, "tests", Outcome.TRUE)
+
+
+def minutes(n: int) -> datetime:
+    return NOW + timedelta(minutes=n)
+
+
+def test_high_water_that_a_person_closed_is_told_again_when_it_rises_on(measured):
+    high = LEVEL | {"minutes": 0}
+    database = measured((0, "Bảo Hà", 4.0))
+    follow(database, high)
+    close(database, *live(database))
+    measured((-10, "Bảo Hà", 4.4))
+    follow(database, high, minutes(10))
+    assert live(database) == []
+    measured((-20, "Bảo Hà", 4.5))
+    follow(database, high, minutes(20))
+    assert [alert.status for alert in live(database)] == [Status.OPEN]
+
+
+def test_many_records_that_a_person_closed_are_told_again_when_they_become_many_again(measured):
+    """The window still holds records of the first time, and its end stays when it ended."""
+    few = COUNT | {"hours": 1}
+    database = measured((58, "Bảo Hà", 1.0), (57, "Bảo Hà", 1.0), (0, "Bảo Hà", 1.0))
+    follow(database, few)
+    (first,) = live(database)
+    close(database, first)
+    for n in (1, 3, 20):  # of three records two leave the hour
+        follow(database, few, minutes(n))
+    assert live(database) == []
+    measured((-21, "Bảo Hà", 1.0), (-22, "Bảo Hà", 1.0))
+    follow(database, few, minutes(22))
+    assert [alert.status for alert in live(database)] == [Status.OPEN]
+    with database.reading() as connection:
+        ended = connection.execute(
+            text("SELECT at FROM gis.alert_event WHERE alert_id = :id AND act = 'resolved'"),
+            {"id": first.id},
+        ).scalar_one()
+        kept = connection.execute(
+            text("SELECT resolved_at FROM gis.alert WHERE id = :id"), {"id": first.id}
+        ).scalar_one()
+    assert kept == ended
 
 
 def test_a_sensor_that_falls_silent_in_high_water_keeps_its_alert_for_a_day(measured):

@@ -196,6 +196,48 @@ def test_what_a_person_closed_stays_quiet_until_there_is_news(status):
     assert acts(ledger, 2) == [Act.OPEN]
 
 
+def level(n: float, beyond: float | None, last: int = 13) -> Findings:
+    """A look at a sensor that is so far beyond its threshold since day 0; a reading each time."""
+    reading = signal(n, since=signal(0).since, llr=None, recurrence_days=None, key="S1")
+    reading = replace(reading, beyond=beyond, observed=3.5 + (beyond or 0), records=(last,))
+    return found(n, reading, rule="level", policy=RULED)
+
+
+def level_gone(n: float) -> Findings:
+    return found(n, rule="level", policy=RULED)
+
+
+RULED = replace(POLICY, same_gap=timedelta(0), close_days=None, quiet=timedelta(minutes=15))
+
+
+@pytest.mark.parametrize("status", [Status.RESOLVED, Status.FALSE])
+@pytest.mark.parametrize(("beyond", "told"), [(0.39, False), (0.4, True), (None, False)])
+def test_what_a_person_closed_is_told_again_twice_as_far_beyond_its_threshold(status, beyond, told):
+    ledger = ended(replayed(level(0, 0.1), level(0.1, 0.2, 14)), status)
+    ledger.apply(level(0.2, beyond, 15))
+    assert len(ledger.alerts) == 1 + told
+
+
+def test_a_tier_worse_is_told_again_after_a_person_closed_it():
+    ledger = ended(replayed(level(0, 0.2)), Status.RESOLVED)
+    worse = level(0.1, 0.21, 14)
+    urgent = replace(worse.signals[0], tier=Tier.URGENT)
+    ledger.apply(replace(worse, signals=(urgent,)))
+    assert acts(ledger, 2) == [Act.OPEN]
+
+
+def test_a_threshold_crossed_again_after_a_person_closed_it_is_told_again():
+    """By the time that ends alerts too: a dip of some minutes is none."""
+    ledger = ended(replayed(level(0, 0.2)), Status.RESOLVED)
+    minute = 1 / 1440
+    for look in (level(10 * minute, 0.2, 14), level_gone(20 * minute), level(21 * minute, 0.2, 15)):
+        ledger.apply(look)
+    assert len(ledger.alerts) == 1
+    ledger.apply(level_gone(36 * minute))
+    ledger.apply(level(37 * minute, 0.1, 16))
+    assert acts(ledger, 2) == [Act.OPEN]
+
+
 def test_what_closed_itself_is_not_reopened_to_be_watched():
     closed = [found(0, signal(0)), found(1), found(2), found(3)]
     watched = signal(4, tier=Tier.WATCH, recurrence_days=40)
