@@ -24,6 +24,7 @@ from gis.alerts.silences import silence, silences_at, unsilence
 from gis.alerts.states import Outcome, Status
 from gis.clock import HERE
 from gis.delivery.approval import approve
+from gis.delivery.publishing import retry_undone
 from gis.errors import BadInput
 from layers.beneath import records_beneath
 from layers.model import FieldType, Layer
@@ -119,6 +120,14 @@ def approve_command(
     with database_in_use() as database, database.writing() as connection:
         approve(connection, alert, somebody_here(who).name, note, confirmed=confirmed)
     say(f"alert {alert} is public")
+
+
+@app.command("publish", epilog="Example: gis alerts publish")
+def publish_command() -> None:
+    """Try the CAP documents anew that were given up, once their fault is mended."""
+    with database_in_use() as database, database.writing() as connection:
+        again = retry_undone(connection)
+    say(f"{again} documents are tried again")
 
 
 @app.command("resolve", epilog='Example: gis alerts resolve 3 false --note "tập trận"')

@@ -35,6 +35,7 @@ class Act(StrEnum):
     ESCALATE = "escalate"  # nobody looked after it in time
     COMMENT = "comment"
     APPROVED = "approved"  # a person made it public
+    RENEWED = "renewed"  # it outlasts its CAP document, so another is made
 
 
 class Outcome(StrEnum):

@@ -72,6 +72,11 @@ def cap_time(moment: datetime) -> str:
     return moment.astimezone(HERE).isoformat(timespec="seconds")
 
 
+def expires_at(told: Told) -> datetime:
+    """When a document of this step is over, unless another comes."""
+    return told.at + timedelta(days=told.quiet_days)
+
+
 def plain(words: str) -> str:
     """In Unicode form NFC, without what XML cannot hold."""
     return normalize("NFC", _UNWRITABLE.sub("", words))
@@ -150,7 +155,7 @@ def _info(message: CapMessage, language: Language) -> Iterator[tuple[str, str]]:
     yield "effective", cap_time(told.at)
     if told.since is not None:
         yield "onset", cap_time(told.since)
-    yield "expires", cap_time(told.at + timedelta(days=told.quiet_days))
+    yield "expires", cap_time(expires_at(told))
     yield "senderName", CENTRE[language]
     yield "headline", told.headline[language]
     yield "description", told.detail[language] or told.headline[language]

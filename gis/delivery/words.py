@@ -39,6 +39,7 @@ ACTS = {
     "notify": {Language.VI: "Diễn biến mới", Language.EN: "New development"},
     "escalate": {Language.VI: "Chưa ai tiếp nhận", Language.EN: "Nobody has acknowledged"},
     "approved": {Language.VI: "Đã phê duyệt công bố", Language.EN: "Approved for the public"},
+    "renewed": {Language.VI: "Vẫn tiếp diễn", Language.EN: "It goes on"},
     "resolved": {Language.VI: "Đã kết thúc", Language.EN: "Resolved"},
     "expired": {Language.VI: "Đã hết", Language.EN: "Over"},
     "false": {Language.VI: "Báo động giả", Language.EN: "False alarm"},

@@ -21,6 +21,10 @@ def delivering(database: Database, sender: Sender, cap_sender: str) -> Iterator[
                 f"sender {number}", lambda: send_due(database, sender), every_s=_EVERY_S
             )
             working.enter_context(work)
-        publish = repeating("CAP", lambda: publish_due(database, cap_sender), every_s=_EVERY_S)
+        publish = repeating(
+            "CAP",
+            lambda: publish_due(database, cap_sender, sender.retrying),
+            every_s=_EVERY_S,
+        )
         working.enter_context(publish)
         yield

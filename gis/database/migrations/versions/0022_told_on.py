@@ -1,4 +1,4 @@
-"""What goes on is told on: see 0022_told_on.sql."""
+"""What goes on is told on: closed alerts and CAP documents; see 0022_told_on.sql."""
 
 from pathlib import Path
 
