@@ -84,7 +84,7 @@ def _too_small(small: int, of: int) -> tuple[str, str]:
 
 _LOOKS = text("""
 SELECT stream, day, coalesce(p, 1) AS p FROM gis.alert_look
-WHERE layer_id = :layer AND rule = ANY(:rules) AND day > :first AND day <= :today
+WHERE layer_id = :layer AND rule = ANY(:rules) AND NOT simulated AND day > :first AND day <= :today
 ORDER BY day, rule, stream
 """)
 _ALARMS = text("""
@@ -103,7 +103,10 @@ def tally(
     false_alerts_a_year: float,
     now: datetime,
 ) -> Tally:
-    """The alarms of rules that share a budget, in the year before `now`; none of simulated data."""
+    """The alarms of rules that share a budget, in the year before `now`.
+
+    Neither alarms nor days nor p-values of looks at simulated records are counted.
+    """
     today = local_day(now)
     first = today - timedelta(days=WINDOW_DAYS)
     of = {"layer": layer_id, "rules": list(rules)}

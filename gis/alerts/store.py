@@ -249,12 +249,12 @@ def newest_look(connection: Connection, found: Findings, now: datetime) -> datet
 
 _LOOK = text("""
 INSERT INTO gis.alert_look
-  (layer_id, rule, stream, day, until, looked_at, version, run_id, signals, p)
+  (layer_id, rule, stream, day, until, looked_at, version, run_id, signals, p, simulated)
 VALUES (:layer, :rule, :stream, :day, :until, :now,
-        :version, :run_id, :signals, :p)
+        :version, :run_id, :signals, :p, :simulated)
 ON CONFLICT (layer_id, rule, stream, day) DO UPDATE SET until = excluded.until,
   looked_at = excluded.looked_at, version = excluded.version, run_id = excluded.run_id,
-  signals = excluded.signals, p = excluded.p
+  signals = excluded.signals, p = excluded.p, simulated = excluded.simulated
 """)
 
 
@@ -271,5 +271,6 @@ def note_look(connection: Connection, found: Findings, now: datetime) -> None:
         "run_id": found.run_id,
         "signals": len(found.signals),
         "p": found.p,
+        "simulated": found.simulated,
     }
     connection.execute(_LOOK, values)

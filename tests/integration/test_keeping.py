@@ -61,6 +61,16 @@ def test_simulated_alarms_and_those_to_be_watched_are_none(connection):
     assert told(connection, day(40)).alarms == 0
 
 
+def test_neither_looks_nor_alarms_of_simulated_records_are_judged(connection):
+    """A simulation without an alarm says nothing of a deaf detector, nor its p-values of skew."""
+    looks(connection, 40, p=0.01, simulated=True)
+    alarms(connection, 3, simulated=True)
+    kept = told(connection, day(41))
+    assert (kept.days, kept.alarms, kept.allowed, kept.p_values) == (0, 0, 0.0, ())
+    looks(connection, 30, stream="real")
+    assert told(connection, day(41)).days == 30
+
+
 def test_one_p_a_stream_and_day_is_kept_and_one_a_fortnight_counted(connection):
     looks(connection, 29)
     looks(connection, 29, p=0.01, stream="other")
