@@ -49,13 +49,14 @@ def clean(records: pd.DataFrame, rules: CleaningRules = RULES) -> Cleaned:
 
     Needs category, lon, lat (degrees, WGS 84; NaN without a point), happened_at and received_at
     (with time zone), source, source_key, default_point, place_precision_m, cell (H3 resolution 9).
-    `incident` is false for repeats; `in_alarm` says who may raise an alarm, on the received date.
-    Reasons, the first that holds: same_key; same_place (category, distance, hours; of incidents
-    already kept); default_point; coarse (counts in its commune alone); late; burst (a source's day
-    above the ratio to the median of its days before, at least 1); same_hex_day (alarms count one a
-    hex, category and day); "" for none. `in_commune` says who may raise an alarm of a commune:
-    these and the coarse, unless late or of a burst. The order of rows is irrelevant. Raises
-    BadInput for a missing column or times without a zone.
+    `incident` is false for repeats and for what does not say when it happened (NaT); `in_alarm`
+    says who may raise an alarm, on the received date. Reasons, the first that holds: same_key;
+    undated; same_place (category, distance, hours; of incidents already kept); default_point;
+    coarse (counts in its commune alone); late; burst (a source's day above the ratio to the median
+    of its days before, at least 1); same_hex_day (alarms count one a hex, category and day); "" for
+    none. `in_commune` says who may raise an alarm of a commune: these and the coarse, unless late
+    or of a burst. The order of rows is irrelevant. Raises BadInput for a missing column or times
+    without a zone.
     """
     _check(records)
     order = records.assign(_key=_text_keys(records)).sort_values(["received_at", "_key"]).index
@@ -63,6 +64,7 @@ def clean(records: pd.DataFrame, rules: CleaningRules = RULES) -> Cleaned:
     day = rows["received_at"].dt.tz_convert(rules.time_zone).dt.floor("D")
     reason = pd.Series("", index=rows.index, dtype=object)
     _mark(reason, rows.duplicated(["source", "source_key"]).to_numpy(), "same_key")
+    _mark(reason, rows["happened_at"].isna().to_numpy(), "undated")
     _mark(reason, _same_place(rows, (reason == "").to_numpy(), rules), "same_place")
     incident = (reason == "").to_numpy()
     _mark(reason, rows["default_point"].to_numpy(bool), "default_point")

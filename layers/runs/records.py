@@ -17,6 +17,7 @@ from sqlalchemy import (
     column,
     func,
     literal,
+    or_,
     select,
     table,
     text,
@@ -38,7 +39,7 @@ _FLAWED = ("default_point", "coarse")
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """Rows received in a window, judged by the gate.
+    """Rows received in a window, judged by the gate; those without any time when they were stored.
 
     `rows`: id, category, h3 (resolution 11; 0 without a point), commune, amount (of the measure; 1
     without one), happened_at and received_at (UTC), incident, in_alarm, in_commune, reason (see
@@ -54,7 +55,10 @@ class Records:
 def read_records(
     connection: Connection, layer: Layer, options: HotspotOptions, since: datetime, until: datetime
 ) -> Records:
-    """Rows received after `since` and up to `until`; 28 days before judge bursts alone."""
+    """Rows received after `since` and up to `until`; 28 days before judge bursts alone.
+
+    A row that tells no time at all is of the window in which it was stored, and left out.
+    """
     early = since - timedelta(days=BURST_DAYS)
     judged = clean(_read(connection, layer, options, early, until)).records
     rows = judged[judged["received_at"] > since].reset_index(drop=True)
@@ -102,7 +106,8 @@ def _read(
     connection: Connection, layer: Layer, options: HotspotOptions, since: datetime, until: datetime
 ) -> pd.DataFrame:
     of = table_of(layer)
-    received = _received(of, options)
+    told = _received(of, options)
+    received = func.coalesce(told, of.c.updated_at)
     category = cast(of.c[options.category], Text) if options.category else literal("")
     columns = {
         "id": of.c.id,
@@ -121,7 +126,11 @@ def _read(
         "amount": func.greatest(func.coalesce(_amount(of, options), 0), 0),
         "simulated": func.coalesce(of.c.provenance["simulated"].as_boolean(), False),
     }
-    inside = and_(received > since, received <= until, of.c.valid_at.is_not(None))
+    # Two conditions, so that an index on the time that is told can be used.
+    inside = or_(
+        and_(told > since, told <= until),
+        and_(told.is_(None), of.c.updated_at > since, of.c.updated_at <= until),
+    )
     asked = select(*(sql.label(name) for name, sql in columns.items())).where(inside)
     found = connection.execute(asked.order_by(of.c.id)).all()
     return _typed(pd.DataFrame(found, columns=list(columns)))

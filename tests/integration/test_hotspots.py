@@ -212,6 +212,23 @@ def test_flawed_records_raise_no_alarm_and_are_counted_by_reason(quiet, catalogu
     assert (found.found, alerts(quiet)) == (0, [])
 
 
+@pytest.mark.parametrize("told", ["received_at", "nothing"])
+def test_a_record_that_does_not_say_when_it_happened_is_counted_as_left_out(quiet, catalogue, told):
+    report(quiet, cluster(n=40))
+    with quiet.writing() as connection:
+        connection.execute(
+            text(
+                "UPDATE layer.citizen_reports SET valid_at = NULL, updated_at = :received,"
+                " received_at = CASE WHEN :told = 'received_at' THEN received_at END"
+                " WHERE valid_at = :received"
+            ),
+            {"received": NOW - timedelta(days=1), "told": told},
+        )
+    for method in METHODS:
+        found = run(quiet, catalogue, method=method)
+        assert (found.left_out["undated"], found.found) == (41, 0)
+
+
 @pytest.mark.parametrize("flaw", [{"default_point": True}, {"precision_m": 5000.0}])
 def test_default_points_and_coarse_places_make_no_hot_hex(quiet, catalogue, flaw):
     report(quiet, cluster(n=40), **flaw)

@@ -44,6 +44,7 @@ def test_the_same_key_is_one_incident():
         ({"lon": 104.1, "place_precision_m": 2000.0}, "coarse"),
         ({"lon": np.nan, "lat": np.nan}, "coarse"),
         ({"lon": 104.1, "cell": 2, "happened_at": NOON - pd.Timedelta(days=8)}, "late"),
+        ({"lon": 104.1, "cell": 2, "happened_at": pd.NaT}, "undated"),
         ({"lon": 104.002}, "same_hex_day"),
     ],
 )  # fmt: skip
@@ -100,6 +101,15 @@ def month(burst):
 def test_a_backlog_of_thirty_is_held_back_and_an_ordinary_day_is_not():
     assert judged(*month(30)).reasons == {"burst": 30}
     assert judged(*month(5)).reasons == {}
+
+
+def test_what_does_not_say_when_it_happened_is_counted_and_makes_no_burst_of_the_others():
+    undated = [record(f"u{i}", happened_at=pd.NaT, lon=105 + i * 0.01, cell=i) for i in range(30)]
+    for one in undated:
+        one["received_at"] = NOON + pd.Timedelta(days=28)
+    found = judged(*month(5), *undated)
+    assert found.reasons == {"undated": 30}
+    assert found.records["incident"].sum() == found.records["in_commune"].sum() == 28 + 5
 
 
 def test_the_order_of_records_changes_nothing_and_none_is_lost():
