@@ -14,6 +14,7 @@ from gis.boundaries.store import read_history
 from gis.boundaries.units import Quality, UnitHistory
 from gis.database.engine import Database
 from gis.database.migrate import migrate
+from gis.errors import BadInput
 from gis.settings import ROOT, Settings
 from layers.catalogue import Catalogue
 from layers.placed_again import place_again
@@ -51,7 +52,10 @@ def prepare(
             load_demo(database, catalogue, now, show)
     for due in due_runs(database, catalogue, now):
         step(f"hotspots of {due.layer.id}: {due.method}")
-        run_method(database, due.layer, due.method, now)
+        try:
+            run_method(database, due.layer, due.method, now)
+        except BadInput as error:  # the service starts all the same, and tries again each minute
+            step(f"not made: {error}")
 
 
 def _told(quality: Quality) -> str:

@@ -9,6 +9,7 @@ import typer
 from api.cli.context import database_in_use, read_layers, read_settings
 from api.cli.output import AsJson, print_rows, say, step
 from gis.errors import BadInput, Conflict
+from layers.model import Layer
 from layers.runs import RunReport, methods_of, repeat_run, run_method
 from layers.runs.store import list_runs
 
@@ -33,20 +34,29 @@ def run(
     method: Annotated[Method | None, typer.Option(help="One method; unset: all")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Find clusters, hotspots and emerging hot spots, and keep the alerts that follow from them."""
+    """Find clusters, hotspots and emerging hot spots, and keep the alerts that follow from them.
+
+    A method that cannot run keeps none of the others from running; it is told at the end.
+    """
     catalogue = read_layers(read_settings())
     chosen = [catalogue.get(layer)] if layer else [one for one in catalogue.layers if one.hotspots]
     now = datetime.now(UTC)
     end = until.replace(tzinfo=UTC) if until else now
     if end > now:
         raise BadInput(f"--until {end.isoformat()} lies in the future: give a time up to now, UTC")
-    rows = []
+    wanted = [(one, name) for one in chosen for name in _methods(one, method)]
+    rows, failed = [], []
     with database_in_use() as database:
-        for one in chosen:
-            for name in [method.value] if method else methods_of(one):
-                step(f"{name} of {one.id}")
+        for one, name in wanted:
+            step(f"{name} of {one.id}")
+            try:
                 rows.append(_row(run_method(database, one, name, end)))
-    print_rows(rows, as_json=as_json, empty="no layer has a section `hotspots`")
+            except BadInput as error:
+                failed.append(f"{name} of {one.id}: {error}")
+    if rows or not failed:
+        print_rows(rows, as_json=as_json, empty="no layer has a section `hotspots`")
+    if failed:
+        raise BadInput("; ".join(failed))
 
 
 @app.command("list", epilog="Example: gis hotspots list citizen_reports")
@@ -71,6 +81,10 @@ def repeat(run_id: Annotated[int, typer.Argument(metavar="RUN", help="Number of 
     if not done.equal:
         raise Conflict(f"run {run_id} is not equal: {'; '.join(done.differences)}")
     say(f"run {run_id} ({done.run.method} of {done.run.layer_id}) is equal: {done.found} findings")
+
+
+def _methods(layer: Layer, chosen: Method | None) -> list[str]:
+    return [chosen.value] if chosen else methods_of(layer)
 
 
 def _row(report: RunReport) -> dict[str, object]:

@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 
 from gis.analysis import clean
+from gis.errors import BadInput
 from layers.model import HotspotOptions, Layer
 from layers.tables import SCHEMA, table_of
 
@@ -155,12 +156,21 @@ def commune_names(connection: Connection) -> dict[str, str]:
 
 
 def read_exposure(connection: Connection, layer_id: str, resolution: int) -> pd.DataFrame:
-    """How many points of a layer each hex has: cell, count."""
+    """How many points of a layer each hex has: cell, count.
+
+    Raises BadInput where it has none: without them nothing can be expected anywhere.
+    """
     points = table(layer_id, column("h3"), column("default_point"), schema=SCHEMA)
     cell = func.gis.h3_parent(points.c.h3, resolution).label("cell")
     asked = select(cell, func.count().label("count")).group_by(cell)
     found = connection.execute(asked.where(points.c.h3.is_not(None), ~points.c.default_point))
-    return pd.DataFrame(found.all(), columns=["cell", "count"]).astype(np.int64)
+    rows = found.all()
+    if not rows:
+        raise BadInput(
+            f"the layer {layer_id}, which is the `exposure`, has no point in any hex (default "
+            "points do not count): load its records, or leave `exposure` out of the layer file"
+        )
+    return pd.DataFrame(rows, columns=["cell", "count"]).astype(np.int64)
 
 
 def _typed(rows: pd.DataFrame) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -15,6 +16,7 @@ from gis.alerts.life import Outcome, Status, acknowledge, history, list_alerts, 
 from gis.database.engine import Database
 from gis.errors import BadInput, Conflict, NotFound
 from gis.placing.cells import h3_cells
+from gis.settings import ROOT
 from gis.values import TimeSpan
 from layers.catalogue import Catalogue
 from layers.items import PageRequest, Query, read_page, source_of
@@ -327,6 +329,29 @@ def test_where_records_lie_as_their_exposure_does_none_is_hot(outbreak, catalogu
     assert repeat_run(outbreak, found.run_id).equal
 
 
+@pytest.mark.parametrize("points", ["none", "default points alone"])
+def test_an_exposure_without_points_is_told_and_keeps_no_other_run_from_being_made(
+    quiet, catalogue, points
+):
+    exposed, landslides = (catalogue.get(name) for name in (LAYER, "landslides"))
+    if points != "none":
+        with quiet.writing() as connection:
+            connection.execute(
+                text(
+                    "INSERT INTO layer.landslides (geom, h3, default_point, source, source_key)"
+                    " VALUES (ST_Point(104.1, 22.05, 4326), 1, true, 'tests', '1')"
+                )
+            )
+    options = exposed.hotspots.model_copy(update={"exposure": landslides.id})
+    layer = exposed.model_copy(update={"hotspots": options})
+    with pytest.raises(
+        BadInput, match="landslides, which is the `exposure`, has no point in any hex"
+    ):
+        run_method(quiet, layer, "gi_star", NOW)
+    done = Runner(quiet).run_due(Catalogue((layer,)), NOW)
+    assert {report.method for report in done} == set(METHODS) - {"gi_star"}
+
+
 def test_a_run_that_was_altered_is_not_equal(outbreak, catalogue):
     found = run(outbreak, catalogue)
     with outbreak.writing() as connection:
@@ -445,6 +470,19 @@ def test_runs_are_made_listed_and_repeated_from_the_command_line(gis, outbreak):
     assert "made by version 0.0.9" in gis("repeat", "3", code=1)
     gis("repeat", "5", code=1)
     gis("run", LAYER, "--until", "2999-01-01", code=1)
+
+
+def test_a_command_makes_the_other_runs_and_then_tells_of_the_one_that_could_not(
+    gis, tmp_path, monkeypatch
+):
+    folder = shutil.copytree(ROOT / "layers", tmp_path / "layers")
+    words = (folder / f"{LAYER}.yaml").read_text(encoding="utf-8")
+    exposed = words.replace("hotspots: {", "hotspots: {exposure: landslides, ")
+    (folder / f"{LAYER}.yaml").write_text(exposed, encoding="utf-8")
+    monkeypatch.setenv("GIS_LAYERS", str(folder))
+    until = NOW.strftime("%Y-%m-%dT%H:%M:%S")
+    made = json.loads(gis("run", LAYER, "--until", until, "--json", code=1))
+    assert [row["method"] for row in made] == ["stp_scan", "series", "emerging"]
 
 
 def test_a_layer_without_the_section_is_refused(toy_province, catalogue):
