@@ -36,8 +36,8 @@ RULES = CleaningRules()
 
 @dataclass(frozen=True, slots=True)
 class Cleaned:
-    """`records`: the rows given, with columns incident, in_alarm, in_commune and reason; `reasons`:
-    counts.
+    """`records`: the rows given, with columns incident, in_alarm, in_commune, held_back and reason;
+    `reasons`: counts.
     """
 
     records: pd.DataFrame
@@ -55,8 +55,8 @@ def clean(records: pd.DataFrame, rules: CleaningRules = RULES) -> Cleaned:
     coarse (counts in its commune alone); late; burst (a source's day above the ratio to the median
     of its days before, at least 1); same_hex_day (alarms count one a hex, category and day); "" for
     none. `in_commune` says who may raise an alarm of a commune: these and the coarse, unless late
-    or of a burst. The order of rows is irrelevant. Raises BadInput for a missing column or times
-    without a zone.
+    or of a burst; `held_back`, what nothing but a burst keeps from both. The order of rows is
+    irrelevant. Raises BadInput for a missing column or times without a zone.
     """
     _check(records)
     order = records.assign(_key=_text_keys(records)).sort_values(["received_at", "_key"]).index
@@ -75,12 +75,13 @@ def clean(records: pd.DataFrame, rules: CleaningRules = RULES) -> Cleaned:
     _mark(reason, burst, "burst")
     _mark(reason, _repeated(rows.assign(_day=day), (reason == "").to_numpy()), "same_hex_day")
     in_alarm = (reason == "").to_numpy()
-    coarse = (reason == "coarse").to_numpy() & ~late.to_numpy() & ~burst
+    coarse = (reason == "coarse").to_numpy() & ~late.to_numpy()
     judged = pd.DataFrame(
         {
             "incident": incident,
             "in_alarm": in_alarm,
-            "in_commune": in_alarm | coarse,
+            "in_commune": in_alarm | (coarse & ~burst),
+            "held_back": (reason == "burst").to_numpy() | (coarse & burst),
             "reason": reason.to_numpy(),
         },
         index=order,

@@ -43,9 +43,9 @@ class Records:
     """Rows received in a window, judged by the gate; those without any time when they were stored.
 
     `rows`: id, category, h3 (resolution 11; 0 without a point), commune, amount (of the measure; 1
-    without one), happened_at and received_at (UTC), incident, in_alarm, in_commune, reason (see
-    gis.analysis.clean). `left_out`: how many were held back from alarms, by reason. `simulated`:
-    whether simulated records are among them.
+    without one), happened_at and received_at (UTC), source, incident, in_alarm, in_commune,
+    held_back, reason (see gis.analysis.clean). `left_out`: how many were held back from alarms, by
+    reason. `simulated`: whether simulated records are among them.
     """
 
     rows: pd.DataFrame

@@ -35,6 +35,7 @@ from layers.runs.records import (
 from layers.runs.series import days_read, series_input, series_of
 from layers.runs.store import NewRun, add_rows, add_run, keep_input
 from layers.runs.telling import Teller, policy_of
+from layers.runs.telling_held import held_back_findings
 from layers.runs.telling_series import SeriesTeller
 
 _NO_CHANGES = AlertChanges()
@@ -188,7 +189,8 @@ def _run_alarm(look: _Look) -> RunReport:
     told = [one for scan in scans for one in teller.told(scan)]
     add_rows(look.connection, "add_stp_scan", run_id, [teller.row(one) for one in told])
     add_rows(look.connection, "add_streams", run_id, _stream_rows(scans, nulls))
-    changes = _applied(look, [teller.findings(scan, run_id) for scan in scans])
+    held = _held_back(look, run.method, teller, records, run_id)
+    changes = _applied(look, [*(teller.findings(scan, run_id) for scan in scans), *held])
     found = sum(one.tier is not None for one in told)
     return _report(look, run, run_id, records, found, changes)
 
@@ -202,10 +204,12 @@ def _run_series(look: _Look) -> RunReport:
     streams = list(series_of(frame, options, day_number(look.until), communes))
     run = look.new_run("series", records, frame)
     run_id = add_run(look.connection, run, keep_input(look.connection, frame))
-    speaks = SeriesTeller(_teller(look, run, [each.stream for each in streams]), options)
+    teller = _teller(look, run, [each.stream for each in streams])
+    speaks = SeriesTeller(teller, options)
     told = [one for each in streams for one in speaks.told(each)]
     add_rows(look.connection, "add_series", run_id, [speaks.row(one) for one in told])
-    changes = _applied(look, [speaks.findings(each, run_id) for each in streams])
+    held = _held_back(look, run.method, teller, records, run_id)
+    changes = _applied(look, [*(speaks.findings(each, run_id) for each in streams), *held])
     found = sum(one.tier is not None for one in told)
     return _report(look, run, run_id, records, found, changes)
 
@@ -213,6 +217,15 @@ def _run_series(look: _Look) -> RunReport:
 def _teller(look: _Look, run: NewRun, streams: Sequence[str]) -> Teller:
     names, policy = commune_names(look.connection), policy_of(look.layer, streams)
     return Teller(look.layer, look.until, policy, names, run.official, run.simulated)
+
+
+def _held_back(
+    look: _Look, method: str, teller: Teller, records: Records, run_id: int
+) -> list[Findings]:
+    """Told once, by the first of the layer's alarms."""
+    if method != look.options.alarms[0]:
+        return []
+    return [held_back_findings(teller, records, run_id)]
 
 
 def _applied(look: _Look, findings: Sequence[Findings]) -> AlertChanges:

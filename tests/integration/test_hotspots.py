@@ -171,8 +171,8 @@ def test_the_same_evidence_updates_the_alert_and_keeps_its_state(outbreak, catal
 
 
 def test_two_clusters_far_apart_are_two_alerts(quiet, catalogue):
-    report(quiet, cluster(104.03, 22.03))
-    report(quiet, cluster(104.27, 22.07))
+    report(quiet, cluster(104.03, 22.03), sources=20)
+    report(quiet, cluster(104.27, 22.07), sources=20)
     assert len(run(quiet, catalogue).alerts.opened) == 2
 
 
@@ -211,7 +211,35 @@ def test_flawed_records_raise_no_alarm_and_are_counted_by_reason(quiet, catalogu
     report(quiet, cluster(n=40), **flaw)
     found = run(quiet, catalogue)
     assert found.left_out[reason] >= 20
-    assert (found.found, alerts(quiet)) == (0, [])
+    assert (found.found, [one for one in alerts(quiet) if one.rule != "held_back"]) == (0, [])
+
+
+def few_from_a_quiet_source(database: Database, at: datetime = NOW - timedelta(hours=1)) -> None:
+    """Seven true reports in a village, of a source that sends one a fortnight."""
+    report(database, noise()[:6], days=84, at=NOW - timedelta(days=2), sources=1)
+    report(database, cluster(n=200)[:7], at=at, sources=1)
+
+
+def test_true_reports_of_a_quiet_source_that_are_held_back_are_told(toy_province, catalogue):
+    few_from_a_quiet_source(toy_province)
+    found = run(toy_province, catalogue)
+    (alert,) = alerts(toy_province)
+    assert (found.left_out["burst"], found.alerts.opened) == (7, (alert.id,))
+    assert (alert.rule, alert.severity, alert.observed) == ("held_back", "watch", 7)
+    assert alert.headline_vi.startswith("Phản ánh của người dân: 7 bản ghi bị giữ lại")
+    assert alert.headline_en.startswith("Citizen reports: 7 records held back")
+    assert alert.communes == (("00004", "Xã Bãi Cát"),)
+    assert alert.bbox[0] < 104.15 < alert.bbox[2]
+
+
+def test_what_is_held_back_is_one_alert_that_ends_a_day_after_its_evidence(toy_province, catalogue):
+    few_from_a_quiet_source(toy_province)
+    run_hotspots(toy_province, catalogue.get(LAYER), NOW)
+    run(toy_province, catalogue, NOW + timedelta(hours=1))
+    (alert,) = alerts(toy_province)
+    run(toy_province, catalogue, NOW + timedelta(days=4))
+    (ended,) = alerts(toy_province)
+    assert (ended.id, ended.status) == (alert.id, Status.EXPIRED)
 
 
 @pytest.mark.parametrize("told", ["received_at", "nothing"])

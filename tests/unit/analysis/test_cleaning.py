@@ -103,6 +103,18 @@ def test_a_backlog_of_thirty_is_held_back_and_an_ordinary_day_is_not():
     assert judged(*month(5)).reasons == {}
 
 
+def test_what_only_a_burst_keeps_from_alarms_is_marked_the_coarse_too_and_the_late_not():
+    *usual, coarse, late = month(8)
+    coarse |= {"place_precision_m": 5000.0}
+    late |= {"happened_at": NOON - pd.Timedelta(days=8)}
+    found = judged(*usual, coarse, late)
+    assert found.reasons == {"burst": 6, "coarse": 1, "late": 1}
+    held = found.records["held_back"]
+    assert held.sum() == 7
+    assert held.tolist()[-2:] == [True, False]
+    assert not found.records["in_commune"][held].any()
+
+
 def test_what_does_not_say_when_it_happened_is_counted_and_makes_no_burst_of_the_others():
     undated = [record(f"u{i}", happened_at=pd.NaT, lon=105 + i * 0.01, cell=i) for i in range(30)]
     for one in undated:
