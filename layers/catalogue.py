@@ -143,6 +143,7 @@ _SHOWN_IN = (
     ("hotspots", "clusters"),
     ("hotspots", "emerging"),
     ("hotspots", "series"),
+    ("hotspots", "local_moran"),
     ("alerts", "alerts"),
 )
 

@@ -236,6 +236,18 @@ class EmergingOptions(Strict):
     disk: int = Field(1, ge=1, le=5, description="Rings of neighbours")
 
 
+class LocalMoranOptions(Strict):
+    """Hexes like or unlike those around them: a quiet one among busy ones, and the reverse."""
+
+    resolution: Resolution = Field(
+        7, description="H3 resolution of the hexes; where most are empty, none can have too few"
+    )
+    window_days: int = Field(90, ge=1, le=3660, description="Days looked at")
+    disk: int = Field(1, ge=1, le=5, description="Rings of neighbours")
+    alpha: float = Field(0.05, gt=0, lt=1, description="False discovery rate")
+    seed: int = Field(0, ge=0, description="Of the random orders that give p")
+
+
 class SeriesDetector(Strict):
     """What every detector of series says."""
 
@@ -293,12 +305,13 @@ class HotspotOptions(Strict):
     alpha: float = Field(0.05, gt=0, lt=1, description="Of the map: false discovery rate")
     measure: Identifier | None = Field(
         None,
-        description="Of the map: field of whole numbers that is added up; unset: records count",
+        description="Of the map and of `local_moran`: field of whole numbers that is added up; "
+        "unset: records count",
     )
     exposure: Identifier | None = Field(
         None,
-        description="Of the map: layer of points that it happens to, such as households; as many "
-        "are expected as their share; unset: as many everywhere",
+        description="Of the map and of `local_moran`: layer of points that it happens to, such as "
+        "households; as many are expected as their share; unset: as many everywhere",
     )
     category: Identifier | None = Field(
         None,
@@ -318,6 +331,9 @@ class HotspotOptions(Strict):
     )
     emerging: EmergingOptions | None = Field(
         EmergingOptions(), description="Emerging hot spots; null: none"
+    )
+    local_moran: LocalMoranOptions | None = Field(
+        None, description="A map of hexes like or unlike those around them; unset: none"
     )
 
     @property

@@ -35,6 +35,7 @@ _PLACES: Final = {
     "FarringtonOptions": "hotspots.series (`detector: farrington`)",
     "CusumOptions": "hotspots.series (`detector: nb_cusum`)",
     "EmergingOptions": "hotspots.emerging",
+    "LocalMoranOptions": "hotspots.local_moran",
     "AlertOptions": "alerts",
     "SensorRule": "alerts.rules[] (`kind: sensor`)",
     "RainRule": "alerts.rules[] (`kind: rain`)",

@@ -27,6 +27,7 @@ LOOK_EVERY_S = 0.5
 PLACE_EVERY_S = 5.0
 RETRY_AFTER = timedelta(minutes=1)
 MAP_PAUSE = timedelta(minutes=10)  # a map of 30 days changes little with one record
+_PAUSED = ("gi_star", "local_moran")
 RECENT_DAYS = 7  # within which every run is kept, not only the last of each day
 
 # The newest run of each method of these layers, by the end of its window.
@@ -59,8 +60,8 @@ class _Newest:
 def due_runs(database: Database, catalogue: Catalogue, now: datetime) -> list[Due]:
     """What is to be run now, the alarms of all layers first.
 
-    Alarms: when rows changed, and on each new day; the map: as the alarms, but not within 10
-    minutes; emerging hot spots: once a step of theirs.
+    Alarms: when rows changed, and on each new day; the maps: as the alarms, but not within
+    10 minutes; emerging hot spots: once a step of theirs.
     """
     wanted = {layer.id: layer for layer in catalogue.layers if layer.hotspots}
     newest: dict[tuple[str, str], _Newest] = {}
@@ -89,7 +90,7 @@ def _is_due(layer: Layer, method: str, newest: _Newest | None, now: datetime) ->
     if method == "emerging":
         assert layer.hotspots is not None and layer.hotspots.emerging is not None
         return days >= layer.hotspots.emerging.step_days
-    paused = method == "gi_star" and newest.run_at > now - MAP_PAUSE
+    paused = method in _PAUSED and newest.run_at > now - MAP_PAUSE
     return days > 0 or not (newest.knows_rows or paused)
 
 

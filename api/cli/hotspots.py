@@ -17,11 +17,12 @@ app = typer.Typer(help="Run the hotspot analysis.", no_args_is_help=True)
 
 
 class Method(StrEnum):
-    """The alarm, the alarm by commune, the map, and the history of each hex."""
+    """The alarm, the alarm by commune, the maps, and the history of each hex."""
 
     stp_scan = "stp_scan"
     series = "series"
     gi_star = "gi_star"
+    local_moran = "local_moran"
     emerging = "emerging"
 
 

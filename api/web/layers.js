@@ -3,7 +3,7 @@
 import { inLanguage, word } from "./words.js";
 
 const HEXES_ON = new Set(["citizen_reports"]);
-const FEATURES_OFF = new Set(["emerging", "series"]); // for planners; they would lie over what is now
+const FEATURES_OFF = new Set(["emerging", "local_moran", "series"]); // for planners; they would lie over what is now
 const list = document.getElementById("layer-list");
 const off = new Set();
 

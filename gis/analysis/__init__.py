@@ -21,10 +21,12 @@ if TYPE_CHECKING:
     from gis.analysis.local import exposure_p as exposure_p
     from gis.analysis.local import gi_star as gi_star
     from gis.analysis.local import local_moran as local_moran
+    from gis.analysis.local import permuted_p as permuted_p
     from gis.analysis.newest import Newest as Newest
     from gis.analysis.newest import newest_cusum as newest_cusum
     from gis.analysis.newest import newest_ears as newest_ears
     from gis.analysis.newest import newest_farrington as newest_farrington
+    from gis.analysis.outliers import hex_outliers as hex_outliers
     from gis.analysis.scan import Null as Null
     from gis.analysis.scan import ebp_scan as ebp_scan
     from gis.analysis.scan import gumbel_p as gumbel_p
@@ -51,8 +53,10 @@ _NAMES = {
         "exposure_p",
         "gi_star",
         "local_moran",
+        "permuted_p",
     ),
     "newest": ("Newest", "newest_cusum", "newest_ears", "newest_farrington"),
+    "outliers": ("hex_outliers",),
     "scan": (
         "Null",
         "ebp_scan",

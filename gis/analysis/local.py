@@ -12,6 +12,9 @@ from gis.errors import BadInput
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
 
+_SETS_A_PLACE = 100
+_LEAST_SETS = 9_999
+
 
 def gi_star(values: Floats, weights: sparse.csr_array) -> Floats:
     """Gi* as a z-score for each place; NaN where the values have no spread.
@@ -89,6 +92,61 @@ def exposure_p(observed: Counts, expected: Floats, *, dispersion: float = 0.0) -
         return np.asarray(poisson.sf(observed - 1, expected))
     size = 1 / dispersion
     return np.asarray(nbinom.sf(observed - 1, size, size / (size + expected)))
+
+
+def permuted_p(
+    values: Floats,
+    sums: Floats,
+    sizes: Counts,
+    upper: npt.NDArray[np.bool_],
+    *,
+    seed: int = 0,
+) -> Floats:
+    """P(sum of `sizes[i]` of the other places ≥ `sums[i]`), by random orders; all of shape (n,).
+
+    For values that are no counts, or of which very many differ: else `exact_p` with `own` gives the
+    exact one. Where `upper` is false, P(sum ≤ `sums[i]`). A place is in none of the sets that it is
+    compared with. p is at least about 1 in 100·n, so that one place can pass a false discovery rate
+    among n; 1 where the size is 0.
+    """
+    random = np.random.default_rng(seed)
+    p = np.ones(len(values))
+    for size in np.unique(sizes[sizes > 0]).tolist():
+        chosen = np.flatnonzero(sizes == size)
+        p[chosen] = _permuted_set_p(values, sums[chosen], chosen, upper[chosen], size, random)
+    return p
+
+
+def _permuted_set_p(
+    values: Floats,
+    sums: Floats,
+    places: npt.NDArray[np.intp],
+    upper: npt.NDArray[np.bool_],
+    size: int,
+    random: np.random.Generator,
+) -> Floats:
+    """Each order of the values is cut into sets of one size."""
+    n = len(values)
+    sets = n // size
+    slack = 1e-12 * float(
+        np.abs(values).sum()
+    )  # sums of the same values in another order are equal
+    reached, drawn = np.zeros(len(places), np.int64), np.zeros(len(places), np.int64)
+    for _ in range(-(-max(_LEAST_SETS, _SETS_A_PLACE * n) // sets)):
+        order = random.permutation(n)
+        totals = values[order[: sets * size]].reshape(sets, size).sum(axis=1)
+        ordered = np.sort(totals)
+        more = sets - np.searchsorted(ordered, sums - slack)
+        less = np.searchsorted(ordered, sums + slack, side="right")
+        set_of = np.empty(n, np.intp)
+        set_of[order] = np.arange(n) // size
+        inside = set_of[places] < sets  # the rest of an order is in no set
+        own = totals[np.minimum(set_of[places], sets - 1)]
+        counted = np.where(upper, own >= sums - slack, own <= sums + slack)
+        reached += np.where(upper, more, less) - (inside & counted)
+        drawn += sets - inside
+    p: Floats = (1 + reached) / (1 + drawn)
+    return p
 
 
 def _cumulated(probability: Floats, tail: str) -> Floats:

@@ -1,9 +1,9 @@
 """Runs of the analysis on a layer's rows: read, analyse, store, and repeat exactly.
 
-records.py reads rows through the cleaning gate; alarm.py, series.py, map.py and emerging.py are the
-four methods (pure: frames in, rows out); words.py, telling.py, telling_series.py and
-telling_held.py speak of what they find; store.py and nulls.py keep runs; running.py puts them
-together; repeating.py makes a run again.
+records.py reads rows through the cleaning gate; alarm.py, series.py, map.py, local_moran.py and
+emerging.py are the five methods (pure: frames in, rows out); words.py, telling.py,
+telling_series.py and telling_held.py speak of what they find; store.py and nulls.py keep runs;
+running.py puts them together; repeating.py makes a run again.
 """
 
 from layers.runs.repeating import Repetition, repeat_run

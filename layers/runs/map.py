@@ -9,17 +9,18 @@ import numpy.typing as npt
 import pandas as pd
 
 from gis.analysis import hex_hotspots
-from layers.model import HotspotOptions
+from layers.model import HotspotOptions, LocalMoranOptions
 from layers.runs.records import Records, sharp
 from layers.runs.words import map_words
 
 Cells = npt.NDArray[np.uint64]
+MapOptions = HotspotOptions | LocalMoranOptions
 
 
 def map_input(
     records: Records,
     domain: Cells,
-    options: HotspotOptions,
+    options: MapOptions,
     until: datetime,
     exposure: pd.DataFrame | None = None,
 ) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from gis.database.engine import Database
 from layers.runs.alarm import draw_null, scan_stream, streams_of
 from layers.runs.emerging import emerging_hexes
+from layers.runs.local_moran import outlying_hexes
 from layers.runs.map import hot_hexes
 from layers.runs.packing import unpack
 from layers.runs.records import day_number
@@ -24,6 +25,8 @@ _COMPARED = {
                  "p", "cells", "communes", "records"),
     "series": ("stream", "commune", "days", "observed", "expected", "p", "records"),
     "gi_star": ("cell", "count", "neighbours_count", "expected", "z", "p", "q", "edge"),
+    "local_moran": ("cell", "category", "count", "expected", "neighbours_count",
+                    "neighbours_expected", "moran", "p", "q", "edge"),
     "emerging": ("cell", "category", "count", "steps", "hot_steps", "cold_steps", "last_run", "z",
                  "trend_p", "trend"),
 }  # fmt: skip
@@ -89,6 +92,11 @@ def _map_again(connection: Connection, run: StoredRun) -> tuple[Rows, list[str]]
     return hot_hexes(run.input, run.options), []
 
 
+def _local_moran_again(connection: Connection, run: StoredRun) -> tuple[Rows, list[str]]:
+    assert run.options.local_moran is not None
+    return outlying_hexes(run.input, run.options.local_moran), []
+
+
 def _emerging_again(connection: Connection, run: StoredRun) -> tuple[Rows, list[str]]:
     assert run.options.emerging is not None
     return emerging_hexes(run.input, run.options.emerging), []
@@ -98,6 +106,7 @@ _AGAIN: dict[str, Callable[[Connection, StoredRun], tuple[Rows, list[str]]]] = {
     "stp_scan": _scan_again,
     "series": _series_again,
     "gi_star": _map_again,
+    "local_moran": _local_moran_again,
     "emerging": _emerging_again,
 }
 

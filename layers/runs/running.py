@@ -1,7 +1,7 @@
 """One run: a layer's rows → what a method finds → stored, and told to the alerts; at once or not.
 
-Four methods: `stp_scan`, the alarm; `series`, the alarm by commune; `gi_star`, the map; `emerging`,
-its history by hex.
+Five methods: `stp_scan`, the alarm; `series`, the alarm by commune; `gi_star`, the map;
+`local_moran`, the map of what is like or unlike its surroundings; `emerging`, the history by hex.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,6 +11,7 @@ from typing import Any
 
 import h3
 import numpy as np
+import pandas as pd
 from sqlalchemy import Connection, text
 
 from gis.alerts.applying import AlertChanges, apply_findings
@@ -21,7 +22,8 @@ from gis.placing.stored import Territory, stored_territory
 from layers.model import HotspotOptions, Layer
 from layers.runs.alarm import StreamScan, alarm_input, scan_stream, streams_of
 from layers.runs.emerging import emerging_hexes, emerging_input
-from layers.runs.map import hot_hexes, map_input
+from layers.runs.local_moran import outlying_hexes
+from layers.runs.map import MapOptions, hot_hexes, map_input
 from layers.runs.nulls import kept_null
 from layers.runs.records import (
     Records,
@@ -94,7 +96,9 @@ def methods_of(layer: Layer) -> list[str]:
     options = layer.hotspots
     if options is None:
         return []
-    return [*options.alarms, "gi_star", *(["emerging"] if options.emerging is not None else [])]
+    maps = {"local_moran": options.local_moran, "emerging": options.emerging}
+    asked = [method for method, section in maps.items() if section is not None]
+    return [*options.alarms, "gi_star", *asked]
 
 
 def run_hotspots(database: Database, layer: Layer, until: datetime) -> list[RunReport]:
@@ -135,16 +139,24 @@ def _version_of(connection: Connection, layer: Layer) -> int:
 
 
 def _run_map(look: _Look) -> RunReport:
-    options = look.options
+    records, frame = _mapped(look, look.options)
+    return _stored(look, "gi_star", records, frame, hot_hexes(frame, look.options))
+
+
+def _run_local_moran(look: _Look) -> RunReport:
+    options = look.options.local_moran
+    assert options is not None
+    records, frame = _mapped(look, options)
+    return _stored(look, "local_moran", records, frame, outlying_hexes(frame, options))
+
+
+def _mapped(look: _Look, options: MapOptions) -> tuple[Records, pd.DataFrame]:
+    """The records of a map's window, and their sums by hex."""
     records = look.records(options.window_days)
     domain = look.territory.cells(options.resolution)
-    exposure = (
-        read_exposure(look.connection, options.exposure, options.resolution)
-        if options.exposure
-        else None
-    )
-    frame = map_input(records, domain, options, look.until, exposure)
-    return _stored(look, "gi_star", records, frame, hot_hexes(frame, options))
+    of = look.options.exposure
+    exposure = read_exposure(look.connection, of, options.resolution) if of else None
+    return records, map_input(records, domain, options, look.until, exposure)
 
 
 def _run_emerging(look: _Look) -> RunReport:
@@ -286,5 +298,6 @@ METHODS: dict[str, Callable[[_Look], RunReport]] = {
     "stp_scan": _run_alarm,
     "series": _run_series,
     "gi_star": _run_map,
+    "local_moran": _run_local_moran,
     "emerging": _run_emerging,
 }

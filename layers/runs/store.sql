@@ -33,6 +33,18 @@ FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS one (
   cold_steps int, last_run int, z float8, trend_p float8, trend int, explanation_vi text,
   explanation_en text);
 
+-- name: add_local_moran
+INSERT INTO gis.local_moran (run_id, cell, geom, commune, category, count, expected,
+                             neighbours_count, neighbours_expected, moran, p, q, edge,
+                             explanation_vi, explanation_en)
+SELECT :run, one.cell, ST_GeomFromText(one.wkt, 4326), one.commune, one.category, one.count,
+       one.expected, one.neighbours_count, one.neighbours_expected, one.moran, one.p, one.q,
+       one.edge, one.explanation_vi, one.explanation_en
+FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS one (
+  cell bigint, wkt text, commune text, category text, count int, expected float8,
+  neighbours_count int, neighbours_expected float8, moran float8, p float8, q float8,
+  edge boolean, explanation_vi text, explanation_en text);
+
 -- name: add_stp_scan
 INSERT INTO gis.scan_cluster (run_id, stream, rank, tier, geom, centre, radius_m, days, since,
                               until, observed, expected, llr, p, recurrence_days, cells, communes,
@@ -85,6 +97,7 @@ SELECT r.id AS run, r.layer_id AS layer, r.method, r.input_until AS until, r.run
        CASE r.method
          WHEN 'gi_star' THEN (SELECT count(*) FROM gis.hotspot WHERE run_id = r.id)
          WHEN 'emerging' THEN (SELECT count(*) FROM gis.emerging WHERE run_id = r.id)
+         WHEN 'local_moran' THEN (SELECT count(*) FROM gis.local_moran WHERE run_id = r.id)
          WHEN 'series' THEN (SELECT count(*) FROM gis.series_result
                              WHERE run_id = r.id AND tier IS NOT NULL)
          ELSE (SELECT count(*) FROM gis.scan_cluster WHERE run_id = r.id AND tier IS NOT NULL)
@@ -98,6 +111,9 @@ SELECT * FROM gis.hotspot WHERE run_id = :run ORDER BY cell;
 
 -- name: rows_of_emerging
 SELECT * FROM gis.emerging WHERE run_id = :run ORDER BY cell;
+
+-- name: rows_of_local_moran
+SELECT * FROM gis.local_moran WHERE run_id = :run ORDER BY cell;
 
 -- name: rows_of_stp_scan
 SELECT * FROM gis.scan_cluster WHERE run_id = :run ORDER BY stream, rank;

@@ -22,6 +22,15 @@ _CLASSES = {
 }
 
 
+# As in layers/local_moran.yaml.
+_SURROUNDED = {
+    "high_high": ("Nhiều giữa nơi nhiều", "Many among many"),
+    "low_low": ("Ít giữa nơi ít", "Few among few"),
+    "high_low": ("Nhiều giữa nơi ít", "Many among few"),
+    "low_high": ("Ít giữa nơi nhiều", "Few among many"),
+}
+
+
 def cluster_headline(layer: Layer, one: Cluster) -> tuple[str, str]:
     """What an officer reads first: how many, in how long, and how many are usual."""
     subject = subject_of(layer, one.stream)
@@ -72,6 +81,20 @@ def map_words(count: int, expected: float, days: int, q: float) -> tuple[str, st
         f"{_vi(expected, 1)}; tỷ lệ phát hiện sai q {_comma(_share(q))}",
         f"{_reports(count)} in this hex and around it in {_days(days)}, normally "
         f"{expected:.1f}; false discovery rate q {_share(q)}",
+    )
+
+
+def local_moran_words(
+    category: str, here: tuple[int, float], around: tuple[int, float], days: int, q: float
+) -> tuple[str, str]:
+    """Of a hex and those around it: how many records each has, and how many are expected."""
+    vi_category, en_category = _SURROUNDED[category]
+    return (
+        f"{vi_category}: {here[0]} báo cáo ở ô này trong {days} ngày, bình thường "
+        f"{_vi(here[1], 1)}; quanh nó {around[0]}, bình thường {_vi(around[1], 1)}; "
+        f"tỷ lệ phát hiện sai q {_comma(_share(q))}",
+        f"{en_category}: {_reports(here[0])} in this hex in {_days(days)}, normally {here[1]:.1f}; "
+        f"around it {around[0]}, normally {around[1]:.1f}; false discovery rate q {_share(q)}",
     )
 
 

@@ -28,8 +28,8 @@ from layers.watch import Runner, due_runs, forget_old_runs
 
 NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
 LAYER = "citizen_reports"
-METHODS = ("stp_scan", "series", "gi_star", "emerging")
-WITHOUT_A_TREND = ("stp_scan", "series", "gi_star")
+METHODS = ("stp_scan", "series", "gi_star", "local_moran", "emerging")
+WITHOUT_A_TREND = ("stp_scan", "series", "gi_star", "local_moran")
 
 
 def report(
@@ -125,7 +125,7 @@ def lasting(outbreak: Database) -> Database:
 
 def test_noise_raises_nothing(quiet, catalogue):
     found = [run(quiet, catalogue, method=method).found for method in WITHOUT_A_TREND]
-    assert found == [0, 0, 0]
+    assert found == [0, 0, 0, 0]
     assert alerts(quiet) == []
 
 
@@ -267,7 +267,12 @@ def test_default_points_and_coarse_places_make_no_hot_hex(quiet, catalogue, flaw
 
 def test_what_is_received_after_the_end_is_not_known_yet(quiet, catalogue):
     report(quiet, cluster(), received=NOW + timedelta(seconds=1))
-    assert [run(quiet, catalogue, method=method).found for method in WITHOUT_A_TREND] == [0, 0, 0]
+    assert [run(quiet, catalogue, method=method).found for method in WITHOUT_A_TREND] == [
+        0,
+        0,
+        0,
+        0,
+    ]
 
 
 def test_a_run_is_stored_with_all_that_it_rests_on(outbreak, catalogue):
@@ -295,6 +300,7 @@ def test_the_results_are_layers_with_an_explanation_in_both_languages(lasting, c
         ("clusters", r"\d+ reports in .*; (within|in) .*Xã Bãi Cát.* once in .*"),
         ("series", r"\d+ reports? in 1 day, normally .*; (Xã Bãi Cát|the whole province)\. .*"),
         ("hotspots", r"\d+ reports in this hex and around it in 30 days, normally .*"),
+        ("local_moran", r"(Many|Few) among many: \d+ reports? in this hex in 90 days, .*"),
         ("emerging", r"Hot, new in the last step: 1 of 12 weeks; trend .*"),
     ):
         rows = items(lasting, catalogue, layer_id)
@@ -377,7 +383,7 @@ def test_an_exposure_without_points_is_told_and_keeps_no_other_run_from_being_ma
     ):
         run_method(quiet, layer, "gi_star", NOW)
     done = Runner(quiet).run_due(Catalogue((layer,)), NOW)
-    assert {report.method for report in done} == set(METHODS) - {"gi_star"}
+    assert {report.method for report in done} == set(METHODS) - {"gi_star", "local_moran"}
 
 
 def test_a_run_that_was_altered_is_not_equal(outbreak, catalogue):
@@ -485,7 +491,7 @@ def test_runs_are_made_listed_and_repeated_from_the_command_line(gis, outbreak):
     made = json.loads(gis("run", LAYER, "--until", NOW.strftime("%Y-%m-%dT%H:%M:%S"), "--json"))
     listed = json.loads(gis("list", LAYER, "--json"))
     assert [(row["method"], row["run"]) for row in made] == list(
-        zip(METHODS, (1, 2, 3, 4), strict=True)
+        zip(METHODS, (1, 2, 3, 4, 5), strict=True)
     )
     assert [(row["run"], row["found"]) for row in listed] == [
         (row["run"], row["found"]) for row in reversed(made)
@@ -496,7 +502,7 @@ def test_runs_are_made_listed_and_repeated_from_the_command_line(gis, outbreak):
         connection.execute(text("UPDATE gis.hotspot SET count = count + 1"))
         connection.execute(text("UPDATE gis.hotspot_run SET code_version = '0.0.9'"))
     assert "made by version 0.0.9" in gis("repeat", "3", code=1)
-    gis("repeat", "5", code=1)
+    gis("repeat", "6", code=1)
     gis("run", LAYER, "--until", "2999-01-01", code=1)
 
 
@@ -517,7 +523,7 @@ def test_a_layer_without_the_section_is_refused(toy_province, catalogue):
     with pytest.raises(BadInput, match="no section"):
         run_hotspots(toy_province, catalogue.get("power_plants"), NOW)
     with pytest.raises(
-        BadInput, match="no method gi_stra; it has stp_scan, series, gi_star, emerging"
+        BadInput, match="no method gi_stra; it has stp_scan, series, gi_star, local_moran, emerging"
     ):
         run(toy_province, catalogue, method="gi_stra")
 
@@ -549,7 +555,7 @@ def test_what_is_found_in_a_closed_layer_is_in_no_public_layer(lasting, catalogu
             ),
             {"layer": LAYER},
         )
-    assert not any(count(lasting, f"layer.{one}") for one in (*results, "emerging"))
+    assert not any(count(lasting, f"layer.{one}") for one in (*results, "local_moran", "emerging"))
     assert all(version(lasting, one) > versions[one] for one in results)
 
 

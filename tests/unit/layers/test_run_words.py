@@ -4,12 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from gis.analysis.outliers import CATEGORIES
 from layers.catalogue import read_layer
 from layers.runs.alarm import LONGEST_DAYS, Cluster
 from layers.runs.words import (
     cluster_headline,
     cluster_words,
     emerging_words,
+    local_moran_words,
     map_words,
     subject_of,
 )
@@ -81,6 +83,27 @@ def test_hexes_of_both_maps_are_explained_by_their_numbers():
         "Nóng liên tiếp đến nay: 3/12 tuần; xu thế tăng (p = 0,020)",
         "Hot, consecutive up to now: 3 of 12 weeks; trend up (p = 0.020)",
     )
+
+
+def test_a_hex_and_its_surroundings_are_explained_by_their_numbers():
+    assert local_moran_words("low_high", (1, 4.04), (60, 24.25), 90, 0.012) == (
+        "Ít giữa nơi nhiều: 1 báo cáo ở ô này trong 90 ngày, bình thường 4,0; quanh nó 60, "
+        "bình thường 24,2; tỷ lệ phát hiện sai q = 0,012",
+        "Few among many: 1 report in this hex in 90 days, normally 4.0; around it 60, "
+        "normally 24.2; false discovery rate q = 0.012",
+    )
+
+
+def test_categories_are_called_alike_in_words_and_in_the_layer():
+    values = read_layer(LAYERS / "local_moran.yaml").fields["category"].values
+    assert values is not None
+    assert set(values) == set(CATEGORIES)
+    for name, words in values.items():
+        told = local_moran_words(name, (1, 1.0), (1, 1.0), 1, 1.0)
+        assert all(
+            one.startswith(f"{said}: ")
+            for one, said in zip(told, (words.vi, words.en), strict=True)
+        )
 
 
 def test_every_class_of_the_layer_emerging_has_words():

@@ -1,4 +1,4 @@
-"""Looks that rest on simulated records; see 0023_simulated_looks.sql."""
+"""Hexes like or unlike those around them, and simulated looks; see 0023_local_moran.sql."""
 
 from pathlib import Path
 
