@@ -18,6 +18,7 @@ from layers.keeping import keep_current
 from layers.model import Layer
 from layers.placed_again import place_again
 from layers.runs import METHODS, RunReport, methods_of, run_method
+from layers.runs.nulls import Drawer
 from layers.runs.records import day_number
 from layers.runs.store import prune
 
@@ -32,10 +33,11 @@ RECENT_DAYS = 7  # within which every run is kept, not only the last of each day
 
 # The newest run of each method of these layers, by the end of its window.
 _NEWEST = text("""
-SELECT l.id, l.version, r.method, r.input_version, r.input_until, r.run_at
+SELECT l.id, l.version, r.method, r.input_version, r.input_until, r.run_at,
+       gis.has_better_null(r.id) AS has_better_null
 FROM gis.layer l
 LEFT JOIN LATERAL (
-  SELECT DISTINCT ON (method) method, input_version, input_until, run_at
+  SELECT DISTINCT ON (method) id, method, input_version, input_until, run_at
   FROM gis.hotspot_run WHERE layer_id = l.id
   ORDER BY method, input_until DESC, id DESC) AS r ON true
 WHERE l.id = ANY(:layers)
@@ -52,7 +54,7 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class _Newest:
-    knows_rows: bool  # the newest there are
+    knows_all: bool  # the newest rows, and the nulls that were drawn since for its streams
     until: datetime
     run_at: datetime
 
@@ -60,8 +62,9 @@ class _Newest:
 def due_runs(database: Database, catalogue: Catalogue, now: datetime) -> list[Due]:
     """What is to be run now, the alarms of all layers first.
 
-    Alarms: when rows changed, and on each new day; the maps: as the alarms, but not within
-    10 minutes; emerging hot spots: once a step of theirs.
+    Alarms: when rows changed, on each new day, and when a null was drawn that one had to do
+    without; the maps: as the alarms, but not within 10 minutes; emerging hot spots: once a step of
+    theirs.
     """
     wanted = {layer.id: layer for layer in catalogue.layers if layer.hotspots}
     newest: dict[tuple[str, str], _Newest] = {}
@@ -70,7 +73,7 @@ def due_runs(database: Database, catalogue: Catalogue, now: datetime) -> list[Du
         for row in connection.execute(_NEWEST, {"layers": list(wanted)}):
             known.add(row.id)
             if row.method is not None:
-                knows = row.input_version == row.version
+                knows = row.input_version == row.version and not row.has_better_null
                 newest[row.id, row.method] = _Newest(knows, row.input_until, row.run_at)
     due = [
         Due(layer, method)
@@ -91,7 +94,7 @@ def _is_due(layer: Layer, method: str, newest: _Newest | None, now: datetime) ->
         assert layer.hotspots is not None and layer.hotspots.emerging is not None
         return days >= layer.hotspots.emerging.step_days
     paused = method in _PAUSED and newest.run_at > now - MAP_PAUSE
-    return days > 0 or not (newest.knows_rows or paused)
+    return days > 0 or not (newest.knows_all or paused)
 
 
 class Runner:
@@ -112,7 +115,7 @@ class Runner:
     def _run(self, due: Due) -> RunReport | None:
         now = datetime.now(UTC)
         try:
-            report = run_method(self._database, due.layer, due.method, now)
+            report = run_method(self._database, due.layer, due.method, now, prompt=True)
         except Exception as error:
             self._failed[due.layer.id, due.method] = now
             told = {"why": str(error)} if isinstance(error, GisError) else {"exc_info": True}
@@ -134,12 +137,15 @@ def watching(
     Runs older than `kept_days` are forgotten, but for those that alerts rest on.
     """
     known = catalogue
-    runner = Runner(database)
+    runner, drawer = Runner(database), Drawer(database)
 
     def analyse() -> None:
         nonlocal known
         known = published_catalogue(database, folder, known)
         runner.run_due(known, datetime.now(UTC))
+
+    def draw() -> None:
+        draw_lacking(drawer, known, datetime.now(UTC))
 
     def keep() -> None:
         keep_current(database, known, datetime.now(UTC))
@@ -153,11 +159,22 @@ def watching(
 
     with (
         repeating("hotspots", analyse, every_s=LOOK_EVERY_S),
+        repeating("nulls", draw, every_s=LOOK_EVERY_S),
         repeating("alerts", keep),
         repeating("places", place, every_s=PLACE_EVERY_S),
         repeating("old runs", forget, every_s=3600),
     ):
         yield
+
+
+def draw_lacking(drawer: Drawer, catalogue: Catalogue, now: datetime) -> None:
+    """One null for each layer whose alarm lacks any."""
+    for layer in catalogue.layers:
+        if layer.hotspots is None or layer.hotspots.scan is None:
+            continue
+        stream = drawer.draw_next(layer, now)
+        if stream is not None:
+            log.info("null drawn", layer=layer.id, stream=stream)
 
 
 def forget_old_runs(database: Database, catalogue: Catalogue, now: datetime, kept_days: int) -> int:

@@ -431,7 +431,7 @@ def _llr(c: float, mu: float, total: float) -> float:
     return float(inside + (total - c) * np.log((total - c) / (total - mu)))
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)  # requests and alarms go on meanwhile
 def _by_centre(
     start: Counts,
     near: Counts,
@@ -500,7 +500,7 @@ def _promising(c: Floats, mu: Floats, least: int, total: int, best: float) -> bo
     return found
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)  # requests and alarms go on meanwhile
 def _highest(
     start: Counts,
     near: Counts,

@@ -2,8 +2,8 @@
 
 records.py reads rows through the cleaning gate; alarm.py, series.py, map.py, local_moran.py and
 emerging.py are the five methods (pure: frames in, rows out); words.py, telling.py,
-telling_series.py and telling_held.py speak of what they find; store.py and nulls.py keep runs;
-running.py puts them together; repeating.py makes a run again.
+telling_series.py and telling_held.py speak of what they find; store.py keeps runs, nulls.py draws
+and keeps their nulls; running.py puts them together; repeating.py makes a run again.
 """
 
 from layers.runs.repeating import Repetition, repeat_run

@@ -1,18 +1,28 @@
-"""Nulls of scans, kept in the database so that an arriving report is judged at once."""
+"""Nulls of scans, kept in the database so that an arriving report is judged at once.
 
-import hashlib
-from collections.abc import Callable
+A run draws those of few cases itself; the others are drawn beside the runs, by `Drawer`.
+"""
+
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
-from layers.model import ScanOptions
-from layers.runs.alarm import Stream, draw_null
+from gis.database.engine import Database
+from layers.model import Layer, ScanOptions
+from layers.runs.alarm import Stream, draw_null, streams_of
+from layers.runs.packing import unpack
+from layers.runs.records import day_number
 from layers.runs.store import SQL, runs_code
 
 Floats = npt.NDArray[np.float64]
+
+FEW = 100  # cases, whose null is drawn in less than a tenth of a second
+AHEAD = timedelta(hours=1)  # before midnight, from when on the nulls of the next day are drawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,36 +36,97 @@ def kept_null(
     layer_id: str,
     stream: Stream,
     options: ScanOptions,
-    digest: Callable[[], str],
-) -> KeptNull:
-    """The null of a stream: drawn today for nearly as many cases, or drawn now.
+    digest: str,
+    *,
+    prompt: bool = False,
+) -> KeptNull | None:
+    """The null of a stream: drawn for its last day and nearly as many cases, or drawn now.
 
-    `digest` is that of the run's input, kept with it, so that it can be drawn again.
+    `digest` is that of the run's input, kept with it, so that it can be drawn again. `prompt`: what
+    takes long is not drawn; the nearest one of up to 5 % more or fewer cases serves, None
+    without any.
     """
-    values: dict[str, object] = {
-        "key": _key(layer_id, stream, options),
+    known = _nearest(connection, layer_id, stream, options)
+    lacking = known is None or not known.fits
+    if lacking and (not prompt or len(stream.place) <= FEW):
+        maxima = draw_null(stream, options)
+        return _keep(connection, layer_id, stream, options, digest, maxima)
+    return None if known is None else KeptNull(known.id, np.array(known.maxima))
+
+
+class Drawer:
+    """Draws, one at a time, the nulls that the newest runs lack, and those of the next day."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._complete: set[tuple[int, int]] = set()  # runs and days of which no null is lacking
+
+    def draw_next(self, layer: Layer, now: datetime) -> str | None:
+        """Draw one null, from what the layer's newest run read; gives its stream.
+
+        None where none is lacking. No transaction is open while it draws, and no run waits.
+        """
+        days = sorted({day_number(now), day_number(now + AHEAD)})
+        with self._database.reading() as connection:
+            run = connection.execute(SQL["newest_scan"], {"layer": layer.id}).one_or_none()
+            unknown = [day for day in days if run and (run.id, day) not in self._complete]
+            if run is None or not unknown:
+                return None
+            lacking = next(_lacking(connection, layer, run, unknown), None)
+        if lacking is None:
+            self._complete.update((run.id, day) for day in unknown)
+            return None
+        options = _scan_options(layer)
+        maxima = draw_null(lacking, options)
+        with self._database.writing() as connection:
+            _keep(connection, layer.id, lacking, options, run.input_digest, maxima)
+        return lacking.name
+
+
+def _lacking(
+    connection: Connection, layer: Layer, run: Row[Any], days: Sequence[int]
+) -> Iterator[Stream]:
+    """The streams that a run has read, on each of some days, whose null is not there."""
+    options = _scan_options(layer)
+    read = unpack(connection.execute(SQL["input"], {"digest": run.input_digest}).scalar_one())
+    for day in days:
+        for stream in streams_of(read, options, day):
+            known = _nearest(connection, layer.id, stream, options)
+            if known is None or not known.fits:
+                yield stream
+
+
+def _scan_options(layer: Layer) -> ScanOptions:
+    assert layer.hotspots is not None and layer.hotspots.scan is not None
+    return layer.hotspots.scan
+
+
+def _nearest(
+    connection: Connection, layer_id: str, stream: Stream, options: ScanOptions
+) -> Row[Any] | None:
+    return connection.execute(SQL["find_null"], _wanted(layer_id, stream, options)).one_or_none()
+
+
+def _keep(
+    connection: Connection,
+    layer_id: str,
+    stream: Stream,
+    options: ScanOptions,
+    digest: str,
+    maxima: Floats,
+) -> KeptNull:
+    drawn = {"digest": digest, "maxima": maxima.tolist()}
+    wanted = _wanted(layer_id, stream, options)
+    return KeptNull(connection.execute(SQL["keep_null"], wanted | drawn).scalar_one(), maxima)
+
+
+def _wanted(layer_id: str, stream: Stream, options: ScanOptions) -> dict[str, object]:
+    return {
+        "layer": layer_id,
+        "stream": stream.name,
+        "last_day": stream.last_day,
+        "options": options.model_dump_json(),
+        "code": runs_code(),
+        "stratified": stream.strata is not None,
         "cases": len(stream.place),
     }
-    known = connection.execute(SQL["find_null"], values).one_or_none()
-    if known is not None:
-        return KeptNull(known.id, np.array(known.maxima))
-    maxima = draw_null(stream, options)
-    drawn = {
-        "digest": digest(),
-        "stratified": stream.strata is not None,
-        "maxima": maxima.tolist(),
-    }
-    number = connection.execute(SQL["keep_null"], values | drawn).scalar_one()
-    return KeptNull(number, maxima)
-
-
-def _key(layer_id: str, stream: Stream, options: ScanOptions) -> str:
-    told = (
-        layer_id,
-        stream.name,
-        str(stream.last_day),
-        str(stream.strata is not None),
-        options.model_dump_json(),
-        runs_code(),
-    )
-    return hashlib.sha256("\n".join(told).encode()).hexdigest()

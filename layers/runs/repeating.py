@@ -67,9 +67,12 @@ def _scan_again(connection: Connection, run: StoredRun) -> tuple[Rows, list[str]
     kept = {row.stream: row for row in connection.execute(SQL["nulls_of_run"], {"run": run.id})}
     rows, doubts = [], []
     for stream in streams_of(run.input, options, last_day):
-        origin = streams_of(unpack(kept[stream.name].content), options, last_day)
+        null = kept.get(stream.name)
+        if null is None:
+            continue  # its null was yet to be drawn: the run did not judge it
+        origin = streams_of(unpack(null.content), options, null.last_day)
         maxima = draw_null(next(one for one in origin if one.name == stream.name), options)
-        if not np.array_equal(maxima, kept[stream.name].maxima):
+        if not np.array_equal(maxima, null.maxima):
             doubts.append(f"the null of stream {stream.name!r} differs")
         rows += [_fields(one, "stp_scan") for one in scan_stream(stream, options, maxima).clusters]
     return rows, doubts

@@ -19,8 +19,8 @@ from gis.alerts.findings import Findings
 from gis.database.engine import Database
 from gis.errors import BadInput
 from gis.placing.stored import Territory, stored_territory
-from layers.model import HotspotOptions, Layer
-from layers.runs.alarm import StreamScan, alarm_input, scan_stream, streams_of
+from layers.model import HotspotOptions, Layer, ScanOptions
+from layers.runs.alarm import Stream, StreamScan, alarm_input, scan_stream, streams_of
 from layers.runs.emerging import emerging_hexes, emerging_input
 from layers.runs.local_moran import outlying_hexes
 from layers.runs.map import MapOptions, hot_hexes, map_input
@@ -67,6 +67,7 @@ class _Look:
     options: HotspotOptions
     until: datetime
     version: int  # of the layer, read before its rows: what comes between is read once more
+    prompt: bool  # draws no null that takes long
 
     def records(self, days: float) -> Records:
         since = self.until - timedelta(days=days)
@@ -111,9 +112,13 @@ def run_hotspots(database: Database, layer: Layer, until: datetime) -> list[RunR
     return [run_method(database, layer, method, until) for method in methods_of(layer)]
 
 
-def run_method(database: Database, layer: Layer, method: str, until: datetime) -> RunReport:
+def run_method(
+    database: Database, layer: Layer, method: str, until: datetime, *, prompt: bool = False
+) -> RunReport:
     """One method, in one transaction; runs of a layer wait for each other.
 
+    `prompt`: the alarm judges by the nearest null rather than draw one that takes long, and leaves
+    out a stream without any; `layers.runs.nulls.Drawer` draws them, for a run thereafter.
     Raises BadInput for a method that the layer's file does not ask for, or without boundaries.
     """
     if layer.hotspots is None or method not in methods_of(layer):
@@ -123,7 +128,7 @@ def run_method(database: Database, layer: Layer, method: str, until: datetime) -
         connection.execute(_ONE_AT_A_TIME, {"layer": layer.id})
         version = _version_of(connection, layer)
         territory = stored_territory(connection)
-        look = _Look(connection, territory, layer, layer.hotspots, until, version)
+        look = _Look(connection, territory, layer, layer.hotspots, until, version, prompt)
         return METHODS[method](look)
 
 
@@ -191,20 +196,28 @@ def _run_alarm(look: _Look) -> RunReport:
     frame = alarm_input(records)
     run = look.new_run("stp_scan", records, frame)
     digest = keep_input(look.connection, frame)
-    scans, nulls = [], []
-    for stream in streams_of(frame, options, day_number(look.until)):
-        null = kept_null(look.connection, look.layer.id, stream, options, lambda: digest)
-        scans.append(scan_stream(stream, options, null.maxima))
-        nulls.append(null.id)
+    streams = streams_of(frame, options, day_number(look.until))
+    looked = [_scanned(look, stream, options, digest) for stream in streams]
     run_id = add_run(look.connection, run, digest)
-    teller = _teller(look, run, [scan.stream for scan in scans])
-    told = [one for scan in scans for one in teller.told(scan)]
+    teller = _teller(look, run, [scan.stream for scan, _ in looked])
+    told = [one for scan, _ in looked for one in teller.told(scan)]
     add_rows(look.connection, "add_stp_scan", run_id, [teller.row(one) for one in told])
-    add_rows(look.connection, "add_streams", run_id, _stream_rows(scans, nulls))
+    add_rows(look.connection, "add_streams", run_id, _stream_rows(looked))
+    judged = [scan for scan, null in looked if null is not None]
     held = _held_back(look, run.method, teller, records, run_id)
-    changes = _applied(look, [*(teller.findings(scan, run_id) for scan in scans), *held])
+    changes = _applied(look, [*(teller.findings(scan, run_id) for scan in judged), *held])
     found = sum(one.tier is not None for one in told)
     return _report(look, run, run_id, records, found, changes)
+
+
+def _scanned(
+    look: _Look, stream: Stream, options: ScanOptions, digest: str
+) -> tuple[StreamScan, int | None]:
+    """The scan and the number of its null; without one, the stream is not judged."""
+    null = kept_null(look.connection, look.layer.id, stream, options, digest, prompt=look.prompt)
+    if null is None:
+        return StreamScan(stream.name, len(stream.place), stream.strata is not None, ()), None
+    return scan_stream(stream, options, null.maxima), null.id
 
 
 def _run_series(look: _Look) -> RunReport:
@@ -247,7 +260,7 @@ def _applied(look: _Look, findings: Sequence[Findings]) -> AlertChanges:
     return _together([apply_findings(look.connection, each) for each in findings])
 
 
-def _stream_rows(scans: Sequence[StreamScan], nulls: Sequence[int]) -> list[dict[str, Any]]:
+def _stream_rows(looked: Sequence[tuple[StreamScan, int | None]]) -> list[dict[str, Any]]:
     return [
         {
             "stream": scan.stream,
@@ -257,7 +270,7 @@ def _stream_rows(scans: Sequence[StreamScan], nulls: Sequence[int]) -> list[dict
             "p": scan.p,
             "null_id": null,
         }
-        for scan, null in zip(scans, nulls, strict=True)
+        for scan, null in looked
     ]
 
 

@@ -77,15 +77,31 @@ FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS one (
   explanation_vi text, explanation_en text);
 
 -- name: find_null
--- Cases within 2 % of those for which it was drawn move it less than its replicates do.
-SELECT id, maxima FROM gis.scan_null
-WHERE key = :key AND abs(cases - :cases) <= greatest(5, 0.02 * cases)
-ORDER BY id DESC LIMIT 1;
+-- The one that fits, else the nearest whose number of cases is within 5 %.
+SELECT n.id, n.maxima,
+       gis.null_fits(n, :last_day, :code, :stratified, :cases) AS fits
+FROM gis.scan_null n
+WHERE n.layer_id = :layer AND n.stream = :stream AND n.options = CAST(:options AS jsonb)
+  AND abs(n.cases - :cases) <= 0.05 * n.cases
+ORDER BY fits DESC, n.stratified = :stratified DESC, n.code_version = :code DESC,
+         abs(n.last_day - :last_day), abs(n.cases - :cases), n.id DESC
+LIMIT 1;
 
 -- name: keep_null
-INSERT INTO gis.scan_null (key, cases, input_digest, stratified, maxima)
-VALUES (:key, :cases, :digest, :stratified, :maxima)
+INSERT INTO gis.scan_null (layer_id, stream, last_day, options, code_version, cases, input_digest,
+                           stratified, maxima)
+VALUES (:layer, :stream, :last_day, CAST(:options AS jsonb), :code, :cases, :digest, :stratified,
+        :maxima)
 RETURNING id;
+
+-- name: newest_scan
+-- The newest run of the alarm of a layer, without what it read.
+SELECT id, input_digest FROM gis.hotspot_run
+WHERE layer_id = :layer AND method = 'stp_scan'
+ORDER BY input_until DESC, id DESC LIMIT 1;
+
+-- name: input
+SELECT content FROM gis.run_input WHERE digest = :digest;
 
 -- name: run
 SELECT r.*, i.content FROM gis.hotspot_run r LEFT JOIN gis.run_input i ON i.digest = r.input_digest
@@ -123,7 +139,7 @@ SELECT stream, coalesce(commune, '') AS commune, days, observed, expected, p, re
 FROM gis.series_result WHERE run_id = :run ORDER BY id;
 
 -- name: nulls_of_run
-SELECT s.stream, n.maxima, i.content
+SELECT s.stream, n.last_day, n.maxima, i.content
 FROM gis.scan_stream s JOIN gis.scan_null n ON n.id = s.null_id
 JOIN gis.run_input i ON i.digest = n.input_digest
 WHERE s.run_id = :run;

@@ -1,6 +1,7 @@
 """Scan statistics: published clusters, and laws."""
 
 import math
+import threading
 
 import geopandas as gpd
 import libpysal
@@ -10,8 +11,10 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gis.analysis.circles import circles_around
 from gis.analysis.scan import (
     Null,
+    _Space,
     ebp_scan,
     gumbel_p,
     poisson_scan,
@@ -269,6 +272,30 @@ def test_a_null_kept_gives_the_p_of_a_null_drawn_anew():
     kept = stp_null(place, day, xy, max_radius=4.0, max_days=7, null=Null(99, seed=5))
     drawn = scanned(place, day, xy, null=Null(99, seed=5))
     assert scanned(place, day, xy, null=kept)["p"].tolist() == drawn["p"].tolist()
+
+
+def test_while_a_null_is_drawn_other_threads_go_on():
+    random = np.random.default_rng(1)
+    xy = random.uniform(0, 1, (1000, 2))
+    circles = circles_around(xy, 0.5)
+    space = _Space(circles, np.full((1000, 14), 0.5), 4000.0, 3, 7000)
+    counts = random.poisson(0.5, (1000, 14, 6)).cumsum(axis=1)
+    began, ended = threading.Event(), threading.Event()
+
+    def draw() -> None:
+        began.set()
+        space.best(counts)
+        ended.set()
+
+    space.best(counts[:, :, :1])  # compiled
+    thread = threading.Thread(target=draw)
+    thread.start()
+    began.wait()
+    turns = 0
+    while not ended.wait(0.001):
+        turns += 1
+    thread.join()
+    assert turns > 10
 
 
 def test_strata_are_asked_for_only_where_areas_differ_in_their_week():
