@@ -30,7 +30,14 @@ from layers.yaml_document import Location
 type Finding = tuple[Location, str]
 
 # Which raise alerts under these names.
-DETECTORS = ("scan", "series", "held_back", "calibration_degraded", "delivery")
+DETECTORS = (
+    "scan",
+    "series",
+    "held_back",
+    "calibration_degraded",
+    "alarm_failing",
+    "delivery",
+)
 _NUMERIC = (FieldType.INTEGER, FieldType.NUMBER)
 _DATED = (FieldType.DATE, FieldType.DATETIME)
 _CATEGORIES = (FieldType.TEXT, FieldType.INTEGER, FieldType.BOOLEAN)

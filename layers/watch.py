@@ -10,9 +10,9 @@ import structlog
 from sqlalchemy import text
 
 from gis.database.engine import Database
-from gis.errors import GisError
 from gis.repeating import repeating
 from layers.catalogue import Catalogue
+from layers.failing import Failures
 from layers.following import published_catalogue
 from layers.keeping import keep_current
 from layers.model import Layer
@@ -26,7 +26,6 @@ log = structlog.get_logger("watch")
 
 LOOK_EVERY_S = 0.5
 PLACE_EVERY_S = 5.0
-RETRY_AFTER = timedelta(minutes=1)
 MAP_PAUSE = timedelta(minutes=10)  # a map of 30 days changes little with one record
 _PAUSED = ("gi_star", "local_moran")
 RECENT_DAYS = 7  # within which every run is kept, not only the last of each day
@@ -98,34 +97,50 @@ def _is_due(layer: Layer, method: str, newest: _Newest | None, now: datetime) ->
 
 
 class Runner:
-    """Runs what is due. One that fails is told in the log, keeps none of the others from running,
-    and is tried again after a minute.
-    """
+    """Runs what is due. What fails keeps none of the others from running (see layers.failing)."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._failed: dict[tuple[str, str], datetime] = {}
+        self._failures = Failures(database)
+        self._drawer = Drawer(database)
 
     def run_due(self, catalogue: Catalogue, now: datetime) -> list[RunReport]:
-        waiting = {one for one, at in self._failed.items() if at > now - RETRY_AFTER}
         due = due_runs(self._database, catalogue, now)
-        reports = [self._run(one) for one in due if (one.layer.id, one.method) not in waiting]
+        reports = [
+            self._run(one) for one in due if not self._failures.waits(one.layer, one.method, now)
+        ]
         return [report for report in reports if report is not None]
+
+    def draw_due(self, catalogue: Catalogue, now: datetime) -> None:
+        """One null for each layer whose alarm lacks any."""
+        for layer in catalogue.layers:
+            scans = layer.hotspots is not None and layer.hotspots.scan is not None
+            if scans and not self._failures.waits(layer, "nulls", now):
+                self._draw(layer, now)
 
     def _run(self, due: Due) -> RunReport | None:
         now = datetime.now(UTC)
         try:
             report = run_method(self._database, due.layer, due.method, now, prompt=True)
         except Exception as error:
-            self._failed[due.layer.id, due.method] = now
-            told = {"why": str(error)} if isinstance(error, GisError) else {"exc_info": True}
-            log.error("run failed", layer=due.layer.id, method=due.method, **told)
+            self._failures.failed(due.layer, due.method, error)
             return None
+        self._failures.worked(due.layer, due.method)
         log.info(
             "run", layer=due.layer.id, method=due.method, run=report.run_id,
             records=report.records, found=report.found,
         )  # fmt: skip
         return report
+
+    def _draw(self, layer: Layer, now: datetime) -> None:
+        try:
+            stream = self._drawer.draw_next(layer, now)
+        except Exception as error:
+            self._failures.failed(layer, "nulls", error)
+            return
+        self._failures.worked(layer, "nulls")
+        if stream is not None:
+            log.info("null drawn", layer=layer.id, stream=stream)
 
 
 @contextmanager
@@ -137,7 +152,7 @@ def watching(
     Runs older than `kept_days` are forgotten, but for those that alerts rest on.
     """
     known = catalogue
-    runner, drawer = Runner(database), Drawer(database)
+    runner = Runner(database)
 
     def analyse() -> None:
         nonlocal known
@@ -145,7 +160,7 @@ def watching(
         runner.run_due(known, datetime.now(UTC))
 
     def draw() -> None:
-        draw_lacking(drawer, known, datetime.now(UTC))
+        runner.draw_due(known, datetime.now(UTC))
 
     def keep() -> None:
         keep_current(database, known, datetime.now(UTC))
@@ -165,16 +180,6 @@ def watching(
         repeating("old runs", forget, every_s=3600),
     ):
         yield
-
-
-def draw_lacking(drawer: Drawer, catalogue: Catalogue, now: datetime) -> None:
-    """One null for each layer whose alarm lacks any."""
-    for layer in catalogue.layers:
-        if layer.hotspots is None or layer.hotspots.scan is None:
-            continue
-        stream = drawer.draw_next(layer, now)
-        if stream is not None:
-            log.info("null drawn", layer=layer.id, stream=stream)
 
 
 def forget_old_runs(database: Database, catalogue: Catalogue, now: datetime, kept_days: int) -> int:

@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from api.dependencies import DeclaredParameters, UsedDatabase
+from gis.alerts.failing import failing_alarms
 from gis.database.migrate import newest_revision, revision_of
 from gis.errors import Unavailable
 
@@ -17,13 +18,18 @@ def live() -> dict[str, str]:
 
 @router.get("")
 @router.get("/ready")
-def ready(database: UsedDatabase) -> dict[str, str]:
-    """The database answers and has this version's schema; 503 otherwise."""
+def ready(database: UsedDatabase) -> dict[str, str | int]:
+    """The database answers and has this version's schema; 503 otherwise.
+
+    `failing_alarms`: of how many layers the alarm keeps failing; their alerts say which.
+    """
     with database.reading() as connection:
         revision = revision_of(connection)
-    if revision != newest_revision():
+        current = revision == newest_revision()
+        failing = failing_alarms(connection) if current else 0
+    if not current:
         raise Unavailable(
             f"the database is at revision {revision}, this version needs {newest_revision()}: "
             "run `gis db migrate`"
         )
-    return {"status": "ready", "revision": revision}
+    return {"status": "ready", "revision": str(revision), "failing_alarms": failing}

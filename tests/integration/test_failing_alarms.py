@@ -1,0 +1,102 @@
+"""An alarm that keeps failing is an alert itself, until it runs again."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import text
+
+from gis.alerts.failing import RULE, failing_alarms
+from gis.alerts.life import Alert, list_alerts, resolve
+from gis.alerts.states import Outcome, Status
+from gis.database.engine import Database
+from layers.watch import Runner
+
+LAYER = "citizen_reports"
+
+
+@pytest.fixture
+def without_boundaries(toy_province: Database) -> Database:
+    with toy_province.writing() as connection:
+        connection.execute(text("CREATE TABLE kept AS SELECT * FROM gis.boundary_state"))
+        connection.execute(text("DELETE FROM gis.boundary_state"))
+    return toy_province
+
+
+def put_back(database: Database) -> None:
+    with database.writing() as connection:
+        connection.execute(text("INSERT INTO gis.boundary_state SELECT * FROM kept"))
+
+
+def fail(runner: Runner, catalogue, times: int) -> None:
+    """Runs that are due fail so many times, two minutes apart by the runner's clock."""
+    for n in range(times):
+        assert runner.run_due(catalogue, datetime.now(UTC) + timedelta(minutes=2 * n)) == []
+
+
+def told(database: Database) -> list[Alert]:
+    with database.reading() as connection:
+        found = list_alerts(connection, layers=[LAYER])
+    return [one for one in found if one.rule == RULE]
+
+
+def failing(database: Database) -> int:
+    with database.reading() as connection:
+        return failing_alarms(connection)
+
+
+def test_an_alarm_that_fails_three_times_in_a_row_is_an_alert(without_boundaries, catalogue):
+    runner = Runner(without_boundaries)
+    fail(runner, catalogue, 2)
+    assert told(without_boundaries) == []
+    fail(runner, catalogue, 1 + 2)
+    words = {(one.status, one.headline_vi, one.headline_en) for one in told(without_boundaries)}
+    title_vi, title_en = "“Phản ánh của người dân”", "“Citizen reports”"
+    assert words == {
+        (
+            Status.OPEN,
+            f"Cảnh báo tự động của lớp {title_vi} không chạy được: {vi}",
+            f"The alarm of {title_en} cannot run: {en}",
+        )
+        for vi, en in (("quét cụm", "scan"), ("chuỗi theo xã", "series"))
+    }
+    assert failing(without_boundaries) == 1
+
+
+def test_the_next_good_run_ends_it_even_after_a_restart(without_boundaries, catalogue):
+    fail(Runner(without_boundaries), catalogue, 3)
+    put_back(without_boundaries)
+    assert Runner(without_boundaries).run_due(catalogue, datetime.now(UTC)) != []
+    assert {one.status for one in told(without_boundaries)} == {Status.EXPIRED}
+    assert failing(without_boundaries) == 0
+
+
+def test_what_fails_after_somebody_closed_the_alert_and_it_ran_is_told_anew(
+    without_boundaries, catalogue
+):
+    runner = Runner(without_boundaries)
+    fail(runner, catalogue, 3)
+    with without_boundaries.writing() as connection:
+        for one in told(without_boundaries):
+            resolve(connection, one.id, "officer", Outcome.TRUE)
+    fail(runner, catalogue, 5)
+    assert len(told(without_boundaries)) == 2
+    put_back(without_boundaries)
+    later = datetime.now(UTC) + timedelta(minutes=2)
+    assert runner.run_due(catalogue, later) != []
+    with without_boundaries.writing() as connection:
+        connection.execute(text("DELETE FROM gis.boundary_state"))
+        connection.execute(text("UPDATE gis.layer SET version = version + 1"))
+    fail(runner, catalogue, 3)
+    assert len(told(without_boundaries)) == 4
+
+
+def test_nulls_that_cannot_be_drawn_are_told_too(without_boundaries, catalogue):
+    runner = Runner(without_boundaries)
+    put_back(without_boundaries)
+    runner.run_due(catalogue, datetime.now(UTC))
+    with without_boundaries.writing() as connection:
+        connection.execute(text("UPDATE gis.run_input SET content = 'no Parquet'"))
+    for n in range(3):
+        runner.draw_due(catalogue, datetime.now(UTC) + timedelta(minutes=2 * n))
+    (alert,) = told(without_boundaries)
+    assert alert.headline_en.endswith("cannot run: nulls of the scan")
