@@ -59,7 +59,7 @@ class Drawer:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._complete: set[tuple[int, int]] = set()  # runs and days of which no null is lacking
+        self._complete: dict[str, tuple[int, list[int]]] = {}  # by layer: its run, and the days
 
     def draw_next(self, layer: Layer, now: datetime) -> str | None:
         """Draw one null, from what the layer's newest run read; gives its stream.
@@ -69,12 +69,11 @@ class Drawer:
         days = sorted({day_number(now), day_number(now + AHEAD)})
         with self._database.reading() as connection:
             run = connection.execute(SQL["newest_scan"], {"layer": layer.id}).one_or_none()
-            unknown = [day for day in days if run and (run.id, day) not in self._complete]
-            if run is None or not unknown:
+            if run is None or self._complete.get(layer.id) == (run.id, days):
                 return None
-            lacking = next(_lacking(connection, layer, run, unknown), None)
+            lacking = next(_lacking(connection, layer, run, days), None)
         if lacking is None:
-            self._complete.update((run.id, day) for day in unknown)
+            self._complete[layer.id] = (run.id, days)
             return None
         options = _scan_options(layer)
         maxima = draw_null(lacking, options)
