@@ -90,16 +90,21 @@ def catalogue() -> Catalogue:
     return read_catalogue(LAYERS)
 
 
+def fill_toy_province(database: Database, catalogue: Catalogue, folder: Path) -> None:
+    """Three square communes and every layer's table in a migrated database."""
+    path = write_boundaries(folder, toy_communes())
+    load_boundaries(database, Source("toy", Quality.OFFICIAL, (path,)), toy_history())
+    with database.writing() as connection:
+        sync(connection, catalogue)
+
+
 @pytest.fixture(scope="session")
 def toy_template(
     postgres: Server, migrated: str, catalogue: Catalogue, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
     """A database's name, with three square communes and every layer's table, to clone from."""
     with template(postgres, migrated) as (name, database):
-        path = write_boundaries(tmp_path_factory.mktemp("toy"), toy_communes())
-        load_boundaries(database, Source("toy", Quality.OFFICIAL, (path,)), toy_history())
-        with database.writing() as connection:
-            sync(connection, catalogue)
+        fill_toy_province(database, catalogue, tmp_path_factory.mktemp("toy"))
         database.close()
         yield name
 

@@ -3,7 +3,7 @@
 import os
 import secrets
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,11 +63,18 @@ def server() -> Iterator[Server]:
     if given:
         yield Server(given)
         return
-    cluster = Cluster(Path(tempfile.mkdtemp(prefix="gis-test-", dir="/tmp")) / "pg", THROW_AWAY)
+    with own_cluster(THROW_AWAY) as cluster:
+        yield Server(cluster.url)
+
+
+@contextmanager
+def own_cluster(options: Mapping[str, str]) -> Iterator[Cluster]:
+    """A cluster of our own that runs, and is removed at the end."""
+    cluster = Cluster(Path(tempfile.mkdtemp(prefix="gis-test-", dir="/tmp")) / "pg", options)
     cluster.folder.parent.chmod(0o755)
     try:
-        with cluster.in_use() as url:
-            yield Server(url)
+        with cluster.in_use():
+            yield cluster
     finally:
         cluster.remove()
         cluster.folder.parent.rmdir()

@@ -12,6 +12,7 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from gis.errors import SetupError, Unavailable
 ACCOUNT = "postgres"
 DATABASE = "gis"
 LEAST_VERSION = 15
+_GONE_WITHIN_S = 60.0  # what is left of a killed server
 _LONGEST_SOCKET = 90  # sun_path holds 108 bytes, of which the file name takes some
 
 # Not durable: for databases that are thrown away with the process.
@@ -104,9 +106,7 @@ class Cluster:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not self.data.exists():
                 self._create()
-            if not self.is_running():
-                self._start()
-            self._ensure_database()
+            self._bring_up()
 
     def is_used(self) -> bool:
         """Whether some process is inside `in_use`."""
@@ -158,6 +158,23 @@ class Cluster:
         with (fresh / "postgresql.conf").open("a") as conf:
             conf.write("\n".join(["", *lines, ""]))
         fresh.rename(self.data)
+
+    def _bring_up(self) -> None:
+        """Also what was killed, which starts again only once nothing is left of it: a postmaster
+        that nobody has reaped, a backend amid its statement.
+        """
+        end = time.monotonic() + _GONE_WITHIN_S
+        while True:
+            try:
+                if not self.is_running():
+                    self._start()
+                self._ensure_database()
+                return
+            except Unavailable:
+                # A server that ends by itself, or cannot start, takes this file away.
+                if time.monotonic() > end or not (self.data / "postmaster.pid").exists():
+                    raise
+            time.sleep(0.1)
 
     def _start(self) -> None:
         log = self.place / "postgres.log"

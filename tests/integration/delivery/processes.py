@@ -1,17 +1,24 @@
-"""Real processes that write alerts, deliver them and receive them, to be killed at any moment."""
+"""Real processes that write alerts, tell them and hear of them, to be killed at any moment."""
 
+import asyncio
 import contextlib
 import hashlib
 import multiprocessing
+import os
 import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from email import message_from_bytes
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from aiosmtpd.smtp import SMTP
+
 from gis.database.engine import Database
+from gis.delivery.mail import MailServer
+from gis.delivery.publishing import publish_due
 from gis.delivery.reach import Reach, networks_of
 from gis.delivery.retrying import Retrying
 from gis.delivery.sending import Sender, send_due
@@ -25,7 +32,7 @@ QUICK = Retrying(10_000, timedelta(milliseconds=20), timedelta(milliseconds=100)
 # Children are forked from a server that has imported this module, and pytest, which each looks for:
 # they start in milliseconds.
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["pytest", __name__])
+_CONTEXT.set_forkserver_preload(["pytest", __name__, "api.worker"])
 
 
 def start(work: Callable[..., None], *arguments: object) -> BaseProcess:
@@ -35,23 +42,67 @@ def start(work: Callable[..., None], *arguments: object) -> BaseProcess:
 
 
 def write_for_ever(url: str) -> None:
-    """Alerts that open and are acknowledged, each step in a transaction of its own."""
+    """Alerts that open, are acknowledged and grow, each step in a transaction of its own."""
     database = Database(url)
     while True:
         with contextlib.suppress(Unavailable):
             with database.writing() as connection:
                 alert = make_alert(connection)
-            with database.writing() as connection:
-                step(connection, alert, "acknowledged")
+            for act in ("acknowledged", "notify"):
+                with database.writing() as connection:
+                    step(connection, alert, act)
+        time.sleep(0.2)
+
+
+def deliver_for_ever(url: str, mail_port: int) -> None:
+    database, sender = Database(url), sender_by(mail_port)
+    while True:
+        with contextlib.suppress(Unavailable):
+            send_due(database, sender)
         time.sleep(0.01)
 
 
-def deliver_for_ever(url: str) -> None:
+def sender_by(mail_port: int) -> Sender:
+    """Sends to webhooks of this machine, and mail by the server at this port of it."""
+    return Sender(HERE, MailServer("127.0.0.1", mail_port, "gis@example.vn"), QUICK)
+
+
+def publish_for_ever(url: str) -> None:
     database = Database(url)
     while True:
         with contextlib.suppress(Unavailable):
-            send_due(database, Sender(HERE, retrying=QUICK))
+            publish_due(database, "ioc.example.vn", QUICK)
         time.sleep(0.01)
+
+
+def serve_for_ever(url: str, port: int) -> None:
+    """A serving process of the service."""
+    import uvicorn
+
+    from api.worker import create
+
+    os.environ["GIS_DATABASE_URL"] = url
+    uvicorn.run(create(), host="127.0.0.1", port=port, log_level="critical")
+
+
+def take_mail_for_ever(port: int, book: Path) -> None:
+    """A mail server that enters each mail in `book` before it says that it took it."""
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(
+        loop.create_server(lambda: SMTP(_Postbox(book), loop=loop), "127.0.0.1", port)
+    )
+    loop.run_forever()
+
+
+class _Postbox:
+    def __init__(self, book: Path) -> None:
+        self.book = book
+
+    async def handle_DATA(self, server, session, envelope) -> str:
+        mail = message_from_bytes(envelope.content)
+        with self.book.open("a") as book:
+            book.write(f"{mail['Message-ID']} {hashlib.sha256(envelope.content).hexdigest()}\n")
+        return "250 OK"
 
 
 def receive_for_ever(port: int, secret: str, book: Path) -> None:
