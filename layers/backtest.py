@@ -1,5 +1,5 @@
-"""What a layer's alerts would have been: its alarm day by day and its rules hour by hour, over the
-rows as they are today. Nothing is stored.
+"""What a layer's alerts would have been: its alarms report by report and its rules hour by hour,
+over the rows as they are today. Nothing is stored.
 """
 
 import heapq
@@ -81,7 +81,7 @@ def backtest(
         _hourly(connection, layer, each, _instants(since, until, _HOUR), ledger) for each in rules
     ]
     if alarms := _alarms(layer, rule):
-        looks.append(_daily(connection, layer, alarms, since, until))
+        looks.append(_reported(connection, layer, alarms, since, until))
     for found in heapq.merge(*looks, key=lambda found: found.until):
         ledger.apply(found)
         show((found.until - since) // _HOUR, (until - since) // _HOUR)
@@ -124,11 +124,11 @@ def _alarms(layer: Layer, rule: str | None) -> list[str]:
     ]
 
 
-def _daily(
+def _reported(
     connection: Connection, layer: Layer, alarms: list[str], since: datetime, until: datetime
 ) -> Iterator[Findings]:
     names = commune_names(connection)
-    for look in replay(connection, layer, _instants(since, until, _DAY)):
+    for look in replay(connection, layer, since, until):
         yield from (each for each in past_findings(layer, look, names) if each.rule in alarms)
 
 

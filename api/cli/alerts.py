@@ -243,7 +243,7 @@ def backtest_command(
     picture: Annotated[Path | None, typer.Option(help="Write an SVG of the alerts here")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """What would have been raised: the alarm day by day, rules hour by hour; nothing is stored."""
+    """What would have been raised: alarms at each report, rules hour by hour; nothing is stored."""
     from gis.alerts.picture import timeline
     from layers.backtest import backtest, by_day
 

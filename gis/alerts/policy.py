@@ -8,6 +8,9 @@ from datetime import timedelta
 from enum import StrEnum
 
 DAYS_A_YEAR = 365.0
+# Each report is a look, which may be the one that alarms: of a day's looks the rarest is about as
+# rare as a single one in three days. Measured on quiet days (docs/calibration.md).
+LOOKS_A_DAY = 3.0
 
 
 class Tier(StrEnum):

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from gis.analysis.scan import ebp_scan as ebp_scan
     from gis.analysis.scan import gumbel_p as gumbel_p
     from gis.analysis.scan import poisson_scan as poisson_scan
+    from gis.analysis.scan import replicate_p as replicate_p
+    from gis.analysis.scan import stp_maxima as stp_maxima
     from gis.analysis.scan import stp_null as stp_null
     from gis.analysis.scan import stp_scan as stp_scan
     from gis.analysis.scan import tail_p as tail_p
@@ -62,6 +64,8 @@ _NAMES = {
         "ebp_scan",
         "gumbel_p",
         "poisson_scan",
+        "replicate_p",
+        "stp_maxima",
         "stp_null",
         "stp_scan",
         "tail_p",

@@ -6,7 +6,7 @@ expectation-based Poisson (Neill et al. 2005). All look for excess alone.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -116,7 +116,7 @@ def stp_scan(
     return found.assign(ri_days=1.0 / found["p"])
 
 
-def stp_null(
+def stp_maxima(
     place: Counts,
     day: Counts,
     xy: Floats,
@@ -129,8 +129,8 @@ def stp_null(
     max_share: float = 0.5,
     whole_rings: bool = True,
     null: Null = NULL,
-) -> Floats:
-    """The highest LLR of each replicate of `stp_scan`, shape (replicates,); arguments as there.
+) -> Iterator[Floats]:
+    """The highest LLR of each replicate of `stp_scan`, some at a time; arguments as there.
 
     To be kept and given to `stp_scan` as its `null` while events arrive: one more event in
     thousands moves this distribution by less than its replicates do. `stop` is not used.
@@ -141,7 +141,12 @@ def stp_null(
         circles_around(xy, max_radius, whole_rings=whole_rings), max_days, min_cases, max_share,
         null.seed,
     )  # fmt: skip
-    return _simulate(space, replicate, np.inf, Null(null.replicates))
+    yield from _maxima(space, replicate, null.replicates)
+
+
+def stp_null(place: Counts, day: Counts, xy: Floats, **how: Any) -> Floats:
+    """All of `stp_maxima`, shape (replicates,)."""
+    return np.concatenate(list(stp_maxima(place, day, xy, **how)))
 
 
 def weekday_strata(area: Counts, day: Counts, *, alpha: float = 0.01) -> Counts | None:
@@ -277,13 +282,18 @@ def _apart(space: _Space, clusters: list[_Cluster], most: int) -> list[_Cluster]
 def _simulate(space: _Space, replicate: Callable[[], Counts], top: float, null: Null) -> Floats:
     """Highest LLRs under the null, up to the replicate at which the scan may stop."""
     seen = np.empty(0)
-    while len(seen) < null.replicates:
-        batch = [replicate() for _ in range(min(BATCH, null.replicates - len(seen)))]
-        seen = np.append(seen, space.best(np.stack(batch, axis=2)))
+    for some in _maxima(space, replicate, null.replicates):
+        seen = np.append(seen, some)
         reached = np.flatnonzero(_reaches(seen, top))
         if null.stop is not None and len(reached) >= null.stop:
             return seen[: reached[null.stop - 1] + 1]
     return seen
+
+
+def _maxima(space: _Space, replicate: Callable[[], Counts], replicates: int) -> Iterator[Floats]:
+    for first in range(0, replicates, BATCH):
+        batch = [replicate() for _ in range(min(BATCH, replicates - first))]
+        yield space.best(np.stack(batch, axis=2))
 
 
 def _reaches(simulated: Floats, llr: float) -> npt.NDArray[np.bool_]:
@@ -304,10 +314,15 @@ def _described(
         "observed": int(counts[places, one.days - 1].sum()),
         "expected": float(space.expected[places, one.days - 1].sum()),
         "llr": one.llr,
-        "p": reached / len(simulated) if stopped else (1 + reached) / (len(simulated) + 1),
+        "p": reached / len(simulated) if stopped else replicate_p(simulated, one.llr),
         "p_gumbel": gumbel_p(simulated, one.llr),
         "p_tail": tail_p(simulated, one.llr),
     }
+
+
+def replicate_p(simulated: Floats, llr: float) -> float:
+    """P(maximum ≥ `llr`): (1 + reached)/(S + 1) of the S simulated maxima."""
+    return (1 + int(_reaches(simulated, llr).sum())) / (len(simulated) + 1)
 
 
 def gumbel_p(simulated: Floats, llr: float) -> float:
@@ -336,7 +351,7 @@ def tail_p(simulated: Floats, llr: float) -> float:
     reached = int(_reaches(simulated, llr).sum())
     highest = np.sort(simulated)[-max(len(simulated) // 20, 2 * COUNTED) :]
     if reached >= COUNTED:
-        return (1 + reached) / (len(simulated) + 1)
+        return replicate_p(simulated, llr)
     if len(simulated) < 2 * COUNTED or not highest[-1] > highest[0]:
         return float("nan")
     scale = float((highest - highest[0]).sum()) / (len(highest) - 1)

@@ -4,7 +4,7 @@ A space-time permutation scan a stream (Kulldorff et al. 2005), over the hexes t
 """
 
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gis.analysis import Null, stp_null, stp_scan, weekday_strata
+from gis.alerts.policy import LOOKS_A_DAY
+from gis.analysis import Null, replicate_p, stp_maxima, stp_scan, tail_p, weekday_strata
 from layers.model import ScanOptions
 from layers.runs.records import Records, beneath, day_numbers
 
@@ -25,11 +26,8 @@ Cells = npt.NDArray[np.uint64]
 
 EARTH_RADIUS_M = 6_371_008.8
 LONGEST_DAYS = 36_525.0  # a recurrence interval of a century says all
-# Each report is a look, which may be the one that alarms: of a day's looks the rarest is about as
-# rare as a single one in three days. Measured on 800 quiet days (docs/why.md).
-LOOKS_A_DAY = 3.0
 _NOISE_P = 0.1  # clusters after the first that chance brings so often are not worth a word
-_SURE_P = 0.01  # from here on, p is that of the replicates; below, of the law of their tail
+SURE_P = 0.01  # from here on, p is that of the replicates; below, of the law of their tail
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +86,8 @@ class Stream:
     strata: Integers | None
 
 
-# From a stream to the null of its scan: how it is drawn, or the maxima that were drawn before.
-NullOf = Callable[[Stream], Null | Floats]
+# From the likelihood ratio of a look to the maxima of the null that it is judged by.
+NullOf = Callable[[float], Floats]
 
 
 def alarm_input(records: Records) -> pd.DataFrame:
@@ -111,8 +109,12 @@ def alarm_input(records: Records) -> pd.DataFrame:
     ).reset_index(drop=True)
 
 
-def streams_of(frame: pd.DataFrame, options: ScanOptions, last_day: int) -> Iterator[Stream]:
+def streams_of(
+    frame: pd.DataFrame, options: ScanOptions, last_day: int, only: Collection[str] | None = None
+) -> Iterator[Stream]:
     """The streams of an input, by name; days after `last_day` and before the window are left out.
+
+    `only`: those with such names; None: all.
 
     Strata are judged over all streams together: a habit of posting is of an area, not of a subject.
     """
@@ -120,41 +122,68 @@ def streams_of(frame: pd.DataFrame, options: ScanOptions, last_day: int) -> Iter
     frame = frame[inside]
     frame = frame.assign(place=_parents(frame["cell"].to_numpy(np.uint64), options.resolution))
     strata = _strata(frame[frame["in_alarm"]], options)
-    for name in sorted(frame["stream"].unique()):
+    names = set(frame["stream"].unique())
+    for name in sorted(names if only is None else names.intersection(only)):
         yield _stream(name, frame[frame["stream"] == name], strata, last_day)
 
 
-def scan_stream(stream: Stream, options: ScanOptions, null: Null | Floats) -> StreamScan:
+def scan_stream(stream: Stream, options: ScanOptions, null: NullOf) -> StreamScan:
     """Look once. Circles are centred on hexes with cases; distances are on a sphere made plane."""
     found = stp_scan(
         stream.place, stream.day, stream.xy,
         max_radius=1000 * options.max_radius_km, max_days=options.max_days,
         last_day=stream.last_day, min_cases=options.min_cases, strata=stream.strata,
-        max_clusters=options.clusters, null=null,
+        max_clusters=options.clusters, null=np.empty(0),
     )  # fmt: skip
+    maxima = null(float(found["llr"].max())) if len(found) else np.empty(0)
+    p = [_p(maxima, llr) for llr in found["llr"]]
     clusters = [
         _cluster(stream, rank, row)
-        for rank, row in enumerate(found.to_dict("records"), 1)
+        for rank, row in enumerate(found.assign(p=p).to_dict("records"), 1)
         if rank == 1 or row["p"] < _NOISE_P
     ]
     return StreamScan(stream.name, len(stream.place), stream.strata is not None, tuple(clusters))
 
 
-def null_of(stream: Stream, options: ScanOptions, *, stop: int | None = None) -> Null:
-    """How the null of a stream is drawn; each stream has random numbers of its own."""
-    seed = (options.seed << 32) + zlib.crc32(stream.name.encode())
-    return Null(options.replicates, stop, seed)
+def by_all(maxima: Floats) -> NullOf:
+    """A null whose maxima are known."""
+    return lambda llr: maxima
 
 
 def draw_null(stream: Stream, options: ScanOptions) -> Floats:
     """The highest log likelihood ratios of random orders of the stream's days."""
-    maxima: Floats = stp_null(
+    return np.concatenate(list(_maxima(stream, options)))
+
+
+class GrowingNull:
+    """The maxima of `draw_null`, drawn as far as they are needed.
+
+    Called with a likelihood ratio, it gives enough for `stop` of them to reach it, else all: every
+    p from `stop` in all replicates downwards is as of all, others are of fewer.
+    """
+
+    def __init__(self, stream: Stream, options: ScanOptions, stop: int) -> None:
+        self._more, self._stop = _maxima(stream, options), stop
+        self._drawn: Floats = np.empty(0)
+
+    def __call__(self, llr: float) -> Floats:
+        while (self._drawn >= llr).sum() < self._stop:
+            some = next(self._more, None)
+            if some is None:
+                break
+            self._drawn = np.append(self._drawn, some)
+        return self._drawn
+
+
+def _maxima(stream: Stream, options: ScanOptions) -> Iterator[Floats]:
+    """Each stream has random numbers of its own."""
+    seed = (options.seed << 32) + zlib.crc32(stream.name.encode())
+    return stp_maxima(
         stream.place, stream.day, stream.xy,
         max_radius=1000 * options.max_radius_km, max_days=options.max_days,
         last_day=stream.last_day, min_cases=options.min_cases, strata=stream.strata,
-        null=null_of(stream, options),
+        null=Null(options.replicates, seed=seed),
     )  # fmt: skip
-    return maxima
 
 
 def _strata(cases: pd.DataFrame, options: ScanOptions) -> bool:
@@ -206,7 +235,6 @@ def _cluster(stream: Stream, rank: int, row: Mapping[Any, Any]) -> Cluster:
     cells = _circle(stream, centre, row["radius"])
     near = stream.beneath
     within = near[(near["day"] > stream.last_day - days) & near["place"].isin(cells)]
-    p = _p(row["p"], row["p_tail"])
     return Cluster(
         stream=stream.name,
         rank=rank,
@@ -216,20 +244,21 @@ def _cluster(stream: Stream, rank: int, row: Mapping[Any, Any]) -> Cluster:
         observed=int(row["observed"]),
         expected=float(row["expected"]),
         llr=float(row["llr"]),
-        p=p,
-        recurrence_days=1 / (LOOKS_A_DAY * p),
+        p=row["p"],
+        recurrence_days=1 / (LOOKS_A_DAY * row["p"]),
         cells=tuple(int(cell) for cell in cells),
         communes=tuple(sorted(set(within["commune"]) - {""})),
         records=tuple(sorted(int(one) for one in within["id"])),
     )
 
 
-def _p(of_replicates: float, of_law: float) -> float:
+def _p(maxima: Floats, llr: float) -> float:
     """Few replicates reach a rare value: there the law of their tail says more.
 
     But no law is trusted beyond a century.
     """
-    if of_replicates >= _SURE_P or np.isnan(of_law):
+    of_replicates, of_law = replicate_p(maxima, llr), tail_p(maxima, llr)
+    if of_replicates >= SURE_P or np.isnan(of_law):
         return of_replicates
     return max(of_law, 1 / (LOOKS_A_DAY * LONGEST_DAYS))
 

@@ -3,7 +3,7 @@
 A run draws those of few cases itself; the others are drawn beside the runs, by `Drawer`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,7 +14,14 @@ from sqlalchemy import Connection, Row
 
 from gis.database.engine import Database
 from layers.model import Layer, ScanOptions
-from layers.runs.alarm import Stream, draw_null, streams_of
+from layers.runs.alarm import (
+    GrowingNull,
+    Stream,
+    StreamScan,
+    draw_null,
+    scan_stream,
+    streams_of,
+)
 from layers.runs.packing import unpack
 from layers.runs.records import day_number
 from layers.runs.store import SQL, runs_code
@@ -23,6 +30,9 @@ Floats = npt.NDArray[np.float64]
 
 FEW = 100  # cases, whose null is drawn in less than a tenth of a second
 AHEAD = timedelta(hours=1)  # before midnight, from when on the nulls of the next day are drawn
+SHARE_OF_CASES = 0.02  # within which a null fits, as gis.null_fits has it
+# Of 999 replicates that reach a look: where its p ≤ 1/30, all are drawn.
+ENOUGH = 34
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,3 +139,26 @@ def _wanted(layer_id: str, stream: Stream, options: ScanOptions) -> dict[str, ob
         "stratified": stream.strata is not None,
         "cases": len(stream.place),
     }
+
+
+def scan_day(
+    looks: Iterable[Stream], options: ScanOptions, stop: int = ENOUGH
+) -> Iterator[StreamScan]:
+    """Looks of one day, in order of time, each by the null that would have been kept for it.
+
+    A null is drawn as far as `stop` of its replicates show what it judges to be common.
+    """
+    kept: list[tuple[Stream, GrowingNull]] = []
+    for stream in looks:
+        null = next((null for origin, null in reversed(kept) if _serves(origin, stream)), None)
+        if null is None:
+            null = GrowingNull(stream, options, stop)
+            kept.append((stream, null))
+        yield scan_stream(stream, options, null)
+
+
+def _serves(origin: Stream, stream: Stream) -> bool:
+    """Whether the null of a stream, as it was at first, judges it as it is now."""
+    kept, cases = len(origin.place), len(stream.place)
+    alike = origin.name == stream.name and (origin.strata is None) == (stream.strata is None)
+    return alike and abs(cases - kept) <= SHARE_OF_CASES * kept

@@ -8,7 +8,7 @@ import numpy as np
 from sqlalchemy import Connection
 
 from gis.database.engine import Database
-from layers.runs.alarm import draw_null, scan_stream, streams_of
+from layers.runs.alarm import by_all, draw_null, scan_stream, streams_of
 from layers.runs.emerging import emerging_hexes
 from layers.runs.local_moran import outlying_hexes
 from layers.runs.map import hot_hexes
@@ -74,7 +74,8 @@ def _scan_again(connection: Connection, run: StoredRun) -> tuple[Rows, list[str]
         maxima = draw_null(next(one for one in origin if one.name == stream.name), options)
         if not np.array_equal(maxima, null.maxima):
             doubts.append(f"the null of stream {stream.name!r} differs")
-        rows += [_fields(one, "stp_scan") for one in scan_stream(stream, options, maxima).clusters]
+        scan = scan_stream(stream, options, by_all(maxima))
+        rows += [_fields(one, "stp_scan") for one in scan.clusters]
     return rows, doubts
 
 

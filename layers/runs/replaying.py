@@ -1,27 +1,33 @@
-"""Alarms as they would have been: each day anew, knowing what was received up to then."""
+"""Alarms as they would have been: after each report, knowing what was received up to then."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby, pairwise
 from types import MappingProxyType
 
+import pandas as pd
 from sqlalchemy import Connection
 
 from gis.alerts.findings import Findings
 from gis.errors import BadInput
-from layers.model import HotspotOptions, Layer
-from layers.runs.alarm import StreamScan, alarm_input, null_of, scan_stream, streams_of
+from layers.model import HotspotOptions, Layer, ScanOptions
+from layers.runs.alarm import Stream, StreamScan, alarm_input, streams_of
+from layers.runs.nulls import scan_day
 from layers.runs.records import Records, commune_names, day_number, midnight, read_records
 from layers.runs.series import StreamSeries, days_read, series_input, series_of
 from layers.runs.telling import Teller, policy_of
 from layers.runs.telling_series import SeriesTeller
 
-STOP = 20  # draws that reach the value: enough to know that chance brings it often
+TOGETHER = "10min"  # reports of so long are one look: it bounds the looks of a day
 
 
 @dataclass(frozen=True, slots=True)
 class PastLook:
-    """What the alarms would have found at `until`."""
+    """What the alarms would have found at `until`, in the streams that had a report or a new day.
+
+    `simulated`: whether simulated records were among what was read.
+    """
 
     until: datetime
     scans: tuple[StreamScan, ...]
@@ -30,25 +36,32 @@ class PastLook:
 
 
 def replay(
-    connection: Connection, layer: Layer, instants: Iterable[datetime]
+    connection: Connection, layer: Layer, since: datetime, until: datetime
 ) -> Iterator[PastLook]:
-    """Looks at these instants, in order of time; nothing is stored.
+    """The looks from `since` to `until`, in order of time: after reports, and as each day begins.
 
-    The rows are read and judged once: the gate goes by what came before, but for a burst of a
-    source, which it sees in the whole of its day. Raises BadInput for a layer without an alarm.
+    Reports of the same ten minutes are one look, when the last of them has come. The rows are read
+    and judged once: the gate goes by what came before, but for a burst of a source, which it sees
+    in the whole of its day. Nothing is stored. Raises BadInput for a layer without an alarm.
     """
-    options, ends = layer.hotspots, sorted(instants)
+    options = layer.hotspots
     if options is None or not options.alarms:
         raise BadInput(f"layer {layer.id} has no alarm: `hotspots: scan` asks for one")
-    if not ends:
-        return
-    since = midnight(day_number(ends[0]) - _window(options) + 1)
-    records = read_records(connection, layer, options, since, ends[-1])
-    communes = len(commune_names(connection))
-    for until in ends:
-        known = replace(records, rows=records.rows[records.rows["received_at"] <= until])
-        scans, series = _scans(known, options, until), _series(known, options, until, communes)
-        yield PastLook(until, tuple(scans), tuple(series), records.simulated)
+    begin = midnight(day_number(since) - _window(options) + 1)
+    records = read_records(connection, layer, options, begin, until)
+    past = _Past(records, options, len(commune_names(connection)))
+    times = look_times(records.rows["received_at"], since, until)
+    for _, some in groupby(times, key=day_number):
+        yield from past.looks(list(some))
+
+
+def look_times(received: pd.Series, since: datetime, until: datetime) -> list[datetime]:
+    """When the service would have looked, reports of the same ten minutes taken together."""
+    come = received[(received > since) & (received <= until)]
+    last = come.groupby(come.dt.floor(TOGETHER)).max()
+    days = [midnight(day) for day in range(day_number(since), day_number(until) + 1)]
+    begun = [at for at in days if since <= at <= until]
+    return sorted({*last.dt.to_pydatetime().tolist(), *begun})
 
 
 def past_findings(
@@ -71,16 +84,68 @@ def _window(options: HotspotOptions) -> int:
     return max(scan, days_read(options.series) if options.series else 0)
 
 
-def _scans(records: Records, options: HotspotOptions, until: datetime) -> Iterator[StreamScan]:
-    scan = options.scan
-    if scan is not None:
-        for stream in streams_of(alarm_input(records), scan, day_number(until)):
-            yield scan_stream(stream, scan, null_of(stream, scan, stop=STOP))
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """When to look, and at which streams; None: all, since a day begins."""
+
+    until: datetime
+    streams: Collection[str] | None
 
 
-def _series(
-    records: Records, options: HotspotOptions, until: datetime, communes: int
-) -> Iterator[StreamSeries]:
-    if options.series is not None:
-        frame = series_input(records)
-        yield from series_of(frame, options.series, day_number(until), communes)
+class _Past:
+    """All records of a replay, in the order in which they came."""
+
+    def __init__(self, records: Records, options: HotspotOptions, communes: int) -> None:
+        self._records, self._options, self._communes = records, options, communes
+        self._alarm = self._in_order(alarm_input(records))
+        self._series = self._in_order(series_input(records))
+
+    def looks(self, times: Sequence[datetime]) -> Iterator[PastLook]:
+        """Those of one day; the first is at all streams, a later one at those with a report."""
+        news = [self._news(*both) for both in pairwise(times)]
+        moments = [_Moment(times[0], None), *map(_Moment, times[1:], news)]
+        for one, scans in zip(moments, self._scans(moments), strict=True):
+            series = self._series_at(one)
+            yield PastLook(one.until, tuple(scans), series, self._records.simulated)
+
+    def _in_order(self, frame: pd.DataFrame) -> pd.DataFrame:
+        received = self._records.rows.set_index("id")["received_at"]
+        dated = frame.assign(received_at=frame["id"].map(received))
+        return dated.sort_values(["received_at", "id"], ignore_index=True)
+
+    def _news(self, since: datetime, until: datetime) -> set[str]:
+        rows = self._records.rows
+        come = rows[(rows["received_at"] > since) & (rows["received_at"] <= until)]
+        return set(come["category"].astype(str))
+
+    def _scans(self, moments: Sequence[_Moment]) -> list[list[StreamScan]]:
+        """Of each moment."""
+        found: list[list[StreamScan]] = [[] for _ in moments]
+        if self._options.scan is not None:
+            seen: list[int] = []
+            streams = self._streams(moments, self._options.scan, seen.append)
+            for scan in scan_day(streams, self._options.scan):
+                found[seen[-1]].append(scan)
+        return found
+
+    def _streams(
+        self, moments: Sequence[_Moment], options: ScanOptions, note: Callable[[int], None]
+    ) -> Iterator[Stream]:
+        """The streams of each moment, of whose number each is noted."""
+        for n, one in enumerate(moments):
+            known = _known(self._alarm, one.until)
+            for stream in streams_of(known, options, day_number(one.until), one.streams):
+                note(n)
+                yield stream
+
+    def _series_at(self, one: _Moment) -> tuple[StreamSeries, ...]:
+        options = self._options.series
+        if options is None:
+            return ()
+        known, day = _known(self._series, one.until), day_number(one.until)
+        return tuple(series_of(known, options, day, self._communes, one.streams))
+
+
+def _known(frame: pd.DataFrame, until: datetime) -> pd.DataFrame:
+    """Rows that had been received."""
+    return frame[: frame["received_at"].searchsorted(pd.Timestamp(until), side="right")]

@@ -20,7 +20,14 @@ from gis.database.engine import Database
 from gis.errors import BadInput
 from gis.placing.stored import Territory, stored_territory
 from layers.model import HotspotOptions, Layer, ScanOptions
-from layers.runs.alarm import Stream, StreamScan, alarm_input, scan_stream, streams_of
+from layers.runs.alarm import (
+    Stream,
+    StreamScan,
+    alarm_input,
+    by_all,
+    scan_stream,
+    streams_of,
+)
 from layers.runs.emerging import emerging_hexes, emerging_input
 from layers.runs.local_moran import outlying_hexes
 from layers.runs.map import MapOptions, hot_hexes, map_input
@@ -217,7 +224,7 @@ def _scanned(
     null = kept_null(look.connection, look.layer.id, stream, options, digest, prompt=look.prompt)
     if null is None:
         return StreamScan(stream.name, len(stream.place), stream.strata is not None, ()), None
-    return scan_stream(stream, options, null.maxima), null.id
+    return scan_stream(stream, options, by_all(null.maxima)), null.id
 
 
 def _run_series(look: _Look) -> RunReport:

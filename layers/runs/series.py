@@ -4,7 +4,7 @@ What a scan cannot see, a rise everywhere, is seen by the series of the province
 count the records whose place is known to the commune alone.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
@@ -101,15 +101,22 @@ def series_input(records: Records) -> pd.DataFrame:
 
 
 def series_of(
-    frame: pd.DataFrame, options: SeriesOptions, last_day: int, communes: int
+    frame: pd.DataFrame,
+    options: SeriesOptions,
+    last_day: int,
+    communes: int,
+    only: Collection[str] | None = None,
 ) -> Iterator[StreamSeries]:
     """One look at each stream of an input, by name, in a province of so many communes.
+
+    `only`: those with such names; None: all.
 
     The series begin with the first record of any stream: the time before is no time of zeros.
     """
     frame = frame[(frame["day"] <= last_day) & (frame["day"] > last_day - days_read(options))]
     first = int(frame["day"].min()) if len(frame) else last_day
-    for name in sorted(frame["stream"].unique()):
+    names = set(frame["stream"].unique())
+    for name in sorted(names if only is None else names.intersection(only)):
         view = _View(name, options, first, last_day, communes + 1)
         rows = _Rows.of(frame[frame["stream"] == name])
         yield StreamSeries(name, view.size, tuple(_judged(view, rows)))

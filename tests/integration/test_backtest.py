@@ -59,7 +59,7 @@ def test_a_time_that_is_none_is_refused(measured):
         tried(measured(), gauges(LEVEL), since=NOW - timedelta(days=401))
 
 
-def test_the_alarm_is_replayed_day_by_day_against_its_budget(toy_province, catalogue):
+def test_the_alarm_is_replayed_report_by_report_against_its_budget(toy_province, catalogue):
     report(toy_province, noise(), days=90)
     report(toy_province, cluster())
     result = tried(toy_province, catalogue.get(LAYER), NOW - timedelta(days=5))

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from api.cli import command_line
 from gis.access import ANONYMOUS
 from gis.alerts.life import Outcome, Status, acknowledge, history, list_alerts, resolve
+from gis.alerts.policy import LOOKS_A_DAY
 from gis.database.engine import Database
 from gis.errors import BadInput, Conflict, NotFound
 from gis.placing.cells import h3_cells
@@ -21,7 +22,6 @@ from gis.values import TimeSpan
 from layers.catalogue import Catalogue
 from layers.items import PageRequest, Query, read_page, source_of
 from layers.runs import RunReport, repeat_run, run_hotspots, run_method
-from layers.runs.alarm import LOOKS_A_DAY
 from layers.runs.records import read_records
 from layers.runs.store import runs_code
 from layers.watch import Runner, due_runs, forget_old_runs

@@ -7,9 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gis.analysis import Null
 from layers.model import ScanOptions
-from layers.runs.alarm import Stream, StreamScan, draw_null, null_of, scan_stream, streams_of
+from layers.runs.alarm import (
+    GrowingNull,
+    Stream,
+    StreamScan,
+    by_all,
+    draw_null,
+    scan_stream,
+    streams_of,
+)
+from layers.runs.nulls import scan_day
 
 TODAY = 20_000
 OPTIONS = ScanOptions(replicates=199, strata="none")
@@ -47,9 +55,13 @@ def only(frame: pd.DataFrame, options: ScanOptions = OPTIONS) -> Stream:
     return stream
 
 
+def by_null_of(stream: Stream, origin: Stream, options: ScanOptions = OPTIONS) -> StreamScan:
+    return scan_stream(stream, options, by_all(draw_null(origin, options)))
+
+
 def scan(frame: pd.DataFrame, options: ScanOptions = OPTIONS) -> StreamScan:
     stream = only(frame, options)
-    return scan_stream(stream, options, null_of(stream, options))
+    return by_null_of(stream, stream, options)
 
 
 def test_four_cases_in_one_hex_in_two_days_are_a_cluster_there():
@@ -71,7 +83,7 @@ def test_a_stream_of_repeats_alone_has_no_cluster_and_keeps_no_other_from_its_lo
     frame = pd.concat([repeats, records(level())], ignore_index=True)
     rare, healthy = sorted(streams_of(frame, OPTIONS, TODAY), key=lambda one: one.name)
     assert (rare.name, len(rare.place), len(healthy.place)) == ("rare", 0, 60)
-    found = scan_stream(rare, OPTIONS, null_of(rare, OPTIONS))
+    found = by_null_of(rare, rare)
     assert found.clusters == () and draw_null(rare, OPTIONS).max() == 0
 
 
@@ -117,10 +129,41 @@ def test_p_rests_on_the_law_beyond_the_replicates_but_never_on_more_than_a_centu
     assert best.recurrence_days == pytest.approx(36_525, rel=1e-9)
 
 
-def test_a_null_that_was_kept_gives_the_p_of_one_drawn_now():
-    stream = only(records([*level(), *[(CENTRE, ago) for ago in (0, 0, 1, 1)]]))
-    kept = scan_stream(stream, OPTIONS, draw_null(stream, OPTIONS))
-    assert kept == scan_stream(stream, OPTIONS, null_of(stream, OPTIONS))
+def test_a_null_grows_until_enough_of_it_reach_the_value():
+    stream = only(records(level()))
+    whole = draw_null(stream, OPTIONS)
+    null = GrowingNull(stream, OPTIONS, stop=10)
+    few = null(float(np.median(whole)))
+    assert 10 <= (few >= np.median(whole)).sum() < 40
+    assert np.array_equal(few, whole[: len(few)])
+    assert null(0.0) is few
+    assert np.array_equal(null(100.0), whole)
+
+
+def later(cases: int, stream: str = "s", strata: bool = False) -> Stream:
+    """The stream once so many reports more have come, far from each other."""
+    rows = [*level(), *[(RING[n % len(RING)], 0) for n in range(cases)]]
+    chosen = OPTIONS.model_copy(update={"strata": "weekday" if strata else "none"})
+    return only(records(rows, stream), chosen)
+
+
+def test_the_looks_of_a_day_share_the_null_of_the_first_until_there_are_many_more_cases():
+    looks = [later(0), later(5), later(6), later(11), later(12), later(1, strata=True)]
+    origins = [looks[0], looks[0], looks[2], looks[2], looks[4], looks[5]]
+    expected = [by_null_of(*both) for both in zip(looks, origins, strict=True)]
+    every = OPTIONS.replicates
+    assert list(scan_day(looks, OPTIONS, every)) == expected
+    assert by_null_of(looks[1], looks[1]) != expected[1], "a null of its own tells another p"
+    other = list(scan_day([looks[0], later(0, "other")], OPTIONS, every))[1]
+    assert other == by_null_of(later(0, "other"), later(0, "other"))
+
+
+def test_looks_that_chance_explains_easily_are_judged_by_fewer_replicates():
+    common, rare = later(0), only(records([*level(), *[(CENTRE, 0)] * 12]))
+    (few,), (whole,) = scan_day([common], OPTIONS, stop=10), scan_day([common], OPTIONS, stop=199)
+    assert few.p is not None and few.p != whole.p > 0.2
+    assert few.p == pytest.approx(whole.p, abs=0.3)
+    assert list(scan_day([rare], OPTIONS, stop=10)) == [by_null_of(rare, rare)]
 
 
 def test_communes_that_post_on_mondays_alone_bring_weekday_strata():
@@ -149,6 +192,6 @@ def test_the_order_of_the_records_is_irrelevant(order: list[int]):
 
 def test_a_null_is_drawn_by_a_seed():
     stream = only(records(level()))
-    assert null_of(stream, OPTIONS) == Null(199, None, null_of(stream, OPTIONS).seed)
+    assert np.array_equal(draw_null(stream, OPTIONS), draw_null(stream, OPTIONS))
     other = OPTIONS.model_copy(update={"seed": 1})
     assert not np.array_equal(draw_null(stream, OPTIONS), draw_null(stream, other))
