@@ -15,6 +15,8 @@ from typing import Any
 from calibration.city import city
 from calibration.dirty import KINDS, Dirty, measured
 from calibration.injections import CORRIDOR, MERGED, RAMP, Found, burst, tried
+from calibration.looks import Looked, looked_at
+from calibration.looks import together as as_one
 from calibration.nulls import YEAR, Quiet, watched
 from calibration.page import Results, page, pictures
 from calibration.province import province
@@ -26,6 +28,8 @@ STREAM_YEARS = 4  # for each null, looked at each day
 # More of them, of so many years, looked at each 15 days: no two looks share a day that may alarm,
 # and each weekday has its turn.
 SPARSE_STREAMS, SPARSE_YEARS, SPARSE_DAYS = 50, 8, 15
+# Looked at after each report: so many streams of reports a day, on so many days each.
+LOOKED = {5.0: (15, 60), 20.0: (10, 20)}
 DIRTY_RUNS, DIRTY_PER_DAY = 100, 6.0
 STREAMS, TRIALS = 2, 20  # outbreaks are tried in so many streams, so often in each
 OUTBREAKS = [
@@ -46,6 +50,10 @@ def quiet_year(kind: str, seed: int) -> Quiet:
 def quiet_years(kind: str, seed: int) -> Quiet:
     days = SPARSE_YEARS * YEAR
     return watched(the_province(), kind, QUIET_PER_DAY, seed, days, every=SPARSE_DAYS)
+
+
+def looked_days(per_day: float, seed: int, days: int) -> Looked:
+    return looked_at(the_province(), per_day, seed, days)
 
 
 def dirty_runs(kind: str) -> Dirty:
@@ -83,14 +91,19 @@ def main() -> None:
         streams = [(per_day, seed) for per_day in (5.0, 20.0) for seed in range(STREAMS)]
         found = sent(found_in, streams)
         dirty = sent(dirty_runs, [(kind,) for kind in KINDS])
+        looks = [
+            sent(looked_days, [(per_day, seed, days) for seed in range(streams)])
+            for per_day, (streams, days) in LOOKED.items()
+        ]
         quiet = []
         for kind in "AB":
             quiet += sent(quiet_year, [(kind, seed) for seed in range(STREAM_YEARS)])
             quiet += sent(quiet_years, [(kind, 100 + seed) for seed in range(SPARSE_STREAMS)])
         trials = together([part for one in found for part in _told(one, started)])
         runs = tuple(_told(one, started) for one in dirty)
+        looked = tuple(as_one([_told(one, started) for one in each]) for each in looks)
         years_watched = tuple(_told(one, started) for one in quiet)
-        results = Results(years_watched, runs, trials)
+        results = Results(years_watched, runs, trials, looked)
     write(results)
 
 

@@ -1,4 +1,7 @@
-"""A stream watched as the service does, but looked at once a day rather than at each report."""
+"""A stream watched as the service does, but looked at once a day rather than at each report.
+
+So a recurrence interval is 1/p here. See calibration.looks for looks at each report.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,15 +16,18 @@ from gis.alerts.findings import Findings, Signal
 from gis.alerts.policy import DAYS_A_YEAR, Policy, Tier
 from gis.alerts.replay import Ledger
 from gis.analysis import Null, stp_scan, weekday_strata
+from layers.model import ScanOptions
+from layers.runs.alarm import LONGEST_DAYS, SURE_P
+from layers.runs.nulls import ENOUGH
 
-WINDOW_DAYS = 90
-RADIUS_M = 10_000.0
-CYLINDER_DAYS = 14
-CLUSTERS = 5
-SURE_P = 0.01  # below it few replicates decide, and the law of their tail says more
-LEAST_P = 1 / 36_525  # a recurrence interval of a century says all
+_SERVICE = ScanOptions()
+WINDOW_DAYS = _SERVICE.window_days
+RADIUS_M = 1000.0 * _SERVICE.max_radius_km
+CYLINDER_DAYS = _SERVICE.max_days
+CLUSTERS = _SERVICE.clusters
+LEAST_P = 1 / LONGEST_DAYS
 DAY_LIMITS = (30, 100, 365)
-STOP = 34  # of 999: where p ≤ 1/30, all are drawn; above, p needs to be known less well
+STOP = ENOUGH
 
 
 @dataclass(frozen=True, slots=True)

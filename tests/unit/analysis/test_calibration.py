@@ -9,6 +9,7 @@ from calibration.charts import Axis, chart
 from calibration.city import city
 from calibration.dirty import KINDS, Dirty, measured
 from calibration.injections import CORRIDOR, MERGED, RAMP, Found, Outbreak, burst, tried
+from calibration.looks import Looked, looked_at, together
 from calibration.nulls import Quiet, watched
 from calibration.page import Results, page, pictures, targets
 from calibration.province import Events, lumpy, province, quiet, within
@@ -133,14 +134,15 @@ def some_results():
     ]
     none = {30: 12, 100: 4, 365: 1}
     quiet_years = [Quiet(kind, 5.0, (0.5,) * 365, none, none, none) for kind in "AB"]
-    return Results(tuple(quiet_years), (Dirty("clean", 50, 0.05, 0.12),), tuple(found))
+    looked = Looked(5.0, 1800, (0.01,) * 8 + (0.02, 0.5) * 146, (0.01,) * 4 + (0.5,) * 296)
+    return Results(tuple(quiet_years), (Dirty("clean", 50, 0.05, 0.12),), tuple(found), (looked,))
 
 
 def test_the_page_says_which_targets_are_missed():
     told = {words: holds for words, _, holds in targets(some_results())}
-    assert list(told.values()) == [True, False, False, False, True, True]
+    assert list(told.values()) == [True, False, False, False, False, True, True]
     written = page(some_results())
-    assert written.count("**missed**") == 3
+    assert written.count("**missed**") == 4
     assert "| A | 5 | day | 365 | 1.0 | 100 | 3.6 | 4 | 4 | 1.10 | 0.30–2.81 | 4.00 |" in written
 
 
@@ -150,13 +152,36 @@ def test_looks_far_apart_count_as_many_years_and_all_looks_together(small):
     results = some_results()
     none, few = {30: 0, 100: 0, 365: 0}, {30: 24, 100: 7, 365: 2}
     sparse = Quiet("A", 5.0, (0.5,) * 730, few, few, none, 15)
-    results = Results((*results.quiet, sparse), results.dirty, results.found)
+    results = Results((*results.quiet, sparse), results.dirty, results.found, results.looked)
     written = page(results)
     assert "| A | 5 | 15 days | 730 | 30.0 | 365 | 2.0 | 2 | 2 | 1.00 | 0.12–3.61 | – |" in written
     assert (
         "| A | all | together | 1,095 | 31.0 | 365 | 3.0 | 3 | 3 | 1.00 | 0.21–2.92 | – |"
         in written
     )
+
+
+def test_a_day_alarms_by_any_of_its_looks_and_for_contrast_by_its_last():
+    """Of 300 days 8 have a look of 1/(3·.01) = 33 days, 4 of them at their end; none of 100."""
+    (looked,) = some_results().looked
+    assert (looked.alarms(30), looked.alarms(100)) == (8, 0)
+    assert (looked.alarms(30, last=True), looked.alarms(30, last=True, factor=1)) == (4, 4)
+    assert looked.alarms(30, factor=1) == 8 + 146
+    row = "| 300 | 1,800 | 30 | 10.0 | 8 | 0.80 | 0.35–1.58 | 15.40 | 0.40 | 0.40 |"
+    written = page(some_results())
+    assert f"| 5 {row}" in written and f"| together {row}" in written
+    both = together([looked, Looked(20.0, 21, (0.001,), (0.001,))])
+    assert (both.days, both.looks, both.alarms(100)) == (301, 1821, 1)
+
+
+def test_quiet_days_looked_at_after_each_report_alarm_as_often_as_the_service_says(small):
+    # 60 days of six looks, 99 replicates; for rarer alarms see the page.
+    found = together([looked_at(small, 5.0, seed, 30, replicates=99) for seed in range(2)])
+    assert found.days == 60
+    assert 60 * 5 <= found.looks <= 60 * 7, "each report, and the beginning of the day"
+    assert all(least <= last for least, last in zip(found.least, found.last, strict=True))
+    assert 0.5 <= found.alarms(5) / (60 / 5) <= 1.5
+    assert found.alarms(5, factor=1) > 1.5 * 60 / 5, "each report is a chance of its own"
 
 
 def seen(day, p, centre=900, radius=1500.0):
