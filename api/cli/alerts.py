@@ -364,6 +364,7 @@ def _calibration_facts(told: "Tally") -> dict[str, object]:
         "budget": round(told.allowed, 2),
         "p_values": len(told.p_values),
         "p_at_most_0.05": f"{told.small} of {len(told.spaced)}",
+        "any_look_p_at_most_0.05": f"{told.small_at_any_look} of {len(told.spaced_least)}",
         "out_of_band": "; ".join(english for _, english in told.faults()) or "nothing",
     }
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text
 
 from gis.alerts.deciding import local_day
 from gis.alerts.findings import Findings, Signal
-from gis.alerts.policy import DAYS_A_YEAR, Policy, Tier
+from gis.alerts.policy import DAYS_A_YEAR, LOOKS_A_DAY, Policy, Tier
 
 RULE = "calibration_degraded"
 WINDOW_DAYS = 365
@@ -26,7 +26,8 @@ class Tally:
     """A layer's alarms over the days on which it was looked at.
 
     `p_values` are those of the last look of each day at each stream, the oldest first; `spaced`
-    are those of them that lie 14 days apart.
+    are those of them that lie 14 days apart. `spaced_least` are the least of all looks of the
+    latter days: alarms come from any look, so it is these that must be as rare as alarms take them.
     """
 
     layer_id: str
@@ -36,16 +37,22 @@ class Tally:
     allowed: float  # by the budget, in these days
     p_values: tuple[float, ...]
     spaced: tuple[float, ...]
+    spaced_least: tuple[float, ...]
 
     @property
     def small(self) -> int:
         return sum(p <= SMALL_P for p in self.spaced)
 
+    @property
+    def small_at_any_look(self) -> int:
+        """Days on which the rarest look was, by the looks that a day is worth, as rare."""
+        return sum(LOOKS_A_DAY * p <= SMALL_P for p in self.spaced_least)
+
     def faults(self) -> list[tuple[str, str]]:
         """What is out of band, in Vietnamese and English; each with probability 1 % by chance."""
         if self.days < LEAST_DAYS:
             return []
-        n, small = self.alarms, self.small
+        n, small, any_look = self.alarms, self.small, self.small_at_any_look
         found = []
         if n and pdtrc(n - 1, self.allowed) < UNLIKELY:
             found.append(_too_many(self))
@@ -53,6 +60,8 @@ class Tally:
             found.append(_too_few(self))
         if small and bdtrc(small - 1, len(self.spaced), SMALL_P) < UNLIKELY:
             found.append(_too_small(small, len(self.spaced)))
+        if any_look and bdtrc(any_look - 1, len(self.spaced_least), SMALL_P) < UNLIKELY:
+            found.append(_too_small_at_any_look(any_look, len(self.spaced_least)))
         return found
 
 
@@ -82,8 +91,16 @@ def _too_small(small: int, of: int) -> tuple[str, str]:
     )
 
 
+def _too_small_at_any_look(small: int, of: int) -> tuple[str, str]:
+    return (
+        f"{small} trong {of} giá trị p nhỏ nhất của các lần xét trong ngày, nhân "
+        f"{LOOKS_A_DAY:g}, không quá 0,05",
+        f"{small} of {of} least p-values of a day's looks, times {LOOKS_A_DAY:g}, are at most 0.05",
+    )
+
+
 _LOOKS = text("""
-SELECT stream, day, coalesce(p, 1) AS p FROM gis.alert_look
+SELECT stream, day, coalesce(p, 1) AS p, coalesce(least_p, 1) AS least_p FROM gis.alert_look
 WHERE layer_id = :layer AND rule = ANY(:rules) AND NOT simulated AND day > :first AND day <= :today
 ORDER BY day, rule, stream
 """)
@@ -113,7 +130,7 @@ def tally(
     looks = connection.execute(_LOOKS, of | {"first": first, "today": today}).all()
     alarms = connection.execute(_ALARMS, of | {"now": now, "window": WINDOW_DAYS}).one()
     days = len({look.day for look in looks})
-    spaced = [look.p for look in looks if (today - look.day).days % APART_DAYS == 0]
+    spaced = [look for look in looks if (today - look.day).days % APART_DAYS == 0]
     return Tally(
         layer_id=layer_id,
         days=days,
@@ -121,7 +138,8 @@ def tally(
         confirmed=alarms.confirmed,
         allowed=false_alerts_a_year * days / DAYS_A_YEAR,
         p_values=tuple(look.p for look in looks),
-        spaced=tuple(spaced),
+        spaced=tuple(look.p for look in spaced),
+        spaced_least=tuple(look.least_p for look in spaced),
     )
 
 

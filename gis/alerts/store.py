@@ -249,17 +249,18 @@ def newest_look(connection: Connection, found: Findings, now: datetime) -> datet
 
 _LOOK = text("""
 INSERT INTO gis.alert_look
-  (layer_id, rule, stream, day, until, looked_at, version, run_id, signals, p, simulated)
+  (layer_id, rule, stream, day, until, looked_at, version, run_id, signals, p, least_p, simulated)
 VALUES (:layer, :rule, :stream, :day, :until, :now,
-        :version, :run_id, :signals, :p, :simulated)
+        :version, :run_id, :signals, :p, :p, :simulated)
 ON CONFLICT (layer_id, rule, stream, day) DO UPDATE SET until = excluded.until,
   looked_at = excluded.looked_at, version = excluded.version, run_id = excluded.run_id,
-  signals = excluded.signals, p = excluded.p, simulated = excluded.simulated
+  signals = excluded.signals, p = excluded.p,
+  least_p = least(alert_look.least_p, excluded.p), simulated = excluded.simulated
 """)
 
 
 def note_look(connection: Connection, found: Findings, now: datetime) -> None:
-    """Keep what the look said; of each day the last one is kept."""
+    """Keep what the look said; of each day the last one is kept, and the least p of all."""
     values = {
         "layer": found.layer_id,
         "rule": found.rule,

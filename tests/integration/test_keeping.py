@@ -81,6 +81,16 @@ def test_one_p_a_stream_and_day_is_kept_and_one_a_fortnight_counted(connection):
     assert kept.small == 3
 
 
+def test_the_least_p_of_a_days_looks_is_kept_beside_the_last(connection):
+    looks(connection, 29)
+    for at, p in ((28.05, 0.01), (28.1, None), (28.15, 0.4)):
+        apply_findings(connection, found(at, p=p), day(at))
+    kept = told(connection, day(28.2))
+    assert sorted(kept.spaced) == [0.4, 0.5, 0.5]
+    assert sorted(kept.spaced_least) == [0.01, 0.5, 0.5]
+    assert (kept.small, kept.small_at_any_look) == (0, 1)
+
+
 def test_alarms_out_of_band_raise_an_alert_once_a_day(toy_province, catalogue):
     layer = catalogue.get(LAYER)
     with toy_province.writing() as connection:

@@ -14,6 +14,7 @@ FAIR = Tally(
     allowed=4.0,
     p_values=(),
     spaced=tuple(n / 26 for n in range(1, 27)),
+    spaced_least=tuple(n / 26 for n in range(1, 27)),
 )
 
 
@@ -42,6 +43,14 @@ def test_a_deaf_detector_is_told(allowed, deaf):
 def test_too_many_small_p_values_are_told(small, told):
     spaced = (0.05,) * small + (0.5,) * (26 - small)
     assert (faults(spaced=spaced) == ["5 of 26 p-values are at most 0.05"]) is told
+
+
+# As many, of p at most .05/3: a day is worth three looks, of which the rarest counts.
+@pytest.mark.parametrize(("small", "told"), [(4, False), (5, True)])
+def test_too_many_rare_looks_are_told_though_the_last_of_each_day_is_common(small, told):
+    least = (0.016,) * small + (0.017,) * (26 - small)
+    words = ["5 of 26 least p-values of a day's looks, times 3, are at most 0.05"]
+    assert (faults(spaced_least=least) == words) is told
 
 
 def test_a_month_must_have_passed():

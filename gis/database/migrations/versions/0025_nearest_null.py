@@ -7,7 +7,7 @@ from alembic import op
 from gis.database.migrate import run_sql
 
 revision = "0025"
-down_revision = "0023"
+down_revision = "0024"
 
 
 def upgrade() -> None:
