@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import pandas as pd
 import pytest
 from sqlalchemy import text
 from typer.testing import CliRunner
@@ -10,6 +11,7 @@ from api.cli import command_line
 from gis.errors import BadInput
 from layers.backtest import backtest, by_day
 from layers.keeping import keep_current
+from layers.runs.replaying import look_times, replay
 from tests.integration.test_hotspots import LAYER, NOW, cluster, noise, report
 from tests.integration.test_thresholds import LEVEL, QUIET, gauges, measured
 
@@ -61,12 +63,35 @@ def test_a_time_that_is_none_is_refused(measured):
 
 def test_the_alarm_is_replayed_report_by_report_against_its_budget(toy_province, catalogue):
     report(toy_province, noise(), days=90)
-    report(toy_province, cluster())
+    report(toy_province, cluster(), at=NOW - timedelta(hours=30))
     result = tried(toy_province, catalogue.get(LAYER), NOW - timedelta(days=5))
     (past,) = result.alerts
-    assert past.opened_at >= NOW - timedelta(days=1)
+    assert past.opened_at == NOW - timedelta(hours=30)
     assert result.counted == 1
     assert result.allowed == pytest.approx(4 * 5 / 365)
+
+
+def test_a_look_follows_the_reports_of_ten_minutes_and_the_beginning_of_each_day():
+    minutes = [0, 3, 9, 12, 16 * 60 - 1, 16 * 60 + 1]
+    received = pd.Series(pd.to_datetime([START + timedelta(minutes=n) for n in minutes]))
+    until = START + timedelta(hours=30)  # START is at 19:00 in Vietnam, where two days begin
+    looks = look_times(received, START, until)
+    told = [(one - START) / timedelta(minutes=1) for one in looks]
+    assert told == [9, 12, 5 * 60, 16 * 60 - 1, 16 * 60 + 1, 29 * 60]
+
+
+def test_only_streams_with_a_report_are_looked_at_again_but_all_as_a_day_begins(
+    toy_province, catalogue
+):
+    report(toy_province, noise(), days=90)  # each at 12:00 UTC of its day, or before
+    report(toy_province, noise()[:3], at=NOW - timedelta(hours=4), category="security")
+    with toy_province.reading() as connection:
+        since = NOW - timedelta(hours=20)
+        looks = list(replay(connection, catalogue.get(LAYER), since, NOW))
+    told = [(NOW - one.until, [scan.stream for scan in one.scans]) for one in looks]
+    begin, last = timedelta(hours=19), timedelta(hours=4)
+    assert told == [(begin, ["traffic"]), (last, ["security"])]
+    assert [[each.stream for each in one.series] for one in looks] == [["traffic"], ["security"]]
 
 
 def test_a_backtest_leaves_no_trace(measured):
