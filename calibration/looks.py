@@ -58,7 +58,7 @@ def looked_at(
     """So many days of one stream of null A, 15 days apart, after a window to begin with.
 
     Looks, nulls and p are those of the service's own functions: the null of the day's first look
-    judges the others until there are 2 % (5 at least) more cases.
+    judges the others until there are 2 % more cases.
     """
     random = np.random.default_rng([seed, ord("L"), int(per_day)])
     length = WINDOW_DAYS + APART_DAYS * days

@@ -128,9 +128,7 @@ def _permuted_set_p(
     """Each order of the values is cut into sets of one size."""
     n = len(values)
     sets = n // size
-    slack = 1e-12 * float(
-        np.abs(values).sum()
-    )  # sums of the same values in another order are equal
+    slack = 1e-12 * float(np.abs(values).sum())  # sums in another order are equal
     reached, drawn = np.zeros(len(places), np.int64), np.zeros(len(places), np.int64)
     for _ in range(-(-max(_LEAST_SETS, _SETS_A_PLACE * n) // sets)):
         order = random.permutation(n)
