@@ -13,7 +13,7 @@ from gis.access import Principal, may_read
 from gis.errors import BadLayerFile, NotFound
 from layers.checks import DETECTORS, findings
 from layers.faults import faults_of, near
-from layers.model import Audience, GeometryKind, Layer
+from layers.model import POPULATION, Audience, GeometryKind, Layer
 from layers.yaml_document import BrokenYaml, Document, Fault, parse_yaml
 
 
@@ -153,12 +153,12 @@ def _wrong_exposures(layers: Iterable[Layer]) -> Iterator[str]:
     listed = {layer.id: layer for layer in layers}
     for layer in listed.values():
         name = layer.hotspots.exposure if layer.hotspots else None
-        if name is None:
+        if name in (None, POPULATION):
             continue
         of = listed.get(name)
         where = f"{layer.id}.yaml: `exposure`"
         if of is None:
-            yield f"{where}: there is no layer `{name}`{near(name, listed)}"
+            yield f"{where}: there is no layer `{name}`{near(name, [*listed, POPULATION])}"
         elif of.is_view or not of.placed or of.geometry is not GeometryKind.POINT:
             yield f"{where}: the layer {name} has no placed points"
         elif of.access.read is not Audience.PUBLIC and layer.access.read is Audience.PUBLIC:

@@ -293,6 +293,9 @@ SeriesOptions = Annotated[
 ]
 
 
+POPULATION = "population"  # as an exposure: inhabitants, and no layer
+
+
 class HotspotOptions(Strict):
     """Where records are significantly many: a map, its history by hex, and alarms."""
 
@@ -311,7 +314,8 @@ class HotspotOptions(Strict):
     exposure: Identifier | None = Field(
         None,
         description="Of the map and of `local_moran`: layer of points that it happens to, such as "
-        "households; as many are expected as their share; unset: as many everywhere",
+        "households, or `population`, the inhabitants; as many are expected as their share; unset: "
+        "as many everywhere",
     )
     category: Identifier | None = Field(
         None,

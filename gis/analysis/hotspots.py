@@ -31,7 +31,8 @@ def hex_hotspots(
     (Benjamini–Hochberg), hot (q ≤ `alpha` and more than expected), edge (the disk leaves the
     domain). The analytic p of z would mark noise as hot on sparse counts; so z is for maps alone.
     With `exposure` (n, people or road length, ≥ 0) the rate is the same everywhere by chance:
-    expected is the disk's share of all exposure, p Poisson's, z that of Empirical-Bayes rates.
+    expected is the disk's share of all exposure, p Poisson's (1 in a disk without any, which has no
+    rate), z that of Empirical-Bayes rates.
     """
     weights = disk_matrix(cells, k)
     sums = np.rint(weights @ counts.astype(float)).astype(np.int64)
@@ -42,7 +43,7 @@ def hex_hotspots(
     else:
         measure = empirical_bayes(counts.astype(float), exposure)
         expected = weights @ exposure * (counts.sum() / exposure.sum())
-        p = exposure_p(sums, expected)
+        p = np.where(expected > 0, exposure_p(sums, expected), 1.0)
     q = benjamini_hochberg(p)
     return pd.DataFrame(
         {

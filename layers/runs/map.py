@@ -37,7 +37,7 @@ def map_input(
     known = [one.index.to_numpy(np.int64) for one in columns.values()]
     cells = pd.Index(np.unique(np.concatenate([domain.astype(np.int64), *known])), name="cell")
     told = {name: one.reindex(cells, fill_value=0) for name, one in columns.items()}
-    return pd.DataFrame(told, index=cells).astype(np.int64).reset_index()
+    return pd.DataFrame(told, index=cells).astype({"count": np.int64}).reset_index()
 
 
 def hot_hexes(frame: pd.DataFrame, options: HotspotOptions) -> list[dict[str, object]]:

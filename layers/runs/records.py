@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from gis.analysis import clean
 from gis.errors import BadInput
-from layers.model import HotspotOptions, Layer
+from layers.model import POPULATION, HotspotOptions, Layer
 from layers.tables import SCHEMA, table_of
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -155,11 +155,34 @@ def commune_names(connection: Connection) -> dict[str, str]:
     return {row.code: row.full_name for row in rows}
 
 
-def read_exposure(connection: Connection, layer_id: str, resolution: int) -> pd.DataFrame:
-    """How many points of a layer each hex has: cell, count.
+def read_exposure(connection: Connection, of: str, resolution: int) -> pd.DataFrame:
+    """How many points of a layer, or inhabitants, each hex has: cell, count.
 
-    Raises BadInput where it has none: without them nothing can be expected anywhere.
+    Raises BadInput where there are none: without them nothing can be expected anywhere.
     """
+    return (
+        _inhabitants(connection, resolution)
+        if of == POPULATION
+        else _points(connection, of, resolution)
+    )
+
+
+def _inhabitants(connection: Connection, resolution: int) -> pd.DataFrame:
+    rows = connection.execute(_INHABITANTS, {"resolution": resolution}).all()
+    if not rows:
+        raise BadInput(
+            "no population is loaded, which is the `exposure`: run `gis population load FILE`, or "
+            "leave `exposure` out of the layer file"
+        )
+    return pd.DataFrame(rows, columns=["cell", "count"])
+
+
+_INHABITANTS = text(
+    "SELECT cell, people FROM gis.population WHERE gis.h3_resolution(cell) = :resolution"
+)
+
+
+def _points(connection: Connection, layer_id: str, resolution: int) -> pd.DataFrame:
     points = table(layer_id, column("h3"), column("default_point"), schema=SCHEMA)
     cell = func.gis.h3_parent(points.c.h3, resolution).label("cell")
     asked = select(cell, func.count().label("count")).group_by(cell)

@@ -363,6 +363,26 @@ def test_where_records_lie_as_their_exposure_does_none_is_hot(outbreak, catalogu
     assert repeat_run(outbreak, found.run_id).equal
 
 
+def test_where_records_lie_as_inhabitants_do_none_is_hot(outbreak, catalogue):
+    """First people by the thousand for each report, then as many wherever there is any."""
+    layer = catalogue.get(LAYER)
+    options = layer.hotspots.model_copy(update={"exposure": "population", "window_days": 365})
+    exposed = layer.model_copy(update={"hotspots": options})
+    with pytest.raises(BadInput, match="no population is loaded, which is the `exposure`"):
+        run_method(outbreak, exposed, "gi_star", NOW)
+    crowds = """
+        INSERT INTO gis.population (cell, people)
+        SELECT gis.h3_parent(h3, 8), {people} FROM layer.citizen_reports
+        WHERE NOT default_point AND h3 IS NOT NULL GROUP BY 1"""
+    for people, hot in (("1000.5 * count(*)", False), ("10.5", True)):
+        with outbreak.writing() as connection:
+            connection.execute(text("DELETE FROM gis.population"))
+            connection.execute(text(crowds.format(people=people)))
+        found = run_method(outbreak, exposed, "gi_star", NOW)
+        assert (found.found > 0) is hot
+        assert repeat_run(outbreak, found.run_id).equal
+
+
 @pytest.mark.parametrize("points", ["none", "default points alone"])
 def test_an_exposure_without_points_is_told_and_keeps_no_other_run_from_being_made(
     quiet, catalogue, points

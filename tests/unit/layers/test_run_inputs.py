@@ -78,6 +78,19 @@ def test_where_many_are_exposed_many_are_expected():
     assert hot_hexes(map_input(read, DOMAIN, options, NOW, town), options) == []
 
 
+def test_where_nobody_lives_near_there_is_no_rate():
+    """Twelve events are no hot spot where people live two hexes away, but where some live near."""
+    read = records([(CENTRE, 1 + n / 100) for n in range(12)])
+    options = HotspotOptions(exposure="population")
+    centre = h3.str_to_int(CENTRE)
+    away = h3.str_to_int(sorted(h3.grid_ring(CENTRE, 2))[0])
+    far = pd.DataFrame({"cell": [away], "count": [10.5]})
+    near = pd.DataFrame({"cell": [away, centre], "count": [10.5, 0.5]})
+    assert hot_hexes(map_input(read, DOMAIN, options, NOW, far), options) == []
+    hot = {row["cell"] for row in hot_hexes(map_input(read, DOMAIN, options, NOW, near), options)}
+    assert centre in hot
+
+
 def test_steps_begin_with_the_first_record_and_hold_whole_days():
     today = day_number(NOW)
     read = records([(CENTRE, 0.1), (CENTRE, 1), (CENTRE, 7), (CENTRE, 8), (CENTRE, 30)])
