@@ -434,7 +434,7 @@ def judged(layer_id: str, z: int, took: dict[str, list[float]]) -> Iterator[Prom
 def measure_warm(url: str, cold_per_second: float) -> list[Promise]:
     with peer("ours", url, WORKERS) as ours:
         paths = [ours.path("points", tile) for z in (10, 11, 12, 14) for tile in tiles_at(z)]
-        asyncio.run(warm(ours, paths, 4, 3))  # both workers hold them now
+        warm(ours, paths, 4, 3)  # both workers hold them now
         steady = warm(ours, paths, 16, SECONDS)
         panning = [ours.path("points", tile) for z in (9, 11, 12, 13) for tile in tiles_at(z, 400)]
         warm(ours, panning, 8, SECONDS / 2)
