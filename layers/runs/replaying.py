@@ -1,9 +1,9 @@
 """Alarms as they would have been: after each report, knowing what was received up to then."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import groupby, pairwise
+from itertools import groupby, pairwise, tee
 from types import MappingProxyType
 
 import pandas as pd
@@ -122,21 +122,20 @@ class _Past:
         """Of each moment."""
         found: list[list[StreamScan]] = [[] for _ in moments]
         if self._options.scan is not None:
-            seen: list[int] = []
-            streams = self._streams(moments, self._options.scan, seen.append)
-            for scan in scan_day(streams, self._options.scan):
-                found[seen[-1]].append(scan)
+            numbered, again = tee(self._streams(moments, self._options.scan))
+            scans = scan_day((stream for _, stream in again), self._options.scan)
+            for (n, _), scan in zip(numbered, scans, strict=True):
+                found[n].append(scan)
         return found
 
     def _streams(
-        self, moments: Sequence[_Moment], options: ScanOptions, note: Callable[[int], None]
-    ) -> Iterator[Stream]:
-        """The streams of each moment, of whose number each is noted."""
+        self, moments: Sequence[_Moment], options: ScanOptions
+    ) -> Iterator[tuple[int, Stream]]:
+        """The streams of each moment, with its number."""
         for n, one in enumerate(moments):
             known = _known(self._alarm, one.until)
             for stream in streams_of(known, options, day_number(one.until), one.streams):
-                note(n)
-                yield stream
+                yield n, stream
 
     def _series_at(self, one: _Moment) -> tuple[StreamSeries, ...]:
         options = self._options.series
