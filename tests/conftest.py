@@ -112,10 +112,8 @@ def toy_template(
 @pytest.fixture
 def toy_province(postgres: Server, toy_template: str) -> Iterator[Database]:
     """A fresh database with three square communes (see tests.provinces) and the layers' tables."""
-    with postgres.database(toy_template) as fresh:
-        opened = Database(fresh)
+    with postgres.opened(toy_template) as opened:
         yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="session")
@@ -134,7 +132,5 @@ def lao_cai_template(
 @pytest.fixture
 def lao_cai(postgres: Server, lao_cai_template: str) -> Iterator[Database]:
     """A fresh database with the real communes; skips without the development data."""
-    with postgres.database(lao_cai_template) as fresh:
-        opened = Database(fresh)
+    with postgres.opened(lao_cai_template) as opened:
         yield opened
-        opened.close()

@@ -37,6 +37,16 @@ class Server:
             self._execute("DROP DATABASE {} WITH (FORCE)", name)
 
     @contextmanager
+    def opened(self, template: str | None = None) -> Iterator[Database]:
+        """The same, to be used."""
+        with self.database(template) as url:
+            database = Database(url)
+            try:
+                yield database
+            finally:
+                database.close()
+
+    @contextmanager
     def refusing(self, url: str) -> Iterator[None]:
         """Nobody is connected to a database while inside, nor can be."""
         name = url.split("?")[0].rsplit("/", 1)[1]

@@ -12,7 +12,6 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from gis.database.engine import Database
 from layers.classification import hex_classification
 from layers.model import HexOptions, Style
 from tests.integration.ogc_app import ogc_app, serving
@@ -61,8 +60,7 @@ class Opened:
 @pytest.fixture(scope="module")
 def opened(postgres, migrated, tmp_path_factory) -> Iterator[Opened]:
     folder = tmp_path_factory.mktemp("qgis")
-    with postgres.database(migrated) as fresh:
-        database = Database(fresh)
+    with postgres.opened(migrated) as database:
         make_layer(database)
         add_five(database)
         with database.writing() as connection:
@@ -86,7 +84,6 @@ def opened(postgres, migrated, tmp_path_factory) -> Iterator[Opened]:
             (folder / "project.qgz").write_bytes(project.content)
             asked.clear()
             yield Opened(_run(folder), asked, folder / "map.png")
-        database.close()
 
 
 def _run(folder: Path) -> dict[str, Any]:

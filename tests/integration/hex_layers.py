@@ -121,11 +121,9 @@ class Desk:
 @contextmanager
 def filled_desk(postgres: Server, migrated: str) -> Iterator[Desk]:
     """A desk where `incidents` and `counted` are filled."""
-    with postgres.database(migrated) as url:
-        database = Database(url)
+    with postgres.opened(migrated) as database:
         publish(database)
         fill(database)
         fill(database, "counted")
         with hex_service(database) as client:
             yield Desk(client, key(database, Role.OPERATOR))
-        database.close()

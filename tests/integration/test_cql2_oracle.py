@@ -34,12 +34,10 @@ def _cases() -> list[dict[str, str]]:
 
 @pytest.fixture(scope="module")
 def oracle(postgres: Server, migrated: str, shared: Path) -> Iterator[Database]:
-    with postgres.database(migrated) as url:
-        database = Database(url)
+    with postgres.opened(migrated) as database:
         for name in dict.fromkeys(case["collection"] for case in _cases()):
             _load(database, shared / "oracles" / "ne110m4cql2.gpkg", name)
         yield database
-        database.close()
 
 
 PROPERTIES: dict[str, dict[str, Property]] = {}

@@ -28,14 +28,12 @@ NOTES = ["Bát Xát", "BAT XAT", "bat  xat", "Bắt", "Đồn Đạc", "don dac"
 
 @pytest.fixture(scope="module")
 def searched(postgres: Server, migrated: str) -> Iterator[Database]:
-    with postgres.database(migrated) as url:
-        database = Database(url)
+    with postgres.opened(migrated) as database:
         with database.writing() as connection:
             sync(connection, Catalogue((INCIDENTS,)))
             rows = [{"source": "t", "source_key": str(i), "note": n} for i, n in enumerate(NOTES)]
             connection.execute(insert(table_of(INCIDENTS)), rows)
         yield database
-        database.close()
 
 
 def found(database: Database, properties: dict, filter_: dict) -> list[int]:

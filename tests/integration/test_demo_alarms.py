@@ -43,14 +43,12 @@ def province(
         template, source = request.getfixturevalue("lao_cai_template"), None
     else:
         template, source = migrated, Source("vietnamadminunits", Quality.APPROXIMATE)
-    with postgres.database(template) as url:
-        database = Database(url)
+    with postgres.opened(template) as database:
         if source:
             load_boundaries(database, source, package_history())
             with database.writing() as connection:
                 sync(connection, catalogue)
         yield database
-        database.close()
 
 
 @pytest.fixture(scope="module")

@@ -31,12 +31,10 @@ SOURCE = source_of(INCIDENTS)
 @pytest.fixture(scope="module")
 def five(postgres: Server, migrated: str) -> Iterator[Database]:
     """Five rows that no test here changes."""
-    with postgres.database(migrated) as url:
-        database = Database(url)
+    with postgres.opened(migrated) as database:
         make_layer(database)
         add_five(database)
         yield database
-        database.close()
 
 
 def read(database: Database, **wanted: Any) -> list[dict[str, Any]]:

@@ -50,11 +50,9 @@ SORTS = st.lists(
 
 @pytest.fixture(scope="module")
 def walked(postgres: Server, migrated: str) -> Iterator[Database]:
-    with postgres.database(migrated) as url:
-        database = Database(url)
+    with postgres.opened(migrated) as database:
         make_layer(database)
         yield database
-        database.close()
 
 
 @settings(

@@ -23,13 +23,11 @@ SCHEMA_REL = "http://www.opengis.net/def/rel/ogc/1.0/schema"
 @pytest.fixture(scope="module")
 def documented(postgres: Server, migrated: str) -> Iterator[Database]:
     """Layers that no test here changes."""
-    with postgres.database(migrated) as url:
-        database = Database(url)
+    with postgres.opened(migrated) as database:
         make_layer(database)
         make_layer(database, SECRET)
         add_five(database)
         yield database
-        database.close()
 
 
 @pytest.fixture(scope="module")

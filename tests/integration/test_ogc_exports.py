@@ -38,12 +38,10 @@ def client(database: Database) -> Iterator[Client]:
 @pytest.fixture(scope="module")
 def crowded(postgres: Server, migrated: str) -> Iterator[Database]:
     """A database with many incidents, for tests that only read."""
-    with postgres.database(migrated) as url:
-        database = Database(url)
+    with postgres.opened(migrated) as database:
         make_layer(database)
         add_many(database)
         yield database
-        database.close()
 
 
 @pytest.fixture(scope="module")

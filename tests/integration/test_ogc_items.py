@@ -15,13 +15,11 @@ ITEMS = "/ogc/collections/incidents/items"
 @pytest.fixture(scope="module")
 def client(postgres: Server, migrated: str) -> Iterator[Client]:
     """Five rows that no test here changes."""
-    with postgres.database(migrated) as url:
-        database = Database(url)
+    with postgres.opened(migrated) as database:
         make_layer(database)
         add_five(database)
         with client_of(database, [INCIDENTS]) as opened:
             yield opened
-        database.close()
 
 
 def ids(client: Client, query: str) -> list[int]:

@@ -3,7 +3,6 @@
 import pytest
 
 from gis.access import Role, create_key
-from gis.database.engine import Database
 from gis.settings import ROOT
 from layers.catalogue import Catalogue, read_catalogue
 from layers.model import FieldType
@@ -22,14 +21,12 @@ VALUES = {
 
 @pytest.fixture(scope="module")
 def client(postgres, toy_template):
-    with postgres.database(toy_template) as url:
-        database = Database(url)
+    with postgres.opened(toy_template) as database:
         with database.writing() as connection:
             key = create_key(connection, "admin", Role.ADMIN)
         with client_of(database, Catalogue(LAYERS.layers).layers) as opened:
             opened.headers["X-API-Key"] = key
             yield opened
-        database.close()
 
 
 @pytest.mark.parametrize("layer", LAYERS.layers, ids=lambda layer: layer.id)

@@ -48,11 +48,12 @@ def http(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[httpx.Client]:
     """For tests that change nothing."""
-    with postgres.database(toy_template) as url:
-        database = Database(url)
-        with service(database, catalogue, tmp_path_factory.mktemp("routes")) as client:
-            yield client
-        database.close()
+    folder = tmp_path_factory.mktemp("routes")
+    with (
+        postgres.opened(toy_template) as database,
+        service(database, catalogue, folder) as client,
+    ):
+        yield client
 
 
 @pytest.fixture

@@ -26,8 +26,7 @@ GRID = "/ogc/tileMatrixSets/WebMercatorQuad"
 @pytest.fixture(scope="module")
 def tiled(postgres: Server, migrated: str) -> Iterator[Database]:
     """Rows that no test here changes."""
-    with postgres.database(migrated) as url:
-        database = Database(url)
+    with postgres.opened(migrated) as database:
         publish(database)
         add_points(database, 60)
         add_points(database, 20, "secret")
@@ -38,7 +37,6 @@ def tiled(postgres: Server, migrated: str) -> Iterator[Database]:
             square=SQUARE,
         )
         yield database
-        database.close()
 
 
 @pytest.fixture(scope="module")
