@@ -15,6 +15,7 @@ import pandas as pd
 from scipy.stats import chi2_contingency
 
 from gis.analysis.circles import Circles, circles_around
+from gis.analysis.cylinders import highest_llr, llr_by_centre
 from gis.errors import BadInput
 
 Floats = npt.NDArray[np.float64]
@@ -22,7 +23,7 @@ Counts = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 Small = npt.NDArray[np.int32]
 
-BATCH = 32  # replicates counted while one centre's circles are at hand
+BATCH = 64  # replicates counted while one centre's circles are at hand
 EULER = 0.5772156649015329
 COUNTED = 10  # replicates above a value that give its p; beyond, their tail is drawn out
 
@@ -216,21 +217,18 @@ class _Space:
         self.min_cases = min_cases
         self.total = total  # 0: expectation-based
 
-    def best(self, counts: Counts) -> npt.NDArray[np.float64]:
-        """The highest LLR of each replicate, `counts` of shape (places, days, replicates)."""
-        one, (places, days, replicates) = self.circles, counts.shape
-        most = int(counts.sum(axis=0).max(initial=0))
-        highest: Floats = _highest(
+    def best(self, counts: Small) -> Floats:
+        """The highest LLR of each replicate, `counts` of shape (replicates, places, days)."""
+        one = self.circles
+        return highest_llr(
             one.start, one.near, one.closes, self.expected, self.limited, self.limit,
-            self.min_cases, self.total,
-            counts.astype(np.int32).reshape(places, days * replicates), most,
+            self.min_cases, self.total, counts,
         )  # fmt: skip
-        return highest
 
     def each_centre(self, counts: Counts) -> list[_Cluster]:
         """The best cylinder of each centre that has one, the most likely first."""
         one = self.circles
-        llr, end, days = _by_centre(
+        llr, end, days = llr_by_centre(
             one.start, one.near, one.closes, self.expected, self.limited, self.limit,
             self.min_cases, self.total, counts,
         )  # fmt: skip
@@ -292,8 +290,10 @@ def _simulate(space: _Space, replicate: Callable[[], Counts], top: float, null: 
 
 def _maxima(space: _Space, replicate: Callable[[], Counts], replicates: int) -> Iterator[Floats]:
     for first in range(0, replicates, BATCH):
-        batch = [replicate() for _ in range(min(BATCH, replicates - first))]
-        yield space.best(np.stack(batch, axis=2))
+        batch = np.empty((min(BATCH, replicates - first), *space.expected.shape), np.int32)
+        for drawn in range(len(batch)):
+            batch[drawn] = replicate()
+        yield space.best(batch)
 
 
 def _reaches(simulated: Floats, llr: float) -> npt.NDArray[np.bool_]:
@@ -377,6 +377,8 @@ def _permutation(
 ) -> tuple["_Space", Counts, Callable[[], Counts]]:
     """What is scanned, the counts observed, and a source of permuted ones."""
     places = len(circles.start) - 1
+    if len(place) and not 0 <= place.min() <= place.max() < places:
+        raise BadInput(f"place numbers the rows of xy, from 0 to {places - 1}")
     stratum = _numbered(strata if strata is not None else np.zeros(len(place), np.int64))
     expected = _permuted_expectation(place, age, stratum, places, max_days)
     events = np.bincount(place, minlength=places).astype(float)
@@ -394,12 +396,17 @@ def _numbered(strata: npt.NDArray[np.int64]) -> Counts:
     return np.unique(strata, return_inverse=True)[1].astype(np.int64)
 
 
+@numba.njit(cache=True)
 def _recent(place: Counts, age: Counts, places: int, max_days: int) -> Counts:
     """Events of each place in the last 1…`max_days` days, shape (places, max_days)."""
-    fresh = age < max_days
-    at = place[fresh] * max_days + age[fresh]
-    by_day = np.bincount(at, minlength=places * max_days).reshape(places, max_days)
-    return np.cumsum(by_day, axis=1)
+    counts = np.zeros((places, max_days), np.int64)
+    for event in range(len(place)):
+        if age[event] < max_days:
+            counts[place[event], age[event]] += 1
+    for at in range(places):
+        for day in range(1, max_days):
+            counts[at, day] += counts[at, day - 1]
+    return counts
 
 
 def _permuted_expectation(
@@ -429,196 +436,3 @@ def _within_strata(stratum: Counts, draw: np.random.Generator) -> Callable[[], C
 def _groups(stratum: Counts) -> Iterator[Counts]:
     order = np.argsort(stratum, kind="stable")
     yield from np.split(order, np.flatnonzero(np.diff(stratum[order])) + 1)
-
-
-@numba.njit(cache=True)
-def _llr(c: float, mu: float, total: float) -> float:
-    """0 unless c > mu; `total` 0 means expectation-based."""
-    if c <= mu:
-        return 0.0
-    if mu <= 0.0:
-        return np.inf
-    inside: float = c * np.log(c / mu)
-    if total == 0.0:
-        return float(inside + mu - c)
-    if c >= total:
-        return inside
-    return float(inside + (total - c) * np.log((total - c) / (total - mu)))
-
-
-@numba.njit(cache=True, nogil=True)  # requests and alarms go on meanwhile
-def _by_centre(
-    start: Counts,
-    near: Counts,
-    closes: Flags,
-    expected: Floats,
-    limited: Floats,
-    limit: float,
-    least: int,
-    total: int,
-    counts: Counts,
-) -> tuple[Floats, Counts, Counts]:
-    """Of each centre: the highest LLR, where its circle ends within `near`, and its days.
-
-    Only a circle that grew by a case can be the best; of many days at once, a bound without
-    logarithms or roots tells which may be.
-    """
-    centres, days = len(start) - 1, expected.shape[1]
-    llr = np.zeros(centres)
-    ends = np.zeros(centres, np.int64)
-    best_days = np.zeros(centres, np.int64)
-    c = np.empty(days)
-    mu = np.empty(days)
-    for centre in range(centres):
-        c[:] = 0.0
-        mu[:] = 0.0
-        held = 0.0
-        grown = False
-        for at in range(start[centre], start[centre + 1]):
-            place = near[at]
-            held += limited[place]
-            if held > limit * (1 + 1e-12):
-                break
-            for day in range(days):
-                mu[day] += expected[place, day]
-            if counts[place, days - 1] > 0:
-                grown = True
-                for day in range(days):
-                    c[day] += counts[place, day]
-            if not (grown and closes[at]):
-                continue
-            grown = False
-            if not _promising(c, mu, least, total, llr[centre]):
-                continue
-            for day in range(days):
-                value = _llr(c[day], mu[day], total) if c[day] >= least else 0.0
-                if value > llr[centre] * (1 + 1e-12):
-                    llr[centre], ends[centre], best_days[centre] = value, at, day + 1
-    return llr, ends, best_days
-
-
-@numba.njit(cache=True)
-def _promising(c: Floats, mu: Floats, least: int, total: int, best: float) -> bool:
-    """Whether the LLR of any day may exceed `best`.
-
-    ln r ≤ (r − 1)/√r and √r ≤ (r + 1)/2 for r = c/μ ≥ 1, and the second term of the LLR is at most
-    −(c−μ) + (c−μ)²/(C−μ); so LLR ≤ (c−μ)²·(C + μ)/(2μ(C − μ)).
-    """
-    share = 1.0 / total if total > 0 else 0.0
-    found = False
-    for day in range(len(c)):
-        excess = c[day] - mu[day]
-        held = mu[day] * share
-        most = excess * excess * (1.0 + held)
-        reaches = most >= 2.0 * best * mu[day] * (1.0 - held)
-        found |= reaches & (excess > 0.0) & (c[day] >= least)
-    return found
-
-
-@numba.njit(cache=True, nogil=True)  # requests and alarms go on meanwhile
-def _highest(
-    start: Counts,
-    near: Counts,
-    closes: Flags,
-    expected: Floats,
-    limited: Floats,
-    limit: float,
-    least: int,
-    total: int,
-    counts: Small,
-    most: int,
-) -> Floats:
-    """Of each replicate; `counts` (places, days × replicates), no circle of more than `most`.
-
-    All replicates grow one circle together: a few vector additions a place, and a comparison with
-    the least count that would beat the lowest of the best so far. Logarithms are rare.
-    """
-    days = expected.shape[1]
-    replicates = counts.shape[1] // days
-    best = np.zeros(replicates)
-    floor = 0.0
-    reach = np.full(most + 2, -1.0)
-    c = np.empty(counts.shape[1], counts.dtype)
-    needed = np.empty(counts.shape[1], counts.dtype)
-    mu = np.empty(days)
-    until = np.empty(days)
-    for centre in range(len(start) - 1):
-        c[:] = 0
-        needed[:] = min(least, most + 1)
-        mu[:] = 0.0
-        until[:] = 0.0
-        held = 0.0
-        for at in range(start[centre], start[centre + 1]):
-            place = near[at]
-            held += limited[place]
-            if held > limit * (1 + 1e-12):
-                break
-            mu += expected[place]
-            if not closes[at]:
-                _added(c, counts[place])
-                continue
-            for day in range(days):
-                if mu[day] > until[day]:
-                    first = day * replicates
-                    count = _least_count(needed[first], mu[day], floor, total, reach)
-                    needed[first : first + replicates] = count
-                    until[day] = reach[count]
-            if _added_and_reached(c, counts[place], needed):
-                _improve(best, c, needed, mu, total)
-                if best.min() > floor * 1.02:
-                    floor = best.min()
-                    reach[:] = -1.0
-    return best
-
-
-@numba.njit(cache=True)
-def _added(c: Small, more: Small) -> None:
-    for i in range(len(c)):
-        c[i] += more[i]
-
-
-@numba.njit(cache=True)
-def _added_and_reached(c: Small, more: Small, needed: Small) -> bool:
-    reached = np.int32(0)
-    for i in range(len(c)):
-        c[i] += more[i]
-        reached |= np.int32(c[i] >= needed[i])
-    return bool(reached)
-
-
-@numba.njit(cache=True)
-def _improve(best: Floats, c: Small, needed: Small, mu: Floats, total: int) -> None:
-    replicates = len(best)
-    for i in range(len(c)):
-        if c[i] >= needed[i]:
-            value = _llr(c[i], mu[i // replicates], total)
-            best[i % replicates] = max(best[i % replicates], value)
-
-
-@numba.njit(cache=True)
-def _least_count(count: int, mu: float, floor: float, total: int, reach: Floats) -> int:
-    """The least count, from `count` up, whose LLR reaches `floor` at `mu`.
-
-    `reach[count]` keeps the greatest μ at which it does, −1 until asked for.
-    """
-    while count < len(reach) - 1:
-        if reach[count] < 0:
-            reach[count] = _greatest_mu(count, floor, total)
-        if mu <= reach[count]:
-            return count
-        count += 1
-    reach[count] = np.inf  # no circle has so many
-    return count
-
-
-@numba.njit(cache=True)
-def _greatest_mu(count: int, floor: float, total: int) -> float:
-    """By bisection, from above: a count that just reaches the floor is never missed."""
-    low, high = 0.0, float(count)
-    for _ in range(40):
-        middle = (low + high) / 2
-        if _llr(count, middle, total) >= floor:
-            low = middle
-        else:
-            high = middle
-    return high

@@ -23,6 +23,7 @@ from gis.analysis.scan import (
     weekday_strata,
 )
 from gis.analysis.surveillance import shiryaev_roberts
+from gis.errors import BadInput
 
 few = settings(deadline=None, max_examples=10)
 
@@ -241,18 +242,24 @@ def test_all_events_at_one_place_are_no_cluster_of_half_of_them():
     assert scanned(place, day, xy).empty
 
 
-def test_the_replicates_are_scanned_as_the_observed_are():
-    # The observed counts, as their own replicate, must give the observed maximum.
-    from gis.analysis import scan
+@pytest.mark.parametrize("days", [1, 7, 17])
+@pytest.mark.parametrize("cases", [400, 90_000])  # few enough for short counts, and not
+def test_each_replicate_is_scanned_as_the_observed_are(days: int, cases: int):
+    # Drawn ones, and one with an outbreak that none of the others reaches.
+    random = np.random.default_rng(days)
+    xy = random.integers(0, 9, (60, 2)).astype(float)
+    expected = random.uniform(0, 2 * cases / 60 / days, (60, days)).cumsum(axis=1)
+    drawn = random.poisson(np.diff(expected, prepend=0), (5, 60, days)).cumsum(axis=2)
+    drawn[3, 20] += 3 * cases // 60
+    space = _Space(circles_around(xy, 4.0), expected, cases, 2, 2 * cases)
+    alone = [space.each_centre(counts)[0].llr for counts in drawn]
+    assert space.best(drawn) == pytest.approx(alone, rel=1e-12)
+    assert alone[3] == max(alone)
 
-    for seed in range(8):
-        place, day, xy = events(seed, 400)
-        age = day.max() - day
-        expected = scan._permuted_expectation(place, age, place * 0, len(xy), 7)
-        counts = scan._recent(place, age, len(xy), 7)
-        space = scan._Space(scan.circles_around(xy, 4.0), expected, 200, 2, 400)
-        both = space.best(np.stack([counts, counts], axis=2))
-        assert both == pytest.approx(np.full(2, space.each_centre(counts)[0].llr))
+
+def test_a_place_that_is_not_among_the_centres_is_refused():
+    with pytest.raises(BadInput, match="from 0 to 1"):
+        scanned(np.array([0, 2, 1]), np.zeros(3, int), np.array([[0.0, 0.0], [5.0, 0.0]]))
 
 
 def test_strata_take_the_blame_of_a_weekday():
@@ -279,7 +286,7 @@ def test_while_a_null_is_drawn_other_threads_go_on():
     xy = random.uniform(0, 1, (1000, 2))
     circles = circles_around(xy, 0.5)
     space = _Space(circles, np.full((1000, 14), 0.5), 4000.0, 3, 7000)
-    counts = random.poisson(0.5, (1000, 14, 6)).cumsum(axis=1)
+    counts = random.poisson(0.5, (6, 1000, 14)).cumsum(axis=2)
     began, ended = threading.Event(), threading.Event()
 
     def draw() -> None:
@@ -287,7 +294,7 @@ def test_while_a_null_is_drawn_other_threads_go_on():
         space.best(counts)
         ended.set()
 
-    space.best(counts[:, :, :1])  # compiled
+    space.best(counts[:1])  # compiled
     thread = threading.Thread(target=draw)
     thread.start()
     began.wait()
