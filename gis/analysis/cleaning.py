@@ -133,29 +133,28 @@ def _close_pairs(rows: pd.DataFrame, rules: CleaningRules) -> list[list[int]]:
     ball = np.column_stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
     happened = rows["happened_at"].dt.tz_convert("UTC").dt.tz_localize(None)
     hours = happened.to_numpy("datetime64[s]").astype(np.int64) / 3600
-    # In units of the limits: near in each of four axes, of which three are one distance.
-    metre, hour = max(rules.duplicate_m, 1e-6), max(rules.duplicate_hours, 1e-6)
-    at = np.column_stack([ball * EARTH_RADIUS_M / metre, hours / hour])
-    pairs = np.sort(cKDTree(at).query_pairs(1 + 1e-9, p=np.inf, output_type="ndarray"), axis=1)
     category = pd.factorize(rows["category"])[0]
-    same = category[pairs[:, 0]] == category[pairs[:, 1]]
+    # In units of the limits: near in each of five axes, of which three are one distance.
+    metre, hour = max(rules.duplicate_m, 1e-6), max(rules.duplicate_hours, 1e-6)
+    at = np.column_stack([ball * EARTH_RADIUS_M / metre, hours / hour, 2.0 * category])
+    pairs = np.sort(cKDTree(at).query_pairs(1 + 1e-9, p=np.inf, output_type="ndarray"), axis=1)
     near = np.linalg.norm(at[pairs[:, 0], :3] - at[pairs[:, 1], :3], axis=1) <= 1
     soon = np.abs(hours[pairs[:, 0]] - hours[pairs[:, 1]]) <= rules.duplicate_hours
-    kept = pairs[same & near & soon]
+    kept = pairs[near & soon]
     ordered: list[list[int]] = kept[np.lexsort((kept[:, 0], kept[:, 1]))].tolist()
     return ordered
 
 
 def _burst(source: pd.Series, day: pd.Series, incident: Flags, rules: CleaningRules) -> Flags:
     """Days on which a source sent more than its ratio; its first week is not judged."""
-    counted = pd.DataFrame({"source": source, "day": day})[incident]
-    bursts: set[tuple[object, object]] = set()
-    for name, days in counted.groupby("source")["day"]:
-        daily = days.value_counts().sort_index().asfreq("D", fill_value=0)
+    burst = np.zeros(len(day), bool)
+    for at in source.groupby(source).indices.values():
+        days = day.iloc[at]
+        daily = days[incident[at]].value_counts().sort_index().asfreq("D", fill_value=0)
         median = daily.shift(1).rolling(rules.median_days, min_periods=7).median()
         over = daily > rules.burst_ratio * median.clip(lower=1.0)
-        bursts.update((name, at) for at in daily.index[over])
-    return np.array([pair in bursts for pair in zip(source, day, strict=True)], bool)
+        burst[at] = days.isin(daily.index[over])
+    return burst
 
 
 def _repeated(rows: pd.DataFrame, candidates: Flags) -> Flags:

@@ -133,8 +133,8 @@ def _read(
         and_(told.is_(None), of.c.updated_at > since, of.c.updated_at <= until),
     )
     asked = select(*(sql.label(name) for name, sql in columns.items())).where(inside)
-    found = connection.execute(asked.order_by(of.c.id)).all()
-    return _typed(pd.DataFrame(found, columns=list(columns)))
+    found = connection.execute(asked.order_by(of.c.id))
+    return _typed(pd.DataFrame(map(tuple, found), columns=list(columns)))
 
 
 def _amount(of: Table, options: HotspotOptions) -> ColumnElement[int]:
