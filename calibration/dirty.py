@@ -147,7 +147,8 @@ def _run(
 def _significant(where: Province, records: pd.DataFrame, dated: str, stratified: bool) -> bool:
     day = ((records[dated] - START) // pd.Timedelta(days=1)).to_numpy().astype(np.int64)
     at, place = np.unique(records["cell"].to_numpy() // 7, return_inverse=True)
-    strata = weekday_strata(_town(where, records), day) if stratified else None
+    first = WINDOW_DAYS - CYLINDER_DAYS
+    strata = weekday_strata(_town(where, records), day, before=first) if stratified else None
     found = stp_scan(
         place, day, where.xy[at], max_radius=RADIUS_M, max_days=CYLINDER_DAYS,
         last_day=WINDOW_DAYS - 1, strata=strata, null=NULL, max_clusters=1,

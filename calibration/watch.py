@@ -74,7 +74,9 @@ def look(
     """Scan the window that ends on `day`."""
     known = events.between(day - WINDOW_DAYS + 1, day)
     at, place = np.unique(known.place, return_inverse=True)
-    strata = weekday_strata(where.town[known.place], known.day) if stratified else None
+    first = day - CYLINDER_DAYS + 1
+    areas = where.town[known.place]
+    strata = weekday_strata(areas, known.day, before=first) if stratified else None
     found = stp_scan(
         place, known.day, where.xy[at], max_radius=RADIUS_M, max_days=CYLINDER_DAYS,
         last_day=day, strata=strata, null=null, max_clusters=CLUSTERS,

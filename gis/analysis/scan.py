@@ -150,20 +150,36 @@ def stp_null(place: Counts, day: Counts, xy: Floats, **how: Any) -> Floats:
     return np.concatenate(list(stp_maxima(place, day, xy, **how)))
 
 
-def weekday_strata(area: Counts, day: Counts, *, alpha: float = 0.01) -> Counts | None:
+def weekday_strata(
+    area: Counts, day: Counts, *, before: int | None = None, alpha: float = 0.01
+) -> Counts | None:
     """The weekday (0–6) of each event where areas differ in their week, else None.
 
     `area` numbers the area (commune) of each event, `day` its day, both of shape (E,). A χ² test of
-    area × weekday at `alpha`; areas with fewer than 35 events, 5 a weekday, are tested as one.
+    area × weekday at `alpha`; areas with fewer than 35 events, 5 a weekday, are tested as one. Days
+    from `before` on are not looked at: what a scan is to judge must not decide how. A day counts at
+    most thrice the mean day of its area (1 at least): one great day is no habit.
     """
-    weekday = day % 7
-    numbered = _numbered(area)
-    few = np.bincount(numbered, minlength=1) < 35
-    table = np.zeros((len(few) + 1, 7))
-    np.add.at(table, (np.where(few[numbered], len(few), numbered), weekday), 1)
+    known = np.ones(len(day), bool) if before is None else day < before
+    if not known.any():
+        return None
+    table = _by_weekday(_numbered(area[known]), day[known])
     table = table[table.sum(axis=1) > 0][:, table.sum(axis=0) > 0]
     differ = min(table.shape) > 1 and chi2_contingency(table).pvalue < alpha
-    return weekday if differ else None
+    return day % 7 if differ else None
+
+
+def _by_weekday(area: Counts, day: Counts) -> Floats:
+    """Events of each area and weekday, shape (areas + 1, 7), the last of all areas with few."""
+    few = np.bincount(area) < 35
+    tested = np.where(few[area], len(few), area)
+    first, days = int(day.min()), int(np.ptp(day)) + 1
+    daily = np.zeros((len(few) + 1, days))
+    np.add.at(daily, (tested, day - first), 1)
+    usual = np.maximum(3 * daily.mean(axis=1, keepdims=True), 1)
+    table = np.zeros((len(daily), 7))
+    np.add.at(table.T, np.arange(first, first + days) % 7, np.minimum(daily, usual).T)
+    return table
 
 
 def ebp_scan(

@@ -116,12 +116,13 @@ def streams_of(
 
     `only`: those with such names; None: all.
 
-    Strata are judged over all streams together: a habit of posting is of an area, not of a subject.
+    Strata are judged over all streams together: a habit of posting is of an area, not of a subject;
+    and on the days before those that may alarm: an outbreak is no habit.
     """
     inside = (frame["day"] <= last_day) & (frame["day"] > last_day - options.window_days)
     frame = frame[inside]
     frame = frame.assign(place=_parents(frame["cell"].to_numpy(np.uint64), options.resolution))
-    strata = _strata(frame[frame["in_alarm"]], options)
+    strata = _strata(frame[frame["in_alarm"]], options, last_day)
     names = set(frame["stream"].unique())
     for name in sorted(names if only is None else names.intersection(only)):
         yield _stream(name, frame[frame["stream"] == name], strata, last_day)
@@ -186,11 +187,12 @@ def _maxima(stream: Stream, options: ScanOptions) -> Iterator[Floats]:
     )  # fmt: skip
 
 
-def _strata(cases: pd.DataFrame, options: ScanOptions) -> bool:
+def _strata(cases: pd.DataFrame, options: ScanOptions, last_day: int) -> bool:
     if options.strata != "auto":
         return options.strata == "weekday"
     areas = pd.factorize(cases["commune"])[0].astype(np.int64)
-    return weekday_strata(areas, cases["day"].to_numpy(np.int64)) is not None
+    days, first = cases["day"].to_numpy(np.int64), last_day - options.max_days + 1
+    return weekday_strata(areas, days, before=first) is not None
 
 
 def _stream(name: str, frame: pd.DataFrame, stratified: bool, last_day: int) -> Stream:

@@ -177,6 +177,14 @@ def test_communes_that_post_on_mondays_alone_bring_weekday_strata():
     assert only(frame, OPTIONS).strata is None
 
 
+@pytest.mark.parametrize("ago", [0, 2, 30])  # going on, going on, long over
+def test_an_outbreak_of_a_day_brings_no_weekday_strata(ago: int):
+    daily = [(cell, day) for cell in (CENTRE, RING[0]) for day in range(56)]
+    frame = records([*daily, *[(CENTRE, ago)] * 40])
+    frame["commune"] = ["00004"] * 56 + ["00007"] * 56 + ["00004"] * 40
+    assert only(frame, ScanOptions(replicates=199)).strata is None
+
+
 @settings(max_examples=15, deadline=None)
 @given(st.permutations(range(64)))
 def test_the_order_of_the_records_is_irrelevant(order: list[int]):
