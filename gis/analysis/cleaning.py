@@ -53,10 +53,11 @@ def clean(records: pd.DataFrame, rules: CleaningRules = RULES) -> Cleaned:
     says who may raise an alarm, on the received date. Reasons, the first that holds: same_key;
     undated; same_place (category, distance, hours; of incidents already kept); default_point;
     coarse (counts in its commune alone); late; burst (a source's day above the ratio to the median
-    of its days before, at least 1); same_hex_day (alarms count one a hex, category and day); "" for
-    none. `in_commune` says who may raise an alarm of a commune: these and the coarse, unless late
-    or of a burst; `held_back`, what nothing but a burst keeps from both. The order of rows is
-    irrelevant. Raises BadInput for a missing column or times without a zone.
+    of its days before, at least 1; in its first week, of all sources' days); same_hex_day (alarms
+    count one a hex, category and day); "" for none. `in_commune` says who may raise an alarm of a
+    commune: these and the coarse, unless late or of a burst; `held_back`, what nothing but a burst
+    keeps from both. The order of rows is irrelevant. Raises BadInput for a missing column or times
+    without a zone.
     """
     _check(records)
     order = records.assign(_key=_text_keys(records)).sort_values(["received_at", "_key"]).index
@@ -146,15 +147,27 @@ def _close_pairs(rows: pd.DataFrame, rules: CleaningRules) -> list[list[int]]:
 
 
 def _burst(source: pd.Series, day: pd.Series, incident: Flags, rules: CleaningRules) -> Flags:
-    """Days on which a source sent more than its ratio; its first week is not judged."""
+    """Days on which a source sent more than its ratio, to its own median or, in its first week, to
+    that of all sources; the first week of all is not judged.
+    """
     burst = np.zeros(len(day), bool)
+    usual = _median_before(_daily(day[incident]), rules)
     for at in source.groupby(source).indices.values():
         days = day.iloc[at]
-        daily = days[incident[at]].value_counts().sort_index().asfreq("D", fill_value=0)
-        median = daily.shift(1).rolling(rules.median_days, min_periods=7).median()
-        over = daily > rules.burst_ratio * median.clip(lower=1.0)
-        burst[at] = days.isin(daily.index[over])
+        daily = _daily(days[incident[at]])
+        own = _median_before(daily, rules)
+        median = own.fillna(usual.reindex(daily.index)).clip(lower=1.0)
+        burst[at] = days.isin(daily.index[daily > rules.burst_ratio * median])
     return burst
+
+
+def _daily(days: pd.Series) -> pd.Series:
+    return days.value_counts().sort_index().asfreq("D", fill_value=0)
+
+
+def _median_before(daily: pd.Series, rules: CleaningRules) -> pd.Series:
+    """Of the days before each; NaN in the first week."""
+    return daily.shift(1).rolling(rules.median_days, min_periods=7).median()
 
 
 def _repeated(rows: pd.DataFrame, candidates: Flags) -> Flags:

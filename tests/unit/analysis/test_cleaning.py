@@ -103,6 +103,16 @@ def test_a_backlog_of_thirty_is_held_back_and_an_ordinary_day_is_not():
     assert judged(*month(5)).reasons == {}
 
 
+def test_a_backlog_under_a_new_name_is_held_back_by_what_all_sources_send():
+    def sent(name: str, of: list[dict]) -> list[dict]:
+        return [one | {"source": name} for one in of]
+
+    usual, backlog = month(30)[:28], month(30)[28:]
+    assert judged(*sent("hotline", usual), *sent("march.csv", backlog)).reasons == {"burst": 30}
+    assert judged(*sent("hotline", usual), *sent("march.csv", backlog[:5])).reasons == {}
+    assert judged(*sent("hotline", usual[-5:]), *sent("march.csv", backlog)).reasons == {}
+
+
 def test_what_only_a_burst_keeps_from_alarms_is_marked_the_coarse_too_and_the_late_not():
     *usual, coarse, late = month(8)
     coarse |= {"place_precision_m": 5000.0}
