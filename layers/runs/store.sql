@@ -78,7 +78,7 @@ FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS one (
 
 -- name: find_null
 -- The one that fits, else the nearest whose number of cases is within 5 %.
-SELECT n.id, n.maxima,
+SELECT n.id, n.maxima, n.cases, n.stratified,
        gis.null_fits(n, :last_day, :code, :stratified, :cases) AS fits
 FROM gis.scan_null n
 WHERE n.layer_id = :layer AND n.stream = :stream AND n.options = CAST(:options AS jsonb)

@@ -18,7 +18,7 @@ MIDNIGHT = datetime(2026, 3, 31, 17, 0, 1, tzinfo=UTC)
 DRAWN = "gis.scan_null"
 
 
-def noise(n: int = 400) -> np.ndarray:
+def noise(n: int = 600) -> np.ndarray:
     return np.random.default_rng(3).uniform((104.0, 22.0), (104.3, 22.1), (n, 2))
 
 
@@ -29,7 +29,7 @@ def layer(catalogue) -> Layer:
 
 @pytest.fixture
 def quiet(toy_province: Database) -> Database:
-    """Four hundred reports in eighty days, so many that their null is not drawn within a run."""
+    """Six hundred reports in eighty days, so many that their null is not drawn within a run."""
     report(toy_province, noise(), at=EVENING - timedelta(hours=1), days=80)
     return toy_province
 
@@ -106,6 +106,17 @@ def test_after_an_upgrade_the_null_of_the_version_before_serves_at_first(quiet, 
     assert streams(quiet, run(quiet, layer, EVENING))["traffic"][0] == 1
     assert draw_all(quiet, layer, EVENING - timedelta(hours=1)) == ["traffic"]
     assert streams(quiet, run(quiet, layer, EVENING))["traffic"][0] == 2
+
+
+def test_the_null_that_is_lacking_most_is_drawn_first(quiet, layer):
+    before = EVENING - timedelta(hours=1)
+    report(quiet, noise() + 0.001, at=before, days=80, category="security")
+    run(quiet, layer, EVENING, prompt=False)
+    report(quiet, noise(20) + 0.002, at=before, days=20, category="security")
+    report(quiet, noise(60) + 0.002, at=before, days=20)
+    report(quiet, noise() + 0.003, at=before, days=80, category="disaster")
+    run(quiet, layer, EVENING)
+    assert draw_all(quiet, layer, before) == ["disaster", "traffic", "security"]
 
 
 def test_a_null_of_far_fewer_cases_does_not_serve(quiet, layer):
