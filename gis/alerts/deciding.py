@@ -84,6 +84,10 @@ def decide(known: Sequence[Standing], found: Findings, muted: Muted, now: dateti
     return look.steps
 
 
+def _simulated(found: Findings, signal: Signal) -> bool:
+    return found.simulated if signal.simulated is None else signal.simulated
+
+
 def local_day(moment: datetime) -> date:
     return moment.astimezone(HERE).date()
 
@@ -213,7 +217,7 @@ class _Look:
             status=Status.PENDING,
             signal=signal,
             official=found.official,
-            simulated=found.simulated,
+            simulated=_simulated(found, signal),
             run_id=found.run_id,
             seen_at=found.until,
             expires_at=found.until + found.policy.quiet,
@@ -236,7 +240,7 @@ class _Look:
             alert,
             signal=signal,
             official=found.official,
-            simulated=found.simulated,
+            simulated=_simulated(found, signal),
             run_id=found.run_id,
         )
         peak = alert.told.tier if alert.told else signal.tier

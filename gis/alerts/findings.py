@@ -35,6 +35,7 @@ class Signal:
     measures: Mapping[str, float | str] = field(default_factory=dict)  # anything more
     key: str | None = None
     beyond: float | None = None  # of a threshold: how far past it, in the unit of `observed`
+    simulated: bool | None = None  # simulated records are beneath; None: as the look says
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class Findings:
     rule: str
     until: datetime
     official: bool  # false: approximate boundaries
-    simulated: bool
+    simulated: bool  # simulated records are among what was looked at
     signals: tuple[Signal, ...]
     policy: Policy
     stream: str = ""

@@ -45,12 +45,12 @@ class Records:
     `rows`: id, category, h3 (resolution 11; 0 without a point), commune, amount (of the measure; 1
     without one), happened_at and received_at (UTC), source, incident, in_alarm, in_commune,
     held_back, reason (see gis.analysis.clean). `left_out`: how many were held back from alarms, by
-    reason. `simulated`: whether simulated records are among them.
+    reason. `simulated`: the ids of the simulated records among them.
     """
 
     rows: pd.DataFrame
     left_out: dict[str, int]
-    simulated: bool
+    simulated: frozenset[int]
 
 
 def read_records(
@@ -63,7 +63,8 @@ def read_records(
     early = since - timedelta(days=BURST_DAYS)
     judged = clean(_read(connection, layer, options, early, until)).records
     rows = judged[judged["received_at"] > since].reset_index(drop=True)
-    return Records(rows, _left_out(rows, "in_alarm"), bool(rows["simulated"].any()))
+    simulated = frozenset(rows.loc[rows["simulated"], "id"].tolist())
+    return Records(rows, _left_out(rows, "in_alarm"), simulated)
 
 
 def for_communes(records: Records) -> Records:

@@ -26,13 +26,13 @@ TOGETHER = "10min"  # reports of so long are one look: it bounds the looks of a 
 class PastLook:
     """What the alarms would have found at `until`, in the streams that had a report or a new day.
 
-    `simulated`: whether simulated records were among what was read.
+    `simulated`: the ids of simulated records among what was read.
     """
 
     until: datetime
     scans: tuple[StreamScan, ...]
     series: tuple[StreamSeries, ...] = ()
-    simulated: bool = False
+    simulated: frozenset[int] = frozenset()
 
 
 def replay(

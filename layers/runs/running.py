@@ -94,7 +94,7 @@ class _Look:
             version=self.version,
             left_out=records.left_out,
             official=self.territory.official,
-            simulated=records.simulated,
+            simulated=bool(records.simulated),
             input=frame,
         )
 
@@ -206,7 +206,7 @@ def _run_alarm(look: _Look) -> RunReport:
     streams = streams_of(frame, options, day_number(look.until))
     looked = [_scanned(look, stream, options, digest) for stream in streams]
     run_id = add_run(look.connection, run, digest)
-    teller = _teller(look, run, [scan.stream for scan, _ in looked])
+    teller = _teller(look, records, [scan.stream for scan, _ in looked])
     told = [one for scan, _ in looked for one in teller.told(scan)]
     add_rows(look.connection, "add_stp_scan", run_id, [teller.row(one) for one in told])
     add_rows(look.connection, "add_streams", run_id, _stream_rows(looked))
@@ -236,7 +236,7 @@ def _run_series(look: _Look) -> RunReport:
     streams = list(series_of(frame, options, day_number(look.until), communes))
     run = look.new_run("series", records, frame)
     run_id = add_run(look.connection, run, keep_input(look.connection, frame))
-    teller = _teller(look, run, [each.stream for each in streams])
+    teller = _teller(look, records, [each.stream for each in streams])
     speaks = SeriesTeller(teller, options)
     told = [one for each in streams for one in speaks.told(each)]
     add_rows(look.connection, "add_series", run_id, [speaks.row(one) for one in told])
@@ -246,9 +246,10 @@ def _run_series(look: _Look) -> RunReport:
     return _report(look, run, run_id, records, found, changes)
 
 
-def _teller(look: _Look, run: NewRun, streams: Sequence[str]) -> Teller:
+def _teller(look: _Look, records: Records, streams: Sequence[str]) -> Teller:
     names, policy = commune_names(look.connection), policy_of(look.layer, streams)
-    return Teller(look.layer, look.until, policy, names, run.official, run.simulated)
+    official, simulated = look.territory.official, records.simulated
+    return Teller(look.layer, look.until, policy, names, official, simulated)
 
 
 def _held_back(

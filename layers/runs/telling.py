@@ -1,6 +1,6 @@
 """Clusters as people and alerts are told of them: with a tier, words, an outline and a span."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -46,7 +46,7 @@ class Teller:
     policy: Policy
     names: Mapping[str, str]
     official: bool  # false: on approximate boundaries
-    simulated: bool  # simulated records are among what was read
+    simulated: frozenset[int]  # ids of simulated records among what was read
 
     def told(self, scan: StreamScan) -> list[Told]:
         return [self._told(one) for one in scan.clusters]
@@ -57,6 +57,10 @@ class Teller:
 
     def since(self, one: Cluster | Judged) -> datetime:
         return midnight(day_number(self.until) - one.days + 1)
+
+    def rests_on_simulated(self, records: Iterable[int]) -> bool:
+        """Whether any of these records is simulated; others may still be the measure of it."""
+        return not self.simulated.isdisjoint(records)
 
     def row(self, told: Told) -> dict[str, Any]:
         """The cluster as it is stored."""
@@ -110,6 +114,7 @@ class Teller:
             recurrence_days=one.recurrence_days,
             records=one.records,
             measures={"days": float(one.days), "method": "stp_scan"},
+            simulated=self.rests_on_simulated(one.records),
         )
 
     def findings(self, scan: StreamScan, run_id: int | None = None) -> Findings:
@@ -128,7 +133,7 @@ class Teller:
             rule=rule,
             until=self.until,
             official=self.official,
-            simulated=self.simulated,
+            simulated=bool(self.simulated),
             signals=tuple(signals),
             policy=self.policy,
             stream=scan.stream,

@@ -32,7 +32,7 @@ def held_back_findings(teller: Teller, records: Records, run_id: int | None = No
         rule=RULE,
         until=teller.until,
         official=teller.official,
-        simulated=teller.simulated,
+        simulated=bool(teller.simulated),
         signals=(_signal(teller, rows),) if len(rows) >= LEAST else (),
         policy=policy,
         run_id=run_id,
@@ -56,6 +56,7 @@ def _signal(teller: Teller, rows: pd.DataFrame) -> Signal:
         communes=tuple(sorted(rows["commune"].dropna().unique())),
         records=tuple(sorted(int(number) for number in rows["id"])),
         key=RULE,
+        simulated=teller.rests_on_simulated(rows["id"]),
     )
 
 

@@ -101,4 +101,5 @@ class SeriesTeller:
             records=one.records,
             measures={"days": float(one.days), "method": self.options.detector},
             key=one.commune or "province",
+            simulated=self.teller.rests_on_simulated(one.records),
         )

@@ -123,6 +123,22 @@ def lasting(outbreak: Database) -> Database:
     return outbreak
 
 
+@pytest.mark.parametrize("method", ["stp_scan", "series"])
+@pytest.mark.parametrize("own", [False, True])
+def test_an_alert_is_simulated_if_its_own_records_are(quiet, catalogue, method: str, own: bool):
+    if own:
+        report(quiet, cluster(), at=NOW)
+    with quiet.writing() as connection:
+        connection.execute(
+            text("UPDATE layer.citizen_reports SET provenance = '{\"simulated\": true}'")
+        )
+    if not own:
+        report(quiet, cluster(), at=NOW)
+    run(quiet, catalogue, method=method)
+    (alert,) = alerts(quiet)
+    assert alert.simulated is own
+
+
 def test_noise_raises_nothing(quiet, catalogue):
     found = [run(quiet, catalogue, method=method).found for method in WITHOUT_A_TREND]
     assert found == [0, 0, 0, 0]

@@ -29,7 +29,7 @@ def records(rows: list[tuple[str, float]], **columns: object) -> Records:
             "reason": "",
         }
     )
-    return Records(frame.assign(**columns), {}, simulated=False)
+    return Records(frame.assign(**columns), {}, simulated=frozenset())
 
 
 def counts(frame: pd.DataFrame) -> dict[int, int]:
