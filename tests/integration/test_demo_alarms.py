@@ -137,7 +137,6 @@ def test_the_default_point_is_no_cluster_and_approximate_units_raise_nothing_off
     assert all(cell not in one.cells for one in flagged)
 
 
-
 def test_sixty_quiet_days_raise_no_more_than_the_budget_allows(province, layer):
     told(province, layer, outbreaks=False)
     ledger = Ledger()
