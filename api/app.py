@@ -35,7 +35,7 @@ from gis.database.engine import Database
 from gis.repeating import repeating
 from gis.settings import Settings
 from layers.catalogue import Catalogue
-from layers.following import published_catalogue
+from layers.following import LayerFiles
 from tiles.disk import DiskCache
 from tiles.serving import TileServer
 
@@ -48,6 +48,7 @@ def create_app(settings: Settings, database: Database, catalogue: Catalogue) -> 
     app.state.settings = settings
     app.state.database = database
     app.state.catalogue = catalogue
+    app.state.layer_files = LayerFiles(database, settings.layers, catalogue)
     app.state.asking = Asking(database)
     app.state.newest = Newest(database)
     app.state.tiles = TileServer(database, settings.k_anonymity, disk=_disk(settings))
@@ -80,10 +81,9 @@ async def _running(app: FastAPI) -> AsyncIterator[None]:
     """While it serves, it takes up layer files that are published meanwhile."""
 
     def follow() -> None:
-        state = app.state
-        state.catalogue = published_catalogue(
-            state.database, state.settings.layers, state.catalogue
-        )
+        files: LayerFiles = app.state.layer_files
+        files.follow()
+        app.state.catalogue = files.catalogue
 
     with repeating("layer files", follow), when_stopped(app.state.newest.let_go):
         try:

@@ -83,7 +83,7 @@ def read_layer(path: Path) -> Layer:
     except UnicodeDecodeError as error:
         raise BadLayerFile(f"{path.name}:1: the file is not UTF-8: save it as UTF-8") from error
     except OSError as error:
-        raise BadLayerFile(f"{path}: cannot be read: {error.strerror}") from error
+        raise BadLayerFile(f"{path.name}:1: the file cannot be read: {error.strerror}") from error
     except BrokenYaml as error:
         raise _bad(path, error.faults) from error
     layer = _validated(path, document)

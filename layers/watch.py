@@ -9,11 +9,13 @@ from pathlib import Path
 import structlog
 from sqlalchemy import text
 
+from gis.alerts.failing import LAYER_FILE
 from gis.database.engine import Database
+from gis.errors import BadLayerFile
 from gis.repeating import repeating
 from layers.catalogue import Catalogue
 from layers.failing import Failures
-from layers.following import published_catalogue
+from layers.following import LayerFiles
 from layers.keeping import keep_current
 from layers.model import Layer
 from layers.placed_again import place_again
@@ -118,6 +120,15 @@ class Runner:
             if scans and not self._failures.waits(layer, "nulls", now):
                 self._draw(layer, now)
 
+    def heed_files(self, files: LayerFiles, now: datetime) -> None:
+        """A layer file at fault stops nothing, and is told as what fails is."""
+        for layer in files.catalogue.layers:
+            faults = files.faults_of(layer)
+            if not faults:
+                self._failures.worked(layer, LAYER_FILE)
+            elif not self._failures.waits(layer, LAYER_FILE, now):
+                self._failures.failed(layer, LAYER_FILE, BadLayerFile("\n".join(faults)))
+
     def _run(self, due: Due) -> RunReport | None:
         now = datetime.now(UTC)
         try:
@@ -151,28 +162,31 @@ def watching(
 
     Runs older than `kept_days` are forgotten, but for those that alerts rest on.
     """
-    known = catalogue
+    files = LayerFiles(database, folder, catalogue)
     runner = Runner(database)
 
+    def follow() -> None:
+        files.follow()
+        runner.heed_files(files, datetime.now(UTC))
+
     def analyse() -> None:
-        nonlocal known
-        known = published_catalogue(database, folder, known)
-        runner.run_due(known, datetime.now(UTC))
+        runner.run_due(files.catalogue, datetime.now(UTC))
 
     def draw() -> None:
-        runner.draw_due(known, datetime.now(UTC))
+        runner.draw_due(files.catalogue, datetime.now(UTC))
 
     def keep() -> None:
-        keep_current(database, known, datetime.now(UTC))
+        keep_current(database, files.catalogue, datetime.now(UTC))
 
     def place() -> None:
-        for done in place_again(database, known):
+        for done in place_again(database, files.catalogue):
             log.info("placed again", layer=done.layer_id, rows=done.rows, changed=done.changed)
 
     def forget() -> None:
-        forget_old_runs(database, known, datetime.now(UTC), kept_days)
+        forget_old_runs(database, files.catalogue, datetime.now(UTC), kept_days)
 
     with (
+        repeating("layer files", follow, every_s=LOOK_EVERY_S),
         repeating("hotspots", analyse, every_s=LOOK_EVERY_S),
         repeating("nulls", draw, every_s=LOOK_EVERY_S),
         repeating("alerts", keep),

@@ -1,6 +1,6 @@
 """Is the process alive, and can it serve?"""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
 from api.dependencies import DeclaredParameters, UsedDatabase
 from gis.alerts.failing import failing_alarms
@@ -18,10 +18,11 @@ def live() -> dict[str, str]:
 
 @router.get("")
 @router.get("/ready")
-def ready(database: UsedDatabase) -> dict[str, str | int]:
+def ready(request: Request, database: UsedDatabase) -> dict[str, str | int]:
     """The database answers and has this version's schema; 503 otherwise.
 
     `failing_alarms`: of how many layers the alarm keeps failing; their alerts say which.
+    `bad_layer_files`: how many cannot be read, so that the last good layers stay in force.
     """
     with database.reading() as connection:
         revision = revision_of(connection)
@@ -32,4 +33,9 @@ def ready(database: UsedDatabase) -> dict[str, str | int]:
             f"the database is at revision {revision}, this version needs {newest_revision()}: "
             "run `gis db migrate`"
         )
-    return {"status": "ready", "revision": str(revision), "failing_alarms": failing}
+    return {
+        "status": "ready",
+        "revision": str(revision),
+        "failing_alarms": failing,
+        "bad_layer_files": request.app.state.layer_files.bad_files,
+    }

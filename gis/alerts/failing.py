@@ -1,5 +1,5 @@
-"""An alarm that cannot run is itself an alert, since who relies on it would take its silence for
-quiet.
+"""An alarm that cannot run, or not by its newest rules, is itself an alert: who relies on it would
+take its silence for quiet.
 """
 
 from dataclasses import replace
@@ -15,12 +15,13 @@ from gis.clock import HERE
 RULE = "alarm_failing"
 
 # What fails is the stream of the alert.
+LAYER_FILE = "layer_file"
 _NAMES = {
     "stp_scan": ("quét cụm", "scan"),
     "series": ("chuỗi theo xã", "series"),
     "nulls": ("mức ngẫu nhiên của quét cụm", "nulls of the scan"),
 }
-WORKS = tuple(_NAMES)
+WORKS = (*_NAMES, LAYER_FILE)
 
 
 def tell_failing(
@@ -39,19 +40,41 @@ def tell_failing(
     `titles` of the layer in Vietnamese and English. It says nothing of the error: the public may
     read it.
     """
-    (vi, en), day = _NAMES[work], since.astimezone(HERE).strftime("%H:%M %d/%m/%Y")
+    headlines, details = _words(work, titles, since.astimezone(HERE).strftime("%H:%M %d/%m/%Y"))
     signal = Signal(
         tier=Tier.ALERT,
         observed=1.0,
         since=since,
         until=now,
-        headline_vi=f"Cảnh báo tự động của lớp “{titles[0]}” không chạy được: {vi}",
-        headline_en=f"The alarm of “{titles[1]}” cannot run: {en}",
-        detail_vi=f"Lỗi liên tục từ {day}; báo cáo mới chưa được xét. Xem nhật ký của dịch vụ.",
-        detail_en=f"It has failed since {day}; new reports are not judged. See the service's log.",
+        headline_vi=headlines[0],
+        headline_en=headlines[1],
+        detail_vi=details[0],
+        detail_en=details[1],
         key=work,
     )
     return _look(connection, layer_id, work, policy, now, official, signal)
+
+
+def _words(work: str, titles: tuple[str, str], day: str) -> tuple[tuple[str, str], tuple[str, str]]:
+    """Headlines and details, each in Vietnamese and English."""
+    if work == LAYER_FILE:
+        return (
+            f"Không đọc được tệp cấu hình của lớp “{titles[0]}”",
+            f"The layer file of “{titles[1]}” cannot be read",
+        ), (
+            f"Tệp có lỗi từ {day}; cảnh báo vẫn chạy theo cấu hình đúng gần nhất. Dùng lệnh "
+            "`gis layers check` để xem lỗi.",
+            f"It has been at fault since {day}; alarms go on by the last good one. "
+            "`gis layers check` names the fault.",
+        )
+    vi, en = _NAMES[work]
+    return (
+        f"Cảnh báo tự động của lớp “{titles[0]}” không chạy được: {vi}",
+        f"The alarm of “{titles[1]}” cannot run: {en}",
+    ), (
+        f"Lỗi liên tục từ {day}; báo cáo mới chưa được xét. Xem nhật ký của dịch vụ.",
+        f"It has failed since {day}; new reports are not judged. See the service's log.",
+    )
 
 
 def tell_running(
@@ -62,7 +85,7 @@ def tell_running(
 
 
 def failing_alarms(connection: Connection) -> int:
-    """How many layers have an alarm that is known to fail now."""
+    """Of how many layers an alarm, or the file, is known to fail now."""
     return int(connection.scalar(_FAILING, {"rule": RULE}) or 0)
 
 

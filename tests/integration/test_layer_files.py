@@ -1,0 +1,129 @@
+"""Layer files at fault in a running service: the last good layers stay in force, and it is told."""
+
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from api.app import create_app
+from gis.alerts.failing import RULE
+from gis.alerts.life import Alert, list_alerts
+from gis.alerts.states import Status
+from gis.database.engine import Database
+from gis.settings import Settings
+from layers.catalogue import Catalogue, read_catalogue
+from layers.following import LayerFiles
+from layers.schema import sync
+from layers.watch import Runner, watching
+from tests.conftest import LAYERS
+from tests.integration.ogc_app import serving
+from tests.waiting import wait_until
+
+LAYER = "citizen_reports"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The layer files of the project, to be changed."""
+    made = tmp_path / "layers"
+    made.mkdir()
+    for path in LAYERS.glob("*.yaml"):
+        shutil.copy(path, made)
+    return made
+
+
+def break_file(folder: Path, name: str) -> None:
+    (folder / f"{name}.yaml").write_text("id: [\n", encoding="utf-8")
+
+
+def publish_other(database: Database) -> None:
+    """Other layers are published than the service knows, by files that it does not see."""
+    with database.writing() as connection:
+        connection.execute(text("UPDATE gis.layer SET digest = 'other' WHERE id = 'landslides'"))
+
+
+def runs(database: Database) -> int:
+    with database.reading() as connection:
+        return int(connection.scalar(text("SELECT count(*) FROM gis.hotspot_run")))
+
+
+def told(database: Database) -> list[Alert]:
+    with database.reading() as connection:
+        found = list_alerts(connection, layers=[LAYER])
+    return [one for one in found if one.rule == RULE]
+
+
+def heed(database: Database, files: LayerFiles, runner: Runner, minutes: int) -> None:
+    files.follow()
+    runner.heed_files(files, datetime.now(UTC) + timedelta(minutes=minutes))
+
+
+@pytest.mark.parametrize("name", [LAYER, "power_plants", "new"])
+def test_hotspots_go_on_beside_a_file_that_cannot_be_read(
+    toy_province: Database, catalogue: Catalogue, folder: Path, name: str
+):
+    publish_other(toy_province)
+    break_file(folder, name)
+    with watching(toy_province, folder, catalogue, 30):
+        wait_until(lambda: runs(toy_province) >= 3)
+
+
+def test_layers_published_while_a_file_is_at_fault_are_taken_up_once_it_is_mended(
+    toy_province: Database, catalogue: Catalogue, folder: Path
+):
+    files = LayerFiles(toy_province, folder, catalogue)
+    plants = folder / "power_plants.yaml"
+    plants.write_text(plants.read_text().replace("en: Power plants", "en: Plants"))
+    with toy_province.writing() as connection:
+        sync(connection, read_catalogue(folder))
+    (folder / "landslides.yaml").unlink()
+    (folder / "landslides.yaml").mkdir()  # which no account can read as a file
+    files.follow()
+    assert files.catalogue is catalogue
+    (fault,) = files.faults
+    assert fault == "landslides.yaml:1: the file cannot be read: Is a directory"
+    (folder / "landslides.yaml").rmdir()
+    shutil.copy(LAYERS / "landslides.yaml", folder)
+    files.follow()
+    assert files.faults == ()
+    assert files.catalogue.get("power_plants").title.en == "Plants"
+
+
+def test_files_that_are_edited_and_not_published_change_nothing(
+    toy_province: Database, catalogue: Catalogue, folder: Path
+):
+    files = LayerFiles(toy_province, folder, catalogue)
+    (folder / "power_plants.yaml").unlink()
+    files.follow()
+    assert files.catalogue is catalogue
+
+
+def test_a_file_that_stays_at_fault_is_an_alert_of_its_layer_until_it_is_mended(
+    toy_province: Database, catalogue: Catalogue, folder: Path
+):
+    files, runner = LayerFiles(toy_province, folder, catalogue), Runner(toy_province)
+    break_file(folder, LAYER)
+    for minutes in (0, 2):
+        heed(toy_province, files, runner, minutes)
+    assert told(toy_province) == []
+    heed(toy_province, files, runner, 4)
+    (alert,) = told(toy_province)
+    assert (alert.status, alert.severity) == (Status.OPEN, "alert")
+    assert alert.headline_vi == "Không đọc được tệp cấu hình của lớp “Phản ánh của người dân”"
+    assert alert.headline_en == "The layer file of “Citizen reports” cannot be read"
+    shutil.copy(LAYERS / f"{LAYER}.yaml", folder)
+    heed(toy_province, files, runner, 5)
+    assert [one.status for one in told(toy_province)] == [Status.EXPIRED]
+
+
+def test_health_counts_files_at_fault(toy_province: Database, catalogue: Catalogue, folder: Path):
+    app = create_app(Settings(_env_file=None, layers=folder), toy_province, catalogue)
+    with serving(app) as url, httpx.Client(base_url=url, timeout=30) as http:
+        assert http.get("/health").json()["bad_layer_files"] == 0
+        break_file(folder, LAYER)
+        break_file(folder, "new")
+        wait_until(lambda: http.get("/health").json()["bad_layer_files"] == 2)
+        assert http.get("/health").json()["status"] == "ready"
