@@ -224,7 +224,7 @@ def _as_json(alert: Alert) -> dict[str, Any]:
         "outcome": alert.outcome,
         "approved": alert.approved,
         "suppressed_why": alert.suppressed_why,
-        "bbox": list(alert.bbox),
+        "bbox": alert.bbox and list(alert.bbox),
     }
 
 

@@ -23,7 +23,7 @@ async function start() {
     transformRequest: (url) => ({ url, headers: keyHeaders() }),
   });
   takeStatus(status);
-  onShow((alert) => map.fitBounds(alert.bbox, { padding: 120, maxZoom: 13 }));
+  onShow(({ bbox }) => bbox && map.fitBounds(bbox, { padding: 120, maxZoom: 13 }));
   listen(map);
   await Promise.all([drawList(map), refreshAlerts()]);
   followEvents("/events", refreshAlerts);

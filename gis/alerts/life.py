@@ -17,7 +17,9 @@ from gis.errors import BadInput, Conflict, NotFound
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """An alert as it stands. `bbox` is west, south, east, north in degrees, WGS 84."""
+    """An alert as it stands. `bbox` is west, south, east, north in degrees, WGS 84; None where it
+    has no shape, since no communes are stored.
+    """
 
     id: int
     layer_id: str
@@ -44,7 +46,7 @@ class Alert:
     outcome: Outcome | None
     approved: bool  # a person made it public
     suppressed_why: str | None
-    bbox: tuple[float, float, float, float]
+    bbox: tuple[float, float, float, float] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +184,7 @@ def _alert(row: Row[tuple[object, ...]]) -> Alert:
         communes=tuple((named[:5], named[6:]) for named in row.named),
         records=tuple(row.records),
         outcome=Outcome(row.outcome) if row.outcome else None,
-        bbox=(row.west, row.south, row.east, row.north),
+        bbox=None if row.west is None else (row.west, row.south, row.east, row.north),
     )
 
 

@@ -32,11 +32,13 @@ _LIVE_OF_LAYER = text(
 )
 _ONE = text(_SELECT + " WHERE id = :id FOR UPDATE")
 
-# The shape is that of the hexes, else of the units, else of the province.
+# The shape is that of the hexes, else of the units, else of the province; empty where no communes
+# are stored, which is no reason to be silent.
 _SHAPE = """
 CASE WHEN CAST(:wkt AS text) IS NOT NULL THEN ST_Multi(ST_GeomFromText(:wkt, 4326))
-     ELSE (SELECT ST_Multi(ST_Union(c.geom)) FROM layer.communes c
-           WHERE CAST(:communes AS text[]) = '{}' OR c.code = ANY(:communes)) END
+     ELSE coalesce((SELECT ST_Multi(ST_Union(c.geom)) FROM layer.communes c
+                    WHERE CAST(:communes AS text[]) = '{}' OR c.code = ANY(:communes)),
+                   ST_GeomFromText('MULTIPOLYGON EMPTY', 4326)) END
 """
 _WRITTEN = (
     "status", "resumes", "severity", "headline_vi", "headline_en", "detail_vi", "detail_en",

@@ -2,14 +2,20 @@
 
 from datetime import UTC, datetime, timedelta
 
+import httpx
 import pytest
 from sqlalchemy import text
 
+from api.app import create_app
 from gis.alerts.failing import RULE, failing_alarms
 from gis.alerts.life import Alert, list_alerts, resolve
 from gis.alerts.states import Outcome, Status
 from gis.database.engine import Database
+from gis.delivery.cap_check import cap_faults
+from gis.delivery.publishing import publish_due
+from gis.settings import Settings
 from layers.watch import Runner
+from tests.integration.ogc_app import serving
 
 LAYER = "citizen_reports"
 
@@ -88,6 +94,25 @@ def test_what_fails_after_somebody_closed_the_alert_and_it_ran_is_told_anew(
         connection.execute(text("UPDATE gis.layer SET version = version + 1"))
     fail(runner, catalogue, 3)
     assert len(told(without_boundaries)) == 4
+
+
+def test_it_is_told_without_any_communes_too(without_boundaries, catalogue):
+    with without_boundaries.writing() as connection:
+        connection.execute(text("UPDATE gis.admin_unit SET geom = NULL"))
+    fail(Runner(without_boundaries), catalogue, 3)
+    assert failing(without_boundaries) == 1
+    app = create_app(Settings(_env_file=None), without_boundaries, catalogue)
+    with serving(app) as url, httpx.Client(base_url=url, timeout=30) as http:
+        alerts = http.get("/alerts").json()["alerts"]
+        items = http.get("/ogc/collections/alerts/items").json()["features"]
+        tile = http.get("/tiles/alerts/0/0/0.mvt")
+    assert [one["bbox"] for one in alerts] == [None, None]
+    assert [one["geometry"]["coordinates"] for one in items] == [[], []]
+    assert tile.is_success
+    assert publish_due(without_boundaries, "ioc.example.vn") == 2
+    with without_boundaries.reading() as connection:
+        documents = connection.scalars(text("SELECT document FROM gis.cap_message")).all()
+    assert [cap_faults(document) for document in documents] == [[], []]
 
 
 def test_nulls_that_cannot_be_drawn_are_told_too(without_boundaries, catalogue):
