@@ -2,9 +2,11 @@
 
 import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Annotated
 
 import orjson
+import structlog
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import StreamingResponse
@@ -17,10 +19,12 @@ from gis.database.engine import Database
 from gis.delivery.notices import notices_after
 from gis.delivery.told import Told
 from gis.delivery.told_json import told_json
-from gis.errors import BadInput, NotFound
+from gis.errors import BadInput, NotFound, Unavailable
 from layers.catalogue import Catalogue
 
 router = APIRouter(tags=["alerts"])
+
+log = structlog.get_logger("events")
 
 HEARTBEAT_S = 15.0
 _LONGEST_S = 900.0  # then the client comes again, and its key is looked at again
@@ -60,7 +64,7 @@ async def _stream(
 ) -> AsyncIterator[bytes]:
     newest: Newest = request.app.state.newest
     end = time.monotonic() + _LONGEST_S
-    async with newest.followed():
+    async with _ends_when_lost(), newest.followed():
         at = newest.seq if seen is None else min(seen, newest.seq)
         yield format_sse_event(id=str(at), retry=_RETRY_MS, comment="listening")
         while not newest.ended and time.monotonic() < end:
@@ -74,6 +78,15 @@ async def _stream(
                 await newest.after(at, HEARTBEAT_S)
                 if newest.seq <= at:
                     yield format_sse_event(comment="still here")
+
+
+@asynccontextmanager
+async def _ends_when_lost() -> AsyncIterator[None]:
+    """A client whose stream ends comes again with the last id that it has seen."""
+    try:
+        yield
+    except Unavailable as error:
+        log.warning("event stream ends", why=str(error))
 
 
 def _read(request: Request, caller: Principal, wanted: frozenset[str], at: int) -> list[Told]:

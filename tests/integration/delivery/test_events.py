@@ -145,6 +145,27 @@ def test_a_quiet_stream_says_that_it_is_there(http, monkeypatch):
         assert any(line == ": still here" for line in lines)
 
 
+def test_who_comes_again_after_the_database_was_lost_misses_nothing(
+    http, toy_province, postgres, monkeypatch, capfd
+):
+    monkeypatch.setattr("api.routes.events.HEARTBEAT_S", 0.1)
+    with http.stream("GET", "/events", params={"after": "0"}) as answer:
+        stream = events(answer.iter_lines())
+        first = make(toy_province)
+        seen = next(stream)
+        with postgres.refusing(toy_province.url.replace("+psycopg", "")):
+            assert list(stream) == []  # it ends
+            with http.stream("GET", "/events") as refused:
+                assert list(refused.iter_lines()) == []
+    assert alerts_of([seen]) == [first]
+    toy_province.close()  # its connections were cut
+    second = make(toy_province)
+    assert alerts_of(heard(http, 1, headers={"Last-Event-ID": seen["id"]})) == [second]
+    logged = "".join(capfd.readouterr())
+    assert logged.count("event stream ends") == 2
+    assert "Traceback" not in logged
+
+
 def test_who_leaves_leaves_nothing_behind(http):
     newest = http.app.state.newest
     with http.stream("GET", "/events") as answer:
