@@ -15,16 +15,21 @@ log = structlog.get_logger("work")
 def repeating(name: str, work: Callable[[], object], *, every_s: float = 1.0) -> Iterator[None]:
     """While inside, a thread of its own does `work`, pauses, and does it again.
 
-    An error is logged and does not end it: the next round tries again.
+    An error is logged and does not end it: the next round tries again. What it waits for is logged
+    once, not each round.
     """
     ended = threading.Event()
 
     def rounds() -> None:
+        why = ""
         while not ended.wait(every_s):
             try:
                 work()
+                why = ""
             except GisError as error:
-                log.warning("waits", work=name, why=str(error))
+                if str(error) != why:
+                    log.warning("waits", work=name, why=str(error))
+                why = str(error)
             except Exception:
                 log.exception("failed", work=name)
 

@@ -1,4 +1,4 @@
-"""Work on layers that fails: logged, tried again after a minute, and of alarms an alert."""
+"""Work on layers that fails: logged, tried again after a while, and of alarms an alert."""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -7,13 +7,14 @@ import structlog
 
 from gis.alerts.failing import WORKS, tell_failing, tell_running
 from gis.database.engine import Database
-from gis.errors import GisError
+from gis.errors import GisError, Unavailable
 from layers.model import Layer
 from layers.thresholds import boundaries_are_official
 
 log = structlog.get_logger("watch")
 
 RETRY_AFTER = timedelta(minutes=1)
+RETRY_LOST = timedelta(seconds=2)  # the database was lost, which says nothing of the work
 IN_A_ROW = 3  # failures that make an alert
 
 
@@ -22,6 +23,7 @@ class _Failing:
     since: datetime
     last: datetime
     times: int
+    pause: timedelta = RETRY_AFTER
 
 
 class Failures:
@@ -33,9 +35,9 @@ class Failures:
         self._sound: set[tuple[str, str]] = set()  # what has no alert, that is known
 
     def waits(self, layer: Layer, work: str, now: datetime) -> bool:
-        """Whether it failed within the last minute."""
+        """Whether it failed so lately that it is not tried again yet."""
         failing = self._failing.get((layer.id, work))
-        return failing is not None and failing.last > now - RETRY_AFTER
+        return failing is not None and failing.last > now - failing.pause
 
     def failed(self, layer: Layer, work: str, error: Exception) -> None:
         """To be called while the error is handled: the log gets its traceback."""
@@ -43,7 +45,9 @@ class Failures:
         log.error("run failed", layer=layer.id, method=work, **told)
         key, now = (layer.id, work), datetime.now(UTC)
         before = self._failing.get(key, _Failing(now, now, 0))
-        self._failing[key] = failing = replace(before, last=now, times=before.times + 1)
+        pause = RETRY_LOST if isinstance(error, Unavailable) else RETRY_AFTER
+        failing = replace(before, last=now, times=before.times + 1, pause=pause)
+        self._failing[key] = failing
         if failing.times >= IN_A_ROW:
             self._sound.discard(key)
             self._tell(layer, work, failing)
@@ -69,6 +73,9 @@ class Failures:
                     connection, layer.id, (titles.vi, titles.en), work, policy, failing.since, now,
                     official=official,
                 )  # fmt: skip
+        except GisError as error:
+            log.error("a failing alarm waits to be told", layer=layer.id, why=str(error))
+            return False
         except Exception:
             log.exception("a failing alarm could not be told", layer=layer.id, method=work)
             return False

@@ -15,7 +15,7 @@ from api.listening import Listener, serve_many
 from api.logs import configure_logs
 from api.setup import prepare
 from gis.database.engine import Database
-from gis.database.opening import opened
+from gis.database.opening import kept_up, opened
 from gis.delivery.sending import sender_of
 from gis.delivery.working import delivering
 from gis.settings import Settings
@@ -48,6 +48,7 @@ def _serve(
     everywhere = ("127.0.0.1", "0.0.0.0", "::1", "::")
     host = "localhost" if settings.host in everywhere else settings.host
     with (
+        kept_up(settings),
         watching(database, settings.layers, catalogue, settings.runs_kept_days),
         delivering(database, sender_of(settings), settings.cap_sender),
     ):

@@ -10,11 +10,12 @@ import hashlib
 import os
 import pwd
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -79,6 +80,24 @@ class Cluster:
     def is_running(self) -> bool:
         return self.data.exists() and self._pg_ctl("status").returncode == 0
 
+    @property
+    def postmaster(self) -> int:
+        """The number of its first process. Raises FileNotFoundError where it was stopped."""
+        return int((self.data / "postmaster.pid").read_text().split()[0])
+
+    def listens(self) -> bool:
+        """Whether it takes connections, told by its socket alone: cheap enough for each second."""
+        return any(_is_open(path) for path in self.socket_folder.glob(".s.PGSQL.*[0-9]"))
+
+    @property
+    def was_stopped(self) -> bool:
+        """Whether somebody stopped it, rather than that it died."""
+        return self._stopped.exists()
+
+    @property
+    def _stopped(self) -> Path:
+        return self.folder / "stopped"
+
     @contextmanager
     def in_use(self) -> Iterator[str]:
         """The URL of the running cluster; started if needed, stopped by its last user."""
@@ -102,11 +121,11 @@ class Cluster:
 
     def start(self) -> None:
         self._make_folders()
-        with (self.folder / "start.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with self._starting():
             if not self.data.exists():
                 self._create()
             self._bring_up()
+            self._stopped.unlink(missing_ok=True)
 
     def is_used(self) -> bool:
         """Whether some process is inside `in_use`."""
@@ -120,8 +139,11 @@ class Cluster:
         return False
 
     def stop(self) -> None:
-        if self.is_running():
-            self._pg_ctl("stop", "-m", "fast", "-w")
+        self._make_folders()
+        with self._starting():  # a start that is under way would outlast the stop
+            self._stopped.touch()
+            if self.is_running():
+                self._pg_ctl("stop", "-m", "fast", "-w")
 
     def remove(self) -> None:
         """Stop it and delete all its data."""
@@ -136,6 +158,13 @@ class Cluster:
             return
         if not (self.folder / "keep").exists():
             self.stop()
+
+    @contextmanager
+    def _starting(self) -> Iterator[None]:
+        """Nobody else starts or stops it meanwhile."""
+        with (self.folder / "start.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def _make_folders(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -165,6 +194,7 @@ class Cluster:
         """
         end = time.monotonic() + _GONE_WITHIN_S
         while True:
+            self._reap()
             try:
                 if not self.is_running():
                     self._start()
@@ -175,6 +205,13 @@ class Cluster:
                 if time.monotonic() > end or not (self.data / "postmaster.pid").exists():
                     raise
             time.sleep(0.1)
+
+    def _reap(self) -> None:
+        """A killed postmaster stays in the table of processes until its parent has looked, which
+        is this process where it is the first of a container.
+        """
+        with suppress(OSError, ValueError, IndexError):  # no child, or no such file
+            os.waitpid(self.postmaster, os.WNOHANG)
 
     def _start(self) -> None:
         log = self.place / "postgres.log"
@@ -250,6 +287,18 @@ def _run(words: Sequence[str]) -> subprocess.CompletedProcess[str]:
         done = subprocess.run([*account, *words], stdout=out, stderr=err, cwd="/", check=False)
         out.seek(0), err.seek(0)
         return subprocess.CompletedProcess(done.args, done.returncode, out.read(), err.read())
+
+
+def _is_open(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(5)
+        try:
+            probe.connect(str(path))
+        except TimeoutError:  # it listens, with many in its queue
+            return True
+        except OSError:
+            return False
+    return True
 
 
 def _is_root() -> bool:

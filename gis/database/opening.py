@@ -5,6 +5,8 @@ from contextlib import contextmanager
 
 from gis.database.cluster import Cluster
 from gis.database.engine import Database
+from gis.database.guarding import Guard
+from gis.repeating import repeating
 from gis.settings import Settings
 
 
@@ -20,6 +22,16 @@ def database_url(settings: Settings) -> Iterator[str]:
         return
     with embedded(settings).in_use() as url:
         yield url
+
+
+@contextmanager
+def kept_up(settings: Settings) -> Iterator[None]:
+    """While inside, the embedded cluster is started again when it dies; a named server is not."""
+    if settings.database_url is not None:
+        yield
+        return
+    with repeating("PostgreSQL", Guard(embedded(settings)).look):
+        yield
 
 
 @contextmanager

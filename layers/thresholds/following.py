@@ -8,6 +8,7 @@ from sqlalchemy import Connection, text
 from gis.alerts.applying import apply_findings
 from gis.alerts.store import live_keys
 from gis.database.engine import Database
+from gis.errors import Unavailable
 from layers.catalogue import Catalogue
 from layers.model import Layer, ThresholdRule
 from layers.thresholds.evaluating import find_beyond
@@ -61,6 +62,8 @@ def _look(database: Database, layer: Layer, rule: ThresholdRule, now: datetime) 
         with database.writing() as connection:
             kept = live_keys(connection, layer.id, rule.id)
             apply_findings(connection, find_beyond(connection, layer, rule, now, kept), now)
+    except Unavailable:  # the same for all
+        raise
     except Exception:
         log.exception("a rule could not be looked at", layer=layer.id, rule=rule.id)
         return False

@@ -3,11 +3,13 @@ wrong in one message.
 """
 
 import json
+import os
 import shutil
 import signal
 import socket
 import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -80,10 +82,13 @@ description: {vi: Mạch nước, en: Springs}
 department: {vi: Sở, en: Department}
 licence: MIT
 geometry: point
-source: {connector: file, key: id, coordinates: {x: lon, y: lat}}
+source: {connector: file, key: id, coordinates: {x: lon, y: lat}, time: {column: at}}
 fields:
   name: {type: text, label: {vi: Tên, en: Name}}
 tiles: {}
+alerts:
+  rules:
+    - {kind: count, id: any, title: {vi: Có mạch nước, en: A spring}, at_least: 1, hours: 24}
 """
 
 
@@ -102,7 +107,7 @@ def test_a_layer_that_is_added_appears_while_the_service_runs(bare: Service, tmp
     assert bare.run("db", "reset", "--yes").returncode == 6
     Path(bare.settings["GIS_LAYERS"], "springs.yaml").write_text(LAYER, encoding="utf-8")
     rows = tmp_path / "springs.csv"
-    rows.write_text("id,name,lon,lat\n1,Suối Vàng,103.65,21.45\n", encoding="utf-8")
+    rows.write_text("id,name,lon,lat,at\n1,Suối Vàng,103.65,21.45,2020-01-01\n", encoding="utf-8")
     assert bare.run("layers", "sync").returncode == 0
     assert bare.run("layers", "load", "springs", str(rows)).returncode == 0
     wait_until(lambda: httpx.get(f"{bare.url}/ogc/collections/springs").is_success)
@@ -125,6 +130,27 @@ def test_a_load_that_is_killed_leaves_nothing_and_can_be_repeated(bare: Service,
     assert httpx.get(address, params={"limit": 1}).json()["numberMatched"] == 0
     again = json.loads(bare.run(*words).stdout)
     assert again["added"] + again["outside"] + again["quarantined"] == again["read"] > MANY
+
+
+def test_a_private_server_that_is_killed_comes_back_and_so_do_the_alarms(
+    bare: Service, tmp_path: Path
+):
+    def documents() -> int:
+        with psycopg.connect(bare.cluster.url) as connection:
+            return connection.execute("SELECT count(*) FROM gis.cap_message").fetchone()[0]
+
+    before = documents()
+    os.kill(bare.cluster.postmaster, signal.SIGKILL)
+    wait_until(lambda: not bare.is_ready())
+    wait_until(bare.is_ready, every_s=0.2)
+    spring = f"id,name,lon,lat,at\n2,Suối Bạc,103.65,21.45,{datetime.now(UTC).isoformat()}\n"
+    rows = tmp_path / "springs.csv"
+    rows.write_text(spring, encoding="utf-8")
+    assert bare.run("layers", "load", "springs", str(rows)).returncode == 0
+    wait_until(lambda: httpx.get(f"{bare.url}/alerts?layer=springs").json()["alerts"] != [])
+    wait_until(lambda: documents() > before)  # the publisher is back too
+    assert bare.log().count("PostgreSQL has died and is started again") == 1
+    assert "Traceback" not in bare.log()
 
 
 def test_a_killed_service_recovers_by_itself(bare: Service):

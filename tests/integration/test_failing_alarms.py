@@ -13,7 +13,9 @@ from gis.alerts.states import Outcome, Status
 from gis.database.engine import Database
 from gis.delivery.cap_check import cap_faults
 from gis.delivery.publishing import publish_due
+from gis.errors import BadInput, Unavailable
 from gis.settings import Settings
+from layers.failing import Failures
 from layers.watch import Runner
 from tests.integration.ogc_app import serving
 
@@ -113,6 +115,16 @@ def test_it_is_told_without_any_communes_too(without_boundaries, catalogue):
     with without_boundaries.reading() as connection:
         documents = connection.scalars(text("SELECT document FROM gis.cap_message")).all()
     assert [cap_faults(document) for document in documents] == [[], []]
+
+
+def test_what_failed_as_the_database_was_lost_is_tried_again_within_seconds(
+    without_boundaries, catalogue
+):
+    layer, soon = catalogue.get(LAYER), datetime.now(UTC) + timedelta(seconds=5)
+    failures = Failures(without_boundaries)
+    failures.failed(layer, "stp_scan", Unavailable("the database cannot be reached"))
+    failures.failed(layer, "series", BadInput("no boundaries are loaded"))
+    assert [failures.waits(layer, work, soon) for work in ("stp_scan", "series")] == [False, True]
 
 
 def test_nulls_that_cannot_be_drawn_are_told_too(without_boundaries, catalogue):

@@ -190,7 +190,7 @@ def test_two_hundred_kills_lose_nothing_and_double_nothing(cluster, province, tm
 def kill_one(victim: str, cluster: Cluster, crew: Crew, chance: random.Random) -> None:
     match victim:
         case "postmaster":
-            os.kill(int((cluster.data / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
+            os.kill(cluster.postmaster, signal.SIGKILL)
             cluster.start()
         case "backend":
             kill_backend(cluster.url, chance)
