@@ -17,6 +17,7 @@ from gis.errors import BadInput
 from layers.model import Layer, ThresholdRule
 from layers.runs.records import commune_names
 from layers.runs.replaying import past_findings, replay
+from layers.runs.telling_held import RULE as HELD_BACK
 from layers.runs.telling_series import STATISTICAL
 from layers.thresholds import find_beyond
 
@@ -66,7 +67,8 @@ def backtest(
     rule: str | None = None,
     show: Show = lambda done, total: None,
 ) -> Backtest:
-    """Replay one rule (`scan` and `series` are the alarms), or all.
+    """Replay one rule (`scan` and `series` are the alarms, `held_back` what they do not judge), or
+    all.
 
     Raises BadInput for a layer without alerts, an unknown rule, or a time that is no time.
     """
@@ -117,11 +119,12 @@ def _chosen(layer: Layer, rule: str | None) -> list[ThresholdRule]:
 
 
 def _alarms(layer: Layer, rule: str | None) -> list[str]:
-    """The rules of the layer's alarms, of which `rule` names one; None: all."""
+    """The rules of the layer's alarms, and of what is held back from them, of which `rule` names
+    one; None: all.
+    """
     methods = layer.hotspots.alarms if layer.hotspots else ()
-    return [
-        each for each, method in STATISTICAL.items() if method in methods and rule in (None, each)
-    ]
+    rules = [each for each, method in STATISTICAL.items() if method in methods]
+    return [each for each in [*rules, *([HELD_BACK] if rules else [])] if rule in (None, each)]
 
 
 def _reported(

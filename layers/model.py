@@ -467,6 +467,9 @@ class AlertOptions(Strict):
     urgent_min_ratio: float = Field(
         2, ge=1, description="Least number of records to that expected that is urgent"
     )
+    held_back: Tier = Field(
+        Tier.ALERT, description="How grave it is that a burst of reports is kept from the alarms"
+    )
     same_jaccard: float = Field(
         0.3, gt=0, le=1, description="Share of common hexes from which it is the same alert"
     )

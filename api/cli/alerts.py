@@ -238,7 +238,8 @@ def backtest_command(
     since: Since,
     until: Until = None,
     rule: Annotated[
-        str | None, typer.Option(help="One rule; `scan` and `series` are the alarms")
+        str | None,
+        typer.Option(help="One rule; `scan`, `series` and `held_back` are of the alarms"),
     ] = None,
     picture: Annotated[Path | None, typer.Option(help="Write an SVG of the alerts here")] = None,
     as_json: AsJson = False,

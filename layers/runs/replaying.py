@@ -1,7 +1,7 @@
 """Alarms as they would have been: after each report, knowing what was received up to then."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby, pairwise, tee
 from types import MappingProxyType
@@ -17,6 +17,7 @@ from layers.runs.nulls import scan_day
 from layers.runs.records import Records, commune_names, day_number, midnight, read_records
 from layers.runs.series import StreamSeries, days_read, series_input, series_of
 from layers.runs.telling import Teller, policy_of
+from layers.runs.telling_held import held_back_findings
 from layers.runs.telling_series import SeriesTeller
 
 TOGETHER = "10min"  # reports of so long are one look: it bounds the looks of a day
@@ -26,13 +27,14 @@ TOGETHER = "10min"  # reports of so long are one look: it bounds the looks of a 
 class PastLook:
     """What the alarms would have found at `until`, in the streams that had a report or a new day.
 
-    `simulated`: the ids of simulated records among what was read.
+    `simulated`: the ids of simulated records among what was read. `held`: what was held back.
     """
 
     until: datetime
     scans: tuple[StreamScan, ...]
     series: tuple[StreamSeries, ...] = ()
     simulated: frozenset[int] = frozenset()
+    held: Records | None = None
 
 
 def replay(
@@ -72,6 +74,8 @@ def past_findings(
     policy = policy_of(layer, list(streams))
     teller = Teller(layer, look.until, policy, names, official=True, simulated=look.simulated)
     found = [teller.findings(scan) for scan in look.scans]
+    if look.held is not None:
+        found.append(held_back_findings(teller, look.held))
     if layer.hotspots is None or layer.hotspots.series is None:
         return found
     speaks = SeriesTeller(teller, layer.hotspots.series)
@@ -99,6 +103,8 @@ class _Past:
         self._records, self._options, self._communes = records, options, communes
         self._alarm = self._in_order(alarm_input(records))
         self._series = self._in_order(series_input(records))
+        held = records.rows[records.rows["held_back"].astype(bool)]
+        self._held = held.sort_values(["received_at", "id"], ignore_index=True)
 
     def looks(self, times: Sequence[datetime]) -> Iterator[PastLook]:
         """Those of one day; the first is at all streams, a later one at those with a report."""
@@ -106,7 +112,8 @@ class _Past:
         moments = [_Moment(times[0], None), *map(_Moment, times[1:], news)]
         for one, scans in zip(moments, self._scans(moments), strict=True):
             series = self._series_at(one)
-            yield PastLook(one.until, tuple(scans), series, self._records.simulated)
+            held = replace(self._records, rows=_known(self._held, one.until))
+            yield PastLook(one.until, tuple(scans), series, self._records.simulated, held)
 
     def _in_order(self, frame: pd.DataFrame) -> pd.DataFrame:
         received = self._records.rows.set_index("id")["received_at"]

@@ -6,8 +6,8 @@ from datetime import timedelta
 import pandas as pd
 
 from gis.alerts.findings import Findings, Signal
-from gis.alerts.policy import Tier
 from gis.analysis.cleaning import RULES
+from layers.model import AlertOptions
 from layers.runs.map import parents_of
 from layers.runs.records import Records, day_number, day_numbers, midnight
 from layers.runs.telling import Teller
@@ -44,7 +44,7 @@ def _signal(teller: Teller, rows: pd.DataFrame) -> Signal:
     detail_vi, detail_en = held_back_words(rows["source"].nunique())
     placed = rows[rows["h3"] > 0]
     return Signal(
-        tier=Tier.WATCH,
+        tier=(teller.layer.alerts or AlertOptions()).held_back,
         observed=float(count),
         since=midnight(int(day_numbers(rows["received_at"]).min())),
         until=teller.until,

@@ -12,7 +12,14 @@ from gis.errors import BadInput
 from layers.backtest import backtest, by_day
 from layers.keeping import keep_current
 from layers.runs.replaying import look_times, replay
-from tests.integration.test_hotspots import LAYER, NOW, cluster, noise, report
+from tests.integration.test_hotspots import (
+    LAYER,
+    NOW,
+    cluster,
+    few_from_a_quiet_source,
+    noise,
+    report,
+)
 from tests.integration.test_thresholds import LEVEL, QUIET, gauges, measured
 
 __all__ = ["measured"]  # a fixture
@@ -69,6 +76,19 @@ def test_the_alarm_is_replayed_report_by_report_against_its_budget(toy_province,
     assert past.opened_at == NOW - timedelta(hours=30)
     assert result.counted == 1
     assert result.allowed == pytest.approx(4 * 5 / 365)
+
+
+def test_days_on_which_reports_were_held_back_are_shown(toy_province, catalogue):
+    few_from_a_quiet_source(toy_province)
+    layer, since = catalogue.get(LAYER), NOW - timedelta(days=10)
+    (past,) = tried(toy_province, layer, since).alerts
+    assert (past.alert.rule, past.alert.signal.observed) == ("held_back", 7)
+    assert past.opened_at == NOW - timedelta(hours=1)
+    (again,) = tried(toy_province, layer, since, rule="held_back").alerts
+    assert again.alert == past.alert
+    assert tried(toy_province, layer, since, rule="scan").alerts == ()
+    assert by_day(tried(toy_province, layer, since))[0]["alert"] == 1
+    assert tried(toy_province, layer, since).counted == 0
 
 
 def test_a_look_follows_the_reports_of_ten_minutes_and_the_beginning_of_each_day():

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from api.cli import command_line
 from gis.access import ANONYMOUS
 from gis.alerts.life import Outcome, Status, acknowledge, history, list_alerts, resolve
-from gis.alerts.policy import LOOKS_A_DAY
+from gis.alerts.policy import LOOKS_A_DAY, Tier
 from gis.database.engine import Database
 from gis.errors import BadInput, Conflict, NotFound
 from gis.placing.cells import h3_cells
@@ -241,11 +241,19 @@ def test_true_reports_of_a_quiet_source_that_are_held_back_are_told(toy_province
     found = run(toy_province, catalogue)
     (alert,) = alerts(toy_province)
     assert (found.left_out["burst"], found.alerts.opened) == (7, (alert.id,))
-    assert (alert.rule, alert.severity, alert.observed) == ("held_back", "watch", 7)
+    assert (alert.rule, alert.severity, alert.observed) == ("held_back", "alert", 7)
     assert alert.headline_vi.startswith("Phản ánh của người dân: 7 bản ghi bị giữ lại")
     assert alert.headline_en.startswith("Citizen reports: 7 records held back")
     assert alert.communes == (("00004", "Xã Bãi Cát"),)
     assert alert.bbox[0] < 104.15 < alert.bbox[2]
+
+
+def test_a_layer_file_says_how_grave_it_is_that_reports_are_held_back(toy_province, catalogue):
+    few_from_a_quiet_source(toy_province)
+    layer = catalogue.get(LAYER)
+    weekly = layer.alerts.model_copy(update={"held_back": Tier.WATCH})
+    run_hotspots(toy_province, layer.model_copy(update={"alerts": weekly}), NOW)
+    assert [one.severity for one in alerts(toy_province)] == ["watch"]
 
 
 def test_what_is_held_back_is_one_alert_that_ends_a_day_after_its_evidence(toy_province, catalogue):
