@@ -334,7 +334,7 @@ def _facts(alert: Alert) -> dict[str, object]:
         "official": alert.official,
         "outcome": alert.outcome,
         "approved": alert.approved,
-        "suppressed_why": alert.suppressed_why,
+        "suppressed_why": alert.suppressed_why and str(alert.suppressed_why),
     }
 
 

@@ -1,5 +1,6 @@
 """Alerts: what is open, what lies beneath, and the acts of the operators on duty."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -22,6 +23,7 @@ from gis.alerts.life import (
 from gis.alerts.muting import Silence
 from gis.alerts.policy import Tier
 from gis.alerts.precision import Precision, precision
+from gis.alerts.reasons import Reason, Silenced, Within
 from gis.alerts.silences import silence, silences_at, unsilence
 from gis.alerts.states import UNTOLD, Outcome, Status
 from gis.errors import NotFound
@@ -223,9 +225,19 @@ def _as_json(alert: Alert) -> dict[str, Any]:
         "updated_at": alert.updated_at.isoformat(),
         "outcome": alert.outcome,
         "approved": alert.approved,
-        "suppressed_why": alert.suppressed_why,
+        "suppressed_why": _reason_json(alert.suppressed_why),
         "bbox": alert.bbox and list(alert.bbox),
     }
+
+
+def _reason_json(reason: Reason | None) -> dict[str, Any] | None:
+    """Its kind and what it speaks of; a client words it in its language."""
+    match reason:
+        case Silenced():
+            return {"kind": "silence", **asdict(reason)}
+        case Within():
+            return {"kind": "within", **asdict(reason)}
+    return None
 
 
 def _silence_json(one: Silence) -> dict[str, Any]:

@@ -18,9 +18,11 @@ const ACTS = [
     suits: (alert) => TOLD.has(alert.status) && alert.official && !alert.approved,
   },
 ];
-// How the history tells why an alert is suppressed.
-const SILENCED = /^silence (\d+) of (.+?): (.*)$/s;
-const WITHIN = /^within alert (\d+)$/;
+// Why an alert is suppressed, by kind.
+const WHY = {
+  silence: ({ who, why }) => `${word("silenced_by")} ${who}: ${why}`,
+  within: ({ alert_id }) => `${word("within_alert")} ${alert_id}`,
+};
 
 const list = document.getElementById("alert-list");
 const answers = new Map();  // by what was asked
@@ -89,7 +91,7 @@ function card(alert) {
   headline.addEventListener("click", () => show(alert));
   const where = [alert.communes.map((commune) => commune.name).join(", "), ago(alert.opened_at)];
   item.append(chips(alert), headline, line("where", where.filter(Boolean).join(" · ")));
-  if (alert.suppressed_why) item.append(line("why", whyOf(alert.suppressed_why)));
+  if (alert.suppressed_why) item.append(line("why", WHY[alert.suppressed_why.kind](alert.suppressed_why)));
   item.append(acts(alert));
   return item;
 }
@@ -101,13 +103,6 @@ function chips(alert) {
   if (alert.simulated) row.append(chip(word("simulated_alert"), "simulated"));
   if (!alert.official) row.append(chip(word("unofficial"), "simulated"));
   return row;
-}
-
-function whyOf(note) {
-  const [, number, who, why] = SILENCED.exec(note) ?? [];
-  if (number) return `${word("silenced_by")} ${who}: ${why}`;
-  const [, outer] = WITHIN.exec(note) ?? [];
-  return outer ? `${word("within_alert")} ${outer}` : note;
 }
 
 function acts(alert) {

@@ -12,6 +12,7 @@ from datetime import date, datetime
 from gis.alerts.findings import Findings, Signal
 from gis.alerts.identity import jaccard, same_place, same_time
 from gis.alerts.policy import Policy, Tier
+from gis.alerts.reasons import Reason
 from gis.alerts.states import ENDS, LIVE, UNTOLD, Act, Status
 from gis.clock import HERE
 
@@ -67,10 +68,11 @@ class Step:
     act: Act | None
     why: str = ""
     notify: bool = False  # people are to hear of it
+    reason: Reason | None = None  # of one that suppresses it
 
 
-# Why an alert is not to be told of now, in words; None: it is.
-Muted = Callable[[Standing], str | None]
+# Why an alert is not to be told of now; None: it is.
+Muted = Callable[[Standing], Reason | None]
 
 
 def decide(known: Sequence[Standing], found: Findings, muted: Muted, now: datetime) -> list[Step]:
@@ -104,9 +106,9 @@ def is_news(told: Told, signal: Signal, policy: Policy) -> bool:
     return signal.tier.rank > told.tier.rank or risen or wider
 
 
-def suppress(alert: Standing, why: str) -> Step:
+def suppress(alert: Standing, reason: Reason) -> Step:
     quiet = replace(alert, status=Status.SUPPRESSED, resumes=alert.status, escalate_at=None)
-    return Step(quiet, Act.SUPPRESSED, why)
+    return Step(quiet, Act.SUPPRESSED, str(reason), reason=reason)
 
 
 def release(alert: Standing, policy: Policy, now: datetime) -> Step:
@@ -228,9 +230,9 @@ class _Look:
         if not self._held(alert.signal):
             return Step(alert, Act.PENDING, self._because())
         opened = replace(alert, status=Status.OPEN)
-        why = self.muted(opened)
-        if why:
-            return suppress(opened, why)
+        reason = self.muted(opened)
+        if reason:
+            return suppress(opened, reason)
         return Step(self._tell(opened), Act.OPEN, self._because(), notify=True)
 
     def _update(self, alert: Standing, signal: Signal) -> Iterator[Step]:
@@ -327,8 +329,8 @@ def settle(
 ) -> Iterator[Step]:
     """Suppress what is silenced or inhibited by now, and release what no longer is."""
     for alert in alerts:
-        why = muted(alert) if alert.status in LIVE else None
-        if why and alert.status is not Status.SUPPRESSED:
-            yield suppress(alert, why)
-        elif alert.status is Status.SUPPRESSED and not why:
+        reason = muted(alert) if alert.status in LIVE else None
+        if reason and alert.status is not Status.SUPPRESSED:
+            yield suppress(alert, reason)
+        elif alert.status is Status.SUPPRESSED and not reason:
             yield release(alert, policy, now)

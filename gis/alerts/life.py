@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, text
 
 from gis.alerts.deciding import Standing, Step
 from gis.alerts.policy import Tier
+from gis.alerts.reasons import Reason, Silenced, Within
 from gis.alerts.states import ENDS, Act, Outcome, Status, check_move
 from gis.alerts.store import SERVICE, locked_alert, note_event, write_step
 from gis.clock import HERE
@@ -45,7 +46,7 @@ class Alert:
     updated_at: datetime
     outcome: Outcome | None
     approved: bool  # a person made it public
-    suppressed_why: str | None
+    suppressed_why: Reason | None
     bbox: tuple[float, float, float, float] | None
 
 
@@ -63,10 +64,13 @@ SELECT a.*, ST_XMin(a.geom) AS west, ST_YMin(a.geom) AS south,
        ARRAY(SELECT c.code || ' ' || c.full_name FROM layer.communes c
              WHERE c.code = ANY(a.communes) ORDER BY c.code) AS named,
        EXISTS (SELECT FROM gis.approval p WHERE p.alert_id = a.id) AS approved,
-       CASE WHEN a.status = 'suppressed' THEN
-         (SELECT e.note FROM gis.alert_event e WHERE e.alert_id = a.id AND e.act = 'suppressed'
-          ORDER BY e.id DESC LIMIT 1) END AS suppressed_why
+       why.silence_id, why.silence_who, why.silence_why, why.within_id
 FROM gis.alert a
+LEFT JOIN LATERAL (
+  SELECT e.silence_id, s.who AS silence_who, s.why AS silence_why, e.within_id
+  FROM gis.alert_event e LEFT JOIN gis.silence s ON s.id = e.silence_id
+  WHERE a.status = 'suppressed' AND e.alert_id = a.id AND e.act = 'suppressed'
+  ORDER BY e.id DESC LIMIT 1) AS why ON true
 """
 
 
@@ -184,12 +188,19 @@ def _alert(row: Row[tuple[object, ...]]) -> Alert:
         communes=tuple((named[:5], named[6:]) for named in row.named),
         records=tuple(row.records),
         outcome=Outcome(row.outcome) if row.outcome else None,
+        suppressed_why=_reason(row),
         bbox=None if row.west is None else (row.west, row.south, row.east, row.north),
     )
+
+
+def _reason(row: Row[tuple[object, ...]]) -> Reason | None:
+    if row.silence_id is not None:
+        return Silenced(row.silence_id, row.silence_who, row.silence_why)
+    return None if row.within_id is None else Within(row.within_id)
 
 
 _PLAIN = (
     "id", "layer_id", "rule", "stream", "severity", "headline_vi", "headline_en", "detail_vi",
     "detail_en", "observed", "expected", "p", "recurrence_days", "since", "until", "official",
-    "simulated", "opened_at", "updated_at", "approved", "suppressed_why",
+    "simulated", "opened_at", "updated_at", "approved",
 )  # fmt: skip

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gis.alerts.deciding import Standing
+from gis.alerts.reasons import Reason, Silenced, Within
 from gis.alerts.states import Status
 
 
@@ -40,13 +41,13 @@ class Muting:
     alerts: tuple[Standing, ...]  # that live, of the layer
     inhibit: bool = True
 
-    def why(self, alert: Standing) -> str | None:
+    def why(self, alert: Standing) -> Reason | None:
         for silence in self.silences:
             if silence.covers(alert):
-                return f"silence {silence.id} of {silence.who}: {silence.why}"
+                return Silenced(silence.id, silence.who, silence.why)
         if not self.inhibit:
             return None
-        return next((f"within {each.name}" for each in self.alerts if covers(each, alert)), None)
+        return next((Within(each.id) for each in self.alerts if covers(each, alert)), None)
 
 
 def covers(outer: Standing, inner: Standing) -> bool:

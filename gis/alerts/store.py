@@ -11,6 +11,7 @@ from gis.alerts.deciding import Standing, Step, Told, local_day
 from gis.alerts.findings import Findings, Signal
 from gis.alerts.outline import outline_of
 from gis.alerts.policy import Tier
+from gis.alerts.reasons import Reason, Silenced, Within
 from gis.alerts.states import ENDS, LIVE, Status
 
 SERVICE = "service"
@@ -118,7 +119,10 @@ def write_step(connection: Connection, step: Step, now: datetime, who: str = SER
     else:
         connection.execute(_UPDATE, values)
     if step.act is not None:
-        note_event(connection, alert_id, who, step.act, step.why, at=now, notify=step.notify)
+        note_event(
+            connection, alert_id, who, step.act, step.why, at=now, notify=step.notify,
+            reason=step.reason,
+        )  # fmt: skip
     return alert_id
 
 
@@ -131,15 +135,19 @@ def note_event(
     *,
     at: datetime | None = None,
     notify: bool = True,
+    reason: Reason | None = None,
 ) -> None:
-    """One line of the history; `notify`: people are to hear of it."""
+    """One line of the history; `notify`: people are to hear of it; `reason`: of a suppression."""
     values = {"alert": alert_id, "who": who, "act": str(act), "note": note, "notify": notify}
-    connection.execute(_EVENT, values | {"at": at})
+    silence = reason.silence_id if isinstance(reason, Silenced) else None
+    within = reason.alert_id if isinstance(reason, Within) else None
+    connection.execute(_EVENT, values | {"at": at, "silence": silence, "within": within})
 
 
 _EVENT = text(
-    "INSERT INTO gis.alert_event (alert_id, at, who, act, note, notify)"
-    " VALUES (:alert, coalesce(CAST(:at AS timestamptz), now()), :who, :act, :note, :notify)"
+    "INSERT INTO gis.alert_event (alert_id, at, who, act, note, notify, silence_id, within_id)"
+    " VALUES (:alert, coalesce(CAST(:at AS timestamptz), now()), :who, :act, :note, :notify,"
+    " :silence, :within)"
 )
 
 

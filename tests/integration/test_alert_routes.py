@@ -108,7 +108,12 @@ def test_a_silenced_alert_is_seen_with_a_key_alone(http, toy_province, operator)
     assert http.get("/alerts").json() == {"alerts": []}
     (alert,) = http.get("/alerts", headers=operator).json()["alerts"]
     assert alert["status"] == "suppressed"
-    assert alert["suppressed_why"] == f"silence {begun.json()['id']} of officer: an exercise"
+    assert alert["suppressed_why"] == {
+        "kind": "silence",
+        "silence_id": begun.json()["id"],
+        "who": "officer",
+        "why": "an exercise",
+    }
     assert http.get(f"/alerts/{alert['id']}").status_code == 404
     (listed,) = http.get("/alerts/silences", headers=operator).json()["silences"]
     assert (listed["who"], listed["why"]) == ("officer", "an exercise")

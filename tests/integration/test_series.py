@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sqlalchemy import text
 
+from gis.alerts.reasons import Within
 from gis.alerts.states import Status
 from gis.database.engine import Database
 from layers.model import EarsOptions
@@ -82,10 +83,10 @@ def test_a_rise_everywhere_is_seen_by_the_province_and_not_by_the_scan(quiet, ca
 def test_a_commune_within_an_alert_of_the_scan_is_suppressed(lasting, catalogue):
     for method in ("stp_scan", "series"):
         run(lasting, catalogue, method=method)
-    assert sorted((one.rule, one.status) for one in alerts(lasting)) == [
-        ("scan", Status.OPEN),
-        ("series", Status.SUPPRESSED),
-    ]
+    scan, series = sorted(alerts(lasting), key=lambda one: one.rule)
+    assert (scan.rule, scan.status, scan.suppressed_why) == ("scan", Status.OPEN, None)
+    assert (series.rule, series.status) == ("series", Status.SUPPRESSED)
+    assert series.suppressed_why == Within(scan.id)
 
 
 def test_the_rise_of_one_commune_is_no_alert_of_the_province(lasting, catalogue):
