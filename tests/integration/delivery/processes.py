@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from email import message_from_bytes
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from multiprocessing import forkserver
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -33,6 +34,11 @@ QUICK = Retrying(10_000, timedelta(milliseconds=20), timedelta(milliseconds=100)
 # they start in milliseconds.
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["pytest", __name__, "api.worker"])
+
+
+def prepare() -> None:
+    """Begin to import what the children need, which takes seconds."""
+    forkserver.ensure_running()
 
 
 def start(work: Callable[..., None], *arguments: object) -> BaseProcess:
