@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
 
 from gis.alerts.deciding import local_day
 from gis.alerts.findings import Findings
@@ -19,6 +19,7 @@ from layers.runs.records import commune_names
 from layers.runs.replaying import past_findings, replay
 from layers.runs.telling_held import RULE as HELD_BACK
 from layers.runs.telling_series import STATISTICAL
+from layers.tables import table_of
 from layers.thresholds import find_beyond
 
 LONGEST = timedelta(days=400)
@@ -37,6 +38,7 @@ class Backtest:
     until: datetime
     alerts: tuple[Past, ...]  # people would have been told of them, in the order of opening
     pending: int  # did not hold for long enough
+    records: int  # of the layer that are of this time
 
     @property
     def allowed(self) -> float:
@@ -88,7 +90,8 @@ def backtest(
         ledger.apply(found)
         show((found.until - since) // _HOUR, (until - since) // _HOUR)
     raised = tuple(ledger.raised())
-    return Backtest(layer, since, until, raised, len(ledger.alerts) - len(raised))
+    records = _count(connection, layer, since, until)
+    return Backtest(layer, since, until, raised, len(ledger.alerts) - len(raised), records)
 
 
 def by_day(result: Backtest) -> list[dict[str, object]]:
@@ -106,6 +109,12 @@ def by_day(result: Backtest) -> list[dict[str, object]]:
         )
         rows.append({"day": day.isoformat(), **counted, "live": live})
     return rows
+
+
+def _count(connection: Connection, layer: Layer, since: datetime, until: datetime) -> int:
+    of = table_of(layer)
+    inside = select(func.count()).where(of.c.valid_at >= since, of.c.valid_at < until)
+    return connection.execute(inside).scalar_one()
 
 
 def _chosen(layer: Layer, rule: str | None) -> list[ThresholdRule]:

@@ -270,6 +270,7 @@ def _print_backtest(found: "Backtest", days: list[dict[str, object]], *, as_json
         "alarms_against_budget": found.counted,
         "budget": round(found.allowed, 2),
         "did_not_hold": found.pending,
+        "records": found.records,
     }
     if as_json:
         print_json(summary | {"days": days, "raised": alerts})

@@ -117,7 +117,7 @@ class _Past:
 
     def _in_order(self, frame: pd.DataFrame) -> pd.DataFrame:
         received = self._records.rows.set_index("id")["received_at"]
-        dated = frame.assign(received_at=frame["id"].map(received))
+        dated = frame.assign(received_at=received.loc[frame["id"]].array)
         return dated.sort_values(["received_at", "id"], ignore_index=True)
 
     def _news(self, since: datetime, until: datetime) -> set[str]:

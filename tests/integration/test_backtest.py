@@ -1,5 +1,6 @@
 """Rules tried on the past: the alerts that would have been, without a trace in the database."""
 
+import re
 from datetime import timedelta
 
 import pandas as pd
@@ -160,3 +161,9 @@ def test_the_command_line_does_what_operators_do(toy_province, catalogue, gis, t
                "--picture", str(svg))  # fmt: skip
     assert "alarms against budget" in told
     assert svg.read_text(encoding="utf-8").startswith("<svg")
+
+
+def test_a_time_without_records_raises_nothing_and_says_that_there_were_none(gis):
+    told = gis("alerts", "backtest", LAYER, "--since", "2026-07-01", "--until", "2026-07-20")
+    assert "nothing would have been raised" in told
+    assert re.search(r"^records +0$", told, re.MULTILINE)
