@@ -20,7 +20,7 @@ from gis.alerts.life import (
 )
 from gis.alerts.policy import Tier
 from gis.alerts.replay import Past
-from gis.alerts.silences import silence, silences_at, unsilence
+from gis.alerts.silences import LONGEST_HOURS, silence, silences_at, unsilence
 from gis.alerts.states import Outcome, Status
 from gis.clock import HERE
 from gis.delivery.approval import approve
@@ -141,7 +141,7 @@ def resolve_command(alert: AlertId, outcome: Outcome, note: Note = "", who: Who 
 @app.command("silence", epilog='Example: gis alerts silence --commune 02647 --hours 8 --why "…"')
 def silence_command(
     why: Annotated[str, typer.Option(help="Why nobody is to hear")],
-    hours: Annotated[float, typer.Option(min=0.01, max=8784, help="For how long")] = 8,
+    hours: Annotated[float, typer.Option(min=0.01, max=LONGEST_HOURS, help="For how long")] = 8,
     layer: Annotated[str | None, typer.Option(help="Alerts of this layer")] = None,
     rule: Annotated[str | None, typer.Option(help="Alerts of this rule")] = None,
     commune: Annotated[
@@ -159,8 +159,8 @@ def silence_command(
     of = {"layer_id": layer, "rule": rule}
     me = somebody_here(who).name
     with database_in_use() as database, database.writing() as connection:
-        number = silence(connection, who=me, why=why, until=until, communes=commune or (), **of)
-    say(f"silence {number} lasts until {until.astimezone(HERE):%H:%M %d/%m/%Y}")
+        one = silence(connection, who=me, why=why, until=until, communes=commune or (), **of)
+    say(f"silence {one.id} lasts until {one.until.astimezone(HERE):%H:%M %d/%m/%Y}")
 
 
 @app.command("silences", epilog="Example: gis alerts silences")

@@ -103,13 +103,17 @@ def silences(connection: Reader, caller: Caller) -> dict[str, Any]:
 def begin_silence(
     body: NewSilence, connection: Writer, catalogue: UsedCatalogue, caller: Caller
 ) -> dict[str, Any]:
-    """From now on nobody is told of these alerts; they stay suppressed until the silence ends."""
+    """From now on nobody is told of these alerts; they stay suppressed until the silence ends.
+
+    One of the same alerts that is in force and lasts as long is given back.
+    """
     require_operator(caller)
     if body.layer_id is not None:
         catalogue.get(body.layer_id)
     if body.rule is not None:
         catalogue.check_rule(body.rule)
-    return {"id": silence(connection, who=caller.name, **body.model_dump())}
+    one = silence(connection, who=caller.name, **body.model_dump())
+    return {"id": one.id, "until": one.until.isoformat()}
 
 
 @router.delete("/silences/{silence_id}", status_code=204)

@@ -1,13 +1,16 @@
 """Silences: who does not want to hear of which alerts, until when, and why."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, Row, text
 
 from gis.alerts.muting import Silence
 from gis.boundaries.codes import check_communes
 from gis.errors import BadInput, NotFound
+
+LONGEST_HOURS = 8784  # a leap year
 
 
 def silence(
@@ -19,31 +22,60 @@ def silence(
     layer_id: str | None = None,
     rule: str | None = None,
     communes: Sequence[str] = (),
-) -> int:
-    """Tell nobody of these alerts until then; gives the silence's number.
+) -> Silence:
+    """Tell nobody of these alerts until then.
 
-    What is left out stands for any, but something must be named. Raises BadInput, and NotFound for
-    a code that no commune has.
+    What is left out stands for any, but something must be named. There is one silence in force of
+    the same alerts: one that lasts as long is given back, so that who asks twice takes back once;
+    a shorter one is lengthened, or ended by the new one where who or why are others. Raises
+    BadInput, and NotFound for a code that no commune has.
     """
     if not why.strip():
         raise BadInput("a silence needs a reason: say why nobody is to hear")
     if layer_id is None and rule is None and not communes:
         raise BadInput("a silence of everything is none: name a layer, a rule or communes")
+    _check_end(until)
+    check_communes(connection, communes)
+    of = {"layer": layer_id, "rule": rule, "communes": sorted(set(communes))}
+    connection.execute(_ONE_AT_A_TIME)
+    same = connection.execute(_SAME, of).all()
+    if same and same[0].until >= until:
+        return _silence(same[0])
+    for row in same:
+        if (row.who, row.why) == (who, why):
+            connection.execute(_LENGTHEN, {"id": row.id, "until": until})
+            return replace(_silence(row), until=until)
+        unsilence(connection, row.id, who)
+    values = of | {"who": who, "why": why, "until": until}
+    return _silence(connection.execute(_INSERT, values).one())
+
+
+def _check_end(until: datetime) -> None:
     if until.tzinfo is None:
         raise BadInput(f"{until} has no time zone: give times such as 2026-01-31T08:00+07:00")
-    check_communes(connection, communes)
-    values = {"layer": layer_id, "rule": rule, "communes": sorted(set(communes))}
-    number = connection.scalar(_INSERT, values | {"who": who, "why": why, "until": until})
-    if number is None:
+    now = datetime.now(UTC)
+    if until <= now:
         raise BadInput(f"{until.isoformat()} has passed: a silence lasts until a later time")
-    return int(number)
+    if until > now + timedelta(hours=LONGEST_HOURS):
+        raise BadInput(
+            f"{until.isoformat()} is too far: a silence lasts at most {LONGEST_HOURS} hours "
+            f"({LONGEST_HOURS // 24} days)"
+        )
 
 
-_INSERT = text(
-    "INSERT INTO gis.silence (layer_id, rule, communes, who, why, until)"
-    " SELECT :layer, :rule, CAST(:communes AS text[]), :who, :why, CAST(:until AS timestamptz)"
-    " WHERE CAST(:until AS timestamptz) > now() RETURNING id"
-)
+_ONE_AT_A_TIME = text("LOCK TABLE gis.silence IN SHARE ROW EXCLUSIVE MODE")
+_SAME = text("""
+SELECT * FROM gis.silence
+WHERE layer_id IS NOT DISTINCT FROM CAST(:layer AS text)
+  AND rule IS NOT DISTINCT FROM CAST(:rule AS text) AND communes = CAST(:communes AS text[])
+  AND ended_at IS NULL AND until > now()
+ORDER BY until DESC
+""")
+_LENGTHEN = text("UPDATE gis.silence SET until = :until WHERE id = :id")
+_INSERT = text("""
+INSERT INTO gis.silence (layer_id, rule, communes, who, why, until)
+VALUES (:layer, :rule, CAST(:communes AS text[]), :who, :why, :until) RETURNING *
+""")
 
 
 def unsilence(connection: Connection, silence_id: int, who: str) -> None:

@@ -104,6 +104,7 @@ def silence(http, operator, **of) -> httpx.Response:
 def test_a_silenced_alert_is_seen_with_a_key_alone(http, toy_province, operator):
     begun = silence(http, operator)
     assert begun.status_code == 201
+    assert silence(http, operator).json()["id"] == begun.json()["id"]
     raised(toy_province)
     assert http.get("/alerts").json() == {"alerts": []}
     (alert,) = http.get("/alerts", headers=operator).json()["alerts"]
@@ -128,6 +129,7 @@ def test_a_silenced_alert_is_seen_with_a_key_alone(http, toy_province, operator)
         ({"why": " "}, 400),
         ({"communes": []}, 400),
         ({"until": "2026-01-01T00:00:00"}, 400),
+        ({"until": "9999-12-28T00:00:00Z"}, 400),
         ({"layer_id": "nothing"}, 404),
         ({"communes": ["99999"]}, 404),
         ({"rule": "scann"}, 404),

@@ -156,7 +156,7 @@ def _act(connection, act: str, n: int, number: int) -> None:
 def hush(connection, **of) -> int:
     until = datetime.now(UTC) + timedelta(days=1)
     of = of or {"layer_id": LAYER}
-    return silence(connection, who="officer", why="an exercise", until=until, **of)
+    return silence(connection, who="officer", why="an exercise", until=until, **of).id
 
 
 def test_a_person_ends_an_alert_and_says_what_became_of_it(connection):
@@ -237,6 +237,33 @@ def test_a_silence_taken_back_is_followed_by_the_alert(connection):
         unsilence(connection, number, "officer")
 
 
+@pytest.mark.parametrize(
+    ("of", "hours", "numbers"),
+    [
+        ({}, 0, [1]),
+        ({}, -1, [1]),
+        ({"why": "a drill"}, -1, [1]),
+        ({}, 1, [1]),
+        ({"why": "a drill"}, 1, [2]),
+        ({"who": "colleague"}, 1, [2]),
+        ({"rule": "scan"}, 0, [1, 2]),
+        ({"communes": ["00004"]}, 0, [1, 2]),
+    ],
+)
+def test_who_asks_twice_for_a_silence_has_one(connection, of, hours, numbers):
+    until = datetime.now(UTC) + timedelta(hours=8)
+    first = {"who": "officer", "why": "an exercise", "until": until, "layer_id": LAYER}
+    silence(connection, **first)
+    silence(connection, **(first | {"until": until + timedelta(hours=hours)} | of))
+    now = datetime.now(UTC) + timedelta(seconds=1)
+    in_force = silences_at(connection, now)
+    assert [one.id for one in in_force] == numbers
+    assert in_force[-1].until == max(until, until + timedelta(hours=hours))
+    for number in numbers:
+        unsilence(connection, number, "officer")
+    assert silences_at(connection, now) == ()
+
+
 def looked_now(connection):
     """A look of this moment that finds a cluster."""
     now = datetime.now(UTC)
@@ -267,6 +294,7 @@ def test_a_silence_begun_later_and_run_out_returns_an_alert_to_what_it_was(conne
         ({"layer_id": None}, "a silence of everything"),
         ({"until": datetime(2026, 1, 1)}, "no time zone"),
         ({"until": datetime(2026, 1, 1, tzinfo=UTC)}, "has passed"),
+        ({"until": datetime(9999, 12, 28, tzinfo=UTC)}, "lasts at most 8784 hours"),
     ],
 )
 def test_a_silence_says_what_why_and_until_when(connection, of, told):
