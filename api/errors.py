@@ -25,6 +25,8 @@ STATUSES: dict[type[errors.GisError], int] = {
 }
 _HEADERS = {401: {"WWW-Authenticate": 'Basic realm="gis", charset="UTF-8"'}}
 _TOO_SLOW = "57014"  # query_canceled: the statement timeout of readers
+# Texts that PostgreSQL cannot keep; psycopg itself, which tells no state, refuses NUL.
+_UNREADABLE = {"22021", "22P05"}
 
 log = structlog.get_logger("api")
 
@@ -86,7 +88,14 @@ def on_database(request: Request, error: Exception) -> Response:
         return problem(
             request, 503, "the question took too long: ask for a smaller area, time or page"
         )
+    if _holds_nul(error.orig):
+        return problem(request, 400, "a text holds the character U+0000: leave it out")
     return _on_unknown(request, error)
+
+
+def _holds_nul(error: BaseException | None) -> bool:
+    state = getattr(error, "sqlstate", None)
+    return state in _UNREADABLE or (state is None and "NUL (0x00)" in str(error))
 
 
 def _on_unknown(request: Request, error: Exception) -> Response:

@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, Field
 from sqlalchemy import Connection
 
+from api.bodies import Body
 from api.conditional import conditional_json
 from api.dependencies import Caller, DeclaredParameters, Reader, UsedCatalogue, Writer
 from gis.access import Principal, Role, require_operator
@@ -39,9 +40,7 @@ Statuses = Annotated[list[Status], Query(description="Only alerts in these state
 Days = Annotated[int, Query(ge=1, le=3660, description="Of alerts of so many days")]
 
 
-class Note(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class Note(Body):
     note: str = Field("", max_length=2000)
 
 
@@ -49,10 +48,8 @@ class Resolution(Note):
     outcome: Outcome
 
 
-class NewSilence(BaseModel):
+class NewSilence(Body):
     """What is left out stands for any; something must be named."""
-
-    model_config = ConfigDict(extra="forbid")
 
     until: AwareDatetime
     why: str = Field(max_length=2000)

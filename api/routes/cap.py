@@ -5,9 +5,10 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from sqlalchemy import Connection
 
+from api.bodies import Body
 from api.conditional import not_modified
 from api.dependencies import Caller, Reader, UsedCatalogue, UsedSettings, Writer
 from api.links import public_url
@@ -28,9 +29,7 @@ Lang = Annotated[Language, Query(description="Language of titles and summaries")
 Identifier = Annotated[str, Path(max_length=100, description="Identifier of the document")]
 
 
-class Approval(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class Approval(Body):
     note: str = Field("", max_length=2000)
     confirmed: bool = Field(False, description="Somebody has seen that it is true")
 

@@ -3,9 +3,10 @@
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from sqlalchemy import Connection
 
+from api.bodies import Body
 from api.dependencies import Caller, DeclaredParameters, Reader, UsedCatalogue, Writer
 from gis.access import Principal, Role, may_write, require
 from gis.errors import NotFound
@@ -28,18 +29,14 @@ LayerId = Annotated[str | None, Query(description="Only records of this layer")]
 Source = Annotated[str | None, Query(description="Only records of this source")]
 
 
-class Correction(BaseModel):
+class Correction(Body):
     """New values of columns, as text, by the names that the source uses."""
-
-    model_config = ConfigDict(extra="forbid")
 
     changes: dict[str, str] = Field(min_length=1)
 
 
-class Replay(BaseModel):
+class Replay(Body):
     """Which records to try again, and answers to questions about their files."""
-
-    model_config = ConfigDict(extra="forbid")
 
     source: str | None = Field(None, description="Only records of this source")
     crs: str | None = Field(None, description="CRS of the coordinates, such as EPSG:9208")

@@ -3,8 +3,9 @@
 from typing import Any
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from api.bodies import Body
 from api.dependencies import Caller, DeclaredParameters, Reader, UsedCatalogue, UsedSettings, Writer
 from gis.access import Principal, require_operator
 from gis.alerts.policy import Tier
@@ -26,10 +27,8 @@ from layers.recipients import untold
 router = APIRouter(prefix="/subscriptions", tags=["alerts"], dependencies=[DeclaredParameters])
 
 
-class Wished(BaseModel):
+class Wished(Body):
     """The wish of an operator; see gis.delivery.subscriptions.Wish."""
-
-    model_config = ConfigDict(extra="forbid")
 
     name: str = Field(min_length=1, max_length=100)
     channel: Channel

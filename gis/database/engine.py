@@ -119,6 +119,8 @@ def _connecting(options: str) -> dict[str, Any]:
 
 
 def _engine(url: str, options: str, **more: Any) -> Engine:
+    # What clients send is in no error, and so in no log.
+    more |= {"hide_parameters": True}
     engine = create_engine(url, connect_args=_connecting(options), **_POOL, **more)
     event.listen(engine, "checkin", _note_use)
     event.listen(engine, "checkout", _Check(engine))

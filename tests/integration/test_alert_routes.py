@@ -1,11 +1,14 @@
 """Alerts over HTTP: who sees what, the records beneath, silences, and how often they were true."""
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from api.app import create_app
 from gis.access import Role, create_key
@@ -138,6 +141,46 @@ def test_a_silenced_alert_is_seen_with_a_key_alone(http, toy_province, operator)
 def test_a_silence_that_says_too_little_is_refused(http, operator, of, status):
     assert silence(http, operator, **of).status_code == status
     assert http.get("/alerts/silences").status_code == 401
+
+
+NUL = "Nguyễn\0Văn A"
+TEXTS = {
+    "/alerts/{}/acknowledge": {"note": NUL},
+    "/alerts/{}/comment": {"note": NUL},
+    "/alerts/{}/resolve": {"note": NUL, "outcome": "false"},
+    "/alerts/{}/approve": {"note": NUL},
+    "/alerts/silences": {"why": NUL, "rule": "scan", "until": "2030-01-01T00:00:00Z"},
+    "/subscriptions": {"name": NUL, "channel": "mail", "target": "a@example.vn"},
+    "/quarantine/1": {"changes": {"name": NUL}},
+}
+
+
+@pytest.mark.parametrize("path", TEXTS)
+@pytest.mark.parametrize("wrong", ["\0", "\ud800"])
+def test_a_text_that_cannot_be_kept_is_refused(http, toy_province, operator, path, wrong):
+    number = raised(toy_province)
+    method = "PATCH" if path.startswith("/quarantine") else "POST"
+    body = json.dumps(TEXTS[path]).replace(r"\u0000", json.dumps(wrong)[1:-1])
+    headers = operator | {"Content-Type": "application/json"}
+    answer = http.request(method, path.format(number), content=body, headers=headers)
+    assert answer.status_code == 400, answer.text
+    assert answer.json()["faults"][0]["where"][0] == "body"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/alerts?layer=%00", "/quarantine?source=a%00b", "/places?address=a%00b", "/cap/a%00b.xml",
+     "/ogc/collections/citizen_reports/items?category=a%00b",
+     "/ogc/collections/citizen_reports/items?q=a%00b"],
+)  # fmt: skip
+def test_a_nul_in_an_address_is_no_fault_of_the_service(http, operator, path):
+    assert http.get(path, headers=operator).status_code < 500
+
+
+def test_the_log_tells_nothing_that_clients_send(toy_province):
+    with toy_province.writing() as connection, pytest.raises(DBAPIError) as error:
+        connection.execute(text("SELECT CAST(:said AS text)"), {"said": NUL})
+    assert "Nguyễn" not in str(error.value)
 
 
 def test_how_often_alerts_were_true_is_told_by_rule(http, toy_province, operator):
