@@ -55,7 +55,7 @@ class NewSilence(Body):
     why: str = Field(max_length=2000)
     layer_id: str | None = None
     rule: str | None = None
-    communes: list[str] = []
+    communes: list[str] = Field([])
 
 
 @router.get("")
@@ -106,7 +106,7 @@ def begin_silence(
     """
     require_operator(caller)
     if body.layer_id is not None:
-        catalogue.get(body.layer_id)
+        _wanted([body.layer_id], _readable(catalogue, caller))
     if body.rule is not None:
         catalogue.check_rule(body.rule)
     one = silence(connection, who=caller.name, **body.model_dump())
@@ -149,28 +149,30 @@ def alert_records(
 
 @router.post("/{alert_id}/acknowledge")
 def acknowledge_alert(
-    alert_id: int, body: Note, connection: Writer, caller: Caller
+    alert_id: int, body: Note, connection: Writer, catalogue: UsedCatalogue, caller: Caller
 ) -> dict[str, Any]:
     """An operator takes it on. 409 unless it is open."""
-    require_operator(caller)
+    _check_may_act(connection, alert_id, catalogue, caller)
     acknowledge(connection, alert_id, caller.name, body.note)
     return _as_json(get_alert(connection, alert_id))
 
 
 @router.post("/{alert_id}/comment")
-def comment_alert(alert_id: int, body: Note, connection: Writer, caller: Caller) -> dict[str, Any]:
+def comment_alert(
+    alert_id: int, body: Note, connection: Writer, catalogue: UsedCatalogue, caller: Caller
+) -> dict[str, Any]:
     """A remark in the history, seen by operators."""
-    require_operator(caller)
+    _check_may_act(connection, alert_id, catalogue, caller)
     comment(connection, alert_id, caller.name, body.note)
     return _as_json(get_alert(connection, alert_id))
 
 
 @router.post("/{alert_id}/resolve")
 def resolve_alert(
-    alert_id: int, body: Resolution, connection: Writer, caller: Caller
+    alert_id: int, body: Resolution, connection: Writer, catalogue: UsedCatalogue, caller: Caller
 ) -> dict[str, Any]:
     """An operator says that it is over, and whether it was true; a false alarm needs a note."""
-    require_operator(caller)
+    _check_may_act(connection, alert_id, catalogue, caller)
     resolve(connection, alert_id, caller.name, body.outcome, body.note)
     return _as_json(get_alert(connection, alert_id))
 
@@ -199,6 +201,14 @@ def _visible(
     if not (readable and _may_see(found.status, caller)):
         raise NotFound(f"there is no alert {found.id}")
     return found
+
+
+def _check_may_act(
+    connection: Connection, alert_id: int, catalogue: Catalogue, caller: Principal
+) -> None:
+    """Raises NoKey or NotAllowed for who is no operator, NotFound for what one may not read."""
+    require_operator(caller)
+    _visible(connection, alert_id, catalogue, caller)
 
 
 def _as_json(alert: Alert) -> dict[str, Any]:

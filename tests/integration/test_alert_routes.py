@@ -14,8 +14,11 @@ from api.app import create_app
 from gis.access import Role, create_key
 from gis.alerts.applying import apply_findings
 from gis.alerts.keeping import keep_alerts
+from gis.alerts.life import history
 from gis.settings import Settings
+from layers.catalogue import Catalogue
 from layers.load import LoadOptions, load_file
+from layers.model import Audience, Layer
 from tests.integration.ogc_app import serving
 from tests.unit.alerts.made import DAY, POLICY, found, signal
 
@@ -96,6 +99,33 @@ def test_alerts_are_listed_by_layer_and_tier(http, toy_province, operator):
     assert hidden.status_code == 404
     assert http.get("/alerts?layer=field_incidents", headers=operator).status_code == 200
     assert http.get("/alerts", params={"severity": "high"}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("act", "body"),
+    [
+        ("acknowledge", {}),
+        ("comment", {"note": "x"}),
+        ("resolve", {"outcome": "true"}),
+        ("approve", {}),
+    ],
+)
+def test_nobody_acts_on_what_they_may_not_read(toy_province, catalogue, operator, act, body):
+    with_secret = tuple(map(_private, catalogue.layers))
+    app = create_app(Settings(_env_file=None), toy_province, Catalogue(with_secret))
+    number = raised(toy_province)
+    path = f"/alerts/{number}/{act}"
+    with serving(app) as url, httpx.Client(base_url=url, timeout=30) as http:
+        assert http.post(path, json=body, headers=operator).status_code == 404
+        assert http.post(path, json=body).status_code == 401
+        assert silence(http, operator, layer_id="citizen_reports").status_code == 404
+    with toy_province.reading() as connection:
+        assert [event.act for event in history(connection, number)] == ["open"]
+
+
+def _private(layer: Layer) -> Layer:
+    read = Audience.PRIVATE if layer.id == "citizen_reports" else layer.access.read
+    return layer.model_copy(update={"access": layer.access.model_copy(update={"read": read})})
 
 
 def silence(http, operator, **of) -> httpx.Response:
