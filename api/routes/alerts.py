@@ -68,9 +68,10 @@ def alerts(
     status: Statuses = list(Status),  # noqa: B006
     severity: Severities = list(Tier),  # noqa: B006
 ) -> Response:
-    """Alerts of the layers that the caller may read, live ones first; polled with its ETag.
+    """Alerts of the layers that the caller may read; polled with its ETag.
 
-    Those that are pending or suppressed are seen with a key alone.
+    Live ones by severity, of which those that nobody has acknowledged come first, the newest
+    first; then those that have ended, the newest first. Those that are pending or suppressed are seen with a key alone.
     """
     shown = [each for each in status if _may_see(each, caller)]
     layers = _wanted(layer, _readable(catalogue, caller))

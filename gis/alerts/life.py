@@ -81,6 +81,15 @@ ORDER BY who = :service, id DESC LIMIT 1
 """)
 
 
+_IN_ORDER = """
+ORDER BY a.status = ANY(:ends),
+         CASE WHEN a.status <> ALL(:ends)
+         THEN array_position(CAST(:severities AS text[]), a.severity) END,
+         CASE WHEN a.status <> ALL(:ends) THEN a.status <> 'open' END,
+         a.opened_at DESC, a.id DESC
+"""
+
+
 def list_alerts(
     connection: Connection,
     *,
@@ -88,14 +97,17 @@ def list_alerts(
     statuses: Sequence[Status] = tuple(Status),
     tiers: Sequence[Tier] = tuple(Tier),
 ) -> list[Alert]:
-    """The alerts of these layers, live ones first, the newest first."""
+    """The alerts of these layers: live ones by severity, of which those that nobody has
+    acknowledged come first, the newest first; then those that have ended, the newest first.
+    """
+    values = {"layers": list(layers), "statuses": _values(statuses), "tiers": _values(tiers)}
+    sorting = {"ends": _values(sorted(ENDS)), "severities": _values(list(Tier)[::-1])}
     rows = connection.execute(
         text(
             _SELECT + "WHERE a.layer_id = ANY(:layers) AND a.status = ANY(:statuses)"
-            " AND a.severity = ANY(:tiers)"
-            " ORDER BY a.status IN ('resolved', 'expired', 'false'), a.opened_at DESC, a.id DESC"
+            " AND a.severity = ANY(:tiers)" + _IN_ORDER
         ),
-        {"layers": list(layers), "statuses": _values(statuses), "tiers": _values(tiers)},
+        values | sorting,
     )
     return [_alert(row) for row in rows]
 

@@ -182,6 +182,20 @@ def test_an_alert_that_a_person_closed_does_not_come_back_with_the_next_look(con
     assert states(connection) == [Status.FALSE]
 
 
+def test_alerts_are_listed_as_they_are_urgent_unacknowledged_and_new(connection):
+    kinds = [Tier.WATCH, Tier.ALERT, Tier.URGENT, Tier.ALERT, Tier.ALERT, Tier.URGENT]
+    numbers = []
+    for n, tier in enumerate(kinds):
+        (done,) = looked(connection, found(n, signal(n, tier=tier, key=f"{n}"), rule=f"rule_{n}"))
+        numbers += done.opened
+    watch, oldest, urgent, taken, newest, over = numbers
+    acknowledge(connection, taken, "officer")
+    acknowledge(connection, urgent, "officer")
+    resolve(connection, over, "officer", Outcome.TRUE)
+    listed = [alert.id for alert in list_alerts(connection, layers=[LAYER])]
+    assert listed == [urgent, newest, oldest, taken, watch, over]
+
+
 def test_a_comment_needs_words(connection):
     (done,) = looked(connection, found(0, signal(0)))
     comment(connection, done.opened[0], "officer", "rain since morning")
