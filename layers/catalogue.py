@@ -19,14 +19,26 @@ from layers.yaml_document import BrokenYaml, Document, Fault, parse_yaml
 
 @dataclass(frozen=True)
 class Catalogue:
-    """The layers there are, in the order of their ids."""
+    """The layers there are, in the order of their ids; `faults` are of files left out."""
 
     layers: tuple[Layer, ...]
     digests: Mapping[str, str] = field(default_factory=dict)
+    faults: tuple[str, ...] = ()
+
+    @property
+    def faulty(self) -> frozenset[str]:
+        """The ids of layers whose files are at fault."""
+        return frozenset(fault.partition(".y")[0] for fault in self.faults)
 
     def get(self, layer_id: str) -> Layer:
-        """The layer of an id; raises NotFound with the names of public layers near to it."""
+        """The layer of an id; raises NotFound with the names of public layers near to it, and
+        BadLayerFile for one whose file was left out.
+        """
         layer = self._by_id.get(layer_id)
+        if layer is None and layer_id in self.faulty:
+            raise BadLayerFile(
+                f"the file of layer {layer_id} is at fault: `gis layers check` names it"
+            )
         if layer is None:
             public = [each.id for each in self.layers if each.access.read is Audience.PUBLIC]
             best = difflib.get_close_matches(layer_id, public, n=3)
@@ -35,9 +47,16 @@ class Catalogue:
         return layer
 
     def check_rule(self, rule: str) -> None:
-        """Raises NotFound for a name under which nothing raises alerts."""
+        """Raises NotFound for a name under which nothing raises alerts; BadLayerFile where it may
+        be one of a file that was left out.
+        """
         named = (one.id for each in self.layers if each.alerts for one in each.alerts.rules)
         known = {*DETECTORS, *named}
+        if rule not in known and self.faults:
+            raise BadLayerFile(
+                f"there is no rule {rule} in the layer files that are right{near(rule, known)}; "
+                f"mend {', '.join(sorted(self.faulty))} first, or silence the layer"
+            )
         if rule not in known:
             raise NotFound(f"there is no rule {rule}{near(rule, known)}")
 
@@ -61,6 +80,17 @@ def read_catalogue(folder: Path) -> Catalogue:
     Raises BadLayerFile with every fault of every file, one a line, as `file:line: what, and what
     would be right`.
     """
+    found = read_good_layers(folder)
+    if found.faults:
+        raise BadLayerFile("\n".join(found.faults))
+    return found
+
+
+def read_good_layers(folder: Path) -> Catalogue:
+    """The layers whose files are right; the faults of the others are kept with them.
+
+    Raises BadLayerFile where there is no folder.
+    """
     if not folder.is_dir():
         raise BadLayerFile(f"there is no folder {folder}: GIS_LAYERS names that of the layer files")
     layers, faults = [], _misnamed(folder)
@@ -68,12 +98,12 @@ def read_catalogue(folder: Path) -> Catalogue:
         try:
             layers.append(read_layer(path))
         except BadLayerFile as error:
-            faults.append(str(error))
+            faults += str(error).splitlines()
     faults += [*_published_secrets(layers), *_wrong_exposures(layers)]
-    if faults:
-        raise BadLayerFile("\n".join(faults))
-    digests = {layer.id: digest_of_file(folder / f"{layer.id}.yaml") for layer in layers}
-    return Catalogue(tuple(sorted(layers, key=lambda layer: layer.id)), digests)
+    faulty = Catalogue((), faults=tuple(faults)).faulty
+    good = sorted((one for one in layers if one.id not in faulty), key=lambda layer: layer.id)
+    digests = {layer.id: digest_of_file(folder / f"{layer.id}.yaml") for layer in good}
+    return Catalogue(tuple(good), digests, tuple(faults))
 
 
 def read_layer(path: Path) -> Layer:

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from sqlalchemy import Connection
 
-from api.cli.context import Who, database_in_use, read_layers, read_settings, somebody_here
+from api.cli.context import Who, database_in_use, read_layers_at_hand, somebody_here
 from api.cli.output import AsJson, print_facts, print_json, print_rows, progress, say
 from gis.access import LOCAL_ADMIN
 from gis.alerts.life import (
@@ -27,6 +28,7 @@ from gis.delivery.approval import approve
 from gis.delivery.publishing import retry_undone
 from gis.errors import BadInput
 from layers.beneath import records_beneath
+from layers.catalogue import Catalogue
 from layers.model import FieldType, Layer
 
 if TYPE_CHECKING:  # analysis takes seconds to load, which an officer who acknowledges need not wait
@@ -56,9 +58,9 @@ def list_command(
     severity: Annotated[list[Tier] | None, typer.Option(help="Only these tiers")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List alerts, live ones first."""
-    catalogue = read_layers(read_settings())
-    layers = [catalogue.get(one).id for one in layer or [each.id for each in catalogue.layers]]
+    """List alerts: live ones by severity, unacknowledged first, then the newest; ended ones last."""
+    catalogue = read_layers_at_hand()
+    layers = [_known(catalogue, one) for one in layer or ()] or _layers(catalogue)
     statuses, tiers = status or tuple(Status), severity or tuple(Tier)
     with database_in_use() as database, database.reading() as connection:
         found = list_alerts(connection, layers=layers, statuses=statuses, tiers=tiers)
@@ -68,16 +70,14 @@ def list_command(
 @app.command(epilog="Example: gis alerts show 3 --json")
 def show(alert: AlertId, as_json: AsJson = False) -> None:
     """An alert with its numbers, its history and the records beneath; nothing personal is shown."""
-    catalogue = read_layers(read_settings())
+    catalogue = read_layers_at_hand()
     with database_in_use() as database, database.reading() as connection:
         found = get_alert(connection, alert)
         steps = [
             {"at": step.at, "act": step.act, "who": step.who, "note": step.note}
             for step in history(connection, alert)
         ]
-        layer = catalogue.get(found.layer_id)
-        beneath = records_beneath(connection, layer, found.records, LOCAL_ADMIN)
-    records = [_record(layer, one) for one in beneath]
+        records = _beneath(connection, catalogue, found)
     facts = _facts(found)
     if as_json:
         print_json(facts | {"history": steps, "records": records})
@@ -86,7 +86,8 @@ def show(alert: AlertId, as_json: AsJson = False) -> None:
     say("")
     print_rows(steps, as_json=False, empty="it has no history")
     say("")
-    print_rows(records, as_json=False, empty="none of its records is there any more")
+    why = "cannot be read" if found.layer_id in catalogue.faulty else "is there any more"
+    print_rows(records, as_json=False, empty=f"none of its records {why}")
 
 
 @app.command(epilog='Example: gis alerts ack 3 --note "đã gọi xã"')
@@ -150,9 +151,9 @@ def silence_command(
     who: Who = None,
 ) -> None:
     """Tell nobody of some alerts for a time; what is left out stands for any."""
-    catalogue = read_layers(read_settings())
+    catalogue = read_layers_at_hand()
     if layer is not None:
-        catalogue.get(layer)
+        _known(catalogue, layer)
     if rule is not None:
         catalogue.check_rule(rule)
     until = datetime.now(UTC) + timedelta(hours=hours)
@@ -202,9 +203,9 @@ def precision_command(
     """How often alerts were true, by what was said when they were resolved."""
     from gis.alerts.precision import precision
 
-    since = datetime.now(UTC) - timedelta(days=days)
+    since, catalogue = datetime.now(UTC) - timedelta(days=days), read_layers_at_hand()
     with database_in_use() as database, database.reading() as connection:
-        found = precision(connection, _layers(), since)
+        found = precision(connection, _layers(catalogue), since)
     print_rows([_precision_row(one) for one in found], as_json=as_json, empty="no alert was told")
 
 
@@ -283,12 +284,25 @@ def _print_backtest(found: "Backtest", days: list[dict[str, object]], *, as_json
     print_facts(summary, as_json=False)
 
 
-def _layers() -> list[str]:
-    return [layer.id for layer in read_layers(read_settings()).layers]
+def _layers(catalogue: Catalogue) -> list[str]:
+    """All of them: alerts live on while a layer's file is at fault."""
+    return [*(layer.id for layer in catalogue.layers), *catalogue.faulty]
+
+
+def _known(catalogue: Catalogue, layer_id: str) -> str:
+    return layer_id if layer_id in catalogue.faulty else catalogue.get(layer_id).id
+
+
+def _beneath(connection: Connection, catalogue: Catalogue, alert: Alert) -> list[dict[str, object]]:
+    if alert.layer_id in catalogue.faulty:
+        return []
+    layer = catalogue.get(alert.layer_id)
+    found = records_beneath(connection, layer, alert.records, LOCAL_ADMIN)
+    return [_record(layer, one) for one in found]
 
 
 def _alerting(layer_id: str) -> Layer:
-    layer = read_layers(read_settings()).get(layer_id)
+    layer = read_layers_at_hand().get(layer_id)
     if layer.alerts is None:
         raise BadInput(f"layer {layer_id} has no section `alerts` in its file")
     return layer

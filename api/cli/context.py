@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
+from api.cli.output import complain
 from gis.access import LOCAL_ADMIN, Principal
 from gis.database.engine import Database
 from gis.database.migrate import newest_revision, revision_of
@@ -17,7 +18,7 @@ from gis.database.opening import opened
 from gis.errors import BadInput, Unavailable
 from gis.settings import Settings
 from gis.text import fault_words
-from layers.catalogue import Catalogue, read_catalogue
+from layers.catalogue import Catalogue, read_catalogue, read_good_layers
 
 _LONGEST_NAME = 100
 
@@ -39,6 +40,16 @@ def read_settings() -> Settings:
 
 def read_layers(settings: Settings) -> Catalogue:
     return read_catalogue(settings.layers)
+
+
+def read_layers_at_hand() -> Catalogue:
+    """The layers whose files are right, with a complaint of the others: nobody on duty is to wait
+    until somebody has mended a file.
+    """
+    catalogue = read_good_layers(read_settings().layers)
+    for fault in catalogue.faults:
+        complain(f"warning: {fault}")
+    return catalogue
 
 
 def somebody_here(name: str | None = None) -> Principal:

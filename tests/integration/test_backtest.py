@@ -1,6 +1,7 @@
 """Rules tried on the past: the alerts that would have been, without a trace in the database."""
 
 import re
+import shutil
 from datetime import timedelta
 
 import pandas as pd
@@ -13,6 +14,7 @@ from gis.errors import BadInput
 from layers.backtest import backtest, by_day
 from layers.keeping import keep_current
 from layers.runs.replaying import look_times, replay
+from tests.conftest import LAYERS
 from tests.integration.test_hotspots import (
     LAYER,
     NOW,
@@ -167,3 +169,28 @@ def test_a_time_without_records_raises_nothing_and_says_that_there_were_none(gis
     told = gis("alerts", "backtest", LAYER, "--since", "2026-07-01", "--until", "2026-07-20")
     assert "nothing would have been raised" in told
     assert re.search(r"^records +0$", told, re.MULTILINE)
+
+
+@pytest.mark.parametrize("broken", ["landslides", LAYER])
+def test_a_layer_file_at_fault_keeps_no_officer_from_their_alerts(
+    toy_province, gis, tmp_path, monkeypatch, broken
+):
+    report(toy_province, noise(), days=90)
+    report(toy_province, cluster())
+    gis("hotspots", "run", LAYER, "--until", "2026-03-31T12:00:00", "--method", "stp_scan")
+    shutil.copytree(LAYERS, tmp_path / "layers", ignore=shutil.ignore_patterns("*.py"))
+    (tmp_path / "layers" / f"{broken}.yaml").write_text("id: [\n", encoding="utf-8")
+    monkeypatch.setenv("GIS_LAYERS", str(tmp_path / "layers"))
+    for words in (
+        ("list",),
+        ("list", "--layer", LAYER),
+        ("show", "1"),
+        ("silence", "--layer", LAYER, "--rule", "scan", "--why", "x"),
+        ("precision",),
+    ):
+        told = gis("alerts", *words)
+        assert f"{broken}.yaml:2: " in told, words
+    assert "citizen_reports" in gis("alerts", "list")
+    said = "cannot be read" if broken == LAYER else "traffic"
+    assert said in gis("alerts", "show", "1")
+    gis("alerts", "silence", "--rule", "scann", "--why", "x", code=1)
