@@ -58,7 +58,7 @@ def list_command(
     severity: Annotated[list[Tier] | None, typer.Option(help="Only these tiers")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List alerts: live ones by severity, unacknowledged first, then the newest; ended ones last."""
+    """List alerts: by severity, unacknowledged first, the newest first; ended ones last."""
     catalogue = read_layers_at_hand()
     layers = [_known(catalogue, one) for one in layer or ()] or _layers(catalogue)
     statuses, tiers = status or tuple(Status), severity or tuple(Tier)

@@ -71,7 +71,8 @@ def alerts(
     """Alerts of the layers that the caller may read; polled with its ETag.
 
     Live ones by severity, of which those that nobody has acknowledged come first, the newest
-    first; then those that have ended, the newest first. Those that are pending or suppressed are seen with a key alone.
+    first; then those that have ended, the newest first. Those that are pending or suppressed are
+    seen with a key alone.
     """
     shown = [each for each in status if _may_see(each, caller)]
     layers = _wanted(layer, _readable(catalogue, caller))
