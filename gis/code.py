@@ -7,8 +7,13 @@ from pathlib import Path
 
 
 @cache
+def package_version() -> str:
+    return importlib.metadata.version("gis-ioc")
+
+
+@cache
 def code_version(*folders: Path) -> str:
     """The package's version and a digest of the modules of folders, as `0.1.0+1f6f8b2c4d5e`."""
     sources = [path for folder in folders for path in sorted(folder.glob("*.py"))]
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
-    return f"{importlib.metadata.version('gis-ioc')}+{digest[:12]}"
+    return f"{package_version()}+{digest[:12]}"

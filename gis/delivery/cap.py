@@ -14,12 +14,13 @@ from xml.etree import ElementTree as ET
 import h3
 
 from gis.clock import HERE
+from gis.code import package_version
 from gis.delivery.told import Language, Told
 from gis.delivery.words import CENTRE, NOTES, WHOLE_PROVINCE
 
 NAMESPACE = "urn:oasis:names:tc:emergency:cap:1.2"
 LIKELY_FROM_DAYS = 365.0  # recurrence interval from which a statistical alert is likely
-COMMUNE, CELL = "commune", "H3"  # names of geocodes
+COMMUNE, PROVINCE, CELL = "commune", "province", "H3"  # names of geocodes
 
 _URGENCY = {"urgent": "Immediate", "alert": "Expected", "watch": "Future"}
 _SEVERITY = {"urgent": "Severe", "alert": "Moderate", "watch": "Minor"}
@@ -147,7 +148,7 @@ def _info(message: CapMessage, language: Language) -> Iterator[tuple[str, str]]:
     over = message.type is MessageType.CANCEL
     yield "language", language
     yield from (("category", category) for category in told.categories)
-    yield "event", told.title[language]
+    yield "event", told.subject[language]
     yield "responseType", "AllClear" if over else "Monitor"
     yield "urgency", "Past" if over else _URGENCY[told.severity]
     yield "severity", _SEVERITY[told.severity]
@@ -170,8 +171,7 @@ def _parameters(told: Told) -> Iterator[tuple[str, str]]:
     if told.since is not None and told.until is not None:
         yield "window", f"{cap_time(told.since)}/{cap_time(told.until)}"
     yield "method", str(told.measures.get("method", told.rule))
-    if "version" in told.measures:
-        yield "version", str(told.measures["version"])
+    yield "version", str(told.measures.get("version", package_version()))
     if told.simulated:
         yield "simulated", "true"
 
@@ -188,6 +188,8 @@ def _add_area(info: ET.Element, told: Told, language: Language) -> None:
         _add(area, "polygon", polygon)
     for place in told.places:
         _add_pair(area, "geocode", COMMUNE, place.code)
+    if told.province is not None and not told.places:
+        _add_pair(area, "geocode", PROVINCE, told.province)
     for cell in told.cells:
         _add_pair(area, "geocode", CELL, h3.int_to_str(cell))
 

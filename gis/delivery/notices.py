@@ -47,6 +47,7 @@ def told_of(row: Row[Any]) -> Told:
     alert: Mapping[str, Any] = row.alert
     layer: Mapping[str, Any] = alert.get("layer") or {}
     options: Mapping[str, Any] = layer.get("alerts") or {}
+    title = {one: (layer.get("title") or {}).get(one, row.layer_id) for one in Language}
     return Told(
         seq=row.seq,
         at=row.at,
@@ -56,7 +57,8 @@ def told_of(row: Row[Any]) -> Told:
         rule=alert["rule"],
         status=alert["status"],
         severity=alert["severity"],
-        title={one: (layer.get("title") or {}).get(one, row.layer_id) for one in Language},
+        title=title,
+        subject={one: (layer.get("subject") or title).get(one, title[one]) for one in Language},
         headline={one: alert[f"headline_{one}"] for one in Language},
         detail={one: alert.get(f"detail_{one}") or "" for one in Language},
         places=tuple(Place(place["code"], place["name"]) for place in alert["places"]),
@@ -73,6 +75,7 @@ def told_of(row: Row[Any]) -> Told:
         quiet_days=options.get("quiet_days", 14),
         categories=tuple(options.get("cap_categories") or ("Other",)),
         measures=dict(_measures(alert)),
+        province=alert.get("province"),
     )
 
 

@@ -37,7 +37,8 @@ class Told:
     rule: str
     status: str
     severity: str
-    title: Mapping[Language, str]
+    title: Mapping[Language, str]  # of the layer
+    subject: Mapping[Language, str]  # the rule, else the stream, else the layer
     headline: Mapping[Language, str]
     detail: Mapping[Language, str]
     places: tuple[Place, ...]
@@ -54,6 +55,7 @@ class Told:
     quiet_days: int = 14
     categories: tuple[str, ...] = ("Other",)
     measures: Mapping[str, float | str] = field(default_factory=dict)
+    province: str | None = None  # its code of today
 
     @property
     def is_over(self) -> bool:

@@ -431,3 +431,33 @@ def test_what_is_not_there_is_404_and_another_language_400(http):
         assert http.get(f"/cap/{name}.xml").status_code == 404
     assert http.get("/cap/atom.xml?lang=fr").status_code == 400
     assert http.get("/cap/rss.xml?lang=").status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("of", "event"),
+    [
+        ({"rule": "scan", "stream": "traffic"}, ["Giao thông", "Traffic"]),
+        ({"rule": "high_water", "stream": ""}, ["Nước cao", "High water"]),
+        ({"rule": "held_back", "stream": ""}, ["Phản ánh của người dân", "Citizen reports"]),
+    ],
+)
+def test_the_event_is_named_by_its_rule_or_stream(toy_province, http, operator, of, event):
+    rules = '[{"id": "high_water", "title": {"vi": "Nước cao", "en": "High water"}}]'
+    with toy_province.writing() as connection:
+        connection.execute(
+            text(
+                "UPDATE gis.layer SET definition = jsonb_set(definition, '{alerts,rules}', :rules)"
+                " WHERE id = 'citizen_reports'"
+            ),
+            {"rules": rules},
+        )
+        alert = make_alert(connection, communes=[])
+        connection.execute(
+            text("UPDATE gis.alert SET rule = :rule, stream = :stream WHERE id = :id"),
+            of | {"id": alert},
+        )
+        step(connection, alert, "notify")
+    document = published(toy_province, http, operator)[0]
+    assert [one.text for one in document.iter("{*}event")] == event
+    places = {pair[0].text: pair[1].text for pair in document.iter("{*}geocode")}
+    assert places["province"] == "15"

@@ -22,6 +22,7 @@ def told(**changes: Any) -> Told:
         "status": "open",
         "severity": "alert",
         "title": {Language.VI: "Phản ánh của người dân", Language.EN: "Citizen reports"},
+        "subject": {Language.VI: "Giao thông", Language.EN: "Traffic"},
         "headline": {
             Language.VI: "12 báo cáo trong 3 ngày, bình thường 1,1",
             Language.EN: "12 reports in 3 days, normally 1.1",

