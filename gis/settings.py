@@ -35,7 +35,9 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=1, le=65535, description="Port on which the service listens")
     workers: int = Field(1, ge=1, le=64, description="Processes that serve")
     public_url: str | None = Field(
-        None, description="The URL that clients see, without a final slash; unset: of the request"
+        None,
+        description="The URL that clients see, without a final slash, to which mail links; "
+        "unset: of the request, and mail has no link",
     )
     layers: Path = Field(ROOT / "layers", description="Folder of the layer files")
     demo: bool = Field(True, description="Load simulated data into an empty database")

@@ -57,12 +57,12 @@ def check_address(address: str) -> None:
         raise BadInput(f"{address} is no mail address such as truc.ban@example.vn")
 
 
-def send_mail(delivery: Delivery, server: MailServer) -> None:
+def send_mail(delivery: Delivery, server: MailServer, map_url: str | None = None) -> None:
     """Raises NotDelivered, or Undeliverable for an address that the server refuses for good."""
     try:
         session = _session(server)
         try:
-            session.send_message(mail_message(delivery, server.sender))
+            session.send_message(mail_message(delivery, server.sender, map_url))
         finally:
             _left(session)
     except smtplib.SMTPRecipientsRefused as error:
@@ -80,7 +80,7 @@ def _left(session: smtplib.SMTP) -> None:
     session.close()
 
 
-def mail_message(delivery: Delivery, sender: str) -> EmailMessage:
+def mail_message(delivery: Delivery, sender: str, map_url: str | None = None) -> EmailMessage:
     message = EmailMessage()
     message["From"] = sender
     message["To"] = delivery.target
@@ -89,7 +89,7 @@ def mail_message(delivery: Delivery, sender: str) -> EmailMessage:
     message["Message-ID"] = f"<{delivery.key}@{sender.rpartition('@')[2]}>"
     message["Auto-Submitted"] = "auto-generated"
     message["Content-Language"] = delivery.language
-    message.set_content(mail_text(delivery.told, delivery.language))
+    message.set_content(mail_text(delivery.told, delivery.language, map_url))
     return message
 
 

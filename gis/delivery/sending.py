@@ -26,6 +26,7 @@ class Sender:
 
     reach: Reach
     mail: MailServer | None = None
+    map_url: str | None = None  # of the map, without a final slash
     retrying: Retrying = field(default_factory=Retrying)
 
     def send(self, delivery: Delivery) -> None:
@@ -35,7 +36,7 @@ class Sender:
         elif self.mail is None:
             raise NotDelivered("no mail server: set GIS_SMTP_URL")
         else:
-            send_mail(delivery, self.mail)
+            send_mail(delivery, self.mail, self.map_url)
 
 
 def sender_of(settings: Settings) -> Sender:
@@ -47,6 +48,7 @@ def sender_of(settings: Settings) -> Sender:
     return Sender(
         reach=Reach(networks_of(settings.webhook_networks)),
         mail=mail or None,
+        map_url=settings.public_url,
         retrying=Retrying(settings.delivery_attempts, first),
     )
 

@@ -4,6 +4,8 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 
+import orjson
+import shapely
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from gis.clock import HERE
@@ -21,8 +23,11 @@ def mail_subject(told: Told, language: Language) -> str:
     return nfc(mark + words)[:_SUBJECT_LENGTH]
 
 
-def mail_text(told: Told, language: Language) -> str:
-    """Plain text: what, where, when, by which numbers, and what remains uncertain."""
+def mail_text(told: Told, language: Language, map_url: str | None = None) -> str:
+    """Plain text: what, where, when, by which numbers, and what remains uncertain.
+
+    `map_url`: of the map, to which the alert is linked; None: nobody said where it is.
+    """
     return _template(language).render(
         told=told,
         headline=told.headline[language],
@@ -31,6 +36,8 @@ def mail_text(told: Told, language: Language) -> str:
         act=_act(told, language),
         severity=_severity(told, language),
         where=", ".join(place.name for place in told.places) or WHOLE_PROVINCE[language],
+        middle=_middle(told),
+        link=map_url and f"{map_url.rstrip('/')}/?alert={told.alert_id}",
         at=_time(told.at),
         opened_at=_time(told.opened_at),
     )
@@ -52,6 +59,14 @@ def _act(told: Told, language: Language) -> str:
 
 def _severity(told: Told, language: Language) -> str:
     return SEVERITIES[told.severity][language]
+
+
+def _middle(told: Told) -> str | None:
+    """Latitude and longitude, as maps and receivers of GPS take them; None without a shape."""
+    if told.geometry is None:
+        return None
+    middle = shapely.from_geojson(orjson.dumps(told.geometry)).centroid
+    return None if middle.is_empty else f"{middle.y:.5f}, {middle.x:.5f}"
 
 
 def _time(moment: datetime) -> str:

@@ -6,8 +6,10 @@ import pytest
 
 from gis.delivery.mail import check_address, mail_message, mail_server
 from gis.delivery.outbox import Delivery
+from gis.delivery.sending import sender_of
 from gis.delivery.told import Language
 from gis.errors import BadInput
+from gis.settings import Settings
 from tests.unit.delivery.examples import told
 
 
@@ -16,8 +18,8 @@ def delivery(language: Language = Language.VI, **changes: object) -> Delivery:
     return Delivery(1, "k-1", 0, 1, "mail", "truc.ban@example.vn", language, None, told_step)
 
 
-def read(language: Language = Language.VI, **changes: object):
-    raw = mail_message(delivery(language, **changes), "gis@example.vn").as_bytes()
+def read(language: Language = Language.VI, map_url: str | None = None, **changes: object):
+    raw = mail_message(delivery(language, **changes), "gis@example.vn", map_url).as_bytes()
     return message_from_bytes(raw, policy=policy.default)
 
 
@@ -25,11 +27,26 @@ def test_a_mail_is_plain_text_in_the_language_asked_for():
     vi, en = read(Language.VI), read(Language.EN)
     assert vi["Subject"] == "[Cảnh báo] Cảnh báo mới: 12 báo cáo trong 3 ngày, bình thường 1,1"
     assert en["Subject"] == "[Alert] New alert: 12 reports in 3 days, normally 1.1"
-    assert "Nơi: Xã Bãi Cát" in vi.get_content()
+    assert "Địa điểm: Xã Bãi Cát" in vi.get_content()
     assert "Where: Xã Bãi Cát" in en.get_content()
     assert "In <Bãi Cát> & around" in en.get_content()
     assert vi.get_content_type() == "text/plain"
     assert {"StrictUndefined", "{{", "{%"}.isdisjoint(vi.get_content().split())
+
+
+def test_a_mail_says_where_to_look():
+    vi = read(map_url="https://gis.example.vn").get_content()
+    assert "Xem trên bản đồ: https://gis.example.vn/?alert=3\n" in vi
+    assert "Tọa độ giữa vùng (vĩ độ, kinh độ): 22.05" in vi  # of a square with a hole
+    assert "trên bản đồ trước khi" in vi
+    en = read(Language.EN, geometry=None).get_content()
+    assert "On the map:" not in en
+    assert "Middle" not in en
+
+
+def test_the_map_of_a_mail_is_where_clients_see_the_service():
+    settings = Settings(_env_file=None, public_url="https://gis.example.vn")
+    assert sender_of(settings).map_url == "https://gis.example.vn"
 
 
 def test_simulated_data_is_named_first_to_be_doubted():
