@@ -28,8 +28,8 @@ class Judged:
     """One series in its last `days`: `observed` records (after the gate), `expected` by its past.
 
     `p` is of this series alone, `recurrence_days` of the like in any series of its stream.
-    `records` are the ids of all rows beneath, repeats included. `apart`: the commune
-    whose rise `recurrence_days` leaves out.
+    `records` are the ids of all rows beneath, repeats included. `apart`: the commune whose rise,
+    of `elsewhere` records, `recurrence_days` leaves out.
     """
 
     stream: str
@@ -42,6 +42,7 @@ class Judged:
     records: tuple[int, ...]
     newest: Newest = field(compare=False)
     apart: str | None = None
+    elsewhere: int = 0
 
     @property
     def rise(self) -> float:
@@ -50,9 +51,10 @@ class Judged:
 
     def without(self, commune: "Judged", size: int) -> "Judged":
         """The province without the rise of a commune that is told of by itself."""
-        left = np.array([max(self.newest.count - int(commune.rise), 0)])
+        elsewhere = min(int(commune.rise), self.newest.count)
+        left = np.array([self.newest.count - elsewhere])
         rarity = recurrence_days(float(self.newest.p_of(left)[0]), size)
-        return replace(self, recurrence_days=rarity, apart=commune.commune)
+        return replace(self, recurrence_days=rarity, apart=commune.commune, elsewhere=elsewhere)
 
 
 def recurrence_days(p: float, size: int) -> float:

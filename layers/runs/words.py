@@ -62,10 +62,17 @@ def series_words(one: Judged, bound: int, names: Mapping[str, str]) -> tuple[str
     vi, en = f"{vi}; {where_vi}. Cảnh báo từ {bound}.", f"{en}; {where_en}. Alert from {bound}."
     if one.apart is not None:
         apart = names.get(one.apart, one.apart)
-        vi = f"{vi} Phần tăng ở {apart} được báo riêng, không tính ở đây."
-        en = f"{en} The rise in {apart} is told of by itself, and not counted in what follows."
+        rest = one.observed - one.elsewhere
+        vi = (
+            f"{vi} Trong đó {one.elsewhere} báo cáo là phần tăng ở {apart}, được báo riêng; ở đây "
+            f"chỉ xét {rest} báo cáo còn lại."
+        )
+        en = (
+            f"{en} Of these, {one.elsewhere} are the rise in {apart}, which is told of by itself; "
+            f"what is judged here is the other {rest}."
+        )
     if one.recurrence_days < _OFTEN:
-        return f"{vi} Mức này là thường.", f"{en} That is usual."
+        return f"{vi} Mức này là bình thường.", f"{en} That is usual."
     rare_vi, rare_en = _how_rarely(one.recurrence_days)
     return (
         f"{vi} Nếu chỉ là ngẫu nhiên, ở một nơi bất kỳ của tỉnh gặp mức như vậy khoảng một lần "

@@ -95,7 +95,7 @@ def test_the_rise_of_one_commune_is_no_alert_of_the_province(lasting, catalogue)
     province, commune = sorted(rows, key=lambda row: row["name"] or "")
     assert (province["commune"], province["tier"], commune["tier"]) == (None, None, "urgent")
     assert province["observed"] == commune["observed"] > province["bound"]
-    assert "The rise in Xã Bãi Cát is told of by itself" in province["explanation_en"]
+    assert "the rise in Xã Bãi Cát, which is told of by itself" in province["explanation_en"]
     assert province["explanation_en"].endswith("That is usual.")
 
 

@@ -61,7 +61,15 @@ def test_rarity_is_that_of_all_series_of_the_stream():
 def test_the_province_is_told_of_without_the_commune_that_is_told_of_itself():
     found = judged(records([*daily("00001"), *[("00004", 0)] * 4, ("00001", 0)]))
     rest = found[PROVINCE].without(found["00004"], 4)
-    assert (rest.observed, rest.apart) == (5, "00004")
+    assert (rest.observed, rest.apart, rest.elsewhere) == (5, "00004", 4)
+    assert series_words(rest, 4, {"00004": "Xã Bãi Cát"}) == (
+        "5 báo cáo trong 1 ngày, bình thường 1,0; toàn tỉnh. Cảnh báo từ 4. Trong đó 4 báo cáo là "
+        "phần tăng ở Xã Bãi Cát, được báo riêng; ở đây chỉ xét 1 báo cáo còn lại. Mức này là bình "
+        "thường.",
+        "5 reports in 1 day, normally 1.0; the whole province. Alert from 4. Of these, 4 are the "
+        "rise in Xã Bãi Cát, which is told of by itself; what is judged here is the other 1. That "
+        "is usual.",
+    )
     assert rest.recurrence_days < 1 < found[PROVINCE].recurrence_days
 
 
