@@ -5,6 +5,8 @@ import unicodedata
 
 _SPACES = re.compile(r"\s+")
 
+_VIETNAMESE = str.maketrans(",.", ".,")
+
 HIDDEN = "[đã ẩn]"
 _CONTACTS = re.compile(
     r"""
@@ -20,6 +22,20 @@ _CONTACTS = re.compile(
 def nfc(text: str) -> str:
     """Normalised to NFC, with runs of white space folded to one blank and ends trimmed."""
     return _SPACES.sub(" ", unicodedata.normalize("NFC", text)).strip()
+
+
+def number_vi(value: float, digits: int = 0, *, trim: bool = False) -> str:
+    """As Vietnam writes it: 29.655,12; see `number_en`."""
+    return number_en(value, digits, trim=trim).translate(_VIETNAMESE)
+
+
+def number_en(value: float, digits: int = 0, *, trim: bool = False) -> str:
+    """With so many digits after the point, and a mark at thousands: 29,655.12.
+
+    `trim`: without zeros at its end.
+    """
+    told = f"{value:,.{digits}f}"
+    return told.rstrip("0").rstrip(".") if trim and digits else told
 
 
 def fault_words(said: str) -> str:

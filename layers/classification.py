@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import pairwise
 
+from gis.text import number_en, number_vi
 from layers.model import FieldType, GeometryKind, Layer, Style, StyleClass, Words
 
 
@@ -133,11 +134,17 @@ def hex_classification(layer: Layer, min_count: int = 1) -> Classification:
 def _hex_class(lower: float, upper: float, colour: str) -> FeatureClass:
     last = upper - 1
     if math.isinf(upper):
-        label = Words(vi=f"Từ {lower:g} bản ghi", en=f"{lower:g} records and more")
+        label = Words(
+            vi=f"Từ {number_vi(lower)} bản ghi", en=f"{number_en(lower)} records and more"
+        )
     elif last == lower:
-        label = Words(vi=f"{lower:g} bản ghi", en=f"{lower:g} record" + ("s" * (lower != 1)))
+        plural = "s" * (lower != 1)
+        label = Words(vi=f"{number_vi(lower)} bản ghi", en=f"{number_en(lower)} record{plural}")
     else:
-        label = Words(vi=f"{lower:g}–{last:g} bản ghi", en=f"{lower:g}–{last:g} records")
+        label = Words(
+            vi=f"{number_vi(lower)}–{number_vi(last)} bản ghi",
+            en=f"{number_en(lower)}–{number_en(last)} records",
+        )
     return FeatureClass(label, colour, 0.5, lower=lower, upper=upper)
 
 

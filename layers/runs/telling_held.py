@@ -7,6 +7,7 @@ import pandas as pd
 
 from gis.alerts.findings import Findings, Signal
 from gis.analysis.cleaning import RULES
+from gis.text import number_en, number_vi
 from layers.model import AlertOptions
 from layers.runs.map import parents_of
 from layers.runs.records import Records, day_number, day_numbers, midnight
@@ -48,8 +49,8 @@ def _signal(teller: Teller, rows: pd.DataFrame) -> Signal:
         observed=float(count),
         since=midnight(int(day_numbers(rows["received_at"]).min())),
         until=teller.until,
-        headline_vi=f"{title.vi}: {count} bản ghi bị giữ lại, chưa được xét báo động",
-        headline_en=f"{title.en}: {count} records held back, which no alarm has judged",
+        headline_vi=f"{title.vi}: {number_vi(count)} bản ghi bị giữ lại, chưa được xét báo động",
+        headline_en=f"{title.en}: {number_en(count)} records held back, which no alarm has judged",
         detail_vi=detail_vi,
         detail_en=detail_en,
         cells=tuple(sorted({int(cell) for cell in parents_of(placed, _RESOLUTION)})),

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from gis.text import number_en, number_vi
 from layers.model import Layer, Words
 from layers.runs.alarm import LONGEST_DAYS, Cluster
 from layers.runs.series import PROVINCE, Judged
@@ -59,17 +60,20 @@ def series_headline(layer: Layer, one: Judged, names: Mapping[str, str]) -> tupl
 def series_words(one: Judged, bound: int, names: Mapping[str, str]) -> tuple[str, str]:
     """How many, where, from how many on it is an alert, and how rarely chance does so."""
     (vi, en), (where_vi, where_en) = _how_many(one), _whose(one, names)
-    vi, en = f"{vi}; {where_vi}. Cảnh báo từ {bound}.", f"{en}; {where_en}. Alert from {bound}."
+    vi, en = (
+        f"{vi}; {where_vi}. Cảnh báo từ {number_vi(bound)}.",
+        f"{en}; {where_en}. Alert from {number_en(bound)}.",
+    )
     if one.apart is not None:
         apart = names.get(one.apart, one.apart)
         rest = one.observed - one.elsewhere
         vi = (
-            f"{vi} Trong đó {one.elsewhere} báo cáo là phần tăng ở {apart}, được báo riêng; ở đây "
-            f"chỉ xét {rest} báo cáo còn lại."
+            f"{vi} Trong đó {number_vi(one.elsewhere)} báo cáo là phần tăng ở {apart}, được báo "
+            f"riêng; ở đây chỉ xét {number_vi(rest)} báo cáo còn lại."
         )
         en = (
-            f"{en} Of these, {one.elsewhere} are the rise in {apart}, which is told of by itself; "
-            f"what is judged here is the other {rest}."
+            f"{en} Of these, {number_en(one.elsewhere)} are the rise in {apart}, which is told of "
+            f"by itself; what is judged here is the other {number_en(rest)}."
         )
     if one.recurrence_days < _OFTEN:
         return f"{vi} Mức này là bình thường.", f"{en} That is usual."
@@ -84,10 +88,10 @@ def series_words(one: Judged, bound: int, names: Mapping[str, str]) -> tuple[str
 def map_words(count: int, expected: float, days: int, q: float) -> tuple[str, str]:
     """Of a hot hex and its neighbours."""
     return (
-        f"{count} báo cáo ở ô này và quanh nó trong {days} ngày, bình thường "
-        f"{_vi(expected, 1)}; tỷ lệ phát hiện sai q {_comma(_share(q))}",
-        f"{_reports(count)} in this hex and around it in {_days(days)}, normally "
-        f"{expected:.1f}; false discovery rate q {_share(q)}",
+        f"{number_vi(count)} báo cáo ở ô này và quanh nó trong {days} ngày, nếu rải đều "
+        f"{number_vi(expected, 1)}; tỷ lệ phát hiện sai q {_comma(_share(q))}",
+        f"{_reports(count)} in this hex and around it in {_days(days)}, if spread "
+        f"evenly {number_en(expected, 1)}; false discovery rate q {_share(q)}",
     )
 
 
@@ -97,11 +101,12 @@ def local_moran_words(
     """Of a hex and those around it: how many records each has, and how many are expected."""
     vi_category, en_category = _SURROUNDED[category]
     return (
-        f"{vi_category}: {here[0]} báo cáo ở ô này trong {days} ngày, bình thường "
-        f"{_vi(here[1], 1)}; quanh nó {around[0]}, bình thường {_vi(around[1], 1)}; "
-        f"tỷ lệ phát hiện sai q {_comma(_share(q))}",
-        f"{en_category}: {_reports(here[0])} in this hex in {_days(days)}, normally {here[1]:.1f}; "
-        f"around it {around[0]}, normally {around[1]:.1f}; false discovery rate q {_share(q)}",
+        f"{vi_category}: {number_vi(here[0])} báo cáo ở ô này trong {days} ngày, nếu rải đều "
+        f"{number_vi(here[1], 1)}; quanh nó {number_vi(around[0])}, nếu rải đều "
+        f"{number_vi(around[1], 1)}; tỷ lệ phát hiện sai q {_comma(_share(q))}",
+        f"{en_category}: {_reports(here[0])} in this hex in {_days(days)}, if spread evenly "
+        f"{number_en(here[1], 1)}; around it {number_en(around[0])}, if spread evenly "
+        f"{number_en(around[1], 1)}; false discovery rate q {_share(q)}",
     )
 
 
@@ -144,15 +149,16 @@ def _how_many(one: Cluster | Judged) -> tuple[str, str]:
     usual = max(one.expected, 0.01) if one.expected > 0 else 0.0
     digits = 1 if usual >= 0.1 else 2 if usual > 0 else 0
     return (
-        f"{one.observed} báo cáo trong {one.days} ngày, bình thường {_vi(usual, digits)}",
-        f"{_reports(one.observed)} in {_days(one.days)}, normally {usual:.{digits}f}",
+        f"{number_vi(one.observed)} báo cáo trong {one.days} ngày, bình thường "
+        f"{number_vi(usual, digits)}",
+        f"{_reports(one.observed)} in {_days(one.days)}, normally {number_en(usual, digits)}",
     )
 
 
 def _where(one: Cluster, names: Sequence[str]) -> tuple[str, str]:
     km = one.radius_m / 1000
-    vi = "trong một ô" if km == 0 else f"trong bán kính {_vi(km, 1)} km"
-    en = "in one hex" if km == 0 else f"within {km:.1f} km"
+    vi = "trong một ô" if km == 0 else f"trong bán kính {number_vi(km, 1)} km"
+    en = "in one hex" if km == 0 else f"within {number_en(km, 1)} km"
     told = ", ".join(names)
     return (f"{vi}, {told}", f"{en}, {told}") if told else (vi, en)
 
@@ -162,12 +168,12 @@ def _how_rarely(days: float) -> tuple[str, str]:
         return "hơn 100 năm", "more than 100 years"
     if days >= 2 * _YEAR:
         years = days / _YEAR
-        return f"{_vi(years, 0)} năm", f"{years:.0f} years"
+        return f"{number_vi(years, 0)} năm", f"{years:.0f} years"
     return f"{days:.0f} ngày", f"{days:.0f} days"
 
 
 def _reports(count: int) -> str:
-    return f"{count} report{'s' if count != 1 else ''}"
+    return f"{number_en(count)} report{'s' if count != 1 else ''}"
 
 
 def _days(days: int) -> str:
@@ -176,10 +182,6 @@ def _days(days: int) -> str:
 
 def _share(value: float) -> str:
     return "< 0.001" if value < 0.0005 else f"= {value:.3f}"
-
-
-def _vi(value: float, digits: int) -> str:
-    return _comma(f"{value:.{digits}f}")
 
 
 def _comma(number: str) -> str:

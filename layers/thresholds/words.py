@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from gis.clock import HERE
+from gis.text import number_en, number_vi
 from layers.model import CountRule, IndicatorRule, Layer, QuietRule, RainRule, ThresholdRule
 
 
@@ -21,17 +22,16 @@ def detail(since: datetime, until: datetime) -> tuple[str, str]:
     return f"Dữ liệu từ {first} đến {last}.", f"Records from {first} to {last}."
 
 
-def number_vi(value: float) -> str:
-    """With a decimal comma, at most two digits after it."""
-    return number_en(value).replace(".", ",")
+def _vi(value: float) -> str:
+    return number_vi(value, 2, trim=True)
 
 
-def number_en(value: float) -> str:
-    return f"{value:.2f}".rstrip("0").rstrip(".")
+def _en(value: float) -> str:
+    return number_en(value, 2, trim=True)
 
 
 def _told(layer: Layer, rule: ThresholdRule, value: float) -> tuple[str, str]:
-    vi, en = number_vi, number_en
+    vi, en = _vi, _en
     match rule:
         case RainRule():
             return (
@@ -40,12 +40,12 @@ def _told(layer: Layer, rule: ThresholdRule, value: float) -> tuple[str, str]:
             )
         case CountRule():
             return (
-                f"{vi(value)} bản ghi trong {vi(rule.hours)} giờ, ngưỡng {rule.at_least}",
-                f"{en(value)} records in {en(rule.hours)} hours, threshold {rule.at_least}",
+                f"{vi(value)} bản ghi trong {vi(rule.hours)} giờ, ngưỡng {vi(rule.at_least)}",
+                f"{en(value)} records in {en(rule.hours)} hours, threshold {en(rule.at_least)}",
             )
         case QuietRule():
             return (
-                f"không có dữ liệu mới trong {vi(value)} giờ, cho phép {vi(rule.hours)}",
+                f"không có dữ liệu mới trong {vi(value)} giờ, cho phép {vi(rule.hours)} giờ",
                 f"nothing new for {en(value)} hours, {en(rule.hours)} allowed",
             )
     unit = layer.fields[rule.field].unit or ""

@@ -323,7 +323,7 @@ def test_the_results_are_layers_with_an_explanation_in_both_languages(lasting, c
     for layer_id, said in (
         ("clusters", r"\d+ reports in .*; (within|in) .*Xã Bãi Cát.* once in .*"),
         ("series", r"\d+ reports? in 1 day, normally .*; (Xã Bãi Cát|the whole province)\. .*"),
-        ("hotspots", r"\d+ reports in this hex and around it in 30 days, normally .*"),
+        ("hotspots", r"\d+ reports in this hex and around it in 30 days, if spread evenly .*"),
         ("local_moran", r"(Many|Few) among many: \d+ reports? in this hex in 90 days, .*"),
         ("emerging", r"Hot, new in the last step: 1 of 12 weeks; trend .*"),
     ):

@@ -136,10 +136,13 @@ def test_a_sensor_may_fall_short_of_a_value(measured):
 
 def test_rain_is_the_greatest_sum_of_the_gauges_of_a_hex(measured):
     rain = [(300, "Bảo Hà", 60.0), (10, "Bảo Hà", 41.0), (10, "Ngòi Nhù", 100.0)]
-    database = measured((360, "Bảo Hà", 500.0), *rain, field="rain")
+    database = measured((360, "Bảo Hà", 29_655.12), *rain, field="rain")
     (signal,) = beyond(database, RAIN).signals
     assert (signal.observed, signal.communes) == (101.0, ("00004",))
     assert signal.headline_vi == "Luật rain: Xã Bãi Cát 101 mm mưa trong 6 giờ, ngưỡng 100 mm"
+    (signal,) = beyond(database, RAIN | {"hours": 720}).signals
+    much = "Luật rain: Xã Bãi Cát 29.756,12 mm mưa trong 720 giờ, ngưỡng 100 mm"
+    assert signal.headline_vi == much
 
 
 def test_two_gauges_of_one_hex_measure_one_rain(measured, monkeypatch):
@@ -166,7 +169,7 @@ def test_a_sensor_gone_quiet_is_missed_by_name(measured):
     database = measured((119, "Bảo Hà", 1.0), (120, "Ngòi Nhù", 1.0))
     (signal,) = beyond(database, QUIET).signals
     assert (signal.key, signal.observed) == ("Ngòi Nhù", 2.0)
-    assert "không có dữ liệu mới trong 2 giờ" in signal.headline_vi
+    assert signal.headline_vi.endswith("không có dữ liệu mới trong 2 giờ, cho phép 2 giờ")
 
 
 def test_a_layer_gone_quiet_is_about_no_place(measured):

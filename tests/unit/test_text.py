@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gis.text import HIDDEN, without_contacts
+from gis.text import HIDDEN, number_en, number_vi, without_contacts
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,20 @@ def test_other_numbers_stay(words: str) -> None:
 def test_hiding_twice_changes_nothing_more(words: str) -> None:
     once = without_contacts(words)
     assert without_contacts(once) == once
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "trim", "vi", "en"),
+    [
+        (29655.12, 2, True, "29.655,12", "29,655.12"),
+        (1482.7, 2, True, "1.482,7", "1,482.7"),
+        (1338, 0, True, "1.338", "1,338"),
+        (2400.0, 2, True, "2.400", "2,400"),
+        (4.04, 1, False, "4,0", "4.0"),
+        (999.96, 1, False, "1.000,0", "1,000.0"),
+        (100, 0, False, "100", "100"),
+    ],
+)
+def test_numbers_are_written_as_each_language_does(value, digits, trim, vi, en):
+    assert number_vi(value, digits, trim=trim) == vi
+    assert number_en(value, digits, trim=trim) == en

@@ -74,10 +74,10 @@ def test_a_stream_is_called_by_its_category_or_by_its_layer():
 
 def test_hexes_of_both_maps_are_explained_by_their_numbers():
     assert map_words(18, 0.44, 30, 0.0004) == (
-        "18 báo cáo ở ô này và quanh nó trong 30 ngày, bình thường 0,4; tỷ lệ phát hiện sai q < "
+        "18 báo cáo ở ô này và quanh nó trong 30 ngày, nếu rải đều 0,4; tỷ lệ phát hiện sai q < "
         "0,001",
-        "18 reports in this hex and around it in 30 days, normally 0.4; false discovery rate q < "
-        "0.001",
+        "18 reports in this hex and around it in 30 days, if spread evenly 0.4; false "
+        "discovery rate q < 0.001",
     )
     assert emerging_words("hot_consecutive", 3, 12, 7, 1, 0.02) == (
         "Nóng liên tiếp đến nay: 3/12 tuần; xu thế tăng (p = 0,020)",
@@ -87,10 +87,10 @@ def test_hexes_of_both_maps_are_explained_by_their_numbers():
 
 def test_a_hex_and_its_surroundings_are_explained_by_their_numbers():
     assert local_moran_words("low_high", (1, 4.04), (60, 24.25), 90, 0.012) == (
-        "Ít giữa nơi nhiều: 1 báo cáo ở ô này trong 90 ngày, bình thường 4,0; quanh nó 60, "
-        "bình thường 24,2; tỷ lệ phát hiện sai q = 0,012",
-        "Few among many: 1 report in this hex in 90 days, normally 4.0; around it 60, "
-        "normally 24.2; false discovery rate q = 0.012",
+        "Ít giữa nơi nhiều: 1 báo cáo ở ô này trong 90 ngày, nếu rải đều 4,0; quanh nó 60, "
+        "nếu rải đều 24,2; tỷ lệ phát hiện sai q = 0,012",
+        "Few among many: 1 report in this hex in 90 days, if spread evenly 4.0; around it 60, "
+        "if spread evenly 24.2; false discovery rate q = 0.012",
     )
 
 
