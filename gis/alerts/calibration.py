@@ -12,6 +12,7 @@ from sqlalchemy import Connection, text
 from gis.alerts.deciding import local_day
 from gis.alerts.findings import Findings, Signal
 from gis.alerts.policy import DAYS_A_YEAR, LOOKS_A_DAY, Policy, Tier
+from gis.text import number_vi
 
 RULE = "calibration_degraded"
 WINDOW_DAYS = 365
@@ -72,7 +73,7 @@ def _too_many(told: Tally) -> tuple[str, str]:
     allowed = f"{told.allowed:.1f}"
     return (
         f"{told.alarms} cảnh báo chưa xác nhận đúng trong {told.days} ngày, "
-        f"ngân sách {allowed.replace('.', ',')}",
+        f"hạn mức {number_vi(told.allowed, 1)}",
         f"{told.alarms} alerts not found true in {told.days} days, budget {allowed}",
     )
 
@@ -81,7 +82,7 @@ def _too_few(told: Tally) -> tuple[str, str]:
     allowed = f"{told.allowed:.1f}"
     return (
         f"chỉ {told.alarms} cảnh báo trong {told.days} ngày, "
-        f"ngân sách {allowed.replace('.', ',')}: bộ phát hiện có thể đã kém nhạy",
+        f"hạn mức {number_vi(told.allowed, 1)}: bộ phát hiện có thể đã kém nhạy",
         f"only {told.alarms} alerts in {told.days} days, budget {allowed}: "
         "the detector may be deaf",
     )

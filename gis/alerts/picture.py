@@ -65,7 +65,7 @@ def _short(label: str) -> str:
 
 
 def _legend(height: int) -> Iterator[str]:
-    words = {Tier.WATCH: "Theo dõi", Tier.ALERT: "Cảnh báo", Tier.URGENT: "Khẩn"}
+    words = {Tier.WATCH: "Theo dõi", Tier.ALERT: "Cảnh báo", Tier.URGENT: "Khẩn cấp"}
     for n, (tier, word) in enumerate(words.items()):
         x = _LEFT + 110 * n
         yield (

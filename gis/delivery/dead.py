@@ -67,7 +67,7 @@ def tell_undone(connection: Connection, row: Row[Any]) -> None:
         key="CAP",
         count=undone,
         headline=(
-            f"Không lập được văn bản CAP của cảnh báo số {row.alert_id}",
+            f"Không lập được bản tin CAP của cảnh báo số {row.alert_id}",
             f"No CAP document could be made of alert {row.alert_id}",
         ),
         detail=(

@@ -28,7 +28,7 @@ SIMULATED = {Language.VI: "[MÔ PHỎNG] ", Language.EN: "[SIMULATED] "}
 SEVERITIES = {
     "watch": {Language.VI: "Theo dõi", Language.EN: "Watch"},
     "alert": {Language.VI: "Cảnh báo", Language.EN: "Alert"},
-    "urgent": {Language.VI: "Khẩn", Language.EN: "Urgent"},
+    "urgent": {Language.VI: "Khẩn cấp", Language.EN: "Urgent"},
 }
 
 # What was done, by the acts of gis.alerts.states.
@@ -41,7 +41,7 @@ ACTS = {
     "approved": {Language.VI: "Đã phê duyệt công bố", Language.EN: "Approved for the public"},
     "renewed": {Language.VI: "Vẫn tiếp diễn", Language.EN: "It goes on"},
     "resolved": {Language.VI: "Đã kết thúc", Language.EN: "Resolved"},
-    "expired": {Language.VI: "Đã hết", Language.EN: "Over"},
+    "expired": {Language.VI: "Đã hết hiệu lực", Language.EN: "Over"},
     "false": {Language.VI: "Báo động giả", Language.EN: "False alarm"},
 }
 

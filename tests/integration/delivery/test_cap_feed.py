@@ -368,7 +368,7 @@ def test_a_document_given_up_is_an_alert_that_is_told_and_can_be_tried_anew(
     assert undone(toy_province) == [(3, True)] * 2
     told = [each for each in http.get("/alerts").json()["alerts"] if each["rule"] == "delivery"]
     assert [each["headline_vi"] for each in told] == [
-        f"Không lập được văn bản CAP của cảnh báo số {alert}"
+        f"Không lập được bản tin CAP của cảnh báo số {alert}"
     ]
     with toy_province.reading() as connection:
         waiting = connection.execute(text("SELECT alert_id FROM gis.delivery ORDER BY id"))
