@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli.context import database_in_use, read_layers, read_settings
+from api.cli.context import database_in_use, read_layers, read_layers_at_hand, read_settings
 from api.cli.output import AsJson, print_rows, say, step
 from gis.errors import BadInput, Conflict
 from layers.model import Layer
@@ -40,7 +40,9 @@ def run(
     A method that cannot run keeps none of the others from running; it is told at the end.
     """
     catalogue = read_layers(read_settings())
-    chosen = [catalogue.get(layer)] if layer else [one for one in catalogue.layers if one.hotspots]
+    chosen = [one for one in catalogue.layers if one.hotspots]
+    if layer is not None:
+        chosen = [_with_hotspots(catalogue.get(layer))]
     now = datetime.now(UTC)
     end = until.replace(tzinfo=UTC) if until else now
     if end > now:
@@ -69,6 +71,8 @@ def list_(
     """The runs that are kept: what each read, left out and found."""
     with database_in_use() as database, database.reading() as connection:
         rows = list_runs(connection, layer, limit)
+    if layer is not None and not rows:  # a layer whose file is gone may have runs
+        _with_hotspots(read_layers_at_hand().get(layer))
     print_rows(rows, as_json=as_json, empty="there are no runs yet")
 
 
@@ -81,7 +85,19 @@ def repeat(run_id: Annotated[int, typer.Argument(metavar="RUN", help="Number of 
         say(f"run {run_id} was made by version {done.run.code_version}, this is {done.code_now}")
     if not done.equal:
         raise Conflict(f"run {run_id} is not equal: {'; '.join(done.differences)}")
-    say(f"run {run_id} ({done.run.method} of {done.run.layer_id}) is equal: {done.found} findings")
+    common = done.compared - done.found
+    more = f", and {common} too common for a tier" if common else ""
+    of = f"{done.run.method} of {done.run.layer_id}"
+    say(f"run {run_id} ({of}) is equal: it found {done.found}{more}")
+
+
+def _with_hotspots(layer: Layer) -> Layer:
+    if layer.hotspots is None:
+        raise BadInput(
+            f"layer {layer.id} has no section `hotspots` in its file: add one, then run "
+            "`gis layers sync`"
+        )
+    return layer
 
 
 def _methods(layer: Layer, chosen: Method | None) -> list[str]:

@@ -34,10 +34,14 @@ _COMPARED = {
 
 @dataclass(frozen=True, slots=True)
 class Repetition:
-    """Whether a run, made again, found the same; `differences` in words where it did not."""
+    """Whether a run, made again, found the same; `differences` in words where it did not.
+
+    `found`: as lists of runs count, so that what is too common for a tier is not; `compared`: all.
+    """
 
     run: StoredRun
     found: int
+    compared: int
     code_now: str
     differences: tuple[str, ...]
 
@@ -57,7 +61,8 @@ def repeat_run(database: Database, run_id: int) -> Repetition:
         before = rows_of(connection, run)
     names = _COMPARED[run.method]
     differences = [*doubts, *_differences(_told(before, names), _told(again, names))]
-    return Repetition(run, len(again), runs_code(), tuple(differences))
+    found = sum(row.get("tier", "") is not None for row in before)
+    return Repetition(run, found, len(again), runs_code(), tuple(differences))
 
 
 def _scan_again(connection: Connection, run: StoredRun) -> tuple[Rows, list[str]]:
