@@ -13,6 +13,7 @@ from gis.alerts.deciding import local_day
 from gis.alerts.findings import Findings
 from gis.alerts.policy import DAYS_A_YEAR, Tier
 from gis.alerts.replay import Ledger, Past
+from gis.clock import HERE
 from gis.errors import BadInput
 from layers.model import Layer, ThresholdRule
 from layers.runs.records import commune_names
@@ -77,7 +78,7 @@ def backtest(
     rules = _chosen(layer, rule)
     if not timedelta(0) < until - since <= LONGEST:
         raise BadInput(
-            f"from {since.isoformat()} to {until.isoformat()} is no time to look at: "
+            f"from {_told(since)} to {_told(until)} is no time to look at: "
             f"it must be later, and within {LONGEST.days} days"
         )
     ledger = Ledger()
@@ -109,6 +110,10 @@ def by_day(result: Backtest) -> list[dict[str, object]]:
         )
         rows.append({"day": day.isoformat(), **counted, "live": live})
     return rows
+
+
+def _told(moment: datetime) -> str:
+    return moment.astimezone(HERE).strftime("%H:%M %d/%m/%Y")
 
 
 def _count(connection: Connection, layer: Layer, since: datetime, until: datetime) -> int:

@@ -8,7 +8,7 @@ import typer
 from sqlalchemy import Connection
 
 from api.cli.context import Who, database_in_use, read_layers_at_hand, somebody_here
-from api.cli.output import AsJson, print_facts, print_json, print_rows, progress, say
+from api.cli.output import AsJson, check_folder, print_facts, print_json, print_rows, progress, say
 from gis.access import LOCAL_ADMIN
 from gis.alerts.life import (
     Alert,
@@ -222,13 +222,17 @@ def calibration(
     from gis.alerts.picture import qq_plot
     from layers.runs.telling_series import STATISTICAL
 
+    check_folder(picture)
     chosen = _alerting(layer)
     budget = chosen.alerts.false_alerts_a_year if chosen.alerts else 0.0
     with database_in_use() as database, database.reading() as connection:
         told = tally(connection, chosen.id, list(STATISTICAL), budget, datetime.now(UTC))
-    if picture is not None:
-        picture.write_text(qq_plot(told.spaced, f"{chosen.title.vi}: p"), encoding="utf-8")
     print_facts(_calibration_facts(told), as_json=as_json)
+    if picture is None:
+        return
+    if not told.spaced:
+        raise BadInput(f"there is nothing to draw yet, so {picture} is not written: run it later")
+    picture.write_text(qq_plot(told.spaced, f"{chosen.title.vi}: p"), encoding="utf-8")
 
 
 @app.command(
@@ -249,6 +253,7 @@ def backtest_command(
     from gis.alerts.picture import timeline
     from layers.backtest import backtest, by_day
 
+    check_folder(picture)
     chosen, begin = _alerting(layer), since.replace(tzinfo=HERE)
     end = until.replace(tzinfo=HERE) if until else datetime.now(UTC)
     with (
@@ -373,6 +378,11 @@ def _precision_row(one: "Precision") -> dict[str, object]:
 
 
 def _calibration_facts(told: "Tally") -> dict[str, object]:
+    from gis.alerts.calibration import LEAST_DAYS
+
+    band = "; ".join(english for _, english in told.faults()) or "nothing"
+    if told.days < LEAST_DAYS:
+        band = f"unknown: {told.days} days are too few, it needs {LEAST_DAYS}"
     return {
         "days": told.days,
         "alarms_not_found_true": told.alarms,
@@ -381,7 +391,7 @@ def _calibration_facts(told: "Tally") -> dict[str, object]:
         "p_values": len(told.p_values),
         "p_at_most_0.05": f"{told.small} of {len(told.spaced)}",
         "any_look_p_at_most_0.05": f"{told.small_at_any_look} of {len(told.spaced_least)}",
-        "out_of_band": "; ".join(english for _, english in told.faults()) or "nothing",
+        "out_of_band": band,
     }
 
 

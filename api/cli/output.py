@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
@@ -13,6 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from gis.clock import HERE
+from gis.errors import BadInput
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts")]
 
@@ -38,6 +40,16 @@ def complain(message: str) -> None:
 def print_json(value: Any) -> None:
     options = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
     typer.echo(orjson.dumps(value, default=str, option=options).decode())
+
+
+def check_folder(path: Path | None) -> None:
+    """Raises BadInput for a file that could not be written, before the work for it is done."""
+    if path is None:
+        return
+    if not path.parent.is_dir():
+        raise BadInput(f"there is no folder {path.parent}: make it first, or name another file")
+    if path.is_dir():
+        raise BadInput(f"{path} is a folder: name a file in it")
 
 
 def print_rows(rows: Sequence[Mapping[str, Any]], *, as_json: bool, empty: str) -> None:

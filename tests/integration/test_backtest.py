@@ -1,5 +1,6 @@
 """Rules tried on the past: the alerts that would have been, without a trace in the database."""
 
+import json
 import re
 import shutil
 from datetime import timedelta
@@ -135,7 +136,7 @@ def gis(toy_province, monkeypatch):
     def run(*words: str, code: int = 0):
         done = runner.invoke(command_line(), list(words))
         assert done.exit_code == code, done.output
-        return done.output
+        return str(done.exception) if code else done.output
 
     return run
 
@@ -194,3 +195,51 @@ def test_a_layer_file_at_fault_keeps_no_officer_from_their_alerts(
     said = "cannot be read" if broken == LAYER else "traffic"
     assert said in gis("alerts", "show", "1")
     gis("alerts", "silence", "--rule", "scann", "--why", "x", code=1)
+
+
+def test_a_picture_that_cannot_be_written_is_refused_before_the_work(gis, tmp_path, monkeypatch):
+    monkeypatch.setattr("api.cli.alerts.database_in_use", None)  # nothing is worked out
+    since = ("--since", "2026-03-29", "--until", "2026-04-01")
+    missing = str(tmp_path / "none" / "x.svg")
+    for words in (("backtest", LAYER, *since), ("calibration", LAYER)):
+        assert "there is no folder" in gis("alerts", *words, "--picture", missing, code=1)
+        assert "is a folder" in gis("alerts", *words, "--picture", str(tmp_path), code=1)
+
+
+def test_days_too_few_to_calibrate_are_told_and_draw_nothing(gis, tmp_path):
+    told = gis("alerts", "calibration", LAYER)
+    assert "unknown: 0 days are too few, it needs 30" in told
+    picture = tmp_path / "qq.svg"
+    told = gis("alerts", "calibration", LAYER, "--picture", str(picture), code=1)
+    assert "nothing to draw yet" in told
+    assert not picture.exists()
+
+
+def test_hotspots_of_a_layer_that_has_none_are_an_error_that_says_what_to_do(gis):
+    for act in ("list", "run"):
+        assert "there is no layer nosuch" in gis("hotspots", act, "nosuch", code=1)
+        told = gis("hotspots", act, "landslides", code=1)
+        assert "layer landslides has no section `hotspots`" in told
+        assert "gis layers sync" in told
+    assert "there are no runs yet" in gis("hotspots", "list", LAYER)
+    assert "there are no runs yet" in gis("hotspots", "list")
+
+
+def test_a_run_repeated_counts_as_the_list_does(toy_province, gis):
+    report(toy_province, noise(), days=90)
+    report(toy_province, cluster())
+    report(toy_province, noise()[:2], at=NOW - timedelta(hours=2))
+    for method in ("stp_scan", "series"):
+        gis("hotspots", "run", LAYER, "--until", "2026-03-31T12:00:00", "--method", method)
+    series, scan = json.loads(gis("hotspots", "list", "--json"))
+    assert f"is equal: it found {scan['found']}" in gis("hotspots", "repeat", "1")
+    with toy_province.reading() as connection:
+        rows = connection.scalar(text("SELECT count(*) FROM gis.series_result"))
+    assert rows > series["found"]
+    told = f"it found {series['found']}, and {rows - series['found']} too common for a tier"
+    assert told in gis("hotspots", "repeat", "2")
+
+
+def test_a_time_that_is_none_is_told_by_the_clock_here(gis):
+    told = gis("alerts", "backtest", LAYER, "--since", "2126-08-01", code=1)
+    assert re.match(r"from 00:00 01/08/2126 to \d\d:\d\d \d\d/\d\d/\d{4} is no time", told)
