@@ -22,6 +22,7 @@ from gis.alerts.life import (
     resolve,
 )
 from gis.alerts.muting import Silence
+from gis.alerts.notes import LONGEST_NOTE
 from gis.alerts.policy import Tier
 from gis.alerts.precision import Precision, precision
 from gis.alerts.reasons import Reason, Silenced, Within
@@ -41,7 +42,7 @@ Days = Annotated[int, Query(ge=1, le=3660, description="Of alerts of so many day
 
 
 class Note(Body):
-    note: str = Field("", max_length=2000)
+    note: str = Field("", max_length=LONGEST_NOTE)
 
 
 class Resolution(Note):
@@ -52,13 +53,14 @@ class NewSilence(Body):
     """What is left out stands for any; something must be named."""
 
     until: AwareDatetime
-    why: str = Field(max_length=2000)
+    why: str = Field(max_length=LONGEST_NOTE)
     layer_id: str | None = None
     rule: str | None = None
     communes: list[str] = Field([])
 
 
 @router.get("")
+@router.head("", include_in_schema=False)
 def alerts(
     request: Request,
     connection: Reader,
@@ -123,6 +125,7 @@ def end_silence(silence_id: int, connection: Writer, caller: Caller) -> None:
 
 
 @router.get("/{alert_id}")
+@router.head("/{alert_id}", include_in_schema=False)
 def alert(
     alert_id: int, connection: Reader, catalogue: UsedCatalogue, caller: Caller
 ) -> dict[str, Any]:

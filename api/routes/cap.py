@@ -14,6 +14,7 @@ from api.dependencies import Caller, Reader, UsedCatalogue, UsedSettings, Writer
 from api.links import public_url
 from gis.access import Principal, Role, require_operator
 from gis.alerts.life import get_alert
+from gis.alerts.notes import LONGEST_NOTE
 from gis.delivery.approval import approve
 from gis.delivery.feeds import Document, Feed, atom, begun_at, get_document, newest_documents, rss
 from gis.delivery.told import Language
@@ -30,11 +31,12 @@ Identifier = Annotated[str, Path(max_length=100, description="Identifier of the 
 
 
 class Approval(Body):
-    note: str = Field("", max_length=2000)
+    note: str = Field("", max_length=LONGEST_NOTE)
     confirmed: bool = Field(False, description="Somebody has seen that it is true")
 
 
 @router.get("/cap/atom.xml", response_class=Response)
+@router.head("/cap/atom.xml", include_in_schema=False)
 def atom_feed(
     request: Request,
     connection: Reader,
@@ -49,6 +51,7 @@ def atom_feed(
 
 
 @router.get("/cap/rss.xml", response_class=Response)
+@router.head("/cap/rss.xml", include_in_schema=False)
 def rss_feed(
     request: Request,
     connection: Reader,
@@ -63,6 +66,7 @@ def rss_feed(
 
 
 @router.get("/cap/{identifier}.xml", response_class=Response)
+@router.head("/cap/{identifier}.xml", include_in_schema=False)
 def cap_document(
     identifier: Identifier, connection: Reader, catalogue: UsedCatalogue, caller: Caller
 ) -> Response:

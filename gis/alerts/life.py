@@ -8,6 +8,7 @@ from enum import StrEnum
 from sqlalchemy import Connection, Row, text
 
 from gis.alerts.deciding import Standing, Step
+from gis.alerts.notes import check_note
 from gis.alerts.policy import Tier
 from gis.alerts.reasons import Reason, Silenced, Within
 from gis.alerts.states import ENDS, Act, Outcome, Status, check_move
@@ -130,7 +131,8 @@ def history(connection: Connection, alert_id: int) -> list[AlertEvent]:
 
 
 def acknowledge(connection: Connection, alert_id: int, who: str, note: str = "") -> None:
-    """Somebody looks after it. Raises NotFound, or Conflict unless it is open."""
+    """Somebody looks after it. Raises NotFound, BadInput, or Conflict unless it is open."""
+    check_note(note)
     alert = _locked(connection, alert_id)
     _check_new(connection, alert, ENDS | {Status.ACKNOWLEDGED})
     if alert.status is not Status.OPEN:
@@ -143,6 +145,7 @@ def resolve(
     connection: Connection, alert_id: int, who: str, outcome: Outcome, note: str = ""
 ) -> None:
     """It is over. A false alarm needs a reason. Raises NotFound, Conflict or BadInput."""
+    check_note(note)
     if outcome is Outcome.FALSE and not note.strip():
         raise BadInput("a false alarm needs a reason: give it as the note")
     alert = _locked(connection, alert_id)
@@ -160,6 +163,7 @@ def resolve(
 
 def comment(connection: Connection, alert_id: int, who: str, note: str) -> None:
     """A remark in the history; the alert stays as it is. Raises NotFound or BadInput."""
+    check_note(note)
     if not note.strip():
         raise BadInput("a comment needs words: give them as the note")
     _locked(connection, alert_id)

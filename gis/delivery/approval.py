@@ -2,6 +2,7 @@
 
 from sqlalchemy import Connection, text
 
+from gis.alerts.notes import check_note
 from gis.alerts.states import Act, Status
 from gis.alerts.store import note_event
 from gis.errors import Conflict, NotFound
@@ -24,9 +25,10 @@ def approve(
 ) -> None:
     """`confirmed`: somebody has seen that it is true, so its certainty is Observed.
 
-    Raises NotFound, and Conflict for an alert that is not open or acknowledged, that rests on
-    approximate boundaries, or that is approved already.
+    Raises NotFound, BadInput for a note too long, and Conflict for an alert that is not open or
+    acknowledged, that rests on approximate boundaries, or that is approved already.
     """
+    check_note(note)
     row = connection.execute(_ALERT, {"id": alert_id}).one_or_none()
     if row is None:
         raise NotFound(f"there is no alert {alert_id}")

@@ -14,7 +14,8 @@ from api.app import create_app
 from gis.access import Role, create_key
 from gis.alerts.applying import apply_findings
 from gis.alerts.keeping import keep_alerts
-from gis.alerts.life import history
+from gis.alerts.life import comment, history
+from gis.errors import BadInput
 from gis.settings import Settings
 from layers.catalogue import Catalogue
 from layers.load import LoadOptions, load_file
@@ -195,6 +196,31 @@ def test_a_text_that_cannot_be_kept_is_refused(http, toy_province, operator, pat
     answer = http.request(method, path.format(number), content=body, headers=headers)
     assert answer.status_code == 400, answer.text
     assert answer.json()["faults"][0]["where"][0] == "body"
+
+
+@pytest.mark.parametrize("path", ["/alerts", "/alerts/{}", "/cap/atom.xml", "/cap/rss.xml"])
+def test_whoever_asks_for_the_head_alone_gets_it(http, toy_province, path):
+    path = path.format(raised(toy_province))
+    head, whole = http.head(path), http.get(path)
+    assert (head.status_code, head.content) == (200, b"")
+    for name in ("content-type", "content-length", "etag"):
+        assert head.headers.get(name) == whole.headers.get(name)
+
+
+@pytest.mark.parametrize(("letters", "status"), [(2000, 200), (2001, 400)])
+def test_a_note_is_as_long_over_http_as_at_the_command_line(
+    http, toy_province, operator, letters, status
+):
+    number = raised(toy_province)
+    body = {"note": "x" * letters}
+    answer = http.post(f"/alerts/{number}/comment", json=body, headers=operator)
+    assert answer.status_code == status
+    with toy_province.writing() as connection:
+        if status == 200:
+            comment(connection, number, "officer", body["note"])
+            return
+        with pytest.raises(BadInput, match="at most 2000 characters"):
+            comment(connection, number, "officer", body["note"])
 
 
 @pytest.mark.parametrize(
