@@ -135,7 +135,7 @@ SELECT * FROM gis.local_moran WHERE run_id = :run ORDER BY cell;
 SELECT * FROM gis.scan_cluster WHERE run_id = :run ORDER BY stream, rank;
 
 -- name: rows_of_series
-SELECT stream, coalesce(commune, '') AS commune, days, observed, expected, p, records
+SELECT stream, coalesce(commune, '') AS commune, tier, days, observed, expected, p, records
 FROM gis.series_result WHERE run_id = :run ORDER BY id;
 
 -- name: nulls_of_run
