@@ -71,7 +71,7 @@ def test_each_officer_gets_one_mail_in_their_language(toy_province, desk, sender
         "en@example.vn": "[SIMULATED] [Alert] New alert: Reports: 12 reports",
     }
     assert all("@example.vn>" in message["Message-ID"] for message in desk.messages)
-    assert any("Nơi: Xã Bãi Cát" in message.get_content() for message in desk.messages)
+    assert any("Địa điểm: Xã Bãi Cát" in message.get_content() for message in desk.messages)
 
 
 def test_mail_that_was_taken_is_not_sent_again_whatever_the_server_says_in_parting(
