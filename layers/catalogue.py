@@ -99,7 +99,7 @@ def read_good_layers(folder: Path) -> Catalogue:
             layers.append(read_layer(path))
         except BadLayerFile as error:
             faults += str(error).splitlines()
-    faults += [*_published_secrets(layers), *_wrong_exposures(layers)]
+    faults += _wrong_exposures(layers)
     faulty = Catalogue((), faults=tuple(faults)).faulty
     good = sorted((one for one in layers if one.id not in faulty), key=lambda layer: layer.id)
     digests = {layer.id: digest_of_file(folder / f"{layer.id}.yaml") for layer in good}
@@ -152,32 +152,6 @@ def _misnamed(folder: Path) -> list[str]:
     ]
 
 
-def _published_secrets(layers: Iterable[Layer]) -> list[str]:
-    """Hotspots and alerts of all layers are rows of a few layers, with readers of their own."""
-    listed = {layer.id: layer for layer in layers}
-    return [
-        f"{layer.id}.yaml: `{section}` of a layer that only {layer.access.read} may read would be "
-        f"seen in the layer {shown}, which is public: leave the section out"
-        for layer in listed.values()
-        for section, shown in _SHOWN_IN
-        if layer.access.read is not Audience.PUBLIC
-        and getattr(layer, section) is not None
-        and shown in listed
-        and listed[shown].access.read is Audience.PUBLIC
-    ]
-
-
-# Sections of a layer file, and the layers in which their results are rows.
-_SHOWN_IN = (
-    ("hotspots", "hotspots"),
-    ("hotspots", "clusters"),
-    ("hotspots", "emerging"),
-    ("hotspots", "series"),
-    ("hotspots", "local_moran"),
-    ("alerts", "alerts"),
-)
-
-
 def _wrong_exposures(layers: Iterable[Layer]) -> Iterator[str]:
     """The layer that tells what is exposed has points, and is no secret that a map would tell."""
     listed = {layer.id: layer for layer in layers}
@@ -191,5 +165,5 @@ def _wrong_exposures(layers: Iterable[Layer]) -> Iterator[str]:
             yield f"{where}: there is no layer `{name}`{near(name, [*listed, POPULATION])}"
         elif of.is_view or not of.placed or of.geometry is not GeometryKind.POINT:
             yield f"{where}: the layer {name} has no placed points"
-        elif of.access.read is not Audience.PUBLIC and layer.access.read is Audience.PUBLIC:
+        elif of.access.read is not Audience.PUBLIC and of is not layer:
             yield f"{where}: the layer {name} is not public, and this map would tell of it"

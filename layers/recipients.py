@@ -17,7 +17,8 @@ CROSS JOIN jsonb_array_elements(l.definition #> '{alerts,tell}') AS one
 LEFT JOIN gis.subscription s ON s.name = one ->> 'who' AND s.ended_at IS NULL
 WHERE l.published
   AND (s.id IS NULL
-       OR l.definition #>> '{access,read}' = 'private' AND NOT l.id = ANY(s.layers))
+       OR l.definition #>> '{access,read}' = 'private'
+          AND NOT (s.by_admin AND l.id = ANY(s.layers)))
 ORDER BY l.id, who
 """)
 
@@ -41,7 +42,8 @@ def _sentences(connection: Connection) -> Iterator[str]:
     names = list(connection.scalars(_NAMES))
     for layer_id, who, known in connection.execute(_NAMED):
         yield f"{layer_id}.yaml tells {who}, " + (
-            f"whose subscription does not name this private layer: add it with --layer {layer_id}"
+            "whose subscription does not name this private layer: an administrator adds it with "
+            f"--layer {layer_id}"
             if known
             else f"which is no subscription{_near(who, names)}"
         )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from pmtiles.reader import MmapSource, Reader
 from pmtiles.tile import Compression, TileType, zxy_to_tileid
 from pmtiles.writer import Writer
 from sqlalchemy import Connection, func, select, text
@@ -85,6 +86,21 @@ def export_at(
     finally:
         part.unlink(missing_ok=True)
     return Archived(tiles, state.version, path.stat().st_size)
+
+
+def is_outdated(connection: Connection, layer: Layer, path: Path) -> bool:
+    """Whether an archive is from before a layer was closed whose results it may hold."""
+    least = connection.scalar(_LEAST_VERSION, {"layer": layer.id}) or 0
+    return least > 0 and _version_of(path) < least
+
+
+_LEAST_VERSION = text("SELECT archives_from FROM gis.layer WHERE id = :layer")
+
+
+def _version_of(path: Path) -> int:
+    with path.open("rb") as file:
+        metadata = Reader(MmapSource(file)).metadata()  # type: ignore[no-untyped-call]
+    return int(metadata["version"])
 
 
 def has_rows(connection: Connection, layer: Layer) -> bool:

@@ -51,7 +51,8 @@ def add(
         only_named,
     )  # fmt: skip
     with database_in_use() as database, database.writing() as connection:
-        secret = subscribe(connection, wish, somebody_here().name, sender_of(settings).reach)
+        me, reach = somebody_here().name, sender_of(settings).reach
+        secret = subscribe(connection, wish, me, reach, by_admin=True)
     if as_json:
         print_json({"name": name, "secret": secret})
     elif secret is None:

@@ -93,10 +93,10 @@ def alert_precision(
 
 
 @router.get("/silences")
-def silences(connection: Reader, caller: Caller) -> dict[str, Any]:
-    """The silences in force; an operator's."""
+def silences(connection: Reader, catalogue: UsedCatalogue, caller: Caller) -> dict[str, Any]:
+    """The silences in force, but for those of layers that the operator may not read."""
     require_operator(caller)
-    found = silences_at(connection, datetime.now(UTC))
+    found = _silences(connection, catalogue, caller)
     return {"silences": [_silence_json(one) for one in found]}
 
 
@@ -112,15 +112,19 @@ def begin_silence(
     if body.layer_id is not None:
         _wanted([body.layer_id], _readable(catalogue, caller))
     if body.rule is not None:
-        catalogue.check_rule(body.rule)
+        Catalogue(tuple(catalogue.readable(caller))).check_rule(body.rule)
     one = silence(connection, who=caller.name, **body.model_dump())
     return {"id": one.id, "until": one.until.isoformat()}
 
 
 @router.delete("/silences/{silence_id}", status_code=204)
-def end_silence(silence_id: int, connection: Writer, caller: Caller) -> None:
+def end_silence(
+    silence_id: int, connection: Writer, catalogue: UsedCatalogue, caller: Caller
+) -> None:
     """Alerts that it suppressed are told of within a second or two."""
     require_operator(caller)
+    if silence_id not in {one.id for one in _silences(connection, catalogue, caller)}:
+        raise NotFound(f"no silence {silence_id} is in force")
     unsilence(connection, silence_id, caller.name)
 
 
@@ -184,6 +188,13 @@ def resolve_alert(
 
 def _readable(catalogue: Catalogue, caller: Principal) -> list[str]:
     return [layer.id for layer in catalogue.readable(caller)]
+
+
+def _silences(connection: Connection, catalogue: Catalogue, caller: Principal) -> list[Silence]:
+    """Those in force that name no layer which the caller may not read."""
+    readable = {None, *_readable(catalogue, caller)}
+    found = silences_at(connection, datetime.now(UTC))
+    return [one for one in found if one.layer_id in readable]
 
 
 def _wanted(named: list[str], readable: list[str]) -> list[str]:

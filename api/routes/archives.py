@@ -5,10 +5,10 @@ from fastapi.responses import FileResponse
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import Receive, Scope, Send
 
-from api.dependencies import UsedCatalogue, UsedSettings
+from api.dependencies import Reader, UsedCatalogue, UsedSettings
 from gis.errors import NotFound
 from layers.model import Audience
-from tiles.archive import MEDIA_TYPE, SUFFIX
+from tiles.archive import MEDIA_TYPE, SUFFIX, is_outdated
 
 router = APIRouter(tags=["tiles"])
 _PREFIX = "/pmtiles/"
@@ -16,11 +16,17 @@ _PREFIX = "/pmtiles/"
 
 @router.get("/pmtiles/{layer_id}.pmtiles")
 @router.head("/pmtiles/{layer_id}.pmtiles", include_in_schema=False)
-def archive(layer_id: str, settings: UsedSettings, catalogue: UsedCatalogue) -> Response:
-    """The archive of a public layer, also by ranges; its ETag changes with each export."""
+def archive(
+    layer_id: str, connection: Reader, settings: UsedSettings, catalogue: UsedCatalogue
+) -> Response:
+    """The archive of a public layer, also by ranges; its ETag changes with each export.
+
+    404 also for one that may hold what was found in a layer that is public no more.
+    """
     layer = catalogue.get(layer_id)
     path = settings.archives / f"{layer.id}{SUFFIX}"
-    if layer.access.read is not Audience.PUBLIC or not path.is_file():
+    public = layer.access.read is Audience.PUBLIC and path.is_file()
+    if not public or is_outdated(connection, layer, path):
         raise NotFound(f"there is no archive of {layer_id}: `gis tiles export {layer_id}` makes it")
     return FileResponse(path, media_type=MEDIA_TYPE, headers={"Cache-Control": "no-cache"})
 

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from api.bodies import Body
 from api.dependencies import Caller, DeclaredParameters, Reader, UsedCatalogue, UsedSettings, Writer
-from gis.access import Principal, require_operator
+from gis.access import Principal, Role, require_operator
 from gis.alerts.policy import Tier
 from gis.delivery.sending import sender_of
 from gis.delivery.subscriptions import (
@@ -63,7 +63,8 @@ def add_subscription(
     """Send alerts there from now on. The secret of a webhook is told this once."""
     require_operator(caller)
     wish = _wish(body, catalogue, caller)
-    secret = subscribe(connection, wish, caller.name, sender_of(settings).reach)
+    reach, by_admin = sender_of(settings).reach, caller.role is Role.ADMIN
+    secret = subscribe(connection, wish, caller.name, reach, by_admin=by_admin)
     return {"name": wish.name, "secret": secret}
 
 

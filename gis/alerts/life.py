@@ -46,7 +46,7 @@ class Alert:
     opened_at: datetime
     updated_at: datetime
     outcome: Outcome | None
-    approved: bool  # a person made it public
+    approved: bool  # a person made it public, as its layer is
     suppressed_why: Reason | None
     bbox: tuple[float, float, float, float] | None
 
@@ -64,7 +64,8 @@ SELECT a.*, ST_XMin(a.geom) AS west, ST_YMin(a.geom) AS south,
        ST_XMax(a.geom) AS east, ST_YMax(a.geom) AS north,
        ARRAY(SELECT c.code || ' ' || c.full_name FROM layer.communes c
              WHERE c.code = ANY(a.communes) ORDER BY c.code) AS named,
-       EXISTS (SELECT FROM gis.approval p WHERE p.alert_id = a.id) AS approved,
+       EXISTS (SELECT FROM gis.approval p WHERE p.alert_id = a.id) AND gis.is_public(a.layer_id)
+         AS approved,
        why.silence_id, why.silence_who, why.silence_why, why.within_id
 FROM gis.alert a
 LEFT JOIN LATERAL (

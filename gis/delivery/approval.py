@@ -7,7 +7,10 @@ from gis.alerts.states import Act, Status
 from gis.alerts.store import note_event
 from gis.errors import Conflict, NotFound
 
-_ALERT = text("SELECT status, official FROM gis.alert WHERE id = :id FOR UPDATE")
+_ALERT = text(
+    "SELECT layer_id, status, official, gis.is_public(layer_id) AS of_all FROM gis.alert"
+    " WHERE id = :id FOR UPDATE"
+)
 
 # A second approval changes something only where it confirms what the first did not.
 _APPROVE = text("""
@@ -25,13 +28,19 @@ def approve(
 ) -> None:
     """`confirmed`: somebody has seen that it is true, so its certainty is Observed.
 
-    Raises NotFound, BadInput for a note too long, and Conflict for an alert that is not open or
-    acknowledged, that rests on approximate boundaries, or that is approved already.
+    Raises NotFound, BadInput for a note too long, and Conflict for an alert of a layer that is not
+    public, that is not open or acknowledged, that rests on approximate boundaries, or that is
+    approved already.
     """
     check_note(note)
     row = connection.execute(_ALERT, {"id": alert_id}).one_or_none()
     if row is None:
         raise NotFound(f"there is no alert {alert_id}")
+    if not row.of_all:
+        raise Conflict(
+            f"alert {alert_id} is of the layer {row.layer_id}, which not everybody may read, so it "
+            "is never made public: who may read the layer has its restricted documents"
+        )
     if row.status not in (Status.OPEN, Status.ACKNOWLEDGED):
         raise Conflict(f"alert {alert_id} is {row.status}: only an open one can be made public")
     if not row.official:

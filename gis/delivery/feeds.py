@@ -47,11 +47,13 @@ class Feed:
 
 
 _SELECT = """
-SELECT m.identifier, m.type, m.sent, m.public, m.document, n.*
+SELECT m.identifier, m.type, m.sent, m.public AND gis.is_public(m.layer_id) AS public, m.document,
+       n.*
 FROM gis.cap_message m JOIN gis.notice n ON n.seq = m.seq
 """
 _NEWEST = text(
-    _SELECT + "WHERE m.public OR m.layer_id = ANY(:layers) ORDER BY m.seq DESC LIMIT :limit"
+    _SELECT + "WHERE m.public AND gis.is_public(m.layer_id) OR m.layer_id = ANY(:layers)"
+    " ORDER BY m.seq DESC LIMIT :limit"
 )
 _BEGUN = text(
     "SELECT coalesce((SELECT loaded_at FROM gis.boundary_state), pg_postmaster_start_time())"
@@ -62,7 +64,10 @@ _ONE = text(_SELECT + "WHERE m.identifier = :identifier")
 def newest_documents(
     connection: Connection, layers: Sequence[str], limit: int = 100
 ) -> list[Document]:
-    """Public documents, and those of these layers that are not, the newest first."""
+    """Public documents, and those of these layers that are not, the newest first.
+
+    None is public any more once its layer is not.
+    """
     rows = connection.execute(_NEWEST, {"layers": list(layers), "limit": limit})
     return [_document(row) for row in rows]
 

@@ -73,7 +73,8 @@ SELECT a.id FROM gis.alert a
 CROSS JOIN LATERAL (
   SELECT m.type, m.sent, m.expires FROM gis.cap_message m
   WHERE m.alert_id = a.id
-    AND m.public = EXISTS (SELECT FROM gis.approval p WHERE p.alert_id = a.id)
+    AND m.public = (EXISTS (SELECT FROM gis.approval p WHERE p.alert_id = a.id)
+                    AND gis.is_public(a.layer_id))
   ORDER BY m.seq DESC LIMIT 1) AS newest
 WHERE a.status IN ('open', 'acknowledged') AND newest.type <> 'Cancel'
   AND now() >= newest.expires - (newest.expires - newest.sent) / 4

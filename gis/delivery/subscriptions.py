@@ -55,9 +55,9 @@ class Subscription:
 
 _INSERT = text("""
 INSERT INTO gis.subscription (name, channel, target, language, layers, communes, least_severity,
-                              simulated, only_named, created_by)
+                              simulated, only_named, created_by, by_admin)
 VALUES (:name, :channel, :target, :language, :layers, :communes, :least_severity, :simulated,
-        :only_named, :who)
+        :only_named, :who, :by_admin)
 ON CONFLICT (name) WHERE ended_at IS NULL DO NOTHING RETURNING id
 """)
 
@@ -72,15 +72,19 @@ WHERE s.ended_at IS NULL GROUP BY s.id ORDER BY s.id
 """)
 
 
-def subscribe(connection: Connection, wish: Wish, who: str, reach: Reach) -> str | None:
+def subscribe(
+    connection: Connection, wish: Wish, who: str, reach: Reach, *, by_admin: bool = False
+) -> str | None:
     """From now on alerts are sent there; gives the secret of a webhook, this once.
+
+    Alerts of private layers are sent only where an administrator named the layer.
 
     Raises BadInput for an address to which nothing can be sent, NotFound for a code that no commune
     has, Conflict for a name in use.
     """
     _check(wish, reach)
     check_communes(connection, wish.communes)
-    number = connection.scalar(_INSERT, _values(wish) | {"who": who})
+    number = connection.scalar(_INSERT, _values(wish) | {"who": who, "by_admin": by_admin})
     if number is None:
         raise Conflict(f"there is a subscription {wish.name}: end it first")
     tell_waiting(connection)

@@ -89,7 +89,6 @@ def add_run(connection: Connection, run: NewRun, digest: str) -> int:
 
 
 def add_rows(connection: Connection, statement: str, run_id: int, rows: Rows) -> None:
-    """Also of no rows: the layer's version rises, since the run before is no more the newest."""
     told = orjson.dumps(list(rows), option=orjson.OPT_SERIALIZE_NUMPY).decode()
     connection.execute(SQL[statement], {"run": run_id, "rows": told})
 

@@ -12,7 +12,6 @@ VALUES (:layer, :method, CAST(:parameters AS jsonb), :version, :until, :code,
 RETURNING id;
 
 -- name: add_gi_star
--- One statement, so that the version of the layer rises once.
 INSERT INTO gis.hotspot (run_id, cell, geom, commune, count, neighbours_count, expected, z, p, q,
                          edge, explanation_vi, explanation_en)
 SELECT :run, one.cell, ST_GeomFromText(one.wkt, 4326), one.commune, one.count,

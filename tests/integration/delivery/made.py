@@ -15,9 +15,9 @@ VALUES (:layer_id, 'hotspot', :status, :severity, :headline_vi, :headline_en, :c
 """)
 _SUBSCRIPTION = text("""
 INSERT INTO gis.subscription (name, channel, target, language, layers, communes, least_severity,
-                              simulated, only_named, created_by)
+                              simulated, only_named, by_admin, created_by)
 VALUES (:name, :channel, :target, :language, :layers, :communes, :least_severity, :simulated,
-        :only_named, 'tests') RETURNING id
+        :only_named, :by_admin, 'tests') RETURNING id
 """)
 
 
@@ -57,6 +57,7 @@ def subscribe(connection: Connection, name: str, **changes: Any) -> int:
         "least_severity": "watch",
         "simulated": True,
         "only_named": False,
+        "by_admin": False,
     } | changes
     subscription_id: int = connection.execute(_SUBSCRIPTION, values).scalar_one()
     return subscription_id

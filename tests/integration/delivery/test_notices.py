@@ -100,7 +100,9 @@ def test_more_evidence_and_remarks_are_not_sent(toy_province):
     assert [act for _, act in notices(toy_province)] == ["open", "update", "comment"]
 
 
-def test_alerts_of_private_layers_are_sent_only_to_those_who_named_the_layer(toy_province):
+def test_alerts_of_private_layers_are_sent_where_an_administrator_named_the_layer(
+    toy_province,
+):
     with toy_province.writing() as connection:
         connection.execute(
             text(
@@ -108,8 +110,9 @@ def test_alerts_of_private_layers_are_sent_only_to_those_who_named_the_layer(toy
                 " jsonb_set(definition, '{access,read}', '\"private\"') WHERE id = 'landslides'"
             )
         )
-        subscribe(connection, "all")
-        subscribe(connection, "named", layers=["landslides"])
+        subscribe(connection, "all", by_admin=True)
+        subscribe(connection, "when it was public", layers=["landslides"])
+        subscribe(connection, "named", by_admin=True, layers=["landslides"])
         make_alert(connection, layer_id="landslides")
     assert waiting(toy_province) == [("named", "open")]
 

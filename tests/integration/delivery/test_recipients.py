@@ -35,10 +35,11 @@ def publish(database: Database, catalogue: Catalogue, *tell: dict[str, str]) -> 
         sync(connection, Catalogue((*others, layer)))
 
 
-def add(connection: Connection, name: str, **wish: object) -> None:
+def add(connection: Connection, name: str, *, by_admin: bool = False, **wish: object) -> None:
     """Somebody whom only layer files have told, as `gis subscriptions add` adds them."""
     given = {"simulated": True, "only_named": True} | wish
-    subscribe(connection, Wish(name, Channel.WEBHOOK, NOWHERE, **given), "tests", HERE)
+    wished = Wish(name, Channel.WEBHOOK, NOWHERE, **given)
+    subscribe(connection, wished, "tests", HERE, by_admin=by_admin)
 
 
 @pytest.fixture
@@ -127,7 +128,8 @@ def test_communes_and_simulated_data_are_the_choice_of_the_subscription(toy_prov
 
 
 def test_a_private_layer_tells_only_who_was_given_it(toy_province, catalogue):
-    publish(toy_province, catalogue, {"who": "outsider"}, {"who": "insider"})
+    names = ("outsider", "operators", "insider")
+    publish(toy_province, catalogue, *({"who": name} for name in names))
     with toy_province.writing() as connection:
         connection.execute(
             text(
@@ -136,11 +138,13 @@ def test_a_private_layer_tells_only_who_was_given_it(toy_province, catalogue):
                 " WHERE id = 'citizen_reports'"
             )
         )
-        add(connection, "outsider")
-        add(connection, "insider", layers=("citizen_reports",))
+        add(connection, "outsider", by_admin=True)
+        add(connection, "operators", layers=("citizen_reports",))
+        add(connection, "insider", by_admin=True, layers=("citizen_reports",))
         assert untold(connection) == [
-            "citizen_reports.yaml tells outsider, whose subscription does not name this private "
-            "layer: add it with --layer citizen_reports"
+            f"citizen_reports.yaml tells {name}, whose subscription does not name this private "
+            "layer: an administrator adds it with --layer citizen_reports"
+            for name in ("operators", "outsider")
         ]
     raised(toy_province)
     assert waiting(toy_province) == [("insider", "open")]

@@ -203,20 +203,6 @@ def test_layers_are_readable_by_their_audience() -> None:
     assert len(catalogue.readable(LOCAL_ADMIN)) == 3
 
 
-def test_hotspots_of_a_secret_layer_may_not_be_published_in_a_public_one(tmp_path: Path) -> None:
-    hotspots = CATALOGUE.get("hotspots")
-    (tmp_path / "hotspots.yaml").write_bytes((LAYERS / "hotspots.yaml").read_bytes())
-    words = wells_words(
-        access={"read": "department"},
-        source={"connector": "file", "key": "number", "time": {"column": "day"}},
-        hotspots={},
-    )
-    (tmp_path / "wells.yaml").write_text(yaml.safe_dump(words))
-    assert hotspots.access.read == "public"
-    with pytest.raises(BadLayerFile, match=r"wells\.yaml: `hotspots` of a layer that only"):
-        read_catalogue(tmp_path)
-
-
 @pytest.mark.parametrize(
     ("exposure", "told"),
     [
@@ -225,12 +211,14 @@ def test_hotspots_of_a_secret_layer_may_not_be_published_in_a_public_one(tmp_pat
         ("secret", "the layer secret is not public, and this map would tell of it"),
     ],
 )
+@pytest.mark.parametrize("read", ["public", "department"])
 def test_what_a_layer_is_exposed_to_has_points_and_is_no_secret(
-    tmp_path: Path, exposure: str, told: str
+    tmp_path: Path, exposure: str, told: str, read: str
 ) -> None:
     (tmp_path / "communes.yaml").write_bytes((LAYERS / "communes.yaml").read_bytes())
     secret_words = wells_words(id="secret", access={"read": "department"})
     words = wells_words(
+        access={"read": read},
         source={"connector": "file", "key": "number", "time": {"column": "day"}},
         hotspots={"exposure": exposure},
     )

@@ -1,0 +1,94 @@
+-- A layer that not all may read has hotspots and alerts too. Its rows are in no public layer
+-- (gis.is_public, 0017); here is closed what would still tell of them.
+
+-- A filter of a reader is asked about no row that he does not see: an error that it makes of one
+-- (a root of a negative number, say) would tell that the row is there.
+ALTER VIEW layer.hotspots SET (security_barrier = true);
+ALTER VIEW layer.clusters SET (security_barrier = true);
+ALTER VIEW layer.emerging SET (security_barrier = true);
+ALTER VIEW layer.series SET (security_barrier = true);
+ALTER VIEW layer.local_moran SET (security_barrier = true);
+ALTER VIEW layer.alerts SET (security_barrier = true);
+
+-- Versions are public: they rise when something changes that all may see, and so tell nobody when
+-- something happened in another layer. A run raises the version of the layer of its results, also
+-- when it found nothing, since the run before is no more the newest.
+CREATE FUNCTION gis.raise_results_of_run() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+  run gis.hotspot_run := coalesce(new, old);
+BEGIN
+  IF gis.is_public(run.layer_id) THEN
+    UPDATE gis.layer SET version = version + 1, changed_at = now()
+      WHERE id = CASE run.method WHEN 'gi_star' THEN 'hotspots' WHEN 'stp_scan' THEN 'clusters'
+                                 ELSE run.method END;
+  END IF;
+  RETURN NULL;
+END $$;
+DROP TRIGGER version ON gis.hotspot;
+DROP TRIGGER version ON gis.scan_cluster;
+DROP TRIGGER version ON gis.emerging;
+DROP TRIGGER version ON gis.series_result;
+DROP TRIGGER version ON gis.local_moran;
+CREATE TRIGGER version AFTER INSERT OR DELETE ON gis.hotspot_run
+  FOR EACH ROW EXECUTE FUNCTION gis.raise_results_of_run();
+
+DROP TRIGGER version ON gis.alert;
+CREATE TRIGGER version_of_new AFTER INSERT OR UPDATE ON gis.alert
+  FOR EACH ROW WHEN (gis.is_public(new.layer_id)) EXECUTE FUNCTION gis.raise_layer_version('alerts');
+CREATE TRIGGER version_of_gone AFTER DELETE ON gis.alert
+  FOR EACH ROW WHEN (gis.is_public(old.layer_id)) EXECUTE FUNCTION gis.raise_layer_version('alerts');
+
+-- Archives are files of one moment: those from before a layer was closed may hold what was found in
+-- it, and are not handed out any more.
+ALTER TABLE gis.layer ADD archives_from bigint NOT NULL DEFAULT 0;
+COMMENT ON COLUMN gis.layer.archives_from IS 'the least version of which an archive is handed out';
+
+-- When a layer is closed or opened, these layers change.
+CREATE OR REPLACE FUNCTION gis.raise_results() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  UPDATE gis.layer SET version = version + 1, changed_at = now(),
+      archives_from = CASE WHEN gis.is_public(new.id) THEN archives_from ELSE version + 1 END
+    WHERE id IN ('hotspots', 'clusters', 'emerging', 'series', 'local_moran', 'alerts');
+  RETURN NULL;
+END $$;
+
+-- Nobody makes an alert of a layer that not all may read public, and one that was is public no more
+-- once its layer is closed.
+CREATE OR REPLACE FUNCTION gis.alert_as_told(wanted bigint) RETURNS jsonb LANGUAGE sql STABLE AS $$
+  SELECT to_jsonb(a) - '{geom,centre,told,evidence,records}'::text[] || jsonb_build_object(
+    'geometry', gis.shape_as_told(a.geom),
+    'places', (SELECT coalesce(jsonb_agg(jsonb_build_object(
+                 'code', c.code, 'name', c.full_name, 'name_en', c.name_en) ORDER BY c.code), '[]')
+               FROM layer.communes c WHERE c.code = ANY(a.communes)),
+    'province', (SELECT u.code FROM gis.admin_unit u
+                 WHERE u.level = 'province' AND u.valid_to IS NULL ORDER BY u.code LIMIT 1),
+    'layer', (SELECT jsonb_build_object('title', l.definition -> 'title',
+                                        'subject', gis.subject_of(a, l.definition),
+                                        'read', l.definition #>> '{access,read}',
+                                        'alerts', l.definition -> 'alerts')
+              FROM gis.layer l WHERE l.id = a.layer_id),
+    'run', (SELECT jsonb_build_object('method', r.method, 'version', r.code_version)
+            FROM gis.hotspot_run r WHERE r.id = a.run_id),
+    'approved', p.alert_id IS NOT NULL AND gis.is_public(a.layer_id),
+    'confirmed', coalesce(p.confirmed, false))
+  FROM gis.alert a LEFT JOIN gis.approval p ON p.alert_id = a.id WHERE a.id = wanted
+$$;
+
+-- Alerts of private layers go only where an administrator sent them, who alone may read the layer:
+-- that an operator named it while he could read it is not enough.
+ALTER TABLE gis.subscription ADD by_admin boolean NOT NULL DEFAULT false;
+UPDATE gis.subscription s SET by_admin = true
+WHERE EXISTS (SELECT FROM gis.layer l
+              WHERE l.id = ANY(s.layers) AND l.definition #>> '{access,read}' = 'private');
+
+CREATE OR REPLACE FUNCTION gis.is_wanted(told gis.notice, by gis.subscription) RETURNS boolean
+LANGUAGE sql STABLE AS $$
+  SELECT CASE gis.named_in(told, by) WHEN '[]' THEN gis.is_wanted_by_itself(told, by)
+         ELSE gis.is_wanted_by_file(told, gis.named_in(told, by)) END
+    AND (by.by_admin AND told.layer_id = ANY(by.layers)
+         OR told.alert #>> '{layer,read}' IS DISTINCT FROM 'private')
+    AND (by.communes = '{}' OR told.alert -> 'communes' = '[]'
+         OR by.communes && ARRAY(SELECT jsonb_array_elements_text(told.alert -> 'communes')))
+    AND (by.simulated OR NOT (told.alert ->> 'simulated')::boolean)
+    AND told.alert ->> 'key' IS DISTINCT FROM 'subscription ' || by.id
+$$;
