@@ -218,6 +218,15 @@ def test_a_filter_that_fails_on_a_row_tells_of_none_that_is_hidden(
     assert shown(http, layer_id, {}, filter=filtered)["features"] == []
 
 
+def test_every_view_of_results_keeps_filters_from_hidden_rows(toy_province):
+    kept = text(
+        "SELECT relname FROM pg_class WHERE relnamespace = 'layer'::regnamespace"
+        " AND 'security_barrier=true' = ANY(reloptions)"
+    )
+    with toy_province.reading() as connection:
+        assert set(connection.scalars(kept)) == set(RESULTS)
+
+
 def test_a_hex_tells_of_it_to_its_readers_alone(closed, toy_province, http):
     find_all(toy_province, closed)
     with toy_province.reading() as connection:

@@ -8,7 +8,16 @@ ALTER VIEW layer.clusters SET (security_barrier = true);
 ALTER VIEW layer.emerging SET (security_barrier = true);
 ALTER VIEW layer.series SET (security_barrier = true);
 ALTER VIEW layer.local_moran SET (security_barrier = true);
-ALTER VIEW layer.alerts SET (security_barrier = true);
+-- Alerts are many: asked once a layer, not once an alert.
+CREATE OR REPLACE VIEW layer.alerts WITH (security_barrier = true) AS
+  SELECT a.id, a.geom, a.layer_id AS of_layer, a.rule, a.status, a.severity, a.headline_vi,
+         a.headline_en, array_to_string(a.communes, ' ') AS communes, a.official, a.simulated,
+         a.opened_at AS valid_at, a.updated_at, a.acknowledged_at, a.resolved_at,
+         a.detail_vi, a.detail_en, a.observed, a.expected, a.p, a.recurrence_days, a.since,
+         a.until, a.outcome
+  FROM gis.alert a
+  WHERE a.status NOT IN ('pending', 'suppressed')
+    AND a.layer_id IN (SELECT l.id FROM gis.layer l WHERE gis.is_public(l.id));
 
 -- Versions are public: they rise when something changes that all may see, and so tell nobody when
 -- something happened in another layer. A run raises the version of the layer of its results, also
