@@ -1,9 +1,10 @@
 // The list of alerts, with what the operator on duty can do.
 
 import { acknowledge, approve, changeDuty, comment, onActed, resolve, silence } from "./acts.js";
-import { Refused, forgetKey, getIfNew, hasKey } from "./service.js";
+import { Refused, forgetKey, get, getIfNew, hasKey } from "./service.js";
+import { storyOf } from "./story.js";
 import { tellForAWhile } from "./view.js";
-import { ago, inLanguage, word } from "./words.js";
+import { ago, element, inLanguage, word } from "./words.js";
 
 const LIVE = "/alerts?status=open&status=acknowledged";
 const TOLD = new Set(["open", "acknowledged"]);
@@ -27,12 +28,18 @@ const WHY = {
 const list = document.getElementById("alert-list");
 const answers = new Map();  // by what was asked
 let alerts = [];
+let chosen = null;  // the number of the alert that is told in full
+let story = null;  // what is told of it besides
 let show = () => {};
+let mark = () => {};
 
 const muted = (alert) => Number(alert.status === "suppressed");
+// `onShow`: an alert is to be looked at; `onMark`: it is marked with its records, or none is (null).
 export const onShow = (handler) => { show = handler; };
+export const onMark = (handler) => { mark = handler; };
 
 onActed(async (alert) => {
+  if (alert) choose(alert.id);
   await refreshAlerts();
   drawAlerts();
   if (alert && document.activeElement === document.body) focusOn(alert.id);
@@ -45,15 +52,48 @@ export async function refreshAlerts() {
   try {
     const answer = await getIfNew(asked);
     if (answer !== null) answers.set(asked, answer.alerts);
-    if (alerts === answers.get(asked)) return;
-    alerts = answers.get(asked);
-    drawAlerts();
+    if (alerts !== answers.get(asked)) {
+      alerts = answers.get(asked);
+      drawAlerts();
+    }
+    await readStory();
   } catch (error) {
     if (!(error instanceof Refused && error.status === 401)) throw error;
     forgetKey();
     tellForAWhile(error.message);
     await refreshAlerts();
   }
+}
+
+function choose(id) {
+  if (id !== chosen) story = null;
+  chosen = id;
+}
+
+async function select(alert) {
+  choose(alert.id === chosen ? null : alert.id);
+  drawAlerts();
+  if (chosen !== null) show(alert);
+  await readStory();
+}
+
+// A history grows without the list of alerts changing: comments are in it alone.
+async function readStory() {
+  const alert = alerts.find((one) => one.id === chosen);
+  if (!alert) {
+    choose(null);
+    mark(null);
+    return;
+  }
+  const [{ history, records }, { features }] = await Promise.all([
+    get(`/alerts/${alert.id}`), get(`/alerts/${alert.id}/records`),
+  ]);
+  if (alert.id !== chosen) return;
+  const read = { history, records, features };
+  if (JSON.stringify(read) === JSON.stringify(story)) return;
+  story = read;
+  drawAlerts();
+  mark(alert, features);
 }
 
 export function drawAlerts() {
@@ -86,12 +126,17 @@ function nothing() {
 function card(alert) {
   const item = document.createElement("li");
   item.className = `alert ${alert.severity} ${alert.status}`;
+  item.classList.toggle("chosen", alert.id === chosen);
   item.dataset.id = alert.id;
   const headline = button(inLanguage({ vi: alert.headline_vi, en: alert.headline_en }), "headline");
-  headline.addEventListener("click", () => show(alert));
+  headline.addEventListener("click", () => select(alert));
+  headline.setAttribute("aria-expanded", String(alert.id === chosen));
   const where = [alert.communes.map((commune) => commune.name).join(", "), ago(alert.opened_at)];
   item.append(chips(alert), headline, line("where", where.filter(Boolean).join(" · ")));
   if (alert.suppressed_why) item.append(line("why", WHY[alert.suppressed_why.kind](alert.suppressed_why)));
+  if (alert.id === chosen && story) {
+    item.append(storyOf(alert, story, story.features.filter((one) => !one.geometry).length));
+  }
   item.append(acts(alert));
   return item;
 }
@@ -117,24 +162,11 @@ function acts(alert) {
   return row;
 }
 
-function line(kind, text) {
-  const element = document.createElement("p");
-  element.className = kind;
-  element.textContent = text;
-  return element;
-}
-
-function chip(text, kind = "") {
-  const element = document.createElement("span");
-  element.className = `chip ${kind}`;
-  element.textContent = text;
-  return element;
-}
+const line = (kind, text) => element("p", kind, text);
+const chip = (text, kind = "") => element("span", `chip ${kind}`, text);
 
 function button(text, kind) {
-  const element = document.createElement("button");
-  element.type = "button";
-  element.className = kind;
-  element.textContent = text;
-  return element;
+  const made = element("button", kind, text);
+  made.type = "button";
+  return made;
 }

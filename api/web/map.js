@@ -1,9 +1,9 @@
 // The map page: a client of the service like any other.
 
-import { drawAlerts, onShow, refreshAlerts } from "./alerts.js";
+import { drawAlerts, onMark, onShow, refreshAlerts } from "./alerts.js";
 import { drawLayers, entriesOf, switchOffAtFirst } from "./layers.js";
 import { followEvents, get, getIfNew, keyHeaders } from "./service.js";
-import { applyVisibility, drawBadges, makeMap, roomFor, tell, tellOnClick } from "./view.js";
+import { applyVisibility, drawBadges, makeMap, markAlert, roomFor, tell, tellOnClick } from "./view.js";
 import { applyWords, currentLanguage, setLanguage, word } from "./words.js";
 
 const POLL_MS = 500;
@@ -23,7 +23,8 @@ async function start() {
     transformRequest: (url) => ({ url, headers: keyHeaders() }),
   });
   takeStatus(status);
-  onShow(({ bbox }) => bbox && map.fitBounds(bbox, { padding: 120, maxZoom: 13 }));
+  onShow(({ bbox }) => bbox && map.fitBounds(bbox, { padding: roomFor(370, 394), maxZoom: 13 }));
+  onMark((alert, records) => markAlert(map, alert, records));
   listen(map);
   await Promise.all([drawList(map), refreshAlerts()]);
   followEvents("/events", refreshAlerts);

@@ -2,26 +2,31 @@
 
 import { inLanguage, word } from "./words.js";
 
-const MOST = 3;
+const MOST = 3;  // besides alerts, which come first
+const BENEATH = /_beneath$/;
 
 // What hexes and clusters have instead of fields.
 const MEASURES = { count: {}, per_km2: { unit: "km⁻²" }, share: {}, mean: {}, per_1000: {} };
 
 export function popupOf(features, layers) {
-  const seen = new Set();
-  const parts = [];
-  for (const feature of features) {
-    const key = `${feature.source}/${feature.id}`;
-    const layer = layers.find((one) => one.id === feature.source.replace(/_hexes$/, ""));
-    if (!layer || seen.has(key) || parts.length === MOST) continue;
-    seen.add(key);
-    parts.push(describe(feature, layer));
-  }
+  const told = distinct(features);
+  const alerts = told.filter(({ source }) => source === "alerts");
+  const others = told.filter(({ source }) => source !== "alerts");
+  const parts = [...alerts, ...others].flatMap((feature) => {
+    const layer = layers.find((one) => one.id === feature.source.replace(/_(hexes|beneath)$/, ""));
+    return layer ? [describe(feature, layer)] : [];
+  }).slice(0, alerts.length + MOST);
   if (!parts.length) return null;
   const content = document.createElement("div");
   content.className = "facts-of";
   content.append(...parts);
   return content;
+}
+
+// One a thing, however often it is drawn.
+function distinct(features) {
+  const keyed = features.map((feature) => [`${feature.source.replace(BENEATH, "")}/${feature.id}`, feature]);
+  return [...new Map(keyed.reverse()).values()].reverse();
 }
 
 function describe(feature, layer) {

@@ -26,7 +26,10 @@ export function makeMap(style, [west, south, east, north], options = {}) {
   map.addControl(new maplibregl.ScaleControl(), "bottom-right");
   map.on("load", () => applyVisibility(map));
   map.on("zoomend", () => applyVisibility(map));
-  map.on("idle", () => { document.body.dataset.drawn = "true"; });
+  map.on("idle", () => {
+    document.body.dataset.drawn = "true";
+    document.body.dataset.beneath = recordsDrawn(map);
+  });
   untilFirstDrawn(map);
   return map;
 }
@@ -70,6 +73,46 @@ export function applyVisibility(map) {
       map.setLayoutProperty(layer.id, "visibility", wanted);
     }
   }
+}
+
+const MARK = "chosen";
+const BENEATH = "_beneath";
+const INK = "#16262b";
+
+// The alert that is chosen: its outline, and its records as points of a source that is named after
+// their layer; null: none is.
+export function markAlert(map, alert, records = []) {
+  for (const { id } of map.getStyle().layers) {
+    if (id.startsWith(`${MARK}-`)) map.removeLayer(id);
+  }
+  for (const id of Object.keys(map.getStyle().sources)) {
+    if (id.endsWith(BENEATH)) map.removeSource(id);
+  }
+  if (!alert) return;
+  const source = `${alert.layer_id}${BENEATH}`;
+  const placed = records.filter((record) => record.geometry);
+  map.addSource(source, { type: "geojson", data: { type: "FeatureCollection", features: placed } });
+  if (map.getSource("alerts")) {
+    addOutline(map, alert.id, "casing", "#ffffff", 7);
+    addOutline(map, alert.id, "outline", INK, 3);
+  }
+  const paint = {
+    "circle-radius": 5, "circle-color": "#ffffff", "circle-stroke-color": INK, "circle-stroke-width": 2.5,
+  };
+  map.addLayer({ id: `${MARK}-records`, type: "circle", source, paint });
+}
+
+// How many records beneath the chosen alert are to be seen.
+function recordsDrawn(map) {
+  const layers = [`${MARK}-records`].filter((id) => map.getLayer(id));
+  return layers.length ? new Set(map.queryRenderedFeatures({ layers }).map(({ id }) => id)).size : 0;
+}
+
+function addOutline(map, id, name, colour, width) {
+  map.addLayer({
+    id: `${MARK}-${name}`, type: "line", source: "alerts", "source-layer": "alerts",
+    filter: ["==", ["id"], id], paint: { "line-color": colour, "line-width": width },
+  });
 }
 
 export function tellOnClick(map, layers) {

@@ -13,9 +13,31 @@ const WORDS = {
     status_acknowledged: "đã tiếp nhận",
     status_resolved: "đã kết thúc",
     status_suppressed: "tạm ngưng báo",
+    century: "hơn 100 năm",
     public: "đã công bố",
     silenced_by: "Tạm ngưng theo yêu cầu của",
     within_alert: "Nằm trong cảnh báo",
+    history: "Nhật ký",
+    observed: "Quan sát được",
+    recurrence: "Chu kỳ lặp lại",
+    since: "Dữ liệu từ",
+    until: "Dữ liệu đến",
+    records: "Bản ghi bên dưới",
+    unplaced: "không có vị trí",
+    service: "hệ thống",
+    act_pending: "chờ xác nhận",
+    act_open: "mở",
+    act_acknowledged: "tiếp nhận",
+    act_suppressed: "tạm ngưng báo",
+    act_resolved: "kết thúc",
+    act_expired: "hết hiệu lực",
+    act_false: "báo động giả",
+    act_update: "cập nhật",
+    act_notify: "báo thêm",
+    act_escalate: "nhắc lại vì chưa ai tiếp nhận",
+    act_comment: "ghi chú",
+    act_approved: "công bố",
+    act_renewed: "gia hạn tin công bố",
     duty_begin: "Vào ca",
     duty_end: "Rời ca",
     severity_watch: "Theo dõi",
@@ -58,7 +80,7 @@ const WORDS = {
     per_1000: "Trên 1.000 dân",
     share: "Tỷ lệ",
     mean: "Trung bình",
-    expected: "bình thường",
+    expected: "Bình thường",
     offline: "Mất kết nối với máy chủ; đang thử lại…",
     no_service: "Ngoại tuyến",
     as_of: "Dữ liệu lúc",
@@ -78,9 +100,31 @@ const WORDS = {
     status_acknowledged: "acknowledged",
     status_resolved: "resolved",
     status_suppressed: "suppressed",
+    century: "more than 100 years",
     public: "public",
     silenced_by: "Silenced by",
     within_alert: "Within alert",
+    history: "History",
+    observed: "Observed",
+    recurrence: "Recurrence interval",
+    since: "Records from",
+    until: "Records until",
+    records: "Records beneath",
+    unplaced: "without a point",
+    service: "the service",
+    act_pending: "pending",
+    act_open: "opened",
+    act_acknowledged: "acknowledged",
+    act_suppressed: "suppressed",
+    act_resolved: "resolved",
+    act_expired: "expired",
+    act_false: "false alarm",
+    act_update: "updated",
+    act_notify: "told again",
+    act_escalate: "told again, since nobody acknowledged it",
+    act_comment: "comment",
+    act_approved: "made public",
+    act_renewed: "public notice renewed",
     duty_begin: "Go on duty",
     duty_end: "Go off duty",
     severity_watch: "Watch",
@@ -123,7 +167,7 @@ const WORDS = {
     per_1000: "Per 1,000 inhabitants",
     share: "Share",
     mean: "Mean",
-    expected: "normally",
+    expected: "Normally",
     offline: "The server does not answer; trying again…",
     no_service: "Offline",
     as_of: "Data as of",
@@ -164,4 +208,34 @@ export function ago(instant) {
   const [unit, size] = steps.find(([, size]) => Math.abs(seconds) >= size) ?? ["second", 1];
   const format = new Intl.RelativeTimeFormat(language, { numeric: "auto" });
   return format.format(Math.round(seconds / size), unit);
+}
+
+const YEAR_DAYS = 365.25;
+const LEAST = 0.001;
+
+// Statistics with three significant digits, measurements to the hundredth, whole numbers whole.
+export function number(value) {
+  if (value > 0 && value < LEAST) return `< ${LEAST.toLocaleString(language)}`;
+  const digits = Math.abs(value) < 1 ? { maximumSignificantDigits: 3 } : { maximumFractionDigits: 2 };
+  return value.toLocaleString(language, digits);
+}
+
+// An interval in the unit that people would use; the service tells none longer than a century.
+export function days(value) {
+  if (value >= 99.9 * YEAR_DAYS) return word("century");
+  const [unit, size] = value >= 2 * YEAR_DAYS ? ["year", YEAR_DAYS] : ["day", 1];
+  const format = { style: "unit", unit, unitDisplay: "long", maximumFractionDigits: value < 10 ? 1 : 0 };
+  return (value / size).toLocaleString(language, format);
+}
+
+// Of the province's clock, as in the service's own texts.
+export const moment = (instant) => new Date(instant).toLocaleString(
+  language, { dateStyle: "short", timeStyle: "short", timeZone: "Asia/Ho_Chi_Minh" },
+);
+
+export function element(tag, kind, text = "") {
+  const made = document.createElement(tag);
+  if (kind) made.className = kind;
+  made.textContent = text;
+  return made;
 }

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Page, Response, expect
+from playwright.sync_api import Locator, Page, Response, expect
 
 from api.routes.map import MAPLIBRE
 from tests.acceptance.screenshot import CHROMIUM, browser, open_map, take_screenshot
@@ -127,12 +127,63 @@ def test_an_operators_round_key_comment_approval_end(
     ]  # fmt: skip
 
 
+def go_on_duty(page: Page, key: str) -> None:
+    page.click("#duty")
+    page.fill("#key", key)
+    page.click("#key-dialog button[value=ok]")
+
+
+def the_chosen_card(page: Page) -> Locator:
+    """The first card, chosen; the map has come to it."""
+    card = page.locator("#alert-list li.alert").first
+    card.locator(".headline").click()
+    chosen = page.locator("#alert-list li.chosen")
+    expect(chosen).to_have_attribute("data-id", str(card.get_attribute("data-id")))
+    page.wait_for_timeout(2500)
+    return chosen
+
+
+def test_an_alert_opens_on_the_map_with_its_words_history_and_records(
+    page: Page, running: Service, operator_key: str
+):
+    go_on_duty(page, operator_key)
+    card = the_chosen_card(page)
+    told = alert_of(running, operator_key, str(card.get_attribute("data-id")))
+    expect(card).to_contain_text(told["detail_vi"])
+    expect(card.locator("dl")).to_contain_text("Chu kỳ lặp lại")
+    expect(card.locator("dl")).to_contain_text("hơn 100 năm")
+    expect(card.locator(".history")).to_contain_text("mở · hệ thống")
+    beneath = str(len(told["records"]))
+    expect(page.locator("body")).to_have_attribute("data-beneath", beneath)
+
+    card.get_by_role("button", name="Ghi chú").click()
+    page.keyboard.type("thuyền đã tới")
+    page.click("#comment-dialog button[value=ok]")
+    expect(card.locator(".history li.comment").first).to_contain_text("ghi chú · tests")
+    expect(card.locator(".history li.comment .note").first).to_have_text("thuyền đã tới")
+
+    card.locator(".headline").click()
+    expect(page.locator("#alert-list li.chosen, .story")).to_have_count(0)
+    expect(page.locator("body")).to_have_attribute("data-beneath", "0")
+
+
+def test_without_a_key_the_history_has_neither_names_nor_notes(page: Page):
+    card = the_chosen_card(page)
+    expect(card.locator(".history li").last).to_contain_text("mở")
+    expect(card.locator(".history")).not_to_contain_text("hệ thống")
+    expect(card.locator(".history .note")).to_have_count(0)
+
+
+def test_a_click_into_the_area_of_an_alert_tells_of_the_alert_first(page: Page):
+    the_chosen_card(page)
+    page.mouse.click(708, 476)
+    expect(page.locator(".maplibregl-popup h3").first).to_have_text("Cảnh báo")
+
+
 def test_whoever_is_on_duty_sees_what_is_silenced_and_why(
     page: Page, running: Service, operator_key: str
 ):
-    page.click("#duty")
-    page.fill("#key", operator_key)
-    page.click("#key-dialog button[value=ok]")
+    go_on_duty(page, operator_key)
     card = page.locator("#alert-list li.alert").first
     number = card.get_attribute("data-id")
     card.get_by_role("button", name="Tạm ngưng báo").click()

@@ -1,0 +1,50 @@
+// What a card tells of the alert that is chosen: its words, its numbers and its history.
+
+import { days, element, inLanguage, moment, number, word } from "./words.js";
+
+const SERVICE = "service";
+
+export function storyOf(alert, { history, records }, unplaced) {
+  const part = element("div", "story");
+  const detail = inLanguage({ vi: alert.detail_vi, en: alert.detail_en });
+  if (detail) part.append(element("p", "detail", detail));
+  part.append(numbers(alert, records.length, unplaced), element("h3", "", word("history")));
+  const steps = element("ol", "history");
+  steps.append(...[...history].reverse().map(step));
+  part.append(steps);
+  return part;
+}
+
+function numbers(alert, records, unplaced) {
+  const told = [
+    ["observed", number(alert.observed)],
+    ["expected", alert.expected === null ? null : number(alert.expected)],
+    ["recurrence", alert.recurrence_days === null ? null : days(alert.recurrence_days)],
+    ["since", moment(alert.since)],
+    ["until", moment(alert.until)],
+    ["records", unplaced ? `${number(records)} (${number(unplaced)} ${word("unplaced")})` : number(records)],
+  ];
+  const table = element("dl", "numbers");
+  for (const [name, value] of told) {
+    if (value !== null) table.append(element("dt", "", word(name)), element("dd", "", value));
+  }
+  return table;
+}
+
+// Who did it, and the words, are told to holders of a key alone.
+function step({ at, act, who, note }) {
+  const item = element("li", act);
+  const by = who === SERVICE ? word("service") : who;
+  item.append(element("p", "", [moment(at), word(`act_${act}`), by].filter(Boolean).join(" · ")));
+  const said = who === SERVICE ? whyQuiet(note) : note;
+  if (said) item.append(element("p", "note", said));
+  return item;
+}
+
+// Of the notes of the service only why it tells nobody is for people.
+function whyQuiet(note) {
+  const [, silence] = /^silence \d+ of (.*)$/s.exec(note) ?? [];
+  const [, outer] = /^within alert (\d+)$/.exec(note) ?? [];
+  if (silence) return `${word("silenced_by")} ${silence}`;
+  return outer ? `${word("within_alert")} ${outer}` : "";
+}
