@@ -8,6 +8,9 @@ import { inLanguage, word } from "./words.js";
 const HEXES_UNTIL_ZOOM = 12;
 const TOLD_MS = 10_000;
 const REPAINT_MS = 500;
+const MANY_COMMUNES = 20;
+const CODE_LENGTH = 6;  // with the space between two
+const COMMUNES = ["coalesce", ["get", "communes"], ""];  // of an alert; none: the whole province
 
 export const addProtocol = maplibregl.addProtocol;
 
@@ -15,7 +18,7 @@ export function makeMap(style, [west, south, east, north], options = {}) {
   const background = { id: "background", type: "background", paint: { "background-color": "#e9edeb" } };
   const map = new maplibregl.Map({
     container: "map",
-    style: { ...style, layers: [background, ...style.layers.map(fromAfar)] },
+    style: { ...style, layers: [background, ...style.layers.map(fromAfar).map(openToTheEye)] },
     bounds: [[west, south], [east, north]],
     attributionControl: { compact: true },
     dragRotate: false,
@@ -54,6 +57,13 @@ function fromAfar(layer) {
   const grown = ["interpolate", ["linear"], ["zoom"], 7, Math.max(1.2, radius * 0.3), 12, radius];
   const edge = ["interpolate", ["linear"], ["zoom"], 9, 0, 12, layer.paint["circle-stroke-width"] ?? 0];
   return { ...layer, paint: { ...layer.paint, "circle-radius": grown, "circle-stroke-width": edge } };
+}
+
+// An alert of the whole province, or of much of it, is an outline: its fill would cover all else.
+function openToTheEye(layer) {
+  if (layer.source !== "alerts" || layer.type !== "fill") return layer;
+  const narrow = ["all", ["!=", COMMUNES, ""], ["<", ["length", COMMUNES], MANY_COMMUNES * CODE_LENGTH]];
+  return { ...layer, filter: layer.filter ? ["all", narrow, layer.filter] : narrow };
 }
 
 // From afar hexes say how many there are, so clusters stay away; near by, hexes give way to points.

@@ -4,6 +4,7 @@ import os
 import re
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ import pytest
 from playwright.sync_api import Locator, Page, Response, expect
 
 from api.routes.map import MAPLIBRE
+from gis.alerts.failing import tell_failing, tell_running
+from gis.alerts.policy import Policy
+from gis.database.engine import Database
 from tests.acceptance.screenshot import CHROMIUM, browser, open_map, take_screenshot
 from tests.acceptance.service import Service
 from tests.integration.tile_reader import decode
@@ -178,6 +182,28 @@ def test_a_click_into_the_area_of_an_alert_tells_of_the_alert_first(page: Page):
     the_chosen_card(page)
     page.mouse.click(708, 476)
     expect(page.locator(".maplibregl-popup h3").first).to_have_text("Cảnh báo")
+
+
+@contextmanager
+def an_alert_of_the_province(running: Service) -> Iterator[None]:
+    """As when an alarm cannot run; of a layer that has none, so that no good run ends it."""
+    database, now = Database(running.cluster.url), datetime.now(UTC)
+    titles = ("Sạt lở đất", "Landslides")
+    with database.writing() as connection:
+        tell_failing(connection, "landslides", titles, "series", Policy(), now, now, official=True)
+    yield
+    with database.writing() as connection:
+        tell_running(connection, "landslides", "series", Policy(), datetime.now(UTC))
+
+
+def test_an_alert_of_the_whole_province_hides_nothing_on_the_map(page: Page, running: Service):
+    """It has an outline: a click on a place in the province tells of what is there."""
+    with an_alert_of_the_province(running):
+        expect(page.locator("#alert-list")).to_contain_text("không chạy được")
+        page.wait_for_timeout(2000)
+        page.mouse.click(560, 830)
+        expect(page.locator(".maplibregl-popup")).to_contain_text("Xã, phường")
+        expect(page.locator(".maplibregl-popup")).not_to_contain_text("không chạy được")
 
 
 def test_whoever_is_on_duty_sees_what_is_silenced_and_why(
