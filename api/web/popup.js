@@ -1,12 +1,14 @@
 // What is under the pointer, in words.
 
-import { inLanguage, word } from "./words.js";
+import { currentLanguage, day, days, element, inLanguage, moment, number, word } from "./words.js";
 
 const MOST = 3;  // besides alerts, which come first
 const BENEATH = /_beneath$/;
 
 // What hexes and clusters have instead of fields.
 const MEASURES = { count: {}, per_km2: { unit: "km⁻²" }, share: {}, mean: {}, per_1000: {} };
+// How people write what UCUM writes otherwise.
+const UNITS = { 1: "", km2: "km²", "GW.h": "GWh" };
 
 export function popupOf(features, layers) {
   const told = distinct(features);
@@ -14,11 +16,10 @@ export function popupOf(features, layers) {
   const others = told.filter(({ source }) => source !== "alerts");
   const parts = [...alerts, ...others].flatMap((feature) => {
     const layer = layers.find((one) => one.id === feature.source.replace(/_(hexes|beneath)$/, ""));
-    return layer ? [describe(feature, layer)] : [];
+    return layer ? [describe(feature, layer, layers)] : [];
   }).slice(0, alerts.length + MOST);
   if (!parts.length) return null;
-  const content = document.createElement("div");
-  content.className = "facts-of";
+  const content = element("div", "facts-of");
   content.append(...parts);
   return content;
 }
@@ -29,32 +30,46 @@ function distinct(features) {
   return [...new Map(keyed.reverse()).values()].reverse();
 }
 
-function describe(feature, layer) {
-  const part = document.createElement("section");
-  const title = document.createElement("h3");
-  title.textContent = inLanguage(layer.title);
-  const table = document.createElement("dl");
-  for (const [name, value] of Object.entries(feature.properties)) {
+function describe(feature, layer, layers) {
+  const part = element("section");
+  const table = element("dl");
+  const { properties } = feature;
+  for (const [name, value] of Object.entries(properties)) {
     const field = layer.fields[name];
     if (value === null || value === "" || (!field && !(name in MEASURES))) continue;
-    const term = document.createElement("dt");
-    term.textContent = field ? inLanguage(field.label) : word(name);
-    const told = document.createElement("dd");
-    const about = name === "per_1000" && feature.properties.approximate ? "≈ " : "";
-    told.textContent = about + valueOf(field ?? MEASURES[name], value);
-    table.append(term, told);
+    if (isForOthers(name, layer.fields)) continue;
+    const about = name === "per_1000" && properties.approximate ? "≈ " : "";
+    const told = NAMES[name]?.(value, properties, layers) ?? valueOf(field ?? MEASURES[name], value);
+    table.append(element("dt", "", field ? inLanguage(field.label) : word(name)), element("dd", "", about + told));
   }
-  part.append(title, table);
+  part.append(element("h3", "", inLanguage(layer.title)), table);
   return part;
 }
 
-function valueOf(field, value) {
-  const named = field?.values?.[value];
+// Of what is written in both languages, the other one.
+function isForOthers(name, fields) {
+  const language = /_(vi|en)$/.exec(name)?.[1] ?? currentLanguage();
+  return language !== currentLanguage() && name.replace(/_(vi|en)$/, `_${currentLanguage()}`) in fields;
+}
+
+// What speaks of another layer, by its name for people, if it has one: a stream is a category of it.
+const NAMES = {
+  of_layer: (id, _, layers) => nameOf(layerOf(id, layers)?.title),
+  stream: (value, { of_layer }, layers) => {
+    const fields = Object.values(layerOf(of_layer, layers)?.fields ?? {});
+    return nameOf(fields.map((field) => field.values[value]).find(Boolean));
+  },
+};
+const layerOf = (id, layers) => layers.find((layer) => layer.id === id);
+const nameOf = (words) => words && inLanguage(words);
+
+function valueOf({ type, unit, values }, value) {
+  const named = values?.[value];
   if (named) return inLanguage(named);
-  if (field?.type === "datetime") return new Date(value).toLocaleString(document.documentElement.lang);
-  if (typeof value === "number") {
-    const text = value.toLocaleString(document.documentElement.lang, { maximumSignificantDigits: 6 });
-    return field?.unit ? `${text} ${field.unit}` : text;
-  }
-  return String(value);
+  if (type === "datetime") return moment(value);
+  if (type === "date") return day(value);
+  if (typeof value === "boolean") return word(value ? "yes" : "no");
+  if (typeof value !== "number") return String(value);
+  if (unit === "d") return days(value);
+  return `${number(value)} ${UNITS[unit] ?? unit ?? ""}`.trim();
 }

@@ -14,6 +14,8 @@ const WORDS = {
     status_resolved: "đã kết thúc",
     status_suppressed: "tạm ngưng báo",
     century: "hơn 100 năm",
+    yes: "có",
+    no: "không",
     public: "đã công bố",
     silenced_by: "Tạm ngưng theo yêu cầu của",
     within_alert: "Nằm trong cảnh báo",
@@ -101,6 +103,8 @@ const WORDS = {
     status_resolved: "resolved",
     status_suppressed: "suppressed",
     century: "more than 100 years",
+    yes: "yes",
+    no: "no",
     public: "public",
     silenced_by: "Silenced by",
     within_alert: "Within alert",
@@ -212,12 +216,13 @@ export function ago(instant) {
 
 const YEAR_DAYS = 365.25;
 const LEAST = 0.001;
+const LOCALES = { vi: "vi-VN", en: "en-GB" };
 
 // Statistics with three significant digits, measurements to the hundredth, whole numbers whole.
 export function number(value) {
-  if (value > 0 && value < LEAST) return `< ${LEAST.toLocaleString(language)}`;
+  if (value > 0 && value < LEAST) return `< ${LEAST.toLocaleString(LOCALES[language])}`;
   const digits = Math.abs(value) < 1 ? { maximumSignificantDigits: 3 } : { maximumFractionDigits: 2 };
-  return value.toLocaleString(language, digits);
+  return value.toLocaleString(LOCALES[language], digits);
 }
 
 // An interval in the unit that people would use; the service tells none longer than a century.
@@ -225,13 +230,15 @@ export function days(value) {
   if (value >= 99.9 * YEAR_DAYS) return word("century");
   const [unit, size] = value >= 2 * YEAR_DAYS ? ["year", YEAR_DAYS] : ["day", 1];
   const format = { style: "unit", unit, unitDisplay: "long", maximumFractionDigits: value < 10 ? 1 : 0 };
-  return (value / size).toLocaleString(language, format);
+  return (value / size).toLocaleString(LOCALES[language], format);
 }
 
 // Of the province's clock, as in the service's own texts.
 export const moment = (instant) => new Date(instant).toLocaleString(
-  language, { dateStyle: "short", timeStyle: "short", timeZone: "Asia/Ho_Chi_Minh" },
+  LOCALES[language], { dateStyle: "short", timeStyle: "short", timeZone: "Asia/Ho_Chi_Minh" },
 );
+
+export const day = (date) => new Date(date).toLocaleDateString(LOCALES[language], { timeZone: "UTC" });
 
 export function element(tag, kind, text = "") {
   const made = document.createElement(tag);

@@ -4,7 +4,7 @@ import os
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -184,16 +184,30 @@ def test_a_click_into_the_area_of_an_alert_tells_of_the_alert_first(page: Page):
     expect(page.locator(".maplibregl-popup h3").first).to_have_text("Cảnh báo")
 
 
+def test_a_click_tells_values_in_the_words_of_the_page_and_no_raw_ones(page: Page):
+    the_chosen_card(page)
+    page.mouse.click(708, 476)
+    popup = page.locator(".maplibregl-popup")
+    expect(popup).to_contain_text("Phản ánh của người dân")
+    expect(popup).to_contain_text("hơn 100 năm")
+    expect(popup).to_contain_text("< 0,001")
+    expect(popup.locator("dd").filter(has_text=re.compile("^có$")).first).to_be_visible()
+    told = popup.locator("dd").all_inner_texts()
+    assert [one for one in told if re.fullmatch(r"true|false|citizen_reports|\S+T\S+Z", one)] == []
+    assert [one for one in told if "By chance" in one or re.search(r"\d{4}\.\d|,\d{4}", one)] == []
+
+
 @contextmanager
 def an_alert_of_the_province(running: Service) -> Iterator[None]:
     """As when an alarm cannot run; of a layer that has none, so that no good run ends it."""
-    database, now = Database(running.cluster.url), datetime.now(UTC)
-    titles = ("Sạt lở đất", "Landslides")
-    with database.writing() as connection:
-        tell_failing(connection, "landslides", titles, "series", Policy(), now, now, official=True)
-    yield
-    with database.writing() as connection:
-        tell_running(connection, "landslides", "series", Policy(), datetime.now(UTC))
+    with closing(Database(running.cluster.url)) as database:
+        now, titles = datetime.now(UTC), ("Sạt lở đất", "Landslides")
+        known = ("landslides", titles, "series", Policy(), now, now)
+        with database.writing() as connection:
+            tell_failing(connection, *known, official=True)
+        yield
+        with database.writing() as connection:
+            tell_running(connection, "landslides", "series", Policy(), datetime.now(UTC))
 
 
 def test_an_alert_of_the_whole_province_hides_nothing_on_the_map(page: Page, running: Service):
