@@ -10,6 +10,7 @@ const TOLD_MS = 10_000;
 const REPAINT_MS = 500;
 const MANY_COMMUNES = 20;
 const CODE_LENGTH = 6;  // with the space between two
+const LIVE = ["in", ["get", "status"], ["literal", ["open", "acknowledged"]]];
 const COMMUNES = ["coalesce", ["get", "communes"], ""];  // of an alert; none: the whole province
 
 export const addProtocol = maplibregl.addProtocol;
@@ -59,11 +60,13 @@ function fromAfar(layer) {
   return { ...layer, paint: { ...layer.paint, "circle-radius": grown, "circle-stroke-width": edge } };
 }
 
-// An alert of the whole province, or of much of it, is an outline: its fill would cover all else.
+// Of alerts the live ones. One of the whole province, or of much of it, is an outline: its fill would
+// cover all else.
 function openToTheEye(layer) {
-  if (layer.source !== "alerts" || layer.type !== "fill") return layer;
-  const narrow = ["all", ["!=", COMMUNES, ""], ["<", ["length", COMMUNES], MANY_COMMUNES * CODE_LENGTH]];
-  return { ...layer, filter: layer.filter ? ["all", narrow, layer.filter] : narrow };
+  if (layer.source !== "alerts") return layer;
+  const few = ["<", ["length", COMMUNES], MANY_COMMUNES * CODE_LENGTH];
+  const asked = layer.type === "fill" ? [LIVE, ["!=", COMMUNES, ""], few] : [LIVE];
+  return { ...layer, filter: ["all", ...asked, ...(layer.filter ? [layer.filter] : [])] };
 }
 
 // From afar hexes say how many there are, so clusters stay away; near by, hexes give way to points.

@@ -162,12 +162,13 @@ def test_qgis_draws_vector_tiles_as_the_legend_says(
 ) -> None:
     answer, of = answers[layer.id], classify(layer)
     assert answer["warnings"] == []
-    edges = [of.outline] if layer.geometry is GeometryKind.POLYGON else []
+    has_edges = layer.geometry is GeometryKind.POLYGON
     for value, colours in zip(
         samples(of) if of.field else [None], answer["shown_in_tiles"], strict=True
     ):
         expected = of.class_of(value)
         assert expected is not None
+        edges = [of.outline or expected.colour] if has_edges else []
         assert colours == [expected.colour, *edges], value
 
 
