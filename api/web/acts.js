@@ -64,7 +64,7 @@ function showPublic(alert) {
   }
 }
 
-const placeOf = (alert) =>
+export const placeOf = (alert) =>
   alert.communes.map((commune) => commune.name).join(", ") || word("whole_province");
 
 // What was filled in, or null; the dialog says of which alert it is.

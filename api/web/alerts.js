@@ -1,6 +1,6 @@
 // The list of alerts, with what the operator on duty can do.
 
-import { acknowledge, approve, changeDuty, comment, onActed, resolve, silence } from "./acts.js";
+import { acknowledge, approve, changeDuty, comment, onActed, placeOf, resolve, silence } from "./acts.js";
 import { Refused, forgetKey, get, getIfNew, hasKey } from "./service.js";
 import { storyOf } from "./story.js";
 import { tellForAWhile } from "./view.js";
@@ -33,7 +33,13 @@ let story = null;  // what is told of it besides
 let show = () => {};
 let mark = () => {};
 
-const muted = (alert) => Number(alert.status === "suppressed");
+// What waits for somebody comes first, the urgent before the rest, then the newest.
+const STATES = ["open", "acknowledged", "suppressed"];
+const TIERS = ["urgent", "alert", "watch"];
+const byNeed = (one, other) =>
+  STATES.indexOf(one.status) - STATES.indexOf(other.status)
+  || TIERS.indexOf(one.severity) - TIERS.indexOf(other.severity)
+  || new Date(other.opened_at) - new Date(one.opened_at);
 // `onShow`: an alert is to be looked at; `onMark`: it is marked with its records, or none is (null).
 export const onShow = (handler) => { show = handler; };
 export const onMark = (handler) => { mark = handler; };
@@ -98,13 +104,15 @@ async function readStory() {
 
 export function drawAlerts() {
   const open = alerts.filter((alert) => alert.status === "open").length;
-  const badge = document.getElementById("alert-count");
-  badge.hidden = open === 0;
-  badge.textContent = open;
+  for (const badge of document.querySelectorAll(".count")) {
+    badge.hidden = open === 0;
+    badge.textContent = open;
+    badge.title = word("waiting");
+  }
   document.getElementById("duty").textContent = word(hasKey() ? "duty_end" : "duty_begin");
   const held = document.activeElement?.closest("#alert-list button");
   const [id, act] = [held?.closest("li").dataset.id, held?.dataset.act];
-  const shown = [...alerts].sort((one, other) => muted(one) - muted(other));
+  const shown = [...alerts].sort(byNeed);
   list.replaceChildren(...(shown.length ? shown.map(card) : [nothing()]));
   if (held) focusOn(id, act);
 }
@@ -131,8 +139,7 @@ function card(alert) {
   const headline = button(inLanguage({ vi: alert.headline_vi, en: alert.headline_en }), "headline");
   headline.addEventListener("click", () => select(alert));
   headline.setAttribute("aria-expanded", String(alert.id === chosen));
-  const where = [alert.communes.map((commune) => commune.name).join(", "), ago(alert.opened_at)];
-  item.append(chips(alert), headline, line("where", where.filter(Boolean).join(" · ")));
+  item.append(chips(alert), headline, line("where", `${placeOf(alert)} · ${ago(alert.opened_at)}`));
   if (alert.suppressed_why) item.append(line("why", WHY[alert.suppressed_why.kind](alert.suppressed_why)));
   if (alert.id === chosen && story) {
     item.append(storyOf(alert, story, story.features.filter((one) => !one.geometry).length));

@@ -27,6 +27,8 @@ pytestmark = [
     pytest.mark.skipif(not MAPLIBRE.is_dir(), reason="no MapLibre: npm ci"),
 ]
 
+CLASSES = "cards => cards.map(card => card.className)"
+
 
 @pytest.fixture(scope="module")
 def chromium():
@@ -220,6 +222,20 @@ def test_an_alert_of_the_whole_province_hides_nothing_on_the_map(page: Page, run
         expect(page.locator(".maplibregl-popup")).not_to_contain_text("không chạy được")
 
 
+def test_what_waits_for_somebody_comes_first_and_is_counted(page: Page, running: Service):
+    with an_alert_of_the_province(running):
+        card = page.locator("#alert-list li.alert", has_text="không chạy được")
+        expect(card).to_contain_text("Toàn tỉnh · ")
+        classes = [one.split() for one in page.locator("#alert-list li").evaluate_all(CLASSES)]
+        ranks = [("open" not in one, "urgent" not in one, "watch" in one) for one in classes]
+        assert ranks == sorted(ranks)
+        assert ranks[0] < ranks[-1]
+        waiting = sum("open" in one for one in classes)
+        expect(page.locator("#alerts .count")).to_have_text(str(waiting))
+        page.click("#language")
+        expect(page.locator("#alert-list")).to_contain_text("Whole province · ")
+
+
 def test_whoever_is_on_duty_sees_what_is_silenced_and_why(
     page: Page, running: Service, operator_key: str
 ):
@@ -331,6 +347,22 @@ def test_a_phone_shows_the_map_and_the_alerts(chromium, running: Service):
     expect(opened.locator("#layers")).to_be_visible()
     assert opened.evaluate("document.documentElement.scrollWidth") <= 390
     context.close()
+
+
+def test_panels_hide_neither_zoom_buttons_nor_scale_nor_sources(page: Page):
+    parts = page.locator(
+        ".maplibregl-ctrl-zoom-in, .maplibregl-ctrl-scale, .maplibregl-ctrl-attrib"
+    )
+    assert parts.count() == 3
+    for panel in (page.locator("#alerts"), page.locator("#layers")):
+        beside = panel.bounding_box()
+        assert beside
+        for part in parts.all():
+            box = part.bounding_box()
+            assert box
+            assert (
+                box["x"] + box["width"] <= beside["x"] or box["x"] >= beside["x"] + beside["width"]
+            )
 
 
 def test_the_picture_of_the_map_is_not_empty(chromium, running: Service, tmp_path: Path):
