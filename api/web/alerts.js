@@ -4,7 +4,7 @@ import { acknowledge, approve, changeDuty, comment, onActed, placeOf, resolve, s
 import { Refused, forgetKey, get, getIfNew, hasKey } from "./service.js";
 import { storyOf } from "./story.js";
 import { tellForAWhile } from "./view.js";
-import { ago, element, inLanguage, word } from "./words.js";
+import { ago, element, inLanguage, refusal, word } from "./words.js";
 
 const LIVE = "/alerts?status=open&status=acknowledged";
 const TOLD = new Set(["open", "acknowledged"]);
@@ -66,7 +66,7 @@ export async function refreshAlerts() {
   } catch (error) {
     if (!(error instanceof Refused && error.status === 401)) throw error;
     forgetKey();
-    tellForAWhile(error.message);
+    tellForAWhile(refusal(401));
     await refreshAlerts();
   }
 }

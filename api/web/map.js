@@ -2,9 +2,9 @@
 
 import { drawAlerts, onMark, onShow, refreshAlerts } from "./alerts.js";
 import { drawLayers, entriesOf, switchOffAtFirst } from "./layers.js";
-import { followEvents, get, getIfNew, keyHeaders } from "./service.js";
+import { Refused, credentials, followEvents, get, getIfNew, keyHeaders } from "./service.js";
 import { applyVisibility, drawBadges, makeMap, markAlert, roomFor, tell, tellOnClick } from "./view.js";
-import { applyWords, currentLanguage, setLanguage, word } from "./words.js";
+import { applyWords, currentLanguage, refusal, setLanguage, word } from "./words.js";
 
 const POLL_MS = 500;
 
@@ -20,7 +20,7 @@ async function start() {
   switchOffAtFirst(state.entries);
   const map = makeMap(style, status.extent, {
     fitBoundsOptions: { padding: roomFor(350, 374) },
-    transformRequest: (url) => ({ url, headers: keyHeaders() }),
+    transformRequest: (url) => ({ url, headers: keyHeaders(), credentials }),
   });
   takeStatus(status);
   onShow(({ bbox }) => bbox && map.fitBounds(bbox, { padding: roomFor(370, 394), maxZoom: 13 }));
@@ -50,13 +50,16 @@ function watch(map) {
       await refresh(map);
       if (state.offline) tell("");
       state.offline = false;
-    } catch {
-      state.offline = true;
-      tell(word("offline"));
+    } catch (error) {
+      state.offline = !isKeyRefused(error);
+      if (state.offline) tell(word("offline"));
     }
     watch(map);
   }, POLL_MS);
 }
+
+// Of which the list of alerts tells, and lets go of the key.
+const isKeyRefused = (error) => error instanceof Refused && error.status === 401;
 
 async function refresh(map) {
   const status = await getIfNew("/status");
@@ -96,4 +99,4 @@ function listen(map) {
   }
 }
 
-start().catch((error) => tell(error.message));
+start().catch((error) => tell(error instanceof Refused ? refusal(error.status) : error.message));

@@ -5,6 +5,7 @@ const RETRY_MS = 2000;
 const etags = new Map();
 let following = new AbortController();
 
+// `status` 0: the service does not answer.
 export class Refused extends Error {
   constructor(status, detail) {
     super(detail);
@@ -23,13 +24,16 @@ export function forgetKey() {
 }
 export const keyHeaders = () => (hasKey() ? { "X-API-Key": sessionStorage.getItem(KEY) } : {});
 
+// Else the browser itself asks for a name and password where a key is refused.
+export const credentials = "omit";
+
 async function refusal(response) {
   const problem = await response.json().catch(() => ({}));
   return new Refused(response.status, problem.detail ?? response.statusText);
 }
 
 export async function get(path) {
-  const response = await fetch(path, { headers: keyHeaders() });
+  const response = await fetch(path, { headers: keyHeaders(), credentials });
   if (!response.ok) throw await refusal(response);
   return response.json();
 }
@@ -38,7 +42,7 @@ export async function get(path) {
 export async function getIfNew(path) {
   const known = etags.get(path);
   const headers = { ...keyHeaders(), ...(known ? { "If-None-Match": known } : {}) };
-  const response = await fetch(path, { headers, cache: "no-store" });
+  const response = await fetch(path, { headers, credentials, cache: "no-store" });
   if (response.status === 304) return null;
   if (!response.ok) throw await refusal(response);
   etags.set(path, response.headers.get("ETag"));
@@ -47,7 +51,8 @@ export async function getIfNew(path) {
 
 export async function post(path, body) {
   const headers = { ...keyHeaders(), "Content-Type": "application/json" };
-  const response = await fetch(path, { method: "POST", headers, body: JSON.stringify(body) });
+  const asked = fetch(path, { method: "POST", headers, credentials, body: JSON.stringify(body) });
+  const response = await asked.catch((error) => { throw new Refused(0, error.message); });
   if (!response.ok) throw await refusal(response);
   return response.json();
 }
@@ -63,7 +68,7 @@ export async function followEvents(path, heard) {
 
 async function readEvents(path, heard) {
   following = new AbortController();
-  const response = await fetch(path, { headers: keyHeaders(), signal: following.signal });
+  const response = await fetch(path, { headers: keyHeaders(), credentials, signal: following.signal });
   if (!response.ok) throw await refusal(response);
   await heard();
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();

@@ -32,10 +32,13 @@ function numbers(alert, records, unplaced) {
 }
 
 // Who did it, and the words, are told to holders of a key alone.
+export function stepWords({ at, act, who }) {
+  return [moment(at), word(`act_${act}`), who === SERVICE ? word("service") : who].filter(Boolean).join(" · ");
+}
+
 function step({ at, act, who, note }) {
   const item = element("li", act);
-  const by = who === SERVICE ? word("service") : who;
-  item.append(element("p", "", [moment(at), word(`act_${act}`), by].filter(Boolean).join(" · ")));
+  item.append(element("p", "", stepWords({ at, act, who })));
   const said = who === SERVICE ? whyQuiet(note) : note;
   if (said) item.append(element("p", "note", said));
   return item;

@@ -53,7 +53,15 @@ const WORDS = {
     outcome_true: "đúng",
     outcome_false: "sai",
     outcome_unknown: "chưa rõ",
-    note: "Ghi chú (bắt buộc khi sai)",
+    note: "Ghi chú (bắt buộc khi là báo động giả)",
+    refused: "Không thực hiện được; mã lỗi",
+    refused_0: "Máy chủ không trả lời; hãy thử lại.",
+    refused_400: "Nội dung chưa hợp lệ; hãy sửa rồi gửi lại.",
+    refused_401: "Khóa không đúng hoặc đã bị thu hồi.",
+    refused_403: "Khóa này không có quyền làm việc đó.",
+    refused_404: "Không còn thấy cảnh báo này.",
+    refused_409: "Không làm được nữa, vì cảnh báo đã đổi trạng thái:",
+    refused_503: "Hệ thống tạm thời không phục vụ được; hãy thử lại sau ít phút.",
     comment: "Ghi chú",
     comment_title: "Thêm ghi chú",
     comment_label: "Ghi chú, lưu trong nhật ký của cảnh báo",
@@ -143,7 +151,15 @@ const WORDS = {
     outcome_true: "true",
     outcome_false: "false",
     outcome_unknown: "unknown",
-    note: "Note (needed when false)",
+    note: "Note (needed for a false alarm)",
+    refused: "It could not be done; error",
+    refused_0: "The server does not answer; try again.",
+    refused_400: "This is not acceptable yet; correct it and send it again.",
+    refused_401: "The key is wrong or was withdrawn.",
+    refused_403: "This key does not allow that.",
+    refused_404: "This alert is no longer to be seen.",
+    refused_409: "It cannot be done any more, since the alert has changed:",
+    refused_503: "The service is not available for the moment; try again in some minutes.",
     comment: "Comment",
     comment_title: "Add a comment",
     comment_label: "Comment, kept in the alert's history",
@@ -187,6 +203,9 @@ let language = localStorage.getItem("language") === "en" ? "en" : "vi";
 
 export const currentLanguage = () => language;
 export const word = (name) => WORDS[language][name] ?? name;
+// Why the service did not do what was asked, by the status of its answer.
+export const refusal = (status) =>
+  WORDS[language][`refused_${status}`] ?? `${word("refused")} ${status}`;
 export const inLanguage = (words) => words[language];
 
 export function setLanguage(next) {

@@ -36,9 +36,11 @@ def chromium():
         yield running
 
 
-@pytest.fixture
-def page(chromium, running: Service) -> Iterator[Page]:
-    """The open map; fails on anything that the page complains of."""
+@contextmanager
+def a_page(chromium, running: Service, refused: bool = False) -> Iterator[Page]:
+    """The open map; fails on anything that the page complains of, but for answers of the service
+    that refuse something, where some are expected.
+    """
     context = chromium.new_context(viewport={"width": 1440, "height": 900}, locale="vi-VN")
     opened = context.new_page()
     complaints: list[str] = []
@@ -49,7 +51,13 @@ def page(chromium, running: Service) -> Iterator[Page]:
     open_map(opened, running.url)
     yield opened
     context.close()
-    assert complaints == []
+    assert [one for one in complaints if not (refused and "status of 4" in one)] == []
+
+
+@pytest.fixture
+def page(chromium, running: Service) -> Iterator[Page]:
+    with a_page(chromium, running) as opened:
+        yield opened
 
 
 def test_the_page_names_layers_and_alerts_in_vietnamese(page: Page):
@@ -207,9 +215,11 @@ def an_alert_of_the_province(running: Service) -> Iterator[None]:
         known = ("landslides", titles, "series", Policy(), now, now)
         with database.writing() as connection:
             tell_failing(connection, *known, official=True)
-        yield
-        with database.writing() as connection:
-            tell_running(connection, "landslides", "series", Policy(), datetime.now(UTC))
+        try:
+            yield
+        finally:
+            with database.writing() as connection:
+                tell_running(connection, "landslides", "series", Policy(), datetime.now(UTC))
 
 
 def test_an_alert_of_the_whole_province_hides_nothing_on_the_map(page: Page, running: Service):
@@ -234,6 +244,51 @@ def test_what_waits_for_somebody_comes_first_and_is_counted(page: Page, running:
         expect(page.locator("#alerts .count")).to_have_text(str(waiting))
         page.click("#language")
         expect(page.locator("#alert-list")).to_contain_text("Whole province · ")
+
+
+def test_a_false_alarm_needs_a_note_and_the_dialog_waits_for_it(
+    page: Page, running: Service, operator_key: str
+):
+    """The browser asks for it; words of blanks alone, which it takes, the service refuses."""
+    go_on_duty(page, operator_key)
+    with an_alert_of_the_province(running):
+        card = page.locator("#alert-list li.alert", has_text="không chạy được")
+        card.get_by_role("button", name="Kết thúc").click()
+        dialog = page.locator("#resolve-dialog")
+        dialog.locator("input[value=false]").check()
+        dialog.locator("button[value=ok]").click()
+        assert dialog.locator("textarea:invalid").count() == 1
+        dialog.locator("input[value=unknown]").check()
+        assert dialog.locator("textarea:invalid").count() == 0
+        dialog.locator("button[value=ok]").click()
+        expect(dialog).to_be_hidden()
+        expect(card).to_have_count(0)
+
+
+def test_refusals_are_told_in_the_language_of_the_page_in_an_open_dialog(
+    chromium, running: Service, operator_key: str
+):
+    """Another officer ends the alert while the dialog is open: the answer says who did what."""
+    with an_alert_of_the_province(running), a_page(chromium, running, refused=True) as page:
+        go_on_duty(page, "wrong")
+        card = page.locator("#alert-list li.alert", has_text="không chạy được")
+        expect(page.locator("#problem")).to_have_text("Khóa không đúng hoặc đã bị thu hồi.")
+        go_on_duty(page, operator_key)
+        number = card.get_attribute("data-id")
+        card.get_by_role("button", name="Kết thúc").click()
+        dialog = page.locator("#resolve-dialog")
+        dialog.locator("input[value=false]").check()
+        dialog.locator("textarea").fill("   ")
+        dialog.locator("button[value=ok]").click()
+        refused = dialog.locator(".refused")
+        expect(refused).to_have_text("Nội dung chưa hợp lệ; hãy sửa rồi gửi lại.")
+        headers = {"X-API-Key": operator_key}
+        body = {"outcome": "true"}
+        httpx.post(f"{running.url}/alerts/{number}/resolve", json=body, headers=headers, timeout=30)
+        dialog.locator("textarea").fill("nhầm")
+        dialog.locator("button[value=ok]").click()
+        expect(refused).to_contain_text("cảnh báo đã đổi trạng thái")
+        expect(refused).to_contain_text("kết thúc · tests")
 
 
 def test_whoever_is_on_duty_sees_what_is_silenced_and_why(
