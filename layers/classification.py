@@ -198,10 +198,12 @@ def _other(layer: Layer, kind: Kind) -> FeatureClass:
 
 
 def _is_closed(layer: Layer, kind: Kind) -> bool:
-    """Whether every value that the field may have is a class."""
-    if kind is not Kind.VALUES:
+    """Whether every value that the field is expected to have is in a class: numbers from 0 on."""
+    if kind is Kind.SINGLE:
         return False
     field = layer.public_fields[layer.style.field or ""]
+    if kind is Kind.RANGES:
+        return field.required and (layer.style.classes[0].at_least or 0) <= 0
     values = {True, False} if field.type is FieldType.BOOLEAN else set(field.values or ())
     told = {one.value for one in layer.style.classes}
     return field.required and bool(values) and values <= told

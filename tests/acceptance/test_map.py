@@ -302,7 +302,7 @@ def test_whoever_is_on_duty_sees_what_is_silenced_and_why(
     page.fill("#silence-dialog textarea", "diễn tập")
     page.click("#silence-dialog button[value=ok]")
     card = page.locator(f"#alert-list li[data-id='{number}']")
-    expect(card).to_contain_text("Tạm ngưng theo yêu cầu của tests: diễn tập", timeout=15_000)
+    expect(card).to_contain_text("Tạm ngưng báo theo yêu cầu của tests: diễn tập", timeout=15_000)
     page.click("#duty")
     expect(card).to_have_count(0)
     headers = {"X-API-Key": operator_key}

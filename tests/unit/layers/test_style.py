@@ -32,7 +32,7 @@ def samples(of: Classification) -> list[Any]:
     """A value inside each class, on each bound, and in no class at all."""
     inside = [one.value if of.kind is Kind.VALUES else one.lower for one in of.classes]
     if of.kind is Kind.RANGES:
-        inside += [one.upper - 0.5 for one in of.classes[:-1]]
+        inside += [(one.lower + one.upper) / 2 for one in of.classes[:-1]]
     if of.closed or of.other is None:
         return inside
     return [*inside, of.classes[0].lower - 1 if of.kind is Kind.RANGES else "nonsense", None]
@@ -167,6 +167,21 @@ def test_the_legend_has_no_other_class_where_every_value_has_its_own() -> None:
     closed = wells(style={"field": "water", "classes": classes}, fields=fields)
     assert len(legend(open_)) == 3
     assert len(legend(closed)) == 2
+
+
+@pytest.mark.parametrize("name", ["hotspots", "emerging", "clusters", "local_moran", "alerts"])
+def test_legends_of_the_analysis_have_no_other_class(name: str) -> None:
+    assert "Khác" not in [entry.label for entry in legend(CATALOGUE.get(name))]
+
+
+def test_the_legend_of_numbers_from_zero_on_has_no_other_class_where_all_have_one() -> None:
+    fields = wells().model_dump(mode="json")["fields"]
+    fields["depth"]["required"] = True
+    from_zero, from_ten = (
+        wells(style={"field": "depth", "classes": [a_class(0, at_least=least)]}, fields=fields)
+        for least in (0, 10)
+    )
+    assert (len(legend(from_zero)), len(legend(from_ten))) == (1, 2)
 
 
 def test_a_feature_that_should_not_be_is_drawn_nevertheless() -> None:
