@@ -83,6 +83,13 @@ async function select(alert) {
   await readStory();
 }
 
+// Whoever comes by the link of a mail sees the alert, or that it has ended.
+export async function selectNamed(id) {
+  const alert = alerts.find((one) => String(one.id) === id);
+  if (alert) await select(alert);
+  else if (id !== null) tellForAWhile(`${word("not_live")} ${id}`);
+}
+
 // A history grows without the list of alerts changing: comments are in it alone.
 async function readStory() {
   const alert = alerts.find((one) => one.id === chosen);

@@ -1,6 +1,6 @@
 // The map page: a client of the service like any other.
 
-import { drawAlerts, onMark, onShow, refreshAlerts } from "./alerts.js";
+import { drawAlerts, onMark, onShow, refreshAlerts, selectNamed } from "./alerts.js";
 import { drawLayers, entriesOf, switchOffAtFirst } from "./layers.js";
 import { Refused, credentials, followEvents, get, getIfNew, keyHeaders } from "./service.js";
 import { applyVisibility, drawBadges, makeMap, markAlert, roomFor, tell, tellOnClick } from "./view.js";
@@ -27,6 +27,7 @@ async function start() {
   onMark((alert, records) => markAlert(map, alert, records));
   listen(map);
   await Promise.all([drawList(map), refreshAlerts()]);
+  await selectNamed(new URLSearchParams(location.search).get("alert"));
   followEvents("/events", refreshAlerts);
   watch(map);
 }

@@ -181,6 +181,14 @@ def test_an_alert_opens_on_the_map_with_its_words_history_and_records(
     expect(page.locator("body")).to_have_attribute("data-beneath", "0")
 
 
+def test_the_link_of_a_mail_opens_its_alert(page: Page, running: Service):
+    last = str(page.locator("#alert-list li.alert").last.get_attribute("data-id"))
+    open_map(page, f"{running.url}/?alert={last}")
+    expect(page.locator("#alert-list li.chosen")).to_have_attribute("data-id", last)
+    open_map(page, f"{running.url}/?alert=987654")
+    expect(page.get_by_text("cảnh báo 987654")).to_be_visible()
+
+
 def test_without_a_key_the_history_has_neither_names_nor_notes(page: Page):
     card = the_chosen_card(page)
     expect(card.locator(".history li").last).to_contain_text("mở")
