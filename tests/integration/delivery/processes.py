@@ -70,7 +70,7 @@ def deliver_for_ever(url: str, mail_port: int) -> None:
 
 def sender_by(mail_port: int) -> Sender:
     """Sends to webhooks of this machine, and mail by the server at this port of it."""
-    return Sender(HERE, MailServer("127.0.0.1", mail_port, "gis@example.vn"), QUICK)
+    return Sender(HERE, MailServer("127.0.0.1", mail_port, "gis@example.vn"), retrying=QUICK)
 
 
 def publish_for_ever(url: str) -> None:
