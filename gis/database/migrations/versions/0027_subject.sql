@@ -1,6 +1,7 @@
 -- What an alert is about, for receivers that show no more than that: the title of its rule, else the
 -- name of its stream; the title of the layer says whose records they are. And the province's code,
--- by which an alert of the whole province is placed.
+-- by which an alert of the whole province is placed. An alert that was made public is public no more
+-- once its layer is closed.
 
 CREATE FUNCTION gis.subject_of(wanted gis.alert, definition jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE AS $$
@@ -26,7 +27,7 @@ CREATE OR REPLACE FUNCTION gis.alert_as_told(wanted bigint) RETURNS jsonb LANGUA
               FROM gis.layer l WHERE l.id = a.layer_id),
     'run', (SELECT jsonb_build_object('method', r.method, 'version', r.code_version)
             FROM gis.hotspot_run r WHERE r.id = a.run_id),
-    'approved', p.alert_id IS NOT NULL,
+    'approved', p.alert_id IS NOT NULL AND gis.is_public(a.layer_id),
     'confirmed', coalesce(p.confirmed, false))
   FROM gis.alert a LEFT JOIN gis.approval p ON p.alert_id = a.id WHERE a.id = wanted
 $$;
