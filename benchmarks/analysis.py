@@ -152,7 +152,7 @@ def plain_highest(space: object, counts: np.ndarray) -> float:
 
 
 def case(where: Province) -> list[Row]:
-    """The 20,000 events of HOTSPOTS.md: the observed scan, and p from 999 replicates."""
+    """20,000 events of 90 days: the observed scan, and p from 999 replicates."""
     stream = Stream(where, 20_000, 3)
     stream.scan(Null(1))
     events = f"{len(stream.day):,} events, {len(stream.xy):,} hexes"

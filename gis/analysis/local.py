@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+import numba
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
@@ -21,18 +22,40 @@ def gi_star(values: Floats, weights: sparse.csr_array) -> Floats:
 
     `values` has shape (n,), `weights` shape (n, n) with the place itself included.
     z_i = (Σ_j w_ij x_j − W_i m) / (s·√((n·S1_i − W_i²)/(n−1))), with m the mean and s² the variance
-    by n. Source: Getis & Ord 1992; Ord & Getis 1995.
+    by n. Raises BadInput for weights of another shape. Source: Getis & Ord 1992; Ord & Getis 1995.
     """
     n = len(values)
-    mean, spread = values.mean(), values.std()
-    # Binary weights are their own squares, and sum to as many as there are.
-    binary = (weights.data == 1).all()
-    total = np.diff(weights.indptr).astype(float) if binary else weights @ np.ones(n)
-    squares = total if binary else weights.power(2) @ np.ones(n)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        scale = spread * np.sqrt((n * squares - total**2) / (n - 1))
-        z: Floats = (weights @ values - total * mean) / scale
-    return np.where(np.isfinite(z), z, np.nan)
+    if weights.shape != (n, n):
+        raise BadInput(f"{n} values need weights of shape ({n}, {n}), these are {weights.shape}")
+    x = np.asarray(values, np.float64)
+    if n < 2 or x.min() == x.max():
+        return np.full(n, np.nan)
+    w = weights.tocsr()
+    weight = w.data.astype(np.float64, copy=False)
+    return np.asarray(_z(w.indptr, w.indices, weight, x, x.mean(), x.std()))
+
+
+@numba.njit(cache=True)
+def _z(
+    start: Counts, near: Counts, weight: Floats, values: Floats, mean: float, spread: float
+) -> Floats:
+    """Row by row; rows of equal weights, which most hexes have, share one root and division."""
+    n = len(values)
+    z = np.empty(n)
+    of_total, of_squares, over = -1.0, -1.0, np.nan
+    for i in range(n):
+        found = total = squares = 0.0
+        for at in range(start[i], start[i + 1]):
+            w = weight[at]
+            found += w * values[near[at]]
+            total += w
+            squares += w * w
+        if total != of_total or squares != of_squares:
+            of_total, of_squares = total, squares
+            by_chance = spread * np.sqrt(max(n * squares - total**2, 0.0) / (n - 1))
+            over = 1.0 / by_chance if by_chance > 0.0 else np.nan
+        z[i] = (found - total * mean) * over
+    return z
 
 
 def exact_p(

@@ -6,6 +6,9 @@ import geopandas as gpd
 import libpysal
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import sparse
 from scipy.stats import norm
 
 from gis.analysis.local import (
@@ -81,6 +84,33 @@ def test_local_moran_knows_neither_unit_nor_zero(counties, queen, factor):
     rates = counties["SIDR74"].to_numpy()
     plain = local_moran(rates, queen.sparse)
     assert local_moran(rates * factor + 3, queen.sparse) == pytest.approx(plain)
+
+
+@given(
+    n=st.integers(2, 9),
+    seed=st.integers(0, 999),
+    of=st.sampled_from([(1.0,), (0.0, 1.0), (0.0, 0.25, 2.0)]),
+)
+def test_gi_star_is_its_formula_for_any_weights(n, seed, of):
+    random = np.random.default_rng(seed)
+    x, w = random.uniform(-5, 5, n), random.choice(of, (n, n))
+    total, squares = w.sum(axis=1), (w**2).sum(axis=1)
+    spread = np.sqrt(np.mean(x**2) - x.mean() ** 2)
+    under = spread * np.sqrt(np.maximum(n * squares - total**2, 0) / (n - 1))
+    expected = np.divide(w @ x - total * x.mean(), under, out=np.full(n, np.nan), where=under > 0)
+    found = gi_star(x, sparse.csr_array(w))
+    assert found == pytest.approx(expected, abs=1e-9, nan_ok=True)
+
+
+@pytest.mark.parametrize("values", [[], [3.0], [0.1, 0.1, 0.1]])
+def test_values_without_spread_have_no_gi_star(values):
+    n = len(values)
+    assert np.isnan(gi_star(np.array(values), sparse.csr_array(np.eye(n)))).all()
+
+
+def test_weights_of_another_shape_are_refused():
+    with pytest.raises(BadInput, match=r"3 values need weights of shape \(3, 3\), these are"):
+        gi_star(np.arange(3.0), sparse.csr_array(np.eye(4)))
 
 
 def test_the_order_of_counties_changes_no_local_statistic(counties, queen):
