@@ -44,6 +44,14 @@ LEFT JOIN LATERAL (
 WHERE l.id = ANY(:layers)
 """)
 
+# Whether the newest scan of a layer left streams out, whose nulls are being drawn.
+_LEFT_OUT = text("""
+SELECT EXISTS (
+  SELECT FROM gis.scan_stream WHERE null_id IS NULL AND run_id = (
+    SELECT id FROM gis.hotspot_run WHERE layer_id = :layer AND method = 'stp_scan'
+    ORDER BY input_until DESC, id DESC LIMIT 1))
+""")
+
 
 @dataclass(frozen=True, slots=True)
 class Due:
@@ -108,9 +116,7 @@ class Runner:
 
     def run_due(self, catalogue: Catalogue, now: datetime) -> list[RunReport]:
         due = due_runs(self._database, catalogue, now)
-        reports = [
-            self._run(one) for one in due if not self._failures.waits(one.layer, one.method, now)
-        ]
+        reports = [self._run(one) for one in due if not self._waits(one, now)]
         return [report for report in reports if report is not None]
 
     def draw_due(self, catalogue: Catalogue, now: datetime) -> None:
@@ -128,6 +134,18 @@ class Runner:
                 self._failures.worked(layer, LAYER_FILE)
             elif not self._failures.waits(layer, LAYER_FILE, now):
                 self._failures.failed(layer, LAYER_FILE, BadLayerFile("\n".join(faults)))
+
+    def _waits(self, due: Due, now: datetime) -> bool:
+        return self._failures.waits(due.layer, due.method, now) or (
+            due.method == "series" and self._awaits_scan(due.layer, now)
+        )
+
+    def _awaits_scan(self, layer: Layer, now: datetime) -> bool:
+        """Alerts of the scan inhibit those of the series, so it is to speak first, if it can."""
+        if "stp_scan" not in methods_of(layer) or self._failures.waits(layer, "nulls", now):
+            return False
+        with self._database.reading() as connection:
+            return bool(connection.scalar(_LEFT_OUT, {"layer": layer.id}))
 
     def _run(self, due: Due) -> RunReport | None:
         now = datetime.now(UTC)

@@ -10,7 +10,7 @@ from gis.database.engine import Database
 from layers.model import Layer
 from layers.runs import RunReport, repeat_run, run_method
 from layers.runs.nulls import Drawer
-from layers.watch import due_runs
+from layers.watch import Runner, due_runs
 from tests.integration.test_hotspots import LAYER, alerts, cluster, count, report
 
 EVENING = datetime(2026, 3, 31, 16, 30, tzinfo=UTC)  # 23:30 in Vietnam
@@ -123,3 +123,29 @@ def test_a_null_of_far_fewer_cases_does_not_serve(quiet, layer):
     run(quiet, layer, EVENING, prompt=False)
     report(quiet, noise(60) + 0.001, at=EVENING - timedelta(hours=1), days=20)
     assert streams(quiet, run(quiet, layer, EVENING)) == {"traffic": (None, None)}
+
+
+def test_the_series_wait_until_the_scan_that_inhibits_them_has_judged(
+    toy_province, layer, catalogue
+):
+    now = datetime.now(UTC)
+    report(toy_province, noise(), at=now - timedelta(hours=1), days=80)
+    runner = Runner(toy_province)
+    first = {one.method for one in runner.run_due(catalogue, now)}
+    assert "stp_scan" in first and "series" not in first
+    draw_all(toy_province, layer, now)
+    again = runner.run_due(catalogue, datetime.now(UTC))
+    assert {one.method for one in again} >= {"stp_scan", "series"}
+
+
+def test_the_series_do_not_wait_for_nulls_that_cannot_be_drawn(
+    toy_province, catalogue, monkeypatch
+):
+    now = datetime.now(UTC)
+    report(toy_province, noise(), at=now - timedelta(hours=1), days=80)
+    runner = Runner(toy_province)
+    runner.run_due(catalogue, now)
+    with monkeypatch.context() as broken:
+        broken.setattr("layers.runs.nulls.draw_null", lambda *of: 1 / 0)
+        runner.draw_due(catalogue, now)
+    assert "series" in {one.method for one in runner.run_due(catalogue, now)}
