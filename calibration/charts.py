@@ -30,23 +30,29 @@ class Axis:
 
 def chart(title: str, x: Axis, y: Axis, lines: Mapping[str, Points], diagonal: str = "") -> str:
     """Named lines; with `diagonal`, a dashed line of that name from corner to corner."""
-    parts = [_frame(title, x, y)]
-    named = dict(lines)
-    for i, (name, points) in enumerate(named.items()):
+    height = TOP + HEIGHT + 50 + 16 * (len(lines) + bool(diagonal))
+    parts = [_frame(title, x, y, height)]
+    for i, (name, points) in enumerate(lines.items()):
         at = " ".join(f"{_across(x, a):.1f},{_down(y, b):.1f}" for a, b in points)
         colour = COLOURS[i % len(COLOURS)]
         parts.append(f'<polyline points="{at}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        parts.append(_text(LEFT + 12, TOP + 18 + 16 * i, name, colour))
+        parts.append(_named(i, name, f'stroke="{colour}" stroke-width="2"'))
     if diagonal:
-        parts.append(
-            f'<line x1="{LEFT}" y1="{TOP + HEIGHT}" x2="{LEFT + WIDTH}" y2="{TOP}" '
-            'stroke="#888" stroke-dasharray="4 4"/>'
-        )
-        parts.append(_text(LEFT + 12, TOP + 18 + 16 * len(named), diagonal, "#888"))
-    size = f'viewBox="0 0 {LEFT + WIDTH + 20} {TOP + HEIGHT + 50}"'
+        dashed = 'stroke="#888" stroke-dasharray="4 4"'
+        corners = f'x1="{LEFT}" y1="{TOP + HEIGHT}" x2="{LEFT + WIDTH}" y2="{TOP}"'
+        parts.append(f"<line {corners} {dashed}/>")
+        parts.append(_named(len(lines), diagonal, dashed))
+    size = f'viewBox="0 0 {LEFT + WIDTH + 20} {height}"'
     style = 'font-family="sans-serif" font-size="12"'
     head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} {style}>'
     return "\n".join([head, *parts, "</svg>", ""])
+
+
+def _named(row: int, name: str, stroke: str) -> str:
+    """A line of the legend, beneath the chart: it hides no curve."""
+    y = TOP + HEIGHT + 58 + 16 * row
+    line = f'<line x1="{LEFT}" y1="{y - 4}" x2="{LEFT + 24}" y2="{y - 4}" {stroke}/>'
+    return line + _text(LEFT + 32, y, name, "#222")
 
 
 def _across(axis: Axis, value: float) -> float:
@@ -57,9 +63,9 @@ def _down(axis: Axis, value: float) -> float:
     return TOP + HEIGHT * (1 - axis.share(value))
 
 
-def _frame(title: str, x: Axis, y: Axis) -> str:
+def _frame(title: str, x: Axis, y: Axis, height: int) -> str:
     parts = [
-        f'<rect width="{LEFT + WIDTH + 20}" height="{TOP + HEIGHT + 50}" fill="#fff"/>',
+        f'<rect width="{LEFT + WIDTH + 20}" height="{height}" fill="#fff"/>',
         f'<rect x="{LEFT}" y="{TOP}" width="{WIDTH}" height="{HEIGHT}" fill="none" stroke="#444"/>',
         _text(LEFT, TOP - 10, title, "#222", weight="bold"),
         _text(LEFT + WIDTH / 2, TOP + HEIGHT + 38, x.name, "#222", anchor="middle"),

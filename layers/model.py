@@ -8,7 +8,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from gis.alerts.policy import Policy, Tier
 
@@ -339,6 +339,17 @@ class HotspotOptions(Strict):
     local_moran: LocalMoranOptions | None = Field(
         None, description="A map of hexes like or unlike those around them; unset: none"
     )
+
+    @field_validator("method", mode="before")
+    @classmethod
+    def _of_the_map(cls, method: object) -> object:
+        section = "scan" if method == "stp_scan" else method
+        if section in ("scan", "series", "emerging", "local_moran"):
+            raise ValueError(
+                f"`method` is of the map, which has gi_star alone; `{section}` is a section of its "
+                f"own: `hotspots: {{{section}: …}}`"
+            )
+        return method
 
     @property
     def alarms(self) -> tuple[str, ...]:
