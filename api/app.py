@@ -12,6 +12,7 @@ from api.ogc import mount_ogc
 from api.routes import (
     alerts,
     archives,
+    calibration,
     cap,
     changes,
     counts,
@@ -53,6 +54,7 @@ def create_app(settings: Settings, database: Database, catalogue: Catalogue) -> 
     app.state.newest = Newest(database)
     app.state.tiles = TileServer(database, settings.k_anonymity, disk=_disk(settings))
 
+    app.include_router(calibration.router)  # before the numbers of alerts under the same path
     for part in (health, status, layers, alerts, counts, places, quarantine, tiles, styles, hexes):
         app.include_router(part.router)
     app.include_router(changes.router)

@@ -1,6 +1,10 @@
 """The calendar of the country: its days begin at midnight of UTC+07:00, all year round."""
 
+import re
+from calendar import monthrange
 from datetime import date, datetime, timedelta, timezone
+
+from gis.errors import BadInput
 
 HERE = timezone(timedelta(hours=7))
 
@@ -8,3 +12,14 @@ HERE = timezone(timedelta(hours=7))
 def today() -> date:
     """The day that people have who are there; the same as gis.today() in SQL."""
     return datetime.now(HERE).date()
+
+
+def month_from(text: str) -> date:
+    """The first day of a month that is written as 2026-10. Raises BadInput for other words."""
+    if not re.fullmatch("[0-9]{4}-(0[1-9]|1[0-2])", text) or text.startswith("0000"):
+        raise BadInput(f"{text!r} is no month: write year and month, as 2026-10")
+    return date.fromisoformat(f"{text}-01")
+
+
+def last_day_of(month: date) -> date:
+    return month.replace(day=monthrange(month.year, month.month)[1])

@@ -5,13 +5,13 @@ from datetime import datetime
 from sqlalchemy import Connection, text
 
 from gis.alerts.applying import apply_findings
-from gis.alerts.calibration import RULE, calibration_findings, tally
+from gis.alerts.calibration import RULE, calibration_findings, last_year, tally
 from gis.alerts.deciding import local_day
 from gis.alerts.keeping import keep_alerts
 from gis.database.engine import Database
 from layers.catalogue import Catalogue
 from layers.model import Layer
-from layers.runs.telling_series import STATISTICAL
+from layers.runs.telling_series import budget_of
 from layers.thresholds import boundaries_are_official, follow_rules
 
 
@@ -20,23 +20,23 @@ def keep_current(database: Database, catalogue: Catalogue, now: datetime) -> Non
     layer's calibration once a day.
     """
     follow_rules(database, catalogue, now)
-    alerting = {layer.id: layer for layer in catalogue.layers if layer.alerts}
+    policies = {each.id: each.alerts.policy() for each in catalogue.layers if each.alerts}
     with database.writing() as connection:
-        policies = {name: each.alerts.policy() for name, each in alerting.items() if each.alerts}
         keep_alerts(connection, policies, now)
-    for layer in alerting.values():
-        if layer.hotspots is not None:
-            judge_calibration(database, layer, now)
+    for layer in catalogue.layers:
+        judge_calibration(database, layer, now)
 
 
 def judge_calibration(database: Database, layer: Layer, now: datetime) -> bool:
-    """Whether today's judgement was made now; False where it was made before."""
+    """Whether today's judgement was made now; False where it was made before, or none is due."""
+    budget = budget_of(layer)
+    if budget is None or layer.alerts is None:
+        return False
     with database.reading() as connection:
-        if _judged(connection, layer, now) or layer.alerts is None:
+        if _judged(connection, layer, now):
             return False
     with database.writing() as connection:
-        budget = layer.alerts.false_alerts_a_year
-        told = tally(connection, layer.id, list(STATISTICAL), budget, now)
+        told = tally(connection, budget, *last_year(now))
         titles, policy = (layer.title.vi, layer.title.en), layer.alerts.policy()
         official = boundaries_are_official(connection)
         found = calibration_findings(told, titles, policy, now, official=official)

@@ -1,6 +1,6 @@
 """gis alerts: what is open and what lies beneath, the acts of the operators, and backtests."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,7 +23,7 @@ from gis.alerts.policy import Tier
 from gis.alerts.replay import Past
 from gis.alerts.silences import LONGEST_HOURS, silence, silences_at, unsilence
 from gis.alerts.states import Outcome, Status
-from gis.clock import HERE
+from gis.clock import HERE, last_day_of, month_from
 from gis.delivery.approval import approve
 from gis.delivery.publishing import retry_undone
 from gis.errors import BadInput
@@ -209,30 +209,43 @@ def precision_command(
     print_rows([_precision_row(one) for one in found], as_json=as_json, empty="no alert was told")
 
 
-@app.command(epilog="Example: gis alerts calibration citizen_reports")
+@app.command(epilog="Example: gis alerts calibration citizen_reports --month 2026-10")
 def calibration(
     layer: OneLayer,
+    month: Annotated[
+        str | None, typer.Option(help="This month alone, as 2026-10; unset: the last year")
+    ] = None,
     picture: Annotated[
         Path | None, typer.Option(help="Write the QQ plot of the p-values here, as SVG")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Whether a layer's alarms keep to their budget, over the last year."""
-    from gis.alerts.calibration import tally
-    from gis.alerts.picture import qq_plot
-    from layers.runs.telling_series import STATISTICAL
+    """Whether a layer's alarms keep to their budget, over the last year or in a month."""
+    from gis.alerts.calibration import last_year, tally
+    from layers.runs.telling_series import budget_of
 
     check_folder(picture)
     chosen = _alerting(layer)
-    budget = chosen.alerts.false_alerts_a_year if chosen.alerts else 0.0
+    budget = budget_of(chosen)
+    if budget is None:
+        raise BadInput(f"layer {layer} has no alarms: there is no section `hotspots` in its file")
+    begin = month_from(month) if month else None
+    days = (begin, last_day_of(begin)) if begin else last_year(datetime.now(UTC))
     with database_in_use() as database, database.reading() as connection:
-        told = tally(connection, chosen.id, list(STATISTICAL), budget, datetime.now(UTC))
+        told = tally(connection, budget, *days)
     print_facts(_calibration_facts(told), as_json=as_json)
-    if picture is None:
-        return
-    if not told.spaced:
+    if picture is not None:
+        _draw(told, chosen.title.vi, begin, picture)
+
+
+def _draw(told: "Tally", title: str, month: date | None, picture: Path) -> None:
+    """The QQ plot: of a year one p a fortnight, of a month all."""
+    from gis.alerts.picture import month_plot, qq_plot
+
+    if not (told.p_values if month else told.spaced):
         raise BadInput(f"there is nothing to draw yet, so {picture} is not written: run it later")
-    picture.write_text(qq_plot(told.spaced, f"{chosen.title.vi}: p"), encoding="utf-8")
+    drawn = month_plot(told, title, month) if month else qq_plot(told.spaced, f"{title}: p")
+    picture.write_text(drawn, encoding="utf-8")
 
 
 @app.command(
@@ -363,16 +376,17 @@ def _communes(alert: Alert) -> str:
 
 
 def _precision_row(one: "Precision") -> dict[str, object]:
-    low, high = one.interval
+    low, high = one.answers.interval
+    share = one.answers.share_true
     return {
         "layer": one.layer_id,
         "rule": one.rule,
         "simulated": one.simulated,
         "alerts": one.alerts,
-        "true": one.true,
-        "false": one.false,
+        "true": one.answers.true,
+        "false": one.answers.false,
         "unknown": one.unknown,
-        "share_true": None if one.share_true is None else round(one.share_true, 3),
+        "share_true": None if share is None else round(share, 3),
         "interval": f"{low:.2f}–{high:.2f}",
     }
 
@@ -381,12 +395,14 @@ def _calibration_facts(told: "Tally") -> dict[str, object]:
     from gis.alerts.calibration import LEAST_DAYS
 
     band = "; ".join(english for _, english in told.faults()) or "nothing"
-    if told.days < LEAST_DAYS:
+    if not told.judged:
         band = f"unknown: {told.days} days are too few, it needs {LEAST_DAYS}"
     return {
         "days": told.days,
+        "days_of_simulated_records_alone": told.simulated_days,
         "alarms_not_found_true": told.alarms,
-        "found_true": told.confirmed,
+        "found_true": told.answers.true,
+        "found_false": told.answers.false,
         "budget": round(told.allowed, 2),
         "p_values": len(told.p_values),
         "p_at_most_0.05": f"{told.small} of {len(told.spaced)}",

@@ -286,9 +286,9 @@ def _precision_json(one: Precision) -> dict[str, Any]:
         "rule": one.rule,
         "simulated": one.simulated,
         "alerts": one.alerts,
-        "true": one.true,
-        "false": one.false,
+        "true": one.answers.true,
+        "false": one.answers.false,
         "unknown": one.unknown,
-        "share_true": one.share_true,
-        "interval": list(one.interval),
+        "share_true": one.answers.share_true,
+        "interval": list(one.answers.interval),
     }

@@ -4,7 +4,7 @@ import { acknowledge, approve, changeDuty, comment, onActed, placeOf, resolve, s
 import { Refused, forgetKey, get, getIfNew, hasKey } from "./service.js";
 import { storyOf } from "./story.js";
 import { tellForAWhile } from "./view.js";
-import { ago, element, inLanguage, refusal, word } from "./words.js";
+import { ago, currentLanguage, element, inLanguage, refusal, word } from "./words.js";
 
 const LIVE = "/alerts?status=open&status=acknowledged";
 const TOLD = new Set(["open", "acknowledged"]);
@@ -117,6 +117,7 @@ export function drawAlerts() {
     badge.title = word("waiting");
   }
   document.getElementById("duty").textContent = word(hasKey() ? "duty_end" : "duty_begin");
+  document.getElementById("calibration").href = `/alerts/calibration?f=html&lang=${currentLanguage()}`;
   const held = document.activeElement?.closest("#alert-list button");
   const [id, act] = [held?.closest("li").dataset.id, held?.dataset.act];
   const shown = [...alerts].sort(byNeed);

@@ -2,27 +2,39 @@
 p-values that are as evenly spread as those of chance.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from typing import Any
 
 from scipy.special import bdtrc, pdtr, pdtrc
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 
 from gis.alerts.deciding import local_day
 from gis.alerts.findings import Findings, Signal
 from gis.alerts.policy import DAYS_A_YEAR, LOOKS_A_DAY, Policy, Tier
+from gis.alerts.precision import Answers
 from gis.text import number_vi
 
 RULE = "calibration_degraded"
 WINDOW_DAYS = 365
-LEAST_DAYS = 30  # fewer say nothing
+LEAST_DAYS = 28  # any whole month; fewer say nothing
 APART_DAYS = 14  # looks that far apart share few records: their p-values are all but independent
 SMALL_P = 0.05
 DISTINCT = 0.5  # of the alarms that the budget allows by chance; see docs/calibration.md
 # Judged anew each day, on a year that hardly differs from the one before: of a hundred years
 # without fault one has such a day, up to six if scan and series always agreed.
 UNLIKELY = 0.001
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Rules of a layer that share one number of false alerts a year."""
+
+    layer_id: str
+    rules: tuple[str, ...]
+    false_alerts_a_year: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +48,23 @@ class Tally:
 
     layer_id: str
     days: int
+    simulated_days: int  # others, on which there were simulated records alone
     alarms: int  # of tier alert or urgent that nobody found true
-    confirmed: int
+    answers: Answers  # about all alarms
     allowed: float  # by the budget, in these days
     p_values: tuple[float, ...]
     spaced: tuple[float, ...]
     spaced_least: tuple[float, ...]
+
+    @property
+    def worth(self) -> float:
+        """How many p-values that do not depend on each other tell about as much, at least one."""
+        return max(1.0, len(self.p_values) / APART_DAYS)
+
+    @property
+    def judged(self) -> bool:
+        """Whether there are days enough to find a fault."""
+        return self.days >= LEAST_DAYS
 
     @property
     def small(self) -> int:
@@ -54,7 +77,7 @@ class Tally:
 
     def faults(self) -> list[tuple[str, str]]:
         """What is out of band, in Vietnamese and English."""
-        if self.days < LEAST_DAYS:
+        if not self.judged:
             return []
         n, small, any_look = self.alarms, self.small, self.small_at_any_look
         found = []
@@ -104,50 +127,79 @@ def _too_small_at_any_look(small: int, of: int) -> tuple[str, str]:
 
 
 _LOOKS = text("""
-SELECT stream, day, coalesce(p, 1) AS p, coalesce(least_p, 1) AS least_p FROM gis.alert_look
-WHERE layer_id = :layer AND rule = ANY(:rules) AND NOT simulated AND day > :first AND day <= :today
-ORDER BY day, rule, stream
+SELECT day,
+  array_agg(coalesce(p, 1) ORDER BY rule, stream) FILTER (WHERE NOT simulated) AS p,
+  array_agg(coalesce(least_p, 1) ORDER BY rule, stream) FILTER (WHERE NOT simulated) AS least_p
+FROM gis.alert_look
+WHERE layer_id = :layer AND rule = ANY(:rules) AND day BETWEEN :first AND :last
+GROUP BY day ORDER BY day
 """)
 _ALARMS = text("""
-SELECT count(*) FILTER (WHERE outcome IS DISTINCT FROM 'true') AS alarms,
-       count(*) FILTER (WHERE outcome = 'true') AS confirmed
-FROM gis.alert
-WHERE layer_id = :layer AND rule = ANY(:rules) AND NOT simulated AND opened_at <= :now
-  AND opened_at > :now - make_interval(days => :window) AND told ->> 'tier' IN ('alert', 'urgent')
+SELECT opened.day, a.outcome
+FROM gis.alert a,
+  LATERAL (SELECT (a.opened_at AT TIME ZONE 'Asia/Ho_Chi_Minh')::date AS day) AS opened
+WHERE a.layer_id = :layer AND a.rule = ANY(:rules) AND NOT a.simulated
+  AND opened.day BETWEEN :first AND :last AND a.told ->> 'tier' IN ('alert', 'urgent')
   AND NOT EXISTS (
     SELECT FROM gis.alert_look l
-    WHERE (l.layer_id, l.rule, l.stream) = (alert.layer_id, alert.rule, alert.stream)
-      AND l.day = (alert.opened_at AT TIME ZONE 'Asia/Ho_Chi_Minh')::date AND l.simulated)
+    WHERE (l.layer_id, l.rule, l.stream, l.day) = (a.layer_id, a.rule, a.stream, opened.day)
+      AND l.simulated)
 """)
 
 
-def tally(
-    connection: Connection,
-    layer_id: str,
-    rules: Sequence[str],
-    false_alerts_a_year: float,
-    now: datetime,
-) -> Tally:
-    """The alarms of rules that share a budget, in the year before `now`.
+def tally(connection: Connection, budget: Budget, first: date, last: date) -> Tally:
+    """What came of a budget from the first day to the last, both included, by the clock of here.
 
     Neither alarms nor days nor p-values of looks at simulated records are counted.
     """
+    return _tally(budget, *_kept(connection, budget, first, last))
+
+
+def last_year(now: datetime) -> tuple[date, date]:
+    """The first and the last day of the year that ends today."""
     today = local_day(now)
-    first = today - timedelta(days=WINDOW_DAYS)
-    of = {"layer": layer_id, "rules": list(rules)}
-    looks = connection.execute(_LOOKS, of | {"first": first, "today": today}).all()
-    alarms = connection.execute(_ALARMS, of | {"now": now, "window": WINDOW_DAYS}).one()
-    days = len({look.day for look in looks})
-    spaced = [look for look in looks if look.day.toordinal() % APART_DAYS == 0]
+    return today - timedelta(days=WINDOW_DAYS - 1), today
+
+
+def monthly(connection: Connection, budget: Budget, until: date) -> dict[date, Tally]:
+    """A tally of each calendar month with looks, by its first day, the newest first.
+
+    The month of `until` is counted to that day.
+    """
+    looks, alarms = map(_by_month, _kept(connection, budget, date.min, until))
+    return {month: _tally(budget, looks[month], alarms[month]) for month in sorted(looks)[::-1]}
+
+
+def _kept(
+    connection: Connection, budget: Budget, first: date, last: date
+) -> tuple[Sequence[Row[Any]], Sequence[Row[Any]]]:
+    """The looks of each of these days, and the alarms."""
+    of = {"layer": budget.layer_id, "rules": list(budget.rules), "first": first, "last": last}
+    return connection.execute(_LOOKS, of).all(), connection.execute(_ALARMS, of).all()
+
+
+def _by_month(rows: Sequence[Row[Any]]) -> dict[date, list[Row[Any]]]:
+    found = defaultdict(list)
+    for row in rows:
+        found[row.day.replace(day=1)].append(row)
+    return found
+
+
+def _tally(budget: Budget, looks: Sequence[Row[Any]], alarms: Sequence[Row[Any]]) -> Tally:
+    real = [look for look in looks if look.p]
+    spaced = [look for look in real if look.day.toordinal() % APART_DAYS == 0]
+    outcomes = [alarm.outcome for alarm in alarms]
+    answers = Answers(outcomes.count("true"), outcomes.count("false"))
     return Tally(
-        layer_id=layer_id,
-        days=days,
-        alarms=alarms.alarms,
-        confirmed=alarms.confirmed,
-        allowed=false_alerts_a_year * days / DAYS_A_YEAR,
-        p_values=tuple(look.p for look in looks),
-        spaced=tuple(look.p for look in spaced),
-        spaced_least=tuple(look.least_p for look in spaced),
+        layer_id=budget.layer_id,
+        days=len(real),
+        simulated_days=len(looks) - len(real),
+        alarms=len(alarms) - answers.true,
+        answers=answers,
+        allowed=budget.false_alerts_a_year * len(real) / DAYS_A_YEAR,
+        p_values=tuple(p for look in real for p in look.p),
+        spaced=tuple(p for look in spaced for p in look.p),
+        spaced_least=tuple(p for look in spaced for p in look.least_p),
     )
 
 

@@ -1,11 +1,12 @@
 """Pictures as SVG, for any browser: alerts in time, and p-values against those of chance."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from html import escape
 
 from scipy.special import betaincinv
 
+from gis.alerts.calibration import Tally
 from gis.alerts.deciding import local_day
 from gis.alerts.policy import Tier
 from gis.alerts.replay import Past
@@ -77,18 +78,23 @@ def _legend(height: int) -> Iterator[str]:
 _SIDE, _EDGE = 360, 48
 
 
-def qq_plot(p_values: Sequence[float], title: str) -> str:
+def qq_plot(p_values: Sequence[float], title: str, worth: float | None = None) -> str:
     """An SVG document: p-values in order against those of chance, with the band that holds 95 % of
     each by chance (order statistics of uniform values are Beta(k, n − k + 1)).
+
+    `worth`: how many independent values they tell as much as, where they depend on each other; the
+    band is that of so many, at the same shares.
     """
     n, size = len(p_values), _SIDE + 2 * _EDGE
+    worth = n if worth is None else worth
     ranks = range(1, n + 1)
     dots = [
         f'<circle cx="{_qx(k / (n + 1))}" cy="{_qy(p)}" r="2.5" fill="#0072b2"/>'
         for k, p in zip(ranks, sorted(p_values), strict=True)
     ]
-    low = [(k / (n + 1), float(betaincinv(k, n - k + 1, 0.025))) for k in ranks]
-    high = [(k / (n + 1), float(betaincinv(k, n - k + 1, 0.975))) for k in ranks]
+    shares = [k / (n + 1) for k in ranks]
+    low = [(x, _uniform(x, worth, 0.025)) for x in shares]
+    high = [(x, _uniform(x, worth, 0.975)) for x in shares]
     band = " ".join(f"{_qx(x)},{_qy(y)}" for x, y in [*low, *high[::-1]])
     middle, bottom = size / 2, size - 12
     parts = [
@@ -107,6 +113,16 @@ def qq_plot(p_values: Sequence[float], title: str) -> str:
         "</svg>",
     ]
     return "\n".join(parts) + "\n"
+
+
+def month_plot(told: Tally, title: str, month: date) -> str:
+    """The QQ plot of all p-values of a month, which has that first day."""
+    return qq_plot(told.p_values, f"{title} {month:%m/%Y}: p", told.worth)
+
+
+def _uniform(share: float, n: float, probability: float) -> float:
+    """A quantile of the order statistic of n uniform values whose mean is `share`."""
+    return float(betaincinv((n + 1) * share, (n + 1) * (1 - share), probability))
 
 
 def _qx(share: float) -> float:

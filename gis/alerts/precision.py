@@ -9,16 +9,11 @@ from sqlalchemy import Connection, text
 
 
 @dataclass(frozen=True, slots=True)
-class Precision:
-    """The answers about the alerts of one rule of one layer."""
+class Answers:
+    """How many alerts people found true and false; those of which they did not know are neither."""
 
-    layer_id: str
-    rule: str
-    simulated: bool
-    alerts: int  # that people were told of
     true: int
     false: int
-    unknown: int
 
     @property
     def share_true(self) -> float | None:
@@ -35,6 +30,18 @@ class Precision:
         return low, high
 
 
+@dataclass(frozen=True, slots=True)
+class Precision:
+    """The answers about the alerts of one rule of one layer."""
+
+    layer_id: str
+    rule: str
+    simulated: bool
+    alerts: int  # that people were told of
+    answers: Answers
+    unknown: int
+
+
 _COUNT = text("""
 SELECT layer_id, rule, simulated, count(*) AS alerts,
        count(*) FILTER (WHERE outcome = 'true') AS true,
@@ -49,4 +56,14 @@ GROUP BY layer_id, rule, simulated ORDER BY layer_id, rule, simulated
 def precision(connection: Connection, layers: Sequence[str], since: datetime) -> list[Precision]:
     """Of the alerts of these layers that opened since then, simulated ones apart."""
     rows = connection.execute(_COUNT, {"layers": list(layers), "since": since})
-    return [Precision(*row) for row in rows]
+    return [
+        Precision(
+            layer_id=row.layer_id,
+            rule=row.rule,
+            simulated=row.simulated,
+            alerts=row.alerts,
+            answers=Answers(row.true, row.false),
+            unknown=row.unknown,
+        )
+        for row in rows
+    ]

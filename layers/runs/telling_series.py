@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
+from gis.alerts.calibration import Budget
 from gis.alerts.findings import Findings, Signal
 from gis.alerts.policy import Tier
-from layers.model import SeriesOptions
+from layers.model import Layer, SeriesOptions
 from layers.runs import telling
 from layers.runs.series import PROVINCE, Judged, StreamSeries
 from layers.runs.telling import Teller
@@ -13,6 +14,13 @@ from layers.runs.words import series_headline, series_words
 
 RULE = "series"  # under which series raise alerts
 STATISTICAL = {telling.RULE: "stp_scan", RULE: "series"}  # rules that share a budget → methods
+
+
+def budget_of(layer: Layer) -> Budget | None:
+    """How many false alerts the alarms of a layer may raise; None where it has no alarms."""
+    if layer.alerts is None or layer.hotspots is None:
+        return None
+    return Budget(layer.id, tuple(STATISTICAL), layer.alerts.false_alerts_a_year)
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,6 +147,17 @@ def go_on_duty(page: Page, key: str) -> None:
     page.click("#key-dialog button[value=ok]")
 
 
+def test_below_the_alerts_a_page_tells_how_often_they_are_true(page: Page):
+    page.click("#language")
+    with page.expect_popup() as opened:
+        page.get_by_role("link", name="How often are alerts true?").click()
+    told = opened.value
+    expect(told.locator("h1")).to_have_text("Do the statistical alerts keep to their budget?")
+    expect(told.get_by_text("there were simulated records alone")).to_be_visible()
+    told.get_by_role("link", name="Tiếng Việt").click()
+    expect(told.locator("h2").first).to_have_text("Phản ánh của người dân")
+
+
 def the_chosen_card(page: Page) -> Locator:
     """The first card, chosen; the map has come to it."""
     card = page.locator("#alert-list li.alert").first

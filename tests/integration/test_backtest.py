@@ -208,7 +208,7 @@ def test_a_picture_that_cannot_be_written_is_refused_before_the_work(gis, tmp_pa
 
 def test_days_too_few_to_calibrate_are_told_and_draw_nothing(gis, tmp_path):
     told = gis("alerts", "calibration", LAYER)
-    assert "unknown: 0 days are too few, it needs 30" in told
+    assert "unknown: 0 days are too few, it needs 28" in told
     picture = tmp_path / "qq.svg"
     told = gis("alerts", "calibration", LAYER, "--picture", str(picture), code=1)
     assert "nothing to draw yet" in told

@@ -1,21 +1,22 @@
 """What happens to alerts each second, beside the detectors; and how alarms are held to a budget."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from sqlalchemy import text
 
 from gis.alerts.applying import apply_findings
-from gis.alerts.calibration import RULE, tally
+from gis.alerts.calibration import RULE, Budget, last_year, monthly, tally
 from gis.alerts.life import list_alerts, resolve
 from gis.alerts.policy import Tier
+from gis.alerts.precision import Answers
 from gis.alerts.states import Outcome
 from layers.catalogue import Catalogue
 from layers.keeping import judge_calibration, keep_current
 from tests.unit.alerts.made import day, found, signal
 
 LAYER = "citizen_reports"
-BUDGET = 4  # a year, as in the layer's file
+BUDGET = Budget(LAYER, ("scan",), 4)  # as in the layer's file
 
 
 def looks(connection, days: int, *, p: float = 0.5, **of) -> None:
@@ -31,7 +32,7 @@ def alarms(connection, n: int, **of) -> list[int]:
 
 
 def told(connection, now: datetime):
-    return tally(connection, LAYER, ["scan"], BUDGET, now)
+    return tally(connection, BUDGET, *last_year(now))
 
 
 @pytest.fixture
@@ -46,8 +47,8 @@ def test_alarms_that_nobody_found_true_are_held_against_the_budget(connection):
     resolve(connection, first, "officer", Outcome.TRUE, "seen")
     resolve(connection, second, "officer", Outcome.FALSE, "an exercise")
     kept = told(connection, day(40))
-    assert (kept.days, kept.alarms, kept.confirmed) == (41, 5, 1)
-    assert kept.allowed == pytest.approx(BUDGET * 41 / 365)
+    assert (kept.days, kept.alarms, kept.answers) == (41, 5, Answers(true=1, false=1))
+    assert kept.allowed == pytest.approx(4 * 41 / 365)
     assert [english for _, english in kept.faults()] == [
         "5 alerts not found true in 41 days, budget 0.4"
     ]
@@ -67,6 +68,7 @@ def test_neither_looks_nor_alarms_of_simulated_records_are_judged(connection):
     alarms(connection, 3, simulated=True)
     kept = told(connection, day(41))
     assert (kept.days, kept.alarms, kept.allowed, kept.p_values) == (0, 0, 0.0, ())
+    assert kept.simulated_days == 41
     looks(connection, 30, stream="real")
     assert told(connection, day(41)).days == 30
 
@@ -89,6 +91,51 @@ def test_the_least_p_of_a_days_looks_is_kept_beside_the_last(connection):
     assert sorted(kept.spaced) == [0.4, 0.5, 0.5]
     assert sorted(kept.spaced_least) == [0.01, 0.5, 0.5]
     assert (kept.small, kept.small_at_any_look) == (0, 1)
+
+
+def at(connection, when: datetime, *signals, **of) -> None:
+    """A look at that moment."""
+    n = (when - day(0)) / timedelta(days=1)
+    apply_findings(connection, found(n, *signals, **of), when)
+
+
+def test_months_begin_and_end_at_midnight_of_here(connection):
+    last, first = (
+        datetime(2026, 10, 31, 16, 30, tzinfo=UTC),
+        datetime(2026, 10, 31, 17, 30, tzinfo=UTC),
+    )
+    at(connection, last, signal(key="a"), p=0.1)
+    at(connection, first, signal(lon=104.25, key="b"), signal(lon=104.35, key="c"), p=0.2)
+    months = monthly(connection, BUDGET, date(2026, 11, 30))
+    assert list(months) == [date(2026, 11, 1), date(2026, 10, 1)]
+    assert [(told.days, told.alarms, told.p_values) for told in months.values()] == [
+        (1, 2, (0.2,)),
+        (1, 1, (0.1,)),
+    ]
+
+
+def test_each_month_has_what_came_in_it_and_is_what_its_days_tell(connection):
+    """31 days of March and 9 of April; the alarms are of 10 April, whose looks are real."""
+    looks(connection, 40)
+    first, second, *_ = alarms(connection, 6)
+    resolve(connection, first, "officer", Outcome.TRUE, "seen")
+    resolve(connection, second, "officer", Outcome.FALSE, "an exercise")
+    looks(connection, 31, stream="simulated", simulated=True)
+    april, march = monthly(connection, BUDGET, date(2026, 4, 30)).items()
+    assert (march[0], april[0]) == (date(2026, 3, 1), date(2026, 4, 1))
+    assert (march[1].days, march[1].alarms, len(march[1].p_values)) == (31, 0, 31)
+    assert (april[1].days, april[1].alarms, april[1].answers) == (10, 5, Answers(1, 1))
+    assert april[1].allowed == pytest.approx(4 * 10 / 365)
+    assert april[1] == tally(connection, BUDGET, date(2026, 4, 1), date(2026, 4, 30))
+    assert [told.simulated_days for told in (march[1], april[1])] == [0, 0]
+
+
+def test_a_month_of_simulated_records_says_so(connection):
+    looks(connection, 31, p=0.01, simulated=True)
+    at(connection, day(31), signal(31), p=0.5)
+    april, march = monthly(connection, BUDGET, date(2026, 4, 30)).values()
+    assert (march.days, march.simulated_days, march.p_values) == (0, 31, ())
+    assert (april.days, april.simulated_days, april.alarms) == (1, 0, 1)
 
 
 def test_alarms_out_of_band_raise_an_alert_once_a_day(toy_province, catalogue):

@@ -5,12 +5,14 @@ from dataclasses import replace
 import pytest
 
 from gis.alerts.calibration import Tally
+from gis.alerts.precision import Answers
 
 FAIR = Tally(
     layer_id="reports",
     days=365,
+    simulated_days=0,
     alarms=4,
-    confirmed=0,
+    answers=Answers(0, 0),
     allowed=4.0,
     p_values=(),
     spaced=tuple(n / 26 for n in range(1, 27)),
@@ -54,5 +56,10 @@ def test_too_many_rare_looks_are_told_though_the_last_of_each_day_is_common(smal
 
 
 def test_a_month_must_have_passed():
-    assert faults(days=29, alarms=50, allowed=0.3) == []
-    assert faults(days=30, alarms=50, allowed=0.3)
+    assert faults(days=27, alarms=50, allowed=0.3) == []
+    assert faults(days=28, alarms=50, allowed=0.3)
+
+
+@pytest.mark.parametrize(("p_values", "worth"), [(5, 1), (280, 20)])
+def test_p_values_of_neighbouring_days_are_worth_one_a_fortnight(p_values, worth):
+    assert replace(FAIR, p_values=(0.5,) * p_values).worth == worth

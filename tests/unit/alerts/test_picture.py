@@ -57,3 +57,12 @@ def test_p_values_of_chance_lie_on_the_diagonal_and_within_the_band():
     corners = [tuple(map(float, pair.split(","))) for pair in band.get("points").split()]
     # Of three uniform values the least is below 1 − .025^(1/3) = .708 with probability .975.
     assert corners[-1] == (138, pytest.approx(48 + 360 * (1 - 0.708), abs=0.2))
+
+
+def test_values_that_depend_on_each_other_have_the_band_of_as_many_as_they_are_worth():
+    drawing = ElementTree.fromstring(qq_plot([0.75, 0.25, 0.5], "p", worth=1))
+    (band,) = drawing.iter(f"{SVG}polygon")
+    corners = [tuple(map(float, pair.split(","))) for pair in band.get("points").split()]
+    # One uniform value is within 0.025 and 0.975.
+    assert corners[1] == (228, pytest.approx(48 + 360 * 0.975, abs=0.1))
+    assert corners[-2] == (228, pytest.approx(48 + 360 * 0.025, abs=0.1))
