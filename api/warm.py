@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.errors import on_database
-from api.routes.tiles import feature_tile, readable, tile_answer
+from api.routes.tiles import feature_tile, tile_answer
 from gis.access import Principal
 from gis.database.asking import Asking
 from gis.errors import GisError
@@ -63,7 +63,7 @@ class WarmTiles:
     async def _packed(self, request: Request, layer_id: str, tile: Tile) -> Packed:
         catalogue: Catalogue = request.app.state.catalogue
         caller = request.state.principal
-        layer = readable(catalogue, caller, layer_id)
+        layer = catalogue.get_readable(layer_id, caller)
         begun = self.tiles.begin(layer, tile, caller)
         if begun is not None:
             return await self._made(begun)

@@ -64,6 +64,16 @@ class Catalogue:
         """The layers that somebody may read."""
         return [each for each in self.layers if may_read(principal, each.access.read, each.id)]
 
+    def get_readable(self, layer_id: str, principal: Principal) -> Layer:
+        """The layer of an id that somebody may read; of others nobody learns that they exist.
+
+        Raises NotFound with the same words for both.
+        """
+        layer = self._by_id.get(layer_id)
+        if layer is not None and may_read(principal, layer.access.read, layer.id):
+            return layer
+        return Catalogue(tuple(self.readable(principal))).get(layer_id)
+
     def digest_of(self, layer: Layer) -> str:
         """SHA-256 of the layer's file; of its content when it came from no file."""
         told = self.digests.get(layer.id)

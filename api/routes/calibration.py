@@ -13,7 +13,6 @@ from gis.alerts.calibration import Budget, Tally, last_year, monthly, tally
 from gis.alerts.picture import month_plot
 from gis.clock import last_day_of, month_from, today
 from gis.errors import NotFound
-from layers.catalogue import Catalogue
 from layers.model import Layer
 from layers.runs.telling_series import budget_of
 
@@ -55,7 +54,7 @@ def plot(
 
     404 for a month without any, of which it says why.
     """
-    layer = Catalogue(tuple(catalogue.readable(caller))).get(layer_id)
+    layer = catalogue.get_readable(layer_id, caller)
     begin, budget = month_from(month), budget_of(layer)
     if budget is None:
         raise NotFound(f"layer {layer_id} has no alarms: its file has no `hotspots` or no `alerts`")

@@ -9,7 +9,6 @@ from sqlalchemy import Connection, func, select
 from api.dependencies import Caller, Reader, UsedCatalogue
 from api.ogc.asking import only_known
 from api.ogc.parameters import query_of
-from api.routes.tiles import readable
 from gis.boundaries.lineage import Key, UnitCount, counts_by_commune, counts_by_old_district
 from gis.boundaries.package_units import REFORM
 from gis.clock import today
@@ -42,7 +41,7 @@ def counts(
     `estimated` says that some records of a unit were shared among several. Both ways of counting
     have the same total.
     """
-    layer = readable(catalogue, caller, layer_id)
+    layer = catalogue.get_readable(layer_id, caller)
     if layer.is_view or not layer.placed:
         raise BadInput(f"the records of {layer_id} are not placed in units")
     source = source_of(layer)

@@ -7,7 +7,6 @@ from fastapi import APIRouter, Query, Request
 
 from api.dependencies import Caller, UsedCatalogue, UsedSettings
 from api.links import public_url
-from api.routes.tiles import readable
 from gis.access import Principal
 from gis.errors import NotFound
 from gis.settings import Settings
@@ -47,7 +46,7 @@ def style(
     caller: Caller,
 ) -> dict[str, Any]:
     """The MapLibre style of a layer's features, also for QGIS."""
-    layer = readable(catalogue, caller, layer_id)
+    layer = catalogue.get_readable(layer_id, caller)
     if layer.tiles is None:
         raise NotFound(f"the layer {layer_id} has no tiles")
     return style_document(layer, _tiles(public_url(request, settings), layer_id))
@@ -80,7 +79,7 @@ def layer_legend(
     )
     hexes = [] if counted is None else hex_legend(_as_seen(counted, caller, settings), lang)
     closed = counted is not None and counted not in catalogue.readable(caller)
-    shown = [] if closed else legend(readable(catalogue, caller, layer_id), lang)
+    shown = [] if closed else legend(catalogue.get_readable(layer_id, caller), lang)
     return {
         "features": [asdict(entry) for entry in shown],
         "hexes": [asdict(entry) for entry in hexes],

@@ -12,9 +12,8 @@ from api.links import public_url
 from api.ogc.asking import only_known
 from api.ogc.parameters import names_of, query_of
 from api.ogc.service import service_of
-from gis.access import Principal, may_read
+from gis.access import Principal
 from gis.errors import NotFound
-from layers.catalogue import Catalogue
 from layers.items import Query, source_of
 from layers.model import Layer
 from tiles.cache import Packed
@@ -47,7 +46,7 @@ def features(
     caller: Caller,
 ) -> Response:
     """A tile of a layer's features; `filter`, `datetime`, `fields` mean what they do on items."""
-    layer = readable(catalogue, caller, layer_id)
+    layer = catalogue.get_readable(layer_id, caller)
     only_known(request, (*PARAMETERS, *service_of(request).source(catalogue, layer).by_name))
     asked = dict(request.query_params)
     return tile_answer(request, feature_tile(request, server, layer, Tile(z, x, y), caller, asked))
@@ -62,7 +61,7 @@ def tilejson(
     caller: Caller,
 ) -> dict[str, Any]:
     """TileJSON 3.0 of a layer's features."""
-    layer = readable(catalogue, caller, layer_id)
+    layer = catalogue.get_readable(layer_id, caller)
     if layer.tiles is None:
         raise NotFound(f"the layer {layer_id} has no tiles")
     address = f"{public_url(request, settings)}/tiles/{layer_id}/{{z}}/{{x}}/{{y}}.mvt"
@@ -77,14 +76,6 @@ def tilejson(
         "maxzoom": layer.tiles.max_zoom,
         "vector_layers": [{"id": layer.id, "fields": fields}],
     }
-
-
-def readable(catalogue: Catalogue, caller: Principal, layer_id: str) -> Layer:
-    """The layer, or NotFound also when it may not be read: nobody learns that it exists."""
-    layer = catalogue.get(layer_id)
-    if not may_read(caller, layer.access.read, layer.id):
-        raise NotFound(f"there is no layer {layer_id}")
-    return layer
 
 
 def feature_tile(

@@ -190,6 +190,18 @@ def test_an_unknown_layer_is_answered_with_names_near_to_it() -> None:
     assert CATALOGUE.get("landslides").id == "landslides"
 
 
+def test_a_closed_layer_is_answered_word_for_word_like_none():
+    open_to_all, closed = wells(), secret("well")
+    there, not_there = Catalogue((closed, open_to_all)), Catalogue((open_to_all,))
+    with pytest.raises(NotFound) as hidden:
+        there.get_readable("well", ANONYMOUS)
+    with pytest.raises(NotFound) as missing:
+        not_there.get_readable("well", ANONYMOUS)
+    assert str(hidden.value) == str(missing.value)
+    assert "did you mean wells" in str(missing.value)
+    assert there.get_readable("well", LOCAL_ADMIN) is closed
+
+
 def test_names_that_not_all_may_know_are_not_suggested() -> None:
     with pytest.raises(NotFound, match=r"no layer secre$"):
         Catalogue((secret("secret"),)).get("secre")
