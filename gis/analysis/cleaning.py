@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.spatial import cKDTree
 
+from gis.analysis.repeats import repeats
 from gis.errors import BadInput
 
 Flags = npt.NDArray[np.bool_]
@@ -15,7 +15,7 @@ NEEDED = (
     "category", "lon", "lat", "happened_at", "received_at", "source", "source_key",
     "default_point", "place_precision_m", "cell",
 )  # fmt: skip
-EARTH_RADIUS_M = 6_371_008.8
+JUDGED = ("incident", "in_alarm", "in_commune", "held_back", "reason")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +36,7 @@ RULES = CleaningRules()
 
 @dataclass(frozen=True, slots=True)
 class Cleaned:
-    """`records`: the rows given, with columns incident, in_alarm, in_commune, held_back and reason;
-    `reasons`: counts.
-    """
+    """`records`: the rows given, with columns JUDGED; `reasons`: counts."""
 
     records: pd.DataFrame
     reasons: dict[str, int]
@@ -48,27 +46,29 @@ def clean(records: pd.DataFrame, rules: CleaningRules = RULES) -> Cleaned:
     """Judge each record; none is dropped, and each that is held back has one reason.
 
     Needs category, lon, lat (degrees, WGS 84; NaN without a point), happened_at and received_at
-    (with time zone), source, source_key, default_point, place_precision_m, cell (H3 resolution 9).
-    `incident` is false for repeats and for what does not say when it happened (NaT); `in_alarm`
-    says who may raise an alarm, on the received date. Reasons, the first that holds: same_key;
-    undated; same_place (category, distance, hours; of incidents already kept); default_point;
-    coarse (counts in its commune alone); late; burst (a source's day above the ratio to the median
-    of its days before, at least 1; in its first week, of all sources' days); same_hex_day (alarms
-    count one a hex, category and day); "" for none. `in_commune` says who may raise an alarm of a
-    commune: these and the coarse, unless late or of a burst; `held_back`, what nothing but a burst
-    keeps from both. The order of rows is irrelevant. Raises BadInput for a missing column or times
-    without a zone.
+    (with time zone), source, source_key (empty: none), default_point, place_precision_m, cell (H3
+    resolution 9). `incident` is false for repeats and for what does not say when it happened or was
+    received (NaT); `in_alarm` says who may raise an alarm, on the received date. Reasons, the first
+    that holds: same_key; undated; same_place (category, distance, hours; of incidents already
+    kept); default_point; coarse (counts in its commune alone); late; burst (a source's day above
+    the ratio to the median of its days before, at least 1; in its first week, of all sources'
+    days); same_hex_day (alarms count one a hex, category and day); "" for none. `in_commune` says
+    who may raise an alarm of a commune: these and the coarse, unless late or of a burst;
+    `held_back`, what nothing but a burst keeps from both. The order of rows is irrelevant. Raises
+    BadInput for a missing column, times without a zone, and degrees that are none.
     """
     _check(records)
+    records = records.drop(columns=list(JUDGED), errors="ignore")
     order = records.assign(_key=_text_keys(records)).sort_values(["received_at", "_key"]).index
     rows = records.loc[order].reset_index(drop=True)
     day = rows["received_at"].dt.tz_convert(rules.time_zone).dt.floor("D")
     reason = pd.Series("", index=rows.index, dtype=object)
-    _mark(reason, rows.duplicated(["source", "source_key"]).to_numpy(), "same_key")
-    _mark(reason, rows["happened_at"].isna().to_numpy(), "undated")
+    _mark(reason, rows.duplicated(["source", "source_key"]).to_numpy() & _keyed(rows), "same_key")
+    undated = rows["happened_at"].isna() | rows["received_at"].isna()
+    _mark(reason, undated.to_numpy(), "undated")
     _mark(reason, _same_place(rows, (reason == "").to_numpy(), rules), "same_place")
     incident = (reason == "").to_numpy()
-    _mark(reason, rows["default_point"].to_numpy(bool), "default_point")
+    _mark(reason, _flags(rows["default_point"]), "default_point")
     _mark(reason, _coarse(rows, rules), "coarse")
     late = rows["received_at"] - rows["happened_at"] > pd.Timedelta(days=rules.late_days)
     _mark(reason, late.to_numpy(), "late")
@@ -98,12 +98,34 @@ def _check(records: pd.DataFrame) -> None:
     for name in ("happened_at", "received_at"):
         if not isinstance(records[name].dtype, pd.DatetimeTZDtype):
             raise BadInput(f"{name} has no time zone: give times such as 2026-01-31T08:00+07:00")
+    for name, most in (("lon", 180), ("lat", 90)):
+        if not pd.api.types.is_numeric_dtype(records[name]):
+            raise BadInput(f"{name} holds {records[name].dtype} and no numbers: give degrees")
+        if (records[name].abs() > most).any():
+            raise BadInput(f"{name} goes beyond ±{most}: give degrees, NaN without a point")
     if not records.index.is_unique:
         raise BadInput("the index of the records repeats: reset it, one label a record")
 
 
+def _flags(given: pd.Series) -> Flags:
+    """What is not said is not so."""
+    return given.eq(True).fillna(False).to_numpy(bool)
+
+
+def _keyed(records: pd.DataFrame) -> Flags:
+    """A record without a key is a record of its own."""
+    keys = records["source_key"]
+    return (keys.notna() & keys.astype(str).ne("")).to_numpy(bool)
+
+
 def _text_keys(records: pd.DataFrame) -> pd.Series:
-    return records["source"].astype(str) + "\n" + records["source_key"].astype(str)
+    """What orders records that were received at one time."""
+    keys = records["source"].astype(str) + "\n" + records["source_key"].astype(str)
+    unkeyed = ~_keyed(records)
+    if unkeyed.any():
+        said = records.loc[unkeyed, ["category", "lon", "lat", "happened_at"]].astype(str)
+        keys[unkeyed] += said.agg(" ".join, axis=1)
+    return keys
 
 
 def _mark(reason: pd.Series, flags: Flags, name: str) -> None:
@@ -117,33 +139,17 @@ def _coarse(rows: pd.DataFrame, rules: CleaningRules) -> Flags:
 
 def _same_place(rows: pd.DataFrame, candidates: Flags, rules: CleaningRules) -> Flags:
     """Repeats of an incident kept before, in the order received; sharp points alone can be."""
-    sharp = candidates & ~_coarse(rows, rules) & ~rows["default_point"].to_numpy(bool)
-    at = np.flatnonzero(sharp)
+    sharp = candidates & ~_coarse(rows, rules) & ~_flags(rows["default_point"])
+    some = rows[sharp]
     repeated = np.zeros(len(rows), bool)
-    for first, second in _close_pairs(rows.iloc[at], rules):
-        if not repeated[at[first]]:
-            repeated[at[second]] = True
+    repeated[sharp] = repeats(
+        some[["lon", "lat"]].to_numpy(np.float64),
+        some["happened_at"].dt.tz_convert("UTC").dt.tz_localize(None).to_numpy("M8[us]").view("i8"),
+        pd.factorize(some["category"], use_na_sentinel=False)[0].astype(np.int64),
+        within_m=rules.duplicate_m,
+        within_hours=rules.duplicate_hours,
+    )
     return repeated
-
-
-def _close_pairs(rows: pd.DataFrame, rules: CleaningRules) -> list[list[int]]:
-    """Pairs (earlier, later received) close in space and time, of one category, in order."""
-    if len(rows) < 2:
-        return []
-    lon, lat = np.radians(rows["lon"].to_numpy()), np.radians(rows["lat"].to_numpy())
-    ball = np.column_stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
-    happened = rows["happened_at"].dt.tz_convert("UTC").dt.tz_localize(None)
-    hours = happened.to_numpy("datetime64[s]").astype(np.int64) / 3600
-    category = pd.factorize(rows["category"])[0]
-    # In units of the limits: near in each of five axes, of which three are one distance.
-    metre, hour = max(rules.duplicate_m, 1e-6), max(rules.duplicate_hours, 1e-6)
-    at = np.column_stack([ball * EARTH_RADIUS_M / metre, hours / hour, 2.0 * category])
-    pairs = np.sort(cKDTree(at).query_pairs(1 + 1e-9, p=np.inf, output_type="ndarray"), axis=1)
-    near = np.linalg.norm(at[pairs[:, 0], :3] - at[pairs[:, 1], :3], axis=1) <= 1
-    soon = np.abs(hours[pairs[:, 0]] - hours[pairs[:, 1]]) <= rules.duplicate_hours
-    kept = pairs[near & soon]
-    ordered: list[list[int]] = kept[np.lexsort((kept[:, 0], kept[:, 1]))].tolist()
-    return ordered
 
 
 def _burst(source: pd.Series, day: pd.Series, incident: Flags, rules: CleaningRules) -> Flags:

@@ -17,6 +17,7 @@ import pandas as pd
 
 from gis.alerts.policy import LOOKS_A_DAY
 from gis.analysis import Null, replicate_p, stp_maxima, stp_scan, tail_p, weekday_strata
+from gis.analysis.repeats import EARTH_RADIUS_M
 from layers.model import ScanOptions
 from layers.runs.records import Records, beneath, day_numbers
 
@@ -24,7 +25,6 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Cells = npt.NDArray[np.uint64]
 
-EARTH_RADIUS_M = 6_371_008.8
 LONGEST_DAYS = 36_525.0  # a recurrence interval of a century says all
 _NOISE_P = 0.1  # clusters after the first that chance brings so often are not worth a word
 SURE_P = 0.01  # from here on, p is that of the replicates; below, of the law of their tail

@@ -45,6 +45,11 @@ def test_the_same_key_is_one_incident():
         ({"lon": np.nan, "lat": np.nan}, "coarse"),
         ({"lon": 104.1, "cell": 2, "happened_at": NOON - pd.Timedelta(days=8)}, "late"),
         ({"lon": 104.1, "cell": 2, "happened_at": pd.NaT}, "undated"),
+        ({"lon": 104.1, "cell": 2, "received_at": pd.NaT}, "undated"),
+        ({"lon": 104.1, "cell": 2, "default_point": None}, ""),
+        ({"lon": 104.001, "cell": 2, "happened_at": NOON + pd.Timedelta(hours=24)}, "same_place"),
+        ({"lon": 104.001, "cell": 2,
+          "happened_at": NOON + pd.Timedelta(hours=24, milliseconds=1)}, ""),
         ({"lon": 104.002}, "same_hex_day"),
     ],
 )  # fmt: skip
@@ -88,6 +93,47 @@ def test_who_repeats_whom_is_what_comparing_each_with_each_gives(seed):
         kept += [] if repeats else [one]
     found = judged(*records).records
     assert set(found["source_key"][found["incident"]]) == {k["source_key"] for k in kept}
+
+
+def test_a_flood_of_repeats_is_one_incident():
+    flood = pd.DataFrame([record("a")]).loc[[0] * 30_000].reset_index(drop=True)
+    keyed = flood.assign(source_key=[str(i) for i in flood.index])
+    assert clean(keyed).reasons == {"same_place": 29_999}
+
+
+@pytest.mark.parametrize("key", [None, np.nan, ""])
+def test_records_without_a_key_are_not_repeats_of_each_other(key):
+    apart = [record(key, lon=104.0 + i, cell=i) for i in range(3)]
+    assert judged(*apart).reasons == {}
+    assert judged(*apart, record(key, lon=104.0, cell=0)).reasons == {"same_place": 1}
+
+
+@settings(deadline=None, max_examples=15)
+@given(seed=st.integers(0, 99))
+def test_the_order_of_records_without_keys_changes_nothing(seed):
+    random = np.random.default_rng(seed)
+    records = [record("", lon=104.0 + random.uniform(0, 0.005), cell=i) for i in range(9)]
+    usual, mixed = judged(*records).records, judged(*random.permutation(records)).records
+    kept = set(usual["cell"][usual["incident"]])
+    assert set(mixed["cell"][mixed["incident"]]) == kept
+
+
+def test_what_was_judged_before_is_judged_anew():
+    once = judged(record("a"), record("a"))
+    assert clean(once.records).records.equals(once.records)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"lat": 95.0}, "lat goes beyond ±90"),
+        ({"lon": np.inf}, "lon goes beyond ±180"),
+        ({"lat": "22.3"}, "lat holds .* and no numbers: give degrees"),
+    ],
+)
+def test_degrees_that_are_none_are_refused(changes, words):
+    with pytest.raises(BadInput, match=words):
+        judged(record("a", **changes))
 
 
 def month(burst):
