@@ -4,14 +4,21 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from gis.analysis.inputs import floats, integers
 from gis.analysis.local import (
+    Counts,
+    Floats,
     benjamini_hochberg,
     empirical_bayes,
     exact_p,
+    exact_work,
     exposure_p,
     gi_star,
+    permuted_p,
 )
 from gis.analysis.weights import disk_matrix, disk_size
+
+EXACT_WORK = 1_000_000_000  # more takes longer than random sets do
 
 
 def hex_hotspots(
@@ -27,20 +34,24 @@ def hex_hotspots(
     `cells` (n distinct H3 cells of one resolution) are all hexes where an event could happen, zeros
     included; `counts` their events. One row a hex: cell, count, neighbours_count (events in the
     disk, the hex itself included), k (hexes of the disk in the domain), expected (events in the
-    disk, were they spread at random), z (Gi*; NaN without spread), p (exact, one-sided), q
+    disk, were they spread at random), z (Gi*; NaN without spread), p (one-sided; exact, but of sums
+    that are too many to list, such as money, by 100 n random sets), q
     (Benjamini–Hochberg), hot (q ≤ `alpha` and more than expected), edge (the disk leaves the
     domain). The analytic p of z would mark noise as hot on sparse counts; so z is for maps alone.
     With `exposure` (n, people or road length, ≥ 0) the rate is the same everywhere by chance:
     expected is the disk's share of all exposure, p Poisson's (1 in a disk without any, which has no
     rate), z that of Empirical-Bayes rates.
     """
+    cells = np.asarray(cells, np.uint64)
+    counts = integers("counts", counts, cells.shape)
     weights = disk_matrix(cells, k)
     sums = np.rint(weights @ counts.astype(float)).astype(np.int64)
     sizes = np.rint(np.asarray(weights.sum(axis=1)).ravel()).astype(np.int64)
     if exposure is None:
         expected = sizes * (counts.mean() if len(counts) else 0.0)
-        p, measure = exact_p(counts, sums, sizes), counts.astype(float)
+        p, measure = _p(counts, sums, sizes), counts.astype(float)
     else:
+        exposure = floats("exposure", exposure, cells.shape, least=0)
         measure = empirical_bayes(counts.astype(float), exposure)
         expected = weights @ exposure * (counts.sum() / exposure.sum())
         p = np.where(expected > 0, exposure_p(sums, expected), 1.0)
@@ -59,3 +70,12 @@ def hex_hotspots(
             "edge": sizes < disk_size(k),
         }
     )
+
+
+def _p(counts: Counts, sums: Counts, sizes: Counts) -> Floats:
+    """P(sum of as many random hexes ≥ that of a disk)."""
+    listed = not len(counts) or exact_work(counts, int(sizes.max())) <= EXACT_WORK
+    if listed and (counts >= 0).all():
+        return exact_p(counts, sums, sizes)
+    every = np.ones(len(counts), bool)
+    return permuted_p(counts.astype(float), sums.astype(float), sizes, every, apart=False)

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.stats import hypergeom, nbinom, poisson
 
+from gis.analysis.inputs import floats, integers, one_of
 from gis.errors import BadInput
 
 Floats = npt.NDArray[np.float64]
@@ -15,6 +16,7 @@ Counts = npt.NDArray[np.int64]
 
 _SETS_A_PLACE = 100
 _LEAST_SETS = 9_999
+_CELLS = 50_000_000  # of the table of exact sums; two of them are held, of 8 bytes each
 
 
 def gi_star(values: Floats, weights: sparse.csr_array) -> Floats:
@@ -73,18 +75,36 @@ def exact_p(
     coefficient of z^k x^s in Π_v (1 + z·x^v)^{M_v} over C(n, k), v the distinct counts and M_v how
     often each occurs. With `own`, shape (m,), the set holds one place whose count is `own[i]` and
     stays, the others being permuted (the conditional form). Raises BadInput for a size beyond n,
-    and for an own count that no place has.
+    for an own count that no place has, and where the sums are too many to be listed
+    (`permuted_p` takes any; see `exact_work`).
     """
+    counts, sums = integers("counts", counts, least=0), integers("sums", sums)
+    sizes = integers("sizes", sizes, sums.shape, least=0 if own is None else 1)
+    one_of("tail", tail, ("upper", "lower"))
     if len(sizes) and int(sizes.max()) > len(counts):
         raise BadInput(f"a set of {sizes.max()} out of {len(counts)} places: give at most as many")
     if own is None:
-        return _set_p(counts, sums, sizes, tail)
+        unit = max(int(np.gcd.reduce(counts)), 1)  # of all sums
+        beyond = unit - 1 if tail == "upper" else 0
+        return _set_p(counts // unit, (sums + beyond) // unit, sizes, tail)
+    own = integers("own", own, sums.shape)
     p = np.ones(len(sums))
     for value in np.unique(own):
         fixed = own == value
         others = _without(counts, int(value))
         p[fixed] = _set_p(others, sums[fixed] - value, sizes[fixed] - 1, tail)
     return p
+
+
+def exact_work(counts: Counts, size: int) -> int:
+    """Additions that `exact_p` makes for sets of up to so many places: a second makes some 1e8."""
+    scaled = counts // max(int(np.gcd.reduce(counts)), 1)
+    return len(np.unique(scaled)) * (size + 1) * (size + 2) // 2 * (_most(scaled, size) + 1)
+
+
+def _most(counts: Counts, size: int) -> int:
+    """The greatest sum of so many places."""
+    return int(np.sort(counts)[len(counts) - size :].sum())
 
 
 def _without(counts: Counts, value: int) -> Counts:
@@ -123,20 +143,30 @@ def permuted_p(
     sizes: Counts,
     upper: npt.NDArray[np.bool_],
     *,
+    apart: bool = True,
     seed: int = 0,
 ) -> Floats:
     """P(sum of `sizes[i]` of the other places ≥ `sums[i]`), by random orders; all of shape (n,).
 
     For values that are no counts, or of which very many differ: else `exact_p` with `own` gives the
-    exact one. Where `upper` is false, P(sum ≤ `sums[i]`). A place is in none of the sets that it is
-    compared with. p is at least about 1 in 100·n, so that one place can pass a false discovery rate
-    among n; 1 where the size is 0.
+    exact one, and without `own` that of sets that may hold the place itself, as here without
+    `apart`. Where `upper` is false, P(sum ≤ `sums[i]`). p is at least about 1 in 100·n, so that one
+    place can pass a false discovery rate among n; 1 where the size is 0. Raises BadInput for a size
+    beyond n.
     """
+    values = floats("values", values)
+    n = (len(values),)
+    sums, sizes = floats("sums", sums, n), integers("sizes", sizes, n, least=0)
+    upper = np.asarray(upper, bool)
+    if n[0] and int(sizes.max()) > n[0]:
+        raise BadInput(f"a set of {sizes.max()} out of {n[0]} places: give at most as many")
     random = np.random.default_rng(seed)
     p = np.ones(len(values))
     for size in np.unique(sizes[sizes > 0]).tolist():
         chosen = np.flatnonzero(sizes == size)
-        p[chosen] = _permuted_set_p(values, sums[chosen], chosen, upper[chosen], size, random)
+        p[chosen] = _permuted_set_p(
+            values, sums[chosen], chosen, upper[chosen], size, random, apart
+        )
     return p
 
 
@@ -147,6 +177,7 @@ def _permuted_set_p(
     upper: npt.NDArray[np.bool_],
     size: int,
     random: np.random.Generator,
+    apart: bool,
 ) -> Floats:
     """Each order of the values is cut into sets of one size."""
     n = len(values)
@@ -161,7 +192,7 @@ def _permuted_set_p(
         less = np.searchsorted(ordered, sums + slack, side="right")
         set_of = np.empty(n, np.intp)
         set_of[order] = np.arange(n) // size
-        inside = set_of[places] < sets  # the rest of an order is in no set
+        inside = apart & (set_of[places] < sets)  # the rest of an order is in no set
         own = totals[np.minimum(set_of[places], sets - 1)]
         counted = np.where(upper, own >= sums - slack, own <= sums + slack)
         reached += np.where(upper, more, less) - (inside & counted)
@@ -187,7 +218,11 @@ def set_sum_probabilities(counts: Counts, size: int) -> Floats:
     probabilities are added, and far tails keep their digits where binomials would overflow.
     """
     values, multiplicity = np.unique(counts, return_counts=True)
-    most = int(np.sort(counts)[len(counts) - size :].sum())
+    most = _most(counts, size)
+    if (size + 1) * (most + 1) > _CELLS:
+        raise BadInput(
+            f"sums of {size} places reach {most:,}, too many to list: `permuted_p` takes any"
+        )
     state = np.zeros((size + 1, most + 1))  # [places still to draw, sum so far]
     state[size, 0] = 1.0
     left = len(counts)

@@ -4,13 +4,15 @@ from itertools import combinations
 
 import h3
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gis.analysis.hotspots import hex_hotspots
-from gis.analysis.local import benjamini_hochberg, exact_p, gi_star
+from gis.analysis.local import benjamini_hochberg, exact_p, gi_star, permuted_p
 from gis.analysis.weights import disk_matrix, disk_size
+from gis.errors import BadInput
 
 CENTRE = h3.latlng_to_cell(22.3, 104.0, 8)
 CELLS = np.sort(np.array([h3.str_to_int(c) for c in h3.grid_disk(CENTRE, 6)], np.uint64))
@@ -140,3 +142,48 @@ def test_noise_on_sparse_counts_is_not_hot():
         hex_hotspots(CELLS, random.poisson(0.05, len(CELLS)))["hot"].any() for _ in range(60)
     )
     assert alarms <= 6
+
+
+def test_sums_of_money_are_judged_too_by_what_they_share_or_by_random_sets():
+    random = np.random.default_rng(5)
+    counts = np.where(random.random(len(CELLS)) < 0.2, random.integers(1, 90, len(CELLS)), 0)
+    few = hex_hotspots(CELLS, counts)
+    thousands = hex_hotspots(CELLS, counts * 1_000_000)
+    assert np.allclose(thousands["p"], few["p"], rtol=1e-9)
+    odd = hex_hotspots(CELLS, counts * 1_000_000 + (counts > 0))  # no common unit
+    assert np.abs(odd["p"] - few["p"]).max() < 0.03
+    assert hex_hotspots(CELLS, counts - 1)["p"].between(0, 1).all()
+
+
+def test_sums_too_many_to_list_are_refused_with_what_takes_them():
+    with pytest.raises(BadInput, match="sums of 2 places reach 1,000,000,005, too many to list"):
+        exact_p([10**9, 0, 3, 5], [10**9], [2])
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: exact_p([1, -1], [1], [1]), "`counts` holds -1 at 1: each must be 0 or more"),
+        (lambda: exact_p([1, 2], [1], [-1]), "`sizes` holds -1 at 0"),
+        (lambda: exact_p([1, 2], [1], [0], own=[1]), "`sizes` holds 0 at 0: each must be 1"),
+        (lambda: exact_p([1, 2], [1, 2], [1]), r"`sizes` has shape \(1,\), it must have \(2\)"),
+        (lambda: exact_p([1, 2.5], [1], [1]), "`counts` holds 2.5 at 1: each must be a whole"),
+        (lambda: exact_p([1, 2], [1], [1], tail="foo"), "`tail` is 'foo': give one of upper"),
+        (lambda: permuted_p([1.0], [1.0], [2], [True]), "a set of 2 out of 1 places"),
+        (lambda: permuted_p([1.0, np.nan], [1, 1], [1, 1], [True, True]), "`values` holds nan"),
+        (lambda: hex_hotspots(CELLS, [1, 2]), "`counts` has shape"),
+        (lambda: hex_hotspots(CELLS, np.ones(len(CELLS)), exposure=[1]), "`exposure` has shape"),
+    ],
+)
+def test_what_is_no_population_and_no_set_is_refused(call, words):
+    with pytest.raises(BadInput, match=words):
+        call()
+
+
+def test_lists_and_series_are_counts_too():
+    counts, index = [0, 2, 1, 0], [3, 3, 1, 9]
+    known = exact_p(np.array(counts), np.array([2, 3]), np.array([1, 2]))
+    assert exact_p(counts, [2, 3], [1, 2]).tolist() == known.tolist()
+    assert (
+        exact_p(pd.Series(counts, index), pd.Series([2.0, 3.0]), [1, 2]).tolist() == known.tolist()
+    )
