@@ -22,6 +22,7 @@ from layers.placed_again import place_again
 from layers.runs import METHODS, RunReport, methods_of, run_method
 from layers.runs.nulls import Drawer
 from layers.runs.records import day_number
+from layers.runs.seen import Scans
 from layers.runs.store import prune
 
 log = structlog.get_logger("watch")
@@ -113,6 +114,7 @@ class Runner:
         self._database = database
         self._failures = Failures(database)
         self._drawer = Drawer(database)
+        self._scans = Scans()
 
     def run_due(self, catalogue: Catalogue, now: datetime) -> list[RunReport]:
         due = due_runs(self._database, catalogue, now)
@@ -150,7 +152,9 @@ class Runner:
     def _run(self, due: Due) -> RunReport | None:
         now = datetime.now(UTC)
         try:
-            report = run_method(self._database, due.layer, due.method, now, prompt=True)
+            report = run_method(
+                self._database, due.layer, due.method, now, prompt=True, scans=self._scans
+            )
         except Exception as error:
             self._failures.failed(due.layer, due.method, error)
             return None

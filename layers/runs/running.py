@@ -24,8 +24,6 @@ from layers.runs.alarm import (
     Stream,
     StreamScan,
     alarm_input,
-    by_all,
-    scan_stream,
     streams_of,
 )
 from layers.runs.emerging import emerging_hexes, emerging_input
@@ -41,6 +39,7 @@ from layers.runs.records import (
     read_exposure,
     read_records,
 )
+from layers.runs.seen import Scans
 from layers.runs.series import days_read, series_input, series_of
 from layers.runs.store import NewRun, add_rows, add_run, keep_input
 from layers.runs.telling import Teller, policy_of
@@ -75,6 +74,7 @@ class _Look:
     until: datetime
     version: int  # of the layer, read before its rows: what comes between is read once more
     prompt: bool  # draws no null that takes long
+    scans: Scans
 
     def records(self, days: float) -> Records:
         since = self.until - timedelta(days=days)
@@ -120,12 +120,19 @@ def run_hotspots(database: Database, layer: Layer, until: datetime) -> list[RunR
 
 
 def run_method(
-    database: Database, layer: Layer, method: str, until: datetime, *, prompt: bool = False
+    database: Database,
+    layer: Layer,
+    method: str,
+    until: datetime,
+    *,
+    prompt: bool = False,
+    scans: Scans | None = None,
 ) -> RunReport:
     """One method, in one transaction; runs of a layer wait for each other.
 
     `prompt`: the alarm judges by the nearest null rather than draw one that takes long, and leaves
-    out a stream without any; `layers.runs.nulls.Drawer` draws them, for a run thereafter.
+    out a stream without any; `layers.runs.nulls.Drawer` draws them, for a run thereafter. `scans`
+    are those of runs before, of which streams that did not change are taken.
     Raises BadInput for a method that the layer's file does not ask for, or without boundaries.
     """
     if layer.hotspots is None or method not in methods_of(layer):
@@ -135,7 +142,9 @@ def run_method(
         connection.execute(_ONE_AT_A_TIME, {"layer": layer.id})
         version = _version_of(connection, layer)
         territory = stored_territory(connection)
-        look = _Look(connection, territory, layer, layer.hotspots, until, version, prompt)
+        look = _Look(
+            connection, territory, layer, layer.hotspots, until, version, prompt, scans or Scans()
+        )
         return METHODS[method](look)
 
 
@@ -224,7 +233,7 @@ def _scanned(
     null = kept_null(look.connection, look.layer.id, stream, options, digest, prompt=look.prompt)
     if null is None:
         return StreamScan(stream.name, len(stream.place), stream.strata is not None, ()), None
-    return scan_stream(stream, options, by_all(null.maxima)), null.id
+    return look.scans.scan(look.layer.id, stream, options, null.maxima), null.id
 
 
 def _run_series(look: _Look) -> RunReport:
