@@ -24,7 +24,7 @@ from calibration.province import province
 DOCS = Path(__file__).parents[1] / "docs"
 PROCESSES = 2
 QUIET_PER_DAY = 4.0
-STREAM_YEARS = 4  # for each null, looked at each day
+STREAM_YEARS = 16  # for each null, looked at each day
 # More of them, of so many years, looked at each 15 days: no two looks share a day that may alarm,
 # and each weekday has its turn.
 SPARSE_STREAMS, SPARSE_YEARS, SPARSE_DAYS = 50, 8, 15

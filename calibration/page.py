@@ -149,8 +149,8 @@ Null A: people × weekday × season. Null B: events in lumps of place and time, 
 permuted within weekday. A *distinct signal* is an alert by the service's own rules of identity and
 life: one thing that goes on, moves a little or comes back within days is one.
 
-Alarms come in runs of days, so looks day after day say little about rare alarms: in 4 stream-years
-an RI of 365 days stands for 4 days in all, and fewer runs. Looks 15 days apart share no day that
+Alarms come in runs of days, so looks day after day say little about rare alarms: in a stream-year
+an RI of 365 days stands for one day, and less than one run. Looks 15 days apart share no day that
 may alarm and hardly depend on each other; so most stream-years are looked at so. The target is of
 all looks together, however far apart. The 95 % interval says what is noise: it takes the runs of
 alarms, those less than 14 days apart being one, as a Poisson number.
