@@ -271,10 +271,16 @@ class EarsOptions(SeriesDetector):
 
 
 class FarringtonOptions(SeriesDetector):
-    """Farrington: the newest seven days against the same weeks of years before."""
+    """Farrington: the newest seven days against years before."""
 
     detector: Literal["farrington"] = Field(description="A week against those of past years")
     years: int = Field(4, ge=2, le=10, description="How many years are compared; all are needed")
+    flexible: bool = Field(
+        False,
+        description="Farrington flexible: compared with all weeks of those years but the last 26, "
+        "by a season of ten levels and, from three years on, with a trend; false: with the weeks "
+        "within three of the same one of each year",
+    )
 
 
 class CusumOptions(SeriesDetector):

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from gis.analysis.scan import weekday_strata as weekday_strata
     from gis.analysis.series import ears as ears
     from gis.analysis.series import farrington as farrington
+    from gis.analysis.series import farrington_flexible as farrington_flexible
     from gis.analysis.series import nb_cusum as nb_cusum
     from gis.analysis.surveillance import shiryaev_roberts as shiryaev_roberts
     from gis.analysis.trend import mann_kendall as mann_kendall
@@ -71,7 +72,7 @@ _NAMES = {
         "tail_p",
         "weekday_strata",
     ),
-    "series": ("ears", "farrington", "nb_cusum"),
+    "series": ("ears", "farrington", "farrington_flexible", "nb_cusum"),
     "surveillance": ("shiryaev_roberts",),
     "trend": ("mann_kendall",),
     "weights": ("disk_matrix",),

@@ -74,6 +74,21 @@ def between(name: str, given: float, least: float, most: float, *, open_ends: bo
         raise BadInput(f"`{name}` is {given}: give a number {words.format(least, most)}")
 
 
+def at_least(name: str, given: float, least: float) -> None:
+    """Checks a single number, which must be finite."""
+    if not least <= given < np.inf:  # also NaN
+        raise BadInput(f"`{name}` is {given}: give a number of at least {least:g}")
+
+
+def whole(name: str, given: int, least: int, most: int | None = None) -> int:
+    """A single whole number from `least` to `most` (None: without end)."""
+    right = isinstance(given, int | np.integer) and least <= given
+    if not right or (most is not None and given > most):
+        words = f"of at least {least}" if most is None else f"from {least} to {most}"
+        raise BadInput(f"`{name}` is {given}: give a whole number {words}")
+    return int(given)
+
+
 def _numbers(name: str, given: npt.ArrayLike) -> Floats:
     array = np.asarray(given)
     if array.dtype.kind not in "iufbO" and array.size:

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import binom, t
 
-from gis.analysis.series import expectation, log_ratio, nb_cusum
+from gis.analysis.inputs import integers, one_of, whole
+from gis.analysis.series import AllWeeks, SameWeeks, log_ratio, nb_cusum
 
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
@@ -51,7 +52,7 @@ class Newest:
 
 
 def newest_ears(
-    counts: Counts, *, method: Literal["C1", "C2", "C3"] = "C2", baseline: int = 28
+    counts: npt.ArrayLike, *, method: Literal["C1", "C2", "C3"] = "C2", baseline: int = 28
 ) -> Newest | None:
     """EARS (see `ears`) of the last of `counts`, shape (T,); None where the past is too short.
 
@@ -60,6 +61,9 @@ def newest_ears(
     had in excess of 1 deviation; its law is that of the sum, the days taken as independent, and it
     tells of three steps.
     """
+    counts = integers("counts", counts, least=0)
+    one_of("method", method, ("C1", "C2", "C3"))
+    whole("baseline", baseline, 2)
     gap, steps = (0 if method == "C1" else _GAP), (3 if method == "C3" else 1)
     if len(counts) < baseline + gap + steps:
         return None
@@ -114,28 +118,32 @@ def _tail_of_c3(baseline: int) -> Callable[[Floats], Floats]:
     return lambda z: np.interp(z, at, tail, left=1.0, right=0.0)
 
 
-def newest_farrington(counts: Counts, *, years: int = 4) -> Newest | None:
+def newest_farrington(
+    counts: npt.ArrayLike, *, years: int = 4, flexible: bool = False
+) -> Newest | None:
     """Farrington (see `farrington`) of the last week; None where the past is too short.
 
-    p is that of the 2/3 power, one-sided; 1 with fewer than 5 cases in the last 4 weeks.
+    p is that of the 2/3 power, one-sided; of `flexible` (see `farrington_flexible`) that of a
+    negative binomial. It is 1 with fewer than 5 cases in the last 4 weeks.
     """
-    step, half = len(counts) - 1, 3
-    if step < years * 52 + half:
+    counts = integers("counts", counts, least=0)
+    past = AllWeeks(years) if flexible else SameWeeks(years)
+    step = len(counts) - 1
+    if step < past.first:
         return None
-    around = np.arange(-half, half + 1)
-    past = np.concatenate([counts[step - 52 * back + around] for back in range(1, years + 1)])
-    usual = expectation(counts, step, years, half, 52)
-    before = int(counts[-4:-1].sum())
+    usual = past.expectation(counts, step)
+    own = usual.count_p if flexible else usual.p
+    same, before = counts[past.times(step)], int(counts[-4:-1].sum())
 
     def p_of(values: Counts) -> Floats:
-        p = np.maximum(usual.p(values), few_counts_p(values, past))
+        p = np.maximum(own(values), few_counts_p(values, same))
         return np.where(values + before >= 5, p, 1.0)
 
     return Newest(1, int(counts[-1]), usual.mean, int(counts[-1]), p_of)
 
 
 def newest_cusum(
-    counts: Counts, *, baseline: int = 28, steps: int = 14, ratio: float = 2.0
+    counts: npt.ArrayLike, *, baseline: int = 28, steps: int = 14, ratio: float = 2.0
 ) -> Newest | None:
     """NB-CUSUM (see `nb_cusum`) over the last `steps`; None where the past is too short.
 
@@ -143,6 +151,9 @@ def newest_cusum(
     of the mean is dispersion too. A sum of log likelihood ratios reaches C by chance no oftener
     than once in e^C steps (Lorden 1971): p is e^−C. It tells of the steps since the sum was 0.
     """
+    counts = integers("counts", counts, least=0)
+    whole("baseline", baseline, 2)
+    whole("steps", steps, 2)
     if len(counts) < baseline + steps:
         return None
     past, last = counts[-steps - baseline : -steps], counts[-steps:]

@@ -1,14 +1,16 @@
 """Series of counts, one a stream: EARS C1–C3, Farrington, negative-binomial CUSUM."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.special import xlogy
-from scipy.stats import norm, t
+from scipy.stats import nbinom, norm, poisson
 
+from gis.analysis.inputs import at_least, between, floats, integers, one_of, whole
+from gis.analysis.regression import LEAST, reweighted
 from gis.errors import BadInput
 
 Floats = npt.NDArray[np.float64]
@@ -16,7 +18,7 @@ Counts = npt.NDArray[np.int64]
 
 
 def ears(
-    counts: Counts,
+    counts: npt.ArrayLike,
     *,
     method: Literal["C1", "C2", "C3"] = "C1",
     baseline: int = 7,
@@ -30,17 +32,20 @@ def ears(
     steps before had in excess of 1 deviation. An alarm is a count above `bound` = mean +
     z(1 − α)·sd; `alpha` is .001, and .025 for C3, where it is not given. Steps with a past
     shorter than `baseline` (C2: + 2, C3: + 4) have NaN and no alarm. After zeros alone a single
-    event alarms, unless `least_sd` is .5 or 1. Raises BadInput for a baseline under 2.
-    Source: Hutwagner et al. 2003; Fricker et al. 2008.
+    event alarms, unless `least_sd` is .5 or 1. Raises BadInput for a count missing or below 0 and
+    for a baseline under 2, which has no spread. Source: Hutwagner et al. 2003; Fricker et al. 2008.
     """
-    if baseline < 2:
-        raise BadInput(f"a baseline of {baseline} steps has no spread: give at least 2")
+    counts = floats("counts", counts, least=0)
+    one_of("method", method, ("C1", "C2", "C3"))
+    whole("baseline", baseline, 2)
+    at_least("least_sd", least_sd, 0)
+    if alpha is None:
+        alpha = 0.025 if method == "C3" else 0.001
+    between("alpha", alpha, 0, 1, open_ends=True)
     mean, deviation = _baselines(counts, baseline, 0 if method == "C1" else 2)
     deviation = np.maximum(deviation, least_sd)
     with np.errstate(divide="ignore", invalid="ignore"):
         statistic = (counts - mean) / deviation
-    if alpha is None:
-        alpha = 0.025 if method == "C3" else 0.001
     limit = np.full(len(counts), norm.isf(alpha))
     if method == "C3":
         limit -= _excess_before(statistic, baseline + 2)
@@ -61,7 +66,7 @@ def _excess_before(statistic: Floats, first: int) -> Floats:
     return before
 
 
-def _baselines(counts: Counts, baseline: int, gap: int) -> tuple[Floats, Floats]:
+def _baselines(counts: Floats, baseline: int, gap: int) -> tuple[Floats, Floats]:
     """Mean and standard deviation of the steps before each step; NaN where too few."""
     mean, deviation = np.full(len(counts), np.nan), np.full(len(counts), np.nan)
     first = baseline + gap
@@ -72,7 +77,7 @@ def _baselines(counts: Counts, baseline: int, gap: int) -> tuple[Floats, Floats]
 
 
 def farrington(
-    counts: Counts,
+    counts: npt.ArrayLike,
     *,
     years: int = 4,
     half_window: int = 3,
@@ -87,22 +92,45 @@ def farrington(
     least 3 years, and not beyond what was seen), refitted with less weight on past outbreaks, gives
     the mean; the bound is that of a 2/3-power transform, two-sided at `alpha`. No alarm with fewer
     than 5 cases in the last 4 steps. Steps with too short a past are left out; `start` counts
-    from 0. Source: Farrington et al. 1996.
+    from 0. Raises BadInput for counts that are no whole numbers from 0 and for windows that meet.
+    Source: Farrington et al. 1996.
     """
-    first = years * period + half_window
-    steps = range(max(first, start or 0), len(counts))
-    rows = [expectation(counts, step, years, half_window, period) for step in steps]
-    bounds = [row.bound(alpha) for row in rows]
-    enough = [counts[max(0, step - 3) : step + 1].sum() >= 5 for step in steps]
-    above = [counts[step] > bound for step, bound in zip(steps, bounds, strict=True)]
-    return pd.DataFrame(
-        {
-            "step": list(steps),
-            "expected": [row.mean for row in rows],
-            "bound": bounds,
-            "alarm": np.array(above, bool) & np.array(enough, bool),
-        }
-    )
+    counts = integers("counts", counts, least=0)
+    between("alpha", alpha, 0, 1, open_ends=True)
+    past = SameWeeks(years, half_window, period)
+    return _judged(counts, past, start, lambda usual: usual.bound(alpha))
+
+
+def farrington_flexible(
+    counts: npt.ArrayLike,
+    *,
+    years: int = 5,
+    half_window: int = 3,
+    levels: int = 10,
+    gap: int = 26,
+    alpha: float = 0.005,
+    method: Literal["nb", "delta"] = "nb",
+    period: int = 52,
+    start: int | None = None,
+) -> pd.DataFrame:
+    """Farrington flexible of one series: as `farrington`, from all steps of `years`.
+
+    The season is a factor of `levels`: the steps within `half_window` of the same week are one, the
+    rest of the year the others, of nearly equal length; the last `gap` steps are left out. With at
+    least 3 years there is a trend, whatever its p, unless it leads beyond the largest count. Only
+    past counts with an Anscombe residual above 2.58 have less weight. `bound` is the quantile
+    1 − `alpha` of a negative binomial of this mean μ and variance φμ (Poisson where φ is 1);
+    `method="delta"` gives that of the 2/3 power, which knows the error of the mean too. `alpha` is
+    one-sided: .005 is the .01 of `farrington`. Raises BadInput as `farrington` does.
+    Source: Noufaily et al. 2013; Salmon et al. 2016.
+    """
+    counts = integers("counts", counts, least=0)
+    between("alpha", alpha, 0, 0.5, open_ends=True)
+    one_of("method", method, ("nb", "delta"))
+    past = AllWeeks(years, half_window, period, levels, gap)
+    if method == "delta":
+        return _judged(counts, past, start, lambda usual: usual.bound(2 * alpha))
+    return _judged(counts, past, start, lambda usual: usual.quantile(alpha))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +142,7 @@ class Expectation:
     dispersion: float
 
     def bound(self, alpha: float) -> float:
-        """Upper bound of a new count, by the 2/3 power."""
+        """Upper bound of a new count, by the 2/3 power, two-sided."""
         return float((self.mean ** (2 / 3) + norm.isf(alpha / 2) * self._deviation()) ** 1.5)
 
     def p(self, values: Counts) -> Floats:
@@ -122,85 +150,132 @@ class Expectation:
         p: Floats = norm.sf((values ** (2 / 3) - self.mean ** (2 / 3)) / self._deviation())
         return p
 
+    def quantile(self, alpha: float) -> float:
+        """The least count that chance exceeds no oftener than `alpha`: the mean taken as known."""
+        law, of = _law_of_counts(self.mean, self.dispersion)
+        return float(law.isf(alpha, *of))
+
+    def count_p(self, values: Counts) -> Floats:
+        """How rarely chance brings as many, by a negative binomial that has also the variance of
+        the estimated mean: a p far out in the tail would otherwise be too small.
+        """
+        law, of = _law_of_counts(self.mean, self._spread())
+        p: Floats = law.sf(values - 1, *of)
+        return p
+
     def _deviation(self) -> float:
-        spread = self.dispersion + self.error**2 / self.mean
-        return float(np.sqrt(4 / 9 * self.mean ** (1 / 3) * spread))
+        return float(np.sqrt(4 / 9 * self.mean ** (1 / 3) * self._spread()))
+
+    def _spread(self) -> float:
+        """Variance of a new count less its estimated mean, over the mean."""
+        return self.dispersion + self.error**2 / self.mean
 
 
-def expectation(counts: Counts, step: int, years: int, half: int, period: int) -> Expectation:
-    """That of one step, from the steps within `half` of it a whole number of periods before."""
-    around = np.arange(-half, half + 1)
-    times = np.concatenate([step - period * back + around for back in range(years, 0, -1)])
-    past = counts[times].astype(float)
-    if not past.any():
-        return Expectation(1e-9, 0.0, 1.0)
-    offsets = (times - step).astype(float)
-    with_trend = np.column_stack([np.ones(len(times)), offsets])
-    fit = _reweighted(with_trend, past)
-    kept = years >= 3 and fit.trend_p() < 0.05 and fit.level() <= past.max()
-    fit = fit if kept else _reweighted(with_trend[:, :1], past)
+def _law_of_counts(mean: float, spread: float) -> tuple[Any, tuple[float, ...]]:
+    """That with variance `spread`·`mean`, and its parameters."""
+    if spread < 1 + 1e-9:  # nearer to 1 the negative binomial is no longer exact
+        return poisson, (mean,)
+    return nbinom, (mean / (spread - 1), 1 / spread)
+
+
+@dataclass(frozen=True, slots=True)
+class SameWeeks:
+    """The past of Farrington 1996: of `years`, the steps within `half_window` of the same week."""
+
+    years: int
+    half_window: int = 3
+    period: int = 52
+
+    def __post_init__(self) -> None:
+        whole("years", self.years, 1)
+        whole("period", self.period, 1)
+        whole("half_window", self.half_window, 0, (self.period - 1) // 2)
+        if self.years == 1 and self.half_window == 0:
+            raise BadInput("one step has no spread: give more `years` or a wider `half_window`")
+
+    @property
+    def first(self) -> int:
+        """The first step with a past long enough."""
+        return self.years * self.period + self.half_window
+
+    def times(self, step: int) -> Counts:
+        around = np.arange(-self.half_window, self.half_window + 1)
+        back = self.period * np.arange(self.years, 0, -1)
+        times: Counts = (step - back[:, None] + around).ravel()
+        return times
+
+    def expectation(self, counts: Counts, step: int) -> Expectation:
+        times = self.times(step)
+        trend_p = 0.05 if self.years >= 3 else 0.0
+        return _expectation(counts[times], times - step, np.zeros_like(times), 1.0, trend_p)
+
+
+@dataclass(frozen=True, slots=True)
+class AllWeeks(SameWeeks):
+    """The past of Farrington flexible: all steps but the last `gap`, by `levels` of the season."""
+
+    levels: int = 10
+    gap: int = 26
+
+    def __post_init__(self) -> None:
+        SameWeeks.__post_init__(self)
+        whole("levels", self.levels, 2, self.period - 2 * self.half_window)
+        whole("gap", self.gap, 0, self.period - self.half_window - 1)
+
+    def expectation(self, counts: Counts, step: int) -> Expectation:
+        times = np.arange(step - self.first, step - self.gap)
+        trend_p = np.inf if self.years >= 3 else 0.0
+        return _expectation(counts[times], times - step, self.level_of(times - step), 2.58, trend_p)
+
+    def level_of(self, offsets: Counts) -> Counts:
+        """Level of the season of steps so far from the one judged, whose level is 0."""
+        window = 2 * self.half_window + 1
+        rest = np.array_split(np.arange(self.period - window), self.levels - 1)
+        of_phase = np.repeat(np.arange(self.levels), [window, *map(len, rest)])
+        level: Counts = of_phase[(offsets + self.half_window) % self.period]
+        return level
+
+
+def _judged(
+    counts: Counts, past: SameWeeks, start: int | None, bound: Callable[[Expectation], float]
+) -> pd.DataFrame:
+    """Every step from `start` on that has a past long enough."""
+    begin = past.first if start is None else max(past.first, whole("start", start, 0))
+    steps = np.arange(begin, max(begin, len(counts)))
+    usual = [past.expectation(counts, step) for step in steps.tolist()]
+    bounds = np.array([bound(one) for one in usual])
+    enough = np.array([counts[max(0, step - 3) : step + 1].sum() >= 5 for step in steps], bool)
+    expected = np.array([one.mean for one in usual])
+    alarm = (counts[steps] > bounds) & enough
+    return pd.DataFrame({"step": steps, "expected": expected, "bound": bounds, "alarm": alarm})
+
+
+def _expectation(
+    past: Counts, offsets: Counts, level: Counts, outlying: float, trend_p: float
+) -> Expectation:
+    """By regression on time and on the level of the season, which of the step judged are 0.
+
+    The trend is kept with a p below `trend_p` (0: none is tried), unless it leads beyond the past.
+    """
+    seen = np.bincount(level, weights=past) > 0
+    if not seen[0]:
+        return Expectation(LEAST, 0.0, 1.0)
+    # The mean of a level without a case is 0, and that tells nothing of the others.
+    used = seen[level]
+    season = level[used, None] == np.flatnonzero(seen)[1:]
+    design = np.column_stack([np.ones(len(season)), offsets[used], season])
+    cases = past[used].astype(float)
+    fit = reweighted(design, cases, outlying) if trend_p else None
+    if fit is None or fit.trend_p() >= trend_p or fit.level() > cases.max():
+        fit = reweighted(np.delete(design, 1, axis=1), cases, outlying)
     dispersion = max(fit.dispersion, 1.0)
     error = fit.level() * float(np.sqrt(dispersion * fit.covariance[0, 0]))
     return Expectation(fit.level(), error, dispersion)
 
 
-@dataclass(frozen=True, slots=True)
-class _Fit:
-    """A quasi-Poisson regression with log link; time 0 is the step being judged."""
-
-    coefficients: Floats
-    covariance: Floats  # before the dispersion
-    fitted: Floats
-    leverage: Floats
-    dispersion: float
-    freedom: int
-
-    def level(self) -> float:
-        return float(np.exp(self.coefficients[0]))
-
-    def trend_p(self) -> float:
-        error = np.sqrt(max(self.dispersion, 1e-12) * self.covariance[1, 1])
-        return float(2 * t.sf(abs(self.coefficients[1] / error), self.freedom))
-
-
-def _reweighted(design: Floats, past: Floats) -> _Fit:
-    first = _fit(design, past, np.ones(len(past)))
-    scale = np.sqrt(max(first.dispersion, 1.0) * (1 - first.leverage))
-    anscombe = 1.5 * (past ** (2 / 3) * first.fitted ** (-1 / 6) - np.sqrt(first.fitted)) / scale
-    weight = np.where(anscombe > 1, 1 / np.maximum(anscombe, 1) ** 2, 1.0)
-    return _fit(design, past, weight * len(past) / weight.sum())
-
-
-def _fit(design: Floats, past: Floats, weight: Floats) -> _Fit:
-    """Iteratively reweighted least squares (McCullagh & Nelder 1989, §2.5).
-
-    Stops at a relative change of deviance of 1e-8, with the covariance of the last working weights,
-    as R's glm does: published bounds depend on it in their sixth digit.
-    """
-    mean, deviance = past + 0.1, np.inf
-    for _ in range(25):
-        working = weight * mean
-        information = design.T @ (working[:, None] * design)
-        target = design.T @ (working * (np.log(mean) + (past - mean) / mean))
-        coefficients = np.linalg.solve(information, target)
-        mean = np.exp(design @ coefficients)
-        before, deviance = deviance, _deviance(past, mean, weight)
-        if abs(deviance - before) / (abs(deviance) + 0.1) < 1e-8:
-            break
-    covariance = np.linalg.inv(information)
-    leverage = working * np.einsum("ij,jk,ik->i", design, covariance, design)
-    freedom = len(past) - design.shape[1]
-    dispersion = float((working * ((past - mean) / mean) ** 2).sum()) / freedom
-    return _Fit(coefficients, covariance, mean, leverage, dispersion, freedom)
-
-
-def _deviance(past: Floats, mean: Floats, weight: Floats) -> float:
-    return float(2 * (weight * (xlogy(past, past / mean) - (past - mean))).sum())
-
-
 def nb_cusum(
-    counts: Counts,
-    expected: Floats,
+    counts: npt.ArrayLike,
+    expected: npt.ArrayLike,
     *,
     dispersion: float = 0.0,
     ratio: float = 2.0,
@@ -210,11 +285,15 @@ def nb_cusum(
 
     Counts are negative binomial with variance μ + `dispersion`·μ² (0 is Poisson). One row a step:
     statistic C_t = max(0, C_{t−1} + ln LR_t), alarm (C_t ≥ `threshold`; the sum then starts again
-    from 0). Raises BadInput unless expected > 0, ratio > 1, dispersion ≥ 0. Source: Höhle & Paul
-    2008.
+    from 0). Raises BadInput for counts that are no whole numbers from 0, and unless expected > 0,
+    ratio > 1, dispersion ≥ 0, threshold > 0. Source: Höhle & Paul 2008.
     """
-    if (expected <= 0).any() or ratio <= 1 or dispersion < 0:
-        raise BadInput("CUSUM needs expected counts above 0, ratio above 1, dispersion from 0")
+    counts = integers("counts", counts, least=0)
+    expected = floats("expected", expected, counts.shape)
+    at_least("dispersion", dispersion, 0)
+    between("ratio", ratio, 1, np.inf, open_ends=True)
+    if not threshold > 0 or (expected <= 0).any():
+        raise BadInput("CUSUM needs a `threshold` above 0, and each of `expected` above 0")
     gains = log_ratio(counts, expected, ratio, dispersion)
     statistic = np.empty(len(counts))
     level = 0.0

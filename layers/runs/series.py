@@ -194,7 +194,7 @@ def _newest(counts: Counts, options: SeriesOptions) -> Newest | None:
         case EarsOptions():
             return newest_ears(counts, method=options.variant, baseline=options.baseline_days)
         case FarringtonOptions():
-            return newest_farrington(counts, years=options.years)
+            return newest_farrington(counts, years=options.years, flexible=options.flexible)
     return newest_cusum(
         counts, baseline=options.baseline_days, steps=options.max_days, ratio=options.ratio
     )

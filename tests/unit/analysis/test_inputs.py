@@ -5,7 +5,15 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from gis.analysis.inputs import between, floats, integers, one_of, square
+from gis.analysis.inputs import (
+    at_least,
+    between,
+    floats,
+    integers,
+    one_of,
+    square,
+    whole,
+)
 from gis.errors import BadInput
 
 
@@ -94,3 +102,23 @@ def test_words_and_single_numbers_are_checked():
         between("alpha", 1, 0, 1, open_ends=True)
     with pytest.raises(BadInput, match="`share` is nan: give a number from 0 to 1"):
         between("share", np.nan, 0, 1)
+
+
+@pytest.mark.parametrize("given", [2, 5, np.int16(3)])
+def test_a_single_whole_number_is_taken(given):
+    assert whole("years", given, 2, 5) == given
+
+
+@pytest.mark.parametrize("given", [1, 6, 2.5, np.nan, "3", None])
+def test_what_is_no_whole_number_between_is_refused(given):
+    with pytest.raises(BadInput, match=r"`years` is .*: give a whole number from 2 to 5"):
+        whole("years", given, 2, 5)
+
+
+def test_a_single_number_has_a_least():
+    at_least("least_sd", 0, 0)
+    for given in (-0.1, np.nan, np.inf):
+        with pytest.raises(BadInput, match=r"`least_sd` is .*: give a number of at least 0"):
+            at_least("least_sd", given, 0)
+    with pytest.raises(BadInput, match="give a whole number of at least 1"):
+        whole("years", 0, 1)
