@@ -276,10 +276,11 @@ class FarringtonOptions(SeriesDetector):
     detector: Literal["farrington"] = Field(description="A week against those of past years")
     years: int = Field(4, ge=2, le=10, description="How many years are compared; all are needed")
     flexible: bool = Field(
-        False,
+        True,
         description="Farrington flexible: compared with all weeks of those years but the last 26, "
-        "by a season of ten levels and, from three years on, with a trend; false: with the weeks "
-        "within three of the same one of each year",
+        "by a season of ten levels and, from three years on, with a trend; false: as in 1996, with "
+        "the weeks within three of the same one of each year, which alarms too often where counts "
+        "spread more than Poisson's",
     )
 
 

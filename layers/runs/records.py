@@ -135,7 +135,7 @@ def _read(
     )
     asked = select(*(sql.label(name) for name, sql in columns.items())).where(inside)
     found = connection.execute(asked.order_by(of.c.id))
-    return _typed(pd.DataFrame(map(tuple, found), columns=list(columns)))
+    return _typed(pd.DataFrame(map(tuple, found.all()), columns=list(columns)))
 
 
 def _amount(of: Table, options: HotspotOptions) -> ColumnElement[int]:

@@ -91,7 +91,7 @@ def test_nothing_is_judged_before_there_are_days_enough():
     [
         (CusumOptions(detector="nb_cusum"), 1),
         (FarringtonOptions(detector="farrington", years=2), 7),
-        (FarringtonOptions(detector="farrington", years=2, flexible=True), 7),
+        (FarringtonOptions(detector="farrington", years=2, flexible=False), 7),
         (EarsOptions(detector="ears", variant="C3"), 3),
     ],
 )
