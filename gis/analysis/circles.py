@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
 
-from gis.errors import BadInput
+from gis.analysis.inputs import above, floats
 
 Floats = npt.NDArray[np.float64]
 Places = npt.NDArray[np.int64]
@@ -25,15 +25,15 @@ class Circles:
     closes: npt.NDArray[np.bool_]
 
 
-def circles_around(xy: Floats, radius: float, *, whole_rings: bool = True) -> Circles:
+def circles_around(xy: npt.ArrayLike, radius: float, *, whole_rings: bool = True) -> Circles:
     """Circles of up to `radius` around each place; `xy` of shape (n, 2), in the unit of `radius`.
 
     Plane coordinates (metres of a projected CRS, say). Distances that differ by less than a
     billionth of the radius are equal, and enter together unless `whole_rings` is off. Raises
     BadInput for a radius that is not above 0.
     """
-    if not radius > 0 or not np.isfinite(xy).all():
-        raise BadInput(f"radius {radius} must be above 0 and the coordinates finite numbers")
+    above("max_radius", radius, 0)
+    xy = floats("xy", xy, (None, 2))
     extent = float(np.hypot(*np.ptp(xy, axis=0))) if len(xy) else 0.0
     reach = min(radius, 2 * extent + 1.0)
     pairs = cKDTree(xy).query_pairs(reach * (1 + 1e-12), output_type="ndarray").astype(np.int64)

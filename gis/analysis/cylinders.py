@@ -17,6 +17,7 @@ Lanes = npt.NDArray[np.signedinteger]
 Words = npt.NDArray[np.uint64]
 
 BLOCK = 4  # words that are added at once
+TABLE = 2**16  # counts whose reach is remembered
 RENEWED = 4  # rings after which the counts that would be new bests are looked up again
 
 
@@ -185,7 +186,7 @@ def _highest(
     days = expected.shape[1]
     best = np.zeros(len(lanes) - 1)
     floor = 0.0
-    reach = np.full(most + 2, -1.0)
+    reach = np.full(min(most + 1, TABLE), -1.0)
     needed = lanes[-1]
     mu = np.empty(days)
     until = np.empty(days)
@@ -208,7 +209,7 @@ def _highest(
             if not closes[at]:
                 continue
             if rings % RENEWED == 0:
-                _raise(needed, mu, until, floor, total, reach)
+                _raise(needed, mu, until, floor, total, most, reach)
             rings += 1
             for grown in range(opens, at + 1):
                 for row in range(first[near[grown]], first[near[grown] + 1]):
@@ -224,14 +225,29 @@ def _highest(
 
 @numba.njit(cache=True)
 def _raise(
-    needed: Lanes, mu: Floats, until: Floats, floor: float, total: int, reach: Floats
+    needed: Lanes, mu: Floats, until: Floats, floor: float, total: int, most: int, reach: Floats
 ) -> None:
-    """The least counts that reach the floor at `mu`; they do `until` it has grown so far."""
+    """The least counts that reach the floor at `mu`; they do `until` it has grown so far.
+
+    Beyond the table of `reach`, the least that may; there the two hardly differ.
+    """
     for day in range(len(mu)):
         if mu[day] > until[day]:
-            count = _least_count(needed[day], mu[day], floor, total, reach)
+            count = max(needed[day], _least_promising(mu[day], floor, total, most))
+            count = min(_least_count(count, mu[day], floor, total, reach), most + 1)
             needed[day] = count
-            until[day] = reach[count]
+            if count > most:  # no circle has so many
+                until[day] = np.inf
+            else:
+                until[day] = reach[count] if count < len(reach) else mu[day]
+
+
+@numba.njit(cache=True)
+def _least_promising(mu: float, floor: float, total: int, most: int) -> int:
+    """No count below it reaches the floor, by the bound of `_promising`; at most `most` + 1."""
+    held = min(mu / total, 1.0) if total > 0 else 0.0
+    bound = mu + np.sqrt(2.0 * floor * mu * (1.0 - held) / (1.0 + held))
+    return int(bound * (1 - 1e-9)) if bound <= most else most + 1
 
 
 @numba.njit(cache=True)
@@ -263,17 +279,16 @@ def _improve(best: Floats, drawn: int, lanes: Lanes, mu: Floats, total: int) -> 
 
 @numba.njit(cache=True)
 def _least_count(count: int, mu: float, floor: float, total: int, reach: Floats) -> int:
-    """The least count, from `count` up, whose LLR reaches `floor` at `mu`.
+    """The least count, from `count` up, whose LLR reaches `floor` at `mu`, or the table's end.
 
     `reach[count]` keeps the greatest μ at which it does, −1 until asked for.
     """
-    while count < len(reach) - 1:
+    while count < len(reach):
         if reach[count] < 0:
             reach[count] = _greatest_mu(count, floor, total)
         if mu <= reach[count]:
-            return count
+            break
         count += 1
-    reach[count] = np.inf  # no circle has so many
     return count
 
 

@@ -12,13 +12,13 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
+from gis.analysis.inputs import Flags, above, between, flags, integers, square
 from gis.analysis.local import benjamini_hochberg, exact_p
 from gis.analysis.trend import mann_kendall
 from gis.errors import BadInput
 
 Counts = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
-Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +29,21 @@ class EmergingRules:
     bin_alpha: float = 0.05  # after the false discovery rate over all bins
     trend_alpha: float = 0.05
 
+    def __post_init__(self) -> None:
+        above("share", self.share, 0)
+        between("share", self.share, 0, 1)
+        between("bin_alpha", self.bin_alpha, 0, 1)
+        between("trend_alpha", self.trend_alpha, 0, 1)
+
 
 RULES = EmergingRules()
 
 
 def emerging_hot_spots(
-    counts: Counts,
-    weights: sparse.csr_array,
+    counts: npt.ArrayLike,
+    weights: object,
     *,
-    edge: Flags | None = None,
+    edge: npt.ArrayLike | None = None,
     rules: EmergingRules = RULES,
 ) -> pd.DataFrame:
     """The class of each hex from its `counts`, shape (n, T), oldest step first.
@@ -46,16 +52,18 @@ def emerging_hot_spots(
     neighbours are its disk in its own step and in the step before. Bins are hot or cold by exact p
     after Benjamini–Hochberg over all bins; those at an `edge` of the domain are never cold. One row
     a hex: category, hot_share, cold_share, hot_now, last_run (steps), z (of the last step), s,
-    trend_p, trend. Raises BadInput for counts below 0.
+    trend_p, trend. Raises BadInput for counts below 0, no hexes or steps, and other weights.
     """
-    if counts.size and counts.min() < 0:
-        raise BadInput("counts are below 0: give numbers of events")
+    counts = integers("counts", counts, (None, None), least=0)
+    if not counts.size:
+        raise BadInput(f"`counts` has shape {counts.shape}: give a hex and a step at least")
+    weights = _disks(weights, len(counts))
     sums, sizes = _neighbourhoods(counts, weights)
     z = _z_scores(counts, sums, sizes)
     hot = _significant(counts, sums, sizes, "upper", rules.bin_alpha) & (z > 0)
     cold = _significant(counts, sums, sizes, "lower", rules.bin_alpha) & (z < 0)
     if edge is not None:
-        cold[edge] = False
+        cold[flags("edge", edge, (len(counts),))] = False
     trend = mann_kendall(np.nan_to_num(z), alpha=rules.trend_alpha)
     return pd.DataFrame(
         {
@@ -73,18 +81,30 @@ def emerging_hot_spots(
 
 
 def categories(
-    hot: Flags, cold: Flags, trend: npt.NDArray[np.int64], rules: EmergingRules = RULES
+    hot: npt.ArrayLike, cold: npt.ArrayLike, trend: npt.ArrayLike, rules: EmergingRules = RULES
 ) -> list[str]:
     """`hot_…`, `cold_…` or `none` for each row; `hot`, `cold` (n, T), `trend` (n,) in −1, 0, 1.
 
     Where a hex has both a hot and a cold history worth a name, the hot one is given.
     """
+    hot = flags("hot", hot, (None, None))
+    cold = flags("cold", cold, hot.shape)
+    trend = integers("trend", trend, (len(hot),), least=-1, most=1)
+    if not hot.shape[1]:
+        raise BadInput("`hot` and `cold` have no step: give one at least")
     return [
         _prefixed("hot_", _category(h, c, t, rules.share))
         or _prefixed("cold_", _category(c, h, -t, rules.share))
         or "none"
         for h, c, t in zip(hot.tolist(), cold.tolist(), trend.tolist(), strict=True)
     ]
+
+
+def _disks(weights: object, n: int) -> sparse.csr_array:
+    disks = square(weights, n)
+    if not np.isin(disks.data, (0.0, 1.0)).all():
+        raise BadInput("`weights` are binary disks, of 0 and 1 alone, as `disk_matrix` gives them")
+    return disks
 
 
 def _prefixed(kind: str, name: str | None) -> str | None:

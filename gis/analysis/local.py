@@ -5,10 +5,9 @@ from typing import Literal
 import numba
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
 from scipy.stats import hypergeom, nbinom, poisson
 
-from gis.analysis.inputs import floats, integers, one_of
+from gis.analysis.inputs import between, floats, integers, one_of, rows, square
 from gis.errors import BadInput
 
 Floats = npt.NDArray[np.float64]
@@ -16,39 +15,55 @@ Counts = npt.NDArray[np.int64]
 
 _SETS_A_PLACE = 100
 _LEAST_SETS = 9_999
+_ROUNDING = 1e-12  # of the largest value: what values that are all equal may differ by
 _CELLS = 50_000_000  # of the table of exact sums; two of them are held, of 8 bytes each
 
 
-def gi_star(values: Floats, weights: sparse.csr_array) -> Floats:
+def gi_star(values: npt.ArrayLike, weights: object) -> Floats:
     """Gi* as a z-score for each place; NaN where the values have no spread.
 
-    `values` has shape (n,), `weights` shape (n, n) with the place itself included.
-    z_i = (Σ_j w_ij x_j − W_i m) / (s·√((n·S1_i − W_i²)/(n−1))), with m the mean and s² the variance
-    by n. Raises BadInput for weights of another shape. Source: Getis & Ord 1992; Ord & Getis 1995.
+    `values` has shape (n,), `weights` shape (n, n), sparse or dense, 0 or more, with the place
+    itself included. z_i = (Σ_j w_ij x_j − W_i m) / (s·√((n·S1_i − W_i²)/(n−1))), with m the mean
+    and s² the variance by n. Values that differ by rounding alone, 10⁻¹² of the largest, have no
+    spread. Raises BadInput for a missing value and for weights of another shape or below 0.
+    Source: Getis & Ord 1992; Ord & Getis 1995.
     """
-    n = len(values)
-    if weights.shape != (n, n):
-        raise BadInput(f"{n} values need weights of shape ({n}, {n}), these are {weights.shape}")
-    x = np.asarray(values, np.float64)
-    if n < 2 or x.min() == x.max():
-        return np.full(n, np.nan)
-    w = weights.tocsr()
-    weight = w.data.astype(np.float64, copy=False)
-    return np.asarray(_z(w.indptr, w.indices, weight, x, x.mean(), x.std()))
+    x = floats("values", values)
+    w = rows(weights, len(x))
+    if not _spread(x):
+        return np.full(len(x), np.nan)
+    z, whole = _z(w.indptr, w.indices, w.data, x, x.mean(), x.std())
+    if not whole:
+        square(w, len(x))  # says what is wrong
+    return np.asarray(z)
+
+
+def _spread(values: Floats) -> bool:
+    if len(values) < 2:
+        return False
+    least, most = float(values.min()), float(values.max())
+    return most - least > _ROUNDING * max(most, -least)
 
 
 @numba.njit(cache=True)
 def _z(
     start: Counts, near: Counts, weight: Floats, values: Floats, mean: float, spread: float
-) -> Floats:
-    """Row by row; rows of equal weights, which most hexes have, share one root and division."""
+) -> tuple[Floats, bool]:
+    """Row by row; rows of equal weights, which most hexes have, share one root and division.
+
+    Weights are looked at where they are read: false at the first that is wrong.
+    """
     n = len(values)
     z = np.empty(n)
     of_total, of_squares, over = -1.0, -1.0, np.nan
     for i in range(n):
+        if start[i] < 0 or start[i + 1] > len(near):
+            return z, False
         found = total = squares = 0.0
         for at in range(start[i], start[i + 1]):
             w = weight[at]
+            if not 0.0 <= w < np.inf or not 0 <= near[at] < n:
+                return z, False
             found += w * values[near[at]]
             total += w
             squares += w * w
@@ -57,7 +72,7 @@ def _z(
             by_chance = spread * np.sqrt(max(n * squares - total**2, 0.0) / (n - 1))
             over = 1.0 / by_chance if by_chance > 0.0 else np.nan
         z[i] = (found - total * mean) * over
-    return z
+    return z, True
 
 
 def exact_p(
@@ -123,14 +138,17 @@ def _set_p(counts: Counts, sums: Counts, sizes: Counts, tail: str) -> Floats:
     return p
 
 
-def exposure_p(observed: Counts, expected: Floats, *, dispersion: float = 0.0) -> Floats:
+def exposure_p(
+    observed: npt.ArrayLike, expected: npt.ArrayLike, *, dispersion: float = 0.0
+) -> Floats:
     """P(count ≥ `observed`) when `expected` is known from an exposure; both of shape (n,).
 
     Poisson, or with `dispersion` φ > 0 negative binomial of variance μ + φ·μ². Where nothing is
     expected, p is 1 for no events and 0 for any. Raises BadInput for values below 0.
     """
-    if (expected < 0).any() or dispersion < 0:
-        raise BadInput("expected counts and the dispersion must be 0 or more")
+    between("dispersion", dispersion, 0, np.inf)
+    observed = integers("observed", observed, least=0)
+    expected = floats("expected", expected, observed.shape, least=0)
     if dispersion == 0:
         return np.asarray(poisson.sf(observed - 1, expected))
     size = 1 / dispersion
@@ -247,27 +265,34 @@ def _with_value(state: Floats, value: int, times: int, left: int) -> Floats:
     return after
 
 
-def local_moran(values: Floats, weights: sparse.csr_array) -> Floats:
+def local_moran(values: npt.ArrayLike, weights: object) -> Floats:
     """Local Moran's I: (n−1)·z_i·Σ_j w_ij z_j / Σ z², rows of the weights made to sum to 1.
 
-    `weights` has shape (n, n) without the place itself, any positive values. Places without
-    neighbours get 0; NaN where the values have no spread. Source: Anselin 1995, with esda's n − 1
-    (spdep divides by the variance by n: n/(n−1) times as much).
+    `values` has shape (n,), `weights` shape (n, n), sparse or dense, 0 or more, without the place
+    itself. Places without neighbours get 0; NaN where the values have no spread (as in `gi_star`).
+    Raises BadInput for a missing value and for weights of another shape or below 0. Source: Anselin
+    1995, with esda's n − 1 (spdep divides by the variance by n: n/(n−1) times as much).
     """
-    z = values - values.mean()
-    total = np.asarray(weights.sum(axis=1)).ravel()
-    lag = np.divide(weights @ z, total, out=np.zeros(len(z)), where=total > 0)
-    square = float(z @ z)
-    return (len(z) - 1) * z * lag / square if square > 0 else np.full(len(z), np.nan)
+    x = floats("values", values)
+    w = square(weights, len(x))
+    if not _spread(x):
+        return np.full(len(x), np.nan)
+    z = x - x.mean()
+    total = np.asarray(w.sum(axis=1)).ravel()
+    lag = np.divide(w @ z, total, out=np.zeros(len(z)), where=total > 0)
+    return np.asarray((len(z) - 1) * z * lag / float(z @ z))
 
 
-def empirical_bayes(events: Floats, population: Floats) -> Floats:
+def empirical_bayes(events: npt.ArrayLike, population: npt.ArrayLike) -> Floats:
     """Rates shrunk towards the common rate, most where the population is small.
 
-    Both of shape (n,). r_i = b + C_i·(e_i/n_i − b), C_i = a/(a + b/n_i), b = Σe/Σn and
+    Both of shape (n,), 0 or more. r_i = b + C_i·(e_i/n_i − b), C_i = a/(a + b/n_i), b = Σe/Σn and
     a = max(0, Σ n_i(e_i/n_i − b)²/Σn − b/mean(n)): clipped, so no rate falls below 0. A place
-    without population gets b. Raises BadInput when nobody lives anywhere. Source: Marshall 1991.
+    without population gets b. Raises BadInput when nobody lives anywhere, and for a missing number
+    or one below 0. Source: Marshall 1991.
     """
+    events = floats("events", events, least=0)
+    population = floats("population", population, events.shape, least=0)
     everyone = float(population.sum())
     if everyone <= 0:
         raise BadInput("empirical Bayes needs a population: all are 0")
@@ -281,11 +306,13 @@ def empirical_bayes(events: Floats, population: Floats) -> Floats:
     return smoothed
 
 
-def benjamini_hochberg(p: Floats) -> Floats:
-    """q of each p: the least false discovery rate at which it is a discovery.
+def benjamini_hochberg(p: npt.ArrayLike) -> Floats:
+    """q of each p, shape (n,): the least false discovery rate at which it is a discovery.
 
+    Raises BadInput for a p that is missing or not from 0 to 1.
     Source: Benjamini & Hochberg 1995; q ≤ α marks the same tests as their step-up rule with ≤.
     """
+    p = floats("p", p, least=0, most=1)
     n = len(p)
     order = np.argsort(p, kind="stable")
     scaled = p[order] * n / np.arange(1, n + 1)

@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from gis.analysis.inputs import between, floats, integers, whole
 from gis.analysis.local import (
     Counts,
     Floats,
@@ -12,16 +13,16 @@ from gis.analysis.local import (
     local_moran,
     permuted_p,
 )
-from gis.analysis.weights import disk_matrix, disk_size
+from gis.analysis.weights import disk_matrix, disk_size, h3_cells
 
 CATEGORIES = ("high_high", "low_low", "high_low", "low_high")  # the hex, then those around it
 
 
 def hex_outliers(
-    cells: npt.NDArray[np.uint64],
-    counts: npt.NDArray[np.int64],
+    cells: npt.ArrayLike,
+    counts: npt.ArrayLike,
     *,
-    exposure: npt.NDArray[np.float64] | None = None,
+    exposure: npt.ArrayLike | None = None,
     k: int = 1,
     alpha: float = 0.05,
     seed: int = 0,
@@ -38,7 +39,12 @@ def hex_outliers(
     and no row. Raises BadInput when all are without. Source: Anselin 1995, on the rates of Marshall
     1991.
     """
+    between("alpha", alpha, 0, 1)
+    whole("seed", seed, 0)
+    cells = h3_cells(cells)
+    counts = integers("counts", counts, cells.shape, least=0)
     if exposure is not None:
+        exposure = floats("exposure", exposure, cells.shape, least=0)
         exposed = exposure > 0
         cells, counts, exposure = cells[exposed], counts[exposed], exposure[exposed]
     around = disk_matrix(cells, k)

@@ -16,15 +16,16 @@ from scipy.stats import chi2_contingency
 
 from gis.analysis.circles import Circles, circles_around
 from gis.analysis.cylinders import highest_llr, llr_by_centre
+from gis.analysis.inputs import above, between, floats, integers, whole
 from gis.errors import BadInput
 
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
 Small = npt.NDArray[np.int32]
 
 BATCH = 64  # replicates counted while one centre's circles are at hand
 EULER = 0.5772156649015329
+MOST_CASES = 2_000_000_000  # replicates count in 32 bits
 COUNTED = 10  # replicates above a value that give its p; beyond, their tail is drawn out
 
 
@@ -39,6 +40,12 @@ class Null:
     stop: int | None = None
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        whole("replicates", self.replicates, 0)
+        whole("seed", self.seed, 0)
+        if self.stop is not None:
+            whole("stop", self.stop, 1)
+
 
 NULL = Null()
 SEQUENTIAL = Null(stop=50)
@@ -52,9 +59,9 @@ class _Cluster(NamedTuple):
 
 
 def poisson_scan(
-    cases: Counts,
-    population: Floats,
-    xy: Floats,
+    cases: npt.ArrayLike,
+    population: npt.ArrayLike,
+    xy: npt.ArrayLike,
     *,
     max_share: float = 0.5,
     max_radius: float = np.inf,
@@ -66,14 +73,19 @@ def poisson_scan(
     Circles hold at most `max_share` of the population. One row a cluster, the most likely first,
     none overlapping another: centre (index), radius (unit of `xy`), places, observed, expected,
     llr, p, p_gumbel, p_tail. LLR = c ln(c/μ) + (C−c) ln((C−c)/(C−μ)) for c > μ. No cases, no rows.
+    Raises BadInput for more than 2,000,000,000 cases, or where nobody lives.
     """
-    total = int(cases.sum())
-    if (population < 0).any() or (total and population.sum() <= 0):
-        raise BadInput("the scan needs a population of 0 or more everywhere, and some somewhere")
-    expected = population * (total / max(float(population.sum()), 1e-300))
+    _check_limits(max_radius, max_share=max_share, max_clusters=max_clusters)
+    xy = floats("xy", xy, (None, 2))
+    cases, total = _limited("cases", integers("cases", cases, (len(xy),), least=0))
+    population = floats("population", population, (len(xy),), least=0)
+    everyone = float(population.sum())
+    if total and everyone <= 0:
+        raise BadInput("the scan needs a `population` somewhere: all are 0")
+    expected = population * (total / max(everyone, 1e-300))
     space = _Space(circles_around(xy, max_radius), expected[:, None], max_share * total, 1, total)
     draw = np.random.default_rng(null.seed)
-    weights = population / max(float(population.sum()), 1e-300)
+    weights = population / max(everyone, 1e-300)
 
     def replicate() -> Counts:
         return draw.multinomial(total, weights)[:, None].astype(np.int64)
@@ -83,19 +95,19 @@ def poisson_scan(
 
 
 def stp_scan(
-    place: Counts,
-    day: Counts,
-    xy: Floats,
+    place: npt.ArrayLike,
+    day: npt.ArrayLike,
+    xy: npt.ArrayLike,
     *,
     max_radius: float,
     max_days: int,
     last_day: int | None = None,
     min_cases: int = 3,
-    strata: Counts | None = None,
+    strata: npt.ArrayLike | None = None,
     max_share: float = 0.5,
     max_clusters: int = 5,
     whole_rings: bool = True,
-    null: Null | Floats = SEQUENTIAL,
+    null: Null | npt.ArrayLike = SEQUENTIAL,
 ) -> pd.DataFrame:
     """Space-time permutation: where too many of the last days' events are, given place and day.
 
@@ -107,10 +119,12 @@ def stp_scan(
     one distance together, unless `whole_rings` is off. Rows as in `poisson_scan`, with days and
     ri_days = 1/p (one scan a day).
     """
-    known, end = _until(day, last_day)
+    _check_limits(max_radius, max_days, min_cases, max_share, max_clusters)
+    circles = circles_around(xy, max_radius, whole_rings=whole_rings)
+    place, age, strata = _events(place, day, strata, last_day, len(circles.start) - 1)
+    null = null if isinstance(null, Null) else floats("null", null)
     space, counts, replicate = _permutation(
-        place[known], end - day[known], None if strata is None else strata[known],
-        circles_around(xy, max_radius, whole_rings=whole_rings), max_days, min_cases, max_share,
+        place, age, strata, circles, max_days, min_cases, max_share,
         null.seed if isinstance(null, Null) else 0,
     )  # fmt: skip
     found = _scan(space, counts, replicate, max_clusters, null)
@@ -118,15 +132,15 @@ def stp_scan(
 
 
 def stp_maxima(
-    place: Counts,
-    day: Counts,
-    xy: Floats,
+    place: npt.ArrayLike,
+    day: npt.ArrayLike,
+    xy: npt.ArrayLike,
     *,
     max_radius: float,
     max_days: int,
     last_day: int | None = None,
     min_cases: int = 3,
-    strata: Counts | None = None,
+    strata: npt.ArrayLike | None = None,
     max_share: float = 0.5,
     whole_rings: bool = True,
     null: Null = NULL,
@@ -136,22 +150,26 @@ def stp_maxima(
     To be kept and given to `stp_scan` as its `null` while events arrive: one more event in
     thousands moves this distribution by less than its replicates do. `stop` is not used.
     """
-    known, end = _until(day, last_day)
+    _check_limits(max_radius, max_days, min_cases, max_share)
+    circles = circles_around(xy, max_radius, whole_rings=whole_rings)
+    place, age, strata = _events(place, day, strata, last_day, len(circles.start) - 1)
     space, _, replicate = _permutation(
-        place[known], end - day[known], None if strata is None else strata[known],
-        circles_around(xy, max_radius, whole_rings=whole_rings), max_days, min_cases, max_share,
-        null.seed,
-    )  # fmt: skip
+        place, age, strata, circles, max_days, min_cases, max_share, null.seed
+    )
     yield from _maxima(space, replicate, null.replicates)
 
 
-def stp_null(place: Counts, day: Counts, xy: Floats, **how: Any) -> Floats:
+def stp_null(place: npt.ArrayLike, day: npt.ArrayLike, xy: npt.ArrayLike, **how: Any) -> Floats:
     """All of `stp_maxima`, shape (replicates,)."""
-    return np.concatenate(list(stp_maxima(place, day, xy, **how)))
+    return np.concatenate([np.empty(0), *stp_maxima(place, day, xy, **how)])
 
 
 def weekday_strata(
-    area: Counts, day: Counts, *, before: int | None = None, alpha: float = 0.01
+    area: npt.ArrayLike,
+    day: npt.ArrayLike,
+    *,
+    before: int | None = None,
+    alpha: float = 0.01,
 ) -> Counts | None:
     """The weekday (0–6) of each event where areas differ in their week, else None.
 
@@ -160,6 +178,11 @@ def weekday_strata(
     from `before` on are not looked at: what a scan is to judge must not decide how. A day counts at
     most thrice the mean day of its area (1 at least): one great day is no habit.
     """
+    between("alpha", alpha, 0, 1)
+    area = integers("area", area)
+    day = integers("day", day, (len(area),))
+    if before is not None:
+        whole("before", before)
     known = np.ones(len(day), bool) if before is None else day < before
     if not known.any():
         return None
@@ -183,9 +206,9 @@ def _by_weekday(area: Counts, day: Counts) -> Floats:
 
 
 def ebp_scan(
-    counts: Counts,
-    baselines: Floats,
-    xy: Floats,
+    counts: npt.ArrayLike,
+    baselines: npt.ArrayLike,
+    xy: npt.ArrayLike,
     *,
     max_radius: float,
     max_days: int,
@@ -197,12 +220,17 @@ def ebp_scan(
 
     The oldest day first; LLR = c ln(c/b) + b − c for c > b; the null draws Poisson(`baselines`).
     Rows as in `stp_scan`, `expected` being the forecast. Sees a rise everywhere, unlike `stp_scan`;
-    it is as right as its forecast. Raises BadInput for other shapes or forecasts below 0.
+    it is as right as its forecast. Raises BadInput for other shapes, forecasts below 0, or more
+    than 2,000,000,000 cases.
     """
-    if counts.shape != baselines.shape or (baselines < 0).any():
-        raise BadInput("give a forecast of 0 or more for each count: arrays of one shape")
-    forecast = baselines[:, ::-1][:, :max_days]
-    observed = counts[:, ::-1][:, :max_days]
+    _check_limits(max_radius, max_days, min_cases, max_clusters=max_clusters)
+    xy = floats("xy", xy, (None, 2))
+    counts = integers("counts", counts, (len(xy), None), least=0)
+    baselines = floats("baselines", baselines, counts.shape, least=0)
+    if not counts.shape[1]:
+        raise BadInput("`counts` have no day: give one at least")
+    forecast, _ = _limited("baselines", baselines[:, ::-1][:, :max_days])
+    observed, _ = _limited("counts", counts[:, ::-1][:, :max_days])
     expected = np.cumsum(forecast, axis=1)
     space = _Space(circles_around(xy, max_radius), expected, np.inf, min_cases, 0)
     draw = np.random.default_rng(null.seed)
@@ -336,18 +364,20 @@ def _described(
     }
 
 
-def replicate_p(simulated: Floats, llr: float) -> float:
+def replicate_p(simulated: npt.ArrayLike, llr: float) -> float:
     """P(maximum ≥ `llr`): (1 + reached)/(S + 1) of the S simulated maxima."""
+    simulated = _maxima_of(simulated, llr)
     return (1 + int(_reaches(simulated, llr).sum())) / (len(simulated) + 1)
 
 
-def gumbel_p(simulated: Floats, llr: float) -> float:
+def gumbel_p(simulated: npt.ArrayLike, llr: float) -> float:
     """P(maximum ≥ `llr`) of the Gumbel law with the mean and spread of the simulated maxima.
 
     For p below what the replicates resolve; NaN with fewer than 2, or without spread. Right for
     `poisson_scan`, but two to three times too large for rare values of `stp_scan`: see `tail_p`.
     Source: Abrams, Kleinman & Kulldorff 2010.
     """
+    simulated = _maxima_of(simulated, llr)
     if len(simulated) < 2 or not simulated.std() > 0:
         return float("nan")
     scale = float(simulated.std(ddof=1)) * np.sqrt(6) / np.pi
@@ -355,7 +385,7 @@ def gumbel_p(simulated: Floats, llr: float) -> float:
     return float(-np.expm1(-np.exp(-(llr - location) / scale)))
 
 
-def tail_p(simulated: Floats, llr: float) -> float:
+def tail_p(simulated: npt.ArrayLike, llr: float) -> float:
     """P(maximum ≥ `llr`): of the simulated maxima that reach it, beyond the tenth by their tail.
 
     (1 + reached)/(S + 1) where ten or more reach `llr`. Beyond, p falls from 10/(S + 1) by an
@@ -364,6 +394,7 @@ def tail_p(simulated: Floats, llr: float) -> float:
     fewer than 20 maxima, or without spread among the highest.
     Source: Knijnenburg et al. 2009, the generalised Pareto tail with shape 0.
     """
+    simulated = _maxima_of(simulated, llr)
     reached = int(_reaches(simulated, llr).sum())
     highest = np.sort(simulated)[-max(len(simulated) // 20, 2 * COUNTED) :]
     if reached >= COUNTED:
@@ -375,10 +406,53 @@ def tail_p(simulated: Floats, llr: float) -> float:
     return COUNTED / (len(simulated) + 1) * float(np.exp(-beyond / scale))
 
 
-def _until(day: Counts, last_day: int | None) -> tuple[Flags, int]:
-    """Which events are known on the last day, and that day."""
-    end = int(day.max()) if last_day is None and len(day) else int(last_day or 0)
-    return day <= end, end
+def _maxima_of(simulated: npt.ArrayLike, llr: float) -> Floats:
+    if np.isnan(llr):
+        raise BadInput("`llr` is nan: give the value whose p is asked for")
+    return floats("simulated", simulated)
+
+
+def _check_limits(
+    max_radius: float,
+    max_days: int = 1,
+    min_cases: int = 1,
+    max_share: float = 1.0,
+    max_clusters: int = 1,
+) -> None:
+    above("max_radius", max_radius, 0)
+    whole("max_days", max_days, 1)
+    whole("min_cases", min_cases, 1)
+    above("max_share", max_share, 0)
+    between("max_share", max_share, 0, 1)
+    whole("max_clusters", max_clusters, 1)
+
+
+def _limited[T: (Counts, Floats)](name: str, counts: T) -> tuple[T, int]:
+    """With their total."""
+    total = float(counts.sum(dtype=np.float64))
+    if total > MOST_CASES:
+        raise BadInput(f"`{name}` hold {total:,.0f} cases: give at most {MOST_CASES:,}")
+    return counts, int(total)
+
+
+def _events(
+    place: npt.ArrayLike,
+    day: npt.ArrayLike,
+    strata: npt.ArrayLike | None,
+    last_day: int | None,
+    places: int,
+) -> tuple[Counts, Counts, Counts | None]:
+    """Place, age in days on the last day, and stratum of the events known by then."""
+    place = integers("place", place)
+    day = integers("day", day, (len(place),))
+    if len(place) and not 0 <= place.min() <= place.max() < places:
+        raise BadInput(f"`place` numbers the rows of `xy`, from 0 to {places - 1}")
+    if last_day is not None:
+        whole("last_day", last_day)
+    end = int(day.max(initial=-(2**62)) if last_day is None else last_day)
+    known = day <= end
+    stratum = None if strata is None else integers("strata", strata, place.shape)[known]
+    return place[known], end - day[known], stratum
 
 
 def _permutation(
@@ -393,8 +467,6 @@ def _permutation(
 ) -> tuple["_Space", Counts, Callable[[], Counts]]:
     """What is scanned, the counts observed, and a source of permuted ones."""
     places = len(circles.start) - 1
-    if len(place) and not 0 <= place.min() <= place.max() < places:
-        raise BadInput(f"place numbers the rows of xy, from 0 to {places - 1}")
     stratum = _numbered(strata if strata is not None else np.zeros(len(place), np.int64))
     expected = _permuted_expectation(place, age, stratum, places, max_days)
     events = np.bincount(place, minlength=places).astype(float)

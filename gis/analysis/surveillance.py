@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from gis.errors import BadInput
+from gis.analysis.inputs import above, between, floats
 
 Floats = npt.NDArray[np.float64]
 
@@ -19,16 +19,20 @@ class Surveillance:
     cluster_start: int | None  # the event with which the cluster of that alarm began
 
 
-def shiryaev_roberts(xy: Floats, *, radius: float, growth: float, threshold: float) -> Surveillance:
+def shiryaev_roberts(
+    xy: npt.ArrayLike, *, radius: float, growth: float, threshold: float
+) -> Surveillance:
     """Watch events of shape (n, 2), in the order of time, for a cluster that lasts.
 
     R_n = Σ_k (1 + ε)^N · exp(−ε·μ), N being the events k…n within `radius` (unit of `xy`) of event
     k, μ = (events 1…n within the radius)·(n − k + 1)/n, ε = `growth` (.5: half as many again). The
-    threshold is about the number of events between false alarms. Raises BadInput unless radius and
-    growth are above 0. Source: Assunção & Correa 2009.
+    threshold is about the number of events between false alarms. Raises BadInput unless radius,
+    growth and threshold are above 0. Source: Assunção & Correa 2009.
     """
-    if radius <= 0 or growth <= 0:
-        raise BadInput(f"radius {radius} and growth {growth} must be above 0")
+    above("radius", radius, 0)
+    between("growth", growth, 0, np.inf, open_ends=True)
+    above("threshold", threshold, 0)
+    xy = floats("xy", xy, (None, 2))
     near = np.hypot(*(xy[:, None, :] - xy[None, :, :]).transpose(2, 0, 1)) <= radius
     statistic = np.zeros(len(xy))
     for last in range(len(xy)):

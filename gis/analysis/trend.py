@@ -6,23 +6,23 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.special import ndtr
 
-from gis.errors import BadInput
+from gis.analysis.inputs import between, floats
 
 Floats = npt.NDArray[np.float64]
 
 
-def mann_kendall(series: Floats, *, alpha: float = 0.05) -> pd.DataFrame:
+def mann_kendall(series: npt.ArrayLike, *, alpha: float = 0.05) -> pd.DataFrame:
     """The trend of each row of `series`, shape (n, T), oldest step first.
 
     One row a series: s, var_s = [T(T−1)(2T+5) − Σ t(t−1)(2t+5)]/18 over ties of size t, z (with the
     correction by 1), p (two-sided, normal), tau = S/(T(T−1)/2), trend (1 rising, −1 falling, 0 none
-    at `alpha`). A constant series, or fewer than 2 steps, has p 1. Raises BadInput for NaN.
+    at `alpha`). A constant series, or fewer than 2 steps, has p 1. Raises BadInput for NaN or ±∞.
     Source: Mann 1945; Kendall 1975.
     """
-    if np.isnan(series).any():
-        raise BadInput("Mann-Kendall needs whole series: fill or drop the steps without a value")
+    between("alpha", alpha, 0, 1)
+    series = floats("series", series, (None, None))
     steps = series.shape[1]
-    s, var_s = _scores(np.ascontiguousarray(series, np.float64))
+    s, var_s = _scores(series)
     root = np.sqrt(var_s)
     z = np.divide(s - np.sign(s), root, out=np.zeros(len(s)), where=root > 0)
     p = 2.0 * ndtr(-np.abs(z))

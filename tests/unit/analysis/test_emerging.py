@@ -2,10 +2,13 @@
 
 import h3
 import numpy as np
+import pandas as pd
 import pytest
 
-from gis.analysis.emerging import categories, emerging_hot_spots
+from gis.analysis.emerging import EmergingRules, categories, emerging_hot_spots
+from gis.analysis.trend import mann_kendall
 from gis.analysis.weights import disk_matrix
+from gis.errors import BadInput
 
 # Ten steps, oldest first: h hot, c cold, . neither; then the trend, then the class.
 TABLE = """
@@ -146,3 +149,54 @@ def test_the_order_of_hexes_changes_no_class():
     usual = emerging_hot_spots(counts, disk_matrix(cells))
     other = emerging_hot_spots(counts[order], disk_matrix(cells[order]))
     assert other["category"].tolist() == usual["category"].to_numpy()[order].tolist()
+
+
+COUNTS, ALONE = np.arange(12).reshape(3, 4), np.eye(3)
+YES = np.ones((1, 2), bool)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: emerging_hot_spots(COUNTS - 5, ALONE), "`counts` holds -5 at 0, 0"),
+        (lambda: emerging_hot_spots(COUNTS / 2, ALONE), "`counts` holds 0.5 at 0, 1"),
+        (lambda: emerging_hot_spots(COUNTS[0], ALONE), r"`counts` has shape \(4,\)"),
+        (lambda: emerging_hot_spots(np.zeros((3, 0)), ALONE), "give a hex and a step at least"),
+        (lambda: emerging_hot_spots(np.zeros((0, 4)), np.eye(0)), "give a hex and a step at least"),
+        (lambda: emerging_hot_spots(COUNTS, np.eye(4)), "3 values need weights"),
+        (lambda: emerging_hot_spots(COUNTS, ALONE / 7), "`weights` are binary disks"),
+        (lambda: emerging_hot_spots(COUNTS, ALONE, edge=[True]), r"`edge` has shape \(1,\)"),
+        (lambda: emerging_hot_spots(COUNTS, ALONE, edge=[0, 1, 2]), "`edge` holds 2 at 2"),
+        (lambda: EmergingRules(share=0), "`share` is 0: give a number above 0"),
+        (lambda: EmergingRules(share=90), "`share` is 90: give a number from 0 to 1"),
+        (lambda: EmergingRules(bin_alpha=-1), "`bin_alpha` is -1"),
+        (lambda: EmergingRules(trend_alpha=np.nan), "`trend_alpha` is nan"),
+        (lambda: categories(YES, YES[:, :1], [1]), r"`cold` has shape \(1, 1\)"),
+        (lambda: categories(YES, ~YES, [1, 1]), r"`trend` has shape \(2,\)"),
+        (lambda: categories(YES, ~YES, [2]), "`trend` holds 2 at 0: each must be 1 or less"),
+        (lambda: categories(YES[:, :0], YES[:, :0], [1]), "no step: give one at least"),
+        (lambda: mann_kendall([1.0, 2.0]), r"`series` has shape \(2,\), it must have \(any, any\)"),
+        (lambda: mann_kendall([[1.0, np.inf]]), "`series` holds inf at 0, 1"),
+        (lambda: mann_kendall([[1.0, 2.0]], alpha=5), "`alpha` is 5"),
+    ],
+)
+def test_what_has_no_history_is_refused_in_words(call, words):
+    with pytest.raises(BadInput, match=words):
+        call()
+
+
+@pytest.mark.parametrize(
+    "kind", [lambda a: a.tolist(), lambda a: pd.DataFrame(a, index=np.arange(len(a))[::-1] % 3)]
+)
+def test_lists_and_frames_are_taken_by_position(kind):
+    _, _, counts = cube()
+    counts = counts[:30]
+    weights = disk_matrix(cube()[0][:30])
+    edge = np.asarray(weights.sum(axis=1)) < 7
+    usual = emerging_hot_spots(counts, weights, edge=edge)
+    for given in (weights.toarray(), weights.tocoo(), pd.DataFrame(weights.toarray())):
+        found = emerging_hot_spots(kind(counts), given, edge=pd.Series(edge, index=edge * 1))
+        assert found.equals(usual)
+    assert mann_kendall(kind(counts)).equals(mann_kendall(counts))
+    hot, trend = counts > 0, np.arange(30) % 3 - 1
+    assert categories(kind(hot), kind(~hot), list(trend)) == categories(hot, ~hot, trend)

@@ -6,8 +6,10 @@ import pytest
 from scipy import sparse
 
 from gis.analysis.inputs import (
+    above,
     at_least,
     between,
+    flags,
     floats,
     integers,
     one_of,
@@ -43,6 +45,7 @@ def test_lists_series_and_arrays_are_taken_by_position(given):
         (pd.array([1, None], dtype="Int64"), "finite number|no number"),
         (["a"], "`x` holds <U1 and no numbers"),
         (np.array(["2026-01-01"], "datetime64[D]"), "and no numbers"),
+        ([[1], [2, 3]], "`x` is no array"),
         ([[1, 2]], r"`x` has shape \(1, 2\), it must have \(any\)"),
         (3, r"has shape \(\)"),
         ([1, -2], "`x` holds -2(.0)? at 1: each must be 0 or more"),
@@ -58,6 +61,10 @@ def test_what_is_no_array_of_numbers_is_refused_with_its_place(given, words):
 def test_whole_numbers_are_whole_and_exact(given):
     with pytest.raises(BadInput, match=r"`x` holds .* at 0"):
         integers("x", given)
+
+
+def test_great_whole_numbers_keep_all_their_digits():
+    assert integers("x", np.array([2**60 + 1], np.uint64)).tolist() == [2**60 + 1]
 
 
 def test_a_shape_is_asked_for_and_the_place_of_a_fault_is_told_by_row_and_column():
@@ -93,6 +100,18 @@ def test_other_weights_are_refused(weights, words):
         square(weights, 2)
 
 
+def test_weights_that_point_outside_their_matrix_are_refused():
+    astray = sparse.csr_array((np.ones(2), np.array([0, 99]), np.array([0, 1, 2])), shape=(2, 2))
+    with pytest.raises(BadInput, match="`weights` is no whole matrix"):
+        square(astray, 2)
+
+
+def test_flags_are_yes_or_no_however_they_are_written():
+    assert flags("x", [True, False]).tolist() == flags("x", [1.0, 0]).tolist() == [True, False]
+    with pytest.raises(BadInput, match="`x` holds 2 at 1: each must be 1 or less"):
+        flags("x", [0, 2])
+
+
 def test_words_and_single_numbers_are_checked():
     one_of("method", "C1", ("C1", "C2"))
     with pytest.raises(BadInput, match="`method` is 'c1': give one of C1, C2"):
@@ -102,6 +121,10 @@ def test_words_and_single_numbers_are_checked():
         between("alpha", 1, 0, 1, open_ends=True)
     with pytest.raises(BadInput, match="`share` is nan: give a number from 0 to 1"):
         between("share", np.nan, 0, 1)
+    above("radius", np.inf, 0)
+    for wrong in (0, np.nan):
+        with pytest.raises(BadInput, match=f"`radius` is {wrong}: give a number above 0"):
+            above("radius", wrong, 0)
 
 
 @pytest.mark.parametrize("given", [2, 5, np.int16(3)])
@@ -122,3 +145,6 @@ def test_a_single_number_has_a_least():
             at_least("least_sd", given, 0)
     with pytest.raises(BadInput, match="give a whole number of at least 1"):
         whole("years", 0, 1)
+    assert whole("day", -5) == -5
+    with pytest.raises(BadInput, match=r"`day` is 1.5: give a whole number$"):
+        whole("day", 1.5)

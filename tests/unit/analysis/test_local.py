@@ -5,6 +5,7 @@ from itertools import combinations
 import geopandas as gpd
 import libpysal
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -108,9 +109,105 @@ def test_values_without_spread_have_no_gi_star(values):
     assert np.isnan(gi_star(np.array(values), sparse.csr_array(np.eye(n)))).all()
 
 
-def test_weights_of_another_shape_are_refused():
-    with pytest.raises(BadInput, match=r"3 values need weights of shape \(3, 3\), these are"):
-        gi_star(np.arange(3.0), sparse.csr_array(np.eye(4)))
+LINE = sparse.csr_array(np.eye(127, k=1) + np.eye(127, k=-1))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.full(127, 0.3),  # whose mean is another number
+        np.full(127, -0.3) + np.arange(127) % 2 * 1e-16,
+        empirical_bayes(np.full(127, 3), np.full(127, 7.0) + np.arange(127) % 3 * 1e-14),
+    ],
+)
+def test_values_that_differ_by_rounding_alone_have_no_spread(values):
+    assert np.isnan(local_moran(values, LINE)).all()
+    assert np.isnan(gi_star(values, LINE + sparse.eye_array(127))).all()
+
+
+def test_a_small_spread_above_rounding_is_one():
+    values = 1 + np.arange(127) * 1e-9
+    assert np.isfinite(local_moran(values, LINE)).all()
+    assert gi_star(values, LINE) == pytest.approx(gi_star(np.arange(127), LINE), abs=1e-4)
+
+
+X, EYE = np.array([1.0, 0.0, 4.0]), np.eye(3)
+ASTRAY = sparse.csr_array((np.ones(3), np.array([0, 1, 9]), np.array([0, 1, 2, 3])), shape=(3, 3))
+ENDLESS = sparse.csr_array(EYE)
+ENDLESS.indptr = np.array([0, 9_000_000, 2, 3], np.int32)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda f: f(X, np.eye(4)), r"3 values need weights of shape \(3, 3\), these are \(4, 4\)"),
+        (lambda f: f(X, None), "these are None"),
+        (lambda f: f([1, np.nan, 4], EYE), "`values` holds nan at 1: .* fill or drop it"),
+        (lambda f: f([X, X], EYE), r"`values` has shape \(2, 3\)"),
+        (lambda f: f(["a", "b", "c"], EYE), "`values` holds <U1 and no numbers"),
+        (lambda f: f(X, -EYE), "`weights` holds -1.0"),
+        (lambda f: f(X, sparse.csr_array(-EYE)), "`weights` holds -1.0"),
+        (lambda f: f(X, sparse.csr_array(EYE * [1, 2, np.inf])), "`weights` holds (nan|inf)"),
+        (lambda f: f(X, ASTRAY), "`weights` is no whole matrix"),
+        (lambda f: f(X, ENDLESS), "`weights` is no whole matrix"),
+    ],
+)
+def test_what_a_local_statistic_cannot_take_is_refused_in_words(call, words):
+    for statistic in (gi_star, local_moran):
+        with (
+            np.errstate(invalid="ignore"),
+            pytest.raises(BadInput, match=words),
+        ):
+            call(statistic)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: empirical_bayes([1, -1], [5, 5]), "`events` holds -1.0 at 1"),
+        (lambda: empirical_bayes([1, np.nan], [5, 5]), "`events` holds nan at 1"),
+        (lambda: empirical_bayes([1, 1], [5, -5]), "`population` holds -5.0 at 1"),
+        (lambda: empirical_bayes([1, 1], [5, np.inf]), "`population` holds inf at 1"),
+        (lambda: empirical_bayes([1, 1], [5]), r"`population` has shape \(1,\)"),
+        (lambda: benjamini_hochberg([0.1, np.nan]), "`p` holds nan at 1"),
+        (lambda: benjamini_hochberg([0.1, 1.5]), "`p` holds 1.5 at 1: each must be 1 or less"),
+        (lambda: exposure_p([1, 2], [1.0]), r"`expected` has shape \(1,\)"),
+        (lambda: exposure_p([1.5], [1.0]), "`observed` holds 1.5 at 0"),
+        (lambda: exposure_p([1], [np.nan]), "`expected` holds nan at 0"),
+        (lambda: exposure_p([1], [1.0], dispersion=np.nan), "`dispersion` is nan"),
+    ],
+)
+def test_what_rates_and_p_cannot_be_made_of_is_refused_in_words(call, words):
+    with pytest.raises(BadInput, match=words):
+        call()
+
+
+def shuffled(values):
+    return pd.Series(values, index=np.arange(len(values))[::-1] % 3)
+
+
+@pytest.mark.parametrize("kind", [list, shuffled, lambda values: pd.DataFrame({"x": values})["x"]])
+def test_lists_series_and_columns_are_taken_by_position(kind):
+    random = np.random.default_rng(3)
+    x, people = random.poisson(3, 20), random.integers(5, 50, 20)
+    near = (random.uniform(size=(20, 20)) < 0.2).astype(float)
+    plain = sparse.csr_array(near)
+    for weights in (near, sparse.coo_array(near), sparse.csr_matrix(near), plain.astype(int)):
+        assert gi_star(kind(x), weights).tolist() == gi_star(x, plain).tolist()
+        assert local_moran(kind(x), weights) == pytest.approx(local_moran(x, plain), abs=1e-12)
+    assert empirical_bayes(kind(x), kind(people)).tolist() == empirical_bayes(x, people).tolist()
+    p = exposure_p(x, people * 0.1)
+    assert exposure_p(kind(x), kind(people * 0.1)).tolist() == p.tolist()
+    assert benjamini_hochberg(kind(p)).tolist() == benjamini_hochberg(p).tolist()
+
+
+@given(seed=st.integers(0, 999), n=st.integers(2, 12))
+def test_relabelling_places_moves_rates_and_q_with_them(seed, n):
+    random = np.random.default_rng(seed)
+    order, events, people = random.permutation(n), random.poisson(3, n), random.uniform(1, 9, n)
+    usual, p = empirical_bayes(events, people), random.uniform(size=n)
+    assert empirical_bayes(events[order], people[order]) == pytest.approx(usual[order])
+    assert benjamini_hochberg(p[order]) == pytest.approx(benjamini_hochberg(p)[order])
 
 
 def test_the_order_of_counties_changes_no_local_statistic(counties, queen):

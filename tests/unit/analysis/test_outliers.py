@@ -2,10 +2,12 @@
 
 import h3
 import numpy as np
+import pandas as pd
 import pytest
 
 from gis.analysis.local import exact_p, permuted_p
 from gis.analysis.outliers import CATEGORIES, hex_outliers
+from gis.analysis.weights import disk_matrix
 from gis.errors import BadInput
 
 CENTRE = h3.latlng_to_cell(22.3, 104.0, 7)
@@ -88,3 +90,49 @@ def test_places_without_neighbours_have_p_1():
     found = hex_outliers(far, np.array([0, 9, 1, 2]))
     assert found["p"].tolist() == [1.0] * 4
     assert set(found["category"]) == {"none"} != set(CATEGORIES)
+
+
+PEOPLE = np.full(len(CELLS), 500.0)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: hex_outliers(CELLS, USUAL[1:]), "`counts` has shape"),
+        (lambda: hex_outliers(CELLS, -USUAL), "`counts` holds -4 at 0: each must be 0 or more"),
+        (lambda: hex_outliers(CELLS, USUAL + 0.5), "`counts` holds 4.5 at 0"),
+        (lambda: hex_outliers(CELLS, USUAL, exposure=PEOPLE[1:]), "`exposure` has shape"),
+        (lambda: hex_outliers(CELLS, USUAL, exposure=-PEOPLE), "`exposure` holds -500.0 at 0"),
+        (lambda: hex_outliers(CELLS, USUAL, exposure=PEOPLE * np.nan), "`exposure` holds nan at 0"),
+        (lambda: hex_outliers(CELLS, USUAL, alpha=5), "`alpha` is 5"),
+        (
+            lambda: hex_outliers(CELLS, USUAL, seed=-1),
+            "`seed` is -1: give a whole number of at least 0",
+        ),
+        (lambda: hex_outliers(CELLS, USUAL, k=-1), "`k` is -1: give a whole number of at least 0"),
+        (lambda: disk_matrix(CELLS[[0, 1, 0]]), "`cells` holds a cell twice"),
+        (lambda: disk_matrix([1, 2]), "`cells` holds 1 at 0, which is no H3 cell"),
+        (lambda: disk_matrix([CENTRE]), "`cells` holds <U15 and no numbers"),
+        (
+            lambda: disk_matrix([int(CELLS[0]), h3.str_to_int(h3.cell_to_parent(CENTRE, 6))]),
+            "`cells` are of different resolutions",
+        ),
+    ],
+)
+def test_what_is_no_map_of_hexes_is_refused_in_words(call, words):
+    with pytest.raises(BadInput, match=words):
+        call()
+
+
+def shuffled(values):
+    return pd.Series(values, index=np.arange(len(values))[::-1] % 3)
+
+
+@pytest.mark.parametrize(
+    "kind", [list, shuffled, lambda values: values.astype(np.int64), lambda values: values.tolist()]
+)
+def test_lists_and_series_of_cells_and_counts_are_taken_by_position(kind):
+    usual = hex_outliers(CELLS, surrounded(0, 9), exposure=PEOPLE)
+    found = hex_outliers(kind(CELLS), kind(surrounded(0, 9)), exposure=kind(PEOPLE))
+    assert found.equals(usual)
+    assert (disk_matrix(kind(CELLS)) != disk_matrix(CELLS)).nnz == 0

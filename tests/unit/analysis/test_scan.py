@@ -6,6 +6,7 @@ import threading
 import geopandas as gpd
 import libpysal
 import numpy as np
+import pandas as pd
 import pytest
 import shapely
 from hypothesis import given, settings
@@ -18,8 +19,10 @@ from gis.analysis.scan import (
     ebp_scan,
     gumbel_p,
     poisson_scan,
+    replicate_p,
     stp_null,
     stp_scan,
+    tail_p,
     weekday_strata,
 )
 from gis.analysis.surveillance import shiryaev_roberts
@@ -357,3 +360,134 @@ def test_no_cases_have_a_null_of_zeros(xy):
 def test_the_gumbel_p_of_a_middling_value_is_that_of_the_draws():
     draws = np.random.default_rng(0).gumbel(4, 1, 5000)
     assert gumbel_p(draws, 6.0) == pytest.approx((draws >= 6.0).mean(), abs=0.01)
+
+
+FOUR = np.array([[0.0, 0.0], [1.0, 0.0], [2.0, 0.0], [3.0, 0.0]])
+CASES, PEOPLE = np.array([5, 1, 1, 3]), np.array([10.0, 10.0, 10.0, 10.0])
+PLACE, DAY = np.array([0, 1, 2, 3, 0, 0]), np.array([1, 2, 3, 4, 5, 5])
+
+
+def poisson(cases=CASES, population=PEOPLE, xy=FOUR, **how):
+    return poisson_scan(cases, population, xy, **{"null": Null(9)} | how)
+
+
+def permuted(place=PLACE, day=DAY, xy=FOUR, **how):
+    return stp_scan(
+        place, day, xy, **{"max_radius": 2, "max_days": 2, "min_cases": 1, "null": Null(9)} | how
+    )
+
+
+def forecast(counts=CASES[:, None], baselines=PEOPLE[:, None] / 10, xy=FOUR, **how):
+    return ebp_scan(
+        counts, baselines, xy, **{"max_radius": 2, "max_days": 3, "null": Null(9)} | how
+    )
+
+
+def watched(xy=FOUR, **how):
+    return shiryaev_roberts(xy, **{"radius": 1, "growth": 0.5, "threshold": 9} | how)
+
+
+DATES = np.array(["2026-01-01"] * 6, "datetime64[D]")
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: poisson(population=PEOPLE[:3]), r"`population` has shape \(3,\)"),
+        (lambda: poisson(xy=FOUR[:3]), r"`cases` has shape \(4,\), it must have \(3\)"),
+        (lambda: poisson(xy=FOUR[:, :1]), r"`xy` has shape"),
+        (lambda: poisson(xy=FOUR + np.inf), "`xy` holds inf at 0, 0"),
+        (lambda: poisson(cases=[5, 1, -1, 3]), "`cases` holds -1 at 2: each must be 0 or more"),
+        (lambda: poisson(cases=[5, 1, np.nan, 3]), "`cases` holds nan at 2"),
+        (lambda: poisson(cases=[5, 1, 0.5, 3]), "`cases` holds 0.5 at 2: .* a whole number"),
+        (lambda: poisson(population=[1, -1, 1, 1]), "`population` holds -1.0 at 1"),
+        (lambda: poisson(population=np.zeros(4)), "`population` somewhere: all are 0"),
+        (lambda: poisson(cases=[3_000_000_000, 0, 0, 0]), "hold 3,000,000,000 cases: give at most"),
+        (lambda: poisson(max_radius=0), "`max_radius` is 0: give a number above 0"),
+        (lambda: poisson(max_radius=np.nan), "`max_radius` is nan"),
+        (lambda: poisson(max_share=0), "`max_share` is 0"),
+        (lambda: poisson(max_share=1.1), "`max_share` is 1.1"),
+        (lambda: poisson(max_clusters=0), "`max_clusters` is 0: give a whole number of at least 1"),
+        (lambda: permuted(place=PLACE[:5]), r"`day` has shape \(6,\), it must have \(5\)"),
+        (lambda: permuted(strata=DAY[:5]), r"`strata` has shape \(5,\)"),
+        (lambda: permuted(place=PLACE + 1), "`place` numbers the rows of `xy`, from 0 to 3"),
+        (lambda: permuted(place=PLACE - 1), "`place` numbers the rows of `xy`"),
+        (lambda: permuted(place=PLACE + 1, last_day=1), "`place` numbers the rows of `xy`"),
+        (lambda: permuted(day=DATES), r"`day` holds datetime64\[D\] and no numbers"),
+        (lambda: permuted(day=pd.Series(DATES)), r"`day` holds datetime64\[s\] and no numbers"),
+        (lambda: permuted(day=DAY + 0.5), "`day` holds 1.5 at 0"),
+        (lambda: permuted(last_day="5"), "`last_day` is 5: give a whole number"),
+        (lambda: permuted(max_days=-1), "`max_days` is -1: give a whole number of at least 1"),
+        (lambda: permuted(max_days=0), "`max_days` is 0"),
+        (lambda: permuted(min_cases=0), "`min_cases` is 0"),
+        (lambda: permuted(max_radius=-1), "`max_radius` is -1"),
+        (lambda: permuted(null=[1.0, np.nan]), "`null` holds nan at 1"),
+        (lambda: stp_null(PLACE, DAY, FOUR, max_radius=2, max_days=0), "`max_days` is 0"),
+        (lambda: stp_null(PLACE, DAY[1:], FOUR, max_radius=2, max_days=1), "`day` has shape"),
+        (lambda: forecast(CASES[:3, None], PEOPLE[:3, None]), "`counts` has shape"),
+        (lambda: forecast(baselines=PEOPLE[:3, None]), "`baselines` has shape"),
+        (lambda: forecast(CASES, PEOPLE), r"`counts` has shape \(4,\), it must have \(4, any\)"),
+        (lambda: forecast(np.zeros((4, 0)), np.zeros((4, 0))), "`counts` have no day"),
+        (lambda: forecast(baselines=-PEOPLE[:, None]), "`baselines` holds -10.0 at 0, 0"),
+        (lambda: forecast(baselines=np.full((4, 1), np.nan)), "`baselines` holds nan at 0, 0"),
+        (lambda: forecast(baselines=np.full((4, 1), 1e9)), "`baselines` hold 4,000,000,000 cases"),
+        (lambda: weekday_strata(PLACE, DAY[1:]), "`day` has shape"),
+        (lambda: weekday_strata(PLACE, DATES), "`day` holds datetime64"),
+        (lambda: weekday_strata(PLACE, DAY, before=1.5), "`before` is 1.5"),
+        (lambda: weekday_strata(PLACE, DAY, alpha=2), "`alpha` is 2"),
+        (lambda: Null(-1), "`replicates` is -1: give a whole number of at least 0"),
+        (lambda: Null(stop=0), "`stop` is 0: give a whole number of at least 1"),
+        (lambda: Null(seed=-1), "`seed` is -1"),
+        (lambda: tail_p([1.0, np.nan], 1.0), "`simulated` holds nan at 1"),
+        (lambda: replicate_p([1.0, 2.0], np.nan), "`llr` is nan"),
+        (lambda: watched(xy=FOUR * np.nan), "`xy` holds nan at 0, 0"),
+        (lambda: watched(radius=np.nan), "`radius` is nan: give a number above 0"),
+        (lambda: watched(growth=np.inf), "`growth` is inf"),
+        (lambda: watched(threshold=0), "`threshold` is 0: give a number above 0"),
+    ],
+)  # fmt: skip
+def test_what_a_scan_cannot_take_is_refused_in_words(call, words):
+    with pytest.raises(BadInput, match=words):
+        call()
+
+
+def shuffled(values):
+    return pd.Series(values, index=np.arange(len(values))[::-1] % 3)
+
+
+@pytest.mark.parametrize("kind", [list, shuffled, lambda values: values.astype(float)])
+def test_a_scan_takes_lists_series_and_floats_by_position(kind):
+    frame = pd.DataFrame(FOUR, index=[3, 1, 1, 0])
+    assert poisson(kind(CASES), kind(PEOPLE), frame).equals(poisson())
+    assert permuted(kind(PLACE), kind(DAY), FOUR.tolist(), strata=kind(DAY % 2)).equals(
+        permuted(strata=DAY % 2)
+    )
+    assert permuted(null=kind(np.arange(9))).equals(permuted(null=np.arange(9.0)))
+    same = forecast(pd.DataFrame(CASES, index=[3, 1, 1, 0]), (PEOPLE[:, None] / 10).tolist(), frame)
+    assert same.equals(forecast())
+    assert weekday_strata(kind(PLACE), kind(DAY)) is weekday_strata(PLACE, DAY) is None
+    draws = np.arange(30)
+    for law in (replicate_p, gumbel_p, tail_p):
+        assert law(kind(draws), 25.0) == law(draws, 25.0)
+    assert watched(frame).statistic.tolist() == watched().statistic.tolist()
+
+
+@few
+@given(seed=st.integers(0, 99))
+def test_relabelling_places_changes_no_poisson_cluster(seed):
+    random = np.random.default_rng(seed)
+    cases, population = random.poisson(3, 30), random.uniform(1, 5, 30)
+    xy, label = random.uniform(0, 9, (30, 2)), random.permutation(30)
+    usual = poisson(cases, population, xy)
+    other = poisson(cases[label], population[label], xy[label])
+    assert other["llr"].iloc[0] == pytest.approx(usual["llr"].iloc[0])
+
+
+@pytest.mark.parametrize("cases", [90_000, 1_900_000_000])
+def test_replicates_of_very_many_cases_are_scanned_as_the_observed_are(cases):
+    random = np.random.default_rng(1)
+    xy, expected = random.integers(0, 9, (60, 2)).astype(float), np.full((60, 1), cases / 60)
+    drawn = random.multinomial(cases, np.full(60, 1 / 60), 20)[:, :, None]
+    space = _Space(circles_around(xy, 4.0), expected, cases / 2, 1, cases)
+    alone = [space.each_centre(counts)[0].llr for counts in drawn]
+    assert space.best(drawn.astype(np.int32)) == pytest.approx(alone, rel=1e-9)
