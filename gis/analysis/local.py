@@ -32,7 +32,12 @@ def gi_star(values: npt.ArrayLike, weights: object) -> Floats:
     w = rows(weights, len(x))
     if not _spread(x):
         return np.full(len(x), np.nan)
-    return np.asarray(_z(w.indptr, w.indices, w.data, x, x.mean(), x.std()))
+    apart = x - x.mean()
+    s = float(np.sqrt(np.square(apart).mean()))
+    if (w.data == 1).all():
+        return np.asarray(_binary_z(w.indptr, w.indices, apart, s))
+    total, squares = w @ np.ones(len(x)), w.power(2) @ np.ones(len(x))
+    return np.asarray((w @ apart) * _one_over(total, squares, len(x), s))
 
 
 def _spread(values: Floats) -> bool:
@@ -42,26 +47,31 @@ def _spread(values: Floats) -> bool:
     return most - least > _ROUNDING * max(most, -least)
 
 
+@numba.vectorize(cache=True)  # type: ignore[no-untyped-call,untyped-decorator]
+def _one_over(total: float, squares: float, n: int, s: float) -> float:
+    """1/(s·√((n·S1 − W²)/(n−1))); NaN where no sum differs from another."""
+    spread = s * np.sqrt(max(n * squares - total**2, 0.0) / (n - 1))
+    return 1.0 / spread if spread > 0.0 else np.nan
+
+
 @numba.njit(cache=True)
-def _z(
-    start: Counts, near: Counts, weight: Floats, values: Floats, mean: float, spread: float
-) -> Floats:
-    """Row by row; rows of equal weights, which most hexes have, share one root and division."""
-    n = len(values)
-    z = np.empty(n)
-    of_total, of_squares, over = -1.0, -1.0, np.nan
-    for i in range(n):
-        found = total = squares = 0.0
-        for at in range(start[i], start[i + 1]):
-            w = weight[at]
-            found += w * values[near[at]]
-            total += w
-            squares += w * w
-        if total != of_total or squares != of_squares:
-            of_total, of_squares = total, squares
-            by_chance = spread * np.sqrt(max(n * squares - total**2, 0.0) / (n - 1))
-            over = 1.0 / by_chance if by_chance > 0.0 else np.nan
-        z[i] = (found - total * mean) * over
+def _binary_z(start: Counts, near: Counts, apart: Floats, s: float) -> Floats:
+    """In one pass; rows of as many neighbours, as most hexes have, share one root and division."""
+    z = np.empty(len(apart))
+    of, over = -1, np.nan
+    for i in range(len(apart)):
+        at, end = start[i], start[i + 1]
+        if end - at != of:
+            of = end - at
+            over = _one_over(of, of, len(apart), s)  # each weight is its own square
+        even = odd = 0.0  # two sums, neither of which waits for the other
+        while at + 1 < end:
+            even += apart[near[at]]
+            odd += apart[near[at + 1]]
+            at += 2
+        if at < end:
+            even += apart[near[at]]
+        z[i] = (even + odd) * over
     return z
 
 
