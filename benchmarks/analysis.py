@@ -46,6 +46,12 @@ def cpu[T](work: Callable[[], T], runs: int = 3) -> tuple[float, T]:
     return statistics.median(seconds), result
 
 
+def paired[T](ours: Callable[[], T], theirs: Callable[[], object], rounds: int) -> list[float]:
+    """Median CPU seconds of both, in turn: a machine that slows down meanwhile slows both."""
+    seconds = [(cpu(ours, runs=5)[0], cpu(theirs, runs=1)[0]) for _ in range(rounds)]
+    return [statistics.median(one) for one in zip(*seconds, strict=True)]
+
+
 def row(what: str, ours_s: float, theirs_s: float, peer: str, agreement: str) -> Row:
     faster = f"{theirs_s / ours_s:,.0f}×"
     return what, f"{ours_s:.4f}", f"{theirs_s:.3f}", peer, faster, agreement
@@ -70,11 +76,16 @@ def local(where: Province, permutations: bool) -> list[Row]:
 
 def stars(size: str, counts: np.ndarray, weights: object, theirs: object, peer: str) -> list[Row]:
     values = counts.astype(float)
-    ours_s, z = cpu(lambda: gi_star(values, weights), runs=15)
-    theirs_s, found = cpu(
-        lambda: esda.G_Local(values, theirs, transform="B", star=True, permutations=0), runs=5
-    )
-    return [row(f"Gi* z, {size}", ours_s, theirs_s, peer, f"|Δz| {np.abs(found.Zs - z).max():.0e}")]
+
+    def ours() -> np.ndarray:
+        return gi_star(values, weights)
+
+    def peers() -> esda.G_Local:
+        return esda.G_Local(values, theirs, transform="B", star=True, permutations=0)
+
+    away = np.abs(peers().Zs - ours()).max()
+    ours_s, theirs_s = paired(ours, peers, rounds=15)
+    return [row(f"Gi* z, {size}", ours_s, theirs_s, peer, f"|Δz| {away:.0e}")]
 
 
 def exact(size: str, counts: np.ndarray, weights: object, graph: object) -> Row:
