@@ -16,16 +16,16 @@ from gis.analysis.local import (
     gi_star,
     permuted_p,
 )
-from gis.analysis.weights import disk_matrix, disk_size
+from gis.analysis.weights import checked_cells, disk_matrix, disk_size
 
 EXACT_WORK = 1_000_000_000  # more takes longer than random sets do
 
 
 def hex_hotspots(
-    cells: npt.NDArray[np.uint64],
-    counts: npt.NDArray[np.int64],
+    cells: npt.ArrayLike,
+    counts: npt.ArrayLike,
     *,
-    exposure: npt.NDArray[np.float64] | None = None,
+    exposure: npt.ArrayLike | None = None,
     k: int = 1,
     alpha: float = 0.05,
 ) -> pd.DataFrame:
@@ -35,14 +35,14 @@ def hex_hotspots(
     included; `counts` their events. One row a hex: cell, count, neighbours_count (events in the
     disk, the hex itself included), k (hexes of the disk in the domain), expected (events in the
     disk, were they spread at random), z (Gi*; NaN without spread), p (one-sided; exact, but of sums
-    that are too many to list, such as money, by 100 n random sets), q
-    (Benjamini–Hochberg), hot (q ≤ `alpha` and more than expected), edge (the disk leaves the
-    domain). The analytic p of z would mark noise as hot on sparse counts; so z is for maps alone.
+    that are too many to list, such as money, by 100 n random sets), q (Benjamini–Hochberg), hot
+    (q ≤ `alpha` and more than expected), edge (the disk leaves the domain). The analytic p of z
+    would mark noise as hot on sparse counts; so z is for maps alone.
     With `exposure` (n, people or road length, ≥ 0) the rate is the same everywhere by chance:
     expected is the disk's share of all exposure, p Poisson's (1 in a disk without any, which has no
     rate), z that of Empirical-Bayes rates.
     """
-    cells = np.asarray(cells, np.uint64)
+    cells = checked_cells(cells)
     counts = integers("counts", counts, cells.shape)
     weights = disk_matrix(cells, k)
     sums = np.rint(weights @ counts.astype(float)).astype(np.int64)

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import hypergeom, nbinom, poisson
 
-from gis.analysis.inputs import between, floats, integers, one_of, rows, square
+from gis.analysis.inputs import at_least, flags, floats, integers, one_of, rows, square
 from gis.errors import BadInput
 
 Floats = npt.NDArray[np.float64]
@@ -76,11 +76,11 @@ def _binary_z(start: Counts, near: Counts, apart: Floats, s: float) -> Floats:
 
 
 def exact_p(
-    counts: Counts,
-    sums: Counts,
-    sizes: Counts,
+    counts: npt.ArrayLike,
+    sums: npt.ArrayLike,
+    sizes: npt.ArrayLike,
     *,
-    own: Counts | None = None,
+    own: npt.ArrayLike | None = None,
     tail: Literal["upper", "lower"] = "upper",
 ) -> Floats:
     """P(sum of a random set of `sizes[i]` places ≥ `sums[i]`), all labels being permuted.
@@ -146,7 +146,7 @@ def exposure_p(
     Poisson, or with `dispersion` φ > 0 negative binomial of variance μ + φ·μ². Where nothing is
     expected, p is 1 for no events and 0 for any. Raises BadInput for values below 0.
     """
-    between("dispersion", dispersion, 0, np.inf)
+    at_least("dispersion", dispersion, 0)
     observed = integers("observed", observed, least=0)
     expected = floats("expected", expected, observed.shape, least=0)
     if dispersion == 0:
@@ -156,10 +156,10 @@ def exposure_p(
 
 
 def permuted_p(
-    values: Floats,
-    sums: Floats,
-    sizes: Counts,
-    upper: npt.NDArray[np.bool_],
+    values: npt.ArrayLike,
+    sums: npt.ArrayLike,
+    sizes: npt.ArrayLike,
+    upper: npt.ArrayLike,
     *,
     apart: bool = True,
     seed: int = 0,
@@ -175,7 +175,7 @@ def permuted_p(
     values = floats("values", values)
     n = (len(values),)
     sums, sizes = floats("sums", sums, n), integers("sizes", sizes, n, least=0)
-    upper = np.asarray(upper, bool)
+    upper = flags("upper", upper, n)
     if n[0] and int(sizes.max()) > n[0]:
         raise BadInput(f"a set of {sizes.max()} out of {n[0]} places: give at most as many")
     random = np.random.default_rng(seed)

@@ -13,7 +13,7 @@ from gis.analysis.local import (
     local_moran,
     permuted_p,
 )
-from gis.analysis.weights import disk_matrix, disk_size, h3_cells
+from gis.analysis.weights import checked_cells, disk_matrix, disk_size
 
 CATEGORIES = ("high_high", "low_low", "high_low", "low_high")  # the hex, then those around it
 
@@ -41,7 +41,7 @@ def hex_outliers(
     """
     between("alpha", alpha, 0, 1)
     whole("seed", seed, 0)
-    cells = h3_cells(cells)
+    cells = checked_cells(cells)
     counts = integers("counts", counts, cells.shape, least=0)
     if exposure is not None:
         exposure = floats("exposure", exposure, cells.shape, least=0)

@@ -19,7 +19,7 @@ def disk_matrix(cells: npt.ArrayLike, k: int = 1) -> sparse.csr_array:
     are not among them are left out. Raises BadInput for other cells.
     """
     whole("k", k, 0)
-    cells = h3_cells(cells)
+    cells = checked_cells(cells)
     order = np.argsort(cells)
     ordered = cells[order]
     if (ordered[1:] == ordered[:-1]).any():
@@ -34,7 +34,7 @@ def disk_matrix(cells: npt.ArrayLike, k: int = 1) -> sparse.csr_array:
     return sparse.csr_array((ones, (rows[known], columns)), shape=(len(cells), len(cells)))
 
 
-def h3_cells(given: npt.ArrayLike) -> Cells:
+def checked_cells(given: npt.ArrayLike) -> Cells:
     """H3 cells of one resolution, shape (n,)."""
     cells = integers("cells", given).astype(np.uint64)
     valid = np.asarray(h3ronpy.cells_valid(cells, booleanarray=True), bool)
