@@ -1,7 +1,7 @@
 # One door for commands; `make help` lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench calibrate docs
+.PHONY: help run test lint bench calibrate docs lock
 
 # Real boundaries of the province, where a developer has them beside the project.
 NEARBY := $(wildcard ../shared/boundaries/lao_cai_communes_2025.geojson)
@@ -38,3 +38,6 @@ calibrate: ## Measure how often alarms are wrong and what they find; writes docs
 docs: ## Write the generated pages of docs/reference
 	@.ci/setup test
 	@.venv/bin/python -m docs.generate
+
+lock: ## Resolve the Python packages anew, for every supported Python, into requirements*.txt
+	@.ci/setup lock
