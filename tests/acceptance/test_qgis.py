@@ -1,7 +1,5 @@
 """QGIS as a client: it opens the project, reads every layer, filters, and draws the legend."""
 
-import json
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +12,10 @@ from sqlalchemy import text
 
 from layers.classification import hex_classification
 from layers.model import HexOptions, Style
+from tests.acceptance.qgis_program import has_qgis, run_in_qgis
 from tests.integration.ogc_app import ogc_app, serving
 from tests.integration.ogc_layers import INCIDENTS, add_five, make_layer
 
-PYTHON = Path("/usr/bin/python3")
 READER = Path(__file__).parent / "qgis_reader.py"
 MANY = 2_500
 STYLED = INCIDENTS.model_copy(
@@ -38,13 +36,8 @@ STYLED = INCIDENTS.model_copy(
 )
 
 
-def _has_qgis() -> bool:
-    probe = [str(PYTHON), "-c", "import qgis.core"]
-    return PYTHON.exists() and subprocess.run(probe, capture_output=True).returncode == 0
-
-
 pytestmark = pytest.mark.skipif(
-    not _has_qgis(), reason="QGIS is missing: apt install qgis python3-qgis"
+    not has_qgis(), reason="QGIS is missing: apt install qgis python3-qgis"
 )
 
 
@@ -83,25 +76,10 @@ def opened(postgres, migrated, tmp_path_factory) -> Iterator[Opened]:
             project = httpx.get(f"{base}/qgis/project.qgz").raise_for_status()
             (folder / "project.qgz").write_bytes(project.content)
             asked.clear()
-            yield Opened(_run(folder), asked, folder / "map.png")
-
-
-def _run(folder: Path) -> dict[str, Any]:
-    environment = {
-        "QT_QPA_PLATFORM": "offscreen",
-        "HOME": str(folder),
-        "XDG_RUNTIME_DIR": str(folder),
-        "PATH": "/usr/bin:/bin",
-        "LC_ALL": "C.UTF-8",
-    }
-    command = [str(PYTHON), str(READER), str(folder / "project.qgz"), "incidents"]
-    command += ["\"kind\" = 'flood'", str(folder / "map.png")]
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=120, env=environment, check=False
-    )
-    lines = [line for line in done.stdout.splitlines() if line.startswith("JSON:")]
-    assert lines, done.stdout + done.stderr
-    return json.loads(lines[0].removeprefix("JSON:"))
+            picture = folder / "map.png"
+            arguments = [str(folder / "project.qgz"), "incidents", "\"kind\" = 'flood'"]
+            told = run_in_qgis(READER, folder, *arguments, str(picture))
+            yield Opened(told, asked, picture)
 
 
 def test_every_layer_of_the_project_is_valid(opened: Opened) -> None:
