@@ -23,7 +23,9 @@ from gis.access import Principal, may_write, require
 from gis.clock import HERE, today
 from gis.errors import BadInput, NotAllowed, NotFound
 from gis.placing.placer import Claims, Reason
-from gis.placing.stored import stored_placer
+from gis.placing.shapes import near_to, vertex_fault
+from gis.placing.stored import stored_placer, stored_territory
+from gis.values import BBox
 from layers.feature import BadRecord, Fault, Feature
 from layers.items import Source
 from layers.items.geojson import id_of
@@ -233,6 +235,11 @@ def _place(
     """Hex, commune and the rest; raises BadRecord where there is no place."""
     place = _placed(connection, layer, geometry, properties)
     tolerated = isinstance(layer.source, FileSource) and layer.source.outside == "keep"
+    if geometry is not None and not tolerated and not place["reason"]:
+        near = near_to(BBox.of(stored_territory(connection).outline.bounds))
+        fault = vertex_fault(geometry, near)
+        if fault is not None:
+            raise BadRecord([Fault("geometry", fault)])
     if place["reason"] and not (place["reason"] == Reason.OUTSIDE.value and tolerated):
         raise BadRecord([Fault("geometry", place["why"])])
     return {

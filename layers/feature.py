@@ -5,12 +5,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import orjson
 import shapely
 from shapely.geometry import shape
 from sqlalchemy import Connection, func, select
+from sqlalchemy.exc import DBAPIError
 
 from gis.errors import BadInput
+from gis.intake.numbers import EXACT_IN_DOUBLE, GREATEST_INTEGER, LEAST_INTEGER
+from gis.placing.shapes import vertex_fault
 from gis.text import without_contacts
 from layers.items import CRS84, Crs, Served, Source
 from layers.items.literals import day_of, instant_of
@@ -118,17 +122,29 @@ class FeatureReader:
     def _in_degrees(self, geometry: shapely.Geometry) -> shapely.Geometry:
         if self.crs.yx:
             geometry = shapely.transform(geometry, lambda yx: yx[:, ::-1])
-        if self.crs.srid != CRS84.srid:
-            made = func.ST_GeomFromWKB(shapely.to_wkb(geometry), self.crs.srid)
-            moved = func.ST_AsBinary(func.ST_Transform(made, CRS84.srid))
-            geometry = shapely.from_wkb(bytes(self.connection.scalar(select(moved)) or b""))
-        west, south, east, north = geometry.bounds
-        if not (-180 <= west <= east <= 180 and -90 <= south <= north <= 90):
+        moved = geometry if self.crs.srid == CRS84.srid else self._transformed(geometry)
+        fault = _OFF_EARTH if moved is None else vertex_fault(moved)
+        if moved is None or fault is not None:
             raise ValueError(
-                f"coordinates {west:g} {south:g} are not on the earth in {self.crs.uri}: check the "
-                "order of the axes, or say the CRS in the header Content-Crs"
+                f"{fault} in {self.crs.uri}: check the order of the axes, or say the CRS in the "
+                "header Content-Crs"
             )
-        return geometry
+        if not moved.is_valid:
+            raise ValueError(f"in degrees it is not valid: {shapely.is_valid_reason(moved)}")
+        return moved
+
+    def _transformed(self, geometry: shapely.Geometry) -> shapely.Geometry | None:
+        """In degrees, WGS 84; None where PROJ knows no such place."""
+        made = func.ST_GeomFromWKB(shapely.to_wkb(geometry), self.crs.srid)
+        asked = select(func.ST_AsBinary(func.ST_Transform(made, CRS84.srid)))
+        try:
+            with self.connection.begin_nested():
+                return shapely.from_wkb(bytes(self.connection.scalar(asked) or b""))
+        except DBAPIError:
+            return None
+
+
+_OFF_EARTH = "its coordinates are not on the earth"
 
 
 def _document(body: bytes) -> dict[str, Any]:
@@ -166,7 +182,7 @@ def _shape(given: Any, kind: GeometryKind) -> shapely.Geometry:
         raise ValueError(f"it must be {right}, not {named or type(given).__name__}")
     try:
         found = shapely.force_2d(shape(given))
-        finite = all(map(math.isfinite, found.bounds)) and not found.is_empty
+        finite = not found.is_empty and np.isfinite(shapely.get_coordinates(found)).all()
     except _BAD_SHAPE:
         raise ValueError(f"the coordinates of the {named} are wrong") from None
     if not finite:
@@ -201,15 +217,20 @@ def _text(value: Any) -> str:
 
 
 def _integer(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
+    """JSON's parser makes a double of what is beyond 64 bits: such a one is not exact."""
+    if isinstance(value, float) and value.is_integer() and abs(value) <= EXACT_IN_DOUBLE:
+        return int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
         raise ValueError
-    if not -(2**63) <= value < 2**63:
+    if not LEAST_INTEGER <= value <= GREATEST_INTEGER:
         raise ValueError
-    return int(value)
+    return value
 
 
 def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError
+    if isinstance(value, int) and int(float(value)) != value:
         raise ValueError
     return float(value)
 
@@ -222,8 +243,11 @@ def _boolean(value: Any) -> bool:
 
 _READERS: dict[FieldType, tuple[Callable[[Any], Any], str]] = {
     FieldType.TEXT: (_text, "text without a NUL character"),
-    FieldType.INTEGER: (_integer, "a whole number"),
-    FieldType.NUMBER: (_number, "a number"),
+    FieldType.INTEGER: (
+        _integer,
+        f"a whole number from {LEAST_INTEGER} to {GREATEST_INTEGER}, with all its digits",
+    ),
+    FieldType.NUMBER: (_number, "a number, finite, and if it is whole, exact as a double"),
     FieldType.BOOLEAN: (_boolean, "true or false"),
     FieldType.DATE: (day_of, "a day such as 2024-09-10"),
     FieldType.DATETIME: (instant_of, "an instant with its zone, such as 2024-09-10T08:00:00Z"),

@@ -21,7 +21,9 @@ _KEEP_QUARANTINED = text(
     )
 )
 _CLEAN_QUARANTINE = text(
-    "UPDATE gis.quarantine SET raw = raw - CAST(:column AS text) WHERE layer_id = :layer"
+    "UPDATE gis.quarantine SET raw = raw - CAST(:column AS text),"
+    " said = CASE said WHEN md5(raw::text) THEN md5((raw - CAST(:column AS text))::text)"
+    "        ELSE said END WHERE layer_id = :layer"
 )
 # History holds rows as they were, by their fields; older values are not kept anywhere.
 _CLEAN_HISTORY = text(

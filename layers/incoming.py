@@ -32,7 +32,8 @@ WHERE NOT EXISTS (SELECT FROM {table} t
                   WHERE t.source = i.source AND t.source_key = i.source_key)"""
 _MISSING = """
 FROM {table} t WHERE t.source = %(source)s AND NOT EXISTS (
-  SELECT FROM incoming i WHERE t.source = i.source AND t.source_key = i.source_key)"""
+  SELECT FROM incoming i WHERE t.source = i.source AND t.source_key = i.source_key)
+AND NOT t.source_key = ANY(%(failed)s)"""
 
 
 class Incoming:
@@ -75,9 +76,12 @@ class Incoming:
             self._run(_INSERT)
         return added, updated
 
-    def remove_missing(self, source: str) -> int:
-        """Delete the rows of a source that did not come again; how many they were."""
-        values = {"source": source}
+    def remove_missing(self, source: str, failed: Sequence[str]) -> int:
+        """Delete the rows of a source that did not come again; how many they were.
+
+        `failed` are keys that came again, with something wrong: their rows stay.
+        """
+        values = {"source": source, "failed": list(failed)}
         self._cursor.execute(self._statement("SELECT count(*)" + _MISSING), values)
         (missing,) = self._cursor.fetchone() or (0,)
         if missing:

@@ -26,6 +26,7 @@ from gis.placing.placer import Claims, Places, Reason
 from gis.placing.stored import stored_placer, stored_territory
 from gis.values import BBox
 from layers import quarantine
+from layers.former_keys import rename_former_keys
 from layers.incoming import Incoming
 from layers.model import FileSource, Layer
 from layers.records import NO_ANSWERS, Answers, Area, Fault, RecordReader, Records
@@ -43,12 +44,16 @@ class LoadOptions:
     answers: Answers = NO_ANSWERS
     simulated: bool = False
     replace: bool = False  # records of the source that do not come again are removed
+    again: bool = False  # the records come from quarantine, not from their source
     today: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class LoadReport:
-    """What became of the records: read = added + updated + unchanged + outside + quarantined."""
+    """What became of the records: read = added + updated + unchanged + outside + quarantined.
+
+    Those outside are kept in quarantine too, with the reason `outside`.
+    """
 
     layer_id: str
     source: str
@@ -60,20 +65,28 @@ class LoadReport:
     quarantined: int
     removed: int
     default_points: int
-    reasons: dict[str, int]  # of those in quarantine
+    reasons: dict[str, int]  # of those in quarantine, `outside` among them
     notes: tuple[str, ...]  # what was converted to read the file
 
 
 @dataclass(frozen=True)
 class _Sorted:
-    """Records with their places, and the rows of those that are kept, outside, or failed."""
+    """Records with their places, and the rows of those that are kept or failed.
+
+    `answers` are those by which the file was read, given or settled by itself.
+    """
 
     records: Records
     places: Places
     default_point: npt.NDArray[np.bool_]
     kept: list[int]
-    outside: list[int]
     failed: dict[int, list[Fault]]
+    answers: Answers
+
+    @property
+    def reasons(self) -> Counter[str]:
+        """Why records failed, each counted by its first fault."""
+        return Counter(faults[0].reason for faults in self.failed.values())
 
 
 def load_file(
@@ -102,12 +115,15 @@ def load_table(
         raise BadInput(f"layer {layer.id} is made by the service itself and takes no files")
     sorted_ = _sort(connection, layer, layer.source, table, options)
     source = options.source or table.name.split(".")[0]
+    rename_former_keys(connection, layer, layer.source, sorted_.records, source)
     incoming = Incoming(connection, layer)
     incoming.fill(_rows(sorted_, incoming.columns, source, options.simulated, show))
     added, updated = incoming.merge()
-    removed = incoming.remove_missing(source) if options.replace else 0
+    came_again = [sorted_.records.keys[row] for row in sorted_.failed]
+    removed = incoming.remove_missing(source, came_again) if options.replace else 0
     put = _keep_failed(connection, layer, sorted_, source, options)
     _store_reporters(connection, layer, sorted_, source)
+    outside = sorted_.reasons[Reason.OUTSIDE.value]
     report = LoadReport(
         layer_id=layer.id,
         source=source,
@@ -115,11 +131,11 @@ def load_table(
         added=added,
         updated=updated,
         unchanged=len(sorted_.kept) - added - updated,
-        outside=len(sorted_.outside),
-        quarantined=len(sorted_.failed),
+        outside=outside,
+        quarantined=len(sorted_.failed) - outside,
         removed=removed,
         default_points=int(sorted_.default_point[sorted_.kept].sum()),
-        reasons=dict(Counter(faults[0].reason for faults in sorted_.failed.values())),
+        reasons=dict(sorted_.reasons),
         notes=tuple(_notes(layer, table)),
     )
     if added or updated or removed or put:
@@ -142,22 +158,27 @@ def _sort(
 ) -> _Sorted:
     territory = stored_territory(connection)
     area = Area(BBox.of(territory.outline.bounds), territory.holds)
-    records = RecordReader(layer, source, area, options.answers).read(table)
-    places = stored_placer(connection, options.today or today()).place(_claims(records))
-    outside = set(_outside(places, source)) if layer.placed else set()
-    failed = {
-        row: [*records.faults.get(row, ()), *_place_fault(layer, places, row)]
-        for row in range(len(records))
-        if row not in outside
-    }
-    failed = {row: faults for row, faults in failed.items() if faults}
+    reader = RecordReader(layer, source, area, options.answers)
+    records = reader.read(table)
+    placer = stored_placer(connection, options.today or today())
+    keeps_outside = source.outside == "keep"
+    places = placer.place(_claims(records), tell_outside=layer.placed and not keeps_outside)
+    failed = dict(records.faults)
+    if layer.placed:
+        for row in np.flatnonzero(places.reason != Reason.NONE.value).tolist():
+            place, others = Fault(places.reason[row], places.why[row]), failed.get(row, [])
+            if place.reason != Reason.OUTSIDE.value:
+                failed[row] = [*others, place]
+            elif not keeps_outside:  # told first, unless a bad shape is the reason for it
+                bad_shape = any(fault.reason == "bad_geometry" for fault in others)
+                failed[row] = [*others, place] if bad_shape else [place, *others]
     return _Sorted(
         records=records,
         places=places,
         default_point=_default_points(records),
-        kept=[row for row in range(len(records)) if row not in failed and row not in outside],
-        outside=sorted(outside),
+        kept=[row for row in range(len(records)) if row not in failed],
         failed=failed,
+        answers=reader.settled,
     )
 
 
@@ -181,18 +202,6 @@ def _default_points(records: Records) -> npt.NDArray[np.bool_]:
 
 def _is_text(column: list[Any]) -> bool:
     return any(isinstance(value, str) for value in column)
-
-
-def _outside(places: Places, source: FileSource) -> list[int]:
-    if source.outside == "keep":
-        return []
-    return [int(row) for row in np.flatnonzero(places.reason == Reason.OUTSIDE.value)]
-
-
-def _place_fault(layer: Layer, places: Places, row: int) -> Iterator[Fault]:
-    reason = places.reason[row]
-    if layer.placed and reason not in (Reason.NONE.value, Reason.OUTSIDE.value):
-        yield Fault(reason, places.why[row])
 
 
 def _rows(
@@ -243,11 +252,16 @@ def _row(found: _Sorted, row: int, source: str, simulated: bool) -> dict[str, An
 def _keep_failed(
     connection: Connection, layer: Layer, found: _Sorted, source: str, options: LoadOptions
 ) -> int:
-    """Failed records into quarantine; those there that now have a place out of it."""
+    """Failed records into quarantine; those there that now have a place out of it. How many of
+    them are new or changed.
+    """
     keys = found.records.keys
-    quarantine.settle(connection, layer.id, source, [keys[row] for row in found.kept])
-    failed = {keys[row]: (found.records.raw[row], faults) for row, faults in found.failed.items()}
-    return quarantine.put(connection, layer.id, source, failed, options.who, options.answers)
+    placed = [keys[row] for row in found.kept]
+    quarantine.settle(connection, layer.id, source, placed, again=options.again)
+    failed = {keys[row]: (found.records.raw(row), faults) for row, faults in found.failed.items()}
+    return quarantine.put(
+        connection, layer.id, source, failed, options.who, found.answers, again=options.again
+    )
 
 
 def _store_reporters(connection: Connection, layer: Layer, found: _Sorted, source: str) -> None:

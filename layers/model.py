@@ -127,7 +127,9 @@ class FileSource(Strict):
     time: Occurrence | None = Field(None, description="When the record happened")
     precision: Precision | None = Field(None, description="How exactly the place is known")
     outside: Literal["report", "keep"] = Field(
-        "report", description="What becomes of records outside the province: counted, or kept"
+        "report",
+        description="What becomes of records outside the province: they wait in quarantine with "
+        "the reason `outside`, or are kept in the layer",
     )
 
 

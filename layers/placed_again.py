@@ -3,6 +3,9 @@
 When units change by a decree, get better polygons, or a decree's day comes, a point's commune is
 looked up anew; a row that is known by its commune alone follows the lineage. Then `commune` is
 again the commune of today. What a row said of its own day stays.
+
+A row that lies outside the province now stays in its layer and is listed in quarantine, and what
+waits there as outside is tried again.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,6 +17,7 @@ import numpy as np
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    Connection,
     Row,
     String,
     Table,
@@ -27,20 +31,27 @@ from sqlalchemy import (
 from gis.boundaries.units import Level, UnitHistory
 from gis.clock import HERE, today
 from gis.database.engine import Database
-from gis.placing.placer import Claims, Placer
+from gis.placing.placer import Claims, Places, Reason
 from gis.placing.stored import stored_placer, stored_territory
 from layers.catalogue import Catalogue
-from layers.model import Layer
+from layers.model import FileSource, Layer
+from layers.records import Fault
+from layers.replay import replay
+from layers.stored_records import SERVICE, list_rows
 from layers.tables import table_of
 
 
 @dataclass(frozen=True, slots=True)
 class PlacedAgain:
-    """A layer's rows were looked at; `changed` of them lie in another commune now."""
+    """A layer's rows were looked at; `changed` of them lie in another commune now, and `outside`
+    outside the province. `returned` are records that had waited in quarantine as outside.
+    """
 
     layer_id: str
     rows: int
     changed: int
+    outside: int
+    returned: int
 
 
 def place_again(database: Database, catalogue: Catalogue) -> list[PlacedAgain]:
@@ -70,12 +81,31 @@ def _place_layer(database: Database, layer: Layer) -> PlacedAgain:
         connection.execute(_LOCK, {"layer": layer.id})
         placer = stored_placer(connection, today())
         rows = connection.execute(_placed_rows(table)).all()
-        changed = list(_changed(rows, placer))
+        points = [row for row in rows if row.x is not None]
+        keeps = isinstance(layer.source, FileSource) and layer.source.outside == "keep"
+        places = placer.place(_claims(points), tell_outside=not keeps)
+        changed = [*_changed(points, places), *_succeeded(rows, placer.history)]
         if changed:
             connection.execute(_update(table), _columns(changed))
+        returned = _try_again(connection, layer)
+        outside = {} if keeps else _outside(points, places)
+        list_rows(connection, layer, outside)
         key = stored_territory(connection).placed_on
         connection.execute(_DONE, {"key": key, "layer": layer.id})
-    return PlacedAgain(layer.id, len(rows), len(changed))
+    return PlacedAgain(layer.id, len(rows), len(changed), len(outside), returned)
+
+
+def _outside(points: Sequence[Row[Any]], places: Places) -> dict[int, Fault]:
+    """The rows outside the province, by id, with where they lie."""
+    found = np.flatnonzero(places.reason == Reason.OUTSIDE.value).tolist()
+    return {points[i].id: Fault(Reason.OUTSIDE.value, places.why[i]) for i in found}
+
+
+def _try_again(connection: Connection, layer: Layer) -> int:
+    """How many records that wait as outside have their place now."""
+    tried = replay(connection, layer, who=SERVICE, reason=Reason.OUTSIDE.value)
+    reports = [one.report for one in tried if one.report is not None]
+    return sum(report.added + report.updated + report.unchanged for report in reports)
 
 
 def _placed_rows(table: Table) -> Any:
@@ -88,17 +118,19 @@ def _placed_rows(table: Table) -> Any:
 type _Change = tuple[int, str | None, str | None]  # id, commune, unit of its day
 
 
-def _changed(rows: Sequence[Row[Any]], placer: Placer) -> Iterator[_Change]:
-    points = [row for row in rows if row.x is not None]
-    places = placer.place(_claims(points))
+def _changed(points: Sequence[Row[Any]], places: Places) -> Iterator[_Change]:
     for i, row in enumerate(points):
         now = (row.id, places.commune[i], row.unit_then or places.unit_then[i])
         if now != (row.id, row.commune, row.unit_then):
             yield now
+
+
+def _succeeded(rows: Sequence[Row[Any]], history: UnitHistory) -> Iterator[_Change]:
+    """Of rows without a geometry, those whose commune has another for its successor."""
     for row in rows:
         if row.x is None and row.commune is not None:
             written = row.updated_at.astimezone(HERE).date()
-            commune = _successor(placer.history, row.commune, written)
+            commune = _successor(history, row.commune, written)
             if commune != row.commune:
                 yield row.id, commune, row.unit_then
 

@@ -1,8 +1,10 @@
 """A file as a layer reads it: typed columns, and for each record what is wrong with it."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -11,9 +13,10 @@ import shapely
 
 from gis.errors import BadFile
 from gis.intake.dates import parse_dates
-from gis.intake.numbers import parse_numbers
+from gis.intake.numbers import parse_integers, parse_numbers
 from gis.intake.tables import RawTable, require_columns, with_full_names
-from gis.placing.crs import SourceCrs, checked_points, parse_crs, to_wgs84
+from gis.placing.crs import AS_DECLARED, CheckedPoints, checked_points, parse_crs
+from gis.placing.shapes import near_to, points_on, shapes_in_degrees
 from gis.text import without_contacts
 from gis.values import BBox
 from layers.model import FieldType, FileSource, GeometryKind, Layer, LayerField
@@ -26,6 +29,9 @@ SHAPES = {
     GeometryKind.LINE: ("LineString", "MultiLineString"),
     GeometryKind.POLYGON: ("Polygon", "MultiPolygon"),
 }
+# PostgreSQL indexes at most 2,704 bytes, among them those of the layer and the source.
+LONGEST_KEY_BYTES = 2_000
+_SHOWN_OF_KEY, _SHOWN_OF_GEOMETRY = 60, 200
 # A quarantined record keeps its geometry in these columns.
 GEOMETRY, GEOMETRY_CRS = "geometry", "geometry_crs"
 
@@ -80,10 +86,13 @@ class Records:
     `lon`, `lat` are degrees, WGS 84, NaN where there are none; of lines and polygons they are a
     point on them, and `shapes` holds n geometries (EPSG:4326). `precision_m` is NaN where the
     source does not say. `columns` holds the fields that are served, `personal` those that are not.
-    `raw` is what the file said, without personal columns. `faults` maps a record to what is wrong.
+    `raw` gives what the file said of a record, without personal columns. `faults` maps a record to
+    what is wrong.
+    `former_keys` has the keys that an earlier version wrote, by record, where they were others.
     """
 
     keys: list[str]
+    former_keys: dict[int, str]
     lines: Sequence[int]
     lon: Floats
     lat: Floats
@@ -94,7 +103,7 @@ class Records:
     valid_at: list[datetime | None]
     columns: dict[str, list[Any]]
     personal: list[dict[str, str]]
-    raw: list[dict[str, str]]
+    raw: Callable[[int], dict[str, str]]
     faults: dict[int, list[Fault]] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -123,6 +132,8 @@ class RecordReader:
         self.fields = layer.fields
         self.area = area
         self.answers = answers
+        self.settled = answers  # with what the file itself settled, after it was read
+        self.near = layer.placed and source.outside != "keep"
         self.faults: dict[int, list[Fault]] = {}
 
     def read(self, table: RawTable) -> Records:
@@ -137,6 +148,7 @@ class RecordReader:
         public = {name: one for name, one in self.fields.items() if not one.personal}
         return Records(
             keys=self._keys(table),
+            former_keys=self._former_keys(table),
             lines=table.lines,
             lon=lon,
             lat=lat,
@@ -147,7 +159,7 @@ class RecordReader:
             valid_at=self._valid_at(table),
             columns={name: self._column(table, name, one) for name, one in public.items()},
             personal=self._personal(table),
-            raw=self._raw(table),
+            raw=partial(self._raw, table),
             faults=self.faults,
         )
 
@@ -159,19 +171,39 @@ class RecordReader:
             self._fault(row, reason, f"{column}: {why}")
 
     def _keys(self, table: RawTable) -> list[str]:
-        """The key of each record; one without a key, or whose key comes again, is a fault."""
-        columns = _key_columns(self.source)
-        keys = ["|".join(parts) for parts in zip(*(table[c] for c in columns), strict=True)]
+        """The key of each record; one without a key, with one that is too long, or whose key comes
+        again, is a fault.
+        """
+        columns = key_columns(self.source)
+        records = list(zip(*(table[column] for column in columns), strict=True))
+        keys = [key_of(parts) for parts in records]
         last = {key: row for row, key in enumerate(keys)}
         for row, key in enumerate(keys):
-            if not key.strip("|"):
-                keys[row] = f"#line {table.lines[row]}"
+            line = f"#line {table.lines[row]}"
+            if not any(records[row]):
+                keys[row] = _unlike(line, last)
                 self._fault(row, "no_key", f"thiếu khóa / no key in {', '.join(columns)}")
             elif last[key] != row:
-                keys[row] = f"{key}#line {table.lines[row]}"
+                keys[row] = _unlike(f"{key}{line}", last)
                 again = f"line {table.lines[last[key]]}"
                 self._fault(row, "repeated_key", f"khóa lặp lại / the key comes again in {again}")
+            size = len(keys[row].encode())
+            if size > LONGEST_KEY_BYTES:
+                digest = hashlib.sha256(keys[row].encode()).hexdigest()
+                keys[row] = f"{keys[row][:_SHOWN_OF_KEY]}…#{digest}"
+                why = f"{', '.join(columns)}: khóa dài / the key has {size} bytes"
+                self._fault(row, "long_key", f"{why}; nhiều nhất / at most {LONGEST_KEY_BYTES}")
         return keys
+
+    def _former_keys(self, table: RawTable) -> dict[int, str]:
+        """Keys of several columns were joined as they are, so that ("a|b", "c") and ("a", "b|c")
+        were one.
+        """
+        columns = key_columns(self.source)
+        if len(columns) == 1 or not any(map(_has_signs, (table[one] for one in columns))):
+            return {}
+        records = enumerate(zip(*(table[column] for column in columns), strict=True))
+        return {row: "|".join(parts) for row, parts in records if _has_signs(parts)}
 
     def _places(self, table: RawTable) -> tuple[Floats, Floats, Shapes | None]:
         """Points (degrees, WGS 84), and the shapes of lines and polygons. What is wrong with one
@@ -181,33 +213,42 @@ class RecordReader:
         found = checked_points(
             x, y, crs, self.area.envelope, assume=self.answers.crs, inside=self.area.holds
         )
+        if found.crs is not None and self.answers.crs is None:
+            self.settled = replace(self.answers, crs=AS_DECLARED)
+        if self.geometry in SHAPES and table.geometry is not None:
+            return found.lon, found.lat, self._shapes(table, table.geometry, found)
         address = self._words(table, self.source.address)
         unit = self._words(table, self.source.commune)
-        for row, why in found.faults.items():
+        unread = {row: _unread(text) for row, text in table.unread.items()}
+        for row, why in (found.faults | unread | _not_points(table)).items():
             if not (address[row] or unit[row]):
                 self._fault(row, "bad_coordinates", why)
-        if self.geometry not in SHAPES or table.geometry is None or found.crs is None:
-            return found.lon, found.lat, None
-        self._check_shapes(table.geometry)
-        return found.lon, found.lat, _in_wgs84(table.geometry, found.crs)
+        return found.lon, found.lat, None
 
-    def _check_shapes(self, geometry: Shapes) -> None:
+    def _shapes(self, table: RawTable, geometry: Shapes, found: CheckedPoints) -> Shapes:
+        """Multi-geometries (EPSG:4326), as tables of layers hold them."""
         expected = SHAPES[self.geometry]
+        near = near_to(self.area.envelope) if self.near else None
+        checked = shapes_in_degrees(geometry, found.crs, near)
         for row, shape in enumerate(geometry):
-            if shape is None:
+            if row in table.unread:
+                self._fault(row, "bad_geometry", _unread(table.unread[row]))
+            elif shape is None:
                 self._fault(row, "no_geometry", "không có hình / the record has no geometry")
             elif shape.geom_type not in expected:
                 why = f"hình phải là / the geometry is no {expected[0]} but a {shape.geom_type}"
                 self._fault(row, "bad_geometry", why)
-            elif not shape.is_valid:
-                why = shapely.is_valid_reason(shape)
-                self._fault(row, "bad_geometry", f"hình không hợp lệ / invalid geometry: {why}")
+            elif row in checked.faults:
+                self._fault(row, "bad_geometry", checked.faults[row])
+            elif row in found.faults:
+                self._fault(row, "bad_coordinates", found.faults[row])
+        return np.array([_multi(shape) for shape in checked.shapes], object)
 
     def _coordinates(self, table: RawTable) -> tuple[Floats, Floats, str | None]:
         """x, y and the declared CRS: of the file's geometry, else of two columns."""
         columns = self.source.coordinates
         if table.geometry is not None and self.geometry in SHAPES:
-            on_them = shapely.point_on_surface(table.geometry)
+            on_them = points_on(table.geometry)
             return shapely.get_x(on_them), shapely.get_y(on_them), table.crs
         if self.geometry in SHAPES:
             raise BadFile(
@@ -300,11 +341,10 @@ class RecordReader:
         return texts
 
     def _integers(self, table: RawTable, column: str, one: LayerField) -> list[int | None]:
-        numbers = self._numbers(table, column, one.format)
-        for row in np.flatnonzero(np.isfinite(numbers) & (numbers != np.round(numbers))).tolist():
-            why = f"{column}: phải là số nguyên / “{table[column][row]}” is not a whole number"
-            self._fault(row, "bad_number", why)
-        return [None if np.isnan(number) else int(number) for number in numbers]
+        format = self.answers.number_format or one.format
+        parsed = parse_integers(table[column], format, column=column)
+        self._fault_each(parsed.faults, "bad_number", column)
+        return parsed.integers
 
     def _booleans(self, table: RawTable, column: str) -> list[bool | None]:
         for row, value in enumerate(table[column]):
@@ -333,28 +373,33 @@ class RecordReader:
             if one.free_text and (one.column or name) in table.cells:
                 yield name, table[one.column or name]
 
-    def _raw(self, table: RawTable) -> list[dict[str, str]]:
+    def _raw(self, table: RawTable, row: int) -> dict[str, str]:
         personal = {one.column or name for name, one in self.fields.items() if one.personal}
         kept = [column for column in table.columns if column not in personal]
-        rows = [
-            {column: table[column][row] for column in kept if table[column][row]}
-            for row in range(len(table))
-        ]
+        raw = {column: table[column][row] for column in kept if table[column][row]}
         free = {one.column or name for name, one in self.fields.items() if one.free_text}
-        for row in rows:
-            row |= {column: without_contacts(row[column]) for column in free & set(row)}
+        raw |= {column: without_contacts(raw[column]) for column in free & set(raw)}
         if table.geometry is not None:
-            for row, wkt in zip(rows, shapely.to_wkt(table.geometry), strict=True):
-                row |= {GEOMETRY: wkt or "", GEOMETRY_CRS: table.crs or ""}
-        return rows
+            wkt = shapely.to_wkt(table.geometry[row], rounding_precision=-1)
+            raw |= {GEOMETRY: table.unread.get(row, wkt or ""), GEOMETRY_CRS: table.crs or ""}
+        return raw
 
 
-def _in_wgs84(geometry: Shapes, crs: SourceCrs) -> Shapes:
-    """Multi-geometries, as tables of layers hold them."""
-    moved = shapely.transform(
-        geometry, lambda xy: np.column_stack(to_wgs84(xy[:, 0], xy[:, 1], crs))
-    )
-    return np.array([_multi(shape) for shape in moved], object)
+def _unread(text: str) -> str:
+    shown = text if len(text) <= _SHOWN_OF_GEOMETRY else f"{text[:_SHOWN_OF_GEOMETRY]}…"
+    return f"không đọc được hình / the geometry cannot be read: {shown}"
+
+
+def _not_points(table: RawTable) -> dict[int, str]:
+    """Of a layer of points, by row: geometries that are something else."""
+    if table.geometry is None or table.points is None:
+        return {}
+    other = np.isnan(table.points[0]) & ~shapely.is_empty(table.geometry)
+    return {
+        int(row): f"hình phải là Point / the geometry is no Point but a "
+        f"{table.geometry[row].geom_type}"
+        for row in np.flatnonzero(other & ~shapely.is_missing(table.geometry))
+    }
 
 
 def _multi(shape: shapely.Geometry | None) -> shapely.Geometry | None:
@@ -370,7 +415,7 @@ def needed_columns(
     source: FileSource, fields: Mapping[str, LayerField], *, has_geometry: bool = False
 ) -> Iterator[str]:
     """The columns without which a file is not one of the layer."""
-    yield from _key_columns(source)
+    yield from key_columns(source)
     if source.coordinates and not has_geometry:
         yield from (source.coordinates.x, source.coordinates.y)
     if source.time:
@@ -396,5 +441,24 @@ def _known_columns(source: FileSource, fields: Mapping[str, LayerField]) -> set[
     return {*needed_columns(source, fields), *words, *precision, *own}  # type: ignore[arg-type]
 
 
-def _key_columns(source: FileSource) -> tuple[str, ...]:
+def key_columns(source: FileSource) -> tuple[str, ...]:
     return (source.key,) if isinstance(source.key, str) else source.key
+
+
+def key_of(parts: Sequence[str]) -> str:
+    """The key of a record: its only part as it is, or several joined by `|`, each with `\\` before
+    the signs `|` and `\\` in it. Different parts never give the same key.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    return "|".join(part.replace("\\", "\\\\").replace("|", "\\|") for part in parts)
+
+
+def _has_signs(parts: Iterable[str]) -> bool:
+    return any("|" in part or "\\" in part for part in parts)
+
+
+def _unlike(key: str, taken: Mapping[str, int]) -> str:
+    while key in taken:
+        key += "#"
+    return key

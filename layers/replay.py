@@ -31,6 +31,13 @@ class Replayed:
     report: LoadReport | None
     question: str | None = None
 
+    @property
+    def still_waiting(self) -> int:
+        """How many of them are in quarantine still, those outside the province among them."""
+        if self.report is None:
+            return self.waited
+        return self.report.quarantined + self.report.outside
+
 
 def replay(
     connection: Connection,
@@ -38,6 +45,7 @@ def replay(
     *,
     who: str,
     source: str | None = None,
+    reason: str | None = None,
     answers: Answers = NO_ANSWERS,
 ) -> list[Replayed]:
     """Load what waits for a layer again, file by file; what fails again goes on waiting.
@@ -45,7 +53,7 @@ def replay(
     `answers` go before those that were given when the records came. A question about one file
     leaves its records waiting, and the others are tried all the same.
     """
-    waiting = list_waiting(connection, layers=[layer.id], source=source, limit=_MOST)
+    waiting = list_waiting(connection, layers=[layer.id], source=source, reason=reason, limit=_MOST)
     return [
         _replay_file(connection, layer, list(records), who, answers)
         for _, records in groupby(sorted(waiting, key=_file), key=_file)
@@ -80,6 +88,7 @@ def _load_again(
         source=source,
         answers=answers.with_others(records[0].answers),
         simulated=simulated,
+        again=True,
     )
     return load_table(connection, layer, _as_table(layer, source, records), options)
 
@@ -102,18 +111,25 @@ def _as_table(layer: Layer, source: str, records: Sequence[Waiting]) -> RawTable
     has_geometry = any(GEOMETRY in record.raw for record in records)
     needed = needed_columns(layer.source, layer.fields, has_geometry=has_geometry)
     columns = tuple(dict.fromkeys([*needed, *kept]))
+    geometry = _geometry(records) if has_geometry else None
     return RawTable(
         name=source,
         sha256="",
         columns=columns,
         cells={column: [record.raw.get(column, "") for record in records] for column in columns},
         lines=[record.id for record in records],
-        geometry=_geometry(records) if has_geometry else None,
+        geometry=geometry,
         crs=next((record.raw[GEOMETRY_CRS] for record in records if has_geometry), None) or None,
+        unread={
+            row: record.raw[GEOMETRY]
+            for row, record in enumerate(records)
+            if geometry is not None and geometry[row] is None and record.raw.get(GEOMETRY)
+        },
     )
 
 
 def _geometry(records: Sequence[Waiting]) -> npt.NDArray[np.object_]:
     """The geometries that the records came with; of one file, they share one CRS."""
     texts = [record.raw.get(GEOMETRY) or None for record in records]
-    return np.asarray(shapely.from_wkt(texts), object)
+    with np.errstate(invalid="ignore"):  # of NaN
+        return np.asarray(shapely.from_wkt(texts, on_invalid="ignore"), object)

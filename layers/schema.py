@@ -10,16 +10,18 @@ from enum import StrEnum
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import Connection, Table, text
+from sqlalchemy import Connection, Table, func, select, text
 from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
 
 from gis.errors import BadLayerFile
 from layers.catalogue import Catalogue
 from layers.hiding import hide_field
 from layers.model import GeometryKind, Layer
+from layers.records import Fault
 from layers.retyping import Retyping, lossy
 from layers.shape import Shape, read_shapes, types_of
-from layers.tables import SCHEMA, table_of
+from layers.stored_records import move_rows
+from layers.tables import ON_EARTH, SCHEMA, table_of
 
 VERSION_TRIGGER: Final = "version"
 TOUCH_TRIGGER: Final = "version_touched_insert"
@@ -37,6 +39,7 @@ class Change(StrEnum):
     COLUMN_RETYPED = "column_retyped"
     COLUMN_HIDDEN = "column_hidden"  # became personal: moved to schema private
     INDEXED = "indexed"
+    QUARANTINED = "quarantined"  # rows that a new check of the table does not admit
     HEXES_ATTACHED = "hexes_attached"
     HEXES_DETACHED = "hexes_detached"
 
@@ -209,6 +212,7 @@ def _migrate(connection: Connection, task: _Task, shape: Shape) -> Iterator[Sync
             connection.exec_driver_sql(f"ALTER TABLE {_name(layer_id)} ADD COLUMN {words}")
             yield SyncChange(layer_id, Change.COLUMN_ADDED, column.name)
     yield from _hide_personal(connection, task, shape)
+    yield from _check_earth(connection, task, shape)
     gone = set(task.before.section("fields") or {}) - set(asked) if task.before else set()
     kept = sorted(gone - set(task.layer.fields) & set(shape.columns))
     yield from (SyncChange(layer_id, Change.COLUMN_KEPT, name) for name in kept)
@@ -232,6 +236,29 @@ def _hide_personal(connection: Connection, task: _Task, shape: Shape) -> Iterato
         if field.personal and (has_column or not known):
             hide_field(connection, task.layer.id, name, field, has_column=has_column)
             yield SyncChange(task.layer.id, Change.COLUMN_HIDDEN, name)
+
+
+def _check_earth(connection: Connection, task: _Task, shape: Shape) -> Iterator[SyncChange]:
+    """The check of geometries, in a table from before it; rows that break it go to quarantine."""
+    check = f"{task.layer.id}.on_earth"
+    if check in shape.checks:
+        return
+    table = task.table
+    broken = connection.scalars(
+        select(table.c.id).where(~func.gis.is_on_earth(table.c.geom)).order_by(table.c.id)
+    ).all()
+    if broken:
+        move_rows(connection, task.layer, dict.fromkeys(broken, _NOT_ON_EARTH))
+        yield SyncChange(task.layer.id, Change.QUARANTINED, f"{len(broken)} rows")
+    connection.exec_driver_sql(
+        f'ALTER TABLE {_name(task.layer.id)} ADD CONSTRAINT "{check}" CHECK ({ON_EARTH})'
+    )
+
+
+_NOT_ON_EARTH = Fault(
+    "bad_geometry",
+    "hình có đỉnh không nằm trên trái đất / the geometry has a vertex that is not on the earth",
+)
 
 
 def _index(connection: Connection, task: _Task) -> Iterator[SyncChange]:

@@ -20,6 +20,13 @@ WHERE n.nspname = 'layer' AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 ORDER BY c.relname, a.attnum
 """)
 _INDEXES = text("SELECT tablename, indexname FROM pg_indexes WHERE schemaname = 'layer'")
+_CHECKS = text("""
+SELECT c.relname, k.conname
+FROM pg_constraint k
+JOIN pg_class c ON c.oid = k.conrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = 'layer' AND k.contype = 'c'
+""")
 _TRIGGERS = text("""
 SELECT c.relname, t.tgname
 FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -29,12 +36,15 @@ WHERE n.nspname = 'layer' AND NOT t.tgisinternal
 
 @dataclass
 class Shape:
-    """One table or view as it is: the type of each column, the names of indexes and triggers."""
+    """One table or view as it is: the type of each column, the names of indexes, triggers and
+    check constraints.
+    """
 
     is_view: bool = False
     columns: dict[str, str] = field(default_factory=dict)
     indexes: set[str] = field(default_factory=set)
     triggers: set[str] = field(default_factory=set)
+    checks: set[str] = field(default_factory=set)
 
 
 def read_shapes(connection: Connection) -> Mapping[str, Shape]:
@@ -45,6 +55,8 @@ def read_shapes(connection: Connection) -> Mapping[str, Shape]:
         shapes[name].columns[column] = kind
     for name, index in connection.execute(_INDEXES):
         shapes[name].indexes.add(index)
+    for name, check in connection.execute(_CHECKS):
+        shapes[name].checks.add(check)
     for name, trigger in connection.execute(_TRIGGERS):
         shapes[name].triggers.add(trigger)
     return dict(shapes)

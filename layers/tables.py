@@ -12,6 +12,7 @@ from geoalchemy2 import Geometry
 from sqlalchemy import (
     BigInteger,
     Boolean,
+    CheckConstraint,
     Column,
     Date,
     DateTime,
@@ -33,6 +34,7 @@ from layers.model import FieldType, GeometryKind, Layer, LayerField
 
 SCHEMA: Final = "layer"
 SRID: Final = 4326
+ON_EARTH: Final = "gis.is_on_earth(geom)"
 _LONGEST_NAME = 63
 
 COLUMN_TYPES: Final[dict[FieldType, TypeEngine[Any]]] = {
@@ -97,6 +99,7 @@ def _table_parts(layer: Layer) -> list[Any]:
         *(_column(*item) for item in layer.public_fields.items()),
         PrimaryKeyConstraint("id", name=f"{name}.id"),
         UniqueConstraint("source", "source_key", name=f"{name}.source_key"),
+        CheckConstraint(ON_EARTH, name=f"{name}.on_earth"),
         Index(f"{name}.geom", "geom", postgresql_using="gist"),
         *(Index(f"{name}.{column}", column) for column in ("h3", "commune", "valid_at")),
         *(_search_index(name, column) for column in free_text_fields(layer)),

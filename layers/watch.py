@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -202,7 +202,8 @@ def watching(
 
     def place() -> None:
         for done in place_again(database, files.catalogue):
-            log.info("placed again", layer=done.layer_id, rows=done.rows, changed=done.changed)
+            told = asdict(done)
+            log.info("placed again", layer=told.pop("layer_id"), **told)
 
     def forget() -> None:
         forget_old_runs(database, files.catalogue, datetime.now(UTC), kept_days)

@@ -132,7 +132,7 @@ def _replayed_row(one: Replayed) -> dict[str, object]:
         "tried": one.waited if report else 0,
         "placed": report.added + report.updated + report.unchanged if report else 0,
         "outside": report.outside if report else 0,
-        "waiting": report.quarantined if report else one.waited,
+        "waiting": one.still_waiting,
     }
 
 
@@ -185,7 +185,7 @@ def print_report(report: LoadReport, *, as_json: bool) -> None:
         say(f"  {count} × {reason}")
     for note in report.notes:
         complain(note)
-    if report.quarantined:
+    if report.quarantined or report.outside:
         say(f"`gis quarantine list {report.layer_id}` shows the quarantined records and why")
 
 

@@ -21,6 +21,9 @@ def list_command(
     layer: Annotated[str | None, typer.Argument(help="A layer; unset: all")] = None,
     status: Annotated[str, typer.Option(help="waiting, replayed or dropped")] = "waiting",
     source: Annotated[str | None, typer.Option(help="Only records of this source")] = None,
+    reason: Annotated[
+        str | None, typer.Option(help="Only records with this reason, such as outside")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="Most records to list")] = 100,
     as_json: AsJson = False,
 ) -> None:
@@ -29,7 +32,7 @@ def list_command(
     layers = [catalogue.get(layer).id] if layer else [one.id for one in catalogue.layers]
     with database_in_use() as database, database.reading() as connection:
         found = quarantine.list_waiting(
-            connection, layers=layers, status=status, source=source, limit=limit
+            connection, layers=layers, status=status, source=source, reason=reason, limit=limit
         )
     print_rows([_row(one) for one in found], as_json=as_json, empty="nothing waits in quarantine")
 

@@ -27,6 +27,9 @@ After = Annotated[int, Query(ge=0, description="Only records with a greater numb
 
 LayerId = Annotated[str | None, Query(description="Only records of this layer")]
 Source = Annotated[str | None, Query(description="Only records of this source")]
+Reason = Annotated[
+    str | None, Query(description="Only records with this first reason, such as outside")
+]
 
 
 class Correction(Body):
@@ -58,13 +61,20 @@ def records(
     status: Status = "waiting",
     layer: LayerId = None,
     source: Source = None,
+    reason: Reason = None,
     limit: Limit = 100,
     after: After = 0,
 ) -> dict[str, Any]:
     """Records with the reason in words, in the order in which they came."""
     layers = [one for one in _writable(catalogue, caller) if layer in (None, one)]
     found = quarantine.list_waiting(
-        connection, layers=layers, status=status, source=source, limit=limit, after=after
+        connection,
+        layers=layers,
+        status=status,
+        source=source,
+        reason=reason,
+        limit=limit,
+        after=after,
     )
     return {"records": [_as_json(one) for one in found]}
 
@@ -118,7 +128,7 @@ def replay_layer(
     return {
         "replayed": sum(report.added + report.updated + report.unchanged for report in reports),
         "outside": sum(report.outside for report in reports),
-        "waiting": sum(one.report.quarantined if one.report else one.waited for one in tried),
+        "waiting": sum(one.still_waiting for one in tried),
         "questions": {one.source: one.question for one in tried if one.question},
     }
 

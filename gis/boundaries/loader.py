@@ -1,12 +1,13 @@
 """From a source of polygons to the units in force: read, repaired, stored in one transaction."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyogrio
 import shapely
@@ -25,9 +26,12 @@ from gis.boundaries.units import Level, Quality, Unit, UnitHistory
 from gis.clock import today
 from gis.database.engine import Database
 from gis.errors import BadFile
+from gis.placing.shapes import vertex_fault
 
 Show = Callable[[int, int], None]
 _STEPS = 4
+_WIDEST_DEGREES = 2.0  # the whole province is 1.5° wide and high
+_MOST_TOLD = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +147,27 @@ def _read_file(path: Path) -> gpd.GeoDataFrame:
     areas = read[names["area_km2"]].astype(float) if "area_km2" in names else np.nan
     shapes = read.geometry.to_crs("EPSG:4326")
     columns = {"code": read[code].astype(str).str.zfill(5), "area_km2": areas}
+    faults = list(_shape_faults(columns["code"], shapes.to_numpy()))
+    if faults:
+        raise BadFile(f"{path.name}: {'; '.join(faults[:_MOST_TOLD])}")
     return gpd.GeoDataFrame(columns, geometry=shapes, crs="EPSG:4326")
+
+
+def _shape_faults(codes: Iterable[str], shapes: npt.NDArray[np.object_]) -> Iterator[str]:
+    """Of polygons in degrees: a vertex off the earth, or so far from the others that it is one of
+    no commune.
+    """
+    for code, shape in zip(codes, shapes, strict=True):
+        if shape is None or shape.is_empty:
+            yield f"commune {code} has no geometry"
+            continue
+        fault = vertex_fault(shape)
+        west, south, east, north = shape.bounds
+        if fault is not None:
+            yield f"commune {code}: {fault}"
+        elif max(east - west, north - south) > _WIDEST_DEGREES:
+            box = f"{west:g} {south:g} {east:g} {north:g}"
+            yield f"commune {code} reaches over {box} (degrees): no commune is so wide"
 
 
 def _check_codes(codes: list[str], living: set[str], name: str) -> None:

@@ -19,7 +19,7 @@ VALUES (:code, :name, :full_name, :name_en, :kind, :level, :valid_from, :valid_t
 
 _FORMER_SHAPES = text(
     "SELECT code, level, valid_to, ST_AsBinary(geom) AS geom FROM gis.admin_unit"
-    " WHERE valid_to IS NOT NULL AND geom IS NOT NULL"
+    " WHERE valid_to IS NOT NULL AND geom IS NOT NULL AND gis.is_on_earth(geom)"
 )
 
 _CHANGE = text("""

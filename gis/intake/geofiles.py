@@ -17,10 +17,12 @@ import shapely
 from numpy.typing import NDArray
 
 from gis.errors import BadFile, Question
+from gis.intake.numbers import EXACT_IN_DOUBLE
 from gis.intake.texts import number_text
 
 _OPTIONS = {
-    ".shp": {"encoding": "ISO-8859-1"},
+    # Whole numbers of 19 digits would come as doubles, and change.
+    ".shp": {"encoding": "ISO-8859-1", "ADJUST_TYPE": "YES"},
     # The first row names the columns: of a sheet that is all text, GDAL would take it for data.
     ".xlsx": {"HEADERS": "FORCE"},
 }
@@ -45,21 +47,38 @@ def read_geofile(path: Path, table: str | None) -> GeoFile:
     source = _source(path)
     kind = Path(source).suffix.lower()
     try:
+        layer, options = _table(source, table), _OPTIONS.get(kind, {})
         meta, ids, geometry, fields = pyogrio.raw.read(
-            source,
-            layer=_table(source, table),
-            datetime_as_string=True,
-            return_fids=True,
-            **_OPTIONS.get(kind, {}),
+            source, layer=layer, datetime_as_string=True, return_fids=True, **options
         )
+        rounded = [i for i, values in enumerate(fields) if _is_rounded(values, meta, i)]
+        exact = _exact_integers(source, layer, options, rounded) if rounded else {}
     except pyogrio.errors.DataSourceError as error:
         raise _unreadable(error) from None
     columns = [str(name) for name in meta["fields"]]
-    cells = [_texts(v, str(t)) for v, t in zip(fields, meta["ogr_types"], strict=True)]
+    cells = [
+        exact.get(i) or _texts(values, str(kind_of))
+        for i, (values, kind_of) in enumerate(zip(fields, meta["ogr_types"], strict=True))
+    ]
     if kind == ".xlsx":
         return _sheet(columns, cells, ids.tolist())
     lines = range(1, len(ids) + 1)
     return GeoFile(columns, cells, _shapes(geometry), meta["crs"], kind != ".shp", lines)
+
+
+def _is_rounded(values: NDArray[Any], meta: dict[str, Any], i: int) -> bool:
+    """Whether whole numbers came as doubles, as they do beside missing ones, and beyond 2^53."""
+    if meta["ogr_types"][i] != "OFTInteger64" or values.dtype.kind != "f":
+        return False
+    return bool((np.abs(values[np.isfinite(values)]) >= EXACT_IN_DOUBLE).any())
+
+
+def _exact_integers(
+    source: str, layer: str, options: dict[str, str], columns: Sequence[int]
+) -> dict[int, list[str]]:
+    """The cells of columns of whole numbers, by their index; Arrow knows missing integers."""
+    _, found = pyogrio.raw.read_arrow(source, layer=layer, read_geometry=False, **options)
+    return {i: [_text(value) for value in found.column(i).to_pylist()] for i in columns}
 
 
 def _sheet(columns: list[str], cells: list[list[str]], rows: list[int]) -> GeoFile:
@@ -124,7 +143,8 @@ def _table(source: str, table: str | None) -> str:
 def _shapes(geometry: NDArray[np.object_] | None) -> NDArray[np.object_] | None:
     if geometry is None:
         return None
-    shapes: NDArray[np.object_] = shapely.force_2d(shapely.from_wkb(geometry))
+    with np.errstate(invalid="ignore"):  # of NaN, which is one row's fault
+        shapes: NDArray[np.object_] = shapely.force_2d(shapely.from_wkb(geometry))
     return shapes
 
 

@@ -1,5 +1,7 @@
 """GeoJSON (RFC 7946) → columns of text and geometries, without guessing types."""
 
+import json
+import math
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -13,39 +15,53 @@ from gis.errors import BadFile
 from gis.intake.texts import number_text
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_MOST_DIGITS = 4_000  # of which Python makes a number
 _URN = re.compile(r"urn:ogc:def:crs:(?P<authority>[A-Z]+):[\d.]*:(?P<code>\w+)")
 
 
 @dataclass(frozen=True, slots=True)
 class GeoJson:
-    """Cells column by column; geometries or None; `crs` as declared, else EPSG:4326."""
+    """Cells column by column; geometries or None; `crs` as declared, else EPSG:4326.
+
+    `unread` has, by 0-based row, the text of each geometry that is none.
+    """
 
     columns: list[str]
     cells: list[list[str]]
     geometry: NDArray[np.object_]
     crs: str
+    unread: dict[int, str]
 
 
 def parse_geojson(content: bytes) -> GeoJson:
     """The features of a FeatureCollection. Raises BadFile naming the feature."""
+    content = content.removeprefix(_BYTE_ORDER_MARK)
     document = _document(content)
     features = document["features"]
     properties = [_properties(feature, i) for i, feature in enumerate(features, start=1)]
+    if any(_is_rounded(value) for one in properties for value in one.values()):
+        features = _exactly(content)["features"]
+        properties = [_properties(feature, i) for i, feature in enumerate(features, start=1)]
     columns = list(dict.fromkeys(name for one in properties for name in one))
     cells = [[_text(one.get(name)) for one in properties] for name in columns]
-    shapes = [_geometry(feature, i) for i, feature in enumerate(features, start=1)]
-    geometry = np.empty(len(shapes), dtype=object)
-    geometry[:] = shapes
-    return GeoJson(columns, cells, geometry, _crs(document))
+    geometry = np.empty(len(features), dtype=object)
+    unread = {}
+    for row, feature in enumerate(features):
+        try:
+            geometry[row] = _geometry(feature, row + 1)
+        except _BAD_SHAPE:
+            unread[row] = json.dumps(feature["geometry"])
+    return GeoJson(columns, cells, geometry, _crs(document), unread)
+
+
+_BAD_SHAPE = (shapely.errors.ShapelyError, ValueError, TypeError, IndexError)
 
 
 def _document(content: bytes) -> dict[str, Any]:
     try:
-        document = orjson.loads(content.removeprefix(_BYTE_ORDER_MARK))
-    except orjson.JSONDecodeError as error:
-        raise BadFile(
-            f"không phải JSON hợp lệ / is no valid JSON: {error} (dòng / line {error.lineno})"
-        ) from None
+        document = orjson.loads(content)
+    except orjson.JSONDecodeError as error:  # of 1e400 too, which is one row's fault
+        document = _exactly(content, error)
     if not isinstance(document, dict) or not isinstance(document.get("features"), list):
         raise BadFile(
             "không phải GeoJSON FeatureCollection (thiếu “features”) / "
@@ -54,6 +70,44 @@ def _document(content: bytes) -> dict[str, Any]:
     if not document["features"]:
         raise BadFile("không có đối tượng nào / holds no feature")
     return document
+
+
+def _is_rounded(value: Any) -> bool:
+    """Whether the fast parser may have made a double of a whole number beyond 64 bits."""
+    if isinstance(value, float):
+        return abs(value) >= 2**63
+    if isinstance(value, list | dict):
+        return any(map(_is_rounded, value.values() if isinstance(value, dict) else value))
+    return False
+
+
+def _exactly(content: bytes, why: orjson.JSONDecodeError | None = None) -> Any:
+    """By the slow parser, whose whole numbers have all their digits; a number beyond the doubles
+    stays the text that it is. `why` is what the fast one had against the text.
+    """
+    try:
+        return json.loads(
+            content, parse_int=_integer, parse_float=_float, parse_constant=_no_constant
+        )
+    except (ValueError, RecursionError) as error:
+        told = why or error
+        line = getattr(told, "lineno", "?")
+        raise BadFile(
+            f"không phải JSON hợp lệ / is no valid JSON: {told} (dòng / line {line})"
+        ) from None
+
+
+def _integer(text: str) -> int | str:
+    return int(text) if len(text) <= _MOST_DIGITS else text
+
+
+def _float(text: str) -> float | str:
+    number = float(text)
+    return number if math.isfinite(number) else text
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")
 
 
 def _properties(feature: Any, number: int) -> dict[str, Any]:
@@ -67,15 +121,15 @@ def _properties(feature: Any, number: int) -> dict[str, Any]:
 
 
 def _geometry(feature: dict[str, Any], number: int) -> Any:
+    """Raises BadFile for what is no geometry at all, and what _BAD_SHAPE names for a bad one."""
     geometry = feature.get("geometry")
     if geometry is None:
         return None
-    try:
-        if geometry["type"] == "Point":
-            return shapely.Point(geometry["coordinates"][:2])
-        return shapely.force_2d(shapely.from_geojson(orjson.dumps(geometry)))
-    except (shapely.errors.ShapelyError, ValueError, TypeError, KeyError, IndexError):
-        raise _bad_feature(number, "geometry") from None
+    if not isinstance(geometry, dict) or not {"coordinates", "geometries"} & set(geometry):
+        raise _bad_feature(number, "geometry")
+    if geometry.get("type") == "Point":
+        return shapely.Point(geometry["coordinates"][:2])
+    return shapely.force_2d(shapely.from_geojson(orjson.dumps(geometry)))
 
 
 def _bad_feature(number: int, part: str) -> BadFile:
@@ -90,7 +144,11 @@ def _text(value: Any) -> str:
         return ""
     if isinstance(value, float):
         return number_text(value)
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _crs(document: dict[str, Any]) -> str:

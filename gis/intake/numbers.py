@@ -1,8 +1,10 @@
 """Numbers by declared or proven notation: decimal comma or point, grouped or not."""
 
 import re
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 
 import numpy as np
@@ -12,6 +14,11 @@ from gis.errors import BadInput, Question
 
 _MINUS = str.maketrans({"−": "-", "–": "-"})
 _BLANKS = re.compile(r"(?<=\d)[ \u00a0\u202f](?=\d{3}(?!\d))")
+LEAST_INTEGER, GREATEST_INTEGER = -(2**63), 2**63 - 1  # of PostgreSQL's bigint
+# Beyond it a double skips whole numbers (IEEE 754), and Excel keeps 15 digits: 1.23457E+17.
+EXACT_IN_DOUBLE = 2**53
+_MOST_DIGITS = 19  # of a bigint
+_GREATEST_NUMBER = sys.float_info.max
 _NEUTRAL = re.compile(r"[+-]?\d+")
 _AMBIGUOUS = re.compile(r"[+-]?[1-9]\d{0,2}[.,]\d{3}")
 _SHAPE = {  # of a number, for each sign of the fraction
@@ -41,6 +48,19 @@ class NumberColumn:
     proof: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class IntegerColumn:
+    """The whole numbers of a column, exact; None where there is none or it is a fault.
+
+    `faults`, `notation` and `proof` are as those of a NumberColumn.
+    """
+
+    integers: list[int | None]
+    faults: dict[int, str]
+    notation: Notation | None
+    proof: str | None = None
+
+
 def parse_numbers(
     values: Iterable[str | None],
     format: str | None = None,
@@ -60,25 +80,54 @@ def parse_numbers(
     """
     texts = [_clean(value) for value in values]
     distinct = sorted({text for text in texts if text})
-    notation = None if format is None else _declared(format)
-    proof = None
-    if notation is None:
-        notation, proof = prove_notation(distinct, column, at_most)
+    notation, proof = _notation(distinct, format, column, at_most)
     parsed = {text: _number(text, notation) for text in distinct}
-    faults = {
-        row: _fault(text, notation)
-        for row, text in enumerate(texts)
-        if text and parsed[text] is None
+    wrong = {
+        text: fault for text, number in parsed.items() if (fault := _fault(text, number, notation))
     }
-    numbers = [parsed[text] if text else None for text in texts]
+    faults = {row: wrong[text] for row, text in enumerate(texts) if text in wrong}
+    numbers = [None if text in wrong else parsed.get(text) for text in texts]
     return NumberColumn(np.array(numbers, dtype=np.float64), faults, notation, proof)
 
 
+def parse_integers(
+    values: Iterable[str | None], format: str | None = None, *, column: str = "number"
+) -> IntegerColumn:
+    """Whole numbers of a column of text, each with all its digits.
+
+    As `parse_numbers`, but that a value which only one notation makes whole proves it: `1,765` is
+    1765. A number beyond a bigint is a fault of its row, and so is one beyond 2^53 that is written
+    as a fraction or a power of ten, whose last digits are lost.
+    """
+    texts = [_clean(value) for value in values]
+    distinct = sorted({text for text in texts if text})
+    notation, proof = _notation(distinct, format, column, whole=True)
+    parsed = {text: _integer(text, notation) for text in distinct}
+    found = [parsed[text] if text else None for text in texts]
+    faults = {row: one for row, one in enumerate(found) if isinstance(one, str)}
+    integers = [one if isinstance(one, int) else None for one in found]
+    return IntegerColumn(integers, faults, notation, proof)
+
+
+def _notation(
+    distinct: Sequence[str],
+    format: str | None,
+    column: str,
+    at_most: float | None = None,
+    *,
+    whole: bool = False,
+) -> tuple[Notation | None, str | None]:
+    """The notation that is declared, else the one that the values prove."""
+    if format is not None:
+        return _declared(format), None
+    return prove_notation(distinct, column, at_most, whole=whole)
+
+
 def prove_notation(
-    distinct: Sequence[str], column: str, at_most: float | None = None
+    distinct: Sequence[str], column: str, at_most: float | None = None, *, whole: bool = False
 ) -> tuple[Notation | None, str | None]:
     """The notation that the values prove, with the value that proves it; or a Question."""
-    proofs = {proven_notation(text, at_most): text for text in reversed(distinct)}
+    proofs = {proven_notation(text, at_most, whole=whole): text for text in reversed(distinct)}
     proofs.pop(None, None)
     if len(proofs) == 2:
         raise Question(
@@ -100,12 +149,21 @@ def prove_notation(
     return None, None
 
 
-def proven_notation(text: str, at_most: float | None = None) -> Notation | None:
-    """The only notation that a value admits; None when it admits both or none."""
-    if _NEUTRAL.fullmatch(text) or (at_most is None and _AMBIGUOUS.fullmatch(text)):
+def proven_notation(
+    text: str, at_most: float | None = None, *, whole: bool = False
+) -> Notation | None:
+    """The only notation that a value admits; None when it admits both or none.
+
+    `whole`: a whole number is meant, so that of two readings the whole one counts.
+    """
+    bounded = at_most is not None or whole
+    if _NEUTRAL.fullmatch(text) or (not bounded and _AMBIGUOUS.fullmatch(text)):
         return None
-    fits = [one for one in Notation if _is_within(_number(text, one), at_most)]
-    return fits[0] if len(fits) == 1 else None
+    numbers = {one: _number(text, one) for one in Notation}
+    fits = {one: number for one, number in numbers.items() if _is_within(number, at_most)}
+    if whole:
+        fits = {one: n for one, n in fits.items() if n is not None and n.is_integer()} or fits
+    return next(iter(fits)) if len(fits) == 1 else None
 
 
 def _is_within(number: float | None, at_most: float | None) -> bool:
@@ -127,17 +185,48 @@ def _clean(value: str | None) -> str:
     return _BLANKS.sub("", value.strip().translate(_MINUS))
 
 
-def _number(text: str, notation: Notation | None) -> float | None:
+def _plain(text: str, notation: Notation | None) -> str | None:
+    """The number without groups and with a decimal point; None for what is no number."""
     sign, group = (",", ".") if notation is Notation.DECIMAL_COMMA else (".", ",")
     shape = _SHAPE["comma" if sign == "," else "point"]
     if not shape.fullmatch(text) or not any(char.isdigit() for char in text):
         return None
     if _grouped_from_zero(text, group):
         return None
+    return text.replace(group, "").replace(sign, ".")
+
+
+def _number(text: str, notation: Notation | None) -> float | None:
+    plain = _plain(text, notation)
     try:
-        return float(text.replace(group, "").replace(sign, "."))
+        return None if plain is None else float(plain)
     except ValueError:
         return None
+
+
+def _integer(text: str, notation: Notation | None) -> int | str:
+    """The whole number, or what is wrong with it."""
+    if _NEUTRAL.fullmatch(text) and len(text) < _MOST_DIGITS:
+        return int(text)
+    plain, rough = _plain(text, notation), _number(text, notation)
+    if plain is None or rough is None:
+        return _no_number(text, notation)
+    if abs(rough) > 2 * GREATEST_INTEGER:  # before it is written out, digit by digit
+        return _beyond(text)
+    try:
+        number = Decimal(plain)
+    except InvalidOperation:  # an exponent of twenty digits
+        number = Decimal("0.1")
+    if number != number.to_integral_value():
+        return f"“{text}”: phải là số nguyên / is not a whole number"
+    if not LEAST_INTEGER <= number <= GREATEST_INTEGER:
+        return _beyond(text)
+    if abs(number) >= EXACT_IN_DOUBLE and not _NEUTRAL.fullmatch(plain):
+        return (
+            f"“{text}”: các chữ số cuối đã mất; hãy ghi đủ mọi chữ số / "
+            "has lost its last digits; write the whole number with all of them"
+        )
+    return int(number)
 
 
 def _grouped_from_zero(text: str, group: str) -> bool:
@@ -145,7 +234,33 @@ def _grouped_from_zero(text: str, group: str) -> bool:
     return group in text and text.lstrip("+-").startswith("0")
 
 
-def _fault(text: str, notation: Notation | None) -> str:
+def _fault(text: str, number: float | None, notation: Notation | None) -> str | None:
+    """What is wrong with the reading of a value as a double, None where it is right."""
+    if number is None:
+        return _no_number(text, notation)
+    if abs(number) > _GREATEST_NUMBER:
+        return (
+            f"“{text}”: vượt giới hạn ±{_GREATEST_NUMBER:.4g} của số thực / "
+            f"is beyond ±{_GREATEST_NUMBER:.4g}, the limit of a number"
+        )
+    plain = _plain(text, notation) or ""
+    if abs(number) >= EXACT_IN_DOUBLE and _NEUTRAL.fullmatch(plain) and int(plain) != int(number):
+        return (
+            f"“{text}”: số thực không giữ được mọi chữ số; hãy khai báo trường là integer hoặc "
+            "text / a number does not hold all its digits (beyond 2^53); declare the field as "
+            "integer or text"
+        )
+    return None
+
+
+def _beyond(text: str) -> str:
+    return (
+        f"“{text}”: vượt giới hạn của số nguyên / is beyond the limits of a whole number, "
+        f"{LEAST_INTEGER} … {GREATEST_INTEGER}"
+    )
+
+
+def _no_number(text: str, notation: Notation | None) -> str:
     if notation is None:
         return f"“{text}”: không phải số / is not a number"
     right = (

@@ -8,8 +8,8 @@ import gzip
 import hashlib
 import io
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -47,7 +47,8 @@ class RawTable:
     `cells` holds n values for each of `columns`, in NFC, "" where the file has nothing; `lines`
     are the 1-based lines of the records (of a GeoJSON or a binary format: their numbers).
     `geometry` holds n shapely geometries or None, in the axis order x (east), y (north), of a
-    format that has them, and `crs` what the file says of its CRS: `EPSG:…` or WKT.
+    format that has them, and `crs` what the file says of its CRS: `EPSG:…` or WKT. `unread` has,
+    by 0-based row, the text of each geometry that could not be read.
     """
 
     name: str
@@ -58,6 +59,7 @@ class RawTable:
     notes: tuple[Note, ...] = ()
     geometry: NDArray[np.object_] | None = None
     crs: str | None = None
+    unread: Mapping[int, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -194,7 +196,8 @@ def _geojson(name: str, sha256: str, content: bytes, encoding: str | None) -> Ra
     read = geojson.parse_geojson(content)
     decoded = decode_columns(read.columns, read.cells, decoded=True, encoding=encoding)
     numbers = range(1, len(read.geometry) + 1)
-    return _table(name, sha256, decoded, numbers, read.geometry, read.crs)
+    table = _table(name, sha256, decoded, numbers, read.geometry, read.crs)
+    return replace(table, unread=read.unread)
 
 
 def _geofile(path: Path, sha256: str, encoding: str | None, table: str | None) -> RawTable:

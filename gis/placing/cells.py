@@ -9,6 +9,7 @@ to the commune with the least code.
 import hashlib
 import io
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import geopandas as gpd
 import h3ronpy.vector
@@ -17,7 +18,9 @@ import numpy.typing as npt
 import rasterio.features
 import rasterio.transform
 import shapely
+from pyproj import Geod
 from scipy.ndimage import maximum_filter
+from scipy.spatial import cKDTree
 from sqlalchemy import Connection, text
 
 Floats = npt.NDArray[np.float64]
@@ -26,6 +29,8 @@ Indexes = npt.NDArray[np.int32]
 STEP_DEGREES = 0.0005  # about 50 m
 OUTSIDE, BORDER = -1, -2
 RESOLUTION = 11
+_BORDER_STEP_DEGREES = 0.005
+_GEOD = Geod(ellps="WGS84")
 
 
 def h3_cells(lon: Floats, lat: Floats, resolution: int = RESOLUTION) -> npt.NDArray[np.uint64]:
@@ -34,6 +39,17 @@ def h3_cells(lon: Floats, lat: Floats, resolution: int = RESOLUTION) -> npt.NDAr
         np.ascontiguousarray(lat), np.ascontiguousarray(lon), resolution
     )
     return np.asarray(found, np.uint64)
+
+
+@dataclass(frozen=True)
+class Nearest:
+    """Of n points: the index of the nearest commune, metres to its border (to 300 m), and the
+    direction in which the point lies from there, in degrees from north by east.
+    """
+
+    index: Indexes
+    distance_m: Floats
+    bearing: Floats
 
 
 @dataclass(frozen=True)
@@ -92,6 +108,26 @@ class CellTable:
             covered = shapely.intersects_xy(self.shapes[index], lon[candidates], lat[candidates])
             found[candidates[covered]] = index
         return found
+
+    def nearest(self, lon: Floats, lat: Floats) -> Nearest:
+        """The commune nearest to each point; degrees, WGS 84."""
+        border, owner, tree = self._borders
+        # Degrees of longitude are shorter here than those of latitude.
+        _, found = tree.query(np.column_stack([lon * self._narrowing, lat]))
+        bearing, _, distance_m = _GEOD.inv(border[found, 0], border[found, 1], lon, lat)
+        return Nearest(owner[found], np.asarray(distance_m), np.asarray(bearing))
+
+    @property
+    def _narrowing(self) -> float:
+        return float(np.cos(np.radians(self.south)))
+
+    @cached_property
+    def _borders(self) -> tuple[Floats, Indexes, cKDTree]:
+        """Points on the borders, each at most `_BORDER_STEP_DEGREES` from the next, and whose."""
+        dense = shapely.segmentize(self.shapes, _BORDER_STEP_DEGREES)
+        border, owner = shapely.get_coordinates(dense, return_index=True)
+        tree = cKDTree(border * [self._narrowing, 1])
+        return border, owner.astype(np.int32), tree
 
     def to_bytes(self) -> bytes:
         """The table without the polygons, which are where it was made from."""

@@ -148,6 +148,7 @@ def point_faults(x: ArrayLike, y: ArrayLike, lon: Floats) -> dict[int, str]:
     east, north = np.asarray(x, np.float64), np.asarray(y, np.float64)
     half = np.isfinite(east) != np.isfinite(north)
     impossible = np.isfinite(east) & np.isfinite(north) & np.isnan(lon)
+    impossible |= np.isinf(east) | np.isinf(north)
     faults = dict.fromkeys(np.flatnonzero(impossible).tolist(), _IMPOSSIBLE_POINT)
     faults |= dict.fromkeys(np.flatnonzero(half).tolist(), _HALF_POINT)
     return faults | dict.fromkeys(np.flatnonzero(zero_points(east, north)).tolist(), _ZERO_POINT)

@@ -18,6 +18,7 @@ from gis.placing.addresses import AddressMatch, AddressResolver
 from gis.placing.cells import CellTable, h3_cells
 from gis.placing.gazetteer import Gazetteer
 from gis.placing.unit_names import UnitNames
+from gis.text import number_en, number_vi
 
 Floats = npt.NDArray[np.float64]
 Words = npt.NDArray[np.object_]
@@ -134,11 +135,15 @@ class Placer:
         self.today = today
         self._unit_names = UnitNames(history, today)
 
-    def place(self, claims: Claims) -> Places:
-        """The place of each record, in their order."""
+    def place(self, claims: Claims, *, tell_outside: bool = True) -> Places:
+        """The place of each record, in their order; `tell_outside`: also where the points outside
+        lie, in words.
+        """
         places = Places.nowhere(len(claims))
         has_point = np.isfinite(claims.lon) & np.isfinite(claims.lat)
         self._by_coordinates(claims, places, np.flatnonzero(has_point))
+        if tell_outside:
+            self._tell_outside(claims, places)
         for i in np.flatnonzero(~has_point):
             self._by_words(claims, places, int(i))
         return places
@@ -173,10 +178,45 @@ class Placer:
         outside = rows[found < 0]
         places.reason[outside] = Reason.OUTSIDE.value
         places.why[outside] = _OUTSIDE
-        exchanged = self.cells.assign(claims.lat[outside], claims.lon[outside]) >= 0
-        places.why[outside[exchanged]] = _OUTSIDE + _EXCHANGED
         for i in rows[found >= 0]:
             places.unit_then[i] = self._then(places, int(i), claims.day[i])
+
+    def _tell_outside(self, claims: Claims, places: Places) -> None:
+        """Where the points outside lie, and whether the words of their records contradict that."""
+        rows = np.flatnonzero(places.reason == Reason.OUTSIDE.value)
+        if len(rows) == 0:
+            return
+        lon, lat = claims.lon[rows], claims.lat[rows]
+        exchanged = self.cells.assign(lat, lon) >= 0
+        nearest = self.cells.nearest(lon, lat)
+        named: dict[tuple[str, str, date | None], str | None] = {}
+        for n, i in enumerate(rows.tolist()):
+            why = _where_outside(
+                lon[n],
+                lat[n],
+                self._name(self.cells.codes[nearest.index[n]]),
+                float(nearest.distance_m[n]),
+                float(nearest.bearing[n]),
+            )
+            words = (claims.address[i], claims.unit[i], claims.day[i])
+            if words not in named:
+                named[words] = self._named(*words)
+            commune = named[words]
+            if commune is not None:
+                why += _CONTRADICTION.format(name=self._name(commune))
+            places.why[i] = why + (_EXCHANGED if exchanged[n] else "")
+
+    def _named(self, address: str, unit: str, day: date | None) -> str | None:
+        """The commune that words name clearly."""
+        if address:
+            match = self.address(address, day)
+            if match.commune is not None:
+                return match.commune.code
+        return self._unit_names.match(unit, day).commune if unit else None
+
+    def _name(self, code: str) -> str:
+        commune = self.history.unit(code, Level.COMMUNE, self.today)
+        return code if commune is None else commune.full_name
 
     def _without_impossible(
         self, claims: Claims, places: Places, rows: npt.NDArray[np.intp]
@@ -235,11 +275,31 @@ class Placer:
 
 
 _OUTSIDE = "Điểm nằm ngoài tỉnh. / The point lies outside the province."
+_CONTRADICTION = (
+    " Nhưng lời ghi nói {name}: tọa độ và lời ghi mâu thuẫn. / "
+    "But its words name {name}: coordinates and words contradict each other."
+)
+_DIRECTIONS = (
+    ("bắc", "north"), ("đông bắc", "northeast"), ("đông", "east"), ("đông nam", "southeast"),
+    ("nam", "south"), ("tây nam", "southwest"), ("tây", "west"), ("tây bắc", "northwest"),
+)  # fmt: skip
 _NO_DEGREES = (
     "Tọa độ không phải kinh độ, vĩ độ WGS 84. / "
     "The coordinates are no longitude and latitude, WGS 84."
 )
 _EXCHANGED = " Có lẽ kinh độ và vĩ độ đổi chỗ. / Longitude and latitude may be exchanged."
+
+
+def _where_outside(lon: float, lat: float, nearest: str, distance_m: float, bearing: float) -> str:
+    """Where a point outside lies; `bearing` is that of the point from the nearest commune."""
+    vi, en = _DIRECTIONS[round(bearing / 45) % 8]
+    km = distance_m / 1_000
+    digits = 0 if km >= 10 else 1
+    return (
+        f"Điểm nằm ngoài tỉnh ({lon:.5f}, {lat:.5f}), cách {nearest} khoảng "
+        f"{number_vi(km, digits)} km về phía {vi}. / The point lies outside the province "
+        f"({lon:.5f}, {lat:.5f}), about {number_en(km, digits)} km {en} of {nearest}."
+    )
 
 
 def _set_match(places: Places, i: int, match: AddressMatch) -> None:

@@ -105,7 +105,7 @@ def test_a_changed_record_is_updated(toy_province, catalogue, file):
     assert rows(toy_province, "commune") == [("00007",)]
 
 
-def test_a_record_beyond_the_border_is_outside_and_not_in_quarantine(toy_province, catalogue, file):
+def test_a_record_beyond_the_border_is_counted_as_outside(toy_province, catalogue, file):
     lines = [line(str(n), lon="104.05", lat="22.05") for n in range(5)]
     report = load(toy_province, catalogue, file(*lines, line("x", lon="104.35", lat="22.05")))
     assert (report.added, report.outside, report.quarantined) == (5, 1, 0)

@@ -175,6 +175,7 @@ def test_quarantine_is_listed_by_layer_and_source(own, toy_province):
 
     assert listed(layer="citizen_reports") == 1
     assert listed(layer="landslides") == listed(source="nobody") == 0
+    assert (listed(reason="no_place"), listed(reason="outside")) == (1, 0)
 
 
 def test_an_operator_corrects_and_replays_a_record(own, toy_province):
