@@ -29,7 +29,7 @@ class Dirty:
 
 
 def records_of(
-    where: Province, events: Events, random: np.random.Generator, lag_days: float = 0.3
+    where: Province, events: Events, random: np.random.Generator, lag_days: float = 0.05
 ) -> pd.DataFrame:
     """One record an event, received with exponential delay; a smaller hex is a seventh of a hex."""
     turn = 2 * np.pi * events.part / 6

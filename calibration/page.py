@@ -237,7 +237,9 @@ def _dirt(results: Results) -> str:
 
 Null C, 6 reports a day, each run one look at a nominal 5 %. *Raw* takes every record on the day it
 came (uneven delay: on its own day); *after the gate* takes what `clean` lets through, with strata
-of weekdays where towns differ in their week.
+of weekdays where towns differ in their week. The backlog comes today, with the true dates of its
+events, which is how the gate knows it. One that is dated today as well cannot be told from a surge,
+by nobody: it raises an alarm, and has to be looked at.
 
 {_table(("records", "runs", "raw", "after the gate"), rows)}"""
 

@@ -71,6 +71,13 @@ class Settings(BaseSettings):
     delivery_retry_s: float = Field(
         5, gt=0, le=3600, description="Seconds until the second attempt; then twice as long each"
     )
+    notification_gap_minutes: float = Field(
+        10,
+        ge=0,
+        le=1440,
+        description="Least minutes between two notifications of one alert to one subscription, "
+        "unless its tier rises; 0: each step is sent",
+    )
     cap_sender: str = Field(
         "gis-ioc",
         pattern=r"^[^\s,<&]+$",

@@ -18,7 +18,7 @@ from gis.errors import BadInput
 from layers.model import Layer, ThresholdRule
 from layers.runs.records import commune_names
 from layers.runs.replaying import past_findings, replay
-from layers.runs.telling_held import RULE as HELD_BACK
+from layers.runs.telling_held import LATE, UNDATED
 from layers.runs.telling_series import STATISTICAL
 from layers.tables import table_of
 from layers.thresholds import find_beyond
@@ -70,8 +70,8 @@ def backtest(
     rule: str | None = None,
     show: Show = lambda done, total: None,
 ) -> Backtest:
-    """Replay one rule (`scan` and `series` are the alarms, `held_back` what they do not judge), or
-    all.
+    """Replay one rule (`scan` and `series` are the alarms, `held_back` and `undated` what they do
+    not judge), or all.
 
     Raises BadInput for a layer without alerts, an unknown rule, or a time that is no time.
     """
@@ -138,7 +138,7 @@ def _alarms(layer: Layer, rule: str | None) -> list[str]:
     """
     methods = layer.hotspots.alarms if layer.hotspots else ()
     rules = [each for each, method in STATISTICAL.items() if method in methods]
-    return [each for each in [*rules, *([HELD_BACK] if rules else [])] if rule in (None, each)]
+    return [each for each in [*rules, *([LATE, UNDATED] if rules else [])] if rule in (None, each)]
 
 
 def _reported(

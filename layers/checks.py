@@ -34,6 +34,7 @@ DETECTORS = (
     "scan",
     "series",
     "held_back",
+    "undated",
     "calibration_degraded",
     "alarm_failing",
     "delivery",

@@ -2,16 +2,18 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection, text
+from sqlalchemy import BigInteger, Connection, any_, func, literal, select, text
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from gis.alerts.applying import apply_findings
 from gis.alerts.calibration import RULE, calibration_findings, last_year, tally
-from gis.alerts.deciding import local_day
+from gis.alerts.deciding import Standing, local_day
 from gis.alerts.keeping import keep_alerts
 from gis.database.engine import Database
 from layers.catalogue import Catalogue
 from layers.model import Layer
 from layers.runs.telling_series import budget_of
+from layers.tables import table_of
 from layers.thresholds import boundaries_are_official, follow_rules
 
 
@@ -21,10 +23,38 @@ def keep_current(database: Database, catalogue: Catalogue, now: datetime) -> Non
     """
     follow_rules(database, catalogue, now)
     policies = {each.id: each.alerts.policy() for each in catalogue.layers if each.alerts}
+
+    def outdated(connection: Connection, alert: Standing) -> bool:
+        return is_outdated(connection, catalogue, alert)
+
     with database.writing() as connection:
-        keep_alerts(connection, policies, now)
+        keep_alerts(connection, policies, now, outdated)
     for layer in catalogue.layers:
         judge_calibration(database, layer, now)
+
+
+def is_outdated(connection: Connection, catalogue: Catalogue, alert: Standing) -> bool:
+    """Whether a record beneath an alert was deleted, or changed since its stream was looked at."""
+    layer = next((one for one in catalogue.layers if one.id == alert.layer_id), None)
+    records = set(alert.signal.records)
+    if layer is None or layer.is_view or not records:
+        return False
+    of = table_of(layer)
+    names = {"layer": alert.layer_id, "rule": alert.rule, "stream": alert.stream}
+    seen = connection.scalar(_SEEN_BEFORE_CHANGE, names)
+    if seen is None:
+        return False
+    ids = literal(list(records), ARRAY(BigInteger()))
+    unchanged = select(func.count()).where(of.c.id == any_(ids), of.c.updated_at <= seen)
+    return connection.execute(unchanged).scalar_one() < len(records)
+
+
+# The end of a stream's newest look, where its layer has changed since.
+_SEEN_BEFORE_CHANGE = text("""
+SELECT max(k.until) AS seen FROM gis.alert_look k JOIN gis.layer l ON l.id = k.layer_id
+WHERE k.layer_id = :layer AND k.rule = :rule AND k.stream = :stream
+GROUP BY l.changed_at HAVING max(k.until) < l.changed_at
+""")
 
 
 def judge_calibration(database: Database, layer: Layer, now: datetime) -> bool:

@@ -336,6 +336,13 @@ class HotspotOptions(Strict):
         description="Field with the time when a record was received, which is the time of alarms; "
         "unset: when it happened",
     )
+    late_hours: float = Field(
+        6,
+        gt=0,
+        le=8784,
+        description="Hours from when it happened to its receipt from which a record is late, so "
+        "that it raises no alarm; a date without an hour counts from its end",
+    )
     scan: ScanOptions | None = Field(ScanOptions(), description="The alarm; null: none")
     series: SeriesOptions | None = Field(
         None,
@@ -488,7 +495,12 @@ class AlertOptions(Strict):
         2, ge=1, description="Least number of records to that expected that is urgent"
     )
     held_back: Tier = Field(
-        Tier.ALERT, description="How grave it is that a burst of reports is kept from the alarms"
+        Tier.WATCH, description="How grave it is that late records are kept from the alarms"
+    )
+    undated: Tier = Field(
+        Tier.ALERT,
+        description="How grave it is that records without a time of their own are kept from the "
+        "alarms",
     )
     same_jaccard: float = Field(
         0.3, gt=0, le=1, description="Share of common hexes from which it is the same alert"
@@ -505,7 +517,9 @@ class AlertOptions(Strict):
         2, ge=0, description="Rise of the log likelihood ratio that is told again"
     )
     inhibit: bool = Field(
-        True, description="Whether a commune is not told of within a cluster as grave"
+        True,
+        description="Whether a commune is not told of within a cluster of its stream, as grave, that "
+        "rests on most of its records",
     )
     escalate_urgent_minutes: Minutes | None = Field(
         15, description="An urgent one that nobody took on is told again; null: never"

@@ -257,7 +257,9 @@ def backtest_command(
     until: Until = None,
     rule: Annotated[
         str | None,
-        typer.Option(help="One rule; `scan`, `series` and `held_back` are of the alarms"),
+        typer.Option(
+            help="One rule; `scan`, `series`, `held_back` and `undated` are of the alarms"
+        ),
     ] = None,
     picture: Annotated[Path | None, typer.Option(help="Write an SVG of the alerts here")] = None,
     as_json: AsJson = False,

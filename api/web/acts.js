@@ -8,7 +8,7 @@ import { inLanguage, refusal, word } from "./words.js";
 
 const HOUR_MS = 3_600_000;
 // Steps of a history that leave the alert as it was.
-const BESIDES = new Set(["comment", "update", "notify", "escalate", "renewed"]);
+const BESIDES = new Set(["comment", "update", "notify", "corrected", "escalate", "renewed"]);
 let done = async () => {};
 
 // No submit button, or Enter in a field would press it, being the first.

@@ -6,14 +6,15 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection
 
-from gis.alerts.deciding import Step, decide, settle
+from gis.alerts.deciding import Standing, Step, decide, settle
 from gis.alerts.findings import Findings
-from gis.alerts.muting import Muting
+from gis.alerts.muting import INHIBITS, Muting
 from gis.alerts.policy import Policy
 from gis.alerts.silences import silences_at
 from gis.alerts.states import Act
 from gis.alerts.store import (
     alerts_of_stream,
+    inhibited_alerts,
     live_alerts,
     lock_alerts,
     newest_look,
@@ -34,7 +35,7 @@ class AlertChanges:
 def apply_findings(
     connection: Connection, found: Findings, now: datetime | None = None, *, alone: bool = False
 ) -> AlertChanges:
-    """Open, update, suppress, release and close the alerts of a stream.
+    """Open, update, correct, suppress, release and close the alerts of a stream.
 
     A look that ends before one already applied changes nothing: what is newer has decided.
     `alone`: the layer's other alerts stay as they are, since the policy is not the layer's.
@@ -44,27 +45,69 @@ def apply_findings(
     newest = newest_look(connection, found, now)
     if newest is not None and found.until < newest:
         return AlertChanges()
-    muting = muting_of(connection, found.layer_id, found.policy, now)
+    muting = muting_of(connection, found.layer_id, found.policy, now, found)
     steps = decide(alerts_of_stream(connection, found), found, muting.why, now)
     written = [(write_step(connection, step, now), step) for step in steps]
     note_look(connection, found, now)
     if not alone:
-        written += settled(connection, found.layer_id, found.policy, now)
+        written += _settled_by(connection, found, now)
     return _changes(written)
 
 
 def settled(
-    connection: Connection, layer_id: str, policy: Policy, now: datetime
+    connection: Connection,
+    layer_id: str,
+    policy: Policy,
+    now: datetime,
+    waits: Callable[[Standing], bool],
 ) -> list[tuple[int, Step]]:
-    """Suppress and release the layer's alerts by what holds now."""
+    """Suppress and release the layer's alerts by what holds now, but those that wait for a look."""
     muting = muting_of(connection, layer_id, policy, now)
-    steps = settle(muting.alerts, muting.why, policy, now)
+    steps = settle(muting.alerts, muting.why, policy, now, waits=waits)
     return [(write_step(connection, step, now), step) for step in steps]
 
 
-def muting_of(connection: Connection, layer_id: str, policy: Policy, now: datetime) -> Muting:
+def _settled_by(connection: Connection, found: Findings, now: datetime) -> list[tuple[int, Step]]:
+    """The same of what a look tells of, its own alerts and those that they inhibit.
+
+    What it releases because records went was told already, by what hid it.
+    """
+    muting = muting_of(connection, found.layer_id, found.policy, now, found)
+    evidence = found.evidence
+    inhibited = (
+        inhibited_alerts(connection, found.layer_id, found.stream)
+        if evidence is not None and evidence.gone
+        else frozenset()
+    )
+
+    def is_known(alert: Standing) -> bool:
+        return (
+            evidence is not None
+            and alert.id in inhibited
+            and evidence.is_less(alert.signal.records)
+        )
+
+    concerned = [
+        alert
+        for alert in muting.alerts
+        if alert.stream == found.stream
+        and (alert.rule == found.rule or (found.rule, alert.rule) in INHIBITS)
+    ]
+    steps = settle(
+        concerned, muting.why, found.policy, now, waits=muting.is_outdated, quiet=is_known
+    )
+    return [(write_step(connection, step, now), step) for step in steps]
+
+
+def muting_of(
+    connection: Connection,
+    layer_id: str,
+    policy: Policy,
+    now: datetime,
+    found: Findings | None = None,
+) -> Muting:
     alerts = tuple(live_alerts(connection, layer_id))
-    return Muting(silences_at(connection, now), alerts, policy.inhibit)
+    return Muting(silences_at(connection, now), alerts, policy.inhibit, found)
 
 
 def _changes(written: Iterable[tuple[int, Step]]) -> AlertChanges:
@@ -75,6 +118,6 @@ def _changes(written: Iterable[tuple[int, Step]]) -> AlertChanges:
 
     return AlertChanges(
         opened=numbers(lambda step: step.act is Act.OPEN),
-        updated=numbers(lambda step: step.act in (Act.UPDATE, Act.NOTIFY)),
+        updated=numbers(lambda step: step.act in (Act.UPDATE, Act.NOTIFY, Act.CORRECTED)),
         closed=numbers(lambda step: step.act is Act.EXPIRED),
     )

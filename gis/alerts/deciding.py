@@ -3,6 +3,10 @@
 An alert is a value, `Standing`; a decision is a `Step`, the value after it and what the history
 says of it. Source of the rules: Alertmanager's notions of pending, silence and inhibition, on the
 clusters of a prospective scan.
+
+Evidence that shrinks because records were deleted or corrected is judged at once: the alert has
+the new numbers, a lower tier or an end, and who was told of it is told so. It is never news: what
+is found only because other records went opens without a word.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -10,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 from gis.alerts.findings import Findings, Signal
-from gis.alerts.identity import jaccard, same_place, same_time
+from gis.alerts.identity import jaccard, same_place, same_time, shares_most
 from gis.alerts.policy import Policy, Tier
 from gis.alerts.reasons import Reason
 from gis.alerts.states import ENDS, LIVE, UNTOLD, Act, Status
@@ -111,10 +115,12 @@ def suppress(alert: Standing, reason: Reason) -> Step:
     return Step(quiet, Act.SUPPRESSED, str(reason), reason=reason)
 
 
-def release(alert: Standing, policy: Policy, now: datetime) -> Step:
-    """Back to what it was; an open one is told of."""
+def release(alert: Standing, policy: Policy, now: datetime, *, quiet: bool = False) -> Step:
+    """Back to what it was; an open one is told of, unless people know all of it (`quiet`)."""
     again = alert.resumes or Status.OPEN
     back = replace(alert, status=again, resumes=None)
+    if again is Status.OPEN and quiet:
+        return Step(_known(back), Act.OPEN, "no longer suppressed; fewer records, no news")
     if again is Status.OPEN:
         return Step(_told(back, policy, now), Act.OPEN, "no longer suppressed", notify=True)
     return Step(back, Act(again.value), "no longer suppressed")
@@ -123,6 +129,25 @@ def release(alert: Standing, policy: Policy, now: datetime) -> Step:
 def expire(alert: Standing, why: str) -> Step:
     ended = replace(alert, status=Status.EXPIRED, resumes=None, escalate_at=None)
     return Step(ended, Act.EXPIRED, why, notify=alert.told is not None)
+
+
+def correct(alert: Standing, gone: int) -> Standing:
+    """With a word of how many of its records are gone, for those who read of its end."""
+    signal, left = alert.signal, len(alert.signal.records) - gone
+    vi, en = f"đính chính: còn {left} bản ghi", f"corrected: {left} records left"
+    counts = signal.observed <= len(signal.records)  # and is no level of a sensor
+    less = replace(
+        signal,
+        observed=min(signal.observed, float(left)) if counts else signal.observed,
+        headline_vi=f"{signal.headline_vi} ({vi})",
+        headline_en=f"{signal.headline_en} ({en})",
+    )
+    return replace(alert, signal=less)
+
+
+def _known(alert: Standing) -> Standing:
+    """As if people had been told of it: news is what goes beyond."""
+    return replace(alert, told=Told.of(alert.signal), escalate_at=None)
 
 
 def _strength(signal: Signal) -> tuple[int, float, float]:
@@ -150,7 +175,9 @@ class _Look:
     def take(self, signal: Signal) -> None:
         """One signal: more evidence of an alert, or of one that just ended, or a new alert."""
         policy = self.found.policy
-        here = [n for n in self._live() if same_place(self.alerts[n].signal, signal, policy)]
+        live = self._live()
+        here = [n for n in live if same_place(self.alerts[n].signal, signal, policy)]
+        here = here or [n for n in live if self._is_rest_of(self.alerts[n].signal, signal)]
         if self.touched.intersection(here):
             return  # a weaker part of what this look has told already
         same = [n for n in here if signal.key or same_time(self.alerts[n].signal, signal, policy)]
@@ -193,6 +220,13 @@ class _Look:
         overlap = jaccard(alert.signal.cells, signal.cells)
         return alert.status is Status.ACKNOWLEDGED, overlap, -n
 
+    def _is_rest_of(self, before: Signal, signal: Signal) -> bool:
+        """Whether a circle is what deletions left of another, wherever its middle is now."""
+        evidence = self.found.evidence
+        if evidence is None or signal.key is not None or not evidence.is_less(signal.records):
+            return False
+        return shares_most(signal.records, before.records)
+
     def _known_end(self, signal: Signal) -> int | None:
         """The ended alert of which it is what is left: nothing that people do not know."""
         policy = self.found.policy
@@ -233,6 +267,8 @@ class _Look:
         reason = self.muted(opened)
         if reason:
             return suppress(opened, reason)
+        if self.found.evidence is not None and self.found.evidence.is_less(alert.signal.records):
+            return Step(_known(opened), Act.OPEN, "fewer records than before, no news")
         return Step(self._tell(opened), Act.OPEN, self._because(), notify=True)
 
     def _update(self, alert: Standing, signal: Signal) -> Iterator[Step]:
@@ -245,6 +281,11 @@ class _Look:
             simulated=_simulated(found, signal),
             run_id=found.run_id,
         )
+        if self._gone(before.signal):
+            seen, until = found.until, found.until + found.policy.quiet
+            alert = replace(alert, seen_at=seen, expires_at=until, weak_days=0, weak_on=None)
+            yield self._corrected(before, alert)
+            return
         peak = alert.told.tier if alert.told else signal.tier
         if not found.policy.keeps(peak, signal.recurrence_days):
             yield from self._weaker(alert)
@@ -265,9 +306,32 @@ class _Look:
         changed = _matter(before.signal) != _matter(alert.signal)
         return Step(alert, Act.UPDATE if changed else None, because)
 
+    def _corrected(self, before: Standing, alert: Standing) -> Step:
+        """Fewer records than people were told of, so that it may weigh less, which they hear."""
+        told, tier = alert.told, alert.signal.tier
+        less = told is not None and (
+            tier.rank < told.tier.rank or 2 * alert.signal.observed <= told.observed
+        )
+        if told is None or not less or alert.status in UNTOLD:
+            return self._evidence(before, alert)
+        wait = self.found.policy.escalates_after(tier)
+        due = None if wait is None or alert.escalate_at is None else alert.escalate_at
+        if due is not None and wait is not None and tier.rank < told.tier.rank:
+            due = max(due, self.now + wait)
+        lower = replace(alert, told=Told.of(alert.signal), escalate_at=due)
+        return Step(lower, Act.CORRECTED, self._because(), notify=True)
+
+    def _gone(self, signal: Signal) -> int:
+        """How many records of an alert are deleted or no longer say what they said."""
+        evidence = self.found.evidence
+        return 0 if evidence is None else len(evidence.gone.intersection(signal.records))
+
     def _quiet(self, alert: Standing) -> Iterator[Step]:
         if alert.status is Status.PENDING:
             yield expire(alert, "it did not hold")
+        elif gone := self._gone(alert.signal):
+            left = len(alert.signal.records) - gone
+            yield expire(correct(alert, gone), f"corrected: {left} of its records are left")
         elif self.found.until >= alert.expires_at:
             yield expire(alert, "quiet")
         else:
@@ -325,12 +389,22 @@ def _is_watched(alert: Standing) -> bool:
 
 
 def settle(
-    alerts: Iterable[Standing], muted: Muted, policy: Policy, now: datetime
+    alerts: Iterable[Standing],
+    muted: Muted,
+    policy: Policy,
+    now: datetime,
+    *,
+    waits: Callable[[Standing], bool] = lambda alert: False,
+    quiet: Callable[[Standing], bool] = lambda alert: False,
 ) -> Iterator[Step]:
-    """Suppress what is silenced or inhibited by now, and release what no longer is."""
+    """Suppress what is silenced or inhibited by now, and release what no longer is.
+
+    Released without a word is what people know (`quiet`), and not yet what `waits` for a look of
+    its own, since its records changed.
+    """
     for alert in alerts:
         reason = muted(alert) if alert.status in LIVE else None
         if reason and alert.status is not Status.SUPPRESSED:
             yield suppress(alert, reason)
-        elif alert.status is Status.SUPPRESSED and not reason:
-            yield release(alert, policy, now)
+        elif alert.status is Status.SUPPRESSED and not reason and not waits(alert):
+            yield release(alert, policy, now, quiet=quiet(alert))

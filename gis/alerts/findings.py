@@ -1,6 +1,6 @@
 """What a detector tells the alerts: the signals of one look at one stream of one layer."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -39,11 +39,28 @@ class Signal:
 
 
 @dataclass(frozen=True, slots=True)
+class Evidence:
+    """What became of a stream's records since the look before, by their ids.
+
+    `gone`: no longer what they were: deleted, of another stream, place or day, or left out for a
+    flaw. `added`: say something new; None: any may.
+    """
+
+    gone: frozenset[int]
+    added: frozenset[int] | None = None
+
+    def is_less(self, records: Iterable[int]) -> bool:
+        """Whether it is only because others went that these records tell of anything."""
+        return bool(self.gone) and self.added is not None and self.added.isdisjoint(records)
+
+
+@dataclass(frozen=True, slots=True)
 class Findings:
     """All that one look found: every signal of the stream that holds at `until`.
 
     An alert of the stream that no signal is about has had a quiet look. `p` is that of the
-    strongest cluster, also where it is no signal: calibration is judged by it.
+    strongest cluster, also where it is no signal: calibration is judged by it. `evidence`: None
+    where nothing is known of records that went, as in a replay of the past.
     """
 
     layer_id: str
@@ -57,3 +74,4 @@ class Findings:
     run_id: int | None = None  # of gis.hotspot_run
     p: float | None = None
     version: int | None = None  # of the layer's rows that were looked at
+    evidence: Evidence | None = None

@@ -1,5 +1,6 @@
 """Whether two signals are about the same thing: by key, by hexes, by circle, else by units."""
 
+from collections.abc import Collection
 from datetime import timedelta
 
 import h3
@@ -33,6 +34,12 @@ def jaccard(one: tuple[int, ...], other: tuple[int, ...]) -> float:
     """Shared hexes to all hexes; 0 where there are none."""
     together = set(one) | set(other)
     return len(set(one) & set(other)) / len(together) if together else 0.0
+
+
+def shares_most(inner: Collection[int], outer: Collection[int]) -> bool:
+    """Whether most of the inner records are among the outer ones; false of none."""
+    shared = len(set(inner) & set(outer))
+    return 2 * shared > len(set(inner))
 
 
 def distance_m(one: tuple[float, float], other: tuple[float, float]) -> float:

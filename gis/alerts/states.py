@@ -32,6 +32,7 @@ class Act(StrEnum):
     FALSE = "false"
     UPDATE = "update"  # more, less or other evidence
     NOTIFY = "notify"  # evidence of which people are told again
+    CORRECTED = "corrected"  # records went or were mended: less than people were told
     ESCALATE = "escalate"  # nobody looked after it in time
     COMMENT = "comment"
     APPROVED = "approved"  # a person made it public

@@ -104,6 +104,44 @@ def live_keys(connection: Connection, layer_id: str, rule: str) -> list[str]:
     return list(connection.execute(sql, values).scalars())
 
 
+def live_records(
+    connection: Connection, layer_id: str, rule: str, stream: str = ""
+) -> frozenset[int]:
+    """Ids of the records that the live alerts of a stream rest on."""
+    sql = text(
+        "SELECT DISTINCT unnest(records) FROM gis.alert WHERE layer_id = :layer AND rule = :rule"
+        " AND stream = :stream AND status = ANY(:live)"
+    )
+    values = {"layer": layer_id, "rule": rule, "stream": stream, "live": _LIVE}
+    return frozenset(connection.execute(sql, values).scalars())
+
+
+def live_streams(connection: Connection, layer_id: str, rule: str) -> list[str]:
+    """The streams in which a rule has live alerts."""
+    sql = text(
+        "SELECT DISTINCT stream FROM gis.alert WHERE layer_id = :layer AND rule = :rule"
+        " AND status = ANY(:live) ORDER BY stream"
+    )
+    values = {"layer": layer_id, "rule": rule, "live": _LIVE}
+    return list(connection.execute(sql, values).scalars())
+
+
+def inhibited_alerts(connection: Connection, layer_id: str, stream: str) -> frozenset[int]:
+    """Numbers of the alerts of a stream that another alert, and no silence, suppresses."""
+    values = {"layer": layer_id, "stream": stream}
+    return frozenset(connection.execute(_INHIBITED, values).scalars())
+
+
+_INHIBITED = text("""
+SELECT a.id FROM gis.alert a
+CROSS JOIN LATERAL (SELECT e.within_id FROM gis.alert_event e
+                    WHERE e.alert_id = a.id AND e.act = 'suppressed'
+                    ORDER BY e.id DESC LIMIT 1) AS why
+WHERE a.layer_id = :layer AND a.stream = :stream AND a.status = 'suppressed'
+  AND why.within_id IS NOT NULL
+""")
+
+
 def locked_alert(connection: Connection, alert_id: int) -> Standing | None:
     row = connection.execute(_ONE, {"id": alert_id}).one_or_none()
     return None if row is None else standing_of(row)

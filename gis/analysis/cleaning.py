@@ -25,9 +25,7 @@ class CleaningRules:
     duplicate_m: float = 150.0
     duplicate_hours: float = 24.0
     coarsest_m: float = 500.0  # a place known to its street
-    late_days: float = 7.0
-    burst_ratio: float = 5.0  # a source's day, against its median day
-    median_days: int = 28
+    late_hours: float = 6.0  # from the event to its receipt
     time_zone: str = "Asia/Ho_Chi_Minh"  # whose days are counted
 
 
@@ -50,39 +48,41 @@ def clean(records: pd.DataFrame, rules: CleaningRules = RULES) -> Cleaned:
     resolution 9). `incident` is false for repeats and for what does not say when it happened or was
     received (NaT); `in_alarm` says who may raise an alarm, on the received date. Reasons, the first
     that holds: same_key; undated; same_place (category, distance, hours; of incidents already
-    kept); default_point; coarse (counts in its commune alone); late; burst (a source's day above
-    the ratio to the median of its days before, at least 1; in its first week, of all sources'
-    days); same_hex_day (alarms count one a hex, category and day); "" for none. `in_commune` says
-    who may raise an alarm of a commune: these and the coarse, unless late or of a burst;
-    `held_back`, what nothing but a burst keeps from both. The order of rows is irrelevant. Raises
-    BadInput for a missing column, times without a zone, and degrees that are none.
+    kept; not of what is late); default_point; coarse (counts in its commune alone); late (its own
+    event lies longer before its receipt than the rules allow; a date without an hour, which is
+    local midnight, counts from its end); same_hex_day (alarms count one a hex, category and day);
+    "" for none.
+    `in_commune` says who may raise an alarm of a commune: these and the coarse, unless late;
+    `held_back`, what nothing but its lateness keeps from both. How many come in a day, from whom or
+    in which file is irrelevant, for a disaster comes so too. What is late takes the place of
+    nothing that is not: of one incident told late and in time, the report in time may alarm. No
+    judgement of `in_alarm`, `in_commune` and `held_back` rests on what is received later. The order
+    of rows is irrelevant. Raises BadInput for a missing column, times without a zone, and degrees
+    that are none.
     """
     _check(records)
     records = records.drop(columns=list(JUDGED), errors="ignore")
     order = records.assign(_key=_text_keys(records)).sort_values(["received_at", "_key"]).index
     rows = records.loc[order].reset_index(drop=True)
-    day = rows["received_at"].dt.tz_convert(rules.time_zone).dt.floor("D")
-    reason = pd.Series("", index=rows.index, dtype=object)
-    _mark(reason, rows.duplicated(["source", "source_key"]).to_numpy() & _keyed(rows), "same_key")
-    undated = rows["happened_at"].isna() | rows["received_at"].isna()
-    _mark(reason, undated.to_numpy(), "undated")
-    _mark(reason, _same_place(rows, (reason == "").to_numpy(), rules), "same_place")
+    late = _late(rows, rules)
+    reason = _repeats(rows, np.ones(len(rows), bool), rules)
     incident = (reason == "").to_numpy()
+    if late.any():
+        reason = reason.where(late, _repeats(rows, ~late, rules))
+        reason[late & (reason == "same_place").to_numpy()] = ""  # late whatever it repeats
     _mark(reason, _flags(rows["default_point"]), "default_point")
     _mark(reason, _coarse(rows, rules), "coarse")
-    late = rows["received_at"] - rows["happened_at"] > pd.Timedelta(days=rules.late_days)
-    _mark(reason, late.to_numpy(), "late")
-    burst = _burst(rows["source"], day, incident, rules)
-    _mark(reason, burst, "burst")
+    _mark(reason, late, "late")
+    day = rows["received_at"].dt.tz_convert(rules.time_zone).dt.floor("D")
     _mark(reason, _repeated(rows.assign(_day=day), (reason == "").to_numpy()), "same_hex_day")
     in_alarm = (reason == "").to_numpy()
-    coarse = (reason == "coarse").to_numpy() & ~late.to_numpy()
+    coarse = (reason == "coarse").to_numpy()
     judged = pd.DataFrame(
         {
             "incident": incident,
             "in_alarm": in_alarm,
-            "in_commune": in_alarm | (coarse & ~burst),
-            "held_back": (reason == "burst").to_numpy() | (coarse & burst),
+            "in_commune": in_alarm | (coarse & ~late),
+            "held_back": (reason == "late").to_numpy() | (coarse & late),
             "reason": reason.to_numpy(),
         },
         index=order,
@@ -132,6 +132,25 @@ def _mark(reason: pd.Series, flags: Flags, name: str) -> None:
     reason[flags & (reason == "").to_numpy()] = name
 
 
+def _late(rows: pd.DataFrame, rules: CleaningRules) -> Flags:
+    local = rows["happened_at"].dt.tz_convert(rules.time_zone)
+    dated = (local == local.dt.floor("D")).to_numpy()
+    end = rows["happened_at"] + pd.to_timedelta(np.where(dated, 1, 0), unit="D")
+    return (rows["received_at"] - end > pd.Timedelta(hours=rules.late_hours)).to_numpy(bool)
+
+
+def _repeats(rows: pd.DataFrame, among: Flags, rules: CleaningRules) -> pd.Series:
+    """same_key, undated, same_place or "" of each row, by comparing those `among` them alone."""
+    reason = pd.Series("", index=rows.index, dtype=object)
+    keyed = _keyed(rows) & among
+    again = np.zeros(len(rows), bool)
+    again[keyed] = rows[keyed].duplicated(["source", "source_key"]).to_numpy()
+    _mark(reason, again, "same_key")
+    _mark(reason, (rows["happened_at"].isna() | rows["received_at"].isna()).to_numpy(), "undated")
+    _mark(reason, _same_place(rows, among & (reason == "").to_numpy(), rules), "same_place")
+    return reason
+
+
 def _coarse(rows: pd.DataFrame, rules: CleaningRules) -> Flags:
     unplaced = rows["lon"].isna() | rows["lat"].isna()
     return (unplaced | (rows["place_precision_m"].fillna(0.0) > rules.coarsest_m)).to_numpy(bool)
@@ -150,30 +169,6 @@ def _same_place(rows: pd.DataFrame, candidates: Flags, rules: CleaningRules) -> 
         within_hours=rules.duplicate_hours,
     )
     return repeated
-
-
-def _burst(source: pd.Series, day: pd.Series, incident: Flags, rules: CleaningRules) -> Flags:
-    """Days on which a source sent more than its ratio, to its own median or, in its first week, to
-    that of all sources; the first week of all is not judged.
-    """
-    burst = np.zeros(len(day), bool)
-    usual = _median_before(_daily(day[incident]), rules)
-    for at in source.groupby(source).indices.values():
-        days = day.iloc[at]
-        daily = _daily(days[incident[at]])
-        own = _median_before(daily, rules)
-        median = own.fillna(usual.reindex(daily.index)).clip(lower=1.0)
-        burst[at] = days.isin(daily.index[daily > rules.burst_ratio * median])
-    return burst
-
-
-def _daily(days: pd.Series) -> pd.Series:
-    return days.value_counts().sort_index().asfreq("D", fill_value=0)
-
-
-def _median_before(daily: pd.Series, rules: CleaningRules) -> pd.Series:
-    """Of the days before each; NaN in the first week."""
-    return daily.shift(1).rolling(rules.median_days, min_periods=7).median()
 
 
 def _repeated(rows: pd.DataFrame, candidates: Flags) -> Flags:

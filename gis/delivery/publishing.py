@@ -24,7 +24,7 @@ from gis.delivery.notices import told_of
 from gis.delivery.retrying import Retrying
 from gis.delivery.told import Told
 
-_PUBLISHED_ACTS = frozenset({Act.OPEN, Act.NOTIFY, Act.APPROVED, Act.RENEWED})
+_PUBLISHED_ACTS = frozenset({Act.OPEN, Act.NOTIFY, Act.CORRECTED, Act.APPROVED, Act.RENEWED})
 _BATCH = 50
 
 log = structlog.get_logger("cap")

@@ -28,6 +28,7 @@ class Sender:
     mail: MailServer | None = None
     map_url: str | None = None  # of the map, without a final slash
     retrying: Retrying = field(default_factory=Retrying)
+    gap: timedelta = timedelta(0)  # between two of one alert to one subscription; 0: each is sent
 
     def send(self, delivery: Delivery) -> None:
         """Raises NotDelivered."""
@@ -50,6 +51,7 @@ def sender_of(settings: Settings) -> Sender:
         mail=mail or None,
         map_url=settings.public_url,
         retrying=Retrying(settings.delivery_attempts, first),
+        gap=timedelta(minutes=settings.notification_gap_minutes),
     )
 
 
@@ -63,7 +65,7 @@ def send_due(database: Database, sender: Sender) -> int:
 
 def send_next(database: Database, sender: Sender) -> bool:
     """Send the next delivery that is due and free; whether there was one."""
-    with taken(database) as (connection, delivery):
+    with taken(database, sender.gap) as (connection, delivery):
         if delivery is None:
             return False
         try:

@@ -37,6 +37,7 @@ ACTS = {
     "acknowledged": {Language.VI: "Đã tiếp nhận", Language.EN: "Acknowledged"},
     "update": {Language.VI: "Cập nhật", Language.EN: "Updated"},
     "notify": {Language.VI: "Diễn biến mới", Language.EN: "New development"},
+    "corrected": {Language.VI: "Đính chính", Language.EN: "Correction"},
     "escalate": {Language.VI: "Chưa ai tiếp nhận", Language.EN: "Nobody has acknowledged"},
     "approved": {Language.VI: "Đã phê duyệt công bố", Language.EN: "Approved for the public"},
     "renewed": {Language.VI: "Vẫn tiếp diễn", Language.EN: "It goes on"},

@@ -24,13 +24,13 @@ from sqlalchemy import (
 )
 
 from gis.analysis import clean
+from gis.analysis.cleaning import CleaningRules
 from gis.errors import BadInput
 from layers.model import POPULATION, HotspotOptions, Layer
 from layers.tables import SCHEMA, table_of
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 GATE_RESOLUTION = 9  # of "one a hex, category and day"
-BURST_DAYS = 28  # before the window, from which a burst of a source is judged
 _EPOCH = datetime(1970, 1, 1).toordinal()
 
 # The records of an incident that the gate counts once.
@@ -56,12 +56,14 @@ class Records:
 def read_records(
     connection: Connection, layer: Layer, options: HotspotOptions, since: datetime, until: datetime
 ) -> Records:
-    """Rows received after `since` and up to `until`; 28 days before judge bursts alone.
+    """Rows received after `since` and up to `until`.
 
-    A row that tells no time at all is of the window in which it was stored, and left out.
+    Those shortly before are read too, of which the first of the window may be repeats. A row that
+    tells no time at all is of the window in which it was stored, and left out.
     """
-    early = since - timedelta(days=BURST_DAYS)
-    judged = clean(_read(connection, layer, options, early, until)).records
+    rules = CleaningRules(late_hours=options.late_hours)
+    early = since - timedelta(hours=rules.late_hours + rules.duplicate_hours)
+    judged = clean(_read(connection, layer, options, early, until), rules).records
     rows = judged[judged["received_at"] > since].reset_index(drop=True)
     simulated = frozenset(rows.loc[rows["simulated"], "id"].tolist())
     return Records(rows, _left_out(rows, "in_alarm"), simulated)
@@ -109,7 +111,8 @@ def _read(
 ) -> pd.DataFrame:
     of = table_of(layer)
     told = _received(of, options)
-    received = func.coalesce(told, of.c.updated_at)
+    # Nothing was received after it was stored: a sender's clock may be ahead.
+    received = func.least(told, of.c.updated_at)
     category = cast(of.c[options.category], Text) if options.category else literal("")
     columns = {
         "id": of.c.id,
@@ -130,7 +133,7 @@ def _read(
     }
     # Two conditions, so that an index on the time that is told can be used.
     inside = or_(
-        and_(told > since, told <= until),
+        and_(told > since, of.c.updated_at > since, received <= until),
         and_(told.is_(None), of.c.updated_at > since, of.c.updated_at <= until),
     )
     asked = select(*(sql.label(name) for name, sql in columns.items())).where(inside)

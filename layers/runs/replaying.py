@@ -17,7 +17,7 @@ from layers.runs.nulls import scan_day
 from layers.runs.records import Records, commune_names, day_number, midnight, read_records
 from layers.runs.series import StreamSeries, days_read, series_input, series_of
 from layers.runs.telling import Teller, policy_of
-from layers.runs.telling_held import held_back_findings
+from layers.runs.telling_held import held_findings, held_rows
 from layers.runs.telling_series import SeriesTeller
 
 TOGETHER = "10min"  # reports of so long are one look: it bounds the looks of a day
@@ -43,8 +43,8 @@ def replay(
     """The looks from `since` to `until`, in order of time: after reports, and as each day begins.
 
     Reports of the same ten minutes are one look, when the last of them has come. The rows are read
-    and judged once: the gate goes by what came before, but for a burst of a source, which it sees
-    in the whole of its day. Nothing is stored. Raises BadInput for a layer without an alarm.
+    and judged once: the gate goes by what came before alone, so each look knows what the service
+    knew. Nothing is stored. Raises BadInput for a layer without an alarm.
     """
     options = layer.hotspots
     if options is None or not options.alarms:
@@ -75,7 +75,7 @@ def past_findings(
     teller = Teller(layer, look.until, policy, names, official=True, simulated=look.simulated)
     found = [teller.findings(scan) for scan in look.scans]
     if look.held is not None:
-        found.append(held_back_findings(teller, look.held))
+        found += [each for each, _ in held_findings(teller, look.held)]
     if layer.hotspots is None or layer.hotspots.series is None:
         return found
     speaks = SeriesTeller(teller, layer.hotspots.series)
@@ -103,8 +103,7 @@ class _Past:
         self._records, self._options, self._communes = records, options, communes
         self._alarm = self._in_order(alarm_input(records))
         self._series = self._in_order(series_input(records))
-        held = records.rows[records.rows["held_back"].astype(bool)]
-        self._held = held.sort_values(["received_at", "id"], ignore_index=True)
+        self._held = held_rows(records).sort_values(["received_at", "id"], ignore_index=True)
 
     def looks(self, times: Sequence[datetime]) -> Iterator[PastLook]:
         """Those of one day; the first is at all streams, a later one at those with a report."""

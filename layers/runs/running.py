@@ -5,7 +5,7 @@ Five methods: `stp_scan`, the alarm; `series`, the alarm by commune; `gi_star`, 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,7 +15,8 @@ import pandas as pd
 from sqlalchemy import Connection, text
 
 from gis.alerts.applying import AlertChanges, apply_findings
-from gis.alerts.findings import Findings
+from gis.alerts.findings import Evidence, Findings
+from gis.alerts.store import live_records
 from gis.database.engine import Database
 from gis.errors import BadInput
 from gis.placing.stored import Territory, stored_territory
@@ -26,6 +27,7 @@ from layers.runs.alarm import (
     alarm_input,
     streams_of,
 )
+from layers.runs.changes import InputChanges, input_changes
 from layers.runs.emerging import emerging_hexes, emerging_input
 from layers.runs.local_moran import outlying_hexes
 from layers.runs.map import MapOptions, hot_hexes, map_input
@@ -40,10 +42,12 @@ from layers.runs.records import (
     read_records,
 )
 from layers.runs.seen import Scans
-from layers.runs.series import days_read, series_input, series_of
+from layers.runs.series import StreamSeries, days_read, series_input, series_of
 from layers.runs.store import NewRun, add_rows, add_run, keep_input
+from layers.runs.telling import RULE as SCAN
 from layers.runs.telling import Teller, policy_of
-from layers.runs.telling_held import held_back_findings
+from layers.runs.telling_held import held_findings
+from layers.runs.telling_series import RULE as SERIES
 from layers.runs.telling_series import SeriesTeller
 
 _NO_CHANGES = AlertChanges()
@@ -214,16 +218,18 @@ def _run_alarm(look: _Look) -> RunReport:
     digest = keep_input(look.connection, frame)
     streams = streams_of(frame, options, day_number(look.until))
     looked = [_scanned(look, stream, options, digest) for stream in streams]
+    changes = _changes(look, "stp_scan", SCAN, frame, options.window_days)
     run_id = add_run(look.connection, run, digest)
-    teller = _teller(look, records, [scan.stream for scan, _ in looked])
+    teller = _teller(look, records, [scan.stream for scan, _ in looked], changes)
     told = [one for scan, _ in looked for one in teller.told(scan)]
     add_rows(look.connection, "add_stp_scan", run_id, [teller.row(one) for one in told])
     add_rows(look.connection, "add_streams", run_id, _stream_rows(looked))
     judged = [scan for scan, null in looked if null is not None]
+    judged += [StreamScan(name, 0, False, ()) for name in changes.ended]
     held = _held_back(look, run.method, teller, records, run_id)
-    changes = _applied(look, [*(teller.findings(scan, run_id) for scan in judged), *held])
+    applied = _applied(look, [*(teller.findings(scan, run_id) for scan in judged), *held])
     found = sum(one.tier is not None for one in told)
-    return _report(look, run, run_id, records, found, changes)
+    return _report(look, run, run_id, records, found, applied)
 
 
 def _scanned(
@@ -243,22 +249,29 @@ def _run_series(look: _Look) -> RunReport:
     frame = series_input(records)
     communes = len(look.territory.table.codes)
     streams = list(series_of(frame, options, day_number(look.until), communes))
+    changes = _changes(look, "series", SERIES, frame, days_read(options))
     run = look.new_run("series", records, frame)
     run_id = add_run(look.connection, run, keep_input(look.connection, frame))
-    teller = _teller(look, records, [each.stream for each in streams])
+    teller = _teller(look, records, [each.stream for each in streams], changes)
     speaks = SeriesTeller(teller, options)
     told = [one for each in streams for one in speaks.told(each)]
     add_rows(look.connection, "add_series", run_id, [speaks.row(one) for one in told])
+    streams += [StreamSeries(name, communes + 1, ()) for name in changes.ended]
     held = _held_back(look, run.method, teller, records, run_id)
-    changes = _applied(look, [*(speaks.findings(each, run_id) for each in streams), *held])
+    applied = _applied(look, [*(speaks.findings(each, run_id) for each in streams), *held])
     found = sum(one.tier is not None for one in told)
-    return _report(look, run, run_id, records, found, changes)
+    return _report(look, run, run_id, records, found, applied)
 
 
-def _teller(look: _Look, records: Records, streams: Sequence[str]) -> Teller:
+def _changes(look: _Look, method: str, rule: str, frame: pd.DataFrame, days: int) -> InputChanges:
+    first = day_number(look.until) - days + 1
+    return input_changes(look.connection, look.layer.id, method, rule, frame, first)
+
+
+def _teller(look: _Look, records: Records, streams: Sequence[str], changes: InputChanges) -> Teller:
     names, policy = commune_names(look.connection), policy_of(look.layer, streams)
     official, simulated = look.territory.official, records.simulated
-    return Teller(look.layer, look.until, policy, names, official, simulated)
+    return Teller(look.layer, look.until, policy, names, official, simulated, changes)
 
 
 def _held_back(
@@ -267,7 +280,15 @@ def _held_back(
     """Told once, by the first of the layer's alarms."""
     if method != look.options.alarms[0]:
         return []
-    return [held_back_findings(teller, records, run_id)]
+    return [
+        replace(found, evidence=_held_evidence(look, found, ids))
+        for found, ids in held_findings(teller, records, run_id)
+    ]
+
+
+def _held_evidence(look: _Look, found: Findings, held: frozenset[int]) -> Evidence:
+    """What its alert tells of and is no longer held: mended, or deleted."""
+    return Evidence(live_records(look.connection, found.layer_id, found.rule) - held)
 
 
 def _applied(look: _Look, findings: Sequence[Findings]) -> AlertChanges:

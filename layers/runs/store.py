@@ -110,6 +110,12 @@ def read_run(connection: Connection, run_id: int) -> StoredRun:
     )
 
 
+def newest_input(connection: Connection, layer_id: str, method: str) -> pd.DataFrame | None:
+    """What the newest run of a method read, by the end of its window; None before the first."""
+    content = connection.scalar(SQL["newest_input"], {"layer": layer_id, "method": method})
+    return None if content is None else unpack(content)
+
+
 def list_runs(connection: Connection, layer_id: str | None, limit: int) -> list[dict[str, Any]]:
     """The newest runs, each with what it left out and how much it found."""
     found = connection.execute(SQL["runs"], {"layer": layer_id, "limit": limit})

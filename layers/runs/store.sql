@@ -4,6 +4,10 @@
 INSERT INTO gis.run_input (digest, content) VALUES (:digest, :content)
 ON CONFLICT (digest) DO NOTHING;
 
+-- name: newest_input
+SELECT i.content FROM gis.hotspot_run r LEFT JOIN gis.run_input i ON i.digest = r.input_digest
+WHERE r.layer_id = :layer AND r.method = :method ORDER BY r.input_until DESC, r.id DESC LIMIT 1;
+
 -- name: add_run
 INSERT INTO gis.hotspot_run (layer_id, method, parameters, input_version, input_until,
                              code_version, cleaning, input_digest, official, simulated)

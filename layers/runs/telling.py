@@ -12,6 +12,7 @@ from gis.alerts.outline import outline_of
 from gis.alerts.policy import Policy, Tier
 from layers.model import AlertOptions, Layer
 from layers.runs.alarm import Cluster, StreamScan
+from layers.runs.changes import InputChanges
 from layers.runs.records import day_number, midnight
 from layers.runs.series import Judged, StreamSeries
 from layers.runs.words import cluster_headline, cluster_words
@@ -47,6 +48,7 @@ class Teller:
     names: Mapping[str, str]
     official: bool  # false: on approximate boundaries
     simulated: frozenset[int]  # ids of simulated records among what was read
+    changes: InputChanges | None = None  # since the look before; None: of a replay
 
     def told(self, scan: StreamScan) -> list[Told]:
         return [self._told(one) for one in scan.clusters]
@@ -139,4 +141,5 @@ class Teller:
             stream=scan.stream,
             run_id=run_id,
             p=scan.p,
+            evidence=None if self.changes is None else self.changes.of(scan.stream),
         )

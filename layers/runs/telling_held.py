@@ -1,73 +1,128 @@
-"""What only a burst of its source keeps from the alarms, as the officer on duty is told of it."""
+"""Records that no alarm judges for the sake of their time, as the officer on duty is told of them:
+those that came long after their event, and those that say nothing of when it was.
+"""
 
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import pandas as pd
 
 from gis.alerts.findings import Findings, Signal
-from gis.analysis.cleaning import RULES
+from gis.alerts.policy import Tier
 from gis.text import number_en, number_vi
-from layers.model import AlertOptions
+from layers.model import AlertOptions, HotspotOptions
 from layers.runs.map import parents_of
 from layers.runs.records import Records, day_number, day_numbers, midnight
 from layers.runs.telling import Teller
 
-RULE = "held_back"  # under which it raises an alert
-LEAST = 3  # records; a cluster needs as many
+LATE = "held_back"  # the rules under which they raise alerts
+UNDATED = "undated"
+LEAST = 3  # records that are worth more than a watch; a cluster needs as many
 _DAYS = 2  # the day under way, and the one before
 _RESOLUTION = 8  # of the hexes that are shown
 
+type Words = tuple[str, str]  # in Vietnamese and English
 
-def held_back_findings(teller: Teller, records: Records, run_id: int | None = None) -> Findings:
-    """One look at what was held back today and yesterday: one signal for the whole layer, if any.
 
-    It ends with its evidence, a day later; another burst after that is another alert.
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """One reason of time for which records are in no alarm."""
+
+    rule: str
+    least: int  # records from which it is told
+    tier: Callable[[AlertOptions], Tier]
+    chosen: Callable[[pd.DataFrame], pd.Series]
+    headline: Words  # with `title` and `count`
+    detail: Words  # with `hours`
+
+
+_KINDS = (
+    _Kind(
+        rule=LATE,
+        least=LEAST,
+        tier=lambda alerts: alerts.held_back,
+        chosen=lambda rows: rows["held_back"].astype(bool),
+        headline=(
+            "{title}: {count} bản ghi đến muộn, không được xét báo động",
+            "{title}: {count} late records, which no alarm judges",
+        ),
+        detail=(
+            "Sự việc xảy ra hơn {hours} giờ trước khi được tiếp nhận. Nếu đang diễn ra, hãy xem "
+            "các bản ghi.",
+            "They happened more than {hours} hours before they were received. If they go on, look "
+            "at the records.",
+        ),
+    ),
+    _Kind(
+        rule=UNDATED,
+        least=1,
+        tier=lambda alerts: alerts.undated,
+        chosen=lambda rows: rows["reason"] == "undated",
+        headline=(
+            "{title}: {count} bản ghi không có thời điểm xảy ra, chưa được xét báo động",
+            "{title}: {count} of unknown time, which no alarm has judged",
+        ),
+        detail=(
+            "Khi nào? Hãy hỏi nơi gửi và bổ sung thời điểm: bản ghi được xét ngay sau đó. Trong "
+            "khi chờ, hãy xem các bản ghi.",
+            "When was it? Ask the sender and enter the time: they are judged at once then. "
+            "Meanwhile look at the records.",
+        ),
+    ),
+)
+
+
+def held_rows(records: Records) -> pd.DataFrame:
+    """The records that either kind tells of."""
+    chosen = [kind.chosen(records.rows) for kind in _KINDS]
+    return records.rows[pd.concat(chosen, axis=1).any(axis=1)]
+
+
+def held_findings(
+    teller: Teller, records: Records, run_id: int | None = None
+) -> Iterator[tuple[Findings, frozenset[int]]]:
+    """One look a kind at what came today and yesterday: one signal for the whole layer, if any.
+    With it the ids of all that are held, of whatever day.
+
+    It ends a day after its records have, and at once when they are mended or deleted; others
+    after that are another alert. Few undated records are to be watched.
     """
     first = day_number(teller.until) - _DAYS + 1
-    rows = records.rows[records.rows["held_back"].astype(bool)]
-    rows = rows[day_numbers(rows["received_at"]) >= first]
     policy = replace(teller.policy, same_gap=timedelta(0), close_days=None, quiet=timedelta(days=1))
-    return Findings(
-        layer_id=teller.layer.id,
-        rule=RULE,
-        until=teller.until,
-        official=teller.official,
-        simulated=bool(teller.simulated),
-        signals=(_signal(teller, rows),) if len(rows) >= LEAST else (),
-        policy=policy,
-        run_id=run_id,
-    )
+    for kind in _KINDS:
+        held = records.rows[kind.chosen(records.rows)]
+        rows = held[day_numbers(held["received_at"]) >= first]
+        found = Findings(
+            layer_id=teller.layer.id,
+            rule=kind.rule,
+            until=teller.until,
+            official=teller.official,
+            simulated=bool(teller.simulated),
+            signals=(_signal(teller, kind, rows),) if len(rows) >= kind.least else (),
+            policy=policy,
+            run_id=run_id,
+        )
+        yield found, frozenset(held["id"].tolist())
 
 
-def _signal(teller: Teller, rows: pd.DataFrame) -> Signal:
+def _signal(teller: Teller, kind: _Kind, rows: pd.DataFrame) -> Signal:
     title, count = teller.layer.title, len(rows)
-    detail_vi, detail_en = held_back_words(rows["source"].nunique())
+    hours = (teller.layer.hotspots or HotspotOptions()).late_hours
     placed = rows[rows["h3"] > 0]
+    tier = kind.tier(teller.layer.alerts or AlertOptions())
     return Signal(
-        tier=(teller.layer.alerts or AlertOptions()).held_back,
+        tier=tier if count >= LEAST else Tier.WATCH,
         observed=float(count),
         since=midnight(int(day_numbers(rows["received_at"]).min())),
         until=teller.until,
-        headline_vi=f"{title.vi}: {number_vi(count)} bản ghi bị giữ lại, chưa được xét báo động",
-        headline_en=f"{title.en}: {number_en(count)} records held back, which no alarm has judged",
-        detail_vi=detail_vi,
-        detail_en=detail_en,
+        headline_vi=kind.headline[0].format(title=title.vi, count=number_vi(count)),
+        headline_en=kind.headline[1].format(title=title.en, count=number_en(count)),
+        detail_vi=kind.detail[0].format(hours=number_vi(hours, 1, trim=True)),
+        detail_en=kind.detail[1].format(hours=number_en(hours, 1, trim=True)),
         cells=tuple(sorted({int(cell) for cell in parents_of(placed, _RESOLUTION)})),
         communes=tuple(sorted(rows["commune"].dropna().unique())),
         records=tuple(sorted(int(number) for number in rows["id"])),
-        key=RULE,
+        key=kind.rule,
         simulated=teller.rests_on_simulated(rows["id"]),
-    )
-
-
-def held_back_words(sources: int) -> tuple[str, str]:
-    """Why, and what to do; sources by their number, since the public may read it."""
-    ratio = f"{RULES.burst_ratio:.0f}"
-    some = "one source" if sources == 1 else f"{sources} sources"
-    return (
-        f"Gửi dồn: {sources} nguồn gửi trong một ngày hơn {ratio} lần mức thường lệ. Có thể là báo "
-        "cáo dồn lại, cũng có thể là sự việc thật: hãy xem các bản ghi.",
-        f"A burst: {some} sent in a day more than {ratio} times the usual. It may be a backlog, "
-        "and it may be real: look at the records.",
     )

@@ -1,16 +1,20 @@
 """Rules are looked at when rows changed, and each minute, since time alone changes what holds."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import Connection, text
+from sqlalchemy import BigInteger, Connection, any_, literal, select, text
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from gis.alerts.applying import apply_findings
-from gis.alerts.store import live_keys
+from gis.alerts.findings import Evidence, Findings
+from gis.alerts.store import live_keys, live_records, newest_look
 from gis.database.engine import Database
 from gis.errors import Unavailable
 from layers.catalogue import Catalogue
 from layers.model import Layer, ThresholdRule
+from layers.tables import table_of
 from layers.thresholds.evaluating import find_beyond
 
 log = structlog.get_logger("thresholds")
@@ -61,10 +65,24 @@ def _look(database: Database, layer: Layer, rule: ThresholdRule, now: datetime) 
     try:
         with database.writing() as connection:
             kept = live_keys(connection, layer.id, rule.id)
-            apply_findings(connection, find_beyond(connection, layer, rule, now, kept), now)
+            found = find_beyond(connection, layer, rule, now, kept)
+            gone = _gone(connection, layer, found, now)
+            apply_findings(connection, replace(found, evidence=Evidence(gone)), now)
     except Unavailable:  # the same for all
         raise
     except Exception:
         log.exception("a rule could not be looked at", layer=layer.id, rule=rule.id)
         return False
     return True
+
+
+def _gone(connection: Connection, layer: Layer, found: Findings, now: datetime) -> frozenset[int]:
+    """Records beneath the rule's alerts that were deleted, or changed since it was looked at."""
+    known = live_records(connection, layer.id, found.rule)
+    if not known:
+        return known
+    of, before = table_of(layer), newest_look(connection, found, now)
+    unchanged = select(of.c.id).where(of.c.id == any_(literal(list(known), ARRAY(BigInteger()))))
+    if before is not None and "updated_at" in of.c:
+        unchanged = unchanged.where((of.c.updated_at <= before) | (of.c.updated_at > now))
+    return known - frozenset(connection.execute(unchanged).scalars())

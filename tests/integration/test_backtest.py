@@ -14,13 +14,15 @@ from api.cli import command_line
 from gis.errors import BadInput
 from layers.backtest import backtest, by_day
 from layers.keeping import keep_current
+from layers.runs import run_method
 from layers.runs.replaying import look_times, replay
 from tests.conftest import LAYERS
 from tests.integration.test_hotspots import (
     LAYER,
     NOW,
+    alerts,
     cluster,
-    few_from_a_quiet_source,
+    late_from_a_village,
     noise,
     report,
 )
@@ -83,7 +85,7 @@ def test_the_alarm_is_replayed_report_by_report_against_its_budget(toy_province,
 
 
 def test_days_on_which_reports_were_held_back_are_shown(toy_province, catalogue):
-    few_from_a_quiet_source(toy_province)
+    late_from_a_village(toy_province)
     layer, since = catalogue.get(LAYER), NOW - timedelta(days=10)
     (past,) = tried(toy_province, layer, since).alerts
     assert (past.alert.rule, past.alert.signal.observed) == ("held_back", 7)
@@ -91,8 +93,23 @@ def test_days_on_which_reports_were_held_back_are_shown(toy_province, catalogue)
     (again,) = tried(toy_province, layer, since, rule="held_back").alerts
     assert again.alert == past.alert
     assert tried(toy_province, layer, since, rule="scan").alerts == ()
-    assert by_day(tried(toy_province, layer, since))[0]["alert"] == 1
+    assert by_day(tried(toy_province, layer, since))[0]["watch"] == 1
     assert tried(toy_province, layer, since).counted == 0
+
+
+def test_after_a_backlog_of_the_same_day_the_past_is_as_it_was(toy_province, catalogue):
+    """A look of the service, and the same moment replayed when more has come since."""
+    report(toy_province, noise(), days=90)
+    report(toy_province, cluster(), at=NOW - timedelta(hours=6), sources=1)
+    layer, then = catalogue.get(LAYER), NOW - timedelta(hours=5)
+    run_method(toy_province, layer, "stp_scan", then)
+    (live,) = alerts(toy_province)
+    old = NOW - timedelta(days=9)
+    report(toy_province, cluster(104.2, n=60), at=old, received=NOW - timedelta(hours=4), sources=1)
+    (past,) = tried(toy_province, layer, NOW - timedelta(hours=8), rule="scan").alerts
+    assert (past.alert.rule, past.alert.told.tier) == (live.rule, live.severity)
+    assert past.opened_at == NOW - timedelta(hours=6)
+    assert past.alert.told.records == set(live.records)
 
 
 def test_a_look_follows_the_reports_of_ten_minutes_and_the_beginning_of_each_day():

@@ -219,8 +219,8 @@ def test_a_run_of_the_past_does_not_touch_the_alerts(outbreak, catalogue):
     [
         ({"default_point": True}, "default_point"),
         ({"precision_m": 5000.0}, "coarse"),
-        ({"sources": 1}, "burst"),
         ({"at": NOW - timedelta(days=10), "received": NOW - timedelta(hours=2)}, "late"),
+        ({"at": NOW - timedelta(hours=9), "received": NOW - timedelta(hours=2)}, "late"),
     ],
 )
 def test_flawed_records_raise_no_alarm_and_are_counted_by_reason(quiet, catalogue, flaw, reason):
@@ -230,40 +230,87 @@ def test_flawed_records_raise_no_alarm_and_are_counted_by_reason(quiet, catalogu
     assert (found.found, [one for one in alerts(quiet) if one.rule != "held_back"]) == (0, [])
 
 
-def few_from_a_quiet_source(database: Database, at: datetime = NOW - timedelta(hours=1)) -> None:
-    """Seven true reports in a village, of a source that sends one a fortnight."""
+def late_from_a_village(database: Database, at: datetime = NOW - timedelta(hours=1)) -> None:
+    """Seven reports of a village of last week, which one source sends now."""
     report(database, noise()[:6], days=84, at=NOW - timedelta(days=2), sources=1)
-    report(database, cluster(n=200)[:7], at=at, sources=1)
+    report(database, cluster(n=200)[:7], at=at - timedelta(days=7), received=at, sources=1)
 
 
-def test_true_reports_of_a_quiet_source_that_are_held_back_are_told(toy_province, catalogue):
-    few_from_a_quiet_source(toy_province)
+def test_true_reports_of_a_quiet_source_are_judged_however_many_it_sends(toy_province, catalogue):
+    report(toy_province, noise()[:6], days=84, at=NOW - timedelta(days=2), sources=1)
+    report(toy_province, cluster(n=200)[:8], at=NOW - timedelta(hours=1), sources=1)
+    run(toy_province, catalogue)
+    (alert,) = alerts(toy_province)
+    assert (alert.rule, alert.status) == ("scan", Status.OPEN)
+    assert len(alert.records) >= 7
+
+
+def test_late_records_are_told_to_be_watched(toy_province, catalogue):
+    late_from_a_village(toy_province)
     found = run(toy_province, catalogue)
     (alert,) = alerts(toy_province)
-    assert (found.left_out["burst"], found.alerts.opened) == (7, (alert.id,))
-    assert (alert.rule, alert.severity, alert.observed) == ("held_back", "alert", 7)
-    assert alert.headline_vi.startswith("Phản ánh của người dân: 7 bản ghi bị giữ lại")
-    assert alert.headline_en.startswith("Citizen reports: 7 records held back")
+    assert (found.left_out["late"], found.alerts.opened) == (7, (alert.id,))
+    assert (alert.rule, alert.severity, alert.observed) == ("held_back", "watch", 7)
+    assert alert.headline_vi.startswith("Phản ánh của người dân: 7 bản ghi đến muộn")
+    assert alert.headline_en.startswith("Citizen reports: 7 late records")
     assert alert.communes == (("00004", "Xã Bãi Cát"),)
     assert alert.bbox[0] < 104.15 < alert.bbox[2]
 
 
-def test_a_layer_file_says_how_grave_it_is_that_reports_are_held_back(toy_province, catalogue):
-    few_from_a_quiet_source(toy_province)
+def test_a_layer_file_says_how_grave_it_is_that_records_are_late_and_when_they_are(
+    toy_province, catalogue
+):
+    late_from_a_village(toy_province)
     layer = catalogue.get(LAYER)
-    weekly = layer.alerts.model_copy(update={"held_back": Tier.WATCH})
-    run_hotspots(toy_province, layer.model_copy(update={"alerts": weekly}), NOW)
-    assert [one.severity for one in alerts(toy_province)] == ["watch"]
+    grave = layer.alerts.model_copy(update={"held_back": Tier.ALERT})
+    run_hotspots(toy_province, layer.model_copy(update={"alerts": grave}), NOW)
+    assert [one.severity for one in alerts(toy_province)] == ["alert"]
+    patient = layer.hotspots.model_copy(update={"late_hours": 24 * 8})
+    found = run_method(
+        toy_province, layer.model_copy(update={"hotspots": patient}), "stp_scan", NOW
+    )
+    assert "late" not in found.left_out
+    assert Status.EXPIRED in [one.status for one in alerts(toy_province)]
 
 
-def test_what_is_held_back_is_one_alert_that_ends_a_day_after_its_evidence(toy_province, catalogue):
-    few_from_a_quiet_source(toy_province)
+def test_what_is_late_is_one_alert_that_ends_a_day_after_its_evidence(toy_province, catalogue):
+    late_from_a_village(toy_province)
     run_hotspots(toy_province, catalogue.get(LAYER), NOW)
     run(toy_province, catalogue, NOW + timedelta(hours=1))
     (alert,) = alerts(toy_province)
     run(toy_province, catalogue, NOW + timedelta(days=4))
     (ended,) = alerts(toy_province)
     assert (ended.id, ended.status) == (alert.id, Status.EXPIRED)
+
+
+@pytest.mark.parametrize(("count", "tier"), [(1, "watch"), (2, "watch"), (3, "alert")])
+def test_records_of_unknown_time_are_told_at_once(quiet, catalogue, count, tier):
+    report(quiet, cluster(n=count), at=NOW - timedelta(hours=1))
+    with quiet.writing() as connection:
+        connection.execute(text("UPDATE layer.citizen_reports SET valid_at = NULL WHERE id > 90"))
+    run(quiet, catalogue)
+    (alert,) = alerts(quiet)
+    assert (alert.rule, alert.severity, alert.observed) == ("undated", tier, count)
+    assert alert.headline_vi.startswith(
+        f"Phản ánh của người dân: {count} bản ghi không có thời điểm xảy ra"
+    )
+    assert alert.headline_en == (
+        f"Citizen reports: {count} of unknown time, which no alarm has judged"
+    )
+
+
+def test_what_a_clock_ahead_says_was_received_tomorrow_was_received_when_it_was_stored(
+    quiet, catalogue
+):
+    report(quiet, cluster(), at=NOW, received=NOW + timedelta(days=1))
+    assert run(quiet, catalogue).found == 0
+    with quiet.writing() as connection:
+        connection.execute(
+            text("UPDATE layer.citizen_reports SET updated_at = :now WHERE id > 90"), {"now": NOW}
+        )
+    (opened,) = run(quiet, catalogue).alerts.opened
+    (alert,) = alerts(quiet)
+    assert (alert.id, len(alert.records)) == (opened, 25)
 
 
 @pytest.mark.parametrize("told", ["received_at", "nothing"])

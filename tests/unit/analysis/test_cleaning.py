@@ -44,6 +44,11 @@ def test_the_same_key_is_one_incident():
         ({"lon": 104.1, "place_precision_m": 2000.0}, "coarse"),
         ({"lon": np.nan, "lat": np.nan}, "coarse"),
         ({"lon": 104.1, "cell": 2, "happened_at": NOON - pd.Timedelta(days=8)}, "late"),
+        ({"lon": 104.1, "cell": 2, "happened_at": NOON - pd.Timedelta(hours=6)}, "late"),  # 6:01
+        ({"lon": 104.1, "cell": 2, "happened_at": NOON - pd.Timedelta(hours=5)}, ""),
+        ({"lon": 104.1, "cell": 2, "happened_at": NOON + pd.Timedelta(hours=9)}, ""),
+        ({"lon": 104.1, "cell": 2, "happened_at": NOON.normalize()}, ""),  # today, at no hour
+        ({"lon": 104.1, "cell": 2, "happened_at": NOON.normalize() - pd.Timedelta(days=1)}, "late"),
         ({"lon": 104.1, "cell": 2, "happened_at": pd.NaT}, "undated"),
         ({"lon": 104.1, "cell": 2, "received_at": pd.NaT}, "undated"),
         ({"lon": 104.1, "cell": 2, "default_point": None}, ""),
@@ -136,52 +141,111 @@ def test_degrees_that_are_none_are_refused(changes, words):
         judged(record("a", **changes))
 
 
-def month(burst):
-    days = [NOON + pd.Timedelta(days=d) for d in range(28)] + [NOON + pd.Timedelta(days=28)] * burst
+def test_a_date_without_an_hour_counts_from_its_end_here_and_not_in_greenwich():
+    yesterday = NOON.normalize() - pd.Timedelta(days=1)
+    for received, reason in (("05:59", ""), ("06:00", ""), ("06:01", "late")):
+        at = pd.Timestamp(f"2026-03-02T{received}+07:00")
+        for zone in ("UTC", "Asia/Ho_Chi_Minh"):
+            told = {"happened_at": yesterday.tz_convert(zone), "received_at": at.tz_convert(zone)}
+            assert judged(record("a", **told)).records["reason"].tolist() == [reason]
+
+
+def test_a_layer_says_what_is_late():
+    weekly = CleaningRules(late_hours=24 * 8)
+    old = pd.DataFrame([record("a", happened_at=NOON - pd.Timedelta(days=7))])
+    assert clean(old).reasons == {"late": 1}
+    assert clean(old, weekly).reasons == {}
+
+
+def sent(n, source="hotline", days_ago=0, **changes):
+    """Records of one day, each in a hex of its own."""
+    at = NOON - pd.Timedelta(days=days_ago)
     return [
-        record(str(i), happened_at=at, received_at=at, lon=104 + i * 0.01, cell=i)
-        for i, at in enumerate(days)
-    ]
+        record(f"{source} {days_ago} {i}", source=source, lon=104 + i * 0.003,
+               lat=22 + days_ago * 0.003, cell=1000 * days_ago + i, happened_at=at,
+               received_at=at) | changes
+        for i in range(n)
+    ]  # fmt: skip
 
 
-def test_a_backlog_of_thirty_is_held_back_and_an_ordinary_day_is_not():
-    assert judged(*month(30)).reasons == {"burst": 30}
-    assert judged(*month(5)).reasons == {}
+@pytest.mark.parametrize("source", ["hotline", "new"])
+@pytest.mark.parametrize("usual", [0, 1, 42])
+def test_however_many_come_in_a_day_from_one_source_all_count(source, usual):
+    before = [one for day in range(1, 29) for one in sent(usual, days_ago=day)]
+    found = judged(*before, *sent(300, source)).records
+    assert found["in_alarm"].all()
+    assert found["in_commune"].all()
+    assert not found["held_back"].any()
 
 
-def test_a_backlog_under_a_new_name_is_held_back_by_what_all_sources_send():
-    def sent(name: str, of: list[dict]) -> list[dict]:
-        return [one | {"source": name} for one in of]
-
-    usual, backlog = month(30)[:28], month(30)[28:]
-    assert judged(*sent("hotline", usual), *sent("march.csv", backlog)).reasons == {"burst": 30}
-    assert judged(*sent("hotline", usual), *sent("march.csv", backlog[:5])).reasons == {}
-    assert judged(*sent("hotline", usual[-5:]), *sent("march.csv", backlog)).reasons == {}
-
-
-def test_what_only_a_burst_keeps_from_alarms_is_marked_the_coarse_too_and_the_late_not():
-    *usual, coarse, late = month(8)
-    coarse |= {"place_precision_m": 5000.0}
-    late |= {"happened_at": NOON - pd.Timedelta(days=8)}
-    found = judged(*usual, coarse, late)
-    assert found.reasons == {"burst": 6, "coarse": 1, "late": 1}
-    held = found.records["held_back"]
-    assert held.sum() == 7
-    assert held.tolist()[-2:] == [True, False]
-    assert not found.records["in_commune"][held].any()
+def test_a_backlog_with_its_true_dates_is_held_back_record_by_record_and_the_fresh_count():
+    """Ten of tonight among sixty of last week, by one sender at one time."""
+    old = sent(60, received_at=NOON, happened_at=NOON - pd.Timedelta(days=7))
+    fresh = sent(10, "hotline too", lat=22.5)
+    for one in fresh:
+        one |= {"source": "hotline", "cell": one["cell"] + 500}
+    found = judged(*old, *fresh)
+    assert found.reasons == {"late": 60}
+    assert found.records["held_back"].tolist() == [True] * 60 + [False] * 10
+    assert found.records["in_alarm"].tolist() == [False] * 60 + [True] * 10
 
 
-def test_what_does_not_say_when_it_happened_is_counted_and_makes_no_burst_of_the_others():
+def test_an_office_that_sends_each_monday_what_happened_that_day_is_never_late():
+    mondays = [one for week in range(20) for one in sent(12, days_ago=7 * week)]
+    assert judged(*mondays).reasons == {}
+
+
+def test_what_is_late_hides_no_report_of_the_same_incident_that_is_in_time():
+    early = NOON - pd.Timedelta(hours=10)
+    late = record("a", happened_at=early, received_at=NOON)
+    again = record("b", happened_at=NOON, received_at=NOON + pd.Timedelta(minutes=5))
+    found = judged(late, again).records
+    assert found["reason"].tolist() == ["late", ""]
+    assert found["in_alarm"].tolist() == [False, True]
+    assert found["incident"].tolist() == [True, False]  # one incident on maps
+
+
+def test_the_coarse_that_are_late_count_nowhere_and_are_held_back():
+    coarse = record("a", place_precision_m=5000.0, happened_at=NOON - pd.Timedelta(days=8))
+    found = judged(coarse).records
+    assert found["reason"].tolist() == ["coarse"]
+    assert found["held_back"].tolist() == [True]
+    assert not found["in_commune"].any()
+
+
+def test_what_does_not_say_when_it_happened_is_counted_and_keeps_no_other_out():
     undated = [record(f"u{i}", happened_at=pd.NaT, lon=105 + i * 0.01, cell=i) for i in range(30)]
-    for one in undated:
-        one["received_at"] = NOON + pd.Timedelta(days=28)
-    found = judged(*month(5), *undated)
+    found = judged(*sent(33), *undated)
     assert found.reasons == {"undated": 30}
-    assert found.records["incident"].sum() == found.records["in_commune"].sum() == 28 + 5
+    assert found.records["incident"].sum() == found.records["in_commune"].sum() == 33
+
+
+@settings(deadline=None, max_examples=25)
+@given(seed=st.integers(0, 9999))
+def test_no_alarm_rests_on_what_is_received_later(seed):
+    """So that a look at the past, which has all records at hand, sees what the service saw."""
+    random = np.random.default_rng(seed)
+    records = pd.DataFrame([
+        record(
+            str(i), cell=int(random.integers(4)), lon=104 + random.uniform(0, 0.01),
+            category="ab"[random.integers(2)], source="xy"[random.integers(2)],
+            received_at=NOON + pd.Timedelta(hours=random.uniform(0, 60)),
+            place_precision_m=random.choice([10.0, 5000.0], p=[0.8, 0.2]),
+        )
+        for i in range(60)
+    ])  # fmt: skip
+    delays = pd.to_timedelta(random.choice([0.1, 5.0, 7.0, 30.0], 60), unit="h")
+    records["happened_at"] = records["received_at"] - delays
+    told = ["in_alarm", "in_commune", "held_back"]
+    whole = clean(records).records
+    for hours in (12, 24, 48):
+        until = NOON + pd.Timedelta(hours=hours)
+        known = clean(records[records["received_at"] <= until]).records
+        assert known[told].equals(whole.loc[known.index, told])
 
 
 def test_the_order_of_records_changes_nothing_and_none_is_lost():
-    frame = pd.DataFrame([*month(9), record("x"), record("x"), record("y", lon=104.001)])
+    frame = pd.DataFrame([*sent(37), record("x"), record("x"), record("y", lon=104.001)])
     usual = clean(frame)
     other = clean(frame.sample(frac=1, random_state=3))
     assert len(usual.records) == len(frame)

@@ -1,0 +1,145 @@
+"""Which alert may keep another from being told: only one that tells of the same."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gis.alerts.deciding import Standing
+from gis.alerts.findings import Evidence
+from gis.alerts.identity import shares_most
+from gis.alerts.muting import CONDITIONS, INHIBITS, Muting, covers
+from gis.alerts.policy import Tier
+from gis.alerts.reasons import Within
+from gis.alerts.states import Status
+from tests.unit.alerts.made import day, found, signal
+
+UNIT = {"cells": (), "centre": None, "radius_m": None, "key": "00004"}
+DETECTORS = {"scan", "series"}
+
+
+def standing(number: int = 1, **changes) -> Standing:
+    made = Standing(
+        layer_id="citizen_reports",
+        rule="scan",
+        stream="disaster",
+        status=Status.OPEN,
+        signal=signal(0),
+        official=True,
+        simulated=False,
+        run_id=1,
+        seen_at=day(0),
+        expires_at=day(14),
+        id=number,
+    )
+    return replace(made, **changes)
+
+
+def unit(**changes) -> Standing:
+    return standing(2, **({"rule": "series", "signal": signal(0, **UNIT)} | changes))
+
+
+def test_a_commune_is_not_told_within_a_cluster_that_rests_on_its_records():
+    assert covers(standing(), unit())
+    assert Muting((), (standing(), unit())).why(unit()) == Within(1)
+    assert Muting((), (standing(), unit()), inhibit=False).why(unit()) is None
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner"),
+    [
+        ({"stream": "security"}, {}),
+        ({"layer_id": "field_incidents"}, {}),
+        ({"simulated": True}, {}),
+        ({"status": Status.PENDING}, {}),
+        ({"status": Status.SUPPRESSED}, {}),
+        ({"status": Status.EXPIRED}, {}),
+        ({"status": Status.RESOLVED}, {}),
+        ({"status": Status.FALSE}, {}),
+        ({"weak_days": 1}, {}),
+        ({"signal": signal(0, records=())}, {}),
+        ({"signal": signal(0, records=(1, 2, 3))}, {}),
+        ({"signal": signal(0, records=tuple(range(100, 150)))}, {}),
+        ({"signal": signal(0, tier=Tier.WATCH)}, {}),
+        ({"signal": signal(0, communes=("00007",))}, {}),
+        ({"rule": "many_reports"}, {}),
+        ({}, {"rule": "many_reports"}),  # of the layer's file
+        ({}, {"rule": "calibration_degraded"}),
+        ({}, {"rule": "held_back"}),
+    ],
+)
+def test_nothing_is_hidden_by_what_tells_of_something_else(outer, inner):
+    assert not covers(standing(**outer), unit(**inner))
+
+
+def test_what_is_simulated_hides_what_is_simulated():
+    assert covers(standing(simulated=True), unit(simulated=True))
+    assert covers(standing(), unit(simulated=True))
+
+
+def test_an_alert_whose_records_went_hides_nothing_any_more():
+    """Nine of its twelve were deleted: of those, the commune has the three that are left."""
+    look = found(1, stream="disaster", rule="series", evidence=Evidence(frozenset(range(1, 10))))
+    muting = Muting((), (standing(),), found=look)
+    left = signal(1, **UNIT, records=(10, 11, 12))
+    assert muting.why(unit(signal=left)) == Within(1)
+    others = signal(1, **UNIT, records=(12, 13, 14, 15))
+    assert muting.why(unit(signal=others)) is None
+    gone = replace(look, evidence=Evidence(frozenset(range(1, 13))))
+    assert replace(muting, found=gone).why(unit(signal=left)) is None
+
+
+_alerts = st.builds(
+    standing,
+    number=st.integers(1, 99),
+    layer_id=st.sampled_from(["citizen_reports", "field_incidents"]),
+    stream=st.sampled_from(["disaster", "security", ""]),
+    rule=st.sampled_from(["scan", "series", "many_reports", "high_water", "held_back", "delivery"]),
+    status=st.sampled_from(Status),
+    simulated=st.booleans(),
+    weak_days=st.integers(0, 2),
+    signal=st.builds(
+        lambda tier, first, n, communes, shape, key: signal(
+            0, tier=tier, records=tuple(range(first, first + n)), communes=communes, key=key,
+            **shape,
+        ),
+        tier=st.sampled_from(Tier),
+        first=st.integers(1, 6),
+        n=st.integers(0, 8),
+        communes=st.sampled_from([(), ("00004",), ("00007",), ("00004", "00007")]),
+        shape=st.sampled_from([{}, {"cells": (), "centre": None, "radius_m": None}]),
+        key=st.none() | st.just("00004"),
+    ),
+)  # fmt: skip
+
+
+@settings(max_examples=500)
+@given(st.lists(_alerts, min_size=2, max_size=12))
+def test_no_alert_is_ever_suppressed_by_one_that_tells_of_something_else(alerts):
+    alerts = [replace(one, id=n) for n, one in enumerate(alerts)]
+    muting = Muting((), tuple(alerts))
+    for inner in alerts:
+        reason = muting.why(inner)
+        if reason is None:
+            continue
+        outer = alerts[reason.alert_id]
+        assert (outer.layer_id, outer.stream) == (inner.layer_id, inner.stream)
+        assert {outer.rule, inner.rule} == DETECTORS
+        assert outer.status in (Status.OPEN, Status.ACKNOWLEDGED)
+        assert outer.weak_days == 0
+        assert inner.simulated or not outer.simulated
+        shared = set(inner.signal.records) & set(outer.signal.records)
+        assert 2 * len(shared) > len(inner.signal.records) > 0
+        assert outer.signal.tier.rank >= inner.signal.tier.rank
+
+
+@given(_alerts, _alerts)
+def test_the_table_is_all_there_is(outer, inner):
+    alike = all(holds(outer, inner) for holds in CONDITIONS.values())
+    shared = shares_most(inner.signal.records, outer.signal.records)
+    assert covers(outer, inner) == (alike and shared)
+
+
+def test_only_what_detectors_find_is_ever_inhibited():
+    assert {inner for _, inner in INHIBITS} == {"series"}
