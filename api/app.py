@@ -5,10 +5,12 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+from api.body_limits import BodyLimits
 from api.errors import add_error_handlers
 from api.middleware import RequestContext
 from api.newest import Newest
 from api.ogc import mount_ogc
+from api.reserve import Reserve
 from api.routes import (
     alerts,
     archives,
@@ -51,7 +53,8 @@ def create_app(settings: Settings, database: Database, catalogue: Catalogue) -> 
     app.state.catalogue = catalogue
     app.state.layer_files = LayerFiles(database, settings.layers, catalogue)
     app.state.asking = Asking(database)
-    app.state.newest = Newest(database)
+    app.state.newest = Newest(database, settings.client_streams)
+    app.state.health = Reserve(database, 2)
     app.state.tiles = TileServer(database, settings.k_anonymity, disk=_disk(settings))
 
     app.include_router(calibration.router)  # before the numbers of alerts under the same path
@@ -69,6 +72,7 @@ def create_app(settings: Settings, database: Database, catalogue: Catalogue) -> 
     add_error_handlers(app)
     app.add_middleware(archives.Compression, minimum_size=1024, compresslevel=4)
     app.add_middleware(WarmTiles, tiles=app.state.tiles, asking=app.state.asking)
+    app.add_middleware(BodyLimits, largest_mb=settings.body_mb)
     app.add_middleware(RequestContext, database=database)
     return app
 

@@ -13,29 +13,32 @@ from gis.settings import Settings
 from layers.catalogue import Catalogue
 
 
-def _settings(request: Request) -> Settings:
+# Those that only look something up are asynchronous: they need no thread, of which all may be busy.
+async def _settings(request: Request) -> Settings:
     return request.app.state.settings  # type: ignore[no-any-return]
 
 
-def _database(request: Request) -> Database:
+async def _database(request: Request) -> Database:
     return request.app.state.database  # type: ignore[no-any-return]
 
 
-def _catalogue(request: Request) -> Catalogue:
+async def _catalogue(request: Request) -> Catalogue:
     return request.app.state.catalogue  # type: ignore[no-any-return]
 
 
-def _principal(request: Request) -> Principal:
+async def _principal(request: Request) -> Principal:
     return request.state.principal  # type: ignore[no-any-return]
 
 
 def _reader(request: Request) -> Iterator[Connection]:
-    with _database(request).reading() as connection:
+    database: Database = request.app.state.database
+    with database.reading() as connection:
         yield connection
 
 
 def _writer(request: Request) -> Iterator[Connection]:
-    with _database(request).writing() as connection:
+    database: Database = request.app.state.database
+    with database.writing() as connection:
         yield connection
 
 
@@ -48,7 +51,7 @@ Reader = Annotated[Connection, Depends(_reader, scope="function")]
 Writer = Annotated[Connection, Depends(_writer, scope="function")]
 
 
-def declared_parameters(request: Request) -> None:
+async def declared_parameters(request: Request) -> None:
     """Raises BadInput for a query parameter that the endpoint does not have: a misspelt filter
     would else answer with too much.
     """

@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from gis import errors
 from gis.text import fault_words
@@ -19,11 +20,16 @@ STATUSES: dict[type[errors.GisError], int] = {
     errors.NoKey: 401,
     errors.NotAllowed: 403,
     errors.Conflict: 409,
+    errors.TooMany: 429,
     errors.Unavailable: 503,
     errors.SetupError: 503,
     errors.GisError: 500,
 }
-_HEADERS = {401: {"WWW-Authenticate": 'Basic realm="gis", charset="UTF-8"'}}
+_HEADERS = {
+    401: {"WWW-Authenticate": 'Basic realm="gis", charset="UTF-8"'},
+    429: {"Retry-After": "10"},  # seconds
+    503: {"Retry-After": "10"},
+}
 _TOO_SLOW = "57014"  # query_canceled: the statement timeout of readers
 # Texts that PostgreSQL cannot keep; psycopg itself, which tells no state, refuses NUL.
 _UNREADABLE = {"22021", "22P05"}
@@ -60,6 +66,7 @@ def add_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(DBAPIError, on_database)
+    app.add_exception_handler(ClientDisconnect, _on_left)
     app.add_exception_handler(Exception, _on_unknown)
 
 
@@ -80,6 +87,11 @@ def _on_invalid(request: Request, error: Exception) -> Response:
 def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     return problem(request, error.status_code, str(error.detail))
+
+
+def _on_left(request: Request, error: Exception) -> Response:
+    """Nobody reads it; the log has its status."""
+    return problem(request, 400, "the client left before its request was complete")
 
 
 def on_database(request: Request, error: Exception) -> Response:

@@ -3,11 +3,13 @@
 import errno
 import os
 import socket
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import uvicorn
+from starlette.types import ASGIApp
 from uvicorn.supervisors import Multiprocess
 
+from api.connections import Connections, Patience
 from gis.errors import Unavailable
 
 
@@ -35,15 +37,26 @@ class Listener(socket.socket):
         return _beside, (self.family, self.getsockname())
 
 
-def serve_many(factory: str, processes: int, listener: Listener) -> None:
-    """Until told to stop; `factory` names what makes the application, as `module:function`."""
-    config = uvicorn.Config(
-        factory,
-        factory=True,
-        workers=processes,
+def serving(app: ASGIApp | str, patience: Patience, **more: Any) -> uvicorn.Config:
+    """How an application is served, or what the name of its factory stands for."""
+    return uvicorn.Config(
+        app,
+        http=cast(Any, Connections(patience).protocol),
+        ws="none",  # a web socket would leave those connections, and there is none here
         log_config=None,
         access_log=False,  # each request has a line of ours
         timeout_graceful_shutdown=5,
+        **more,
+    )
+
+
+def serve_many(factory: str, processes: int, listener: Listener, patience: Patience) -> None:
+    """Until told to stop; `factory` names what makes the application, as `module:function`."""
+    config = serving(
+        factory,
+        patience,
+        factory=True,
+        workers=processes,
         timeout_worker_healthcheck=60,  # a busy machine needs longer than 5 s to import the service
     )
     Multiprocess(config, sockets=[listener]).run()

@@ -7,12 +7,12 @@ import secrets
 import time
 
 import structlog
-from anyio.to_thread import run_sync
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import problem, status_of
+from api.reserve import Reserve
 from gis.access import ANONYMOUS, Principal, authenticate
 from gis.database.engine import Database
 from gis.errors import GisError, NoKey
@@ -24,6 +24,8 @@ _SECURITY = [
     (b"x-frame-options", b"SAMEORIGIN"),
 ]
 
+_KEYS_AT_A_TIME = 4  # are looked up, whoever else waits for the database
+
 log = structlog.get_logger("api")
 
 
@@ -32,7 +34,7 @@ class RequestContext:
 
     def __init__(self, app: ASGIApp, database: Database) -> None:
         self.app = app
-        self.database = database
+        self._keys = Reserve(database, _KEYS_AT_A_TIME)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -75,10 +77,10 @@ class RequestContext:
 
     async def _principal(self, headers: Headers) -> Principal:
         key = key_of(headers)
-        return ANONYMOUS if key is None else await run_sync(self._authenticate, key)
+        return ANONYMOUS if key is None else await self._keys.run(self._authenticate, key)
 
     def _authenticate(self, key: str) -> Principal:
-        with self.database.reading() as connection:
+        with self._keys.database.reading() as connection:
             return authenticate(connection, key)
 
 

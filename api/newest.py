@@ -5,13 +5,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 import structlog
-from anyio.to_thread import run_sync
 
+from api.places import Places
+from api.reserve import Reserve
 from gis.database.engine import Database
 from gis.delivery.notices import newest_seq
-from gis.errors import GisError, Unavailable
+from gis.errors import GisError
 
 _LOOK_EVERY_S = 0.25
+_READ_AT_A_TIME = 2
 _MOST_CLIENTS = 500
 
 log = structlog.get_logger("events")
@@ -20,8 +22,9 @@ log = structlog.get_logger("events")
 class Newest:
     """While clients follow it, it looks four times a second. All but `let_go` is for the loop."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, most_of_one: int) -> None:
+        self.reserve = Reserve(database, _READ_AT_A_TIME)
+        self.places = Places("streams of events", _MOST_CLIENTS, most_of_one)
         self._clients = 0
         self._looking: asyncio.Task[None] | None = None
         self._rung = asyncio.Event()  # replaced at each ring
@@ -33,18 +36,13 @@ class Newest:
     def clients(self) -> int:
         return self._clients
 
-    def check_room(self) -> None:
-        """Raises Unavailable when no other client can follow."""
-        if self._clients >= _MOST_CLIENTS:
-            raise Unavailable(f"{_MOST_CLIENTS} clients listen already: try again later")
-
     @asynccontextmanager
     async def followed(self) -> AsyncIterator[None]:
         """A client that follows."""
         self._clients += 1
         try:
             self._loop = asyncio.get_running_loop()
-            self.seq = max(self.seq, await run_sync(self._look))
+            self.seq = max(self.seq, await self.reserve.run(self._look))
             self._looking = self._looking or asyncio.create_task(self._look_on())
             yield
         finally:
@@ -71,14 +69,14 @@ class Newest:
         self._rung = asyncio.Event()
 
     def _look(self) -> int:
-        with self._database.reading() as connection:
+        with self.reserve.database.reading() as connection:
             return newest_seq(connection)
 
     async def _look_on(self) -> None:
         while True:
             await asyncio.sleep(_LOOK_EVERY_S)
             try:
-                seq = await run_sync(self._look)
+                seq = await self.reserve.run(self._look)
             except GisError as error:
                 log.warning("waits", why=str(error))
                 continue

@@ -36,6 +36,7 @@ import uvicorn
 import uvloop
 from sqlalchemy import event
 
+from api.connections import Patience
 from api.listening import Listener, serve_many
 from benchmarks.ogc import _COMMUNES, _POINTS, _VALUES, COMMUNES, Promise, layer, serve_tipg
 from gis.database.engine import Database
@@ -139,7 +140,12 @@ def serve_ours(url: str, port: int) -> None:
     """As `gis up` does, with as many processes as BENCH_WORKERS says."""
     os.environ["BENCH_URL"] = url
     processes = int(os.environ.get("BENCH_WORKERS", "1"))
-    serve_many("benchmarks.vector_tiles:application", processes, Listener.at("127.0.0.1", port))
+    serve_many(
+        "benchmarks.vector_tiles:application",
+        processes,
+        Listener.at("127.0.0.1", port),
+        Patience(),
+    )
 
 
 def serve_nothing(_: str, port: int) -> None:

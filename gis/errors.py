@@ -9,8 +9,9 @@
     ├── NotFound            a layer, unit, record or alert does not exist (or may not be seen)
     ├── NotAllowed          the key may not do this
     │   └── NoKey           no key, or one that is unknown or revoked
+    ├── TooMany             one client asks for too much at a time
     ├── Conflict            the state of the thing does not admit the act
-    ├── Unavailable         the database or another part cannot be reached
+    ├── Unavailable         the database or another part cannot be reached, or is full
     └── SetupError          the machine lacks something; the message says what to install
 
 Each message says what was wrong and what would be right. Nothing secret is put into one.
@@ -69,8 +70,12 @@ class Conflict(GisError):
     exit_code = 6
 
 
+class TooMany(GisError):
+    """One client asks for too much at a time."""
+
+
 class Unavailable(GisError):
-    """The database or another part cannot be reached."""
+    """The database or another part cannot be reached, or has no room left."""
 
     exit_code = 7
 

@@ -47,6 +47,42 @@ class Settings(BaseSettings):
     reader_row_limit: int = Field(
         10_000, ge=1, description="Most rows that one page of items may hold"
     )
+    connections: int = Field(
+        700,
+        ge=1,
+        description="Most connections of clients to each process, and 256 fewer than files that it "
+        "may open; of more, the one that keeps it waiting longest is dropped",
+    )
+    client_header_s: float = Field(
+        15, gt=0, description="Longest time that a client may take to send the header of a request"
+    )
+    client_body_s: float = Field(
+        60, gt=0, description="Longest time that a client may take to send the body of a request"
+    )
+    client_read_s: float = Field(
+        30,
+        gt=0,
+        description="A client that reads less than 1 kB a second of an answer for so long is "
+        "dropped",
+    )
+    client_streams: int = Field(
+        50, ge=1, description="Most streams of events that go to one address at a time"
+    )
+    client_exports: int = Field(
+        4, ge=1, description="Most exports that are made for or sent to one address at a time"
+    )
+    body_mb: float = Field(
+        10, gt=0, description="Most megabytes that the body of a request may have"
+    )
+    exports: int = Field(
+        4, ge=1, le=50, description="Exports that are made at a time; others wait for ten seconds"
+    )
+    export_mb: int = Field(1000, ge=1, description="Most megabytes that an export may have")
+    exports_disk_mb: int = Field(
+        4000,
+        ge=1,
+        description="Megabytes of the home folder that exports may take until they are read",
+    )
     tiles_disk_mb: int = Field(
         0, ge=0, description="Megabytes of tiles kept on disk in the home folder; 0: none"
     )
@@ -77,6 +113,13 @@ class Settings(BaseSettings):
         le=1440,
         description="Least minutes between two notifications of one alert to one subscription, "
         "unless its tier rises; 0: each step is sent",
+    )
+    delivery_timeout_s: float = Field(
+        20,
+        gt=0,
+        le=25,  # less than the 30 s that a writer waits for a row that a sender holds
+        description="Longest time that one attempt may take, from connecting to the end of the "
+        "answer",
     )
     cap_sender: str = Field(
         "gis-ioc",

@@ -7,11 +7,11 @@ from types import FrameType
 from typing import NoReturn
 
 import uvicorn
-from fastapi import FastAPI
 
 from api.cli.context import read_layers, read_settings
 from api.cli.output import progress, say, step
-from api.listening import Listener, serve_many
+from api.connections import patience_of
+from api.listening import Listener, serve_many, serving
 from api.logs import configure_logs
 from api.setup import prepare
 from gis.database.engine import Database
@@ -21,6 +21,9 @@ from gis.delivery.working import delivering
 from gis.settings import Settings
 from layers.catalogue import Catalogue
 from layers.watch import watching
+
+_ALARM_CONNECTIONS = 12
+_SENDER_CONNECTIONS = 6
 
 
 def up() -> None:
@@ -47,27 +50,25 @@ def _serve(
 
     everywhere = ("127.0.0.1", "0.0.0.0", "::1", "::")
     host = "localhost" if settings.host in everywhere else settings.host
+    # Alarms and their delivery wait for no client, whatever clients do.
+    alarms, deliveries = database.apart(_ALARM_CONNECTIONS), database.apart(_SENDER_CONNECTIONS)
     with (
         kept_up(settings),
-        watching(database, settings.layers, catalogue, settings.runs_kept_days),
-        delivering(database, sender_of(settings), settings.cap_sender),
+        watching(alarms, settings.layers, catalogue, settings.runs_kept_days),
+        delivering(deliveries, sender_of(settings), settings.cap_sender),
     ):
         step(f"serving http://{host}:{settings.port} (Ctrl-C stops)")
         if settings.workers == 1:
-            _serve_here(create_app(settings, database, catalogue), listener)
+            app = create_app(settings, database, catalogue)
+            uvicorn.Server(serving(app, patience_of(settings))).run(sockets=[listener])
         else:
             _serve_many(settings, database, listener)
-
-
-def _serve_here(app: FastAPI, listener: Listener) -> None:
-    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=5)
-    uvicorn.Server(config).run(sockets=[listener])
 
 
 def _serve_many(settings: Settings, database: Database, listener: Listener) -> None:
     """Processes of their own, which learn from the environment which database is in use."""
     os.environ["GIS_DATABASE_URL"] = database.url
-    serve_many("api.worker:create", settings.workers, listener)
+    serve_many("api.worker:create", settings.workers, listener, patience_of(settings))
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:

@@ -3,12 +3,14 @@
 from fastapi import FastAPI
 
 from api.ogc import dggs, documents, items, qgis, writes
+from api.ogc.exports import Exports
 from api.ogc.service import OgcService
 
 
 def mount_ogc(app: FastAPI) -> None:
     """Mount /ogc and /qgis; the catalogue is read from `app.state` at each request."""
     app.state.ogc = OgcService()
+    app.state.exports = Exports(app.state.database, app.state.settings)
     app.include_router(dggs.router)
     app.include_router(documents.router)
     app.include_router(items.router)

@@ -18,9 +18,9 @@ from api.ogc.answers import (
     with_parameters,
 )
 from api.ogc.asking import Asking, asking, only_known
+from api.ogc.exports import Exported
 from api.ogc.parameters import ITEM, crs_in, export_limit, page_request
 from api.ogc.service import Collection, collection_of, facts_of, service_of
-from api.ogc.streamed import Streamed
 from gis.access import Principal
 from gis.database.engine import Database
 from gis.errors import BadInput
@@ -28,6 +28,7 @@ from gis.settings import Settings
 from layers.edit import tag_of_row
 from layers.items import Count, Page, PageRequest, read_item, read_page
 from layers.items.export import FORMATS, check_export
+from layers.items.spool import Spool
 
 router = APIRouter(prefix="/ogc/collections/{layer_id}", include_in_schema=False)
 _READ = ["GET", "HEAD"]
@@ -124,9 +125,11 @@ def _export(
         "Content-Crs": f"<{wanted.crs.uri}>",
         "Cache-Control": "no-store",
     }
-    database: Database = request.app.state.database
-    parts = export(database, found.source, wanted, limit)
-    return Streamed(parts, headers, media)
+
+    def make(database: Database, spool: Spool) -> None:
+        export(database, found.source, wanted, limit, spool)
+
+    return Exported(request, request.app.state.exports, make, headers, media)
 
 
 def feature_collection(page: Page, links: list[dict[str, str]]) -> bytes:

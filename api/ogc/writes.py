@@ -23,17 +23,9 @@ from layers.items.geojson import id_of
 
 router = APIRouter(prefix="/ogc/collections/{layer_id}/items", include_in_schema=False)
 
-LARGEST_BODY = 10_000_000  # bytes
-
 
 async def _body(request: Request) -> bytes:
-    parts, size = [], 0
-    async for part in request.stream():
-        parts.append(part)
-        size += len(part)
-        if size > LARGEST_BODY:
-            raise HTTPException(413, f"a feature may have {LARGEST_BODY} bytes at most")
-    return b"".join(parts)
+    return await request.body()
 
 
 Body = Annotated[bytes, Depends(_body)]

@@ -7,15 +7,15 @@ from typing import Annotated
 
 import orjson
 import structlog
-from anyio.to_thread import run_sync
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import StreamingResponse
 from fastapi.sse import EventSourceResponse, format_sse_event
+from starlette.types import Receive, Scope, Send
 
 from api.dependencies import Caller
 from api.newest import Newest
+from api.places import client_of
 from gis.access import Principal, Role
-from gis.database.engine import Database
 from gis.delivery.notices import notices_after
 from gis.delivery.told import Told
 from gis.delivery.told_json import told_json
@@ -30,6 +30,7 @@ HEARTBEAT_S = 15.0
 _LONGEST_S = 900.0  # then the client comes again, and its key is looked at again
 _RETRY_MS = 2000
 _BATCH = 100
+_SPARE_FOR_KEYS = 100  # streams that nobody without a key may have
 
 Layers = Annotated[list[str], Query(description="Only alerts of these layers")]
 SeenHeader = Annotated[str | None, Header(alias="Last-Event-ID")]
@@ -48,15 +49,28 @@ async def events(
 
     Begins after `Last-Event-ID`, without one with what happens from now on. A comment comes every
     15 seconds when nothing happens; after 15 minutes the stream ends, to be asked for again.
+    429 where an address has as many streams as it may have, 503 where there are too many in all.
     """
     catalogue: Catalogue = request.app.state.catalogue
     unknown = set(layer) - {each.id for each in catalogue.readable(caller)}
     if unknown:
         raise NotFound(f"there is no layer {min(unknown)}")
     seen = _seen(after if last_event_id is None else last_event_id)
-    request.app.state.newest.check_room()
-    stream = _stream(request, caller, frozenset(layer), seen)
-    return EventSourceResponse(stream, headers={"Cache-Control": "no-store"})
+    return _Events(request, caller, _stream(request, caller, frozenset(layer), seen))
+
+
+class _Events(EventSourceResponse):
+    """Takes a place while it lasts."""
+
+    def __init__(self, request: Request, caller: Principal, stream: AsyncIterator[bytes]) -> None:
+        super().__init__(stream, headers={"Cache-Control": "no-store"})
+        newest: Newest = request.app.state.newest
+        spare = _SPARE_FOR_KEYS if caller.role is Role.ANONYMOUS else 0
+        self._place = newest.places.place(client_of(request), spare=spare)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._place:
+            await super().__call__(scope, receive, send)
 
 
 async def _stream(
@@ -69,7 +83,7 @@ async def _stream(
         yield format_sse_event(id=str(at), retry=_RETRY_MS, comment="listening")
         while not newest.ended and time.monotonic() < end:
             known = newest.seq
-            found = await run_sync(_read, request, caller, wanted, at)
+            found = await newest.reserve.run(_read, request, caller, wanted, at)
             for told in found:
                 yield _event(told)
             # What is numbered up to `known` was there to be read: the rest is not for this client.
@@ -91,11 +105,11 @@ async def _ends_when_lost() -> AsyncIterator[None]:
 
 def _read(request: Request, caller: Principal, wanted: frozenset[str], at: int) -> list[Told]:
     """What the caller may read now: layers may have been published meanwhile."""
-    database: Database = request.app.state.database
+    newest: Newest = request.app.state.newest
     readable = [layer.id for layer in request.app.state.catalogue.readable(caller)]
     layers = [one for one in readable if not wanted or one in wanted]
     to_desk = caller.role in (Role.OPERATOR, Role.ADMIN)
-    with database.reading() as connection:
+    with newest.reserve.database.reading() as connection:
         return notices_after(connection, at, layers, to_desk=to_desk, limit=_BATCH)
 
 

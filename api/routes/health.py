@@ -1,9 +1,15 @@
-"""Is the process alive, and can it serve?"""
+"""Is the process alive, and can it serve?
+
+Asked in threads and by connections of their own, so that no reader keeps the answer waiting.
+"""
 
 from fastapi import APIRouter, Request
 
-from api.dependencies import DeclaredParameters, UsedDatabase
+from api.dependencies import DeclaredParameters
+from api.reserve import Reserve
 from gis.alerts.failing import failing_alarms
+from gis.database.disk import check_disk
+from gis.database.engine import Database
 from gis.database.migrate import newest_revision, revision_of
 from gis.errors import Unavailable
 
@@ -11,31 +17,37 @@ router = APIRouter(prefix="/health", tags=["health"], dependencies=[DeclaredPara
 
 
 @router.get("/live")
-def live() -> dict[str, str]:
+async def live() -> dict[str, str]:
     """The process answers; nothing else is asked."""
     return {"status": "live"}
 
 
 @router.get("")
 @router.get("/ready")
-def ready(request: Request, database: UsedDatabase) -> dict[str, str | int]:
-    """The database answers and has this version's schema; 503 otherwise.
+async def ready(request: Request) -> dict[str, str | int]:
+    """The database answers, has this version's schema and room on its disk; 503 otherwise.
 
     `failing_alarms`: of how many layers the alarm keeps failing; their alerts say which.
     `bad_layer_files`: how many cannot be read, so that the last good layers stay in force.
     """
-    with database.reading() as connection:
-        revision = revision_of(connection)
-        current = revision == newest_revision()
-        failing = failing_alarms(connection) if current else 0
-    if not current:
-        raise Unavailable(
-            f"the database is at revision {revision}, this version needs {newest_revision()}: "
-            "run `gis db migrate`"
-        )
+    reserve: Reserve = request.app.state.health
+    revision, failing = await reserve.run(_look, reserve.database)
     return {
         "status": "ready",
-        "revision": str(revision),
+        "revision": revision,
         "failing_alarms": failing,
         "bad_layer_files": request.app.state.layer_files.bad_files,
     }
+
+
+def _look(database: Database) -> tuple[str, int]:
+    """The revision of the schema, and how many alarms fail."""
+    with database.reading() as connection:
+        revision = revision_of(connection)
+        if revision != newest_revision():
+            raise Unavailable(
+                f"the database is at revision {revision}, this version needs "
+                f"{newest_revision()}: run `gis db migrate`"
+            )
+        check_disk(connection)
+        return revision, failing_alarms(connection)

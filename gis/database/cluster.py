@@ -37,7 +37,7 @@ _OPTIONS = {
     "shared_buffers": "256MB",
     "work_mem": "32MB",
     "maintenance_work_mem": "256MB",
-    "max_connections": "100",
+    "max_connections": "200",
     "max_wal_size": "2GB",
     "jit": "off",
     "logging_collector": "off",

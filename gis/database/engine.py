@@ -12,7 +12,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from gis.errors import Unavailable
 
-_POOL = {"pool_size": 6, "max_overflow": 6, "pool_timeout": 10}
+_CONNECTIONS = 12  # of each kind, half of which are kept
+_POOL_TIMEOUT_S = 10
 _SINGLY = {"isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None}  # nothing to reset
 _IDLE_S = 1.0  # a connection that was used within it is taken to be alive
 # Each question is planned with its own values: psycopg prepares what comes again, and PostgreSQL
@@ -25,20 +26,38 @@ _PLANNED_ONCE = "-c jit=off -c plan_cache_mode=force_generic_plan -c random_page
 class Database:
     """One database, reached as a writer or as a reader.
 
-    Raises `Unavailable` where it cannot be reached; every other error of the driver passes on.
+    Raises `Unavailable` where it cannot be reached, or has no room; every other error of the driver
+    passes on.
     """
 
-    def __init__(self, url: str, *, reader_timeout_ms: int = 10_000) -> None:
+    def __init__(
+        self, url: str, *, reader_timeout_ms: int = 10_000, connections: int = _CONNECTIONS
+    ) -> None:
         self.url = _with_driver(url)
-        self.engine = _engine(self.url, "-c timezone=UTC -c lock_timeout=30s")
+        self._reader_timeout_ms = int(reader_timeout_ms)
+        self._apart: list[Database] = []
+        kept = -(-connections // 2)
+        pool = {"pool_size": kept, "max_overflow": connections - kept}
+        self.engine = _engine(self.url, "-c timezone=UTC -c lock_timeout=30s", **pool)
         reader = (
             "-c timezone=UTC -c default_transaction_read_only=on "
-            f"-c statement_timeout={int(reader_timeout_ms)} "
+            f"-c statement_timeout={self._reader_timeout_ms} "
         )
-        self._reader_engine = _engine(self.url, reader + _PLANNING)
+        self._reader_engine = _engine(self.url, reader + _PLANNING, **pool)
         self._single_engine = self._reader_engine.execution_options(isolation_level="AUTOCOMMIT")
         self._asking_options = reader + _PLANNED_ONCE
-        self._asked_engine = _engine(self.url, self._asking_options, **_SINGLY)
+        self._asked_engine = _engine(self.url, self._asking_options, **_SINGLY, **pool)
+
+    def apart(self, connections: int) -> "Database":
+        """The same database by connections of its own, at most so many of each kind.
+
+        What works there waits for nobody who works here. It is closed with this one.
+        """
+        beside = Database(
+            self.url, reader_timeout_ms=self._reader_timeout_ms, connections=connections
+        )
+        self._apart.append(beside)
+        return beside
 
     @property
     def dialect(self) -> Dialect:
@@ -103,6 +122,8 @@ class Database:
         self.engine.dispose()
         self._reader_engine.dispose()
         self._asked_engine.dispose()
+        for beside in self._apart:
+            beside.close()
 
 
 def _connecting(options: str) -> dict[str, Any]:
@@ -120,8 +141,8 @@ def _connecting(options: str) -> dict[str, Any]:
 
 def _engine(url: str, options: str, **more: Any) -> Engine:
     # What clients send is in no error, and so in no log.
-    more |= {"hide_parameters": True}
-    engine = create_engine(url, connect_args=_connecting(options), **_POOL, **more)
+    more |= {"hide_parameters": True, "pool_timeout": _POOL_TIMEOUT_S}
+    engine = create_engine(url, connect_args=_connecting(options), **more)
     event.listen(engine, "checkin", _note_use)
     event.listen(engine, "checkout", _Check(engine))
     return engine
@@ -152,24 +173,40 @@ def _with_driver(url: str) -> str:
     return f"postgresql+psycopg://{tail}" if head in ("postgres", "postgresql") else url
 
 
+_UNREACHABLE = (
+    "the database cannot be reached: check that PostgreSQL runs and that "
+    "GIS_DATABASE_URL is right, or unset it to use the private cluster"
+)
+# What PostgreSQL lacks, by SQLSTATE: it is there, and says why it cannot go on.
+_LACKS = {
+    "53100": "the disk of the database is full: nothing is stored until its operator makes room",
+    "53200": "the database has no memory left: try again later",
+    "53300": "the database has no connection left: raise its max_connections",
+    "53400": "a limit in the configuration of the database is exceeded: its log says which",
+}
+
+
 @contextmanager
 def reached() -> Iterator[None]:
-    """Raises `Unavailable` where a connection cannot be made, or is lost."""
+    """Raises `Unavailable` where a connection cannot be made, or is lost, or the database lacks
+    what it needs, such as room on its disk.
+    """
     try:
         yield
-    except (OperationalError, PoolTimeout) as error:
-        if _is_lost(error):
-            raise Unavailable(
-                "the database cannot be reached: check that PostgreSQL runs and that "
-                "GIS_DATABASE_URL is right, or unset it to use the private cluster"
-            ) from error
+    except PoolTimeout as error:
+        raise Unavailable(
+            "all connections of the service to its database are in use: try again later"
+        ) from error
+    except OperationalError as error:
+        state = getattr(error.orig, "sqlstate", None)
+        if state in _LACKS:
+            raise Unavailable(_LACKS[state]) from error
+        if _is_lost(state):
+            raise Unavailable(_UNREACHABLE) from error
         raise
 
 
-def _is_lost(error: OperationalError | PoolTimeout) -> bool:
+def _is_lost(state: str | None) -> bool:
     """Whether the connection failed, rather than a statement (which carries an SQLSTATE)."""
-    if isinstance(error, PoolTimeout):
-        return True
-    state = getattr(error.orig, "sqlstate", None)
     lost = state is None or state[:2] in ("08", "28", "3D", "53", "57")
     return lost and state != "57014"  # a cancelled statement is not a lost connection

@@ -2,6 +2,7 @@
 
 import re
 import smtplib
+import socket
 import ssl
 from contextlib import suppress
 from dataclasses import dataclass
@@ -9,12 +10,12 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 from urllib.parse import unquote, urlsplit
 
+from gis.delivery.deadline import Deadline, deadline
 from gis.delivery.errors import NotDelivered, Undeliverable
 from gis.delivery.outbox import Delivery
 from gis.delivery.texts import mail_subject, mail_text
 from gis.errors import BadInput
 
-_TIMEOUT_S = 10.0
 # What officers' addresses are made of; no quoted parts, no lists.
 _ADDRESS = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 _PORTS = {"smtp": 25, "smtps": 465}
@@ -57,27 +58,35 @@ def check_address(address: str) -> None:
         raise BadInput(f"{address} is no mail address such as truc.ban@example.vn")
 
 
-def send_mail(delivery: Delivery, server: MailServer, map_url: str | None = None) -> None:
-    """Raises NotDelivered, or Undeliverable for an address that the server refuses for good."""
-    try:
-        session = _session(server)
+def send_mail(
+    delivery: Delivery, server: MailServer, timeout_s: float, map_url: str | None = None
+) -> None:
+    """Raises NotDelivered, or Undeliverable for an address that the server refuses for good.
+
+    `timeout_s`: until then the server has taken the mail, whatever it sent meanwhile.
+    """
+    message = mail_message(delivery, server.sender, map_url)
+    with deadline(timeout_s) as until:
         try:
-            session.send_message(mail_message(delivery, server.sender, map_url))
-        finally:
-            _left(session)
-    except smtplib.SMTPRecipientsRefused as error:
-        code, _ = next(iter(error.recipients.values()))
-        kind = Undeliverable if 500 <= code < 600 else NotDelivered
-        raise kind(f"the mail server refused the address with {code}") from error
-    except (smtplib.SMTPException, OSError) as error:
-        raise NotDelivered(f"the mail server did not take it: {type(error).__name__}") from error
+            _hand_over(message, server, until)
+        except smtplib.SMTPRecipientsRefused as error:
+            code, _ = next(iter(error.recipients.values()))
+            kind = Undeliverable if 500 <= code < 600 else NotDelivered
+            raise kind(f"the mail server refused the address with {code}") from error
+        except (smtplib.SMTPException, OSError) as error:
+            why = f"not within {timeout_s:g} s" if until.passed else type(error).__name__
+            raise NotDelivered(f"the mail server did not take it: {why}") from error
 
 
-def _left(session: smtplib.SMTP) -> None:
-    """What a server says of leaving says nothing of the mail, which it has taken or not."""
-    with suppress(smtplib.SMTPException, OSError):
-        session.quit()
-    session.close()
+def _hand_over(message: EmailMessage, server: MailServer, until: Deadline) -> None:
+    session = _TlsSession(server, until) if server.tls_from_start else _Session(server, until)
+    try:
+        _secure(session, server)
+        session.send_message(message)
+        with suppress(smtplib.SMTPException, OSError):
+            session.quit()  # what a server says of leaving says nothing of the mail
+    finally:
+        session.close()
 
 
 def mail_message(delivery: Delivery, sender: str, map_url: str | None = None) -> EmailMessage:
@@ -93,23 +102,34 @@ def mail_message(delivery: Delivery, sender: str, map_url: str | None = None) ->
     return message
 
 
-def _session(server: MailServer) -> smtplib.SMTP:
-    """A session in which mail may be handed over, over TLS where the server offers it.
+class _Session(smtplib.SMTP):
+    """A session that ends with the deadline."""
+
+    def __init__(self, server: MailServer, until: Deadline) -> None:
+        self._until = until
+        super().__init__(server.host, server.port)
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        return self._until.connect(host, port)
+
+
+class _TlsSession(smtplib.SMTP_SSL, _Session):  # in this order, so that SMTP_SSL asks _Session
+    """The same over TLS from its start."""
+
+    def __init__(self, server: MailServer, until: Deadline) -> None:
+        self._until = until
+        trusted = ssl.create_default_context()
+        smtplib.SMTP_SSL.__init__(self, server.host, server.port, context=trusted)
+
+
+def _secure(session: smtplib.SMTP, server: MailServer) -> None:
+    """TLS where the server offers it, and the user logged in if there is one.
 
     Certificates are read for TLS alone: that takes longer than all else of a mail.
     """
-    if server.tls_from_start:
-        trusted = ssl.create_default_context()
-        secure = smtplib.SMTP_SSL(server.host, server.port, timeout=_TIMEOUT_S, context=trusted)
-        return _logged_in(secure, server)
-    session = smtplib.SMTP(server.host, server.port, timeout=_TIMEOUT_S)
-    session.ehlo()
-    if server.user is not None or session.has_extn("starttls"):
-        session.starttls(context=ssl.create_default_context())
-    return _logged_in(session, server)
-
-
-def _logged_in(session: smtplib.SMTP, server: MailServer) -> smtplib.SMTP:
+    if not server.tls_from_start:
+        session.ehlo()
+        if server.user is not None or session.has_extn("starttls"):
+            session.starttls(context=ssl.create_default_context())
     if server.user is not None:
         session.login(server.user, server.password or "")
-    return session

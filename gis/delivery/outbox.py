@@ -71,6 +71,10 @@ WHERE d.status = 'waiting' AND d.due_at <= now() AND s.ended_at IS NULL
   AND (last.seq IS NULL OR last.ended_at <= now() - CAST(:gap AS interval)
        OR gis.severity_rank(n.alert ->> 'severity')
           > gis.severity_rank(last.alert ->> 'severity'))
+  AND NOT (:healthy AND EXISTS (
+      SELECT FROM gis.delivery failed
+      WHERE failed.status = 'waiting' AND failed.subscription_id = d.subscription_id
+        AND failed.attempts > 0))
 ORDER BY d.due_at, d.id LIMIT 1
 FOR NO KEY UPDATE OF d, s SKIP LOCKED
 """)
@@ -88,15 +92,20 @@ _FORGET = text(
 
 @contextmanager
 def taken(
-    database: Database, gap: timedelta = timedelta(0)
+    database: Database, gap: timedelta = timedelta(0), *, healthy: bool = False
 ) -> Iterator[tuple[Connection, Delivery | None]]:
-    """A transaction that holds the next delivery that is due; None when none is free."""
+    """A transaction that holds the next delivery that is due; None when none is free.
+
+    `gap`: least time between two of one alert to one subscription. `healthy`: none to a
+    subscription one of whose messages failed and waits.
+    """
     with database.writing() as connection:
-        yield connection, _next(connection, gap)
+        yield connection, _next(connection, gap, healthy)
 
 
-def _next(connection: Connection, gap: timedelta) -> Delivery | None:
-    while (row := connection.execute(_TAKE, {"gap": gap}).one_or_none()) is not None:
+def _next(connection: Connection, gap: timedelta, healthy: bool) -> Delivery | None:
+    values = {"gap": gap, "healthy": healthy}
+    while (row := connection.execute(_TAKE, values).one_or_none()) is not None:
         if not gap:
             return _delivery(row, row.attempts)
         before = connection.execute(_SUPERSEDE, {"id": row.delivery_id}).scalars().all()

@@ -4,6 +4,7 @@ Otherwise whoever may set a webhook could make the service ask machines that onl
 """
 
 import ipaddress
+import math
 import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from urllib.parse import urlsplit
 
 import httpcore
 
+from gis.delivery.deadline import Deadline
 from gis.delivery.errors import NotDelivered, Undeliverable
 from gis.errors import BadInput
 
@@ -82,10 +84,14 @@ def check_url(url: str, reach: Reach) -> None:
 
 
 class ReachedNetwork(httpcore.NetworkBackend):
-    """Connects to the very address that was checked, so that a name cannot change in between."""
+    """Connects to the very address that was checked, so that a name cannot change in between.
 
-    def __init__(self, reach: Reach) -> None:
+    All that is said over a connection ends with the deadline.
+    """
+
+    def __init__(self, reach: Reach, until: Deadline) -> None:
         self._reach = reach
+        self._until = until
         self._plain = httpcore.SyncBackend()
 
     def connect_tcp(
@@ -98,9 +104,13 @@ class ReachedNetwork(httpcore.NetworkBackend):
     ) -> httpcore.NetworkStream:
         for address in self._reach.addresses(host, port):
             try:
-                return self._plain.connect_tcp(address, port, timeout, None, socket_options)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
-                failed = error
+                left = min(timeout or math.inf, self._until.left_s())
+                stream = self._plain.connect_tcp(address, port, left, None, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout, TimeoutError) as error:
+                failed: Exception = error
+                continue
+            self._until.add(stream.get_extra_info("socket"))
+            return stream
         raise failed
 
 

@@ -27,17 +27,18 @@ class Sender:
     reach: Reach
     mail: MailServer | None = None
     map_url: str | None = None  # of the map, without a final slash
+    timeout_s: float = 20.0  # for the whole of an attempt
     retrying: Retrying = field(default_factory=Retrying)
     gap: timedelta = timedelta(0)  # between two of one alert to one subscription; 0: each is sent
 
     def send(self, delivery: Delivery) -> None:
         """Raises NotDelivered."""
         if delivery.channel == "webhook":
-            send_webhook(delivery, self.reach)
+            send_webhook(delivery, self.reach, self.timeout_s)
         elif self.mail is None:
             raise NotDelivered("no mail server: set GIS_SMTP_URL")
         else:
-            send_mail(delivery, self.mail, self.map_url)
+            send_mail(delivery, self.mail, self.timeout_s, self.map_url)
 
 
 def sender_of(settings: Settings) -> Sender:
@@ -50,22 +51,26 @@ def sender_of(settings: Settings) -> Sender:
         reach=Reach(networks_of(settings.webhook_networks)),
         mail=mail or None,
         map_url=settings.public_url,
+        timeout_s=settings.delivery_timeout_s,
         retrying=Retrying(settings.delivery_attempts, first),
         gap=timedelta(minutes=settings.notification_gap_minutes),
     )
 
 
-def send_due(database: Database, sender: Sender) -> int:
-    """Send what is due, one after the other; gives how many were tried."""
+def send_due(database: Database, sender: Sender, *, healthy: bool = False) -> int:
+    """Send what is due, one after the other; gives how many were tried.
+
+    `healthy`: only to subscriptions none of whose messages waits for another attempt.
+    """
     tried = 0
-    while send_next(database, sender):
+    while send_next(database, sender, healthy=healthy):
         tried += 1
     return tried
 
 
-def send_next(database: Database, sender: Sender) -> bool:
+def send_next(database: Database, sender: Sender, *, healthy: bool = False) -> bool:
     """Send the next delivery that is due and free; whether there was one."""
-    with taken(database, sender.gap) as (connection, delivery):
+    with taken(database, sender.gap, healthy=healthy) as (connection, delivery):
         if delivery is None:
             return False
         try:

@@ -1,4 +1,4 @@
-"""Webhooks: a signed POST of JSON; any 2xx answer within ten seconds is a receipt."""
+"""Webhooks: a signed POST of JSON; any 2xx answer in time is a receipt."""
 
 import time
 from typing import Any
@@ -6,23 +6,36 @@ from typing import Any
 import httpcore
 import orjson
 
+from gis.delivery.deadline import Deadline, deadline
 from gis.delivery.errors import NotDelivered, Undeliverable
 from gis.delivery.outbox import Delivery
 from gis.delivery.reach import Reach, ReachedNetwork
 from gis.delivery.signing import KEY_HEADER, SIGNATURE_HEADER, TIME_HEADER, sign
 from gis.delivery.told_json import told_json
 
-_TIMEOUTS = {"connect": 5.0, "read": 10.0, "write": 10.0, "pool": 5.0}
+_CONNECT_S = 5.0  # then the next address of the host is tried
 _GONE = 410
 
 
-def send_webhook(delivery: Delivery, reach: Reach) -> None:
-    """Raises NotDelivered, or Undeliverable when the receiver says that it is gone for good."""
+def send_webhook(delivery: Delivery, reach: Reach, timeout_s: float) -> None:
+    """Raises NotDelivered, or Undeliverable when the receiver says that it is gone for good.
+
+    `timeout_s`: until then it has answered, whatever it sent meanwhile.
+    """
     body = webhook_body(delivery)
-    try:
-        status = _post(delivery.target, _headers(delivery, body, int(time.time())), body, reach)
-    except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError) as error:
-        raise NotDelivered(f"no answer: {type(error).__name__}") from error
+    headers = _headers(delivery, body, int(time.time()))
+    with deadline(timeout_s) as until:
+        try:
+            status = _post(delivery.target, headers, body, reach, until)
+        except (
+            httpcore.NetworkError,
+            httpcore.TimeoutException,
+            httpcore.ProtocolError,
+            TimeoutError,
+        ) as error:
+            if until.passed:
+                raise NotDelivered(f"no answer within {timeout_s:g} s") from error
+            raise NotDelivered(f"no answer: {type(error).__name__}") from error
     if status == _GONE:
         raise Undeliverable("the receiver answered 410: it wants no more")
     if not 200 <= status < 300:
@@ -55,13 +68,11 @@ def _host(url: httpcore.URL) -> str:
     return name if url.port is None else f"{name}:{url.port}"
 
 
-def _post(url: str, headers: list[tuple[str, str]], body: bytes, reach: Reach) -> int:
+def _post(
+    url: str, headers: list[tuple[str, str]], body: bytes, reach: Reach, until: Deadline
+) -> int:
     """The status alone: no redirect is followed, and the answer's body is not read."""
-    pool = httpcore.ConnectionPool(network_backend=ReachedNetwork(reach))
-    with (
-        pool,
-        pool.stream(
-            "POST", url, headers=headers, content=body, extensions={"timeout": _TIMEOUTS}
-        ) as answer,
-    ):
+    pool = httpcore.ConnectionPool(network_backend=ReachedNetwork(reach, until))
+    times = {"timeout": {"connect": _CONNECT_S}}
+    with pool, pool.stream("POST", url, headers=headers, content=body, extensions=times) as answer:
         return answer.status

@@ -1,16 +1,16 @@
 """Whole layers as files, row by row: CSV, GeoParquet, FlatGeobuf. Memory holds one batch.
 
+A file is made whole on disk, as fast as the database gives it: however slowly it is read, the
+connection is free before.
+
 A file has the items' properties, their geometry in the CRS asked for, x before y, and the id.
 """
 
 import csv
 import io
 import tempfile
-from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
-from itertools import takewhile
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from threading import Event
 from typing import Any, Final
 
 import orjson
@@ -29,11 +29,10 @@ from layers.items.computing import computed
 from layers.items.crs import CRS84, Crs
 from layers.items.geojson import PageRequest, chosen, id_json, require_readable
 from layers.items.paging import Order
+from layers.items.spool import Spool
 from layers.model import FieldType, GeometryKind
 
 BATCH: Final = 2_000
-_CHUNK_BYTES: Final = 1 << 16
-_PATIENCE_S: Final = 0.2
 # Without it, spreadsheet programs take the letters of UTF-8 for those of Windows.
 _BYTE_ORDER_MARK: Final = "\ufeff"
 
@@ -52,8 +51,7 @@ _GEOMETRY_NAMES: Final = {
     GeometryKind.NONE: "Unknown",
 }
 
-Parts = Generator[bytes]  # to be closed by whoever stops reading: it holds a connection
-Export = Callable[[Database, Source, PageRequest, int | None], Parts]
+Export = Callable[[Database, Source, PageRequest, int | None, Spool], None]
 
 
 def check_export(source: Source, request: PageRequest, who: Principal) -> None:
@@ -65,8 +63,8 @@ def check_export(source: Source, request: PageRequest, who: Principal) -> None:
 
 
 def export_csv(
-    database: Database, source: Source, request: PageRequest, limit: int | None
-) -> Parts:
+    database: Database, source: Source, request: PageRequest, limit: int | None, spool: Spool
+) -> None:
     """UTF-8 with a header. A point is in the columns x and y, any other geometry in geom as WKT."""
     properties = chosen(source, request.properties)
     place = _csv_place(source, request)
@@ -75,65 +73,51 @@ def export_csv(
     writer = csv.writer(text, lineterminator="\r\n")
     text.write(_BYTE_ORDER_MARK)
     writer.writerow(["id", *place, *(one.name for one in properties)])
+    spool.write(_taken(text))
     for rows in _batches(database, _rows(source, request, columns, limit)):
         writer.writerows(rows)
-        yield _taken(text)
-    yield _taken(text)
+        spool.write(_taken(text))
 
 
 def export_parquet(
-    database: Database, source: Source, request: PageRequest, limit: int | None
-) -> Parts:
+    database: Database, source: Source, request: PageRequest, limit: int | None, spool: Spool
+) -> None:
     """GeoParquet 1.1; geometries as WKB."""
     schema = _schema(source, request).with_metadata(_geoparquet(source, request))
-    sink = _Sink()
-    with pq.ParquetWriter(sink, schema, compression="zstd") as writer:
+    with pq.ParquetWriter(spool, schema, compression="zstd") as writer:
         for batch in _record_batches(database, source, request, schema, limit):
             writer.write_batch(batch)
-            yield sink.taken()
-    yield sink.taken()
 
 
 def export_flatgeobuf(
-    database: Database, source: Source, request: PageRequest, limit: int | None
-) -> Parts:
-    """FlatGeobuf, written by GDAL into a file beside, then sent; without a spatial index."""
-    stopped = Event()
-    with tempfile.TemporaryDirectory(prefix="gis-export-") as folder, ThreadPoolExecutor(1) as pool:
-        path = Path(folder) / f"{source.layer.id}.fgb"
-        writing = pool.submit(_write_flatgeobuf, path, database, source, request, limit, stopped)
-        try:
-            while wait([writing], timeout=_PATIENCE_S).not_done:
-                yield b""  # here a client that has left is noticed
-        finally:
-            stopped.set()
-        writing.result()
-        with path.open("rb") as made:
-            while chunk := made.read(_CHUNK_BYTES):
-                yield chunk
-
-
-def _write_flatgeobuf(
-    path: Path,
-    database: Database,
-    source: Source,
-    request: PageRequest,
-    limit: int | None,
-    stopped: Event,
+    database: Database, source: Source, request: PageRequest, limit: int | None, spool: Spool
 ) -> None:
+    """FlatGeobuf, written by GDAL into a file of its own; without a spatial index."""
     schema = _schema(source, request)
-    batches = _record_batches(database, source, request, schema, limit)
-    pyogrio.write_arrow(
-        pa.RecordBatchReader.from_batches(
-            schema, takewhile(lambda _: not stopped.is_set(), batches)
-        ),
-        path,
-        driver="FlatGeobuf",
-        geometry_name="geom" if "geom" in schema.names else None,
-        geometry_type=_GEOMETRY_NAMES[source.layer.geometry],
-        crs=f"EPSG:{request.crs.srid}",
-        layer_options={"SPATIAL_INDEX": "NO"},
-    )
+    failed: list[Exception] = []
+    with tempfile.TemporaryDirectory(prefix="gis-export-", dir=spool.folder) as folder:
+        path = Path(folder) / f"{source.layer.id}.fgb"
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            try:
+                for batch in _record_batches(database, source, request, schema, limit):
+                    yield batch
+                    spool.grow_to(path.stat().st_size)
+            except Exception as error:  # GDAL would tell its text alone
+                failed.append(error)
+
+        pyogrio.write_arrow(
+            pa.RecordBatchReader.from_batches(schema, batches()),
+            path,
+            driver="FlatGeobuf",
+            geometry_name="geom" if "geom" in schema.names else None,
+            geometry_type=_GEOMETRY_NAMES[source.layer.geometry],
+            crs=f"EPSG:{request.crs.srid}",
+            layer_options={"SPATIAL_INDEX": "NO"},
+        )
+        if failed:
+            raise failed[0]
+        spool.take(path)
 
 
 FORMATS: Final[dict[str, tuple[str, Export]]] = {
@@ -240,27 +224,3 @@ def _geoparquet(source: Source, request: PageRequest) -> dict[bytes, bytes]:
         column["crs"] = pyproj.CRS.from_epsg(request.crs.srid).to_json_dict()
     told = {"version": "1.1.0", "primary_column": "geom", "columns": {"geom": column}}
     return {b"geo": orjson.dumps(told)}
-
-
-class _Sink(io.RawIOBase):
-    """Takes what is written and gives it on, so that nothing heaps up."""
-
-    def __init__(self) -> None:
-        self._parts: list[bytes] = []
-        self._written = 0
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any) -> int:
-        part = bytes(data)
-        self._parts.append(part)
-        self._written += len(part)
-        return len(part)
-
-    def tell(self) -> int:
-        return self._written
-
-    def taken(self) -> bytes:
-        parts, self._parts = self._parts, []
-        return b"".join(parts)

@@ -11,6 +11,8 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
+from api import listening
+from api.connections import Patience
 from api.errors import add_error_handlers
 from api.middleware import RequestContext
 from api.ogc import mount_ogc
@@ -50,18 +52,17 @@ def client_of(database: Database, layers: Sequence[Layer]) -> Iterator[Client]:
 
 
 @contextlib.contextmanager
-def serving(app: ASGIApp) -> Iterator[str]:
+def serving(app: ASGIApp, patience: Patience = Patience()) -> Iterator[str]:
     """The URL of the application on a free port of this machine; it ends with the block."""
-    listening = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+    socket_ = socket.create_server(("127.0.0.1", 0), backlog=512)
+    server = uvicorn.Server(listening.serving(app, patience))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [socket_]}, daemon=True)
     thread.start()
     while not server.started:
         time.sleep(0.01)
     try:
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        yield f"http://127.0.0.1:{socket_.getsockname()[1]}"
     finally:
         server.should_exit = True
         thread.join(timeout=10)
-        listening.close()
+        socket_.close()

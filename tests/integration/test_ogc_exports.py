@@ -5,6 +5,7 @@ import gc
 import io
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import geopandas as gpd
@@ -16,8 +17,8 @@ import pytest
 from sqlalchemy import text
 
 from gis.database.engine import Database
-from layers.items import PageRequest, source_of
-from layers.items.export import export_flatgeobuf
+from layers.items.export import FORMATS
+from layers.items.spool import Spools
 from tests.databases import Server
 from tests.integration.ogc_app import Client, client_of
 from tests.integration.ogc_layers import INCIDENTS, TRAPS, add_five, make_layer
@@ -117,23 +118,72 @@ def test_a_large_export_keeps_memory_low(crowded_client: Client, form: str) -> N
     assert (most - idle) / 1e6 < 150
 
 
-def test_a_client_that_leaves_stops_the_query(crowded_client: Client, crowded: Database) -> None:
-    address = crowded_client.base_url.join(f"{ITEMS}?f=csv")
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_client_that_reads_slowly_holds_no_connection(
+    crowded_client: Client, crowded: Database, form: str
+) -> None:
+    address = crowded_client.base_url.join(f"{ITEMS}?f={form}&limit=20000")
     with httpx.stream("GET", address, timeout=30) as answer:
-        next(answer.iter_raw(1000))
-        assert _busy(crowded) == 1
-    wait_until(lambda: _busy(crowded) == 0)
+        parts = answer.iter_raw(1000)
+        size = len(next(parts))
+        assert _busy(crowded) == 0
+        size += sum(map(len, parts))
+    assert size == int(answer.headers["content-length"])
+    wait_until(lambda: spools_of(crowded_client).size == 0)
 
 
-def test_a_flatgeobuf_that_nobody_wants_any_more_is_not_written_on(crowded: Database) -> None:
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_client_that_leaves_stops_the_query(
+    crowded_client: Client, crowded: Database, form: str
+) -> None:
     before = _rows_read(crowded)
-    parts = export_flatgeobuf(crowded, source_of(INCIDENTS), PageRequest(), None)
-    assert next(parts) == b"", "still writing"
-    assert _busy(crowded) == 1
-    parts.close()
-    assert _busy(crowded) == 0
+    address = crowded_client.base_url.join(f"{ITEMS}?f={form}")
+    with pytest.raises(httpx.ReadTimeout):
+        httpx.get(address, timeout=0.1)
+    wait_until(lambda: _busy(crowded) == 0)
     wait_until(lambda: _rows_read(crowded) > before)
     assert _rows_read(crowded) - before < MANY
+    wait_until(lambda: spools_of(crowded_client).size == 0)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_file_that_is_too_large_is_refused(
+    crowded_client: Client, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    monkeypatch.setattr(spools_of(crowded_client), "largest", 100_000)
+    answer = crowded_client.get(f"{ITEMS}?f={form}")
+    assert answer.status_code == 400
+    assert "the file would be larger than 0.0953674 MB" in answer.json()["detail"]
+    assert spools_of(crowded_client).size == 0
+    monkeypatch.setattr(spools_of(crowded_client), "largest", 10**9)
+    monkeypatch.setattr(spools_of(crowded_client), "most", 100_000)
+    answer = crowded_client.get(f"{ITEMS}?f={form}")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
+    assert "fill the room" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_question_that_takes_too_long_is_told_and_is_no_half_file(
+    crowded: Database, form: str
+) -> None:
+    impatient = Database(crowded.url, reader_timeout_ms=100)
+    with client_of(impatient, [INCIDENTS]) as client, _locked(crowded):
+        answer = client.get(f"{ITEMS}?f={form}")
+    impatient.close()
+    assert answer.status_code == 503
+    assert "took too long" in answer.json()["detail"]
+
+
+def spools_of(client: Client) -> Spools:
+    return client.app.state.exports.spools
+
+
+@contextmanager
+def _locked(database: Database) -> Iterator[None]:
+    """Nobody can read the layer while inside; what is known of it without reading can be told."""
+    with database.writing() as connection:
+        connection.execute(text("LOCK TABLE layer.incidents IN ACCESS EXCLUSIVE MODE"))
+        yield
 
 
 def _rows_read(database: Database) -> int:
