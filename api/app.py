@@ -7,6 +7,7 @@ from fastapi import FastAPI
 
 from api.body_limits import BodyLimits
 from api.errors import add_error_handlers
+from api.logs import RequestLog
 from api.middleware import RequestContext
 from api.newest import Newest
 from api.ogc import mount_ogc
@@ -73,7 +74,7 @@ def create_app(settings: Settings, database: Database, catalogue: Catalogue) -> 
     app.add_middleware(archives.Compression, minimum_size=1024, compresslevel=4)
     app.add_middleware(WarmTiles, tiles=app.state.tiles, asking=app.state.asking)
     app.add_middleware(BodyLimits, largest_mb=settings.body_mb)
-    app.add_middleware(RequestContext, database=database)
+    app.add_middleware(RequestContext, database=database, log=RequestLog(settings))
     return app
 
 

@@ -30,7 +30,8 @@ _HEADERS = {
     429: {"Retry-After": "10"},  # seconds
     503: {"Retry-After": "10"},
 }
-_TOO_SLOW = "57014"  # query_canceled: the statement timeout of readers
+# query_canceled, lock_not_available: the timeouts of readers' statements, and of writers who wait
+_TOO_SLOW = ("57014", "55P03")
 # Texts that PostgreSQL cannot keep; psycopg itself, which tells no state, refuses NUL.
 _UNREADABLE = {"22021", "22P05"}
 
@@ -96,7 +97,7 @@ def _on_left(request: Request, error: Exception) -> Response:
 
 def on_database(request: Request, error: Exception) -> Response:
     assert isinstance(error, DBAPIError)
-    if getattr(error.orig, "sqlstate", None) == _TOO_SLOW:
+    if getattr(error.orig, "sqlstate", None) in _TOO_SLOW:
         return problem(
             request, 503, "the question took too long: ask for a smaller area, time or page"
         )

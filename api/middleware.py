@@ -6,12 +6,12 @@ import re
 import secrets
 import time
 
-import structlog
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import problem, status_of
+from api.logs import REQUEST_ID, RequestLog
 from api.reserve import Reserve
 from gis.access import ANONYMOUS, Principal, authenticate
 from gis.database.engine import Database
@@ -26,15 +26,14 @@ _SECURITY = [
 
 _KEYS_AT_A_TIME = 4  # are looked up, whoever else waits for the database
 
-log = structlog.get_logger("api")
-
 
 class RequestContext:
     """Gives `request.state` a `request_id` and a `principal`; answers at once a key that fails."""
 
-    def __init__(self, app: ASGIApp, database: Database) -> None:
+    def __init__(self, app: ASGIApp, database: Database, log: RequestLog) -> None:
         self.app = app
         self._keys = Reserve(database, _KEYS_AT_A_TIME)
+        self.log = log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -53,19 +52,19 @@ class RequestContext:
                 message["headers"] = [*message["headers"], *_SECURITY, named]
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
-            try:
-                await self._answer(request, receive, send_and_note)
-            finally:
-                took_ms = round(1000 * (time.perf_counter() - started), 1)
-                log.info(
-                    "request",
-                    method=scope["method"],
-                    path=scope["path"],
-                    status=status,
-                    took_ms=took_ms,
-                    who=getattr(request.state, "principal", ANONYMOUS).name,
-                )
+        bound = REQUEST_ID.set(request_id)
+        try:
+            await self._answer(request, receive, send_and_note)
+        finally:
+            REQUEST_ID.reset(bound)
+            told = {
+                "method": scope["method"],
+                "path": scope["path"],
+                "status": status,
+                "took_ms": round(1000 * (time.perf_counter() - started), 1),
+                "who": getattr(request.state, "principal", ANONYMOUS).name,
+            }
+            self.log.write(request_id, told)
 
     async def _answer(self, request: Request, receive: Receive, send: Send) -> None:
         try:

@@ -8,6 +8,7 @@ one that is refused: the application says why.
 import asyncio
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
@@ -30,7 +31,7 @@ from tiles.state import ALL_STATES, LayerState, states_of
 
 _LARGE = 64 * 1024  # bytes that take so long to pack that others would wait for it
 _MADE_AT_A_TIME = 4  # the rest wait without a connection
-_PATH = re.compile(r"/tiles/([a-z0-9_]{1,48})/(\d{1,2})/(\d{1,7})/(\d{1,7})\.mvt")
+_PATH = re.compile(r"/tiles/([a-z0-9_]{1,48})/(\d{1,2})/(\d{1,7})/(\d{1,7})\.(?:mvt|pbf)")
 
 
 class WarmTiles:
@@ -54,7 +55,8 @@ class WarmTiles:
         """None: the application answers, also where the layer may not be read."""
         z, x, y = map(int, found.groups()[1:])
         try:
-            return tile_answer(request, await self._packed(request, found[1], Tile(z, x, y)))
+            packed = await self._packed(request, found[1], Tile(z, x, y))
+            return None if packed.beyond else tile_answer(request, packed)
         except GisError:
             return None
         except DBAPIError as error:
@@ -86,6 +88,9 @@ class WarmTiles:
             state, content = found
             large = len(content) > _LARGE
             packed = await self._in_own_thread(Packed.of, content) if large else Packed.of(content)
+            if not content:
+                ((beyond,),) = await self.asking.ask(*begun.limits)
+                packed = replace(packed, beyond=beyond)
             return begun.claim.keep(Made(state, packed))
 
     async def _made_meanwhile(

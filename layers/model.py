@@ -518,8 +518,8 @@ class AlertOptions(Strict):
     )
     inhibit: bool = Field(
         True,
-        description="Whether a commune is not told of within a cluster of its stream, as grave, that "
-        "rests on most of its records",
+        description="Whether a commune is not told of within a cluster of its stream, as grave, "
+        "that rests on most of its records",
     )
     escalate_urgent_minutes: Minutes | None = Field(
         15, description="An urgent one that nobody took on is told again; null: never"

@@ -17,12 +17,12 @@ from pmtiles.writer import Writer
 from sqlalchemy import Connection, func, select, text
 
 from gis.database.engine import Database
-from gis.errors import BadInput, NotFound
+from gis.errors import BadInput, NotFound, Unavailable
 from gis.values import BBox
 from layers.items import source_of
 from layers.model import GeometryKind, Layer
 from layers.tables import SCHEMA
-from tiles.coverage import is_simplified, simplify, stored_zoom
+from tiles.coverage import is_simplified, is_too_large, simplifying, stored_zoom
 from tiles.grid import Tile
 from tiles.mvt import layer_tile
 from tiles.reading import TileRequest
@@ -31,6 +31,7 @@ from tiles.state import LayerState, read_state
 MEDIA_TYPE = "application/vnd.pmtiles"
 SUFFIX = ".pmtiles"
 _AT_ONCE = 2000  # tiles of one question
+_ATTEMPTS = 5  # to find shapes and rows of one moment
 _E7 = 10_000_000
 
 type Progress = Callable[[int, int], None]
@@ -61,13 +62,27 @@ def export(
 
 @contextmanager
 def one_moment(database: Database, layers: Iterable[Layer]) -> Iterator[Connection]:
-    """A snapshot from which to export layers, after their polygons are simplified."""
-    for layer in layers:
-        if stored_zoom(layer, zooms_of(layer)[0]) is not None:
-            simplify(database, layer)
-    with database.snapshot() as connection:
-        connection.execute(text("SET LOCAL statement_timeout = '10min'"))
-        yield connection
+    """A snapshot from which to export layers, with the simplified shapes of their polygons.
+
+    Raises Unavailable where these change faster than they are simplified.
+    """
+    drawn = [one for one in layers if stored_zoom(one, zooms_of(one)[0]) is not None]
+    for _ in range(_ATTEMPTS):
+        for layer in drawn:
+            with simplifying(database, layer):
+                pass
+        with database.snapshot() as connection:
+            if all(_is_ready(connection, layer) for layer in drawn):
+                connection.execute(text("SET LOCAL statement_timeout = '10min'"))
+                yield connection
+                return
+    names = ", ".join(layer.id for layer in drawn)
+    raise Unavailable(f"{names}: polygons changed while they were simplified: try again")
+
+
+def _is_ready(connection: Connection, layer: Layer) -> bool:
+    state = read_state(connection, layer.id)
+    return is_simplified(connection, layer, state) or is_too_large(connection, layer)
 
 
 def export_at(
@@ -175,7 +190,7 @@ def _written(
     """How many tiles were written, in the order of the format."""
     found = list(tiles_with_rows(connection, layer, zooms))
     found.sort(key=_number)
-    simplified, written = is_simplified(connection, state), 0
+    simplified, written = is_simplified(connection, layer, state), 0
     for done, tile in enumerate(found):
         show(done, len(found))
         zoom = stored_zoom(layer, tile.z) if simplified else None

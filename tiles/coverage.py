@@ -2,9 +2,12 @@
 
 Simplifying polygon by polygon leaves gaps and overlaps along borders. Here GEOS simplifies every
 common arc once (Visvalingam–Whyatt on the coverage, GEOS ≥ 3.12), and the result is kept in
-gis.simplified for as long as the layer stays as it is.
+gis.simplified for as long as the layer stays as it is. A tile shows the shapes of the state that it
+is of, or waits for them: drawn without, it would be heavy, and meet no border of its neighbours.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -32,30 +35,35 @@ def stored_zoom(layer: Layer, z: int) -> int | None:
     return max(z, COARSEST_ZOOM) if z <= FINEST_ZOOM else None
 
 
-def is_simplified(connection: Connection, state: LayerState) -> bool:
+def is_simplified(connection: Connection, layer: Layer, state: LayerState) -> bool:
     """Whether gis.simplified holds the shapes of this state of a layer."""
-    found = connection.scalar(_STAMP_OF, {"layer": state.layer_id})
-    return bool(found == state.stamp)
+    found = connection.scalar(_STAMP_OF, {"layer": layer.id})
+    return bool(found == _stamp(layer, state))
 
 
-def simplify(database: Database, layer: Layer) -> bool:
-    """Keep the shapes of the layer's present state; False where another process is at it.
+@contextmanager
+def simplifying(database: Database, layer: Layer) -> Iterator[tuple[Connection, LayerState]]:
+    """A state of the layer, no older than this call, and a snapshot of it with its shapes.
 
-    Nothing is kept of a layer with more than MOST_POLYGONS: its tiles show them as they are.
+    They are made where they are not kept, by one process at a time, and kept at the end of the
+    block; the connection only reads. Of a layer with more than MOST_POLYGONS nothing is made: its
+    tiles show them as they are.
     """
-    with database.writing() as connection:
-        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        if not connection.scalar(_TRY_LOCK, {"key": f"simplify {layer.id}"}):
-            return False
+    with database.writing_alone(f"simplify {layer.id}") as connection:
         state = read_state(connection, layer.id)
-        if is_simplified(connection, state) or is_too_large(connection, layer):
-            return True
-        ids, polygons = _polygons(connection, layer)
-        connection.execute(_FORGET, {"layer": layer.id})
-        connection.execute(_REMEMBER, {"layer": layer.id, "stamp": state.stamp})
-        for zoom in range(COARSEST_ZOOM, FINEST_ZOOM + 1):
-            _store(connection, layer, zoom, ids, polygons)
-    return True
+        if not is_simplified(connection, layer, state) and not is_too_large(connection, layer):
+            ids, polygons = _polygons(connection, layer)
+            connection.execute(_FORGET, {"layer": layer.id})
+            connection.execute(_REMEMBER, {"layer": layer.id, "stamp": _stamp(layer, state)})
+            for zoom in range(COARSEST_ZOOM, FINEST_ZOOM + 1):
+                _store(connection, layer, zoom, ids, polygons)
+        database.read_on(connection)
+        yield connection, state
+
+
+def _stamp(layer: Layer, state: LayerState) -> str:
+    """As tiles.mvt asks for it."""
+    return f"{state.stamp}.{_options(layer).simplify_px}"
 
 
 def simplify_coverage(polygons: Polygons, tolerance: float) -> Polygons:
@@ -110,7 +118,6 @@ def _store(
     connection.execute(_STORE, values)
 
 
-_TRY_LOCK = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:key, 0))")
 _STAMP_OF = text("SELECT stamp FROM gis.simplified_layer WHERE layer_id = :layer")
 _FORGET = text("DELETE FROM gis.simplified_layer WHERE layer_id = :layer")
 _REMEMBER = text("INSERT INTO gis.simplified_layer VALUES (:layer, :stamp)")

@@ -48,7 +48,7 @@ class DiskCache:
             os.utime(path)
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        return Made(state, Packed(body, told["digest"], told["gzipped"]))
+        return Made(state, Packed(body, told["digest"], told["gzipped"], told["beyond"]))
 
     def keep(self, key: str, made: Made) -> None:
         """Keep a tile in place of the one under its key; whole or not at all."""
@@ -57,6 +57,7 @@ class DiskCache:
             "state": asdict(made.state),
             "digest": packed.digest,
             "gzipped": packed.gzipped,
+            "beyond": packed.beyond,
             "sum": _sum(packed.body),
         }
         content = json.dumps(head).encode() + b"\n" + packed.body

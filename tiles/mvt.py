@@ -26,6 +26,7 @@ from sqlalchemy import (
     cast,
     column,
     func,
+    literal,
     literal_column,
     select,
     table,
@@ -71,7 +72,12 @@ _LAYERS = table(
     column("version", BigInteger()),
     column("published", Boolean()),
     column("changed_at", DateTime(timezone=True)),
+    column("is_view", Boolean()),
     schema="gis",
+)
+_DAY = case(  # as tiles.state reads it
+    (_LAYERS.c.is_view, cast(func.gis.changed_by_calendar(_LAYERS.c.id), Text())),
+    else_=literal_column("'-infinity'", Text()),
 )
 _NO_BYTES: ColumnElement[Any] = literal_column("''::bytea")
 _PLAIN = (FieldType.TEXT, FieldType.INTEGER, FieldType.NUMBER, FieldType.BOOLEAN)
@@ -82,7 +88,8 @@ def layer_tile(
 ) -> bytes:
     """The tile; empty where nothing lies, or below the least zoom of the layer.
 
-    `simplified_zoom` says under which zoom gis.simplified holds the present shapes for this tile.
+    `simplified_zoom` says under which zoom gis.simplified holds the shapes for this tile, which
+    `connection` has to see as those of the present state (tiles.coverage.is_simplified).
     Raises NotFound for a layer without tiles, BadInput for what the layer does not have.
     """
     options, source = _tiled(layer)
@@ -140,7 +147,7 @@ def question(
     def make() -> Select[Any]:
         place = place_of(source, request, simplified_zoom)
         found = _with_state(_features_or_clusters(place, request, fields))
-        return found if simplified_zoom is None else _of_present_shapes(found)
+        return found if simplified_zoom is None else _of_present_shapes(found, options.simplify_px)
 
     drawn = _simplifying(source, tile), _is_straight(source, tile), counted and tile.z, gathered
     shape = ("tile", drawn, simplified_zoom, tuple(one.name for one in fields), query.shape)
@@ -168,7 +175,7 @@ def shown_fields(layer: Layer, z: int) -> tuple[str, ...]:
 
 
 def _tiled(layer: Layer) -> tuple[TileOptions, Source]:
-    source = _source_of(layer)
+    source = known_source_of(layer)
     if layer.tiles is None or source.geometry is None:
         raise NotFound(f"the layer {layer.id} has no tiles")
     return layer.tiles, source
@@ -177,7 +184,7 @@ def _tiled(layer: Layer) -> tuple[TileOptions, Source]:
 _sources: dict[int, Source] = {}
 
 
-def _source_of(layer: Layer) -> Source:
+def known_source_of(layer: Layer) -> Source:
     """The source with the statements that were made for it; it keeps alive what its id names."""
     made = _sources.get(id(layer))
     if made is None:
@@ -326,18 +333,19 @@ def _source_layer(rows: Subquery | CTE, name: str, number: ColumnElement[Any]) -
 
 
 def _with_state(made: Select[Any]) -> Select[Any]:
-    """The version and the day of the layer, and what is made of its rows."""
-    now, day = _LAYERS.c, cast(func.gis.today(), Text)
-    found = made.subquery("made")
+    """The state of the layer, and what is made of its rows."""
+    now, found = _LAYERS.c, made.subquery("made")
     return (
-        select(now.version, day, cast(now.changed_at, Text), found.c.content, found.c.number)
+        select(now.version, _DAY, cast(now.changed_at, Text), found.c.content, found.c.number)
         .select_from(_LAYERS.join(found, true()))
         .where(now.published, now.id == bindparam("layer_id", type_=Text()))
     )
 
 
-def _of_present_shapes(found: Select[Any]) -> Select[Any]:
-    """Nothing, where the simplified shapes are not those of the present state."""
+def _of_present_shapes(found: Select[Any], tolerance_px: float) -> Select[Any]:
+    """Nothing, where the simplified shapes are not those of the present state and tolerance."""
     kept = table("simplified_layer", column("layer_id"), column("stamp", Text()), schema="gis").c
-    stamp = cast(_LAYERS.c.version, Text) + "." + cast(func.gis.today(), Text)
-    return found.where(kept.layer_id == _LAYERS.c.id, kept.stamp == stamp)
+    state = cast(_LAYERS.c.version, Text) + "." + _DAY
+    return found.where(
+        kept.layer_id == _LAYERS.c.id, kept.stamp == state + literal(f".{tolerance_px}", Text())
+    )

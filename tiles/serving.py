@@ -1,11 +1,11 @@
 """Tiles as they are served: made once for each state of a layer, and never from an older one."""
 
-import time
+from collections import defaultdict
 from collections.abc import Callable, Hashable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from threading import Semaphore
+from threading import Lock, Semaphore
 
 from sqlalchemy import Connection
 
@@ -15,7 +15,7 @@ from layers.items import Query
 from layers.model import Layer
 from tiles.cache import Claim, Made, Packed, TileCache
 from tiles.changes import Changes
-from tiles.coverage import is_simplified, is_too_large, reach, simplify, stored_zoom
+from tiles.coverage import is_simplified, is_too_large, reach, simplifying, stored_zoom
 from tiles.disk import DiskCache
 from tiles.grid import Tile
 from tiles.hexes import (
@@ -27,13 +27,14 @@ from tiles.hexes import (
     hex_tile,
     resolution_at,
 )
-from tiles.mvt import Question, layer_tile, question
+from tiles.limits import beyond_limits, has_zoom
+from tiles.mvt import Question, known_source_of, layer_tile, question
 from tiles.reading import TileRequest
 from tiles.state import LayerState, States, read_state
 
 type Maker = Callable[[Connection, LayerState], bytes]
 
-_TOO_LARGE_S = 60.0
+_NO_SUCH_ZOOM = replace(Packed.of(b""), beyond=True)
 _MADE_AT_A_TIME = 4  # the rest wait without a connection, which states of kept tiles need
 
 
@@ -64,6 +65,7 @@ class Begun:
     claim: Claim
     question: Question
     otherwise: Callable[[], Made]
+    limits: tuple[str, Mapping[str, float]]  # what to ask about an empty one
 
 
 @dataclass(frozen=True)
@@ -77,8 +79,9 @@ class TileServer:
     hex_answers: HexAnswers = field(default_factory=HexAnswers)
     changes: Changes = field(default_factory=Changes)
     border_changes: Changes = field(default_factory=Changes)  # as far as they move other borders
-    _simplified: dict[str, LayerState] = field(default_factory=dict)
-    _too_large: dict[str, float] = field(default_factory=dict)  # until when
+    _simplified: set[str] = field(default_factory=set)  # layers that had shapes when last seen
+    _too_large: dict[str, LayerState] = field(default_factory=dict)  # that are not simplified
+    _simplifying: dict[str, Lock] = field(default_factory=lambda: defaultdict(Lock))
     _making: Semaphore = field(default_factory=lambda: Semaphore(_MADE_AT_A_TIME))
 
     @cached_property
@@ -94,21 +97,23 @@ class TileServer:
         read: Callable[[], tuple[Query, tuple[str, ...] | None]],
         now: LayerState | None = None,
     ) -> Packed:
-        """A tile of a layer's features. `asked` are the parameters, part of the key; `read` gives
-        the query and the fields that they mean, and raises what is wrong with them; it is called
-        where the tile is not kept. `now` is the layer's state, where it was read since somebody
-        asked.
+        """A tile of a layer's features, `beyond` where its tileset has none. `asked` are the
+        parameters, part of the key; `read` gives the query and the fields that they mean, and
+        raises what is wrong with them; it is called where the tile is not kept. `now` is the
+        layer's state, where it was read since somebody asked.
         """
+        if layer.tiles is not None and not has_zoom(layer, tile.z):
+            return _NO_SUCH_ZOOM
         key = _features_key(layer, tile, who, asked)
         zoom = stored_zoom(layer, tile.z)
 
         def make() -> Made:
-            return self._drawn(layer, TileRequest(tile, *read()), zoom)
+            return self._drawn_in_limits(layer, TileRequest(tile, *read()), zoom)
 
         claim = self.cache.claim(key) if now is None and self.disk is None else None
         if claim is not None:
             with claim:
-                return claim.keep(self._in_turn(make))
+                return claim.keep(make())
         return self._made(key, make, now or self.states.of(layer.id), self._changes(layer, tile))
 
     def begin(self, layer: Layer, tile: Tile, who: Principal) -> Begun | None:
@@ -116,7 +121,7 @@ class TileServer:
         made, so that its state decides, or where it needs more.
         """
         key = _features_key(layer, tile, who, {})
-        if self.disk is not None or not self.cache.is_new(key):
+        if self.disk is not None or not has_zoom(layer, tile.z) or not self.cache.is_new(key):
             return None
         request, zoom = TileRequest(tile), stored_zoom(layer, tile.z)
         if zoom is not None and layer.id not in self._simplified:
@@ -125,29 +130,77 @@ class TileServer:
         claim = None if asked is None else self.cache.claim(key)
         if asked is None or claim is None:
             return None
-        return Begun(claim, asked, lambda: self._in_turn(lambda: self._drawn(layer, request, zoom)))
+        limits = beyond_limits(self.database.dialect, known_source_of(layer), tile)
+        return Begun(claim, asked, lambda: self._drawn_in_limits(layer, request, zoom), limits)
 
     def being_made(self, layer: Layer, tile: Tile, who: Principal) -> Future[Made] | None:
         """A tile without parameters, where somebody makes it just now."""
         return self.cache.being_made(_features_key(layer, tile, who, {}))
 
+    def _drawn_in_limits(self, layer: Layer, request: TileRequest, zoom: int | None) -> Made:
+        made = self._drawn(layer, request, zoom)
+        if made.packed.body:
+            return made
+        limits = beyond_limits(self.database.dialect, known_source_of(layer), request.tile)
+        ((beyond,),) = self.database.ask(*limits)
+        return replace(made, packed=replace(made.packed, beyond=beyond))
+
     def _drawn(self, layer: Layer, request: TileRequest, zoom: int | None) -> Made:
-        """`zoom`: the one whose simplified shapes are shown, where the layer has them."""
-        shapes = zoom if layer.id in self._simplified else None
-        found = None
-        if zoom is None or shapes is not None:
-            found = self._at_once(layer, request, shapes)
-        if found is None and zoom is not None:  # nobody simplified it, or since then it changed
-            shapes = zoom if self._simplify(layer) else None
-            found = self._at_once(layer, request, shapes)
+        """`zoom`: the one whose simplified shapes are shown; None: polygons as they are."""
+        if zoom is None:
+            with self._making:
+                found = self._at_once(layer, request, None)
+                return found or self._in_snapshot(
+                    layer, lambda connection, _: layer_tile(connection, layer, request)
+                )
+        with self._making:
+            found = self._with_shapes(layer, request, zoom)
         if found is not None:
             return found
+        # Those who wait here for the shapes hold up no tile of another layer.
+        with self._simplifying[layer.id]:
+            with self._making:
+                found = self._with_shapes(layer, request, zoom)
+            if found is not None:
+                return found
+            # Drawn in the very snapshot that was simplified, so that no writer outruns it.
+            with simplifying(self.database, layer) as (connection, state):
+                shapes = zoom if is_simplified(connection, layer, state) else None
+                return Made(state, Packed.of(layer_tile(connection, layer, request, shapes)))
 
-        def draw(connection: Connection, state: LayerState) -> bytes:
-            ready = shapes is not None and is_simplified(connection, state)
-            return layer_tile(connection, layer, request, shapes if ready else None)
+    def _with_shapes(self, layer: Layer, request: TileRequest, zoom: int) -> Made | None:
+        """A tile with the shapes of the state that it shows, or of polygons that are too many to be
+        simplified; None where shapes have to be made.
+        """
+        if layer.id in self._simplified:
+            found = self._at_once(layer, request, zoom)
+            if found is not None:
+                return found
+        elif layer.id in self._too_large:
+            found = self._at_once(layer, request, None)
+            if found is not None and self._was_too_large(layer, found.state):
+                return found
+        with self.database.snapshot() as connection:
+            state = read_state(connection, layer.id)
+            simplified = is_simplified(connection, layer, state)
+            if not simplified and not is_too_large(connection, layer):
+                self._too_large.pop(layer.id, None)
+                return None
+            if simplified:
+                self._simplified.add(layer.id)
+            else:
+                self._simplified.discard(layer.id)
+                self._too_large[layer.id] = state
+            shapes = zoom if simplified else None
+            return Made(state, Packed.of(layer_tile(connection, layer, request, shapes)))
 
-        return self._in_snapshot(layer, draw)
+    def _was_too_large(self, layer: Layer, state: LayerState) -> bool:
+        """Whether it is known to have had too many polygons in this state."""
+        if self._too_large.get(layer.id) != state:
+            with self.database.snapshot() as connection:
+                if is_too_large(connection, layer):
+                    self._too_large[layer.id] = read_state(connection, layer.id)
+        return self._too_large.get(layer.id) == state
 
     def _at_once(self, layer: Layer, request: TileRequest, shapes: int | None) -> Made | None:
         asked = question(self.database.dialect, layer, request, shapes)
@@ -170,7 +223,7 @@ class TileServer:
             return None
         if entry.state == now:
             return entry.packed
-        if _still_true(self._changes(layer, tile), entry.state, now, tile):
+        if _still_true(self._changes(layer, tile), entry, now, tile):
             self.cache.confirm(key, entry, now)
             return entry.packed
         return None
@@ -191,7 +244,12 @@ class TileServer:
         # What is hidden depends on other hexes, wherever they lie.
         key = _Key("hexes", tile, rest, id(layer), layer)
         now = self.states.of(layer.id)
-        return self._made(key, lambda: self._in_snapshot(layer, make), now, None)
+
+        def in_turn() -> Made:
+            with self._making:
+                return self._in_snapshot(layer, make)
+
+        return self._made(key, in_turn, now, None)
 
     def _changes(self, layer: Layer, tile: Tile) -> Changes:
         """Those that tell whether a tile of features is as it was."""
@@ -208,7 +266,7 @@ class TileServer:
             self._learn(changes, key.layer, entry.state, now)
         if entry is not None and (
             entry.state == now
-            or (changes is not None and _still_true(changes, entry.state, now, key.tile))
+            or (changes is not None and _still_true(changes, entry, now, key.tile))
         ):
             self.cache.confirm(key, entry, now)
             return entry.packed
@@ -217,17 +275,13 @@ class TileServer:
 
     def _kept_on_disk(self, key: _Key, make: Callable[[], Made], now: LayerState) -> Made:
         if self.disk is None:
-            return self._in_turn(make)
+            return make()
         name = key.text
         found = self.disk.entry(name, now)
         if found is None:
-            found = self._in_turn(make)
+            found = make()
             self.disk.keep(name, found)
         return found
-
-    def _in_turn(self, make: Callable[[], Made]) -> Made:
-        with self._making:
-            return make()
 
     def _in_snapshot(self, layer: Layer, draw: Maker) -> Made:
         """One snapshot for the state and the rows, so that the state is true."""
@@ -243,31 +297,12 @@ class TileServer:
             seen = partial(reach, connection, layer) if far else lambda box: box
             changes.learn(connection, layer.id, made.version, now.version, seen)
 
-    def _simplify(self, layer: Layer) -> bool:
-        """Whether shapes are kept of the present state. Too many polygons stay too many for a
-        while: they are shown as they are, which is right of fewer as well.
-        """
-        if time.monotonic() < self._too_large.get(layer.id, 0.0):
-            return False
-        now = self.states.of(layer.id)
-        if self._simplified.get(layer.id) == now:
-            return True
-        with self.database.reading() as connection:
-            ready = is_simplified(connection, now)
-            if not ready and is_too_large(connection, layer):
-                self._too_large[layer.id] = time.monotonic() + _TOO_LARGE_S
-                return False
-        self._too_large.pop(layer.id, None)
-        if ready or simplify(self.database, layer):
-            self._simplified[layer.id] = now
-            return True
+
+def _still_true(changes: Changes, kept: Made, now: LayerState, tile: Tile) -> bool:
+    """Limits change from afar: an empty tile is made anew, which is soon done."""
+    if not kept.packed.body or kept.state.day != now.day:
         return False
-
-
-def _still_true(changes: Changes, made: LayerState, now: LayerState, tile: Tile) -> bool:
-    return made.day == now.day and changes.untouched(
-        now.layer_id, made.version, now.version, tile.bbox()
-    )
+    return changes.untouched(now.layer_id, kept.state.version, now.version, tile.bbox())
 
 
 def _features_key(layer: Layer, tile: Tile, who: Principal, asked: Mapping[str, str]) -> _Key:

@@ -14,8 +14,9 @@ from gis.errors import NotFound
 
 @dataclass(frozen=True, slots=True)
 class LayerState:
-    """A layer's version, the day on which it was read, as views follow the calendar, and when the
-    version came, which tells it from that of a database put back to an earlier day.
+    """A layer's version, the day on which the calendar alone last changed its rows ("-infinity":
+    never; only views follow it), and when the version came, which tells it from that of a database
+    put back to an earlier day.
     """
 
     layer_id: str
@@ -33,10 +34,11 @@ class LayerState:
         return f"{self.version}.{self.day}"
 
 
-_STATES = text(
-    "SELECT id, version, gis.today()::text, changed_at::text FROM gis.layer"
-    " WHERE published AND id = ANY(:ids)"
-)
+_STATE = """
+SELECT id, version, CASE WHEN is_view THEN gis.changed_by_calendar(id) ELSE '-infinity' END::text,
+  changed_at::text
+FROM gis.layer WHERE published"""
+_STATES = text(f"{_STATE} AND id = ANY(:ids)")
 
 
 def read_states(connection: Connection, layer_ids: list[str]) -> dict[str, LayerState]:
@@ -92,8 +94,7 @@ class States:
             return found
 
 
-ALL_STATES = """
-SELECT id, version, gis.today()::text, changed_at::text FROM gis.layer WHERE published"""
+ALL_STATES = _STATE
 
 
 def states_of(rows: Iterable[tuple[Any, ...]]) -> Mapping[str, LayerState]:

@@ -7,6 +7,7 @@ from api.ogc.asking import LANGUAGES, Asking
 from api.ogc.frame import DESCRIPTION, TITLE
 from api.ogc.mends import FILES
 from api.ogc.openapi_dggs import zone_parameters, zone_paths
+from api.ogc.openapi_parameters import query_parameter
 from api.ogc.openapi_tiles import tile_parameters, tile_paths
 from api.ogc.parameters import DEFAULT_LIMIT
 from api.ogc.parameters import LANGUAGES as FILTERS
@@ -136,7 +137,7 @@ def _of_property(served: Served) -> dict[str, Any]:
     schema: dict[str, Any] = dict(openapi_type(served.type))
     if served.values:
         schema["enum"] = list(served.values)
-    return _query(served.name, served.label.en, schema)
+    return query_parameter(served.name, served.label.en, schema)
 
 
 def _parameters(most: int) -> dict[str, Any]:
@@ -146,27 +147,31 @@ def _parameters(most: int) -> dict[str, Any]:
     limit = {"type": "integer", "minimum": 1, "maximum": most}
     bbox = {"type": "array", "minItems": 4, "maxItems": 6, "items": {"type": "number"}}
     return {
-        "f": _query("f", "Format", {"type": "string", "enum": ["json", "html"]}),
-        "itemsFormat": _query("f", "Format", {"type": "string", "enum": ITEMS_FORMATS}),
-        "lang": _query("lang", "Language", {"type": "string", "enum": list(LANGUAGES)}),
-        "limit": _query(
+        "f": query_parameter("f", "Format", {"type": "string", "enum": ["json", "html"]}),
+        "itemsFormat": query_parameter("f", "Format", {"type": "string", "enum": ITEMS_FORMATS}),
+        "lang": query_parameter("lang", "Language", {"type": "string", "enum": list(LANGUAGES)}),
+        "limit": query_parameter(
             "limit", "Most items of a page", {**limit, "default": min(DEFAULT_LIMIT, most)}
         ),
-        "bbox": _query("bbox", "West, south, east, north", bbox, explode=False),
-        "bbox-crs": _query("bbox-crs", "CRS of bbox", crs),
-        "crs": _query("crs", "CRS of the answer", crs),
-        "datetime": _query("datetime", "Instant, day or interval", text),
-        "sortby": _query("sortby", "Properties to sort by, - descends", names, explode=False),
-        "cursor": _query("cursor", "Where the page starts: from the links next and prev", text),
-        "properties": _query("properties", "Only these properties", names, explode=False),
-        "skipGeometry": _query("skipGeometry", "Leave out geometries", {"type": "boolean"}),
-        "filter": _query("filter", "A filter in CQL2", text),
-        "filter-lang": _query(
+        "bbox": query_parameter("bbox", "West, south, east, north", bbox),
+        "bbox-crs": query_parameter("bbox-crs", "CRS of bbox", crs),
+        "crs": query_parameter("crs", "CRS of the answer", crs),
+        "datetime": query_parameter("datetime", "Instant, day or interval", text),
+        "sortby": query_parameter("sortby", "Properties to sort by, - descends", names),
+        "cursor": query_parameter(
+            "cursor", "Where the page starts: from the links next and prev", text
+        ),
+        "properties": query_parameter("properties", "Only these properties", names),
+        "skipGeometry": query_parameter(
+            "skipGeometry", "Leave out geometries", {"type": "boolean"}
+        ),
+        "filter": query_parameter("filter", "A filter in CQL2", text),
+        "filter-lang": query_parameter(
             "filter-lang",
             "Language of the filter",
             {"type": "string", "enum": list(FILTERS), "default": FILTERS[0]},
         ),
-        "filter-crs": _query("filter-crs", "CRS of the coordinates in the filter", crs),
+        "filter-crs": query_parameter("filter-crs", "CRS of the coordinates in the filter", crs),
         "ifMatch": _header("If-Match", "The ETag of the item as the client knows it", text),
         "contentCrs": _header("Content-Crs", "CRS of the coordinates sent", text),
         "itemId": {
@@ -180,16 +185,8 @@ def _parameters(most: int) -> dict[str, Any]:
     }
 
 
-def _query(
-    name: str, words: str, schema: dict[str, Any], *, explode: bool | None = None
-) -> dict[str, Any]:
-    found = {"name": name, "in": "query", "description": words, "required": False}
-    style = {} if explode is None else {"style": "form", "explode": explode}
-    return {**found, **style, "schema": schema}
-
-
 def _header(name: str, words: str, schema: dict[str, Any]) -> dict[str, Any]:
-    return {**_query(name, words, schema), "in": "header"}
+    return {"name": name, "in": "header", "description": words, "required": False, "schema": schema}
 
 
 def _responses() -> dict[str, Any]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from api.ogc.dggs_documents import BINARY, GEOJSON, GRID, JSON, MOST_DEPTH, TEXT
+from api.ogc.openapi_parameters import query_parameter
 from gis.hexes import COARSEST, FINEST
 from layers.items import Source
 
@@ -52,6 +53,7 @@ def zone_parameters() -> dict[str, Any]:
     """The parameters that only zones have, for `components`."""
     level = {"type": "integer", "minimum": COARSEST, "maximum": FINEST}
     text = {"type": "string"}
+    texts = {"type": "array", "items": text}
     return {
         "zoneId": {
             "name": "zoneId",
@@ -61,19 +63,23 @@ def zone_parameters() -> dict[str, Any]:
             "example": _EXAMPLE,
             "schema": text,
         },
-        "zoneLevel": _query("zone-level", "Level of the zones", level),
-        "compactZones": _query(
+        "zoneLevel": query_parameter("zone-level", "Level of the zones", level),
+        "compactZones": query_parameter(
             "compact-zones", "Zones that fill their parent are told by it", {"type": "boolean"}
         ),
-        "parentZone": _query("parent-zone", "Only this zone and those within it", text),
-        "subset": _query("subset", "As in Lat(21:23),Lon(103:105)", text),
-        "subsetCrs": _query("subset-crs", "CRS of subset", text),
-        "zoneLimit": _query("limit", "Most zones of a page", {"type": "integer", "minimum": 1}),
-        "offset": _query("offset", "Zones to pass over", {"type": "integer", "minimum": 0}),
-        "zoneDepth": _query(
+        "parentZone": query_parameter("parent-zone", "Only this zone and those within it", text),
+        "subset": query_parameter("subset", "As in Lat(21:23),Lon(103:105)", texts),
+        "subsetCrs": query_parameter("subset-crs", "CRS of subset", text),
+        "zoneLimit": query_parameter(
+            "limit", "Most zones of a page", {"type": "integer", "minimum": 1}
+        ),
+        "offset": query_parameter(
+            "offset", "Zones to pass over", {"type": "integer", "minimum": 0}
+        ),
+        "zoneDepth": query_parameter(
             "zone-depth", f"A depth from 0 to {MOST_DEPTH}, a range 0-2 or a list 0,2", text
         ),
-        "category": _query("category", "Only records of this category", text),
+        "category": query_parameter("category", "Only records of this category", text),
         "zonesFormat": _format("json", "geojson", "binary"),
         "zoneDataFormat": _format("json", "geojson", "txt"),
     }
@@ -108,15 +114,5 @@ def _schema(media: str) -> dict[str, Any]:
     return {"schema": {"type": "string" if media == TEXT else "object"}}
 
 
-def _query(name: str, words: str, schema: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "name": name,
-        "in": "query",
-        "description": words,
-        "required": False,
-        "schema": schema,
-    }
-
-
 def _format(*names: str) -> dict[str, Any]:
-    return _query("f", "Format", {"type": "string", "enum": list(names)})
+    return query_parameter("f", "Format", {"type": "string", "enum": list(names)})

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from api.ogc.openapi_parameters import query_parameter
 from api.ogc.tilesets import GRID, MVT, TILEJSON
 from layers.items import Source
 from layers.model import GeometryKind
@@ -29,7 +30,6 @@ def tile_parameters() -> dict[str, Any]:
     """The parameters that only tiles have, for `components`."""
     number = {"type": "integer", "minimum": 0}
     names = {"type": "array", "items": {"type": "string"}}
-    query = {"in": "query", "required": False, "style": "form", "explode": False, "schema": names}
     place = {"in": "path", "required": True}
     return {
         "tileMatrix": {
@@ -53,8 +53,8 @@ def tile_parameters() -> dict[str, Any]:
             "example": 201,
             "schema": number,
         },
-        "collections": {"name": "collections", **query, "description": "Only these collections"},
-        "fields": {"name": "fields", **query, "description": "Only these properties"},
+        "collections": query_parameter("collections", "Only these collections", names),
+        "fields": query_parameter("fields", "Only these properties", names),
         "tileFormat": _format(["mvt"]),
         "tilesetFormat": _format(["json", "tilejson"]),
         "jsonFormat": _format(["json"]),
@@ -103,11 +103,4 @@ def _operation(
 
 
 def _format(names: Sequence[str]) -> dict[str, Any]:
-    schema = {"type": "string", "enum": list(names)}
-    return {
-        "name": "f",
-        "in": "query",
-        "required": False,
-        "description": "Format",
-        "schema": schema,
-    }
+    return query_parameter("f", "Format", {"type": "string", "enum": list(names)})

@@ -1,14 +1,17 @@
 """Documents of OGC API Tiles (OGC 20-057) and of its tile matrix set (OGC 17-083r4)."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from api.ogc.asking import Asking
 from api.ogc.schemas import openapi_type
 from gis.values import BBox
-from layers.items import CRS84, Source
-from layers.model import GeometryKind, Layer
-from tiles.grid import HALF_WORLD_M, MAX_ZOOM, Tile, tile_at
+from layers.items import CRS84, Served, Source
+from layers.model import FieldType, GeometryKind, Layer
+from tiles.grid import HALF_WORLD_M, MAX_ZOOM, Tile
+from tiles.limits import limits_of
+from tiles.mvt import shown_fields
 
 GRID = "WebMercatorQuad"
 GRID_URI = f"http://www.opengis.net/def/tilematrixset/OGC/1.0/{GRID}"
@@ -21,11 +24,17 @@ CONFORMANCE = tuple(
         "collections-selection", "datetime", "mvt", "oas30",
     )
 )  # fmt: skip
+Box = tuple[float, float, float, float]  # west, south, east, north in degrees
 _REL = "http://www.opengis.net/def/rel/ogc/1.0"
 _CRS = "http://www.opengis.net/def/crs/EPSG/0/3857"
 _GRID_PX = 256  # by which the standard counts scales; clients draw our tiles at 512
 _STANDARD_PIXEL_M = 0.00028  # OGC 17-083r4, 6.1
 _DIMENSION = {GeometryKind.POINT: 0, GeometryKind.LINE: 1, GeometryKind.POLYGON: 2}
+_IN_TILES = {
+    FieldType.INTEGER: "Number",
+    FieldType.NUMBER: "Number",
+    FieldType.BOOLEAN: "Boolean",
+}
 _WORDS = {
     "tilesets": ("Ô bản đồ véc-tơ", "Vector tiles"),
     "tileset": ("Bộ ô bản đồ véc-tơ", "The set of vector tiles"),
@@ -58,28 +67,27 @@ def landing_links(how: Asking) -> list[dict[str, Any]]:
     ]
 
 
-def tilesets(title: str, root: str, how: Asking) -> dict[str, Any]:
+def tilesets(
+    title: str, root: str, sources: Sequence[Source], box: Box | None, how: Asking
+) -> dict[str, Any]:
     """The list of tilesets at `root`: we have one grid."""
     here = f"{how.base}{root}"
-    one = {
-        "title": title,
-        "dataType": "vector",
-        "crs": _CRS,
-        "tileMatrixSetURI": GRID_URI,
-        "links": [
-            _link(how, "self", f"{here}/{GRID}?f=json", "application/json", "tileset"),
-            _scheme(how),
-        ],
-    }
+    link = _link(how, "self", f"{here}/{GRID}?f=json", "application/json", "tileset")
+    one = {**_summary(title, root, sources, box, how), "tileMatrixSetId": GRID}
+    one["links"] = [link, *one["links"]]
     return {
         "links": [_link(how, "self", f"{here}?f=json", "application/json", "self")],
         "tilesets": [one],
     }
 
 
-def collection_tileset(
-    source: Source, box: tuple[float, float, float, float] | None, how: Asking
-) -> dict[str, Any]:
+def holds(sources: Sequence[Source], box: Box | None, tile: Tile) -> bool:
+    """Whether a tile is one of those that the tileset of some layers says it has."""
+    least, most = _zooms(sources)
+    return least <= tile.z <= most and (box is None or limits_of(BBox(*box), tile.z).hold(tile))
+
+
+def collection_tileset(source: Source, box: Box | None, how: Asking) -> dict[str, Any]:
     """The metadata of one collection's tiles; `box` is that of its data, in degrees."""
     layer = source.layer
     document = _tileset(
@@ -109,7 +117,7 @@ def collection_tileset(
 def dataset_tileset(
     title: str,
     sources: Sequence[Source],
-    box: tuple[float, float, float, float] | None,
+    box: Box | None,
     how: Asking,
 ) -> dict[str, Any]:
     """The metadata of tiles that hold several collections."""
@@ -117,10 +125,7 @@ def dataset_tileset(
 
 
 def tilejson(
-    title: str,
-    sources: Sequence[Source],
-    template: str,
-    box: tuple[float, float, float, float] | None,
+    title: str, sources: Sequence[Source], template: str, box: Box | None
 ) -> dict[str, Any]:
     """TileJSON 3.0; `template` has {z}, {x} and {y}."""
     attributions = sorted({one.layer.attribution or "" for one in sources} - {""})
@@ -129,19 +134,47 @@ def tilejson(
         "tilejson": "3.0.0",
         "name": title,
         "attribution": "; ".join(attributions),
+        "scheme": "xyz",
         "tiles": [template],
         "minzoom": least,
         "maxzoom": most,
-        "vector_layers": [
-            {
-                "id": one.layer.id,
-                "description": one.layer.description.vi,
-                "fields": {name: field.label.vi for name, field in one.layer.public_fields.items()},
-            }
-            for one in sources
-        ],
-        **({} if box is None else {"bounds": list(box), "center": [*_middle(box), least]}),
+        "vector_layers": [each for one in sources for each in _vector_layers(one)],
+        **({} if box is None else {"bounds": list(box), "center": _center(box, least, most)}),
     }
+
+
+def _vector_layers(source: Source) -> list[dict[str, Any]]:
+    """The source layers of a layer's tiles, with what describes each of their fields."""
+    layer, options = source.layer, source.layer.tiles
+    assert options is not None
+    zooms = {"minzoom": options.min_zoom, "maxzoom": options.max_zoom}
+    shown = {
+        name
+        for z in range(options.min_zoom, options.max_zoom + 1)
+        for name in shown_fields(layer, z)
+    }
+    fields = {one.name: _described(one) for one in source.properties if one.name in shown}
+    found = {"id": layer.id, "description": layer.description.vi, **zooms}
+    many = {"count": "Number. Số bản ghi mà một điểm gộp thay cho"}
+    if layer.geometry is not GeometryKind.POLYGON or layer.style.text is None:
+        return [{**found, "fields": fields | many}]
+    text = {layer.style.text: fields[layer.style.text]}
+    labels = {"id": f"{layer.id}_labels", "description": "Điểm đặt nhãn", **zooms, "fields": text}
+    return [{**found, "fields": fields | many}, labels]
+
+
+def _described(served: Served) -> str:
+    """The type of a field in a tile, what it is, and its unit."""
+    kind = _IN_TILES.get(served.type, "String")
+    unit = f" ({served.unit})" if served.unit else ""
+    more = f". {served.description.vi}" if served.description else ""
+    return f"{kind}. {served.label.vi}{unit}{more}"
+
+
+def _center(box: Box, least: int, most: int) -> list[float]:
+    """The middle of a box, and the last zoom at which one tile is as wide as the box."""
+    fits = math.floor(math.log2(360 / max(box[2] - box[0], 360 / 2**MAX_ZOOM)))
+    return [*_middle(box), min(max(fits, least), most)]
 
 
 def tile_matrix_sets(how: Asking) -> dict[str, Any]:
@@ -182,34 +215,52 @@ def _tileset(
     title: str,
     root: str,
     sources: Sequence[Source],
-    box: tuple[float, float, float, float] | None,
+    box: Box | None,
     how: Asking,
 ) -> dict[str, Any]:
     here = f"{how.base}{root}/{GRID}"
+    document = _summary(title, root, sources, box, how)
+    document["layers"] = [_layer(source, how) for source in sources]
+    document["links"] = [
+        _link(how, "self", f"{here}?f=json", "application/json", "self"),
+        *document["links"],
+        _link(how, "alternate", f"{here}?f=tilejson", TILEJSON, "tilejson"),
+    ]
+    return document
+
+
+def _summary(
+    title: str, root: str, sources: Sequence[Source], box: Box | None, how: Asking
+) -> dict[str, Any]:
+    """What is said of a tileset in its own document and in the list, without the link to itself."""
+    template = f"{how.base}{root}/{GRID}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}?f=mvt"
     least, most = _zooms(sources)
-    template = f"{here}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}?f=mvt"
-    document: dict[str, Any] = {
+    summary: dict[str, Any] = {
         "title": title,
         "dataType": "vector",
         "crs": _CRS,
         "tileMatrixSetURI": GRID_URI,
-        "layers": [_layer(source, how) for source in sources],
-        "links": [
-            _link(how, "self", f"{here}?f=json", "application/json", "self"),
-            {**_link(how, "item", template, MVT, "item"), "templated": True},
-            _link(how, "alternate", f"{here}?f=tilejson", TILEJSON, "tilejson"),
-            _scheme(how),
-        ],
+        "mediaTypes": [MVT],
+        "links": [{**_link(how, "item", template, MVT, "item"), "templated": True}, _scheme(how)],
     }
+    attributions = sorted({one.layer.attribution or "" for one in sources} - {""})
+    if attributions:
+        summary["attribution"] = "; ".join(attributions)
     if box is not None:
-        document["boundingBox"] = {
+        summary["boundingBox"] = {
             "lowerLeft": list(box[:2]),
             "upperRight": list(box[2:]),
             "crs": CRS84.uri,
         }
-        document["centerPoint"] = {"coordinates": _middle(box), "crs": CRS84.uri}
-        document["tileMatrixSetLimits"] = [_limits(BBox(*box), z) for z in range(least, most + 1)]
-    return document
+        center = _center(box, least, most)
+        summary["centerPoint"] = {
+            "coordinates": center[:2],
+            "crs": CRS84.uri,
+            "tileMatrix": str(center[2]),
+        }
+        limits = [_limits(BBox(*box), z) for z in range(least, most + 1)]
+        summary["tileMatrixSetLimits"] = limits
+    return summary
 
 
 def _layer(source: Source, how: Asking) -> dict[str, Any]:
@@ -238,14 +289,13 @@ def _layer(source: Source, how: Asking) -> dict[str, Any]:
 
 
 def _limits(box: BBox, z: int) -> dict[str, Any]:
-    first: Tile = tile_at(box.west, box.north, z)
-    last: Tile = tile_at(box.east, box.south, z)
+    limits = limits_of(box, z)
     return {
         "tileMatrix": str(z),
-        "minTileRow": first.y,
-        "maxTileRow": last.y,
-        "minTileCol": first.x,
-        "maxTileCol": last.x,
+        "minTileRow": limits.first_y,
+        "maxTileRow": limits.last_y,
+        "minTileCol": limits.first_x,
+        "maxTileCol": limits.last_x,
     }
 
 
@@ -255,7 +305,7 @@ def _zooms(sources: Sequence[Source]) -> tuple[int, int]:
     return least, max((one.max_zoom for one in options), default=least)
 
 
-def _middle(box: tuple[float, float, float, float]) -> list[float]:
+def _middle(box: Box) -> list[float]:
     west, south, east, north = box
     return [(west + east) / 2, (south + north) / 2]
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 
 from api.dependencies import Caller, UsedCatalogue, UsedDatabase, UsedSettings
 from api.ogc.asking import only_known
-from api.routes.tiles import UsedTiles, tile_answer
+from api.routes.tiles import READ, UsedTiles, tile_answer
 from gis.access import Principal
 from gis.clock import HERE
 from gis.errors import BadInput
@@ -42,6 +42,7 @@ Window = Annotated[
 
 @router.get("/{layer_id}/{z}/{x}/{y}.mvt")
 @router.head("/{layer_id}/{z}/{x}/{y}.mvt", include_in_schema=False)
+@router.api_route("/{layer_id}/{z}/{x}/{y}.pbf", methods=READ, include_in_schema=False)
 def hex_tile(
     layer_id: str,
     z: int,
@@ -61,6 +62,7 @@ def hex_tile(
     only_known(request, ("category", "datetime"))
     layer = hexed(catalogue, caller, layer_id)
     question = question_of(layer, category, window)
+    # No limits: they would tell where hexes lie that are not shown.
     return tile_answer(request, server.hexes(layer, Tile(z, x, y), caller, question))
 
 

@@ -3,15 +3,17 @@
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from api.dependencies import Caller, UsedCatalogue, UsedSettings
+from api.conditional import conditional_json
+from api.dependencies import Caller, Reader, UsedCatalogue, UsedSettings
 from api.links import public_url
+from api.ogc import tilesets
 from api.ogc.asking import only_known
 from api.ogc.parameters import names_of, query_of
-from api.ogc.service import service_of
+from api.ogc.service import collection_of, facts_of, service_of
 from gis.access import Principal
 from gis.errors import NotFound
 from layers.items import Query, source_of
@@ -23,6 +25,7 @@ from tiles.serving import TileServer
 router = APIRouter(tags=["tiles"])
 
 MEDIA_TYPE = "application/vnd.mapbox-vector-tile"
+READ = ["GET", "HEAD"]
 PARAMETERS = ("datetime", "filter", "filter-lang", "filter-crs", "fields")
 
 
@@ -35,6 +38,7 @@ UsedTiles = Annotated[TileServer, Depends(_server)]
 
 @router.get("/tiles/{layer_id}/{z}/{x}/{y}.mvt")
 @router.head("/tiles/{layer_id}/{z}/{x}/{y}.mvt", include_in_schema=False)
+@router.api_route("/tiles/{layer_id}/{z}/{x}/{y}.pbf", methods=READ, include_in_schema=False)
 def features(
     layer_id: str,
     z: int,
@@ -49,33 +53,24 @@ def features(
     layer = catalogue.get_readable(layer_id, caller)
     only_known(request, (*PARAMETERS, *service_of(request).source(catalogue, layer).by_name))
     asked = dict(request.query_params)
-    return tile_answer(request, feature_tile(request, server, layer, Tile(z, x, y), caller, asked))
+    tile = Tile(z, x, y)
+    made = feature_tile(request, server, layer, tile, caller, asked)
+    return tile_answer(request, within_limits(layer, tile, made))
 
 
 @router.get("/tiles/{layer_id}/tilejson.json")
 def tilejson(
-    layer_id: str,
-    request: Request,
-    catalogue: UsedCatalogue,
-    settings: UsedSettings,
-    caller: Caller,
-) -> dict[str, Any]:
+    layer_id: str, request: Request, connection: Reader, settings: UsedSettings, caller: Caller
+) -> Response:
     """TileJSON 3.0 of a layer's features."""
-    layer = catalogue.get_readable(layer_id, caller)
-    if layer.tiles is None:
+    found = collection_of(request, connection, layer_id, caller)
+    if found.layer.tiles is None or found.source.geometry is None:
         raise NotFound(f"the layer {layer_id} has no tiles")
     address = f"{public_url(request, settings)}/tiles/{layer_id}/{{z}}/{{x}}/{{y}}.mvt"
-    fields = {name: one.label.vi for name, one in layer.public_fields.items()}
-    return {
-        "tilejson": "3.0.0",
-        "name": layer.title.vi,
-        "description": layer.description.vi,
-        "attribution": layer.attribution or "",
-        "tiles": [address],
-        "minzoom": layer.tiles.min_zoom,
-        "maxzoom": layer.tiles.max_zoom,
-        "vector_layers": [{"id": layer.id, "fields": fields}],
-    }
+    box = facts_of(request, connection, found).bbox
+    title, description = found.layer.title.vi, found.layer.description.vi
+    document = tilesets.tilejson(title, [found.source], address, box)
+    return conditional_json(request, {**document, "description": description})
 
 
 def feature_tile(
@@ -98,6 +93,17 @@ def feature_tile(
     return server.features(layer, tile, caller, asked, read, states.get(layer.id))
 
 
+def within_limits(layer: Layer, tile: Tile, made: Packed) -> Packed:
+    """Raises NotFound for a tile beyond the limits of its tileset (Tiles core, tc-error)."""
+    if made.beyond and layer.tiles is not None:
+        raise NotFound(
+            f"{layer.id} has no tile {tile.z}/{tile.x}/{tile.y}: its zooms are "
+            f"{layer.tiles.min_zoom} to {layer.tiles.max_zoom}, and its tiles those of its data "
+            f"(tileMatrixSetLimits in /ogc/collections/{layer.id}/tiles/WebMercatorQuad)"
+        )
+    return made
+
+
 def tile_answer(request: Request, tile: Packed) -> Response:
     """Compressed as it is kept where the client reads that; 304 when it has the tile."""
     packed = tile.gzipped and reads_gzip(request.headers.get("accept-encoding", ""))
@@ -110,7 +116,9 @@ def tile_answer(request: Request, tile: Packed) -> Response:
         return Response(status_code=304, headers=headers)
     if packed:
         headers["Content-Encoding"] = "gzip"
-    return Response(tile.body if packed else tile.content, media_type=MEDIA_TYPE, headers=headers)
+        return Response(tile.body, media_type=MEDIA_TYPE, headers=headers)
+    content = _server(request).cache.content(tile)
+    return Response(content, media_type=MEDIA_TYPE, headers=headers)
 
 
 @lru_cache(maxsize=64)  # browsers have few ways of saying it

@@ -1,10 +1,11 @@
 """OGC API Tiles: the grid, the tilesets of a collection and of the whole dataset, their tiles."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
+from sqlalchemy import Connection
 
 from api.conditional import conditional_json
 from api.dependencies import Caller, Reader, UsedCatalogue
@@ -13,9 +14,12 @@ from api.ogc.asking import Asking, asking, only_known
 from api.ogc.facts import states_of
 from api.ogc.frame import TITLE
 from api.ogc.service import Collection, collection_of, facts_of, service_of
-from api.ogc.tilesets import GRID
-from api.routes.tiles import PARAMETERS, UsedTiles, feature_tile, tile_answer
+from api.ogc.tilesets import GRID, Box
+from api.routes.tiles import PARAMETERS, UsedTiles, feature_tile, tile_answer, within_limits
+from gis.database.engine import Database
 from gis.errors import BadInput, NotFound
+from layers.catalogue import Catalogue
+from layers.items import Source
 from layers.model import GeometryKind, Layer
 from tiles.cache import Packed
 from tiles.grid import Tile
@@ -38,10 +42,15 @@ def grid(request: Request) -> Response:
 
 
 @router.get("/tiles")
-def dataset(request: Request) -> Response:
+def dataset(
+    request: Request, connection: Reader, catalogue: UsedCatalogue, caller: Caller
+) -> Response:
     only_known(request)
     how = asking(request, ("json",))
-    return conditional_json(request, tilesets.tilesets(TITLE[how.language], "/tiles", how))
+    tiled = _tiled_of(catalogue.readable(caller))
+    sources, box = _described(request, connection, tiled)
+    document = tilesets.tilesets(TITLE[how.language], "/tiles", sources, box, how)
+    return conditional_json(request, document)
 
 
 @router.get(f"/tiles/{GRID}")
@@ -51,14 +60,10 @@ def dataset_tileset(
     """The tileset whose tiles hold several collections: all, or those that are named."""
     only_known(request, ("collections",))
     how = asking(request, _FORMATS)
-    states = states_of(connection)
-    chosen = [one for one in _chosen(request, catalogue.readable(caller)) if one.id in states]
-    service = service_of(request)
-    found = [Collection(service.source(catalogue, one), states[one.id]) for one in chosen]
-    box = _union([facts_of(request, connection, one).bbox for one in found])
-    sources = [one.source for one in found]
+    chosen = _chosen(request, catalogue.readable(caller))
+    sources, box = _described(request, connection, chosen)
     if how.format == "tilejson":
-        named = ",".join(one.id for one in chosen)
+        named = ",".join(one.layer.id for one in sources)
         template = f"{_template(how, '/tiles')}&collections={named}"
         return _tilejson(request, tilesets.tilejson(TITLE[how.language], sources, template, box))
     document = tilesets.dataset_tileset(TITLE[how.language], sources, box, how)
@@ -80,22 +85,36 @@ def dataset_tile(
     only_known(request, ("collections", "datetime"))
     asking(request, ("mvt",))
     tile, given = Tile(z, x, y), request.query_params
-    parts = []
-    for layer in _chosen(request, catalogue.readable(caller)):
+    parts, layers = [], _chosen(request, catalogue.readable(caller))
+    for layer in layers:
         timed = layer.source.time is not None and "datetime" in given
         asked: Mapping[str, str] = {"datetime": given["datetime"]} if timed else {}
         parts.append(feature_tile(request, server, layer, tile, caller, asked))
-    return tile_answer(request, Packed.of(b"".join(part.content for part in parts)))
+    if parts and all(part.beyond for part in parts):
+        _require_limits(request, layers, tile)
+    return tile_answer(request, Packed.of(b"".join(map(server.cache.content, parts))))
+
+
+def _require_limits(request: Request, layers: Sequence[Layer], tile: Tile) -> None:
+    """Raises NotFound for a tile beyond the limits of a tileset of several collections."""
+    database: Database = request.app.state.database
+    with database.reading() as connection:
+        sources, box = _described(request, connection, layers)
+    if not tilesets.holds(sources, box, tile):
+        raise NotFound(
+            f"there is no tile {tile.z}/{tile.x}/{tile.y} of these collections: "
+            f"/ogc/tiles/{GRID} tells its tileMatrixSetLimits"
+        )
 
 
 @router.get("/collections/{layer_id}/tiles")
 def collection(layer_id: str, request: Request, connection: Reader, caller: Caller) -> Response:
     only_known(request)
     how = asking(request, ("json",))
-    layer = _tiled(collection_of(request, connection, layer_id, caller)).layer
-    title = getattr(layer.title, how.language)
-    root = f"/collections/{layer_id}/tiles"
-    return conditional_json(request, tilesets.tilesets(title, root, how))
+    found = _tiled(collection_of(request, connection, layer_id, caller))
+    title, root = getattr(found.layer.title, how.language), f"/collections/{layer_id}/tiles"
+    box = facts_of(request, connection, found).bbox
+    return conditional_json(request, tilesets.tilesets(title, root, [found.source], box, how))
 
 
 @router.get(f"/collections/{{layer_id}}/tiles/{GRID}")
@@ -130,8 +149,9 @@ def collection_tile(
     only_known(request, (*PARAMETERS, *found.source.by_name))
     asking(request, ("mvt",))
     asked = {name: value for name, value in request.query_params.items() if name != "f"}
-    tile = feature_tile(request, server, found.layer, Tile(z, x, y), caller, asked)
-    return tile_answer(request, tile)
+    tile = Tile(z, x, y)
+    made = feature_tile(request, server, found.layer, tile, caller, asked)
+    return tile_answer(request, within_limits(found.layer, tile, made))
 
 
 def _tiled(found: Collection) -> Collection:
@@ -142,7 +162,7 @@ def _tiled(found: Collection) -> Collection:
 
 def _chosen(request: Request, readable: list[Layer]) -> list[Layer]:
     """The collections that `collections=` names, in its order; all that have tiles without it."""
-    tiled = {one.id: one for one in readable if one.tiles and one.geometry != GeometryKind.NONE}
+    tiled = {one.id: one for one in _tiled_of(readable)}
     asked = request.query_params.get("collections")
     if asked is None:
         return list(tiled.values())
@@ -152,6 +172,25 @@ def _chosen(request: Request, readable: list[Layer]) -> list[Layer]:
         known = ", ".join(tiled)
         raise BadInput(f"collections={asked!r}: name some of {known}, separated by commas")
     return [tiled[name] for name in names]
+
+
+def _tiled_of(layers: Sequence[Layer]) -> list[Layer]:
+    return [one for one in layers if one.tiles and one.geometry != GeometryKind.NONE]
+
+
+def _described(
+    request: Request, connection: Connection, layers: Sequence[Layer]
+) -> tuple[list[Source], Box | None]:
+    """Those of the layers that are published, and the box of all their rows."""
+    states, service = states_of(connection), service_of(request)
+    catalogue: Catalogue = request.app.state.catalogue
+    found = [
+        Collection(service.source(catalogue, one), states[one.id])
+        for one in layers
+        if one.id in states
+    ]
+    box = _union([facts_of(request, connection, one).bbox for one in found])
+    return [one.source for one in found], box
 
 
 def _template(how: Asking, root: str) -> str:
@@ -165,9 +204,7 @@ def _tilejson(request: Request, document: dict[str, Any]) -> Response:
     return answer
 
 
-def _union(
-    boxes: list[tuple[float, float, float, float] | None],
-) -> tuple[float, float, float, float] | None:
+def _union(boxes: list[Box | None]) -> Box | None:
     known = [box for box in boxes if box is not None]
     if not known:
         return None

@@ -18,7 +18,7 @@ async function start() {
   state.layers = layers;
   state.entries = entriesOf(layers);
   switchOffAtFirst(state.entries);
-  const map = makeMap(style, status.extent, {
+  const map = makeMap(boundedByTileJson(style), status.extent, {
     fitBoundsOptions: { padding: roomFor(350, 374) },
     transformRequest: (url) => ({ url, headers: keyHeaders(), credentials }),
   });
@@ -31,6 +31,17 @@ async function start() {
   followEvents("/events", refreshAlerts);
   watch(map);
 }
+
+// Beyond the bounds of its rows a layer has no tiles; they come anew with each change of it.
+function boundedByTileJson(style) {
+  for (const layer of state.layers) {
+    const source = style.sources[layer.id];
+    if (source) style.sources[layer.id] = { type: source.type, url: tileJsonOf(source.tiles[0]) };
+  }
+  return style;
+}
+
+const tileJsonOf = (address) => address.replace(/\/\{z\}.*$/, "/tilejson.json");
 
 function drawList(map) {
   const legendOf = (id) => get(`/legends/${id}.json?lang=${currentLanguage()}`);
@@ -72,11 +83,10 @@ async function refresh(map) {
 }
 
 function reload(map, { id, version }) {
-  for (const name of [id, `${id}_hexes`]) {
-    const source = map.getSource(name);
-    const address = map.getStyle().sources[name]?.tiles?.[0].split("?")[0];
-    if (source && address) source.setTiles([address]);
-  }
+  const features = map.getSource(id);
+  if (features) features.setUrl(features.url);
+  const hexes = map.getSource(`${id}_hexes`);
+  if (hexes) hexes.setTiles(hexes.tiles);
 }
 
 function listen(map) {

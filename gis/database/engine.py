@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg
-from sqlalchemy import Connection, Dialect, Engine, create_engine, event
+from sqlalchemy import Connection, Dialect, Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -21,6 +21,8 @@ _IDLE_S = 1.0  # a connection that was used within it is taken to be alive
 # that looking up an index is hardly dearer than reading on.
 _PLANNING = "-c jit=off -c plan_cache_mode=force_custom_plan -c random_page_cost=1.1"
 _PLANNED_ONCE = "-c jit=off -c plan_cache_mode=force_generic_plan -c random_page_cost=1.1"
+_LOCK = text("SELECT pg_advisory_lock(hashtextextended(:name, 0))")
+_UNLOCK = text("SELECT pg_advisory_unlock(hashtextextended(:name, 0))")
 
 
 class Database:
@@ -74,6 +76,29 @@ class Database:
         """One transaction: committed at the end of the block, rolled back by any error."""
         with reached(), self.engine.begin() as connection:
             yield connection
+
+    @contextmanager
+    def writing_alone(self, name: str) -> Iterator[Connection]:
+        """The same, after whoever else is in one of this name; its statements see one snapshot,
+        which begins then. Waits as long as the lock timeout of a writer.
+        """
+        with reached(), self.engine.connect() as connection:
+            # A lock of a transaction would come after its snapshot, without what it waited for.
+            with connection.begin():
+                connection.execute(_LOCK, {"name": name})
+            try:
+                with connection.begin():
+                    connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+                    yield connection
+            finally:
+                if not connection.invalidated:
+                    with connection.begin():
+                        connection.execute(_UNLOCK, {"name": name})
+
+    def read_on(self, connection: Connection) -> None:
+        """From here on a writer's transaction is as a reader's: it neither writes nor runs long."""
+        connection.exec_driver_sql("SET TRANSACTION READ ONLY")
+        connection.exec_driver_sql(f"SET LOCAL statement_timeout = {self._reader_timeout_ms}")
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

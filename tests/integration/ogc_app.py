@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 from api import listening
 from api.connections import Patience
 from api.errors import add_error_handlers
+from api.logs import RequestLog
 from api.middleware import RequestContext
 from api.ogc import mount_ogc
 from api.routes import tilesets
@@ -33,7 +34,7 @@ def ogc_app(database: Database, layers: Sequence[Layer]) -> FastAPI:
     app.include_router(tilesets.router)
     mount_ogc(app)
     add_error_handlers(app)
-    app.add_middleware(RequestContext, database=database)
+    app.add_middleware(RequestContext, database=database, log=RequestLog(app.state.settings))
     return app
 
 

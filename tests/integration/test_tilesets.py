@@ -68,6 +68,7 @@ def test_links_lead_from_the_first_page_to_a_tile(http, start):
     tilesets = http.get(linked(http.get(start).json(), f"{REL}/tilesets-vector")).json()
     (one,) = tilesets["tilesets"]
     assert one["dataType"] == "vector" and one["crs"].endswith("/EPSG/0/3857")
+    assert http.get(filled(linked(one, "item"))).content
     assert http.get(linked(one, f"{REL}/tiling-scheme")).json()["id"] == "WebMercatorQuad"
     tileset = http.get(linked(one, "self")).json()
     item = next(one for one in tileset["links"] if one["rel"] == "item")
@@ -75,6 +76,21 @@ def test_links_lead_from_the_first_page_to_a_tile(http, start):
     tile = http.get(filled(item["href"]))
     assert tile.headers["content-type"] == item["type"]
     assert tile.content and "incidents" in layers_in(tile.content, HERE)
+
+
+@pytest.mark.parametrize("root", ["/ogc/tiles", "/ogc/collections/incidents/tiles"])
+def test_the_list_tells_of_a_tileset_what_its_own_document_does(http, root):
+    """Strict clients read tiles and limits there, and never open the document."""
+    (one,) = http.get(root).json()["tilesets"]
+    assert one.pop("tileMatrixSetId") == "WebMercatorQuad"
+    document = http.get(linked(one, "self")).json()
+    links = {(link["rel"], link["href"]) for link in document["links"]}
+    told = {(link["rel"], link["href"]) for link in one.pop("links")}
+    assert {rel for rel, _ in told} == {"self", "item", f"{REL}/tiling-scheme"}
+    assert told <= links
+    required = {"title", "dataType", "crs", "tileMatrixSetURI", "tileMatrixSetLimits"}
+    assert required | {"boundingBox", "centerPoint", "mediaTypes"} <= one.keys()
+    assert one.items() <= document.items() and "layers" in document
 
 
 def test_a_tileset_tells_what_its_tiles_hold_and_where(http):
@@ -102,7 +118,8 @@ def test_every_tile_with_features_lies_within_the_limits(http):
     whole, seen = range(100, 105), set()
     for x in whole:
         for y in range(53, 58):
-            if http.get(f"/ogc/collections/incidents/tiles/WebMercatorQuad/7/{y}/{x}").content:
+            answer = http.get(f"/ogc/collections/incidents/tiles/WebMercatorQuad/7/{y}/{x}")
+            if answer.status_code == 200 and answer.content:
                 seen.add((x, y))
     columns = range(limits["minTileCol"], limits["maxTileCol"] + 1)
     rows = range(limits["minTileRow"], limits["maxTileRow"] + 1)
@@ -189,10 +206,41 @@ def test_tilejson_leads_to_the_tiles_it_describes(http, path):
     document = http.get(path).json()
     assert document["tilejson"] == "3.0.0"
     assert (document["minzoom"], document["maxzoom"]) == (0, 14)
-    assert "severity" in document["vector_layers"][0]["fields"]
+    assert document["vector_layers"][0]["fields"]["severity"] == "Number. Mức độ"
+    assert document["vector_layers"][0]["fields"]["depth_m"] == "Number. Độ sâu (m)"
+    west, south, east, north = document["bounds"]
+    lon, lat, zoom = document["center"]
+    assert west < lon < east and south < lat < north and zoom == 8
+    assert 103.6 <= west < east <= 104.61 and 21.9 <= south < north <= 22.91
     content = http.get(filled(document["tiles"][0])).content
     told = {one["id"] for one in document["vector_layers"]}
     assert "incidents" in told and told <= set(layers_in(content, HERE))
+
+
+def test_tilejson_names_the_fields_of_every_source_layer_of_every_tile(http):
+    """And is 304 when unchanged."""
+    for layer_id in ("areas", "incidents"):
+        path = f"/tiles/{layer_id}/tilejson.json"
+        answer = http.get(path)
+        known = {"If-None-Match": answer.headers["ETag"]}
+        assert http.get(path, headers=known).status_code == 304
+        told = {one["id"]: set(one["fields"]) for one in answer.json()["vector_layers"]}
+        for z in (0, 5, 8):
+            tile = tile_at(104.1, 22.4, z)
+            content = http.get(path_of(layer_id, tile)).content
+            for name in layers_in(content, tile):
+                for one in decode(content, tile, name):
+                    assert one.properties.keys() <= told[name]
+
+
+def test_both_suffixes_are_one_tile(http):
+    path = path_of("incidents", HERE)
+    for kind in ("", "?kind=road"):
+        one, other = http.get(path + kind), http.get(path.replace(".mvt", ".pbf") + kind)
+        assert one.content == other.content != b""
+        for name in ("etag", "cache-control", "vary", "content-type", "content-encoding"):
+            assert one.headers[name] == other.headers[name]
+    assert http.head(path.replace(".mvt", ".pbf")).status_code == 200
 
 
 def test_the_definition_names_every_operation_of_tiles(http):
@@ -205,6 +253,32 @@ def test_the_definition_names_every_operation_of_tiles(http):
     names = {one["$ref"].split("/")[-1] for one in definition["paths"][tile]["get"]["parameters"]}
     assert {"tileMatrix", "tileRow", "tileCol", "filter", "datetime", "fields"} <= names
     assert names <= set(definition["components"]["parameters"])
+
+
+def test_every_parameter_of_a_query_is_written_as_the_standards_define_it(http):
+    """Features core 7.15, Part 2 6.2, Part 3 6.2, Tiles core 10, DGGS: style form, not exploded."""
+    definition = http.get("/ogc/openapi").json()
+    shared = definition["components"]["parameters"]
+    own = [
+        one
+        for path in definition["paths"].values()
+        for operation in path.values()
+        for one in operation.get("parameters", [])
+        if "$ref" not in one
+    ]
+    asked = [one for one in (*shared.values(), *own) if one["in"] == "query"]
+    assert {"limit", "datetime", "crs", "bbox-crs", "subset"} <= {one["name"] for one in asked}
+    for one in asked:
+        assert (one["style"], one["explode"], one["required"]) == ("form", False, False), one
+    assert all("explode" not in one for one in shared.values() if one["in"] != "query")
+    limit = shared["limit"]["schema"]
+    assert limit["type"] == "integer" and 1 == limit["minimum"] <= limit["default"]
+    assert limit["default"] <= limit["maximum"]
+    for name in ("crs", "bbox-crs", "filter-crs"):
+        schema = shared[name]["schema"]
+        assert (schema["type"], schema["format"]) == ("string", "uri")
+    bbox = shared["bbox"]["schema"]
+    assert (bbox["type"], bbox["minItems"], bbox["maxItems"]) == ("array", 4, 6)
 
 
 def test_documents_are_304_when_unchanged(http):

@@ -58,6 +58,40 @@ def add_points(database: Database, rows: int, layer_id: str = "incidents") -> No
     )
 
 
+def squares(database: Database, across: int) -> None:
+    """So many squares across and up, side by side, over one degree."""
+    execute(
+        database,
+        "INSERT INTO layer.areas (geom, kind, source, source_key)"
+        " SELECT ST_Multi(ST_MakeEnvelope(103.6 + x * side, 21.9 + y * side,"
+        "   103.6 + (x + 1) * side, 21.9 + (y + 1) * side, 4326)), 'flood', 't', x || '.' || y"
+        " FROM (SELECT 1.0 / :across AS side) AS s, generate_series(0, :across - 1) AS x,"
+        "   generate_series(0, :across - 1) AS y",
+        across=across,
+    )
+
+
+def wavy_squares(database: Database) -> None:
+    """Nine squares of 0.2° whose common borders have many small teeth."""
+    execute(
+        database,
+        """
+        INSERT INTO layer.areas (geom, kind, note, source, source_key)
+        SELECT ST_Multi(ST_MakePolygon(ST_MakeLine(ARRAY(
+          SELECT ST_SetSRID(ST_MakePoint(
+            103.6 + 0.2 * (c + x) + 0.004 * sin(157 * (r + y)) * (x * (1 - x) = 0)::int,
+            22.0 + 0.2 * (r + y) + 0.004 * sin(211 * (c + x)) * (y * (1 - y) = 0)::int), 4326)
+          FROM (SELECT n, CASE n / 100 WHEN 0 THEN n % 100 / 100.0 WHEN 1 THEN 1
+                  WHEN 2 THEN 1 - n % 100 / 100.0 ELSE 0 END AS x,
+                CASE n / 100 WHEN 0 THEN 0 WHEN 1 THEN n % 100 / 100.0
+                  WHEN 2 THEN 1 ELSE 1 - n % 100 / 100.0 END AS y
+                FROM (SELECT generate_series(0, 399) % 400 UNION ALL SELECT 0) AS s (n)) AS e
+          )))), 'flood', 'Xã ' || c || r, 'test', c || '.' || r
+        FROM generate_series(0, 2) AS c, generate_series(0, 2) AS r
+        """,
+    )
+
+
 class TileClient(httpx.Client):
     """A client of a service, and how that asks the database from its event loop."""
 
@@ -81,6 +115,9 @@ def path_of(layer_id: str, tile: Tile) -> str:
 def features(
     client: httpx.Client, layer_id: str, tile: Tile, headers: Any = None, **parameters: str
 ) -> list[Decoded]:
+    """Those of a tile; none where it lies beyond the limits of its tileset."""
     answer = client.get(path_of(layer_id, tile), params=parameters, headers=headers)
+    if answer.status_code == 404 and "has no tile" in answer.json()["detail"]:
+        return []
     assert answer.status_code == 200, answer.text
     return decode(answer.content, tile, layer_id)

@@ -129,6 +129,26 @@ def test_never_more_bytes_than_the_bound_are_held(asked):
         assert cache.held_bytes <= 1000
 
 
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 4000), st.booleans()), max_size=60))
+def test_what_is_asked_for_unpacked_is_that_and_counts_against_the_bound(asked):
+    cache = TileCache(most_bytes=6000)
+    for number, size, unpacked in asked:
+        content = bytes([number]) * size
+        packed = cache.make((number, size), OLD, lambda content=content: made(content))
+        if unpacked:
+            assert cache.content(packed) == content
+        assert cache.held_bytes <= 6000
+        assert cache.entry((number, size)) is not None or size > 3000
+
+
+def test_what_was_asked_for_unpacked_is_not_unpacked_again():
+    cache, content = TileCache(), b"tile" * 1000
+    packed = cache.make("a", OLD, lambda: made(content))
+    assert cache.content(packed) is cache.content(Packed.of(content)) == content
+    small = Packed.of(b"tile")
+    assert cache.content(small) is small.body and cache.held_bytes == len(packed.body) + 4000
+
+
 @given(st.binary(max_size=5000))
 def test_packing_loses_nothing(content):
     packed = Packed.of(content)
