@@ -11,6 +11,7 @@ from api.logs import RequestLog
 from api.middleware import RequestContext
 from api.newest import Newest
 from api.ogc import mount_ogc
+from api.origins import Origins
 from api.reserve import Reserve
 from api.routes import (
     alerts,
@@ -74,7 +75,14 @@ def create_app(settings: Settings, database: Database, catalogue: Catalogue) -> 
     app.add_middleware(archives.Compression, minimum_size=1024, compresslevel=4)
     app.add_middleware(WarmTiles, tiles=app.state.tiles, asking=app.state.asking)
     app.add_middleware(BodyLimits, largest_mb=settings.body_mb)
-    app.add_middleware(RequestContext, database=database, log=RequestLog(settings))
+    # Outside of what answers unknown exceptions, which `add_middleware` would place it inside of.
+    app.middleware_stack = RequestContext(
+        app.build_middleware_stack(),
+        database,
+        RequestLog(settings),
+        Origins.of(settings),
+        settings.shared_cache_s,
+    )
     return app
 
 

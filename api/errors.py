@@ -1,5 +1,6 @@
 """One table from errors to statuses, one body for all of them: RFC 9457 with OGC's two fields."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -7,6 +8,7 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from fastapi.routing import iter_route_contexts
 from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -43,7 +45,12 @@ def status_of(error: errors.GisError) -> int:
 
 
 def problem(
-    request: Request, status: int, detail: str, *, faults: list[dict[str, Any]] | None = None
+    request: Request,
+    status: int,
+    detail: str,
+    *,
+    faults: list[dict[str, Any]] | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
     """The one body that every error has; `faults` lists each wrong parameter or field."""
     phrase = HTTPStatus(status).phrase
@@ -57,9 +64,17 @@ def problem(
         "request_id": getattr(request.state, "request_id", None),
         **({"faults": faults} if faults else {}),
     }
-    return JSONResponse(
-        body, status, headers=_HEADERS.get(status), media_type="application/problem+json"
-    )
+    every = {**_HEADERS.get(status, {}), **(headers or {})}
+    return JSONResponse(body, status, headers=every, media_type="application/problem+json")
+
+
+def answer_to(request: Request, error: Exception) -> Response:
+    """What is answered to an error that no route has to do with, such as that of a key."""
+    if isinstance(error, errors.GisError):
+        return _on_ours(request, error)
+    if isinstance(error, DBAPIError):
+        return on_database(request, error)
+    return _on_unknown(request, error)
 
 
 def add_error_handlers(app: FastAPI) -> None:
@@ -87,7 +102,23 @@ def _on_invalid(request: Request, error: Exception) -> Response:
 
 def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return problem(request, error.status_code, str(error.detail))
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        return _other_method(request)
+    return problem(request, error.status_code, str(error.detail), headers=error.headers)
+
+
+def _other_method(request: Request) -> Response:
+    """405 with what the path offers; to OPTIONS the same, as an answer. Who has GET has HEAD."""
+    path = request.scope["path"]
+    offered = {"OPTIONS"}
+    for route in iter_route_contexts(request.app.routes):
+        if route.path_regex.match(path):
+            offered |= route.methods or set()
+    allow = ", ".join(sorted(offered | ({"HEAD"} if "GET" in offered else set())))
+    if request.method == "OPTIONS":
+        return Response(status_code=204, headers={"Allow": allow})
+    words = f"{request.method} is not offered here: use {allow}"
+    return problem(request, 405, words, headers={"Allow": allow})
 
 
 def _on_left(request: Request, error: Exception) -> Response:

@@ -39,6 +39,19 @@ class Settings(BaseSettings):
         description="The URL that clients see, without a final slash, to which mail links; "
         "unset: of the request, and mail has no link",
     )
+    cors_origins: str = Field(
+        "*",
+        pattern=r"^(?i:none|(\*|https?://[^\s/]+)(\s+(\*|https?://[^\s/]+))*)$",
+        description="Origins of web pages elsewhere, such as https://maps.example.vn, separated by "
+        "blanks: they may read and, with a key, write; *: any may read; none: none may",
+    )
+    shared_cache_s: int = Field(
+        0,
+        ge=0,
+        le=3600,
+        description="Seconds for which a shared cache before the service may hand out public "
+        "answers without asking; 0: it asks each time",
+    )
     layers: Path = Field(ROOT / "layers", description="Folder of the layer files")
     demo: bool = Field(True, description="Load simulated data into an empty database")
     reader_timeout_ms: int = Field(

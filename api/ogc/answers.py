@@ -23,7 +23,7 @@ def answer(
     request: Request, how: Asking, template: str, document: dict[str, Any], media: str
 ) -> Response:
     """The document, or the HTML page made of it."""
-    headers = {"Content-Language": how.language, "Vary": "Accept, Accept-Language"}
+    headers = {"Content-Language": how.language}
     if how.format == "html":
         body = page(template, document, how, request.query_params)
         headers["Content-Security-Policy"] = _POLICY
@@ -37,7 +37,6 @@ def items_headers(how: Asking, crs: Crs, etag: str) -> dict[str, str]:
         "Content-Language": how.language,
         "ETag": etag,
         "Cache-Control": "no-cache",
-        "Vary": "Accept, Accept-Language, X-API-Key, Authorization",
     }
 
 

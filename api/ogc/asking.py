@@ -34,6 +34,7 @@ class Asking:
 
 def asking(request: Request, formats: Collection[str] = ("json", "html")) -> Asking:
     """Raises BadInput for a format or a language that is not offered."""
+    request.state.negotiated = True  # so that the answer says in Vary what it depends on
     settings: Settings = request.app.state.settings
     root = settings.public_url or str(request.base_url).rstrip("/")
     return Asking(

@@ -223,10 +223,6 @@ def _json(request: Request, document: dict[str, Any], media: str = documents.JSO
 
 def _bytes(request: Request, body: bytes, media: str) -> Response:
     etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-    headers = {
-        "ETag": etag,
-        "Cache-Control": "no-cache",
-        "Vary": "Accept, Accept-Language, X-API-Key, Authorization",
-    }
+    headers = {"ETag": etag, "Cache-Control": "no-cache"}
     same = not_modified(request, etag)
     return same or Response(body, headers=headers, media_type=media)

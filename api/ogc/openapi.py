@@ -80,7 +80,7 @@ def _write(source: Source, method: str, summary: str) -> dict[str, Any]:
     """An operation that changes items (Features Part 4)."""
     named = [] if method == "post" else ["itemId", "ifMatch"]
     named += [] if method == "delete" else ["contentCrs"]
-    refused = ("400", "401", "403", "404", "412", "413", "503")
+    refused = ("400", "401", "403", "404", "412", "413", "415", "503")
     done = "201" if method == "post" else "204"
     problem = {"$ref": "#/components/responses/Problem"}
     found: dict[str, Any] = {

@@ -20,7 +20,7 @@ router = APIRouter(prefix="/alerts/calibration", tags=["alerts"])
 
 Month = Annotated[str, Path(description="Year and month, as 2026-10")]
 
-_KEPT = {"Cache-Control": "no-cache", "Vary": "Accept, Accept-Language, X-API-Key, Authorization"}
+_KEPT = {"Cache-Control": "no-cache"}
 
 
 @router.get("")

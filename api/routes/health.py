@@ -3,7 +3,7 @@
 Asked in threads and by connections of their own, so that no reader keeps the answer waiting.
 """
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request, Response
 
 from api.dependencies import DeclaredParameters
 from api.reserve import Reserve
@@ -13,7 +13,14 @@ from gis.database.engine import Database
 from gis.database.migrate import newest_revision, revision_of
 from gis.errors import Unavailable
 
-router = APIRouter(prefix="/health", tags=["health"], dependencies=[DeclaredParameters])
+
+def _kept_by_none(response: Response) -> None:
+    response.headers["Cache-Control"] = "no-store"
+
+
+router = APIRouter(
+    prefix="/health", tags=["health"], dependencies=[DeclaredParameters, Depends(_kept_by_none)]
+)
 
 
 @router.get("/live")

@@ -110,7 +110,7 @@ def tile_answer(request: Request, tile: Packed) -> Response:
     headers = {
         "ETag": f'"{tile.digest}-gzip"' if packed else f'"{tile.digest}"',
         "Cache-Control": "no-cache",
-        "Vary": "Accept-Encoding, X-API-Key, Authorization",
+        "Vary": "Accept-Encoding",
     }
     if headers["ETag"] in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)

@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 import httpx
 import uvicorn
@@ -53,10 +54,17 @@ def client_of(database: Database, layers: Sequence[Layer]) -> Iterator[Client]:
 
 
 @contextlib.contextmanager
-def serving(app: ASGIApp, patience: Patience = Patience()) -> Iterator[str]:
+def serving(
+    app: ASGIApp,
+    patience: Patience = Patience(),
+    http: Literal["auto", "h11", "httptools"] = "auto",
+) -> Iterator[str]:
     """The URL of the application on a free port of this machine; it ends with the block."""
     socket_ = socket.create_server(("127.0.0.1", 0), backlog=512)
-    server = uvicorn.Server(listening.serving(app, patience))
+    config = listening.serving(app, patience)
+    if http != "auto":
+        config.http = http
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [socket_]}, daemon=True)
     thread.start()
     while not server.started:

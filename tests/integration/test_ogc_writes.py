@@ -171,8 +171,9 @@ def test_what_cannot_be_stored_says_why(desk: Desk, change: dict[str, Any], word
 
 
 def test_a_body_that_is_no_json_is_refused(desk: Desk) -> None:
+    headers = desk.headers | {"Content-Type": "application/geo+json"}
     for body in (b"", b"{", b"[]", b"\xff", b"3"):
-        answer = desk.client.post(ITEMS, content=body, headers=desk.headers)
+        answer = desk.client.post(ITEMS, content=body, headers=headers)
         assert answer.status_code == 400, body
 
 

@@ -189,7 +189,7 @@ def test_an_operator_reads_layers_of_departments_and_not_private_ones(http, data
 
 def test_no_shared_cache_keeps_one_persons_tile_for_another(http):
     headers = http.get(path_of("incidents", HERE)).headers
-    assert headers["Cache-Control"] == "no-cache"
+    assert headers["Cache-Control"] == "public, no-cache"
     assert {"X-API-Key", "Authorization"} <= set(headers["Vary"].split(", "))
 
 
