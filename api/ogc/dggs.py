@@ -18,7 +18,6 @@ from api.ogc.dggs_documents import GRID
 from api.ogc.dggs_parameters import (
     area_of,
     depths_of,
-    language_of,
     whole_of,
     with_subset,
     zone_of,
@@ -28,9 +27,10 @@ from api.ogc.dggs_zones import (
     Zones,
     filtered,
     read_zones,
+    zone_properties,
     zones_with_records,
 )
-from api.ogc.parameters import crs_in, flag_of, limit_of
+from api.ogc.parameters import filter_of, flag_of, limit_of
 from gis.access import Principal
 from gis.errors import BadInput
 from gis.hexes import (
@@ -45,6 +45,7 @@ from gis.hexes import (
 from gis.population.store import stored_population
 from gis.settings import Settings
 from layers.catalogue import Catalogue
+from layers.cql2 import Property
 from layers.model import Layer
 from tiles.hexes import Asked, HexAnswers, hexed, question_of, with_hexes
 
@@ -136,11 +137,14 @@ def zones(request: Request, service: Service) -> Response:
     origin = service.origin(given)
     level = whole_of("zone-level", given.get("zone-level"), origin.finest)
     with service.database.snapshot() as connection:
+
+        def properties() -> dict[str, Property]:
+            return zone_properties(origin.measures(stored_population(connection)))
+
+        holds = filter_of(given, properties)
         found = zones_with_records(connection, service.answers, origin, level, area_of(given))
-        if "filter" in given:
-            words = (given["filter"], language_of(given), crs_in(given.get("filter-crs")))
-            names = origin.measures(stored_population(connection))
-            found = filtered(connection, found, names, words)
+        if holds is not None:
+            found = filtered(connection, found, holds)
     return _zone_list(request, how, service.path, found)
 
 

@@ -2,11 +2,10 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from api.ogc.dggs_documents import DEFAULT_DEPTH, MOST_DEPTH
 from api.ogc.dggs_zones import Area, require_level, shape_of
-from api.ogc.parameters import LANGUAGES, box_of, crs_in
+from api.ogc.parameters import box_of, crs_in
 from gis.errors import BadInput, NotFound
 from gis.hexes import cell_of, resolution_of
 from layers.items import CRS84
@@ -87,10 +86,3 @@ def whole_of(name: str, text: str | None, default: int) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 10):
         raise BadInput(f"{name}={text!r} is wrong: give a whole number")
     return int(text)
-
-
-def language_of(given: Mapping[str, str]) -> Any:
-    language = given.get("filter-lang", LANGUAGES[0])
-    if language not in LANGUAGES:
-        raise BadInput(f"filter-lang={language!r} is not offered: use {' or '.join(LANGUAGES)}")
-    return language

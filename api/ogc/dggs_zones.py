@@ -23,6 +23,7 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.sql.elements import ColumnElement
 
 from gis.errors import BadInput
 from gis.hexes import (
@@ -36,9 +37,9 @@ from gis.hexes import (
     resolution_of,
 )
 from gis.population.store import Population
-from layers.cql2 import Kind, Property, condition, parse
-from layers.cql2.parsing import Language
-from layers.items import CRS84, Box, Crs
+from layers.cql2 import Kind, Property
+from layers.items import CRS84, Box
+from layers.items.computing import computed
 from tiles.hexes import Asked, HexAnswers
 from tiles.hexes.tables import FLAGS, Measures
 from tiles.state import read_states
@@ -149,18 +150,12 @@ def require_level(level: int) -> None:
 def filtered(
     connection: Connection,
     zones: Zones,
-    measures: Sequence[str],
-    words: tuple[str, Language, Crs],
+    holds: ColumnElement[bool],
 ) -> Zones:
-    """The zones for which a CQL2 filter holds; its properties are the measures and `geometry`.
+    """The zones for which a condition on `zone_properties` holds.
 
     Raises BadFilter. PostgreSQL evaluates it over what is shown, and nothing else.
     """
-    text, language, crs = words
-    properties = {name: _property(name) for name in measures}
-    shape = func.ST_SetSRID(func.ST_GeomFromWKB(column("shape")), CRS84.srid)
-    properties["geometry"] = Property(Kind.GEOMETRY, shape)
-    holds = condition(parse(text, language), properties, crs)
     cells = list(zones)
     arrays = [
         cast(bindparam("cells", cells), ARRAY(BigInteger)),
@@ -172,8 +167,16 @@ def filtered(
     ]
     made = func.unnest(*arrays).table_valued("cell", "measures", "shape", name="zones")
     rows = made.render_derived()
-    chosen = connection.scalars(select(rows.c.cell).where(holds))
+    with computed():
+        chosen = connection.scalars(select(rows.c.cell).where(holds)).all()
     return {cell: zones[cell] for cell in sorted(chosen)}
+
+
+def zone_properties(measures: Sequence[str]) -> dict[str, Property]:
+    """By name, what a filter of zones may name: the measures and `geometry`."""
+    shape = func.ST_SetSRID(func.ST_GeomFromWKB(column("shape")), CRS84.srid)
+    named = {name: _property(name) for name in measures}
+    return named | {"geometry": Property(Kind.GEOMETRY, shape)}
 
 
 def _property(name: str) -> Property:

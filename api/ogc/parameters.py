@@ -1,7 +1,8 @@
 """The query parameters of items, each read by one function; wrong ones are told what is right."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import get_args
 
 from fastapi import Request
@@ -9,7 +10,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from api.ogc.asking import only_known
 from gis.errors import BadInput
-from layers.cql2 import condition, parse, properties_of
+from layers.cql2 import Property, condition, parse, properties_of
 from layers.cql2.parsing import Language
 from layers.items import CRS84, Box, Crs, PageRequest, Query, SortKey, Source, crs_of
 from layers.items.literals import span_of
@@ -43,19 +44,24 @@ def query_of(given: Mapping[str, str], source: Source) -> Query:
         box=box_of(given.get("bbox"), crs_in(given.get("bbox-crs"))),
         time=span_of(given["datetime"]) if "datetime" in given else None,
         equal={name: given[name] for name in source.by_name if name in given and name not in ITEMS},
-        condition=filter_of(given, source),
+        condition=filter_of(given, partial(properties_of, source)),
     )
 
 
-def filter_of(given: Mapping[str, str], source: Source) -> ColumnElement[bool] | None:
-    """The CQL2 filter (Features Part 3); None where there is none."""
+def filter_of(
+    given: Mapping[str, str], properties: Callable[[], Mapping[str, Property]]
+) -> ColumnElement[bool] | None:
+    """The CQL2 filter (Features Part 3) on the properties; None where there is none.
+
+    Every parameter `filter` is read here. Raises BadFilter, and BadInput for what goes with it.
+    """
     language = given.get("filter-lang", "cql2-text")
     if language not in LANGUAGES:
         raise BadInput(f"filter-lang={language!r} is not offered: use {' or '.join(LANGUAGES)}")
     crs = crs_in(given.get("filter-crs"))
     if "filter" not in given:
         return None
-    return condition(parse(given["filter"], language), properties_of(source), crs)
+    return condition(parse(given["filter"], language), properties(), crs)
 
 
 def limit_of(text: str | None, most: int) -> int:

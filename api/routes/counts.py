@@ -16,6 +16,7 @@ from gis.errors import BadInput
 from gis.placing.stored import stored_territory
 from layers.items import Query as ItemQuery
 from layers.items import Source, source_of
+from layers.items.computing import computed
 from layers.tables import table_of
 
 router = APIRouter(tags=["counts"])
@@ -60,9 +61,9 @@ def _by_key(connection: Connection, source: Source, query: ItemQuery) -> dict[Ke
     day = func.timezone("Asia/Ho_Chi_Minh", columns.valid_at)
     is_old = func.coalesce(day < _start(REFORM), False)
     keys = (columns.unit_then, columns.commune, is_old)
-    rows = connection.execute(
-        select(*keys, func.count()).where(*query.conditions(source)).group_by(*keys)
-    )
+    asked = select(*keys, func.count()).where(*query.conditions(source)).group_by(*keys)
+    with computed():
+        rows = connection.execute(asked).all()
     return {Key(then, commune, old): count for then, commune, old, count in rows}
 
 

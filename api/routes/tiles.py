@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from contextlib import nullcontext
 from functools import lru_cache
 from typing import Annotated
 
@@ -17,6 +18,7 @@ from api.ogc.service import collection_of, facts_of, service_of
 from gis.access import Principal
 from gis.errors import NotFound
 from layers.items import Query, source_of
+from layers.items.computing import computed
 from layers.model import Layer
 from tiles.cache import Packed
 from tiles.grid import Tile
@@ -90,7 +92,9 @@ def feature_tile(
         return query_of(asked, source), names_of(asked.get("fields"))
 
     states = getattr(request.state, "tile_states", {})  # read by api.warm for this request
-    return server.features(layer, tile, caller, asked, read, states.get(layer.id))
+    # Without parameters, what cannot be computed is no fault of the client.
+    with computed() if asked else nullcontext():
+        return server.features(layer, tile, caller, asked, read, states.get(layer.id))
 
 
 def within_limits(layer: Layer, tile: Tile, made: Packed) -> Packed:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import and_, false, not_, or_, true
+from sqlalchemy import ARRAY, BindParameter, and_, any_, bindparam, false, not_, or_, true
 from sqlalchemy.sql.elements import ColumnElement
 
 from gis.errors import BadFilter
@@ -33,7 +33,8 @@ _ORDERED = ("<", ">", "<=", ">=")
 def condition(node: Any, properties: Properties, crs: Crs = CRS84) -> Condition:
     """The condition that a filter puts on the properties; its coordinates are in `crs`.
 
-    Raises BadFilter and names what is wrong or unsupported.
+    Raises BadFilter and names what is wrong or unsupported. What is bound is in proportion to the
+    text of the filter: of each part of it at most four values.
     """
     if _depth(node) > _DEEPEST:
         raise BadFilter(f"the filter is nested more than {_DEEPEST} deep: make it flatter")
@@ -119,6 +120,11 @@ class _Translation:
         value, pattern = self._scalars("LIKE", args, 2)
         if same_kind("LIKE", value, pattern) is not Kind.TEXT:
             raise BadFilter(f"LIKE takes texts, not a {value.kind}")
+        if isinstance(pattern.literal, str) and _ends_within_escape(pattern.literal):
+            raise BadFilter(
+                "the pattern of LIKE is out of range: behind its last backslash stands nothing; "
+                r"write \\ for a backslash in the text"
+            )
         return narrowed(value.sql.like(pattern.sql), value, pattern, is_pattern=True)
 
     def _between(self, args: Any) -> Condition:
@@ -134,7 +140,7 @@ class _Translation:
             raise BadFilter("IN takes at least one value")
         if same_kind("IN", value, *options) is Kind.GEOMETRY:
             raise BadFilter("IN does not compare geometries")
-        return value.sql.in_([option.sql for option in options])
+        return _one_of(value.sql, [option.sql for option in options])
 
     def _is_null(self, args: Any) -> Condition:
         nodes = args if isinstance(args, list) else [args]
@@ -150,6 +156,19 @@ def _comparable(op: str, kind: Kind, left: Operand, right: Operand) -> tuple[Sql
     return left.sql, right.sql
 
 
+def _one_of(value: Sql, options: list[Sql]) -> Condition:
+    """Written values of one type are bound as one array, however many they are."""
+    types = {type(option.type) for option in options}
+    if len(types) > 1 or not all(isinstance(option, BindParameter) for option in options):
+        return value.in_(options)
+    values = [option.value for option in options if isinstance(option, BindParameter)]
+    return value == any_(bindparam(None, values, ARRAY(options[0].type)))
+
+
+def _ends_within_escape(pattern: str) -> bool:
+    return (len(pattern) - len(pattern.rstrip("\\"))) % 2 == 1
+
+
 def _unsupported(op: str) -> str:
     if op.startswith("a_"):
         return f"{op.upper()} is not supported: no property of this service is an array"
@@ -161,13 +180,13 @@ def _unsupported(op: str) -> str:
 
 
 def _depth(node: Any) -> int:
-    """How deep the operations are nested; walked without recursion, as it may be too deep."""
+    """How deep lists and objects are nested; walked without recursion, as it may be too deep."""
     deepest, left = 0, [(node, 1)]
     while left:
         each, depth = left.pop()
         deepest = max(deepest, depth)
         if isinstance(each, dict):
-            left += [(arg, depth + 1) for arg in (each.get("args"), each.get("interval")) if arg]
-        elif isinstance(each, list):
-            left += [(arg, depth) for arg in each]
+            left += [(value, depth + 1) for value in each.values()]
+        elif isinstance(each, list):  # that of an operation is as deep as what stands in it
+            left += [(value, depth + isinstance(value, list)) for value in each]
     return deepest

@@ -24,6 +24,7 @@ from layers.items.literals import day_of, instant_of
 Properties = Mapping[str, Property]
 FOLDS = {"casei": "lower_case", "accenti": "without_accents"}
 _EXACT = 2**53  # up to here a double tells integers apart
+_LARGEST = 1e300
 _ARITHMETIC = ("+", "-", "*", "/", "%", "^", "div")
 
 
@@ -43,9 +44,10 @@ def scalar(node: Any, properties: Properties) -> Operand:
 
 
 def number(value: float) -> Operand:
-    if not math.isfinite(value) or abs(value) > 1e300:
-        raise BadFilter(f"the number {value} is too large")
-    if abs(value) < _EXACT and float(value).is_integer():
+    if not math.isfinite(value) or abs(value) > _LARGEST:
+        raise BadFilter(f"a number in the filter is too large: write at most {_LARGEST:g}")
+    is_exact = abs(value) < (2**63 if isinstance(value, int) else _EXACT)
+    if is_exact and float(value).is_integer():
         return Operand(Kind.NUMBER, bindparam(None, int(value), BigInteger()), value)
     return Operand(Kind.NUMBER, bindparam(None, float(value), Double()), value)
 

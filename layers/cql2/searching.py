@@ -12,6 +12,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from layers.cql2.operands import Operand
 
+_MOST_WORDS = 16  # more hardly narrow a search further, and each is asked of each row
 _WORD = re.compile(r"[^\W_]{3,}")  # no trigram is shorter
 _MARKS = dict.fromkeys(  # those that gis.without_accents takes off
     map(ord, "\u0300\u0301\u0302\u0303\u0304\u0306\u0307\u0308\u0309\u030a\u030b\u030c")
@@ -43,7 +44,7 @@ def _words(left: Operand, right: Operand, *, is_pattern: bool) -> list[str]:
 def _plain_words(text: str, *, is_pattern: bool) -> list[str]:
     plain = re.sub(r"[%_]", " ", _ESCAPED.sub(" ", text)) if is_pattern else text
     keys = (_key(word) for word in _WORD.findall(unicodedata.normalize("NFC", plain)))
-    return [key for key in keys if len(key) >= 3]
+    return list(dict.fromkeys(key for key in keys if len(key) >= 3))[:_MOST_WORDS]
 
 
 def _key(word: str) -> str:

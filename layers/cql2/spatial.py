@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+import numpy as np
 import shapely
 from shapely.geometry import box as shapely_box
 from shapely.geometry import shape
@@ -34,7 +35,8 @@ _TYPES = (
     "GeometryCollection",
 )
 _WITH_COLLECTIONS = ("s_intersects", "s_disjoint")
-_EDGE_PARTS = 64
+_EDGE_PARTS = 64  # straight edges bend in another CRS: parts of one across the whole geometry
+_MOST_PARTS = 4_096  # of all edges: a line may go to and fro a thousand times
 _BAD_SHAPE = (
     shapely.errors.ShapelyError,
     ValueError,
@@ -79,17 +81,13 @@ def _geometry(node: Any, properties: Properties, crs: Crs) -> Sql:
 
 def _written_out(node: dict[str, Any], crs: Crs) -> shapely.Geometry:
     try:
-        found = shapely.force_2d(shape(node))
+        with np.errstate(all="ignore"):  # what is not finite is refused below
+            found = shapely.force_2d(shape(node))
         problem = None if found.is_valid else shapely.is_valid_reason(found)
-    except (
-        shapely.errors.ShapelyError,
-        ValueError,
-        TypeError,
-        KeyError,
-        IndexError,
-        AttributeError,
-    ):
+    except _BAD_SHAPE:
         raise BadFilter(f"the {node['type']} in the filter has wrong coordinates") from None
+    if not np.isfinite(shapely.get_coordinates(found)).all():
+        raise BadFilter(f"a coordinate of the {node['type']} in the filter is no finite number")
     if found.is_empty:
         raise BadFilter(f"the {node['type']} in the filter is empty")
     if problem is not None:
@@ -129,5 +127,6 @@ def _bound(geometry: shapely.Geometry, crs: Crs) -> Sql:
     if crs.srid == CRS84.srid:
         return made
     west, south, east, north = geometry.bounds
-    longest = max(east - west, north - south) / _EDGE_PARTS or 1.0
+    across = max(east - west, north - south) / _EDGE_PARTS
+    longest = max(across, geometry.length / _MOST_PARTS) or 1.0
     return func.ST_Transform(func.ST_Segmentize(made, longest), CRS84.srid)

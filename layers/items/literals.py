@@ -20,7 +20,7 @@ def literal_of(served: Served, text: str) -> Any:
     read, right = _READERS[served.type]
     try:
         return read(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise BadInput(f"{served.name}={text!r} is wrong: {served.name} is {right}") from None
 
 
