@@ -2,9 +2,9 @@
 
 from sqlalchemy import Connection, text
 
-# Two megabytes of rows with 64 kB of memory for them: the rest goes to a temporary file.
+# Half a megabyte of rows with 64 kB of memory for them: the rest goes to a temporary file.
 _LITTLE_MEMORY = text("SET LOCAL work_mem = '64kB'")
-_WRITE = text("SELECT count(*) FROM generate_series(1, 100000)")
+_WRITE = text("SELECT count(*) FROM generate_series(1, 20000)")
 
 
 def check_disk(connection: Connection) -> None:
