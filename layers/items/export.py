@@ -13,12 +13,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pyogrio
 import pyproj
-from sqlalchemy import Numeric, Text, cast, func, select
+import shapely
+from sqlalchemy import Connection, Numeric, Text, cast, func, select
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import Select
 
@@ -50,6 +52,10 @@ _GEOMETRY_NAMES: Final = {
     GeometryKind.POLYGON: "MultiPolygon",
     GeometryKind.NONE: "Unknown",
 }
+_TYPES: Final = (  # by the numbers that GEOS gives them
+    "Point", "LineString", "LinearRing", "Polygon", "MultiPoint", "MultiLineString", "MultiPolygon",
+    "GeometryCollection",
+)  # fmt: skip
 
 Export = Callable[[Database, Source, PageRequest, int | None, Spool], None]
 
@@ -74,49 +80,63 @@ def export_csv(
     text.write(_BYTE_ORDER_MARK)
     writer.writerow(["id", *place, *(one.name for one in properties)])
     spool.write(_taken(text))
-    for rows in _batches(database, _rows(source, request, columns, limit)):
-        writer.writerows(rows)
-        spool.write(_taken(text))
+    with database.reading() as connection:
+        for rows in _batches(connection, _rows(source, request, columns, limit)):
+            writer.writerows(rows)
+            spool.write(_taken(text))
 
 
 def export_parquet(
     database: Database, source: Source, request: PageRequest, limit: int | None, spool: Spool
 ) -> None:
-    """GeoParquet 1.1; geometries as WKB."""
-    schema = _schema(source, request).with_metadata(_geoparquet(source, request))
-    with pq.ParquetWriter(spool, schema, compression="zstd") as writer:
-        for batch in _record_batches(database, source, request, schema, limit):
-            writer.write_batch(batch)
+    """GeoParquet 1.1; geometries as WKB. Their types and box come last, and are those of
+    the rows written.
+    """
+    schema, seen = _schema(source, request), _Geometries()
+    with database.reading() as connection, pq.ParquetWriter(spool, schema, compression="zstd") as w:
+        for batch in _record_batches(connection, source, request, schema, limit):
+            if "geom" in schema.names:
+                seen.add(batch.column("geom"))
+            w.write_batch(batch)
+        w.add_key_value_metadata(_geoparquet(request, seen) if "geom" in schema.names else {})
 
 
 def export_flatgeobuf(
     database: Database, source: Source, request: PageRequest, limit: int | None, spool: Spool
 ) -> None:
-    """FlatGeobuf, written by GDAL into a file of its own; without a spatial index."""
-    schema = _schema(source, request)
-    failed: list[Exception] = []
+    """FlatGeobuf, written by GDAL into a file of its own. Its geometry type is that of all rows,
+    else unknown. It has a spatial index, in whose order it holds the rows, unless a row has no
+    geometry, or an order is asked for.
+    """
+    schema, seen = _schema(source, request), _Geometries()
     with tempfile.TemporaryDirectory(prefix="gis-export-", dir=spool.folder) as folder:
-        path = Path(folder) / f"{source.layer.id}.fgb"
-
-        def batches() -> Iterator[pa.RecordBatch]:
-            try:
-                for batch in _record_batches(database, source, request, schema, limit):
-                    yield batch
-                    spool.grow_to(path.stat().st_size)
-            except Exception as error:  # GDAL would tell its text alone
-                failed.append(error)
-
-        pyogrio.write_arrow(
-            pa.RecordBatchReader.from_batches(schema, batches()),
-            path,
-            driver="FlatGeobuf",
-            geometry_name="geom" if "geom" in schema.names else None,
-            geometry_type=_GEOMETRY_NAMES[source.layer.geometry],
-            crs=f"EPSG:{request.crs.srid}",
-            layer_options={"SPATIAL_INDEX": "NO"},
-        )
-        if failed:
-            raise failed[0]
+        beside, path = Path(folder) / "rows.arrows", Path(folder) / f"{source.layer.id}.fgb"
+        with (
+            database.reading() as connection,
+            pa.OSFile(str(beside), "wb") as file,
+            pa.ipc.new_stream(file, schema) as stream,
+        ):
+            for batch in _record_batches(connection, source, request, schema, limit):
+                if "geom" in schema.names:
+                    seen.add(batch.column("geom"))
+                stream.write_batch(batch)
+                spool.grow_to(file.tell())
+        # What GDAL has to be told first is known once all rows are read.
+        kind = next(iter(seen.types), _GEOMETRY_NAMES[source.layer.geometry])
+        indexed = bool(seen.types) and not seen.some_missing and not request.sort
+        with pa.OSFile(str(beside)) as file, pa.ipc.open_stream(file) as batches:
+            pyogrio.write_arrow(
+                pa.RecordBatchReader.from_batches(schema, batches),
+                path,
+                driver="FlatGeobuf",
+                geometry_name="geom" if "geom" in schema.names else None,
+                geometry_type=kind if len(seen.types) <= 1 else "Unknown",
+                crs=f"EPSG:{request.crs.srid}",
+                layer_options={
+                    "SPATIAL_INDEX": "YES" if indexed else "NO",
+                    "TEMPORARY_DIR": folder,
+                },
+            )
         spool.take(path)
 
 
@@ -144,9 +164,9 @@ def _rows(
     )
 
 
-def _batches(database: Database, rows: Select[Any]) -> Iterator[list[Any]]:
+def _batches(connection: Connection, rows: Select[Any]) -> Iterator[list[Any]]:
     """Through a cursor of the server: what a client no longer wants is never read."""
-    with database.reading() as connection, computed():
+    with computed():
         streaming = connection.execution_options(yield_per=BATCH)
         with streaming.execute(rows) as result:
             for batch in result.partitions():
@@ -198,7 +218,7 @@ def _schema(source: Source, request: PageRequest) -> pa.Schema:
 
 
 def _record_batches(
-    database: Database,
+    connection: Connection,
     source: Source,
     request: PageRequest,
     schema: pa.Schema,
@@ -207,7 +227,7 @@ def _record_batches(
     columns = [id_text(source), *(one.sql for one in chosen(source, request.properties))]
     if "geom" in schema.names:
         columns.append(func.ST_AsBinary(_moved(source, request.crs)))
-    for rows in _batches(database, _rows(source, request, columns, limit)):
+    for rows in _batches(connection, _rows(source, request, columns, limit)):
         values = [
             pa.array(column, field.type)
             for column, field in zip(zip(*rows, strict=True), schema, strict=True)
@@ -215,11 +235,36 @@ def _record_batches(
         yield pa.RecordBatch.from_arrays(values, schema=schema)
 
 
-def _geoparquet(source: Source, request: PageRequest) -> dict[bytes, bytes]:
+class _Geometries:
+    """The types and the box of geometries."""
+
+    def __init__(self) -> None:
+        self.types: set[str] = set()
+        self.some_missing = False
+        self._boxes: list[list[float]] = []
+
+    def add(self, wkb: pa.BinaryArray) -> None:
+        shapes = shapely.from_wkb(wkb.to_numpy(zero_copy_only=False))
+        there = shapes[~(shapely.is_missing(shapes) | shapely.is_empty(shapes))]
+        self.some_missing |= len(there) < len(shapes)
+        self.types |= {_TYPES[one] for one in np.unique(shapely.get_type_id(shapes)) if one >= 0}
+        if len(there):
+            self._boxes.append(shapely.total_bounds(there).tolist())
+
+    @property
+    def box(self) -> list[float] | None:
+        """West, south, east, north; None where none has a place."""
+        if not self._boxes:
+            return None
+        west, south, east, north = np.array(self._boxes).T
+        return [float(west.min()), float(south.min()), float(east.max()), float(north.max())]
+
+
+def _geoparquet(request: PageRequest, seen: _Geometries) -> dict[bytes, bytes]:
     """The metadata that says where the geometry is and in which CRS (GeoParquet 1.1)."""
-    if source.geometry is None or not request.geometry:
-        return {}
-    column: dict[str, Any] = {"encoding": "WKB", "geometry_types": []}
+    column: dict[str, Any] = {"encoding": "WKB", "geometry_types": sorted(seen.types)}
+    if seen.box is not None:
+        column["bbox"] = seen.box
     if request.crs.srid != CRS84.srid:  # absent, it is CRS84
         column["crs"] = pyproj.CRS.from_epsg(request.crs.srid).to_json_dict()
     told = {"version": "1.1.0", "primary_column": "geom", "columns": {"geom": column}}

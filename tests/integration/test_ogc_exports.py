@@ -82,8 +82,13 @@ def test_parquet_and_flatgeobuf_hold_the_same_rows(client: Client, tmp_path: Pat
     assert parquet.crs == "OGC:CRS84"
     assert parquet["note"][0] == TRAPS and str(parquet["seen_on"][0]) == "2024-09-10"
     flat = gpd.read_file(tmp_path / "rows.fgb")
+    flat = flat.sort_values("id", ignore_index=True)  # the file is in the order of its index
     assert list(flat["note"]) == list(parquet["note"]) and len(flat) == 4
     assert list(flat.geometry.x) == pytest.approx(list(parquet.geometry.x))
+    (tmp_path / "sorted.fgb").write_bytes(
+        client.get(f"{ITEMS}?f=fgb&sortby=-valid_at&limit=4").content
+    )
+    assert list(gpd.read_file(tmp_path / "sorted.fgb")["id"]) == ["4", "3", "2", "1"]
     assert str(flat["valid_at"][0]) == "2024-09-10 01:00:00+00:00"
 
 
