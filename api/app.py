@@ -42,6 +42,7 @@ from gis.settings import Settings
 from layers.catalogue import Catalogue
 from layers.following import LayerFiles
 from tiles.disk import DiskCache
+from tiles.outdated import delete_outdated
 from tiles.serving import TileServer
 
 
@@ -52,7 +53,6 @@ def create_app(settings: Settings, database: Database, catalogue: Catalogue) -> 
     )
     app.state.settings = settings
     app.state.database = database
-    app.state.catalogue = catalogue
     app.state.layer_files = LayerFiles(database, settings.layers, catalogue)
     app.state.asking = Asking(database)
     app.state.newest = Newest(database, settings.client_streams)
@@ -88,17 +88,22 @@ def create_app(settings: Settings, database: Database, catalogue: Catalogue) -> 
 
 def _disk(settings: Settings) -> DiskCache | None:
     most = settings.tiles_disk_mb * 2**20
-    return DiskCache(settings.home / "tiles", most) if most else None
+    return DiskCache(settings.kept_tiles, most) if most else None
 
 
 @asynccontextmanager
 async def _running(app: FastAPI) -> AsyncIterator[None]:
     """While it serves, it takes up layer files that are published meanwhile."""
+    files: LayerFiles = app.state.layer_files
+    settings: Settings = app.state.settings
+    cleaned = files.catalogue
 
     def follow() -> None:
-        files: LayerFiles = app.state.layer_files
+        nonlocal cleaned
         files.follow()
-        app.state.catalogue = files.catalogue
+        if files.catalogue is not cleaned:
+            cleaned = files.catalogue
+            delete_outdated(app.state.database, settings.archives, settings.kept_tiles)
 
     with repeating("layer files", follow), when_stopped(app.state.newest.let_go):
         try:

@@ -31,13 +31,15 @@ from layers.catalogue import Catalogue
 from layers.legend import Language, legend
 from layers.model import GeometryKind, Layer
 from layers.style import map_style, style_of
-from tiles.archive import SUFFIX, Progress, export_at, has_rows, one_moment, zooms_of
+from tiles.archive import SUFFIX, Progress, export_at, has_rows, metadata, one_moment, zooms_of
+from tiles.state import read_states
 
 PMTILES = ROOT / "node_modules" / "pmtiles" / "dist" / "pmtiles.js"
 _SHARED = ("layers.js", "popup.js", "view.js", "words.js", "map.css", "icon.svg")
 _MAPLIBRE = ("dist/maplibre-gl.mjs", "dist/maplibre-gl-worker.mjs", "dist/maplibre-gl.css")
 _ABOUT = "bundle.json"
 _MADE_BY = "gis tiles bundle"
+_CLASSES: tuple[str, ...] = get_args(Layer.model_fields["classification"].annotation)
 
 type Bars = Callable[[str], AbstractContextManager[Progress]]
 
@@ -153,11 +155,16 @@ def _describe(
             told = {"features": legend(layer, language)}
             _write(to / "legends" / f"{layer.id}.{language}.json", told)
     moment: datetime = connection.execute(select(func.now())).scalar_one()
+    states = read_states(connection, [layer.id for layer in layers])
     about = {
         "made_by": _MADE_BY,
         "moment": moment,
+        "classification": max((one.classification for one in layers), key=_CLASSES.index),
         "status": facts(connection, settings, layers),
-        "layers": [summary(layer, records=True, hexes=False) for layer in layers],
+        "layers": [
+            metadata(layer, states[layer.id], moment) | summary(layer, records=True, hexes=False)
+            for layer in layers
+        ],
     }
     _write(to / _ABOUT, about)
     return moment

@@ -1,9 +1,9 @@
 """What endpoints ask for: the parts of the application, and who asks."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, FastAPI, Request
 from sqlalchemy import Connection
 
 from gis.access import Principal
@@ -11,6 +11,8 @@ from gis.database.engine import Database
 from gis.errors import BadInput
 from gis.settings import Settings
 from layers.catalogue import Catalogue
+from layers.following import LayerFiles
+from tiles.state import LayerState
 
 
 # Those that only look something up are asynchronous: they need no thread, of which all may be busy.
@@ -22,8 +24,24 @@ async def _database(request: Request) -> Database:
     return request.app.state.database  # type: ignore[no-any-return]
 
 
-async def _catalogue(request: Request) -> Catalogue:
-    return request.app.state.catalogue  # type: ignore[no-any-return]
+def catalogue_now(app: FastAPI) -> Catalogue:
+    """The layers in force, held against what is published at this moment: from the commit that
+    closes a layer or a field on, no process answers by the layer file of before.
+    """
+    return _followed(app, app.state.tiles.states.read())
+
+
+def _followed(app: FastAPI, states: Mapping[str, LayerState]) -> Catalogue:
+    files: LayerFiles = app.state.layer_files
+    if not files.is_current({layer_id: state.digest for layer_id, state in states.items()}):
+        files.follow()
+    return files.catalogue
+
+
+def _catalogue(request: Request) -> Catalogue:
+    """As `catalogue_now`; the states that it read are those of the request."""
+    request.state.tile_states = request.app.state.tiles.states.read()
+    return _followed(request.app, request.state.tile_states)
 
 
 async def _principal(request: Request) -> Principal:

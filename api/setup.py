@@ -22,6 +22,7 @@ from layers.recipients import follow_files
 from layers.runs import run_method
 from layers.schema import sync
 from layers.watch import due_runs
+from tiles.outdated import delete_outdated
 
 Show = Callable[[int, int], None]
 Step = Callable[[str], None]
@@ -42,6 +43,7 @@ def prepare(
     step("layers")
     with database.writing() as connection:
         sync(connection, catalogue)
+    delete_outdated(database, settings.archives, settings.kept_tiles)
     for words in follow_files(database):
         step(words)
     place_again(database, catalogue)

@@ -22,7 +22,7 @@ from api.routes.tiles import feature_tile, tile_answer
 from gis.access import Principal
 from gis.database.asking import Asking
 from gis.errors import GisError
-from layers.catalogue import Catalogue
+from layers.following import LayerFiles
 from layers.model import Layer
 from tiles.cache import Made, Packed
 from tiles.grid import Tile
@@ -31,6 +31,7 @@ from tiles.state import ALL_STATES, LayerState, states_of
 
 _LARGE = 64 * 1024  # bytes that take so long to pack that others would wait for it
 _MADE_AT_A_TIME = 4  # the rest wait without a connection
+_NO_SUCH_COLUMN = "42703"  # it became personal since this process looked
 _PATH = re.compile(r"/tiles/([a-z0-9_]{1,48})/(\d{1,2})/(\d{1,7})/(\d{1,7})\.(?:mvt|pbf)")
 
 
@@ -52,24 +53,33 @@ class WarmTiles:
         await (answer or self.app)(scope, receive, send)
 
     async def _answer(self, request: Request, found: re.Match[str]) -> Response | None:
-        """None: the application answers, also where the layer may not be read."""
+        """None: the application answers, also where the layer may not be read, and where another
+        layer file was published since this process looked.
+        """
         z, x, y = map(int, found.groups()[1:])
         try:
             packed = await self._packed(request, found[1], Tile(z, x, y))
-            return None if packed.beyond else tile_answer(request, packed)
         except GisError:
             return None
         except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) == _NO_SUCH_COLUMN:
+                return None
             return on_database(request, error)
+        return None if packed is None or packed.beyond else tile_answer(request, packed)
 
-    async def _packed(self, request: Request, layer_id: str, tile: Tile) -> Packed:
-        catalogue: Catalogue = request.app.state.catalogue
-        caller = request.state.principal
+    async def _packed(self, request: Request, layer_id: str, tile: Tile) -> Packed | None:
+        files: LayerFiles = request.app.state.layer_files
+        catalogue, caller = files.catalogue, request.state.principal
         layer = catalogue.get_readable(layer_id, caller)
         begun = self.tiles.begin(layer, tile, caller)
         if begun is not None:
-            return await self._made(begun)
+            made = await self._made(begun)
+            known = files.knows(layer_id, made.state.digest) and files.catalogue is catalogue
+            return made.packed if known else None
         states = await self._states()
+        known = files.is_current({name: state.digest for name, state in states.items()})
+        if not known or files.catalogue is not catalogue:
+            return None
         kept = self.tiles.kept_features(layer, tile, caller, {}, states)
         if kept is None:
             kept = await self._made_meanwhile(layer, tile, caller, states)
@@ -78,20 +88,24 @@ class WarmTiles:
         request.state.tile_states = states
         return await run_sync(feature_tile, request, self.tiles, layer, tile, caller, {})
 
-    async def _made(self, begun: Begun) -> Packed:
+    async def _made(self, begun: Begun) -> Made:
         asked = begun.question
         with begun.claim:
             async with self._making:
                 found = asked.answer(await self.asking.ask(asked.sql, asked.values))
             if found is None:
-                return begun.claim.keep(await self._in_own_thread(begun.otherwise))
-            state, content = found
-            large = len(content) > _LARGE
-            packed = await self._in_own_thread(Packed.of, content) if large else Packed.of(content)
-            if not content:
-                ((beyond,),) = await self.asking.ask(*begun.limits)
-                packed = replace(packed, beyond=beyond)
-            return begun.claim.keep(Made(state, packed))
+                made = await self._in_own_thread(begun.otherwise)
+            else:
+                state, content = found
+                large = len(content) > _LARGE
+                pack = Packed.of
+                packed = await self._in_own_thread(pack, content) if large else pack(content)
+                if not content:
+                    ((beyond,),) = await self.asking.ask(*begun.limits)
+                    packed = replace(packed, beyond=beyond)
+                made = Made(state, packed)
+            begun.claim.keep(made)
+            return made
 
     async def _made_meanwhile(
         self, layer: Layer, tile: Tile, caller: Principal, states: Mapping[str, LayerState]

@@ -52,8 +52,15 @@ def may_read(who: Principal, audience: str, layer_id: str) -> bool:
     return audience == "department" and who.role is Role.OPERATOR
 
 
-def may_write(who: Principal, write: str, layer_id: str) -> bool:
-    """Whether `who` may change the rows of a layer whose file says `write: <write>`."""
+def may_write(who: Principal, audience: str, write: str, layer_id: str) -> bool:
+    """Whether `who` may change the rows of a layer whose file says `read: <audience>` and
+    `write: <write>`.
+
+    Who writes sees what was there before, what waits in quarantine and what a replay makes of it:
+    nobody writes a layer that he may not read.
+    """
+    if not may_read(who, audience, layer_id):
+        return False
     allowed = {
         "department": who.role in (Role.OPERATOR, Role.ADMIN) or layer_id in who.layers,
         "operator": who.role in (Role.OPERATOR, Role.ADMIN),

@@ -157,3 +157,8 @@ class Settings(BaseSettings):
     def archives(self) -> Path:
         """The folder of the PMTiles archives that the service hands out."""
         return self.home / "pmtiles"
+
+    @property
+    def kept_tiles(self) -> Path:
+        """The folder of the tiles that are kept on disk."""
+        return self.home / "tiles"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from gis.access import Principal, may_read
+from gis.access import Principal, may_read, may_write
 from gis.errors import BadLayerFile, NotFound
 from layers.checks import DETECTORS, findings
 from layers.faults import faults_of, near
@@ -63,6 +63,14 @@ class Catalogue:
     def readable(self, principal: Principal) -> list[Layer]:
         """The layers that somebody may read."""
         return [each for each in self.layers if may_read(principal, each.access.read, each.id)]
+
+    def writable(self, principal: Principal) -> list[Layer]:
+        """The layers whose rows somebody may change; he may read all of them."""
+        return [
+            each
+            for each in self.layers
+            if may_write(principal, each.access.read, each.access.write, each.id)
+        ]
 
     def get_readable(self, layer_id: str, principal: Principal) -> Layer:
         """The layer of an id that somebody may read; of others nobody learns that they exist.

@@ -59,7 +59,7 @@ def require_writable(layer: Layer, who: Principal) -> None:
     """Raises NotAllowed or NoKey unless `who` may change rows of the layer."""
     if layer.is_view or layer.access.write == "nobody":
         raise NotAllowed(f"rows of {layer.id} are made by the service and cannot be edited")
-    allowed = may_write(who, layer.access.write, layer.id)
+    allowed = may_write(who, layer.access.read, layer.access.write, layer.id)
     require(who, allowed, f"changing rows of {layer.id} needs a key of its department")
 
 

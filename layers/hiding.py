@@ -25,6 +25,14 @@ _CLEAN_QUARANTINE = text(
     " said = CASE said WHEN md5(raw::text) THEN md5((raw - CAST(:column AS text))::text)"
     "        ELSE said END WHERE layer_id = :layer"
 )
+# Its words quote what could not be read.
+_CLEAN_REASONS = text("""
+UPDATE gis.quarantine SET why = :words
+WHERE layer_id = :layer
+  AND (position(CAST(:column AS text) || ':' IN why) > 0
+       OR raw ->> CAST(:column AS text) <> ''
+          AND position(left(raw ->> CAST(:column AS text), 12) IN why) > 0)
+""")
 # History holds rows as they were, by their fields; older values are not kept anywhere.
 _CLEAN_HISTORY = text(
     "UPDATE gis.row_history SET before = before - CAST(:field AS text) WHERE layer_id = :layer"
@@ -37,6 +45,8 @@ def hide_field(
     """Move the values of a field to schema private, those of records in quarantine too."""
     names = {"layer": layer_id, "field": name, "column": field.column or name}
     connection.execute(_KEEP_QUARANTINED, names)
+    words = f"{names['column']}: nay là dữ liệu cá nhân / is personal by now; a replay tells more"
+    connection.execute(_CLEAN_REASONS, names | {"words": words})
     connection.execute(_CLEAN_QUARANTINE, names)
     connection.execute(_CLEAN_HISTORY, names)
     if has_column:

@@ -1,7 +1,7 @@
 """Names that layer files tell of alerts, held against the subscriptions there are."""
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from difflib import get_close_matches
 
 from sqlalchemy import Connection, text
@@ -33,14 +33,18 @@ def follow_files(database: Database) -> list[str]:
         return untold(connection)
 
 
-def untold(connection: Connection) -> list[str]:
-    """Whom the files name and nobody tells: a sentence each, with what would mend it."""
-    return list(_sentences(connection))
+def untold(connection: Connection, *, but_of: Collection[str] = ()) -> list[str]:
+    """Whom the files name and nobody tells, but for those of some layers: a sentence each, with
+    what would mend it.
+    """
+    return list(_sentences(connection, but_of))
 
 
-def _sentences(connection: Connection) -> Iterator[str]:
+def _sentences(connection: Connection, but_of: Collection[str]) -> Iterator[str]:
     names = list(connection.scalars(_NAMES))
     for layer_id, who, known in connection.execute(_NAMED):
+        if layer_id in but_of:
+            continue
         yield f"{layer_id}.yaml tells {who}, " + (
             "whose subscription does not name this private layer: an administrator adds it with "
             f"--layer {layer_id}"

@@ -31,6 +31,7 @@ SHAPES = {
 }
 # PostgreSQL indexes at most 2,704 bytes, among them those of the layer and the source.
 LONGEST_KEY_BYTES = 2_000
+_MOST_BYTES = 4  # of a character in UTF-8
 _SHOWN_OF_KEY, _SHOWN_OF_GEOMETRY = 60, 200
 # A quarantined record keeps its geometry in these columns.
 GEOMETRY, GEOMETRY_CRS = "geometry", "geometry_crs"
@@ -179,21 +180,25 @@ class RecordReader:
         keys = [key_of(parts) for parts in records]
         last = {key: row for row, key in enumerate(keys)}
         for row, key in enumerate(keys):
-            line = f"#line {table.lines[row]}"
             if not any(records[row]):
-                keys[row] = _unlike(line, last)
+                keys[row] = _unlike(f"#line {table.lines[row]}", last)
                 self._fault(row, "no_key", f"thiếu khóa / no key in {', '.join(columns)}")
             elif last[key] != row:
-                keys[row] = _unlike(f"{key}{line}", last)
+                keys[row] = _unlike(f"{key}#line {table.lines[row]}", last)
                 again = f"line {table.lines[last[key]]}"
                 self._fault(row, "repeated_key", f"khóa lặp lại / the key comes again in {again}")
-            size = len(keys[row].encode())
-            if size > LONGEST_KEY_BYTES:
-                digest = hashlib.sha256(keys[row].encode()).hexdigest()
-                keys[row] = f"{keys[row][:_SHOWN_OF_KEY]}…#{digest}"
-                why = f"{', '.join(columns)}: khóa dài / the key has {size} bytes"
-                self._fault(row, "long_key", f"{why}; nhiều nhất / at most {LONGEST_KEY_BYTES}")
+            if len(key) * _MOST_BYTES > LONGEST_KEY_BYTES:
+                self._shorten(keys, row, columns)
         return keys
+
+    def _shorten(self, keys: list[str], row: int, columns: Sequence[str]) -> None:
+        """A digest in the place of a key that is too long to be one."""
+        size = len(keys[row].encode())
+        if size > LONGEST_KEY_BYTES:
+            digest = hashlib.sha256(keys[row].encode()).hexdigest()
+            keys[row] = f"{keys[row][:_SHOWN_OF_KEY]}…#{digest}"
+            why = f"{', '.join(columns)}: khóa dài / the key has {size} bytes"
+            self._fault(row, "long_key", f"{why}; nhiều nhất / at most {LONGEST_KEY_BYTES}")
 
     def _former_keys(self, table: RawTable) -> dict[int, str]:
         """Keys of several columns were joined as they are, so that ("a|b", "c") and ("a", "b|c")
@@ -451,11 +456,14 @@ def key_of(parts: Sequence[str]) -> str:
     """
     if len(parts) == 1:
         return parts[0]
+    if not _has_signs(parts):
+        return "|".join(parts)
     return "|".join(part.replace("\\", "\\\\").replace("|", "\\|") for part in parts)
 
 
 def _has_signs(parts: Iterable[str]) -> bool:
-    return any("|" in part or "\\" in part for part in parts)
+    text = "".join(parts)
+    return "|" in text or "\\" in text
 
 
 def _unlike(key: str, taken: Mapping[str, int]) -> str:

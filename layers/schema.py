@@ -4,7 +4,7 @@
 a file that goes leaves its table, and a change of type that would lose a value is refused.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -15,6 +15,7 @@ from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
 
 from gis.errors import BadLayerFile
 from layers.catalogue import Catalogue
+from layers.closing import Closing, closing_of, outdate, redact_detection
 from layers.hiding import hide_field
 from layers.model import GeometryKind, Layer
 from layers.records import Fault
@@ -79,6 +80,12 @@ class _Task:
     before: _Published | None
 
     @property
+    def closing(self) -> Closing | None:
+        """What the file closes that was open; None: nothing."""
+        found = closing_of(self.before.definition, self.layer) if self.before else None
+        return found or None
+
+    @property
     def retypings(self) -> list[Retyping]:
         """The columns whose type the file changed."""
         if self.shape is None or self.shape.is_view or self.layer.is_view:
@@ -103,11 +110,21 @@ def sync(connection: Connection, catalogue: Catalogue) -> list[SyncChange]:
     if faults:
         raise BadLayerFile("\n".join(faults))
     with connection.begin_nested():
+        _lock_closed(connection, tasks)
         changes = [change for task in tasks for change in _apply(connection, task)]
         return changes + _unpublish_missing(connection, catalogue)
 
 
 _ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtextextended('layers sync', 0))")
+
+
+def _lock_closed(connection: Connection, tasks: Sequence[_Task]) -> None:
+    """Whoever derives something from a layer that is closed here has stored it, and it goes; or he
+    reads the layer afterwards, as it is then. First of all, before rows are locked that he needs.
+    """
+    for task in tasks:
+        if task.shape is not None and not task.shape.is_view and task.closing:
+            connection.exec_driver_sql(f"LOCK TABLE {_name(task.layer.id)}")
 
 
 def _tasks(connection: Connection, catalogue: Catalogue) -> list[_Task]:
@@ -164,6 +181,8 @@ def _refusal(retyping: Retyping, loss: str) -> str:
 
 def _apply(connection: Connection, task: _Task) -> Iterator[SyncChange]:
     yield from _describe(connection, task)
+    if task.closing:
+        outdate(connection, task.layer, task.closing)
     if task.layer.is_view:
         return
     if task.shape is None:
@@ -235,6 +254,9 @@ def _hide_personal(connection: Connection, task: _Task, shape: Shape) -> Iterato
         has_column = name in shape.columns
         if field.personal and (has_column or not known):
             hide_field(connection, task.layer.id, name, field, has_column=has_column)
+            redact_detection(
+                connection, task.layer.id, name, task.before.definition if task.before else {}
+            )
             yield SyncChange(task.layer.id, Change.COLUMN_HIDDEN, name)
 
 

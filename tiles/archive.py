@@ -8,14 +8,16 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from pmtiles.reader import MmapSource, Reader
-from pmtiles.tile import Compression, TileType, zxy_to_tileid
+from pmtiles.tile import Compression, MagicNumberNotFound, TileType, zxy_to_tileid
 from pmtiles.writer import Writer
 from sqlalchemy import Connection, func, select, text
 
+from gis.clock import HERE
 from gis.database.engine import Database
 from gis.errors import BadInput, NotFound, Unavailable
 from gis.values import BBox
@@ -30,6 +32,7 @@ from tiles.state import LayerState, read_state
 
 MEDIA_TYPE = "application/vnd.pmtiles"
 SUFFIX = ".pmtiles"
+PART = ".part"  # of a file that is being written, after the number of its process
 _AT_ONCE = 2000  # tiles of one question
 _ATTEMPTS = 5  # to find shapes and rows of one moment
 _E7 = 10_000_000
@@ -90,7 +93,7 @@ def export_at(
 ) -> Archived:
     """The same as `export`, of the moment of a connection."""
     zooms = zooms_of(layer, max_zoom)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = path.with_name(f".{path.name}.{os.getpid()}{PART}")
     try:
         with part.open("wb") as file:
             state = read_state(connection, layer.id)
@@ -103,19 +106,26 @@ def export_at(
     return Archived(tiles, state.version, path.stat().st_size)
 
 
-def is_outdated(connection: Connection, layer: Layer, path: Path) -> bool:
-    """Whether an archive is from before a layer was closed whose results it may hold."""
-    least = connection.scalar(_LEAST_VERSION, {"layer": layer.id}) or 0
-    return least > 0 and _version_of(path) < least
+def is_outdated(path: Path, state: LayerState) -> bool:
+    """Whether an archive may hold what was closed since it was made."""
+    return state.derived_from > 0 and version_of(path) < state.derived_from
 
 
-_LEAST_VERSION = text("SELECT archives_from FROM gis.layer WHERE id = :layer")
-
-
-def _version_of(path: Path) -> int:
-    with path.open("rb") as file:
-        metadata = Reader(MmapSource(file)).metadata()  # type: ignore[no-untyped-call]
-    return int(metadata["version"])
+def version_of(path: Path) -> int:
+    """The version of the layer that an archive is of; 0 for a file that tells none."""
+    try:
+        with path.open("rb") as file:
+            return int(Reader(MmapSource(file)).metadata()["version"])  # type: ignore[no-untyped-call]
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        EOFError,
+        MagicNumberNotFound,
+    ):
+        return 0
 
 
 def has_rows(connection: Connection, layer: Layer) -> bool:
@@ -200,7 +210,9 @@ def _written(
             written += 1
     if not written:
         raise BadInput(f"{layer.id} has no row on the map: there is nothing to export")
-    writer.finalize(_header(_extent(connection, layer)), _metadata(layer, state, zooms))
+    made_at: datetime = connection.execute(select(func.now())).scalar_one()
+    about = metadata(layer, state, made_at)
+    writer.finalize(_header(_extent(connection, layer)), about | _layers_in(layer, zooms))
     return written
 
 
@@ -228,7 +240,24 @@ def _header(box: BBox) -> dict[str, Any]:
     }
 
 
-def _metadata(layer: Layer, state: LayerState, zooms: range) -> dict[str, Any]:
+def metadata(layer: Layer, state: LayerState, made_at: datetime) -> dict[str, Any]:
+    """What a file of a layer says of itself, so that who holds it knows how old it is, and how
+    secret the layer was.
+    """
+    return {
+        "name": layer.title.vi,
+        "description": layer.description.vi,
+        "attribution": layer.attribution or layer.department.vi,
+        "licence": layer.licence,
+        "classification": layer.classification,
+        "access": layer.access.read.value,
+        "version": str(state.version),
+        "changed_at": datetime.fromisoformat(state.changed_at).astimezone(HERE).isoformat(),
+        "made_at": made_at.astimezone(HERE).isoformat(),
+    }
+
+
+def _layers_in(layer: Layer, zooms: range) -> dict[str, Any]:
     fields = {name: field.type.value for name, field in layer.public_fields.items()}
     described = {
         "id": layer.id,
@@ -237,11 +266,4 @@ def _metadata(layer: Layer, state: LayerState, zooms: range) -> dict[str, Any]:
         "minzoom": zooms[0],
         "maxzoom": zooms[-1],
     }
-    return {
-        "name": layer.title.vi,
-        "description": layer.description.vi,
-        "attribution": layer.attribution or layer.department.vi,
-        "version": str(state.version),
-        "licence": layer.licence,
-        "vector_layers": [described],
-    }
+    return {"vector_layers": [described]}

@@ -25,11 +25,17 @@ _KEPT_SHARE = 0.9  # of the bound, when files are dropped
 log = structlog.get_logger("tiles")
 
 
+def folder_of(state: LayerState) -> str:
+    """The name of the folder of a layer's tiles."""
+    return f"{state.layer_id}.{state.derived_from}"
+
+
 class DiskCache:
     """At most `most_bytes` of files in a folder, the least recently used dropped first.
 
-    Other processes may use the folder too. What the disk refuses is told in the log; the tile is
-    answered all the same.
+    The tiles of a layer have a folder of their own, which is another one when the layer, or a field
+    of it, is closed. Other processes may use the folder too. What the disk refuses is told in the
+    log; the tile is answered all the same.
     """
 
     def __init__(self, folder: Path, most_bytes: int) -> None:
@@ -39,7 +45,7 @@ class DiskCache:
 
     def entry(self, key: str, state: LayerState) -> Made | None:
         """What is kept under the key of this state."""
-        path = self._path(key)
+        path = self._path(key, state)
         try:
             head, _, body = path.read_bytes().partition(b"\n")
             told = json.loads(head)
@@ -62,19 +68,19 @@ class DiskCache:
         }
         content = json.dumps(head).encode() + b"\n" + packed.body
         try:
-            self._write(self._path(key), content)
+            self._write(self._path(key, made.state), content)
             self._make_room(len(content))
         except OSError as error:
             log.warning("no tile kept on disk", why=str(error))
 
-    def _path(self, key: str) -> Path:
+    def _path(self, key: str, state: LayerState) -> Path:
         name = hashlib.blake2b(f"{_code()} {key}".encode(), digest_size=20).hexdigest()
-        return self._folder / name[:2] / name[2:]
+        return self._folder / folder_of(state) / name[:2] / name[2:]
 
     def _write(self, path: Path, content: bytes) -> None:
         # Tiles of layers that are not public lie here too.
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         beside = path.with_name(f".{secrets.token_hex(8)}")
         try:
             beside.write_bytes(content)
@@ -95,7 +101,7 @@ class DiskCache:
 
     def _files(self) -> Iterator[tuple[float, int, Path]]:
         """When each file was used last, its bytes and its path."""
-        for path in self._folder.glob("??/*"):
+        for path in self._folder.glob("*/??/*"):
             with suppress(FileNotFoundError):  # another process dropped it
                 found = path.stat()
                 yield found.st_mtime, found.st_size, path

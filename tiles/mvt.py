@@ -73,6 +73,8 @@ _LAYERS = table(
     column("published", Boolean()),
     column("changed_at", DateTime(timezone=True)),
     column("is_view", Boolean()),
+    column("digest", Text()),
+    column("archives_from", BigInteger()),
     schema="gis",
 )
 _DAY = case(  # as tiles.state reads it
@@ -335,8 +337,9 @@ def _source_layer(rows: Subquery | CTE, name: str, number: ColumnElement[Any]) -
 def _with_state(made: Select[Any]) -> Select[Any]:
     """The state of the layer, and what is made of its rows."""
     now, found = _LAYERS.c, made.subquery("made")
+    state = (now.version, _DAY, cast(now.changed_at, Text), now.digest, now.archives_from)
     return (
-        select(now.version, _DAY, cast(now.changed_at, Text), found.c.content, found.c.number)
+        select(*state, found.c.content, found.c.number)
         .select_from(_LAYERS.join(found, true()))
         .where(now.published, now.id == bindparam("layer_id", type_=Text()))
     )

@@ -17,12 +17,17 @@ class LayerState:
     """A layer's version, the day on which the calendar alone last changed its rows ("-infinity":
     never; only views follow it), and when the version came, which tells it from that of a database
     put back to an earlier day.
+
+    `digest` is of the layer file that is published; `derived_from` the least version of which what
+    was derived may be handed out: it rises when the layer, or a field of it, is closed.
     """
 
     layer_id: str
     version: int
     day: str
     changed_at: str
+    digest: str = ""
+    derived_from: int = 0
 
     def covers(self, other: Self) -> bool:
         """Whether what was made of this state a moment ago shows all that the other does."""
@@ -36,7 +41,7 @@ class LayerState:
 
 _STATE = """
 SELECT id, version, CASE WHEN is_view THEN gis.changed_by_calendar(id) ELSE '-infinity' END::text,
-  changed_at::text
+  changed_at::text, digest, archives_from
 FROM gis.layer WHERE published"""
 _STATES = text(f"{_STATE} AND id = ANY(:ids)")
 
@@ -50,6 +55,16 @@ def read_states(connection: Connection, layer_ids: list[str]) -> dict[str, Layer
 def read_state(connection: Connection, layer_id: str) -> LayerState:
     """Raises NotFound when the layer is not published."""
     return _published(read_states(connection, [layer_id]), layer_id)
+
+
+def states_of_all(connection: Connection) -> dict[str, LayerState]:
+    """The states of all layers, also of those that are not published any more."""
+    return {row[0]: LayerState(*row) for row in connection.execute(_ALL)}
+
+
+_ALL = text(
+    "SELECT id, version, gis.today()::text, changed_at::text, digest, archives_from FROM gis.layer"
+)
 
 
 def _published(states: Mapping[str, LayerState], layer_id: str) -> LayerState:

@@ -15,6 +15,7 @@ from layers.recipients import follow_files
 from layers.records import Answers
 from layers.replay import Replayed, replay
 from layers.schema import sync
+from tiles.outdated import delete_outdated
 
 app = typer.Typer(help="List, check, publish and fill layers.", no_args_is_help=True)
 
@@ -49,11 +50,16 @@ def check() -> None:
 
 @app.command("sync", epilog="Example: gis layers sync")
 def sync_command(as_json: AsJson = False) -> None:
-    """Publish the layer files: make and change tables, without losing rows."""
-    catalogue = read_layers(read_settings())
+    """Publish the layer files: make and change tables, without losing rows.
+
+    What was derived from a layer or a field that is closed now is deleted.
+    """
+    settings = read_settings()
+    catalogue = read_layers(settings)
     with database_in_use() as database:
         with database.writing() as connection:
             changes = sync(connection, catalogue)
+        delete_outdated(database, settings.archives, settings.kept_tiles)
         missing = follow_files(database)
     rows = [{"layer": one.layer_id, "change": one.change, "detail": one.detail} for one in changes]
     print_rows(rows, as_json=as_json, empty="nothing to change")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from fastapi import Request
 from sqlalchemy import Connection
 
+from api.dependencies import catalogue_now
 from api.ogc.facts import FactCache, Facts, State, state_of
 from api.ogc.frame import Frame
 from api.ogc.kept import KeptPages
@@ -69,7 +70,7 @@ def collection_of(
     request: Request, connection: Connection, layer_id: str, who: Principal
 ) -> Collection:
     """Raises NotFound when there is no such layer, or `who` may not read it."""
-    catalogue: Catalogue = request.app.state.catalogue
+    catalogue = catalogue_now(request.app)
     layer = next((each for each in catalogue.readable(who) if each.id == layer_id), None)
     if layer is None:
         raise NotFound(f"there is no layer {layer_id}, or this key may not read it")

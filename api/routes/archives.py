@@ -5,10 +5,11 @@ from fastapi.responses import FileResponse
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import Receive, Scope, Send
 
-from api.dependencies import Reader, UsedCatalogue, UsedSettings
+from api.dependencies import Caller, Reader, UsedCatalogue, UsedSettings
 from gis.errors import NotFound
 from layers.model import Audience
 from tiles.archive import MEDIA_TYPE, SUFFIX, is_outdated
+from tiles.state import read_state
 
 router = APIRouter(tags=["tiles"])
 _PREFIX = "/pmtiles/"
@@ -17,16 +18,20 @@ _PREFIX = "/pmtiles/"
 @router.get("/pmtiles/{layer_id}.pmtiles")
 @router.head("/pmtiles/{layer_id}.pmtiles", include_in_schema=False)
 def archive(
-    layer_id: str, connection: Reader, settings: UsedSettings, catalogue: UsedCatalogue
+    layer_id: str,
+    connection: Reader,
+    settings: UsedSettings,
+    catalogue: UsedCatalogue,
+    caller: Caller,
 ) -> Response:
     """The archive of a public layer, also by ranges; its ETag changes with each export.
 
-    404 also for one that may hold what was found in a layer that is public no more.
+    404 also for one that may hold what was closed since: a layer, what was found in it, a field.
     """
-    layer = catalogue.get(layer_id)
+    layer = catalogue.get_readable(layer_id, caller)
     path = settings.archives / f"{layer.id}{SUFFIX}"
     public = layer.access.read is Audience.PUBLIC and path.is_file()
-    if not public or is_outdated(connection, layer, path):
+    if not public or is_outdated(path, read_state(connection, layer.id)):
         raise NotFound(f"there is no archive of {layer_id}: `gis tiles export {layer_id}` makes it")
     return FileResponse(path, media_type=MEDIA_TYPE, headers={"Cache-Control": "no-cache"})
 

@@ -11,6 +11,7 @@ from layers import edit
 from layers.catalogue import Catalogue
 from layers.edit import RowChange
 from layers.model import Layer
+from layers.tables import table_of
 
 router = APIRouter(
     prefix="/layers/{layer_id}/changes", tags=["layers"], dependencies=[DeclaredParameters]
@@ -29,9 +30,13 @@ def changes(
     item: Item = None,
     limit: Limit = 100,
 ) -> dict[str, Any]:
-    """The edits of a layer's items, newest first; `before` is the row as it was."""
+    """The edits of a layer's items, newest first; `before` is the row as it was, in the fields that
+    the layer has by now.
+    """
     layer = _writable(catalogue, layer_id, caller)
-    return {"changes": [_as_json(one) for one in edit.history(connection, layer.id, item, limit)]}
+    names = set(table_of(layer).columns.keys())
+    found = edit.history(connection, layer.id, item, limit)
+    return {"changes": [_as_json(one, names) for one in found]}
 
 
 @router.post("/{change_id}/revert")
@@ -51,12 +56,13 @@ def _writable(catalogue: Catalogue, layer_id: str, caller: Principal) -> Layer:
     return layer
 
 
-def _as_json(change: RowChange) -> dict[str, Any]:
+def _as_json(change: RowChange, names: set[str]) -> dict[str, Any]:
+    before = change.before and {name: change.before[name] for name in change.before.keys() & names}
     return {
         "change": change.id,
         "item": change.row_id,
         "act": change.act,
         "at": change.at.isoformat(),
         "who": change.who,
-        "before": change.before,
+        "before": before,
     }

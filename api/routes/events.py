@@ -7,20 +7,20 @@ from typing import Annotated
 
 import orjson
 import structlog
+from anyio.to_thread import run_sync
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import StreamingResponse
 from fastapi.sse import EventSourceResponse, format_sse_event
 from starlette.types import Receive, Scope, Send
 
-from api.dependencies import Caller
+from api.dependencies import Caller, catalogue_now
 from api.newest import Newest
 from api.places import client_of
 from gis.access import Principal, Role
-from gis.delivery.notices import notices_after
+from gis.delivery.notices import newest_readable, notices_after
 from gis.delivery.told import Told
 from gis.delivery.told_json import told_json
 from gis.errors import BadInput, NotFound, Unavailable
-from layers.catalogue import Catalogue
 
 router = APIRouter(tags=["alerts"])
 
@@ -47,11 +47,15 @@ async def events(
 ) -> EventSourceResponse:
     """Each step of the alerts that the caller may read, as an event `alert` with JSON.
 
-    Begins after `Last-Event-ID`, without one with what happens from now on. A comment comes every
-    15 seconds when nothing happens; after 15 minutes the stream ends, to be asked for again.
-    429 where an address has as many streams as it may have, 503 where there are too many in all.
+    Steps of other alerts show neither in the ids nor in when a comment comes. Begins after
+    `Last-Event-ID`, without one with what happens from now on. A comment comes every 15 seconds
+    when nothing happens; after 15 minutes the stream ends, to be asked for again. 429 where an
+    address has as many streams as it may have, 503 where there are too many in all.
     """
-    catalogue: Catalogue = request.app.state.catalogue
+    try:
+        catalogue = await run_sync(catalogue_now, request.app)
+    except Unavailable:  # browsers come again to a stream that ends, not after a 503
+        catalogue = request.app.state.layer_files.catalogue
     unknown = set(layer) - {each.id for each in catalogue.readable(caller)}
     if unknown:
         raise NotFound(f"there is no layer {min(unknown)}")
@@ -80,7 +84,9 @@ async def _stream(
     end = time.monotonic() + _LONGEST_S
     async with _ends_when_lost(), newest.followed():
         at = newest.seq if seen is None else min(seen, newest.seq)
-        yield format_sse_event(id=str(at), retry=_RETRY_MS, comment="listening")
+        shown = min(at, await newest.reserve.run(_newest, request, caller, wanted))
+        yield format_sse_event(id=str(shown), retry=_RETRY_MS, comment="listening")
+        quiet_until = time.monotonic() + HEARTBEAT_S
         while not newest.ended and time.monotonic() < end:
             known = newest.seq
             found = await newest.reserve.run(_read, request, caller, wanted, at)
@@ -88,10 +94,13 @@ async def _stream(
                 yield _event(told)
             # What is numbered up to `known` was there to be read: the rest is not for this client.
             at = found[-1].seq if len(found) == _BATCH else max(at, known, *_seqs(found))
-            if not found:
-                await newest.after(at, HEARTBEAT_S)
-                if newest.seq <= at:
-                    yield format_sse_event(comment="still here")
+            if found:
+                quiet_until = time.monotonic() + HEARTBEAT_S
+                continue
+            await newest.after(at, quiet_until - time.monotonic())
+            if time.monotonic() >= quiet_until:
+                yield format_sse_event(comment="still here")
+                quiet_until += HEARTBEAT_S
 
 
 @asynccontextmanager
@@ -106,11 +115,23 @@ async def _ends_when_lost() -> AsyncIterator[None]:
 def _read(request: Request, caller: Principal, wanted: frozenset[str], at: int) -> list[Told]:
     """What the caller may read now: layers may have been published meanwhile."""
     newest: Newest = request.app.state.newest
-    readable = [layer.id for layer in request.app.state.catalogue.readable(caller)]
-    layers = [one for one in readable if not wanted or one in wanted]
-    to_desk = caller.role in (Role.OPERATOR, Role.ADMIN)
+    layers, to_desk = _rights(request, caller, wanted)
     with newest.reserve.database.reading() as connection:
         return notices_after(connection, at, layers, to_desk=to_desk, limit=_BATCH)
+
+
+def _newest(request: Request, caller: Principal, wanted: frozenset[str]) -> int:
+    newest: Newest = request.app.state.newest
+    layers, to_desk = _rights(request, caller, wanted)
+    with newest.reserve.database.reading() as connection:
+        return newest_readable(connection, layers, to_desk=to_desk)
+
+
+def _rights(request: Request, caller: Principal, wanted: frozenset[str]) -> tuple[list[str], bool]:
+    """Of which layers the caller hears now, and whether of what the public is not told."""
+    readable = [layer.id for layer in catalogue_now(request.app).readable(caller)]
+    layers = [one for one in readable if not wanted or one in wanted]
+    return layers, caller.role in (Role.OPERATOR, Role.ADMIN)
 
 
 def _seqs(found: list[Told]) -> list[int]:

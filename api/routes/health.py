@@ -5,13 +5,14 @@ Asked in threads and by connections of their own, so that no reader keeps the an
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from api.dependencies import DeclaredParameters
+from api.dependencies import Caller, DeclaredParameters
 from api.reserve import Reserve
 from gis.alerts.failing import failing_alarms
 from gis.database.disk import check_disk
 from gis.database.engine import Database
 from gis.database.migrate import newest_revision, revision_of
 from gis.errors import Unavailable
+from layers.catalogue import Catalogue
 
 
 def _kept_by_none(response: Response) -> None:
@@ -31,14 +32,18 @@ async def live() -> dict[str, str]:
 
 @router.get("")
 @router.get("/ready")
-async def ready(request: Request) -> dict[str, str | int]:
+async def ready(request: Request, caller: Caller) -> dict[str, str | int]:
     """The database answers, has this version's schema and room on its disk; 503 otherwise.
 
-    `failing_alarms`: of how many layers the alarm keeps failing; their alerts say which.
+    `failing_alarms`: of how many layers that the caller may read the alarm keeps failing; their
+    alerts say which.
     `bad_layer_files`: how many cannot be read, so that the last good layers stay in force.
     """
     reserve: Reserve = request.app.state.health
-    revision, failing = await reserve.run(_look, reserve.database)
+    # The layers that were in force at the last look: what is asked anew might have to wait.
+    catalogue: Catalogue = request.app.state.layer_files.catalogue
+    readable = [layer.id for layer in catalogue.readable(caller)]
+    revision, failing = await reserve.run(_look, reserve.database, readable)
     return {
         "status": "ready",
         "revision": revision,
@@ -47,7 +52,7 @@ async def ready(request: Request) -> dict[str, str | int]:
     }
 
 
-def _look(database: Database) -> tuple[str, int]:
+def _look(database: Database, layers: list[str]) -> tuple[str, int]:
     """The revision of the schema, and how many alarms fail."""
     with database.reading() as connection:
         revision = revision_of(connection)
@@ -57,4 +62,4 @@ def _look(database: Database) -> tuple[str, int]:
                 f"{newest_revision()}: run `gis db migrate`"
             )
         check_disk(connection)
-        return revision, failing_alarms(connection)
+        return revision, failing_alarms(connection, layers)

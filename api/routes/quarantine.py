@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from api.bodies import Body
 from api.dependencies import Caller, DeclaredParameters, Reader, UsedCatalogue, Writer
-from gis.access import Principal, Role, may_write, require
+from gis.access import Principal, Role, require
 from gis.errors import NotFound
 from layers import quarantine
 from layers.catalogue import Catalogue
@@ -135,8 +135,7 @@ def replay_layer(
 
 def _writable(catalogue: Catalogue, caller: Principal) -> list[str]:
     require(caller, caller.role is not Role.ANONYMOUS, "quarantine needs a key")
-    layers = catalogue.layers
-    return [one.id for one in layers if may_write(caller, one.access.write, one.id)]
+    return [one.id for one in catalogue.writable(caller)]
 
 
 def _visible(

@@ -10,6 +10,7 @@ from api.conditional import conditional_json
 from api.dependencies import Caller, DeclaredParameters, Reader, UsedCatalogue, UsedSettings
 from gis.settings import Settings
 from layers.model import Layer
+from tiles.hexes import with_hexes
 
 router = APIRouter(tags=["status"], dependencies=[DeclaredParameters])
 
@@ -23,11 +24,18 @@ def status(
     caller: Caller,
 ) -> Response:
     """Versions of the layers that the caller may read; cheap, made to be polled with its ETag."""
-    return conditional_json(request, facts(connection, settings, catalogue.readable(caller)))
+    readable, counted = catalogue.readable(caller), with_hexes(caller, catalogue.layers)
+    return conditional_json(request, facts(connection, settings, readable, counted))
 
 
-def facts(connection: Connection, settings: Settings, layers: Sequence[Layer]) -> dict[str, Any]:
-    """What a map of some layers has to say about itself."""
+def facts(
+    connection: Connection,
+    settings: Settings,
+    layers: Sequence[Layer],
+    counted: Sequence[Layer] = (),
+) -> dict[str, Any]:
+    """What a map of some layers, and of the counts by hex of others, has to say about itself."""
+    shown = {layer.id for layer in (*layers, *counted)}
     versions = {row.id: row.version for row in connection.execute(_VERSIONS)}
     told = [
         {"id": layer.id, "version": versions[layer.id], "title": layer.title.model_dump()}
@@ -36,7 +44,7 @@ def facts(connection: Connection, settings: Settings, layers: Sequence[Layer]) -
     ]
     return {
         "province": _province(connection, settings.province),
-        "simulated": bool(connection.scalar(_SIMULATED)),
+        "simulated": bool(connection.scalar(_SIMULATED, {"layers": list(shown)})),
         "boundaries": _boundaries(connection),
         "extent": _extent(connection, settings, versions.get("communes", 0)),
         "layers": told,
@@ -44,7 +52,9 @@ def facts(connection: Connection, settings: Settings, layers: Sequence[Layer]) -
 
 
 _VERSIONS = text("SELECT id, version FROM gis.layer WHERE published")
-_SIMULATED = text("SELECT EXISTS (SELECT FROM gis.load WHERE simulated)")
+_SIMULATED = text(
+    "SELECT EXISTS (SELECT FROM gis.load WHERE simulated AND layer_id = ANY(:layers))"
+)
 _EXTENT = text(
     "SELECT ST_XMin(box), ST_YMin(box), ST_XMax(box), ST_YMax(box)"
     " FROM (SELECT ST_Extent(geom) AS box FROM layer.communes) AS extent WHERE box IS NOT NULL"

@@ -4,6 +4,7 @@ from typing import Any
 
 from fastapi import APIRouter
 from pydantic import Field
+from sqlalchemy import Connection
 
 from api.bodies import Body
 from api.dependencies import Caller, DeclaredParameters, Reader, UsedCatalogue, UsedSettings, Writer
@@ -42,14 +43,18 @@ class Wished(Body):
 
 
 @router.get("")
-def all_subscriptions(connection: Reader, caller: Caller) -> dict[str, Any]:
+def all_subscriptions(
+    connection: Reader, catalogue: UsedCatalogue, caller: Caller
+) -> dict[str, Any]:
     """Subscriptions with what became of their deliveries; never a secret.
 
-    `untold` says which names of layer files no subscription has.
+    Those that name a layer which the operator may not read are not told. `untold` says which names
+    of layer files no subscription has.
     """
     require_operator(caller)
-    found = [_as_json(one) for one in subscriptions(connection)]
-    return {"subscriptions": found, "untold": untold(connection)}
+    found = [_as_json(one) for one in _visible(connection, catalogue, caller)]
+    missing = untold(connection, but_of=_closed(catalogue, caller))
+    return {"subscriptions": found, "untold": missing}
 
 
 @router.post("", status_code=201)
@@ -69,17 +74,42 @@ def add_subscription(
 
 
 @router.delete("/{name}", status_code=204)
-def end_subscription(name: str, connection: Writer, caller: Caller) -> None:
+def end_subscription(
+    name: str, connection: Writer, catalogue: UsedCatalogue, caller: Caller
+) -> None:
     """Send nothing more there, also not what waits."""
     require_operator(caller)
+    _check_visible(connection, name, catalogue, caller)
     unsubscribe(connection, name)
 
 
 @router.post("/{name}/retry")
-def retry_subscription(name: str, connection: Writer, caller: Caller) -> dict[str, int]:
+def retry_subscription(
+    name: str, connection: Writer, catalogue: UsedCatalogue, caller: Caller
+) -> dict[str, int]:
     """Send anew what was given up."""
     require_operator(caller)
+    _check_visible(connection, name, catalogue, caller)
     return {"waiting": retry_dead(connection, name)}
+
+
+def _closed(catalogue: Catalogue, caller: Principal) -> set[str]:
+    """The layers that the caller may not read."""
+    readable = {layer.id for layer in catalogue.readable(caller)}
+    return {layer.id for layer in catalogue.layers} - readable
+
+
+def _visible(connection: Connection, catalogue: Catalogue, caller: Principal) -> list[Subscription]:
+    """Those that name no layer which the caller may not read."""
+    closed = _closed(catalogue, caller)
+    return [one for one in subscriptions(connection) if closed.isdisjoint(one.wish.layers)]
+
+
+def _check_visible(
+    connection: Connection, name: str, catalogue: Catalogue, caller: Principal
+) -> None:
+    if name not in {one.wish.name for one in _visible(connection, catalogue, caller)}:
+        raise NotFound(f"there is no subscription {name}")
 
 
 def _wish(body: Wished, catalogue: Catalogue, caller: Principal) -> Wish:

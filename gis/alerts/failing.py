@@ -2,6 +2,7 @@
 take its silence for quiet.
 """
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -84,14 +85,14 @@ def tell_running(
     return _look(connection, layer_id, work, policy, now, official=True)
 
 
-def failing_alarms(connection: Connection) -> int:
-    """Of how many layers an alarm, or the file, is known to fail now."""
-    return int(connection.scalar(_FAILING, {"rule": RULE}) or 0)
+def failing_alarms(connection: Connection, layers: Collection[str]) -> int:
+    """Of how many of these layers an alarm, or the file, is known to fail now."""
+    return int(connection.scalar(_FAILING, {"rule": RULE, "layers": list(layers)}) or 0)
 
 
 _FAILING = text("""
 SELECT count(DISTINCT layer_id) FROM gis.alert
-WHERE rule = :rule AND status NOT IN ('resolved', 'false', 'expired')
+WHERE rule = :rule AND layer_id = ANY(:layers) AND status NOT IN ('resolved', 'false', 'expired')
 """)
 
 

@@ -52,13 +52,14 @@ SELECT m.identifier, m.type, m.sent, m.public AND gis.is_public(m.layer_id) AS p
 FROM gis.cap_message m JOIN gis.notice n ON n.seq = m.seq
 """
 _NEWEST = text(
-    _SELECT + "WHERE m.public AND gis.is_public(m.layer_id) OR m.layer_id = ANY(:layers)"
+    _SELECT + "WHERE m.withdrawn_at IS NULL"
+    " AND (m.public AND gis.is_public(m.layer_id) OR m.layer_id = ANY(:layers))"
     " ORDER BY m.seq DESC LIMIT :limit"
 )
 _BEGUN = text(
     "SELECT coalesce((SELECT loaded_at FROM gis.boundary_state), pg_postmaster_start_time())"
 )
-_ONE = text(_SELECT + "WHERE m.identifier = :identifier")
+_ONE = text(_SELECT + "WHERE m.identifier = :identifier AND m.withdrawn_at IS NULL")
 
 
 def newest_documents(
@@ -66,7 +67,7 @@ def newest_documents(
 ) -> list[Document]:
     """Public documents, and those of these layers that are not, the newest first.
 
-    None is public any more once its layer is not.
+    None is public any more once its layer is not, or what it tells has become personal.
     """
     rows = connection.execute(_NEWEST, {"layers": list(layers), "limit": limit})
     return [_document(row) for row in rows]

@@ -11,12 +11,12 @@ from gis.delivery.told import Language, Place, Told
 
 _MEASURES = ("observed", "expected", "llr", "p", "recurrence_days")
 
-_AFTER = text("""
-SELECT * FROM gis.notice
-WHERE seq > :after AND layer_id = ANY(:layers)
-  AND (:all_states OR NOT alert ->> 'status' = ANY(:untold))
-ORDER BY seq LIMIT :limit
-""")
+_READABLE = """
+layer_id = ANY(:layers) AND (:all_states OR NOT alert ->> 'status' = ANY(:untold))"""
+_AFTER = text(
+    f"SELECT * FROM gis.notice WHERE seq > :after AND {_READABLE} ORDER BY seq LIMIT :limit"  # noqa: S608
+)
+_NEWEST = text(f"SELECT coalesce(max(seq), 0) FROM gis.notice WHERE {_READABLE}")  # noqa: S608
 
 
 def newest_seq(connection: Connection) -> int:
@@ -32,14 +32,22 @@ def notices_after(
 
     What is pending or suppressed is told to the desk alone.
     """
-    values = {
-        "after": after,
-        "layers": list(layers),
-        "all_states": to_desk,
-        "untold": [status.value for status in UNTOLD],
-        "limit": limit,
-    }
+    values = _readable(layers, to_desk=to_desk) | {"after": after, "limit": limit}
     return [told_of(row) for row in connection.execute(_AFTER, values)]
+
+
+def newest_readable(connection: Connection, layers: Sequence[str], *, to_desk: bool) -> int:
+    """The number of the newest notice that `notices_after` gives; 0 when there is none.
+
+    To a reader of these layers `newest_seq` would tell that something happened in another one.
+    """
+    newest: int = connection.scalar(_NEWEST, _readable(layers, to_desk=to_desk))
+    return newest
+
+
+def _readable(layers: Sequence[str], *, to_desk: bool) -> dict[str, Any]:
+    untold = [status.value for status in UNTOLD]
+    return {"layers": list(layers), "all_states": to_desk, "untold": untold}
 
 
 def told_of(row: Row[Any]) -> Told:

@@ -243,8 +243,10 @@ def _fault(text: str, number: float | None, notation: Notation | None) -> str | 
             f"“{text}”: vượt giới hạn ±{_GREATEST_NUMBER:.4g} của số thực / "
             f"is beyond ±{_GREATEST_NUMBER:.4g}, the limit of a number"
         )
+    if abs(number) < EXACT_IN_DOUBLE:
+        return None
     plain = _plain(text, notation) or ""
-    if abs(number) >= EXACT_IN_DOUBLE and _NEUTRAL.fullmatch(plain) and int(plain) != int(number):
+    if _NEUTRAL.fullmatch(plain) and int(plain) != int(number):
         return (
             f"“{text}”: số thực không giữ được mọi chữ số; hãy khai báo trường là integer hoặc "
             "text / a number does not hold all its digits (beyond 2^53); declare the field as "

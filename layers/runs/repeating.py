@@ -53,7 +53,8 @@ class Repetition:
 def repeat_run(database: Database, run_id: int) -> Repetition:
     """Make a run again from its stored input and parameters; nothing is stored.
 
-    Nulls of scans are drawn anew from the input that they were drawn from. Raises NotFound.
+    Nulls of scans are drawn anew from the input that they were drawn from. Raises NotFound, and
+    Conflict for a run of which what it read was deleted since.
     """
     with database.reading() as connection:
         run = read_run(connection, run_id)

@@ -20,7 +20,7 @@ from gis.alerts.store import live_records
 from gis.database.engine import Database
 from gis.errors import BadInput
 from gis.placing.stored import Territory, stored_territory
-from layers.model import HotspotOptions, Layer, ScanOptions
+from layers.model import POPULATION, HotspotOptions, Layer, ScanOptions
 from layers.runs.alarm import (
     Stream,
     StreamScan,
@@ -181,7 +181,15 @@ def _mapped(look: _Look, options: MapOptions) -> tuple[Records, pd.DataFrame]:
     domain = look.territory.cells(options.resolution)
     of = look.options.exposure
     exposure = read_exposure(look.connection, of, options.resolution) if of else None
+    # Asked after its points were read: a layer that was closed meanwhile is told of in no map.
+    if of not in (None, POPULATION, look.layer.id) and not look.connection.scalar(
+        _IS_PUBLIC, {"layer": of}
+    ):
+        raise BadInput(f"the layer {of}, which is the `exposure`, is not public any more")
     return records, map_input(records, domain, options, look.until, exposure)
+
+
+_IS_PUBLIC = text("SELECT gis.is_public(:layer)")
 
 
 def _run_emerging(look: _Look) -> RunReport:

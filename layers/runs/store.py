@@ -12,8 +12,9 @@ import pandas as pd
 from sqlalchemy import Connection, TextClause, text
 
 import gis.analysis
+from gis.clock import HERE
 from gis.code import code_version
-from gis.errors import NotFound
+from gis.errors import Conflict, NotFound
 from layers.model import HotspotOptions
 from layers.runs.packing import digest_of, pack, unpack
 
@@ -94,8 +95,16 @@ def add_rows(connection: Connection, statement: str, run_id: int, rows: Rows) ->
 
 
 def read_run(connection: Connection, run_id: int) -> StoredRun:
-    """Raises NotFound, also for a run whose input was not kept."""
+    """Raises NotFound, also for a run whose input was not kept, and Conflict for one of which it
+    was deleted, since what it read was closed.
+    """
     row = connection.execute(SQL["run"], {"run": run_id}).one_or_none()
+    if row is not None and row.redacted_at is not None:
+        day = row.redacted_at.astimezone(HERE)
+        raise Conflict(
+            f"run {run_id} cannot be made again: what it read and found was deleted on "
+            f"{day:%d/%m/%Y}, when {row.redacted_why}"
+        )
     if row is None or row.content is None:
         raise NotFound(f"there is no run {run_id} with its input: `gis hotspots list` names those")
     return StoredRun(

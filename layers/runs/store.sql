@@ -100,7 +100,7 @@ RETURNING id;
 -- name: newest_scan
 -- The newest run of the alarm of a layer, without what it read.
 SELECT id, input_digest FROM gis.hotspot_run
-WHERE layer_id = :layer AND method = 'stp_scan'
+WHERE layer_id = :layer AND method = 'stp_scan' AND input_digest IS NOT NULL
 ORDER BY input_until DESC, id DESC LIMIT 1;
 
 -- name: input
@@ -161,6 +161,37 @@ WHERE r.layer_id = :layer
 -- name: prune_nulls
 DELETE FROM gis.scan_null n
 WHERE n.made_at < :recent AND NOT EXISTS (SELECT FROM gis.scan_stream s WHERE s.null_id = n.id);
+
+-- name: redact_runs_of_field
+UPDATE gis.hotspot_run
+SET input_digest = NULL, cleaning = '{}', redacted_at = now(), redacted_why = :why
+WHERE layer_id = :layer AND redacted_at IS NULL
+  AND jsonb_path_exists(parameters, '$.** ? (@ == $field)', jsonb_build_object('field', CAST(:field AS text)))
+RETURNING id;
+
+-- name: redact_runs_exposed_to
+-- Of other layers: who reads the closed one may read its own.
+UPDATE gis.hotspot_run
+SET input_digest = NULL, cleaning = '{}', redacted_at = now(), redacted_why = :why
+WHERE layer_id <> :layer AND redacted_at IS NULL AND parameters ->> 'exposure' = :layer
+RETURNING id;
+
+-- name: forget_results
+WITH gone AS (
+  DELETE FROM gis.hotspot WHERE run_id = ANY(:runs)), gone_emerging AS (
+  DELETE FROM gis.emerging WHERE run_id = ANY(:runs)), gone_outliers AS (
+  DELETE FROM gis.local_moran WHERE run_id = ANY(:runs)), gone_clusters AS (
+  DELETE FROM gis.scan_cluster WHERE run_id = ANY(:runs)), gone_series AS (
+  DELETE FROM gis.series_result WHERE run_id = ANY(:runs))
+DELETE FROM gis.scan_stream WHERE run_id = ANY(:runs);
+
+-- name: forget_nulls
+DELETE FROM gis.scan_null n
+WHERE n.layer_id = :layer AND NOT EXISTS (SELECT FROM gis.scan_stream s WHERE s.null_id = n.id);
+
+-- name: raise_results
+UPDATE gis.layer SET version = version + 1, changed_at = now(), archives_from = version + 1
+WHERE id IN ('hotspots', 'clusters', 'emerging', 'series', 'local_moran', 'alerts');
 
 -- name: prune_inputs
 DELETE FROM gis.run_input i

@@ -22,6 +22,7 @@ from api.routes import tilesets
 from gis.database.engine import Database
 from gis.settings import Settings
 from layers.catalogue import Catalogue
+from layers.following import LayerFiles
 from layers.model import Layer
 from tiles.serving import TileServer
 
@@ -30,7 +31,9 @@ def ogc_app(database: Database, layers: Sequence[Layer]) -> FastAPI:
     app = FastAPI()
     app.state.settings = Settings(_env_file=None)
     app.state.database = database
-    app.state.catalogue = Catalogue(tuple(layers))
+    app.state.layer_files = LayerFiles(
+        database, app.state.settings.layers, Catalogue(tuple(layers))
+    )
     app.state.tiles = TileServer(database, app.state.settings.k_anonymity)
     app.include_router(tilesets.router)
     mount_ogc(app)

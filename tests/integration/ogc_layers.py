@@ -5,7 +5,8 @@ from typing import Any
 from sqlalchemy import text
 
 from gis.database.engine import Database
-from layers.model import Layer
+from layers.catalogue import Catalogue
+from layers.model import Audience, Layer
 
 INCIDENTS = Layer.model_validate(
     {
@@ -47,7 +48,7 @@ INCIDENTS = Layer.model_validate(
 SECRET = INCIDENTS.model_copy(
     update={
         "id": "secret",
-        "access": INCIDENTS.access.model_copy(update={"read": "department"}),
+        "access": INCIDENTS.access.model_copy(update={"read": Audience.DEPARTMENT}),
     }
 )
 
@@ -63,16 +64,26 @@ CREATE TABLE layer.{id} (
   kind text, note text, severity bigint, depth_m double precision, closed boolean, seen_on date,
   UNIQUE (source, source_key));
 CREATE INDEX ON layer.{id} USING gist (geom);
-INSERT INTO gis.layer (id, digest, definition) VALUES ('{id}', 'x', '{{}}');
 CREATE TRIGGER version AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON layer.{id}
   FOR EACH STATEMENT EXECUTE FUNCTION gis.raise_layer_version('{id}');
 """
+
+PUBLISH = text(
+    "INSERT INTO gis.layer (id, digest, definition)"
+    " VALUES (:id, :digest, CAST(:definition AS jsonb))"
+)
 
 TRAPS = r'Nước & <b>"lũ"</b> \ ở Bát Xát; Đồn'
 
 
 def make_layer(database: Database, layer: Layer = INCIDENTS) -> None:
+    published = {
+        "id": layer.id,
+        "digest": Catalogue((layer,)).digest_of(layer),
+        "definition": layer.model_dump_json(),
+    }
     with database.writing() as connection:
+        connection.execute(PUBLISH, published)
         for statement in CREATE.format(id=layer.id).split(";\n"):
             if statement.strip():
                 connection.exec_driver_sql(statement.replace("%", "%%"))

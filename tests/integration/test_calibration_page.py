@@ -20,6 +20,7 @@ from gis.errors import BadInput
 from gis.settings import Settings
 from layers.catalogue import Catalogue
 from layers.model import Audience
+from layers.schema import sync
 from tests.integration.ogc_app import Client, serving
 from tests.unit.alerts.made import day, found, signal
 
@@ -138,12 +139,14 @@ def test_it_takes_no_alerts_place(http, toy_province):
 def test_of_a_closed_layer_nothing_is_told_to_who_may_not_read_it(http, toy_province, catalogue):
     two_months(toy_province)
     access = catalogue.get(LAYER).access.model_copy(update={"read": Audience.DEPARTMENT})
-    http.app.state.catalogue = Catalogue(
+    closed = Catalogue(
         tuple(
             one.model_copy(update={"access": access}) if one.id == LAYER else one
             for one in catalogue.layers
         )
     )
+    with toy_province.writing() as connection:
+        sync(connection, closed)
     with toy_province.writing() as connection:
         reader = {"X-API-Key": create_key(connection, "own", Role.DEPARTMENT, (LAYER,))}
         other = {"X-API-Key": create_key(connection, "other", Role.DEPARTMENT, ("landslides",))}

@@ -248,14 +248,12 @@ def test_closing_a_layer_hides_what_was_found_in_it(public, toy_province, http, 
         assert http.get(f"/tiles/{layer_id}/0/0/0.mvt").content
         assert http.get(f"/pmtiles/{layer_id}.pmtiles").status_code == 200
     assert http.get("/alerts").json()["alerts"]
-    catalogue = files(tmp_path / "layers", "department")
-    publish(toy_province, catalogue)  # the service does not know of it yet
+    publish(toy_province, files(tmp_path / "layers", "department"))
     for layer_id in RESULTS:
         page = shown(http, layer_id, {})
         assert (page["features"], page["numberMatched"]) == ([], 0), layer_id
         assert http.get(f"/tiles/{layer_id}/0/0/0.mvt").content == b""
         assert http.get(f"/pmtiles/{layer_id}.pmtiles").status_code == 404
-    http.app.state.catalogue = catalogue  # as it follows within a second or two
     assert http.get("/alerts").json() == {"alerts": []}
     assert http.get("/alerts", headers=key(toy_province, Role.DEPARTMENT, LAYER)).json()["alerts"]
     publish(toy_province, files(tmp_path / "layers", "public"))
@@ -292,9 +290,7 @@ def test_what_was_approved_is_public_no_more_once_its_layer_is_closed(
     address = next(part for part in index.split('"') if part.endswith(".xml") and "/cap/" in part
                    and "atom" not in part)  # fmt: skip
     assert (documents(http), http.get(address).status_code) == (1, 200)
-    catalogue = files(tmp_path / "layers", "department")
-    publish(toy_province, catalogue)
-    http.app.state.catalogue = catalogue
+    publish(toy_province, files(tmp_path / "layers", "department"))
     with toy_province.writing() as connection:
         connection.execute(text("UPDATE gis.cap_message SET expires = now(), sent = sent"
                                 " - interval '20 days'"))  # fmt: skip
@@ -326,9 +322,7 @@ def test_subscriptions_hear_of_it_unless_it_is_private(closed, toy_province, tmp
 def test_an_operator_silences_and_hears_of_no_layer_that_he_may_not_read(
     public, toy_province, http, tmp_path
 ):
-    catalogue = files(tmp_path / "layers", "private")
-    publish(toy_province, catalogue)
-    http.app.state.catalogue = catalogue
+    publish(toy_province, files(tmp_path / "layers", "private"))
     officer, admin = key(toy_province, Role.OPERATOR), key(toy_province, Role.ADMIN)
     until = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
 

@@ -49,7 +49,7 @@ def told(database: Database) -> list[Alert]:
 
 def failing(database: Database) -> int:
     with database.reading() as connection:
-        return failing_alarms(connection)
+        return failing_alarms(connection, [LAYER])
 
 
 def test_an_alarm_that_fails_three_times_in_a_row_is_an_alert(without_boundaries, catalogue):

@@ -16,6 +16,7 @@ from gis.database.engine import Database
 from gis.settings import Settings
 from layers.catalogue import Catalogue, read_catalogue
 from layers.following import LayerFiles
+from layers.model import Layer
 from layers.schema import sync
 from layers.watch import Runner, watching
 from tests.conftest import LAYERS
@@ -127,3 +128,25 @@ def test_health_counts_files_at_fault(toy_province: Database, catalogue: Catalog
         break_file(folder, "new")
         wait_until(lambda: http.get("/health").json()["bad_layer_files"] == 2)
         assert http.get("/health").json()["status"] == "ready"
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in LAYERS.glob("*.yaml")))
+def test_a_layer_is_the_same_by_its_file_and_as_published(catalogue: Catalogue, name: str):
+    """So that it can be followed where its file cannot be read."""
+    layer = catalogue.get(name)
+    assert Layer.model_validate(layer.model_dump(mode="json")) == layer
+
+
+def test_rights_that_were_narrowed_are_taken_up_although_a_file_cannot_be_read(
+    toy_province: Database, catalogue: Catalogue, folder: Path
+):
+    files = LayerFiles(toy_province, folder, catalogue)
+    plants = folder / "power_plants.yaml"
+    assert "read: public" in plants.read_text()
+    plants.write_text(plants.read_text().replace("read: public", "read: private"))
+    with toy_province.writing() as connection:
+        sync(connection, read_catalogue(folder))
+    break_file(folder, "landslides")
+    files.follow()
+    assert files.catalogue.get("power_plants").access.read == "private"
+    assert files.catalogue.get("landslides") == catalogue.get("landslides")

@@ -152,9 +152,9 @@ def test_a_new_catalogue_is_seen_at_the_next_request(documented: Database) -> No
     with client_of(documented, [INCIDENTS]) as client:
         assert client.get("/ogc/collections/incidents").status_code == 200
         other = INCIDENTS.model_copy(update={"title": Words(vi="Mới", en="New")})
-        client.app.state.catalogue = Catalogue((other,))
+        client.app.state.layer_files.catalogue = Catalogue((other,))
         assert client.get("/ogc/collections/incidents").json()["title"] == "Mới"
-        client.app.state.catalogue = Catalogue(())
+        client.app.state.layer_files.catalogue = Catalogue(())
         assert client.get("/ogc/collections").json()["collections"] == []
 
 

@@ -56,9 +56,9 @@ function drawn(map) {
   return counts;
 }
 
-async function redraw(map, entries, { moment, status }) {
+async function redraw(map, entries, { moment, classification, status }) {
   const time = new Date(moment).toLocaleString(currentLanguage(), { dateStyle: "medium", timeStyle: "short" });
-  drawBadges(status, [word("no_service"), `${word("as_of")} ${time}`]);
+  drawBadges(status, [word("no_service"), `${word("as_of")} ${time}`, word(`class_${classification}`)]);
   const legendOf = (id) => get(`legends/${id}.${currentLanguage()}.json`);
   await drawLayers(entries, legendOf, () => applyVisibility(map));
 }

@@ -7,7 +7,7 @@ from alembic import op
 from gis.database.migrate import run_sql
 
 revision = "0032"
-down_revision = "0028"
+down_revision = "0030"
 
 
 def upgrade() -> None:
