@@ -35,7 +35,7 @@ calibrate: ## Measure how often alarms are wrong and what they find; writes docs
 	@.ci/setup test
 	@OMP_NUM_THREADS=1 .venv/bin/python -m calibration
 
-docs: ## Write the generated pages of docs/reference
+docs: ## Write the generated pages of docs/reference and gis/database/schema.sql
 	@.ci/setup test
 	@.venv/bin/python -m docs.generate
 

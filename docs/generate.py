@@ -1,4 +1,4 @@
-"""Writes the pages of docs/reference that follow from the code: `make docs`."""
+"""Writes the pages of docs/reference and the schema that follow from the code: `make docs`."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,8 +7,11 @@ from typing import Any
 import typer.main
 
 from api.cli import command_line
+from gis.database.migrate import migrate
+from gis.database.schema import SCHEMA, schema_text
 from gis.settings import Settings
 from layers.vocabulary import layer_file_page, layer_schema_text
+from tests.databases import server
 
 REFERENCE = Path(__file__).parent / "reference"
 
@@ -64,6 +67,14 @@ def _parameter(parameter: Any) -> str:
     return f"* `{label}`: {getattr(parameter, 'help', None) or ''}"
 
 
+def write_schema() -> None:
+    """The schema of a database made for it, on a server that goes with it."""
+    with server() as running, running.opened() as database:
+        migrate(database)
+        with database.reading() as connection:
+            SCHEMA.write_text(schema_text(connection), encoding="utf-8")
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "settings.md": settings_page,
     "commands.md": command_page,
@@ -74,3 +85,4 @@ PAGES: dict[str, Callable[[], str]] = {
 if __name__ == "__main__":
     for file, page in PAGES.items():
         (REFERENCE / file).write_text(page(), encoding="utf-8")
+    write_schema()

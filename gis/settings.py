@@ -1,14 +1,16 @@
 """Settings: read once, at start, from `GIS_*` environment variables, and passed down.
 
-An empty variable counts as unset.
+An empty variable counts as unset. Secrets may stand in a file of their own (see gis.secret_file).
 """
 
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from gis.secret_file import SecretFile
 from gis.values import BBox
 
 ROOT = Path(__file__).parents[1]
@@ -18,7 +20,17 @@ class Settings(BaseSettings):
     """Every setting has a default; `docs/reference/settings.md` is generated from here."""
 
     model_config = SettingsConfigDict(
-        env_prefix="GIS_", frozen=True, extra="ignore", env_ignore_empty=True
+        env_prefix="GIS_",
+        frozen=True,
+        extra="ignore",
+        env_ignore_empty=True,
+        hide_input_in_errors=True,
+    )
+
+    secrets_file: Path | None = Field(
+        None,
+        description="File of the secrets (`GIS_DATABASE_URL`, `GIS_SMTP_URL`), one `NAME=value` a "
+        "line, which nobody but the service's account may read; the environment goes first",
     )
 
     database_url: SecretStr | None = Field(
@@ -149,6 +161,27 @@ class Settings(BaseSettings):
         (103.5, 21.3, 105.1, 22.9), description="West, south, east, north before boundaries load"
     )
 
+    @field_validator("database_url")
+    @classmethod
+    def _check_database_url(cls, url: SecretStr | None) -> SecretStr | None:
+        return _checked(url, "postgresql://user:password@host:5432/name", *_POSTGRESQL)
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _check_smtp_url(cls, url: SecretStr | None) -> SecretStr | None:
+        return _checked(url, "smtps://user:password@host", "smtp", "smtps")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, SecretFile(settings_cls)
+
     @property
     def extent(self) -> BBox:
         return BBox(*self.map_extent)
@@ -162,3 +195,26 @@ class Settings(BaseSettings):
     def kept_tiles(self) -> Path:
         """The folder of the tiles that are kept on disk."""
         return self.home / "tiles"
+
+
+_POSTGRESQL = ("postgres", "postgresql", "postgresql+psycopg")
+
+
+def _checked(secret: SecretStr | None, example: str, *schemes: str) -> SecretStr | None:
+    """A URL that libraries can read: their own errors would tell what they could not.
+
+    Raises ValueError without the value.
+    """
+    if secret is None:
+        return None
+    try:
+        parts = urlsplit(secret.get_secret_value())
+        _ = parts.port  # raises for what is no number
+        is_good = parts.scheme in schemes and "@" not in parts.path
+    except ValueError:
+        is_good = False
+    if not is_good:
+        raise ValueError(
+            f"it is to be as {example}; in a password / is written %2F, @ %40, # %23, ? %3F, % %25"
+        )
+    return secret

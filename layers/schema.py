@@ -13,6 +13,7 @@ import orjson
 from sqlalchemy import Connection, Table, func, select, text
 from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
 
+from gis.database.roles import as_owner
 from gis.errors import BadLayerFile
 from layers.catalogue import Catalogue
 from layers.closing import Closing, closing_of, outdate, redact_detection
@@ -109,7 +110,7 @@ def sync(connection: Connection, catalogue: Catalogue) -> list[SyncChange]:
     faults = [fault for task in tasks for fault in _faults(connection, task)]
     if faults:
         raise BadLayerFile("\n".join(faults))
-    with connection.begin_nested():
+    with as_owner(connection):
         _lock_closed(connection, tasks)
         changes = [change for task in tasks for change in _apply(connection, task)]
         return changes + _unpublish_missing(connection, catalogue)

@@ -13,6 +13,7 @@ from psycopg import sql
 
 from gis.database.cluster import THROW_AWAY, Cluster
 from gis.database.engine import Database
+from gis.database.roles import ensure_roles
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ def server() -> Iterator[Server]:
     """The server of GIS_TEST_DATABASE_URL, or a cluster of our own that ends with the session."""
     given = os.environ.get("GIS_TEST_DATABASE_URL")
     if given:
+        ensure_roles(given)
         yield Server(given)
         return
     with own_cluster(THROW_AWAY) as cluster:
@@ -84,6 +86,7 @@ def own_cluster(options: Mapping[str, str]) -> Iterator[Cluster]:
     cluster.folder.parent.chmod(0o755)
     try:
         with cluster.in_use():
+            ensure_roles(cluster.url)
             yield cluster
     finally:
         cluster.remove()

@@ -1,4 +1,4 @@
-"""`python -m gis.database` tells whether this machine has the PostgreSQL that the service needs."""
+"""Check of this machine for the PostgreSQL that the service needs: `python -m gis.database`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Short questions asked from an event loop: no thread waits for their answers."""
+"""Async reader: short statements from an event loop, for which no thread waits."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -25,11 +25,11 @@ class Asking:
     async def ask(self, statement: str, values: Mapping[str, Any]) -> Rows:
         with reached():
             while self._idle:
-                kept = self._idle.pop()
+                connection = self._idle.pop()
                 try:
-                    return await self._rows(kept, statement, values)
+                    return await self._rows(connection, statement, values)
                 except DBAPIError:
-                    if not kept.closed:  # else it was lost while idle, as in a restart
+                    if not connection.closed:  # else it was lost while idle, as in a restart
                         raise
             return await self._rows(await self._opened(), statement, values)
 

@@ -57,7 +57,7 @@ class Cluster:
 
     @property
     def place(self) -> Path:
-        """Where the data really lie: `folder`, unless the account cannot get into it."""
+        """The folder of the data: `folder`, unless the account cannot get into it."""
         if not _is_root() or _account_reaches(self.folder.parent):
             return self.folder
         return Path("/var/lib/postgresql") / f"gis-{_digest(self.folder)}"
@@ -86,12 +86,12 @@ class Cluster:
         return int((self.data / "postmaster.pid").read_text().split()[0])
 
     def listens(self) -> bool:
-        """Whether it takes connections, told by its socket alone: cheap enough for each second."""
+        """It takes connections, as its socket alone shows: cheap enough for each second."""
         return any(_is_open(path) for path in self.socket_folder.glob(".s.PGSQL.*[0-9]"))
 
     @property
     def was_stopped(self) -> bool:
-        """Whether somebody stopped it, rather than that it died."""
+        """Somebody stopped it; it did not die."""
         return self._stopped.exists()
 
     @property
@@ -110,10 +110,10 @@ class Cluster:
             finally:
                 self._leave(lock.fileno())
 
-    def keep(self, wanted: bool) -> None:
-        """Whether it goes on running when nobody uses it."""
+    def keep(self, is_kept: bool) -> None:
+        """Let it go on running when nobody uses it, or not."""
         marker = self.folder / "keep"
-        if wanted:
+        if is_kept:
             self._make_folders()
             marker.touch()
         else:
@@ -128,7 +128,7 @@ class Cluster:
             self._stopped.unlink(missing_ok=True)
 
     def is_used(self) -> bool:
-        """Whether some process is inside `in_use`."""
+        """Some process is inside `in_use`."""
         if not self.folder.exists():
             return False
         with (self.folder / "users.lock").open("w") as lock:
@@ -161,7 +161,7 @@ class Cluster:
 
     @contextmanager
     def _starting(self) -> Iterator[None]:
-        """Nobody else starts or stops it meanwhile."""
+        """A lock: nobody else starts or stops it meanwhile."""
         with (self.folder / "start.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
@@ -178,10 +178,12 @@ class Cluster:
         """Made beside and renamed, so that a kill in between leaves no half cluster."""
         fresh = self.place / "data.new"
         shutil.rmtree(fresh, ignore_errors=True)
-        words = ["-D", str(fresh), "-E", "UTF8", "--locale=C.UTF-8", "-A", "trust", "--no-sync"]
-        done = _run([_binary("initdb"), *words])
-        if done.returncode != 0:
-            raise Unavailable(f"PostgreSQL could not create {fresh}: {done.stderr.strip()[-400:]}")
+        options = ["-D", str(fresh), "-E", "UTF8", "--locale=C.UTF-8", "-A", "trust", "--no-sync"]
+        result = _run([_binary("initdb"), *options])
+        if result.returncode != 0:
+            raise Unavailable(
+                f"PostgreSQL could not create {fresh}: {result.stderr.strip()[-400:]}"
+            )
         lines = [f"{name} = '{value}'" for name, value in {**_OPTIONS, **self.options}.items()]
         lines.append(f"unix_socket_directories = '{self.socket_folder}'")
         with (fresh / "postgresql.conf").open("a") as conf:
@@ -220,8 +222,8 @@ class Cluster:
             raise Unavailable(f"PostgreSQL did not start; its log {log} ends: {_tail(log)}")
 
     def _ensure_database(self) -> None:
-        asked = f"SELECT 1 FROM pg_database WHERE datname = '{DATABASE}'"  # noqa: S608
-        if self._psql(asked).strip() != "1":
+        query = f"SELECT 1 FROM pg_database WHERE datname = '{DATABASE}'"  # noqa: S608
+        if self._psql(query).strip() != "1":
             self._psql(f"CREATE DATABASE {DATABASE}")
 
     def _psql(self, statement: str) -> str:
@@ -238,8 +240,8 @@ class Cluster:
 @cache
 def installation() -> Path:
     """The folder of programs of the newest PostgreSQL that has PostGIS; SetupError when none."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=_version, reverse=True)
-    for folder in [*found, *_from_pg_config()]:
+    packaged = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=_version, reverse=True)
+    for folder in [*packaged, *_from_pg_config()]:
         if _version(folder) >= LEAST_VERSION and _has_postgis(folder):
             return folder
     raise SetupError(
@@ -284,9 +286,16 @@ def _run(words: Sequence[str]) -> subprocess.CompletedProcess[str]:
     """Run as the account when root. Output goes to files: a started server would hold a pipe."""
     account = ["runuser", "-u", ACCOUNT, "--"] if _is_root() else []
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
-        done = subprocess.run([*account, *words], stdout=out, stderr=err, cwd="/", check=False)
+        done = subprocess.run(
+            [*account, *words], stdout=out, stderr=err, cwd="/", env=_environment(), check=False
+        )
         out.seek(0), err.seek(0)
         return subprocess.CompletedProcess(done.args, done.returncode, out.read(), err.read())
+
+
+def _environment() -> dict[str, str]:
+    """Ours without our settings: the account may read the environment of its processes."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("GIS_")}
 
 
 def _is_open(path: Path) -> bool:

@@ -12,6 +12,14 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from gis.errors import Unavailable
 
+# Roles that connections ask for (see gis.database.roles).
+WRITER = "gis_writer"
+READER = "gis_reader"
+
+UNREACHABLE = (
+    "the database cannot be reached: check that PostgreSQL runs and that "
+    "GIS_DATABASE_URL is right, or unset it to use the private cluster"
+)
 _CONNECTIONS = 12  # of each kind, half of which are kept
 _POOL_TIMEOUT_S = 10
 _SINGLY = {"isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None}  # nothing to reset
@@ -40,9 +48,10 @@ class Database:
         self._apart: list[Database] = []
         kept = -(-connections // 2)
         pool = {"pool_size": kept, "max_overflow": connections - kept}
-        self.engine = _engine(self.url, "-c timezone=UTC -c lock_timeout=30s", **pool)
+        writer = f"-c role={WRITER} -c timezone=UTC -c lock_timeout=30s"
+        self.engine = _engine(self.url, writer, **pool)
         reader = (
-            "-c timezone=UTC -c default_transaction_read_only=on "
+            f"-c role={READER} -c timezone=UTC -c default_transaction_read_only=on "
             f"-c statement_timeout={self._reader_timeout_ms} "
         )
         self._reader_engine = _engine(self.url, reader + _PLANNING, **pool)
@@ -193,15 +202,16 @@ class _Check:
             raise InvalidatePoolError from error
 
 
+def libpq_url(url: str) -> str:
+    """The URL as PostgreSQL's own tools and psycopg take it."""
+    return url.replace("postgresql+psycopg://", "postgresql://", 1)
+
+
 def _with_driver(url: str) -> str:
     head, _, tail = url.partition("://")
     return f"postgresql+psycopg://{tail}" if head in ("postgres", "postgresql") else url
 
 
-_UNREACHABLE = (
-    "the database cannot be reached: check that PostgreSQL runs and that "
-    "GIS_DATABASE_URL is right, or unset it to use the private cluster"
-)
 # What PostgreSQL lacks, by SQLSTATE: it is there, and says why it cannot go on.
 _LACKS = {
     "53100": "the disk of the database is full: nothing is stored until its operator makes room",
@@ -227,7 +237,7 @@ def reached() -> Iterator[None]:
         if state in _LACKS:
             raise Unavailable(_LACKS[state]) from error
         if _is_lost(state):
-            raise Unavailable(_UNREACHABLE) from error
+            raise Unavailable(UNREACHABLE) from error
         raise
 
 

@@ -1,4 +1,4 @@
-"""The embedded cluster is started again when its server dies while a service runs."""
+"""Supervisor of the embedded cluster: starts it again when its server dies under a service."""
 
 import time
 from collections.abc import Callable
@@ -15,8 +15,8 @@ _SOUND_AFTER_S = 60.0  # a server that dies sooner is not started again at once
 
 
 class Guard:
-    """Each look starts a server that has died; after a start that was in vain it pauses, twice as
-    long each time. What somebody stopped stays so.
+    """Starts a server that has died at each check; after a start that was in vain it pauses, twice
+    as long each time. A server that somebody stopped stays so.
     """
 
     def __init__(self, cluster: Cluster, clock: Callable[[], float] = time.monotonic) -> None:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from gis.database.cluster import Cluster
 from gis.database.engine import Database
 from gis.database.guarding import Guard
+from gis.database.roles import ensure_roles
 from gis.repeating import repeating
 from gis.settings import Settings
 
@@ -26,7 +27,7 @@ def database_url(settings: Settings) -> Iterator[str]:
 
 @contextmanager
 def kept_up(settings: Settings) -> Iterator[None]:
-    """While inside, the embedded cluster is started again when it dies; a named server is not."""
+    """Supervision of the embedded cluster: started again when it dies; a named server is not."""
     if settings.database_url is not None:
         yield
         return
@@ -38,6 +39,7 @@ def kept_up(settings: Settings) -> Iterator[None]:
 def opened(settings: Settings) -> Iterator[Database]:
     """The database of the settings, closed at the end. Raises SetupError or Unavailable."""
     with database_url(settings) as url:
+        ensure_roles(url)
         database = Database(url, reader_timeout_ms=settings.reader_timeout_ms)
         try:
             yield database

@@ -6,6 +6,7 @@ from enum import StrEnum
 import numpy as np
 from sqlalchemy import Connection, text
 
+from gis.database.roles import as_owner
 from gis.errors import NotFound
 from gis.hexes import COARSEST, FINEST, Cells
 from gis.population.pieces import Floats, PeopleByCell
@@ -35,7 +36,8 @@ def store_population(connection: Connection, found: PeopleByCell, about: Populat
     values = {"cells": found.cells.tolist(), "people": found.people.tolist()}
     connection.execute(_INSERT, values)
     connection.execute(_SUM, {"coarsest": COARSEST, "finest": FINEST})
-    connection.execute(_ANALYSE)
+    with as_owner(connection):  # ANALYZE passes over the tables of others
+        connection.execute(_ANALYSE)
     connection.execute(_INSERT_SOURCE, asdict(about))
     connection.execute(_RAISE)
 

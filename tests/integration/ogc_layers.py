@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import text
 
 from gis.database.engine import Database
+from gis.database.roles import as_owner
 from layers.catalogue import Catalogue
 from layers.model import Audience, Layer
 
@@ -82,7 +83,7 @@ def make_layer(database: Database, layer: Layer = INCIDENTS) -> None:
         "digest": Catalogue((layer,)).digest_of(layer),
         "definition": layer.model_dump_json(),
     }
-    with database.writing() as connection:
+    with database.writing() as connection, as_owner(connection):
         connection.execute(PUBLISH, published)
         for statement in CREATE.format(id=layer.id).split(";\n"):
             if statement.strip():

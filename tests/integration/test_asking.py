@@ -9,6 +9,7 @@ from sqlalchemy.exc import DBAPIError
 
 from gis.database.asking import Asking
 from gis.database.engine import Database
+from gis.database.roles import become
 from gis.errors import Unavailable
 
 BACKEND = "SELECT pg_backend_pid()"
@@ -27,6 +28,7 @@ def asked[T](database: Database, work: Callable[[Asking], Awaitable[T]]) -> T:
 
 def end(database: Database, backend: int) -> None:
     with database.writing() as connection:
+        become(connection, "none")
         connection.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": backend})
 
 

@@ -11,6 +11,7 @@ from gis.alerts.failing import RULE, failing_alarms
 from gis.alerts.life import Alert, list_alerts, resolve
 from gis.alerts.states import Outcome, Status
 from gis.database.engine import Database
+from gis.database.roles import as_owner
 from gis.delivery.cap_check import cap_faults
 from gis.delivery.publishing import publish_due
 from gis.errors import BadInput, Unavailable
@@ -24,15 +25,15 @@ LAYER = "citizen_reports"
 
 @pytest.fixture
 def without_boundaries(toy_province: Database) -> Database:
-    with toy_province.writing() as connection:
-        connection.execute(text("CREATE TABLE kept AS SELECT * FROM gis.boundary_state"))
+    with toy_province.writing() as connection, as_owner(connection):
+        connection.execute(text("CREATE TABLE gis.kept AS SELECT * FROM gis.boundary_state"))
         connection.execute(text("DELETE FROM gis.boundary_state"))
     return toy_province
 
 
 def put_back(database: Database) -> None:
     with database.writing() as connection:
-        connection.execute(text("INSERT INTO gis.boundary_state SELECT * FROM kept"))
+        connection.execute(text("INSERT INTO gis.boundary_state SELECT * FROM gis.kept"))
 
 
 def fail(runner: Runner, catalogue, times: int) -> None:

@@ -8,6 +8,7 @@ from sqlalchemy import text
 from api.app import create_app
 from gis.access import Role, create_key
 from gis.database.engine import Database
+from gis.database.roles import as_owner
 from gis.errors import Unavailable
 from gis.settings import Settings
 from tests.integration.ogc_app import Client, serving
@@ -45,7 +46,8 @@ def test_a_write_to_a_full_disk_is_503_with_the_reason(client: Client, toy_provi
     """
     with toy_province.writing() as connection:
         key = create_key(connection, "tests", Role.ADMIN)
-        connection.exec_driver_sql(full)
+        with as_owner(connection):
+            connection.exec_driver_sql(full)
     answer = client.post(
         "/ogc/collections/field_incidents/items",
         json={

@@ -19,6 +19,7 @@ from sqlalchemy import Connection, text
 
 from gis.access import LOCAL_ADMIN
 from gis.database.engine import Database
+from gis.database.roles import as_owner
 from layers import edit
 from layers.feature import Feature
 from layers.items import source_of
@@ -38,7 +39,7 @@ Sums = dict[tuple[Any, ...], tuple[int, int, Fraction]]  # records, those with a
 @pytest.fixture
 def counted(toy_province: Database) -> Database:
     """Reports that are counted by category, with a number each whose sum is kept."""
-    with toy_province.writing() as connection:
+    with toy_province.writing() as connection, as_owner(connection):
         connection.execute(text(f"ALTER TABLE layer.{LAYER} ADD COLUMN weight double precision"))
         connection.execute(text(f"SELECT gis.attach_hex_counts('{LAYER}', 'category', 'weight')"))
     return toy_province

@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from gis.access import ANONYMOUS, LOCAL_ADMIN, Principal, Role
 from gis.database.engine import Database
+from gis.database.roles import as_owner
 from gis.errors import BadFilter, BadInput, NotFound
 from layers.items import (
     Box,
@@ -217,7 +218,8 @@ def test_few_items_are_counted_exactly_and_many_are_estimated(database: Database
                 " SELECT i, 9 FROM generate_series(6, 20005) i"
             )
         )
-        connection.execute(text("ANALYZE layer.incidents"))
+        with as_owner(connection):
+            connection.execute(text("ANALYZE layer.incidents"))
     with database.reading() as connection:
         request = PageRequest(limit=2, query=Query(equal={"severity": "9"}))
         page = read_page(connection, SOURCE, request, ANONYMOUS)
@@ -235,7 +237,7 @@ def test_few_items_are_counted_exactly_and_many_are_estimated(database: Database
 def test_a_number_that_the_planner_did_not_expect_is_told_as_a_least(database: Database) -> None:
     make_layer(database)
     add_five(database)
-    with database.writing() as connection:
+    with database.writing() as connection, as_owner(connection):
         connection.execute(text("ALTER TABLE layer.incidents SET (autovacuum_enabled = off)"))
         connection.execute(text("ANALYZE layer.incidents"))
         connection.execute(

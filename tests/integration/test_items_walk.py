@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from gis.access import ANONYMOUS
 from gis.database.engine import Database
+from gis.database.roles import as_owner
 from layers.items import (
     Count,
     CountKind,
@@ -98,7 +99,7 @@ def test_walking_all_pages_shows_each_untouched_row_exactly_once(
 
 
 def fill(database: Database, rows: list[tuple[int | None, str | None]]) -> None:
-    with database.writing() as connection:
+    with database.writing() as connection, as_owner(connection):
         connection.execute(text("TRUNCATE layer.incidents RESTART IDENTITY"))
         for severity, note in rows:
             connection.execute(

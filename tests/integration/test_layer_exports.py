@@ -18,6 +18,7 @@ from sqlalchemy import Connection, text
 from api.logs import configure_logs
 from gis.access import Role, create_key
 from gis.database.engine import Database
+from gis.database.roles import as_owner
 from gis.settings import Settings
 from layers.catalogue import read_catalogue
 from layers.items.export import FORMATS
@@ -64,7 +65,7 @@ VALUES = {
 def tables(postgres: Server, toy_template: str) -> Iterator[Database]:
     """Tables with the columns of each layer, also where a view is what a layer reads."""
     with postgres.opened(toy_template) as database:
-        with database.writing() as connection:
+        with database.writing() as connection, as_owner(connection):
             views = connection.scalars(
                 text("SELECT viewname FROM pg_views WHERE schemaname = 'layer'")
             ).all()
@@ -208,7 +209,7 @@ def check_metadata(folder: Path, layer_id: str, kinds: dict[str, str | None]) ->
 def breaking(tables: Database) -> Iterator[None]:
     """The 5,000th of 6,000 landslides cannot be read; those before are sent already."""
     fill(tables, "landslides", ["POINT(104 22)"])
-    with tables.writing() as connection:
+    with tables.writing() as connection, as_owner(connection):
         names = columns_of(connection, "landslides")
         kept = ", ".join(name for name in names if name not in ("id", "source_key"))
         others = ", ".join(name for name in names if name != "commune")
@@ -226,7 +227,7 @@ def breaking(tables: Database) -> Iterator[None]:
             )
         )
     yield
-    with tables.writing() as connection:
+    with tables.writing() as connection, as_owner(connection):
         connection.execute(text("DROP VIEW layer.landslides"))
         connection.execute(text("ALTER TABLE layer.whole RENAME TO landslides"))
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select, text
 
 from gis.database.engine import Database
+from gis.database.roles import as_owner
 from gis.errors import BadLayerFile
 from layers.catalogue import Catalogue, read_catalogue, read_layer
 from layers.load import LoadOptions, load_file
@@ -58,7 +59,7 @@ def synced(database: Database, *layers: Layer) -> list[SyncChange]:
 
 
 def run(database: Database, statement: str) -> list[Any]:
-    with database.writing() as connection:
+    with database.writing() as connection, as_owner(connection):
         result = connection.execute(text(statement))
         return list(result) if result.returns_rows else []
 

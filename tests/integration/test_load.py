@@ -184,7 +184,7 @@ def test_identities_stay_in_schema_private(toy_province, catalogue, file):
             line("a", lon="104.05", lat="22.05", phone="0912345678"), line("b", phone="0987654321")
         ),
     )
-    with toy_province.reading() as connection:
+    with toy_province.writing() as connection:
         kept = connection.execute(text("SELECT details FROM private.reporter")).scalars().all()
         waiting = list_waiting(connection, layers=["citizen_reports"])
         columns = connection.execute(
@@ -206,7 +206,7 @@ def test_contacts_that_people_write_stay_in_schema_private(toy_province, catalog
         line("c", lon="104.05", lat="22.05"),
     )
     load(toy_province, catalogue, path)
-    with toy_province.reading() as connection:
+    with toy_province.writing() as connection:
         kept = connection.execute(text("SELECT source_key, details FROM private.reporter")).all()
         (waiting,) = list_waiting(connection, layers=["citizen_reports"])
     assert {key: details["description"] for key, details in kept} == {"a": told, "b": told}

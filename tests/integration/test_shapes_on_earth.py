@@ -17,6 +17,7 @@ from gis.boundaries.loader import load_boundaries, load_former
 from gis.boundaries.sources import Source
 from gis.boundaries.units import Quality
 from gis.database.engine import Database
+from gis.database.roles import as_owner
 from gis.errors import BadFile, BadInput
 from layers.catalogue import Catalogue
 from layers.edit import history, revert
@@ -233,9 +234,10 @@ def test_rows_of_a_table_from_before_the_check_go_to_quarantine(
         *(feature(LINES, key, coordinates(LINES)) for key in ("bad", "good")),
     )
     load(toy_province, LINES, path)
+    with toy_province.writing() as connection, as_owner(connection):
+        connection.exec_driver_sql('ALTER TABLE layer.mz DROP CONSTRAINT "mz.on_earth"')
     execute(
         toy_province,
-        'ALTER TABLE layer.mz DROP CONSTRAINT "mz.on_earth"',
         "UPDATE layer.mz SET name = 'kept',"
         " geom = ST_GeomFromText('MULTILINESTRING((104.01 22.01, NaN NaN, 104.02 22.02))', 4326)"
         " WHERE k = 'bad'",

@@ -7,6 +7,7 @@ from sqlalchemy import text
 
 from gis.alerts.life import Alert, history, list_alerts, resolve
 from gis.alerts.states import LIVE, Outcome, Status
+from gis.database.roles import as_owner
 from gis.placing.cells import h3_cells
 from layers.catalogue import Catalogue
 from layers.model import Layer
@@ -307,7 +308,7 @@ def test_a_rule_is_looked_at_when_rows_change_and_each_minute(measured):
 def test_a_rule_that_fails_leaves_the_others_at_work(measured):
     database = measured((0, "Bảo Hà", 4.0))
     broken = LEVEL | {"id": "broken", "field": "rain"}
-    with database.writing() as connection:
+    with database.writing() as connection, as_owner(connection):
         connection.execute(text("ALTER TABLE layer.gauges DROP COLUMN rain"))
     layer = gauges(broken, LEVEL)
     assert follow_rules(database, Catalogue((layer,)), NOW) == ["gauges by_sensor"]

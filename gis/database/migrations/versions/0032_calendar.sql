@@ -10,24 +10,5 @@ CREATE INDEX admin_unit_from ON gis.admin_unit (valid_from)
 CREATE INDEX admin_unit_to ON gis.admin_unit (valid_to)
   WHERE level = 'commune' AND geom IS NOT NULL;
 
--- The day on which the calendar alone last changed the rows of a view; '-infinity': it never does.
--- A view that is not known here may show other rows each day.
-CREATE FUNCTION gis.changed_by_calendar(view_id text) RETURNS date
-LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
-BEGIN
-  IF view_id = 'communes' THEN
-    RETURN greatest(
-      '-infinity'::date,
-      (SELECT max(valid_from) FROM gis.admin_unit
-       WHERE level = 'commune' AND geom IS NOT NULL AND valid_from <= gis.today()),
-      (SELECT max(valid_to) FROM gis.admin_unit
-       WHERE level = 'commune' AND geom IS NOT NULL AND valid_to <= gis.today()));
-  ELSIF view_id IN ('admin_changes', 'admin_units', 'alerts', 'clusters', 'emerging', 'hotspots',
-                    'local_moran', 'series') THEN
-    RETURN '-infinity';
-  END IF;
-  RETURN gis.today();
-END $$;
-
 -- The stamp of simplified shapes names their tolerance too: none that is kept has it.
 DELETE FROM gis.simplified_layer;

@@ -1,0 +1,135 @@
+-- Counts of a layer's rows by H3 cell, kept by statement triggers inside the transaction that changes
+-- the rows. Attached to each layer's table by layers (see layers/schema.py).
+
+-- A query of (sign, h3, category, day, value) for the rows of `source` that count. `source` is a
+-- name that this file gave: a transition table, or an identifier already quoted. NaN and infinity
+-- are no values: nothing could be taken away from a sum that holds one.
+CREATE OR REPLACE FUNCTION gis.hex_rows(sign int, category text, measure text, source text) RETURNS text
+LANGUAGE sql IMMUTABLE AS
+$$ SELECT format(
+     'SELECT %s AS sign, h3, %s AS category, gis.day_of(valid_at) AS day, %s AS value FROM %s'
+     ' WHERE h3 IS NOT NULL AND NOT default_point',
+     sign,
+     CASE WHEN category IS NULL THEN $q$''$q$ ELSE format($q$coalesce(%I::text, '')$q$, category) END,
+     CASE WHEN measure IS NULL THEN 'NULL::numeric' ELSE format(
+       $q$CASE WHEN abs(%1$I::float8) < 'Infinity' THEN %1$I::numeric END$q$, measure) END,
+     source) $$;
+
+-- The statements that add such signed rows to the counts of the layer $1.
+CREATE OR REPLACE FUNCTION gis.merge_hex_days(rows text) RETURNS text
+LANGUAGE sql IMMUTABLE AS
+$$ SELECT format($q$
+MERGE INTO gis.hex_day_count AS kept
+USING (
+  SELECT day, gis.h3_parent(h3, 10) AS cell, category, sum(sign)::int AS change,
+         coalesce(sum(sign) FILTER (WHERE value IS NOT NULL), 0)::int AS valued,
+         coalesce(sum(sign * value), 0) AS total
+  FROM (%s) AS rows GROUP BY 1, 2, 3) AS new
+ON kept.layer_id = $1 AND kept.day = new.day AND kept.cell = new.cell
+  AND kept.category = new.category
+WHEN MATCHED AND new.change = 0 AND new.valued = 0 AND new.total = 0 THEN DO NOTHING
+WHEN MATCHED AND kept.count + new.change = 0 THEN DELETE
+WHEN MATCHED THEN UPDATE SET count = kept.count + new.change,
+  valued = kept.valued + new.valued, total = kept.total + new.total
+WHEN NOT MATCHED AND new.change = 0 THEN DO NOTHING
+WHEN NOT MATCHED THEN INSERT (layer_id, day, cell, category, count, valued, total)
+  VALUES ($1, new.day, new.cell, new.category, new.change, new.valued, new.total)
+$q$, rows) $$;
+
+CREATE OR REPLACE FUNCTION gis.merge_hexes(rows text) RETURNS text
+LANGUAGE sql IMMUTABLE AS
+$$ SELECT format($q$
+WITH finest AS MATERIALIZED (
+  SELECT gis.h3_parent(h3, 10) AS cell, category, sum(sign) AS change,
+         coalesce(sum(sign) FILTER (WHERE value IS NOT NULL), 0) AS valued,
+         coalesce(sum(sign * value), 0) AS total
+  FROM (%s) AS rows GROUP BY 1, 2)
+MERGE INTO gis.hex_count AS kept
+USING (
+  SELECT resolution, gis.h3_parent(cell, resolution) AS cell, category,
+         sum(change)::int AS change, sum(valued)::int AS valued, sum(total) AS total
+  FROM finest CROSS JOIN generate_series(5, 10) AS resolution
+  GROUP BY 1, 2, 3) AS new
+ON kept.layer_id = $1 AND kept.resolution = new.resolution AND kept.cell = new.cell
+  AND kept.category = new.category
+WHEN MATCHED AND new.change = 0 AND new.valued = 0 AND new.total = 0 THEN DO NOTHING
+WHEN MATCHED AND kept.count + new.change = 0 THEN DELETE
+WHEN MATCHED THEN UPDATE SET count = kept.count + new.change,
+  valued = kept.valued + new.valued, total = kept.total + new.total
+WHEN NOT MATCHED AND new.change = 0 THEN DO NOTHING
+WHEN NOT MATCHED THEN INSERT (layer_id, resolution, cell, category, count, valued, total)
+  VALUES ($1, new.resolution, new.cell, new.category, new.change, new.valued, new.total)
+$q$, rows) $$;
+
+-- The row of gis.layer is locked first, so that writers of one layer wait here in one order and never
+-- for each other's counts crosswise. EXECUTE plans each time: one row and a hundred thousand want
+-- different plans. The arguments of a trigger are the layer, its category and its measure, in this
+-- order. An empty category is none.
+CREATE OR REPLACE FUNCTION gis.count_hexes() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+  category text := nullif(TG_ARGV[1], '');
+  measure text := TG_ARGV[2];
+  rows text;
+BEGIN
+  PERFORM FROM gis.layer WHERE id = TG_ARGV[0] FOR NO KEY UPDATE;
+  IF TG_OP = 'TRUNCATE' THEN
+    DELETE FROM gis.hex_count WHERE layer_id = TG_ARGV[0];
+    DELETE FROM gis.hex_day_count WHERE layer_id = TG_ARGV[0];
+    RETURN NULL;
+  END IF;
+  rows := CASE TG_OP
+    WHEN 'INSERT' THEN gis.hex_rows(1, category, measure, 'new_rows')
+    WHEN 'DELETE' THEN gis.hex_rows(-1, category, measure, 'old_rows')
+    ELSE gis.hex_rows(1, category, measure, 'new_rows')
+      || ' UNION ALL ' || gis.hex_rows(-1, category, measure, 'old_rows')
+  END;
+  EXECUTE gis.merge_hex_days(rows) USING TG_ARGV[0];
+  EXECUTE gis.merge_hexes(rows) USING TG_ARGV[0];
+  RETURN NULL;
+END $$;
+
+-- From now on the rows of a layer are counted; those that are there are counted at once. Can be
+-- repeated, also with another category or measure, which are names of columns.
+CREATE OR REPLACE FUNCTION gis.attach_hex_counts(
+  layer_id text, category text DEFAULT NULL, measure text DEFAULT NULL) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+  target text := format('layer.%I', layer_id);
+  arguments text := concat_ws(', ', quote_literal(layer_id), quote_literal(coalesce(category, '')),
+                              quote_literal(measure));
+  rows text := gis.hex_rows(1, category, measure, target);
+  event record;
+BEGIN
+  EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', target);
+  PERFORM gis.detach_hex_counts(layer_id);
+  FOR event IN SELECT * FROM (VALUES
+      ('INSERT', 'REFERENCING NEW TABLE AS new_rows'),
+      ('UPDATE', 'REFERENCING NEW TABLE AS new_rows OLD TABLE AS old_rows'),
+      ('DELETE', 'REFERENCING OLD TABLE AS old_rows'),
+      ('TRUNCATE', '')) AS events (name, tables)
+  LOOP
+    EXECUTE format(
+      'CREATE TRIGGER %I AFTER %s ON %s %s FOR EACH STATEMENT EXECUTE FUNCTION gis.count_hexes(%s)',
+      'hexes_' || lower(event.name), event.name, target, event.tables, arguments);
+  END LOOP;
+  EXECUTE gis.merge_hex_days(rows) USING layer_id;
+  EXECUTE gis.merge_hexes(rows) USING layer_id;
+  INSERT INTO gis.hex_counted VALUES (layer_id, category, measure);
+END $$;
+
+-- The rows of a layer are no longer counted, and its counts are gone.
+CREATE OR REPLACE FUNCTION gis.detach_hex_counts(layer_id text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+  event text;
+BEGIN
+  IF to_regclass(format('layer.%I', layer_id)) IS NOT NULL THEN
+    FOREACH event IN ARRAY ARRAY['insert', 'update', 'delete', 'truncate'] LOOP
+      EXECUTE format('DROP TRIGGER IF EXISTS %I ON layer.%I', 'hexes_' || event, layer_id);
+    END LOOP;
+  END IF;
+  DELETE FROM gis.hex_count AS kept WHERE kept.layer_id = detach_hex_counts.layer_id;
+  DELETE FROM gis.hex_day_count AS kept WHERE kept.layer_id = detach_hex_counts.layer_id;
+  DELETE FROM gis.hex_counted AS kept WHERE kept.layer_id = detach_hex_counts.layer_id;
+  UPDATE gis.layer SET version = version + 1, changed_at = now()
+    WHERE id = detach_hex_counts.layer_id;
+END $$;

@@ -1,0 +1,77 @@
+-- Versions of layers: raised by triggers, inside the transaction that changes the rows.
+
+-- Whether all may read a layer. What is found in another layer is in no public layer: hotspots,
+-- clusters, emerging hexes and alerts show those of public layers.
+CREATE OR REPLACE FUNCTION gis.is_public(layer_id text) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE AS
+$$ SELECT coalesce((SELECT l.definition -> 'access' ->> 'read' = 'public'
+                    FROM gis.layer l WHERE l.id = is_public.layer_id), false) $$;
+
+-- Rows of the layer of the trigger's argument have changed.
+CREATE OR REPLACE FUNCTION gis.raise_layer_version() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  UPDATE gis.layer SET version = version + 1, changed_at = now() WHERE id = TG_ARGV[0];
+  RETURN NULL;
+END $$;
+
+-- When a layer is closed or opened, these layers change.
+CREATE OR REPLACE FUNCTION gis.raise_results() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  UPDATE gis.layer SET version = version + 1, changed_at = now(),
+      archives_from = CASE WHEN gis.is_public(new.id) THEN archives_from ELSE version + 1 END
+    WHERE id IN ('hotspots', 'clusters', 'emerging', 'series', 'local_moran', 'alerts');
+  RETURN NULL;
+END $$;
+
+-- Versions are public: they rise when something changes that all may see, and so tell nobody when
+-- something happened in another layer. A run raises the version of the layer of its results, also
+-- when it found nothing, since the run before is no more the newest.
+CREATE OR REPLACE FUNCTION gis.raise_results_of_run() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+  run gis.hotspot_run := coalesce(new, old);
+BEGIN
+  IF gis.is_public(run.layer_id) THEN
+    UPDATE gis.layer SET version = version + 1, changed_at = now()
+      WHERE id = CASE run.method WHEN 'gi_star' THEN 'hotspots' WHEN 'stp_scan' THEN 'clusters'
+                                 ELSE run.method END;
+  END IF;
+  RETURN NULL;
+END $$;
+
+-- The day on which the calendar alone last changed the rows of a view; '-infinity': it never does.
+-- A view that is not known here may show other rows each day.
+CREATE OR REPLACE FUNCTION gis.changed_by_calendar(view_id text) RETURNS date
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN
+  IF view_id = 'communes' THEN
+    RETURN greatest(
+      '-infinity'::date,
+      (SELECT max(valid_from) FROM gis.admin_unit
+       WHERE level = 'commune' AND geom IS NOT NULL AND valid_from <= gis.today()),
+      (SELECT max(valid_to) FROM gis.admin_unit
+       WHERE level = 'commune' AND geom IS NOT NULL AND valid_to <= gis.today()));
+  ELSIF view_id IN ('admin_changes', 'admin_units', 'alerts', 'clusters', 'emerging', 'hotspots',
+                    'local_moran', 'series') THEN
+    RETURN '-infinity';
+  END IF;
+  RETURN gis.today();
+END $$;
+
+CREATE OR REPLACE TRIGGER results_of_access AFTER UPDATE OF definition ON gis.layer FOR EACH ROW
+  WHEN (old.definition -> 'access' IS DISTINCT FROM new.definition -> 'access')
+  EXECUTE FUNCTION gis.raise_results();
+
+CREATE OR REPLACE TRIGGER version AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON gis.admin_unit
+  FOR EACH STATEMENT EXECUTE FUNCTION gis.raise_layer_version('communes');
+CREATE OR REPLACE TRIGGER version_of_units
+  AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON gis.admin_unit
+  FOR EACH STATEMENT EXECUTE FUNCTION gis.raise_layer_version('admin_units');
+CREATE OR REPLACE TRIGGER version_of_changes
+  AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON gis.admin_change
+  FOR EACH STATEMENT EXECUTE FUNCTION gis.raise_layer_version('admin_changes');
+
+CREATE OR REPLACE TRIGGER version AFTER INSERT OR DELETE ON gis.hotspot_run
+  FOR EACH ROW EXECUTE FUNCTION gis.raise_results_of_run();
+CREATE OR REPLACE TRIGGER version_of_new AFTER INSERT OR UPDATE ON gis.alert
+  FOR EACH ROW WHEN (gis.is_public(new.layer_id)) EXECUTE FUNCTION gis.raise_layer_version('alerts');
+CREATE OR REPLACE TRIGGER version_of_gone AFTER DELETE ON gis.alert
+  FOR EACH ROW WHEN (gis.is_public(old.layer_id)) EXECUTE FUNCTION gis.raise_layer_version('alerts');

@@ -1,0 +1,65 @@
+"""Secrets from a file: the settings that nobody may read but the service.
+
+The file that GIS_SECRETS_FILE names has lines such as `GIS_DATABASE_URL=postgresql://…`. Secrets
+may as well be in the environment, which goes first. They are kept as SecretStr, which prints as
+asterisks; faults are told without the value.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from dotenv import dotenv_values
+from pydantic.fields import FieldInfo
+from pydantic_settings import PydanticBaseSettingsSource
+
+from gis.errors import SetupError
+
+
+class SecretFile(PydanticBaseSettingsSource):
+    """Values of the fields that are secret, by their names."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        raise NotImplementedError  # all are read at once
+
+    def __call__(self) -> dict[str, Any]:
+        """Raises SetupError for a file that is missing, that others may read, or that holds more
+        than secrets.
+        """
+        path = self.current_state.get("secrets_file")
+        if not path:
+            return {}
+        fields = self.settings_cls.model_fields
+        secret = {
+            f"GIS_{name.upper()}": name
+            for name, field in fields.items()
+            if "SecretStr" in str(field.annotation)
+        }
+        values = _read(Path(path))
+        others = values.keys() - secret.keys()
+        if others:
+            raise SetupError(
+                f"GIS_SECRETS_FILE: {path} holds {', '.join(sorted(map(_name, others)))}; it holds "
+                f"secrets alone, as NAME=value: {', '.join(secret)}"
+            )
+        return {secret[name]: value for name, value in values.items() if value}
+
+
+def _read(path: Path) -> dict[str, str | None]:
+    try:
+        with path.open(encoding="utf-8") as file:
+            status = os.fstat(file.fileno())
+            if status.st_mode & 0o077 or status.st_uid not in (os.geteuid(), 0):
+                raise SetupError(
+                    f"GIS_SECRETS_FILE: others than the account of the service may read {path} or "
+                    f"change it; run `chmod 600 {path}` and give it to that account"
+                )
+            return dotenv_values(stream=file, interpolate=False)
+    except (OSError, UnicodeDecodeError) as error:
+        why = "is no text in UTF-8" if isinstance(error, UnicodeError) else error.strerror
+        raise SetupError(f"GIS_SECRETS_FILE: {path}: {why}") from None
+
+
+def _name(word: str) -> str:
+    """A name as it may be shown: a line without `=` may be a secret."""
+    return word if word.startswith("GIS_") and word.isupper() and word.isidentifier() else "a line"
