@@ -7,9 +7,9 @@ from fastapi import FastAPI
 
 from api.body_limits import BodyLimits
 from api.errors import add_error_handlers
+from api.event_broker import Newest
 from api.logs import RequestLog
 from api.middleware import RequestContext
-from api.newest import Newest
 from api.ogc import mount_ogc
 from api.origins import Origins
 from api.reserve import Reserve
@@ -33,14 +33,14 @@ from api.routes import (
     tiles,
     tilesets,
 )
-from api.stopping import when_stopped
-from api.warm import WarmTiles
-from gis.database.asking import Asking
+from api.shutdown import when_stopped
+from api.tile_fast_path import WarmTiles
+from gis.database.async_reader import Asking
 from gis.database.engine import Database
-from gis.repeating import repeating
+from gis.jobs.periodic import repeating
 from gis.settings import Settings
-from layers.catalogue import Catalogue
-from layers.following import LayerFiles
+from layers.definition.catalogue import Catalogue
+from layers.definition.reload import LayerFiles
 from tiles.disk import DiskCache
 from tiles.outdated import delete_outdated
 from tiles.serving import TileServer

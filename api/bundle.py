@@ -27,10 +27,10 @@ from gis.access import ANONYMOUS
 from gis.database.engine import Database
 from gis.errors import BadInput, Conflict, SetupError
 from gis.settings import ROOT, Settings
-from layers.catalogue import Catalogue
-from layers.legend import Language, legend
-from layers.model import GeometryKind, Layer
-from layers.style import map_style, style_of
+from layers.definition.catalogue import Catalogue
+from layers.definition.model import GeometryKind, Layer
+from layers.style.legend import Language, legend
+from layers.style.maplibre import map_style, style_of
 from tiles.archive import SUFFIX, Progress, export_at, has_rows, metadata, one_moment, zooms_of
 from tiles.state import read_states
 

@@ -9,10 +9,10 @@ from sqlalchemy import text
 
 from gis.access import LOCAL_ADMIN
 from gis.database.engine import Database
-from gis.placing.stored import read_communes_in_force
-from layers.catalogue import Catalogue
-from layers.demo import Incident, Report, simulate_incidents, simulate_reports, write_csv
-from layers.load import LoadOptions, LoadReport, load_file
+from gis.placing.reference import read_communes_in_force
+from layers.definition.catalogue import Catalogue
+from layers.ingest.demo import Incident, Report, simulate_incidents, simulate_reports, write_csv
+from layers.ingest.load import LoadOptions, LoadReport, load_file
 
 SOURCE = "demo"
 LAYERS = ("citizen_reports", "field_incidents")

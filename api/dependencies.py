@@ -10,8 +10,8 @@ from gis.access import Principal
 from gis.database.engine import Database
 from gis.errors import BadInput
 from gis.settings import Settings
-from layers.catalogue import Catalogue
-from layers.following import LayerFiles
+from layers.definition.catalogue import Catalogue
+from layers.definition.reload import LayerFiles
 from tiles.state import LayerState
 
 

@@ -16,12 +16,12 @@ from gis.database.engine import Database
 from gis.database.migrate import migrate
 from gis.errors import BadInput
 from gis.settings import ROOT, Settings
-from layers.catalogue import Catalogue
-from layers.placed_again import place_again
-from layers.recipients import follow_files
-from layers.runs import run_method
-from layers.schema import sync
-from layers.watch import due_runs
+from layers.definition.catalogue import Catalogue
+from layers.definition.recipients import follow_files
+from layers.detect import run_method
+from layers.ingest.regeocode import place_again
+from layers.jobs.detection import due_runs
+from layers.storage.sync import sync
 from tiles.outdated import delete_outdated
 
 Show = Callable[[int, int], None]

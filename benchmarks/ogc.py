@@ -26,9 +26,9 @@ import uvicorn
 
 from gis.database.engine import Database
 from gis.database.migrate import migrate
-from layers.catalogue import Catalogue
-from layers.model import Layer
-from layers.schema import sync
+from layers.definition.catalogue import Catalogue
+from layers.definition.model import Layer
+from layers.storage.sync import sync
 from tests.acceptance.service import free_port
 from tests.conftest import SHARED
 from tests.databases import server
@@ -148,7 +148,7 @@ def serve_pygeoapi(url: str, port: int) -> None:
 
 
 def _pygeoapi_config(url: str, port: int) -> dict[str, object]:
-    from api.ogc.frame import _config, _resource
+    from api.ogc.pygeoapi_core import _config, _resource
 
     parts = psycopg.conninfo.conninfo_to_dict(url)
     data = {

@@ -37,19 +37,19 @@ import uvloop
 from sqlalchemy import event
 
 from api.connections import Patience
-from api.listening import Listener, serve_many
+from api.sockets import Listener, serve_many
 from benchmarks.ogc import _COMMUNES, _POINTS, _VALUES, COMMUNES, Promise, layer, serve_tipg
 from gis.database.engine import Database
 from gis.database.migrate import migrate
-from layers.catalogue import Catalogue
-from layers.model import TileOptions
-from layers.schema import sync
+from layers.definition.catalogue import Catalogue
+from layers.definition.model import TileOptions
+from layers.storage.sync import sync
 from tests.acceptance.service import free_port
 from tests.databases import server
 from tiles.coverage import is_simplified, stored_zoom
 from tiles.grid import Tile, tile_at
 from tiles.mvt import layer_tile, question, shown_fields
-from tiles.reading import TileRequest
+from tiles.sources import TileRequest
 from tiles.state import read_state
 
 ROWS = int(os.environ.get("GIS_BENCH_ROWS", "1000000"))

@@ -10,9 +10,9 @@ import pandas as pd
 from calibration.province import Events, Province, quiet
 from calibration.watch import WINDOW_DAYS
 from gis.alerts.policy import LOOKS_A_DAY
-from layers.model import ScanOptions
-from layers.runs.alarm import Stream, streams_of
-from layers.runs.nulls import scan_day
+from layers.definition.model import ScanOptions
+from layers.detect.methods.stp_scan import Stream, streams_of
+from layers.detect.null_distribution import scan_day
 
 APART_DAYS = 15  # days that share none of the last 14 hardly depend on each other
 

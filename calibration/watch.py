@@ -16,9 +16,9 @@ from gis.alerts.findings import Findings, Signal
 from gis.alerts.policy import DAYS_A_YEAR, Policy, Tier
 from gis.alerts.replay import Ledger
 from gis.analysis import Null, stp_scan, weekday_strata
-from layers.model import ScanOptions
-from layers.runs.alarm import LONGEST_DAYS, SURE_P
-from layers.runs.nulls import ENOUGH
+from layers.definition.model import ScanOptions
+from layers.detect.methods.stp_scan import LONGEST_DAYS, SURE_P
+from layers.detect.null_distribution import ENOUGH
 
 _SERVICE = ScanOptions()
 WINDOW_DAYS = _SERVICE.window_days

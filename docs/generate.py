@@ -10,7 +10,7 @@ from api.cli import command_line
 from gis.database.migrate import migrate
 from gis.database.schema import SCHEMA, schema_text
 from gis.settings import Settings
-from layers.vocabulary import layer_file_page, layer_schema_text
+from layers.definition.reference import layer_file_page, layer_schema_text
 from tests.databases import server
 
 REFERENCE = Path(__file__).parent / "reference"

@@ -19,8 +19,8 @@ from gis.boundaries.units import Quality
 from gis.database.engine import Database
 from gis.database.migrate import migrate
 from gis.errors import SetupError
-from layers.catalogue import Catalogue, read_catalogue
-from layers.schema import sync
+from layers.definition.catalogue import Catalogue, read_catalogue
+from layers.storage.sync import sync
 from tests.databases import Server, server, template
 from tests.provinces import toy_communes, toy_history, write_boundaries
 

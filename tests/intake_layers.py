@@ -8,11 +8,11 @@ from typing import Any
 from sqlalchemy import text
 
 from gis.database.engine import Database
-from layers.catalogue import Catalogue
-from layers.load import LoadOptions, LoadReport, load_file
-from layers.model import Layer
-from layers.quarantine import Waiting, list_waiting
-from layers.schema import sync
+from layers.definition.catalogue import Catalogue
+from layers.definition.model import Layer
+from layers.ingest.load import LoadOptions, LoadReport, load_file
+from layers.ingest.quarantine import Waiting, list_waiting
+from layers.storage.sync import sync
 
 FILES = Path(__file__).parent / "fixtures" / "intake"
 WORDS = {"vi": "Một", "en": "One"}

@@ -21,13 +21,13 @@ from gis.clock import HERE
 from gis.database.engine import Database
 from gis.errors import BadInput, NotFound, Unavailable
 from gis.values import BBox
+from layers.definition.model import GeometryKind, Layer
 from layers.items import source_of
-from layers.model import GeometryKind, Layer
-from layers.tables import SCHEMA
+from layers.storage.tables import SCHEMA
 from tiles.coverage import is_simplified, is_too_large, simplifying, stored_zoom
 from tiles.grid import Tile
 from tiles.mvt import layer_tile
-from tiles.reading import TileRequest
+from tiles.sources import TileRequest
 from tiles.state import LayerState, read_state
 
 MEDIA_TYPE = "application/vnd.pmtiles"

@@ -11,10 +11,10 @@ from sqlalchemy import BigInteger, Float, Integer, Text, cast, column, func, sel
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import Select
 
+from layers.definition.model import TileOptions
 from layers.items import Source
-from layers.model import TileOptions
 from tiles.grid import Tile
-from tiles.reading import GEOMETRY, Place, TileRequest, bound, in_tile
+from tiles.sources import GEOMETRY, Place, TileRequest, bound, in_tile
 
 CROWD = 2_500  # of 512 × 512 pixels, one for each 10 × 10: clusters say more, and are made sooner
 _CLUSTER_ZOOMS = 5

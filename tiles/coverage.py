@@ -17,8 +17,8 @@ from sqlalchemy import Connection, func, select, text
 
 from gis.database.engine import Database
 from gis.values import BBox
+from layers.definition.model import GeometryKind, Layer, TileOptions
 from layers.items import source_of
-from layers.model import GeometryKind, Layer, TileOptions
 from tiles.grid import pixel_m
 from tiles.state import LayerState, read_state
 

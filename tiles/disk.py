@@ -16,7 +16,7 @@ from pathlib import Path
 
 import structlog
 
-from gis.code import code_version
+from gis.code_version import code_version
 from tiles.cache import Made, Packed
 from tiles.state import LayerState
 

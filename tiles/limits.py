@@ -12,8 +12,8 @@ from sqlalchemy import Dialect, Float, and_, bindparam, exists, func, literal_co
 from sqlalchemy.sql.elements import ColumnElement
 
 from gis.values import BBox
+from layers.definition.model import Layer
 from layers.items import Source
-from layers.model import Layer
 from tiles.grid import Tile, tile_at
 
 _WEST, _SOUTH, _EAST, _NORTH = (  # the whole earth

@@ -36,9 +36,9 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import CTE, Select, Subquery
 
 from gis.errors import NotFound
+from layers.definition.model import FieldType, GeometryKind, Layer, TileOptions
 from layers.items import Served, Source, source_of
 from layers.items.query import property_of
-from layers.model import FieldType, GeometryKind, Layer, TileOptions
 from tiles.clusters import (
     CROWD,
     are_counted,
@@ -49,7 +49,7 @@ from tiles.clusters import (
     number_counted,
 )
 from tiles.grid import EXTENT, Tile, pixel_m
-from tiles.reading import (
+from tiles.sources import (
     GEOMETRY,
     ID,
     Place,

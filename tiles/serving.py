@@ -11,10 +11,9 @@ from sqlalchemy import Connection
 
 from gis.access import Principal
 from gis.database.engine import Database
+from layers.definition.model import Layer
 from layers.items import Query
-from layers.model import Layer
 from tiles.cache import Claim, Made, Packed, TileCache
-from tiles.changes import Changes
 from tiles.coverage import is_simplified, is_too_large, reach, simplifying, stored_zoom
 from tiles.disk import DiskCache
 from tiles.grid import Tile
@@ -27,9 +26,10 @@ from tiles.hexes import (
     hex_tile,
     resolution_at,
 )
+from tiles.invalidation import Changes
 from tiles.limits import beyond_limits, has_zoom
 from tiles.mvt import Question, known_source_of, layer_tile, question
-from tiles.reading import TileRequest
+from tiles.sources import TileRequest
 from tiles.state import LayerState, States, read_state
 
 type Maker = Callable[[Connection, LayerState], bytes]

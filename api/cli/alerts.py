@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from api.cli.context import Who, database_in_use, read_layers_at_hand, somebody_here
 from api.cli.output import AsJson, check_folder, print_facts, print_json, print_rows, progress, say
 from gis.access import LOCAL_ADMIN
-from gis.alerts.life import (
+from gis.alerts.actions import (
     Alert,
     acknowledge,
     comment,
@@ -24,17 +24,17 @@ from gis.alerts.replay import Past
 from gis.alerts.silences import LONGEST_HOURS, silence, silences_at, unsilence
 from gis.alerts.states import Outcome, Status
 from gis.clock import HERE, last_day_of, month_from
-from gis.delivery.approval import approve
-from gis.delivery.publishing import retry_undone
 from gis.errors import BadInput
-from layers.beneath import records_beneath
-from layers.catalogue import Catalogue
-from layers.model import FieldType, Layer
+from gis.notify.cap.approval import approve
+from gis.notify.cap.publication import retry_undone
+from layers.definition.catalogue import Catalogue
+from layers.definition.model import FieldType, Layer
+from layers.items.evidence import records_beneath
 
 if TYPE_CHECKING:  # analysis takes seconds to load, which an officer who acknowledges need not wait
     from gis.alerts.calibration import Tally
     from gis.alerts.precision import Precision
-    from layers.backtest import Backtest
+    from layers.detect.backtest import Backtest
 
 app = typer.Typer(
     help="Alerts: list, show, acknowledge, resolve, silence, and try rules on the past.",
@@ -222,7 +222,7 @@ def calibration(
 ) -> None:
     """Whether a layer's alarms keep to their budget, over the last year or in a month."""
     from gis.alerts.calibration import last_year, tally
-    from layers.runs.telling_series import budget_of
+    from layers.detect.findings_series import budget_of
 
     check_folder(picture)
     chosen = _alerting(layer)
@@ -240,7 +240,7 @@ def calibration(
 
 def _draw(told: "Tally", title: str, month: date | None, picture: Path) -> None:
     """The QQ plot: of a year one p a fortnight, of a month all."""
-    from gis.alerts.picture import month_plot, qq_plot
+    from gis.alerts.plots import month_plot, qq_plot
 
     if not (told.p_values if month else told.spaced):
         raise BadInput(f"there is nothing to draw yet, so {picture} is not written: run it later")
@@ -265,8 +265,8 @@ def backtest_command(
     as_json: AsJson = False,
 ) -> None:
     """What would have been raised: alarms at each report, rules hour by hour; nothing is stored."""
-    from gis.alerts.picture import timeline
-    from layers.backtest import backtest, by_day
+    from gis.alerts.plots import timeline
+    from layers.detect.backtest import backtest, by_day
 
     check_folder(picture)
     chosen, begin = _alerting(layer), since.replace(tzinfo=HERE)

@@ -16,7 +16,7 @@ from gis.boundaries.loader import load_former as load_former_communes
 from gis.boundaries.loader import read_communes
 from gis.boundaries.package_units import package_history
 from gis.database.engine import Database
-from layers.placed_again import place_again
+from layers.ingest.regeocode import place_again
 
 app = typer.Typer(help="Load, check and change administrative units.", no_args_is_help=True)
 

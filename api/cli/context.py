@@ -12,13 +12,13 @@ from pydantic import ValidationError
 
 from api.cli.output import complain
 from gis.access import LOCAL_ADMIN, Principal
+from gis.database.connect import opened
 from gis.database.engine import Database
 from gis.database.migrate import newest_revision, revision_of
-from gis.database.opening import opened
 from gis.errors import BadInput, Unavailable
 from gis.settings import Settings
 from gis.text import fault_words
-from layers.catalogue import Catalogue, read_catalogue, read_good_layers
+from layers.definition.catalogue import Catalogue, read_catalogue, read_good_layers
 
 _LONGEST_NAME = 100
 

@@ -6,8 +6,8 @@ import typer
 
 from api.cli.context import read_settings
 from api.cli.output import AsJson, print_facts, say, step
+from gis.database.connect import embedded, opened
 from gis.database.migrate import migrate, newest_revision, revision_of
-from gis.database.opening import embedded, opened
 from gis.errors import BadInput, Conflict
 from gis.settings import Settings
 

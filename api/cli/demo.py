@@ -10,8 +10,8 @@ from api.cli.context import database_in_use, read_layers, read_settings
 from api.cli.layers import report_row
 from api.cli.output import AsJson, print_rows, progress, say
 from api.demo import load_demo
-from gis.placing.stored import read_communes_in_force
-from layers.demo import RECORDS, SEED, simulate_reports, write_csv
+from gis.placing.reference import read_communes_in_force
+from layers.ingest.demo import RECORDS, SEED, simulate_reports, write_csv
 
 app = typer.Typer(help="Simulated data.", no_args_is_help=True)
 

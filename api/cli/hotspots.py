@@ -9,9 +9,9 @@ import typer
 from api.cli.context import database_in_use, read_layers, read_layers_at_hand, read_settings
 from api.cli.output import AsJson, print_rows, say, step
 from gis.errors import BadInput, Conflict
-from layers.model import Layer
-from layers.runs import RunReport, methods_of, repeat_run, run_method
-from layers.runs.store import list_runs
+from layers.definition.model import Layer
+from layers.detect import RunReport, methods_of, repeat_run, run_method
+from layers.detect.store import list_runs
 
 app = typer.Typer(help="Run the hotspot analysis.", no_args_is_help=True)
 

@@ -8,13 +8,13 @@ import typer
 from api.cli.context import database_in_use, read_layers, read_settings, somebody_here
 from api.cli.output import AsJson, complain, print_json, print_rows, progress, say
 from gis.errors import Question
-from layers import edit
-from layers.edit import RowChange
-from layers.load import LoadOptions, LoadReport, load_file
-from layers.recipients import follow_files
-from layers.records import Answers
-from layers.replay import Replayed, replay
-from layers.schema import sync
+from layers.definition.recipients import follow_files
+from layers.ingest import edit
+from layers.ingest.edit import RowChange
+from layers.ingest.load import LoadOptions, LoadReport, load_file
+from layers.ingest.records import Answers
+from layers.ingest.retry import Replayed, replay
+from layers.storage.sync import sync
 from tiles.outdated import delete_outdated
 
 app = typer.Typer(help="List, check, publish and fill layers.", no_args_is_help=True)

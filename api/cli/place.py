@@ -18,7 +18,7 @@ from gis.intake.encodings import decode_columns, decode_file
 from gis.intake.numbers import parse_numbers
 from gis.intake.tables import RawTable, read_table, require_columns
 from gis.placing.placer import Claims
-from gis.placing.stored import stored_placer
+from gis.placing.reference import stored_placer
 
 _LINE_END = re.compile(r"\r\n|\n|\r")  # control characters may be letters of an old encoding
 _COLUMNS = (

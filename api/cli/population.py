@@ -8,7 +8,7 @@ import typer
 
 from api.cli.context import database_in_use
 from api.cli.output import AsJson, print_facts, progress, say
-from gis.population.loading import Answers, load_population
+from gis.population.loader import Answers, load_population
 from gis.population.store import Population, drop_population, required_population
 
 app = typer.Typer(help="Inhabitants by hex, for rates.", no_args_is_help=True)

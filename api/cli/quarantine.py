@@ -8,8 +8,8 @@ from api.cli.context import database_in_use, read_layers, read_settings, somebod
 from api.cli.layers import replay_command
 from api.cli.output import AsJson, print_json, print_rows, say
 from gis.errors import BadInput
-from layers import quarantine
-from layers.quarantine import Waiting
+from layers.ingest import quarantine
+from layers.ingest.quarantine import Waiting
 
 app = typer.Typer(help="List, correct and replay quarantined records.", no_args_is_help=True)
 

@@ -7,8 +7,9 @@ import typer
 from api.cli.context import database_in_use, read_layers, read_settings, somebody_here
 from api.cli.output import AsJson, complain, print_json, print_rows, say
 from gis.alerts.policy import Tier
-from gis.delivery.sending import send_due, sender_of
-from gis.delivery.subscriptions import (
+from gis.notify.dispatch import send_due, sender_of
+from gis.notify.notification import Language
+from gis.notify.subscriptions import (
     Channel,
     Subscription,
     Wish,
@@ -17,8 +18,7 @@ from gis.delivery.subscriptions import (
     subscriptions,
     unsubscribe,
 )
-from gis.delivery.told import Language
-from layers.recipients import untold
+from layers.definition.recipients import untold
 
 app = typer.Typer(help="Who is told of alerts, by webhook or mail.", no_args_is_help=True)
 

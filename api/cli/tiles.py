@@ -11,7 +11,7 @@ from api.bundle import bundle
 from api.cli.context import database_in_use, read_layers, read_settings
 from api.cli.output import AsJson, print_facts, progress
 from gis.errors import BadInput, Unavailable
-from layers.model import Layer
+from layers.definition.model import Layer
 from tiles.archive import SUFFIX, export, tiles_with_rows, zooms_of
 
 app = typer.Typer(

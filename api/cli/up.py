@@ -11,16 +11,16 @@ import uvicorn
 from api.cli.context import read_layers, read_settings
 from api.cli.output import progress, say, step
 from api.connections import patience_of
-from api.listening import Listener, serve_many, serving
 from api.logs import configure_logs
 from api.setup import prepare
+from api.sockets import Listener, serve_many, serving
+from gis.database.connect import kept_up, opened
 from gis.database.engine import Database
-from gis.database.opening import kept_up, opened
-from gis.delivery.sending import sender_of
-from gis.delivery.working import delivering
+from gis.notify.dispatch import sender_of
+from gis.notify.senders import delivering
 from gis.settings import Settings
-from layers.catalogue import Catalogue
-from layers.watch import watching
+from layers.definition.catalogue import Catalogue
+from layers.jobs.detection import watching
 
 _ALARM_CONNECTIONS = 12
 _SENDER_CONNECTIONS = 6

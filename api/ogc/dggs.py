@@ -12,8 +12,6 @@ from fastapi import APIRouter, Depends, Request, Response
 from api.conditional import not_modified
 from api.dependencies import Caller, UsedCatalogue, UsedDatabase, UsedSettings
 from api.ogc import dggs_documents as documents
-from api.ogc.answers import with_parameters
-from api.ogc.asking import Asking, asking, only_known
 from api.ogc.dggs_documents import GRID
 from api.ogc.dggs_parameters import (
     area_of,
@@ -30,7 +28,9 @@ from api.ogc.dggs_zones import (
     zone_properties,
     zones_with_records,
 )
+from api.ogc.negotiation import Asking, asking, only_known
 from api.ogc.parameters import filter_of, flag_of, limit_of
+from api.ogc.responses import with_parameters
 from gis.access import Principal
 from gis.errors import BadInput
 from gis.hexes import (
@@ -44,9 +44,9 @@ from gis.hexes import (
 )
 from gis.population.store import stored_population
 from gis.settings import Settings
-from layers.catalogue import Catalogue
 from layers.cql2 import Property
-from layers.model import Layer
+from layers.definition.catalogue import Catalogue
+from layers.definition.model import Layer
 from tiles.hexes import Asked, HexAnswers, hexed, question_of, with_hexes
 
 router = APIRouter(prefix="/ogc", include_in_schema=False)

@@ -7,8 +7,8 @@ import h3
 import numpy as np
 import shapely
 
-from api.ogc.asking import Asking
 from api.ogc.dggs_zones import Zones
+from api.ogc.negotiation import Asking
 from gis.hexes import (
     areas_km2,
     boundaries,
@@ -17,7 +17,7 @@ from gis.hexes import (
     parent_of,
     resolution_of,
 )
-from layers.model import Layer
+from layers.definition.model import Layer
 
 GRID = "H3"
 ZONE_LEVELS = 15  # the finest of H3

@@ -39,7 +39,7 @@ from gis.hexes import (
 from gis.population.store import Population
 from layers.cql2 import Kind, Property
 from layers.items import CRS84, Box
-from layers.items.computing import computed
+from layers.items.value_errors import computed
 from tiles.hexes import Asked, HexAnswers
 from tiles.hexes.tables import FLAGS, Measures
 from tiles.state import read_states

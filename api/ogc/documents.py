@@ -7,11 +7,11 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse
 
 from api.dependencies import Caller, Reader, UsedCatalogue, UsedSettings
-from api.ogc import mends, schemas
-from api.ogc.answers import answer
-from api.ogc.asking import asking, only_known
-from api.ogc.facts import states_of
+from api.ogc import patches, schemas
+from api.ogc.collection_stats import states_of
+from api.ogc.negotiation import asking, only_known
 from api.ogc.openapi import openapi
+from api.ogc.responses import answer
 from api.ogc.service import Collection, collection_of, facts_of, service_of
 from gis.errors import NotFound
 
@@ -27,7 +27,7 @@ def landing(request: Request, catalogue: UsedCatalogue) -> Response:
     only_known(request)
     how = asking(request)
     stock = service_of(request).frame(catalogue).landing(request, how)
-    return answer(request, how, "landing.html", mends.mend_landing(stock, how), mends.JSON)
+    return answer(request, how, "landing.html", patches.mend_landing(stock, how), patches.JSON)
 
 
 @router.get("/static/{name}")
@@ -45,7 +45,7 @@ def conformance(request: Request, catalogue: UsedCatalogue) -> Response:
     only_known(request)
     how = asking(request)
     stock = service_of(request).frame(catalogue).conformance(request, how)
-    return answer(request, how, "conformance.html", mends.mend_conformance(stock), mends.JSON)
+    return answer(request, how, "conformance.html", patches.mend_conformance(stock), patches.JSON)
 
 
 @router.api_route("/openapi", methods=_READ)
@@ -57,7 +57,7 @@ def definition(
     how = asking(request)
     sources = [service_of(request).source(catalogue, each) for each in catalogue.readable(caller)]
     document = openapi(sources, how, most=settings.reader_row_limit)
-    return answer(request, how, "openapi.html", document, mends.OPENAPI)
+    return answer(request, how, "openapi.html", document, patches.OPENAPI)
 
 
 @router.api_route("/collections", methods=_READ)
@@ -73,13 +73,13 @@ def collections(
     by_id = {document["id"]: document for document in stock["collections"]}
     found = [Collection(service.source(catalogue, each), states[each.id]) for each in shown]
     mended = [
-        mends.mend_collection(
+        patches.mend_collection(
             by_id[each.layer.id], each.layer, facts_of(request, connection, each), how
         )
         for each in found
     ]
-    document = mends.mend_collections(stock, mended, how)
-    return answer(request, how, "collections.html", document, mends.JSON)
+    document = patches.mend_collections(stock, mended, how)
+    return answer(request, how, "collections.html", document, patches.JSON)
 
 
 @router.api_route("/collections/{layer_id}", methods=_READ)
@@ -91,8 +91,8 @@ def collection(
     found = collection_of(request, connection, layer_id, caller)
     stock = service_of(request).frame(catalogue).collection(request, how, found.layer)
     facts = facts_of(request, connection, found)
-    document = mends.mend_collection(stock, found.layer, facts, how)
-    return answer(request, how, "collection.html", document, mends.JSON)
+    document = patches.mend_collection(stock, found.layer, facts, how)
+    return answer(request, how, "collection.html", document, patches.JSON)
 
 
 @router.api_route("/collections/{layer_id}/schema", methods=_READ)
@@ -116,4 +116,4 @@ def _described(
     only_known(request)
     how = asking(request)
     found = collection_of(request, connection, layer_id, caller)
-    return answer(request, how, "schema.html", describe(found.source, how), mends.SCHEMA)
+    return answer(request, how, "schema.html", describe(found.source, how), patches.SCHEMA)

@@ -9,23 +9,23 @@ from fastapi import APIRouter, Request, Response
 from sqlalchemy import Connection
 
 from api.dependencies import Caller, Reader
-from api.ogc import mends
-from api.ogc.answers import (
+from api.ogc import patches
+from api.ogc.exports import Exported
+from api.ogc.negotiation import Asking, asking, only_known
+from api.ogc.parameters import ITEM, crs_in, export_limit, page_request
+from api.ogc.responses import (
     answer,
     etag_of_question,
     items_headers,
     unchanged,
     with_parameters,
 )
-from api.ogc.asking import Asking, asking, only_known
-from api.ogc.exports import Exported
-from api.ogc.parameters import ITEM, crs_in, export_limit, page_request
 from api.ogc.service import Collection, collection_of, facts_of, service_of
 from gis.access import Principal
 from gis.database.engine import Database
 from gis.errors import BadInput
 from gis.settings import Settings
-from layers.edit import tag_of_row
+from layers.ingest.edit import tag_of_row
 from layers.items import Count, Page, PageRequest, read_item, read_page
 from layers.items.export import FORMATS, check_export
 from layers.items.spool import Spool
@@ -63,7 +63,7 @@ def _items(layer_id: str, request: Request, connection: Connection, caller: Prin
     body = _page_body(request, connection, how, found, wanted, caller, etag)
     if how.format == "html":
         return _as_page(request, how, found, body, headers)
-    return Response(body, headers=headers, media_type=mends.GEOJSON)
+    return Response(body, headers=headers, media_type=patches.GEOJSON)
 
 
 @router.api_route("/items/{item_id}", methods=_READ)
@@ -78,8 +78,10 @@ def item(
     feature = read_item(connection, found.source, item_id, crs, caller)
     path = f"/collections/{layer_id}/items/{item_id}"
     links = [
-        *mends.documents(how, path, mends.GEOJSON),
-        mends.link("collection", f"{how.base}/collections/{layer_id}", mends.JSON, how.language),
+        *patches.documents(how, path, patches.GEOJSON),
+        patches.link(
+            "collection", f"{how.base}/collections/{layer_id}", patches.JSON, how.language
+        ),
     ]
     headers = items_headers(how, crs, _item_etag(request, connection, how, found, item_id))
     same = unchanged(request, headers)
@@ -88,7 +90,7 @@ def item(
     body = f'{feature[:-1]},"links":{orjson.dumps(links).decode()}}}'.encode()
     if how.format == "html":
         return _as_page(request, how, found, body, headers)
-    return Response(body, headers=headers, media_type=mends.GEOJSON)
+    return Response(body, headers=headers, media_type=patches.GEOJSON)
 
 
 def _page_body(
@@ -167,20 +169,20 @@ def _known_count(
 
 def _links(request: Request, how: Asking, found: Collection, page: Page) -> list[dict[str, str]]:
     given = request.query_params
-    media = mends.HTML if how.format == "html" else mends.GEOJSON
-    other = mends.GEOJSON if how.format == "html" else mends.HTML
+    media = patches.HTML if how.format == "html" else patches.GEOJSON
+    other = patches.GEOJSON if how.format == "html" else patches.HTML
     there = "json" if how.format == "html" else "html"
     links = [
-        mends.link("self", with_parameters(how, given), media, how.language),
-        mends.link("alternate", with_parameters(how, given, f=there), other, how.language),
-        mends.link(
-            "collection", f"{how.base}/collections/{found.layer.id}", mends.JSON, how.language
+        patches.link("self", with_parameters(how, given), media, how.language),
+        patches.link("alternate", with_parameters(how, given, f=there), other, how.language),
+        patches.link(
+            "collection", f"{how.base}/collections/{found.layer.id}", patches.JSON, how.language
         ),
     ]
     for rel, cursor in (("next", page.next), ("prev", page.prev)):
         if cursor is not None:
             href = with_parameters(how, given, cursor=cursor)
-            links.append(mends.link(rel, href, media, how.language))
+            links.append(patches.link(rel, href, media, how.language))
     return links
 
 
@@ -195,6 +197,6 @@ def _as_page(
         "features": document.get("features", [document]),
         "links": {each["rel"]: each["href"] for each in document["links"]},
     }
-    response = answer(request, how, "items.html", described, mends.HTML)
+    response = answer(request, how, "items.html", described, patches.HTML)
     response.headers.update(headers)
     return response

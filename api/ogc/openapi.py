@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
-from api.ogc.asking import LANGUAGES, Asking
-from api.ogc.frame import DESCRIPTION, TITLE
-from api.ogc.mends import FILES
+from api.ogc.negotiation import LANGUAGES, Asking
 from api.ogc.openapi_dggs import zone_parameters, zone_paths
 from api.ogc.openapi_parameters import query_parameter
 from api.ogc.openapi_tiles import tile_parameters, tile_paths
 from api.ogc.parameters import DEFAULT_LIMIT
 from api.ogc.parameters import LANGUAGES as FILTERS
+from api.ogc.patches import FILES
+from api.ogc.pygeoapi_core import DESCRIPTION, TITLE
 from api.ogc.schemas import openapi_type
 from layers.items import SUPPORTED, Served, Source
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from api.ogc.openapi_parameters import query_parameter
 from api.ogc.tilesets import GRID, MVT, TILEJSON
+from layers.definition.model import GeometryKind
 from layers.items import Source
-from layers.model import GeometryKind
 from tiles.grid import MAX_ZOOM
 
 _FILTERS = ("filter", "filter-lang", "filter-crs", "datetime")

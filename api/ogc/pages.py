@@ -6,7 +6,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.datastructures import QueryParams
 
-from api.ogc.asking import Asking
+from api.ogc.negotiation import Asking
 
 _PAGES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),

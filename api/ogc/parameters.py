@@ -8,10 +8,10 @@ from typing import get_args
 from fastapi import Request
 from sqlalchemy.sql.elements import ColumnElement
 
-from api.ogc.asking import only_known
+from api.ogc.negotiation import only_known
 from gis.errors import BadInput
 from layers.cql2 import Property, condition, parse, properties_of
-from layers.cql2.parsing import Language
+from layers.cql2.parser import Language
 from layers.items import CRS84, Box, Crs, PageRequest, Query, SortKey, Source, crs_of
 from layers.items.literals import span_of
 

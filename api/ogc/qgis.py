@@ -5,9 +5,9 @@ from fastapi import APIRouter, Request, Response
 from sqlalchemy import Connection, text
 
 from api.dependencies import Caller, Reader, UsedCatalogue, UsedSettings
-from api.ogc.asking import asking
-from api.ogc.facts import states_of
-from api.ogc.frame import TITLE
+from api.ogc.collection_stats import states_of
+from api.ogc.negotiation import asking
+from api.ogc.pygeoapi_core import TITLE
 from api.ogc.qgis_document import Extent, Frame, layer_definition, project
 from api.ogc.service import collection_of
 from gis.settings import Settings

@@ -15,9 +15,9 @@ from xml.etree import ElementTree as Xml
 import pyproj
 
 from api.ogc.qgis_hexes import hex_renderer, hex_source, hex_title
+from layers.definition.model import GeometryKind, Layer
 from layers.items.crs import EPSG_9208
-from layers.model import GeometryKind, Layer
-from layers.qgis import qml
+from layers.style.qml import qml
 
 _VERSION = "3.22.0-Białowieża"
 _PROJECT_CRS = f"EPSG:{EPSG_9208.srid}"

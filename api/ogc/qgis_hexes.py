@@ -3,8 +3,8 @@
 import math
 from xml.etree import ElementTree as Xml
 
-from layers.classification import Classification, FeatureClass, hex_classification
-from layers.model import Layer
+from layers.definition.model import Layer
+from layers.style.classification import Classification, FeatureClass, hex_classification
 
 _LAST_ZOOM = 12  # QGIS enlarges the tiles of the last one
 _POLYGON = "2"

@@ -5,9 +5,9 @@ OGC API - Features Part 3 (queryables) and Part 5 (schemas, roles).
 
 from typing import Any
 
-from api.ogc.asking import Asking
+from api.ogc.negotiation import Asking
+from layers.definition.model import FieldType, GeometryKind
 from layers.items import Served, Source
-from layers.model import FieldType, GeometryKind
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _TYPES: dict[FieldType, dict[str, str]] = {

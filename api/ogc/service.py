@@ -6,15 +6,15 @@ from fastapi import Request
 from sqlalchemy import Connection
 
 from api.dependencies import catalogue_now
-from api.ogc.facts import FactCache, Facts, State, state_of
-from api.ogc.frame import Frame
-from api.ogc.kept import KeptPages
+from api.ogc.collection_stats import FactCache, Facts, State, state_of
+from api.ogc.page_cache import KeptPages
+from api.ogc.pygeoapi_core import Frame
 from gis.access import Principal
 from gis.errors import NotFound
-from layers.catalogue import Catalogue
+from layers.definition.catalogue import Catalogue
+from layers.definition.model import Layer
 from layers.items import Source, source_of
 from layers.items.geojson import require_readable
-from layers.model import Layer
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,11 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from api.ogc.asking import Asking
+from api.ogc.negotiation import Asking
 from api.ogc.schemas import openapi_type
 from gis.values import BBox
+from layers.definition.model import FieldType, GeometryKind, Layer
 from layers.items import CRS84, Served, Source
-from layers.model import FieldType, GeometryKind, Layer
 from tiles.grid import HALF_WORLD_M, MAX_ZOOM, Tile
 from tiles.limits import limits_of
 from tiles.mvt import shown_fields

@@ -11,13 +11,13 @@ from starlette.exceptions import HTTPException
 
 from api.dependencies import Caller, Reader, Writer
 from api.errors import problem
-from api.ogc.asking import asking, only_known
+from api.ogc.negotiation import asking, only_known
 from api.ogc.service import Collection, collection_of
 from gis.access import Principal
 from gis.errors import NotAllowed
-from layers import edit
-from layers.edit import RowState
-from layers.feature import BadRecord, Feature, FeatureReader
+from layers.ingest import edit
+from layers.ingest.edit import RowState
+from layers.ingest.feature import BadRecord, Feature, FeatureReader
 from layers.items import CRS84, Crs, crs_of
 from layers.items.geojson import id_of
 

@@ -12,7 +12,7 @@ from api.bodies import Body
 from api.conditional import conditional_json
 from api.dependencies import Caller, DeclaredParameters, Reader, UsedCatalogue, Writer
 from gis.access import Principal, Role, require_operator
-from gis.alerts.life import (
+from gis.alerts.actions import (
     Alert,
     acknowledge,
     comment,
@@ -21,17 +21,17 @@ from gis.alerts.life import (
     list_alerts,
     resolve,
 )
-from gis.alerts.muting import Silence
+from gis.alerts.inhibition import Silence
 from gis.alerts.notes import LONGEST_NOTE
 from gis.alerts.policy import Tier
 from gis.alerts.precision import Precision, precision
-from gis.alerts.reasons import Reason, Silenced, Within
 from gis.alerts.silences import silence, silences_at, unsilence
 from gis.alerts.states import UNTOLD, Outcome, Status
+from gis.alerts.suppression import Reason, Silenced, Within
 from gis.errors import NotFound
-from layers.beneath import records_beneath
-from layers.catalogue import Catalogue
-from layers.faults import near
+from layers.definition.catalogue import Catalogue
+from layers.definition.messages import near
+from layers.items.evidence import records_beneath
 
 router = APIRouter(prefix="/alerts", tags=["alerts"], dependencies=[DeclaredParameters])
 

@@ -7,7 +7,7 @@ from starlette.types import Receive, Scope, Send
 
 from api.dependencies import Caller, Reader, UsedCatalogue, UsedSettings
 from gis.errors import NotFound
-from layers.model import Audience
+from layers.definition.model import Audience
 from tiles.archive import MEDIA_TYPE, SUFFIX, is_outdated
 from tiles.state import read_state
 

@@ -7,14 +7,14 @@ from fastapi import APIRouter, Path, Request, Response
 from sqlalchemy import Connection
 
 from api.dependencies import Caller, DeclaredParameters, Reader, UsedCatalogue
-from api.ogc.answers import answer
-from api.ogc.asking import Asking, asking, only_known
+from api.ogc.negotiation import Asking, asking, only_known
+from api.ogc.responses import answer
 from gis.alerts.calibration import Budget, Tally, last_year, monthly, tally
-from gis.alerts.picture import month_plot
+from gis.alerts.plots import month_plot
 from gis.clock import last_day_of, month_from, today
 from gis.errors import NotFound
-from layers.model import Layer
-from layers.runs.telling_series import budget_of
+from layers.definition.model import Layer
+from layers.detect.findings_series import budget_of
 
 router = APIRouter(prefix="/alerts/calibration", tags=["alerts"])
 

@@ -13,14 +13,14 @@ from api.conditional import not_modified
 from api.dependencies import Caller, Reader, UsedCatalogue, UsedSettings, Writer
 from api.links import public_url
 from gis.access import Principal, Role, require_operator
-from gis.alerts.life import get_alert
+from gis.alerts.actions import get_alert
 from gis.alerts.notes import LONGEST_NOTE
-from gis.delivery.approval import approve
-from gis.delivery.feeds import Document, Feed, atom, begun_at, get_document, newest_documents, rss
-from gis.delivery.told import Language
 from gis.errors import NotFound
+from gis.notify.cap.approval import approve
+from gis.notify.cap.feeds import Document, Feed, atom, begun_at, get_document, newest_documents, rss
+from gis.notify.notification import Language
 from gis.settings import Settings
-from layers.catalogue import Catalogue
+from layers.definition.catalogue import Catalogue
 
 router = APIRouter(tags=["alerts"])
 

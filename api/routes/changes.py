@@ -7,11 +7,11 @@ from fastapi import APIRouter, Query
 from api.dependencies import Caller, DeclaredParameters, Reader, UsedCatalogue, Writer
 from gis.access import Principal
 from gis.errors import NotFound
-from layers import edit
-from layers.catalogue import Catalogue
-from layers.edit import RowChange
-from layers.model import Layer
-from layers.tables import table_of
+from layers.definition.catalogue import Catalogue
+from layers.definition.model import Layer
+from layers.ingest import edit
+from layers.ingest.edit import RowChange
+from layers.storage.tables import table_of
 
 router = APIRouter(
     prefix="/layers/{layer_id}/changes", tags=["layers"], dependencies=[DeclaredParameters]

@@ -7,17 +7,17 @@ from fastapi import APIRouter, Query, Request
 from sqlalchemy import Connection, func, select
 
 from api.dependencies import Caller, Reader, UsedCatalogue
-from api.ogc.asking import only_known
+from api.ogc.negotiation import only_known
 from api.ogc.parameters import query_of
 from gis.boundaries.lineage import Key, UnitCount, counts_by_commune, counts_by_old_district
 from gis.boundaries.package_units import REFORM
 from gis.clock import today
 from gis.errors import BadInput
-from gis.placing.stored import stored_territory
+from gis.placing.reference import stored_territory
 from layers.items import Query as ItemQuery
 from layers.items import Source, source_of
-from layers.items.computing import computed
-from layers.tables import table_of
+from layers.items.value_errors import computed
+from layers.storage.tables import table_of
 
 router = APIRouter(tags=["counts"])
 

@@ -14,13 +14,13 @@ from fastapi.sse import EventSourceResponse, format_sse_event
 from starlette.types import Receive, Scope, Send
 
 from api.dependencies import Caller, catalogue_now
-from api.newest import Newest
+from api.event_broker import Newest
 from api.places import client_of
 from gis.access import Principal, Role
-from gis.delivery.notices import newest_readable, notices_after
-from gis.delivery.told import Told
-from gis.delivery.told_json import told_json
 from gis.errors import BadInput, NotFound, Unavailable
+from gis.notify.events import newest_readable, notices_after
+from gis.notify.notification import Told
+from gis.notify.payload import told_json
 
 router = APIRouter(tags=["alerts"])
 

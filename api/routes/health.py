@@ -7,12 +7,12 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from api.dependencies import Caller, DeclaredParameters
 from api.reserve import Reserve
-from gis.alerts.failing import failing_alarms
+from gis.alerts.self_monitoring import failing_alarms
 from gis.database.disk import check_disk
 from gis.database.engine import Database
 from gis.database.migrate import newest_revision, revision_of
 from gis.errors import Unavailable
-from layers.catalogue import Catalogue
+from layers.definition.catalogue import Catalogue
 
 
 def _kept_by_none(response: Response) -> None:

@@ -9,15 +9,15 @@ from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy import Connection, text
 
 from api.dependencies import Caller, UsedCatalogue, UsedDatabase, UsedSettings
-from api.ogc.asking import only_known
+from api.ogc.negotiation import only_known
 from api.routes.tiles import READ, UsedTiles, tile_answer
 from gis.access import Principal
 from gis.clock import HERE
 from gis.errors import BadInput
 from gis.hexes import COARSEST, FINEST, areas_km2, boundaries, cell_of, cell_text, resolution_of
-from gis.placing.stored import stored_territory
+from gis.placing.reference import stored_territory
 from gis.population.store import people_of, stored_population
-from layers.catalogue import Catalogue
+from layers.definition.catalogue import Catalogue
 from tiles.grid import Tile
 from tiles.hexes import (
     Asked,

@@ -5,8 +5,8 @@ from typing import Any
 from fastapi import APIRouter
 
 from api.dependencies import Caller, DeclaredParameters, UsedCatalogue
-from layers.model import Layer
-from layers.vocabulary import layer_schema as schema_of_layer_file
+from layers.definition.model import Layer
+from layers.definition.reference import layer_schema as schema_of_layer_file
 from tiles.hexes import with_hexes
 
 router = APIRouter(tags=["layers"], dependencies=[DeclaredParameters])

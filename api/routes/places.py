@@ -12,7 +12,7 @@ from gis.clock import today
 from gis.errors import BadInput
 from gis.placing.placer import Claims
 from gis.placing.point import describe_point
-from gis.placing.stored import stored_placer
+from gis.placing.reference import stored_placer
 
 router = APIRouter(prefix="/places", tags=["places"], dependencies=[DeclaredParameters])
 

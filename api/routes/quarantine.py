@@ -10,11 +10,11 @@ from api.bodies import Body
 from api.dependencies import Caller, DeclaredParameters, Reader, UsedCatalogue, Writer
 from gis.access import Principal, Role, require
 from gis.errors import NotFound
-from layers import quarantine
-from layers.catalogue import Catalogue
-from layers.quarantine import Waiting
-from layers.records import Answers
-from layers.replay import replay
+from layers.definition.catalogue import Catalogue
+from layers.ingest import quarantine
+from layers.ingest.quarantine import Waiting
+from layers.ingest.records import Answers
+from layers.ingest.retry import replay
 
 router = APIRouter(prefix="/quarantine", tags=["quarantine"], dependencies=[DeclaredParameters])
 

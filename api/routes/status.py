@@ -9,7 +9,7 @@ from sqlalchemy import Connection, text
 from api.conditional import conditional_json
 from api.dependencies import Caller, DeclaredParameters, Reader, UsedCatalogue, UsedSettings
 from gis.settings import Settings
-from layers.model import Layer
+from layers.definition.model import Layer
 from tiles.hexes import with_hexes
 
 router = APIRouter(tags=["status"], dependencies=[DeclaredParameters])

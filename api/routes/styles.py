@@ -10,9 +10,9 @@ from api.links import public_url
 from gis.access import Principal
 from gis.errors import NotFound
 from gis.settings import Settings
-from layers.legend import Language, hex_legend, legend
-from layers.model import Layer
-from layers.style import hex_style, hex_style_document, map_style, style_document, style_of
+from layers.definition.model import Layer
+from layers.style.legend import Language, hex_legend, legend
+from layers.style.maplibre import hex_style, hex_style_document, map_style, style_document, style_of
 from tiles.hexes import hex_options, hexed, least_count, may_read_hexes, with_hexes
 
 router = APIRouter(tags=["styles"])

@@ -10,8 +10,10 @@ from api.bodies import Body
 from api.dependencies import Caller, DeclaredParameters, Reader, UsedCatalogue, UsedSettings, Writer
 from gis.access import Principal, Role, require_operator
 from gis.alerts.policy import Tier
-from gis.delivery.sending import sender_of
-from gis.delivery.subscriptions import (
+from gis.errors import NotFound
+from gis.notify.dispatch import sender_of
+from gis.notify.notification import Language
+from gis.notify.subscriptions import (
     Channel,
     Subscription,
     Wish,
@@ -20,16 +22,14 @@ from gis.delivery.subscriptions import (
     subscriptions,
     unsubscribe,
 )
-from gis.delivery.told import Language
-from gis.errors import NotFound
-from layers.catalogue import Catalogue
-from layers.recipients import untold
+from layers.definition.catalogue import Catalogue
+from layers.definition.recipients import untold
 
 router = APIRouter(prefix="/subscriptions", tags=["alerts"], dependencies=[DeclaredParameters])
 
 
 class Wished(Body):
-    """The wish of an operator; see gis.delivery.subscriptions.Wish."""
+    """The wish of an operator; see gis.notify.subscriptions.Wish."""
 
     name: str = Field(min_length=1, max_length=100)
     channel: Channel

@@ -12,14 +12,14 @@ from api.conditional import conditional_json
 from api.dependencies import Caller, Reader, UsedCatalogue, UsedSettings
 from api.links import public_url
 from api.ogc import tilesets
-from api.ogc.asking import only_known
+from api.ogc.negotiation import only_known
 from api.ogc.parameters import names_of, query_of
 from api.ogc.service import collection_of, facts_of, service_of
 from gis.access import Principal
 from gis.errors import NotFound
+from layers.definition.model import Layer
 from layers.items import Query, source_of
-from layers.items.computing import computed
-from layers.model import Layer
+from layers.items.value_errors import computed
 from tiles.cache import Packed
 from tiles.grid import Tile
 from tiles.serving import TileServer
@@ -91,7 +91,9 @@ def feature_tile(
         source = source_of(layer)
         return query_of(asked, source), names_of(asked.get("fields"))
 
-    states = getattr(request.state, "tile_states", {})  # read by api.warm for this request
+    states = getattr(
+        request.state, "tile_states", {}
+    )  # read by api.tile_fast_path for this request
     # Without parameters, what cannot be computed is no fault of the client.
     with computed() if asked else nullcontext():
         return server.features(layer, tile, caller, asked, read, states.get(layer.id))

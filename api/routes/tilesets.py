@@ -10,17 +10,17 @@ from sqlalchemy import Connection
 from api.conditional import conditional_json
 from api.dependencies import Caller, Reader, UsedCatalogue
 from api.ogc import tilesets
-from api.ogc.asking import Asking, asking, only_known
-from api.ogc.facts import states_of
-from api.ogc.frame import TITLE
+from api.ogc.collection_stats import states_of
+from api.ogc.negotiation import Asking, asking, only_known
+from api.ogc.pygeoapi_core import TITLE
 from api.ogc.service import Collection, collection_of, facts_of, service_of
 from api.ogc.tilesets import GRID, Box
 from api.routes.tiles import PARAMETERS, UsedTiles, feature_tile, tile_answer, within_limits
 from gis.database.engine import Database
 from gis.errors import BadInput, NotFound
-from layers.catalogue import Catalogue
+from layers.definition.catalogue import Catalogue
+from layers.definition.model import GeometryKind, Layer
 from layers.items import Source
-from layers.model import GeometryKind, Layer
 from tiles.cache import Packed
 from tiles.grid import Tile
 

@@ -11,7 +11,7 @@ from typing import Any
 from scipy.special import bdtrc, pdtr, pdtrc
 from sqlalchemy import Connection, Row, text
 
-from gis.alerts.deciding import local_day
+from gis.alerts.engine import local_day
 from gis.alerts.findings import Findings, Signal
 from gis.alerts.policy import DAYS_A_YEAR, LOOKS_A_DAY, Policy, Tier
 from gis.alerts.precision import Answers

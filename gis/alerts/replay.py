@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from gis.alerts.deciding import Standing, Step, decide, settle
+from gis.alerts.engine import Standing, Step, decide, settle
 from gis.alerts.findings import Findings
-from gis.alerts.muting import Muting
+from gis.alerts.inhibition import Muting
 from gis.alerts.states import ENDS, LIVE, Act
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, Row, text
 
-from gis.alerts.muting import Silence
+from gis.alerts.inhibition import Silence
 from gis.alerts.notes import check_note
 from gis.boundaries.codes import check_communes
 from gis.errors import BadInput, NotFound

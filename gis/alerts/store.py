@@ -7,12 +7,12 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, Row, text
 
-from gis.alerts.deciding import Standing, Step, Told, local_day
+from gis.alerts.engine import Standing, Step, Told, local_day
 from gis.alerts.findings import Findings, Signal
 from gis.alerts.outline import outline_of
 from gis.alerts.policy import Tier
-from gis.alerts.reasons import Reason, Silenced, Within
 from gis.alerts.states import ENDS, LIVE, Status
+from gis.alerts.suppression import Reason, Silenced, Within
 
 SERVICE = "service"
 _LIVE = [status.value for status in LIVE]

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, text
 
 from gis.boundaries.units import Level, Unit
 from gis.placing.cells import h3_cells
-from gis.placing.stored import stored_territory
+from gis.placing.reference import stored_territory
 
 _NEIGHBOURS = text("""
 SELECT other.code, other.full_name AS name

@@ -6,7 +6,7 @@ supported raises BadFilter and is named.
 
 from layers.cql2.condition import condition
 from layers.cql2.operands import Kind, Property
-from layers.cql2.parsing import parse
+from layers.cql2.parser import parse
 from layers.cql2.properties import properties_of
 
 __all__ = ["Kind", "Property", "condition", "parse", "properties_of"]

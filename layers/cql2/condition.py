@@ -10,7 +10,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from gis.errors import BadFilter
 from layers.cql2.operands import Kind, Operand, Sql, same_kind
 from layers.cql2.scalars import Properties, property_named, scalar
-from layers.cql2.searching import narrowed
+from layers.cql2.search import narrowed
 from layers.cql2.spatial import RELATIONS as SPATIAL
 from layers.cql2.spatial import spatial
 from layers.cql2.temporal import RELATIONS as TEMPORAL

@@ -1,9 +1,9 @@
 """The properties of a layer that filters may name."""
 
 from layers.cql2.operands import Kind, Property
+from layers.definition.model import FieldType
 from layers.items import Served, Source
-from layers.model import FieldType
-from layers.tables import free_text_fields
+from layers.storage.tables import free_text_fields
 
 KINDS: dict[FieldType, Kind] = {
     FieldType.TEXT: Kind.TEXT,

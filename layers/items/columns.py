@@ -11,8 +11,8 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.expression import TableClause
 from sqlalchemy.types import TypeEngine
 
+from layers.definition.model import FieldType, FileSource, GeometryKind, Layer, ViewSource, Words
 from layers.items.statements import Statements
-from layers.model import FieldType, FileSource, GeometryKind, Layer, ViewSource, Words
 
 SQL_TYPES: dict[FieldType, TypeEngine[Any]] = {
     FieldType.TEXT: Text(),

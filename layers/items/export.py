@@ -26,13 +26,13 @@ from sqlalchemy.sql.selectable import Select
 
 from gis.access import Principal
 from gis.database.engine import Database
+from layers.definition.model import FieldType, GeometryKind
 from layers.items.columns import Served, Source
-from layers.items.computing import computed
 from layers.items.crs import CRS84, Crs
 from layers.items.geojson import PageRequest, chosen, id_json, require_readable
 from layers.items.paging import Order
 from layers.items.spool import Spool
-from layers.model import FieldType, GeometryKind
+from layers.items.value_errors import computed
 
 BATCH: Final = 2_000
 # Without it, spreadsheet programs take the letters of UTF-8 for those of Windows.

@@ -23,11 +23,11 @@ from sqlalchemy.sql.selectable import FromClause, Select
 from gis.access import Principal, may_read
 from gis.errors import BadInput, NotFound
 from layers.items.columns import Served, Source
-from layers.items.computing import computed
 from layers.items.counting import CAP, Count, CountKind, count, estimate
 from layers.items.crs import CRS84, Crs
 from layers.items.paging import Cursor, Order, SortKey
 from layers.items.query import Query, property_of
+from layers.items.value_errors import computed
 
 _MOST = "most_rows"
 _EXACT_IN_JSON = 2**53 - 1  # RFC 8259, section 6: integers beyond it lose digits in most clients
@@ -244,7 +244,7 @@ def _feature(
     place = literal("null") if source.geometry is None else geometry_json(place, request)
     if not properties:
         return feature_json(row_id, place, literal("{}"))
-    # The names of fields are plain letters (layers.model.Identifier).
+    # The names of fields are plain letters (layers.definition.model.Identifier).
     shown: list[Any] = [literal_column(f"page.p_{one.name}").label(one.name) for one in properties]
     named = select(*shown).subquery("_row")  # no field is named so
     written = select(func.row_to_json(named.table_valued())).scalar_subquery()

@@ -8,8 +8,8 @@ from typing import Any
 from gis.clock import HERE
 from gis.errors import BadInput
 from gis.values import TimeSpan
+from layers.definition.model import FieldType
 from layers.items.columns import Served
-from layers.model import FieldType
 
 _OPEN = ("", "..")
 _YEAR_0 = "0000-"  # RFC 3339 has that year and Python has not; QGIS 3.22 means an open start by it

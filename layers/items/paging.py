@@ -16,10 +16,10 @@ from sqlalchemy import Text, and_, bindparam, cast, false, or_
 from sqlalchemy.sql.elements import ColumnElement
 
 from gis.errors import BadInput
+from layers.definition.model import FieldType
 from layers.items.columns import SQL_TYPES, Source
 from layers.items.counting import Count, CountKind
 from layers.items.query import property_of
-from layers.model import FieldType
 
 COLLATION = "vi-x-icu"
 

@@ -17,11 +17,11 @@ from sqlalchemy import text
 
 from api.routes.map import MAPLIBRE
 from gis.database.engine import Database
-from gis.delivery.cap_check import cap_faults
+from gis.notify.cap.validation import cap_faults
 from tests.acceptance.screenshot import CHROMIUM, browser, open_map
 from tests.acceptance.service import Service, free_port
-from tests.integration.delivery.made import make_alert, step
-from tests.integration.delivery.processes import Receiver
+from tests.integration.notify.made import make_alert, step
+from tests.integration.notify.processes import Receiver
 from tests.waiting import wait_until
 
 HEADLINE = "Thử gửi cảnh báo"

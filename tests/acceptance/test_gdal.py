@@ -10,10 +10,10 @@ import pytest
 from sqlalchemy import text
 
 from gis.database.engine import Database
-from layers.catalogue import Catalogue
-from layers.load import LoadOptions, load_file
-from layers.model import Layer
-from layers.schema import sync
+from layers.definition.catalogue import Catalogue
+from layers.definition.model import Layer
+from layers.ingest.load import LoadOptions, load_file
+from layers.storage.sync import sync
 from tests.integration.ogc_app import client_of
 from tests.integration.ogc_layers import INCIDENTS, TRAPS, add_five, make_layer
 

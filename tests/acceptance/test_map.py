@@ -14,8 +14,8 @@ import pytest
 from playwright.sync_api import Locator, Page, Response, expect
 
 from api.routes.map import MAPLIBRE
-from gis.alerts.failing import tell_failing, tell_running
 from gis.alerts.policy import Policy
+from gis.alerts.self_monitoring import tell_failing, tell_running
 from gis.database.engine import Database
 from tests.acceptance.screenshot import CHROMIUM, browser, open_map, take_screenshot
 from tests.acceptance.service import Service

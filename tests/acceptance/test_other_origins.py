@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 from sqlalchemy import text
 
-from layers.catalogue import Catalogue
+from layers.definition.catalogue import Catalogue
 from tests.acceptance.screenshot import CHROMIUM, browser
 from tests.databases import Server
 from tests.integration.every_route import CLOSED, OPEN

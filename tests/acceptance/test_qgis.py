@@ -10,8 +10,8 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from layers.classification import hex_classification
-from layers.model import HexOptions, Style
+from layers.definition.model import HexOptions, Style
+from layers.style.classification import hex_classification
 from tests.acceptance.qgis_program import has_qgis, run_in_qgis
 from tests.integration.ogc_app import ogc_app, serving
 from tests.integration.ogc_layers import INCIDENTS, add_five, make_layer

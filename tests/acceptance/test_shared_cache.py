@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from layers.catalogue import Catalogue
+from layers.definition.catalogue import Catalogue
 from tests.acceptance.service import free_port
 from tests.databases import Server
 from tests.integration.every_route import CLOSED, OPEN, Answer, ask

@@ -14,9 +14,9 @@ from api.app import create_app
 from gis.access import Role, create_key
 from gis.database.engine import Database
 from gis.settings import Settings
-from layers.catalogue import Catalogue
-from layers.model import Layer
-from layers.schema import sync
+from layers.definition.catalogue import Catalogue
+from layers.definition.model import Layer
+from layers.storage.sync import sync
 from tests.databases import Server
 from tests.integration.ogc_app import serving
 from tests.integration.ogc_layers import INCIDENTS

@@ -12,7 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from api import listening
+from api import sockets
 from api.connections import Patience
 from api.errors import add_error_handlers
 from api.logs import RequestLog
@@ -21,9 +21,9 @@ from api.ogc import mount_ogc
 from api.routes import tilesets
 from gis.database.engine import Database
 from gis.settings import Settings
-from layers.catalogue import Catalogue
-from layers.following import LayerFiles
-from layers.model import Layer
+from layers.definition.catalogue import Catalogue
+from layers.definition.model import Layer
+from layers.definition.reload import LayerFiles
 from tiles.serving import TileServer
 
 
@@ -64,7 +64,7 @@ def serving(
 ) -> Iterator[str]:
     """The URL of the application on a free port of this machine; it ends with the block."""
     socket_ = socket.create_server(("127.0.0.1", 0), backlog=512)
-    config = listening.serving(app, patience)
+    config = sockets.serving(app, patience)
     if http != "auto":
         config.http = http
     server = uvicorn.Server(config)

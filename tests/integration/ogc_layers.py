@@ -6,8 +6,8 @@ from sqlalchemy import text
 
 from gis.database.engine import Database
 from gis.database.roles import as_owner
-from layers.catalogue import Catalogue
-from layers.model import Audience, Layer
+from layers.definition.catalogue import Catalogue
+from layers.definition.model import Audience, Layer
 
 INCIDENTS = Layer.model_validate(
     {

@@ -12,14 +12,14 @@ from sqlalchemy.exc import DBAPIError
 
 from api.app import create_app
 from gis.access import Role, create_key
-from gis.alerts.applying import apply_findings
-from gis.alerts.keeping import keep_alerts
-from gis.alerts.life import comment, history
+from gis.alerts.actions import comment, history
+from gis.alerts.timers import keep_alerts
+from gis.alerts.updates import apply_findings
 from gis.errors import BadInput
 from gis.settings import Settings
-from layers.catalogue import Catalogue
-from layers.load import LoadOptions, load_file
-from layers.model import Audience, Layer
+from layers.definition.catalogue import Catalogue
+from layers.definition.model import Audience, Layer
+from layers.ingest.load import LoadOptions, load_file
 from tests.integration.ogc_app import serving
 from tests.unit.alerts.made import DAY, POLICY, found, signal
 

@@ -11,14 +11,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from gis.alerts.applying import apply_findings
-from gis.alerts.keeping import keep_alerts
-from gis.alerts.life import acknowledge, comment, get_alert, history, list_alerts, resolve
+from gis.alerts.actions import acknowledge, comment, get_alert, history, list_alerts, resolve
 from gis.alerts.policy import Tier
 from gis.alerts.replay import Ledger
 from gis.alerts.silences import silence, silences_at, unsilence
 from gis.alerts.states import MOVES, Outcome, Status
 from gis.alerts.store import locked_alert
+from gis.alerts.timers import keep_alerts
+from gis.alerts.updates import apply_findings
 from gis.errors import BadInput, Conflict, NotFound
 from tests.unit.alerts.made import DAY, POLICY, day, found, signal
 

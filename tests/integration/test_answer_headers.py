@@ -19,9 +19,9 @@ from api.app import create_app
 from gis.access import Role, create_key
 from gis.database.engine import Database
 from gis.settings import Settings
-from layers.catalogue import Catalogue
+from layers.definition.catalogue import Catalogue
+from layers.ingest.load import LoadOptions, load_file
 from layers.items.export import FORMATS
-from layers.load import LoadOptions, load_file
 from tests.databases import Server
 from tests.integration.every_route import CLOSED, OPEN, SAFE, Answer, ask, every_route
 from tests.integration.ogc_app import serving

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from gis.database.asking import Asking
+from gis.database.async_reader import Asking
 from gis.database.engine import Database
 from gis.database.roles import become
 from gis.errors import Unavailable

@@ -12,10 +12,10 @@ from typer.testing import CliRunner
 
 from api.cli import command_line
 from gis.errors import BadInput
-from layers.backtest import backtest, by_day
-from layers.keeping import keep_current
-from layers.runs import run_method
-from layers.runs.replaying import look_times, replay
+from layers.detect import run_method
+from layers.detect.backtest import backtest, by_day
+from layers.detect.replay import look_times, replay
+from layers.jobs.alert_maintenance import keep_current
 from tests.conftest import LAYERS
 from tests.integration.test_hotspots import (
     LAYER,

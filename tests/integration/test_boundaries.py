@@ -17,8 +17,8 @@ from gis.boundaries.units import Level, Quality
 from gis.database.engine import Database
 from gis.errors import BadFile, BadInput
 from gis.placing.placer import Claims
-from gis.placing.stored import stored_placer
-from layers.schema import sync
+from gis.placing.reference import stored_placer
+from layers.storage.sync import sync
 from tests.provinces import grid_communes, toy_communes, toy_history, write_boundaries
 
 

@@ -16,7 +16,7 @@ from api.bundle import PMTILES, Bundled, bundle
 from gis.database.engine import Database
 from gis.errors import BadInput, Conflict, NotFound
 from gis.settings import Settings
-from layers.catalogue import Catalogue
+from layers.definition.catalogue import Catalogue
 from tests.acceptance.screenshot import CHROMIUM, browser, open_map
 from tests.integration.test_hotspots import report
 

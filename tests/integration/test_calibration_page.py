@@ -12,15 +12,15 @@ from typer.testing import CliRunner
 from api.app import create_app
 from api.cli import command_line
 from gis.access import Role, create_key
-from gis.alerts.applying import apply_findings
-from gis.alerts.life import resolve
+from gis.alerts.actions import resolve
 from gis.alerts.states import Outcome
+from gis.alerts.updates import apply_findings
 from gis.database.engine import Database
 from gis.errors import BadInput
 from gis.settings import Settings
-from layers.catalogue import Catalogue
-from layers.model import Audience
-from layers.schema import sync
+from layers.definition.catalogue import Catalogue
+from layers.definition.model import Audience
+from layers.storage.sync import sync
 from tests.integration.ogc_app import Client, serving
 from tests.unit.alerts.made import day, found, signal
 

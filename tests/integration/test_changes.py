@@ -14,7 +14,7 @@ from api.cli import command_line
 from gis.access import Role, create_key
 from gis.database.engine import Database
 from gis.settings import Settings
-from layers.load import LoadOptions, load_file
+from layers.ingest.load import LoadOptions, load_file
 from tests.integration.ogc_app import serving
 
 ITEMS = "/ogc/collections/field_incidents/items"

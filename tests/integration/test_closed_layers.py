@@ -11,19 +11,19 @@ from sqlalchemy import text
 
 from api.app import create_app
 from gis.access import Role, create_key
-from gis.alerts.failing import tell_failing
+from gis.alerts.self_monitoring import tell_failing
 from gis.database.engine import Database
-from gis.delivery.publishing import publish_due
 from gis.errors import BadInput
+from gis.notify.cap.publication import publish_due
 from gis.settings import Settings
-from layers.catalogue import Catalogue, read_catalogue
+from layers.definition.catalogue import Catalogue, read_catalogue
+from layers.detect import run_hotspots
+from layers.detect.thresholds import follow_rules
 from layers.items.export import FORMATS
-from layers.runs import run_hotspots
-from layers.schema import sync
-from layers.thresholds import follow_rules
+from layers.storage.sync import sync
 from tests.conftest import LAYERS
-from tests.integration.delivery.made import make_alert, subscribe
-from tests.integration.delivery.test_events import alerts_of, heard
+from tests.integration.notify.made import make_alert, subscribe
+from tests.integration.notify.test_events import alerts_of, heard
 from tests.integration.ogc_app import Client, serving
 from tests.integration.test_hotspots import LAYER, NOW, cluster, noise, report
 from tiles.archive import export
@@ -313,7 +313,7 @@ def test_subscriptions_hear_of_it_unless_it_is_private(closed, toy_province, tmp
     with toy_province.writing() as connection:
         make_alert(connection, layer_id=LAYER)
         sent = connection.scalars(
-            text("SELECT s.name FROM gis.delivery d JOIN gis.subscription s ON"
+            text("SELECT s.name FROM gis.notify d JOIN gis.subscription s ON"
                  " s.id = d.subscription_id")
         ).all()  # fmt: skip
     assert sent == ["all"]

@@ -21,22 +21,22 @@ from sqlalchemy import text
 
 from api.app import create_app
 from gis.access import LOCAL_ADMIN, Role, create_key
-from gis.alerts.life import list_alerts
+from gis.alerts.actions import list_alerts
 from gis.database.engine import Database
-from gis.delivery.approval import approve
-from gis.delivery.publishing import publish_due
 from gis.errors import BadInput, Conflict
+from gis.notify.cap.approval import approve
+from gis.notify.cap.publication import publish_due
 from gis.settings import Settings
-from layers import edit, quarantine
-from layers.catalogue import Catalogue
-from layers.feature import Feature
+from layers.definition.catalogue import Catalogue
+from layers.definition.model import Layer
+from layers.detect import repeat_run, run_hotspots, run_method
+from layers.detect.snapshot import unpack
+from layers.detect.thresholds import follow_rules
+from layers.ingest import edit, quarantine
+from layers.ingest.feature import Feature
+from layers.ingest.records import Fault
 from layers.items import source_of
-from layers.model import Layer
-from layers.records import Fault
-from layers.runs import repeat_run, run_hotspots, run_method
-from layers.runs.packing import unpack
-from layers.schema import sync
-from layers.thresholds import follow_rules
+from layers.storage.sync import sync
 from tests.conftest import LAYERS
 from tests.integration.ogc_app import Client, serving
 from tests.integration.route_walk import addresses, asked, routes_of

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from sqlalchemy import text
 
-from gis.alerts.life import history, list_alerts
+from gis.alerts.actions import history, list_alerts
 from gis.alerts.states import Status
 from gis.database.engine import Database
-from layers.catalogue import Catalogue
-from layers.keeping import keep_current
-from layers.model import Layer
-from layers.runs import run_method
-from tests.integration.delivery.made import subscribe
+from layers.definition.catalogue import Catalogue
+from layers.definition.model import Layer
+from layers.detect import run_method
+from layers.jobs.alert_maintenance import keep_current
+from tests.integration.notify.made import subscribe
 from tests.integration.test_hotspots import LAYER, NOW, alerts, cluster, noise, report
 
 __all__ = []
@@ -49,7 +49,7 @@ def notified(database: Database) -> list[tuple[int, str]]:
     """The steps that the desk is sent."""
     with database.reading() as connection:
         rows = connection.execute(
-            text("SELECT n.alert_id, n.act FROM gis.delivery d JOIN gis.notice n ON n.seq = d.seq"
+            text("SELECT n.alert_id, n.act FROM gis.notify d JOIN gis.notice n ON n.seq = d.seq"
                  " ORDER BY d.id")
         )  # fmt: skip
         return [tuple(row) for row in rows]

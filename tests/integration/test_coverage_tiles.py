@@ -17,7 +17,7 @@ from sqlalchemy import text
 
 from gis.database.engine import Database
 from gis.database.roles import as_owner
-from layers.catalogue import Catalogue
+from layers.definition.catalogue import Catalogue
 from tests.integration.tile_layers import (
     AREAS,
     TileClient,
@@ -182,9 +182,7 @@ def test_an_archive_waits_for_shapes_that_another_process_makes(database, tmp_pa
 
 
 def clock_at(database: Database, day: str) -> None:
-    today = (
-        "CREATE OR REPLACE FUNCTION gis.today() RETURNS date LANGUAGE sql STABLE PARALLEL SAFE"
-    )
+    today = "CREATE OR REPLACE FUNCTION gis.today() RETURNS date LANGUAGE sql STABLE PARALLEL SAFE"
     with database.writing() as connection, as_owner(connection):
         connection.exec_driver_sql(f"{today} AS $$ SELECT date '{day}' $$")
 

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from sqlalchemy import insert, select, text
 
 from gis.database.engine import Database
-from layers.catalogue import Catalogue
 from layers.cql2 import condition, parse, properties_of
+from layers.definition.catalogue import Catalogue
 from layers.items import source_of
-from layers.schema import sync
-from layers.tables import table_of
+from layers.storage.sync import sync
+from layers.storage.tables import table_of
 from tests.databases import Server
 from tests.integration.ogc_layers import INCIDENTS
 

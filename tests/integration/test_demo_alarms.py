@@ -9,7 +9,7 @@ from pathlib import Path
 import h3
 import pytest
 
-from gis.alerts.life import list_alerts
+from gis.alerts.actions import list_alerts
 from gis.alerts.policy import DAYS_A_YEAR, Tier
 from gis.alerts.replay import Ledger
 from gis.alerts.states import Status
@@ -18,15 +18,15 @@ from gis.boundaries.package_units import package_history
 from gis.boundaries.sources import Source
 from gis.boundaries.units import Quality
 from gis.database.engine import Database
-from gis.placing.stored import read_communes_in_force, stored_territory
-from layers.catalogue import Catalogue
-from layers.demo import DEFAULT_POINT_RECORDS, Report, simulate_reports, write_csv
-from layers.load import LoadOptions, load_file
-from layers.model import Layer
-from layers.runs import run_method
-from layers.runs.replaying import PastLook, past_findings, replay
-from layers.runs.telling import policy_of
-from layers.schema import sync
+from gis.placing.reference import read_communes_in_force, stored_territory
+from layers.definition.catalogue import Catalogue
+from layers.definition.model import Layer
+from layers.detect import run_method
+from layers.detect.findings_scan import policy_of
+from layers.detect.replay import PastLook, past_findings, replay
+from layers.ingest.demo import DEFAULT_POINT_RECORDS, Report, simulate_reports, write_csv
+from layers.ingest.load import LoadOptions, load_file
+from layers.storage.sync import sync
 from tests.conftest import SHARED
 from tests.databases import Server
 

@@ -7,17 +7,17 @@ import pytest
 from sqlalchemy import text
 
 from api.app import create_app
-from gis.alerts.failing import RULE, failing_alarms
-from gis.alerts.life import Alert, list_alerts, resolve
+from gis.alerts.actions import Alert, list_alerts, resolve
+from gis.alerts.self_monitoring import RULE, failing_alarms
 from gis.alerts.states import Outcome, Status
 from gis.database.engine import Database
 from gis.database.roles import as_owner
-from gis.delivery.cap_check import cap_faults
-from gis.delivery.publishing import publish_due
 from gis.errors import BadInput, Unavailable
+from gis.notify.cap.publication import publish_due
+from gis.notify.cap.validation import cap_faults
 from gis.settings import Settings
-from layers.failing import Failures
-from layers.watch import Runner
+from layers.jobs.detection import Runner
+from layers.jobs.failures import Failures
 from tests.integration.ogc_app import serving
 
 LAYER = "citizen_reports"

@@ -14,9 +14,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api.app import create_app
 from api.ogc.parameters import ITEMS
 from gis.settings import Settings
-from layers.catalogue import Catalogue
-from layers.cql2.parsing import LONGEST_TEXT
-from layers.load import LoadOptions, load_file
+from layers.cql2.parser import LONGEST_TEXT
+from layers.definition.catalogue import Catalogue
+from layers.ingest.load import LoadOptions, load_file
 from tests.databases import Server
 from tests.integration.ogc_app import serving
 from tests.integration.test_routes import HEADER, LINES

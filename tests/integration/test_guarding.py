@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from gis.database.cluster import Cluster
-from gis.database.guarding import Guard
+from gis.database.supervisor import Guard
 from gis.errors import SetupError
 from tests.databases import own_cluster
 from tests.waiting import wait_until

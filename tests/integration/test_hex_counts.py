@@ -20,10 +20,10 @@ from sqlalchemy import Connection, text
 from gis.access import LOCAL_ADMIN
 from gis.database.engine import Database
 from gis.database.roles import as_owner
-from layers import edit
-from layers.feature import Feature
+from layers.ingest import edit
+from layers.ingest.feature import Feature
+from layers.ingest.load import LoadOptions, load_file
 from layers.items import source_of
-from layers.load import LoadOptions, load_file
 
 LAYER = "citizen_reports"
 START = datetime(2026, 3, 1, 16, 30, tzinfo=UTC)  # half an hour before midnight in Vietnam

@@ -11,8 +11,8 @@ from sqlalchemy import text
 from gis.access import Role
 from gis.clock import HERE
 from gis.database.engine import Database
-from layers.catalogue import Catalogue
-from layers.schema import sync
+from layers.definition.catalogue import Catalogue
+from layers.storage.sync import sync
 from tests.integration.hex_layers import COUNTED, OPEN, add, hex_service, key
 
 TODAY = datetime.now(HERE).date()

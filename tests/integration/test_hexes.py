@@ -15,8 +15,8 @@ from sqlalchemy import text
 from gis.access import Role
 from gis.database.engine import Database
 from gis.hexes import areas_km2, cells_over
-from layers.catalogue import Catalogue
-from layers.model import HexOptions
+from layers.definition.catalogue import Catalogue
+from layers.definition.model import HexOptions
 from tests.databases import Server
 from tests.integration.hex_layers import (
     BESIDE,

@@ -12,19 +12,19 @@ from typer.testing import CliRunner
 
 from api.cli import command_line
 from gis.access import ANONYMOUS
-from gis.alerts.life import Outcome, Status, acknowledge, history, list_alerts, resolve
+from gis.alerts.actions import Outcome, Status, acknowledge, history, list_alerts, resolve
 from gis.alerts.policy import LOOKS_A_DAY, Tier
 from gis.database.engine import Database
 from gis.errors import BadInput, Conflict, NotFound
 from gis.placing.cells import h3_cells
 from gis.settings import ROOT
 from gis.values import TimeSpan
-from layers.catalogue import Catalogue
+from layers.definition.catalogue import Catalogue
+from layers.detect import RunReport, repeat_run, run_hotspots, run_method
+from layers.detect.observations import read_records
+from layers.detect.store import runs_code
 from layers.items import PageRequest, Query, read_page, source_of
-from layers.runs import RunReport, repeat_run, run_hotspots, run_method
-from layers.runs.records import read_records
-from layers.runs.store import runs_code
-from layers.watch import Runner, due_runs, forget_old_runs
+from layers.jobs.detection import Runner, due_runs, forget_old_runs
 
 NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
 LAYER = "citizen_reports"
@@ -527,7 +527,7 @@ def test_a_report_that_comes_while_a_run_reads_is_judged_by_the_next(
         return found
 
     now = datetime.now(UTC)
-    monkeypatch.setattr("layers.runs.running.read_records", read_and_be_overtaken)
+    monkeypatch.setattr("layers.detect.run.read_records", read_and_be_overtaken)
     run(outbreak, catalogue, now)
     monkeypatch.undo()
     assert "stp_scan" in {one.method for one in due_runs(outbreak, catalogue, now)}

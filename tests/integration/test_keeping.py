@@ -5,14 +5,14 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
-from gis.alerts.applying import apply_findings
+from gis.alerts.actions import list_alerts, resolve
 from gis.alerts.calibration import RULE, Budget, last_year, monthly, tally
-from gis.alerts.life import list_alerts, resolve
 from gis.alerts.policy import Tier
 from gis.alerts.precision import Answers
 from gis.alerts.states import Outcome
-from layers.catalogue import Catalogue
-from layers.keeping import judge_calibration, keep_current
+from gis.alerts.updates import apply_findings
+from layers.definition.catalogue import Catalogue
+from layers.jobs.alert_maintenance import judge_calibration, keep_current
 from tests.unit.alerts.made import day, found, signal
 
 LAYER = "citizen_reports"

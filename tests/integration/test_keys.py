@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import text
 
 from gis.database.engine import Database
-from layers.model import Layer
-from layers.replay import replay
+from layers.definition.model import Layer
+from layers.ingest.retry import replay
 from tests.intake_layers import (
     FILES,
     POINT,

@@ -20,9 +20,9 @@ from gis.access import Role, create_key
 from gis.database.engine import Database
 from gis.database.roles import as_owner
 from gis.settings import Settings
-from layers.catalogue import read_catalogue
+from layers.definition.catalogue import read_catalogue
+from layers.definition.model import GeometryKind
 from layers.items.export import FORMATS
-from layers.model import GeometryKind
 from tests.conftest import LAYERS
 from tests.databases import Server
 from tests.integration.ogc_app import Client, client_of

@@ -9,16 +9,16 @@ import pytest
 from sqlalchemy import text
 
 from api.app import create_app
-from gis.alerts.failing import RULE
-from gis.alerts.life import Alert, list_alerts
+from gis.alerts.actions import Alert, list_alerts
+from gis.alerts.self_monitoring import RULE
 from gis.alerts.states import Status
 from gis.database.engine import Database
 from gis.settings import Settings
-from layers.catalogue import Catalogue, read_catalogue
-from layers.following import LayerFiles
-from layers.model import Layer
-from layers.schema import sync
-from layers.watch import Runner, watching
+from layers.definition.catalogue import Catalogue, read_catalogue
+from layers.definition.model import Layer
+from layers.definition.reload import LayerFiles
+from layers.jobs.detection import Runner, watching
+from layers.storage.sync import sync
 from tests.conftest import LAYERS
 from tests.integration.ogc_app import serving
 from tests.waiting import wait_until

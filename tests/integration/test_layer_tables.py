@@ -13,11 +13,11 @@ from sqlalchemy import select, text
 from gis.database.engine import Database
 from gis.database.roles import as_owner
 from gis.errors import BadLayerFile
-from layers.catalogue import Catalogue, read_catalogue, read_layer
-from layers.load import LoadOptions, load_file
-from layers.model import Layer
-from layers.schema import Change, SyncChange, sync
-from layers.tables import table_of
+from layers.definition.catalogue import Catalogue, read_catalogue, read_layer
+from layers.definition.model import Layer
+from layers.ingest.load import LoadOptions, load_file
+from layers.storage.sync import Change, SyncChange, sync
+from layers.storage.tables import table_of
 
 LAYERS = Path(__file__).parents[2] / "layers"
 

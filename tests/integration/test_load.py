@@ -9,11 +9,11 @@ from sqlalchemy import text
 
 from gis.database.engine import Database
 from gis.errors import BadFile, BadInput, Question
-from layers.catalogue import Catalogue
-from layers.load import LoadOptions, LoadReport, load_file
-from layers.quarantine import drop, fix, list_waiting
-from layers.records import Answers
-from layers.replay import replay
+from layers.definition.catalogue import Catalogue
+from layers.ingest.load import LoadOptions, LoadReport, load_file
+from layers.ingest.quarantine import drop, fix, list_waiting
+from layers.ingest.records import Answers
+from layers.ingest.retry import replay
 
 HEADER = (
     "report_id,happened_at,received_at,category,description,status,lon,lat,address,commune,"

@@ -9,12 +9,12 @@ from sqlalchemy import text
 
 from gis.database.engine import Database
 from gis.errors import BadFile
-from layers.catalogue import Catalogue
-from layers.load import LoadOptions, LoadReport, load_file
-from layers.model import Layer
-from layers.quarantine import fix, list_waiting
-from layers.replay import replay
-from layers.schema import sync
+from layers.definition.catalogue import Catalogue
+from layers.definition.model import Layer
+from layers.ingest.load import LoadOptions, LoadReport, load_file
+from layers.ingest.quarantine import fix, list_waiting
+from layers.ingest.retry import replay
+from layers.storage.sync import sync
 
 WORDS = {"vi": "Một", "en": "One"}
 

@@ -7,10 +7,10 @@ import pytest
 from sqlalchemy import text
 
 from gis.database.engine import Database
-from layers.model import Layer
-from layers.runs import RunReport, repeat_run, run_method
-from layers.runs.nulls import Drawer
-from layers.watch import Runner, due_runs
+from layers.definition.model import Layer
+from layers.detect import RunReport, repeat_run, run_method
+from layers.detect.null_distribution import Drawer
+from layers.jobs.detection import Runner, due_runs
 from tests.integration.test_hotspots import LAYER, alerts, cluster, count, report
 
 EVENING = datetime(2026, 3, 31, 16, 30, tzinfo=UTC)  # 23:30 in Vietnam
@@ -146,6 +146,6 @@ def test_the_series_do_not_wait_for_nulls_that_cannot_be_drawn(
     runner = Runner(toy_province)
     runner.run_due(catalogue, now)
     with monkeypatch.context() as broken:
-        broken.setattr("layers.runs.nulls.draw_null", lambda *of: 1 / 0)
+        broken.setattr("layers.detect.null_distribution.draw_null", lambda *of: 1 / 0)
         runner.draw_due(catalogue, now)
     assert "series" in {one.method for one in runner.run_due(catalogue, now)}

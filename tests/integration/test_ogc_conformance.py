@@ -4,7 +4,7 @@
 
 import pytest
 
-from api.ogc.mends import CONFORMANCE
+from api.ogc.patches import CONFORMANCE
 from tests.integration import (
     test_cql2_oracle,
     test_dggs,

@@ -8,11 +8,11 @@ import pytest
 from pygeoapi.api import API, APIRequest, conformance, describe_collections, landing_page
 from starlette.requests import Request
 
-from api.ogc.frame import _config, _resource
+from api.ogc.pygeoapi_core import _config, _resource
 from gis.access import Role, create_key
 from gis.database.engine import Database
-from layers.catalogue import Catalogue
-from layers.model import Layer, Words
+from layers.definition.catalogue import Catalogue
+from layers.definition.model import Layer, Words
 from tests.databases import Server
 from tests.integration.ogc_app import Client, client_of
 from tests.integration.ogc_layers import INCIDENTS, SECRET, add_five, make_layer

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from gis.access import Role, create_key
 from gis.database.engine import Database
-from layers.catalogue import Catalogue
-from layers.schema import sync
+from layers.definition.catalogue import Catalogue
+from layers.storage.sync import sync
 from tests.integration.ogc_app import client_of
 from tests.integration.ogc_layers import INCIDENTS, add
 

@@ -4,8 +4,8 @@ import pytest
 
 from gis.access import Role, create_key
 from gis.settings import ROOT
-from layers.catalogue import Catalogue, read_catalogue
-from layers.model import FieldType
+from layers.definition.catalogue import Catalogue, read_catalogue
+from layers.definition.model import FieldType
 from tests.integration.ogc_app import Client, client_of
 
 LAYERS = read_catalogue(ROOT / "layers")

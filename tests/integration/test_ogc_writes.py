@@ -10,9 +10,9 @@ from sqlalchemy import text
 
 from gis.access import LOCAL_ADMIN, Role, create_key
 from gis.database.engine import Database
-from layers.catalogue import Catalogue
-from layers.edit import history, revert
-from layers.schema import sync
+from layers.definition.catalogue import Catalogue
+from layers.ingest.edit import history, revert
+from layers.storage.sync import sync
 from tests.integration.ogc_app import Client, client_of
 from tests.integration.ogc_layers import INCIDENTS
 

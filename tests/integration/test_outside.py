@@ -13,10 +13,10 @@ from gis.boundaries.loader import load_boundaries
 from gis.boundaries.sources import Source
 from gis.boundaries.units import Quality
 from gis.database.engine import Database
-from layers.catalogue import Catalogue
-from layers.placed_again import place_again
-from layers.quarantine import drop, fix
-from layers.replay import replay
+from layers.definition.catalogue import Catalogue
+from layers.ingest.quarantine import drop, fix
+from layers.ingest.regeocode import place_again
+from layers.ingest.retry import replay
 from tests.intake_layers import (
     FILES,
     MZ,

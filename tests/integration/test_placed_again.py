@@ -12,8 +12,8 @@ from gis.boundaries.change import apply_change
 from gis.boundaries.loader import load_boundaries
 from gis.boundaries.sources import Source
 from gis.boundaries.units import Quality
-from layers.load import LoadOptions, load_file
-from layers.placed_again import place_again
+from layers.ingest.load import LoadOptions, load_file
+from layers.ingest.regeocode import place_again
 from tests.provinces import toy_communes, toy_history, write_boundaries
 
 REPORTS = """report_id,happened_at,category,lon,lat,address,commune

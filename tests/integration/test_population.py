@@ -8,7 +8,7 @@ from sqlalchemy import Connection, text
 from gis.access import Role
 from gis.database.engine import Database
 from gis.errors import BadFile, BadInput, NotFound
-from gis.population.loading import Answers, load_population
+from gis.population.loader import Answers, load_population
 from gis.population.pieces import PeopleByCell
 from gis.population.store import (
     Population,
@@ -18,8 +18,8 @@ from gis.population.store import (
     store_population,
     stored_population,
 )
-from layers.catalogue import Catalogue
-from layers.schema import sync
+from layers.definition.catalogue import Catalogue
+from layers.storage.sync import sync
 from tests.integration.hex_layers import COUNTED, OPEN, add, hex_service, hexes, key, tile_of
 from tests.population_files import people, write_raster, write_table
 

@@ -21,18 +21,18 @@ from api.app import create_app
 from gis.access import LOCAL_ADMIN, Principal, Role, create_key, may_read, may_write
 from gis.alerts.silences import silence
 from gis.database.engine import Database
-from gis.delivery.publishing import publish_due
+from gis.notify.cap.publication import publish_due
 from gis.settings import Settings
-from layers import edit
-from layers.catalogue import Catalogue, read_catalogue
-from layers.feature import Feature
+from layers.definition.catalogue import Catalogue, read_catalogue
+from layers.detect import run_method
+from layers.ingest import edit
+from layers.ingest.feature import Feature
+from layers.ingest.load import LoadOptions, load_file
 from layers.items import source_of
-from layers.load import LoadOptions, load_file
-from layers.runs import run_method
-from layers.schema import sync
+from layers.storage.sync import sync
 from tests.conftest import LAYERS
 from tests.databases import Server, template
-from tests.integration.delivery.made import make_alert, subscribe
+from tests.integration.notify.made import make_alert, subscribe
 from tests.integration.ogc_app import Client, serving
 from tests.integration.route_walk import METHODS, Answer, addresses, asked, routes_of
 from tiles.archive import export

@@ -12,9 +12,9 @@ from api.app import create_app
 from gis.access import Role, create_key
 from gis.database.engine import Database
 from gis.settings import Settings
-from layers.catalogue import Catalogue
-from layers.load import LoadOptions, load_file
-from layers.runs import run_hotspots
+from layers.definition.catalogue import Catalogue
+from layers.detect import run_hotspots
+from layers.ingest.load import LoadOptions, load_file
 from tests.databases import Server
 from tests.integration.ogc_app import serving
 from tests.integration.test_hotspots import cluster, noise, report

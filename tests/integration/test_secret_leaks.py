@@ -13,13 +13,13 @@ from sqlalchemy import text
 
 from gis.database.cluster import THROW_AWAY, Cluster
 from gis.database.engine import Database
-from gis.delivery.sending import send_due, sender_of
-from gis.delivery.subscriptions import Channel, Wish, subscribe
+from gis.notify.dispatch import send_due, sender_of
+from gis.notify.subscriptions import Channel, Wish, subscribe
 from gis.settings import Settings
 from tests.acceptance.service import free_port
 from tests.databases import own_cluster
-from tests.integration.delivery.made import make_alert
-from tests.integration.delivery.processes import HERE
+from tests.integration.notify.made import make_alert
+from tests.integration.notify.processes import HERE
 
 SENTINEL = "s3ntinel-of-a-secret"
 
@@ -127,7 +127,7 @@ def test_a_mail_server_that_is_away_is_told_without_its_password(
         make_alert(connection)
     assert send_due(toy_province, sender) == 1
     with toy_province.reading() as connection:
-        error = connection.scalar(text("SELECT error FROM gis.delivery"))
+        error = connection.scalar(text("SELECT error FROM gis.notify"))
     printed = capfd.readouterr()
     assert error.startswith("the mail server did not take it")
     assert "127.0.0.1" in repr(sender)

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from sqlalchemy import text
 
-from gis.alerts.reasons import Within
 from gis.alerts.states import Status
+from gis.alerts.suppression import Within
 from gis.database.engine import Database
-from layers.model import EarsOptions
-from layers.runs import repeat_run, run_method
+from layers.definition.model import EarsOptions
+from layers.detect import repeat_run, run_method
 from tests.integration.test_hotspots import (
     LAYER,
     NOW,

@@ -19,13 +19,13 @@ from gis.boundaries.units import Quality
 from gis.database.engine import Database
 from gis.database.roles import as_owner
 from gis.errors import BadFile, BadInput
-from layers.catalogue import Catalogue
-from layers.edit import history, revert
-from layers.model import GeometryKind, Layer
-from layers.quarantine import fix
-from layers.records import Answers
-from layers.replay import replay
-from layers.schema import Change, sync
+from layers.definition.catalogue import Catalogue
+from layers.definition.model import GeometryKind, Layer
+from layers.ingest.edit import history, revert
+from layers.ingest.quarantine import fix
+from layers.ingest.records import Answers
+from layers.ingest.retry import replay
+from layers.storage.sync import Change, sync
 from tests.intake_layers import FILES, execute, layer_of, load, publish, rows, waiting
 from tests.integration.ogc_app import client_of
 from tests.provinces import SINCE, toy_communes, toy_history, write_boundaries

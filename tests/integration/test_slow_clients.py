@@ -20,10 +20,10 @@ import pytest
 
 from gis.access import Role, create_key
 from gis.database.engine import Database
-from layers.catalogue import read_catalogue
+from layers.definition.catalogue import read_catalogue
+from layers.ingest.load import LoadOptions, load_file
 from layers.items.export import FORMATS
-from layers.load import LoadOptions, load_file
-from layers.schema import sync
+from layers.storage.sync import sync
 from tests.acceptance.service import Service, service
 from tests.databases import Server
 from tests.waiting import wait_until

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from sqlalchemy import text
 
-from gis.alerts.life import list_alerts
+from gis.alerts.actions import list_alerts
 from gis.alerts.states import Status
 from gis.database.engine import Database
-from layers.load import LoadOptions, load_file
-from layers.watch import watching
+from layers.ingest.load import LoadOptions, load_file
+from layers.jobs.detection import watching
 from tests.conftest import LAYERS
 from tests.integration.test_hotspots import LAYER, alerts, report
 from tests.waiting import wait_until

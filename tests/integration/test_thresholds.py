@@ -5,14 +5,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
-from gis.alerts.life import Alert, history, list_alerts, resolve
+from gis.alerts.actions import Alert, history, list_alerts, resolve
 from gis.alerts.states import LIVE, Outcome, Status
 from gis.database.roles import as_owner
 from gis.placing.cells import h3_cells
-from layers.catalogue import Catalogue
-from layers.model import Layer
-from layers.schema import sync
-from layers.thresholds import find_beyond, follow_rules
+from layers.definition.catalogue import Catalogue
+from layers.definition.model import Layer
+from layers.detect.thresholds import find_beyond, follow_rules
+from layers.storage.sync import sync
 
 NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
 STATIONS = {"Ngòi Nhù": (104.05, 22.05, "00001"), "Bảo Hà": (104.15, 22.05, "00004")}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gis.database.engine import Database
 from gis.values import BBox
-from layers.catalogue import Catalogue
+from layers.definition.catalogue import Catalogue
 from tests.integration.tile_layers import (
     AREAS,
     POINTS,

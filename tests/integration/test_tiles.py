@@ -17,8 +17,8 @@ from sqlalchemy import event, text
 
 from gis.access import Role, create_key
 from gis.database.engine import Database
-from layers.catalogue import Catalogue
-from layers.model import TileOptions
+from layers.definition.catalogue import Catalogue
+from layers.definition.model import TileOptions
 from tests.integration.tile_layers import (
     AREAS,
     WAYS,

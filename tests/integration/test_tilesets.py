@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from api.ogc.mends import CONFORMANCE
+from api.ogc.patches import CONFORMANCE
 from gis.access import Role, create_key
 from gis.database.engine import Database
 from tests.databases import Server

@@ -14,7 +14,7 @@ from gis.boundaries.units import Quality
 from gis.database.engine import Database
 from gis.values import TimeSpan
 from layers.items import PageRequest, Query, read_page, source_of
-from layers.schema import sync
+from layers.storage.sync import sync
 from tests.provinces import grid_communes, write_boundaries
 
 

@@ -8,12 +8,12 @@ import httpx
 from sqlalchemy import text
 
 from api.app import create_app
-from gis.database.asking import Asking
+from gis.database.async_reader import Asking
 from gis.database.engine import Database
 from gis.settings import Settings
-from layers.catalogue import Catalogue
-from layers.model import Layer
-from layers.schema import sync
+from layers.definition.catalogue import Catalogue
+from layers.definition.model import Layer
+from layers.storage.sync import sync
 from tests.integration.ogc_app import serving
 from tests.integration.ogc_layers import INCIDENTS
 from tests.integration.tile_reader import Decoded, decode

@@ -7,7 +7,7 @@ import geopandas as gpd
 import pytest
 import shapely
 
-from layers.demo import (
+from layers.ingest.demo import (
     DAYS,
     DEFAULT_POINT_RECORDS,
     Report,

@@ -5,7 +5,7 @@ from multiprocessing.reduction import ForkingPickler
 
 import pytest
 
-from api.listening import Listener
+from api.sockets import Listener
 from gis.errors import Unavailable
 
 

@@ -5,9 +5,9 @@ import re
 import pytest
 
 from api.routes.map import WEB
-from gis.alerts.picture import COLOURS
+from gis.alerts.plots import COLOURS
 from gis.alerts.policy import Tier
-from layers.classification import classify
+from layers.style.classification import classify
 from tests.unit.layers.examples import CATALOGUE
 
 TIERS = [tier.value for tier in Tier]

@@ -2,9 +2,9 @@
 what the public is shown (suppression, public), answers kept (answers), as vector tiles (mvt).
 """
 
-from tiles.hexes.answers import Asked, HexAnswers, resolution_at
 from tiles.hexes.mvt import cells_of, hex_tile
-from tiles.hexes.questions import Days, HexQuestion, question_of
+from tiles.hexes.queries import Days, HexQuestion, question_of
+from tiles.hexes.results import Asked, HexAnswers, resolution_at
 from tiles.hexes.rights import hex_options, hexed, least_count, may_read_hexes, with_hexes
 from tiles.hexes.tables import HexTable
 

@@ -5,7 +5,7 @@ import shapely
 from sqlalchemy import Connection, text
 
 from gis.hexes import Cells, boundaries, cells_over
-from layers.model import Layer
+from layers.definition.model import Layer
 from tiles.grid import EXTENT, Tile
 from tiles.hexes.tables import HexTable
 

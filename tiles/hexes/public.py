@@ -34,8 +34,8 @@ import numpy as np
 from sqlalchemy import Connection, text
 
 from gis.hexes import Cells, parents_of
-from layers.model import Layer
-from tiles.hexes.questions import HexQuestion, filter_resolution
+from layers.definition.model import Layer
+from tiles.hexes.queries import HexQuestion, filter_resolution
 from tiles.hexes.rights import hex_options
 from tiles.hexes.suppression import (
     Counts,

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from gis.access import Principal, Role, may_read
 from gis.errors import NotFound
-from layers.catalogue import Catalogue
-from layers.model import HexOptions, Layer
+from layers.definition.catalogue import Catalogue
+from layers.definition.model import HexOptions, Layer
 
 
 def hex_options(layer: Layer) -> HexOptions:

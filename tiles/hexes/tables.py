@@ -8,8 +8,8 @@ from sqlalchemy import Connection, text
 
 from gis.hexes import FINEST, Cells, areas_km2, descendants, parents_of
 from gis.population.store import Quality, people_of, stored_population
-from layers.model import Layer
-from tiles.hexes.questions import HexQuestion
+from layers.definition.model import Layer
+from tiles.hexes.queries import HexQuestion
 from tiles.hexes.suppression import Mask, Numbers
 
 _SPAN_STEPS = 2  # cells are looked up by the spans of ancestors so many resolutions coarser

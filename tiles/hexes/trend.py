@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 
 from gis import analysis
 from gis.hexes import FINEST, descendants
-from layers.model import Layer
+from layers.definition.model import Layer
 from tiles.hexes.public import Parts
 
 STEPS = 12  # of the series: weeks for who works with the layer, months for the public

@@ -1,5 +1,5 @@
 -- Counts of a layer's rows by H3 cell, kept by statement triggers inside the transaction that changes
--- the rows. Attached to each layer's table by layers (see layers/schema.py).
+-- the rows. Attached to each layer's table by layers (see layers/storage/sync.py).
 
 -- A query of (sign, h3, category, day, value) for the rows of `source` that count. `source` is a
 -- name that this file gave: a transition table, or an identifier already quoted. NaN and infinity

@@ -61,7 +61,7 @@ $$ SELECT array_position(ARRAY['watch', 'alert', 'urgent'], severity) $$;
 -- A shape with a vertex that is no number or no place makes pages that are no JSON and archives that
 -- cannot be written. The box of a shape passes over NaN; its length and perimeter do not, and to
 -- PostgreSQL NaN is greater than infinity. The body is parsed here, so that it finds PostGIS whatever
--- the search path is when a dump is restored. Every layer table checks it (layers/tables.py).
+-- the search path is when a dump is restored. Every layer table checks it (layers/storage/tables.py).
 CREATE OR REPLACE FUNCTION gis.is_on_earth(shape geometry) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN shape IS NULL OR NOT ST_IsEmpty(shape)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gis.alerts.deciding import Told, is_news
+from gis.alerts.engine import Told, is_news
 from gis.alerts.findings import Findings
 from gis.alerts.identity import same_place
 from gis.alerts.policy import Policy, Tier

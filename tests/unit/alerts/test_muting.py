@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gis.alerts.deciding import Standing
+from gis.alerts.engine import Standing
 from gis.alerts.findings import Evidence
 from gis.alerts.identity import shares_most
-from gis.alerts.muting import CONDITIONS, INHIBITS, Muting, covers
+from gis.alerts.inhibition import CONDITIONS, INHIBITS, Muting, covers
 from gis.alerts.policy import Tier
-from gis.alerts.reasons import Within
 from gis.alerts.states import Status
+from gis.alerts.suppression import Within
 from tests.unit.alerts.made import day, found, signal
 
 UNIT = {"cells": (), "centre": None, "radius_m": None, "key": "00004"}

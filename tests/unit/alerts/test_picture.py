@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from gis.alerts.picture import COLOURS, qq_plot, timeline
+from gis.alerts.plots import COLOURS, qq_plot, timeline
 from gis.alerts.policy import Tier
 from gis.alerts.replay import Ledger
 from tests.unit.alerts.made import day, found, signal

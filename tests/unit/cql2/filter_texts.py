@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import combinations, cycle, islice
 from typing import NamedTuple
 
-from layers.cql2.parsing import LONGEST_TEXT, Language
+from layers.cql2.parser import LONGEST_TEXT, Language
 
 
 class Nest(NamedTuple):

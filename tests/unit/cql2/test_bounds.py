@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gis.errors import BadFilter
 from layers.cql2 import parse
-from layers.cql2.parsing import LONGEST_TEXT
+from layers.cql2.parser import LONGEST_TEXT
 from layers.cql2.tokens import DEEPEST_BRACKETS
 from tests.unit.cql2.filter_texts import (
     CHAINS,

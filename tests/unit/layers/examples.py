@@ -4,8 +4,8 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from layers.catalogue import read_catalogue
-from layers.model import Layer
+from layers.definition.catalogue import read_catalogue
+from layers.definition.model import Layer
 
 LAYERS = Path(__file__).parents[3] / "layers"
 CATALOGUE = read_catalogue(LAYERS)

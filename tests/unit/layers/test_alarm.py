@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from layers.model import ScanOptions
-from layers.runs.alarm import (
+from layers.definition.model import ScanOptions
+from layers.detect.methods.stp_scan import (
     GrowingNull,
     Stream,
     StreamScan,
@@ -17,7 +17,7 @@ from layers.runs.alarm import (
     scan_stream,
     streams_of,
 )
-from layers.runs.nulls import scan_day
+from layers.detect.null_distribution import scan_day
 
 TODAY = 20_000
 OPTIONS = ScanOptions(replicates=199, strata="none")

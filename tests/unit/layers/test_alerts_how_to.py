@@ -10,8 +10,8 @@ import typer.main
 import yaml
 
 from api.cli import command_line
-from layers.checks import findings
-from layers.model import AlertOptions, Layer
+from layers.definition.checks import findings
+from layers.definition.model import AlertOptions, Layer
 from tests.unit.layers.examples import wells_words
 
 PAGE = (Path(__file__).parents[3] / "docs" / "how-to" / "alerts.md").read_text(encoding="utf-8")

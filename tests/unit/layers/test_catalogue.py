@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from gis.access import ANONYMOUS, LOCAL_ADMIN, Principal, Role
 from gis.errors import BadLayerFile, NotFound
-from layers.catalogue import Catalogue, read_catalogue, read_layer
-from layers.model import Layer
-from layers.yaml_document import BrokenYaml, parse_yaml
+from layers.definition.catalogue import Catalogue, read_catalogue, read_layer
+from layers.definition.model import Layer
+from layers.definition.yaml_document import BrokenYaml, parse_yaml
 from tests.unit.layers.examples import CATALOGUE, LAYERS, wells, wells_words
 
 SOUND = """\

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from layers.model import HotspotOptions
+from layers.definition.model import HotspotOptions
 
 PAGE = (Path(__file__).parents[3] / "docs" / "how-to" / "hotspots.md").read_text(encoding="utf-8")
 

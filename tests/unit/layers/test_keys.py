@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from layers.records import key_of
+from layers.ingest.records import key_of
 
 PARTS = st.lists(st.text(alphabet='ab|\\#"[,]é'), min_size=2, max_size=3)
 

@@ -9,10 +9,10 @@ from xml.etree import ElementTree as Xml
 
 import pytest
 
-from layers.classification import Kind, classify
-from layers.model import GeometryKind, Layer
-from layers.qgis import qml
-from layers.style import style_document
+from layers.definition.model import GeometryKind, Layer
+from layers.style.classification import Kind, classify
+from layers.style.maplibre import style_document
+from layers.style.qml import qml
 from tests.unit.layers.examples import CATALOGUE, a_class, wells
 from tests.unit.layers.test_style import samples
 

@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from layers.model import EmergingOptions, HotspotOptions
-from layers.runs.emerging import LEAST_STEPS, emerging_hexes, emerging_input
-from layers.runs.map import hot_hexes, map_input, parents_of
-from layers.runs.packing import digest_of, pack, unpack
-from layers.runs.records import Records, day_number, midnight
+from layers.definition.model import EmergingOptions, HotspotOptions
+from layers.detect.methods.emerging import LEAST_STEPS, emerging_hexes, emerging_input
+from layers.detect.methods.gi_star import hot_hexes, map_input, parents_of
+from layers.detect.observations import Records, day_number, midnight
+from layers.detect.snapshot import digest_of, pack, unpack
 
 NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
 CENTRE = h3.latlng_to_cell(22.0, 104.0, 8)

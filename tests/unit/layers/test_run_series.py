@@ -6,10 +6,10 @@ import pytest
 
 from calibration.province import TOWNS, province, quiet
 from gis.alerts.policy import Policy, Tier
-from layers.catalogue import read_layer
-from layers.model import CusumOptions, EarsOptions, FarringtonOptions
-from layers.runs.series import PROVINCE, Judged, days_read, series_of
-from layers.runs.words import series_headline, series_words
+from layers.definition.catalogue import read_layer
+from layers.definition.model import CusumOptions, EarsOptions, FarringtonOptions
+from layers.detect.messages import series_headline, series_words
+from layers.detect.methods.series import PROVINCE, Judged, days_read, series_of
 from tests.unit.layers.test_run_words import LAYERS
 
 TODAY = 20_000

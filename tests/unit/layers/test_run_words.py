@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 
 from gis.analysis.outliers import CATEGORIES
-from layers.catalogue import read_layer
-from layers.runs.alarm import LONGEST_DAYS, Cluster
-from layers.runs.words import (
+from layers.definition.catalogue import read_layer
+from layers.detect.messages import (
     cluster_headline,
     cluster_words,
     emerging_words,
@@ -15,6 +14,7 @@ from layers.runs.words import (
     map_words,
     subject_of,
 )
+from layers.detect.methods.stp_scan import LONGEST_DAYS, Cluster
 
 LAYERS = Path(__file__).parents[3] / "layers"
 

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from layers.model import ScanOptions
-from layers.runs.alarm import by_all, scan_stream, streams_of
-from layers.runs.seen import Scans
+from layers.definition.model import ScanOptions
+from layers.detect.methods.stp_scan import by_all, scan_stream, streams_of
+from layers.detect.scan_cache import Scans
 
 OPTIONS = ScanOptions(replicates=99)
 MAXIMA = np.linspace(1, 6, 99)

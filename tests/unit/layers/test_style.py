@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from layers.classification import (
+from layers.definition.model import Layer
+from layers.style.classification import (
     CLUSTERS,
     HEX_RAMP,
     Classification,
@@ -13,9 +14,8 @@ from layers.classification import (
     classify,
     hex_classification,
 )
-from layers.legend import hex_legend, legend
-from layers.model import Layer
-from layers.style import hex_style, hex_style_document, map_style, style_document
+from layers.style.legend import hex_legend, legend
+from layers.style.maplibre import hex_style, hex_style_document, map_style, style_document
 from tests.unit.layers.examples import CATALOGUE, a_class, wells
 from tests.unit.layers.expressions import shows
 

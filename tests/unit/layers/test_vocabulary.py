@@ -5,10 +5,10 @@ import jsonschema
 import pytest
 from pydantic import BaseModel
 
-from layers import model
-from layers.catalogue import read_layer
-from layers.vocabulary import layer_file_page, layer_schema, layer_schema_text
-from layers.yaml_document import BrokenYaml, parse_yaml
+from layers.definition import model
+from layers.definition.catalogue import read_layer
+from layers.definition.reference import layer_file_page, layer_schema, layer_schema_text
+from layers.definition.yaml_document import BrokenYaml, parse_yaml
 from tests.unit.layers.examples import LAYERS
 from tests.unit.layers.test_catalogue import FAULTS, SOUND
 

@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.ogc.kept import LEAST_BYTES, KeptPages
+from api.ogc.page_cache import LEAST_BYTES, KeptPages
 
 
 def page(size: int = LEAST_BYTES) -> bytes:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from gis.values import BBox
-from tiles.changes import MOST_VERSIONS, Changes
+from tiles.invalidation import MOST_VERSIONS, Changes
 
 TILE = BBox(104, 22, 105, 23)
 NAMES = ("version", "west", "south", "east", "north")

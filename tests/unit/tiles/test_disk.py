@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gis.code import code_version
+from gis.code_version import code_version
 from tiles import disk
 from tiles.cache import Made, Packed
 from tiles.disk import DiskCache

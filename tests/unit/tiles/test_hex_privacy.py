@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from gis.hexes import parent_of
 from tiles.hexes.public import Kind, Parts, everything, parts_table, shown_parts
-from tiles.hexes.questions import Days, HexQuestion
+from tiles.hexes.queries import Days, HexQuestion
 from tiles.hexes.suppression import (
     Counts,
     CountsByResolution,

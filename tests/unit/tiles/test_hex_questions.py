@@ -24,8 +24,8 @@ from gis.hexes import (
     parents_of,
     resolution_of,
 )
-from layers.catalogue import Catalogue
-from layers.model import HexOptions
+from layers.definition.catalogue import Catalogue
+from layers.definition.model import HexOptions
 from tests.integration.hex_layers import CLOSED, COUNTED, OPEN
 from tiles.grid import pixel_m
 from tiles.hexes import Asked, Days, HexQuestion, hexed, least_count, question_of, resolution_at

@@ -4,7 +4,7 @@
 -- What a run read, packed, so that the same run can be made again when the rows have changed.
 CREATE TABLE gis.run_input (
   digest  text PRIMARY KEY,              -- SHA-256 of `content`
-  content bytea NOT NULL                 -- Parquet; see layers/runs/packing.py
+  content bytea NOT NULL                 -- Parquet; see layers/detect/snapshot.py
 );
 
 CREATE TABLE gis.hotspot_run (

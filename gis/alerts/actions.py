@@ -1,0 +1,223 @@
+"""Alerts as people see them, and what people do with them; each act kept with who, when and why."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import Connection, Row, text
+
+from gis.alerts.engine import Standing, Step
+from gis.alerts.notes import check_note
+from gis.alerts.policy import Tier
+from gis.alerts.states import ENDS, Act, Outcome, Status, check_move
+from gis.alerts.store import SERVICE, locked_alert, note_event, write_step
+from gis.alerts.suppression import Reason, Silenced, Within
+from gis.clock import HERE
+from gis.errors import BadInput, Conflict, NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """An alert as it stands. `bbox` is west, south, east, north in degrees, WGS 84; None where it
+    has no shape, since no communes are stored.
+    """
+
+    id: int
+    layer_id: str
+    rule: str
+    stream: str
+    status: Status
+    severity: str
+    headline_vi: str
+    headline_en: str
+    detail_vi: str
+    detail_en: str
+    communes: tuple[tuple[str, str], ...]  # code, full name of today
+    observed: float
+    expected: float | None
+    p: float | None
+    recurrence_days: float | None
+    since: datetime  # of the records beneath
+    until: datetime
+    records: tuple[int, ...]  # ids of the layer's rows beneath
+    official: bool
+    simulated: bool
+    opened_at: datetime
+    updated_at: datetime
+    outcome: Outcome | None
+    approved: bool  # a person made it public, as its layer is
+    suppressed_why: Reason | None
+    bbox: tuple[float, float, float, float] | None
+
+
+@dataclass(frozen=True, slots=True)
+class AlertEvent:
+    at: datetime
+    who: str
+    act: str
+    note: str
+
+
+_SELECT = """
+SELECT a.*, ST_XMin(a.geom) AS west, ST_YMin(a.geom) AS south,
+       ST_XMax(a.geom) AS east, ST_YMax(a.geom) AS north,
+       ARRAY(SELECT c.code || ' ' || c.full_name FROM layer.communes c
+             WHERE c.code = ANY(a.communes) ORDER BY c.code) AS named,
+       EXISTS (SELECT FROM gis.approval p WHERE p.alert_id = a.id) AND gis.is_public(a.layer_id)
+         AS approved,
+       why.silence_id, why.silence_who, why.silence_why, why.within_id
+FROM gis.alert a
+LEFT JOIN LATERAL (
+  SELECT e.silence_id, s.who AS silence_who, s.why AS silence_why, e.within_id
+  FROM gis.alert_event e LEFT JOIN gis.silence s ON s.id = e.silence_id
+  WHERE a.status = 'suppressed' AND e.alert_id = a.id AND e.act = 'suppressed'
+  ORDER BY e.id DESC LIMIT 1) AS why ON true
+"""
+
+
+# The person who did it, where the service has returned to that state since.
+_LAST = text("""
+SELECT at, who FROM gis.alert_event WHERE alert_id = :id AND act = :act
+ORDER BY who = :service, id DESC LIMIT 1
+""")
+
+
+_IN_ORDER = """
+ORDER BY a.status = ANY(:ends),
+         CASE WHEN a.status <> ALL(:ends)
+         THEN array_position(CAST(:severities AS text[]), a.severity) END,
+         CASE WHEN a.status <> ALL(:ends) THEN a.status <> 'open' END,
+         a.opened_at DESC, a.id DESC
+"""
+
+
+def list_alerts(
+    connection: Connection,
+    *,
+    layers: Sequence[str],
+    statuses: Sequence[Status] = tuple(Status),
+    tiers: Sequence[Tier] = tuple(Tier),
+) -> list[Alert]:
+    """The alerts of these layers: live ones by severity, of which those that nobody has
+    acknowledged come first, the newest first; then those that have ended, the newest first.
+    """
+    values = {"layers": list(layers), "statuses": _values(statuses), "tiers": _values(tiers)}
+    sorting = {"ends": _values(sorted(ENDS)), "severities": _values(list(Tier)[::-1])}
+    rows = connection.execute(
+        text(
+            _SELECT + "WHERE a.layer_id = ANY(:layers) AND a.status = ANY(:statuses)"
+            " AND a.severity = ANY(:tiers)" + _IN_ORDER
+        ),
+        values | sorting,
+    )
+    return [_alert(row) for row in rows]
+
+
+def get_alert(connection: Connection, alert_id: int) -> Alert:
+    """Raises NotFound."""
+    row = connection.execute(text(_SELECT + "WHERE a.id = :id"), {"id": alert_id}).one_or_none()
+    if row is None:
+        raise NotFound(f"there is no alert {alert_id}")
+    return _alert(row)
+
+
+def history(connection: Connection, alert_id: int) -> list[AlertEvent]:
+    """Every step of an alert, the first one first."""
+    rows = connection.execute(
+        text("SELECT at, who, act, note FROM gis.alert_event WHERE alert_id = :id ORDER BY id"),
+        {"id": alert_id},
+    )
+    return [AlertEvent(*row) for row in rows]
+
+
+def acknowledge(connection: Connection, alert_id: int, who: str, note: str = "") -> None:
+    """Somebody looks after it. Raises NotFound, BadInput, or Conflict unless it is open."""
+    check_note(note)
+    alert = _locked(connection, alert_id)
+    _check_new(connection, alert, ENDS | {Status.ACKNOWLEDGED})
+    if alert.status is not Status.OPEN:
+        raise Conflict(f"{alert.name} is {alert.status}, so it cannot become acknowledged")
+    held = replace(alert, status=Status.ACKNOWLEDGED, escalate_at=None)
+    _do(connection, Step(held, Act.ACKNOWLEDGED, note, notify=True), who)
+
+
+def resolve(
+    connection: Connection, alert_id: int, who: str, outcome: Outcome, note: str = ""
+) -> None:
+    """It is over. A false alarm needs a reason. Raises NotFound, Conflict or BadInput."""
+    check_note(note)
+    if outcome is Outcome.FALSE and not note.strip():
+        raise BadInput("a false alarm needs a reason: give it as the note")
+    alert = _locked(connection, alert_id)
+    _check_new(connection, alert, ENDS)
+    check_move(alert.name, alert.status, outcome.status)
+    ended = replace(alert, status=outcome.status, resumes=None, escalate_at=None)
+    words = f"{outcome.value}: {note}" if note else outcome.value
+    notify = alert.told is not None
+    _do(connection, Step(ended, Act(outcome.status.value), words, notify=notify), who)
+    connection.execute(
+        text("UPDATE gis.alert SET outcome = :outcome WHERE id = :id"),
+        {"outcome": outcome.value, "id": alert_id},
+    )
+
+
+def comment(connection: Connection, alert_id: int, who: str, note: str) -> None:
+    """A remark in the history; the alert stays as it is. Raises NotFound or BadInput."""
+    check_note(note)
+    if not note.strip():
+        raise BadInput("a comment needs words: give them as the note")
+    _locked(connection, alert_id)
+    note_event(connection, alert_id, who, Act.COMMENT, note, notify=False)
+
+
+def _locked(connection: Connection, alert_id: int) -> Standing:
+    alert = locked_alert(connection, alert_id)
+    if alert is None:
+        raise NotFound(f"there is no alert {alert_id}")
+    return alert
+
+
+def _check_new(connection: Connection, alert: Standing, done: frozenset[Status]) -> None:
+    """Raises Conflict where it is done already, with who did it, and since when it is so."""
+    if alert.status not in done:
+        return
+    values = {"id": alert.id, "act": alert.status.value, "service": SERVICE}
+    at, who = connection.execute(_LAST, values).one()
+    when = at.astimezone(HERE).strftime("%H:%M %d/%m/%Y")
+    raise Conflict(f"{alert.name} is {alert.status} already, by {who} since {when}")
+
+
+def _values(words: Sequence[StrEnum]) -> list[str]:
+    return [word.value for word in words]
+
+
+def _do(connection: Connection, step: Step, who: str) -> None:
+    now: datetime = connection.execute(text("SELECT now()")).scalar_one()
+    write_step(connection, step, now, who)
+
+
+def _alert(row: Row[tuple[object, ...]]) -> Alert:
+    plain = {name: getattr(row, name) for name in _PLAIN}
+    return Alert(
+        **plain,
+        status=Status(row.status),
+        communes=tuple((named[:5], named[6:]) for named in row.named),
+        records=tuple(row.records),
+        outcome=Outcome(row.outcome) if row.outcome else None,
+        suppressed_why=_reason(row),
+        bbox=None if row.west is None else (row.west, row.south, row.east, row.north),
+    )
+
+
+def _reason(row: Row[tuple[object, ...]]) -> Reason | None:
+    if row.silence_id is not None:
+        return Silenced(row.silence_id, row.silence_who, row.silence_why)
+    return None if row.within_id is None else Within(row.within_id)
+
+
+_PLAIN = (
+    "id", "layer_id", "rule", "stream", "severity", "headline_vi", "headline_en", "detail_vi",
+    "detail_en", "observed", "expected", "p", "recurrence_days", "since", "until", "official",
+    "simulated", "opened_at", "updated_at", "approved",
+)  # fmt: skip

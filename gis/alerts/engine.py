@@ -1,0 +1,410 @@
+"""What one look means for the alerts of its stream: pure, so that history can be replayed.
+
+An alert is a value, `Standing`; a decision is a `Step`, the value after it and what the history
+says of it. Source of the rules: Alertmanager's notions of pending, silence and inhibition, on the
+clusters of a prospective scan.
+
+Evidence that shrinks because records were deleted or corrected is judged at once: the alert has
+the new numbers, a lower tier or an end, and who was told of it is told so. It is never news: what
+is found only because other records went opens without a word.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+
+from gis.alerts.findings import Findings, Signal
+from gis.alerts.identity import jaccard, same_place, same_time, shares_most
+from gis.alerts.policy import Policy, Tier
+from gis.alerts.states import ENDS, LIVE, UNTOLD, Act, Status
+from gis.alerts.suppression import Reason
+from gis.clock import HERE
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What people were last told, against which news is measured."""
+
+    tier: Tier
+    observed: float
+    llr: float | None
+    communes: frozenset[str]
+    records: frozenset[int]
+
+    @classmethod
+    def of(cls, signal: Signal) -> "Told":
+        communes, records = frozenset(signal.communes), frozenset(signal.records)
+        return cls(signal.tier, signal.observed, signal.llr, communes, records)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """An alert as it stands; `id` is None until it is stored."""
+
+    layer_id: str
+    rule: str
+    stream: str
+    status: Status
+    signal: Signal  # its newest evidence
+    official: bool
+    simulated: bool
+    run_id: int | None
+    seen_at: datetime  # the end of the last look that showed it
+    expires_at: datetime
+    resumes: Status | None = None  # of a suppressed one: what it will be again
+    told: Told | None = None
+    weak_days: int = 0
+    weak_on: date | None = None
+    escalate_at: datetime | None = None
+    gone: bool = False  # its evidence went away after a person had closed it
+    id: int | None = None
+
+    @property
+    def name(self) -> str:
+        return "an alert" if self.id is None else f"alert {self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One decision: the alert after it, and what the history tells; no act, nothing to tell."""
+
+    alert: Standing
+    act: Act | None
+    why: str = ""
+    notify: bool = False  # people are to hear of it
+    reason: Reason | None = None  # of one that suppresses it
+
+
+# Why an alert is not to be told of now; None: it is.
+Muted = Callable[[Standing], Reason | None]
+
+
+def decide(known: Sequence[Standing], found: Findings, muted: Muted, now: datetime) -> list[Step]:
+    """The steps that a look leads to. `known` are the alerts of its stream: those that live, and
+    those that ended lately.
+    """
+    look = _Look(found, muted, now, dict(enumerate(known)))
+    for signal in sorted(found.signals, key=_strength, reverse=True):
+        look.take(signal)
+    look.close()
+    return look.steps
+
+
+def _simulated(found: Findings, signal: Signal) -> bool:
+    return found.simulated if signal.simulated is None else signal.simulated
+
+
+def local_day(moment: datetime) -> date:
+    return moment.astimezone(HERE).date()
+
+
+def is_news(told: Told, signal: Signal, policy: Policy) -> bool:
+    """Whether people are to be told again: at least one new incident, and a higher tier, a
+    likelihood ratio risen by the policy's step, or another unit.
+    """
+    more = bool(set(signal.records) - told.records) if signal.records else False
+    if not more and not (not signal.records and signal.observed > told.observed):
+        return False
+    risen = (signal.llr or 0.0) - (told.llr or 0.0) >= policy.notify_llr
+    wider = bool(set(signal.communes) - told.communes)
+    return signal.tier.rank > told.tier.rank or risen or wider
+
+
+def suppress(alert: Standing, reason: Reason) -> Step:
+    quiet = replace(alert, status=Status.SUPPRESSED, resumes=alert.status, escalate_at=None)
+    return Step(quiet, Act.SUPPRESSED, str(reason), reason=reason)
+
+
+def release(alert: Standing, policy: Policy, now: datetime, *, quiet: bool = False) -> Step:
+    """Back to what it was; an open one is told of, unless people know all of it (`quiet`)."""
+    again = alert.resumes or Status.OPEN
+    back = replace(alert, status=again, resumes=None)
+    if again is Status.OPEN and quiet:
+        return Step(_known(back), Act.OPEN, "no longer suppressed; fewer records, no news")
+    if again is Status.OPEN:
+        return Step(_told(back, policy, now), Act.OPEN, "no longer suppressed", notify=True)
+    return Step(back, Act(again.value), "no longer suppressed")
+
+
+def expire(alert: Standing, why: str) -> Step:
+    ended = replace(alert, status=Status.EXPIRED, resumes=None, escalate_at=None)
+    return Step(ended, Act.EXPIRED, why, notify=alert.told is not None)
+
+
+def correct(alert: Standing, gone: int) -> Standing:
+    """With a word of how many of its records are gone, for those who read of its end."""
+    signal, left = alert.signal, len(alert.signal.records) - gone
+    vi, en = f"đính chính: còn {left} bản ghi", f"corrected: {left} records left"
+    counts = signal.observed <= len(signal.records)  # and is no level of a sensor
+    less = replace(
+        signal,
+        observed=min(signal.observed, float(left)) if counts else signal.observed,
+        headline_vi=f"{signal.headline_vi} ({vi})",
+        headline_en=f"{signal.headline_en} ({en})",
+    )
+    return replace(alert, signal=less)
+
+
+def _known(alert: Standing) -> Standing:
+    """As if people had been told of it: news is what goes beyond."""
+    return replace(alert, told=Told.of(alert.signal), escalate_at=None)
+
+
+def _strength(signal: Signal) -> tuple[int, float, float]:
+    return signal.tier.rank, signal.llr or 0.0, signal.observed
+
+
+def _told(alert: Standing, policy: Policy, now: datetime) -> Standing:
+    """News does not put off an escalation that waits: the faster it grows, the more it is due."""
+    wait = policy.escalates_after(alert.signal.tier) if alert.status is Status.OPEN else None
+    due = None if wait is None else min(now + wait, alert.escalate_at or now + wait)
+    return replace(alert, told=Told.of(alert.signal), escalate_at=due)
+
+
+@dataclass(slots=True)
+class _Look:
+    """The work of one look; alerts are numbered by place, those that it opens at the end."""
+
+    found: Findings
+    muted: Muted
+    now: datetime
+    alerts: dict[int, Standing]
+    touched: set[int] = field(default_factory=set)
+    steps: list[Step] = field(default_factory=list)
+
+    def take(self, signal: Signal) -> None:
+        """One signal: more evidence of an alert, or of one that just ended, or a new alert."""
+        policy = self.found.policy
+        live = self._live()
+        here = [n for n in live if same_place(self.alerts[n].signal, signal, policy)]
+        here = here or [n for n in live if self._is_rest_of(self.alerts[n].signal, signal)]
+        if self.touched.intersection(here):
+            return  # a weaker part of what this look has told already
+        same = [n for n in here if signal.key or same_time(self.alerts[n].signal, signal, policy)]
+        best = max(same, key=lambda n: self._fit(n, signal), default=None)
+        for n in here:
+            if n != best:
+                self._do(n, expire(self.alerts[n], "goes on in another alert"))
+        if best is not None:
+            self._do(best, *self._update(self.alerts[best], signal))
+        elif (closed := self._known_end(signal)) is not None:
+            self._do(closed, self._seen_again(self.alerts[closed]))
+        else:
+            self._open(signal)
+
+    def close(self) -> None:
+        """Alerts that no signal is about had a quiet look."""
+        for n in self._live():
+            if n not in self.touched:
+                self._do(n, *self._quiet(self.alerts[n]))
+        for n, alert in self.alerts.items():
+            if (
+                n not in self.touched
+                and _is_watched(alert)
+                and self.found.until >= alert.expires_at
+            ):
+                self.steps.append(Step(replace(alert, gone=True), None))
+
+    def _live(self) -> list[int]:
+        return [n for n, alert in self.alerts.items() if alert.status in LIVE]
+
+    def _do(self, n: int, *steps: Step) -> None:
+        self.touched.add(n)
+        for step in steps:
+            self.alerts[n] = step.alert
+            self.steps.append(step)
+
+    def _fit(self, n: int, signal: Signal) -> tuple[bool, float, int]:
+        """Somebody looks after it; then the greater overlap; then the older."""
+        alert = self.alerts[n]
+        overlap = jaccard(alert.signal.cells, signal.cells)
+        return alert.status is Status.ACKNOWLEDGED, overlap, -n
+
+    def _is_rest_of(self, before: Signal, signal: Signal) -> bool:
+        """Whether a circle is what deletions left of another, wherever its middle is now."""
+        evidence = self.found.evidence
+        if evidence is None or signal.key is not None or not evidence.is_less(signal.records):
+            return False
+        return shares_most(signal.records, before.records)
+
+    def _known_end(self, signal: Signal) -> int | None:
+        """The ended alert of which it is what is left: nothing that people do not know."""
+        policy = self.found.policy
+        ended = [n for n, alert in self.alerts.items() if alert.status in ENDS and not alert.gone]
+        known = (
+            n
+            for n in ended
+            if same_place(self.alerts[n].signal, signal, policy)
+            and same_time(self.alerts[n].signal, signal, policy)
+            and _leftover(self.alerts[n], signal, policy)
+        )
+        return next(known, None)
+
+    def _seen_again(self, closed: Standing) -> Step:
+        seen, until = self.found.until, self.found.until + self.found.policy.quiet
+        return Step(replace(closed, seen_at=seen, expires_at=until), None)
+
+    def _open(self, signal: Signal) -> None:
+        found = self.found
+        fresh = Standing(
+            layer_id=found.layer_id,
+            rule=found.rule,
+            stream=found.stream,
+            status=Status.PENDING,
+            signal=signal,
+            official=found.official,
+            simulated=_simulated(found, signal),
+            run_id=found.run_id,
+            seen_at=found.until,
+            expires_at=found.until + found.policy.quiet,
+        )
+        self._do(len(self.alerts), self._first(fresh))
+
+    def _first(self, alert: Standing) -> Step:
+        if not self._held(alert.signal):
+            return Step(alert, Act.PENDING, self._because())
+        opened = replace(alert, status=Status.OPEN)
+        reason = self.muted(opened)
+        if reason:
+            return suppress(opened, reason)
+        if self.found.evidence is not None and self.found.evidence.is_less(alert.signal.records):
+            return Step(_known(opened), Act.OPEN, "fewer records than before, no news")
+        return Step(self._tell(opened), Act.OPEN, self._because(), notify=True)
+
+    def _update(self, alert: Standing, signal: Signal) -> Iterator[Step]:
+        found = self.found
+        before = alert
+        alert = replace(
+            alert,
+            signal=signal,
+            official=found.official,
+            simulated=_simulated(found, signal),
+            run_id=found.run_id,
+        )
+        if self._gone(before.signal):
+            seen, until = found.until, found.until + found.policy.quiet
+            alert = replace(alert, seen_at=seen, expires_at=until, weak_days=0, weak_on=None)
+            yield self._corrected(before, alert)
+            return
+        peak = alert.told.tier if alert.told else signal.tier
+        if not found.policy.keeps(peak, signal.recurrence_days):
+            yield from self._weaker(alert)
+            return
+        seen, until = found.until, found.until + found.policy.quiet
+        alert = replace(alert, seen_at=seen, expires_at=until, weak_days=0, weak_on=None)
+        yield self._evidence(before, alert)
+
+    def _evidence(self, before: Standing, alert: Standing) -> Step:
+        """What new evidence does to the state, and whether people hear of it."""
+        if alert.status is Status.PENDING and self._held(alert.signal):
+            return self._first(alert)
+        if alert.resumes is Status.PENDING and self._held(alert.signal):
+            alert = replace(alert, resumes=Status.OPEN)
+        told, because = alert.told, self._because()
+        if told and alert.status not in UNTOLD and is_news(told, alert.signal, self.found.policy):
+            return Step(self._tell(alert), Act.NOTIFY, because, notify=True)
+        changed = _matter(before.signal) != _matter(alert.signal)
+        return Step(alert, Act.UPDATE if changed else None, because)
+
+    def _corrected(self, before: Standing, alert: Standing) -> Step:
+        """Fewer records than people were told of, so that it may weigh less, which they hear."""
+        told, tier = alert.told, alert.signal.tier
+        less = told is not None and (
+            tier.rank < told.tier.rank or 2 * alert.signal.observed <= told.observed
+        )
+        if told is None or not less or alert.status in UNTOLD:
+            return self._evidence(before, alert)
+        wait = self.found.policy.escalates_after(tier)
+        due = None if wait is None or alert.escalate_at is None else alert.escalate_at
+        if due is not None and wait is not None and tier.rank < told.tier.rank:
+            due = max(due, self.now + wait)
+        lower = replace(alert, told=Told.of(alert.signal), escalate_at=due)
+        return Step(lower, Act.CORRECTED, self._because(), notify=True)
+
+    def _gone(self, signal: Signal) -> int:
+        """How many records of an alert are deleted or no longer say what they said."""
+        evidence = self.found.evidence
+        return 0 if evidence is None else len(evidence.gone.intersection(signal.records))
+
+    def _quiet(self, alert: Standing) -> Iterator[Step]:
+        if alert.status is Status.PENDING:
+            yield expire(alert, "it did not hold")
+        elif gone := self._gone(alert.signal):
+            left = len(alert.signal.records) - gone
+            yield expire(correct(alert, gone), f"corrected: {left} of its records are left")
+        elif self.found.until >= alert.expires_at:
+            yield expire(alert, "quiet")
+        else:
+            yield from self._weaker(alert)
+
+    def _weaker(self, alert: Standing) -> Iterator[Step]:
+        """A day of weak evidence, counted once; enough of them in a row end the alert."""
+        today, limit = local_day(self.found.until), self.found.policy.close_days
+        if limit is None or alert.weak_on == today:
+            yield Step(alert, None)
+            return
+        alert = replace(alert, weak_days=alert.weak_days + 1, weak_on=today)
+        if alert.weak_days >= limit:
+            yield expire(alert, f"weak for {alert.weak_days} days")
+        else:
+            yield Step(alert, None)
+
+    def _tell(self, alert: Standing) -> Standing:
+        return _told(alert, self.found.policy, self.now)
+
+    def _held(self, signal: Signal) -> bool:
+        return signal.until - signal.since >= self.found.policy.hold
+
+    def _because(self) -> str:
+        return "" if self.found.run_id is None else f"run {self.found.run_id}"
+
+
+def _matter(signal: Signal) -> tuple[object, ...]:
+    """What of a signal is worth a line in the history."""
+    return signal.tier, signal.observed, set(signal.cells), signal.communes, set(signal.records)
+
+
+def _leftover(ended: Standing, signal: Signal, policy: Policy) -> bool:
+    """What a person has closed is quiet until there is news; what closed itself, while it is only
+    to be watched.
+    """
+    if ended.status is Status.EXPIRED:
+        return signal.key is None and signal.tier is Tier.WATCH
+    if _is_much_worse(ended.signal, signal):
+        return False
+    return not is_news(ended.told or Told.of(ended.signal), signal, policy)
+
+
+def _is_much_worse(closed: Signal, signal: Signal) -> bool:
+    """Twice as far beyond its threshold as when a person closed it."""
+    if closed.beyond is None or signal.beyond is None:
+        return False
+    return signal.beyond > 0 and signal.beyond >= 2 * closed.beyond
+
+
+def _is_watched(alert: Standing) -> bool:
+    """Whether a person closed it while its evidence held, so that its going is worth knowing."""
+    closed = alert.status in (Status.RESOLVED, Status.FALSE)
+    return closed and alert.signal.key is not None and not alert.gone
+
+
+def settle(
+    alerts: Iterable[Standing],
+    muted: Muted,
+    policy: Policy,
+    now: datetime,
+    *,
+    waits: Callable[[Standing], bool] = lambda alert: False,
+    quiet: Callable[[Standing], bool] = lambda alert: False,
+) -> Iterator[Step]:
+    """Suppress what is silenced or inhibited by now, and release what no longer is.
+
+    Released without a word is what people know (`quiet`), and not yet what `waits` for a look of
+    its own, since its records changed.
+    """
+    for alert in alerts:
+        reason = muted(alert) if alert.status in LIVE else None
+        if reason and alert.status is not Status.SUPPRESSED:
+            yield suppress(alert, reason)
+        elif alert.status is Status.SUPPRESSED and not reason and not waits(alert):
+            yield release(alert, policy, now, quiet=quiet(alert))

@@ -1,0 +1,77 @@
+"""What happens to alerts as time passes, without any new evidence."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, text
+
+from gis.alerts.engine import Standing, Step, expire
+from gis.alerts.policy import Policy
+from gis.alerts.states import Act, Status
+from gis.alerts.store import live_alerts, lock_alerts, write_step
+from gis.alerts.updates import settled
+
+# Looks close what is quiet; this is for alerts at which nothing looks any more.
+_ORPHANED = timedelta(days=1)
+
+# An alarm that cannot look for so long fails, and what it may be late to say is better told.
+_LOOKED_AT_WITHIN = timedelta(minutes=5)
+
+# Whether records of an alert were deleted or changed since its rule looked at its stream.
+Outdated = Callable[[Connection, Standing], bool]
+
+# Layers with an alert to escalate or to close, or that a silence may concern.
+_DUE = text("""
+SELECT DISTINCT layer_id FROM gis.alert
+WHERE status IN ('pending', 'open', 'acknowledged', 'suppressed')
+  AND (escalate_at <= :now OR expires_at <= :orphaned OR status = 'suppressed'
+       OR EXISTS (SELECT FROM gis.silence WHERE until > :now AND ended_at IS NULL))
+ORDER BY layer_id
+""")
+
+
+def keep_alerts(
+    connection: Connection,
+    policies: Mapping[str, Policy],
+    now: datetime,
+    outdated: Outdated = lambda connection, alert: False,
+) -> list[tuple[int, Step]]:
+    """Escalate what nobody looks after, begin and end suppression, close what is orphaned.
+
+    `policies` are those of the layers; a layer that is gone has the defaults. What is `outdated`
+    neither escalates nor is released before it has been looked at, which takes some seconds. Gives
+    the steps with the numbers of their alerts.
+    """
+    due = connection.execute(_DUE, {"now": now, "orphaned": now - _ORPHANED}).scalars().all()
+    return [
+        done
+        for layer_id in due
+        for done in _keep(connection, layer_id, policies.get(layer_id, Policy()), now, outdated)
+    ]
+
+
+def _keep(
+    connection: Connection, layer_id: str, policy: Policy, now: datetime, outdated: Outdated
+) -> list[tuple[int, Step]]:
+    lock_alerts(connection, layer_id)
+
+    def waits(alert: Standing) -> bool:
+        return outdated(connection, alert)
+
+    steps = [
+        step for alert in live_alerts(connection, layer_id) if (step := _passed(alert, now, waits))
+    ]
+    done = [(write_step(connection, step, now), step) for step in steps]
+    return done + settled(connection, layer_id, policy, now, waits)
+
+
+def _passed(alert: Standing, now: datetime, waits: Callable[[Standing], bool]) -> Step | None:
+    if alert.expires_at <= now - _ORPHANED:
+        return expire(alert, "nothing looks at it any more")
+    if alert.escalate_at is None or alert.escalate_at > now or alert.status is not Status.OPEN:
+        return None
+    if alert.escalate_at > now - _LOOKED_AT_WITHIN and waits(alert):
+        return None
+    waiting = replace(alert, escalate_at=None)
+    return Step(waiting, Act.ESCALATE, "nobody has acknowledged it", notify=True)

@@ -1,0 +1,129 @@
+"""Which addresses webhooks may go to: public ones, and the networks that the settings name.
+
+Otherwise whoever may set a webhook could make the service ask machines that only it can reach.
+"""
+
+import ipaddress
+import math
+import socket
+from collections.abc import Iterable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import httpcore
+
+from gis.errors import BadInput
+from gis.notify.deadline import Deadline
+from gis.notify.errors import NotDelivered, Undeliverable
+
+type Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+type Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+# An IPv6 address in which a gateway finds an IPv4 address (RFC 6052), which may be private.
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Public addresses, and those of `networks`."""
+
+    networks: tuple[Network, ...] = ()
+
+    def allows(self, address: Address) -> bool:
+        mapped = getattr(address, "ipv4_mapped", None)
+        if mapped is not None:
+            return self.allows(mapped)
+        if any(address in network for network in self.networks):
+            return True
+        return address.is_global and not address.is_multicast and not _holds_another(address)
+
+    def addresses(self, host: str, port: int) -> list[str]:
+        """The addresses of a host that may be reached.
+
+        Raises NotDelivered when it has none, Undeliverable when none of them is allowed.
+        """
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:
+            raise NotDelivered(f"the host {host} has no address") from error
+        addresses = list(dict.fromkeys(str(info[4][0]) for info in found))
+        allowed = [one for one in addresses if self.allows(ipaddress.ip_address(one))]
+        if not allowed:
+            raise Undeliverable(
+                f"the host {host} is not on a public network: an administrator may allow its "
+                "network in GIS_WEBHOOK_NETWORKS"
+            )
+        return allowed
+
+
+def networks_of(words: str) -> tuple[Network, ...]:
+    """Networks in CIDR notation, separated by blanks or commas. Raises BadInput."""
+    try:
+        return tuple(ipaddress.ip_network(one) for one in words.replace(",", " ").split())
+    except ValueError as error:
+        raise BadInput(f"{error}: give networks such as 10.0.0.0/8") from error
+
+
+def check_url(url: str, reach: Reach) -> None:
+    """Raises BadInput for an address to which no webhook can ever go."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        raise BadInput(f"{url} is no URL: {error}") from error
+    if parts.scheme not in ("http", "https") or not host:
+        raise BadInput(f"a webhook is an http or https URL, not {url}")
+    if parts.username is not None or parts.fragment:
+        raise BadInput("the URL of a webhook has no user, password or fragment")
+    if not url.isascii() or not url.isprintable() or " " in url:
+        raise BadInput("the URL of a webhook is of printable ASCII letters without blanks")
+    if _is_literal(host) and not reach.allows(ipaddress.ip_address(host)):
+        raise BadInput(
+            f"{host} is not on a public network: allow its network in GIS_WEBHOOK_NETWORKS"
+        )
+
+
+class ReachedNetwork(httpcore.NetworkBackend):
+    """Connects to the very address that was checked, so that a name cannot change in between.
+
+    All that is said over a connection ends with the deadline.
+    """
+
+    def __init__(self, reach: Reach, until: Deadline) -> None:
+        self._reach = reach
+        self._until = until
+        self._plain = httpcore.SyncBackend()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.NetworkStream:
+        for address in self._reach.addresses(host, port):
+            try:
+                left = min(timeout or math.inf, self._until.left_s())
+                stream = self._plain.connect_tcp(address, port, left, None, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout, TimeoutError) as error:
+                failed: Exception = error
+                continue
+            self._until.add(stream.get_extra_info("socket"))
+            return stream
+        raise failed
+
+
+def _holds_another(address: Address) -> bool:
+    """Whether another machine finds an IPv4 address in it, by NAT64, 6to4 or Teredo."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return False
+    return address in _NAT64 or address.sixtofour is not None or address.teredo is not None
+
+
+def _is_literal(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

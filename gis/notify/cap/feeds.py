@@ -1,0 +1,177 @@
+"""Indexes of CAP documents: Atom (RFC 4287) and RSS 2.0, in Vietnamese or English."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import format_datetime
+from typing import Any
+from xml.etree import ElementTree as ET
+
+from sqlalchemy import Connection, Row, text
+
+from gis.errors import NotFound
+from gis.notify.cap.document import cap_time, plain
+from gis.notify.events import told_of
+from gis.notify.messages import CAP_TYPES, CENTRE, FEED, SEVERITIES, SIMULATED
+from gis.notify.notification import Language, Told
+
+_ATOM = "http://www.w3.org/2005/Atom"
+_CAP_MEDIA = "application/cap+xml"
+_IDENTIFIER = re.compile(r"[0-9a-f.]{1,80}")
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A CAP document as it was published."""
+
+    identifier: str
+    layer_id: str
+    type: str
+    sent: datetime
+    public: bool
+    text: str
+    told: Told
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """What an index says of itself: its address, that of the folder of documents, and since when
+    there is anything to warn of, which is its moment while it is empty.
+    """
+
+    language: Language
+    address: str
+    folder: str
+    begun_at: datetime
+
+
+_SELECT = """
+SELECT m.identifier, m.type, m.sent, m.public AND gis.is_public(m.layer_id) AS public, m.document,
+       n.*
+FROM gis.cap_message m JOIN gis.notice n ON n.seq = m.seq
+"""
+_NEWEST = text(
+    _SELECT + "WHERE m.withdrawn_at IS NULL"
+    " AND (m.public AND gis.is_public(m.layer_id) OR m.layer_id = ANY(:layers))"
+    " ORDER BY m.seq DESC LIMIT :limit"
+)
+_BEGUN = text(
+    "SELECT coalesce((SELECT loaded_at FROM gis.boundary_state), pg_postmaster_start_time())"
+)
+_ONE = text(_SELECT + "WHERE m.identifier = :identifier AND m.withdrawn_at IS NULL")
+
+
+def newest_documents(
+    connection: Connection, layers: Sequence[str], limit: int = 100
+) -> list[Document]:
+    """Public documents, and those of these layers that are not, the newest first.
+
+    None is public any more once its layer is not, or what it tells has become personal.
+    """
+    rows = connection.execute(_NEWEST, {"layers": list(layers), "limit": limit})
+    return [_document(row) for row in rows]
+
+
+def begun_at(connection: Connection) -> datetime:
+    """When the boundaries in force were loaded; before that, when the database was started."""
+    found: datetime = connection.scalar(_BEGUN)
+    return found
+
+
+def get_document(connection: Connection, identifier: str, layers: Sequence[str]) -> Document:
+    """Raises NotFound, also for one that is neither public nor of these layers."""
+    known = _IDENTIFIER.fullmatch(identifier) is not None
+    row = connection.execute(_ONE, {"identifier": identifier}).one_or_none() if known else None
+    if row is None or not (row.public or row.layer_id in layers):
+        raise NotFound("there is no CAP document at this address: the index names those there are")
+    return _document(row)
+
+
+def atom(feed: Feed, documents: Sequence[Document]) -> str:
+    """The index as Atom; each entry links to its document."""
+    root = ET.Element("feed", {"xmlns": _ATOM, "xml:lang": feed.language})
+    _add(root, "id", feed.address)
+    _add(root, "title", FEED[feed.language])
+    _add(root, "updated", cap_time(_updated(feed, documents)))
+    ET.SubElement(root, "link", rel="self", type="application/atom+xml", href=feed.address)
+    _add(ET.SubElement(root, "author"), "name", CENTRE[feed.language])
+    for document in documents:
+        _add_entry(root, feed, document)
+    return _written(root)
+
+
+def rss(feed: Feed, documents: Sequence[Document]) -> str:
+    """The index as RSS; each item links to its document."""
+    root = ET.Element("rss", version="2.0")
+    channel = ET.SubElement(root, "channel")
+    _add(channel, "title", FEED[feed.language])
+    _add(channel, "link", feed.address)
+    _add(channel, "description", f"{FEED[feed.language]} (CAP 1.2). {CENTRE[feed.language]}.")
+    _add(channel, "language", feed.language)
+    _add(channel, "lastBuildDate", format_datetime(_updated(feed, documents)))
+    for document in documents:
+        _add_item(channel, feed, document)
+    return _written(root)
+
+
+def _add_entry(root: ET.Element, feed: Feed, document: Document) -> None:
+    entry = ET.SubElement(root, "entry")
+    address = _address(feed, document)
+    _add(entry, "id", address)
+    _add(entry, "title", _title(document, feed.language))
+    _add(entry, "updated", cap_time(document.sent))
+    _add(entry, "published", cap_time(document.sent))
+    ET.SubElement(entry, "link", rel="alternate", type=_CAP_MEDIA, href=address)
+    ET.SubElement(entry, "category", term=document.told.severity)
+    _add(entry, "summary", _summary(document.told, feed.language))
+
+
+def _add_item(channel: ET.Element, feed: Feed, document: Document) -> None:
+    item = ET.SubElement(channel, "item")
+    address = _address(feed, document)
+    _add(item, "title", _title(document, feed.language))
+    _add(item, "link", address)
+    _add(item, "description", _summary(document.told, feed.language))
+    _add(item, "category", SEVERITIES[document.told.severity][feed.language])
+    ET.SubElement(item, "guid", isPermaLink="true").text = address
+    _add(item, "pubDate", format_datetime(document.sent))
+
+
+def _title(document: Document, language: Language) -> str:
+    kind = CAP_TYPES[document.type][language]
+    mark = SIMULATED[language] if document.told.simulated else ""
+    return f"{mark}{kind}: {document.told.headline[language]}"
+
+
+def _summary(told: Told, language: Language) -> str:
+    return told.detail[language] or told.headline[language]
+
+
+def _address(feed: Feed, document: Document) -> str:
+    return f"{feed.folder}/{document.identifier}.xml"
+
+
+def _updated(feed: Feed, documents: Sequence[Document]) -> datetime:
+    return max((document.sent for document in documents), default=feed.begun_at)
+
+
+def _add(parent: ET.Element, name: str, value: str) -> None:
+    ET.SubElement(parent, name).text = plain(value)
+
+
+def _written(root: ET.Element) -> str:
+    ET.indent(root)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
+
+
+def _document(row: Row[Any]) -> Document:
+    return Document(
+        identifier=row.identifier,
+        layer_id=row.layer_id,
+        type=row.type,
+        sent=row.sent,
+        public=row.public,
+        text=row.document,
+        told=told_of(row),
+    )

@@ -1,0 +1,213 @@
+"""CAP documents of notices, made once, in their order, and never changed.
+
+A step whose document cannot be made is kept in gis.cap_undone and tried again, as deliveries are;
+a newer document of the same alert makes it needless.
+"""
+
+import random
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection, Row, text
+
+from gis.alerts.states import ENDS, UNTOLD, Act
+from gis.alerts.store import SERVICE, note_event
+from gis.database.engine import Database
+from gis.notify.backoff import Retrying
+from gis.notify.cap.document import CapMessage, MessageType, Reference, cap_xml, expires_at
+from gis.notify.cap.validation import cap_faults
+from gis.notify.dead_letters import tell_undone
+from gis.notify.errors import NotPublished
+from gis.notify.events import told_of
+from gis.notify.notification import Told
+
+_PUBLISHED_ACTS = frozenset({Act.OPEN, Act.NOTIFY, Act.CORRECTED, Act.APPROVED, Act.RENEWED})
+_BATCH = 50
+
+log = structlog.get_logger("cap")
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """A document of an alert that was made before."""
+
+    type: MessageType
+    reference: Reference
+
+
+# One process at a time; the others have nothing to do meanwhile.
+_PROGRESS = text("SELECT seq FROM gis.cap_progress FOR UPDATE SKIP LOCKED")
+_NEXT = text("""
+SELECT n.*, 0 AS failures FROM gis.notice n WHERE n.seq > :seq ORDER BY n.seq LIMIT :limit
+""")
+_AGAIN = text("""
+SELECT n.*, u.failures FROM gis.cap_undone u JOIN gis.notice n ON n.seq = u.seq
+WHERE u.ended_at IS NULL AND u.due_at <= now() ORDER BY n.seq LIMIT :limit
+""")
+# The public's documents know nothing of those that the public cannot read.
+_EARLIER = text("""
+SELECT type, sender, identifier, sent FROM gis.cap_message
+WHERE alert_id = :alert AND public = :public ORDER BY seq
+""")
+_INSERT = text("""
+INSERT INTO gis.cap_message (identifier, seq, alert_id, layer_id, sender, sent, expires, type,
+                             public, document)
+VALUES (:identifier, :seq, :alert_id, :layer_id, :sender, :sent, :expires, :type,
+        :public, :document)
+""")
+_DONE = text("DELETE FROM gis.cap_undone WHERE alert_id = :alert AND seq <= :seq")
+_UNDONE = text("""
+INSERT INTO gis.cap_undone (seq, alert_id, failures, due_at, error, ended_at)
+VALUES (:seq, :alert, :failures, now() + coalesce(:wait, interval '0'), :why,
+        CASE WHEN CAST(:wait AS interval) IS NULL THEN now() END)
+ON CONFLICT (seq) DO UPDATE SET failures = excluded.failures, due_at = excluded.due_at,
+  error = excluded.error, ended_at = excluded.ended_at
+""")
+# Alerts that go on while three quarters of the time of their newest document are over. Whatever
+# comes of it, nothing is renewed twice within an hour.
+_RENEWED = text("""
+SELECT a.id FROM gis.alert a
+CROSS JOIN LATERAL (
+  SELECT m.type, m.sent, m.expires FROM gis.cap_message m
+  WHERE m.alert_id = a.id
+    AND m.public = (EXISTS (SELECT FROM gis.approval p WHERE p.alert_id = a.id)
+                    AND gis.is_public(a.layer_id))
+  ORDER BY m.seq DESC LIMIT 1) AS newest
+WHERE a.status IN ('open', 'acknowledged') AND newest.type <> 'Cancel'
+  AND now() >= newest.expires - (newest.expires - newest.sent) / 4
+  AND NOT EXISTS (SELECT FROM gis.notice n WHERE n.alert_id = a.id AND n.act = 'renewed'
+                  AND n.at > now() - interval '1 hour')
+  AND NOT EXISTS (SELECT FROM gis.cap_undone u WHERE u.alert_id = a.id AND u.ended_at IS NULL)
+ORDER BY a.id
+""")
+
+
+def publish_due(database: Database, sender: str, retrying: Retrying | None = None) -> int:
+    """Make the documents of all new notices, of those that failed and are due again, and of alerts
+    that outlast their document; gives how many were made.
+    """
+    made = 0
+    while True:
+        with database.writing() as connection:
+            seq = connection.scalar(_PROGRESS)
+            if seq is None:
+                return made
+            steps = [*_again(connection), *_new(connection, seq)]
+            made += sum(_publish(connection, row, sender, retrying or Retrying()) for row in steps)
+            renewed = _renew(connection)
+        if not steps and not renewed:
+            return made
+
+
+def message_type(told: Told, earlier: MessageType | None) -> MessageType | None:
+    """Which document a step needs, after the newest one for the same readers; None: none."""
+    is_known = earlier is not None and earlier is not MessageType.CANCEL
+    if told.is_over:
+        return MessageType.CANCEL if is_known else None
+    if told.act not in _PUBLISHED_ACTS or told.status in UNTOLD:
+        return None
+    return MessageType.UPDATE if is_known else MessageType.ALERT
+
+
+def retry_undone(connection: Connection) -> int:
+    """Try the documents anew that were given up, once their fault is mended; gives how many."""
+    done = connection.execute(
+        text(
+            "UPDATE gis.cap_undone SET failures = 0, due_at = now(), ended_at = NULL"
+            " WHERE ended_at IS NOT NULL"
+        )
+    )
+    return done.rowcount
+
+
+def _again(connection: Connection) -> Sequence[Row[Any]]:
+    return connection.execute(_AGAIN, {"limit": _BATCH}).all()
+
+
+def _new(connection: Connection, seq: int) -> Sequence[Row[Any]]:
+    found = connection.execute(_NEXT, {"seq": seq, "limit": _BATCH}).all()
+    if found:
+        connection.execute(text("UPDATE gis.cap_progress SET seq = :seq"), {"seq": found[-1].seq})
+    return found
+
+
+def _renew(connection: Connection) -> int:
+    """Tell those alerts anew, as steps of their own, whose documents would run out while they last;
+    gives how many. Who approved an alert approved that it is told for as long as it lasts.
+    """
+    lasting = connection.execute(_RENEWED).scalars().all()
+    for alert_id in lasting:
+        note_event(connection, alert_id, SERVICE, Act.RENEWED, "", notify=False)
+    return len(lasting)
+
+
+def _publish(connection: Connection, row: Row[Any], sender: str, retrying: Retrying) -> bool:
+    """Make the document of one step, if it needs one; whether it was made."""
+    earlier = _earlier(connection, row)
+    try:
+        made = _made(told_of(row), earlier, sender)
+    except Exception as error:  # whatever is wrong with one step, the others are published
+        _failed(connection, row, error, retrying)
+        return False
+    if made is not None:
+        connection.execute(_INSERT, _values(*made))
+    if made is not None or row.failures or row.alert["status"] in ENDS:
+        connection.execute(_DONE, {"alert": row.alert_id, "seq": row.seq})
+    return made is not None
+
+
+def _made(told: Told, earlier: Sequence[Earlier], sender: str) -> tuple[CapMessage, str] | None:
+    """The message of a step and its text; None where it needs none. Raises NotPublished."""
+    kind = message_type(told, earlier[-1].type if earlier else None)
+    if kind is None:
+        return None
+    references = () if kind is MessageType.ALERT else [each.reference for each in earlier]
+    identifier = f"{told.alert_id}.{told.seq}.{secrets.token_hex(6)}"
+    message = CapMessage(identifier, sender, kind, told, references)
+    document = cap_xml(message)
+    faults = cap_faults(document)
+    if faults:
+        raise NotPublished("; ".join(faults))
+    return message, document
+
+
+def _failed(connection: Connection, row: Row[Any], error: Exception, retrying: Retrying) -> None:
+    """The alert itself is told by all other ways meanwhile."""
+    # Chance that need not be secret.
+    wait = retrying.wait(row.failures + 1, random.Random())
+    why = f"{type(error).__name__}: {error}"[:500]
+    values = {"seq": row.seq, "alert": row.alert_id, "failures": row.failures + 1}
+    connection.execute(_UNDONE, values | {"wait": wait, "why": why})
+    if wait is None:
+        tell_undone(connection, row)
+    kind = "no CAP document yet" if wait else "no CAP document: given up"
+    log.error(kind, alert=row.alert_id, seq=row.seq, why=why)
+
+
+def _earlier(connection: Connection, row: Row[Any]) -> list[Earlier]:
+    """All documents of the alert for the same readers, the oldest first."""
+    public = bool(row.alert.get("approved"))
+    rows = connection.execute(_EARLIER, {"alert": row.alert_id, "public": public})
+    return [
+        Earlier(MessageType(row.type), Reference(row.sender, row.identifier, row.sent))
+        for row in rows
+    ]
+
+
+def _values(message: CapMessage, document: str) -> dict[str, Any]:
+    told = message.told
+    return {
+        "identifier": message.identifier,
+        "seq": told.seq,
+        "alert_id": told.alert_id,
+        "layer_id": told.layer_id,
+        "sender": message.sender,
+        "sent": told.at,
+        "expires": expires_at(told),
+        "type": message.type.value,
+        "public": told.approved,
+        "document": document,
+    }

@@ -1,0 +1,97 @@
+"""What was given up, a message or a CAP document, is itself an alert, told to all the others."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, text
+
+from gis.alerts.findings import Findings, Signal
+from gis.alerts.policy import Policy, Tier
+from gis.alerts.updates import apply_findings
+from gis.notify.outbox import Delivery
+
+RULE = "delivery"
+# What dies after a person closed the alert is another failure.
+_POLICY = Policy(same_gap=timedelta(0))
+
+_DEAD = text("""
+SELECT count(*) FROM gis.notify
+WHERE subscription_id = :id AND status = 'dead' AND ended_at > now() - interval '1 day'
+""")
+_UNDONE = text("SELECT count(*) FROM gis.cap_undone WHERE ended_at > now() - interval '1 day'")
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """What fails, how often within a day, and what to do, in Vietnamese and English."""
+
+    key: str
+    count: int
+    headline: tuple[str, str]
+    detail: tuple[str, str]
+
+
+def tell_dead(connection: Connection, delivery: Delivery) -> None:
+    """Open or update the alert that this subscription fails, in the caller's transaction.
+
+    The alert names the subscription by its number alone, since the public may read it. That such
+    an alert could not be delivered raises no other.
+    """
+    told = delivery.told
+    if told.rule == RULE:
+        return
+    number = delivery.subscription_id
+    dead = connection.scalar(_DEAD, {"id": number}) or 0
+    failure = _Failure(
+        key=f"subscription {number}",
+        count=dead,
+        headline=(
+            f"Không gửi được cảnh báo: đăng ký số {number}",
+            f"Alerts could not be delivered: subscription {number}",
+        ),
+        detail=(
+            f"{dead} tin không gửi được trong một ngày. Xem: gis subscriptions list",
+            f"{dead} messages given up within a day. See: gis subscriptions list",
+        ),
+    )
+    _tell(connection, failure, told.layer_id, official=told.official)
+
+
+def tell_undone(connection: Connection, row: Row[Any]) -> None:
+    """The same of CAP documents that could not be made; `row` is of gis.notice."""
+    if row.alert.get("rule") == RULE:
+        return
+    undone = connection.scalar(_UNDONE) or 0
+    failure = _Failure(
+        key="CAP",
+        count=undone,
+        headline=(
+            f"Không lập được bản tin CAP của cảnh báo số {row.alert_id}",
+            f"No CAP document could be made of alert {row.alert_id}",
+        ),
+        detail=(
+            f"{undone} văn bản không lập được trong một ngày. Xem nhật ký của dịch vụ; "
+            "sửa xong thì chạy: gis alerts publish",
+            f"{undone} documents given up within a day. See the log of the service; "
+            "when it is mended: gis alerts publish",
+        ),
+    )
+    _tell(connection, failure, row.layer_id, official=bool(row.alert.get("official")))
+
+
+def _tell(connection: Connection, failure: _Failure, layer_id: str, *, official: bool) -> None:
+    now = datetime.now(UTC)
+    signal = Signal(
+        tier=Tier.ALERT,
+        observed=failure.count,
+        since=now,
+        until=now,
+        headline_vi=failure.headline[0],
+        headline_en=failure.headline[1],
+        detail_vi=failure.detail[0],
+        detail_en=failure.detail[1],
+        key=failure.key,
+    )
+    found = Findings(layer_id, RULE, now, official, False, (signal,), _POLICY, failure.key)
+    apply_findings(connection, found, now, alone=True)

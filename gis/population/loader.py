@@ -1,0 +1,96 @@
+"""A file of inhabitants → the population by hex."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import geopandas as gpd
+
+from gis.database.engine import Database
+from gis.errors import BadFile, BadInput
+from gis.placing.reference import read_communes_in_force
+from gis.population.pieces import PeopleByCell, gathered
+from gis.population.raster import SUFFIXES, opened_raster
+from gis.population.store import Population, Quality, store_population
+from gis.population.table import read_people, spread
+
+type Progress = Callable[[int, int], None]
+type ByCommune = Iterator[list[PeopleByCell]]  # in the order of communes
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What an operator says of a file; `encoding` and `number_format` are of a table."""
+
+    year: int | None = None
+    source: str | None = None
+    encoding: str | None = None
+    number_format: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What is stored now, and the codes of communes in which nobody lives by it."""
+
+    population: Population
+    communes_without: tuple[str, ...]
+
+
+def load_population(
+    database: Database, path: Path, answers: Answers, show: Progress = lambda done, total: None
+) -> Loaded:
+    """Put the inhabitants of a file, by hex, in the place of those there are; all or nothing.
+
+    A GeoTIFF holds people per pixel; any other file is a table of communes. Raises BadFile,
+    Question, and BadInput when no boundaries are loaded.
+    """
+    communes = _communes(database)
+    by_commune: dict[str, PeopleByCell] = {}
+    for code, people in zip(communes["code"], _read(path, communes, answers), strict=True):
+        by_commune[code] = gathered(people)
+        show(len(by_commune), len(communes))
+    everybody = gathered(list(by_commune.values()))
+    if len(everybody.cells) == 0:
+        raise BadFile(f"{path.name}: nobody lives in the province by this file")
+    quality = Quality.GRIDDED if _is_raster(path) else Quality.APPROXIMATE
+    total = float(everybody.people.sum())
+    about = Population(answers.source or path.name, answers.year, quality, total)
+    with database.writing() as connection:
+        store_population(connection, everybody, about)
+    empty = (code for code, people in by_commune.items() if len(people.cells) == 0)
+    return Loaded(about, tuple(empty))
+
+
+def _communes(database: Database) -> gpd.GeoDataFrame:
+    with database.reading() as connection:
+        communes = read_communes_in_force(connection)
+    if communes.empty:
+        raise BadInput("no boundaries are loaded: run `gis boundaries load`")
+    return communes
+
+
+def _read(path: Path, communes: gpd.GeoDataFrame, answers: Answers) -> ByCommune:
+    if not path.is_file():
+        raise BadFile(f"không có tệp {path} / there is no file {path}")
+    return _of_raster(path, communes) if _is_raster(path) else _of_table(path, communes, answers)
+
+
+def _is_raster(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES
+
+
+def _of_raster(path: Path, communes: gpd.GeoDataFrame) -> ByCommune:
+    with opened_raster(path) as raster:
+        for area in communes.geometry:
+            yield list(raster.people_of(area))
+
+
+def _of_table(path: Path, communes: gpd.GeoDataFrame, answers: Answers) -> ByCommune:
+    people = read_people(
+        path,
+        set(communes["code"]),
+        encoding=answers.encoding,
+        number_format=answers.number_format,
+    )
+    for code, area in zip(communes["code"], communes.geometry, strict=True):
+        yield spread(area, people.get(code, 0.0))

@@ -1,0 +1,187 @@
+"""All layers of a folder: one file a layer, every fault told at once, by file and line."""
+
+import difflib
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from gis.access import Principal, may_read, may_write
+from gis.errors import BadLayerFile, NotFound
+from layers.definition.checks import DETECTORS, findings
+from layers.definition.messages import faults_of, near
+from layers.definition.model import POPULATION, Audience, GeometryKind, Layer
+from layers.definition.yaml_document import BrokenYaml, Document, Fault, parse_yaml
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """The layers there are, in the order of their ids; `faults` are of files left out."""
+
+    layers: tuple[Layer, ...]
+    digests: Mapping[str, str] = field(default_factory=dict)
+    faults: tuple[str, ...] = ()
+
+    @property
+    def faulty(self) -> frozenset[str]:
+        """The ids of layers whose files are at fault."""
+        return frozenset(fault.partition(".y")[0] for fault in self.faults)
+
+    def get(self, layer_id: str) -> Layer:
+        """The layer of an id; raises NotFound with the names of public layers near to it, and
+        BadLayerFile for one whose file was left out.
+        """
+        layer = self._by_id.get(layer_id)
+        if layer is None and layer_id in self.faulty:
+            raise BadLayerFile(
+                f"the file of layer {layer_id} is at fault: `gis layers check` names it"
+            )
+        if layer is None:
+            public = [each.id for each in self.layers if each.access.read is Audience.PUBLIC]
+            best = difflib.get_close_matches(layer_id, public, n=3)
+            hint = f"; did you mean {' or '.join(best)}?" if best else ""
+            raise NotFound(f"there is no layer {layer_id}{hint}")
+        return layer
+
+    def check_rule(self, rule: str) -> None:
+        """Raises NotFound for a name under which nothing raises alerts; BadLayerFile where it may
+        be one of a file that was left out.
+        """
+        named = (one.id for each in self.layers if each.alerts for one in each.alerts.rules)
+        known = {*DETECTORS, *named}
+        if rule not in known and self.faults:
+            raise BadLayerFile(
+                f"there is no rule {rule} in the layer files that are right{near(rule, known)}; "
+                f"mend {', '.join(sorted(self.faulty))} first, or silence the layer"
+            )
+        if rule not in known:
+            raise NotFound(f"there is no rule {rule}{near(rule, known)}")
+
+    def readable(self, principal: Principal) -> list[Layer]:
+        """The layers that somebody may read."""
+        return [each for each in self.layers if may_read(principal, each.access.read, each.id)]
+
+    def writable(self, principal: Principal) -> list[Layer]:
+        """The layers whose rows somebody may change; he may read all of them."""
+        return [
+            each
+            for each in self.layers
+            if may_write(principal, each.access.read, each.access.write, each.id)
+        ]
+
+    def get_readable(self, layer_id: str, principal: Principal) -> Layer:
+        """The layer of an id that somebody may read; of others nobody learns that they exist.
+
+        Raises NotFound with the same words for both.
+        """
+        layer = self._by_id.get(layer_id)
+        if layer is not None and may_read(principal, layer.access.read, layer.id):
+            return layer
+        return Catalogue(tuple(self.readable(principal))).get(layer_id)
+
+    def digest_of(self, layer: Layer) -> str:
+        """SHA-256 of the layer's file; of its content when it came from no file."""
+        told = self.digests.get(layer.id)
+        return told or hashlib.sha256(layer.model_dump_json().encode()).hexdigest()
+
+    @cached_property
+    def _by_id(self) -> dict[str, Layer]:
+        return {layer.id: layer for layer in self.layers}
+
+
+def read_catalogue(folder: Path) -> Catalogue:
+    """The layers of all `*.yaml` of a folder.
+
+    Raises BadLayerFile with every fault of every file, one a line, as `file:line: what, and what
+    would be right`.
+    """
+    found = read_good_layers(folder)
+    if found.faults:
+        raise BadLayerFile("\n".join(found.faults))
+    return found
+
+
+def read_good_layers(folder: Path) -> Catalogue:
+    """The layers whose files are right; the faults of the others are kept with them.
+
+    Raises BadLayerFile where there is no folder.
+    """
+    if not folder.is_dir():
+        raise BadLayerFile(f"there is no folder {folder}: GIS_LAYERS names that of the layer files")
+    layers, faults = [], _misnamed(folder)
+    for path in sorted(folder.glob("*.yaml")):
+        try:
+            layers.append(read_layer(path))
+        except BadLayerFile as error:
+            faults += str(error).splitlines()
+    faults += _wrong_exposures(layers)
+    faulty = Catalogue((), faults=tuple(faults)).faulty
+    good = sorted((one for one in layers if one.id not in faulty), key=lambda layer: layer.id)
+    digests = {layer.id: digest_of_file(folder / f"{layer.id}.yaml") for layer in good}
+    return Catalogue(tuple(good), digests, tuple(faults))
+
+
+def read_layer(path: Path) -> Layer:
+    """The layer of one file; raises BadLayerFile with all its faults, one a line."""
+    try:
+        document = parse_yaml(path.read_bytes().decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise BadLayerFile(f"{path.name}:1: the file is not UTF-8: save it as UTF-8") from error
+    except OSError as error:
+        raise BadLayerFile(f"{path.name}:1: the file cannot be read: {error.strerror}") from error
+    except BrokenYaml as error:
+        raise _bad(path, error.faults) from error
+    layer = _validated(path, document)
+    faults = [Fault(document.line_of(where), words) for where, words in findings(layer)]
+    if layer.id != path.stem:
+        words = f"`id` is {layer.id} but the file is {path.name}: write `id: {path.stem}`"
+        faults.append(Fault(document.line_of(["id"]), f"{words}, or rename the file"))
+    if faults:
+        raise _bad(path, sorted(faults, key=lambda fault: fault.line))
+    return layer
+
+
+def digest_of_file(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _validated(path: Path, document: Document) -> Layer:
+    if not isinstance(document.data, dict):
+        words = "the file is empty" if document.data is None else "the file holds no words"
+        raise _bad(path, [Fault(1, f"{words}: a layer begins with `id: {path.stem}`")])
+    try:
+        return Layer.model_validate(document.data)
+    except ValidationError as error:
+        raise _bad(path, faults_of(error, document)) from error
+
+
+def _bad(path: Path, faults: Iterable[Fault]) -> BadLayerFile:
+    return BadLayerFile("\n".join(f"{path.name}:{each.line}: {each.message}" for each in faults))
+
+
+def _misnamed(folder: Path) -> list[str]:
+    return [
+        f"{path.name}: rename it to {path.stem}.yaml; only that ending is read"
+        for path in sorted(folder.glob("*.yml"))
+    ]
+
+
+def _wrong_exposures(layers: Iterable[Layer]) -> Iterator[str]:
+    """The layer that tells what is exposed has points, and is no secret that a map would tell."""
+    listed = {layer.id: layer for layer in layers}
+    for layer in listed.values():
+        name = layer.hotspots.exposure if layer.hotspots else None
+        if name in (None, POPULATION):
+            continue
+        of = listed.get(name)
+        where = f"{layer.id}.yaml: `exposure`"
+        if of is None:
+            yield f"{where}: there is no layer `{name}`{near(name, [*listed, POPULATION])}"
+        elif of.is_view or not of.placed or of.geometry is not GeometryKind.POINT:
+            yield f"{where}: the layer {name} has no placed points"
+        elif of.access.read is not Audience.PUBLIC and of is not layer:
+            yield f"{where}: the layer {name} is not public, and this map would tell of it"

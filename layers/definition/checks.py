@@ -1,0 +1,283 @@
+"""What the words of one layer file must say of each other.
+
+The vocabulary (layers.definition.model) knows each word alone; here they are held against each other. Every
+check gives the place in the file and a sentence; an empty list is a sound layer.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+from pyproj import CRS
+from pyproj.exceptions import CRSError
+
+from gis.alerts.policy import Tier
+from layers.definition.messages import near
+from layers.definition.model import (
+    AlertRule,
+    CountRule,
+    FieldType,
+    FileSource,
+    GeometryKind,
+    Layer,
+    LayerField,
+    RainRule,
+    StyleClass,
+    ViewSource,
+)
+from layers.definition.yaml_document import Location
+
+type Finding = tuple[Location, str]
+
+# Which raise alerts under these names.
+DETECTORS = (
+    "scan",
+    "series",
+    "held_back",
+    "undated",
+    "calibration_degraded",
+    "alarm_failing",
+    "delivery",
+)
+_NUMERIC = (FieldType.INTEGER, FieldType.NUMBER)
+_DATED = (FieldType.DATE, FieldType.DATETIME)
+_CATEGORIES = (FieldType.TEXT, FieldType.INTEGER, FieldType.BOOLEAN)
+_A_DAY = datetime(2024, 9, 23, 17, 45, 59)
+
+
+def findings(layer: Layer) -> list[Finding]:
+    """All that is wrong between the words of a layer, in no order."""
+    return [found for check in _CHECKS for found in check(layer)]
+
+
+def _named_fields(layer: Layer) -> Iterator[Finding]:
+    """A section that names a field names one that is served."""
+    named: list[tuple[Location, str | None]] = [
+        (("style", "field"), layer.style.field),
+        (("style", "text"), layer.style.text),
+        (("hexes", "category"), layer.hexes.category if layer.hexes else None),
+        (("hexes", "measure"), layer.hexes.measure if layer.hexes else None),
+        (("hotspots", "category"), layer.hotspots.category if layer.hotspots else None),
+        (("hotspots", "measure"), layer.hotspots.measure if layer.hotspots else None),
+        (("hotspots", "received"), layer.hotspots.received if layer.hotspots else None),
+    ]
+    tiles = layer.tiles.fields if layer.tiles else {}
+    named += [(("tiles", "fields", zoom), name) for zoom, names in tiles.items() for name in names]
+    for where, name in named:
+        if name is not None and name not in layer.public_fields:
+            yield where, _no_field(layer, name)
+
+
+def _no_field(layer: Layer, name: str) -> str:
+    if name in layer.fields:
+        return f"field `{name}` is personal: it is in no map, tile or count"
+    return f"there is no field `{name}`{near(name, layer.public_fields)}"
+
+
+def _field_words(layer: Layer) -> Iterator[Finding]:
+    for name, field in layer.fields.items():
+        where = ("fields", name)
+        if field.values is not None and field.type is not FieldType.TEXT:
+            yield (*where, "values"), f"`values` are of a text; field `{name}` is {field.type}"
+        if field.free_text and (field.type is not FieldType.TEXT or field.values or field.personal):
+            words = f"only a text that is served is free; field `{name}` is another"
+            yield (*where, "free_text"), words
+        if field.unit is not None and field.type not in _NUMERIC:
+            yield (*where, "unit"), f"a unit is of a number; field `{name}` is {field.type}"
+        yield from (((*where, "format"), words) for words in _format(name, field))
+
+
+def _format(name: str, field: LayerField) -> Iterator[str]:
+    given = field.format
+    if given is None:
+        return
+    if field.type in _NUMERIC:
+        if given not in ("decimal_comma", "decimal_point"):
+            yield f"`{given}` is no form of a number: write decimal_comma or decimal_point"
+    elif field.type not in _DATED:
+        yield f"a format is of a date or a number; field `{name}` is {field.type}"
+    else:
+        yield from _strptime(given)
+
+
+def _strptime(given: str) -> Iterator[str]:
+    """A format that cannot read what it writes reads nothing, or the wrong day."""
+    try:
+        written = _A_DAY.strftime(given)
+        usable = "%" in given and datetime.strptime(written, given) is not None
+    except (ValueError, re.error):
+        usable = False
+    if not usable:
+        yield f"`{given}` is no strptime format: write it as in %d/%m/%Y or %Y-%m-%d %H:%M"
+    elif "%M" in given and not {"%H", "%I"} & set(re.findall("%.", given)):
+        yield f"`{given}` has minutes, %M, without an hour: a month is %m"
+
+
+def _source_words(layer: Layer) -> Iterator[Finding]:
+    source = layer.source
+    if isinstance(source, ViewSource):
+        return
+    if source.time and source.time.format:
+        where = ("source", "time", "format")
+        yield from ((where, words) for words in _strptime(source.time.format))
+    if source.coordinates:
+        yield from _known_crs(source.coordinates.crs)
+        if layer.geometry is not GeometryKind.POINT:
+            words = f"`coordinates` are of points; this layer's geometry is {layer.geometry}"
+            yield ("source", "coordinates"), words
+    if not layer.placed and (source.address or source.commune):
+        words = "an address or a commune places a record, but the file says `placed: false`"
+        yield ("source", "address" if source.address else "commune"), words
+
+
+def _known_crs(crs: str) -> Iterator[Finding]:
+    try:
+        CRS.from_user_input(crs)
+    except CRSError:
+        yield (
+            ("source", "coordinates", "crs"),
+            f"`{crs}` is no CRS that PROJ knows: write it as in EPSG:4326 or EPSG:9208",
+        )
+
+
+def _style_classes(layer: Layer) -> Iterator[Finding]:
+    field = layer.public_fields.get(layer.style.field or "")
+    if field is None:
+        return
+    seen: set[object] = set()
+    for index, one in enumerate(layer.style.classes):
+        where = ("style", "classes", index)
+        key = one.value if one.at_least is None else one.at_least
+        if key in seen:
+            yield where, f"the class `{key}` stands twice"
+        seen.add(key)
+        yield from ((where, words) for words in _class_of(one, field))
+    yield from _class_order(layer)
+
+
+def _class_of(one: StyleClass, field: LayerField) -> Iterator[str]:
+    """A class must be able to hold a value of its field."""
+    if one.at_least is not None:
+        if field.type not in _NUMERIC:
+            yield f"`at_least` is of a number; the field is {field.type}: use `value`"
+        return
+    fits = {FieldType.TEXT: str, FieldType.BOOLEAN: bool, FieldType.INTEGER: int}.get(field.type)
+    if fits is None:
+        yield f"a field of type {field.type} has no classes by `value`: use `at_least`"
+    elif type(one.value) is not fits:
+        yield f"the value `{one.value}` is no {field.type}, as the field is"
+    elif field.values is not None and one.value not in field.values:
+        yield f"the field takes no value `{one.value}`{near(str(one.value), field.values)}"
+
+
+def _class_order(layer: Layer) -> Iterator[Finding]:
+    bounds = [one.at_least for one in layer.style.classes]
+    told = [bound for bound in bounds if bound is not None]
+    if told and len(told) < len(bounds):
+        yield ("style", "classes"), "classes are all by `value` or all by `at_least`"
+    elif told != sorted(told):
+        yield ("style", "classes"), "classes by `at_least` must rise: the lowest bound first"
+
+
+def _zooms(layer: Layer) -> Iterator[Finding]:
+    tiles = layer.tiles
+    if tiles and tiles.min_zoom > tiles.max_zoom:
+        words = f"`min_zoom` {tiles.min_zoom} is above `max_zoom` {tiles.max_zoom}"
+        yield ("tiles", "min_zoom"), words
+    if tiles and layer.geometry is GeometryKind.NONE:
+        yield ("tiles",), "a layer without geometry has no tiles"
+
+
+def _counting(layer: Layer) -> Iterator[Finding]:
+    """What hexes, hotspots and alerts need from the rest of the file."""
+    for section in ("hexes", "hotspots"):
+        if getattr(layer, section) is not None and not _is_counted(layer):
+            yield (section,), f"`{section}` count placed points that are loaded, not {_what(layer)}"
+    category = layer.public_fields.get((layer.hexes and layer.hexes.category) or "")
+    if category and category.type not in _CATEGORIES:
+        words = f"counts are kept apart by a text, an integer or a boolean, not a {category.type}"
+        yield ("hexes", "category"), words
+    measure = layer.public_fields.get((layer.hexes and layer.hexes.measure) or "")
+    if measure and measure.type not in _NUMERIC:
+        yield ("hexes", "measure"), f"a mean is of an integer or a number, not a {measure.type}"
+    if layer.hotspots and isinstance(layer.source, FileSource) and layer.source.time is None:
+        yield ("hotspots",), "`hotspots` need `source.time`: when each record happened"
+    received = layer.public_fields.get((layer.hotspots and layer.hotspots.received) or "")
+    if received and received.type is not FieldType.DATETIME:
+        words = f"records are received at a datetime; the field is {received.type}"
+        yield ("hotspots", "received"), words
+    measure = layer.public_fields.get((layer.hotspots and layer.hotspots.measure) or "")
+    if measure and measure.type is not FieldType.INTEGER:
+        yield ("hotspots", "measure"), f"whole numbers are added up; the field is {measure.type}"
+    if layer.alerts and not layer.hotspots and not layer.alerts.rules:
+        yield ("alerts",), "`alerts` need `hotspots` or `rules`, from which they are raised"
+
+
+def _alert_rules(layer: Layer) -> Iterator[Finding]:
+    """Rules are told apart by their ids, and speak of fields that can hold what they ask."""
+    rules = layer.alerts.rules if layer.alerts else ()
+    seen: set[str] = set()
+    for index, rule in enumerate(rules):
+        where = ("alerts", "rules", index)
+        if rule.id in DETECTORS:
+            yield (*where, "id"), f"`{rule.id}` is the name of a detector: choose another"
+        if rule.id in seen:
+            yield (*where, "id"), f"the rule `{rule.id}` stands twice"
+        seen.add(rule.id)
+        yield from ((where, words) for words in _rule_fields(layer, rule))
+    if rules and layer.is_view:
+        yield ("alerts", "rules"), "rules look at records that are loaded, not the rows of a view"
+    elif rules and isinstance(layer.source, FileSource) and layer.source.time is None:
+        yield ("alerts", "rules"), "rules need `source.time`: when each record happened"
+
+
+def _recipients(layer: Layer) -> Iterator[Finding]:
+    """Nobody is named twice for the same, or for what never happens."""
+    if layer.alerts is None:
+        return
+    seen: set[tuple[str, str | None]] = set()
+    policy = layer.alerts.policy()
+    for index, one in enumerate(layer.alerts.tell):
+        where = ("alerts", "tell", index)
+        if (one.who, one.when) in seen:
+            yield (*where, "who"), f"`{one.who}` stands twice"
+        seen.add((one.who, one.when))
+        waits = [policy.escalates_after(tier) for tier in Tier if tier.rank >= one.from_tier.rank]
+        if one.when and all(wait is None for wait in waits):
+            words = "`escalate_urgent_minutes` and `escalate_alert_minutes` say when"
+            yield (*where, "when"), f"nothing escalates, so `{one.who}` is never told: {words}"
+
+
+def _rule_fields(layer: Layer, rule: AlertRule) -> Iterator[str]:
+    named = {name: getattr(rule, name, None) for name in ("field", "of")}
+    for name in filter(None, [*named.values(), *getattr(rule, "where", {})]):
+        if name not in layer.public_fields:
+            yield _no_field(layer, name)
+    value = layer.public_fields.get(named["field"] or "")
+    if value and value.type not in _NUMERIC:
+        yield f"a threshold is of a number; field `{named['field']}` is {value.type}"
+    if isinstance(rule, RainRule | CountRule) and not layer.placed:
+        yield "rain and counts are of places; the file says `placed: false`"
+    for name, wanted in getattr(rule, "where", {}).items():
+        field = layer.public_fields.get(name)
+        fits = {FieldType.TEXT: str, FieldType.BOOLEAN: bool, FieldType.INTEGER: int}
+        if field and type(wanted) is not fits.get(field.type):
+            yield f"the value `{wanted}` is no {field.type}, as field `{name}` is"
+        elif field and field.values is not None and wanted not in field.values:
+            yield f"field `{name}` takes no value `{wanted}`{near(str(wanted), field.values)}"
+
+
+def _is_counted(layer: Layer) -> bool:
+    return layer.placed and layer.geometry is GeometryKind.POINT and not layer.is_view
+
+
+def _what(layer: Layer) -> str:
+    if layer.is_view:
+        return "the rows of a view"
+    return "a layer with `placed: false`" if not layer.placed else f"a layer of {layer.geometry}"
+
+
+_CHECKS: tuple[Callable[[Layer], Iterator[Finding]], ...] = (
+    _named_fields, _field_words, _source_words, _style_classes, _zooms, _counting,
+    _alert_rules, _recipients,
+)  # fmt: skip

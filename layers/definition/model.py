@@ -1,0 +1,648 @@
+"""The vocabulary of a layer file. A layer is a file; everything else is derived from it.
+
+Absent section, absent feature. An unknown word is an error, told by layers.definition.catalogue.
+"""
+
+from dataclasses import replace
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from gis.alerts.policy import Policy, Tier
+
+IDENTIFIER = r"^[a-z][a-z0-9_]{0,47}$"
+NAME = r"^[^\s\d+(@/][^@/]{0,99}$"  # neither an address nor a telephone number
+COLOUR = r"^#[0-9a-fA-F]{6}$"
+Identifier = Annotated[str, Field(pattern=IDENTIFIER)]
+Colour = Annotated[str, Field(pattern=COLOUR)]
+Zoom = Annotated[int, Field(ge=0, le=22)]
+Resolution = Annotated[int, Field(ge=5, le=10)]
+Columns = Annotated[tuple[str, ...], Field(min_length=1)]
+Metres = Annotated[float, Field(gt=0)]
+
+# The columns that every layer table has; a field may not take their names.
+PLACING_COLUMNS = (
+    "id", "geom", "h3", "commune", "unit_then", "place_method", "place_confidence",
+    "place_precision_m", "default_point", "valid_at", "updated_at", "source", "source_key",
+    "provenance",
+)  # fmt: skip
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Words(Strict):
+    """A text for people, Vietnamese first."""
+
+    vi: str = Field(min_length=1, description="In Vietnamese")
+    en: str = Field(min_length=1, description="In English")
+
+
+class GeometryKind(StrEnum):
+    POINT = "point"
+    LINE = "line"
+    POLYGON = "polygon"
+    NONE = "none"
+
+
+class FieldType(StrEnum):
+    TEXT = "text"
+    INTEGER = "integer"
+    NUMBER = "number"
+    BOOLEAN = "boolean"
+    DATE = "date"
+    DATETIME = "datetime"
+
+
+class Audience(StrEnum):
+    PUBLIC = "public"
+    DEPARTMENT = "department"
+    PRIVATE = "private"
+
+
+class LayerField(Strict):
+    """One attribute of a layer."""
+
+    type: FieldType = Field(description="What its values are")
+    label: Words = Field(description="Its name for people")
+    description: Words | None = Field(None, description="What it means, in a sentence")
+    column: str | None = Field(None, description="Column of the source; unset: the same name")
+    unit: str | None = Field(None, description="UCUM unit, such as m, km2, MW, mm/h")
+    values: dict[str, Words] | None = Field(
+        None,
+        min_length=1,
+        description="The values that a text may take, each with its name for people",
+    )
+    required: bool = Field(False, description="A record without it goes to quarantine")
+    personal: bool = Field(
+        False, description="Kept in schema private; in no layer, tile, export or log"
+    )
+    free_text: bool = Field(
+        False,
+        description="Written by anybody: telephone numbers, e-mail addresses, identity numbers and "
+        "number plates in it are hidden when it is loaded or edited, and kept in schema private",
+    )
+    format: str | None = Field(
+        None, description="Of a date: strptime; of a number: decimal_comma or decimal_point"
+    )
+
+
+class Coordinates(Strict):
+    """The columns that hold a point."""
+
+    x: str = Field(description="Column of longitude or easting")
+    y: str = Field(description="Column of latitude or northing")
+    crs: str = Field("EPSG:4326", description="CRS of the columns")
+
+
+class Occurrence(Strict):
+    """When the record happened."""
+
+    column: str = Field(description="Column of the source")
+    format: str | None = Field(None, description="strptime format; unset: it must be ISO 8601")
+    zone: str = Field(
+        "+07:00", pattern=r"^[+-]\d\d:\d\d$", description="Zone of times that name none"
+    )
+
+
+class Precision(Strict):
+    """How the source says how exactly it knows the place."""
+
+    column: str = Field(description="Column of the source")
+    metres: dict[str, Metres] = Field(description="Metres for each value of the column")
+    otherwise_m: Metres | None = Field(None, description="Metres for any other value")
+
+
+class FileSource(Strict):
+    """Records from files that somebody loads."""
+
+    connector: Literal["file"] = Field(description="Files that somebody loads")
+    key: str | Columns = Field(description="Column or columns that tell records apart")
+    coordinates: Coordinates | None = Field(None, description="Columns of a point")
+    address: str | None = Field(None, description="Column with an address in words")
+    commune: str | None = Field(None, description="Column with a commune's code or name")
+    time: Occurrence | None = Field(None, description="When the record happened")
+    precision: Precision | None = Field(None, description="How exactly the place is known")
+    outside: Literal["report", "keep"] = Field(
+        "report",
+        description="What becomes of records outside the province: they wait in quarantine with "
+        "the reason `outside`, or are kept in the layer",
+    )
+
+
+class ViewSource(Strict):
+    """Rows that the service itself writes: the view `layer.<id>`."""
+
+    connector: Literal["view"] = Field(description="A view that the service itself fills")
+    time: Literal["valid_at", "valid_from_to"] | None = Field(
+        None,
+        description="`valid_at`: the view has this column, which says when the record happened; "
+        "`valid_from_to`: it has the days from which and until which (not included) a row holds",
+    )
+    latest: bool = Field(
+        False, description="Of `valid_from_to`: unless a time is asked for, rows that hold still"
+    )
+
+    @model_validator(mode="after")
+    def _latest_has_days(self) -> Self:
+        if self.latest and self.time != "valid_from_to":
+            raise ValueError("`latest` needs `time: valid_from_to`, the days of which a row tells")
+        return self
+
+
+Source = Annotated[FileSource | ViewSource, Field(discriminator="connector")]
+
+
+class Access(Strict):
+    """Who may read the layer and who may change its rows."""
+
+    read: Audience = Field(
+        Audience.PUBLIC,
+        description="`public`: all; `department`: keys that name the layer, and operators; "
+        "`private`: keys that name it alone; administrators always",
+    )
+    write: Literal["department", "operator", "admin", "nobody"] = Field(
+        "department",
+        description="`department`: keys that name the layer, operators and administrators",
+    )
+
+
+class TileOptions(Strict):
+    """Vector tiles of the layer."""
+
+    min_zoom: Zoom = Field(0, description="First zoom with tiles")
+    max_zoom: Zoom = Field(14, description="Last zoom with tiles; clients enlarge them beyond")
+    fields: dict[Zoom, tuple[Identifier, ...]] = Field(
+        default_factory=dict, description="From this zoom on, these fields; unset: all of them"
+    )
+    simplify_px: float = Field(0.5, ge=0, le=8, description="Tolerance, in screen pixels")
+    points_from_zoom: Zoom = Field(
+        0, description="Below this zoom, points are drawn as counts of hexes"
+    )
+
+
+class HexOptions(Strict):
+    """Counts of the layer's records by H3 hex."""
+
+    resolutions: tuple[Resolution, ...] = Field(
+        (5, 6, 7, 8, 9, 10), min_length=1, description="H3 resolutions that are served"
+    )
+    category: Identifier | None = Field(None, description="Field by which counts are kept apart")
+    measure: Identifier | None = Field(None, description="Number field whose mean is given")
+    min_count: int | None = Field(
+        None, ge=1, description="k: a public hex with fewer is not shown; unset: the setting"
+    )
+    read: Audience | None = Field(
+        None, description="Who may see the counts; unset: who may read the layer"
+    )
+    filter_resolution: Resolution | None = Field(
+        None,
+        description="The one resolution at which the public may ask for a category or for months, "
+        "where k is above 1; unset: the coarsest",
+    )
+
+    @model_validator(mode="after")
+    def _filter_resolution_is_served(self) -> Self:
+        if self.filter_resolution is not None and self.filter_resolution not in self.resolutions:
+            raise ValueError("`filter_resolution` is one of `resolutions`")
+        return self
+
+
+class ScanOptions(Strict):
+    """The alarm: where the newest days have too many, given the usual of each place and day."""
+
+    resolution: Resolution = Field(8, description="H3 resolution of the centres of circles")
+    window_days: int = Field(90, ge=28, le=366, description="Days from which the usual is known")
+    max_days: int = Field(14, ge=1, le=60, description="Longest time of a cluster, in days")
+    max_radius_km: float = Field(10, gt=0, le=50, description="Largest radius of a cluster")
+    min_cases: int = Field(3, ge=2, description="Least number of cases of a cluster")
+    strata: Literal["auto", "weekday", "none"] = Field(
+        "auto",
+        description="Whether days are permuted within weekdays; `auto`: when the communes differ "
+        "in their weekdays (χ², p < 0.01)",
+    )
+    clusters: int = Field(5, ge=1, le=20, description="Most clusters of a stream, none overlapping")
+    replicates: int = Field(999, ge=99, le=9999, description="Random orders that give p")
+    seed: int = Field(0, ge=0, description="Of the random orders")
+
+
+class EmergingOptions(Strict):
+    """How each hex became what it is: new, consecutive, persistent, … over steps of time."""
+
+    resolution: Resolution = Field(8, description="H3 resolution of the hexes")
+    step_days: int = Field(7, ge=1, le=31, description="Days of a step")
+    steps: int = Field(52, ge=8, le=120, description="How many steps are looked at")
+    disk: int = Field(1, ge=1, le=5, description="Rings of neighbours")
+
+
+class LocalMoranOptions(Strict):
+    """Hexes like or unlike those around them: a quiet one among busy ones, and the reverse."""
+
+    resolution: Resolution = Field(
+        7, description="H3 resolution of the hexes; where most are empty, none can have too few"
+    )
+    window_days: int = Field(90, ge=1, le=3660, description="Days looked at")
+    disk: int = Field(1, ge=1, le=5, description="Rings of neighbours")
+    alpha: float = Field(0.05, gt=0, lt=1, description="False discovery rate")
+    seed: int = Field(0, ge=0, description="Of the random orders that give p")
+
+
+class SeriesDetector(Strict):
+    """What every detector of series says."""
+
+    min_count: int = Field(
+        3, ge=1, description="Least number of records that is told of, however rare"
+    )
+
+
+class EarsOptions(SeriesDetector):
+    """EARS: the newest day against the days before it. For months of data."""
+
+    detector: Literal["ears"] = Field(description="Days against those before")
+    variant: Literal["C1", "C2", "C3"] = Field(
+        "C2",
+        description="`C1`: the days just before; `C2`: with a gap of two days, so that a rise does "
+        "not hide itself; `C3`: as C2, with what the two days before had too many",
+    )
+    baseline_days: int = Field(
+        28, ge=7, le=366, description="Days from which the usual is known: whole weeks are fairest"
+    )
+
+
+class FarringtonOptions(SeriesDetector):
+    """Farrington: the newest seven days against years before."""
+
+    detector: Literal["farrington"] = Field(description="A week against those of past years")
+    years: int = Field(4, ge=2, le=10, description="How many years are compared; all are needed")
+    flexible: bool = Field(
+        True,
+        description="Farrington flexible: compared with all weeks of those years but the last 26, "
+        "by a season of ten levels and, from three years on, with a trend; false: as in 1996, with "
+        "the weeks within three of the same one of each year, which alarms too often where counts "
+        "spread more than Poisson's",
+    )
+
+
+class CusumOptions(SeriesDetector):
+    """CUSUM of negative-binomial log likelihood ratios: small rises that last."""
+
+    detector: Literal["nb_cusum"] = Field(description="A rise that lasts for days")
+    baseline_days: int = Field(
+        28, ge=7, le=366, description="Days from which the usual is known, before those added up"
+    )
+    max_days: int = Field(14, ge=2, le=60, description="Days that are added up at most")
+    ratio: float = Field(2, gt=1, le=10, description="The rise looked for, as a multiple of usual")
+
+
+SeriesOptions = Annotated[
+    EarsOptions | FarringtonOptions | CusumOptions, Field(discriminator="detector")
+]
+
+
+POPULATION = "population"  # as an exposure: inhabitants, and no layer
+
+
+class HotspotOptions(Strict):
+    """Where records are significantly many: a map, its history by hex, and alarms."""
+
+    method: Literal["gi_star"] = Field(
+        "gi_star", description="Of the map: Getis and Ord's Gi*, exact p"
+    )
+    resolution: Resolution = Field(8, description="Of the map: H3 resolution of the hexes")
+    window_days: int = Field(30, ge=1, le=3660, description="Of the map: days looked at")
+    disk: int = Field(1, ge=1, le=5, description="Of the map: rings of neighbours")
+    alpha: float = Field(0.05, gt=0, lt=1, description="Of the map: false discovery rate")
+    measure: Identifier | None = Field(
+        None,
+        description="Of the map and of `local_moran`: field of whole numbers that is added up; "
+        "unset: records count",
+    )
+    exposure: Identifier | None = Field(
+        None,
+        description="Of the map and of `local_moran`: layer of points that it happens to, such as "
+        "households, or `population`, the inhabitants; as many are expected as their share; unset: "
+        "as many everywhere",
+    )
+    category: Identifier | None = Field(
+        None,
+        description="Field that tells the streams of the alarm apart, and repeats of an incident; "
+        "unset: one stream",
+    )
+    received: Identifier | None = Field(
+        None,
+        description="Field with the time when a record was received, which is the time of alarms; "
+        "unset: when it happened",
+    )
+    late_hours: float = Field(
+        6,
+        gt=0,
+        le=8784,
+        description="Hours from when it happened to its receipt from which a record is late, so "
+        "that it raises no alarm; a date without an hour counts from its end",
+    )
+    scan: ScanOptions | None = Field(ScanOptions(), description="The alarm; null: none")
+    series: SeriesOptions | None = Field(
+        None,
+        description="A second alarm: a detector for each stream and commune, and for each stream "
+        "in the whole province, which sees a rise everywhere; unset: none",
+    )
+    emerging: EmergingOptions | None = Field(
+        EmergingOptions(), description="Emerging hot spots; null: none"
+    )
+    local_moran: LocalMoranOptions | None = Field(
+        None, description="A map of hexes like or unlike those around them; unset: none"
+    )
+
+    @field_validator("method", mode="before")
+    @classmethod
+    def _of_the_map(cls, method: object) -> object:
+        section = "scan" if method == "stp_scan" else method
+        if section in ("scan", "series", "emerging", "local_moran"):
+            raise ValueError(
+                f"`method` is of the map, which has gi_star alone; `{section}` is a section of its "
+                f"own: `hotspots: {{{section}: …}}`"
+            )
+        return method
+
+    @property
+    def alarms(self) -> tuple[str, ...]:
+        """The methods that raise alerts, and share their budget."""
+        asked = {"stp_scan": self.scan, "series": self.series}
+        return tuple(method for method, options in asked.items() if options is not None)
+
+
+class AlertRule(Strict):
+    """What every rule says."""
+
+    id: Identifier = Field(description="Its name, unlike that of any other rule of the layer")
+    title: Words = Field(description="What its alerts are called")
+    tier: Tier = Field(Tier.ALERT, description="How grave its alerts are")
+    clear_minutes: int = Field(
+        15, ge=0, description="How long the evidence must be gone until the alert closes"
+    )
+
+
+class SensorRule(AlertRule):
+    """A sensor beyond a value for a time, in every reading of that time."""
+
+    kind: Literal["sensor"] = Field(description="A sensor beyond a value for a time")
+    field: Identifier = Field(description="Field with the value, a number")
+    of: Identifier = Field(description="Field that names the sensor")
+    above: float | None = Field(None, description="The value that is exceeded; this or `below`")
+    below: float | None = Field(None, description="The value that is fallen short of")
+    minutes: int = Field(0, ge=0, description="How long; 0: at the first reading")
+    stale_minutes: int = Field(
+        180, ge=1, description="A reading older than this says nothing of today"
+    )
+
+    @model_validator(mode="after")
+    def _one_bound(self) -> Self:
+        if (self.above is None) == (self.below is None):
+            raise ValueError("a sensor's rule has either `above` or `below`")
+        return self
+
+
+class RainRule(AlertRule):
+    """Rain over a hex: the greatest sum of any of its gauges, in the last hours."""
+
+    kind: Literal["rain"] = Field(description="Rain over a hex")
+    field: Identifier = Field(description="Field with the rain of a reading, in mm")
+    of: Identifier = Field(description="Field that names the gauge")
+    above: float = Field(gt=0, description="Millimetres that are exceeded")
+    hours: float = Field(gt=0, le=720, description="In how many hours")
+    resolution: Resolution = Field(7, description="H3 resolution of the hexes")
+
+
+class CountRule(AlertRule):
+    """So many records in one hex, one commune or the province, in the last hours."""
+
+    kind: Literal["count"] = Field(description="Records in a place")
+    at_least: int = Field(ge=1, description="The number of records that raises it")
+    hours: float = Field(gt=0, le=8784, description="In how many hours")
+    per: Literal["hex", "commune", "province"] = Field("commune", description="Counted in each")
+    resolution: Resolution = Field(8, description="H3 resolution of the hexes")
+    where: dict[Identifier, str | int | bool] = Field(
+        default_factory=dict, description="Only records whose fields have these values"
+    )
+
+
+class QuietRule(AlertRule):
+    """A source from which nothing new came: of the layer, or of each of its sensors."""
+
+    kind: Literal["quiet"] = Field(description="A source gone quiet")
+    hours: float = Field(gt=0, le=8784, description="Hours without a record")
+    of: Identifier | None = Field(
+        None, description="Field that names the sensor; unset: the layer as a whole"
+    )
+
+
+class IndicatorRule(AlertRule):
+    """An indicator whose newest value misses its target."""
+
+    kind: Literal["indicator"] = Field(description="An indicator off its target")
+    field: Identifier = Field(description="Field with the value, a number")
+    of: Identifier | None = Field(None, description="Field that names the indicator; unset: one")
+    at_least: float | None = Field(None, description="The target; this or `at_most`")
+    at_most: float | None = Field(None, description="The target")
+
+    @model_validator(mode="after")
+    def _one_target(self) -> Self:
+        if (self.at_least is None) == (self.at_most is None):
+            raise ValueError("an indicator's rule has either `at_least` or `at_most`")
+        return self
+
+
+ThresholdRule = Annotated[
+    SensorRule | RainRule | CountRule | QuietRule | IndicatorRule, Field(discriminator="kind")
+]
+Minutes = Annotated[int, Field(ge=0)]
+
+
+CapCategory = Literal[
+    "Geo", "Met", "Safety", "Security", "Rescue", "Fire", "Health", "Env", "Transport", "Infra",
+    "CBRNE", "Other",
+]  # fmt: skip
+
+
+class Recipient(Strict):
+    """Somebody who is told of the layer's alerts, by name: a file is read by all."""
+
+    who: str = Field(pattern=NAME, description="Name of a subscription, never an address")
+    from_tier: Tier = Field(Tier.ALERT, description="And what is graver")
+    when: Literal["escalated"] | None = Field(
+        None,
+        description="`escalated`: only when nobody took it on in time; unset: from the beginning",
+    )
+
+
+class AlertOptions(Strict):
+    """What raises alerts, how often they may be wrong, and how they live."""
+
+    false_alerts_a_year: float = Field(
+        4, gt=0, le=365, description="The budget of false alerts a year, of all streams together"
+    )
+    watch_days: float = Field(
+        30, ge=1, description="Watched is what chance brings more rarely than once in so many days"
+    )
+    urgent_factor: float = Field(
+        10, ge=1, description="Urgent is what is so many times rarer than the budget asks"
+    )
+    urgent_min_count: int = Field(5, ge=1, description="Least number of records that is urgent")
+    urgent_min_ratio: float = Field(
+        2, ge=1, description="Least number of records to that expected that is urgent"
+    )
+    held_back: Tier = Field(
+        Tier.WATCH, description="How grave it is that late records are kept from the alarms"
+    )
+    undated: Tier = Field(
+        Tier.ALERT,
+        description="How grave it is that records without a time of their own are kept from the "
+        "alarms",
+    )
+    same_jaccard: float = Field(
+        0.3, gt=0, le=1, description="Share of common hexes from which it is the same alert"
+    )
+    same_gap_days: float = Field(
+        3, ge=0, description="Days without evidence after which it is another alert"
+    )
+    close_share: float = Field(
+        1 / 3, ge=0, le=1, description="Weak is evidence below this share of its threshold"
+    )
+    close_days: int = Field(3, ge=1, description="Days of weak evidence, in a row, that close it")
+    quiet_days: int = Field(14, ge=1, description="Days without any look that showed it")
+    notify_llr: float = Field(
+        2, ge=0, description="Rise of the log likelihood ratio that is told again"
+    )
+    inhibit: bool = Field(
+        True,
+        description="Whether a commune is not told of within a cluster of its stream, as grave, "
+        "that rests on most of its records",
+    )
+    escalate_urgent_minutes: Minutes | None = Field(
+        15, description="An urgent one that nobody took on is told again; null: never"
+    )
+    escalate_alert_minutes: Minutes | None = Field(240, description="The same of an alert")
+    cap_categories: tuple[CapCategory, ...] = Field(
+        ("Other",), min_length=1, description="Categories of the layer's alerts in CAP documents"
+    )
+    rules: tuple[ThresholdRule, ...] = Field((), description="Thresholds that raise alerts too")
+    tell: tuple[Recipient, ...] = Field((), description="Who is told, and when")
+
+    def policy(self, streams: int = 1) -> Policy:
+        """How alerts of the layer's detectors live; so many `streams` share the budget."""
+        return Policy(
+            streams=streams,
+            false_alerts_a_year=self.false_alerts_a_year,
+            watch_days=self.watch_days,
+            urgent_factor=self.urgent_factor,
+            urgent_min_count=self.urgent_min_count,
+            urgent_min_ratio=self.urgent_min_ratio,
+            same_jaccard=self.same_jaccard,
+            same_gap=timedelta(days=self.same_gap_days),
+            close_share=self.close_share,
+            close_days=self.close_days,
+            quiet=timedelta(days=self.quiet_days),
+            notify_llr=self.notify_llr,
+            inhibit=self.inhibit,
+            escalate_urgent=_minutes(self.escalate_urgent_minutes),
+            escalate_alert=_minutes(self.escalate_alert_minutes),
+        )
+
+    def threshold_policy(self, rule: AlertRule) -> Policy:
+        """How alerts of a rule live: known by key, closed when the evidence is gone."""
+        hold = rule.minutes if isinstance(rule, SensorRule) else 0
+        return replace(
+            self.policy(),
+            hold=timedelta(minutes=hold),
+            same_gap=timedelta(0),
+            close_days=None,
+            quiet=timedelta(minutes=rule.clear_minutes),
+        )
+
+
+def _minutes(given: int | None) -> timedelta | None:
+    return None if given is None else timedelta(minutes=given)
+
+
+class StyleClass(Strict):
+    """One class of a classification: a value, or the values from `at_least` on."""
+
+    label: Words = Field(description="Its line in the legend")
+    colour: Colour = Field(description='Six hexadecimal digits in quotes, such as "#1f6f8b"')
+    value: str | bool | int | None = Field(None, description="The value of the field")
+    at_least: float | None = Field(None, description="The least value of the field, a number")
+    size_px: float | None = Field(
+        None, gt=0, le=64, description="Radius of a point, width of a line; unset: the layer's"
+    )
+
+    @model_validator(mode="after")
+    def _one_key(self) -> Self:
+        if (self.value is None) == (self.at_least is None):
+            raise ValueError("a class has either `value` or `at_least`")
+        return self
+
+
+class Style(Strict):
+    """One classification, from which the map, the legend and QGIS are derived."""
+
+    field: Identifier | None = Field(None, description="Field to classify by; unset: one colour")
+    classes: tuple[StyleClass, ...] = Field(
+        (), description="All by `value`, or all by `at_least` with the lowest bound first"
+    )
+    colour: Colour = Field("#1f6f8b", description="Of features in no class")
+    label: Words = Field(
+        Words(vi="Khác", en="Other"), description="Line in the legend of features in no class"
+    )
+    size_px: float = Field(5, gt=0, le=64, description="Radius of a point, width of a line")
+    opacity: float = Field(0.8, ge=0, le=1, description="Of points, lines and fills")
+    outline: Colour | None = Field(None, description="Of points and polygons")
+    text: Identifier | None = Field(None, description="Field written beside the feature")
+
+    @model_validator(mode="after")
+    def _classes_need_a_field(self) -> Self:
+        if self.classes and self.field is None:
+            raise ValueError("`classes` need `field`, the field that they classify")
+        return self
+
+
+class Layer(Strict):
+    """All that a layer file says."""
+
+    id: Identifier = Field(description="The name of the file and of the layer in every URL")
+    title: Words = Field(description="Its name for people")
+    description: Words = Field(description="What it holds, in a sentence")
+    department: Words = Field(description="The steward: who answers for the data")
+    licence: str = Field(description="SPDX identifier or the licence in words")
+    attribution: str | None = Field(None, description="Written on maps that show the layer")
+    classification: Literal["open", "internal", "restricted"] = Field(
+        "open", description="Class of secrecy of the data as a whole"
+    )
+    geometry: GeometryKind = Field(description="What is stored of a place")
+    placed: bool = Field(True, description="False: a reference layer, without a place in units")
+    source: Source = Field(description="Where the records come from")
+    fields: dict[Identifier, LayerField] = Field(description="The attributes, by name")
+    access: Access = Field(Access(), description="Who may read and write")
+    tiles: TileOptions | None = Field(None, description="Vector tiles; absent: none")
+    hexes: HexOptions | None = Field(None, description="Counts by hex; absent: none")
+    hotspots: HotspotOptions | None = Field(None, description="Hotspots; absent: none")
+    alerts: AlertOptions | None = Field(None, description="Alerts; absent: none")
+    style: Style = Field(Style(), description="How map, legend and QGIS show it")
+
+    @model_validator(mode="after")
+    def _names_are_free(self) -> Self:
+        taken = set() if self.is_view else set(PLACING_COLUMNS) & set(self.fields)
+        if taken:
+            raise ValueError(f"field names taken by columns of every layer: {sorted(taken)}")
+        return self
+
+    @property
+    def is_view(self) -> bool:
+        return isinstance(self.source, ViewSource)
+
+    @property
+    def public_fields(self) -> dict[str, LayerField]:
+        """The fields that are in the table and may be served: those that are not personal."""
+        return {name: field for name, field in self.fields.items() if not field.personal}

@@ -1,0 +1,63 @@
+"""Names that layer files tell of alerts, held against the subscriptions there are."""
+
+import shlex
+from collections.abc import Collection, Iterator, Sequence
+from difflib import get_close_matches
+
+from sqlalchemy import Connection, text
+
+from gis.database.engine import Database
+from gis.notify.subscriptions import tell_waiting
+
+# Whom published files name, and whether that subscription is sent alerts of the layer.
+_NAMED = text("""
+SELECT DISTINCT l.id, one ->> 'who' AS who, s.id IS NOT NULL AS known
+FROM gis.layer l
+CROSS JOIN jsonb_array_elements(l.definition #> '{alerts,tell}') AS one
+LEFT JOIN gis.subscription s ON s.name = one ->> 'who' AND s.ended_at IS NULL
+WHERE l.published
+  AND (s.id IS NULL
+       OR l.definition #>> '{access,read}' = 'private'
+          AND NOT (s.by_admin AND l.id = ANY(s.layers)))
+ORDER BY l.id, who
+""")
+
+
+def follow_files(database: Database) -> list[str]:
+    """Whom the published files newly name hears of open alerts; gives whom nobody tells.
+
+    In a transaction of its own: the lock that it takes keeps all alerts waiting.
+    """
+    with database.writing() as connection:
+        tell_waiting(connection)
+        return untold(connection)
+
+
+def untold(connection: Connection, *, but_of: Collection[str] = ()) -> list[str]:
+    """Whom the files name and nobody tells, but for those of some layers: a sentence each, with
+    what would mend it.
+    """
+    return list(_sentences(connection, but_of))
+
+
+def _sentences(connection: Connection, but_of: Collection[str]) -> Iterator[str]:
+    names = list(connection.scalars(_NAMES))
+    for layer_id, who, known in connection.execute(_NAMED):
+        if layer_id in but_of:
+            continue
+        yield f"{layer_id}.yaml tells {who}, " + (
+            "whose subscription does not name this private layer: an administrator adds it with "
+            f"--layer {layer_id}"
+            if known
+            else f"which is no subscription{_near(who, names)}"
+        )
+
+
+def _near(who: str, names: Sequence[str]) -> str:
+    best = get_close_matches(who, names, n=1)
+    if best:
+        return f"; did you mean {best[0]}?"
+    return f": gis subscriptions add {shlex.quote(who)} mail …, or webhook …"
+
+
+_NAMES = text("SELECT name FROM gis.subscription WHERE ended_at IS NULL ORDER BY id")

@@ -1,0 +1,201 @@
+"""The vocabulary of a layer file, for editors and for people, generated from layers.definition.model.
+
+* `layer_schema()`: JSON Schema 2020-12, for editors that check YAML while one types;
+* `layer_schema_text()`: the same as the text of docs/reference/layer-file.schema.json;
+* `layer_file_page()`: the text of docs/reference/layer-file.md.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any, Final, override
+
+from pydantic.json_schema import GenerateJsonSchema
+
+from layers.definition.model import COLOUR, IDENTIFIER, NAME, Layer
+
+type Json = dict[str, Any]
+
+_DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+
+# Where each part of a layer file stands, in the order of the page.
+_PLACES: Final = {
+    "Layer": "",
+    "FileSource": "source (`connector: file`)",
+    "Coordinates": "source.coordinates",
+    "Occurrence": "source.time",
+    "Precision": "source.precision",
+    "ViewSource": "source (`connector: view`)",
+    "LayerField": "fields.*name*",
+    "Access": "access",
+    "TileOptions": "tiles",
+    "HexOptions": "hexes",
+    "HotspotOptions": "hotspots",
+    "ScanOptions": "hotspots.scan",
+    "EarsOptions": "hotspots.series (`detector: ears`)",
+    "FarringtonOptions": "hotspots.series (`detector: farrington`)",
+    "CusumOptions": "hotspots.series (`detector: nb_cusum`)",
+    "EmergingOptions": "hotspots.emerging",
+    "LocalMoranOptions": "hotspots.local_moran",
+    "AlertOptions": "alerts",
+    "SensorRule": "alerts.rules[] (`kind: sensor`)",
+    "RainRule": "alerts.rules[] (`kind: rain`)",
+    "CountRule": "alerts.rules[] (`kind: count`)",
+    "QuietRule": "alerts.rules[] (`kind: quiet`)",
+    "IndicatorRule": "alerts.rules[] (`kind: indicator`)",
+    "Recipient": "alerts.tell[]",
+    "Style": "style",
+    "StyleClass": "style.classes[]",
+    "Words": "Texts for people",
+}
+
+# Parts with exactly one of two words.
+_EITHER: Final = {
+    "StyleClass": ("value", "at_least"),
+    "SensorRule": ("above", "below"),
+    "IndicatorRule": ("at_least", "at_most"),
+}
+
+_PATTERNS: Final = {
+    IDENTIFIER: "identifier: `a–z`, then `a–z`, `0–9`, `_`",
+    COLOUR: '`"#rrggbb"`',
+    NAME: "name that begins with a letter, without `@` and `/`",
+}
+
+_OPENING: Final = """\
+# The layer file
+
+One YAML file in the folder of the layers (`GIS_LAYERS`) is one layer; its name is `<id>.yaml`. An
+absent section is an absent feature. An unknown word is an error that names file, line and the
+right word: `gis layers check` tells all of them at once. How to write one:
+[add a layer](../how-to/add-a-layer.md).
+
+The file is YAML 1.2: `no` and `12:30` are texts. A text with a comma inside `{ }`, and a colour,
+stand in quotes. An editor with a YAML language server completes and checks the words when the
+file begins with
+`# yaml-language-server: $schema=../docs/reference/layer-file.schema.json`.
+
+This page is generated from `layers/definition/model.py`. **Bold** words must be given.
+"""
+
+
+class _Schema(GenerateJsonSchema):
+    """Without the titles that pydantic makes up from names."""
+
+    @override
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+
+def layer_schema() -> Json:
+    """JSON Schema of a layer file, as it stands in YAML."""
+    schema = Layer.model_json_schema(schema_generator=_Schema)
+    _close(schema)
+    for name, words in _EITHER.items():
+        schema["$defs"][name]["oneOf"] = [{"required": [word]} for word in words]
+    zooms = schema["$defs"]["TileOptions"]["properties"]["fields"]
+    zooms["propertyNames"] = {"pattern": "^(1?[0-9]|2[0-2])$"}
+    schema["$defs"]["Style"]["dependentRequired"] = {"classes": ["field"]}
+    return {"$schema": _DIALECT, **schema}
+
+
+def layer_schema_text() -> str:
+    """The schema as the text of a file."""
+    return json.dumps(layer_schema(), ensure_ascii=False, indent=2) + "\n"
+
+
+def layer_file_page() -> str:
+    """The reference of a layer file, as Markdown."""
+    schema = layer_schema()
+    parts = {"Layer": schema, **schema["$defs"]}
+    return "\n".join([_OPENING, *(line for name in _PLACES for line in _section(name, parts))])
+
+
+def _close(schema: Any) -> None:
+    """Names that fit no pattern are refused, as pydantic refuses them."""
+    if isinstance(schema, dict):
+        if "patternProperties" in schema:
+            schema.setdefault("additionalProperties", False)
+        for part in schema.values():
+            _close(part)
+    if isinstance(schema, list):
+        for part in schema:
+            _close(part)
+
+
+def _section(name: str, parts: dict[str, Json]) -> Iterator[str]:
+    part, place = parts[name], _PLACES[name]
+    if place:
+        yield f"## {place}"
+        yield ""
+    yield part.get("description", "")
+    yield ""
+    yield "| word | value | default | meaning |"
+    yield "| --- | --- | --- | --- |"
+    required = set(part.get("required", ()))
+    for word, of in part["properties"].items():
+        shown = f"**`{word}`**" if word in required else f"`{word}`"
+        yield f"| {shown} | {_value(of, parts)} | {_default(of)} | {_cell(of['description'])} |"
+    yield ""
+
+
+def _value(of: Json, parts: dict[str, Json]) -> str:
+    """What may stand after a word."""
+    if "$ref" in of:
+        return _reference(of["$ref"].rpartition("/")[2], parts)
+    choices = [one for key in ("anyOf", "oneOf") for one in of.get(key, ())]
+    if choices:
+        told = [_value(one, parts) for one in choices if one.get("type") != "null"]
+        return " or ".join(dict.fromkeys(told))
+    if "const" in of or "enum" in of:
+        return ", ".join(f"`{one}`" for one in of.get("enum", [of.get("const")]))
+    return _plain(of, parts)
+
+
+def _reference(name: str, parts: dict[str, Json]) -> str:
+    if name not in _PLACES:
+        return _value(parts[name], parts)
+    place = _PLACES[name]
+    return f"[{'`vi` and `en`' if name == 'Words' else place}](#{_anchor(place)})"
+
+
+def _plain(of: Json, parts: dict[str, Json]) -> str:
+    kind = of.get("type")
+    if kind == "array":
+        inner = of.get("items") or {}
+        return f"list of {_value(inner, parts)}"
+    if kind == "object":
+        inner = of.get("additionalProperties") or next(iter(of["patternProperties"].values()))
+        return f"by name: {_value(inner, parts)}"
+    if kind == "string" and "pattern" in of:
+        return _PATTERNS.get(of["pattern"], f"text like `{of['pattern']}`")
+    name = {"string": "text", "integer": "whole number", "boolean": "true or false"}
+    return f"{name.get(str(kind), str(kind))}{_bounds(of)}"
+
+
+def _bounds(of: Json) -> str:
+    words = {
+        "minimum": "from",
+        "exclusiveMinimum": "above",
+        "maximum": "to",
+        "exclusiveMaximum": "below",
+    }
+    told = [f"{word} {of[key]:g}" for key, word in words.items() if key in of]
+    return f", {' '.join(told)}" if told else ""
+
+
+def _default(of: Json) -> str:
+    """What holds when the word is absent; nothing where that is told by the meaning."""
+    default = of.get("default")
+    if default in (None, [], {}) or isinstance(default, dict):
+        return ""
+    return f"`{json.dumps(default, ensure_ascii=False)}`".replace('"', "")
+
+
+def _anchor(heading: str) -> str:
+    """As GitHub makes it: small letters, hyphens for blanks, no punctuation."""
+    kept = "".join(char for char in heading.lower() if char.isalnum() or char in " -_")
+    return kept.replace(" ", "-")
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")

@@ -1,0 +1,168 @@
+"""What a layer's alerts would have been: its alarms report by report and its rules hour by hour,
+over the rows as they are today. Nothing is stored.
+"""
+
+import heapq
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, func, select
+
+from gis.alerts.engine import local_day
+from gis.alerts.findings import Findings
+from gis.alerts.policy import DAYS_A_YEAR, Tier
+from gis.alerts.replay import Ledger, Past
+from gis.clock import HERE
+from gis.errors import BadInput
+from layers.definition.model import Layer, ThresholdRule
+from layers.detect.findings_late import LATE, UNDATED
+from layers.detect.findings_series import STATISTICAL
+from layers.detect.observations import commune_names
+from layers.detect.replay import past_findings, replay
+from layers.detect.thresholds import find_beyond
+from layers.storage.tables import table_of
+
+LONGEST = timedelta(days=400)
+_HOUR = timedelta(hours=1)
+_DAY = timedelta(days=1)
+
+Show = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Backtest:
+    """The alerts that would have been, and how many of the alarms' the budget allows."""
+
+    layer: Layer
+    since: datetime
+    until: datetime
+    alerts: tuple[Past, ...]  # people would have been told of them, in the order of opening
+    pending: int  # did not hold for long enough
+    records: int  # of the layer that are of this time
+
+    @property
+    def allowed(self) -> float:
+        """False alerts of the alarms, in this time."""
+        assert self.layer.alerts is not None
+        return (
+            self.layer.alerts.false_alerts_a_year
+            * ((self.until - self.since) / _DAY)
+            / (DAYS_A_YEAR)
+        )
+
+    @property
+    def counted(self) -> int:
+        """Alarms that count against the budget: of tier alert or urgent."""
+        return sum(
+            past.alert.rule in STATISTICAL and past.alert.told is not None
+            and past.alert.told.tier is not Tier.WATCH
+            for past in self.alerts
+        )  # fmt: skip
+
+
+def backtest(
+    connection: Connection,
+    layer: Layer,
+    since: datetime,
+    until: datetime,
+    *,
+    rule: str | None = None,
+    show: Show = lambda done, total: None,
+) -> Backtest:
+    """Replay one rule (`scan` and `series` are the alarms, `held_back` and `undated` what they do
+    not judge), or all.
+
+    Raises BadInput for a layer without alerts, an unknown rule, or a time that is no time.
+    """
+    rules = _chosen(layer, rule)
+    if not timedelta(0) < until - since <= LONGEST:
+        raise BadInput(
+            f"from {_told(since)} to {_told(until)} is no time to look at: "
+            f"it must be later, and within {LONGEST.days} days"
+        )
+    ledger = Ledger()
+    looks = [
+        _hourly(connection, layer, each, _instants(since, until, _HOUR), ledger) for each in rules
+    ]
+    if alarms := _alarms(layer, rule):
+        looks.append(_reported(connection, layer, alarms, since, until))
+    for found in heapq.merge(*looks, key=lambda found: found.until):
+        ledger.apply(found)
+        show((found.until - since) // _HOUR, (until - since) // _HOUR)
+    raised = tuple(ledger.raised())
+    records = _count(connection, layer, since, until)
+    return Backtest(layer, since, until, raised, len(ledger.alerts) - len(raised), records)
+
+
+def by_day(result: Backtest) -> list[dict[str, object]]:
+    """Each day on which an alert opened: how many by tier, and how many lived at its end."""
+    opened = sorted({local_day(past.opened_at) for past in result.alerts})
+    rows: list[dict[str, object]] = []
+    for day in opened:
+        today = [past for past in result.alerts if local_day(past.opened_at) == day]
+        tiers = [past.alert.told.tier for past in today if past.alert.told]
+        counted = {tier.value: tiers.count(tier) for tier in Tier}
+        live = sum(
+            local_day(past.opened_at) <= day
+            and (past.ended_at is None or local_day(past.ended_at) > day)
+            for past in result.alerts
+        )
+        rows.append({"day": day.isoformat(), **counted, "live": live})
+    return rows
+
+
+def _told(moment: datetime) -> str:
+    return moment.astimezone(HERE).strftime("%H:%M %d/%m/%Y")
+
+
+def _count(connection: Connection, layer: Layer, since: datetime, until: datetime) -> int:
+    of = table_of(layer)
+    inside = select(func.count()).where(of.c.valid_at >= since, of.c.valid_at < until)
+    return connection.execute(inside).scalar_one()
+
+
+def _chosen(layer: Layer, rule: str | None) -> list[ThresholdRule]:
+    if layer.alerts is None:
+        raise BadInput(f"layer {layer.id} has no section `alerts` in its file")
+    rules = [each for each in layer.alerts.rules if rule in (None, each.id)]
+    if not rules and not _alarms(layer, rule):
+        known = [*_alarms(layer, None), *(each.id for each in layer.alerts.rules)]
+        raise BadInput(f"layer {layer.id} has no rule {rule}; it has {', '.join(known)}")
+    return rules
+
+
+def _alarms(layer: Layer, rule: str | None) -> list[str]:
+    """The rules of the layer's alarms, and of what is held back from them, of which `rule` names
+    one; None: all.
+    """
+    methods = layer.hotspots.alarms if layer.hotspots else ()
+    rules = [each for each, method in STATISTICAL.items() if method in methods]
+    return [each for each in [*rules, *([LATE, UNDATED] if rules else [])] if rule in (None, each)]
+
+
+def _reported(
+    connection: Connection, layer: Layer, alarms: list[str], since: datetime, until: datetime
+) -> Iterator[Findings]:
+    names = commune_names(connection)
+    for look in replay(connection, layer, since, until):
+        yield from (each for each in past_findings(layer, look, names) if each.rule in alarms)
+
+
+def _hourly(
+    connection: Connection,
+    layer: Layer,
+    rule: ThresholdRule,
+    instants: Sequence[datetime],
+    ledger: Ledger,
+) -> Iterator[Findings]:
+    """Each look is made when those before it have been applied."""
+    for moment in instants:
+        kept = [each.signal.key for each in ledger.live() if each.rule == rule.id]
+        yield find_beyond(connection, layer, rule, moment, [key for key in kept if key])
+
+
+def _instants(since: datetime, until: datetime, step: timedelta) -> list[datetime]:
+    """The ends of the steps, the last of which may be short."""
+    steps = -((since - until) // step)
+    return [min(since + step * n, until) for n in range(1, steps + 1)]

@@ -1,0 +1,212 @@
+"""The rows of a layer as the gate before the detectors needs them, and what it says of each."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Table,
+    Text,
+    and_,
+    cast,
+    column,
+    func,
+    literal,
+    or_,
+    select,
+    table,
+    text,
+)
+
+from gis.analysis import clean
+from gis.analysis.cleaning import CleaningRules
+from gis.errors import BadInput
+from layers.definition.model import POPULATION, HotspotOptions, Layer
+from layers.storage.tables import SCHEMA, table_of
+
+ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
+GATE_RESOLUTION = 9  # of "one a hex, category and day"
+_EPOCH = datetime(1970, 1, 1).toordinal()
+
+# The records of an incident that the gate counts once.
+_BENEATH = ("", "same_key", "same_place", "same_hex_day")
+_FLAWED = ("default_point", "coarse")
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """Rows received in a window, judged by the gate; those without any time when they were stored.
+
+    `rows`: id, category, h3 (resolution 11; 0 without a point), commune, amount (of the measure; 1
+    without one), happened_at and received_at (UTC), source, incident, in_alarm, in_commune,
+    held_back, reason (see gis.analysis.clean). `left_out`: how many were held back from alarms, by
+    reason. `simulated`: the ids of the simulated records among them.
+    """
+
+    rows: pd.DataFrame
+    left_out: dict[str, int]
+    simulated: frozenset[int]
+
+
+def read_records(
+    connection: Connection, layer: Layer, options: HotspotOptions, since: datetime, until: datetime
+) -> Records:
+    """Rows received after `since` and up to `until`.
+
+    Those shortly before are read too, of which the first of the window may be repeats. A row that
+    tells no time at all is of the window in which it was stored, and left out.
+    """
+    rules = CleaningRules(late_hours=options.late_hours)
+    early = since - timedelta(hours=rules.late_hours + rules.duplicate_hours)
+    judged = clean(_read(connection, layer, options, early, until), rules).records
+    rows = judged[judged["received_at"] > since].reset_index(drop=True)
+    simulated = frozenset(rows.loc[rows["simulated"], "id"].tolist())
+    return Records(rows, _left_out(rows, "in_alarm"), simulated)
+
+
+def for_communes(records: Records) -> Records:
+    """The same records, of which those with a coarse place are not left out."""
+    return replace(records, left_out=_left_out(records.rows, "in_commune"))
+
+
+def _left_out(rows: pd.DataFrame, counted: str) -> dict[str, int]:
+    reasons = rows.loc[~rows[counted].astype(bool), "reason"].value_counts()
+    return {str(reason): int(n) for reason, n in sorted(reasons.items())}
+
+
+def day_number(at: datetime) -> int:
+    """The day in Vietnam as a number; days that differ by 7 are of one weekday."""
+    return at.astimezone(ZONE).toordinal() - _EPOCH
+
+
+def day_numbers(at: pd.Series) -> npt.NDArray[np.int64]:
+    """The same of a column of instants."""
+    local = at.dt.tz_convert(ZONE).dt.tz_localize(None)
+    days: npt.NDArray[np.int64] = local.to_numpy("datetime64[D]").astype(np.int64)
+    return days
+
+
+def midnight(day: int) -> datetime:
+    """The instant at which the day of that number begins in Vietnam."""
+    return datetime.fromordinal(day + _EPOCH).replace(tzinfo=ZONE)
+
+
+def beneath(rows: pd.DataFrame) -> pd.DataFrame:
+    """Records of incidents that alarms count, with the repeats that count once."""
+    return rows[rows["reason"].isin(_BENEATH)]
+
+
+def sharp(rows: pd.DataFrame) -> pd.DataFrame:
+    """One record an incident, where its place is known: what maps count."""
+    return rows[rows["incident"] & ~rows["reason"].isin(_FLAWED)]
+
+
+def _read(
+    connection: Connection, layer: Layer, options: HotspotOptions, since: datetime, until: datetime
+) -> pd.DataFrame:
+    of = table_of(layer)
+    told = _received(of, options)
+    # Nothing was received after it was stored: a sender's clock may be ahead.
+    received = func.least(told, of.c.updated_at)
+    category = cast(of.c[options.category], Text) if options.category else literal("")
+    columns = {
+        "id": of.c.id,
+        "category": func.coalesce(category, ""),
+        "lon": func.ST_X(of.c.geom),
+        "lat": func.ST_Y(of.c.geom),
+        "happened_at": of.c.valid_at,
+        "received_at": received,
+        "source": of.c.source,
+        "source_key": of.c.source_key,
+        "default_point": of.c.default_point,
+        "place_precision_m": of.c.place_precision_m,
+        "h3": func.coalesce(of.c.h3, 0),
+        "cell": func.coalesce(func.gis.h3_parent(of.c.h3, GATE_RESOLUTION), 0),
+        "commune": of.c.commune,
+        "amount": func.greatest(func.coalesce(_amount(of, options), 0), 0),
+        "simulated": func.coalesce(of.c.provenance["simulated"].as_boolean(), False),
+    }
+    # Two conditions, so that an index on the time that is told can be used.
+    inside = or_(
+        and_(told > since, of.c.updated_at > since, received <= until),
+        and_(told.is_(None), of.c.updated_at > since, of.c.updated_at <= until),
+    )
+    asked = select(*(sql.label(name) for name, sql in columns.items())).where(inside)
+    found = connection.execute(asked.order_by(of.c.id))
+    return _typed(pd.DataFrame(map(tuple, found.all()), columns=list(columns)))
+
+
+def _amount(of: Table, options: HotspotOptions) -> ColumnElement[int]:
+    one: ColumnElement[int] = literal(1)
+    return of.c[options.measure] if options.measure else one
+
+
+def _received(of: Table, options: HotspotOptions) -> ColumnElement[datetime]:
+    if options.received is None:
+        happened: ColumnElement[datetime] = of.c.valid_at
+        return happened
+    return func.coalesce(of.c[options.received], of.c.valid_at)
+
+
+def commune_names(connection: Connection) -> dict[str, str]:
+    """The communes in force, by code."""
+    rows = connection.execute(text("SELECT code, full_name FROM layer.communes"))
+    return {row.code: row.full_name for row in rows}
+
+
+def read_exposure(connection: Connection, of: str, resolution: int) -> pd.DataFrame:
+    """How many points of a layer, or inhabitants, each hex has: cell, count.
+
+    Raises BadInput where there are none: without them nothing can be expected anywhere.
+    """
+    return (
+        _inhabitants(connection, resolution)
+        if of == POPULATION
+        else _points(connection, of, resolution)
+    )
+
+
+def _inhabitants(connection: Connection, resolution: int) -> pd.DataFrame:
+    rows = connection.execute(_INHABITANTS, {"resolution": resolution}).all()
+    if not rows:
+        raise BadInput(
+            "no population is loaded, which is the `exposure`: run `gis population load FILE`, or "
+            "leave `exposure` out of the layer file"
+        )
+    return pd.DataFrame(rows, columns=["cell", "count"])
+
+
+_INHABITANTS = text(
+    "SELECT cell, people FROM gis.population WHERE gis.h3_resolution(cell) = :resolution"
+)
+
+
+def _points(connection: Connection, layer_id: str, resolution: int) -> pd.DataFrame:
+    points = table(layer_id, column("h3"), column("default_point"), schema=SCHEMA)
+    cell = func.gis.h3_parent(points.c.h3, resolution).label("cell")
+    asked = select(cell, func.count().label("count")).group_by(cell)
+    found = connection.execute(asked.where(points.c.h3.is_not(None), ~points.c.default_point))
+    rows = found.all()
+    if not rows:
+        raise BadInput(
+            f"the layer {layer_id}, which is the `exposure`, has no point in any hex (default "
+            "points do not count): load its records, or leave `exposure` out of the layer file"
+        )
+    return pd.DataFrame(rows, columns=["cell", "count"]).astype(np.int64)
+
+
+def _typed(rows: pd.DataFrame) -> pd.DataFrame:
+    """Empty columns have no type of their own."""
+    times = {
+        name: pd.to_datetime(rows[name], utc=True).astype("datetime64[us, UTC]")
+        for name in ("happened_at", "received_at")
+    }
+    numbers = {name: rows[name].astype(float) for name in ("lon", "lat", "place_precision_m")}
+    flags = {name: rows[name].astype(bool) for name in ("default_point", "simulated")}
+    whole = {name: rows[name].astype(np.int64) for name in ("h3", "cell", "amount")}
+    return rows.assign(**times, **numbers, **flags, **whole)

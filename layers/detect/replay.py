@@ -1,0 +1,156 @@
+"""Alarms as they would have been: after each report, knowing what was received up to then."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import groupby, pairwise, tee
+from types import MappingProxyType
+
+import pandas as pd
+from sqlalchemy import Connection
+
+from gis.alerts.findings import Findings
+from gis.errors import BadInput
+from layers.definition.model import HotspotOptions, Layer, ScanOptions
+from layers.detect.findings_late import held_findings, held_rows
+from layers.detect.findings_scan import Teller, policy_of
+from layers.detect.findings_series import SeriesTeller
+from layers.detect.methods.series import StreamSeries, days_read, series_input, series_of
+from layers.detect.methods.stp_scan import Stream, StreamScan, alarm_input, streams_of
+from layers.detect.null_distribution import scan_day
+from layers.detect.observations import Records, commune_names, day_number, midnight, read_records
+
+TOGETHER = "10min"  # reports of so long are one look: it bounds the looks of a day
+
+
+@dataclass(frozen=True, slots=True)
+class PastLook:
+    """What the alarms would have found at `until`, in the streams that had a report or a new day.
+
+    `simulated`: the ids of simulated records among what was read. `held`: what was held back.
+    """
+
+    until: datetime
+    scans: tuple[StreamScan, ...]
+    series: tuple[StreamSeries, ...] = ()
+    simulated: frozenset[int] = frozenset()
+    held: Records | None = None
+
+
+def replay(
+    connection: Connection, layer: Layer, since: datetime, until: datetime
+) -> Iterator[PastLook]:
+    """The looks from `since` to `until`, in order of time: after reports, and as each day begins.
+
+    Reports of the same ten minutes are one look, when the last of them has come. The rows are read
+    and judged once: the gate goes by what came before alone, so each look knows what the service
+    knew. Nothing is stored. Raises BadInput for a layer without an alarm.
+    """
+    options = layer.hotspots
+    if options is None or not options.alarms:
+        raise BadInput(f"layer {layer.id} has no alarm: `hotspots: scan` asks for one")
+    begin = midnight(day_number(since) - _window(options) + 1)
+    records = read_records(connection, layer, options, begin, until)
+    past = _Past(records, options, len(commune_names(connection)))
+    times = look_times(records.rows["received_at"], since, until)
+    for _, some in groupby(times, key=day_number):
+        yield from past.looks(list(some))
+
+
+def look_times(received: pd.Series, since: datetime, until: datetime) -> list[datetime]:
+    """When the service would have looked, reports of the same ten minutes taken together."""
+    come = received[(received > since) & (received <= until)]
+    last = come.groupby(come.dt.floor(TOGETHER)).max()
+    days = [midnight(day) for day in range(day_number(since), day_number(until) + 1)]
+    begun = [at for at in days if since <= at <= until]
+    return sorted({*last.dt.to_pydatetime().tolist(), *begun})
+
+
+def past_findings(
+    layer: Layer, look: PastLook, names: Mapping[str, str] = MappingProxyType({})
+) -> list[Findings]:
+    """What the alerts would have been told; communes by their `names`, else by their codes."""
+    streams = {scan.stream for scan in look.scans} | {each.stream for each in look.series}
+    policy = policy_of(layer, list(streams))
+    teller = Teller(layer, look.until, policy, names, official=True, simulated=look.simulated)
+    found = [teller.findings(scan) for scan in look.scans]
+    if look.held is not None:
+        found += [each for each, _ in held_findings(teller, look.held)]
+    if layer.hotspots is None or layer.hotspots.series is None:
+        return found
+    speaks = SeriesTeller(teller, layer.hotspots.series)
+    return [*found, *(speaks.findings(each) for each in look.series)]
+
+
+def _window(options: HotspotOptions) -> int:
+    """Days from which the alarms know what is usual."""
+    scan = options.scan.window_days if options.scan else 0
+    return max(scan, days_read(options.series) if options.series else 0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """When to look, and at which streams; None: all, since a day begins."""
+
+    until: datetime
+    streams: Collection[str] | None
+
+
+class _Past:
+    """All records of a replay, in the order in which they came."""
+
+    def __init__(self, records: Records, options: HotspotOptions, communes: int) -> None:
+        self._records, self._options, self._communes = records, options, communes
+        self._alarm = self._in_order(alarm_input(records))
+        self._series = self._in_order(series_input(records))
+        self._held = held_rows(records).sort_values(["received_at", "id"], ignore_index=True)
+
+    def looks(self, times: Sequence[datetime]) -> Iterator[PastLook]:
+        """Those of one day; the first is at all streams, a later one at those with a report."""
+        news = [self._news(*both) for both in pairwise(times)]
+        moments = [_Moment(times[0], None), *map(_Moment, times[1:], news)]
+        for one, scans in zip(moments, self._scans(moments), strict=True):
+            series = self._series_at(one)
+            held = replace(self._records, rows=_known(self._held, one.until))
+            yield PastLook(one.until, tuple(scans), series, self._records.simulated, held)
+
+    def _in_order(self, frame: pd.DataFrame) -> pd.DataFrame:
+        received = self._records.rows.set_index("id")["received_at"]
+        dated = frame.assign(received_at=received.loc[frame["id"]].array)
+        return dated.sort_values(["received_at", "id"], ignore_index=True)
+
+    def _news(self, since: datetime, until: datetime) -> set[str]:
+        rows = self._records.rows
+        come = rows[(rows["received_at"] > since) & (rows["received_at"] <= until)]
+        return set(come["category"].astype(str))
+
+    def _scans(self, moments: Sequence[_Moment]) -> list[list[StreamScan]]:
+        """Of each moment."""
+        found: list[list[StreamScan]] = [[] for _ in moments]
+        if self._options.scan is not None:
+            numbered, again = tee(self._streams(moments, self._options.scan))
+            scans = scan_day((stream for _, stream in again), self._options.scan)
+            for (n, _), scan in zip(numbered, scans, strict=True):
+                found[n].append(scan)
+        return found
+
+    def _streams(
+        self, moments: Sequence[_Moment], options: ScanOptions
+    ) -> Iterator[tuple[int, Stream]]:
+        """The streams of each moment, with its number."""
+        for n, one in enumerate(moments):
+            known = _known(self._alarm, one.until)
+            for stream in streams_of(known, options, day_number(one.until), one.streams):
+                yield n, stream
+
+    def _series_at(self, one: _Moment) -> tuple[StreamSeries, ...]:
+        options = self._options.series
+        if options is None:
+            return ()
+        known, day = _known(self._series, one.until), day_number(one.until)
+        return tuple(series_of(known, options, day, self._communes, one.streams))
+
+
+def _known(frame: pd.DataFrame, until: datetime) -> pd.DataFrame:
+    """Rows that had been received."""
+    return frame[: frame["received_at"].searchsorted(pd.Timestamp(until), side="right")]

@@ -1,0 +1,10 @@
+"""Threshold rules of layer files: what is beyond its threshold now, told to the alerts.
+
+* `find_beyond(connection, layer, rule, now)`: the findings of one rule at a moment;
+* `follow_rules(database, catalogue, now)`: all rules that are due, and the alerts they raise.
+"""
+
+from layers.detect.thresholds.evaluation import boundaries_are_official, find_beyond
+from layers.detect.thresholds.schedule import follow_rules
+
+__all__ = ["boundaries_are_official", "find_beyond", "follow_rules"]

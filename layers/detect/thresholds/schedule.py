@@ -1,0 +1,88 @@
+"""Rules are looked at when rows changed, and each minute, since time alone changes what holds."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import BigInteger, Connection, any_, literal, select, text
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from gis.alerts.findings import Evidence, Findings
+from gis.alerts.store import live_keys, live_records, newest_look
+from gis.alerts.updates import apply_findings
+from gis.database.engine import Database
+from gis.errors import Unavailable
+from layers.definition.catalogue import Catalogue
+from layers.definition.model import Layer, ThresholdRule
+from layers.detect.thresholds.evaluation import find_beyond
+from layers.storage.tables import table_of
+
+log = structlog.get_logger("thresholds")
+
+EVERY = timedelta(minutes=1)
+
+# The newest look of each rule.
+_LOOKS = text("""
+SELECT DISTINCT ON (k.layer_id, k.rule) k.layer_id, k.rule, k.looked_at,
+       k.version IS NOT DISTINCT FROM l.version AS knows_rows
+FROM gis.alert_look k JOIN gis.layer l ON l.id = k.layer_id
+WHERE k.layer_id = ANY(:layers) AND k.stream = ''
+ORDER BY k.layer_id, k.rule, k.looked_at DESC
+""")
+
+
+def follow_rules(database: Database, catalogue: Catalogue, now: datetime) -> list[str]:
+    """Look at the rules that are due and keep their alerts; gives `layer rule` of each look.
+
+    Each rule has a transaction of its own: one that fails is logged, and the others go on.
+    """
+    with database.reading() as connection:
+        due = due_rules(connection, catalogue, now)
+    return [f"{layer.id} {rule.id}" for layer, rule in due if _look(database, layer, rule, now)]
+
+
+def due_rules(
+    connection: Connection, catalogue: Catalogue, now: datetime
+) -> list[tuple[Layer, ThresholdRule]]:
+    """Rules that were never looked at, not since the rows changed, or not for a minute."""
+    ruled = [layer for layer in catalogue.layers if layer.alerts and layer.alerts.rules]
+    if not ruled:
+        return []
+    rows = connection.execute(_LOOKS, {"layers": [layer.id for layer in ruled]})
+    fresh = {
+        (row.layer_id, row.rule) for row in rows if row.knows_rows and row.looked_at > now - EVERY
+    }
+    return [
+        (layer, rule)
+        for layer in ruled
+        if layer.alerts
+        for rule in layer.alerts.rules
+        if (layer.id, rule.id) not in fresh
+    ]
+
+
+def _look(database: Database, layer: Layer, rule: ThresholdRule, now: datetime) -> bool:
+    try:
+        with database.writing() as connection:
+            kept = live_keys(connection, layer.id, rule.id)
+            found = find_beyond(connection, layer, rule, now, kept)
+            gone = _gone(connection, layer, found, now)
+            apply_findings(connection, replace(found, evidence=Evidence(gone)), now)
+    except Unavailable:  # the same for all
+        raise
+    except Exception:
+        log.exception("a rule could not be looked at", layer=layer.id, rule=rule.id)
+        return False
+    return True
+
+
+def _gone(connection: Connection, layer: Layer, found: Findings, now: datetime) -> frozenset[int]:
+    """Records beneath the rule's alerts that were deleted, or changed since it was looked at."""
+    known = live_records(connection, layer.id, found.rule)
+    if not known:
+        return known
+    of, before = table_of(layer), newest_look(connection, found, now)
+    unchanged = select(of.c.id).where(of.c.id == any_(literal(list(known), ARRAY(BigInteger()))))
+    if before is not None and "updated_at" in of.c:
+        unchanged = unchanged.where((of.c.updated_at <= before) | (of.c.updated_at > now))
+    return known - frozenset(connection.execute(unchanged).scalars())

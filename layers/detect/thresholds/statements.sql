@@ -1,0 +1,84 @@
+-- Statements of layers/detect/thresholds/evaluation.py, each under its name. {layer}, {field}, {of} and
+-- {where} are identifiers of a validated layer file; all else is bound.
+-- Each gives, a row for each thing beyond its threshold: key, label (of the thing), value, since,
+-- until, cell (H3), commune, lon, lat, records (ids of rows beneath), simulated.
+
+-- name: sensor
+-- The newest reading of a sensor is beyond; since: the first of the readings beyond that no other
+-- reading interrupts. A stale reading opens no alert, but does not close one either, for a day: a
+-- flood may have taken the sensor.
+WITH reading AS (
+  SELECT *, {of} AS sensor, {field} {beyond} :limit AS beyond
+  FROM {layer}
+  WHERE valid_at <= :now AND valid_at > :now - make_interval(mins => :lookback_minutes)
+    AND {field} IS NOT NULL AND {of} IS NOT NULL),
+newest AS (
+  SELECT DISTINCT ON (sensor) * FROM reading ORDER BY sensor, valid_at DESC, id DESC)
+SELECT n.sensor AS key, n.sensor AS label, n.{field} AS value, run.since, n.valid_at AS until,
+       gis.h3_parent(n.h3, 8) AS cell, n.commune, ST_X(n.geom) AS lon, ST_Y(n.geom) AS lat,
+       run.records, run.simulated
+FROM newest n CROSS JOIN LATERAL (
+  SELECT min(r.valid_at) AS since, array_agg(r.id ORDER BY r.id) AS records,
+         bool_or(coalesce(r.provenance ->> 'simulated' = 'true', false)) AS simulated
+  FROM reading r
+  WHERE r.sensor = n.sensor AND r.beyond AND r.valid_at > coalesce(
+    (SELECT max(c.valid_at) FROM reading c WHERE c.sensor = n.sensor AND NOT c.beyond),
+    '-infinity')) AS run
+WHERE n.beyond AND (n.valid_at > :now - make_interval(mins => :stale_minutes)
+                    OR n.sensor = ANY(CAST(:kept AS text[])))
+ORDER BY n.sensor;
+
+-- name: rain
+-- The gauge of a hex with the greatest sum stands for it: gauges of one hex measure one rain.
+WITH gauge AS (
+  SELECT gis.h3_parent(h3, :resolution) AS hex, {of} AS gauge, sum({field}) AS value,
+         min(valid_at) AS since, max(valid_at) AS until, min(commune) AS commune,
+         array_agg(id ORDER BY id) AS records,
+         bool_or(coalesce(provenance ->> 'simulated' = 'true', false)) AS simulated
+  FROM {layer}
+  WHERE valid_at <= :now AND valid_at > :now - make_interval(secs => :seconds)
+    AND h3 IS NOT NULL AND NOT default_point
+    AND {field} IS NOT NULL AND {of} IS NOT NULL
+  GROUP BY hex, gauge)
+SELECT DISTINCT ON (hex) gis.h3_text(hex) AS key, gauge AS label, value, since, until, hex AS cell,
+       commune, NULL::float8 AS lon, NULL::float8 AS lat, records, simulated
+FROM gauge WHERE value > :limit
+ORDER BY hex, value DESC, gauge;
+
+-- name: count
+SELECT {place} AS key, {place} AS label, count(*) AS value, min(valid_at) AS since,
+       max(valid_at) AS until, {cell} AS cell,
+       mode() WITHIN GROUP (ORDER BY commune) AS commune,
+       NULL::float8 AS lon, NULL::float8 AS lat, array_agg(id ORDER BY id) AS records,
+       bool_or(coalesce(provenance ->> 'simulated' = 'true', false)) AS simulated
+FROM {layer}
+WHERE valid_at <= :now AND valid_at > :now - make_interval(secs => :seconds) AND {where}
+GROUP BY {group} HAVING count(*) >= :limit
+ORDER BY 1;
+
+-- name: quiet
+-- Whole hours since the newest record. What never spoke in a year is not missed.
+WITH newest AS (
+  SELECT DISTINCT ON ({of}) {of} AS sensor, valid_at, h3, commune, geom, id, provenance
+  FROM {layer}
+  WHERE valid_at <= :now AND valid_at > :now - interval '366 days' AND {of} IS NOT NULL
+  ORDER BY {of}, valid_at DESC, id DESC)
+SELECT sensor AS key, sensor AS label, floor(extract(epoch FROM :now - valid_at) / 3600) AS value,
+       valid_at AS since, CAST(:now AS timestamptz) AS until,
+       gis.h3_parent(h3, 8) AS cell, commune, ST_X(geom) AS lon, ST_Y(geom) AS lat,
+       ARRAY[id] AS records,
+       coalesce(provenance ->> 'simulated' = 'true', false) AS simulated
+FROM newest WHERE valid_at <= :now - make_interval(secs => :seconds)
+ORDER BY sensor;
+
+-- name: indicator
+WITH newest AS (
+  SELECT DISTINCT ON ({of}) {of} AS name, {field} AS value, valid_at, h3, commune, geom, id,
+         provenance
+  FROM {layer} WHERE valid_at <= :now AND {field} IS NOT NULL AND {of} IS NOT NULL
+  ORDER BY {of}, valid_at DESC, id DESC)
+SELECT name AS key, name AS label, value, valid_at AS since, valid_at AS until,
+       gis.h3_parent(h3, 8) AS cell, commune, ST_X(geom) AS lon, ST_Y(geom) AS lat,
+       ARRAY[id] AS records, coalesce(provenance ->> 'simulated' = 'true', false) AS simulated
+FROM newest WHERE value {beyond} :limit
+ORDER BY name;

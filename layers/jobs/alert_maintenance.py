@@ -1,0 +1,83 @@
+"""What is done about alerts each second, whether or not a detector ran."""
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, Connection, any_, func, literal, select, text
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from gis.alerts.calibration import RULE, calibration_findings, last_year, tally
+from gis.alerts.engine import Standing, local_day
+from gis.alerts.timers import keep_alerts
+from gis.alerts.updates import apply_findings
+from gis.database.engine import Database
+from layers.definition.catalogue import Catalogue
+from layers.definition.model import Layer
+from layers.detect.findings_series import budget_of
+from layers.detect.thresholds import boundaries_are_official, follow_rules
+from layers.storage.tables import table_of
+
+
+def keep_current(database: Database, catalogue: Catalogue, now: datetime) -> None:
+    """Look at the threshold rules that are due, escalate, silence and release, and judge each
+    layer's calibration once a day.
+    """
+    follow_rules(database, catalogue, now)
+    policies = {each.id: each.alerts.policy() for each in catalogue.layers if each.alerts}
+
+    def outdated(connection: Connection, alert: Standing) -> bool:
+        return is_outdated(connection, catalogue, alert)
+
+    with database.writing() as connection:
+        keep_alerts(connection, policies, now, outdated)
+    for layer in catalogue.layers:
+        judge_calibration(database, layer, now)
+
+
+def is_outdated(connection: Connection, catalogue: Catalogue, alert: Standing) -> bool:
+    """Whether a record beneath an alert was deleted, or changed since its stream was looked at."""
+    layer = next((one for one in catalogue.layers if one.id == alert.layer_id), None)
+    records = set(alert.signal.records)
+    if layer is None or layer.is_view or not records:
+        return False
+    of = table_of(layer)
+    names = {"layer": alert.layer_id, "rule": alert.rule, "stream": alert.stream}
+    seen = connection.scalar(_SEEN_BEFORE_CHANGE, names)
+    if seen is None:
+        return False
+    ids = literal(list(records), ARRAY(BigInteger()))
+    unchanged = select(func.count()).where(of.c.id == any_(ids), of.c.updated_at <= seen)
+    return connection.execute(unchanged).scalar_one() < len(records)
+
+
+# The end of a stream's newest look, where its layer has changed since.
+_SEEN_BEFORE_CHANGE = text("""
+SELECT max(k.until) AS seen FROM gis.alert_look k JOIN gis.layer l ON l.id = k.layer_id
+WHERE k.layer_id = :layer AND k.rule = :rule AND k.stream = :stream
+GROUP BY l.changed_at HAVING max(k.until) < l.changed_at
+""")
+
+
+def judge_calibration(database: Database, layer: Layer, now: datetime) -> bool:
+    """Whether today's judgement was made now; False where it was made before, or none is due."""
+    budget = budget_of(layer)
+    if budget is None or layer.alerts is None:
+        return False
+    with database.reading() as connection:
+        if _judged(connection, layer, now):
+            return False
+    with database.writing() as connection:
+        told = tally(connection, budget, *last_year(now))
+        titles, policy = (layer.title.vi, layer.title.en), layer.alerts.policy()
+        official = boundaries_are_official(connection)
+        found = calibration_findings(told, titles, policy, now, official=official)
+        apply_findings(connection, found, now)
+    return True
+
+
+def _judged(connection: Connection, layer: Layer, now: datetime) -> bool:
+    looked = text(
+        "SELECT EXISTS (SELECT FROM gis.alert_look"
+        " WHERE layer_id = :layer AND rule = :rule AND day = :day)"
+    )
+    values = {"layer": layer.id, "rule": RULE, "day": local_day(now)}
+    return bool(connection.scalar(looked, values))

@@ -1,0 +1,230 @@
+"""Runs follow the data: an alarm within a second or two of a change, maps at a slower pace."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import structlog
+from sqlalchemy import text
+
+from gis.alerts.self_monitoring import LAYER_FILE
+from gis.database.engine import Database
+from gis.errors import BadLayerFile
+from gis.jobs.periodic import repeating
+from layers.definition.catalogue import Catalogue
+from layers.definition.model import Layer
+from layers.definition.reload import LayerFiles
+from layers.detect import METHODS, RunReport, methods_of, run_method
+from layers.detect.null_distribution import Drawer
+from layers.detect.observations import day_number
+from layers.detect.scan_cache import Scans
+from layers.detect.store import prune
+from layers.ingest.regeocode import place_again
+from layers.jobs.alert_maintenance import keep_current
+from layers.jobs.failures import Failures
+
+log = structlog.get_logger("watch")
+
+LOOK_EVERY_S = 0.5
+PLACE_EVERY_S = 5.0
+MAP_PAUSE = timedelta(minutes=10)  # a map of 30 days changes little with one record
+_PAUSED = ("gi_star", "local_moran")
+RECENT_DAYS = 7  # within which every run is kept, not only the last of each day
+
+# The newest run of each method of these layers, by the end of its window.
+_NEWEST = text("""
+SELECT l.id, l.version, r.method, r.input_version, r.input_until, r.run_at,
+       gis.has_better_null(r.id) AS has_better_null
+FROM gis.layer l
+LEFT JOIN LATERAL (
+  SELECT DISTINCT ON (method) id, method, input_version, input_until, run_at
+  FROM gis.hotspot_run WHERE layer_id = l.id
+  ORDER BY method, input_until DESC, id DESC) AS r ON true
+WHERE l.id = ANY(:layers)
+""")
+
+# Whether the newest scan of a layer left streams out, whose nulls are being drawn.
+_LEFT_OUT = text("""
+SELECT EXISTS (
+  SELECT FROM gis.scan_stream WHERE null_id IS NULL AND run_id = (
+    SELECT id FROM gis.hotspot_run WHERE layer_id = :layer AND method = 'stp_scan'
+    ORDER BY input_until DESC, id DESC LIMIT 1))
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A method that is to be run on a layer."""
+
+    layer: Layer
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Newest:
+    knows_all: bool  # the newest rows, and the nulls that were drawn since for its streams
+    until: datetime
+    run_at: datetime
+
+
+def due_runs(database: Database, catalogue: Catalogue, now: datetime) -> list[Due]:
+    """What is to be run now, the alarms of all layers first.
+
+    Alarms: when rows changed, on each new day, and when a null was drawn that one had to do
+    without; the maps: as the alarms, but not within 10 minutes; emerging hot spots: once a step of
+    theirs.
+    """
+    wanted = {layer.id: layer for layer in catalogue.layers if layer.hotspots}
+    newest: dict[tuple[str, str], _Newest] = {}
+    known: set[str] = set()
+    with database.reading() as connection:
+        for row in connection.execute(_NEWEST, {"layers": list(wanted)}):
+            known.add(row.id)
+            if row.method is not None:
+                knows = row.input_version == row.version and not row.has_better_null
+                newest[row.id, row.method] = _Newest(knows, row.input_until, row.run_at)
+    due = [
+        Due(layer, method)
+        for layer_id, layer in wanted.items()
+        for method in methods_of(layer)
+        if layer_id in known and _is_due(layer, method, newest.get((layer_id, method)), now)
+    ]
+    return sorted(due, key=lambda one: list(METHODS).index(one.method))
+
+
+def _is_due(layer: Layer, method: str, newest: _Newest | None, now: datetime) -> bool:
+    if newest is None:
+        return True
+    if newest.until > now:
+        return False
+    days = day_number(now) - day_number(newest.until)
+    if method == "emerging":
+        assert layer.hotspots is not None and layer.hotspots.emerging is not None
+        return days >= layer.hotspots.emerging.step_days
+    paused = method in _PAUSED and newest.run_at > now - MAP_PAUSE
+    return days > 0 or not (newest.knows_all or paused)
+
+
+class Runner:
+    """Runs what is due. What fails keeps none of the others from running (see layers.jobs.failures)."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._failures = Failures(database)
+        self._drawer = Drawer(database)
+        self._scans = Scans()
+
+    def run_due(self, catalogue: Catalogue, now: datetime) -> list[RunReport]:
+        due = due_runs(self._database, catalogue, now)
+        reports = [self._run(one) for one in due if not self._waits(one, now)]
+        return [report for report in reports if report is not None]
+
+    def draw_due(self, catalogue: Catalogue, now: datetime) -> None:
+        """One null for each layer whose alarm lacks any."""
+        for layer in catalogue.layers:
+            scans = layer.hotspots is not None and layer.hotspots.scan is not None
+            if scans and not self._failures.waits(layer, "nulls", now):
+                self._draw(layer, now)
+
+    def heed_files(self, files: LayerFiles, now: datetime) -> None:
+        """A layer file at fault stops nothing, and is told as what fails is."""
+        for layer in files.catalogue.layers:
+            faults = files.faults_of(layer)
+            if not faults:
+                self._failures.worked(layer, LAYER_FILE)
+            elif not self._failures.waits(layer, LAYER_FILE, now):
+                self._failures.failed(layer, LAYER_FILE, BadLayerFile("\n".join(faults)))
+
+    def _waits(self, due: Due, now: datetime) -> bool:
+        return self._failures.waits(due.layer, due.method, now) or (
+            due.method == "series" and self._awaits_scan(due.layer, now)
+        )
+
+    def _awaits_scan(self, layer: Layer, now: datetime) -> bool:
+        """Alerts of the scan inhibit those of the series, so it is to speak first, if it can."""
+        if "stp_scan" not in methods_of(layer) or self._failures.waits(layer, "nulls", now):
+            return False
+        with self._database.reading() as connection:
+            return bool(connection.scalar(_LEFT_OUT, {"layer": layer.id}))
+
+    def _run(self, due: Due) -> RunReport | None:
+        now = datetime.now(UTC)
+        try:
+            report = run_method(
+                self._database, due.layer, due.method, now, prompt=True, scans=self._scans
+            )
+        except Exception as error:
+            self._failures.failed(due.layer, due.method, error)
+            return None
+        self._failures.worked(due.layer, due.method)
+        log.info(
+            "run", layer=due.layer.id, method=due.method, run=report.run_id,
+            records=report.records, found=report.found,
+        )  # fmt: skip
+        return report
+
+    def _draw(self, layer: Layer, now: datetime) -> None:
+        try:
+            stream = self._drawer.draw_next(layer, now)
+        except Exception as error:
+            self._failures.failed(layer, "nulls", error)
+            return
+        self._failures.worked(layer, "nulls")
+        if stream is not None:
+            log.info("null drawn", layer=layer.id, stream=stream)
+
+
+@contextmanager
+def watching(
+    database: Database, folder: Path, catalogue: Catalogue, kept_days: int
+) -> Iterator[None]:
+    """While inside, runs and alerts are kept up to date, by the layer files as published.
+
+    Runs older than `kept_days` are forgotten, but for those that alerts rest on.
+    """
+    files = LayerFiles(database, folder, catalogue)
+    runner = Runner(database)
+
+    def follow() -> None:
+        files.follow()
+        runner.heed_files(files, datetime.now(UTC))
+
+    def analyse() -> None:
+        runner.run_due(files.catalogue, datetime.now(UTC))
+
+    def draw() -> None:
+        runner.draw_due(files.catalogue, datetime.now(UTC))
+
+    def keep() -> None:
+        keep_current(database, files.catalogue, datetime.now(UTC))
+
+    def place() -> None:
+        for done in place_again(database, files.catalogue):
+            told = asdict(done)
+            log.info("placed again", layer=told.pop("layer_id"), **told)
+
+    def forget() -> None:
+        forget_old_runs(database, files.catalogue, datetime.now(UTC), kept_days)
+
+    with (
+        repeating("layer files", follow, every_s=LOOK_EVERY_S),
+        repeating("hotspots", analyse, every_s=LOOK_EVERY_S),
+        repeating("nulls", draw, every_s=LOOK_EVERY_S),
+        repeating("alerts", keep),
+        repeating("places", place, every_s=PLACE_EVERY_S),
+        repeating("old runs", forget, every_s=3600),
+    ):
+        yield
+
+
+def forget_old_runs(database: Database, catalogue: Catalogue, now: datetime, kept_days: int) -> int:
+    """Prune the runs of all layers; gives how many are gone."""
+    oldest, recent = (now - timedelta(days=days) for days in (kept_days, RECENT_DAYS))
+    with database.writing() as connection:
+        return sum(
+            prune(connection, layer.id, oldest, recent)
+            for layer in catalogue.layers
+            if layer.hotspots
+        )

@@ -1,0 +1,55 @@
+"""A field that becomes personal: its values go to private.reporter and leave every other place."""
+
+from sqlalchemy import Connection, text
+
+from layers.definition.model import LayerField
+from layers.storage.tables import SCHEMA
+
+_KEEP = """
+INSERT INTO private.reporter (layer_id, source, source_key, details)
+SELECT :layer, source, source_key, jsonb_build_object(CAST(:field AS text), {value})
+FROM {rows} WHERE {value} IS NOT NULL
+ON CONFLICT (layer_id, source, source_key)
+DO UPDATE SET details = reporter.details || excluded.details
+"""
+
+# Quarantine holds what the file said, by its columns.
+_KEEP_QUARANTINED = text(
+    _KEEP.format(
+        value="nullif(raw->>CAST(:column AS text), '')",
+        rows="(SELECT * FROM gis.quarantine WHERE layer_id = :layer) AS quarantined",
+    )
+)
+_CLEAN_QUARANTINE = text(
+    "UPDATE gis.quarantine SET raw = raw - CAST(:column AS text),"
+    " said = CASE said WHEN md5(raw::text) THEN md5((raw - CAST(:column AS text))::text)"
+    "        ELSE said END WHERE layer_id = :layer"
+)
+# Its words quote what could not be read.
+_CLEAN_REASONS = text("""
+UPDATE gis.quarantine SET why = :words
+WHERE layer_id = :layer
+  AND (position(CAST(:column AS text) || ':' IN why) > 0
+       OR raw ->> CAST(:column AS text) <> ''
+          AND position(left(raw ->> CAST(:column AS text), 12) IN why) > 0)
+""")
+# History holds rows as they were, by their fields; older values are not kept anywhere.
+_CLEAN_HISTORY = text(
+    "UPDATE gis.row_history SET before = before - CAST(:field AS text) WHERE layer_id = :layer"
+)
+
+
+def hide_field(
+    connection: Connection, layer_id: str, name: str, field: LayerField, *, has_column: bool
+) -> None:
+    """Move the values of a field to schema private, those of records in quarantine too."""
+    names = {"layer": layer_id, "field": name, "column": field.column or name}
+    connection.execute(_KEEP_QUARANTINED, names)
+    words = f"{names['column']}: nay là dữ liệu cá nhân / is personal by now; a replay tells more"
+    connection.execute(_CLEAN_REASONS, names | {"words": words})
+    connection.execute(_CLEAN_QUARANTINE, names)
+    connection.execute(_CLEAN_HISTORY, names)
+    if has_column:
+        table = f'{SCHEMA}."{layer_id}"'
+        connection.execute(text(_KEEP.format(value=f'"{name}"', rows=table)), names)
+        connection.exec_driver_sql(f'ALTER TABLE {table} DROP COLUMN "{name}"')

@@ -1,0 +1,350 @@
+"""Bringing the database in line with the layer files: tables, columns, indexes, published or not.
+
+`sync` is transactional and idempotent. Nothing is lost by it: a field that goes leaves its column,
+a file that goes leaves its table, and a change of type that would lose a value is refused.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+import orjson
+from sqlalchemy import Connection, Table, func, select, text
+from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
+
+from gis.database.roles import as_owner
+from gis.errors import BadLayerFile
+from layers.definition.catalogue import Catalogue
+from layers.definition.model import GeometryKind, Layer
+from layers.ingest.records import Fault
+from layers.ingest.stored_records import move_rows
+from layers.storage.closing import Closing, closing_of, outdate, redact_detection
+from layers.storage.inspection import Shape, read_shapes, types_of
+from layers.storage.redaction import hide_field
+from layers.storage.retype import Retyping, lossy
+from layers.storage.tables import ON_EARTH, SCHEMA, table_of
+
+VERSION_TRIGGER: Final = "version"
+TOUCH_TRIGGER: Final = "version_touched_insert"
+
+
+class Change(StrEnum):
+    """What a sync did."""
+
+    CREATED = "created"
+    PUBLISHED = "published"
+    UNPUBLISHED = "unpublished"
+    DESCRIBED = "described"  # the file changed
+    COLUMN_ADDED = "column_added"
+    COLUMN_KEPT = "column_kept"  # its field is gone: kept, no longer served
+    COLUMN_RETYPED = "column_retyped"
+    COLUMN_HIDDEN = "column_hidden"  # became personal: moved to schema private
+    INDEXED = "indexed"
+    QUARANTINED = "quarantined"  # rows that a new check of the table does not admit
+    HEXES_ATTACHED = "hexes_attached"
+    HEXES_DETACHED = "hexes_detached"
+
+
+@dataclass(frozen=True, slots=True)
+class SyncChange:
+    """One thing that a sync did to one layer; `detail` names the column, index or type."""
+
+    layer_id: str
+    change: Change
+    detail: str = ""
+
+    def __str__(self) -> str:
+        return " ".join(filter(None, (self.layer_id, self.change.replace("_", " "), self.detail)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Published:
+    """What gis.layer says of a layer."""
+
+    digest: str
+    definition: Mapping[str, Any]
+    published: bool
+
+    def section(self, name: str) -> Any:
+        return self.definition.get(name)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """A layer, the table that its file asks for, and what the database has of it."""
+
+    layer: Layer
+    digest: str
+    table: Table
+    shape: Shape | None
+    before: _Published | None
+
+    @property
+    def closing(self) -> Closing | None:
+        """What the file closes that was open; None: nothing."""
+        found = closing_of(self.before.definition, self.layer) if self.before else None
+        return found or None
+
+    @property
+    def retypings(self) -> list[Retyping]:
+        """The columns whose type the file changed."""
+        if self.shape is None or self.shape.is_view or self.layer.is_view:
+            return []
+        asked = types_of(self.table)
+        return [
+            Retyping(self.layer.id, name, self.shape.columns[name], kind)
+            for name, kind in asked.items()
+            if self.shape.columns.get(name, kind) != kind
+        ]
+
+
+def sync(connection: Connection, catalogue: Catalogue) -> list[SyncChange]:
+    """Make the tables and gis.layer what the files say, inside the caller's transaction.
+
+    What was done, in order; empty when all was in line. Raises BadLayerFile, with nothing changed,
+    when a table cannot become what its file says without losing a value.
+    """
+    connection.execute(_ONE_AT_A_TIME)
+    tasks = _tasks(connection, catalogue)
+    faults = [fault for task in tasks for fault in _faults(connection, task)]
+    if faults:
+        raise BadLayerFile("\n".join(faults))
+    with as_owner(connection):
+        _lock_closed(connection, tasks)
+        changes = [change for task in tasks for change in _apply(connection, task)]
+        return changes + _unpublish_missing(connection, catalogue)
+
+
+_ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtextextended('layers sync', 0))")
+
+
+def _lock_closed(connection: Connection, tasks: Sequence[_Task]) -> None:
+    """Whoever derives something from a layer that is closed here has stored it, and it goes; or he
+    reads the layer afterwards, as it is then. First of all, before rows are locked that he needs.
+    """
+    for task in tasks:
+        if task.shape is not None and not task.shape.is_view and task.closing:
+            connection.exec_driver_sql(f"LOCK TABLE {_name(task.layer.id)}")
+
+
+def _tasks(connection: Connection, catalogue: Catalogue) -> list[_Task]:
+    shapes, published = read_shapes(connection), _published(connection)
+    return [
+        _Task(
+            layer,
+            catalogue.digest_of(layer),
+            table_of(layer),
+            shapes.get(layer.id),
+            published.get(layer.id),
+        )
+        for layer in catalogue.layers
+    ]
+
+
+def _published(connection: Connection) -> dict[str, _Published]:
+    rows = connection.execute(text("SELECT id, digest, definition, published FROM gis.layer"))
+    return {row.id: _Published(row.digest, row.definition, row.published) for row in rows}
+
+
+def _faults(connection: Connection, task: _Task) -> Iterator[str]:
+    """Why a layer cannot be brought in line, in words for the writer of its file."""
+    file, layer, shape = f"{task.layer.id}.yaml", task.layer, task.shape
+    if layer.is_view:
+        yield from (f"{file}: {words}" for words in _view_faults(task))
+    elif shape is not None and shape.is_view:
+        yield f"{file}: `layer.{layer.id}` is a view: write `connector: view`, or another id"
+    for retyping in task.retypings:
+        loss = lossy(connection, retyping)
+        if loss:
+            yield f"{file}: {_refusal(retyping, loss)}"
+
+
+def _view_faults(task: _Task) -> Iterator[str]:
+    shape = task.shape
+    if shape is None or not shape.is_view:
+        yield f"there is no view `layer.{task.layer.id}`, as `connector: view` says"
+        return
+    missing = [column.name for column in task.table.columns if column.name not in shape.columns]
+    if missing:
+        yield (
+            f"the view `layer.{task.layer.id}` has no column {', '.join(missing)}; "
+            f"it has {', '.join(shape.columns)}"
+        )
+
+
+def _refusal(retyping: Retyping, loss: str) -> str:
+    return (
+        f"`{retyping.column}` is {retyping.old} in the table and cannot become {retyping.new}: "
+        f"{loss}; keep its type, or give the field another name"
+    )
+
+
+def _apply(connection: Connection, task: _Task) -> Iterator[SyncChange]:
+    yield from _describe(connection, task)
+    if task.closing:
+        outdate(connection, task.layer, task.closing)
+    if task.layer.is_view:
+        return
+    if task.shape is None:
+        connection.execute(CreateTable(task.table))
+        yield SyncChange(task.layer.id, Change.CREATED, f"layer.{task.layer.id}")
+    else:
+        yield from _migrate(connection, task, task.shape)
+    yield from _index(connection, task)
+    yield from _count_hexes(connection, task)
+    _tell_tiles(connection, task)
+
+
+def _describe(connection: Connection, task: _Task) -> Iterator[SyncChange]:
+    """The row of gis.layer; its version rises when the file changed."""
+    before, layer = task.before, task.layer
+    definition = layer.model_dump(mode="json")
+    if before == _Published(task.digest, definition, published=True):
+        return
+    connection.execute(
+        _DESCRIBE,
+        {"id": layer.id, "digest": task.digest, "definition": orjson.dumps(definition).decode()},
+    )
+    seen = before is not None and before.published
+    yield SyncChange(layer.id, Change.DESCRIBED if seen else Change.PUBLISHED)
+
+
+_DESCRIBE = text("""
+INSERT INTO gis.layer (id, digest, definition) VALUES (:id, :digest, CAST(:definition AS jsonb))
+ON CONFLICT (id) DO UPDATE SET digest = excluded.digest, definition = excluded.definition,
+  published = true, version = layer.version + 1, changed_at = now()
+""")
+
+
+def _migrate(connection: Connection, task: _Task, shape: Shape) -> Iterator[SyncChange]:
+    layer_id = task.layer.id
+    asked = types_of(task.table)
+    yield from _drop_indexes(connection, task, shape)
+    for retyping in task.retypings:
+        connection.exec_driver_sql(retyping.statement())
+        yield SyncChange(
+            layer_id, Change.COLUMN_RETYPED, f"{retyping.column}: {retyping.old} → {retyping.new}"
+        )
+    for column in task.table.columns:
+        if column.name not in shape.columns:
+            words = CreateColumn(column).compile(dialect=connection.dialect)
+            connection.exec_driver_sql(f"ALTER TABLE {_name(layer_id)} ADD COLUMN {words}")
+            yield SyncChange(layer_id, Change.COLUMN_ADDED, column.name)
+    yield from _hide_personal(connection, task, shape)
+    yield from _check_earth(connection, task, shape)
+    gone = set(task.before.section("fields") or {}) - set(asked) if task.before else set()
+    kept = sorted(gone - set(task.layer.fields) & set(shape.columns))
+    yield from (SyncChange(layer_id, Change.COLUMN_KEPT, name) for name in kept)
+
+
+def _drop_indexes(connection: Connection, task: _Task, shape: Shape) -> Iterator[SyncChange]:
+    """Search indexes of fields that are no longer free texts; they would hinder a new type."""
+    wanted = {index.name for index in task.table.indexes}
+    for name in sorted(shape.indexes - wanted):
+        if name.startswith(f"{task.layer.id}.") and ".search" in name:
+            connection.exec_driver_sql(f'DROP INDEX {SCHEMA}."{name}"')
+            yield SyncChange(task.layer.id, Change.INDEXED, f"no longer {name}")
+
+
+def _hide_personal(connection: Connection, task: _Task, shape: Shape) -> Iterator[SyncChange]:
+    """Fields that became personal leave whatever the layer's readers and writers see."""
+    before = (task.before.section("fields") or {}) if task.before else {}
+    for name, field in task.layer.fields.items():
+        known = before.get(name, {}).get("personal", False)
+        has_column = name in shape.columns
+        if field.personal and (has_column or not known):
+            hide_field(connection, task.layer.id, name, field, has_column=has_column)
+            redact_detection(
+                connection, task.layer.id, name, task.before.definition if task.before else {}
+            )
+            yield SyncChange(task.layer.id, Change.COLUMN_HIDDEN, name)
+
+
+def _check_earth(connection: Connection, task: _Task, shape: Shape) -> Iterator[SyncChange]:
+    """The check of geometries, in a table from before it; rows that break it go to quarantine."""
+    check = f"{task.layer.id}.on_earth"
+    if check in shape.checks:
+        return
+    table = task.table
+    broken = connection.scalars(
+        select(table.c.id).where(~func.gis.is_on_earth(table.c.geom)).order_by(table.c.id)
+    ).all()
+    if broken:
+        move_rows(connection, task.layer, dict.fromkeys(broken, _NOT_ON_EARTH))
+        yield SyncChange(task.layer.id, Change.QUARANTINED, f"{len(broken)} rows")
+    connection.exec_driver_sql(
+        f'ALTER TABLE {_name(task.layer.id)} ADD CONSTRAINT "{check}" CHECK ({ON_EARTH})'
+    )
+
+
+_NOT_ON_EARTH = Fault(
+    "bad_geometry",
+    "hình có đỉnh không nằm trên trái đất / the geometry has a vertex that is not on the earth",
+)
+
+
+def _index(connection: Connection, task: _Task) -> Iterator[SyncChange]:
+    """Indexes and the trigger that raises the version, where they are missing."""
+    shape, layer_id = task.shape, task.layer.id
+    has = shape.indexes if shape else set()
+    for index in sorted(task.table.indexes, key=lambda index: str(index.name)):
+        if index.name not in has:
+            connection.execute(CreateIndex(index))
+            if shape:
+                yield SyncChange(layer_id, Change.INDEXED, str(index.name))
+    if shape is None or VERSION_TRIGGER not in shape.triggers:
+        connection.exec_driver_sql(
+            f"CREATE TRIGGER {VERSION_TRIGGER} AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE "
+            f"ON {_name(layer_id)} FOR EACH STATEMENT "
+            f"EXECUTE FUNCTION gis.raise_layer_version('{layer_id}')"
+        )
+
+
+def _count_hexes(connection: Connection, task: _Task) -> Iterator[SyncChange]:
+    """Counts by hex begin, end or change what they hold with the section `hexes`."""
+    hexes, layer_id = task.layer.hexes, task.layer.id
+    counted = connection.execute(_COUNTED, {"id": layer_id}).one_or_none()
+    if hexes is None:
+        if counted is not None:
+            connection.execute(_DETACH, {"id": layer_id})
+            yield SyncChange(layer_id, Change.HEXES_DETACHED)
+        return
+    kept_apart = {"category": hexes.category, "measure": hexes.measure}
+    again = task.shape is None or bool(
+        {*kept_apart.values()} & {one.column for one in task.retypings}
+    )
+    if counted is None or dict(counted._mapping) != kept_apart or again:
+        connection.execute(_ATTACH, {"id": layer_id, **kept_apart})
+        detail = " ".join(name for name in kept_apart.values() if name)
+        yield SyncChange(layer_id, Change.HEXES_ATTACHED, detail)
+
+
+def _tell_tiles(connection: Connection, task: _Task) -> None:
+    """From now on each change tells which tiles it touches, where the layer has a place."""
+    layer = task.layer
+    told = task.shape is not None and TOUCH_TRIGGER in task.shape.triggers
+    if not told and layer.geometry is not GeometryKind.NONE:
+        connection.execute(_TELL_TILES, {"id": layer.id})
+
+
+_TELL_TILES = text("SELECT gis.attach_tiles(:id)")
+_COUNTED = text("SELECT category, measure FROM gis.hex_counted WHERE layer_id = :id")
+_ATTACH = text("SELECT gis.attach_hex_counts(:id, :category, :measure)")
+_DETACH = text("SELECT gis.detach_hex_counts(:id)")
+
+
+def _unpublish_missing(connection: Connection, catalogue: Catalogue) -> list[SyncChange]:
+    """Layers whose file is gone are no longer served; their tables stay."""
+    gone = connection.scalars(_UNPUBLISH, {"ids": [layer.id for layer in catalogue.layers]})
+    return [SyncChange(layer_id, Change.UNPUBLISHED) for layer_id in sorted(gone)]
+
+
+_UNPUBLISH = text("""
+UPDATE gis.layer SET published = false, version = version + 1, changed_at = now()
+WHERE published AND NOT id = ANY(:ids) RETURNING id
+""")
+
+
+def _name(layer_id: str) -> str:
+    return f'{SCHEMA}."{layer_id}"'

@@ -1,0 +1,134 @@
+"""A layer file → the table that holds its rows: `layer.<id>`, described in docs/architecture.md.
+
+Geometries are stored as `geometry(Point | MultiLineString | MultiPolygon, 4326)`, longitude before
+latitude: a single line or polygon is stored as a multi geometry of one part. A layer without
+geometry keeps the column, always null, so that every table has the same placing columns.
+"""
+
+import hashlib
+from typing import Any, Final
+
+from geoalchemy2 import Geometry
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    DateTime,
+    Double,
+    Identity,
+    Index,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import TypeEngine
+
+from layers.definition.model import FieldType, GeometryKind, Layer, LayerField
+
+SCHEMA: Final = "layer"
+SRID: Final = 4326
+ON_EARTH: Final = "gis.is_on_earth(geom)"
+_LONGEST_NAME = 63
+
+COLUMN_TYPES: Final[dict[FieldType, TypeEngine[Any]]] = {
+    FieldType.TEXT: Text(),
+    FieldType.INTEGER: BigInteger(),
+    FieldType.NUMBER: Double(),
+    FieldType.BOOLEAN: Boolean(),
+    FieldType.DATE: Date(),
+    FieldType.DATETIME: DateTime(timezone=True),
+}
+GEOMETRY_TYPES: Final = {
+    GeometryKind.POINT: "POINT",
+    GeometryKind.LINE: "MULTILINESTRING",
+    GeometryKind.POLYGON: "MULTIPOLYGON",
+    GeometryKind.NONE: "GEOMETRY",
+}
+
+
+def table_of(layer: Layer) -> Table:
+    """The table of a layer; of a view, the columns that it serves: id, geom
+    (where it has one) and its fields.
+
+    Personal fields have no column. Names of indexes and constraints hold a dot (`reports.geom`),
+    which no layer id does, so that none can take the name of another layer's table.
+    """
+    parts = _view_parts(layer) if layer.is_view else _table_parts(layer)
+    return Table(layer.id, MetaData(schema=SCHEMA), *parts)
+
+
+def free_text_fields(layer: Layer) -> list[str]:
+    """The texts that people search in: those without a list of values."""
+    return [
+        name
+        for name, field in layer.public_fields.items()
+        if field.type is FieldType.TEXT and field.values is None
+    ]
+
+
+def _view_parts(layer: Layer) -> list[Any]:
+    geometry = [] if layer.geometry is GeometryKind.NONE else [_geometry(layer)]
+    columns = [Column("id", BigInteger(), primary_key=True), *geometry]
+    return [*columns, *(_column(*item) for item in layer.public_fields.items())]
+
+
+def _table_parts(layer: Layer) -> list[Any]:
+    name = layer.id
+    return [
+        Column("id", BigInteger(), Identity()),
+        _geometry(layer),
+        Column("h3", BigInteger()),
+        Column("commune", Text()),
+        Column("unit_then", Text()),
+        Column("place_method", Text()),
+        Column("place_confidence", Double()),
+        Column("place_precision_m", Double()),
+        Column("default_point", Boolean(), nullable=False, server_default=text("false")),
+        Column("valid_at", DateTime(timezone=True)),
+        Column("updated_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
+        Column("source", Text(), nullable=False),
+        Column("source_key", Text(), nullable=False),
+        Column("provenance", JSONB(), nullable=False, server_default=text("'{}'::jsonb")),
+        *(_column(*item) for item in layer.public_fields.items()),
+        PrimaryKeyConstraint("id", name=f"{name}.id"),
+        UniqueConstraint("source", "source_key", name=f"{name}.source_key"),
+        CheckConstraint(ON_EARTH, name=f"{name}.on_earth"),
+        Index(f"{name}.geom", "geom", postgresql_using="gist"),
+        *(Index(f"{name}.{column}", column) for column in ("h3", "commune", "valid_at")),
+        *(_search_index(name, column) for column in free_text_fields(layer)),
+    ]
+
+
+def _geometry(layer: Layer) -> Column[Any]:
+    kind = GEOMETRY_TYPES[layer.geometry]
+    return Column("geom", Geometry(kind, SRID, spatial_index=False))
+
+
+def _column(name: str, field: LayerField) -> Column[Any]:
+    return Column(name, COLUMN_TYPES[field.type])
+
+
+def _search_index(layer_id: str, column: str) -> Index:
+    """Trigrams of the search key: finds a part of a name written without diacritics."""
+    key = func.gis.search_key(Column(column, Text())).label("key")
+    return Index(
+        _index_name(layer_id, column),
+        key,
+        postgresql_using="gin",
+        postgresql_ops={"key": "gin_trgm_ops"},
+    )
+
+
+def _index_name(layer_id: str, column: str) -> str:
+    """Within the 63 bytes that PostgreSQL keeps: longer names are cut, and might collide."""
+    name = f"{layer_id}.{column}.search"
+    if len(name) <= _LONGEST_NAME:
+        return name
+    return f"{name[:50]}.{hashlib.sha256(name.encode()).hexdigest()[:12]}"

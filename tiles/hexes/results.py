@@ -1,0 +1,164 @@
+"""Answers: exact for those who work with a layer, made of shown numbers for the public."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import Connection
+
+from gis.access import Principal
+from gis.errors import BadInput
+from gis.hexes import EDGE_KM, Cells, resolution_of
+from gis.population.store import Population, Quality
+from layers.definition.model import HexOptions, Layer
+from tiles.grid import pixel_m
+from tiles.hexes.public import Kind, Parts, everything, parts_table, read_parts, read_tree
+from tiles.hexes.queries import HexQuestion, filter_resolution, require_answerable
+from tiles.hexes.rights import hex_options, least_count
+from tiles.hexes.suppression import CountsByResolution
+from tiles.hexes.tables import HexTable, read_table, with_people
+from tiles.hexes.trend import Trend, monthly_trend, weekly_trend
+from tiles.state import LayerState
+
+LEAST_PX = 16  # width of a hex on the screen, at least, where a coarser one is to be had
+TOO_SMALL_PX = 8  # narrower ones are gathered in coarser hexes than the layer lists
+_LATITUDE_STRETCH = 1.08  # of EPSG:3857 at 22° N, where most of the country lies or near it
+_MOST_KEPT = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question about a layer's hexes, and k, which follows from who asks."""
+
+    layer: Layer
+    question: HexQuestion
+    k: int
+
+    @classmethod
+    def by(cls, who: Principal, layer: Layer, question: HexQuestion, setting: int) -> "Asked":
+        """Raises BadInput for what the public may not ask."""
+        k = least_count(layer, who, setting)
+        require_answerable(layer, question, k)
+        return cls(layer, question, k)
+
+    def measures(self, population: Population | None) -> tuple[str, ...]:
+        """The names of what a hex of the answer may have."""
+        options, hidden = hex_options(self.layer), self.k > 1
+        is_approximate = population is not None and population.quality is Quality.APPROXIMATE
+        return (
+            "count",
+            "per_km2",
+            *(["share"] if self.question.category is not None else []),
+            *(["mean"] if options.measure is not None and not hidden else []),
+            *(["partial"] if hidden and not self.question.is_everything else []),
+            *(["per_1000"] if population is not None else []),
+            *(["approximate"] if is_approximate else []),
+        )
+
+    @property
+    def finest(self) -> int | None:
+        """The finest resolution with an answer; None: all have one."""
+        if self.k == 1 or self.question.is_everything:
+            return None
+        return filter_resolution(hex_options(self.layer))
+
+    def require_resolution(self, resolution: int) -> None:
+        """Raises BadInput where the answer would have to be hidden."""
+        if self.finest is not None and resolution > self.finest:
+            raise BadInput(
+                f"by category or month, hexes of {self.layer.id} are shown up to resolution "
+                f"{self.finest}, not at {resolution}: fewer than {self.k} records are hidden"
+            )
+
+
+def resolution_at(options: HexOptions, z: int, finest: int | None = None) -> int:
+    """The finest resolution of a layer whose hexes are still LEAST_PX wide, or its coarsest;
+    where that would be narrower than TOO_SMALL_PX, a coarser one.
+    """
+    width_px = {r: 2 * EDGE_KM[r] * 1000 * _LATITUDE_STRETCH / pixel_m(z) for r in EDGE_KM}
+    listed = [r for r in options.resolutions if finest is None or r <= finest]
+    listed = listed or [finest or min(options.resolutions)]
+    fitting = [r for r in listed if width_px[r] >= LEAST_PX]
+    chosen = max(fitting, default=min(listed))
+    visible = [r for r in EDGE_KM if r <= chosen and width_px[r] >= TOO_SMALL_PX]
+    return max(visible, default=min(EDGE_KM))
+
+
+class HexAnswers:
+    """Answers; what the public may see of a layer is kept for the layer's present state."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[Hashable, Any] = OrderedDict()
+
+    def table(
+        self,
+        connection: Connection,
+        state: LayerState,
+        asked: Asked,
+        resolution: int,
+        cells: Cells | None = None,
+    ) -> HexTable:
+        """The hexes that have records, among `cells` of a resolution; None: among all.
+
+        `state` is the layer's as the snapshot `connection` sees it. Raises BadInput where hexes so
+        small are not shown for this question.
+        """
+        asked.require_resolution(resolution)
+        if asked.k == 1:
+            found = read_table(connection, asked.layer, asked.question, resolution, cells)
+        else:
+            found = self._public(connection, state, asked, resolution).within(cells)
+        return with_people(connection, found)
+
+    def trend(
+        self, connection: Connection, state: LayerState, asked: Asked, cell: int, today: date
+    ) -> Trend | None:
+        """How a cell went of late; None where the public may see no months of it."""
+        resolution = resolution_of(cell)
+        if asked.k == 1:
+            return weekly_trend(connection, asked.layer, cell, today)
+        if resolution != filter_resolution(hex_options(asked.layer)):
+            return None
+        return monthly_trend(self._parts(connection, state, asked, Kind.MONTHS), cell, today)
+
+    def _public(
+        self, connection: Connection, state: LayerState, asked: Asked, resolution: int
+    ) -> HexTable:
+        question = asked.question
+        if question.is_everything:
+            return everything(self._tree(connection, state, asked, resolution), resolution)
+        parts = self._parts(connection, state, asked, Kind.of(question))
+        filtered = filter_resolution(hex_options(asked.layer))
+        tree = self._tree(connection, state, asked, filtered)
+        return parts_table(tree, parts, question, resolution, filtered)
+
+    def _tree(
+        self, connection: Connection, state: LayerState, asked: Asked, resolution: int
+    ) -> CountsByResolution:
+        layer, k = asked.layer, asked.k
+        key = (layer.id, layer.hexes, state.stamp, k, resolution)
+        return self._once(key, lambda: read_tree(connection, layer, resolution, k))
+
+    def _parts(self, connection: Connection, state: LayerState, asked: Asked, kind: Kind) -> Parts:
+        layer, k = asked.layer, asked.k
+        filtered = filter_resolution(hex_options(layer))
+        tree = self._tree(connection, state, asked, filtered)
+        key = (layer.id, layer.hexes, state.stamp, k, kind)
+        return self._once(key, lambda: read_parts(connection, layer, kind, tree, k))
+
+    def _once[T](self, key: Hashable, make: Callable[[], T]) -> T:
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                found: T = self._kept[key]
+                return found
+        made = make()
+        with self._lock:
+            self._kept[key] = made
+            while len(self._kept) > _MOST_KEPT:
+                self._kept.popitem(last=False)
+        return made
