@@ -7,7 +7,7 @@ from fastapi import FastAPI
 
 from api.body_limits import BodyLimits
 from api.errors import add_error_handlers
-from api.event_broker import Newest
+from api.event_broker import EventBroker
 from api.logs import RequestLog
 from api.middleware import RequestContext
 from api.ogc import mount_ogc
@@ -34,8 +34,8 @@ from api.routes import (
     tilesets,
 )
 from api.shutdown import when_stopped
-from api.tile_fast_path import WarmTiles
-from gis.database.async_reader import Asking
+from api.tile_fast_path import TileFastPath
+from gis.database.async_reader import AsyncReader
 from gis.database.engine import Database
 from gis.jobs.periodic import repeating
 from gis.settings import Settings
@@ -54,8 +54,8 @@ def create_app(settings: Settings, database: Database, catalogue: Catalogue) -> 
     app.state.settings = settings
     app.state.database = database
     app.state.layer_files = LayerFiles(database, settings.layers, catalogue)
-    app.state.asking = Asking(database)
-    app.state.newest = Newest(database, settings.client_streams)
+    app.state.asking = AsyncReader(database)
+    app.state.newest = EventBroker(database, settings.client_streams)
     app.state.health = Reserve(database, 2)
     app.state.tiles = TileServer(database, settings.k_anonymity, disk=_disk(settings))
 
@@ -73,7 +73,7 @@ def create_app(settings: Settings, database: Database, catalogue: Catalogue) -> 
 
     add_error_handlers(app)
     app.add_middleware(archives.Compression, minimum_size=1024, compresslevel=4)
-    app.add_middleware(WarmTiles, tiles=app.state.tiles, asking=app.state.asking)
+    app.add_middleware(TileFastPath, tiles=app.state.tiles, asking=app.state.asking)
     app.add_middleware(BodyLimits, largest_mb=settings.body_mb)
     # Outside of what answers unknown exceptions, which `add_middleware` would place it inside of.
     app.middleware_stack = RequestContext(

@@ -45,7 +45,7 @@ type Bars = Callable[[str], AbstractContextManager[Progress]]
 
 
 @dataclass(frozen=True, slots=True)
-class Bundled:
+class BundleReport:
     """What was written: of which moment, which layers, which had no row on the map, the bytes."""
 
     moment: datetime
@@ -61,7 +61,7 @@ def bundle(
     folder: Path,
     names: Sequence[str],
     bars: Bars,
-) -> Bundled:
+) -> BundleReport:
     """Write the folder, whole or not at all, in place of a bundle that was there.
 
     Without names it holds every public layer that has tiles and a row on the map. Raises Conflict
@@ -80,7 +80,7 @@ def bundle(
         moment = _describe(connection, settings, shown, made)
         size = sum(path.stat().st_size for path in made.rglob("*"))
     ids = [layer.id for layer in shown]
-    return Bundled(moment, ids, [one.id for one in wanted if one not in shown], size)
+    return BundleReport(moment, ids, [one.id for one in wanted if one not in shown], size)
 
 
 def public_layers(catalogue: Catalogue, names: Sequence[str]) -> list[Layer]:

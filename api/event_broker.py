@@ -6,11 +6,11 @@ from contextlib import asynccontextmanager, suppress
 
 import structlog
 
-from api.places import Places
+from api.concurrency import ConcurrencyLimit
 from api.reserve import Reserve
 from gis.database.engine import Database
 from gis.errors import GisError
-from gis.notify.events import newest_seq
+from gis.notify.events import last_seq
 
 _LOOK_EVERY_S = 0.25
 _READ_AT_A_TIME = 2
@@ -19,12 +19,12 @@ _MOST_CLIENTS = 500
 log = structlog.get_logger("events")
 
 
-class Newest:
+class EventBroker:
     """While clients follow it, it looks four times a second. All but `let_go` is for the loop."""
 
     def __init__(self, database: Database, most_of_one: int) -> None:
         self.reserve = Reserve(database, _READ_AT_A_TIME)
-        self.places = Places("streams of events", _MOST_CLIENTS, most_of_one)
+        self.places = ConcurrencyLimit("streams of events", _MOST_CLIENTS, most_of_one)
         self._clients = 0
         self._looking: asyncio.Task[None] | None = None
         self._rung = asyncio.Event()  # replaced at each ring
@@ -70,7 +70,7 @@ class Newest:
 
     def _look(self) -> int:
         with self.reserve.database.reading() as connection:
-            return newest_seq(connection)
+            return last_seq(connection)
 
     async def _look_on(self) -> None:
         while True:

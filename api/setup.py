@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection, text
 
 from api.demo import load_demo, wants_demo
-from gis.boundaries.loader import LoadReport, load_boundaries
+from gis.boundaries.loader import BoundaryLoad, load_boundaries
 from gis.boundaries.package_units import package_history
-from gis.boundaries.sources import Source, find_source
+from gis.boundaries.sources import BoundarySource, find_source
 from gis.boundaries.store import read_history
-from gis.boundaries.units import Quality, UnitHistory
+from gis.boundaries.units import BoundaryQuality, UnitHistory
 from gis.database.engine import Database
 from gis.database.migrate import migrate
 from gis.errors import BadInput
@@ -19,7 +19,7 @@ from gis.settings import ROOT, Settings
 from layers.definition.catalogue import Catalogue
 from layers.definition.recipients import follow_files
 from layers.detect import run_method
-from layers.ingest.regeocode import place_again
+from layers.ingest.regeocode import regeocode
 from layers.jobs.detection import due_runs
 from layers.storage.sync import sync
 from tiles.outdated import delete_outdated
@@ -46,7 +46,7 @@ def prepare(
     delete_outdated(database, settings.archives, settings.kept_tiles)
     for words in follow_files(database):
         step(words)
-    place_again(database, catalogue)
+    regeocode(database, catalogue)
     now = datetime.now(UTC)
     if settings.demo and wants_demo(database, catalogue, now):
         step("simulated records (GIS_DEMO=false goes without)")
@@ -60,8 +60,8 @@ def prepare(
             step(f"not made: {error}")
 
 
-def _told(quality: Quality) -> str:
-    if quality is Quality.OFFICIAL:
+def _told(quality: BoundaryQuality) -> str:
+    if quality is BoundaryQuality.OFFICIAL:
         return "official"
     return (
         "approximate, since no boundary file was given and the public source cannot be reached; "
@@ -69,7 +69,7 @@ def _told(quality: Quality) -> str:
     )
 
 
-def load_units(database: Database, settings: Settings, show: Show) -> LoadReport:
+def load_units(database: Database, settings: Settings, show: Show) -> BoundaryLoad:
     """The units of the province, from the first source that exists."""
     source = units_source(settings, show)
     return load_boundaries(database, source, known_history(database, settings), show)
@@ -82,7 +82,7 @@ def known_history(database: Database, settings: Settings) -> UnitHistory:
     return stored if stored.units else package_history(settings.province)
 
 
-def units_source(settings: Settings, show: Show) -> Source:
+def units_source(settings: Settings, show: Show) -> BoundarySource:
     """Where the polygons of communes come from; those that are fetched are kept in the home."""
     folder = ROOT / "data" / "boundaries"
     return find_source(
@@ -94,9 +94,11 @@ def wants_boundaries(database: Database, settings: Settings) -> bool:
     """Whether there are none, or only approximate ones although a source is named."""
     with database.reading() as connection:
         quality = _quality(connection)
-    return quality is None or (quality is Quality.APPROXIMATE and settings.boundaries is not None)
+    return quality is None or (
+        quality is BoundaryQuality.APPROXIMATE and settings.boundaries is not None
+    )
 
 
-def _quality(connection: Connection) -> Quality | None:
+def _quality(connection: Connection) -> BoundaryQuality | None:
     found = connection.scalar(text("SELECT quality FROM gis.boundary_state"))
-    return Quality(found) if found else None
+    return BoundaryQuality(found) if found else None

@@ -20,13 +20,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api.errors import on_database
 from api.routes.tiles import feature_tile, tile_answer
 from gis.access import Principal
-from gis.database.async_reader import Asking
+from gis.database.async_reader import AsyncReader
 from gis.errors import GisError
 from layers.definition.model import Layer
 from layers.definition.reload import LayerFiles
-from tiles.cache import Made, Packed
+from tiles.cache import DrawnTile, PackedTile
 from tiles.grid import Tile
-from tiles.serving import Begun, TileServer
+from tiles.serving import StartedTile, TileServer
 from tiles.state import ALL_STATES, LayerState, states_of
 
 _LARGE = 64 * 1024  # bytes that take so long to pack that others would wait for it
@@ -35,10 +35,10 @@ _NO_SUCH_COLUMN = "42703"  # it became personal since this process looked
 _PATH = re.compile(r"/tiles/([a-z0-9_]{1,48})/(\d{1,2})/(\d{1,7})/(\d{1,7})\.(?:mvt|pbf)")
 
 
-class WarmTiles:
+class TileFastPath:
     """Stands inside RequestContext, which says who asks."""
 
-    def __init__(self, app: ASGIApp, tiles: TileServer, asking: Asking) -> None:
+    def __init__(self, app: ASGIApp, tiles: TileServer, asking: AsyncReader) -> None:
         self.app = app
         self.tiles = tiles
         self.asking = asking
@@ -67,7 +67,7 @@ class WarmTiles:
             return on_database(request, error)
         return None if packed is None or packed.beyond else tile_answer(request, packed)
 
-    async def _packed(self, request: Request, layer_id: str, tile: Tile) -> Packed | None:
+    async def _packed(self, request: Request, layer_id: str, tile: Tile) -> PackedTile | None:
         files: LayerFiles = request.app.state.layer_files
         catalogue, caller = files.catalogue, request.state.principal
         layer = catalogue.get_readable(layer_id, caller)
@@ -88,7 +88,7 @@ class WarmTiles:
         request.state.tile_states = states
         return await run_sync(feature_tile, request, self.tiles, layer, tile, caller, {})
 
-    async def _made(self, begun: Begun) -> Made:
+    async def _made(self, begun: StartedTile) -> DrawnTile:
         asked = begun.question
         with begun.claim:
             async with self._making:
@@ -98,18 +98,18 @@ class WarmTiles:
             else:
                 state, content = found
                 large = len(content) > _LARGE
-                pack = Packed.of
+                pack = PackedTile.of
                 packed = await self._in_own_thread(pack, content) if large else pack(content)
                 if not content:
                     ((beyond,),) = await self.asking.ask(*begun.limits)
                     packed = replace(packed, beyond=beyond)
-                made = Made(state, packed)
+                made = DrawnTile(state, packed)
             begun.claim.keep(made)
             return made
 
     async def _made_meanwhile(
         self, layer: Layer, tile: Tile, caller: Principal, states: Mapping[str, LayerState]
-    ) -> Packed | None:
+    ) -> PackedTile | None:
         """What another makes, where it shows the states; waits without a thread."""
         pending, now = self.tiles.being_made(layer, tile, caller), states.get(layer.id)
         if pending is None or now is None:

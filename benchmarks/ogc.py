@@ -290,11 +290,11 @@ def deep_page(found: Peer, url: str) -> tuple[float, float]:
     """Seconds of the first page and of the one at nine tenths of the rows."""
     from layers.items import source_of
     from layers.items.counting import Count, CountKind
-    from layers.items.paging import Cursor, Order
+    from layers.items.paging import Cursor, SortOrder
 
     with psycopg.connect(url) as connection:
         row = connection.execute("SELECT max(id) * 9 / 10 FROM layer.points").fetchone()
-    order = Order(source_of(LAYERS[0])).name
+    order = SortOrder(source_of(LAYERS[0])).name
     cursor = Cursor((str(row[0]),), False, order, Count(ROWS, CountKind.EXACT)).as_text()
 
     def once(parameters: dict[str, object], i: int) -> float:

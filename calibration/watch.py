@@ -14,7 +14,7 @@ import pandas as pd
 from calibration.province import Counts, Events, Floats, Province
 from gis.alerts.findings import Findings, Signal
 from gis.alerts.policy import DAYS_A_YEAR, Policy, Tier
-from gis.alerts.replay import Ledger
+from gis.alerts.replay import ReplayedAlerts
 from gis.analysis import Null, stp_scan, weekday_strata
 from layers.definition.model import ScanOptions
 from layers.detect.methods.stp_scan import LONGEST_DAYS, SURE_P
@@ -111,7 +111,7 @@ def signals(where: Province, looks: Iterable[Look], days: int) -> list[Raised]:
     The same identity and life: one that goes on, moves a little or comes back within days is one.
     """
     policy = Policy(false_alerts_a_year=DAYS_A_YEAR / days, watch_days=min(30, days))
-    ledger, raised = Ledger(), dict[int, Raised]()
+    ledger, raised = ReplayedAlerts(), dict[int, Raised]()
     for one in looks:
         for step in ledger.apply(_findings(where, one, policy)):
             number, signal = step.alert.id, step.alert.signal

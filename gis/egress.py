@@ -24,7 +24,7 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class EgressPolicy:
     """Public addresses, and those of `networks`."""
 
     networks: tuple[Network, ...] = ()
@@ -64,7 +64,7 @@ def networks_of(words: str) -> tuple[Network, ...]:
         raise BadInput(f"{error}: give networks such as 10.0.0.0/8") from error
 
 
-def check_url(url: str, reach: Reach) -> None:
+def check_url(url: str, reach: EgressPolicy) -> None:
     """Raises BadInput for an address to which no webhook can ever go."""
     try:
         parts = urlsplit(url)
@@ -83,13 +83,13 @@ def check_url(url: str, reach: Reach) -> None:
         )
 
 
-class ReachedNetwork(httpcore.NetworkBackend):
+class CheckedNetwork(httpcore.NetworkBackend):
     """Connects to the very address that was checked, so that a name cannot change in between.
 
     All that is said over a connection ends with the deadline.
     """
 
-    def __init__(self, reach: Reach, until: Deadline) -> None:
+    def __init__(self, reach: EgressPolicy, until: Deadline) -> None:
         self._reach = reach
         self._until = until
         self._plain = httpcore.SyncBackend()

@@ -42,7 +42,7 @@ class BadFilter(BadInput):
     """A filter is wrong or asks for something unsupported."""
 
 
-class Question(BadInput):
+class AmbiguousInput(BadInput):
     """The input has more than one reading; nothing was stored until an option chooses one."""
 
     exit_code = 3

@@ -14,8 +14,8 @@ from xdist.scheduler import LoadFileScheduling
 
 from gis.boundaries.loader import load_boundaries
 from gis.boundaries.package_units import package_history
-from gis.boundaries.sources import Source
-from gis.boundaries.units import Quality
+from gis.boundaries.sources import BoundarySource
+from gis.boundaries.units import BoundaryQuality
 from gis.database.engine import Database
 from gis.database.migrate import migrate
 from gis.errors import SetupError
@@ -93,7 +93,9 @@ def catalogue() -> Catalogue:
 def fill_toy_province(database: Database, catalogue: Catalogue, folder: Path) -> None:
     """Three square communes and every layer's table in a migrated database."""
     path = write_boundaries(folder, toy_communes())
-    load_boundaries(database, Source("toy", Quality.OFFICIAL, (path,)), toy_history())
+    load_boundaries(
+        database, BoundarySource("toy", BoundaryQuality.OFFICIAL, (path,)), toy_history()
+    )
     with database.writing() as connection:
         sync(connection, catalogue)
 
@@ -122,7 +124,9 @@ def lao_cai_template(
 ) -> Iterator[str]:
     with template(postgres, migrated) as (name, database):
         path = shared / "boundaries" / "lao_cai_communes_2025.geojson"
-        load_boundaries(database, Source("real", Quality.OFFICIAL, (path,)), package_history())
+        load_boundaries(
+            database, BoundarySource("real", BoundaryQuality.OFFICIAL, (path,)), package_history()
+        )
         with database.writing() as connection:
             sync(connection, catalogue)
         database.close()

@@ -11,7 +11,7 @@ from gis.database.engine import Database
 from layers.definition.catalogue import Catalogue
 from layers.definition.model import Layer
 from layers.ingest.load import LoadOptions, LoadReport, load_file
-from layers.ingest.quarantine import Waiting, list_waiting
+from layers.ingest.quarantine import QuarantinedRecord, list_waiting
 from layers.storage.sync import sync
 
 FILES = Path(__file__).parent / "fixtures" / "intake"
@@ -63,7 +63,7 @@ def write_csv(path: Path, columns: Iterable[str], *records: Iterable[object]) ->
     return path
 
 
-def waiting(database: Database, **which: Any) -> list[Waiting]:
+def waiting(database: Database, **which: Any) -> list[QuarantinedRecord]:
     with database.reading() as connection:
         return list_waiting(connection, layers=["mz"], **which)
 

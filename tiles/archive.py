@@ -41,7 +41,7 @@ type Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Archived:
+class ArchiveReport:
     """What was written: how many tiles of the layer's version, and the bytes of the file."""
 
     tiles: int
@@ -51,7 +51,7 @@ class Archived:
 
 def export(
     database: Database, layer: Layer, path: Path, show: Progress, max_zoom: int | None = None
-) -> Archived:
+) -> ArchiveReport:
     """Write every tile of a layer that holds something, as of one moment, or nothing at all.
 
     The file appears whole, in place of one that was there. `show` gets tiles done and in all.
@@ -90,7 +90,7 @@ def _is_ready(connection: Connection, layer: Layer) -> bool:
 
 def export_at(
     connection: Connection, layer: Layer, path: Path, show: Progress, max_zoom: int | None = None
-) -> Archived:
+) -> ArchiveReport:
     """The same as `export`, of the moment of a connection."""
     zooms = zooms_of(layer, max_zoom)
     part = path.with_name(f".{path.name}.{os.getpid()}{PART}")
@@ -103,7 +103,7 @@ def export_at(
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
-    return Archived(tiles, state.version, path.stat().st_size)
+    return ArchiveReport(tiles, state.version, path.stat().st_size)
 
 
 def is_outdated(path: Path, state: LayerState) -> bool:

@@ -19,7 +19,7 @@ _GZIP_BITS = 31  # a window of 32 kB in the wrapping of gzip
 
 
 @dataclass(frozen=True, slots=True)
-class Packed:
+class PackedTile:
     """An answer as it travels: compressed where that is worth it. `digest` is of the content.
 
     `beyond`: it is empty, and lies beyond the limits of its tileset (tiles.limits).
@@ -43,11 +43,11 @@ class Packed:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class DrawnTile:
     """A tile, and the state of the layer that was really read for it."""
 
     state: LayerState
-    packed: Packed
+    packed: PackedTile
 
 
 class TileCache:
@@ -62,12 +62,12 @@ class TileCache:
         self.most_bytes = most_bytes
         self.held_bytes = 0
         self._lock = threading.Lock()
-        self._kept: OrderedDict[Hashable, Made] = OrderedDict()
+        self._kept: OrderedDict[Hashable, DrawnTile] = OrderedDict()
         self._unpacked: OrderedDict[str, bytes] = OrderedDict()  # by digest
         self._unpacked_bytes = 0  # of those held
-        self._being_made: dict[Hashable, Future[Made]] = {}
+        self._being_made: dict[Hashable, Future[DrawnTile]] = {}
 
-    def entry(self, key: Hashable) -> Made | None:
+    def entry(self, key: Hashable) -> DrawnTile | None:
         """What is kept under the key, of whatever state."""
         with self._lock:
             made = self._kept.get(key)
@@ -75,7 +75,7 @@ class TileCache:
                 self._kept.move_to_end(key)
             return made
 
-    def content(self, packed: Packed) -> bytes:
+    def content(self, packed: PackedTile) -> bytes:
         """What was packed, which is at hand from now on."""
         if not packed.gzipped:
             return packed.body
@@ -93,7 +93,7 @@ class TileCache:
                 self._make_room()
         return content
 
-    def confirm(self, key: Hashable, made: Made, state: LayerState) -> None:
+    def confirm(self, key: Hashable, made: DrawnTile, state: LayerState) -> None:
         """What is kept is true of this state as well."""
         with self._lock:
             if self._kept.get(key) is made:
@@ -104,12 +104,12 @@ class TileCache:
         with self._lock:
             return key not in self._kept and key not in self._being_made
 
-    def being_made(self, key: Hashable) -> Future[Made] | None:
+    def being_made(self, key: Hashable) -> Future[DrawnTile] | None:
         """What others who ask for it wait for."""
         with self._lock:
             return self._being_made.get(key)
 
-    def claim(self, key: Hashable) -> "Claim | None":
+    def claim(self, key: Hashable) -> "TileClaim | None":
         """The right to make what is new: nobody need know its state before.
 
         None where it is not new: who asks now may have to see more than what is being made.
@@ -119,7 +119,7 @@ class TileCache:
                 return None
             return self._claimed(key)
 
-    def make(self, key: Hashable, state: LayerState, maker: Callable[[], Made]) -> Packed:
+    def make(self, key: Hashable, state: LayerState, maker: Callable[[], DrawnTile]) -> PackedTile:
         """What is kept of this state, else what `maker` makes; others who ask meanwhile wait, and
         make it anew where it turns out not to show their state.
 
@@ -139,11 +139,11 @@ class TileCache:
             if found is not None and found.state.covers(state):
                 return found.packed
 
-    def _claimed(self, key: Hashable) -> "Claim":
-        future = self._being_made[key] = Future[Made]()
-        return Claim(self, key, future)
+    def _claimed(self, key: Hashable) -> "TileClaim":
+        future = self._being_made[key] = Future[DrawnTile]()
+        return TileClaim(self, key, future)
 
-    def _keep(self, key: Hashable, made: Made) -> None:
+    def _keep(self, key: Hashable, made: DrawnTile) -> None:
         with self._lock:
             before = self._kept.pop(key, None)
             self.held_bytes += len(made.packed.body) - (len(before.packed.body) if before else 0)
@@ -165,7 +165,7 @@ class TileCache:
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class TileClaim:
     """A context in which one makes a tile for all who ask for it meanwhile.
 
     `keep` tells what was made. An error reaches all who wait; where the maker was only called off,
@@ -174,12 +174,12 @@ class Claim:
 
     cache: TileCache
     key: Hashable
-    future: Future[Made]
+    future: Future[DrawnTile]
 
     def __enter__(self) -> Self:
         return self
 
-    def keep(self, made: Made) -> Packed:
+    def keep(self, made: DrawnTile) -> PackedTile:
         self.cache._keep(self.key, made)
         self.future.set_result(made)
         return made.packed
@@ -197,7 +197,7 @@ class Claim:
             self.future.cancel()
 
 
-def _awaited(waiting: Future[Made] | None) -> Made | None:
+def _awaited(waiting: Future[DrawnTile] | None) -> DrawnTile | None:
     """What another makes; None where he was called off."""
     try:
         return waiting.result() if waiting else None

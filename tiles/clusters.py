@@ -12,9 +12,9 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import Select
 
 from layers.definition.model import TileOptions
-from layers.items import Source
+from layers.items import ItemSource
 from tiles.grid import Tile
-from tiles.sources import GEOMETRY, Place, TileRequest, bound, in_tile
+from tiles.sources import GEOMETRY, FeatureSource, TileRequest, bound, in_tile
 
 CROWD = 2_500  # of 512 × 512 pixels, one for each 10 × 10: clusters say more, and are made sooner
 _CLUSTER_ZOOMS = 5
@@ -30,24 +30,24 @@ _COUNTED = table(
 _COUNTS = _COUNTED.c
 
 
-def are_gathered(source: Source, tile: Tile) -> bool:
+def are_gathered(source: ItemSource, tile: Tile) -> bool:
     """Whether the layer's points are clusters at this zoom, however few they are."""
     options = source.layer.tiles or TileOptions()
     return source.has_points and tile.z < options.points_from_zoom
 
 
-def are_counted(source: Source, request: TileRequest) -> bool:
+def are_counted(source: ItemSource, request: TileRequest) -> bool:
     """Whether gis.tile_count tells how many rows lie where in the tile: of tables, unfiltered."""
     afar = request.tile.z + _CLUSTER_ZOOMS <= _COUNTED_ZOOMS[-1]
     return afar and request.query.is_everything and not source.layer.is_view
 
 
-def number_counted(source: Source, tile: Tile) -> Select[Any]:
+def number_counted(source: ItemSource, tile: Tile) -> Select[Any]:
     """How many rows are counted in a tile; NULL for none."""
     return _counted(source, tile, func.sum(_COUNTS["count"]))
 
 
-def clusters(place: Place, request: TileRequest) -> Select[Any]:
+def clusters(place: FeatureSource, request: TileRequest) -> Select[Any]:
     """Rows gathered by a grid that all tiles of a zoom share; `count` says for how many.
 
     A cluster lies at the mean of its rows (of each, the middle of its box), in the one tile that
@@ -76,7 +76,7 @@ def clusters(place: Place, request: TileRequest) -> Select[Any]:
     )
 
 
-def counted_clusters(source: Source, tile: Tile) -> Select[Any]:
+def counted_clusters(source: ItemSource, tile: Tile) -> Select[Any]:
     """The same clusters, of a layer that is counted."""
     finer = _zoom_counted(tile) - tile.z - _CLUSTER_ZOOMS
     across, up = (cell.op(">>")(finer) for cell in (_COUNTS.across, _COUNTS.up))
@@ -92,7 +92,7 @@ def counted_values(tile: Tile) -> dict[str, int]:
     return _cells_of(tile, 1 << (_zoom_counted(tile) - tile.z))
 
 
-def _counted(source: Source, tile: Tile, *columns: ColumnElement[Any]) -> Select[Any]:
+def _counted(source: ItemSource, tile: Tile, *columns: ColumnElement[Any]) -> Select[Any]:
     west, east, south, north = bound(counted_values(tile), Integer())
     return (
         select(*columns)

@@ -17,7 +17,7 @@ from pathlib import Path
 import structlog
 
 from gis.code_version import code_version
-from tiles.cache import Made, Packed
+from tiles.cache import DrawnTile, PackedTile
 from tiles.state import LayerState
 
 _KEPT_SHARE = 0.9  # of the bound, when files are dropped
@@ -43,7 +43,7 @@ class DiskCache:
         self._most_bytes = most_bytes
         self._held_bytes: int | None = None  # as far as this process knows
 
-    def entry(self, key: str, state: LayerState) -> Made | None:
+    def entry(self, key: str, state: LayerState) -> DrawnTile | None:
         """What is kept under the key of this state."""
         path = self._path(key, state)
         try:
@@ -54,9 +54,9 @@ class DiskCache:
             os.utime(path)
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        return Made(state, Packed(body, told["digest"], told["gzipped"], told["beyond"]))
+        return DrawnTile(state, PackedTile(body, told["digest"], told["gzipped"], told["beyond"]))
 
-    def keep(self, key: str, made: Made) -> None:
+    def keep(self, key: str, made: DrawnTile) -> None:
         """Keep a tile in place of the one under its key; whole or not at all."""
         packed = made.packed
         head = {

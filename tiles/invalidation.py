@@ -16,7 +16,7 @@ MOST_VERSIONS = 1000  # as many as the log in the database holds
 type Boxes = tuple[BBox, ...] | None  # None: it may have touched anything
 
 
-class Changes:
+class TouchedTiles:
     """The changes of layers, as far as they were read."""
 
     def __init__(self) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from gis.values import BBox
 from layers.definition.model import Layer
-from layers.items import Source
+from layers.items import ItemSource
 from tiles.grid import Tile, tile_at
 
 _WEST, _SOUTH, _EAST, _NORTH = (  # the whole earth
@@ -52,7 +52,9 @@ def has_zoom(layer: Layer, z: int) -> bool:
     return layer.tiles is not None and layer.tiles.min_zoom <= z <= layer.tiles.max_zoom
 
 
-def beyond_limits(dialect: Dialect, source: Source, tile: Tile) -> tuple[str, Mapping[str, float]]:
+def beyond_limits(
+    dialect: Dialect, source: ItemSource, tile: Tile
+) -> tuple[str, Mapping[str, float]]:
     """The question whether a tile lies beyond the limits of a layer's rows, which some rows must
     have: where no row reaches the tile from one of its sides. An index answers it at once, which
     the box of all rows it does not.
@@ -68,7 +70,7 @@ def beyond_limits(dialect: Dialect, source: Source, tile: Tile) -> tuple[str, Ma
     }
 
 
-def _is_beyond(source: Source) -> ColumnElement[bool]:
+def _is_beyond(source: ItemSource) -> ColumnElement[bool]:
     west, south, east, north = (
         bindparam(f"limit_{edge}", type_=Float()) for edge in ("west", "south", "east", "north")
     )

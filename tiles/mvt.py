@@ -37,7 +37,7 @@ from sqlalchemy.sql.selectable import CTE, Select, Subquery
 
 from gis.errors import NotFound
 from layers.definition.model import FieldType, GeometryKind, Layer, TileOptions
-from layers.items import Served, Source, source_of
+from layers.items import ItemSource, ServedColumn, source_of
 from layers.items.query import property_of
 from tiles.clusters import (
     CROWD,
@@ -52,7 +52,7 @@ from tiles.grid import EXTENT, Tile, pixel_m
 from tiles.sources import (
     GEOMETRY,
     ID,
-    Place,
+    FeatureSource,
     TileRequest,
     bound,
     in_tile,
@@ -109,7 +109,7 @@ def layer_tile(
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class TileStatement:
     """One statement that gives a tile and the state that it shows; its text and plan are kept."""
 
     layer_id: str
@@ -133,7 +133,7 @@ class Question:
 
 def question(
     dialect: Dialect, layer: Layer, request: TileRequest, simplified_zoom: int | None = None
-) -> Question | None:
+) -> TileStatement | None:
     """What to ask for a tile (`simplified_zoom`: with the shapes that are kept of that zoom).
 
     None where it needs more than a question: a filter, or another plan, as rows of a wide tile do.
@@ -155,10 +155,10 @@ def question(
     shape = ("tile", drawn, simplified_zoom, tuple(one.name for one in fields), query.shape)
     made = source.statements.made(dialect, shape, make)
     values = {**made.values, **_values(source, request)}
-    return Question(layer.id, made.sql, values, simplified_zoom is not None)
+    return TileStatement(layer.id, made.sql, values, simplified_zoom is not None)
 
 
-def _values(source: Source, request: TileRequest) -> dict[str, Any]:
+def _values(source: ItemSource, request: TileRequest) -> dict[str, Any]:
     tile = request.tile
     values = {**values_of(tile), **_own_box_of(tile), **request.query.values(source)}
     counted = counted_values(tile) if are_counted(source, request) else {}
@@ -176,17 +176,17 @@ def shown_fields(layer: Layer, z: int) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*named, *drawn)))
 
 
-def _tiled(layer: Layer) -> tuple[TileOptions, Source]:
+def _tiled(layer: Layer) -> tuple[TileOptions, ItemSource]:
     source = known_source_of(layer)
     if layer.tiles is None or source.geometry is None:
         raise NotFound(f"the layer {layer.id} has no tiles")
     return layer.tiles, source
 
 
-_sources: dict[int, Source] = {}
+_sources: dict[int, ItemSource] = {}
 
 
-def known_source_of(layer: Layer) -> Source:
+def known_source_of(layer: Layer) -> ItemSource:
     """The source with the statements that were made for it; it keeps alive what its id names."""
     made = _sources.get(id(layer))
     if made is None:
@@ -196,14 +196,14 @@ def known_source_of(layer: Layer) -> Source:
     return made
 
 
-def _fields(source: Source, request: TileRequest) -> tuple[Served, ...]:
+def _fields(source: ItemSource, request: TileRequest) -> tuple[ServedColumn, ...]:
     names = request.fields
     if names is None:
         names = shown_fields(source.layer, request.tile.z)
     return tuple(property_of(source, name) for name in names)
 
 
-def _features(place: Place, tile: Tile, fields: Sequence[Served]) -> Select[Any]:
+def _features(place: FeatureSource, tile: Tile, fields: Sequence[ServedColumn]) -> Select[Any]:
     return place.select(
         place.source.id.label(ID),
         _drawn(place, tile).label(GEOMETRY),
@@ -211,7 +211,7 @@ def _features(place: Place, tile: Tile, fields: Sequence[Served]) -> Select[Any]
     ).order_by(place.source.id)
 
 
-def _drawn(place: Place, tile: Tile) -> ColumnElement[Any]:
+def _drawn(place: FeatureSource, tile: Tile) -> ColumnElement[Any]:
     tolerance_m, kind = _simplifying(place.source, tile), place.source.layer.geometry
     if tolerance_m:
         return in_tile(func.ST_Simplify(place.mercator, tolerance_m, true()), tile, kind)
@@ -220,7 +220,7 @@ def _drawn(place: Place, tile: Tile) -> ColumnElement[Any]:
     return in_tile_by_degrees(place.geometry, tile, kind)
 
 
-def _is_straight(source: Source, tile: Tile) -> bool:
+def _is_straight(source: ItemSource, tile: Tile) -> bool:
     """Whether degrees are drawn as they are: the transformation takes half the time of a tile.
 
     Along a meridian Mercator is not linear; between the edges of a tile, where both agree, they
@@ -231,21 +231,21 @@ def _is_straight(source: Source, tile: Tile) -> bool:
     return not _simplifying(source, tile) and EXTENT * height * sin(latitude) / 8 < 1
 
 
-def _simplifying(source: Source, tile: Tile) -> float:
+def _simplifying(source: ItemSource, tile: Tile) -> float:
     """The tolerance of lines in metres of EPSG:3857; polygons are simplified as a coverage."""
     if source.layer.geometry is not GeometryKind.LINE:
         return 0.0
     return pixel_m(tile.z) * (source.layer.tiles or TileOptions()).simplify_px
 
 
-def _attribute(served: Served) -> ColumnElement[Any]:
+def _attribute(served: ServedColumn) -> ColumnElement[Any]:
     """Times are written as in items; the other types a tile knows by itself."""
     if served.type in _PLAIN:
         return served.sql
     return func.btrim(cast(func.to_json(served.sql), Text), '"')
 
 
-def _is_crowded(connection: Connection, source: Source, request: TileRequest) -> bool:
+def _is_crowded(connection: Connection, source: ItemSource, request: TileRequest) -> bool:
     if are_gathered(source, request.tile):
         return True
     if not are_counted(source, request):
@@ -259,7 +259,7 @@ def _encoded(connection: Connection, layer: Layer, rows: Select[Any]) -> bytes:
 
 
 def _features_or_clusters(
-    place: Place, request: TileRequest, fields: Sequence[Served]
+    place: FeatureSource, request: TileRequest, fields: Sequence[ServedColumn]
 ) -> Select[Any]:
     """The source layers of the tile, as `content`, and the `number` of features."""
     source, tile = place.source, request.tile
@@ -280,9 +280,9 @@ def _features_or_clusters(
 
 
 def _features_layer(
-    place: Place,
+    place: FeatureSource,
     request: TileRequest,
-    fields: Sequence[Served],
+    fields: Sequence[ServedColumn],
     most: ColumnElement[int] | int = MOST_ROWS + 1,
 ) -> Select[Any]:
     """The features with their labels, as `content`, and the `number` of features.
@@ -301,7 +301,7 @@ def _features_layer(
     return select(both, features.c.number).select_from(features.join(labels, true()))
 
 
-def _label_points(place: Place, tile: Tile) -> Select[Any]:
+def _label_points(place: FeatureSource, tile: Tile) -> Select[Any]:
     """A point on the surface of each polygon, where this tile holds it, with the layer's text."""
     text = place.source.by_name[place.source.layer.style.text or ""]
     point = func.ST_PointOnSurface(place.mercator)

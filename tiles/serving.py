@@ -13,28 +13,28 @@ from gis.access import Principal
 from gis.database.engine import Database
 from layers.definition.model import Layer
 from layers.items import Query
-from tiles.cache import Claim, Made, Packed, TileCache
+from tiles.cache import DrawnTile, PackedTile, TileCache, TileClaim
 from tiles.coverage import is_simplified, is_too_large, reach, simplifying, stored_zoom
 from tiles.disk import DiskCache
 from tiles.grid import Tile
 from tiles.hexes import (
-    Asked,
-    HexAnswers,
-    HexQuestion,
+    HexQuery,
+    HexRequest,
+    HexResults,
     cells_of,
     hex_options,
     hex_tile,
     resolution_at,
 )
-from tiles.invalidation import Changes
+from tiles.invalidation import TouchedTiles
 from tiles.limits import beyond_limits, has_zoom
-from tiles.mvt import Question, known_source_of, layer_tile, question
+from tiles.mvt import TileStatement, known_source_of, layer_tile, question
 from tiles.sources import TileRequest
 from tiles.state import LayerState, States, read_state
 
 type Maker = Callable[[Connection, LayerState], bytes]
 
-_NO_SUCH_ZOOM = replace(Packed.of(b""), beyond=True)
+_NO_SUCH_ZOOM = replace(PackedTile.of(b""), beyond=True)
 _MADE_AT_A_TIME = 4  # the rest wait without a connection, which states of kept tiles need
 
 
@@ -57,14 +57,14 @@ class _Key:
 
 
 @dataclass(frozen=True)
-class Begun:
+class StartedTile:
     """A tile that nobody made yet: the claim to it, the question that makes most tiles, and how it
     is made where that does not.
     """
 
-    claim: Claim
-    question: Question
-    otherwise: Callable[[], Made]
+    claim: TileClaim
+    question: TileStatement
+    otherwise: Callable[[], DrawnTile]
     limits: tuple[str, Mapping[str, float]]  # what to ask about an empty one
 
 
@@ -76,9 +76,11 @@ class TileServer:
     k_anonymity: int
     cache: TileCache = field(default_factory=TileCache)
     disk: DiskCache | None = None
-    hex_answers: HexAnswers = field(default_factory=HexAnswers)
-    changes: Changes = field(default_factory=Changes)
-    border_changes: Changes = field(default_factory=Changes)  # as far as they move other borders
+    hex_answers: HexResults = field(default_factory=HexResults)
+    changes: TouchedTiles = field(default_factory=TouchedTiles)
+    border_changes: TouchedTiles = field(
+        default_factory=TouchedTiles
+    )  # as far as they move other borders
     _simplified: set[str] = field(default_factory=set)  # layers that had shapes when last seen
     _too_large: dict[str, LayerState] = field(default_factory=dict)  # that are not simplified
     _simplifying: dict[str, Lock] = field(default_factory=lambda: defaultdict(Lock))
@@ -96,7 +98,7 @@ class TileServer:
         asked: Mapping[str, str],
         read: Callable[[], tuple[Query, tuple[str, ...] | None]],
         now: LayerState | None = None,
-    ) -> Packed:
+    ) -> PackedTile:
         """A tile of a layer's features, `beyond` where its tileset has none. `asked` are the
         parameters, part of the key; `read` gives the query and the fields that they mean, and
         raises what is wrong with them; it is called where the tile is not kept. `now` is the
@@ -107,7 +109,7 @@ class TileServer:
         key = _features_key(layer, tile, who, asked)
         zoom = stored_zoom(layer, tile.z)
 
-        def make() -> Made:
+        def make() -> DrawnTile:
             return self._drawn_in_limits(layer, TileRequest(tile, *read()), zoom)
 
         claim = self.cache.claim(key) if now is None and self.disk is None else None
@@ -116,7 +118,7 @@ class TileServer:
                 return claim.keep(make())
         return self._made(key, make, now or self.states.of(layer.id), self._changes(layer, tile))
 
-    def begin(self, layer: Layer, tile: Tile, who: Principal) -> Begun | None:
+    def begin(self, layer: Layer, tile: Tile, who: Principal) -> StartedTile | None:
         """A tile without parameters that one question may make; None where it is kept or being
         made, so that its state decides, or where it needs more.
         """
@@ -131,13 +133,15 @@ class TileServer:
         if asked is None or claim is None:
             return None
         limits = beyond_limits(self.database.dialect, known_source_of(layer), tile)
-        return Begun(claim, asked, lambda: self._drawn_in_limits(layer, request, zoom), limits)
+        return StartedTile(
+            claim, asked, lambda: self._drawn_in_limits(layer, request, zoom), limits
+        )
 
-    def being_made(self, layer: Layer, tile: Tile, who: Principal) -> Future[Made] | None:
+    def being_made(self, layer: Layer, tile: Tile, who: Principal) -> Future[DrawnTile] | None:
         """A tile without parameters, where somebody makes it just now."""
         return self.cache.being_made(_features_key(layer, tile, who, {}))
 
-    def _drawn_in_limits(self, layer: Layer, request: TileRequest, zoom: int | None) -> Made:
+    def _drawn_in_limits(self, layer: Layer, request: TileRequest, zoom: int | None) -> DrawnTile:
         made = self._drawn(layer, request, zoom)
         if made.packed.body:
             return made
@@ -145,7 +149,7 @@ class TileServer:
         ((beyond,),) = self.database.ask(*limits)
         return replace(made, packed=replace(made.packed, beyond=beyond))
 
-    def _drawn(self, layer: Layer, request: TileRequest, zoom: int | None) -> Made:
+    def _drawn(self, layer: Layer, request: TileRequest, zoom: int | None) -> DrawnTile:
         """`zoom`: the one whose simplified shapes are shown; None: polygons as they are."""
         if zoom is None:
             with self._making:
@@ -166,9 +170,11 @@ class TileServer:
             # Drawn in the very snapshot that was simplified, so that no writer outruns it.
             with simplifying(self.database, layer) as (connection, state):
                 shapes = zoom if is_simplified(connection, layer, state) else None
-                return Made(state, Packed.of(layer_tile(connection, layer, request, shapes)))
+                return DrawnTile(
+                    state, PackedTile.of(layer_tile(connection, layer, request, shapes))
+                )
 
-    def _with_shapes(self, layer: Layer, request: TileRequest, zoom: int) -> Made | None:
+    def _with_shapes(self, layer: Layer, request: TileRequest, zoom: int) -> DrawnTile | None:
         """A tile with the shapes of the state that it shows, or of polygons that are too many to be
         simplified; None where shapes have to be made.
         """
@@ -192,7 +198,7 @@ class TileServer:
                 self._simplified.discard(layer.id)
                 self._too_large[layer.id] = state
             shapes = zoom if simplified else None
-            return Made(state, Packed.of(layer_tile(connection, layer, request, shapes)))
+            return DrawnTile(state, PackedTile.of(layer_tile(connection, layer, request, shapes)))
 
     def _was_too_large(self, layer: Layer, state: LayerState) -> bool:
         """Whether it is known to have had too many polygons in this state."""
@@ -202,10 +208,10 @@ class TileServer:
                     self._too_large[layer.id] = read_state(connection, layer.id)
         return self._too_large.get(layer.id) == state
 
-    def _at_once(self, layer: Layer, request: TileRequest, shapes: int | None) -> Made | None:
+    def _at_once(self, layer: Layer, request: TileRequest, shapes: int | None) -> DrawnTile | None:
         asked = question(self.database.dialect, layer, request, shapes)
         found = asked and asked.answer(self.database.ask(asked.sql, asked.values))
-        return Made(found[0], Packed.of(found[1])) if found else None
+        return DrawnTile(found[0], PackedTile.of(found[1])) if found else None
 
     def kept_features(
         self,
@@ -214,7 +220,7 @@ class TileServer:
         who: Principal,
         asked: Mapping[str, str],
         states: Mapping[str, LayerState],
-    ) -> Packed | None:
+    ) -> PackedTile | None:
         """The same, where it is at hand and known to be true of the states just read."""
         now = states.get(layer.id)
         key = _features_key(layer, tile, who, asked)
@@ -229,10 +235,10 @@ class TileServer:
         return None
 
     def hexes(
-        self, layer: Layer, tile: Tile, who: Principal, question: HexQuestion | None = None
-    ) -> Packed:
+        self, layer: Layer, tile: Tile, who: Principal, question: HexQuery | None = None
+    ) -> PackedTile:
         """A tile of a layer's measures by hex, as `who` may see them; `question` None: of all."""
-        asked = Asked.by(who, layer, question or HexQuestion(), self.k_anonymity)
+        asked = HexRequest.by(who, layer, question or HexQuery(), self.k_anonymity)
         resolution = resolution_at(hex_options(layer), tile.z, asked.finest)
 
         def make(connection: Connection, state: LayerState) -> bytes:
@@ -245,19 +251,23 @@ class TileServer:
         key = _Key("hexes", tile, rest, id(layer), layer)
         now = self.states.of(layer.id)
 
-        def in_turn() -> Made:
+        def in_turn() -> DrawnTile:
             with self._making:
                 return self._in_snapshot(layer, make)
 
         return self._made(key, in_turn, now, None)
 
-    def _changes(self, layer: Layer, tile: Tile) -> Changes:
+    def _changes(self, layer: Layer, tile: Tile) -> TouchedTiles:
         """Those that tell whether a tile of features is as it was."""
         return self.changes if stored_zoom(layer, tile.z) is None else self.border_changes
 
     def _made(
-        self, key: _Key, make: Callable[[], Made], now: LayerState, changes: Changes | None
-    ) -> Packed:
+        self,
+        key: _Key,
+        make: Callable[[], DrawnTile],
+        now: LayerState,
+        changes: TouchedTiles | None,
+    ) -> PackedTile:
         """`changes`: those of which one that does not meet the tile leaves it as it was; None:
         where what is drawn depends on rows anywhere.
         """
@@ -273,7 +283,7 @@ class TileServer:
 
         return self.cache.make(key, now, lambda: self._kept_on_disk(key, make, now))
 
-    def _kept_on_disk(self, key: _Key, make: Callable[[], Made], now: LayerState) -> Made:
+    def _kept_on_disk(self, key: _Key, make: Callable[[], DrawnTile], now: LayerState) -> DrawnTile:
         if self.disk is None:
             return make()
         name = key.text
@@ -283,13 +293,15 @@ class TileServer:
             self.disk.keep(name, found)
         return found
 
-    def _in_snapshot(self, layer: Layer, draw: Maker) -> Made:
+    def _in_snapshot(self, layer: Layer, draw: Maker) -> DrawnTile:
         """One snapshot for the state and the rows, so that the state is true."""
         with self.database.snapshot() as connection:
             seen = read_state(connection, layer.id)
-            return Made(seen, Packed.of(draw(connection, seen)))
+            return DrawnTile(seen, PackedTile.of(draw(connection, seen)))
 
-    def _learn(self, changes: Changes, layer: Layer, made: LayerState, now: LayerState) -> None:
+    def _learn(
+        self, changes: TouchedTiles, layer: Layer, made: LayerState, now: LayerState
+    ) -> None:
         if changes.knows(layer.id, made.version, now.version):
             return
         with self.database.reading() as connection:
@@ -298,7 +310,7 @@ class TileServer:
             changes.learn(connection, layer.id, made.version, now.version, seen)
 
 
-def _still_true(changes: Changes, kept: Made, now: LayerState, tile: Tile) -> bool:
+def _still_true(changes: TouchedTiles, kept: DrawnTile, now: LayerState, tile: Tile) -> bool:
     """Limits change from afar: an empty tile is made anew, which is soon done."""
     if not kept.packed.body or kept.state.day != now.day:
         return False

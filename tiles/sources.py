@@ -16,7 +16,7 @@ from sqlalchemy.sql.selectable import Select
 from sqlalchemy.types import TypeEngine
 
 from layers.definition.model import GeometryKind
-from layers.items import Query, Source
+from layers.items import ItemSource, Query
 from tiles.grid import BUFFER, EXTENT, HALF_WORLD_M, Tile, pixel_m
 
 ID, GEOMETRY = "_id", "_geometry"  # no field can be called so
@@ -32,10 +32,10 @@ class TileRequest:
 
 
 @dataclass(frozen=True)
-class Place:
+class FeatureSource:
     """Where the features of a tile are read: rows, and their geometry in the CRS of `srid`."""
 
-    source: Source
+    source: ItemSource
     rows: FromClause
     geometry: ColumnElement[Any]
     srid: int
@@ -49,7 +49,9 @@ class Place:
         return select(*columns).select_from(self.rows).where(*self.conditions)
 
 
-def place_of(source: Source, request: TileRequest, simplified_zoom: int | None) -> Place:
+def place_of(
+    source: ItemSource, request: TileRequest, simplified_zoom: int | None
+) -> FeatureSource:
     """The rows of the layer as they are, or with the shapes that were made for a zoom."""
     if simplified_zoom is not None:
         return _simplified(source, request, simplified_zoom)
@@ -57,10 +59,10 @@ def place_of(source: Source, request: TileRequest, simplified_zoom: int | None) 
     box = func.ST_MakeEnvelope(*bound(_box_of(request.tile), Float()), 4326)
     inside = source.geometry.op("&&", is_comparison=True)(box)
     conditions = [inside, *request.query.conditions(source)]
-    return Place(source, source.table, source.geometry, 4326, conditions)
+    return FeatureSource(source, source.table, source.geometry, 4326, conditions)
 
 
-def _simplified(source: Source, request: TileRequest, zoom: int) -> Place:
+def _simplified(source: ItemSource, request: TileRequest, zoom: int) -> FeatureSource:
     made = table(
         "simplified", *map(column, ("layer_id", "zoom", "row_id", "shape")), schema="gis"
     ).c
@@ -71,7 +73,7 @@ def _simplified(source: Source, request: TileRequest, zoom: int) -> Place:
         .subquery("shapes")
     )
     rows = shapes.join(source.table, shapes.c._row_id == source.id)
-    return Place(source, rows, shapes.c._shape, 3857, request.query.conditions(source))
+    return FeatureSource(source, rows, shapes.c._shape, 3857, request.query.conditions(source))
 
 
 def in_tile(

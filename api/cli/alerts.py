@@ -20,7 +20,7 @@ from gis.alerts.actions import (
     resolve,
 )
 from gis.alerts.policy import Tier
-from gis.alerts.replay import Past
+from gis.alerts.replay import ReplayedAlert
 from gis.alerts.silences import LONGEST_HOURS, silence, silences_at, unsilence
 from gis.alerts.states import Outcome, Status
 from gis.clock import HERE, last_day_of, month_from
@@ -29,11 +29,11 @@ from gis.notify.cap.approval import approve
 from gis.notify.cap.publication import retry_undone
 from layers.definition.catalogue import Catalogue
 from layers.definition.model import FieldType, Layer
-from layers.items.evidence import records_beneath
+from layers.items.evidence import evidence_records
 
 if TYPE_CHECKING:  # analysis takes seconds to load, which an officer who acknowledges need not wait
     from gis.alerts.calibration import Tally
-    from gis.alerts.precision import Precision
+    from gis.alerts.precision import RulePrecision
     from layers.detect.backtest import Backtest
 
 app = typer.Typer(
@@ -317,7 +317,7 @@ def _beneath(connection: Connection, catalogue: Catalogue, alert: Alert) -> list
     if alert.layer_id in catalogue.faulty:
         return []
     layer = catalogue.get(alert.layer_id)
-    found = records_beneath(connection, layer, alert.records, LOCAL_ADMIN)
+    found = evidence_records(connection, layer, alert.records, LOCAL_ADMIN)
     return [_record(layer, one) for one in found]
 
 
@@ -377,7 +377,7 @@ def _communes(alert: Alert) -> str:
     return ", ".join(name for _, name in alert.communes)
 
 
-def _precision_row(one: "Precision") -> dict[str, object]:
+def _precision_row(one: "RulePrecision") -> dict[str, object]:
     low, high = one.answers.interval
     share = one.answers.share_true
     return {
@@ -413,7 +413,7 @@ def _calibration_facts(told: "Tally") -> dict[str, object]:
     }
 
 
-def _past_row(past: Past) -> dict[str, object]:
+def _past_row(past: ReplayedAlert) -> dict[str, object]:
     alert = past.alert
     ended = past.ended_at
     return {

@@ -16,7 +16,7 @@ from gis.boundaries.loader import load_former as load_former_communes
 from gis.boundaries.loader import read_communes
 from gis.boundaries.package_units import package_history
 from gis.database.engine import Database
-from layers.ingest.regeocode import place_again
+from layers.ingest.regeocode import regeocode
 
 app = typer.Typer(help="Load, check and change administrative units.", no_args_is_help=True)
 
@@ -76,5 +76,5 @@ def change(
 
 def _place_again(database: Database) -> dict[str, object]:
     """How many rows of which layers lie in another commune now."""
-    done = place_again(database, read_layers(read_settings()))
+    done = regeocode(database, read_layers(read_settings()))
     return {"placed_again": {one.layer_id: one.changed for one in done if one.changed}}

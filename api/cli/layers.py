@@ -7,13 +7,13 @@ import typer
 
 from api.cli.context import database_in_use, read_layers, read_settings, somebody_here
 from api.cli.output import AsJson, complain, print_json, print_rows, progress, say
-from gis.errors import Question
+from gis.errors import AmbiguousInput
 from layers.definition.recipients import follow_files
 from layers.ingest import edit
 from layers.ingest.edit import RowChange
 from layers.ingest.load import LoadOptions, LoadReport, load_file
-from layers.ingest.records import Answers
-from layers.ingest.retry import Replayed, replay
+from layers.ingest.records import FileOptions
+from layers.ingest.retry import RetryReport, replay
 from layers.storage.sync import sync
 from tiles.outdated import delete_outdated
 
@@ -90,7 +90,7 @@ def load(
 ) -> None:
     """Load records from a file: all or none. Loading twice changes nothing."""
     chosen = read_layers(read_settings()).get(layer)
-    answers = Answers(
+    answers = FileOptions(
         crs=assume_crs,
         encoding=encoding,
         table=table,
@@ -119,7 +119,7 @@ def replay_command(
     They are read as their file was, with the answers given then; options here go before those.
     """
     chosen = read_layers(read_settings()).get(layer)
-    answers = Answers(crs=assume_crs, date_format=date_format, number_format=number_format)
+    answers = FileOptions(crs=assume_crs, date_format=date_format, number_format=number_format)
     with database_in_use() as database, database.writing() as connection:
         tried = replay(connection, chosen, who=somebody_here().name, source=source, answers=answers)
     rows = [_replayed_row(one) for one in tried]
@@ -128,10 +128,10 @@ def replay_command(
     for one in asked:
         complain(f"{one.source}: {one.question}")
     if asked:
-        raise typer.Exit(Question.exit_code)
+        raise typer.Exit(AmbiguousInput.exit_code)
 
 
-def _replayed_row(one: Replayed) -> dict[str, object]:
+def _replayed_row(one: RetryReport) -> dict[str, object]:
     report = one.report
     return {
         "source": one.source,

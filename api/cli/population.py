@@ -8,7 +8,7 @@ import typer
 
 from api.cli.context import database_in_use
 from api.cli.output import AsJson, print_facts, progress, say
-from gis.population.loader import Answers, load_population
+from gis.population.loader import PopulationFileOptions, load_population
 from gis.population.store import Population, drop_population, required_population
 
 app = typer.Typer(help="Inhabitants by hex, for rates.", no_args_is_help=True)
@@ -36,7 +36,7 @@ def load(
     A table has a column ma_xa (or code), of codes of today, and dan_so (or population). Its people
     are spread evenly over their commune, and rates by them say `approximate`.
     """
-    answers = Answers(year, source, encoding, number_format)
+    answers = PopulationFileOptions(year, source, encoding, number_format)
     with database_in_use() as database, progress("population") as show:
         loaded = load_population(database, file, answers, show)
     without = {"communes_without_people": " ".join(loaded.communes_without)}

@@ -9,7 +9,7 @@ from api.cli.layers import replay_command
 from api.cli.output import AsJson, print_json, print_rows, say
 from gis.errors import BadInput
 from layers.ingest import quarantine
-from layers.ingest.quarantine import Waiting
+from layers.ingest.quarantine import QuarantinedRecord
 
 app = typer.Typer(help="List, correct and replay quarantined records.", no_args_is_help=True)
 
@@ -81,7 +81,7 @@ def _assignment(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _row(found: Waiting) -> dict[str, object]:
+def _row(found: QuarantinedRecord) -> dict[str, object]:
     return {
         "id": found.id,
         "layer": found.layer_id,

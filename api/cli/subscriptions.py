@@ -12,13 +12,13 @@ from gis.notify.notification import Language
 from gis.notify.subscriptions import (
     Channel,
     Subscription,
-    Wish,
-    retry_dead,
+    SubscriptionRequest,
+    retry_failed,
     subscribe,
     subscriptions,
     unsubscribe,
 )
-from layers.definition.recipients import untold
+from layers.definition.recipients import missing_recipients
 
 app = typer.Typer(help="Who is told of alerts, by webhook or mail.", no_args_is_help=True)
 
@@ -46,7 +46,7 @@ def add(
     """Send alerts there from now on. A webhook's secret is shown this once."""
     settings = read_settings()
     layers = tuple(read_layers(settings).get(one).id for one in layer or ())
-    wish = Wish(
+    wish = SubscriptionRequest(
         name, channel, target, language, layers, tuple(commune or ()), least_severity, simulated,
         only_named,
     )  # fmt: skip
@@ -66,7 +66,7 @@ def add(
 def list_command(as_json: AsJson = False) -> None:
     """List subscriptions with what was delivered, waits, and was given up; never a secret."""
     with database_in_use() as database, database.reading() as connection:
-        found, missing = subscriptions(connection), untold(connection)
+        found, missing = subscriptions(connection), missing_recipients(connection)
     print_rows([_row(one) for one in found], as_json=as_json, empty="there are no subscriptions")
     for words in missing:
         complain(words)
@@ -77,7 +77,7 @@ def remove(name: Name) -> None:
     """Send nothing more there, also not what waits."""
     with database_in_use() as database, database.writing() as connection:
         unsubscribe(connection, name)
-        missing = untold(connection)
+        missing = missing_recipients(connection)
     say(f"nothing more goes to {name}")
     for words in missing:
         complain(words)
@@ -87,7 +87,7 @@ def remove(name: Name) -> None:
 def retry(name: Name) -> None:
     """Send anew what was given up, for a receiver that works again."""
     with database_in_use() as database, database.writing() as connection:
-        again = retry_dead(connection, name)
+        again = retry_failed(connection, name)
     say(f"{again} messages wait again")
 
 

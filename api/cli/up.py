@@ -14,7 +14,7 @@ from api.connections import patience_of
 from api.logs import configure_logs
 from api.setup import prepare
 from api.sockets import Listener, serve_many, serving
-from gis.database.connect import kept_up, opened
+from gis.database.connect import opened, retried
 from gis.database.engine import Database
 from gis.notify.dispatch import sender_of
 from gis.notify.senders import delivering
@@ -53,7 +53,7 @@ def _serve(
     # Alarms and their delivery wait for no client, whatever clients do.
     alarms, deliveries = database.apart(_ALARM_CONNECTIONS), database.apart(_SENDER_CONNECTIONS)
     with (
-        kept_up(settings),
+        retried(settings),
         watching(alarms, settings.layers, catalogue, settings.runs_kept_days),
         delivering(deliveries, sender_of(settings), settings.cap_sender),
     ):

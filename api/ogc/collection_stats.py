@@ -7,7 +7,7 @@ from sqlalchemy import Connection, func, select, text
 
 from gis.clock import HERE, today
 from gis.errors import NotFound
-from layers.items import Count, Source
+from layers.items import Count, ItemSource
 from layers.items.counting import count_all
 
 _MIDNIGHT = time(tzinfo=HERE)
@@ -15,7 +15,7 @@ _STATES = text("SELECT id, version, digest FROM gis.layer WHERE published")
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class StatsKey:
     """A layer's file and rows as of now; equal states answer equally."""
 
     version: int
@@ -24,7 +24,7 @@ class State:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class CollectionStats:
     """`bbox` west, south, east, north in degrees; None where no row has a place (or a time)."""
 
     count: Count
@@ -33,13 +33,13 @@ class Facts:
     end: datetime | None
 
 
-def states_of(connection: Connection) -> dict[str, State]:
+def states_of(connection: Connection) -> dict[str, StatsKey]:
     """The state of each published layer, by its id."""
     day = today()
-    return {row.id: State(row.version, row.digest, day) for row in connection.execute(_STATES)}
+    return {row.id: StatsKey(row.version, row.digest, day) for row in connection.execute(_STATES)}
 
 
-def state_of(connection: Connection, layer_id: str) -> State:
+def state_of(connection: Connection, layer_id: str) -> StatsKey:
     """Raises NotFound when the layer has no table yet."""
     try:
         return states_of(connection)[layer_id]
@@ -49,13 +49,13 @@ def state_of(connection: Connection, layer_id: str) -> State:
         ) from None
 
 
-class FactCache:
+class StatsCache:
     """One entry a layer, replaced when its state changes."""
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[State, Facts]] = {}
+        self._known: dict[str, tuple[StatsKey, CollectionStats]] = {}
 
-    def of(self, connection: Connection, source: Source, state: State) -> Facts:
+    def of(self, connection: Connection, source: ItemSource, state: StatsKey) -> CollectionStats:
         known = self._known.get(source.layer.id)
         if known is not None and known[0] == state:
             return known[1]
@@ -64,12 +64,12 @@ class FactCache:
         return facts
 
 
-def _facts(connection: Connection, source: Source) -> Facts:
+def _facts(connection: Connection, source: ItemSource) -> CollectionStats:
     start, end = _interval(connection, source)
-    return Facts(count_all(connection, source), _bbox(connection, source), start, end)
+    return CollectionStats(count_all(connection, source), _bbox(connection, source), start, end)
 
 
-def _bbox(connection: Connection, source: Source) -> tuple[float, float, float, float] | None:
+def _bbox(connection: Connection, source: ItemSource) -> tuple[float, float, float, float] | None:
     if source.geometry is None:
         return None
     box = select(func.ST_Extent(source.geometry).label("box")).select_from(source.table).subquery()
@@ -79,7 +79,9 @@ def _bbox(connection: Connection, source: Source) -> tuple[float, float, float, 
     return None if row[0] is None else (row[0], row[1], row[2], row[3])
 
 
-def _interval(connection: Connection, source: Source) -> tuple[datetime | None, datetime | None]:
+def _interval(
+    connection: Connection, source: ItemSource
+) -> tuple[datetime | None, datetime | None]:
     if source.time is None:
         return None, None
     instant = source.time.sql

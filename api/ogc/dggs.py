@@ -28,7 +28,7 @@ from api.ogc.dggs_zones import (
     zone_properties,
     zones_with_records,
 )
-from api.ogc.negotiation import Asking, asking, only_known
+from api.ogc.negotiation import Negotiation, negotiate, only_known
 from api.ogc.parameters import filter_of, flag_of, limit_of
 from api.ogc.responses import with_parameters
 from gis.access import Principal
@@ -47,7 +47,7 @@ from gis.settings import Settings
 from layers.cql2 import Property
 from layers.definition.catalogue import Catalogue
 from layers.definition.model import Layer
-from tiles.hexes import Asked, HexAnswers, hexed, question_of, with_hexes
+from tiles.hexes import HexRequest, HexResults, hex_query, hexed, with_hexes
 
 router = APIRouter(prefix="/ogc", include_in_schema=False)
 MOST_ZONES = 100_000
@@ -82,7 +82,7 @@ class _Service:
         return "" if self.layer is None else f"/collections/{self.layer.id}"
 
     @property
-    def answers(self) -> HexAnswers:
+    def answers(self) -> HexResults:
         return self.request.app.state.tiles.hex_answers  # type: ignore[no-any-return]
 
     def origin(self, given: Mapping[str, str]) -> Origin:
@@ -97,9 +97,9 @@ class _Service:
             "", tuple(self._asked(one, timed if one.source.time else {}) for one in layers)
         )
 
-    def _asked(self, layer: Layer, given: Mapping[str, str]) -> Asked:
-        question = question_of(layer, given.get("category"), given.get("datetime"), widened=True)
-        return Asked.by(self.caller, layer, question, self.settings.k_anonymity)
+    def _asked(self, layer: Layer, given: Mapping[str, str]) -> HexRequest:
+        question = hex_query(layer, given.get("category"), given.get("datetime"), widened=True)
+        return HexRequest.by(self.caller, layer, question, self.settings.k_anonymity)
 
 
 Service = Annotated[_Service, Depends()]
@@ -109,21 +109,21 @@ Service = Annotated[_Service, Depends()]
 @router.get("/collections/{layer_id}/dggs")
 def grids(request: Request, service: Service) -> Response:
     only_known(request)
-    how = asking(request, ("json",))
+    how = negotiate(request, ("json",))
     return _json(request, documents.dggrs_list(service.path, how))
 
 
 @router.get(f"/dggs/{GRID}/definition")
 def definition(request: Request) -> Response:
     only_known(request)
-    return _json(request, documents.definition(asking(request, ("json",))))
+    return _json(request, documents.definition(negotiate(request, ("json",))))
 
 
 @router.get(f"/dggs/{GRID}")
 @router.get(f"/collections/{{layer_id}}/dggs/{GRID}")
 def grid(request: Request, service: Service) -> Response:
     only_known(request)
-    how = asking(request, ("json",))
+    how = negotiate(request, ("json",))
     return _json(request, documents.dggrs(service.path, service.origin({}).finest, how))
 
 
@@ -153,7 +153,7 @@ def zones(request: Request, service: Service) -> Response:
 def zone(zone: str, request: Request, service: Service) -> Response:
     """Where a zone is, its parent, children and neighbours."""
     only_known(request)
-    how = asking(request, ("json",))
+    how = negotiate(request, ("json",))
     cell = zone_of(zone)
     counted = COARSEST <= resolution_of(cell) <= FINEST
     return _json(request, documents.zone(service.path, cell, counted, how))
@@ -190,16 +190,16 @@ def data(zone: str, request: Request, service: Service) -> Response:
     return _json(request, documents.features(found), documents.GEOJSON)
 
 
-def _asking(request: Request, formats: tuple[str, ...]) -> Asking:
+def _asking(request: Request, formats: tuple[str, ...]) -> Negotiation:
     """Here GeoJSON is another form than JSON, also where the client names media types."""
-    how = asking(request, formats)
+    how = negotiate(request, formats)
     wanted = request.headers.get("accept", "").partition(",")[0].partition(";")[0].strip()
     if "f" not in request.query_params and wanted == documents.GEOJSON:
         return replace(how, format="geojson")
     return how
 
 
-def _zone_list(request: Request, how: Asking, path: str, found: Zones) -> Response:
+def _zone_list(request: Request, how: Negotiation, path: str, found: Zones) -> Response:
     """As many as are asked for, with a link to the next ones; in each form."""
     given = request.query_params
     cells = np.fromiter(found, dtype=np.int64, count=len(found))

@@ -8,7 +8,7 @@ import numpy as np
 import shapely
 
 from api.ogc.dggs_zones import Zones
-from api.ogc.negotiation import Asking
+from api.ogc.negotiation import Negotiation
 from gis.hexes import (
     areas_km2,
     boundaries,
@@ -67,7 +67,7 @@ NUMBERS = {
 }
 
 
-def link(how: Asking, rel: str, path: str, media: str = JSON) -> dict[str, str]:
+def link(how: Negotiation, rel: str, path: str, media: str = JSON) -> dict[str, str]:
     """A link; `path` is below the landing page."""
     known = rel in ("self", "next")
     return {
@@ -79,17 +79,17 @@ def link(how: Asking, rel: str, path: str, media: str = JSON) -> dict[str, str]:
     }
 
 
-def collection_links(layer: Layer, how: Asking) -> list[dict[str, Any]]:
+def collection_links(layer: Layer, how: Negotiation) -> list[dict[str, Any]]:
     """What a collection's document says of its zones; nothing when it has none."""
     path = f"/collections/{layer.id}/dggs"
     return [] if layer.hexes is None else [link(how, "dggrs-list", path)]
 
 
-def landing_links(how: Asking) -> list[dict[str, Any]]:
+def landing_links(how: Negotiation) -> list[dict[str, Any]]:
     return [link(how, "dggrs-list", "/dggs")]
 
 
-def dggrs_list(root: str, how: Asking) -> dict[str, Any]:
+def dggrs_list(root: str, how: Negotiation) -> dict[str, Any]:
     """The grids at `root`, the path of a collection or nothing: we have one."""
     one = {
         "id": GRID,
@@ -99,7 +99,7 @@ def dggrs_list(root: str, how: Asking) -> dict[str, Any]:
     return {"links": [link(how, "self", f"{root}/dggs"), *_origin(root, how)], "dggrs": [one]}
 
 
-def dggrs(root: str, finest: int, how: Asking) -> dict[str, Any]:
+def dggrs(root: str, finest: int, how: Negotiation) -> dict[str, Any]:
     """The grid as it is offered at `root`."""
     here = f"{root}/dggs/{GRID}"
     return {
@@ -123,7 +123,7 @@ def dggrs(root: str, finest: int, how: Asking) -> dict[str, Any]:
     }
 
 
-def definition(how: Asking) -> dict[str, Any]:
+def definition(how: Negotiation) -> dict[str, Any]:
     """H3 in the form of OGC 21-038r1, Annex B. It is in no register of OGC, hence its own URI."""
     return {
         "title": GRID,
@@ -156,11 +156,11 @@ def definition(how: Asking) -> dict[str, Any]:
     }
 
 
-def definition_uri(how: Asking) -> str:
+def definition_uri(how: Negotiation) -> str:
     return f"{how.base}/dggs/{GRID}/definition"
 
 
-def zone(root: str, cell: int, has_data: bool, how: Asking) -> dict[str, Any]:
+def zone(root: str, cell: int, has_data: bool, how: Negotiation) -> dict[str, Any]:
     """A zone of any level of H3: where it is, what is above, below and beside it."""
     here, text = f"{root}/dggs/{GRID}/zones", cell_text(cell)
     data = [link(how, "dggrs-zone-data", f"{here}/{text}/data")] if has_data else []
@@ -183,7 +183,7 @@ def zone(root: str, cell: int, has_data: bool, how: Asking) -> dict[str, Any]:
 
 
 def zone_list(
-    root: str, cells: Sequence[int], area_km2: float | None, next_path: str | None, how: Asking
+    root: str, cells: Sequence[int], area_km2: float | None, next_path: str | None, how: Negotiation
 ) -> dict[str, Any]:
     """Identifiers of zones; `area_km2` where the list is whole."""
     here = f"{root}/dggs/{GRID}"
@@ -219,7 +219,7 @@ def features(zones: Zones) -> dict[str, Any]:
 
 
 def dggs_json(
-    cell: int, by_depth: dict[int, Zones], names: Sequence[str], how: Asking
+    cell: int, by_depth: dict[int, Zones], names: Sequence[str], how: Negotiation
 ) -> dict[str, Any]:
     """DGGS-JSON: of each measure and depth the values of all sub-zones in their order, null where
     a sub-zone has no record, or so few that they are not shown.
@@ -266,18 +266,18 @@ def _related(cell: int) -> Iterable[tuple[str, int]]:
     yield from (("dggrs-zone-neighbor", int(one, 16)) for one in ring if int(one, 16) != cell)
 
 
-def _origin(root: str, how: Asking) -> list[dict[str, str]]:
+def _origin(root: str, how: Negotiation) -> list[dict[str, str]]:
     return [link(how, "geodata", root) if root else link(how, "dataset", "")]
 
 
-def _definition(how: Asking) -> dict[str, str]:
+def _definition(how: Negotiation) -> dict[str, str]:
     return link(how, "dggrs-definition", f"/dggs/{GRID}/definition")
 
 
-def _template(how: Asking, rel: str, path: str) -> dict[str, str]:
+def _template(how: Negotiation, rel: str, path: str) -> dict[str, str]:
     made = link(how, rel, path)
     return {"uriTemplate": made.pop("href"), **made}
 
 
-def _worded(how: Asking, words: tuple[str, str]) -> str:
+def _worded(how: Negotiation, words: tuple[str, str]) -> str:
     return words[0 if how.language == "vi" else 1]

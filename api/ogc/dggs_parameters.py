@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from api.ogc.dggs_documents import DEFAULT_DEPTH, MOST_DEPTH
-from api.ogc.dggs_zones import Area, require_level, shape_of
+from api.ogc.dggs_zones import ZoneArea, require_level, shape_of
 from api.ogc.parameters import box_of, crs_in
 from gis.errors import BadInput, NotFound
 from gis.hexes import cell_of, resolution_of
@@ -22,10 +22,10 @@ def zone_of(text: str) -> int:
         raise NotFound(str(wrong)) from wrong
 
 
-def area_of(given: Mapping[str, str]) -> Area:
+def area_of(given: Mapping[str, str]) -> ZoneArea:
     box = box_of(given.get("bbox"), crs_in(given.get("bbox-crs")))
     parent = cell_of(given["parent-zone"]) if "parent-zone" in given else None
-    return Area(None if box is None else shape_of(box), parent)
+    return ZoneArea(None if box is None else shape_of(box), parent)
 
 
 def with_subset(given: Mapping[str, str]) -> dict[str, str]:

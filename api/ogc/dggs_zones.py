@@ -37,10 +37,10 @@ from gis.hexes import (
     resolution_of,
 )
 from gis.population.store import Population
-from layers.cql2 import Kind, Property
+from layers.cql2 import OperandKind, Property
 from layers.items import CRS84, Box
 from layers.items.value_errors import computed
-from tiles.hexes import Asked, HexAnswers
+from tiles.hexes import HexRequest, HexResults
 from tiles.hexes.tables import FLAGS, Measures
 from tiles.state import read_states
 
@@ -58,7 +58,7 @@ class Origin:
     """Whose zones: the path of a collection (or nothing) and what is asked of each layer."""
 
     path: str
-    asked: tuple[Asked, ...]
+    asked: tuple[HexRequest, ...]
 
     @property
     def finest(self) -> int:
@@ -70,12 +70,12 @@ class Origin:
             return self.asked[0].measures(population)
         return tuple(f"{one.layer.id}_count" for one in self.asked)
 
-    def named(self, asked: Asked, measures: Measures) -> Measures:
+    def named(self, asked: HexRequest, measures: Measures) -> Measures:
         return measures if self.path else {f"{asked.layer.id}_count": measures["count"]}
 
 
 @dataclass(frozen=True)
-class Area:
+class ZoneArea:
     """Which zones: those that touch a shape in degrees, and are a zone or within it."""
 
     shape: shapely.Geometry | None = None
@@ -111,7 +111,7 @@ class Area:
 
 
 def zones_with_records(
-    connection: Connection, answers: HexAnswers, origin: Origin, level: int, area: Area
+    connection: Connection, answers: HexResults, origin: Origin, level: int, area: ZoneArea
 ) -> Zones:
     """Raises BadInput for a level at which nothing is counted, or at which it would be hidden."""
     require_level(level)
@@ -123,7 +123,7 @@ def zones_with_records(
 
 def read_zones(
     connection: Connection,
-    answers: HexAnswers,
+    answers: HexResults,
     origin: Origin,
     level: int,
     cells: Cells | None,
@@ -176,14 +176,14 @@ def zone_properties(measures: Sequence[str]) -> dict[str, Property]:
     """By name, what a filter of zones may name: the measures and `geometry`."""
     shape = func.ST_SetSRID(func.ST_GeomFromWKB(column("shape")), CRS84.srid)
     named = {name: _property(name) for name in measures}
-    return named | {"geometry": Property(Kind.GEOMETRY, shape)}
+    return named | {"geometry": Property(OperandKind.GEOMETRY, shape)}
 
 
 def _property(name: str) -> Property:
     value = cast(column("measures"), JSONB).op("->>")(name)
     if name in FLAGS:
-        return Property(Kind.BOOLEAN, func.coalesce(cast(value, Boolean), False))
-    return Property(Kind.NUMBER, cast(value, Double))
+        return Property(OperandKind.BOOLEAN, func.coalesce(cast(value, Boolean), False))
+    return Property(OperandKind.NUMBER, cast(value, Double))
 
 
 def shape_of(box: Box) -> shapely.Geometry:

@@ -9,7 +9,7 @@ from fastapi.responses import FileResponse
 from api.dependencies import Caller, Reader, UsedCatalogue, UsedSettings
 from api.ogc import patches, schemas
 from api.ogc.collection_stats import states_of
-from api.ogc.negotiation import asking, only_known
+from api.ogc.negotiation import negotiate, only_known
 from api.ogc.openapi import openapi
 from api.ogc.responses import answer
 from api.ogc.service import Collection, collection_of, facts_of, service_of
@@ -25,9 +25,9 @@ _MEDIA = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=ut
 @router.api_route("/", methods=_READ)
 def landing(request: Request, catalogue: UsedCatalogue) -> Response:
     only_known(request)
-    how = asking(request)
+    how = negotiate(request)
     stock = service_of(request).frame(catalogue).landing(request, how)
-    return answer(request, how, "landing.html", patches.mend_landing(stock, how), patches.JSON)
+    return answer(request, how, "landing.html", patches.patch_landing(stock, how), patches.JSON)
 
 
 @router.get("/static/{name}")
@@ -43,9 +43,9 @@ def static(name: str) -> Response:
 @router.api_route("/conformance", methods=_READ)
 def conformance(request: Request, catalogue: UsedCatalogue) -> Response:
     only_known(request)
-    how = asking(request)
+    how = negotiate(request)
     stock = service_of(request).frame(catalogue).conformance(request, how)
-    return answer(request, how, "conformance.html", patches.mend_conformance(stock), patches.JSON)
+    return answer(request, how, "conformance.html", patches.patch_conformance(stock), patches.JSON)
 
 
 @router.api_route("/openapi", methods=_READ)
@@ -54,7 +54,7 @@ def definition(
     request: Request, catalogue: UsedCatalogue, settings: UsedSettings, caller: Caller
 ) -> Response:
     only_known(request)
-    how = asking(request)
+    how = negotiate(request)
     sources = [service_of(request).source(catalogue, each) for each in catalogue.readable(caller)]
     document = openapi(sources, how, most=settings.reader_row_limit)
     return answer(request, how, "openapi.html", document, patches.OPENAPI)
@@ -65,7 +65,7 @@ def collections(
     request: Request, connection: Reader, catalogue: UsedCatalogue, caller: Caller
 ) -> Response:
     only_known(request)
-    how = asking(request)
+    how = negotiate(request)
     states = states_of(connection)
     shown = [layer for layer in catalogue.readable(caller) if layer.id in states]
     service = service_of(request)
@@ -73,12 +73,12 @@ def collections(
     by_id = {document["id"]: document for document in stock["collections"]}
     found = [Collection(service.source(catalogue, each), states[each.id]) for each in shown]
     mended = [
-        patches.mend_collection(
+        patches.patch_collection(
             by_id[each.layer.id], each.layer, facts_of(request, connection, each), how
         )
         for each in found
     ]
-    document = patches.mend_collections(stock, mended, how)
+    document = patches.patch_collections(stock, mended, how)
     return answer(request, how, "collections.html", document, patches.JSON)
 
 
@@ -87,11 +87,11 @@ def collection(
     layer_id: str, request: Request, connection: Reader, catalogue: UsedCatalogue, caller: Caller
 ) -> Response:
     only_known(request)
-    how = asking(request)
+    how = negotiate(request)
     found = collection_of(request, connection, layer_id, caller)
     stock = service_of(request).frame(catalogue).collection(request, how, found.layer)
     facts = facts_of(request, connection, found)
-    document = patches.mend_collection(stock, found.layer, facts, how)
+    document = patches.patch_collection(stock, found.layer, facts, how)
     return answer(request, how, "collection.html", document, patches.JSON)
 
 
@@ -114,6 +114,6 @@ def _described(
     layer_id: str, request: Request, connection: Reader, caller: Caller, describe: Any
 ) -> Response:
     only_known(request)
-    how = asking(request)
+    how = negotiate(request)
     found = collection_of(request, connection, layer_id, caller)
     return answer(request, how, "schema.html", describe(found.source, how), patches.SCHEMA)

@@ -13,7 +13,7 @@ from anyio.to_thread import run_sync
 from fastapi import Request, Response
 from starlette.types import Receive, Scope, Send
 
-from api.places import Places, client_of
+from api.concurrency import ConcurrencyLimit, client_of
 from api.reserve import Reserve
 from gis.database.engine import Database
 from gis.errors import Unavailable
@@ -30,7 +30,7 @@ class Exports:
     """Those of a process: a few are made at a time, the others of them wait or are sent."""
 
     def __init__(self, database: Database, settings: Settings) -> None:
-        self.places = Places("exports", settings.connections, settings.client_exports)
+        self.places = ConcurrencyLimit("exports", settings.connections, settings.client_exports)
         self.spools = Spools(
             settings.home / "exports",
             largest=settings.export_mb * 2**20,

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from api.dependencies import Caller, Reader
 from api.ogc import patches
 from api.ogc.exports import Exported
-from api.ogc.negotiation import Asking, asking, only_known
+from api.ogc.negotiation import Negotiation, negotiate, only_known
 from api.ogc.parameters import ITEM, crs_in, export_limit, page_request
 from api.ogc.responses import (
     answer,
@@ -49,7 +49,7 @@ def items(layer_id: str, request: Request) -> Response:
 def _items(layer_id: str, request: Request, connection: Connection, caller: Principal) -> Response:
     settings: Settings = request.app.state.settings
     found = collection_of(request, connection, layer_id, caller)
-    how = asking(request, ("json", "html", *FORMATS))
+    how = negotiate(request, ("json", "html", *FORMATS))
     wanted = page_request(request, found.source, settings.reader_row_limit)
     if how.format in FORMATS:
         return _export(request, how, found, wanted, caller)
@@ -73,7 +73,7 @@ def item(
     """One item as GeoJSON, or as a page."""
     only_known(request, ITEM)
     found = collection_of(request, connection, layer_id, caller)
-    how = asking(request)
+    how = negotiate(request)
     crs = crs_in(request.query_params.get("crs"))
     feature = read_item(connection, found.source, item_id, crs, caller)
     path = f"/collections/{layer_id}/items/{item_id}"
@@ -96,7 +96,7 @@ def item(
 def _page_body(
     request: Request,
     connection: Connection,
-    how: Asking,
+    how: Negotiation,
     found: Collection,
     wanted: PageRequest,
     caller: Principal,
@@ -113,7 +113,7 @@ def _page_body(
 
 
 def _export(
-    request: Request, how: Asking, found: Collection, wanted: PageRequest, caller: Principal
+    request: Request, how: Negotiation, found: Collection, wanted: PageRequest, caller: Principal
 ) -> Response:
     """The whole answer as a file; `limit` only where the client gave one."""
     media, export = FORMATS[how.format]
@@ -150,7 +150,7 @@ def feature_collection(page: Page, links: list[dict[str, str]]) -> bytes:
 
 
 def _item_etag(
-    request: Request, connection: Reader, how: Asking, found: Collection, item_id: str
+    request: Request, connection: Reader, how: Negotiation, found: Collection, item_id: str
 ) -> str:
     """Begins with the tag of the row, which is what If-Match of a write compares."""
     question = etag_of_question(request, how, found.state, "").strip('W/"')
@@ -167,7 +167,9 @@ def _known_count(
     return facts_of(request, connection, found).count
 
 
-def _links(request: Request, how: Asking, found: Collection, page: Page) -> list[dict[str, str]]:
+def _links(
+    request: Request, how: Negotiation, found: Collection, page: Page
+) -> list[dict[str, str]]:
     given = request.query_params
     media = patches.HTML if how.format == "html" else patches.GEOJSON
     other = patches.GEOJSON if how.format == "html" else patches.HTML
@@ -187,7 +189,7 @@ def _links(request: Request, how: Asking, found: Collection, page: Page) -> list
 
 
 def _as_page(
-    request: Request, how: Asking, found: Collection, body: bytes, headers: dict[str, str]
+    request: Request, how: Negotiation, found: Collection, body: bytes, headers: dict[str, str]
 ) -> Response:
     document: dict[str, Any] = orjson.loads(body)
     described = {

@@ -22,7 +22,7 @@ _MEDIA = {
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class Negotiation:
     """How the answer is wanted."""
 
     format: str
@@ -32,12 +32,12 @@ class Asking:
     root: str  # the URL of the service, without a final slash
 
 
-def asking(request: Request, formats: Collection[str] = ("json", "html")) -> Asking:
+def negotiate(request: Request, formats: Collection[str] = ("json", "html")) -> Negotiation:
     """Raises BadInput for a format or a language that is not offered."""
     request.state.negotiated = True  # so that the answer says in Vary what it depends on
     settings: Settings = request.app.state.settings
     root = settings.public_url or str(request.base_url).rstrip("/")
-    return Asking(
+    return Negotiation(
         format=_format(request, formats),
         language=_language(request),
         base=f"{root}/ogc",

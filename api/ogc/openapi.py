@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from api.ogc.negotiation import LANGUAGES, Asking
+from api.ogc.negotiation import LANGUAGES, Negotiation
 from api.ogc.openapi_dggs import zone_parameters, zone_paths
 from api.ogc.openapi_parameters import query_parameter
 from api.ogc.openapi_tiles import tile_parameters, tile_paths
@@ -12,12 +12,12 @@ from api.ogc.parameters import LANGUAGES as FILTERS
 from api.ogc.patches import FILES
 from api.ogc.pygeoapi_core import DESCRIPTION, TITLE
 from api.ogc.schemas import openapi_type
-from layers.items import SUPPORTED, Served, Source
+from layers.items import SUPPORTED, ItemSource, ServedColumn
 
 ITEMS_FORMATS = ["json", "html", *FILES]
 
 
-def openapi(sources: Sequence[Source], how: Asking, most: int) -> dict[str, Any]:
+def openapi(sources: Sequence[ItemSource], how: Negotiation, most: int) -> dict[str, Any]:
     """OpenAPI 3.0 of the layers that the caller may read; `most` rows a page.
 
     QGIS reads its page size from `components.parameters.limit` and nowhere else.
@@ -55,7 +55,7 @@ def _document_paths() -> dict[str, Any]:
     return {path: {"get": _get(path, summary, ())} for path, summary in summaries.items()}
 
 
-def _collection_paths(source: Source) -> dict[str, Any]:
+def _collection_paths(source: ItemSource) -> dict[str, Any]:
     root = f"/collections/{source.layer.id}"
     title = source.layer.title.en
     paths = {root: {"get": _get(root, title, ())}}
@@ -76,7 +76,7 @@ def _collection_paths(source: Source) -> dict[str, Any]:
     return found
 
 
-def _write(source: Source, method: str, summary: str) -> dict[str, Any]:
+def _write(source: ItemSource, method: str, summary: str) -> dict[str, Any]:
     """An operation that changes items (Features Part 4)."""
     named = [] if method == "post" else ["itemId", "ifMatch"]
     named += [] if method == "delete" else ["contentCrs"]
@@ -97,7 +97,7 @@ def _write(source: Source, method: str, summary: str) -> dict[str, Any]:
     return found
 
 
-def _feature(source: Source, *, whole: bool) -> dict[str, Any]:
+def _feature(source: ItemSource, *, whole: bool) -> dict[str, Any]:
     properties = {
         one.name: {**openapi_type(one.type), "nullable": not one.required}
         | ({"enum": [*one.values, *([] if one.required else [None])]} if one.values else {})
@@ -133,7 +133,7 @@ def _get(path: str, summary: str, parameters: Sequence[str], form: str = "f") ->
     }
 
 
-def _of_property(served: Served) -> dict[str, Any]:
+def _of_property(served: ServedColumn) -> dict[str, Any]:
     schema: dict[str, Any] = dict(openapi_type(served.type))
     if served.values:
         schema["enum"] = list(served.values)

@@ -6,7 +6,7 @@ from typing import Any
 from api.ogc.dggs_documents import BINARY, GEOJSON, GRID, JSON, MOST_DEPTH, TEXT
 from api.ogc.openapi_parameters import query_parameter
 from gis.hexes import COARSEST, FINEST
-from layers.items import Source
+from layers.items import ItemSource
 
 _EXAMPLE = "87415974cffffff"  # in Lào Cai
 _ZONES = (
@@ -15,7 +15,7 @@ _ZONES = (
 )  # fmt: skip
 
 
-def zone_paths(sources: Sequence[Source]) -> dict[str, Any]:
+def zone_paths(sources: Sequence[ItemSource]) -> dict[str, Any]:
     """Operations of the grid and its zones, at the root and of each collection with hexes."""
     paths = {f"/dggs/{GRID}/definition": _get("getDGGRSDefinition", "The definition of H3")}
     paths |= _zones("", "dataset.", "All collections", [])

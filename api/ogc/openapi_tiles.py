@@ -6,13 +6,13 @@ from typing import Any
 from api.ogc.openapi_parameters import query_parameter
 from api.ogc.tilesets import GRID, MVT, TILEJSON
 from layers.definition.model import GeometryKind
-from layers.items import Source
+from layers.items import ItemSource
 from tiles.grid import MAX_ZOOM
 
 _FILTERS = ("filter", "filter-lang", "filter-crs", "datetime")
 
 
-def tile_paths(sources: Sequence[Source]) -> dict[str, Any]:
+def tile_paths(sources: Sequence[ItemSource]) -> dict[str, Any]:
     """Operations of grids, tilesets and tiles."""
     tiled = [one for one in sources if one.layer.tiles and one.layer.geometry != GeometryKind.NONE]
     paths: dict[str, Any] = {

@@ -11,7 +11,7 @@ LEAST_BYTES = 100_000  # smaller ones are made as fast as they are found
 MOST_BYTES = 64_000_000
 
 
-class KeptPages:
+class PageCache:
     """The pages asked for last, at most `most_bytes` of them together."""
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.datastructures import QueryParams
 
-from api.ogc.negotiation import Asking
+from api.ogc.negotiation import Negotiation
 
 _PAGES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -17,7 +17,7 @@ _PAGES = Environment(
 )
 
 
-def page(template: str, document: dict[str, Any], how: Asking, given: QueryParams) -> str:
+def page(template: str, document: dict[str, Any], how: Negotiation, given: QueryParams) -> str:
     other = "en" if how.language == "vi" else "vi"
     switch = str(QueryParams({**given, "lang": other}))
     as_json = str(QueryParams({**given, "f": "json"}))

@@ -12,7 +12,7 @@ from api.ogc.negotiation import only_known
 from gis.errors import BadInput
 from layers.cql2 import Property, condition, parse, properties_of
 from layers.cql2.parser import Language
-from layers.items import CRS84, Box, Crs, PageRequest, Query, SortKey, Source, crs_of
+from layers.items import CRS84, Box, Crs, ItemSource, PageRequest, Query, SortKey, crs_of
 from layers.items.literals import span_of
 
 DEFAULT_LIMIT = 1_000
@@ -24,7 +24,7 @@ ITEMS = (
 )  # fmt: skip
 
 
-def page_request(request: Request, source: Source, most: int) -> PageRequest:
+def page_request(request: Request, source: ItemSource, most: int) -> PageRequest:
     """What the client asks for; raises BadInput for anything unknown or wrong."""
     only_known(request, (*ITEMS, *source.by_name))
     given = request.query_params
@@ -39,7 +39,7 @@ def page_request(request: Request, source: Source, most: int) -> PageRequest:
     )
 
 
-def query_of(given: Mapping[str, str], source: Source) -> Query:
+def query_of(given: Mapping[str, str], source: ItemSource) -> Query:
     return Query(
         box=box_of(given.get("bbox"), crs_in(given.get("bbox-crs"))),
         time=span_of(given["datetime"]) if "datetime" in given else None,

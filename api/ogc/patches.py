@@ -12,11 +12,11 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from api.ogc.collection_stats import Facts
+from api.ogc.collection_stats import CollectionStats
 from api.ogc.dggs_documents import CONFORMANCE as DGGS_CONFORMANCE
 from api.ogc.dggs_documents import collection_links as zone_links
 from api.ogc.dggs_documents import landing_links as landing_zone_links
-from api.ogc.negotiation import Asking
+from api.ogc.negotiation import Negotiation
 from api.ogc.pygeoapi_core import DESCRIPTION, TITLE
 from api.ogc.tilesets import CONFORMANCE as TILES_CONFORMANCE
 from api.ogc.tilesets import collection_links as tile_links
@@ -102,7 +102,7 @@ def link(rel: str, href: str, media: str, language: str) -> dict[str, str]:
     return {"href": href, "rel": rel, "type": media, "title": named, "hreflang": language}
 
 
-def documents(how: Asking, path: str, media: str = JSON) -> list[dict[str, str]]:
+def documents(how: Negotiation, path: str, media: str = JSON) -> list[dict[str, str]]:
     """The links of a document to itself and to its other format."""
     forms = (("json", media), ("html", HTML))
     return [
@@ -116,7 +116,7 @@ def documents(how: Asking, path: str, media: str = JSON) -> list[dict[str, str]]
     ]
 
 
-def mend_landing(document: dict[str, Any], how: Asking) -> dict[str, Any]:
+def patch_landing(document: dict[str, Any], how: Negotiation) -> dict[str, Any]:
     language = how.language
     data = [
         link("service-desc", f"{how.base}/openapi?f=json", OPENAPI, language),
@@ -129,13 +129,13 @@ def mend_landing(document: dict[str, Any], how: Asking) -> dict[str, Any]:
     return {**document, **words, "links": [*documents(how, ""), *data, *tiles_and_zones]}
 
 
-def mend_conformance(document: dict[str, Any]) -> dict[str, Any]:
+def patch_conformance(document: dict[str, Any]) -> dict[str, Any]:
     kept = (uri for uri in document["conformsTo"] if not any(word in uri for word in _OURS))
     return {"conformsTo": sorted({*kept, *CONFORMANCE})}
 
 
-def mend_collection(
-    document: dict[str, Any], layer: Layer, facts: Facts, how: Asking
+def patch_collection(
+    document: dict[str, Any], layer: Layer, facts: CollectionStats, how: Negotiation
 ) -> dict[str, Any]:
     language = how.language
     return {
@@ -150,13 +150,13 @@ def mend_collection(
     }
 
 
-def mend_collections(
-    document: dict[str, Any], collections: list[dict[str, Any]], how: Asking
+def patch_collections(
+    document: dict[str, Any], collections: list[dict[str, Any]], how: Negotiation
 ) -> dict[str, Any]:
     return {**document, "links": documents(how, "/collections"), "collections": collections}
 
 
-def _extent(facts: Facts) -> dict[str, Any]:
+def _extent(facts: CollectionStats) -> dict[str, Any]:
     extent: dict[str, Any] = {}
     if facts.bbox is not None:
         crs = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
@@ -172,7 +172,7 @@ def _instant(at: datetime | None) -> str | None:
     return None if at is None else at.isoformat().replace("+00:00", "Z")
 
 
-def _collection_links(layer: Layer, how: Asking) -> Iterable[dict[str, str]]:
+def _collection_links(layer: Layer, how: Negotiation) -> Iterable[dict[str, str]]:
     path = f"/collections/{layer.id}"
     here = f"{how.base}{path}"
     yield from documents(how, path)

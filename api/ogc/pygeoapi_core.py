@@ -16,7 +16,7 @@ from pygeoapi.api import conformance as stock_conformance
 from pygeoapi.api import describe_collections as stock_collections
 from pygeoapi.api import landing_page as stock_landing
 
-from api.ogc.negotiation import Asking
+from api.ogc.negotiation import Negotiation
 from gis.errors import GisError
 from layers.definition.model import Layer
 from layers.items import CRS84, SUPPORTED
@@ -36,7 +36,7 @@ with warnings.catch_warnings():  # its other modules, imported late, are written
 Function = Callable[..., tuple[dict[str, str], int, str]]
 
 
-class Frame:
+class PygeoapiCore:
     """pygeoapi over the layers of one catalogue."""
 
     def __init__(self, layers: Sequence[Layer]) -> None:
@@ -44,26 +44,26 @@ class Frame:
         # Our own document describes the service (api.ogc.openapi), so pygeoapi holds none.
         self._api = API(_config(self._resources), openapi={})
 
-    def landing(self, request: Request, how: Asking) -> dict[str, Any]:
+    def landing(self, request: Request, how: Negotiation) -> dict[str, Any]:
         return self._call(stock_landing, request, how, self._resources)
 
-    def conformance(self, request: Request, how: Asking) -> dict[str, Any]:
+    def conformance(self, request: Request, how: Negotiation) -> dict[str, Any]:
         return self._call(stock_conformance, request, how, self._resources)
 
     def collections(
-        self, request: Request, how: Asking, readable: Sequence[Layer]
+        self, request: Request, how: Negotiation, readable: Sequence[Layer]
     ) -> dict[str, Any]:
         shown = {layer.id: self._resources[layer.id] for layer in readable}
         return self._call(stock_collections, request, how, shown)
 
-    def collection(self, request: Request, how: Asking, layer: Layer) -> dict[str, Any]:
+    def collection(self, request: Request, how: Negotiation, layer: Layer) -> dict[str, Any]:
         return self._call(stock_collections, request, how, self._resources, layer.id)
 
     def _call(
         self,
         function: Function,
         request: Request,
-        how: Asking,
+        how: Negotiation,
         resources: dict[str, Any],
         *args: str,
     ) -> dict[str, Any]:

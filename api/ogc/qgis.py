@@ -6,9 +6,9 @@ from sqlalchemy import Connection, text
 
 from api.dependencies import Caller, Reader, UsedCatalogue, UsedSettings
 from api.ogc.collection_stats import states_of
-from api.ogc.negotiation import asking
+from api.ogc.negotiation import negotiate
 from api.ogc.pygeoapi_core import TITLE
-from api.ogc.qgis_document import Extent, Frame, layer_definition, project
+from api.ogc.qgis_document import Extent, ProjectView, layer_definition, project
 from api.ogc.service import collection_of
 from gis.settings import Settings
 from gis.values import BBox
@@ -33,8 +33,8 @@ def qgis_project(
     """A QGIS project: layers by department, styled as on the map, in the province's CRS."""
     states = states_of(connection)
     layers = [layer for layer in catalogue.readable(caller) if layer.id in states]
-    frame = Frame(
-        root_url=asking(request).root,
+    frame = ProjectView(
+        root_url=negotiate(request).root,
         extent=_extent(connection, settings),
         title=TITLE["vi"],
         min_count=settings.k_anonymity,
@@ -48,7 +48,7 @@ def qgis_project(
 def qgis_layer(layer_id: str, request: Request, connection: Reader, caller: Caller) -> Response:
     """One layer as a QGIS layer definition."""
     found = collection_of(request, connection, layer_id, caller)
-    document = layer_definition(found.layer, asking(request).base)
+    document = layer_definition(found.layer, negotiate(request).base)
     headers = {"Content-Disposition": f'attachment; filename="{layer_id}.qlr"'}
     return Response(document, headers=headers, media_type="application/x-qgis-layer-definition")
 

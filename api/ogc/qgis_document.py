@@ -38,7 +38,7 @@ Extent = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class ProjectView:
     """What a project needs beside its layers. `extent` is that of the view, in EPSG:9208, m;
     hexes with fewer than `min_count` records are shown to nobody."""
 
@@ -52,7 +52,7 @@ class Frame:
         return f"{self.root_url}/ogc"
 
 
-def project(layers: Sequence[Layer], frame: Frame) -> bytes:
+def project(layers: Sequence[Layer], frame: ProjectView) -> bytes:
     """A .qgz: the layers grouped by department."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -69,7 +69,7 @@ def layer_definition(layer: Layer, ogc_url: str) -> str:
     return _QLR + Xml.tostring(root, encoding="unicode")
 
 
-def _project(layers: Sequence[Layer], frame: Frame) -> str:
+def _project(layers: Sequence[Layer], frame: ProjectView) -> str:
     ordered = sorted(layers, key=_depth)
     root = Xml.Element("qgis", version=_VERSION, projectname=frame.title)
     Xml.SubElement(root, "title").text = frame.title
@@ -98,7 +98,7 @@ def _properties() -> Xml.Element:
     return found
 
 
-def _tree(layers: Sequence[Layer], frame: Frame) -> Xml.Element:
+def _tree(layers: Sequence[Layer], frame: ProjectView) -> Xml.Element:
     """One group a department, in the order of their names; within it points lie on top."""
     tree = Xml.Element("layer-tree-group")
     by_department = sorted(layers, key=lambda layer: layer.department.vi)
@@ -131,7 +131,7 @@ def _leaf(layer: Layer, ogc_url: str) -> Xml.Element:
     )
 
 
-def _hex_leaf(layer: Layer, frame: Frame) -> Xml.Element:
+def _hex_leaf(layer: Layer, frame: ProjectView) -> Xml.Element:
     """Switched off at first: it says the same as the points that lie on it."""
     return Xml.Element(
         "layer-tree-layer",
@@ -144,7 +144,7 @@ def _hex_leaf(layer: Layer, frame: Frame) -> Xml.Element:
     )
 
 
-def _hex_layer(layer: Layer, frame: Frame) -> Xml.Element:
+def _hex_layer(layer: Layer, frame: ProjectView) -> Xml.Element:
     found = Xml.Element("maplayer", type="vector-tile")
     Xml.SubElement(found, "id").text = _id(layer, "hexes")
     Xml.SubElement(found, "datasource").text = hex_source(layer, frame.root_url)

@@ -7,8 +7,8 @@ import orjson
 from fastapi import Request, Response
 from starlette.datastructures import QueryParams
 
-from api.ogc.collection_stats import State
-from api.ogc.negotiation import Asking
+from api.ogc.collection_stats import StatsKey
+from api.ogc.negotiation import Negotiation
 from api.ogc.pages import page
 from layers.items import Crs
 
@@ -20,7 +20,7 @@ _POLICY = (
 
 
 def answer(
-    request: Request, how: Asking, template: str, document: dict[str, Any], media: str
+    request: Request, how: Negotiation, template: str, document: dict[str, Any], media: str
 ) -> Response:
     """The document, or the HTML page made of it."""
     headers = {"Content-Language": how.language}
@@ -31,7 +31,7 @@ def answer(
     return Response(orjson.dumps(document), headers=headers, media_type=media)
 
 
-def items_headers(how: Asking, crs: Crs, etag: str) -> dict[str, str]:
+def items_headers(how: Negotiation, crs: Crs, etag: str) -> dict[str, str]:
     return {
         "Content-Crs": f"<{crs.uri}>",
         "Content-Language": how.language,
@@ -40,7 +40,7 @@ def items_headers(how: Asking, crs: Crs, etag: str) -> dict[str, str]:
     }
 
 
-def etag_of_question(request: Request, how: Asking, state: State, audience: str) -> str:
+def etag_of_question(request: Request, how: Negotiation, state: StatsKey, audience: str) -> str:
     """Weak: the same rows, though links and compression may differ in their bytes."""
     question = (request.url.path, str(request.query_params), how, state, audience)
     return f'W/"{hashlib.sha256(repr(question).encode()).hexdigest()[:32]}"'
@@ -52,7 +52,7 @@ def unchanged(request: Request, headers: dict[str, str]) -> Response | None:
     return Response(status_code=304, headers=headers) if headers["ETag"] in known else None
 
 
-def with_parameters(how: Asking, given: QueryParams, **changed: str | None) -> str:
+def with_parameters(how: Negotiation, given: QueryParams, **changed: str | None) -> str:
     """This request's URL with some parameters changed (None: left out)."""
     kept = {name: value for name, value in given.items() if name not in changed}
     new = {name: value for name, value in changed.items() if value is not None}

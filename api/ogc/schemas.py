@@ -5,9 +5,9 @@ OGC API - Features Part 3 (queryables) and Part 5 (schemas, roles).
 
 from typing import Any
 
-from api.ogc.negotiation import Asking
+from api.ogc.negotiation import Negotiation
 from layers.definition.model import FieldType, GeometryKind
-from layers.items import Served, Source
+from layers.items import ItemSource, ServedColumn
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _TYPES: dict[FieldType, dict[str, str]] = {
@@ -29,7 +29,7 @@ def openapi_type(kind: FieldType) -> dict[str, str]:
     return _TYPES[kind]
 
 
-def schema(source: Source, how: Asking) -> dict[str, Any]:
+def schema(source: ItemSource, how: Negotiation) -> dict[str, Any]:
     """What an item holds (Part 5, /schema): also what may be written."""
     required = [one.name for one in source.properties if one.required]
     properties = {**_id(how), **_geometry(source, how), **_all(source, how)}
@@ -38,16 +38,18 @@ def schema(source: Source, how: Asking) -> dict[str, Any]:
     )
 
 
-def queryables(source: Source, how: Asking) -> dict[str, Any]:
+def queryables(source: ItemSource, how: Negotiation) -> dict[str, Any]:
     properties = {**_geometry(source, how), **_all(source, how)}
     return _document(source, how, "queryables", properties) | {"additionalProperties": False}
 
 
-def sortables(source: Source, how: Asking) -> dict[str, Any]:
+def sortables(source: ItemSource, how: Negotiation) -> dict[str, Any]:
     return _document(source, how, "sortables", _all(source, how)) | {"additionalProperties": False}
 
 
-def _document(source: Source, how: Asking, name: str, properties: dict[str, Any]) -> dict[str, Any]:
+def _document(
+    source: ItemSource, how: Negotiation, name: str, properties: dict[str, Any]
+) -> dict[str, Any]:
     return {
         "$schema": _DRAFT,
         "$id": f"{how.base}/collections/{source.layer.id}/{name}",
@@ -57,12 +59,12 @@ def _document(source: Source, how: Asking, name: str, properties: dict[str, Any]
     }
 
 
-def _id(how: Asking) -> dict[str, Any]:
+def _id(how: Negotiation) -> dict[str, Any]:
     title = {"vi": "Mã đối tượng", "en": "Identifier"}[how.language]
     return {"id": {"title": title, "x-ogc-role": "id", "type": "integer", "readOnly": True}}
 
 
-def _geometry(source: Source, how: Asking) -> dict[str, Any]:
+def _geometry(source: ItemSource, how: Negotiation) -> dict[str, Any]:
     if source.geometry is None:
         return {}
     return {
@@ -74,14 +76,16 @@ def _geometry(source: Source, how: Asking) -> dict[str, Any]:
     }
 
 
-def _all(source: Source, how: Asking) -> dict[str, Any]:
+def _all(source: ItemSource, how: Negotiation) -> dict[str, Any]:
     return {
         served.name: _property(source, served, how, sequence)
         for sequence, served in enumerate(source.properties, start=1)
     }
 
 
-def _property(source: Source, served: Served, how: Asking, sequence: int) -> dict[str, Any]:
+def _property(
+    source: ItemSource, served: ServedColumn, how: Negotiation, sequence: int
+) -> dict[str, Any]:
     found: dict[str, Any] = {
         "title": getattr(served.label, how.language),
         **_TYPES[served.type],

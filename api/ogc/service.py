@@ -6,46 +6,46 @@ from fastapi import Request
 from sqlalchemy import Connection
 
 from api.dependencies import catalogue_now
-from api.ogc.collection_stats import FactCache, Facts, State, state_of
-from api.ogc.page_cache import KeptPages
-from api.ogc.pygeoapi_core import Frame
+from api.ogc.collection_stats import CollectionStats, StatsCache, StatsKey, state_of
+from api.ogc.page_cache import PageCache
+from api.ogc.pygeoapi_core import PygeoapiCore
 from gis.access import Principal
 from gis.errors import NotFound
 from layers.definition.catalogue import Catalogue
 from layers.definition.model import Layer
-from layers.items import Source, source_of
+from layers.items import ItemSource, source_of
 from layers.items.geojson import require_readable
 
 
 @dataclass(frozen=True)
-class _Published:
+class _CatalogueParts:
     """What is made once of a catalogue."""
 
     catalogue: Catalogue
-    frame: Frame
-    sources: dict[str, Source]
+    frame: PygeoapiCore
+    sources: dict[str, ItemSource]
 
 
 class OgcService:
     """The part of the OGC API that outlives a request."""
 
     def __init__(self) -> None:
-        self.facts = FactCache()
-        self.pages = KeptPages()
-        self._published: _Published | None = None
+        self.facts = StatsCache()
+        self.pages = PageCache()
+        self._published: _CatalogueParts | None = None
 
-    def frame(self, catalogue: Catalogue) -> Frame:
+    def frame(self, catalogue: Catalogue) -> PygeoapiCore:
         return self._of(catalogue).frame
 
-    def source(self, catalogue: Catalogue, layer: Layer) -> Source:
+    def source(self, catalogue: Catalogue, layer: Layer) -> ItemSource:
         return self._of(catalogue).sources[layer.id]
 
-    def _of(self, catalogue: Catalogue) -> _Published:
+    def _of(self, catalogue: Catalogue) -> _CatalogueParts:
         """Made anew when `gis layers sync` has put another catalogue in place."""
         made = self._published
         if made is None or made.catalogue is not catalogue:
             sources = {layer.id: source_of(layer) for layer in catalogue.layers}
-            made = _Published(catalogue, Frame(catalogue.layers), sources)
+            made = _CatalogueParts(catalogue, PygeoapiCore(catalogue.layers), sources)
             self._published = made
         return made
 
@@ -54,8 +54,8 @@ class OgcService:
 class Collection:
     """A layer that the caller may read, and its state."""
 
-    source: Source
-    state: State
+    source: ItemSource
+    state: StatsKey
 
     @property
     def layer(self) -> Layer:
@@ -79,5 +79,5 @@ def collection_of(
     return Collection(source, state_of(connection, layer.id))
 
 
-def facts_of(request: Request, connection: Connection, collection: Collection) -> Facts:
+def facts_of(request: Request, connection: Connection, collection: Collection) -> CollectionStats:
     return service_of(request).facts.of(connection, collection.source, collection.state)

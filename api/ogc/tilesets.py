@@ -4,11 +4,11 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from api.ogc.negotiation import Asking
+from api.ogc.negotiation import Negotiation
 from api.ogc.schemas import openapi_type
 from gis.values import BBox
 from layers.definition.model import FieldType, GeometryKind, Layer
-from layers.items import CRS84, Served, Source
+from layers.items import CRS84, ItemSource, ServedColumn
 from tiles.grid import HALF_WORLD_M, MAX_ZOOM, Tile
 from tiles.limits import limits_of
 from tiles.mvt import shown_fields
@@ -50,7 +50,7 @@ _WORDS = {
 }
 
 
-def collection_links(layer: Layer, how: Asking) -> list[dict[str, Any]]:
+def collection_links(layer: Layer, how: Negotiation) -> list[dict[str, Any]]:
     """What a collection's document says of its tiles; nothing when it has none."""
     if layer.tiles is None:
         return []
@@ -58,7 +58,7 @@ def collection_links(layer: Layer, how: Asking) -> list[dict[str, Any]]:
     return [_link(how, f"{_REL}/tilesets-vector", address, "application/json", "tilesets")]
 
 
-def landing_links(how: Asking) -> list[dict[str, Any]]:
+def landing_links(how: Negotiation) -> list[dict[str, Any]]:
     """What the landing page says of tiles."""
     schemes = f"{how.base}/tileMatrixSets"
     return [
@@ -68,7 +68,7 @@ def landing_links(how: Asking) -> list[dict[str, Any]]:
 
 
 def tilesets(
-    title: str, root: str, sources: Sequence[Source], box: Box | None, how: Asking
+    title: str, root: str, sources: Sequence[ItemSource], box: Box | None, how: Negotiation
 ) -> dict[str, Any]:
     """The list of tilesets at `root`: we have one grid."""
     here = f"{how.base}{root}"
@@ -81,13 +81,13 @@ def tilesets(
     }
 
 
-def holds(sources: Sequence[Source], box: Box | None, tile: Tile) -> bool:
+def holds(sources: Sequence[ItemSource], box: Box | None, tile: Tile) -> bool:
     """Whether a tile is one of those that the tileset of some layers says it has."""
     least, most = _zooms(sources)
     return least <= tile.z <= most and (box is None or limits_of(BBox(*box), tile.z).hold(tile))
 
 
-def collection_tileset(source: Source, box: Box | None, how: Asking) -> dict[str, Any]:
+def collection_tileset(source: ItemSource, box: Box | None, how: Negotiation) -> dict[str, Any]:
     """The metadata of one collection's tiles; `box` is that of its data, in degrees."""
     layer = source.layer
     document = _tileset(
@@ -116,16 +116,16 @@ def collection_tileset(source: Source, box: Box | None, how: Asking) -> dict[str
 
 def dataset_tileset(
     title: str,
-    sources: Sequence[Source],
+    sources: Sequence[ItemSource],
     box: Box | None,
-    how: Asking,
+    how: Negotiation,
 ) -> dict[str, Any]:
     """The metadata of tiles that hold several collections."""
     return _tileset(title, "/tiles", sources, box, how)
 
 
 def tilejson(
-    title: str, sources: Sequence[Source], template: str, box: Box | None
+    title: str, sources: Sequence[ItemSource], template: str, box: Box | None
 ) -> dict[str, Any]:
     """TileJSON 3.0; `template` has {z}, {x} and {y}."""
     attributions = sorted({one.layer.attribution or "" for one in sources} - {""})
@@ -143,7 +143,7 @@ def tilejson(
     }
 
 
-def _vector_layers(source: Source) -> list[dict[str, Any]]:
+def _vector_layers(source: ItemSource) -> list[dict[str, Any]]:
     """The source layers of a layer's tiles, with what describes each of their fields."""
     layer, options = source.layer, source.layer.tiles
     assert options is not None
@@ -163,7 +163,7 @@ def _vector_layers(source: Source) -> list[dict[str, Any]]:
     return [{**found, "fields": fields | many}, labels]
 
 
-def _described(served: Served) -> str:
+def _described(served: ServedColumn) -> str:
     """The type of a field in a tile, what it is, and its unit."""
     kind = _IN_TILES.get(served.type, "String")
     unit = f" ({served.unit})" if served.unit else ""
@@ -177,7 +177,7 @@ def _center(box: Box, least: int, most: int) -> list[float]:
     return [*_middle(box), min(max(fits, least), most)]
 
 
-def tile_matrix_sets(how: Asking) -> dict[str, Any]:
+def tile_matrix_sets(how: Negotiation) -> dict[str, Any]:
     """The list of the grids, of which there is one."""
     scheme = _link(how, "self", f"{how.base}/tileMatrixSets/{GRID}", "application/json", "scheme")
     return {"tileMatrixSets": [{"id": GRID, "title": GRID, "uri": GRID_URI, "links": [scheme]}]}
@@ -214,9 +214,9 @@ def _matrix(z: int) -> dict[str, Any]:
 def _tileset(
     title: str,
     root: str,
-    sources: Sequence[Source],
+    sources: Sequence[ItemSource],
     box: Box | None,
-    how: Asking,
+    how: Negotiation,
 ) -> dict[str, Any]:
     here = f"{how.base}{root}/{GRID}"
     document = _summary(title, root, sources, box, how)
@@ -230,7 +230,7 @@ def _tileset(
 
 
 def _summary(
-    title: str, root: str, sources: Sequence[Source], box: Box | None, how: Asking
+    title: str, root: str, sources: Sequence[ItemSource], box: Box | None, how: Negotiation
 ) -> dict[str, Any]:
     """What is said of a tileset in its own document and in the list, without the link to itself."""
     template = f"{how.base}{root}/{GRID}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}?f=mvt"
@@ -263,7 +263,7 @@ def _summary(
     return summary
 
 
-def _layer(source: Source, how: Asking) -> dict[str, Any]:
+def _layer(source: ItemSource, how: Negotiation) -> dict[str, Any]:
     layer = source.layer
     options = layer.tiles
     assert options is not None
@@ -299,7 +299,7 @@ def _limits(box: BBox, z: int) -> dict[str, Any]:
     }
 
 
-def _zooms(sources: Sequence[Source]) -> tuple[int, int]:
+def _zooms(sources: Sequence[ItemSource]) -> tuple[int, int]:
     options = [source.layer.tiles for source in sources if source.layer.tiles is not None]
     least = min((one.min_zoom for one in options), default=0)
     return least, max((one.max_zoom for one in options), default=least)
@@ -310,11 +310,11 @@ def _middle(box: Box) -> list[float]:
     return [(west + east) / 2, (south + north) / 2]
 
 
-def _scheme(how: Asking) -> dict[str, Any]:
+def _scheme(how: Negotiation) -> dict[str, Any]:
     address = f"{how.base}/tileMatrixSets/{GRID}"
     return _link(how, f"{_REL}/tiling-scheme", address, "application/json", "scheme")
 
 
-def _link(how: Asking, rel: str, href: str, media: str, words: str) -> dict[str, Any]:
+def _link(how: Negotiation, rel: str, href: str, media: str, words: str) -> dict[str, Any]:
     title = _WORDS[words][0 if how.language == "vi" else 1]
     return {"href": href, "rel": rel, "type": media, "title": title, "hreflang": how.language}

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 
 from api.dependencies import Caller, Reader, Writer
 from api.errors import problem
-from api.ogc.negotiation import asking, only_known
+from api.ogc.negotiation import negotiate, only_known
 from api.ogc.service import Collection, collection_of
 from gis.access import Principal
 from gis.errors import NotAllowed
@@ -57,7 +57,7 @@ def create(
         state = edit.add(connection, found.source, feature, caller)
     except BadRecord as wrong:
         return _refused(request, wrong)
-    here = f"{asking(request).base}/collections/{layer_id}/items/{state.id}"
+    here = f"{negotiate(request).base}/collections/{layer_id}/items/{state.id}"
     return Response(status_code=201, headers={"Location": here, "ETag": f'"{state.tag}"'})
 
 

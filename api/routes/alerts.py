@@ -24,14 +24,14 @@ from gis.alerts.actions import (
 from gis.alerts.inhibition import Silence
 from gis.alerts.notes import LONGEST_NOTE
 from gis.alerts.policy import Tier
-from gis.alerts.precision import Precision, precision
+from gis.alerts.precision import RulePrecision, precision
 from gis.alerts.silences import silence, silences_at, unsilence
 from gis.alerts.states import UNTOLD, Outcome, Status
-from gis.alerts.suppression import Reason, Silenced, Within
+from gis.alerts.suppression import InhibitedBy, Reason, Silenced
 from gis.errors import NotFound
 from layers.definition.catalogue import Catalogue
 from layers.definition.messages import near
-from layers.items.evidence import records_beneath
+from layers.items.evidence import evidence_records
 
 router = APIRouter(prefix="/alerts", tags=["alerts"], dependencies=[DeclaredParameters])
 
@@ -41,11 +41,11 @@ Statuses = Annotated[list[Status], Query(description="Only alerts in these state
 Days = Annotated[int, Query(ge=1, le=3660, description="Of alerts of so many days")]
 
 
-class Note(Body):
+class CommentBody(Body):
     note: str = Field("", max_length=LONGEST_NOTE)
 
 
-class Resolution(Note):
+class Resolution(CommentBody):
     outcome: Outcome
 
 
@@ -152,13 +152,13 @@ def alert_records(
     """The records beneath, as GeoJSON; what is personal is in none of them."""
     found = _visible(connection, alert_id, catalogue, caller)
     layer = catalogue.get(found.layer_id)
-    features = records_beneath(connection, layer, found.records, caller)
+    features = evidence_records(connection, layer, found.records, caller)
     return {"type": "FeatureCollection", "features": features}
 
 
 @router.post("/{alert_id}/acknowledge")
 def acknowledge_alert(
-    alert_id: int, body: Note, connection: Writer, catalogue: UsedCatalogue, caller: Caller
+    alert_id: int, body: CommentBody, connection: Writer, catalogue: UsedCatalogue, caller: Caller
 ) -> dict[str, Any]:
     """An operator takes it on. 409 unless it is open."""
     _check_may_act(connection, alert_id, catalogue, caller)
@@ -168,7 +168,7 @@ def acknowledge_alert(
 
 @router.post("/{alert_id}/comment")
 def comment_alert(
-    alert_id: int, body: Note, connection: Writer, catalogue: UsedCatalogue, caller: Caller
+    alert_id: int, body: CommentBody, connection: Writer, catalogue: UsedCatalogue, caller: Caller
 ) -> dict[str, Any]:
     """A remark in the history, seen by operators."""
     _check_may_act(connection, alert_id, catalogue, caller)
@@ -262,7 +262,7 @@ def _reason_json(reason: Reason | None) -> dict[str, Any] | None:
     match reason:
         case Silenced():
             return {"kind": "silence", **asdict(reason)}
-        case Within():
+        case InhibitedBy():
             return {"kind": "within", **asdict(reason)}
     return None
 
@@ -280,7 +280,7 @@ def _silence_json(one: Silence) -> dict[str, Any]:
     }
 
 
-def _precision_json(one: Precision) -> dict[str, Any]:
+def _precision_json(one: RulePrecision) -> dict[str, Any]:
     return {
         "layer_id": one.layer_id,
         "rule": one.rule,

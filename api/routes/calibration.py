@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Request, Response
 from sqlalchemy import Connection
 
 from api.dependencies import Caller, DeclaredParameters, Reader, UsedCatalogue
-from api.ogc.negotiation import Asking, asking, only_known
+from api.ogc.negotiation import Negotiation, negotiate, only_known
 from api.ogc.responses import answer
 from gis.alerts.calibration import Budget, Tally, last_year, monthly, tally
 from gis.alerts.plots import month_plot
@@ -34,7 +34,7 @@ def months(
     caller may read. The budget is that of today.
     """
     only_known(request)
-    how = asking(request)
+    how = negotiate(request)
     found = [
         _layer(connection, layer, budget, how)
         for layer in catalogue.readable(caller)
@@ -66,7 +66,9 @@ def plot(
     return Response(drawn, media_type="image/svg+xml", headers=_KEPT)
 
 
-def _layer(connection: Connection, layer: Layer, budget: Budget, how: Asking) -> dict[str, Any]:
+def _layer(
+    connection: Connection, layer: Layer, budget: Budget, how: Negotiation
+) -> dict[str, Any]:
     year = tally(connection, budget, *last_year(datetime.now(UTC)))
     by_month = monthly(connection, budget, today())
     return {
@@ -79,7 +81,7 @@ def _layer(connection: Connection, layer: Layer, budget: Budget, how: Asking) ->
     }
 
 
-def _month(month: date, told: Tally, how: Asking) -> dict[str, Any]:
+def _month(month: date, told: Tally, how: Negotiation) -> dict[str, Any]:
     name = f"{month:%Y-%m}"
     picture = {
         "rel": "related",

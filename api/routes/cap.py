@@ -17,7 +17,15 @@ from gis.alerts.actions import get_alert
 from gis.alerts.notes import LONGEST_NOTE
 from gis.errors import NotFound
 from gis.notify.cap.approval import approve
-from gis.notify.cap.feeds import Document, Feed, atom, begun_at, get_document, newest_documents, rss
+from gis.notify.cap.feeds import (
+    Feed,
+    PublishedDocument,
+    atom,
+    begun_at,
+    get_document,
+    latest_documents,
+    rss,
+)
 from gis.notify.notification import Language
 from gis.settings import Settings
 from layers.definition.catalogue import Catalogue
@@ -95,8 +103,10 @@ def _layers(catalogue: Catalogue, caller: Principal) -> list[str]:
     return [layer.id for layer in catalogue.readable(caller)]
 
 
-def _found(connection: Connection, catalogue: Catalogue, caller: Principal) -> list[Document]:
-    return newest_documents(connection, _layers(catalogue, caller))
+def _found(
+    connection: Connection, catalogue: Catalogue, caller: Principal
+) -> list[PublishedDocument]:
+    return latest_documents(connection, _layers(catalogue, caller))
 
 
 def _feed(
@@ -108,9 +118,9 @@ def _feed(
 
 def _indexed(
     request: Request,
-    write: Callable[[Feed, Sequence[Document]], str],
+    write: Callable[[Feed, Sequence[PublishedDocument]], str],
     feed: Feed,
-    documents: Sequence[Document],
+    documents: Sequence[PublishedDocument],
 ) -> Response:
     text = write(feed, documents)
     etag = f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'

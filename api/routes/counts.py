@@ -14,8 +14,8 @@ from gis.boundaries.package_units import REFORM
 from gis.clock import today
 from gis.errors import BadInput
 from gis.placing.reference import stored_territory
+from layers.items import ItemSource, source_of
 from layers.items import Query as ItemQuery
-from layers.items import Source, source_of
 from layers.items.value_errors import computed
 from layers.storage.tables import table_of
 
@@ -56,7 +56,7 @@ def counts(
     return {"layer": layer_id, "by": by, "total": sum(found.values()), "units": _as_json(units)}
 
 
-def _by_key(connection: Connection, source: Source, query: ItemQuery) -> dict[Key, int]:
+def _by_key(connection: Connection, source: ItemSource, query: ItemQuery) -> dict[Key, int]:
     columns = table_of(source.layer).c
     day = func.timezone("Asia/Ho_Chi_Minh", columns.valid_at)
     is_old = func.coalesce(day < _start(REFORM), False)

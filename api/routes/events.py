@@ -13,14 +13,14 @@ from fastapi.responses import StreamingResponse
 from fastapi.sse import EventSourceResponse, format_sse_event
 from starlette.types import Receive, Scope, Send
 
+from api.concurrency import client_of
 from api.dependencies import Caller, catalogue_now
-from api.event_broker import Newest
-from api.places import client_of
+from api.event_broker import EventBroker
 from gis.access import Principal, Role
 from gis.errors import BadInput, NotFound, Unavailable
-from gis.notify.events import newest_readable, notices_after
-from gis.notify.notification import Told
-from gis.notify.payload import told_json
+from gis.notify.events import events_after, newest_readable
+from gis.notify.notification import Notification
+from gis.notify.payload import notification_payload
 
 router = APIRouter(tags=["alerts"])
 
@@ -68,7 +68,7 @@ class _Events(EventSourceResponse):
 
     def __init__(self, request: Request, caller: Principal, stream: AsyncIterator[bytes]) -> None:
         super().__init__(stream, headers={"Cache-Control": "no-store"})
-        newest: Newest = request.app.state.newest
+        newest: EventBroker = request.app.state.newest
         spare = _SPARE_FOR_KEYS if caller.role is Role.ANONYMOUS else 0
         self._place = newest.places.place(client_of(request), spare=spare)
 
@@ -80,7 +80,7 @@ class _Events(EventSourceResponse):
 async def _stream(
     request: Request, caller: Principal, wanted: frozenset[str], seen: int | None
 ) -> AsyncIterator[bytes]:
-    newest: Newest = request.app.state.newest
+    newest: EventBroker = request.app.state.newest
     end = time.monotonic() + _LONGEST_S
     async with _ends_when_lost(), newest.followed():
         at = newest.seq if seen is None else min(seen, newest.seq)
@@ -112,16 +112,18 @@ async def _ends_when_lost() -> AsyncIterator[None]:
         log.warning("event stream ends", why=str(error))
 
 
-def _read(request: Request, caller: Principal, wanted: frozenset[str], at: int) -> list[Told]:
+def _read(
+    request: Request, caller: Principal, wanted: frozenset[str], at: int
+) -> list[Notification]:
     """What the caller may read now: layers may have been published meanwhile."""
-    newest: Newest = request.app.state.newest
+    newest: EventBroker = request.app.state.newest
     layers, to_desk = _rights(request, caller, wanted)
     with newest.reserve.database.reading() as connection:
-        return notices_after(connection, at, layers, to_desk=to_desk, limit=_BATCH)
+        return events_after(connection, at, layers, to_desk=to_desk, limit=_BATCH)
 
 
 def _newest(request: Request, caller: Principal, wanted: frozenset[str]) -> int:
-    newest: Newest = request.app.state.newest
+    newest: EventBroker = request.app.state.newest
     layers, to_desk = _rights(request, caller, wanted)
     with newest.reserve.database.reading() as connection:
         return newest_readable(connection, layers, to_desk=to_desk)
@@ -134,12 +136,12 @@ def _rights(request: Request, caller: Principal, wanted: frozenset[str]) -> tupl
     return layers, caller.role in (Role.OPERATOR, Role.ADMIN)
 
 
-def _seqs(found: list[Told]) -> list[int]:
+def _seqs(found: list[Notification]) -> list[int]:
     return [told.seq for told in found]
 
 
-def _event(told: Told) -> bytes:
-    data = orjson.dumps(told_json(told)).decode()
+def _event(told: Notification) -> bytes:
+    data = orjson.dumps(notification_payload(told)).decode()
     return format_sse_event(event="alert", id=str(told.seq), data_str=data)
 
 

@@ -20,11 +20,11 @@ from gis.population.store import people_of, stored_population
 from layers.definition.catalogue import Catalogue
 from tiles.grid import Tile
 from tiles.hexes import (
-    Asked,
-    HexAnswers,
-    HexQuestion,
+    HexQuery,
+    HexRequest,
+    HexResults,
+    hex_query,
     hexed,
-    question_of,
     with_hexes,
 )
 from tiles.state import LayerState, read_states
@@ -61,7 +61,7 @@ def hex_tile(
     """
     only_known(request, ("category", "datetime"))
     layer = hexed(catalogue, caller, layer_id)
-    question = question_of(layer, category, window)
+    question = hex_query(layer, category, window)
     # No limits: they would tell where hexes lie that are not shown.
     return tile_answer(request, server.hexes(layer, Tile(z, x, y), caller, question))
 
@@ -130,7 +130,7 @@ def _population(connection: Connection, cell: int) -> dict[str, Any] | None:
 def _layers(
     connection: Connection,
     cell: int,
-    answers: HexAnswers,
+    answers: HexResults,
     catalogue: Catalogue,
     settings: UsedSettings,
     caller: Principal,
@@ -142,7 +142,7 @@ def _layers(
         layer.id: _facts(
             connection,
             states[layer.id],
-            Asked.by(caller, layer, HexQuestion(), settings.k_anonymity),
+            HexRequest.by(caller, layer, HexQuery(), settings.k_anonymity),
             answers,
             cell,
             today,
@@ -155,8 +155,8 @@ def _layers(
 def _facts(
     connection: Connection,
     state: LayerState,
-    asked: Asked,
-    answers: HexAnswers,
+    asked: HexRequest,
+    answers: HexResults,
     cell: int,
     today: date,
 ) -> dict[str, Any]:

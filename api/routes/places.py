@@ -19,7 +19,7 @@ router = APIRouter(prefix="/places", tags=["places"], dependencies=[DeclaredPara
 MOST_RECORDS = 10_000
 
 
-class Claim(BaseModel):
+class PlaceQuery(BaseModel):
     """What a record says about its place: coordinates, else an address, else a unit."""
 
     model_config = ConfigDict(extra="forbid")
@@ -34,7 +34,7 @@ class Claim(BaseModel):
 class Batch(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    records: list[Claim] = Field(min_length=1, max_length=MOST_RECORDS)
+    records: list[PlaceQuery] = Field(min_length=1, max_length=MOST_RECORDS)
 
 
 Lon = Annotated[float | None, Query(ge=-180, le=180, description="Longitude, degrees, WGS 84")]
@@ -67,7 +67,7 @@ def place_batch(connection: Reader, batch: Batch) -> dict[str, Any]:
     return {"places": [placer.answer(places, i) for i in range(len(batch.records))]}
 
 
-def _claims(records: list[Claim]) -> Claims:
+def _claims(records: list[PlaceQuery]) -> Claims:
     return Claims(
         lon=np.array([record.lon for record in records], float),
         lat=np.array([record.lat for record in records], float),

@@ -12,8 +12,8 @@ from gis.access import Principal, Role, require
 from gis.errors import NotFound
 from layers.definition.catalogue import Catalogue
 from layers.ingest import quarantine
-from layers.ingest.quarantine import Waiting
-from layers.ingest.records import Answers
+from layers.ingest.quarantine import QuarantinedRecord
+from layers.ingest.records import FileOptions
 from layers.ingest.retry import replay
 
 router = APIRouter(prefix="/quarantine", tags=["quarantine"], dependencies=[DeclaredParameters])
@@ -49,8 +49,10 @@ class Replay(Body):
     )
 
     @property
-    def answers(self) -> Answers:
-        return Answers(crs=self.crs, date_format=self.date_format, number_format=self.number_format)
+    def answers(self) -> FileOptions:
+        return FileOptions(
+            crs=self.crs, date_format=self.date_format, number_format=self.number_format
+        )
 
 
 @router.get("")
@@ -140,7 +142,7 @@ def _writable(catalogue: Catalogue, caller: Principal) -> list[str]:
 
 def _visible(
     connection: Connection, record_id: int, catalogue: Catalogue, caller: Principal
-) -> Waiting:
+) -> QuarantinedRecord:
     layers = _writable(catalogue, caller)
     found = quarantine.get_waiting(connection, record_id)
     if found.layer_id not in layers:
@@ -148,7 +150,7 @@ def _visible(
     return found
 
 
-def _as_json(found: Waiting) -> dict[str, Any]:
+def _as_json(found: QuarantinedRecord) -> dict[str, Any]:
     return {
         "id": found.id,
         "layer_id": found.layer_id,

@@ -16,19 +16,19 @@ from gis.notify.notification import Language
 from gis.notify.subscriptions import (
     Channel,
     Subscription,
-    Wish,
-    retry_dead,
+    SubscriptionRequest,
+    retry_failed,
     subscribe,
     subscriptions,
     unsubscribe,
 )
 from layers.definition.catalogue import Catalogue
-from layers.definition.recipients import untold
+from layers.definition.recipients import missing_recipients
 
 router = APIRouter(prefix="/subscriptions", tags=["alerts"], dependencies=[DeclaredParameters])
 
 
-class Wished(Body):
+class SubscriptionBody(Body):
     """The wish of an operator; see gis.notify.subscriptions.Wish."""
 
     name: str = Field(min_length=1, max_length=100)
@@ -48,18 +48,19 @@ def all_subscriptions(
 ) -> dict[str, Any]:
     """Subscriptions with what became of their deliveries; never a secret.
 
-    Those that name a layer which the operator may not read are not told. `untold` says which names
+    Those that name a layer which the operator may not read are not told. `untold` says which
+    names
     of layer files no subscription has.
     """
     require_operator(caller)
     found = [_as_json(one) for one in _visible(connection, catalogue, caller)]
-    missing = untold(connection, but_of=_closed(catalogue, caller))
+    missing = missing_recipients(connection, but_of=_closed(catalogue, caller))
     return {"subscriptions": found, "untold": missing}
 
 
 @router.post("", status_code=201)
 def add_subscription(
-    body: Wished,
+    body: SubscriptionBody,
     connection: Writer,
     catalogue: UsedCatalogue,
     settings: UsedSettings,
@@ -90,7 +91,7 @@ def retry_subscription(
     """Send anew what was given up."""
     require_operator(caller)
     _check_visible(connection, name, catalogue, caller)
-    return {"waiting": retry_dead(connection, name)}
+    return {"waiting": retry_failed(connection, name)}
 
 
 def _closed(catalogue: Catalogue, caller: Principal) -> set[str]:
@@ -112,12 +113,12 @@ def _check_visible(
         raise NotFound(f"there is no subscription {name}")
 
 
-def _wish(body: Wished, catalogue: Catalogue, caller: Principal) -> Wish:
+def _wish(body: SubscriptionBody, catalogue: Catalogue, caller: Principal) -> SubscriptionRequest:
     unknown = set(body.layers) - {layer.id for layer in catalogue.readable(caller)}
     if unknown:
         raise NotFound(f"there is no layer {min(unknown)}")
     values = body.model_dump() | {"layers": tuple(body.layers), "communes": tuple(body.communes)}
-    return Wish(**values)
+    return SubscriptionRequest(**values)
 
 
 def _as_json(one: Subscription) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from gis.errors import NotFound
 from layers.definition.model import Layer
 from layers.items import Query, source_of
 from layers.items.value_errors import computed
-from tiles.cache import Packed
+from tiles.cache import PackedTile
 from tiles.grid import Tile
 from tiles.serving import TileServer
 
@@ -82,7 +82,7 @@ def feature_tile(
     tile: Tile,
     caller: Principal,
     asked: Mapping[str, str],
-) -> Packed:
+) -> PackedTile:
     """A tile of a layer's features, by parameters that are known ones."""
 
     def read() -> tuple[Query, tuple[str, ...] | None]:
@@ -99,7 +99,7 @@ def feature_tile(
         return server.features(layer, tile, caller, asked, read, states.get(layer.id))
 
 
-def within_limits(layer: Layer, tile: Tile, made: Packed) -> Packed:
+def within_limits(layer: Layer, tile: Tile, made: PackedTile) -> PackedTile:
     """Raises NotFound for a tile beyond the limits of its tileset (Tiles core, tc-error)."""
     if made.beyond and layer.tiles is not None:
         raise NotFound(
@@ -110,7 +110,7 @@ def within_limits(layer: Layer, tile: Tile, made: Packed) -> Packed:
     return made
 
 
-def tile_answer(request: Request, tile: Packed) -> Response:
+def tile_answer(request: Request, tile: PackedTile) -> Response:
     """Compressed as it is kept where the client reads that; 304 when it has the tile."""
     packed = tile.gzipped and reads_gzip(request.headers.get("accept-encoding", ""))
     headers = {

@@ -11,7 +11,7 @@ from api.conditional import conditional_json
 from api.dependencies import Caller, Reader, UsedCatalogue
 from api.ogc import tilesets
 from api.ogc.collection_stats import states_of
-from api.ogc.negotiation import Asking, asking, only_known
+from api.ogc.negotiation import Negotiation, negotiate, only_known
 from api.ogc.pygeoapi_core import TITLE
 from api.ogc.service import Collection, collection_of, facts_of, service_of
 from api.ogc.tilesets import GRID, Box
@@ -20,8 +20,8 @@ from gis.database.engine import Database
 from gis.errors import BadInput, NotFound
 from layers.definition.catalogue import Catalogue
 from layers.definition.model import GeometryKind, Layer
-from layers.items import Source
-from tiles.cache import Packed
+from layers.items import ItemSource
+from tiles.cache import PackedTile
 from tiles.grid import Tile
 
 router = APIRouter(prefix="/ogc", include_in_schema=False)
@@ -31,13 +31,13 @@ _FORMATS = ("json", "tilejson")
 @router.get("/tileMatrixSets")
 def grids(request: Request) -> Response:
     only_known(request)
-    return conditional_json(request, tilesets.tile_matrix_sets(asking(request, ("json",))))
+    return conditional_json(request, tilesets.tile_matrix_sets(negotiate(request, ("json",))))
 
 
 @router.get(f"/tileMatrixSets/{GRID}")
 def grid(request: Request) -> Response:
     only_known(request)
-    asking(request, ("json",))
+    negotiate(request, ("json",))
     return conditional_json(request, tilesets.tile_matrix_set())
 
 
@@ -46,9 +46,9 @@ def dataset(
     request: Request, connection: Reader, catalogue: UsedCatalogue, caller: Caller
 ) -> Response:
     only_known(request)
-    how = asking(request, ("json",))
+    how = negotiate(request, ("json",))
     tiled = _tiled_of(catalogue.readable(caller))
-    sources, box = _described(request, connection, tiled)
+    sources, box = _described(request, connection, catalogue, tiled)
     document = tilesets.tilesets(TITLE[how.language], "/tiles", sources, box, how)
     return conditional_json(request, document)
 
@@ -59,9 +59,9 @@ def dataset_tileset(
 ) -> Response:
     """The tileset whose tiles hold several collections: all, or those that are named."""
     only_known(request, ("collections",))
-    how = asking(request, _FORMATS)
+    how = negotiate(request, _FORMATS)
     chosen = _chosen(request, catalogue.readable(caller))
-    sources, box = _described(request, connection, chosen)
+    sources, box = _described(request, connection, catalogue, chosen)
     if how.format == "tilejson":
         named = ",".join(one.layer.id for one in sources)
         template = f"{_template(how, '/tiles')}&collections={named}"
@@ -83,7 +83,7 @@ def dataset_tile(
 ) -> Response:
     """One tile with a source layer for each collection. Those without a time ignore `datetime`."""
     only_known(request, ("collections", "datetime"))
-    asking(request, ("mvt",))
+    negotiate(request, ("mvt",))
     tile, given = Tile(z, x, y), request.query_params
     parts, layers = [], _chosen(request, catalogue.readable(caller))
     for layer in layers:
@@ -91,15 +91,17 @@ def dataset_tile(
         asked: Mapping[str, str] = {"datetime": given["datetime"]} if timed else {}
         parts.append(feature_tile(request, server, layer, tile, caller, asked))
     if parts and all(part.beyond for part in parts):
-        _require_limits(request, layers, tile)
-    return tile_answer(request, Packed.of(b"".join(map(server.cache.content, parts))))
+        _require_limits(request, catalogue, layers, tile)
+    return tile_answer(request, PackedTile.of(b"".join(map(server.cache.content, parts))))
 
 
-def _require_limits(request: Request, layers: Sequence[Layer], tile: Tile) -> None:
+def _require_limits(
+    request: Request, catalogue: Catalogue, layers: Sequence[Layer], tile: Tile
+) -> None:
     """Raises NotFound for a tile beyond the limits of a tileset of several collections."""
     database: Database = request.app.state.database
     with database.reading() as connection:
-        sources, box = _described(request, connection, layers)
+        sources, box = _described(request, connection, catalogue, layers)
     if not tilesets.holds(sources, box, tile):
         raise NotFound(
             f"there is no tile {tile.z}/{tile.x}/{tile.y} of these collections: "
@@ -110,7 +112,7 @@ def _require_limits(request: Request, layers: Sequence[Layer], tile: Tile) -> No
 @router.get("/collections/{layer_id}/tiles")
 def collection(layer_id: str, request: Request, connection: Reader, caller: Caller) -> Response:
     only_known(request)
-    how = asking(request, ("json",))
+    how = negotiate(request, ("json",))
     found = _tiled(collection_of(request, connection, layer_id, caller))
     title, root = getattr(found.layer.title, how.language), f"/collections/{layer_id}/tiles"
     box = facts_of(request, connection, found).bbox
@@ -122,7 +124,7 @@ def collection_tileset(
     layer_id: str, request: Request, connection: Reader, caller: Caller
 ) -> Response:
     only_known(request)
-    how = asking(request, _FORMATS)
+    how = negotiate(request, _FORMATS)
     found = _tiled(collection_of(request, connection, layer_id, caller))
     box = facts_of(request, connection, found).bbox
     if how.format == "tilejson":
@@ -147,7 +149,7 @@ def collection_tile(
     """A tile of one collection; `filter`, `datetime`, `fields` mean what they do on items."""
     found = _tiled(collection_of(request, connection, layer_id, caller))
     only_known(request, (*PARAMETERS, *found.source.by_name))
-    asking(request, ("mvt",))
+    negotiate(request, ("mvt",))
     asked = {name: value for name, value in request.query_params.items() if name != "f"}
     tile = Tile(z, x, y)
     made = feature_tile(request, server, found.layer, tile, caller, asked)
@@ -179,11 +181,10 @@ def _tiled_of(layers: Sequence[Layer]) -> list[Layer]:
 
 
 def _described(
-    request: Request, connection: Connection, layers: Sequence[Layer]
-) -> tuple[list[Source], Box | None]:
+    request: Request, connection: Connection, catalogue: Catalogue, layers: Sequence[Layer]
+) -> tuple[list[ItemSource], Box | None]:
     """Those of the layers that are published, and the box of all their rows."""
     states, service = states_of(connection), service_of(request)
-    catalogue: Catalogue = request.app.state.catalogue
     found = [
         Collection(service.source(catalogue, one), states[one.id])
         for one in layers
@@ -193,7 +194,7 @@ def _described(
     return [one.source for one in found], box
 
 
-def _template(how: Asking, root: str) -> str:
+def _template(how: Negotiation, root: str) -> str:
     return f"{how.base}{root}/{GRID}/{{z}}/{{y}}/{{x}}?f=mvt"
 
 

@@ -7,12 +7,12 @@ from enum import StrEnum
 
 from sqlalchemy import Connection, Row, text
 
-from gis.alerts.engine import Standing, Step
-from gis.alerts.notes import check_note
+from gis.alerts.engine import AlertState, Step
+from gis.alerts.notes import check_comment
 from gis.alerts.policy import Tier
 from gis.alerts.states import ENDS, Act, Outcome, Status, check_move
-from gis.alerts.store import SERVICE, locked_alert, note_event, write_step
-from gis.alerts.suppression import Reason, Silenced, Within
+from gis.alerts.store import SERVICE, locked_alert, record_event, write_step
+from gis.alerts.suppression import InhibitedBy, Reason, Silenced
 from gis.clock import HERE
 from gis.errors import BadInput, Conflict, NotFound
 
@@ -133,7 +133,7 @@ def history(connection: Connection, alert_id: int) -> list[AlertEvent]:
 
 def acknowledge(connection: Connection, alert_id: int, who: str, note: str = "") -> None:
     """Somebody looks after it. Raises NotFound, BadInput, or Conflict unless it is open."""
-    check_note(note)
+    check_comment(note)
     alert = _locked(connection, alert_id)
     _check_new(connection, alert, ENDS | {Status.ACKNOWLEDGED})
     if alert.status is not Status.OPEN:
@@ -146,7 +146,7 @@ def resolve(
     connection: Connection, alert_id: int, who: str, outcome: Outcome, note: str = ""
 ) -> None:
     """It is over. A false alarm needs a reason. Raises NotFound, Conflict or BadInput."""
-    check_note(note)
+    check_comment(note)
     if outcome is Outcome.FALSE and not note.strip():
         raise BadInput("a false alarm needs a reason: give it as the note")
     alert = _locked(connection, alert_id)
@@ -164,21 +164,21 @@ def resolve(
 
 def comment(connection: Connection, alert_id: int, who: str, note: str) -> None:
     """A remark in the history; the alert stays as it is. Raises NotFound or BadInput."""
-    check_note(note)
+    check_comment(note)
     if not note.strip():
         raise BadInput("a comment needs words: give them as the note")
     _locked(connection, alert_id)
-    note_event(connection, alert_id, who, Act.COMMENT, note, notify=False)
+    record_event(connection, alert_id, who, Act.COMMENT, note, notify=False)
 
 
-def _locked(connection: Connection, alert_id: int) -> Standing:
+def _locked(connection: Connection, alert_id: int) -> AlertState:
     alert = locked_alert(connection, alert_id)
     if alert is None:
         raise NotFound(f"there is no alert {alert_id}")
     return alert
 
 
-def _check_new(connection: Connection, alert: Standing, done: frozenset[Status]) -> None:
+def _check_new(connection: Connection, alert: AlertState, done: frozenset[Status]) -> None:
     """Raises Conflict where it is done already, with who did it, and since when it is so."""
     if alert.status not in done:
         return
@@ -213,7 +213,7 @@ def _alert(row: Row[tuple[object, ...]]) -> Alert:
 def _reason(row: Row[tuple[object, ...]]) -> Reason | None:
     if row.silence_id is not None:
         return Silenced(row.silence_id, row.silence_who, row.silence_why)
-    return None if row.within_id is None else Within(row.within_id)
+    return None if row.within_id is None else InhibitedBy(row.within_id)
 
 
 _PLAIN = (

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, text
 from gis.alerts.engine import local_day
 from gis.alerts.findings import Findings, Signal
 from gis.alerts.policy import DAYS_A_YEAR, LOOKS_A_DAY, Policy, Tier
-from gis.alerts.precision import Answers
+from gis.alerts.precision import Outcomes
 from gis.text import number_vi
 
 RULE = "calibration_degraded"
@@ -50,7 +50,7 @@ class Tally:
     days: int
     simulated_days: int  # others, on which there were simulated records alone
     alarms: int  # of tier alert or urgent that nobody found true
-    answers: Answers  # about all alarms
+    answers: Outcomes  # about all alarms
     allowed: float  # by the budget, in these days
     p_values: tuple[float, ...]
     spaced: tuple[float, ...]
@@ -189,7 +189,7 @@ def _tally(budget: Budget, looks: Sequence[Row[Any]], alarms: Sequence[Row[Any]]
     real = [look for look in looks if look.p]
     spaced = [look for look in real if look.day.toordinal() % APART_DAYS == 0]
     outcomes = [alarm.outcome for alarm in alarms]
-    answers = Answers(outcomes.count("true"), outcomes.count("false"))
+    answers = Outcomes(outcomes.count("true"), outcomes.count("false"))
     return Tally(
         layer_id=budget.layer_id,
         days=len(real),

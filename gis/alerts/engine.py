@@ -1,6 +1,6 @@
 """What one look means for the alerts of its stream: pure, so that history can be replayed.
 
-An alert is a value, `Standing`; a decision is a `Step`, the value after it and what the history
+An alert is a value, `AlertState`; a decision is a `Step`, the value after it and what the history
 says of it. Source of the rules: Alertmanager's notions of pending, silence and inhibition, on the
 clusters of a prospective scan.
 
@@ -22,7 +22,7 @@ from gis.clock import HERE
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class LastNotification:
     """What people were last told, against which news is measured."""
 
     tier: Tier
@@ -32,13 +32,13 @@ class Told:
     records: frozenset[int]
 
     @classmethod
-    def of(cls, signal: Signal) -> "Told":
+    def of(cls, signal: Signal) -> "LastNotification":
         communes, records = frozenset(signal.communes), frozenset(signal.records)
         return cls(signal.tier, signal.observed, signal.llr, communes, records)
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class AlertState:
     """An alert as it stands; `id` is None until it is stored."""
 
     layer_id: str
@@ -52,7 +52,7 @@ class Standing:
     seen_at: datetime  # the end of the last look that showed it
     expires_at: datetime
     resumes: Status | None = None  # of a suppressed one: what it will be again
-    told: Told | None = None
+    told: LastNotification | None = None
     weak_days: int = 0
     weak_on: date | None = None
     escalate_at: datetime | None = None
@@ -68,7 +68,7 @@ class Standing:
 class Step:
     """One decision: the alert after it, and what the history tells; no act, nothing to tell."""
 
-    alert: Standing
+    alert: AlertState
     act: Act | None
     why: str = ""
     notify: bool = False  # people are to hear of it
@@ -76,14 +76,16 @@ class Step:
 
 
 # Why an alert is not to be told of now; None: it is.
-Muted = Callable[[Standing], Reason | None]
+SuppressionReason = Callable[[AlertState], Reason | None]
 
 
-def decide(known: Sequence[Standing], found: Findings, muted: Muted, now: datetime) -> list[Step]:
+def decide(
+    known: Sequence[AlertState], found: Findings, muted: SuppressionReason, now: datetime
+) -> list[Step]:
     """The steps that a look leads to. `known` are the alerts of its stream: those that live, and
     those that ended lately.
     """
-    look = _Look(found, muted, now, dict(enumerate(known)))
+    look = _StreamEvaluation(found, muted, now, dict(enumerate(known)))
     for signal in sorted(found.signals, key=_strength, reverse=True):
         look.take(signal)
     look.close()
@@ -98,7 +100,7 @@ def local_day(moment: datetime) -> date:
     return moment.astimezone(HERE).date()
 
 
-def is_news(told: Told, signal: Signal, policy: Policy) -> bool:
+def is_news(told: LastNotification, signal: Signal, policy: Policy) -> bool:
     """Whether people are to be told again: at least one new incident, and a higher tier, a
     likelihood ratio risen by the policy's step, or another unit.
     """
@@ -110,28 +112,28 @@ def is_news(told: Told, signal: Signal, policy: Policy) -> bool:
     return signal.tier.rank > told.tier.rank or risen or wider
 
 
-def suppress(alert: Standing, reason: Reason) -> Step:
+def suppress(alert: AlertState, reason: Reason) -> Step:
     quiet = replace(alert, status=Status.SUPPRESSED, resumes=alert.status, escalate_at=None)
     return Step(quiet, Act.SUPPRESSED, str(reason), reason=reason)
 
 
-def release(alert: Standing, policy: Policy, now: datetime, *, quiet: bool = False) -> Step:
+def release(alert: AlertState, policy: Policy, now: datetime, *, quiet: bool = False) -> Step:
     """Back to what it was; an open one is told of, unless people know all of it (`quiet`)."""
     again = alert.resumes or Status.OPEN
     back = replace(alert, status=again, resumes=None)
     if again is Status.OPEN and quiet:
         return Step(_known(back), Act.OPEN, "no longer suppressed; fewer records, no news")
     if again is Status.OPEN:
-        return Step(_told(back, policy, now), Act.OPEN, "no longer suppressed", notify=True)
+        return Step(_notified(back, policy, now), Act.OPEN, "no longer suppressed", notify=True)
     return Step(back, Act(again.value), "no longer suppressed")
 
 
-def expire(alert: Standing, why: str) -> Step:
+def expire(alert: AlertState, why: str) -> Step:
     ended = replace(alert, status=Status.EXPIRED, resumes=None, escalate_at=None)
     return Step(ended, Act.EXPIRED, why, notify=alert.told is not None)
 
 
-def correct(alert: Standing, gone: int) -> Standing:
+def correct(alert: AlertState, gone: int) -> AlertState:
     """With a word of how many of its records are gone, for those who read of its end."""
     signal, left = alert.signal, len(alert.signal.records) - gone
     vi, en = f"đính chính: còn {left} bản ghi", f"corrected: {left} records left"
@@ -145,30 +147,30 @@ def correct(alert: Standing, gone: int) -> Standing:
     return replace(alert, signal=less)
 
 
-def _known(alert: Standing) -> Standing:
+def _known(alert: AlertState) -> AlertState:
     """As if people had been told of it: news is what goes beyond."""
-    return replace(alert, told=Told.of(alert.signal), escalate_at=None)
+    return replace(alert, told=LastNotification.of(alert.signal), escalate_at=None)
 
 
 def _strength(signal: Signal) -> tuple[int, float, float]:
     return signal.tier.rank, signal.llr or 0.0, signal.observed
 
 
-def _told(alert: Standing, policy: Policy, now: datetime) -> Standing:
+def _notified(alert: AlertState, policy: Policy, now: datetime) -> AlertState:
     """News does not put off an escalation that waits: the faster it grows, the more it is due."""
     wait = policy.escalates_after(alert.signal.tier) if alert.status is Status.OPEN else None
     due = None if wait is None else min(now + wait, alert.escalate_at or now + wait)
-    return replace(alert, told=Told.of(alert.signal), escalate_at=due)
+    return replace(alert, told=LastNotification.of(alert.signal), escalate_at=due)
 
 
 @dataclass(slots=True)
-class _Look:
+class _StreamEvaluation:
     """The work of one look; alerts are numbered by place, those that it opens at the end."""
 
     found: Findings
-    muted: Muted
+    muted: SuppressionReason
     now: datetime
-    alerts: dict[int, Standing]
+    alerts: dict[int, AlertState]
     touched: set[int] = field(default_factory=set)
     steps: list[Step] = field(default_factory=list)
 
@@ -240,13 +242,13 @@ class _Look:
         )
         return next(known, None)
 
-    def _seen_again(self, closed: Standing) -> Step:
+    def _seen_again(self, closed: AlertState) -> Step:
         seen, until = self.found.until, self.found.until + self.found.policy.quiet
         return Step(replace(closed, seen_at=seen, expires_at=until), None)
 
     def _open(self, signal: Signal) -> None:
         found = self.found
-        fresh = Standing(
+        fresh = AlertState(
             layer_id=found.layer_id,
             rule=found.rule,
             stream=found.stream,
@@ -260,7 +262,7 @@ class _Look:
         )
         self._do(len(self.alerts), self._first(fresh))
 
-    def _first(self, alert: Standing) -> Step:
+    def _first(self, alert: AlertState) -> Step:
         if not self._held(alert.signal):
             return Step(alert, Act.PENDING, self._because())
         opened = replace(alert, status=Status.OPEN)
@@ -271,7 +273,7 @@ class _Look:
             return Step(_known(opened), Act.OPEN, "fewer records than before, no news")
         return Step(self._tell(opened), Act.OPEN, self._because(), notify=True)
 
-    def _update(self, alert: Standing, signal: Signal) -> Iterator[Step]:
+    def _update(self, alert: AlertState, signal: Signal) -> Iterator[Step]:
         found = self.found
         before = alert
         alert = replace(
@@ -294,7 +296,7 @@ class _Look:
         alert = replace(alert, seen_at=seen, expires_at=until, weak_days=0, weak_on=None)
         yield self._evidence(before, alert)
 
-    def _evidence(self, before: Standing, alert: Standing) -> Step:
+    def _evidence(self, before: AlertState, alert: AlertState) -> Step:
         """What new evidence does to the state, and whether people hear of it."""
         if alert.status is Status.PENDING and self._held(alert.signal):
             return self._first(alert)
@@ -306,7 +308,7 @@ class _Look:
         changed = _matter(before.signal) != _matter(alert.signal)
         return Step(alert, Act.UPDATE if changed else None, because)
 
-    def _corrected(self, before: Standing, alert: Standing) -> Step:
+    def _corrected(self, before: AlertState, alert: AlertState) -> Step:
         """Fewer records than people were told of, so that it may weigh less, which they hear."""
         told, tier = alert.told, alert.signal.tier
         less = told is not None and (
@@ -318,7 +320,7 @@ class _Look:
         due = None if wait is None or alert.escalate_at is None else alert.escalate_at
         if due is not None and wait is not None and tier.rank < told.tier.rank:
             due = max(due, self.now + wait)
-        lower = replace(alert, told=Told.of(alert.signal), escalate_at=due)
+        lower = replace(alert, told=LastNotification.of(alert.signal), escalate_at=due)
         return Step(lower, Act.CORRECTED, self._because(), notify=True)
 
     def _gone(self, signal: Signal) -> int:
@@ -326,7 +328,7 @@ class _Look:
         evidence = self.found.evidence
         return 0 if evidence is None else len(evidence.gone.intersection(signal.records))
 
-    def _quiet(self, alert: Standing) -> Iterator[Step]:
+    def _quiet(self, alert: AlertState) -> Iterator[Step]:
         if alert.status is Status.PENDING:
             yield expire(alert, "it did not hold")
         elif gone := self._gone(alert.signal):
@@ -337,7 +339,7 @@ class _Look:
         else:
             yield from self._weaker(alert)
 
-    def _weaker(self, alert: Standing) -> Iterator[Step]:
+    def _weaker(self, alert: AlertState) -> Iterator[Step]:
         """A day of weak evidence, counted once; enough of them in a row end the alert."""
         today, limit = local_day(self.found.until), self.found.policy.close_days
         if limit is None or alert.weak_on == today:
@@ -349,8 +351,8 @@ class _Look:
         else:
             yield Step(alert, None)
 
-    def _tell(self, alert: Standing) -> Standing:
-        return _told(alert, self.found.policy, self.now)
+    def _tell(self, alert: AlertState) -> AlertState:
+        return _notified(alert, self.found.policy, self.now)
 
     def _held(self, signal: Signal) -> bool:
         return signal.until - signal.since >= self.found.policy.hold
@@ -364,7 +366,7 @@ def _matter(signal: Signal) -> tuple[object, ...]:
     return signal.tier, signal.observed, set(signal.cells), signal.communes, set(signal.records)
 
 
-def _leftover(ended: Standing, signal: Signal, policy: Policy) -> bool:
+def _leftover(ended: AlertState, signal: Signal, policy: Policy) -> bool:
     """What a person has closed is quiet until there is news; what closed itself, while it is only
     to be watched.
     """
@@ -372,7 +374,7 @@ def _leftover(ended: Standing, signal: Signal, policy: Policy) -> bool:
         return signal.key is None and signal.tier is Tier.WATCH
     if _is_much_worse(ended.signal, signal):
         return False
-    return not is_news(ended.told or Told.of(ended.signal), signal, policy)
+    return not is_news(ended.told or LastNotification.of(ended.signal), signal, policy)
 
 
 def _is_much_worse(closed: Signal, signal: Signal) -> bool:
@@ -382,20 +384,20 @@ def _is_much_worse(closed: Signal, signal: Signal) -> bool:
     return signal.beyond > 0 and signal.beyond >= 2 * closed.beyond
 
 
-def _is_watched(alert: Standing) -> bool:
+def _is_watched(alert: AlertState) -> bool:
     """Whether a person closed it while its evidence held, so that its going is worth knowing."""
     closed = alert.status in (Status.RESOLVED, Status.FALSE)
     return closed and alert.signal.key is not None and not alert.gone
 
 
 def settle(
-    alerts: Iterable[Standing],
-    muted: Muted,
+    alerts: Iterable[AlertState],
+    muted: SuppressionReason,
     policy: Policy,
     now: datetime,
     *,
-    waits: Callable[[Standing], bool] = lambda alert: False,
-    quiet: Callable[[Standing], bool] = lambda alert: False,
+    waits: Callable[[AlertState], bool] = lambda alert: False,
+    quiet: Callable[[AlertState], bool] = lambda alert: False,
 ) -> Iterator[Step]:
     """Suppress what is silenced or inhibited by now, and release what no longer is.
 

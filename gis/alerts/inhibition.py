@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from gis.alerts.engine import Standing
+from gis.alerts.engine import AlertState
 from gis.alerts.findings import Findings
 from gis.alerts.identity import shares_most
 from gis.alerts.states import Status
-from gis.alerts.suppression import Reason, Silenced, Within
+from gis.alerts.suppression import InhibitedBy, Reason, Silenced
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Silence:
     created_at: datetime
     until: datetime
 
-    def covers(self, alert: Standing) -> bool:
+    def covers(self, alert: AlertState) -> bool:
         """Whether every part of the alert is in it: one that reaches further is heard."""
         units = frozenset(alert.signal.communes)
         return (
@@ -44,7 +44,7 @@ INHIBITS: Final = {("scan", "series")}
 
 # What else must hold of an alert and of one within it, which is then not told by itself. With
 # each, the fault that it keeps away: one alert that hides another.
-CONDITIONS: Final[dict[str, Callable[[Standing, Standing], bool]]] = {
+CONDITIONS: Final[dict[str, Callable[[AlertState, AlertState], bool]]] = {
     "one rule sees the other's subject": lambda outer, inner: (outer.rule, inner.rule) in INHIBITS,
     "a circle, of units": lambda outer, inner: (
         outer.signal.radius_m is not None and not inner.signal.cells
@@ -62,14 +62,14 @@ CONDITIONS: Final[dict[str, Callable[[Standing, Standing], bool]]] = {
 }
 
 
-def covers(outer: Standing, inner: Standing) -> bool:
+def covers(outer: AlertState, inner: AlertState) -> bool:
     """Whether `outer` tells of what `inner` tells: all `CONDITIONS`, and most of its records."""
     alike = all(holds(outer, inner) for holds in CONDITIONS.values())
     return alike and shares_most(inner.signal.records, outer.signal.records)
 
 
 @dataclass(frozen=True)
-class Muting:
+class Suppressions:
     """Why an alert is not told of, at one moment.
 
     `found`: the look that is being applied, which tells of records of its stream that are gone;
@@ -77,11 +77,11 @@ class Muting:
     """
 
     silences: tuple[Silence, ...]
-    alerts: tuple[Standing, ...]  # that live, of the layer
+    alerts: tuple[AlertState, ...]  # that live, of the layer
     inhibit: bool = True
     found: Findings | None = None
 
-    def why(self, alert: Standing) -> Reason | None:
+    def why(self, alert: AlertState) -> Reason | None:
         for silence in self.silences:
             if silence.covers(alert):
                 return Silenced(silence.id, silence.who, silence.why)
@@ -89,13 +89,13 @@ class Muting:
             return None
         inner = self._standing(alert)
         within = (each for each in self.alerts if covers(self._standing(each), inner))
-        return next((Within(each.id) for each in within), None)
+        return next((InhibitedBy(each.id) for each in within), None)
 
-    def is_outdated(self, alert: Standing) -> bool:
+    def is_outdated(self, alert: AlertState) -> bool:
         """Whether records of an alert went that its own rule has not looked at since."""
         return self._standing(alert) != alert
 
-    def _standing(self, alert: Standing) -> Standing:
+    def _standing(self, alert: AlertState) -> AlertState:
         """An alert of another rule with those of its records that are left."""
         found = self.found
         if found is None or found.evidence is None or alert.rule == found.rule:

@@ -9,14 +9,14 @@ from scipy.special import betaincinv
 from gis.alerts.calibration import Tally
 from gis.alerts.engine import local_day
 from gis.alerts.policy import Tier
-from gis.alerts.replay import Past
+from gis.alerts.replay import ReplayedAlert
 
 _WIDTH, _LEFT, _TOP, _ROW = 1000, 420, 46, 22
 _LONGEST_LABEL = 58
 COLOURS = {Tier.WATCH: "#0072b2", Tier.ALERT: "#e69f00", Tier.URGENT: "#d55e00"}
 
 
-def timeline(pasts: Sequence[Past], since: datetime, until: datetime, title: str) -> str:
+def timeline(pasts: Sequence[ReplayedAlert], since: datetime, until: datetime, title: str) -> str:
     """An SVG document; alerts in the order given, those still alive to the right edge."""
     height = _TOP + _ROW * max(len(pasts), 1) + 30
     parts = [
@@ -47,7 +47,7 @@ def _weeks(since: datetime, until: datetime, height: int) -> Iterator[str]:
         moment += max(timedelta(days=7), (until - since) / 8)
 
 
-def _line(n: int, past: Past, since: datetime, until: datetime) -> Iterator[str]:
+def _line(n: int, past: ReplayedAlert, since: datetime, until: datetime) -> Iterator[str]:
     signal, told = past.alert.signal, past.alert.told
     tier = told.tier if told else signal.tier
     y = _TOP + _ROW * n

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, text
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class Outcomes:
     """How many alerts people found true and false; those of which they did not know are neither."""
 
     true: int
@@ -31,14 +31,14 @@ class Answers:
 
 
 @dataclass(frozen=True, slots=True)
-class Precision:
+class RulePrecision:
     """The answers about the alerts of one rule of one layer."""
 
     layer_id: str
     rule: str
     simulated: bool
     alerts: int  # that people were told of
-    answers: Answers
+    answers: Outcomes
     unknown: int
 
 
@@ -53,16 +53,18 @@ GROUP BY layer_id, rule, simulated ORDER BY layer_id, rule, simulated
 """)
 
 
-def precision(connection: Connection, layers: Sequence[str], since: datetime) -> list[Precision]:
+def precision(
+    connection: Connection, layers: Sequence[str], since: datetime
+) -> list[RulePrecision]:
     """Of the alerts of these layers that opened since then, simulated ones apart."""
     rows = connection.execute(_COUNT, {"layers": list(layers), "since": since})
     return [
-        Precision(
+        RulePrecision(
             layer_id=row.layer_id,
             rule=row.rule,
             simulated=row.simulated,
             alerts=row.alerts,
-            answers=Answers(row.true, row.false),
+            answers=Outcomes(row.true, row.false),
             unknown=row.unknown,
         )
         for row in rows

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, text
 
 from gis.alerts.states import ENDS, Act
-from gis.alerts.store import SERVICE, lock_alerts, note_event
+from gis.alerts.store import SERVICE, lock_alerts, record_event
 
 HEADLINES = (
     "Nội dung đã ẩn: cảnh báo này dựa trên dữ liệu nay là dữ liệu cá nhân",
@@ -61,5 +61,5 @@ def redact_alerts(connection: Connection, layer_id: str, rules: Sequence[str]) -
     connection.execute(_FORGET_LOOKS, of)
     for row in found:
         if row.status not in ends:
-            note_event(connection, row.id, SERVICE, Act.EXPIRED, "", notify=True)
+            record_event(connection, row.id, SERVICE, Act.EXPIRED, "", notify=True)
     return len(found)

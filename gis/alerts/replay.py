@@ -4,14 +4,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from gis.alerts.engine import Standing, Step, decide, settle
+from gis.alerts.engine import AlertState, Step, decide, settle
 from gis.alerts.findings import Findings
-from gis.alerts.inhibition import Muting
+from gis.alerts.inhibition import Suppressions
 from gis.alerts.states import ENDS, LIVE, Act
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class HistoryEntry:
     """One line of a history."""
 
     at: datetime
@@ -21,11 +21,11 @@ class Told:
 
 
 @dataclass(slots=True)
-class Past:
+class ReplayedAlert:
     """An alert of the replay, with its history."""
 
-    alert: Standing
-    history: list[Told] = field(default_factory=list)
+    alert: AlertState
+    history: list[HistoryEntry] = field(default_factory=list)
 
     @property
     def opened_at(self) -> datetime:
@@ -38,10 +38,10 @@ class Past:
 
 
 @dataclass(slots=True)
-class Ledger:
+class ReplayedAlerts:
     """Alerts numbered from 1, as apply_findings would have kept them."""
 
-    alerts: dict[int, Past] = field(default_factory=dict)
+    alerts: dict[int, ReplayedAlert] = field(default_factory=dict)
     looked: dict[tuple[str, str, str], datetime] = field(default_factory=dict)
 
     def apply(self, found: Findings, now: datetime | None = None) -> list[Step]:
@@ -57,25 +57,25 @@ class Ledger:
         after = settle(muting.alerts, muting.why, found.policy, now)
         return done + [self._write(step, now) for step in after]
 
-    def live(self) -> list[Standing]:
+    def live(self) -> list[AlertState]:
         return [past.alert for past in self.alerts.values() if past.alert.status in LIVE]
 
-    def raised(self) -> Iterable[Past]:
+    def raised(self) -> Iterable[ReplayedAlert]:
         """Those that people would have been told of, in the order of their opening."""
         return (past for past in self.alerts.values() if past.alert.told is not None)
 
-    def _of(self, stream: tuple[str, str, str]) -> list[Standing]:
+    def _of(self, stream: tuple[str, str, str]) -> list[AlertState]:
         known = (past.alert for past in self.alerts.values())
         return [each for each in known if (each.layer_id, each.rule, each.stream) == stream]
 
-    def _muting(self, found: Findings) -> Muting:
+    def _muting(self, found: Findings) -> Suppressions:
         layer = tuple(alert for alert in self.live() if alert.layer_id == found.layer_id)
-        return Muting((), layer, found.policy.inhibit)
+        return Suppressions((), layer, found.policy.inhibit)
 
     def _write(self, step: Step, now: datetime) -> Step:
         number = step.alert.id or len(self.alerts) + 1
-        past = self.alerts.setdefault(number, Past(step.alert))
+        past = self.alerts.setdefault(number, ReplayedAlert(step.alert))
         past.alert = replace(step.alert, id=number)
         if step.act is not None:
-            past.history.append(Told(now, step.act, step.why, step.notify))
+            past.history.append(HistoryEntry(now, step.act, step.why, step.notify))
         return replace(step, alert=past.alert)

@@ -25,7 +25,7 @@ _NAMES = {
 WORKS = (*_NAMES, LAYER_FILE)
 
 
-def tell_failing(
+def raise_failing_alert(
     connection: Connection,
     layer_id: str,
     titles: tuple[str, str],
@@ -41,7 +41,7 @@ def tell_failing(
     `titles` of the layer in Vietnamese and English. It says nothing of the error: the public may
     read it.
     """
-    headlines, details = _words(work, titles, since.astimezone(HERE).strftime("%H:%M %d/%m/%Y"))
+    headlines, details = _message(work, titles, since.astimezone(HERE).strftime("%H:%M %d/%m/%Y"))
     signal = Signal(
         tier=Tier.ALERT,
         observed=1.0,
@@ -53,10 +53,12 @@ def tell_failing(
         detail_en=details[1],
         key=work,
     )
-    return _look(connection, layer_id, work, policy, now, official, signal)
+    return _evaluation(connection, layer_id, work, policy, now, official, signal)
 
 
-def _words(work: str, titles: tuple[str, str], day: str) -> tuple[tuple[str, str], tuple[str, str]]:
+def _message(
+    work: str, titles: tuple[str, str], day: str
+) -> tuple[tuple[str, str], tuple[str, str]]:
     """Headlines and details, each in Vietnamese and English."""
     if work == LAYER_FILE:
         return (
@@ -78,11 +80,11 @@ def _words(work: str, titles: tuple[str, str], day: str) -> tuple[tuple[str, str
     )
 
 
-def tell_running(
+def close_failing_alert(
     connection: Connection, layer_id: str, work: str, policy: Policy, now: datetime
 ) -> AlertChanges:
     """Close the alert of that work, if there is one."""
-    return _look(connection, layer_id, work, policy, now, official=True)
+    return _evaluation(connection, layer_id, work, policy, now, official=True)
 
 
 def failing_alarms(connection: Connection, layers: Collection[str]) -> int:
@@ -96,7 +98,7 @@ WHERE rule = :rule AND layer_id = ANY(:layers) AND status NOT IN ('resolved', 'f
 """)
 
 
-def _look(
+def _evaluation(
     connection: Connection,
     layer_id: str,
     work: str,

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Connection, Row, text
 
 from gis.alerts.inhibition import Silence
-from gis.alerts.notes import check_note
+from gis.alerts.notes import check_comment
 from gis.boundaries.codes import check_communes
 from gis.errors import BadInput, NotFound
 
@@ -31,7 +31,7 @@ def silence(
     a shorter one is lengthened, or ended by the new one where who or why are others. Raises
     BadInput, and NotFound for a code that no commune has.
     """
-    check_note(why)
+    check_comment(why)
     if not why.strip():
         raise BadInput("a silence needs a reason: say why nobody is to hear")
     if layer_id is None and rule is None and not communes:

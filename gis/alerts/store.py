@@ -7,12 +7,12 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, Row, text
 
-from gis.alerts.engine import Standing, Step, Told, local_day
+from gis.alerts.engine import AlertState, LastNotification, Step, local_day
 from gis.alerts.findings import Findings, Signal
 from gis.alerts.outline import outline_of
 from gis.alerts.policy import Tier
 from gis.alerts.states import ENDS, LIVE, Status
-from gis.alerts.suppression import Reason, Silenced, Within
+from gis.alerts.suppression import InhibitedBy, Reason, Silenced
 
 SERVICE = "service"
 _LIVE = [status.value for status in LIVE]
@@ -74,7 +74,7 @@ def lock_alerts(connection: Connection, layer_id: str) -> None:
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('alerts ' || :layer, 0))")
 
 
-def alerts_of_stream(connection: Connection, found: Findings) -> list[Standing]:
+def alerts_of_stream(connection: Connection, found: Findings) -> list[AlertState]:
     """The live alerts of the stream, and the ended ones of which a signal may be what is left."""
     earliest = min([signal.since for signal in found.signals], default=found.until)
     values = {
@@ -85,13 +85,13 @@ def alerts_of_stream(connection: Connection, found: Findings) -> list[Standing]:
         "ends": _ENDS,
         "after": earliest - found.policy.same_gap,
     }
-    return [standing_of(row) for row in connection.execute(_OF_STREAM, values)]
+    return [alert_of(row) for row in connection.execute(_OF_STREAM, values)]
 
 
-def live_alerts(connection: Connection, layer_id: str) -> list[Standing]:
+def live_alerts(connection: Connection, layer_id: str) -> list[AlertState]:
     """The live alerts of all streams of a layer, locked."""
     rows = connection.execute(_LIVE_OF_LAYER, {"layer": layer_id, "live": _LIVE})
-    return [standing_of(row) for row in rows]
+    return [alert_of(row) for row in rows]
 
 
 def live_keys(connection: Connection, layer_id: str, rule: str) -> list[str]:
@@ -142,9 +142,9 @@ WHERE a.layer_id = :layer AND a.stream = :stream AND a.status = 'suppressed'
 """)
 
 
-def locked_alert(connection: Connection, alert_id: int) -> Standing | None:
+def locked_alert(connection: Connection, alert_id: int) -> AlertState | None:
     row = connection.execute(_ONE, {"id": alert_id}).one_or_none()
-    return None if row is None else standing_of(row)
+    return None if row is None else alert_of(row)
 
 
 def write_step(connection: Connection, step: Step, now: datetime, who: str = SERVICE) -> int:
@@ -157,14 +157,14 @@ def write_step(connection: Connection, step: Step, now: datetime, who: str = SER
     else:
         connection.execute(_UPDATE, values)
     if step.act is not None:
-        note_event(
+        record_event(
             connection, alert_id, who, step.act, step.why, at=now, notify=step.notify,
             reason=step.reason,
         )  # fmt: skip
     return alert_id
 
 
-def note_event(
+def record_event(
     connection: Connection,
     alert_id: int,
     who: str,
@@ -178,7 +178,7 @@ def note_event(
     """One line of the history; `notify`: people are to hear of it; `reason`: of a suppression."""
     values = {"alert": alert_id, "who": who, "act": str(act), "note": note, "notify": notify}
     silence = reason.silence_id if isinstance(reason, Silenced) else None
-    within = reason.alert_id if isinstance(reason, Within) else None
+    within = reason.alert_id if isinstance(reason, InhibitedBy) else None
     connection.execute(_EVENT, values | {"at": at, "silence": silence, "within": within})
 
 
@@ -189,8 +189,8 @@ _EVENT = text(
 )
 
 
-def standing_of(row: Row[Any]) -> Standing:
-    return Standing(
+def alert_of(row: Row[Any]) -> AlertState:
+    return AlertState(
         id=row.id,
         layer_id=row.layer_id,
         rule=row.rule,
@@ -203,7 +203,7 @@ def standing_of(row: Row[Any]) -> Standing:
         run_id=row.run_id,
         seen_at=row.seen_at,
         expires_at=row.expires_at,
-        told=_told(row.told) if row.told else None,
+        told=_last_notification(row.told) if row.told else None,
         weak_days=row.weak_days,
         weak_on=row.weak_on,
         escalate_at=row.escalate_at,
@@ -236,8 +236,8 @@ def _signal(row: Row[Any]) -> Signal:
     )
 
 
-def _told(kept: Mapping[str, Any]) -> Told:
-    return Told(
+def _last_notification(kept: Mapping[str, Any]) -> LastNotification:
+    return LastNotification(
         tier=Tier(kept["tier"]),
         observed=kept["observed"],
         llr=kept["llr"],
@@ -246,7 +246,7 @@ def _told(kept: Mapping[str, Any]) -> Told:
     )
 
 
-def _values(alert: Standing) -> dict[str, object]:
+def _values(alert: AlertState) -> dict[str, object]:
     signal = alert.signal
     lon, lat = signal.centre or (None, None)
     same = {name: getattr(signal, name) for name in _WRITTEN if hasattr(signal, name)}
@@ -266,11 +266,11 @@ def _values(alert: Standing) -> dict[str, object]:
         "lat": lat,
         "wkt": outline_of(signal.cells) if signal.cells else None,
         "measures": orjson.dumps(dict(signal.measures)).decode(),
-        "told": _told_json(alert.told),
+        "told": _last_notification_json(alert.told),
     }
 
 
-def _told_json(told: Told | None) -> str | None:
+def _last_notification_json(told: LastNotification | None) -> str | None:
     if told is None:
         return None
     kept = {
@@ -283,7 +283,7 @@ def _told_json(told: Told | None) -> str | None:
     return orjson.dumps(kept).decode()
 
 
-def newest_look(connection: Connection, found: Findings, now: datetime) -> datetime | None:
+def last_evaluation(connection: Connection, found: Findings, now: datetime) -> datetime | None:
     """Until when the stream was looked at before; looks into the future do not count."""
     newest: datetime | None = connection.scalar(
         text(
@@ -307,7 +307,7 @@ ON CONFLICT (layer_id, rule, stream, day) DO UPDATE SET until = excluded.until,
 """)
 
 
-def note_look(connection: Connection, found: Findings, now: datetime) -> None:
+def record_evaluation(connection: Connection, found: Findings, now: datetime) -> None:
     """Keep what the look said; of each day the last one is kept, and the least p of all."""
     values = {
         "layer": found.layer_id,

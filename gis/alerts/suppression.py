@@ -16,7 +16,7 @@ class Silenced:
 
 
 @dataclass(frozen=True, slots=True)
-class Within:
+class InhibitedBy:
     """It is part of another alert; None: of one that is not stored."""
 
     alert_id: int | None
@@ -25,4 +25,4 @@ class Within:
         return "within an alert" if self.alert_id is None else f"within alert {self.alert_id}"
 
 
-type Reason = Silenced | Within
+type Reason = Silenced | InhibitedBy

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, text
 
-from gis.alerts.engine import Standing, Step, expire
+from gis.alerts.engine import AlertState, Step, expire
 from gis.alerts.policy import Policy
 from gis.alerts.states import Act, Status
 from gis.alerts.store import live_alerts, lock_alerts, write_step
@@ -19,7 +19,7 @@ _ORPHANED = timedelta(days=1)
 _LOOKED_AT_WITHIN = timedelta(minutes=5)
 
 # Whether records of an alert were deleted or changed since its rule looked at its stream.
-Outdated = Callable[[Connection, Standing], bool]
+Outdated = Callable[[Connection, AlertState], bool]
 
 # Layers with an alert to escalate or to close, or that a silence may concern.
 _DUE = text("""
@@ -31,7 +31,7 @@ ORDER BY layer_id
 """)
 
 
-def keep_alerts(
+def advance_alerts(
     connection: Connection,
     policies: Mapping[str, Policy],
     now: datetime,
@@ -47,16 +47,16 @@ def keep_alerts(
     return [
         done
         for layer_id in due
-        for done in _keep(connection, layer_id, policies.get(layer_id, Policy()), now, outdated)
+        for done in _advance(connection, layer_id, policies.get(layer_id, Policy()), now, outdated)
     ]
 
 
-def _keep(
+def _advance(
     connection: Connection, layer_id: str, policy: Policy, now: datetime, outdated: Outdated
 ) -> list[tuple[int, Step]]:
     lock_alerts(connection, layer_id)
 
-    def waits(alert: Standing) -> bool:
+    def waits(alert: AlertState) -> bool:
         return outdated(connection, alert)
 
     steps = [
@@ -66,7 +66,7 @@ def _keep(
     return done + settled(connection, layer_id, policy, now, waits)
 
 
-def _passed(alert: Standing, now: datetime, waits: Callable[[Standing], bool]) -> Step | None:
+def _passed(alert: AlertState, now: datetime, waits: Callable[[AlertState], bool]) -> Step | None:
     if alert.expires_at <= now - _ORPHANED:
         return expire(alert, "nothing looks at it any more")
     if alert.escalate_at is None or alert.escalate_at > now or alert.status is not Status.OPEN:

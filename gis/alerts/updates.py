@@ -6,19 +6,19 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection
 
-from gis.alerts.engine import Standing, Step, decide, settle
+from gis.alerts.engine import AlertState, Step, decide, settle
 from gis.alerts.findings import Findings
-from gis.alerts.inhibition import INHIBITS, Muting
+from gis.alerts.inhibition import INHIBITS, Suppressions
 from gis.alerts.policy import Policy
 from gis.alerts.silences import silences_at
 from gis.alerts.states import Act
 from gis.alerts.store import (
     alerts_of_stream,
     inhibited_alerts,
+    last_evaluation,
     live_alerts,
     lock_alerts,
-    newest_look,
-    note_look,
+    record_evaluation,
     write_step,
 )
 
@@ -42,13 +42,13 @@ def apply_findings(
     """
     now = now or datetime.now(UTC)
     lock_alerts(connection, found.layer_id)
-    newest = newest_look(connection, found, now)
+    newest = last_evaluation(connection, found, now)
     if newest is not None and found.until < newest:
         return AlertChanges()
     muting = muting_of(connection, found.layer_id, found.policy, now, found)
     steps = decide(alerts_of_stream(connection, found), found, muting.why, now)
     written = [(write_step(connection, step, now), step) for step in steps]
-    note_look(connection, found, now)
+    record_evaluation(connection, found, now)
     if not alone:
         written += _settled_by(connection, found, now)
     return _changes(written)
@@ -59,7 +59,7 @@ def settled(
     layer_id: str,
     policy: Policy,
     now: datetime,
-    waits: Callable[[Standing], bool],
+    waits: Callable[[AlertState], bool],
 ) -> list[tuple[int, Step]]:
     """Suppress and release the layer's alerts by what holds now, but those that wait for a look."""
     muting = muting_of(connection, layer_id, policy, now)
@@ -80,7 +80,7 @@ def _settled_by(connection: Connection, found: Findings, now: datetime) -> list[
         else frozenset()
     )
 
-    def is_known(alert: Standing) -> bool:
+    def is_known(alert: AlertState) -> bool:
         return (
             evidence is not None
             and alert.id in inhibited
@@ -105,9 +105,9 @@ def muting_of(
     policy: Policy,
     now: datetime,
     found: Findings | None = None,
-) -> Muting:
+) -> Suppressions:
     alerts = tuple(live_alerts(connection, layer_id))
-    return Muting(silences_at(connection, now), alerts, policy.inhibit, found)
+    return Suppressions(silences_at(connection, now), alerts, policy.inhibit, found)
 
 
 def _changes(written: Iterable[tuple[int, Step]]) -> AlertChanges:

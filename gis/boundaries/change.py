@@ -26,7 +26,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from sqlalchemy import Connection, text
 
 from gis.boundaries.store import insert_changes, read_history
-from gis.boundaries.units import Change, Level, Unit, UnitHistory
+from gis.boundaries.units import Level, Unit, UnitChange, UnitHistory
 from gis.database.engine import Database
 from gis.errors import BadFile, Conflict
 from gis.text import fault_words, nfc, without_diacritics
@@ -177,10 +177,10 @@ def _begin(connection: Connection, decree: Decree, parent: str | None) -> None:
         connection.execute(_BEGIN, values)
 
 
-def _changes(decree: Decree) -> Iterator[Change]:
+def _changes(decree: Decree) -> Iterator[UnitChange]:
     for new in decree.new:
         for part in new.parts:
-            yield Change(
+            yield UnitChange(
                 part.code,
                 new.code,
                 decree.on,

@@ -14,7 +14,7 @@ import shapely
 
 from gis.boundaries.approximate import approximate_communes
 from gis.boundaries.repair import Overlap, make_valid, resolve_overlaps
-from gis.boundaries.sources import Source
+from gis.boundaries.sources import BoundarySource
 from gis.boundaries.store import (
     digest_of,
     give_polygons,
@@ -22,7 +22,7 @@ from gis.boundaries.store import (
     replace_units,
     stored_digest,
 )
-from gis.boundaries.units import Level, Quality, Unit, UnitHistory
+from gis.boundaries.units import BoundaryQuality, Level, Unit, UnitHistory
 from gis.clock import today
 from gis.database.engine import Database
 from gis.errors import BadFile
@@ -35,11 +35,11 @@ _MOST_TOLD = 5
 
 
 @dataclass(frozen=True, slots=True)
-class LoadReport:
+class BoundaryLoad:
     """What a load found and did; `changed` is false when these boundaries were in force already."""
 
     source: str
-    quality: Quality
+    quality: BoundaryQuality
     communes: int
     units: int
     changes: int
@@ -48,8 +48,8 @@ class LoadReport:
 
 
 def load_boundaries(
-    database: Database, source: Source, history: UnitHistory, show: Show | None = None
-) -> LoadReport:
+    database: Database, source: BoundarySource, history: UnitHistory, show: Show | None = None
+) -> BoundaryLoad:
     """Make the units of `history`, with the polygons of `source`, the ones in force.
 
     Overlaps are resolved by the official areas; the province is the union of its communes. All is
@@ -76,7 +76,7 @@ def load_boundaries(
                 digest=digest,
             )
     progress(_STEPS, _STEPS)
-    return LoadReport(
+    return BoundaryLoad(
         source=source.name,
         quality=source.quality,
         communes=len(communes),
@@ -115,13 +115,13 @@ def load_former(database: Database, path: Path, day: date) -> FormerReport:
     return FormerReport(len(polygons), tuple(sorted(units - set(polygons["code"]))))
 
 
-def read_communes(source: Source, history: UnitHistory) -> gpd.GeoDataFrame:
+def read_communes(source: BoundarySource, history: UnitHistory) -> gpd.GeoDataFrame:
     """Columns code, area_km2 (NaN when the source has none), geometry (EPSG:4326), by code.
 
     Raises BadFile when codes are missing, repeated, or not those of the communes of today.
     """
     living = {unit.code for unit in _living(history, Level.COMMUNE)}
-    if source.quality is Quality.APPROXIMATE:
+    if source.quality is BoundaryQuality.APPROXIMATE:
         (province,) = _living(history, Level.PROVINCE)
         found = approximate_communes(province.code)
     else:

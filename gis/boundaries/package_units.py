@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from gis.boundaries.former_names import FORMER_NAMES
-from gis.boundaries.units import Change, Level, Unit, UnitHistory
+from gis.boundaries.units import Level, Unit, UnitChange, UnitHistory
 from gis.errors import NotFound, SetupError
 from gis.text import nfc, without_diacritics
 from gis.values import BBox
@@ -32,8 +32,8 @@ _Row = Mapping[str, Any]
 def package_history(province_code: str = "15") -> UnitHistory:
     """The province of today with `province_code` (two digits), what was there before, and lineage.
 
-    An old ward that was split has one `Change` for each part, with estimated shares: the package
-    names the main part, which counts twice. Island districts that had no wards have no `Change`.
+    An old ward that was split has one `UnitChange` for each part, with estimated shares: the
+    package names the main part, which counts twice. Island districts that had no wards have none.
     Raises `NotFound` for a code that is none of the 34 of today, `SetupError` without the package.
     """
     new = _rows("SELECT * FROM admin_units WHERE provinceCode = ? ORDER BY wardCode", province_code)
@@ -170,7 +170,7 @@ def _ends_another(key: str, keys: list[str]) -> bool:
     return any(key != other and other.endswith(key) for other in keys)
 
 
-def _changes(new: list[_Row], old: list[_Row]) -> Iterator[Change]:
+def _changes(new: list[_Row], old: list[_Row]) -> Iterator[UnitChange]:
     code_of = {row["wardKey"]: row["wardCode"] for row in new}
     old_code = {_lineage_key(row): row["wardCode"] for row in old if row["ward"]}
     lineage = _lineage()
@@ -179,18 +179,18 @@ def _changes(new: list[_Row], old: list[_Row]) -> Iterator[Change]:
     for new_key, old_keys in whole.items():
         for key in old_keys:
             if key in old_code:
-                yield Change(old_code[key], code_of[new_key], REFORM)
+                yield UnitChange(old_code[key], code_of[new_key], REFORM)
     for key, parts in lineage["DICT_PROVINCE_WARD_DIVIDED"].get(province, {}).items():
         if key in old_code:
             yield from _split(old_code[key], parts, code_of)
 
 
-def _split(old: str, parts: list[_Row], code_of: Mapping[str, str]) -> Iterator[Change]:
+def _split(old: str, parts: list[_Row], code_of: Mapping[str, str]) -> Iterator[UnitChange]:
     weights = [2 if part["isDefaultNewWard"] else 1 for part in parts]
     for part, weight in zip(parts, weights, strict=True):
         share = weight / sum(weights)
         new = code_of[part["newWardKey"]]
-        yield Change(old, new, REFORM, share, share, estimated=True)
+        yield UnitChange(old, new, REFORM, share, share, estimated=True)
 
 
 def _lineage_key(row: _Row) -> str:

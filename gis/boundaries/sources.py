@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 
-from gis.boundaries.units import Quality
+from gis.boundaries.units import BoundaryQuality
 from gis.errors import BadFile, BadInput, Unavailable
 
 Show = Callable[[int, int], None]
@@ -21,17 +21,17 @@ _AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class BoundarySource:
     """Files with the polygons of communes; none for approximate ones, which are computed."""
 
     name: str
-    quality: Quality
+    quality: BoundaryQuality
     files: tuple[Path, ...] = ()
 
 
 def find_source(
     setting: str | None, folder: Path, province: str, *, cache: Path, show: Show | None = None
-) -> Source:
+) -> BoundarySource:
     """The first that exists: the setting (file, folder or URL), files in `folder`, the pinned
     sources of `folder`/sources.toml, approximate communes.
 
@@ -42,16 +42,16 @@ def find_source(
         return _named(setting, cache)
     own = _files_in(folder)
     if own:
-        return Source(folder.name, Quality.OFFICIAL, own)
+        return BoundarySource(folder.name, BoundaryQuality.OFFICIAL, own)
     try:
         return fetch_pinned(folder, province, cache, show)
     except Unavailable:
-        return Source("vietnamadminunits", Quality.APPROXIMATE)
+        return BoundarySource("vietnamadminunits", BoundaryQuality.APPROXIMATE)
 
 
-def _named(setting: str, cache: Path) -> Source:
+def _named(setting: str, cache: Path) -> BoundarySource:
     if setting.startswith(("https://", "http://")):
-        return Source(setting, Quality.OFFICIAL, (_fetch_named(setting, cache),))
+        return BoundarySource(setting, BoundaryQuality.OFFICIAL, (_fetch_named(setting, cache),))
     path = Path(setting).expanduser()
     files = _files_in(path) if path.is_dir() else (path,)
     if not files or not path.exists():
@@ -59,14 +59,16 @@ def _named(setting: str, cache: Path) -> Source:
             f"GIS_BOUNDARIES names {setting}, where there is no boundary file: give a file, a "
             f"folder or a URL of one of {', '.join(_FORMATS)}, or unset it"
         )
-    return Source(path.name, Quality.OFFICIAL, files)
+    return BoundarySource(path.name, BoundaryQuality.OFFICIAL, files)
 
 
 def _files_in(folder: Path) -> tuple[Path, ...]:
     return tuple(sorted(path for path in folder.glob("*") if path.suffix.lower() in _FORMATS))
 
 
-def fetch_pinned(folder: Path, province: str, cache: Path, show: Show | None = None) -> Source:
+def fetch_pinned(
+    folder: Path, province: str, cache: Path, show: Show | None = None
+) -> BoundarySource:
     """The communes of a province from the pinned public repository.
 
     Raises Unavailable without a network, BadFile when a file is not the one that was pinned.
@@ -93,7 +95,7 @@ def fetch_pinned(folder: Path, province: str, cache: Path, show: Show | None = N
                 files.append(path)
                 if show:
                     show(len(files), len(wanted))
-    return Source(pinned["name"], Quality.OFFICIAL, tuple(files))
+    return BoundarySource(pinned["name"], BoundaryQuality.OFFICIAL, tuple(files))
 
 
 def _listed(path: Path) -> list[dict[str, str]]:

@@ -8,7 +8,7 @@ import geopandas as gpd
 import shapely
 from sqlalchemy import Connection, text
 
-from gis.boundaries.units import Change, Level, Quality, Unit, UnitHistory
+from gis.boundaries.units import BoundaryQuality, Level, Unit, UnitChange, UnitHistory
 
 _UNIT = text("""
 INSERT INTO gis.admin_unit (code, name, full_name, name_en, kind, level, valid_from, valid_to,
@@ -36,7 +36,7 @@ INSERT INTO gis.boundary_state (source, quality, digest) VALUES (:source, :quali
 """)
 
 
-def digest_of(history: UnitHistory, communes: gpd.GeoDataFrame, quality: Quality) -> str:
+def digest_of(history: UnitHistory, communes: gpd.GeoDataFrame, quality: BoundaryQuality) -> str:
     """SHA-256 over all that a load would store: the same digest, the same tables."""
     seen = hashlib.sha256(quality.value.encode())
     for part in (*history.units, *history.changes):
@@ -57,7 +57,7 @@ def replace_units(
     shapes: dict[tuple[str, Level], shapely.Geometry],
     *,
     source: str,
-    quality: Quality,
+    quality: BoundaryQuality,
     digest: str,
 ) -> None:
     """Store all units with their lineage in place of those before.
@@ -81,7 +81,7 @@ def replace_units(
     connection.execute(_STATE, values)
 
 
-def insert_changes(connection: Connection, changes: Iterable[Change], source: str) -> None:
+def insert_changes(connection: Connection, changes: Iterable[UnitChange], source: str) -> None:
     """Store what became of units; both must be stored, and meet on the day."""
     rows = [
         {
@@ -143,7 +143,7 @@ def read_history(connection: Connection) -> UnitHistory:
             )
             for row in units
         ),
-        tuple(Change(*row) for row in changes),
+        tuple(UnitChange(*row) for row in changes),
     )
 
 
@@ -151,7 +151,7 @@ def _unit_row(
     unit: Unit,
     shapes: dict[tuple[str, Level], shapely.Geometry],
     source: str,
-    quality: Quality,
+    quality: BoundaryQuality,
 ) -> dict[str, object]:
     shape = shapes.get((unit.code, unit.level)) if unit.valid_to is None else None
     return {

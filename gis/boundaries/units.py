@@ -13,7 +13,7 @@ class Level(StrEnum):
     COMMUNE = "commune"
 
 
-class Quality(StrEnum):
+class BoundaryQuality(StrEnum):
     OFFICIAL = "official"
     APPROXIMATE = "approximate"
 
@@ -45,7 +45,7 @@ class Unit:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class UnitChange:
     """On day `on`, `share_area` and `share_population` (0–1) of `old` became part of `new`.
 
     `old` and `new` are codes of communes, before and from that day. `estimated` says that a share
@@ -65,7 +65,7 @@ class UnitHistory:
     """All units of a province and what became of each. Lookups always take a day."""
 
     units: tuple[Unit, ...]
-    changes: tuple[Change, ...]
+    changes: tuple[UnitChange, ...]
 
     @cached_property
     def _by_code(self) -> dict[tuple[Level, str], list[Unit]]:
@@ -97,14 +97,14 @@ class UnitHistory:
 
 
 def _pass_on(
-    held: dict[str, tuple[float, bool]], changes: Iterable[Change]
+    held: dict[str, tuple[float, bool]], changes: Iterable[UnitChange]
 ) -> dict[str, tuple[float, bool]]:
-    by_old: dict[str, list[Change]] = {}
+    by_old: dict[str, list[UnitChange]] = {}
     for change in changes:
         by_old.setdefault(change.old, []).append(change)
     passed: dict[str, tuple[float, bool]] = {}
     for code, (share, estimated) in held.items():
-        for change in by_old.get(code, [Change(code, code, date.min)]):
+        for change in by_old.get(code, [UnitChange(code, code, date.min)]):
             before = passed.get(change.new, (0.0, False))
             passed[change.new] = (
                 before[0] + share * change.share_area,

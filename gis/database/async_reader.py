@@ -11,7 +11,7 @@ from gis.database.engine import Database, reached
 type Rows = list[tuple[Any, ...]]
 
 
-class Asking:
+class AsyncReader:
     """Connections of a reader, as many as are asked at a time; each statement is a transaction.
 
     Statements are in the driver's own style (`%(name)s`) and planned once for all values. Raises

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from gis.database.cluster import Cluster
 from gis.database.engine import Database
 from gis.database.roles import ensure_roles
-from gis.database.supervisor import Guard
+from gis.database.supervisor import Supervisor
 from gis.jobs.periodic import repeating
 from gis.settings import Settings
 
@@ -26,12 +26,12 @@ def database_url(settings: Settings) -> Iterator[str]:
 
 
 @contextmanager
-def kept_up(settings: Settings) -> Iterator[None]:
+def retried(settings: Settings) -> Iterator[None]:
     """Supervision of the embedded cluster: started again when it dies; a named server is not."""
     if settings.database_url is not None:
         yield
         return
-    with repeating("PostgreSQL", Guard(embedded(settings)).look):
+    with repeating("PostgreSQL", Supervisor(embedded(settings)).look):
         yield
 
 

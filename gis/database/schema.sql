@@ -223,7 +223,7 @@ CREATE TABLE gis.cell_table (
   CONSTRAINT cell_table_pkey PRIMARY KEY (digest)
 );
 
-CREATE TABLE gis.notify (
+CREATE TABLE gis.delivery (
   id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
   key uuid NOT NULL DEFAULT gen_random_uuid(),
   subscription_id bigint NOT NULL,
@@ -242,9 +242,9 @@ CREATE TABLE gis.notify (
   CONSTRAINT delivery_subscription_id_fkey FOREIGN KEY (subscription_id) REFERENCES gis.subscription(id),
   CONSTRAINT delivery_status_check CHECK ((status = ANY (ARRAY['waiting'::text, 'delivered'::text, 'dead'::text, 'cancelled'::text, 'superseded'::text])))
 );
-CREATE INDEX delivery_alert ON gis.notify USING btree (alert_id, subscription_id);
-CREATE INDEX delivery_due ON gis.notify USING btree (due_at, id) WHERE (status = 'waiting'::text);
-CREATE INDEX delivery_order ON gis.notify USING btree (subscription_id, alert_id, id) WHERE (status = 'waiting'::text);
+CREATE INDEX delivery_alert ON gis.delivery USING btree (alert_id, subscription_id);
+CREATE INDEX delivery_due ON gis.delivery USING btree (due_at, id) WHERE (status = 'waiting'::text);
+CREATE INDEX delivery_order ON gis.delivery USING btree (subscription_id, alert_id, id) WHERE (status = 'waiting'::text);
 
 CREATE TABLE gis.emerging (
   id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,

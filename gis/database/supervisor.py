@@ -14,7 +14,7 @@ _LONGEST_PAUSE_S = 60.0
 _SOUND_AFTER_S = 60.0  # a server that dies sooner is not started again at once
 
 
-class Guard:
+class Supervisor:
     """Starts a server that has died at each check; after a start that was in vain it pauses, twice
     as long each time. A server that somebody stopped stays so.
     """

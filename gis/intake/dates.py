@@ -9,7 +9,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from gis.errors import BadInput, Question
+from gis.errors import AmbiguousInput, BadInput
 
 ISO_8601 = "ISO 8601"
 _MIDNIGHT = time()
@@ -34,12 +34,12 @@ _YEAR_FIRST = re.compile(
 )
 
 
-class Order(StrEnum):
+class DateOrder(StrEnum):
     DAY_FIRST = "dd/mm"
     MONTH_FIRST = "mm/dd"
 
 
-FORMATS = {Order.DAY_FIRST: "%d/%m/%Y", Order.MONTH_FIRST: "%m/%d/%Y"}
+FORMATS = {DateOrder.DAY_FIRST: "%d/%m/%Y", DateOrder.MONTH_FIRST: "%m/%d/%Y"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class DateColumn:
 
 
 @dataclass(slots=True)
-class _Reading:
+class _DateParts:
     """One value as parts, before the order of day and month is known."""
 
     first: int
@@ -68,7 +68,7 @@ class _Reading:
     short_year: bool
     clock: time | None
     mark: str
-    orders: frozenset[Order] = field(default_factory=frozenset)
+    orders: frozenset[DateOrder] = field(default_factory=frozenset)
 
 
 type _Parsed = tuple[datetime, bool] | str
@@ -156,15 +156,15 @@ def _zoned(instant: datetime, home: tzinfo) -> datetime:
 
 def _ask_if_nothing_fits(column: str, format: str, parsed: dict[str, _Parsed]) -> None:
     if parsed and all(isinstance(result, str) for result in parsed.values()):
-        raise Question(
+        raise AmbiguousInput(
             f"cột “{column}”: không giá trị nào theo dạng {format}, ví dụ {_examples(parsed)}; "
             "hãy khai báo dạng đúng bằng --date-format / "
             f"column “{column}”: none of its values has the form {format}; give the form they "
-            f"have with --date-format, such as --date-format '{FORMATS[Order.DAY_FIRST]}'"
+            f"have with --date-format, such as --date-format '{FORMATS[DateOrder.DAY_FIRST]}'"
         )
 
 
-def _read(text: str) -> _Reading | None:
+def _read(text: str) -> _DateParts | None:
     """The parts of a value whose order of day and month is open or told; None for other forms."""
     for pattern in (_DATE_TIME, _TIME_DATE, _DAY_FIRST_WORDS):
         match = pattern.fullmatch(text)
@@ -173,17 +173,17 @@ def _read(text: str) -> _Reading | None:
     return None
 
 
-def _reading(match: re.Match[str], *, words: bool) -> _Reading | None:
+def _reading(match: re.Match[str], *, words: bool) -> _DateParts | None:
     try:
         clock = _clock(match)
     except ValueError:
         return None
     year = match["year"]
-    reading = _Reading(
+    reading = _DateParts(
         int(match["first"]), int(match["second_part"]), int(year), len(year) == 2, clock,
         "" if words else match["mark"],
     )  # fmt: skip
-    possible = {Order.DAY_FIRST} if words else set(Order)
+    possible = {DateOrder.DAY_FIRST} if words else set(DateOrder)
     reading.orders = frozenset(order for order in possible if _day(reading, order) is not None)
     return reading
 
@@ -199,9 +199,9 @@ def _clock(match: re.Match[str]) -> time | None:
     return time(hour, int(match["minute"] or 0), int(match["second"] or 0))
 
 
-def _day(reading: _Reading, order: Order) -> datetime | None:
+def _day(reading: _DateParts, order: DateOrder) -> datetime | None:
     day, month = reading.first, reading.second
-    if order is Order.MONTH_FIRST:
+    if order is DateOrder.MONTH_FIRST:
         day, month = month, day
     try:
         at = reading.clock or _MIDNIGHT
@@ -211,19 +211,19 @@ def _day(reading: _Reading, order: Order) -> datetime | None:
 
 
 def _order(
-    column: str, readings: Sequence[tuple[str, _Reading]]
-) -> tuple[Order | None, str | None]:
+    column: str, readings: Sequence[tuple[str, _DateParts]]
+) -> tuple[DateOrder | None, str | None]:
     """The order that the values prove, with the value that proves it."""
     marked = [(text, reading) for text, reading in readings if reading.mark]
     short = [text for text, reading in marked if reading.short_year]
     if short:
-        raise Question(_question(column, short, _SHORT_YEARS, year="%y"))
+        raise AmbiguousInput(_question(column, short, _SHORT_YEARS, year="%y"))
     proofs = {_single(reading): text for text, reading in reversed(marked)}
     proofs.pop(None, None)
     if len(proofs) == 2:
-        raise Question(
-            f"cột “{column}” có cả hai thứ tự: “{proofs[Order.DAY_FIRST]}” là dd/mm, "
-            f"“{proofs[Order.MONTH_FIRST]}” là mm/dd; {_answer('%Y')} / "
+        raise AmbiguousInput(
+            f"cột “{column}” có cả hai thứ tự: “{proofs[DateOrder.DAY_FIRST]}” là dd/mm, "
+            f"“{proofs[DateOrder.MONTH_FIRST]}” là mm/dd; {_answer('%Y')} / "
             f"column “{column}” holds values that prove opposite orders; say which is right, "
             "and the others become faults of their rows"
         )
@@ -231,26 +231,28 @@ def _order(
         return next(iter(proofs.items()))
     open_ = [text for text, reading in marked if reading.orders and _exchangeable(reading)]
     if open_:
-        raise Question(_question(column, open_, _BOTH_ORDERS))
-    return (Order.DAY_FIRST if marked else None), None
+        raise AmbiguousInput(_question(column, open_, _BOTH_ORDERS))
+    return (DateOrder.DAY_FIRST if marked else None), None
 
 
-def _single(reading: _Reading) -> Order | None:
+def _single(reading: _DateParts) -> DateOrder | None:
     return next(iter(reading.orders)) if len(reading.orders) == 1 else None
 
 
-def _exchangeable(reading: _Reading) -> bool:
+def _exchangeable(reading: _DateParts) -> bool:
     return reading.first != reading.second
 
 
-def _resolve(text: str, reading: _Reading | None, order: Order | None, home: tzinfo) -> _Parsed:
+def _resolve(
+    text: str, reading: _DateParts | None, order: DateOrder | None, home: tzinfo
+) -> _Parsed:
     if reading is None:
         return _year_first(text, home)
     if not reading.mark:
-        order = Order.DAY_FIRST
+        order = DateOrder.DAY_FIRST
     instant = _day(reading, order) if order else None
     if instant is None:
-        return f"“{text}”: không có ngày này / is no day, read as {order or Order.DAY_FIRST}"
+        return f"“{text}”: không có ngày này / is no day, read as {order or DateOrder.DAY_FIRST}"
     return instant.replace(tzinfo=home), reading.clock is None
 
 

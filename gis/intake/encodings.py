@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from gis.errors import BadFile, BadInput, Question
+from gis.errors import AmbiguousInput, BadFile, BadInput
 from gis.intake.charmaps import from_tcvn3, from_viscii, from_vni, from_windows_1258, restore_case
-from gis.intake.mojibake import mend
+from gis.intake.mojibake import repair
 from gis.intake.syllables import is_foreign, share_of_syllables, words_beyond_ascii
 
 SAMPLE = 2000
@@ -64,7 +64,7 @@ _OF_BYTES = {**_LEGACY, Encoding.WINDOWS_1252: from_windows_1252}
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class EncodingNote:
     """What was converted in one column: from which encoding, how many values, at most three
     examples as (before, after). `column` None stands for the names of the columns. `lost` says
     that letters were already lost in the source: those values are told and not changed.
@@ -103,7 +103,7 @@ class _Column:
 
 
 @dataclass(frozen=True, slots=True)
-class _Reading:
+class _ColumnReading:
     """A way to read a column; `texts` has the values that it changes. No encoding: undecided."""
 
     encoding: Encoding | None
@@ -116,7 +116,7 @@ class Decoded:
 
     columns: tuple[str, ...]
     cells: dict[str, list[str]]
-    notes: tuple[Note, ...]
+    notes: tuple[EncodingNote, ...]
 
 
 def decode_file(content: bytes) -> tuple[str, bool]:
@@ -210,30 +210,30 @@ def _utf_8(value: str) -> str | None:
         return unicodedata.normalize("NFC", content[: error.start].decode("utf-8")) + "\ufffd"
 
 
-def _reading(column: _Column, chosen: Encoding | None) -> _Reading:
+def _reading(column: _Column, chosen: Encoding | None) -> _ColumnReading:
     if not column.odd:
-        return _Reading(Encoding.UTF_8, {})
+        return _ColumnReading(Encoding.UTF_8, {})
     if column.decoded:
         return _reading_of_text(column.odd, chosen)
     return _reading_of_bytes(column.odd, chosen)
 
 
-def _reading_of_text(odd: list[str], chosen: Encoding | None) -> _Reading:
+def _reading_of_text(odd: list[str], chosen: Encoding | None) -> _ColumnReading:
     """Of text that is Unicode, though its letters may have been bytes of another encoding."""
     doubtful = [value for value in odd if share_of_syllables([value]) not in (None, 1.0)]
     if not doubtful or chosen is Encoding.UTF_8:
-        return _Reading(Encoding.UTF_8, {})
-    mended = mend(odd, doubtful)
+        return _ColumnReading(Encoding.UTF_8, {})
+    mended = repair(odd, doubtful)
     if mended or chosen is Encoding.MOJIBAKE:
-        return _Reading(Encoding.MOJIBAKE, mended)
+        return _ColumnReading(Encoding.MOJIBAKE, mended)
     surfaces = {value: surface for value in odd if (surface := _surface(value)) is not None}
     found = _best(_sample(list(surfaces.values())), _LEGACY, chosen)
     if found not in _LEGACY or not (chosen or _is_better(list(surfaces), found)):
-        return _Reading(Encoding.UTF_8, {})
+        return _ColumnReading(Encoding.UTF_8, {})
     mixed = len(surfaces) < len(odd)
     affected = [value for value in doubtful if value in surfaces] if mixed else list(surfaces)
     read = _LEGACY[found]
-    return _Reading(found, {value: read(surfaces[value]) for value in affected})
+    return _ColumnReading(found, {value: read(surfaces[value]) for value in affected})
 
 
 def _is_better(values: list[str], found: Encoding) -> bool:
@@ -247,9 +247,9 @@ def _is_better(values: list[str], found: Encoding) -> bool:
     return read - as_it_is >= BETTER
 
 
-def _reading_of_bytes(odd: list[str], chosen: Encoding | None) -> _Reading:
+def _reading_of_bytes(odd: list[str], chosen: Encoding | None) -> _ColumnReading:
     found = _best(_sample(odd), _OF_BYTES, chosen)
-    return _Reading(found, {} if found is None else _read(odd, found))
+    return _ColumnReading(found, {} if found is None else _read(odd, found))
 
 
 def _read(odd: Sequence[str], encoding: Encoding) -> dict[str, str]:
@@ -262,13 +262,13 @@ def _read(odd: Sequence[str], encoding: Encoding) -> dict[str, str]:
         ) from None
 
 
-def _settled(column: _Column, reading: _Reading, shared: Encoding | None) -> _Reading:
+def _settled(column: _Column, reading: _ColumnReading, shared: Encoding | None) -> _ColumnReading:
     """An undecided column is read as the others of its file; without any it is asked about."""
     if reading.encoding is not None:
         return reading
     if shared is None:
         raise _question(column)
-    return _Reading(shared, _read(column.odd, shared))
+    return _ColumnReading(shared, _read(column.odd, shared))
 
 
 def _sample(values: list[str]) -> list[str]:
@@ -311,7 +311,7 @@ def _try(sample: list[str], read: Callable[[str], str]) -> list[str] | None:
         return None
 
 
-def _texts(column: _Column, reading: _Reading) -> list[str]:
+def _texts(column: _Column, reading: _ColumnReading) -> list[str]:
     """The values as Unicode, NFC; with capitals where TCVN3 has none."""
     texts = reading.texts
     if reading.encoding is Encoding.TCVN3 and texts:
@@ -322,7 +322,7 @@ def _texts(column: _Column, reading: _Reading) -> list[str]:
     return [normal.get(value, value) for value in column.values]
 
 
-def _notes(name: str | None, column: _Column, reading: _Reading) -> list[Note]:
+def _notes(name: str | None, column: _Column, reading: _ColumnReading) -> list[EncodingNote]:
     encoding = reading.encoding or Encoding.UTF_8
     texts = dict(zip(column.values, _texts(column, reading), strict=True))
     notes = []
@@ -330,16 +330,16 @@ def _notes(name: str | None, column: _Column, reading: _Reading) -> list[Note]:
     if changed:
         count = sum(value in changed for value in column.values)
         examples = tuple((value, texts[value]) for value in sorted(changed)[:3])
-        notes.append(Note(name, encoding, count, examples))
+        notes.append(EncodingNote(name, encoding, count, examples))
     lost = {v: t for v, t in texts.items() if _LOST.search(t) and not _URL.search(t)}
     if lost:
         count = sum(value in lost for value in column.values)
         shown = list(lost.values())[:3]
-        notes.append(Note(name, encoding, count, tuple((v, v) for v in shown), lost=True))
+        notes.append(EncodingNote(name, encoding, count, tuple((v, v) for v in shown), lost=True))
     return notes
 
 
-def _question(column: _Column) -> Question:
+def _question(column: _Column) -> AmbiguousInput:
     where = f"cột / column “{column.name}”" if column.name else "tên cột / names of columns"
     value = max(column.odd, key=len)
     shown = "; ".join(
@@ -347,7 +347,7 @@ def _question(column: _Column) -> Question:
         for encoding, read in _OF_BYTES.items()
         if (text := _try([value], read)) is not None
     )
-    return Question(
+    return AmbiguousInput(
         f"{where}: không rõ bảng mã, hãy khai báo bằng --encoding / "
         f"its encoding is not certain, give it with --encoding. {shown}"
     )

@@ -16,7 +16,7 @@ import pyogrio
 import shapely
 from numpy.typing import NDArray
 
-from gis.errors import BadFile, Question
+from gis.errors import AmbiguousInput, BadFile
 from gis.intake.numbers import EXACT_IN_DOUBLE
 from gis.intake.texts import number_text
 
@@ -134,7 +134,7 @@ def _table(source: str, table: str | None) -> str:
         raise BadFile(f"không có bảng / there is no table “{table}”; có / there are: {listed}")
     if not names:
         raise BadFile("không có bảng nào / holds no table")
-    raise Question(
+    raise AmbiguousInput(
         f"có {len(names)} bảng, hãy chọn một bằng --table / "
         f"holds {len(names)} tables, choose one with --table: {listed}"
     )

@@ -17,20 +17,20 @@ _LOST_SPACE = re.compile("Ã(?: |$)")  # à is Ã and a space that does not brea
 ENOUGH = 0.8
 
 
-def mend(values: Sequence[str], doubtful: Sequence[str]) -> dict[str, str]:
+def repair(values: Sequence[str], doubtful: Sequence[str]) -> dict[str, str]:
     """The values that were mis-decoded and what they were; nothing unless a doubtful one is."""
     if not any(_is_proof(value) for value in doubtful):
         return {}
-    texts = {value: _mended(value) or _with_spaces(value) for value in values}
+    texts = {value: _repaired(value) or _with_spaces(value) for value in values}
     return {value: text for value, text in texts.items() if text is not None}
 
 
 def _is_proof(value: str) -> bool:
-    text = _mended(value) or _with_spaces(value)
+    text = _repaired(value) or _with_spaces(value)
     return text is not None and (share_of_syllables([text]) or 0) >= ENOUGH
 
 
-def _mended(value: str) -> str | None:
+def _repaired(value: str) -> str | None:
     """The text that a value was before it was mis-decoded, perhaps more than once."""
     text = None
     for _ in range(_LAYERS):
@@ -58,6 +58,6 @@ def _with_spaces(value: str) -> str | None:
     """Mended where the space after Ã became a plain one, or was trimmed away."""
     if not _LOST_SPACE.search(value):
         return None
-    readings = [_mended(_LOST_SPACE.sub(by, value)) for by in ("Ã\u00a0", "Ã\u00a0 ")]
+    readings = [_repaired(_LOST_SPACE.sub(by, value)) for by in ("Ã\u00a0", "Ã\u00a0 ")]
     texts = [text.rstrip() for text in readings if text is not None]
     return max(texts, key=lambda text: share_of_syllables([text]) or 0, default=None)

@@ -10,7 +10,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from gis.errors import BadInput, Question
+from gis.errors import AmbiguousInput, BadInput
 
 _MINUS = str.maketrans({"−": "-", "–": "-"})
 _BLANKS = re.compile(r"(?<=\d)[ \u00a0\u202f](?=\d{3}(?!\d))")
@@ -130,7 +130,7 @@ def prove_notation(
     proofs = {proven_notation(text, at_most, whole=whole): text for text in reversed(distinct)}
     proofs.pop(None, None)
     if len(proofs) == 2:
-        raise Question(
+        raise AmbiguousInput(
             f"cột “{column}” có cả hai cách viết: “{proofs[Notation.DECIMAL_COMMA]}” dùng dấu "
             f"phẩy thập phân, “{proofs[Notation.DECIMAL_POINT]}” dùng dấu chấm; {_answer()} / "
             f"column “{column}” holds values that prove opposite notations; say which is right, "
@@ -140,7 +140,7 @@ def prove_notation(
         return next(iter(proofs.items()))
     either = [text for text in distinct if _AMBIGUOUS.fullmatch(text)]
     if either:
-        raise Question(
+        raise AmbiguousInput(
             f"cột “{column}”: dấu trong số có thể là dấu thập phân hoặc dấu nhóm nghìn, ví dụ "
             f"{_both_readings(either[0])}; {_answer()} / "
             f"column “{column}”: its values can be read with a decimal sign or with a sign that "

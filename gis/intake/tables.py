@@ -17,10 +17,10 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from gis.errors import BadFile, Question
+from gis.errors import AmbiguousInput, BadFile
 from gis.intake import geofiles, geojson
 from gis.intake.delimited import parse_delimited
-from gis.intake.encodings import Decoded, Note, decode_columns, decode_file
+from gis.intake.encodings import Decoded, EncodingNote, decode_columns, decode_file
 from gis.text import search_key
 
 DELIMITED = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
@@ -56,7 +56,7 @@ class RawTable:
     columns: tuple[str, ...]
     cells: dict[str, list[str]]
     lines: Sequence[int]
-    notes: tuple[Note, ...] = ()
+    notes: tuple[EncodingNote, ...] = ()
     geometry: NDArray[np.object_] | None = None
     crs: str | None = None
     unread: Mapping[int, str] = field(default_factory=dict)
@@ -97,7 +97,7 @@ def read_table(path: Path, *, encoding: str | None = None, table: str | None = N
         raise BadFile(f"không có tệp {path} / there is no file {path}")
     try:
         return _read(path, encoding, table)
-    except (BadFile, Question) as error:
+    except (BadFile, AmbiguousInput) as error:
         error.args = (f"{path.name}: {error}",)
         raise
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 
 @dataclass(frozen=True, slots=True)
-class Retrying:
+class Backoff:
     """After the n-th failure one waits first · 2^(n-1), at most `longest`, give or take a half.
 
     The chance in it keeps many deliveries that failed together from returning together. With the

@@ -16,7 +16,7 @@ RULE = "delivery"
 _POLICY = Policy(same_gap=timedelta(0))
 
 _DEAD = text("""
-SELECT count(*) FROM gis.notify
+SELECT count(*) FROM gis.delivery
 WHERE subscription_id = :id AND status = 'dead' AND ended_at > now() - interval '1 day'
 """)
 _UNDONE = text("SELECT count(*) FROM gis.cap_undone WHERE ended_at > now() - interval '1 day'")
@@ -32,7 +32,7 @@ class _Failure:
     detail: tuple[str, str]
 
 
-def tell_dead(connection: Connection, delivery: Delivery) -> None:
+def raise_dead_letter_alerts(connection: Connection, delivery: Delivery) -> None:
     """Open or update the alert that this subscription fails, in the caller's transaction.
 
     The alert names the subscription by its number alone, since the public may read it. That such
@@ -55,10 +55,10 @@ def tell_dead(connection: Connection, delivery: Delivery) -> None:
             f"{dead} messages given up within a day. See: gis subscriptions list",
         ),
     )
-    _tell(connection, failure, told.layer_id, official=told.official)
+    _raise(connection, failure, told.layer_id, official=told.official)
 
 
-def tell_undone(connection: Connection, row: Row[Any]) -> None:
+def raise_unpublished_alerts(connection: Connection, row: Row[Any]) -> None:
     """The same of CAP documents that could not be made; `row` is of gis.notice."""
     if row.alert.get("rule") == RULE:
         return
@@ -77,10 +77,10 @@ def tell_undone(connection: Connection, row: Row[Any]) -> None:
             "when it is mended: gis alerts publish",
         ),
     )
-    _tell(connection, failure, row.layer_id, official=bool(row.alert.get("official")))
+    _raise(connection, failure, row.layer_id, official=bool(row.alert.get("official")))
 
 
-def _tell(connection: Connection, failure: _Failure, layer_id: str, *, official: bool) -> None:
+def _raise(connection: Connection, failure: _Failure, layer_id: str, *, official: bool) -> None:
     now = datetime.now(UTC)
     signal = Signal(
         tier=Tier.ALERT,

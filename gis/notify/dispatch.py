@@ -8,13 +8,13 @@ import structlog
 from sqlalchemy import Connection
 
 from gis.database.engine import Database
-from gis.egress import Reach, networks_of
-from gis.notify.backoff import Retrying
+from gis.egress import EgressPolicy, networks_of
+from gis.notify.backoff import Backoff
 from gis.notify.channels.mail import MailServer, mail_server, send_mail
 from gis.notify.channels.webhook import send_webhook
-from gis.notify.dead_letters import tell_dead
+from gis.notify.dead_letters import raise_dead_letter_alerts
 from gis.notify.errors import NotDelivered, Undeliverable
-from gis.notify.outbox import Delivery, note_delivered, note_failure, taken
+from gis.notify.outbox import Delivery, record_delivered, record_failure, taken
 from gis.settings import Settings
 
 log = structlog.get_logger("delivery")
@@ -24,11 +24,11 @@ log = structlog.get_logger("delivery")
 class Sender:
     """By which ways messages leave, and when they are tried again."""
 
-    reach: Reach
+    reach: EgressPolicy
     mail: MailServer | None = None
     map_url: str | None = None  # of the map, without a final slash
     timeout_s: float = 20.0  # for the whole of an attempt
-    retrying: Retrying = field(default_factory=Retrying)
+    retrying: Backoff = field(default_factory=Backoff)
     gap: timedelta = timedelta(0)  # between two of one alert to one subscription; 0: each is sent
 
     def send(self, delivery: Delivery) -> None:
@@ -48,11 +48,11 @@ def sender_of(settings: Settings) -> Sender:
     )
     first = timedelta(seconds=settings.delivery_retry_s)
     return Sender(
-        reach=Reach(networks_of(settings.webhook_networks)),
+        reach=EgressPolicy(networks_of(settings.webhook_networks)),
         mail=mail or None,
         map_url=settings.public_url,
         timeout_s=settings.delivery_timeout_s,
-        retrying=Retrying(settings.delivery_attempts, first),
+        retrying=Backoff(settings.delivery_attempts, first),
         gap=timedelta(minutes=settings.notification_gap_minutes),
     )
 
@@ -78,20 +78,20 @@ def send_next(database: Database, sender: Sender, *, healthy: bool = False) -> b
         except NotDelivered as error:
             _failed(connection, delivery, error, sender.retrying)
         else:
-            note_delivered(connection, delivery)
+            record_delivered(connection, delivery)
             log.info("delivered", key=delivery.key, channel=delivery.channel)
         return True
 
 
 def _failed(
-    connection: Connection, delivery: Delivery, error: NotDelivered, retrying: Retrying
+    connection: Connection, delivery: Delivery, error: NotDelivered, retrying: Backoff
 ) -> None:
     # Chance that need not be secret.
     wait = retrying.wait(delivery.failures + 1, random.Random())
     if isinstance(error, Undeliverable):
         wait = None
-    note_failure(connection, delivery, str(error), wait)
+    record_failure(connection, delivery, str(error), wait)
     if wait is None:
-        tell_dead(connection, delivery)
+        raise_dead_letter_alerts(connection, delivery)
     kind = "not delivered" if wait else "given up"
     log.warning(kind, key=delivery.key, channel=delivery.channel, why=str(error))

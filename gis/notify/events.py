@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, text
 
 from gis.alerts.states import UNTOLD
-from gis.notify.notification import Language, Place, Told
+from gis.notify.notification import CommuneName, Language, Notification
 
 _MEASURES = ("observed", "expected", "llr", "p", "recurrence_days")
 
@@ -19,27 +19,27 @@ _AFTER = text(
 _NEWEST = text(f"SELECT coalesce(max(seq), 0) FROM gis.notice WHERE {_READABLE}")  # noqa: S608
 
 
-def newest_seq(connection: Connection) -> int:
+def last_seq(connection: Connection) -> int:
     """The number of the newest notice that anybody can see; 0 when there is none."""
     newest: int = connection.scalar(text("SELECT coalesce(max(seq), 0) FROM gis.notice"))
     return newest
 
 
-def notices_after(
+def events_after(
     connection: Connection, after: int, layers: Sequence[str], *, to_desk: bool, limit: int = 100
-) -> list[Told]:
+) -> list[Notification]:
     """Steps of the alerts of these layers after a number, the oldest first.
 
     What is pending or suppressed is told to the desk alone.
     """
     values = _readable(layers, to_desk=to_desk) | {"after": after, "limit": limit}
-    return [told_of(row) for row in connection.execute(_AFTER, values)]
+    return [notification_of(row) for row in connection.execute(_AFTER, values)]
 
 
 def newest_readable(connection: Connection, layers: Sequence[str], *, to_desk: bool) -> int:
-    """The number of the newest notice that `notices_after` gives; 0 when there is none.
+    """The number of the newest notice that `events_after` gives; 0 when there is none.
 
-    To a reader of these layers `newest_seq` would tell that something happened in another one.
+    To a reader of these layers `last_seq` would tell that something happened in another one.
     """
     newest: int = connection.scalar(_NEWEST, _readable(layers, to_desk=to_desk))
     return newest
@@ -50,13 +50,13 @@ def _readable(layers: Sequence[str], *, to_desk: bool) -> dict[str, Any]:
     return {"layers": list(layers), "all_states": to_desk, "untold": untold}
 
 
-def told_of(row: Row[Any]) -> Told:
+def notification_of(row: Row[Any]) -> Notification:
     """A row of gis.notice as a value."""
     alert: Mapping[str, Any] = row.alert
     layer: Mapping[str, Any] = alert.get("layer") or {}
     options: Mapping[str, Any] = layer.get("alerts") or {}
     title = {one: (layer.get("title") or {}).get(one, row.layer_id) for one in Language}
-    return Told(
+    return Notification(
         seq=row.seq,
         at=row.at,
         act=row.act,
@@ -69,7 +69,7 @@ def told_of(row: Row[Any]) -> Told:
         subject={one: (layer.get("subject") or title).get(one, title[one]) for one in Language},
         headline={one: alert[f"headline_{one}"] for one in Language},
         detail={one: alert.get(f"detail_{one}") or "" for one in Language},
-        places=tuple(Place(place["code"], place["name"]) for place in alert["places"]),
+        places=tuple(CommuneName(place["code"], place["name"]) for place in alert["places"]),
         cells=tuple(alert["cells"]),
         geometry=alert["geometry"],
         official=alert["official"],

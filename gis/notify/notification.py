@@ -15,7 +15,7 @@ class Language(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CommuneName:
     """A commune of today."""
 
     code: str
@@ -23,7 +23,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Notification:
     """One notice. Texts are by language; `cells` are H3, `geometry` is GeoJSON (WGS 84).
 
     `measures` holds what is known of observed, expected, llr, p, recurrence_days, method, version.
@@ -41,7 +41,7 @@ class Told:
     subject: Mapping[Language, str]  # the rule, else the stream, else the layer
     headline: Mapping[Language, str]
     detail: Mapping[Language, str]
-    places: tuple[Place, ...]
+    places: tuple[CommuneName, ...]
     cells: tuple[int, ...]
     geometry: Mapping[str, Any] | None
     official: bool

@@ -18,8 +18,8 @@ from sqlalchemy import Connection, Row, text
 
 from gis.alerts.states import Act
 from gis.database.engine import Database
-from gis.notify.events import told_of
-from gis.notify.notification import Language, Told
+from gis.notify.events import notification_of
+from gis.notify.notification import Language, Notification
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Delivery:
     target: str
     language: Language
     secret: str | None
-    told: Told
+    told: Notification
 
     def __repr__(self) -> str:
         return f"Delivery({self.id}, key={self.key})"  # never the secret, also not in a log
@@ -53,17 +53,17 @@ SELECT d.id AS delivery_id, d.key, d.attempts, d.subscription_id, s.channel, s.t
        EXISTS (SELECT FROM gis.alert a WHERE a.id = d.alert_id
                AND a.status IN ('pending', 'suppressed')) AS is_untold,
        n.*
-FROM gis.notify d
+FROM gis.delivery d
 JOIN gis.subscription s ON s.id = d.subscription_id
 JOIN gis.notice n ON n.seq = d.seq
 LEFT JOIN private.webhook_secret w ON w.subscription_id = s.id
 LEFT JOIN LATERAL (
-  SELECT e.ended_at, m.seq, m.alert FROM gis.notify e JOIN gis.notice m ON m.seq = e.seq
+  SELECT e.ended_at, m.seq, m.alert FROM gis.delivery e JOIN gis.notice m ON m.seq = e.seq
   WHERE e.subscription_id = d.subscription_id AND e.alert_id = d.alert_id
     AND e.status = 'delivered'
   ORDER BY e.ended_at DESC, e.id DESC LIMIT 1) AS last ON true
 WHERE d.status = 'waiting' AND d.due_at <= now() AND s.ended_at IS NULL
-  AND NOT EXISTS (SELECT FROM gis.notify other
+  AND NOT EXISTS (SELECT FROM gis.delivery other
                   WHERE other.status = 'waiting' AND other.alert_id = d.alert_id
                     AND other.subscription_id = d.subscription_id
                     AND CASE WHEN CAST(:gap AS interval) = interval '0' THEN other.id < d.id
@@ -72,21 +72,21 @@ WHERE d.status = 'waiting' AND d.due_at <= now() AND s.ended_at IS NULL
        OR gis.severity_rank(n.alert ->> 'severity')
           > gis.severity_rank(last.alert ->> 'severity'))
   AND NOT (:healthy AND EXISTS (
-      SELECT FROM gis.notify failed
+      SELECT FROM gis.delivery failed
       WHERE failed.status = 'waiting' AND failed.subscription_id = d.subscription_id
         AND failed.attempts > 0))
 ORDER BY d.due_at, d.id LIMIT 1
 FOR NO KEY UPDATE OF d, s SKIP LOCKED
 """)
 _SUPERSEDE = text("""
-UPDATE gis.notify SET status = 'superseded', ended_at = clock_timestamp()
+UPDATE gis.delivery SET status = 'superseded', ended_at = clock_timestamp()
 WHERE status = 'waiting' AND id < :id
   AND (alert_id, subscription_id)
-      = (SELECT d.alert_id, d.subscription_id FROM gis.notify d WHERE d.id = :id)
+      = (SELECT d.alert_id, d.subscription_id FROM gis.delivery d WHERE d.id = :id)
 RETURNING attempts
 """)
 _FORGET = text(
-    "UPDATE gis.notify SET status = 'superseded', ended_at = clock_timestamp() WHERE id = :id"
+    "UPDATE gis.delivery SET status = 'superseded', ended_at = clock_timestamp() WHERE id = :id"
 )
 
 
@@ -115,23 +115,23 @@ def _next(connection: Connection, gap: timedelta, healthy: bool) -> Delivery | N
     return None
 
 
-def note_delivered(connection: Connection, delivery: Delivery) -> None:
+def record_delivered(connection: Connection, delivery: Delivery) -> None:
     connection.execute(
         text(
-            "UPDATE gis.notify SET status = 'delivered', attempts = attempts + 1, error = '',"
+            "UPDATE gis.delivery SET status = 'delivered', attempts = attempts + 1, error = '',"
             " ended_at = clock_timestamp() WHERE id = :id"
         ),
         {"id": delivery.id},
     )
 
 
-def note_failure(
+def record_failure(
     connection: Connection, delivery: Delivery, why: str, wait: timedelta | None
 ) -> None:
     """It failed: tried again after `wait`, dead where there is none."""
     connection.execute(
         text(
-            "UPDATE gis.notify SET attempts = :failures + 1, error = :why,"
+            "UPDATE gis.delivery SET attempts = :failures + 1, error = :why,"
             " status = CASE WHEN CAST(:wait AS interval) IS NULL THEN 'dead' ELSE 'waiting' END,"
             " due_at = clock_timestamp() + coalesce(:wait, interval '0'),"
             " ended_at = CASE WHEN CAST(:wait AS interval) IS NULL THEN clock_timestamp() END"
@@ -142,7 +142,7 @@ def note_failure(
 
 
 def _delivery(row: Row[Any], failures: int) -> Delivery:
-    told = told_of(row)
+    told = notification_of(row)
     if not row.has_heard and told.act == Act.NOTIFY:
         told = replace(told, act=Act.OPEN.value)  # to who hears of it for the first time
     return Delivery(

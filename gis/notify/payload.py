@@ -4,10 +4,10 @@ from typing import Any
 
 import h3
 
-from gis.notify.notification import Language, Told
+from gis.notify.notification import Language, Notification
 
 
-def told_json(told: Told) -> dict[str, Any]:
+def notification_payload(told: Notification) -> dict[str, Any]:
     """What was done, when, and the alert as it then stood; hexes as H3 text, times with zone."""
     return {
         "seq": told.seq,

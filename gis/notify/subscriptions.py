@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, text
 
 from gis.alerts.policy import Tier
 from gis.boundaries.codes import check_communes
-from gis.egress import Reach, check_url
+from gis.egress import EgressPolicy, check_url
 from gis.errors import BadInput, Conflict, NotFound
 from gis.notify.channels.mail import check_address
 from gis.notify.channels.signature import new_secret
@@ -22,7 +22,7 @@ class Channel(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class SubscriptionRequest:
     """What somebody wants to be told. Without layers: of all but private ones.
 
     Of a layer whose file names the subscription, the file says what it is told instead.
@@ -44,7 +44,7 @@ class Subscription:
     """A wish that holds, and what became of its deliveries. The secret is never shown again."""
 
     id: int
-    wish: Wish
+    wish: SubscriptionRequest
     created_at: datetime
     created_by: str
     delivered: int
@@ -67,13 +67,18 @@ SELECT s.*, count(d.id) FILTER (WHERE d.status = 'delivered') AS delivered,
        count(d.id) FILTER (WHERE d.status = 'dead') AS dead,
        coalesce((array_agg(d.error ORDER BY d.id DESC) FILTER (WHERE d.error <> ''))[1], '')
          AS error
-FROM gis.subscription s LEFT JOIN gis.notify d ON d.subscription_id = s.id
+FROM gis.subscription s LEFT JOIN gis.delivery d ON d.subscription_id = s.id
 WHERE s.ended_at IS NULL GROUP BY s.id ORDER BY s.id
 """)
 
 
 def subscribe(
-    connection: Connection, wish: Wish, who: str, reach: Reach, *, by_admin: bool = False
+    connection: Connection,
+    wish: SubscriptionRequest,
+    who: str,
+    reach: EgressPolicy,
+    *,
+    by_admin: bool = False,
 ) -> str | None:
     """From now on alerts are sent there; gives the secret of a webhook, this once.
 
@@ -87,11 +92,11 @@ def subscribe(
     number = connection.scalar(_INSERT, _values(wish) | {"who": who, "by_admin": by_admin})
     if number is None:
         raise Conflict(f"there is a subscription {wish.name}: end it first")
-    tell_waiting(connection)
+    notify_senders(connection)
     return _made_secret(connection, number) if wish.channel is Channel.WEBHOOK else None
 
 
-def tell_waiting(connection: Connection) -> None:
+def notify_senders(connection: Connection) -> None:
     """Send open alerts to those whom layer files name now, and who have not heard of them."""
     connection.execute(text("SELECT gis.tell_waiting()"))
 
@@ -118,18 +123,18 @@ def unsubscribe(connection: Connection, name: str) -> None:
 
 _FORGET = (
     text(
-        "UPDATE gis.notify SET status = 'cancelled', ended_at = now()"
+        "UPDATE gis.delivery SET status = 'cancelled', ended_at = now()"
         " WHERE subscription_id = :id AND status = 'waiting'"
     ),
     text("DELETE FROM private.webhook_secret WHERE subscription_id = :id"),
 )
 
 
-def retry_dead(connection: Connection, name: str) -> int:
+def retry_failed(connection: Connection, name: str) -> int:
     """Send anew what was given up, for a receiver that works again; gives how many."""
     done = connection.execute(
         text(
-            "UPDATE gis.notify d SET status = 'waiting', attempts = 0, due_at = now(),"
+            "UPDATE gis.delivery d SET status = 'waiting', attempts = 0, due_at = now(),"
             " ended_at = NULL FROM gis.subscription s WHERE s.id = d.subscription_id"
             " AND s.name = :name AND s.ended_at IS NULL AND d.status = 'dead'"
         ),
@@ -147,7 +152,7 @@ def _made_secret(connection: Connection, number: int) -> str:
     return secret
 
 
-def _check(wish: Wish, reach: Reach) -> None:
+def _check(wish: SubscriptionRequest, reach: EgressPolicy) -> None:
     if not wish.name.strip() or not wish.name.isprintable():
         raise BadInput("a subscription needs a name of one line")
     if wish.channel is Channel.WEBHOOK:
@@ -156,7 +161,7 @@ def _check(wish: Wish, reach: Reach) -> None:
         check_address(wish.target)
 
 
-def _values(wish: Wish) -> dict[str, Any]:
+def _values(wish: SubscriptionRequest) -> dict[str, Any]:
     return {
         "name": wish.name,
         "channel": wish.channel.value,
@@ -171,7 +176,7 @@ def _values(wish: Wish) -> dict[str, Any]:
 
 
 def _subscription(row: Row[Any]) -> Subscription:
-    wish = Wish(
+    wish = SubscriptionRequest(
         name=row.name,
         channel=Channel(row.channel),
         target=row.target,

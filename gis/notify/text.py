@@ -10,20 +10,20 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from gis.clock import HERE
 from gis.notify.messages import ACTS, SEVERITIES, SIMULATED, WHOLE_PROVINCE
-from gis.notify.notification import Language, Told
+from gis.notify.notification import Language, Notification
 from gis.text import nfc
 
 _SUBJECT_LENGTH = 200
 
 
-def mail_subject(told: Told, language: Language) -> str:
+def mail_subject(told: Notification, language: Language) -> str:
     """One line: whether it is real, how severe, what was done, what it is about."""
     words = f"[{_severity(told, language)}] {_act(told, language)}: {told.headline[language]}"
     mark = SIMULATED[language] if told.simulated else ""
     return nfc(mark + words)[:_SUBJECT_LENGTH]
 
 
-def mail_text(told: Told, language: Language, map_url: str | None = None) -> str:
+def mail_text(told: Notification, language: Language, map_url: str | None = None) -> str:
     """Plain text: what, where, when, by which numbers, and what remains uncertain.
 
     `map_url`: of the map, to which the alert is linked; None: nobody said where it is.
@@ -53,15 +53,15 @@ def _template(language: Language) -> Template:
     return environment.get_template(f"mail.{language}.txt")
 
 
-def _act(told: Told, language: Language) -> str:
+def _act(told: Notification, language: Language) -> str:
     return ACTS.get(told.act, ACTS["update"])[language]
 
 
-def _severity(told: Told, language: Language) -> str:
+def _severity(told: Notification, language: Language) -> str:
     return SEVERITIES[told.severity][language]
 
 
-def _middle(told: Told) -> str | None:
+def _middle(told: Notification) -> str | None:
     """Latitude and longitude, as maps and receivers of GPS take them; None without a shape."""
     if told.geometry is None:
         return None

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gis.errors import BadInput, Question
+from gis.errors import AmbiguousInput, BadInput
 from gis.placing.source_crs import (
     GEOGRAPHIC,
     HANOI_72,
@@ -31,8 +31,8 @@ from gis.values import BBox
 __all__ = [
     "AS_DECLARED",
     "LOCAL",
-    "Candidate",
     "CheckedPoints",
+    "CrsCandidate",
     "Inside",
     "SourceCrs",
     "check_crs",
@@ -61,7 +61,7 @@ _COMMON = (LOCAL, "EPSG:4326")
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class CrsCandidate:
     """A CRS and how many records of the batch it places inside the province."""
 
     source: SourceCrs
@@ -189,10 +189,10 @@ class _Batch:
         inside = self.inside(lon[possible], lat[possible])
         return int(np.count_nonzero(inside)), int(np.count_nonzero(~possible))
 
-    def counted(self, sources: Iterable[SourceCrs]) -> list[Candidate]:
-        return [Candidate(source, self.placed(source)[0]) for source in sources]
+    def counted(self, sources: Iterable[SourceCrs]) -> list[CrsCandidate]:
+        return [CrsCandidate(source, self.placed(source)[0]) for source in sources]
 
-    def instead_of(self, true: SourceCrs, declared: SourceCrs, local: str) -> list[Candidate]:
+    def instead_of(self, true: SourceCrs, declared: SourceCrs, local: str) -> list[CrsCandidate]:
         """The true system and the declared one, and others when neither fits."""
         both = self.counted([true, declared])
         if both[0].inside >= _INSIDE * len(self):
@@ -200,7 +200,7 @@ class _Batch:
         others = [one for one in self.candidates(local) if one.source != true]
         return sorted([*both, *others], key=lambda one: -one.inside)
 
-    def candidates(self, local: str) -> list[Candidate]:
+    def candidates(self, local: str) -> list[CrsCandidate]:
         """The known systems that place records inside, the likely ones first, at most four."""
         texts = dict.fromkeys((local, *GEOGRAPHIC, *TM3, *UTM))
         known = [parse_crs(text) for text in texts]
@@ -254,10 +254,10 @@ def _ask_if_mixed(declared: SourceCrs, batch: _Batch, local: str) -> None:
     others = out.counted([exchanged, unlike, SourceCrs(unlike.crs, swapped=True)])
     best = max(others, key=lambda one: one.inside)
     if best.inside >= _INSIDE * len(out):
-        raise Question(_mixed(declared, best, len(out), len(batch)))
+        raise AmbiguousInput(_mixed(declared, best, len(out), len(batch)))
 
 
-def _local_is_better(candidates: list[Candidate], outside: int, n: int, local: str) -> bool:
+def _local_is_better(candidates: list[CrsCandidate], outside: int, n: int, local: str) -> bool:
     if outside < max(_SOME_OUTSIDE * n, _SOME_RECORDS):
         return False
     return any(str(one.source) == local and one.inside >= _NEARLY_ALL * n for one in candidates)
@@ -305,7 +305,7 @@ def _outside(declared: SourceCrs, inside: int, n: int) -> _Reason:
     )
 
 
-def _mixed(declared: SourceCrs, other: Candidate, outside: int, n: int) -> str:
+def _mixed(declared: SourceCrs, other: CrsCandidate, outside: int, n: int) -> str:
     answer = _answer(other.source)
     return (
         f"Tệp lẫn hai cách ghi tọa độ: theo {declared.label}, {outside}/{n} bản ghi nằm ngoài "
@@ -320,11 +320,11 @@ def _mixed(declared: SourceCrs, other: Candidate, outside: int, n: int) -> str:
     )
 
 
-def _question(reason: _Reason, batch: _Batch, candidates: Sequence[Candidate]) -> Question:
+def _question(reason: _Reason, batch: _Batch, candidates: Sequence[CrsCandidate]) -> AmbiguousInput:
     """What to ask. Raises BadInput for Hanoi 1972, which no answer makes exact."""
     if not candidates:
         _refuse_hanoi_72(batch)
-        return Question(
+        return AmbiguousInput(
             f"{reason.vi} Không hệ tọa độ quen thuộc nào đặt bản ghi trong tỉnh: hãy xem lại cột "
             "x, y; hoặc trả lời bằng --assume-crs.\n"
             f"{reason.en} No usual CRS places records in the province: check which columns hold "
@@ -334,7 +334,7 @@ def _question(reason: _Reason, batch: _Batch, candidates: Sequence[Candidate]) -
     keep = reason is not _NOT_DECLARED and answer != AS_DECLARED
     keep_vi = f" (giữ hệ khai báo: --assume-crs {AS_DECLARED})" if keep else ""
     keep_en = f" (to keep what is declared: --assume-crs {AS_DECLARED})" if keep else ""
-    return Question(
+    return AmbiguousInput(
         f"{reason.vi} Có thể là:\n{_listed(candidates, len(batch), 'bản ghi trong tỉnh')}\n"
         f"Chưa lưu gì. Trả lời bằng: --assume-crs {answer}{keep_vi}\n"
         f"{reason.en} It may be:\n{_listed(candidates, len(batch), 'records in the province')}\n"
@@ -350,7 +350,7 @@ def _refuse_hanoi_72(batch: _Batch) -> None:
         refuse_inexact(best.source)
 
 
-def _likely(candidates: Sequence[Candidate]) -> str:
+def _likely(candidates: Sequence[CrsCandidate]) -> str:
     """The answer that is proposed; of unusual systems that fit alike, none.
 
     A system and the same projection on another datum are told apart by what is declared.
@@ -368,7 +368,7 @@ _ANY_CODE = (
 )
 
 
-def _listed(candidates: Sequence[Candidate], n: int, what: str) -> str:
+def _listed(candidates: Sequence[CrsCandidate], n: int, what: str) -> str:
     return "\n".join(f"  {one.source.label}: {one.inside}/{n} {what}" for one in candidates)
 
 

@@ -65,7 +65,7 @@ class Claims:
 
 
 @dataclass(frozen=True)
-class Places:
+class Placements:
     """Where n records are; arrays of length n.
 
     `lon`, `lat` NaN and `cell` 0 when there is no point; `commune` and `unit_then` are codes or
@@ -135,11 +135,11 @@ class Placer:
         self.today = today
         self._unit_names = UnitNames(history, today)
 
-    def place(self, claims: Claims, *, tell_outside: bool = True) -> Places:
+    def place(self, claims: Claims, *, tell_outside: bool = True) -> Placements:
         """The place of each record, in their order; `tell_outside`: also where the points outside
         lie, in words.
         """
-        places = Places.nowhere(len(claims))
+        places = Placements.nowhere(len(claims))
         has_point = np.isfinite(claims.lon) & np.isfinite(claims.lat)
         self._by_coordinates(claims, places, np.flatnonzero(has_point))
         if tell_outside:
@@ -151,7 +151,7 @@ class Placer:
     def address(self, text: str, day: date | None = None) -> AddressMatch:
         return self.resolver.resolve(text, day=day, gazetteer=self.gazetteer)
 
-    def answer(self, places: Places, i: int) -> dict[str, Any]:
+    def answer(self, places: Placements, i: int) -> dict[str, Any]:
         """One record's place as people and programs read it: an address as `AddressMatch.to_dict`
         gives it, with the point, the unit of its day, the method, and the reason of a failure.
         """
@@ -164,7 +164,9 @@ class Placer:
             "candidates": [one.to_dict() for one in row["candidates"] or ()],
         }
 
-    def _by_coordinates(self, claims: Claims, places: Places, rows: npt.NDArray[np.intp]) -> None:
+    def _by_coordinates(
+        self, claims: Claims, places: Placements, rows: npt.NDArray[np.intp]
+    ) -> None:
         rows = self._without_impossible(claims, places, rows)
         lon, lat = claims.lon[rows], claims.lat[rows]
         found = self.cells.assign(lon, lat)
@@ -181,7 +183,7 @@ class Placer:
         for i in rows[found >= 0]:
             places.unit_then[i] = self._then(places, int(i), claims.day[i])
 
-    def _tell_outside(self, claims: Claims, places: Places) -> None:
+    def _tell_outside(self, claims: Claims, places: Placements) -> None:
         """Where the points outside lie, and whether the words of their records contradict that."""
         rows = np.flatnonzero(places.reason == Reason.OUTSIDE.value)
         if len(rows) == 0:
@@ -219,7 +221,7 @@ class Placer:
         return code if commune is None else commune.full_name
 
     def _without_impossible(
-        self, claims: Claims, places: Places, rows: npt.NDArray[np.intp]
+        self, claims: Claims, places: Placements, rows: npt.NDArray[np.intp]
     ) -> npt.NDArray[np.intp]:
         """The rows whose coordinates are degrees; the others are told what they may be."""
         lon, lat = claims.lon[rows], claims.lat[rows]
@@ -231,7 +233,7 @@ class Placer:
         places.why[bad[exchanged]] = _NO_DEGREES + _EXCHANGED
         return rows[good]
 
-    def _then(self, places: Places, i: int, day: date | None) -> str | None:
+    def _then(self, places: Placements, i: int, day: date | None) -> str | None:
         """The unit of a point's day: where the commune of today already was one, or where the
         polygons of that day are known.
         """
@@ -247,7 +249,7 @@ class Placer:
         index = int(table.assign(places.lon[i : i + 1], places.lat[i : i + 1])[0])
         return table.codes[index] if index >= 0 else None
 
-    def _by_words(self, claims: Claims, places: Places, i: int) -> None:
+    def _by_words(self, claims: Claims, places: Placements, i: int) -> None:
         address, unit, day = claims.address[i], claims.unit[i], claims.day[i]
         if address:
             _set_match(places, i, self.address(address, day))
@@ -260,7 +262,7 @@ class Placer:
                 "The record has no coordinates, no address and no unit."
             )
 
-    def _by_unit(self, places: Places, i: int, unit: str, day: date | None) -> None:
+    def _by_unit(self, places: Placements, i: int, unit: str, day: date | None) -> None:
         match = self._unit_names.match(unit, day)
         places.candidates[i] = match.candidates
         if match.commune is None:
@@ -302,7 +304,7 @@ def _where_outside(lon: float, lat: float, nearest: str, distance_m: float, bear
     )
 
 
-def _set_match(places: Places, i: int, match: AddressMatch) -> None:
+def _set_match(places: Placements, i: int, match: AddressMatch) -> None:
     places.candidates[i] = match.candidates
     places.why[i] = match.why
     if match.commune is None:

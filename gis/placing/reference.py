@@ -16,7 +16,7 @@ import shapely
 from sqlalchemy import Connection, text
 
 from gis.boundaries.store import read_history
-from gis.boundaries.units import Quality, UnitHistory
+from gis.boundaries.units import BoundaryQuality, UnitHistory
 from gis.errors import BadInput
 from gis.placing.addresses import AddressResolver
 from gis.placing.cells import CellTable, cached_cell_table, digest_of
@@ -34,7 +34,7 @@ class Territory:
     `placed_on` is a digest of all polygons that points are placed on.
     """
 
-    quality: Quality
+    quality: BoundaryQuality
     placed_on: str
     table: CellTable
     outline: shapely.Geometry
@@ -45,7 +45,7 @@ class Territory:
 
     @property
     def official(self) -> bool:
-        return self.quality is Quality.OFFICIAL
+        return self.quality is BoundaryQuality.OFFICIAL
 
     def holds(self, lon: Floats, lat: Floats) -> npt.NDArray[np.bool_]:
         """Which points lie in the province; degrees, WGS 84."""
@@ -79,7 +79,7 @@ def stored_territory(connection: Connection) -> Territory:
         raise BadInput("no boundaries are loaded: run `gis boundaries load`")
     key = (state.digest, state.version, state.day)
     if key not in _kept:
-        fresh = _read(connection, Quality(state.quality))
+        fresh = _read(connection, BoundaryQuality(state.quality))
         _kept.clear()
         _kept[key] = fresh
     return _kept[key]
@@ -111,7 +111,7 @@ def stored_placer(connection: Connection, today: date) -> Placer:
     )
 
 
-def _read(connection: Connection, quality: Quality) -> Territory:
+def _read(connection: Connection, quality: BoundaryQuality) -> Territory:
     communes = read_communes_in_force(connection)
     history = read_history(connection)
     former = _read_former(connection)

@@ -32,7 +32,7 @@ class UnitMatch:
 
 
 @dataclass(frozen=True, slots=True)
-class _Named:
+class _UnitName:
     """A unit under one way to write its name, with the type before it or without."""
 
     unit: Unit
@@ -75,7 +75,7 @@ class UnitNames:
         upper = [one.unit for one in named if one.unit.level is not Level.COMMUNE]
         return self._of(text, units, day, sure=typed and _has_marks(text), upper=upper)
 
-    def _named(self, text: str, day: date | None) -> list[_Named]:
+    def _named(self, text: str, day: date | None) -> list[_UnitName]:
         """Units that lived on the day, spelt as the text is as far as it has diacritics."""
         named = [one for one in self._by_key[key_of(text)] if _lived(one.unit, day)]
         spelt = [one for one in named if one.marks == marks_of(text)]
@@ -84,11 +84,11 @@ class UnitNames:
         return [one for one in named if one.is_plain_in(text)]
 
     @cached_property
-    def _by_key(self) -> defaultdict[str, list[_Named]]:
-        index: defaultdict[str, list[_Named]] = defaultdict(list)
+    def _by_key(self) -> defaultdict[str, list[_UnitName]]:
+        index: defaultdict[str, list[_UnitName]] = defaultdict(list)
         for unit in self.history.units:
             for name, typed in ((unit.full_name, True), (unit.name, False)):
-                index[key_of(name)].append(_Named(unit, marks_of(name), typed))
+                index[key_of(name)].append(_UnitName(unit, marks_of(name), typed))
         return index
 
     def _of(

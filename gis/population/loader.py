@@ -11,7 +11,7 @@ from gis.errors import BadFile, BadInput
 from gis.placing.reference import read_communes_in_force
 from gis.population.pieces import PeopleByCell, gathered
 from gis.population.raster import SUFFIXES, opened_raster
-from gis.population.store import Population, Quality, store_population
+from gis.population.store import Population, PopulationQuality, store_population
 from gis.population.table import read_people, spread
 
 type Progress = Callable[[int, int], None]
@@ -19,7 +19,7 @@ type ByCommune = Iterator[list[PeopleByCell]]  # in the order of communes
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class PopulationFileOptions:
     """What an operator says of a file; `encoding` and `number_format` are of a table."""
 
     year: int | None = None
@@ -29,7 +29,7 @@ class Answers:
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class PopulationLoad:
     """What is stored now, and the codes of communes in which nobody lives by it."""
 
     population: Population
@@ -37,8 +37,11 @@ class Loaded:
 
 
 def load_population(
-    database: Database, path: Path, answers: Answers, show: Progress = lambda done, total: None
-) -> Loaded:
+    database: Database,
+    path: Path,
+    answers: PopulationFileOptions,
+    show: Progress = lambda done, total: None,
+) -> PopulationLoad:
     """Put the inhabitants of a file, by hex, in the place of those there are; all or nothing.
 
     A GeoTIFF holds people per pixel; any other file is a table of communes. Raises BadFile,
@@ -52,13 +55,13 @@ def load_population(
     everybody = gathered(list(by_commune.values()))
     if len(everybody.cells) == 0:
         raise BadFile(f"{path.name}: nobody lives in the province by this file")
-    quality = Quality.GRIDDED if _is_raster(path) else Quality.APPROXIMATE
+    quality = PopulationQuality.GRIDDED if _is_raster(path) else PopulationQuality.APPROXIMATE
     total = float(everybody.people.sum())
     about = Population(answers.source or path.name, answers.year, quality, total)
     with database.writing() as connection:
         store_population(connection, everybody, about)
     empty = (code for code, people in by_commune.items() if len(people.cells) == 0)
-    return Loaded(about, tuple(empty))
+    return PopulationLoad(about, tuple(empty))
 
 
 def _communes(database: Database) -> gpd.GeoDataFrame:
@@ -69,7 +72,7 @@ def _communes(database: Database) -> gpd.GeoDataFrame:
     return communes
 
 
-def _read(path: Path, communes: gpd.GeoDataFrame, answers: Answers) -> ByCommune:
+def _read(path: Path, communes: gpd.GeoDataFrame, answers: PopulationFileOptions) -> ByCommune:
     if not path.is_file():
         raise BadFile(f"không có tệp {path} / there is no file {path}")
     return _of_raster(path, communes) if _is_raster(path) else _of_table(path, communes, answers)
@@ -85,7 +88,7 @@ def _of_raster(path: Path, communes: gpd.GeoDataFrame) -> ByCommune:
             yield list(raster.people_of(area))
 
 
-def _of_table(path: Path, communes: gpd.GeoDataFrame, answers: Answers) -> ByCommune:
+def _of_table(path: Path, communes: gpd.GeoDataFrame, answers: PopulationFileOptions) -> ByCommune:
     people = read_people(
         path,
         set(communes["code"]),

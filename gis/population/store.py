@@ -12,7 +12,7 @@ from gis.hexes import COARSEST, FINEST, Cells
 from gis.population.pieces import Floats, PeopleByCell
 
 
-class Quality(StrEnum):
+class PopulationQuality(StrEnum):
     GRIDDED = "gridded"  # people by pixel
     APPROXIMATE = "approximate"  # people of communes, spread evenly over each
 
@@ -23,7 +23,7 @@ class Population:
 
     source: str
     year: int | None
-    quality: Quality
+    quality: PopulationQuality
     people: float
 
 
@@ -62,7 +62,7 @@ def stored_population(connection: Connection) -> Population | None:
     row = connection.execute(_SOURCE).one_or_none()
     if row is None:
         return None
-    return Population(row.source, row.year, Quality(row.quality), row.people)
+    return Population(row.source, row.year, PopulationQuality(row.quality), row.people)
 
 
 def people_of(connection: Connection, cells: Cells) -> Floats:

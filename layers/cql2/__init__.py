@@ -5,8 +5,8 @@ supported raises BadFilter and is named.
 """
 
 from layers.cql2.condition import condition
-from layers.cql2.operands import Kind, Property
+from layers.cql2.operands import OperandKind, Property
 from layers.cql2.parser import parse
 from layers.cql2.properties import properties_of
 
-__all__ = ["Kind", "Property", "condition", "parse", "properties_of"]
+__all__ = ["OperandKind", "Property", "condition", "parse", "properties_of"]

@@ -8,7 +8,7 @@ from sqlalchemy import ARRAY, BindParameter, and_, any_, bindparam, false, not_,
 from sqlalchemy.sql.elements import ColumnElement
 
 from gis.errors import BadFilter
-from layers.cql2.operands import Kind, Operand, Sql, same_kind
+from layers.cql2.operands import Operand, OperandKind, Sql, same_kind
 from layers.cql2.scalars import Properties, property_named, scalar
 from layers.cql2.search import narrowed
 from layers.cql2.spatial import RELATIONS as SPATIAL
@@ -77,7 +77,7 @@ class _Translation:
 
     def _boolean(self, node: dict[str, Any]) -> Condition:
         found = property_named(node["property"], self.properties)
-        if found.kind is not Kind.BOOLEAN:
+        if found.kind is not OperandKind.BOOLEAN:
             raise BadFilter(
                 f"the property {node['property']!r} is a {found.kind}, not true or false: "
                 "compare it with something"
@@ -109,16 +109,16 @@ class _Translation:
     def _compare(self, op: str, sides: list[Operand]) -> Condition:
         left, right = sides
         kind = same_kind(op, left, right)
-        if kind is Kind.GEOMETRY:
+        if kind is OperandKind.GEOMETRY:
             raise BadFilter(f"{op} does not compare geometries: use S_EQUALS")
-        if kind is Kind.BOOLEAN and op in _ORDERED:
+        if kind is OperandKind.BOOLEAN and op in _ORDERED:
             raise BadFilter(f"{op} does not compare true and false: use = or <>")
         made = _COMPARE[op](*_comparable(op, kind, left, right))
         return narrowed(made, left, right) if op == "=" else made
 
     def _like(self, args: Any) -> Condition:
         value, pattern = self._scalars("LIKE", args, 2)
-        if same_kind("LIKE", value, pattern) is not Kind.TEXT:
+        if same_kind("LIKE", value, pattern) is not OperandKind.TEXT:
             raise BadFilter(f"LIKE takes texts, not a {value.kind}")
         if isinstance(pattern.literal, str) and _ends_within_escape(pattern.literal):
             raise BadFilter(
@@ -138,7 +138,7 @@ class _Translation:
         options = [scalar(each, self.properties) for each in args[1]]
         if not options:
             raise BadFilter("IN takes at least one value")
-        if same_kind("IN", value, *options) is Kind.GEOMETRY:
+        if same_kind("IN", value, *options) is OperandKind.GEOMETRY:
             raise BadFilter("IN does not compare geometries")
         return _one_of(value.sql, [option.sql for option in options])
 
@@ -149,9 +149,9 @@ class _Translation:
         return property_named(nodes[0]["property"], self.properties).sql.is_(None)
 
 
-def _comparable(op: str, kind: Kind, left: Operand, right: Operand) -> tuple[Sql, Sql]:
+def _comparable(op: str, kind: OperandKind, left: Operand, right: Operand) -> tuple[Sql, Sql]:
     """Texts are ordered by their code points: the same in every database."""
-    if kind is Kind.TEXT and op in _ORDERED:
+    if kind is OperandKind.TEXT and op in _ORDERED:
         return left.sql.collate("C"), right.sql.collate("C")
     return left.sql, right.sql
 

@@ -11,7 +11,7 @@ from gis.errors import BadFilter
 Sql = ColumnElement[Any]
 
 
-class Kind(StrEnum):
+class OperandKind(StrEnum):
     TEXT = "text"
     NUMBER = "number"
     BOOLEAN = "boolean"
@@ -24,7 +24,7 @@ class Kind(StrEnum):
 class Property:
     """A property that can be filtered by. `has_search_index`: on gis.search_key of its text."""
 
-    kind: Kind
+    kind: OperandKind
     sql: Sql
     is_integer: bool = False
     has_search_index: bool = False
@@ -37,14 +37,14 @@ class Operand:
     `folds` are the functions (casei, accenti) that its text went through.
     """
 
-    kind: Kind
+    kind: OperandKind
     sql: Sql
     literal: Any = None
     property: Property | None = None
     folds: frozenset[str] = frozenset()
 
 
-def same_kind(what: str, *operands: Operand) -> Kind:
+def same_kind(what: str, *operands: Operand) -> OperandKind:
     """The kind that the operands share; raises BadFilter where they differ."""
     kinds = {operand.kind for operand in operands}
     if len(kinds) > 1:
@@ -53,9 +53,9 @@ def same_kind(what: str, *operands: Operand) -> Kind:
     return kinds.pop()
 
 
-def _hint(kinds: set[Kind]) -> str:
-    if kinds == {Kind.DATE, Kind.TIMESTAMP}:
+def _hint(kinds: set[OperandKind]) -> str:
+    if kinds == {OperandKind.DATE, OperandKind.TIMESTAMP}:
         return "; write TIMESTAMP('2024-09-10T00:00:00+07:00') or use T_AFTER, T_DURING and so on"
-    if Kind.TEXT in kinds and kinds & {Kind.DATE, Kind.TIMESTAMP}:
+    if OperandKind.TEXT in kinds and kinds & {OperandKind.DATE, OperandKind.TIMESTAMP}:
         return "; write DATE('2024-09-10') or TIMESTAMP('2024-09-10T08:00:00Z')"
     return ""

@@ -1,32 +1,32 @@
 """The properties of a layer that filters may name."""
 
-from layers.cql2.operands import Kind, Property
+from layers.cql2.operands import OperandKind, Property
 from layers.definition.model import FieldType
-from layers.items import Served, Source
+from layers.items import ItemSource, ServedColumn
 from layers.storage.tables import free_text_fields
 
-KINDS: dict[FieldType, Kind] = {
-    FieldType.TEXT: Kind.TEXT,
-    FieldType.INTEGER: Kind.NUMBER,
-    FieldType.NUMBER: Kind.NUMBER,
-    FieldType.BOOLEAN: Kind.BOOLEAN,
-    FieldType.DATE: Kind.DATE,
-    FieldType.DATETIME: Kind.TIMESTAMP,
+KINDS: dict[FieldType, OperandKind] = {
+    FieldType.TEXT: OperandKind.TEXT,
+    FieldType.INTEGER: OperandKind.NUMBER,
+    FieldType.NUMBER: OperandKind.NUMBER,
+    FieldType.BOOLEAN: OperandKind.BOOLEAN,
+    FieldType.DATE: OperandKind.DATE,
+    FieldType.DATETIME: OperandKind.TIMESTAMP,
 }
 
 
-def properties_of(source: Source) -> dict[str, Property]:
+def properties_of(source: ItemSource) -> dict[str, Property]:
     """By name; the geometry is `geom`, as /queryables says, and `geometry`, as GeoJSON says."""
     searched = [] if source.layer.is_view else free_text_fields(source.layer)
     found = {served.name: _property(served, searched) for served in source.properties}
     if source.geometry is not None:
-        geometry = Property(Kind.GEOMETRY, source.geometry)
+        geometry = Property(OperandKind.GEOMETRY, source.geometry)
         found = {"geom": geometry, "geometry": geometry} | found
-    found.setdefault("id", Property(Kind.NUMBER, source.id, is_integer=True))
+    found.setdefault("id", Property(OperandKind.NUMBER, source.id, is_integer=True))
     return found
 
 
-def _property(served: Served, searched: list[str]) -> Property:
+def _property(served: ServedColumn, searched: list[str]) -> Property:
     return Property(
         KINDS[served.type],
         served.sql,

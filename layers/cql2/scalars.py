@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 
 from gis.errors import BadFilter
-from layers.cql2.operands import Kind, Operand, Property, Sql, same_kind
+from layers.cql2.operands import Operand, OperandKind, Property, Sql, same_kind
 from layers.items.literals import day_of, instant_of
 
 Properties = Mapping[str, Property]
@@ -33,7 +33,7 @@ def scalar(node: Any, properties: Properties) -> Operand:
     if isinstance(node, dict):
         return _of_dict(node, properties)
     if isinstance(node, bool):
-        return Operand(Kind.BOOLEAN, bindparam(None, node, Boolean()), node)
+        return Operand(OperandKind.BOOLEAN, bindparam(None, node, Boolean()), node)
     if isinstance(node, int | float):
         return number(node)
     if isinstance(node, str):
@@ -48,14 +48,14 @@ def number(value: float) -> Operand:
         raise BadFilter(f"a number in the filter is too large: write at most {_LARGEST:g}")
     is_exact = abs(value) < (2**63 if isinstance(value, int) else _EXACT)
     if is_exact and float(value).is_integer():
-        return Operand(Kind.NUMBER, bindparam(None, int(value), BigInteger()), value)
-    return Operand(Kind.NUMBER, bindparam(None, float(value), Double()), value)
+        return Operand(OperandKind.NUMBER, bindparam(None, int(value), BigInteger()), value)
+    return Operand(OperandKind.NUMBER, bindparam(None, float(value), Double()), value)
 
 
 def text(value: str) -> Operand:
     if "\x00" in value:
         raise BadFilter("a text in the filter holds a NUL character: leave it out")
-    return Operand(Kind.TEXT, bindparam(None, value, Text()), value)
+    return Operand(OperandKind.TEXT, bindparam(None, value, Text()), value)
 
 
 def property_named(name: Any, properties: Properties) -> Property:
@@ -70,7 +70,7 @@ def date_literal(value: Any) -> Operand:
         found = day_of(value)
     except (ValueError, TypeError):
         raise BadFilter(f"DATE({value!r}) is not a day: write DATE('2024-09-10')") from None
-    return Operand(Kind.DATE, bindparam(None, found, Date()), found)
+    return Operand(OperandKind.DATE, bindparam(None, found, Date()), found)
 
 
 def timestamp_literal(value: Any) -> Operand:
@@ -80,7 +80,7 @@ def timestamp_literal(value: Any) -> Operand:
         raise BadFilter(
             f"TIMESTAMP({value!r}) is not an instant: write TIMESTAMP('2024-09-10T08:00:00Z')"
         ) from None
-    return Operand(Kind.TIMESTAMP, bindparam(None, found, DateTime(timezone=True)), found)
+    return Operand(OperandKind.TIMESTAMP, bindparam(None, found, DateTime(timezone=True)), found)
 
 
 def _of_dict(node: dict[str, Any], properties: Properties) -> Operand:
@@ -113,19 +113,19 @@ def _folded(name: str, args: Any, properties: Properties) -> Operand:
     if not isinstance(args, list) or len(args) != 1:
         raise BadFilter(f"{name.upper()} takes one text")
     inner = scalar(args[0], properties)
-    if inner.kind is not Kind.TEXT:
+    if inner.kind is not OperandKind.TEXT:
         raise BadFilter(f"{name.upper()} takes a text, not a {inner.kind}")
     sql = getattr(func.gis, FOLDS[name])(inner.sql, type_=Text())
-    return Operand(Kind.TEXT, sql, inner.literal, inner.property, inner.folds | {name})
+    return Operand(OperandKind.TEXT, sql, inner.literal, inner.property, inner.folds | {name})
 
 
 def _arithmetic(op: str, args: Any, properties: Properties) -> Operand:
     if not isinstance(args, list) or len(args) != 2:
         raise BadFilter(f"{op} takes two numbers")
     left, right = (scalar(arg, properties) for arg in args)
-    if same_kind(f"{op}", left, right) is not Kind.NUMBER:
+    if same_kind(f"{op}", left, right) is not OperandKind.NUMBER:
         raise BadFilter(f"{op} takes numbers, not a {left.kind}")
-    return Operand(Kind.NUMBER, _CALCULATE[op](_real(left.sql), _real(right.sql)))
+    return Operand(OperandKind.NUMBER, _CALCULATE[op](_real(left.sql), _real(right.sql)))
 
 
 def _real(sql: Sql) -> Sql:

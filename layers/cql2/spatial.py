@@ -11,7 +11,7 @@ from sqlalchemy import LargeBinary, bindparam, func
 from sqlalchemy.sql.elements import ColumnElement
 
 from gis.errors import BadFilter
-from layers.cql2.operands import Kind, Sql
+from layers.cql2.operands import OperandKind, Sql
 from layers.cql2.scalars import Properties, property_named
 from layers.items.crs import CRS84, Crs
 
@@ -66,7 +66,7 @@ def _is_collection(node: Any) -> bool:
 def _geometry(node: Any, properties: Properties, crs: Crs) -> Sql:
     if isinstance(node, dict) and "property" in node:
         found = property_named(node["property"], properties)
-        if found.kind is not Kind.GEOMETRY:
+        if found.kind is not OperandKind.GEOMETRY:
             raise BadFilter(f"the property {node['property']!r} is a {found.kind}, not a geometry")
         return found.sql
     if isinstance(node, dict) and "bbox" in node:

@@ -11,7 +11,7 @@ from sqlalchemy import Date, DateTime, Text, bindparam, cast, func, literal_colu
 from sqlalchemy.sql.elements import ColumnElement
 
 from gis.errors import BadFilter
-from layers.cql2.operands import Kind, Operand, Sql
+from layers.cql2.operands import Operand, OperandKind, Sql
 from layers.cql2.scalars import Properties, date_literal, scalar, timestamp_literal
 
 Condition = ColumnElement[bool]
@@ -23,7 +23,7 @@ _NEARLY_A_DAY: Sql = literal_column("interval '1 day' - interval '1 microsecond'
 class Span:
     """From `start` to `end`, both included; None is an open end. `kind` None: both are open."""
 
-    kind: Kind | None
+    kind: OperandKind | None
     start: Sql | None
     end: Sql | None
 
@@ -42,7 +42,7 @@ def temporal(op: str, args: Any, properties: Properties) -> Condition:
     if not isinstance(args, list) or len(args) != 2:
         raise BadFilter(f"{op.upper()} takes two instants or intervals")
     spans = [_span(arg, properties) for arg in args]
-    mixed = {span.kind for span in spans if span.kind} != {Kind.DATE}
+    mixed = {span.kind for span in spans if span.kind} != {OperandKind.DATE}
     left, right = (_ends(span, as_instants=mixed) for span in spans)
     return RELATIONS[op.lower()](left, right)
 
@@ -51,7 +51,7 @@ def _span(node: Any, properties: Properties) -> Span:
     if isinstance(node, dict) and "interval" in node:
         return _interval(node["interval"], properties)
     found = scalar(node, properties)
-    if found.kind not in (Kind.DATE, Kind.TIMESTAMP):
+    if found.kind not in (OperandKind.DATE, OperandKind.TIMESTAMP):
         raise BadFilter(
             f"a temporal function takes dates and timestamps, not a {found.kind}: write "
             "DATE('2024-09-10') or TIMESTAMP('2024-09-10T08:00:00Z')"
@@ -77,7 +77,7 @@ def _end(node: Any, properties: Properties) -> Operand | None:
     if isinstance(node, str):
         return timestamp_literal(node) if "T" in node.upper() else date_literal(node)
     found = scalar(node, properties)
-    if found.kind not in (Kind.DATE, Kind.TIMESTAMP):
+    if found.kind not in (OperandKind.DATE, OperandKind.TIMESTAMP):
         raise BadFilter(f"an end of an INTERVAL is a date or a timestamp, not a {found.kind}")
     return found
 
@@ -86,7 +86,7 @@ def _ends(span: Span, *, as_instants: bool) -> _Ends:
     kind = DateTime(timezone=True) if as_instants else Date()
     start = cast(bindparam(None, "-infinity", Text()), kind) if span.start is None else span.start
     end = cast(bindparam(None, "infinity", Text()), kind) if span.end is None else span.end
-    if as_instants and span.kind is Kind.DATE:
+    if as_instants and span.kind is OperandKind.DATE:
         start = start if span.start is None else _midnight(start)
         end = end if span.end is None else _midnight(end) + _NEARLY_A_DAY
     return _Ends(start, end)

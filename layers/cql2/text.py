@@ -10,7 +10,7 @@ import numpy as np
 import orjson
 import shapely
 
-from layers.cql2.tokens import Token, fault, tokens_of, too_deep
+from layers.cql2.tokens import FilterToken, fault, tokens_of, too_deep
 
 # How tightly each binds what stands beside it; of equal ones the left is applied first.
 _NOT, _TEST, _SUM, _SIGN = 3, 5, 6, 9
@@ -113,7 +113,7 @@ class _Parser:
         self._next -= 1
         raise self._expected('a value, a property ("…" where its name is a word of CQL2) or (')
 
-    def _named(self, token: Token, depth: int) -> Any:
+    def _named(self, token: FilterToken, depth: int) -> Any:
         """A function or a property."""
         if not self._takes("("):
             return {"property": token.value}
@@ -136,7 +136,7 @@ class _Parser:
             raise self._expected("an operator, a comma or )")
         return found
 
-    def _geometry(self, token: Token) -> Any:
+    def _geometry(self, token: FilterToken) -> Any:
         """WKT → GeoJSON."""
         try:
             with np.errstate(over="ignore"):

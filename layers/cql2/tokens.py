@@ -41,7 +41,7 @@ _UNKNOWN = {
 }
 
 
-class Token(NamedTuple):
+class FilterToken(NamedTuple):
     """`kind` is a group of the pattern, or `keyword`, of which `value` is in capitals.
 
     `value` is without quotes.
@@ -52,13 +52,13 @@ class Token(NamedTuple):
     start: int
 
 
-def tokens_of(text: str) -> list[Token]:
+def tokens_of(text: str) -> list[FilterToken]:
     """The tokens, the last of kind `end`.
 
     Raises BadFilter where brackets are not balanced, lie too deep in one another, or something
     is no token.
     """
-    found: list[Token] = []
+    found: list[FilterToken] = []
     opened: list[int] = []
     for match in _TOKEN.finditer(text):
         kind = match.lastgroup or ""
@@ -80,7 +80,7 @@ def tokens_of(text: str) -> list[Token]:
             if not opened:
                 raise fault(text, start, "this ) closes nothing: leave it out, or write ( before")
             opened.pop()
-        found.append(Token(kind, value, start))
+        found.append(FilterToken(kind, value, start))
     if opened:
         raise fault(text, opened[-1], "this ( is never closed: write ) where it ends")
     return found

@@ -14,7 +14,7 @@ from gis.errors import BadLayerFile, NotFound
 from layers.definition.checks import DETECTORS, findings
 from layers.definition.messages import faults_of, near
 from layers.definition.model import POPULATION, Audience, GeometryKind, Layer
-from layers.definition.yaml_document import BrokenYaml, Document, Fault, parse_yaml
+from layers.definition.yaml_document import BrokenYaml, YamlDocument, YamlFault, parse_yaml
 
 
 @dataclass(frozen=True)
@@ -135,10 +135,10 @@ def read_layer(path: Path) -> Layer:
     except BrokenYaml as error:
         raise _bad(path, error.faults) from error
     layer = _validated(path, document)
-    faults = [Fault(document.line_of(where), words) for where, words in findings(layer)]
+    faults = [YamlFault(document.line_of(where), words) for where, words in findings(layer)]
     if layer.id != path.stem:
         words = f"`id` is {layer.id} but the file is {path.name}: write `id: {path.stem}`"
-        faults.append(Fault(document.line_of(["id"]), f"{words}, or rename the file"))
+        faults.append(YamlFault(document.line_of(["id"]), f"{words}, or rename the file"))
     if faults:
         raise _bad(path, sorted(faults, key=lambda fault: fault.line))
     return layer
@@ -149,17 +149,17 @@ def digest_of_file(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _validated(path: Path, document: Document) -> Layer:
+def _validated(path: Path, document: YamlDocument) -> Layer:
     if not isinstance(document.data, dict):
         words = "the file is empty" if document.data is None else "the file holds no words"
-        raise _bad(path, [Fault(1, f"{words}: a layer begins with `id: {path.stem}`")])
+        raise _bad(path, [YamlFault(1, f"{words}: a layer begins with `id: {path.stem}`")])
     try:
         return Layer.model_validate(document.data)
     except ValidationError as error:
         raise _bad(path, faults_of(error, document)) from error
 
 
-def _bad(path: Path, faults: Iterable[Fault]) -> BadLayerFile:
+def _bad(path: Path, faults: Iterable[YamlFault]) -> BadLayerFile:
     return BadLayerFile("\n".join(f"{path.name}:{each.line}: {each.message}" for each in faults))
 
 

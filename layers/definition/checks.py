@@ -1,7 +1,7 @@
-"""What the words of one layer file must say of each other.
+"""Checks of one layer file that concern several of its words.
 
-The vocabulary (layers.definition.model) knows each word alone; here they are held against each other. Every
-check gives the place in the file and a sentence; an empty list is a sound layer.
+The model (layers.definition.model) knows each word alone; here they are held against each other.
+Every check gives the place in the file and a sentence; an empty list is a sound layer.
 """
 
 import re

@@ -10,13 +10,15 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from gis.text import fault_words
-from layers.definition.model import Layer, Words
-from layers.definition.yaml_document import Document, Fault, Location
+from layers.definition.model import Layer, LocalizedText
+from layers.definition.yaml_document import Location, YamlDocument, YamlFault
 
 
-def faults_of(error: ValidationError, document: Document) -> list[Fault]:
+def faults_of(error: ValidationError, document: YamlDocument) -> list[YamlFault]:
     """Each error with the line that it speaks of, in the order of the lines."""
-    faults = {Fault(document.line_of(detail["loc"]), _message(detail)) for detail in error.errors()}
+    faults = {
+        YamlFault(document.line_of(detail["loc"]), _message(detail)) for detail in error.errors()
+    }
     return sorted(faults, key=lambda fault: (fault.line, fault.message))
 
 
@@ -62,7 +64,7 @@ def _key(detail: ErrorDetails) -> str:
 
 def _unknown(detail: ErrorDetails) -> str:
     word, known = str(detail["loc"][-1]), words_at(detail["loc"][:-1])
-    if detail["input"] is None and known == set(Words.model_fields):
+    if detail["input"] is None and known == set(LocalizedText.model_fields):
         # `{vi: Xã, phường}` is read as a text and a word without a value.
         return f"`{word}` follows a comma{_under(detail)}: a text with a comma stands in quotes"
     return f"unknown word `{word}`{_under(detail)}{near(word, known)}"

@@ -34,7 +34,7 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class Words(Strict):
+class LocalizedText(Strict):
     """A text for people, Vietnamese first."""
 
     vi: str = Field(min_length=1, description="In Vietnamese")
@@ -67,11 +67,11 @@ class LayerField(Strict):
     """One attribute of a layer."""
 
     type: FieldType = Field(description="What its values are")
-    label: Words = Field(description="Its name for people")
-    description: Words | None = Field(None, description="What it means, in a sentence")
+    label: LocalizedText = Field(description="Its name for people")
+    description: LocalizedText | None = Field(None, description="What it means, in a sentence")
     column: str | None = Field(None, description="Column of the source; unset: the same name")
     unit: str | None = Field(None, description="UCUM unit, such as m, km2, MW, mm/h")
-    values: dict[str, Words] | None = Field(
+    values: dict[str, LocalizedText] | None = Field(
         None,
         min_length=1,
         description="The values that a text may take, each with its name for people",
@@ -108,7 +108,7 @@ class Occurrence(Strict):
     )
 
 
-class Precision(Strict):
+class SourcePrecision(Strict):
     """How the source says how exactly it knows the place."""
 
     column: str = Field(description="Column of the source")
@@ -125,7 +125,7 @@ class FileSource(Strict):
     address: str | None = Field(None, description="Column with an address in words")
     commune: str | None = Field(None, description="Column with a commune's code or name")
     time: Occurrence | None = Field(None, description="When the record happened")
-    precision: Precision | None = Field(None, description="How exactly the place is known")
+    precision: SourcePrecision | None = Field(None, description="How exactly the place is known")
     outside: Literal["report", "keep"] = Field(
         "report",
         description="What becomes of records outside the province: they wait in quarantine with "
@@ -378,7 +378,7 @@ class AlertRule(Strict):
     """What every rule says."""
 
     id: Identifier = Field(description="Its name, unlike that of any other rule of the layer")
-    title: Words = Field(description="What its alerts are called")
+    title: LocalizedText = Field(description="What its alerts are called")
     tier: Tier = Field(Tier.ALERT, description="How grave its alerts are")
     clear_minutes: int = Field(
         15, ge=0, description="How long the evidence must be gone until the alert closes"
@@ -570,7 +570,7 @@ def _minutes(given: int | None) -> timedelta | None:
 class StyleClass(Strict):
     """One class of a classification: a value, or the values from `at_least` on."""
 
-    label: Words = Field(description="Its line in the legend")
+    label: LocalizedText = Field(description="Its line in the legend")
     colour: Colour = Field(description='Six hexadecimal digits in quotes, such as "#1f6f8b"')
     value: str | bool | int | None = Field(None, description="The value of the field")
     at_least: float | None = Field(None, description="The least value of the field, a number")
@@ -593,8 +593,9 @@ class Style(Strict):
         (), description="All by `value`, or all by `at_least` with the lowest bound first"
     )
     colour: Colour = Field("#1f6f8b", description="Of features in no class")
-    label: Words = Field(
-        Words(vi="Khác", en="Other"), description="Line in the legend of features in no class"
+    label: LocalizedText = Field(
+        LocalizedText(vi="Khác", en="Other"),
+        description="Line in the legend of features in no class",
     )
     size_px: float = Field(5, gt=0, le=64, description="Radius of a point, width of a line")
     opacity: float = Field(0.8, ge=0, le=1, description="Of points, lines and fills")
@@ -612,9 +613,9 @@ class Layer(Strict):
     """All that a layer file says."""
 
     id: Identifier = Field(description="The name of the file and of the layer in every URL")
-    title: Words = Field(description="Its name for people")
-    description: Words = Field(description="What it holds, in a sentence")
-    department: Words = Field(description="The steward: who answers for the data")
+    title: LocalizedText = Field(description="Its name for people")
+    description: LocalizedText = Field(description="What it holds, in a sentence")
+    department: LocalizedText = Field(description="The steward: who answers for the data")
     licence: str = Field(description="SPDX identifier or the licence in words")
     attribution: str | None = Field(None, description="Written on maps that show the layer")
     classification: Literal["open", "internal", "restricted"] = Field(

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from sqlalchemy import Connection, text
 
 from gis.database.engine import Database
-from gis.notify.subscriptions import tell_waiting
+from gis.notify.subscriptions import notify_senders
 
 # Whom published files name, and whether that subscription is sent alerts of the layer.
 _NAMED = text("""
@@ -29,11 +29,11 @@ def follow_files(database: Database) -> list[str]:
     In a transaction of its own: the lock that it takes keeps all alerts waiting.
     """
     with database.writing() as connection:
-        tell_waiting(connection)
-        return untold(connection)
+        notify_senders(connection)
+        return missing_recipients(connection)
 
 
-def untold(connection: Connection, *, but_of: Collection[str] = ()) -> list[str]:
+def missing_recipients(connection: Connection, *, but_of: Collection[str] = ()) -> list[str]:
     """Whom the files name and nobody tells, but for those of some layers: a sentence each, with
     what would mend it.
     """

@@ -1,4 +1,4 @@
-"""The vocabulary of a layer file, for editors and for people, generated from layers.definition.model.
+"""Reference of layer files, for editors and for people, generated from layers.definition.model.
 
 * `layer_schema()`: JSON Schema 2020-12, for editors that check YAML while one types;
 * `layer_schema_text()`: the same as the text of docs/reference/layer-file.schema.json;
@@ -23,7 +23,7 @@ _PLACES: Final = {
     "FileSource": "source (`connector: file`)",
     "Coordinates": "source.coordinates",
     "Occurrence": "source.time",
-    "Precision": "source.precision",
+    "SourcePrecision": "source.precision",
     "ViewSource": "source (`connector: view`)",
     "LayerField": "fields.*name*",
     "Access": "access",
@@ -45,7 +45,7 @@ _PLACES: Final = {
     "Recipient": "alerts.tell[]",
     "Style": "style",
     "StyleClass": "style.classes[]",
-    "Words": "Texts for people",
+    "LocalizedText": "Texts for people",
 }
 
 # Parts with exactly one of two words.

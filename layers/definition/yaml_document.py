@@ -17,7 +17,7 @@ type Location = Sequence[str | int]
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class YamlFault:
     """What is wrong on one line (counted from 1), and what would be right."""
 
     line: int
@@ -27,7 +27,7 @@ class Fault:
 class BrokenYaml(Exception):
     """The text is not the YAML of one document; carries every fault found."""
 
-    def __init__(self, faults: Sequence[Fault]) -> None:
+    def __init__(self, faults: Sequence[YamlFault]) -> None:
         super().__init__("; ".join(fault.message for fault in faults))
         self.faults = tuple(faults)
 
@@ -58,7 +58,7 @@ _MERGE, _TEXT = "tag:yaml.org,2002:merge", "tag:yaml.org,2002:str"
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class YamlDocument:
     """The data of a YAML text, and where each part of it stands."""
 
     data: Any
@@ -78,7 +78,7 @@ class Document:
         return line
 
 
-def parse_yaml(text: str) -> Document:
+def parse_yaml(text: str) -> YamlDocument:
     """The one document of a text. Raises BrokenYaml."""
     try:
         return _document(text)
@@ -87,14 +87,14 @@ def parse_yaml(text: str) -> Document:
     except yaml.reader.ReaderError as error:
         line = 1 + text.count("\n", 0, error.position)
         words = f"the character U+{int(error.character):04X} may not stand in YAML"
-        raise BrokenYaml([Fault(line, words)]) from error
+        raise BrokenYaml([YamlFault(line, words)]) from error
     except RecursionError as error:
-        raise BrokenYaml([Fault(1, "the file is nested far too deeply for a layer")]) from error
+        raise BrokenYaml([YamlFault(1, "the file is nested far too deeply for a layer")]) from error
     except ValueError as error:
-        raise BrokenYaml([Fault(1, str(error))]) from error
+        raise BrokenYaml([YamlFault(1, str(error))]) from error
 
 
-def _document(text: str) -> Document:
+def _document(text: str) -> YamlDocument:
     loader = _Loader(text)
     try:
         root = loader.get_single_node()
@@ -102,15 +102,15 @@ def _document(text: str) -> Document:
         if faults:
             raise BrokenYaml(faults)
         _read_keys_as_texts(root)
-        return Document(loader.construct_document(root) if root else None, root)
+        return YamlDocument(loader.construct_document(root) if root else None, root)
     finally:
         loader.dispose()
 
 
-def _marked(error: yaml.MarkedYAMLError) -> Fault:
+def _marked(error: yaml.MarkedYAMLError) -> YamlFault:
     mark = error.problem_mark or error.context_mark
     words = ", ".join(filter(None, (error.context, error.problem)))
-    return Fault(mark.line + 1 if mark else 1, f"this is not YAML: {words}{_hint(words)}")
+    return YamlFault(mark.line + 1 if mark else 1, f"this is not YAML: {words}{_hint(words)}")
 
 
 def _hint(words: str) -> str:
@@ -123,11 +123,11 @@ def _hint(words: str) -> str:
     return ""
 
 
-def _doubled_keys(node: yaml.Node | None, above: tuple[int, ...] = ()) -> Iterator[Fault]:
+def _doubled_keys(node: yaml.Node | None, above: tuple[int, ...] = ()) -> Iterator[YamlFault]:
     if node is None:
         return
     if id(node) in above:
-        yield Fault(node.start_mark.line + 1, "an alias (`*`) may not hold itself")
+        yield YamlFault(node.start_mark.line + 1, "an alias (`*`) may not hold itself")
         return
     if isinstance(node, yaml.MappingNode):
         yield from _doubled_in(node)
@@ -135,14 +135,14 @@ def _doubled_keys(node: yaml.Node | None, above: tuple[int, ...] = ()) -> Iterat
         yield from _doubled_keys(child, (*above, id(node)))
 
 
-def _doubled_in(node: yaml.MappingNode) -> Iterator[Fault]:
+def _doubled_in(node: yaml.MappingNode) -> Iterator[YamlFault]:
     first: dict[str, int] = {}
     for key, _ in node.value:
         line = key.start_mark.line + 1
         if not isinstance(key, yaml.ScalarNode):
-            yield Fault(line, "what stands before a colon must be a single word")
+            yield YamlFault(line, "what stands before a colon must be a single word")
         elif key.value in first:
-            yield Fault(
+            yield YamlFault(
                 line, f"`{key.value}` stands twice, first on line {first[key.value]}: keep one"
             )
         else:

@@ -6,12 +6,12 @@ telling_series.py and telling_held.py speak of what they find; store.py keeps ru
 and keeps their nulls; running.py puts them together; repeating.py makes a run again.
 """
 
-from layers.detect.reproduction import Repetition, repeat_run
+from layers.detect.reproduction import Reproduction, repeat_run
 from layers.detect.run import METHODS, RunReport, methods_of, run_hotspots, run_method
 
 __all__ = [
     "METHODS",
-    "Repetition",
+    "Reproduction",
     "RunReport",
     "methods_of",
     "repeat_run",

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, func, select
 from gis.alerts.engine import local_day
 from gis.alerts.findings import Findings
 from gis.alerts.policy import DAYS_A_YEAR, Tier
-from gis.alerts.replay import Ledger, Past
+from gis.alerts.replay import ReplayedAlert, ReplayedAlerts
 from gis.clock import HERE
 from gis.errors import BadInput
 from layers.definition.model import Layer, ThresholdRule
@@ -37,7 +37,9 @@ class Backtest:
     layer: Layer
     since: datetime
     until: datetime
-    alerts: tuple[Past, ...]  # people would have been told of them, in the order of opening
+    alerts: tuple[
+        ReplayedAlert, ...
+    ]  # people would have been told of them, in the order of opening
     pending: int  # did not hold for long enough
     records: int  # of the layer that are of this time
 
@@ -81,7 +83,7 @@ def backtest(
             f"from {_told(since)} to {_told(until)} is no time to look at: "
             f"it must be later, and within {LONGEST.days} days"
         )
-    ledger = Ledger()
+    ledger = ReplayedAlerts()
     looks = [
         _hourly(connection, layer, each, _instants(since, until, _HOUR), ledger) for each in rules
     ]
@@ -154,7 +156,7 @@ def _hourly(
     layer: Layer,
     rule: ThresholdRule,
     instants: Sequence[datetime],
-    ledger: Ledger,
+    ledger: ReplayedAlerts,
 ) -> Iterator[Findings]:
     """Each look is made when those before it have been applied."""
     for moment in instants:

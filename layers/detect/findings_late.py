@@ -12,9 +12,9 @@ from gis.alerts.findings import Findings, Signal
 from gis.alerts.policy import Tier
 from gis.text import number_en, number_vi
 from layers.definition.model import AlertOptions, HotspotOptions
-from layers.detect.findings_scan import Teller
+from layers.detect.findings_scan import ScanFindings
 from layers.detect.methods.gi_star import parents_of
-from layers.detect.observations import Records, day_number, day_numbers, midnight
+from layers.detect.observations import Observations, day_number, day_numbers, midnight
 
 LATE = "held_back"  # the rules under which they raise alerts
 UNDATED = "undated"
@@ -73,14 +73,14 @@ _KINDS = (
 )
 
 
-def held_rows(records: Records) -> pd.DataFrame:
+def held_rows(records: Observations) -> pd.DataFrame:
     """The records that either kind tells of."""
     chosen = [kind.chosen(records.rows) for kind in _KINDS]
     return records.rows[pd.concat(chosen, axis=1).any(axis=1)]
 
 
 def held_findings(
-    teller: Teller, records: Records, run_id: int | None = None
+    teller: ScanFindings, records: Observations, run_id: int | None = None
 ) -> Iterator[tuple[Findings, frozenset[int]]]:
     """One look a kind at what came today and yesterday: one signal for the whole layer, if any.
     With it the ids of all that are held, of whatever day.
@@ -106,7 +106,7 @@ def held_findings(
         yield found, frozenset(held["id"].tolist())
 
 
-def _signal(teller: Teller, kind: _Kind, rows: pd.DataFrame) -> Signal:
+def _signal(teller: ScanFindings, kind: _Kind, rows: pd.DataFrame) -> Signal:
     title, count = teller.layer.title, len(rows)
     hours = (teller.layer.hotspots or HotspotOptions()).late_hours
     placed = rows[rows["h3"] > 0]

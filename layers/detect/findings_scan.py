@@ -12,19 +12,19 @@ from gis.alerts.outline import outline_of
 from gis.alerts.policy import Policy, Tier
 from layers.definition.model import AlertOptions, Layer
 from layers.detect.changes import InputChanges
-from layers.detect.messages import cluster_headline, cluster_words
-from layers.detect.methods.series import Judged, StreamSeries
-from layers.detect.methods.stp_scan import Cluster, StreamScan
+from layers.detect.messages import cluster_headline, cluster_message
+from layers.detect.methods.series import SeriesResult, StreamSeries
+from layers.detect.methods.stp_scan import ScanCluster, StreamScan
 from layers.detect.observations import day_number, midnight
 
 RULE = "scan"  # under which the scan raises alerts
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class RatedCluster:
     """A cluster with its tier, None when chance brings it too often, and its words."""
 
-    cluster: Cluster
+    cluster: ScanCluster
     tier: Tier | None
     words: tuple[str, str]
 
@@ -39,7 +39,7 @@ def policy_of(layer: Layer, seen: Sequence[str]) -> Policy:
 
 
 @dataclass(frozen=True, slots=True)
-class Teller:
+class ScanFindings:
     """How one run speaks of its clusters; `names` are those of communes, by code."""
 
     layer: Layer
@@ -50,21 +50,21 @@ class Teller:
     simulated: frozenset[int]  # ids of simulated records among what was read
     changes: InputChanges | None = None  # since the look before; None: of a replay
 
-    def told(self, scan: StreamScan) -> list[Told]:
+    def told(self, scan: StreamScan) -> list[RatedCluster]:
         return [self._told(one) for one in scan.clusters]
 
-    def _told(self, one: Cluster) -> Told:
+    def _told(self, one: ScanCluster) -> RatedCluster:
         tier = self.policy.tier(one.recurrence_days, one.observed, one.expected)
-        return Told(one, tier, cluster_words(one, self.names))
+        return RatedCluster(one, tier, cluster_message(one, self.names))
 
-    def since(self, one: Cluster | Judged) -> datetime:
+    def since(self, one: ScanCluster | SeriesResult) -> datetime:
         return midnight(day_number(self.until) - one.days + 1)
 
     def rests_on_simulated(self, records: Iterable[int]) -> bool:
         """Whether any of these records is simulated; others may still be the measure of it."""
         return not self.simulated.isdisjoint(records)
 
-    def row(self, told: Told) -> dict[str, Any]:
+    def row(self, told: RatedCluster) -> dict[str, Any]:
         """The cluster as it is stored."""
         one = told.cluster
         return {
@@ -93,7 +93,7 @@ class Teller:
         """The clusters that have a tier."""
         return [self._signal(one, one.tier) for one in self.told(scan) if one.tier is not None]
 
-    def _signal(self, told: Told, tier: Tier) -> Signal:
+    def _signal(self, told: RatedCluster, tier: Tier) -> Signal:
         one = told.cluster
         headline = cluster_headline(self.layer, one)
         lat, lon = h3.cell_to_latlng(h3.int_to_str(one.centre))

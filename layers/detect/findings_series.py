@@ -8,9 +8,9 @@ from gis.alerts.findings import Findings, Signal
 from gis.alerts.policy import Tier
 from layers.definition.model import Layer, SeriesOptions
 from layers.detect import findings_scan
-from layers.detect.findings_scan import Teller
-from layers.detect.messages import series_headline, series_words
-from layers.detect.methods.series import PROVINCE, Judged, StreamSeries
+from layers.detect.findings_scan import ScanFindings
+from layers.detect.messages import series_headline, series_message
+from layers.detect.methods.series import PROVINCE, SeriesResult, StreamSeries
 
 RULE = "series"  # under which series raise alerts
 STATISTICAL = {
@@ -27,26 +27,26 @@ def budget_of(layer: Layer) -> Budget | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class RatedSeries:
     """A series with its tier, None for what chance brings too often, and its words.
 
     `bound` is the number of records from which it is an alert.
     """
 
-    judged: Judged
+    judged: SeriesResult
     tier: Tier | None
     bound: int
     words: tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class SeriesTeller:
+class SeriesFindings:
     """How one run speaks of its series."""
 
-    teller: Teller
+    teller: ScanFindings
     options: SeriesOptions
 
-    def told(self, look: StreamSeries) -> list[Told]:
+    def told(self, look: StreamSeries) -> list[RatedSeries]:
         """The communes, and before them the province by what it has beyond the one that rose most,
         if that is an alert: what is wrong in one commune is not told twice.
         """
@@ -60,14 +60,14 @@ class SeriesTeller:
         rest = whole if most is None else whole.without(most, look.size)
         return [self._told(rest, look.size), *communes]
 
-    def _told(self, one: Judged, size: int) -> Told:
+    def _told(self, one: SeriesResult, size: int) -> RatedSeries:
         policy, least = self.teller.policy, self.options.min_count
         much = one.observed >= least
         tier = policy.tier(one.recurrence_days, one.observed, one.expected) if much else None
         bound = one.newest.bound(1 / (policy.alert_days * size), least)
-        return Told(one, tier, bound, series_words(one, bound, self.teller.names))
+        return RatedSeries(one, tier, bound, series_message(one, bound, self.teller.names))
 
-    def row(self, told: Told) -> dict[str, Any]:
+    def row(self, told: RatedSeries) -> dict[str, Any]:
         """The series as it is stored."""
         one = told.judged
         return {
@@ -93,7 +93,7 @@ class SeriesTeller:
         signals = [self._signal(each, tier) for each, tier in told if tier is not None]
         return self.teller.look(RULE, look, signals, run_id)
 
-    def _signal(self, told: Told, tier: Tier) -> Signal:
+    def _signal(self, told: RatedSeries, tier: Tier) -> Signal:
         one = told.judged
         headline = series_headline(self.teller.layer, one, self.teller.names)
         return Signal(

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from gis.text import number_en, number_vi
-from layers.definition.model import Layer, Words
-from layers.detect.methods.series import PROVINCE, Judged
-from layers.detect.methods.stp_scan import LONGEST_DAYS, Cluster
+from layers.definition.model import Layer, LocalizedText
+from layers.detect.methods.series import PROVINCE, SeriesResult
+from layers.detect.methods.stp_scan import LONGEST_DAYS, ScanCluster
 
 _YEAR = 365.25
 _OFTEN = 2.0  # days: what is met more often somewhere in the province is not worth a word
@@ -32,14 +32,14 @@ _SURROUNDED = {
 }
 
 
-def cluster_headline(layer: Layer, one: Cluster) -> tuple[str, str]:
+def cluster_headline(layer: Layer, one: ScanCluster) -> tuple[str, str]:
     """What an officer reads first: how many, in how long, and how many are usual."""
     subject = subject_of(layer, one.stream)
     vi, en = _how_many(one)
     return f"{subject.vi}: {vi}", f"{subject.en}: {en}"
 
 
-def cluster_words(one: Cluster, names: Mapping[str, str]) -> tuple[str, str]:
+def cluster_message(one: ScanCluster, names: Mapping[str, str]) -> tuple[str, str]:
     """How many, where, and how rarely chance does so; `names` of communes by code."""
     vi, en = _how_many(one)
     where_vi, where_en = _where(one, [names.get(code, code) for code in one.communes])
@@ -50,14 +50,14 @@ def cluster_words(one: Cluster, names: Mapping[str, str]) -> tuple[str, str]:
     )
 
 
-def series_headline(layer: Layer, one: Judged, names: Mapping[str, str]) -> tuple[str, str]:
+def series_headline(layer: Layer, one: SeriesResult, names: Mapping[str, str]) -> tuple[str, str]:
     """What an officer reads first: what, where, how many, and how many are usual."""
     subject = subject_of(layer, one.stream)
     (vi, en), (where_vi, where_en) = _how_many(one), _whose(one, names)
     return f"{subject.vi}, {where_vi}: {vi}", f"{subject.en}, {where_en}: {en}"
 
 
-def series_words(one: Judged, bound: int, names: Mapping[str, str]) -> tuple[str, str]:
+def series_message(one: SeriesResult, bound: int, names: Mapping[str, str]) -> tuple[str, str]:
     """How many, where, from how many on it is an alert, and how rarely chance does so."""
     (vi, en), (where_vi, where_en) = _how_many(one), _whose(one, names)
     vi, en = (
@@ -85,7 +85,7 @@ def series_words(one: Judged, bound: int, names: Mapping[str, str]) -> tuple[str
     )
 
 
-def map_words(count: int, expected: float, days: int, q: float) -> tuple[str, str]:
+def map_message(count: int, expected: float, days: int, q: float) -> tuple[str, str]:
     """Of a hot hex and its neighbours."""
     return (
         f"{number_vi(count)} báo cáo ở ô này và quanh nó trong {days} ngày, nếu rải đều "
@@ -95,7 +95,7 @@ def map_words(count: int, expected: float, days: int, q: float) -> tuple[str, st
     )
 
 
-def local_moran_words(
+def local_moran_message(
     category: str, here: tuple[int, float], around: tuple[int, float], days: int, q: float
 ) -> tuple[str, str]:
     """Of a hex and those around it: how many records each has, and how many are expected."""
@@ -110,7 +110,7 @@ def local_moran_words(
     )
 
 
-def emerging_words(
+def emerging_message(
     category: str, told: int, steps: int, step_days: int, trend: int, p: float
 ) -> tuple[str, str]:
     """Of a hex's history: `told` of its `steps` were hot (or cold)."""
@@ -127,7 +127,7 @@ def emerging_words(
     )
 
 
-def subject_of(layer: Layer, stream: str) -> Words:
+def subject_of(layer: Layer, stream: str) -> LocalizedText:
     """The name of a stream: that of its category, or else of its layer."""
     category = layer.hotspots.category if layer.hotspots else None
     field = layer.fields.get(category) if category else None
@@ -135,17 +135,17 @@ def subject_of(layer: Layer, stream: str) -> Words:
     if label is not None:
         return label
     vi, en = layer.title.vi, layer.title.en
-    return Words(vi=f"{vi}, {stream}", en=f"{en}, {stream}") if stream else layer.title
+    return LocalizedText(vi=f"{vi}, {stream}", en=f"{en}, {stream}") if stream else layer.title
 
 
-def _whose(one: Judged, names: Mapping[str, str]) -> tuple[str, str]:
+def _whose(one: SeriesResult, names: Mapping[str, str]) -> tuple[str, str]:
     if one.commune == PROVINCE:
         return "toàn tỉnh", "the whole province"
     name = names.get(one.commune, one.commune)
     return name, name
 
 
-def _how_many(one: Cluster | Judged) -> tuple[str, str]:
+def _how_many(one: ScanCluster | SeriesResult) -> tuple[str, str]:
     usual = max(one.expected, 0.01) if one.expected > 0 else 0.0
     digits = 1 if usual >= 0.1 else 2 if usual > 0 else 0
     return (
@@ -155,7 +155,7 @@ def _how_many(one: Cluster | Judged) -> tuple[str, str]:
     )
 
 
-def _where(one: Cluster, names: Sequence[str]) -> tuple[str, str]:
+def _where(one: ScanCluster, names: Sequence[str]) -> tuple[str, str]:
     km = one.radius_m / 1000
     vi = "trong một ô" if km == 0 else f"trong bán kính {number_vi(km, 1)} km"
     en = "in one hex" if km == 0 else f"within {number_en(km, 1)} km"

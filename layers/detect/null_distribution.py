@@ -1,6 +1,6 @@
-"""Nulls of scans, kept in the database so that an arriving report is judged at once.
+"""Null distributions of scans, stored so that an arriving report is judged at once.
 
-A run draws those of few cases itself; the others are drawn beside the runs, by `Drawer`.
+A run draws those of few cases itself; the others are precomputed by `NullPrecomputation`.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Row
 from gis.database.engine import Database
 from layers.definition.model import Layer, ScanOptions
 from layers.detect.methods.stp_scan import (
-    GrowingNull,
+    IncrementalNull,
     Stream,
     StreamScan,
     draw_null,
@@ -36,12 +36,12 @@ ENOUGH = 34
 
 
 @dataclass(frozen=True, slots=True)
-class KeptNull:
+class StoredNull:
     id: int
     maxima: Floats
 
 
-def kept_null(
+def stored_null(
     connection: Connection,
     layer_id: str,
     stream: Stream,
@@ -49,7 +49,7 @@ def kept_null(
     digest: str,
     *,
     prompt: bool = False,
-) -> KeptNull | None:
+) -> StoredNull | None:
     """The null of a stream: drawn for its last day and nearly as many cases, or drawn now.
 
     `digest` is that of the run's input, kept with it, so that it can be drawn again. `prompt`: what
@@ -60,11 +60,11 @@ def kept_null(
     lacking = known is None or not known.fits
     if lacking and (not prompt or len(stream.place) <= FEW):
         maxima = draw_null(stream, options)
-        return _keep(connection, layer_id, stream, options, digest, maxima)
-    return None if known is None else KeptNull(known.id, np.array(known.maxima))
+        return _store(connection, layer_id, stream, options, digest, maxima)
+    return None if known is None else StoredNull(known.id, np.array(known.maxima))
 
 
-class Drawer:
+class NullPrecomputation:
     """Draws, one at a time, the nulls that the newest runs lack, and those of the next day."""
 
     def __init__(self, database: Database) -> None:
@@ -88,7 +88,7 @@ class Drawer:
         options = _scan_options(layer)
         maxima = draw_null(lacking, options)
         with self._database.writing() as connection:
-            _keep(connection, layer.id, lacking, options, run.input_digest, maxima)
+            _store(connection, layer.id, lacking, options, run.input_digest, maxima)
         return lacking.name
 
 
@@ -128,17 +128,17 @@ def _nearest(
     return connection.execute(SQL["find_null"], _wanted(layer_id, stream, options)).one_or_none()
 
 
-def _keep(
+def _store(
     connection: Connection,
     layer_id: str,
     stream: Stream,
     options: ScanOptions,
     digest: str,
     maxima: Floats,
-) -> KeptNull:
+) -> StoredNull:
     drawn = {"digest": digest, "maxima": maxima.tolist()}
     wanted = _wanted(layer_id, stream, options)
-    return KeptNull(connection.execute(SQL["keep_null"], wanted | drawn).scalar_one(), maxima)
+    return StoredNull(connection.execute(SQL["keep_null"], wanted | drawn).scalar_one(), maxima)
 
 
 def _wanted(layer_id: str, stream: Stream, options: ScanOptions) -> dict[str, object]:
@@ -160,11 +160,11 @@ def scan_day(
 
     A null is drawn as far as `stop` of its replicates show what it judges to be common.
     """
-    kept: list[tuple[Stream, GrowingNull]] = []
+    kept: list[tuple[Stream, IncrementalNull]] = []
     for stream in looks:
         null = next((null for origin, null in reversed(kept) if _serves(origin, stream)), None)
         if null is None:
-            null = GrowingNull(stream, options, stop)
+            null = IncrementalNull(stream, options, stop)
             kept.append((stream, null))
         yield scan_stream(stream, options, null)
 

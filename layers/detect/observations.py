@@ -39,7 +39,7 @@ _FLAWED = ("default_point", "coarse")
 
 
 @dataclass(frozen=True, slots=True)
-class Records:
+class Observations:
     """Rows received in a window, judged by the gate; those without any time when they were stored.
 
     `rows`: id, category, h3 (resolution 11; 0 without a point), commune, amount (of the measure; 1
@@ -55,7 +55,7 @@ class Records:
 
 def read_records(
     connection: Connection, layer: Layer, options: HotspotOptions, since: datetime, until: datetime
-) -> Records:
+) -> Observations:
     """Rows received after `since` and up to `until`.
 
     Those shortly before are read too, of which the first of the window may be repeats. A row that
@@ -66,10 +66,10 @@ def read_records(
     judged = clean(_read(connection, layer, options, early, until), rules).records
     rows = judged[judged["received_at"] > since].reset_index(drop=True)
     simulated = frozenset(rows.loc[rows["simulated"], "id"].tolist())
-    return Records(rows, _left_out(rows, "in_alarm"), simulated)
+    return Observations(rows, _left_out(rows, "in_alarm"), simulated)
 
 
-def for_communes(records: Records) -> Records:
+def for_communes(records: Observations) -> Observations:
     """The same records, of which those with a coarse place are not left out."""
     return replace(records, left_out=_left_out(records.rows, "in_commune"))
 

@@ -13,18 +13,24 @@ from gis.alerts.findings import Findings
 from gis.errors import BadInput
 from layers.definition.model import HotspotOptions, Layer, ScanOptions
 from layers.detect.findings_late import held_findings, held_rows
-from layers.detect.findings_scan import Teller, policy_of
-from layers.detect.findings_series import SeriesTeller
+from layers.detect.findings_scan import ScanFindings, policy_of
+from layers.detect.findings_series import SeriesFindings
 from layers.detect.methods.series import StreamSeries, days_read, series_input, series_of
 from layers.detect.methods.stp_scan import Stream, StreamScan, alarm_input, streams_of
 from layers.detect.null_distribution import scan_day
-from layers.detect.observations import Records, commune_names, day_number, midnight, read_records
+from layers.detect.observations import (
+    Observations,
+    commune_names,
+    day_number,
+    midnight,
+    read_records,
+)
 
 TOGETHER = "10min"  # reports of so long are one look: it bounds the looks of a day
 
 
 @dataclass(frozen=True, slots=True)
-class PastLook:
+class PastEvaluation:
     """What the alarms would have found at `until`, in the streams that had a report or a new day.
 
     `simulated`: the ids of simulated records among what was read. `held`: what was held back.
@@ -34,12 +40,12 @@ class PastLook:
     scans: tuple[StreamScan, ...]
     series: tuple[StreamSeries, ...] = ()
     simulated: frozenset[int] = frozenset()
-    held: Records | None = None
+    held: Observations | None = None
 
 
 def replay(
     connection: Connection, layer: Layer, since: datetime, until: datetime
-) -> Iterator[PastLook]:
+) -> Iterator[PastEvaluation]:
     """The looks from `since` to `until`, in order of time: after reports, and as each day begins.
 
     Reports of the same ten minutes are one look, when the last of them has come. The rows are read
@@ -51,13 +57,13 @@ def replay(
         raise BadInput(f"layer {layer.id} has no alarm: `hotspots: scan` asks for one")
     begin = midnight(day_number(since) - _window(options) + 1)
     records = read_records(connection, layer, options, begin, until)
-    past = _Past(records, options, len(commune_names(connection)))
-    times = look_times(records.rows["received_at"], since, until)
+    past = _ReplayedRecords(records, options, len(commune_names(connection)))
+    times = evaluation_times(records.rows["received_at"], since, until)
     for _, some in groupby(times, key=day_number):
         yield from past.looks(list(some))
 
 
-def look_times(received: pd.Series, since: datetime, until: datetime) -> list[datetime]:
+def evaluation_times(received: pd.Series, since: datetime, until: datetime) -> list[datetime]:
     """When the service would have looked, reports of the same ten minutes taken together."""
     come = received[(received > since) & (received <= until)]
     last = come.groupby(come.dt.floor(TOGETHER)).max()
@@ -67,18 +73,18 @@ def look_times(received: pd.Series, since: datetime, until: datetime) -> list[da
 
 
 def past_findings(
-    layer: Layer, look: PastLook, names: Mapping[str, str] = MappingProxyType({})
+    layer: Layer, look: PastEvaluation, names: Mapping[str, str] = MappingProxyType({})
 ) -> list[Findings]:
     """What the alerts would have been told; communes by their `names`, else by their codes."""
     streams = {scan.stream for scan in look.scans} | {each.stream for each in look.series}
     policy = policy_of(layer, list(streams))
-    teller = Teller(layer, look.until, policy, names, official=True, simulated=look.simulated)
+    teller = ScanFindings(layer, look.until, policy, names, official=True, simulated=look.simulated)
     found = [teller.findings(scan) for scan in look.scans]
     if look.held is not None:
         found += [each for each, _ in held_findings(teller, look.held)]
     if layer.hotspots is None or layer.hotspots.series is None:
         return found
-    speaks = SeriesTeller(teller, layer.hotspots.series)
+    speaks = SeriesFindings(teller, layer.hotspots.series)
     return [*found, *(speaks.findings(each) for each in look.series)]
 
 
@@ -89,30 +95,30 @@ def _window(options: HotspotOptions) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class _Moment:
+class _EvaluationTime:
     """When to look, and at which streams; None: all, since a day begins."""
 
     until: datetime
     streams: Collection[str] | None
 
 
-class _Past:
+class _ReplayedRecords:
     """All records of a replay, in the order in which they came."""
 
-    def __init__(self, records: Records, options: HotspotOptions, communes: int) -> None:
+    def __init__(self, records: Observations, options: HotspotOptions, communes: int) -> None:
         self._records, self._options, self._communes = records, options, communes
         self._alarm = self._in_order(alarm_input(records))
         self._series = self._in_order(series_input(records))
         self._held = held_rows(records).sort_values(["received_at", "id"], ignore_index=True)
 
-    def looks(self, times: Sequence[datetime]) -> Iterator[PastLook]:
+    def looks(self, times: Sequence[datetime]) -> Iterator[PastEvaluation]:
         """Those of one day; the first is at all streams, a later one at those with a report."""
         news = [self._news(*both) for both in pairwise(times)]
-        moments = [_Moment(times[0], None), *map(_Moment, times[1:], news)]
+        moments = [_EvaluationTime(times[0], None), *map(_EvaluationTime, times[1:], news)]
         for one, scans in zip(moments, self._scans(moments), strict=True):
             series = self._series_at(one)
             held = replace(self._records, rows=_known(self._held, one.until))
-            yield PastLook(one.until, tuple(scans), series, self._records.simulated, held)
+            yield PastEvaluation(one.until, tuple(scans), series, self._records.simulated, held)
 
     def _in_order(self, frame: pd.DataFrame) -> pd.DataFrame:
         received = self._records.rows.set_index("id")["received_at"]
@@ -124,7 +130,7 @@ class _Past:
         come = rows[(rows["received_at"] > since) & (rows["received_at"] <= until)]
         return set(come["category"].astype(str))
 
-    def _scans(self, moments: Sequence[_Moment]) -> list[list[StreamScan]]:
+    def _scans(self, moments: Sequence[_EvaluationTime]) -> list[list[StreamScan]]:
         """Of each moment."""
         found: list[list[StreamScan]] = [[] for _ in moments]
         if self._options.scan is not None:
@@ -135,7 +141,7 @@ class _Past:
         return found
 
     def _streams(
-        self, moments: Sequence[_Moment], options: ScanOptions
+        self, moments: Sequence[_EvaluationTime], options: ScanOptions
     ) -> Iterator[tuple[int, Stream]]:
         """The streams of each moment, with its number."""
         for n, one in enumerate(moments):
@@ -143,7 +149,7 @@ class _Past:
             for stream in streams_of(known, options, day_number(one.until), one.streams):
                 yield n, stream
 
-    def _series_at(self, one: _Moment) -> tuple[StreamSeries, ...]:
+    def _series_at(self, one: _EvaluationTime) -> tuple[StreamSeries, ...]:
         options = self._options.series
         if options is None:
             return ()

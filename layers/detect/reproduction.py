@@ -33,7 +33,7 @@ _COMPARED = {
 
 
 @dataclass(frozen=True, slots=True)
-class Repetition:
+class Reproduction:
     """Whether a run, made again, found the same; `differences` in words where it did not.
 
     `found`: as lists of runs count, so that what is too common for a tier is not; `compared`: all.
@@ -50,7 +50,7 @@ class Repetition:
         return not self.differences
 
 
-def repeat_run(database: Database, run_id: int) -> Repetition:
+def repeat_run(database: Database, run_id: int) -> Reproduction:
     """Make a run again from its stored input and parameters; nothing is stored.
 
     Nulls of scans are drawn anew from the input that they were drawn from. Raises NotFound, and
@@ -63,7 +63,7 @@ def repeat_run(database: Database, run_id: int) -> Repetition:
     names = _COMPARED[run.method]
     differences = [*doubts, *_differences(_told(before, names), _told(again, names))]
     found = sum(row.get("tier", "") is not None for row in before)
-    return Repetition(run, found, len(again), runs_code(), tuple(differences))
+    return Reproduction(run, found, len(again), runs_code(), tuple(differences))
 
 
 def _scan_again(connection: Connection, run: StoredRun) -> tuple[Rows, list[str]]:

@@ -24,9 +24,9 @@ from layers.definition.model import POPULATION, HotspotOptions, Layer, ScanOptio
 from layers.detect.changes import InputChanges, input_changes
 from layers.detect.findings_late import held_findings
 from layers.detect.findings_scan import RULE as SCAN
-from layers.detect.findings_scan import Teller, policy_of
+from layers.detect.findings_scan import ScanFindings, policy_of
 from layers.detect.findings_series import RULE as SERIES
-from layers.detect.findings_series import SeriesTeller
+from layers.detect.findings_series import SeriesFindings
 from layers.detect.methods.emerging import emerging_hexes, emerging_input
 from layers.detect.methods.gi_star import MapOptions, hot_hexes, map_input
 from layers.detect.methods.local_moran import outlying_hexes
@@ -37,9 +37,9 @@ from layers.detect.methods.stp_scan import (
     alarm_input,
     streams_of,
 )
-from layers.detect.null_distribution import kept_null
+from layers.detect.null_distribution import stored_null
 from layers.detect.observations import (
-    Records,
+    Observations,
     commune_names,
     day_number,
     for_communes,
@@ -47,8 +47,8 @@ from layers.detect.observations import (
     read_exposure,
     read_records,
 )
-from layers.detect.scan_cache import Scans
-from layers.detect.store import NewRun, add_rows, add_run, keep_input
+from layers.detect.scan_cache import ScanCache
+from layers.detect.store import NewRun, add_rows, add_run, store_input
 
 _NO_CHANGES = AlertChanges()
 
@@ -68,7 +68,7 @@ class RunReport:
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
+class _RunContext:
     """What every method needs: the units, the layer and the end of its window."""
 
     connection: Connection
@@ -78,18 +78,18 @@ class _Look:
     until: datetime
     version: int  # of the layer, read before its rows: what comes between is read once more
     prompt: bool  # draws no null that takes long
-    scans: Scans
+    scans: ScanCache
 
-    def records(self, days: float) -> Records:
+    def records(self, days: float) -> Observations:
         since = self.until - timedelta(days=days)
         return read_records(self.connection, self.layer, self.options, since, self.until)
 
-    def whole_days(self, days: int) -> Records:
+    def whole_days(self, days: int) -> Observations:
         """Those of so many days; the last one may be under way."""
         first = midnight(day_number(self.until) - days + 1)
         return self.records((self.until - first) / timedelta(days=1))
 
-    def new_run(self, method: str, records: Records, frame: Any) -> NewRun:
+    def new_run(self, method: str, records: Observations, frame: Any) -> NewRun:
         return NewRun(
             layer_id=self.layer.id,
             method=method,
@@ -130,13 +130,13 @@ def run_method(
     until: datetime,
     *,
     prompt: bool = False,
-    scans: Scans | None = None,
+    scans: ScanCache | None = None,
 ) -> RunReport:
     """One method, in one transaction; runs of a layer wait for each other.
 
-    `prompt`: the alarm judges by the nearest null rather than draw one that takes long, and leaves
-    out a stream without any; `layers.detect.null_distribution.Drawer` draws them, for a run thereafter. `scans`
-    are those of runs before, of which streams that did not change are taken.
+    `prompt`: the alarm judges by the nearest null distribution rather than draw one that takes
+    long, and leaves out a stream without any; `NullPrecomputation` draws them for a later run.
+    `scans`: those of runs before, of which streams that did not change are taken.
     Raises BadInput for a method that the layer's file does not ask for, or without boundaries.
     """
     if layer.hotspots is None or method not in methods_of(layer):
@@ -146,8 +146,15 @@ def run_method(
         connection.execute(_ONE_AT_A_TIME, {"layer": layer.id})
         version = _version_of(connection, layer)
         territory = stored_territory(connection)
-        look = _Look(
-            connection, territory, layer, layer.hotspots, until, version, prompt, scans or Scans()
+        look = _RunContext(
+            connection,
+            territory,
+            layer,
+            layer.hotspots,
+            until,
+            version,
+            prompt,
+            scans or ScanCache(),
         )
         return METHODS[method](look)
 
@@ -163,19 +170,19 @@ def _version_of(connection: Connection, layer: Layer) -> int:
     return int(version)
 
 
-def _run_map(look: _Look) -> RunReport:
+def _run_map(look: _RunContext) -> RunReport:
     records, frame = _mapped(look, look.options)
     return _stored(look, "gi_star", records, frame, hot_hexes(frame, look.options))
 
 
-def _run_local_moran(look: _Look) -> RunReport:
+def _run_local_moran(look: _RunContext) -> RunReport:
     options = look.options.local_moran
     assert options is not None
     records, frame = _mapped(look, options)
     return _stored(look, "local_moran", records, frame, outlying_hexes(frame, options))
 
 
-def _mapped(look: _Look, options: MapOptions) -> tuple[Records, pd.DataFrame]:
+def _mapped(look: _RunContext, options: MapOptions) -> tuple[Observations, pd.DataFrame]:
     """The records of a map's window, and their sums by hex."""
     records = look.records(options.window_days)
     domain = look.territory.cells(options.resolution)
@@ -192,7 +199,7 @@ def _mapped(look: _Look, options: MapOptions) -> tuple[Records, pd.DataFrame]:
 _IS_PUBLIC = text("SELECT gis.is_public(:layer)")
 
 
-def _run_emerging(look: _Look) -> RunReport:
+def _run_emerging(look: _RunContext) -> RunReport:
     options = look.options.emerging
     assert options is not None
     records = look.records((options.steps + 1) * options.step_days)
@@ -202,11 +209,11 @@ def _run_emerging(look: _Look) -> RunReport:
 
 
 def _stored(
-    look: _Look, method: str, records: Records, frame: Any, rows: list[dict[str, Any]]
+    look: _RunContext, method: str, records: Observations, frame: Any, rows: list[dict[str, Any]]
 ) -> RunReport:
     """Keep a run whose rows are hexes."""
     run = look.new_run(method, records, frame)
-    run_id = add_run(look.connection, run, keep_input(look.connection, frame))
+    run_id = add_run(look.connection, run, store_input(look.connection, frame))
     cells = np.array([row["cell"] for row in rows], np.uint64)
     communes = look.territory.communes_of(cells) if rows else []
     placed = [
@@ -217,13 +224,13 @@ def _stored(
     return _report(look, run, run_id, records, len(rows))
 
 
-def _run_alarm(look: _Look) -> RunReport:
+def _run_alarm(look: _RunContext) -> RunReport:
     options = look.options.scan
     assert options is not None
     records = look.whole_days(options.window_days)
     frame = alarm_input(records)
     run = look.new_run("stp_scan", records, frame)
-    digest = keep_input(look.connection, frame)
+    digest = store_input(look.connection, frame)
     streams = streams_of(frame, options, day_number(look.until))
     looked = [_scanned(look, stream, options, digest) for stream in streams]
     changes = _changes(look, "stp_scan", SCAN, frame, options.window_days)
@@ -241,16 +248,16 @@ def _run_alarm(look: _Look) -> RunReport:
 
 
 def _scanned(
-    look: _Look, stream: Stream, options: ScanOptions, digest: str
+    look: _RunContext, stream: Stream, options: ScanOptions, digest: str
 ) -> tuple[StreamScan, int | None]:
     """The scan and the number of its null; without one, the stream is not judged."""
-    null = kept_null(look.connection, look.layer.id, stream, options, digest, prompt=look.prompt)
+    null = stored_null(look.connection, look.layer.id, stream, options, digest, prompt=look.prompt)
     if null is None:
         return StreamScan(stream.name, len(stream.place), stream.strata is not None, ()), None
     return look.scans.scan(look.layer.id, stream, options, null.maxima), null.id
 
 
-def _run_series(look: _Look) -> RunReport:
+def _run_series(look: _RunContext) -> RunReport:
     options = look.options.series
     assert options is not None
     records = for_communes(look.whole_days(days_read(options)))
@@ -259,9 +266,9 @@ def _run_series(look: _Look) -> RunReport:
     streams = list(series_of(frame, options, day_number(look.until), communes))
     changes = _changes(look, "series", SERIES, frame, days_read(options))
     run = look.new_run("series", records, frame)
-    run_id = add_run(look.connection, run, keep_input(look.connection, frame))
+    run_id = add_run(look.connection, run, store_input(look.connection, frame))
     teller = _teller(look, records, [each.stream for each in streams], changes)
-    speaks = SeriesTeller(teller, options)
+    speaks = SeriesFindings(teller, options)
     told = [one for each in streams for one in speaks.told(each)]
     add_rows(look.connection, "add_series", run_id, [speaks.row(one) for one in told])
     streams += [StreamSeries(name, communes + 1, ()) for name in changes.ended]
@@ -271,19 +278,23 @@ def _run_series(look: _Look) -> RunReport:
     return _report(look, run, run_id, records, found, applied)
 
 
-def _changes(look: _Look, method: str, rule: str, frame: pd.DataFrame, days: int) -> InputChanges:
+def _changes(
+    look: _RunContext, method: str, rule: str, frame: pd.DataFrame, days: int
+) -> InputChanges:
     first = day_number(look.until) - days + 1
     return input_changes(look.connection, look.layer.id, method, rule, frame, first)
 
 
-def _teller(look: _Look, records: Records, streams: Sequence[str], changes: InputChanges) -> Teller:
+def _teller(
+    look: _RunContext, records: Observations, streams: Sequence[str], changes: InputChanges
+) -> ScanFindings:
     names, policy = commune_names(look.connection), policy_of(look.layer, streams)
     official, simulated = look.territory.official, records.simulated
-    return Teller(look.layer, look.until, policy, names, official, simulated, changes)
+    return ScanFindings(look.layer, look.until, policy, names, official, simulated, changes)
 
 
 def _held_back(
-    look: _Look, method: str, teller: Teller, records: Records, run_id: int
+    look: _RunContext, method: str, teller: ScanFindings, records: Observations, run_id: int
 ) -> list[Findings]:
     """Told once, by the first of the layer's alarms."""
     if method != look.options.alarms[0]:
@@ -294,12 +305,12 @@ def _held_back(
     ]
 
 
-def _held_evidence(look: _Look, found: Findings, held: frozenset[int]) -> Evidence:
+def _held_evidence(look: _RunContext, found: Findings, held: frozenset[int]) -> Evidence:
     """What its alert tells of and is no longer held: mended, or deleted."""
     return Evidence(live_records(look.connection, found.layer_id, found.rule) - held)
 
 
-def _applied(look: _Look, findings: Sequence[Findings]) -> AlertChanges:
+def _applied(look: _RunContext, findings: Sequence[Findings]) -> AlertChanges:
     """What the alerts make of them; nothing in a layer that raises none."""
     if look.layer.alerts is None:
         return _NO_CHANGES
@@ -329,10 +340,10 @@ def _together(changes: Sequence[AlertChanges]) -> AlertChanges:
 
 
 def _report(
-    look: _Look,
+    look: _RunContext,
     run: NewRun,
     run_id: int,
-    records: Records,
+    records: Observations,
     found: int,
     alerts: AlertChanges = _NO_CHANGES,
 ) -> RunReport:
@@ -353,7 +364,7 @@ def _hexagon(cell: int) -> str:
     return f"POLYGON(({', '.join(f'{lon:.7f} {lat:.7f}' for lon, lat in [*ring, ring[0]])}))"
 
 
-METHODS: dict[str, Callable[[_Look], RunReport]] = {
+METHODS: dict[str, Callable[[_RunContext], RunReport]] = {
     "stp_scan": _run_alarm,
     "series": _run_series,
     "gi_star": _run_map,

@@ -8,7 +8,7 @@ from layers.definition.model import ScanOptions
 from layers.detect.methods.stp_scan import Floats, Stream, StreamScan, by_all, scan_stream
 
 
-class Scans:
+class ScanCache:
     """The newest scan of each stream of each layer; one of the same records is not made again."""
 
     def __init__(self) -> None:

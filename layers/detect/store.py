@@ -63,7 +63,7 @@ def runs_code() -> str:
     return code_version(Path(gis.analysis.__file__).parent, Path(__file__).parent)
 
 
-def keep_input(connection: Connection, frame: pd.DataFrame) -> str:
+def store_input(connection: Connection, frame: pd.DataFrame) -> str:
     """The digest under which the input of a run is kept."""
     content = pack(frame)
     digest = digest_of(content)

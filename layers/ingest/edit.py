@@ -27,8 +27,8 @@ from gis.placing.reference import stored_placer, stored_territory
 from gis.placing.shapes import near_to, vertex_fault
 from gis.values import BBox
 from layers.definition.model import FileSource, GeometryKind, Layer
-from layers.ingest.feature import BadRecord, Fault, Feature
-from layers.items import Source
+from layers.ingest.feature import BadRecord, Feature, FeatureFault
+from layers.items import ItemSource
 from layers.items.geojson import id_of
 from layers.storage.tables import table_of
 
@@ -63,7 +63,7 @@ def require_writable(layer: Layer, who: Principal) -> None:
     require(who, allowed, f"changing rows of {layer.id} needs a key of its department")
 
 
-def state_of_row(connection: Connection, source: Source, row_id: int) -> RowState:
+def state_of_row(connection: Connection, source: ItemSource, row_id: int) -> RowState:
     """The row, locked until the transaction ends; raises NotFound."""
     table = table_of(source.layer)
     found = connection.execute(
@@ -74,7 +74,7 @@ def state_of_row(connection: Connection, source: Source, row_id: int) -> RowStat
     return RowState(row_id, row_tag(source.layer.id, row_id, found.updated_at))
 
 
-def tag_of_row(connection: Connection, source: Source, item_id: str) -> str | None:
+def tag_of_row(connection: Connection, source: ItemSource, item_id: str) -> str | None:
     """The tag of a row as it is; None for rows of views, which cannot be edited."""
     if source.layer.is_view:
         return None
@@ -89,7 +89,7 @@ def row_tag(layer_id: str, row_id: int, updated_at: datetime) -> str:
     return hashlib.sha256(told.encode()).hexdigest()[:24]
 
 
-def add(connection: Connection, source: Source, feature: Feature, who: Principal) -> RowState:
+def add(connection: Connection, source: ItemSource, feature: Feature, who: Principal) -> RowState:
     """A new row; raises BadRecord with all that is wrong."""
     require_writable(source.layer, who)
     table = table_of(source.layer)
@@ -108,7 +108,7 @@ def add(connection: Connection, source: Source, feature: Feature, who: Principal
 
 
 def replace(
-    connection: Connection, source: Source, row_id: int, feature: Feature, who: Principal
+    connection: Connection, source: ItemSource, row_id: int, feature: Feature, who: Principal
 ) -> RowState:
     """The row with these properties and no others; raises NotFound or BadRecord."""
     written = {one.name: None for one in source.properties if one.writable}
@@ -117,13 +117,13 @@ def replace(
 
 
 def modify(
-    connection: Connection, source: Source, row_id: int, feature: Feature, who: Principal
+    connection: Connection, source: ItemSource, row_id: int, feature: Feature, who: Principal
 ) -> RowState:
     """The row with these properties changed (RFC 7396); raises NotFound or BadRecord."""
     return _change(connection, source, row_id, feature, who, "update")
 
 
-def delete(connection: Connection, source: Source, row_id: int, who: Principal) -> None:
+def delete(connection: Connection, source: ItemSource, row_id: int, who: Principal) -> None:
     """Raises NotFound; the row stays in the history."""
     require_writable(source.layer, who)
     before = _snapshot(connection, source.layer, row_id)
@@ -165,7 +165,7 @@ def revert(connection: Connection, layer: Layer, change_id: int, who: Principal)
 
 def _change(
     connection: Connection,
-    source: Source,
+    source: ItemSource,
     row_id: int,
     feature: Feature,
     who: Principal,
@@ -189,7 +189,7 @@ def _change(
 
 
 def _changed(
-    connection: Connection, source: Source, feature: Feature, before: Mapping[str, Any]
+    connection: Connection, source: ItemSource, feature: Feature, before: Mapping[str, Any]
 ) -> dict[str, Any]:
     """A row is placed again when anything is said that its place depends on."""
     placing = {"valid_at", *_place_fields(source.layer).values()}
@@ -239,9 +239,9 @@ def _place(
         near = near_to(BBox.of(stored_territory(connection).outline.bounds))
         fault = vertex_fault(geometry, near)
         if fault is not None:
-            raise BadRecord([Fault("geometry", fault)])
+            raise BadRecord([FeatureFault("geometry", fault)])
     if place["reason"] and not (place["reason"] == Reason.OUTSIDE.value and tolerated):
-        raise BadRecord([Fault("geometry", place["why"])])
+        raise BadRecord([FeatureFault("geometry", place["why"])])
     return {
         "h3": place["cell"] or None,
         "commune": place["commune"],

@@ -17,7 +17,7 @@ from gis.intake.numbers import EXACT_IN_DOUBLE, GREATEST_INTEGER, LEAST_INTEGER
 from gis.placing.shapes import vertex_fault
 from gis.text import without_contacts
 from layers.definition.model import FieldType, GeometryKind
-from layers.items import CRS84, Crs, Served, Source
+from layers.items import CRS84, Crs, ItemSource, ServedColumn
 from layers.items.literals import day_of, instant_of
 
 _TYPES = {
@@ -37,7 +37,7 @@ _BAD_SHAPE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class FeatureFault:
     """What is wrong with one member of a feature."""
 
     where: str
@@ -47,7 +47,7 @@ class Fault:
 class BadRecord(BadInput):
     """A feature cannot be stored; `faults` holds all that is wrong with it."""
 
-    def __init__(self, faults: Sequence[Fault]) -> None:
+    def __init__(self, faults: Sequence[FeatureFault]) -> None:
         super().__init__("; ".join(f"{fault.where}: {fault.what}" for fault in faults))
         self.faults = tuple(faults)
 
@@ -64,7 +64,7 @@ class Feature:
 class FeatureReader:
     """Reads features for one layer; coordinates are in `crs`."""
 
-    def __init__(self, connection: Connection, source: Source, crs: Crs = CRS84) -> None:
+    def __init__(self, connection: Connection, source: ItemSource, crs: Crs = CRS84) -> None:
         self.connection = connection
         self.source = source
         self.crs = crs
@@ -75,21 +75,21 @@ class FeatureReader:
         Raises BadRecord with all that is wrong.
         """
         document = _document(body)
-        faults: list[Fault] = list(_envelope_faults(document, item_id))
+        faults: list[FeatureFault] = list(_envelope_faults(document, item_id))
         properties = self._properties(document.get("properties"), faults, whole=whole)
         has_geometry = "geometry" in document
         geometry = self._geometry(document.get("geometry"), faults) if has_geometry else None
         if whole and not has_geometry and self.source.geometry is not None:
-            faults.append(Fault("geometry", "it is missing: give a geometry, or null"))
+            faults.append(FeatureFault("geometry", "it is missing: give a geometry, or null"))
         if faults:
             raise BadRecord(faults)
         return Feature(geometry, properties, has_geometry)
 
-    def _properties(self, given: Any, faults: list[Fault], *, whole: bool) -> dict[str, Any]:
+    def _properties(self, given: Any, faults: list[FeatureFault], *, whole: bool) -> dict[str, Any]:
         if given is None:
             given = {}
         if not isinstance(given, dict):
-            faults.append(Fault("properties", "it must be an object of names and values"))
+            faults.append(FeatureFault("properties", "it must be an object of names and values"))
             return {}
         found: dict[str, Any] = {}
         for name, value in given.items():
@@ -98,25 +98,27 @@ class FeatureReader:
             faults += _missing(self.source, given)
         return found
 
-    def _property(self, name: str, value: Any, found: dict[str, Any], faults: list[Fault]) -> None:
+    def _property(
+        self, name: str, value: Any, found: dict[str, Any], faults: list[FeatureFault]
+    ) -> None:
         served = self.source.by_name.get(name)
         where = f"properties.{name}"
         if served is None:
             known = ", ".join(each for each, one in self.source.by_name.items() if one.writable)
-            faults.append(Fault(where, f"there is no such property: there are {known}"))
+            faults.append(FeatureFault(where, f"there is no such property: there are {known}"))
         elif served.writable:  # what the service computes itself may be sent back, and is ignored
             try:
                 found[name] = _value(served, value)
             except ValueError as error:
-                faults.append(Fault(where, str(error)))
+                faults.append(FeatureFault(where, str(error)))
 
-    def _geometry(self, given: Any, faults: list[Fault]) -> shapely.Geometry | None:
+    def _geometry(self, given: Any, faults: list[FeatureFault]) -> shapely.Geometry | None:
         if given is None:
             return None
         try:
             return self._in_degrees(_shape(given, self.source.layer.geometry))
         except ValueError as error:
-            faults.append(Fault("geometry", str(error)))
+            faults.append(FeatureFault("geometry", str(error)))
             return None
 
     def _in_degrees(self, geometry: shapely.Geometry) -> shapely.Geometry:
@@ -151,24 +153,24 @@ def _document(body: bytes) -> dict[str, Any]:
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise BadRecord([Fault("body", f"it is not JSON: {error.msg}")]) from None
+        raise BadRecord([FeatureFault("body", f"it is not JSON: {error.msg}")]) from None
     if not isinstance(document, dict):
-        raise BadRecord([Fault("body", "it must be a GeoJSON Feature")])
+        raise BadRecord([FeatureFault("body", "it must be a GeoJSON Feature")])
     return document
 
 
-def _envelope_faults(document: Mapping[str, Any], item_id: str | None) -> Iterator[Fault]:
+def _envelope_faults(document: Mapping[str, Any], item_id: str | None) -> Iterator[FeatureFault]:
     kind = document.get("type", "Feature")
     if kind != "Feature":
-        yield Fault("type", f"it is {kind!r}: write one Feature at a time")
+        yield FeatureFault("type", f"it is {kind!r}: write one Feature at a time")
     told = document.get("id")
     if item_id is not None and told is not None and str(told) != item_id:
-        yield Fault("id", f"it is {told!r}, but the path says {item_id!r}: leave it out")
+        yield FeatureFault("id", f"it is {told!r}, but the path says {item_id!r}: leave it out")
 
 
-def _missing(source: Source, given: Mapping[str, Any]) -> list[Fault]:
+def _missing(source: ItemSource, given: Mapping[str, Any]) -> list[FeatureFault]:
     return [
-        Fault(f"properties.{one.name}", "it is required")
+        FeatureFault(f"properties.{one.name}", "it is required")
         for one in source.properties
         if one.required and one.writable and given.get(one.name) is None
     ]
@@ -192,7 +194,7 @@ def _shape(given: Any, kind: GeometryKind) -> shapely.Geometry:
     return found
 
 
-def _value(served: Served, value: Any) -> Any:
+def _value(served: ServedColumn, value: Any) -> Any:
     """The value as the field's type; raises ValueError saying what would be right."""
     if value is None:
         if served.required:

@@ -15,12 +15,12 @@ from typing import Any
 from sqlalchemy import Connection, column, select, text, update
 
 from layers.definition.model import FileSource, Layer
-from layers.ingest.records import Records, key_columns
+from layers.ingest.records import RecordBatch, key_columns
 from layers.storage.tables import table_of
 
 
 def rename_former_keys(
-    connection: Connection, layer: Layer, source: FileSource, records: Records, name: str
+    connection: Connection, layer: Layer, source: FileSource, records: RecordBatch, name: str
 ) -> None:
     """Give what was stored under former keys of these records its key of today: rows with their
     history and reporters, and records in quarantine. `name` is the source that they come from.
@@ -39,7 +39,7 @@ def _rename_rows(
     connection: Connection,
     layer: Layer,
     source: FileSource,
-    records: Records,
+    records: RecordBatch,
     name: str,
     claims: Mapping[str, Sequence[int]],
 ) -> None:
@@ -75,7 +75,7 @@ def _rename_waiting(
     connection: Connection,
     layer: Layer,
     source: FileSource,
-    records: Records,
+    records: RecordBatch,
     name: str,
     claims: Mapping[str, Sequence[int]],
 ) -> None:

@@ -22,14 +22,21 @@ from gis.database.engine import Database
 from gis.errors import BadInput
 from gis.intake.tables import RawTable, read_table
 from gis.placing.default_points import default_points
-from gis.placing.placer import Claims, Places, Reason
+from gis.placing.placer import Claims, Placements, Reason
 from gis.placing.reference import stored_placer, stored_territory
 from gis.values import BBox
 from layers.definition.model import FileSource, Layer
 from layers.ingest import quarantine
 from layers.ingest.former_keys import rename_former_keys
-from layers.ingest.merge import Incoming
-from layers.ingest.records import NO_ANSWERS, Answers, Area, Fault, RecordReader, Records
+from layers.ingest.merge import IncomingRows
+from layers.ingest.records import (
+    NO_ANSWERS,
+    FileOptions,
+    ProvinceArea,
+    RecordBatch,
+    RecordFault,
+    RecordReader,
+)
 
 Show = Callable[[int, int], None]
 _SHOW_EVERY = 2_000
@@ -41,7 +48,7 @@ class LoadOptions:
 
     who: str
     source: str | None = None
-    answers: Answers = NO_ANSWERS
+    answers: FileOptions = NO_ANSWERS
     simulated: bool = False
     replace: bool = False  # records of the source that do not come again are removed
     again: bool = False  # the records come from quarantine, not from their source
@@ -76,12 +83,12 @@ class _Sorted:
     `answers` are those by which the file was read, given or settled by itself.
     """
 
-    records: Records
-    places: Places
+    records: RecordBatch
+    places: Placements
     default_point: npt.NDArray[np.bool_]
     kept: list[int]
-    failed: dict[int, list[Fault]]
-    answers: Answers
+    failed: dict[int, list[RecordFault]]
+    answers: FileOptions
 
     @property
     def reasons(self) -> Counter[str]:
@@ -116,7 +123,7 @@ def load_table(
     sorted_ = _sort(connection, layer, layer.source, table, options)
     source = options.source or table.name.split(".")[0]
     rename_former_keys(connection, layer, layer.source, sorted_.records, source)
-    incoming = Incoming(connection, layer)
+    incoming = IncomingRows(connection, layer)
     incoming.fill(_rows(sorted_, incoming.columns, source, options.simulated, show))
     added, updated = incoming.merge()
     came_again = [sorted_.records.keys[row] for row in sorted_.failed]
@@ -157,7 +164,7 @@ def _sort(
     options: LoadOptions,
 ) -> _Sorted:
     territory = stored_territory(connection)
-    area = Area(BBox.of(territory.outline.bounds), territory.holds)
+    area = ProvinceArea(BBox.of(territory.outline.bounds), territory.holds)
     reader = RecordReader(layer, source, area, options.answers)
     records = reader.read(table)
     placer = stored_placer(connection, options.today or today())
@@ -166,7 +173,7 @@ def _sort(
     failed = dict(records.faults)
     if layer.placed:
         for row in np.flatnonzero(places.reason != Reason.NONE.value).tolist():
-            place, others = Fault(places.reason[row], places.why[row]), failed.get(row, [])
+            place, others = RecordFault(places.reason[row], places.why[row]), failed.get(row, [])
             if place.reason != Reason.OUTSIDE.value:
                 failed[row] = [*others, place]
             elif not keeps_outside:  # told first, unless a bad shape is the reason for it
@@ -182,7 +189,7 @@ def _sort(
     )
 
 
-def _claims(records: Records) -> Claims:
+def _claims(records: RecordBatch) -> Claims:
     return Claims(
         lon=records.lon,
         lat=records.lat,
@@ -193,7 +200,7 @@ def _claims(records: Records) -> Claims:
     )
 
 
-def _default_points(records: Records) -> npt.NDArray[np.bool_]:
+def _default_points(records: RecordBatch) -> npt.NDArray[np.bool_]:
     """Records on a coordinate that a geocoder gives to whatever it does not know."""
     texts = [column for column in records.columns.values() if _is_text(column)]
     subjects = [*texts, records.address]

@@ -36,7 +36,7 @@ FROM {table} t WHERE t.source = %(source)s AND NOT EXISTS (
 AND NOT t.source_key = ANY(%(failed)s)"""
 
 
-class Incoming:
+class IncomingRows:
     """Rows for the table of a layer, inside the caller's transaction.
 
     A statement runs only where it changes a row, because each one raises the layer's version.

@@ -9,11 +9,11 @@ import orjson
 from sqlalchemy import Connection, Row, text
 
 from gis.errors import Conflict, NotFound
-from layers.ingest.records import NO_ANSWERS, Answers, Fault
+from layers.ingest.records import NO_ANSWERS, FileOptions, RecordFault
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class QuarantinedRecord:
     """A record in quarantine. `raw` is what the source said, without personal columns; `answers`
     is what was answered to questions about its file.
     """
@@ -32,16 +32,16 @@ class Waiting:
     changed_by: str | None
 
 
-_COLUMNS = ", ".join(field.name for field in fields(Waiting))
+_COLUMNS = ", ".join(field.name for field in fields(QuarantinedRecord))
 
 
 def put(
     connection: Connection,
     layer_id: str,
     source: str,
-    failed: Mapping[str, tuple[dict[str, str], Sequence[Fault]]],
+    failed: Mapping[str, tuple[dict[str, str], Sequence[RecordFault]]],
     who: str,
-    answers: Answers = NO_ANSWERS,
+    answers: FileOptions = NO_ANSWERS,
     *,
     again: bool = False,
 ) -> int:
@@ -120,7 +120,7 @@ def list_waiting(
     reason: str | None = None,
     limit: int = 100,
     after: int = 0,
-) -> list[Waiting]:
+) -> list[QuarantinedRecord]:
     """Records of these layers, in the order in which they came, from the number after `after`;
     of one `source` and with one first `reason` where these are given.
     """
@@ -144,7 +144,7 @@ def list_waiting(
     return [_waiting(row) for row in rows]
 
 
-def get_waiting(connection: Connection, record_id: int) -> Waiting:
+def get_waiting(connection: Connection, record_id: int) -> QuarantinedRecord:
     """Raises NotFound."""
     row = connection.execute(
         text(f"SELECT {_COLUMNS} FROM gis.quarantine WHERE id = :id"),  # noqa: S608
@@ -155,7 +155,9 @@ def get_waiting(connection: Connection, record_id: int) -> Waiting:
     return _waiting(row)
 
 
-def fix(connection: Connection, record_id: int, changes: Mapping[str, str], who: str) -> Waiting:
+def fix(
+    connection: Connection, record_id: int, changes: Mapping[str, str], who: str
+) -> QuarantinedRecord:
     """Correct what the source said; what it said before goes to the audit log."""
     before = get_waiting(connection, record_id)
     _require_waiting(before)
@@ -185,7 +187,7 @@ def drop(connection: Connection, record_id: int, who: str) -> None:
     _audit(connection, who, "quarantine.drop", {"id": record_id})
 
 
-def _require_waiting(record: Waiting) -> None:
+def _require_waiting(record: QuarantinedRecord) -> None:
     if record.status != "waiting":
         raise Conflict(f"record {record.id} is {record.status}, it does not wait any more")
 
@@ -199,5 +201,5 @@ def _audit(connection: Connection, who: str, act: str, what: dict[str, Any]) -> 
     )
 
 
-def _waiting(row: Row[Any]) -> Waiting:
-    return Waiting(**row._mapping)
+def _waiting(row: Row[Any]) -> QuarantinedRecord:
+    return QuarantinedRecord(**row._mapping)

@@ -43,7 +43,7 @@ _BOOLEANS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class RecordFault:
     """What is wrong with a record: a word for programs, a sentence for people."""
 
     reason: str
@@ -51,7 +51,7 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class FileOptions:
     """What a person answered to questions about a file; None where nothing was asked."""
 
     crs: str | None = None
@@ -69,11 +69,11 @@ class Answers:
         return replace(self, **{**others, **self.given()})
 
 
-NO_ANSWERS = Answers()
+NO_ANSWERS = FileOptions()
 
 
 @dataclass(frozen=True, slots=True)
-class Area:
+class ProvinceArea:
     """A province: its box, and whether it holds points (longitudes, latitudes → mask)."""
 
     envelope: BBox
@@ -81,7 +81,7 @@ class Area:
 
 
 @dataclass(frozen=True)
-class Records:
+class RecordBatch:
     """n records, column by column.
 
     `lon`, `lat` are degrees, WGS 84, NaN where there are none; of lines and polygons they are a
@@ -105,7 +105,7 @@ class Records:
     columns: dict[str, list[Any]]
     personal: list[dict[str, str]]
     raw: Callable[[int], dict[str, str]]
-    faults: dict[int, list[Fault]] = field(default_factory=dict)
+    faults: dict[int, list[RecordFault]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -125,8 +125,8 @@ class RecordReader:
         self,
         layer: Layer,
         source: FileSource,
-        area: Area,
-        answers: Answers = NO_ANSWERS,
+        area: ProvinceArea,
+        answers: FileOptions = NO_ANSWERS,
     ) -> None:
         self.geometry = layer.geometry
         self.source = source
@@ -135,9 +135,9 @@ class RecordReader:
         self.answers = answers
         self.settled = answers  # with what the file itself settled, after it was read
         self.near = layer.placed and source.outside != "keep"
-        self.faults: dict[int, list[Fault]] = {}
+        self.faults: dict[int, list[RecordFault]] = {}
 
-    def read(self, table: RawTable) -> Records:
+    def read(self, table: RawTable) -> RecordBatch:
         """Raises BadFile when a column is missing, Question when a column has two readings."""
         has_geometry = table.geometry is not None
         table = with_full_names(table, _known_columns(self.source, self.fields))
@@ -147,7 +147,7 @@ class RecordReader:
         self.faults = {}
         lon, lat, shapes = self._places(table)
         public = {name: one for name, one in self.fields.items() if not one.personal}
-        return Records(
+        return RecordBatch(
             keys=self._keys(table),
             former_keys=self._former_keys(table),
             lines=table.lines,
@@ -165,7 +165,7 @@ class RecordReader:
         )
 
     def _fault(self, row: int, reason: str, why: str) -> None:
-        self.faults.setdefault(int(row), []).append(Fault(reason, why))
+        self.faults.setdefault(int(row), []).append(RecordFault(reason, why))
 
     def _fault_each(self, faults: dict[int, str], reason: str, column: str) -> None:
         for row, why in faults.items():

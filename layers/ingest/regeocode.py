@@ -31,18 +31,18 @@ from sqlalchemy import (
 from gis.boundaries.units import Level, UnitHistory
 from gis.clock import HERE, today
 from gis.database.engine import Database
-from gis.placing.placer import Claims, Places, Reason
+from gis.placing.placer import Claims, Placements, Reason
 from gis.placing.reference import stored_placer, stored_territory
 from layers.definition.catalogue import Catalogue
 from layers.definition.model import FileSource, Layer
-from layers.ingest.records import Fault
+from layers.ingest.records import RecordFault
 from layers.ingest.retry import replay
 from layers.ingest.stored_records import SERVICE, list_rows
 from layers.storage.tables import table_of
 
 
 @dataclass(frozen=True, slots=True)
-class PlacedAgain:
+class Regeocoded:
     """A layer's rows were looked at; `changed` of them lie in another commune now, and `outside`
     outside the province. `returned` are records that had waited in quarantine as outside.
     """
@@ -54,7 +54,7 @@ class PlacedAgain:
     returned: int
 
 
-def place_again(database: Database, catalogue: Catalogue) -> list[PlacedAgain]:
+def regeocode(database: Database, catalogue: Catalogue) -> list[Regeocoded]:
     """Bring the rows of all layers onto the communes of today; cheap when they are there."""
     with database.reading() as connection:
         if connection.execute(_BOUNDARIES).one_or_none() is None:
@@ -74,7 +74,7 @@ _LOCK = text("SELECT FROM gis.layer WHERE id = :layer FOR UPDATE")
 _DONE = text("UPDATE gis.layer SET placed_on = :key WHERE id = :layer")
 
 
-def _place_layer(database: Database, layer: Layer) -> PlacedAgain:
+def _place_layer(database: Database, layer: Layer) -> Regeocoded:
     """One transaction a layer; writers of the layer wait for it."""
     table = table_of(layer)
     with database.writing() as connection:
@@ -92,13 +92,13 @@ def _place_layer(database: Database, layer: Layer) -> PlacedAgain:
         list_rows(connection, layer, outside)
         key = stored_territory(connection).placed_on
         connection.execute(_DONE, {"key": key, "layer": layer.id})
-    return PlacedAgain(layer.id, len(rows), len(changed), len(outside), returned)
+    return Regeocoded(layer.id, len(rows), len(changed), len(outside), returned)
 
 
-def _outside(points: Sequence[Row[Any]], places: Places) -> dict[int, Fault]:
+def _outside(points: Sequence[Row[Any]], places: Placements) -> dict[int, RecordFault]:
     """The rows outside the province, by id, with where they lie."""
     found = np.flatnonzero(places.reason == Reason.OUTSIDE.value).tolist()
-    return {points[i].id: Fault(Reason.OUTSIDE.value, places.why[i]) for i in found}
+    return {points[i].id: RecordFault(Reason.OUTSIDE.value, places.why[i]) for i in found}
 
 
 def _try_again(connection: Connection, layer: Layer) -> int:
@@ -118,7 +118,7 @@ def _placed_rows(table: Table) -> Any:
 type _Change = tuple[int, str | None, str | None]  # id, commune, unit of its day
 
 
-def _changed(points: Sequence[Row[Any]], places: Places) -> Iterator[_Change]:
+def _changed(points: Sequence[Row[Any]], places: Placements) -> Iterator[_Change]:
     for i, row in enumerate(points):
         now = (row.id, places.commune[i], row.unit_then or places.unit_then[i])
         if now != (row.id, row.commune, row.unit_then):

@@ -12,18 +12,18 @@ import numpy.typing as npt
 import shapely
 from sqlalchemy import Connection, text
 
-from gis.errors import Question
+from gis.errors import AmbiguousInput
 from gis.intake.tables import RawTable
 from layers.definition.model import FileSource, Layer
 from layers.ingest.load import LoadOptions, LoadReport, load_table
-from layers.ingest.quarantine import Waiting, list_waiting
-from layers.ingest.records import GEOMETRY, GEOMETRY_CRS, NO_ANSWERS, Answers, needed_columns
+from layers.ingest.quarantine import QuarantinedRecord, list_waiting
+from layers.ingest.records import GEOMETRY, GEOMETRY_CRS, NO_ANSWERS, FileOptions, needed_columns
 
 _MOST = 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class Replayed:
+class RetryReport:
     """What became of the records of one source; `question` is why none of them could be tried."""
 
     source: str
@@ -46,8 +46,8 @@ def replay(
     who: str,
     source: str | None = None,
     reason: str | None = None,
-    answers: Answers = NO_ANSWERS,
-) -> list[Replayed]:
+    answers: FileOptions = NO_ANSWERS,
+) -> list[RetryReport]:
     """Load what waits for a layer again, file by file; what fails again goes on waiting.
 
     `answers` go before those that were given when the records came. A question about one file
@@ -60,24 +60,32 @@ def replay(
     ]
 
 
-def _file(record: Waiting) -> tuple[str, str, list[tuple[str, str]]]:
+def _file(record: QuarantinedRecord) -> tuple[str, str, list[tuple[str, str]]]:
     return record.source, record.raw.get(GEOMETRY_CRS, ""), sorted(record.answers.items())
 
 
 def _replay_file(
-    connection: Connection, layer: Layer, records: Sequence[Waiting], who: str, answers: Answers
-) -> Replayed:
+    connection: Connection,
+    layer: Layer,
+    records: Sequence[QuarantinedRecord],
+    who: str,
+    answers: FileOptions,
+) -> RetryReport:
     source = records[0].source
     try:
         with connection.begin_nested():
             report = _load_again(connection, layer, records, who, answers)
-    except Question as question:
-        return Replayed(source, len(records), None, str(question))
-    return Replayed(source, len(records), report)
+    except AmbiguousInput as question:
+        return RetryReport(source, len(records), None, str(question))
+    return RetryReport(source, len(records), report)
 
 
 def _load_again(
-    connection: Connection, layer: Layer, records: Sequence[Waiting], who: str, answers: Answers
+    connection: Connection,
+    layer: Layer,
+    records: Sequence[QuarantinedRecord],
+    who: str,
+    answers: FileOptions,
 ) -> LoadReport:
     """All are marked as replayed first; those that fail again are put back by the load."""
     source = records[0].source
@@ -101,7 +109,7 @@ _WAS_SIMULATED = text(
 )
 
 
-def _as_table(layer: Layer, source: str, records: Sequence[Waiting]) -> RawTable:
+def _as_table(layer: Layer, source: str, records: Sequence[QuarantinedRecord]) -> RawTable:
     """The records as the file that they came from; their numbers stand for its lines.
 
     Empty values are not kept in quarantine, so a column may be in none of the records.
@@ -128,7 +136,7 @@ def _as_table(layer: Layer, source: str, records: Sequence[Waiting]) -> RawTable
     )
 
 
-def _geometry(records: Sequence[Waiting]) -> npt.NDArray[np.object_]:
+def _geometry(records: Sequence[QuarantinedRecord]) -> npt.NDArray[np.object_]:
     """The geometries that the records came with; of one file, they share one CRS."""
     texts = [record.raw.get(GEOMETRY) or None for record in records]
     with np.errstate(invalid="ignore"):  # of NaN

@@ -10,21 +10,21 @@ from sqlalchemy import Connection, RowMapping, func, select
 from gis.intake.texts import number_text
 from layers.definition.model import FileSource, Layer
 from layers.ingest import quarantine
-from layers.ingest.records import GEOMETRY, GEOMETRY_CRS, Fault, key_columns, key_of
+from layers.ingest.records import GEOMETRY, GEOMETRY_CRS, RecordFault, key_columns, key_of
 from layers.storage.tables import table_of
 
 SERVICE = "service"  # who did it, where no person did
 _ALL_DIGITS = 17
 
 
-def move_rows(connection: Connection, layer: Layer, faults: Mapping[int, Fault]) -> None:
+def move_rows(connection: Connection, layer: Layer, faults: Mapping[int, RecordFault]) -> None:
     """Take rows, by their ids, out of a layer's table into quarantine."""
     table = table_of(layer)
     _keep(connection, layer, _stored(connection, layer, faults), faults)
     connection.execute(table.delete().where(table.c.id.in_(list(faults))))
 
 
-def list_rows(connection: Connection, layer: Layer, faults: Mapping[int, Fault]) -> None:
+def list_rows(connection: Connection, layer: Layer, faults: Mapping[int, RecordFault]) -> None:
     """Put rows, by their ids, into quarantine while they stay in their table.
 
     A correction that is replayed changes the row. Left out are rows whose fields give another key
@@ -43,9 +43,12 @@ def _stored(connection: Connection, layer: Layer, ids: Iterable[int]) -> list[Ro
 
 
 def _keep(
-    connection: Connection, layer: Layer, rows: Sequence[RowMapping], faults: Mapping[int, Fault]
+    connection: Connection,
+    layer: Layer,
+    rows: Sequence[RowMapping],
+    faults: Mapping[int, RecordFault],
 ) -> None:
-    by_source: dict[str, dict[str, tuple[dict[str, str], list[Fault]]]] = defaultdict(dict)
+    by_source: dict[str, dict[str, tuple[dict[str, str], list[RecordFault]]]] = defaultdict(dict)
     for row in rows:
         by_source[row["source"]][row["source_key"]] = (_record(layer, row), [faults[row["id"]]])
     for source, failed in by_source.items():

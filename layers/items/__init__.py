@@ -1,6 +1,6 @@
 """Reading the rows of a layer: which (query), in what order (paging), as what (geojson)."""
 
-from layers.items.columns import Served, Source, source_of
+from layers.items.columns import ItemSource, ServedColumn, source_of
 from layers.items.counting import Count, CountKind
 from layers.items.crs import CRS84, SUPPORTED, Crs, crs_of
 from layers.items.geojson import Page, PageRequest, read_item, read_page
@@ -14,12 +14,12 @@ __all__ = [
     "Count",
     "CountKind",
     "Crs",
+    "ItemSource",
     "Page",
     "PageRequest",
     "Query",
-    "Served",
+    "ServedColumn",
     "SortKey",
-    "Source",
     "crs_of",
     "read_item",
     "read_page",

@@ -11,8 +11,15 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.expression import TableClause
 from sqlalchemy.types import TypeEngine
 
-from layers.definition.model import FieldType, FileSource, GeometryKind, Layer, ViewSource, Words
-from layers.items.statements import Statements
+from layers.definition.model import (
+    FieldType,
+    FileSource,
+    GeometryKind,
+    Layer,
+    LocalizedText,
+    ViewSource,
+)
+from layers.items.statements import StatementCache
 
 SQL_TYPES: dict[FieldType, TypeEngine[Any]] = {
     FieldType.TEXT: Text(),
@@ -25,34 +32,34 @@ SQL_TYPES: dict[FieldType, TypeEngine[Any]] = {
 
 
 @dataclass(frozen=True)
-class Served:
+class ServedColumn:
     """One property of an item. `sql` reads it from the layer's table."""
 
     name: str
     type: FieldType
-    label: Words
+    label: LocalizedText
     sql: ColumnElement[Any]
     unit: str | None = None
-    values: dict[str, Words] = field(default_factory=dict)
-    description: Words | None = None
+    values: dict[str, LocalizedText] = field(default_factory=dict)
+    description: LocalizedText | None = None
     required: bool = False
     writable: bool = False
     free_text: bool = False
 
 
 @dataclass(frozen=True)
-class Source:
+class ItemSource:
     """Where the items of a layer are read: its table and what is served of it."""
 
     layer: Layer
     table: TableClause
     id: ColumnElement[Any]
     geometry: ColumnElement[Any] | None
-    time: Served | None
-    end: Served | None  # where a row holds for a span of days, that from which it does not
+    time: ServedColumn | None
+    end: ServedColumn | None  # where a row holds for a span of days, that from which it does not
     latest: bool  # unless a time is asked for, only rows that hold still
-    properties: tuple[Served, ...]
-    statements: Statements = field(default_factory=Statements, compare=False, repr=False)
+    properties: tuple[ServedColumn, ...]
+    statements: StatementCache = field(default_factory=StatementCache, compare=False, repr=False)
 
     @property
     def by_default(self) -> list[ColumnElement[bool]]:
@@ -60,7 +67,7 @@ class Source:
         return [self.end.sql.is_(None)] if self.latest and self.end is not None else []
 
     @cached_property
-    def by_name(self) -> dict[str, Served]:
+    def by_name(self) -> dict[str, ServedColumn]:
         return {served.name: served for served in self.properties}
 
     @property
@@ -68,12 +75,12 @@ class Source:
         return self.layer.geometry is GeometryKind.POINT
 
 
-def source_of(layer: Layer) -> Source:
+def source_of(layer: Layer) -> ItemSource:
     """What a layer serves; fields that are personal are in no table and never served."""
     names = ["id", *([] if layer.geometry is GeometryKind.NONE else ["geom"])]
     properties = tuple(_properties(layer))
     by_name = {served.name: served for served in properties}
-    return Source(
+    return ItemSource(
         layer=layer,
         table=table(layer.id, *(column(name) for name in names), schema="layer"),
         id=column("id", BigInteger()),
@@ -93,9 +100,9 @@ def _has_span(layer: Layer) -> bool:
     return layer.source.time == "valid_from_to"
 
 
-def _properties(layer: Layer) -> Iterator[Served]:
+def _properties(layer: Layer) -> Iterator[ServedColumn]:
     for name, declared in layer.public_fields.items():
-        yield Served(
+        yield ServedColumn(
             name=name,
             type=declared.type,
             label=declared.label,
@@ -111,7 +118,7 @@ def _properties(layer: Layer) -> Iterator[Served]:
     yield from (own for own in _own_columns(layer) if own.name not in taken)
 
 
-def _own_columns(layer: Layer) -> Iterator[Served]:
+def _own_columns(layer: Layer) -> Iterator[ServedColumn]:
     """The columns that a layer has beside its fields; a view has only its time."""
     if _has_time(layer):
         yield _VALID_AT
@@ -123,19 +130,19 @@ def _own_columns(layer: Layer) -> Iterator[Served]:
 
 def _column(
     name: str, kind: FieldType, vi: str, en: str, unit: str | None = None, *, writable: bool = False
-) -> Served:
-    words = Words(vi=vi, en=en)
-    return Served(name, kind, words, column(name, SQL_TYPES[kind]), unit, writable=writable)
+) -> ServedColumn:
+    words = LocalizedText(vi=vi, en=en)
+    return ServedColumn(name, kind, words, column(name, SQL_TYPES[kind]), unit, writable=writable)
 
 
 _VALID_AT = _column(
     "valid_at", FieldType.DATETIME, "Thời điểm xảy ra", "When it happened", writable=True
 )
 _PLACING = (
-    Served(
+    ServedColumn(
         "h3",
         FieldType.TEXT,
-        Words(vi="Ô lục giác H3, độ phân giải 11", en="H3 cell, resolution 11"),
+        LocalizedText(vi="Ô lục giác H3, độ phân giải 11", en="H3 cell, resolution 11"),
         func.gis.h3_text(column("h3", BigInteger()), type_=Text()),
     ),
     _column("commune", FieldType.TEXT, "Mã xã, phường hiện nay", "Code of the commune of today"),
@@ -149,10 +156,10 @@ _PLACING = (
 _RECORD = (
     _column("updated_at", FieldType.DATETIME, "Cập nhật lúc", "Last changed"),
     _column("source", FieldType.TEXT, "Nguồn", "Source"),
-    Served(
+    ServedColumn(
         "simulated",
         FieldType.BOOLEAN,
-        Words(vi="Dữ liệu mô phỏng", en="Simulated"),
+        LocalizedText(vi="Dữ liệu mô phỏng", en="Simulated"),
         func.coalesce(cast(column("provenance", JSONB())["simulated"].astext, Boolean()), False),
     ),
 )

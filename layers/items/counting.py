@@ -12,7 +12,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import Select
 
-from layers.items.columns import Source
+from layers.items.columns import ItemSource
 from layers.items.query import Query
 
 CAP = 10_000  # counting these takes milliseconds
@@ -33,7 +33,7 @@ class Count:
     kind: CountKind
 
 
-def estimate(connection: Connection, source: Source, query: Query) -> int:
+def estimate(connection: Connection, source: ItemSource, query: Query) -> int:
     """How many rows the planner expects; takes less than a millisecond, whatever the number.
 
     Raises BadFilter or BadInput where the layer cannot answer the question.
@@ -47,7 +47,7 @@ def estimate(connection: Connection, source: Source, query: Query) -> int:
     return int(plan[0]["Plan"]["Plan Rows"])
 
 
-def count(connection: Connection, source: Source, query: Query, expected: int) -> Count:
+def count(connection: Connection, source: ItemSource, query: Query, expected: int) -> Count:
     """Exact up to CAP; beyond it the planner's estimate, or the cap where that is too low.
 
     Where the planner expects far more than CAP, nothing is counted at all.
@@ -69,12 +69,12 @@ def counted(found: int, expected: int) -> Count:
     return Count(CAP, CountKind.CAPPED)
 
 
-def _rows(source: Source, conditions: Sequence[ColumnElement[bool]]) -> Select[Any]:
+def _rows(source: ItemSource, conditions: Sequence[ColumnElement[bool]]) -> Select[Any]:
     rows: Select[Any] = select(literal_column("1"))
     return rows.select_from(source.table).where(*conditions)
 
 
-def count_all(connection: Connection, source: Source) -> Count:
+def count_all(connection: Connection, source: ItemSource) -> Count:
     """The whole layer, counted in full; for callers that keep the number with its version."""
     everything = select(func.count()).select_from(source.table).where(*source.by_default)
     found = connection.scalar(everything)

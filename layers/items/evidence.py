@@ -13,7 +13,7 @@ from layers.items import PageRequest, Query, read_page, source_of
 _MOST = 1000
 
 
-def records_beneath(
+def evidence_records(
     connection: Connection, layer: Layer, ids: tuple[int, ...], who: Principal
 ) -> list[dict[str, Any]]:
     """GeoJSON features of the rows that are still there, at most 1000 of them.

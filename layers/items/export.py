@@ -27,10 +27,10 @@ from sqlalchemy.sql.selectable import Select
 from gis.access import Principal
 from gis.database.engine import Database
 from layers.definition.model import FieldType, GeometryKind
-from layers.items.columns import Served, Source
+from layers.items.columns import ItemSource, ServedColumn
 from layers.items.crs import CRS84, Crs
 from layers.items.geojson import PageRequest, chosen, id_json, require_readable
-from layers.items.paging import Order
+from layers.items.paging import SortOrder
 from layers.items.spool import Spool
 from layers.items.value_errors import computed
 
@@ -57,19 +57,19 @@ _TYPES: Final = (  # by the numbers that GEOS gives them
     "GeometryCollection",
 )  # fmt: skip
 
-Export = Callable[[Database, Source, PageRequest, int | None, Spool], None]
+Export = Callable[[Database, ItemSource, PageRequest, int | None, Spool], None]
 
 
-def check_export(source: Source, request: PageRequest, who: Principal) -> None:
+def check_export(source: ItemSource, request: PageRequest, who: Principal) -> None:
     """What can be wrong is said before the first byte: NotFound, BadFilter or BadInput."""
     require_readable(source, who)
     request.query.conditions(source)
-    Order(source, request.sort)
+    SortOrder(source, request.sort)
     chosen(source, request.properties)
 
 
 def export_csv(
-    database: Database, source: Source, request: PageRequest, limit: int | None, spool: Spool
+    database: Database, source: ItemSource, request: PageRequest, limit: int | None, spool: Spool
 ) -> None:
     """UTF-8 with a header. A point is in the columns x and y, any other geometry in geom as WKT."""
     properties = chosen(source, request.properties)
@@ -87,7 +87,7 @@ def export_csv(
 
 
 def export_parquet(
-    database: Database, source: Source, request: PageRequest, limit: int | None, spool: Spool
+    database: Database, source: ItemSource, request: PageRequest, limit: int | None, spool: Spool
 ) -> None:
     """GeoParquet 1.1; geometries as WKB. Their types and box come last, and are those of
     the rows written.
@@ -102,7 +102,7 @@ def export_parquet(
 
 
 def export_flatgeobuf(
-    database: Database, source: Source, request: PageRequest, limit: int | None, spool: Spool
+    database: Database, source: ItemSource, request: PageRequest, limit: int | None, spool: Spool
 ) -> None:
     """FlatGeobuf, written by GDAL into a file of its own. Its geometry type is that of all rows,
     else unknown. It has a spatial index, in whose order it holds the rows, unless a row has no
@@ -147,19 +147,19 @@ FORMATS: Final[dict[str, tuple[str, Export]]] = {
 }
 
 
-def id_text(source: Source) -> ColumnElement[Any]:
+def id_text(source: ItemSource) -> ColumnElement[Any]:
     return func.btrim(id_json(source.id), '"')
 
 
 def _rows(
-    source: Source, request: PageRequest, columns: list[ColumnElement[Any]], limit: int | None
+    source: ItemSource, request: PageRequest, columns: list[ColumnElement[Any]], limit: int | None
 ) -> Select[Any]:
     named = [column.label(f"c_{i}") for i, column in enumerate(columns)]
     return (
         select(*named)
         .select_from(source.table)
         .where(*request.query.conditions(source))
-        .order_by(*Order(source, request.sort).by(backward=False))
+        .order_by(*SortOrder(source, request.sort).by(backward=False))
         .limit(limit)
     )
 
@@ -173,14 +173,14 @@ def _batches(connection: Connection, rows: Select[Any]) -> Iterator[list[Any]]:
                 yield [tuple(row) for row in batch]
 
 
-def _moved(source: Source, crs: Crs) -> ColumnElement[Any]:
+def _moved(source: ItemSource, crs: Crs) -> ColumnElement[Any]:
     assert source.geometry is not None
     if crs.srid == CRS84.srid:
         return source.geometry
     return func.ST_Transform(source.geometry, crs.srid)
 
 
-def _csv_place(source: Source, request: PageRequest) -> dict[str, ColumnElement[Any]]:
+def _csv_place(source: ItemSource, request: PageRequest) -> dict[str, ColumnElement[Any]]:
     if source.geometry is None or not request.geometry:
         return {}
     moved, decimals = _moved(source, request.crs), request.crs.decimals
@@ -192,7 +192,7 @@ def _csv_place(source: Source, request: PageRequest) -> dict[str, ColumnElement[
     return {"geom": func.ST_AsText(moved, decimals)}
 
 
-def _csv_value(served: Served) -> ColumnElement[Any]:
+def _csv_value(served: ServedColumn) -> ColumnElement[Any]:
     if served.type is FieldType.BOOLEAN:
         return cast(served.sql, Text())  # true and false, as JSON has them
     if served.type is FieldType.DATETIME:
@@ -207,7 +207,7 @@ def _taken(text: io.StringIO) -> bytes:
     return taken
 
 
-def _schema(source: Source, request: PageRequest) -> pa.Schema:
+def _schema(source: ItemSource, request: PageRequest) -> pa.Schema:
     properties = chosen(source, request.properties)
     fields = [pa.field("id", pa.string())]
     fields += [pa.field(one.name, _ARROW[one.type]) for one in properties]
@@ -219,7 +219,7 @@ def _schema(source: Source, request: PageRequest) -> pa.Schema:
 
 def _record_batches(
     connection: Connection,
-    source: Source,
+    source: ItemSource,
     request: PageRequest,
     schema: pa.Schema,
     limit: int | None,

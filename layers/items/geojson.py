@@ -22,10 +22,10 @@ from sqlalchemy.sql.selectable import FromClause, Select
 
 from gis.access import Principal, may_read
 from gis.errors import BadInput, NotFound
-from layers.items.columns import Served, Source
+from layers.items.columns import ItemSource, ServedColumn
 from layers.items.counting import CAP, Count, CountKind, count, estimate
 from layers.items.crs import CRS84, Crs
-from layers.items.paging import Cursor, Order, SortKey
+from layers.items.paging import Cursor, SortKey, SortOrder
 from layers.items.query import Query, property_of
 from layers.items.value_errors import computed
 
@@ -58,7 +58,7 @@ class Page:
 
 def read_page(
     connection: Connection,
-    source: Source,
+    source: ItemSource,
     request: PageRequest,
     who: Principal,
     known_count: Count | None = None,
@@ -68,7 +68,7 @@ def read_page(
     `known_count` spares the counting where the caller knows how many match.
     """
     require_readable(source, who)
-    order = Order(source, request.sort)
+    order = SortOrder(source, request.sort)
     cursor = Cursor.of(request.cursor, order.name) if request.cursor else None
     known = cursor.count if cursor is not None and cursor.count is not None else known_count
     with computed():
@@ -81,7 +81,7 @@ def read_page(
 
 
 def _first_rows(
-    connection: Connection, source: Source, request: PageRequest, order: Order
+    connection: Connection, source: ItemSource, request: PageRequest, order: SortOrder
 ) -> tuple[Sequence[Any], Count]:
     """The rows of the first page, one more where there is one, and how many match.
 
@@ -99,15 +99,15 @@ def _first_rows(
     return rows, count(connection, source, request.query, expected)
 
 
-def _count(connection: Connection, source: Source, query: Query) -> Count:
+def _count(connection: Connection, source: ItemSource, query: Query) -> Count:
     return count(connection, source, query, estimate(connection, source, query))
 
 
 def _rows(
     connection: Connection,
-    source: Source,
+    source: ItemSource,
     request: PageRequest,
-    order: Order,
+    order: SortOrder,
     cursor: Cursor | None,
     *,
     counting: bool = False,
@@ -128,7 +128,7 @@ def _rows(
 
 
 def _shape(
-    request: PageRequest, order: Order, cursor: Cursor | None, *, counting: bool
+    request: PageRequest, order: SortOrder, cursor: Cursor | None, *, counting: bool
 ) -> Hashable | None:
     """What the SQL of a page depends on beside its values; None where it is unlike others."""
     if request.query.shape is None:
@@ -139,30 +139,30 @@ def _shape(
 
 
 def read_item(
-    connection: Connection, source: Source, item_id: str, crs: Crs, who: Principal
+    connection: Connection, source: ItemSource, item_id: str, crs: Crs, who: Principal
 ) -> str:
     """One item as a GeoJSON feature; raises NotFound."""
     require_readable(source, who)
     request = PageRequest(limit=1, crs=crs)
     found = connection.execute(
-        _select(source, request, Order(source), [source.id == id_of(source, item_id)])
+        _select(source, request, SortOrder(source), [source.id == id_of(source, item_id)])
     ).one_or_none()
     if found is None:
         raise no_item(source, item_id)
     return str(found[0])
 
 
-def require_readable(source: Source, who: Principal) -> None:
+def require_readable(source: ItemSource, who: Principal) -> None:
     layer = source.layer
     if not may_read(who, layer.access.read, layer.id):
         raise NotFound(f"there is no layer {layer.id}, or this key may not read it")
 
 
-def no_item(source: Source, item_id: str) -> NotFound:
+def no_item(source: ItemSource, item_id: str) -> NotFound:
     return NotFound(f"the layer {source.layer.id} has no item {item_id!r}")
 
 
-def id_of(source: Source, text: str) -> int:
+def id_of(source: ItemSource, text: str) -> int:
     """An item's id: decimal, or the 15 hexadecimal digits of an H3 cell; raises NotFound."""
     try:
         if len(text) == 15 and text[0] == "8" and text == text.lower():
@@ -175,7 +175,7 @@ def id_of(source: Source, text: str) -> int:
 
 
 def _page(
-    rows: Sequence[Any], order: Order, number: Count, limit: int, cursor: Cursor | None
+    rows: Sequence[Any], order: SortOrder, number: Count, limit: int, cursor: Cursor | None
 ) -> Page:
     backward = cursor is not None and cursor.backward
     more = len(rows) > limit
@@ -196,9 +196,9 @@ def _page(
 
 
 def _select(
-    source: Source,
+    source: ItemSource,
     request: PageRequest,
-    order: Order,
+    order: SortOrder,
     conditions: Sequence[ColumnElement[bool]],
     *,
     backward: bool = False,
@@ -231,13 +231,13 @@ def _select(
     return select(feature, *(page.c[key.name] for key in keys), *number)
 
 
-def _whole_rows(source: Source, conditions: Sequence[ColumnElement[bool]]) -> Select[Any]:
+def _whole_rows(source: ItemSource, conditions: Sequence[ColumnElement[bool]]) -> Select[Any]:
     whole: Select[Any] = select(literal_column("*"))
     return whole.select_from(source.table).where(*conditions)
 
 
 def _feature(
-    source: Source, properties: Sequence[Served], request: PageRequest
+    source: ItemSource, properties: Sequence[ServedColumn], request: PageRequest
 ) -> ColumnElement[Any]:
     row_id: ColumnElement[Any] = literal_column("page.id", BigInteger())
     place: ColumnElement[Any] = literal_column("page.geom")
@@ -286,7 +286,7 @@ def in_crs(geometry: ColumnElement[Any], crs: Crs) -> ColumnElement[Any]:
     return func.ST_FlipCoordinates(moved) if crs.yx else moved
 
 
-def chosen(source: Source, names: Sequence[str] | None) -> tuple[Served, ...]:
+def chosen(source: ItemSource, names: Sequence[str] | None) -> tuple[ServedColumn, ...]:
     if names is None:
         return source.properties
     if len(set(names)) != len(names):

@@ -9,13 +9,13 @@ from gis.clock import HERE
 from gis.errors import BadInput
 from gis.values import TimeSpan
 from layers.definition.model import FieldType
-from layers.items.columns import Served
+from layers.items.columns import ServedColumn
 
 _OPEN = ("", "..")
 _YEAR_0 = "0000-"  # RFC 3339 has that year and Python has not; QGIS 3.22 means an open start by it
 
 
-def literal_of(served: Served, text: str) -> Any:
+def literal_of(served: ServedColumn, text: str) -> Any:
     """`text` as the type of the property; raises BadInput saying what would be right."""
     read, right = _READERS[served.type]
     try:

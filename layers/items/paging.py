@@ -17,7 +17,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from gis.errors import BadInput
 from layers.definition.model import FieldType
-from layers.items.columns import SQL_TYPES, Source
+from layers.items.columns import SQL_TYPES, ItemSource
 from layers.items.counting import Count, CountKind
 from layers.items.query import property_of
 
@@ -83,10 +83,10 @@ class _Term:
     nullable: bool
 
 
-class Order:
+class SortOrder:
     """What the client asked to sort by, then the id, so that the order is total."""
 
-    def __init__(self, source: Source, keys: Sequence[SortKey] = ()) -> None:
+    def __init__(self, source: ItemSource, keys: Sequence[SortKey] = ()) -> None:
         self._terms = [_term(source, key) for key in keys]
         self._terms.append(_Term(source.id, FieldType.INTEGER, descending=False, nullable=False))
         words = ",".join(f"{'-' if key.descending else '+'}{key.name}" for key in keys)
@@ -129,7 +129,7 @@ def _name_of(i: int) -> str:
     return f"key{i}_bound"
 
 
-def _term(source: Source, key: SortKey) -> _Term:
+def _term(source: ItemSource, key: SortKey) -> _Term:
     served = property_of(source, key.name)
     sql = served.sql.collate(COLLATION) if served.type is FieldType.TEXT else served.sql
     return _Term(sql, served.type, key.descending, nullable=True)

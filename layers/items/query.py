@@ -10,7 +10,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from gis.errors import BadFilter, BadInput
 from gis.values import TimeSpan
-from layers.items.columns import SQL_TYPES, Served, Source
+from layers.items.columns import SQL_TYPES, ItemSource, ServedColumn
 from layers.items.crs import CRS84, Crs
 from layers.items.literals import literal_of
 
@@ -69,7 +69,7 @@ class Query:
         time = self.time and (self.time.start is None, self.time.end is None)
         return box, time, tuple(self.equal)
 
-    def values(self, source: Source) -> dict[str, Any]:
+    def values(self, source: ItemSource) -> dict[str, Any]:
         """The values of the conditions, by the names with which they are bound."""
         found: dict[str, Any] = {}
         for number, part in enumerate(self.box.parts() if self.box else ()):
@@ -80,7 +80,7 @@ class Query:
             found[_name_of_equal(name)] = literal_of(property_of(source, name), text)
         return found
 
-    def conditions(self, source: Source) -> list[ColumnElement[bool]]:
+    def conditions(self, source: ItemSource) -> list[ColumnElement[bool]]:
         """Raises BadFilter or BadInput where the layer cannot answer this."""
         found: list[ColumnElement[bool]] = []
         if self.box is not None:
@@ -117,20 +117,20 @@ def _envelope(box: Box, number: int) -> ColumnElement[Any]:
     return func.ST_Transform(func.ST_Segmentize(made, bound[4]), CRS84.srid)
 
 
-def _in_box(source: Source, box: Box) -> ColumnElement[bool]:
+def _in_box(source: ItemSource, box: Box) -> ColumnElement[bool]:
     if source.geometry is None:
         raise BadInput(f"the layer {source.layer.id} has no geometry: leave out bbox")
     return or_(*(_intersects(source, part, i) for i, part in enumerate(box.parts())))
 
 
-def _intersects(source: Source, box: Box, number: int) -> ColumnElement[bool]:
+def _intersects(source: ItemSource, box: Box, number: int) -> ColumnElement[bool]:
     # A point lies in an upright box exactly when the index says so.
     if source.has_points and box.crs.srid == CRS84.srid:
         return source.geometry.op("&&", is_comparison=True)(_envelope(box, number))  # type: ignore[union-attr]
     return func.ST_Intersects(source.geometry, _envelope(box, number))
 
 
-def _in_time(source: Source, span: TimeSpan) -> ColumnElement[bool]:
+def _in_time(source: ItemSource, span: TimeSpan) -> ColumnElement[bool]:
     if source.time is None:
         raise BadInput(f"the records of {source.layer.id} have no time: leave out datetime")
     if source.end is not None:
@@ -167,13 +167,13 @@ def _midnight(day: ColumnElement[Any]) -> ColumnElement[Any]:
     return func.timezone("Asia/Ho_Chi_Minh", cast(day, DateTime()))
 
 
-def _equals(source: Source, name: str, text: str) -> ColumnElement[bool]:
+def _equals(source: ItemSource, name: str, text: str) -> ColumnElement[bool]:
     served = property_of(source, name)
     value = literal_of(served, text)
     return served.sql == bindparam(_name_of_equal(name), value, SQL_TYPES[served.type])
 
 
-def property_of(source: Source, name: str) -> Served:
+def property_of(source: ItemSource, name: str) -> ServedColumn:
     """The property of that name; raises BadFilter with those that there are."""
     try:
         return source.by_name[name]

@@ -16,18 +16,18 @@ _MOST: Final = 500  # shapes of one layer; clients choose properties, so there i
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
+class CachedStatement:
     """SQL as the driver takes it, and the values that are the same in each question."""
 
     sql: str
     values: Mapping[str, Any]
 
 
-class Statements:
+class StatementCache:
     """The statements made for one layer."""
 
     def __init__(self) -> None:
-        self._made: dict[Hashable, Statement] = {}
+        self._made: dict[Hashable, CachedStatement] = {}
 
     def __len__(self) -> int:
         return len(self._made)
@@ -45,7 +45,7 @@ class Statements:
 
     def made(
         self, dialect: Dialect, shape: Hashable | None, make: Callable[[], ClauseElement]
-    ) -> Statement:
+    ) -> CachedStatement:
         """The statement of a shape, made where it is not kept."""
         made = self._made.get(shape) if shape is not None else None
         if made is None:
@@ -54,12 +54,12 @@ class Statements:
                 self._keep(shape, made)
         return made
 
-    def _keep(self, shape: Hashable, made: Statement) -> None:
+    def _keep(self, shape: Hashable, made: CachedStatement) -> None:
         if len(self._made) >= _MOST:
             self._made.clear()
         self._made[shape] = made
 
 
-def _compiled(element: ClauseElement, dialect: Dialect) -> Statement:
+def _compiled(element: ClauseElement, dialect: Dialect) -> CachedStatement:
     compiled = element.compile(dialect=dialect)
-    return Statement(str(compiled), dict(compiled.params))
+    return CachedStatement(str(compiled), dict(compiled.params))

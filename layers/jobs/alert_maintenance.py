@@ -6,34 +6,34 @@ from sqlalchemy import BigInteger, Connection, any_, func, literal, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from gis.alerts.calibration import RULE, calibration_findings, last_year, tally
-from gis.alerts.engine import Standing, local_day
-from gis.alerts.timers import keep_alerts
+from gis.alerts.engine import AlertState, local_day
+from gis.alerts.timers import advance_alerts
 from gis.alerts.updates import apply_findings
 from gis.database.engine import Database
 from layers.definition.catalogue import Catalogue
 from layers.definition.model import Layer
 from layers.detect.findings_series import budget_of
-from layers.detect.thresholds import boundaries_are_official, follow_rules
+from layers.detect.thresholds import boundaries_are_official, evaluate_rules
 from layers.storage.tables import table_of
 
 
-def keep_current(database: Database, catalogue: Catalogue, now: datetime) -> None:
+def advance_all(database: Database, catalogue: Catalogue, now: datetime) -> None:
     """Look at the threshold rules that are due, escalate, silence and release, and judge each
     layer's calibration once a day.
     """
-    follow_rules(database, catalogue, now)
+    evaluate_rules(database, catalogue, now)
     policies = {each.id: each.alerts.policy() for each in catalogue.layers if each.alerts}
 
-    def outdated(connection: Connection, alert: Standing) -> bool:
+    def outdated(connection: Connection, alert: AlertState) -> bool:
         return is_outdated(connection, catalogue, alert)
 
     with database.writing() as connection:
-        keep_alerts(connection, policies, now, outdated)
+        advance_alerts(connection, policies, now, outdated)
     for layer in catalogue.layers:
         judge_calibration(database, layer, now)
 
 
-def is_outdated(connection: Connection, catalogue: Catalogue, alert: Standing) -> bool:
+def is_outdated(connection: Connection, catalogue: Catalogue, alert: AlertState) -> bool:
     """Whether a record beneath an alert was deleted, or changed since its stream was looked at."""
     layer = next((one for one in catalogue.layers if one.id == alert.layer_id), None)
     records = set(alert.signal.records)

@@ -17,12 +17,12 @@ from layers.definition.catalogue import Catalogue
 from layers.definition.model import Layer
 from layers.definition.reload import LayerFiles
 from layers.detect import METHODS, RunReport, methods_of, run_method
-from layers.detect.null_distribution import Drawer
+from layers.detect.null_distribution import NullPrecomputation
 from layers.detect.observations import day_number
-from layers.detect.scan_cache import Scans
+from layers.detect.scan_cache import ScanCache
 from layers.detect.store import prune
-from layers.ingest.regeocode import place_again
-from layers.jobs.alert_maintenance import keep_current
+from layers.ingest.regeocode import regeocode
+from layers.jobs.alert_maintenance import advance_all
 from layers.jobs.failures import Failures
 
 log = structlog.get_logger("watch")
@@ -55,7 +55,7 @@ SELECT EXISTS (
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
+class DueRun:
     """A method that is to be run on a layer."""
 
     layer: Layer
@@ -63,13 +63,13 @@ class Due:
 
 
 @dataclass(frozen=True, slots=True)
-class _Newest:
+class _LatestRun:
     knows_all: bool  # the newest rows, and the nulls that were drawn since for its streams
     until: datetime
     run_at: datetime
 
 
-def due_runs(database: Database, catalogue: Catalogue, now: datetime) -> list[Due]:
+def due_runs(database: Database, catalogue: Catalogue, now: datetime) -> list[DueRun]:
     """What is to be run now, the alarms of all layers first.
 
     Alarms: when rows changed, on each new day, and when a null was drawn that one had to do
@@ -77,16 +77,16 @@ def due_runs(database: Database, catalogue: Catalogue, now: datetime) -> list[Du
     theirs.
     """
     wanted = {layer.id: layer for layer in catalogue.layers if layer.hotspots}
-    newest: dict[tuple[str, str], _Newest] = {}
+    newest: dict[tuple[str, str], _LatestRun] = {}
     known: set[str] = set()
     with database.reading() as connection:
         for row in connection.execute(_NEWEST, {"layers": list(wanted)}):
             known.add(row.id)
             if row.method is not None:
                 knows = row.input_version == row.version and not row.has_better_null
-                newest[row.id, row.method] = _Newest(knows, row.input_until, row.run_at)
+                newest[row.id, row.method] = _LatestRun(knows, row.input_until, row.run_at)
     due = [
-        Due(layer, method)
+        DueRun(layer, method)
         for layer_id, layer in wanted.items()
         for method in methods_of(layer)
         if layer_id in known and _is_due(layer, method, newest.get((layer_id, method)), now)
@@ -94,7 +94,7 @@ def due_runs(database: Database, catalogue: Catalogue, now: datetime) -> list[Du
     return sorted(due, key=lambda one: list(METHODS).index(one.method))
 
 
-def _is_due(layer: Layer, method: str, newest: _Newest | None, now: datetime) -> bool:
+def _is_due(layer: Layer, method: str, newest: _LatestRun | None, now: datetime) -> bool:
     if newest is None:
         return True
     if newest.until > now:
@@ -108,13 +108,13 @@ def _is_due(layer: Layer, method: str, newest: _Newest | None, now: datetime) ->
 
 
 class Runner:
-    """Runs what is due. What fails keeps none of the others from running (see layers.jobs.failures)."""
+    """Runs what is due; a failure stops no other run (see layers.jobs.failures)."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._failures = Failures(database)
-        self._drawer = Drawer(database)
-        self._scans = Scans()
+        self._drawer = NullPrecomputation(database)
+        self._scans = ScanCache()
 
     def run_due(self, catalogue: Catalogue, now: datetime) -> list[RunReport]:
         due = due_runs(self._database, catalogue, now)
@@ -137,7 +137,7 @@ class Runner:
             elif not self._failures.waits(layer, LAYER_FILE, now):
                 self._failures.failed(layer, LAYER_FILE, BadLayerFile("\n".join(faults)))
 
-    def _waits(self, due: Due, now: datetime) -> bool:
+    def _waits(self, due: DueRun, now: datetime) -> bool:
         return self._failures.waits(due.layer, due.method, now) or (
             due.method == "series" and self._awaits_scan(due.layer, now)
         )
@@ -149,7 +149,7 @@ class Runner:
         with self._database.reading() as connection:
             return bool(connection.scalar(_LEFT_OUT, {"layer": layer.id}))
 
-    def _run(self, due: Due) -> RunReport | None:
+    def _run(self, due: DueRun) -> RunReport | None:
         now = datetime.now(UTC)
         try:
             report = run_method(
@@ -198,10 +198,10 @@ def watching(
         runner.draw_due(files.catalogue, datetime.now(UTC))
 
     def keep() -> None:
-        keep_current(database, files.catalogue, datetime.now(UTC))
+        advance_all(database, files.catalogue, datetime.now(UTC))
 
     def place() -> None:
-        for done in place_again(database, files.catalogue):
+        for done in regeocode(database, files.catalogue):
             told = asdict(done)
             log.info("placed again", layer=told.pop("layer_id"), **told)
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from gis.alerts.self_monitoring import WORKS, tell_failing, tell_running
+from gis.alerts.self_monitoring import WORKS, close_failing_alert, raise_failing_alert
 from gis.database.engine import Database
 from gis.errors import GisError, Unavailable
 from layers.definition.model import Layer
@@ -66,10 +66,10 @@ class Failures:
         try:
             with self._database.writing() as connection:
                 if failing is None:
-                    tell_running(connection, layer.id, work, policy, now)
+                    close_failing_alert(connection, layer.id, work, policy, now)
                     return True
                 titles, official = layer.title, boundaries_are_official(connection)
-                tell_failing(
+                raise_failing_alert(
                     connection, layer.id, (titles.vi, titles.en), work, policy, failing.since, now,
                     official=official,
                 )  # fmt: skip

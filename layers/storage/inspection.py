@@ -35,7 +35,7 @@ WHERE n.nspname = 'layer' AND NOT t.tgisinternal
 
 
 @dataclass
-class Shape:
+class TableStructure:
     """One table or view as it is: the type of each column, the names of indexes, triggers and
     check constraints.
     """
@@ -47,9 +47,9 @@ class Shape:
     checks: set[str] = field(default_factory=set)
 
 
-def read_shapes(connection: Connection) -> Mapping[str, Shape]:
+def read_shapes(connection: Connection) -> Mapping[str, TableStructure]:
     """All tables and views of schema `layer`, by name."""
-    shapes: dict[str, Shape] = defaultdict(Shape)
+    shapes: dict[str, TableStructure] = defaultdict(TableStructure)
     for name, is_view, column, kind in connection.execute(_COLUMNS):
         shapes[name].is_view = is_view
         shapes[name].columns[column] = kind

@@ -27,7 +27,7 @@ HOME_ZONE = "Asia/Ho_Chi_Minh"
 _DAY, _INSTANT = "date", "timestamp with time zone"
 
 
-class _Named(UserDefinedType[Any]):
+class _NamedType(UserDefinedType[Any]):
     """A type by the name that PostgreSQL gives it."""
 
     cache_ok = True
@@ -61,7 +61,7 @@ class Retyping:
 
 def lossy(connection: Connection, retyping: Retyping) -> str | None:
     """What would be lost, in words; None where every value comes back unchanged."""
-    value: Column[Any] = Column(retyping.column, _Named(retyping.old))
+    value: Column[Any] = Column(retyping.column, _NamedType(retyping.old))
     rows = table(retyping.layer_id, Column("id", BigInteger()), value, schema=SCHEMA)
     there = _converted(value, retyping.old, retyping.new)
     back = _converted(there, retyping.new, retyping.old)
@@ -88,4 +88,4 @@ def _converted(value: ColumnElement[Any], old: str, new: str) -> ColumnElement[A
         return func.timezone(HOME_ZONE, cast(value, DateTime()))
     if (old, new) == (_INSTANT, _DAY):
         return cast(func.timezone(HOME_ZONE, value), Date())
-    return cast(value, _Named(new))
+    return cast(value, _NamedType(new))

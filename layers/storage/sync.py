@@ -17,10 +17,10 @@ from gis.database.roles import as_owner
 from gis.errors import BadLayerFile
 from layers.definition.catalogue import Catalogue
 from layers.definition.model import GeometryKind, Layer
-from layers.ingest.records import Fault
+from layers.ingest.records import RecordFault
 from layers.ingest.stored_records import move_rows
 from layers.storage.closing import Closing, closing_of, outdate, redact_detection
-from layers.storage.inspection import Shape, read_shapes, types_of
+from layers.storage.inspection import TableStructure, read_shapes, types_of
 from layers.storage.redaction import hide_field
 from layers.storage.retype import Retyping, lossy
 from layers.storage.tables import ON_EARTH, SCHEMA, table_of
@@ -29,7 +29,7 @@ VERSION_TRIGGER: Final = "version"
 TOUCH_TRIGGER: Final = "version_touched_insert"
 
 
-class Change(StrEnum):
+class SyncReport(StrEnum):
     """What a sync did."""
 
     CREATED = "created"
@@ -51,7 +51,7 @@ class SyncChange:
     """One thing that a sync did to one layer; `detail` names the column, index or type."""
 
     layer_id: str
-    change: Change
+    change: SyncReport
     detail: str = ""
 
     def __str__(self) -> str:
@@ -59,7 +59,7 @@ class SyncChange:
 
 
 @dataclass(frozen=True, slots=True)
-class _Published:
+class _PublishedLayer:
     """What gis.layer says of a layer."""
 
     digest: str
@@ -77,8 +77,8 @@ class _Task:
     layer: Layer
     digest: str
     table: Table
-    shape: Shape | None
-    before: _Published | None
+    shape: TableStructure | None
+    before: _PublishedLayer | None
 
     @property
     def closing(self) -> Closing | None:
@@ -142,9 +142,9 @@ def _tasks(connection: Connection, catalogue: Catalogue) -> list[_Task]:
     ]
 
 
-def _published(connection: Connection) -> dict[str, _Published]:
+def _published(connection: Connection) -> dict[str, _PublishedLayer]:
     rows = connection.execute(text("SELECT id, digest, definition, published FROM gis.layer"))
-    return {row.id: _Published(row.digest, row.definition, row.published) for row in rows}
+    return {row.id: _PublishedLayer(row.digest, row.definition, row.published) for row in rows}
 
 
 def _faults(connection: Connection, task: _Task) -> Iterator[str]:
@@ -188,7 +188,7 @@ def _apply(connection: Connection, task: _Task) -> Iterator[SyncChange]:
         return
     if task.shape is None:
         connection.execute(CreateTable(task.table))
-        yield SyncChange(task.layer.id, Change.CREATED, f"layer.{task.layer.id}")
+        yield SyncChange(task.layer.id, SyncReport.CREATED, f"layer.{task.layer.id}")
     else:
         yield from _migrate(connection, task, task.shape)
     yield from _index(connection, task)
@@ -200,14 +200,14 @@ def _describe(connection: Connection, task: _Task) -> Iterator[SyncChange]:
     """The row of gis.layer; its version rises when the file changed."""
     before, layer = task.before, task.layer
     definition = layer.model_dump(mode="json")
-    if before == _Published(task.digest, definition, published=True):
+    if before == _PublishedLayer(task.digest, definition, published=True):
         return
     connection.execute(
         _DESCRIBE,
         {"id": layer.id, "digest": task.digest, "definition": orjson.dumps(definition).decode()},
     )
     seen = before is not None and before.published
-    yield SyncChange(layer.id, Change.DESCRIBED if seen else Change.PUBLISHED)
+    yield SyncChange(layer.id, SyncReport.DESCRIBED if seen else SyncReport.PUBLISHED)
 
 
 _DESCRIBE = text("""
@@ -217,37 +217,43 @@ ON CONFLICT (id) DO UPDATE SET digest = excluded.digest, definition = excluded.d
 """)
 
 
-def _migrate(connection: Connection, task: _Task, shape: Shape) -> Iterator[SyncChange]:
+def _migrate(connection: Connection, task: _Task, shape: TableStructure) -> Iterator[SyncChange]:
     layer_id = task.layer.id
     asked = types_of(task.table)
     yield from _drop_indexes(connection, task, shape)
     for retyping in task.retypings:
         connection.exec_driver_sql(retyping.statement())
         yield SyncChange(
-            layer_id, Change.COLUMN_RETYPED, f"{retyping.column}: {retyping.old} → {retyping.new}"
+            layer_id,
+            SyncReport.COLUMN_RETYPED,
+            f"{retyping.column}: {retyping.old} → {retyping.new}",
         )
     for column in task.table.columns:
         if column.name not in shape.columns:
             words = CreateColumn(column).compile(dialect=connection.dialect)
             connection.exec_driver_sql(f"ALTER TABLE {_name(layer_id)} ADD COLUMN {words}")
-            yield SyncChange(layer_id, Change.COLUMN_ADDED, column.name)
+            yield SyncChange(layer_id, SyncReport.COLUMN_ADDED, column.name)
     yield from _hide_personal(connection, task, shape)
     yield from _check_earth(connection, task, shape)
     gone = set(task.before.section("fields") or {}) - set(asked) if task.before else set()
     kept = sorted(gone - set(task.layer.fields) & set(shape.columns))
-    yield from (SyncChange(layer_id, Change.COLUMN_KEPT, name) for name in kept)
+    yield from (SyncChange(layer_id, SyncReport.COLUMN_KEPT, name) for name in kept)
 
 
-def _drop_indexes(connection: Connection, task: _Task, shape: Shape) -> Iterator[SyncChange]:
+def _drop_indexes(
+    connection: Connection, task: _Task, shape: TableStructure
+) -> Iterator[SyncChange]:
     """Search indexes of fields that are no longer free texts; they would hinder a new type."""
     wanted = {index.name for index in task.table.indexes}
     for name in sorted(shape.indexes - wanted):
         if name.startswith(f"{task.layer.id}.") and ".search" in name:
             connection.exec_driver_sql(f'DROP INDEX {SCHEMA}."{name}"')
-            yield SyncChange(task.layer.id, Change.INDEXED, f"no longer {name}")
+            yield SyncChange(task.layer.id, SyncReport.INDEXED, f"no longer {name}")
 
 
-def _hide_personal(connection: Connection, task: _Task, shape: Shape) -> Iterator[SyncChange]:
+def _hide_personal(
+    connection: Connection, task: _Task, shape: TableStructure
+) -> Iterator[SyncChange]:
     """Fields that became personal leave whatever the layer's readers and writers see."""
     before = (task.before.section("fields") or {}) if task.before else {}
     for name, field in task.layer.fields.items():
@@ -258,10 +264,12 @@ def _hide_personal(connection: Connection, task: _Task, shape: Shape) -> Iterato
             redact_detection(
                 connection, task.layer.id, name, task.before.definition if task.before else {}
             )
-            yield SyncChange(task.layer.id, Change.COLUMN_HIDDEN, name)
+            yield SyncChange(task.layer.id, SyncReport.COLUMN_HIDDEN, name)
 
 
-def _check_earth(connection: Connection, task: _Task, shape: Shape) -> Iterator[SyncChange]:
+def _check_earth(
+    connection: Connection, task: _Task, shape: TableStructure
+) -> Iterator[SyncChange]:
     """The check of geometries, in a table from before it; rows that break it go to quarantine."""
     check = f"{task.layer.id}.on_earth"
     if check in shape.checks:
@@ -272,13 +280,13 @@ def _check_earth(connection: Connection, task: _Task, shape: Shape) -> Iterator[
     ).all()
     if broken:
         move_rows(connection, task.layer, dict.fromkeys(broken, _NOT_ON_EARTH))
-        yield SyncChange(task.layer.id, Change.QUARANTINED, f"{len(broken)} rows")
+        yield SyncChange(task.layer.id, SyncReport.QUARANTINED, f"{len(broken)} rows")
     connection.exec_driver_sql(
         f'ALTER TABLE {_name(task.layer.id)} ADD CONSTRAINT "{check}" CHECK ({ON_EARTH})'
     )
 
 
-_NOT_ON_EARTH = Fault(
+_NOT_ON_EARTH = RecordFault(
     "bad_geometry",
     "hình có đỉnh không nằm trên trái đất / the geometry has a vertex that is not on the earth",
 )
@@ -292,7 +300,7 @@ def _index(connection: Connection, task: _Task) -> Iterator[SyncChange]:
         if index.name not in has:
             connection.execute(CreateIndex(index))
             if shape:
-                yield SyncChange(layer_id, Change.INDEXED, str(index.name))
+                yield SyncChange(layer_id, SyncReport.INDEXED, str(index.name))
     if shape is None or VERSION_TRIGGER not in shape.triggers:
         connection.exec_driver_sql(
             f"CREATE TRIGGER {VERSION_TRIGGER} AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE "
@@ -308,7 +316,7 @@ def _count_hexes(connection: Connection, task: _Task) -> Iterator[SyncChange]:
     if hexes is None:
         if counted is not None:
             connection.execute(_DETACH, {"id": layer_id})
-            yield SyncChange(layer_id, Change.HEXES_DETACHED)
+            yield SyncChange(layer_id, SyncReport.HEXES_DETACHED)
         return
     kept_apart = {"category": hexes.category, "measure": hexes.measure}
     again = task.shape is None or bool(
@@ -317,7 +325,7 @@ def _count_hexes(connection: Connection, task: _Task) -> Iterator[SyncChange]:
     if counted is None or dict(counted._mapping) != kept_apart or again:
         connection.execute(_ATTACH, {"id": layer_id, **kept_apart})
         detail = " ".join(name for name in kept_apart.values() if name)
-        yield SyncChange(layer_id, Change.HEXES_ATTACHED, detail)
+        yield SyncChange(layer_id, SyncReport.HEXES_ATTACHED, detail)
 
 
 def _tell_tiles(connection: Connection, task: _Task) -> None:
@@ -337,7 +345,7 @@ _DETACH = text("SELECT gis.detach_hex_counts(:id)")
 def _unpublish_missing(connection: Connection, catalogue: Catalogue) -> list[SyncChange]:
     """Layers whose file is gone are no longer served; their tables stay."""
     gone = connection.scalars(_UNPUBLISH, {"ids": [layer.id for layer in catalogue.layers]})
-    return [SyncChange(layer_id, Change.UNPUBLISHED) for layer_id in sorted(gone)]
+    return [SyncChange(layer_id, SyncReport.UNPUBLISHED) for layer_id in sorted(gone)]
 
 
 _UNPUBLISH = text("""

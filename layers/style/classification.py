@@ -1,6 +1,6 @@
 """One classification of a layer's features, from which the map, the legend and QGIS are derived.
 
-`classify(layer)` gives it; layers.style.maplibre, layers.style.legend and layers.style.qml only write it down.
+`classify(layer)` gives it; the modules beside only write it down for MapLibre, legend and QGIS.
 `hex_classification(layer)` is that of a layer's counts by hex.
 """
 
@@ -10,16 +10,16 @@ from enum import StrEnum
 from itertools import pairwise
 
 from gis.text import number_en, number_vi
-from layers.definition.model import FieldType, GeometryKind, Layer, Style, StyleClass, Words
+from layers.definition.model import FieldType, GeometryKind, Layer, LocalizedText, Style, StyleClass
 
 
-class Kind(StrEnum):
+class ClassificationKind(StrEnum):
     SINGLE = "single"  # all features alike
     VALUES = "values"  # one class a value
     RANGES = "ranges"  # one class from each bound to the next
 
 
-class Shape(StrEnum):
+class FeatureShape(StrEnum):
     """What is drawn of a feature."""
 
     CIRCLE = "circle"
@@ -35,7 +35,7 @@ class FeatureClass:
     `value` is what the field holds; of a range, `lower` <= field < `upper`.
     """
 
-    label: Words
+    label: LocalizedText
     colour: str
     size_px: float
     value: str | bool | int | None = None
@@ -52,8 +52,8 @@ class Classification:
     Counts are always in a class and have no other.
     """
 
-    kind: Kind
-    shape: Shape
+    kind: ClassificationKind
+    shape: FeatureShape
     field: str | None
     classes: tuple[FeatureClass, ...]
     other: FeatureClass | None
@@ -78,10 +78,10 @@ class Classification:
 
 
 _SHAPES = {
-    GeometryKind.POINT: Shape.CIRCLE,
-    GeometryKind.LINE: Shape.LINE,
-    GeometryKind.POLYGON: Shape.POLYGON,
-    GeometryKind.NONE: Shape.POLYGON,
+    GeometryKind.POINT: FeatureShape.CIRCLE,
+    GeometryKind.LINE: FeatureShape.LINE,
+    GeometryKind.POLYGON: FeatureShape.POLYGON,
+    GeometryKind.NONE: FeatureShape.POLYGON,
 }
 
 
@@ -92,7 +92,7 @@ def classify(layer: Layer) -> Classification:
     return Classification(
         kind=kind,
         shape=_SHAPES[layer.geometry],
-        field=style.field if kind is not Kind.SINGLE else None,
+        field=style.field if kind is not ClassificationKind.SINGLE else None,
         classes=_classes(style, kind),
         other=_other(layer, kind),
         closed=_is_closed(layer, kind),
@@ -121,8 +121,8 @@ def hex_classification(layer: Layer, min_count: int = 1) -> Classification:
     colours = HEX_RAMP[len(HEX_RAMP) - len(bounds) :]
     tops = [*bounds[1:], math.inf]
     return Classification(
-        kind=Kind.RANGES,
-        shape=Shape.HEX,
+        kind=ClassificationKind.RANGES,
+        shape=FeatureShape.HEX,
         field=HEX_FIELD,
         classes=tuple(map(_hex_class, bounds, tops, colours)),
         other=None,
@@ -134,14 +134,16 @@ def hex_classification(layer: Layer, min_count: int = 1) -> Classification:
 def _hex_class(lower: float, upper: float, colour: str) -> FeatureClass:
     last = upper - 1
     if math.isinf(upper):
-        label = Words(
+        label = LocalizedText(
             vi=f"Từ {number_vi(lower)} bản ghi", en=f"{number_en(lower)} records and more"
         )
     elif last == lower:
         plural = "s" * (lower != 1)
-        label = Words(vi=f"{number_vi(lower)} bản ghi", en=f"{number_en(lower)} record{plural}")
+        label = LocalizedText(
+            vi=f"{number_vi(lower)} bản ghi", en=f"{number_en(lower)} record{plural}"
+        )
     else:
-        label = Words(
+        label = LocalizedText(
             vi=f"{number_vi(lower)}–{number_vi(last)} bản ghi",
             en=f"{number_en(lower)}–{number_en(last)} records",
         )
@@ -156,8 +158,8 @@ def _clusters() -> Classification:
         for (least, size), top in zip(_CLUSTER_SIZES_PX.items(), tops, strict=True)
     )
     return Classification(
-        kind=Kind.RANGES,
-        shape=Shape.CIRCLE,
+        kind=ClassificationKind.RANGES,
+        shape=FeatureShape.CIRCLE,
         field=HEX_FIELD,
         classes=tuple(classes),
         other=None,
@@ -167,14 +169,18 @@ def _clusters() -> Classification:
     )
 
 
-def _kind(style: Style) -> Kind:
+def _kind(style: Style) -> ClassificationKind:
     if not style.classes:
-        return Kind.SINGLE
-    return Kind.RANGES if style.classes[0].at_least is not None else Kind.VALUES
+        return ClassificationKind.SINGLE
+    return (
+        ClassificationKind.RANGES
+        if style.classes[0].at_least is not None
+        else ClassificationKind.VALUES
+    )
 
 
-def _classes(style: Style, kind: Kind) -> tuple[FeatureClass, ...]:
-    if kind is Kind.RANGES:
+def _classes(style: Style, kind: ClassificationKind) -> tuple[FeatureClass, ...]:
+    if kind is ClassificationKind.RANGES:
         bounds = [one.at_least or 0.0 for one in style.classes]
         spans = pairwise([*bounds, math.inf])
         return tuple(
@@ -190,27 +196,27 @@ def _class(
     return FeatureClass(one.label, one.colour, size, one.value, lower, upper)
 
 
-def _other(layer: Layer, kind: Kind) -> FeatureClass:
+def _other(layer: Layer, kind: ClassificationKind) -> FeatureClass:
     """The features in no class; where there are no classes, all, by the title of the layer."""
     style = layer.style
-    label = layer.title if kind is Kind.SINGLE else style.label
+    label = layer.title if kind is ClassificationKind.SINGLE else style.label
     return FeatureClass(label, style.colour, style.size_px)
 
 
-def _is_closed(layer: Layer, kind: Kind) -> bool:
+def _is_closed(layer: Layer, kind: ClassificationKind) -> bool:
     """Whether every value that the field is expected to have is in a class: numbers from 0 on."""
-    if kind is Kind.SINGLE:
+    if kind is ClassificationKind.SINGLE:
         return False
     field = layer.public_fields[layer.style.field or ""]
-    if kind is Kind.RANGES:
+    if kind is ClassificationKind.RANGES:
         return field.required and (layer.style.classes[0].at_least or 0) <= 0
     values = {True, False} if field.type is FieldType.BOOLEAN else set(field.values or ())
     told = {one.value for one in layer.style.classes}
     return field.required and bool(values) and values <= told
 
 
-def _holds(one: FeatureClass, kind: Kind, value: str | bool | float | None) -> bool:
-    if kind is Kind.RANGES:
+def _holds(one: FeatureClass, kind: ClassificationKind, value: str | bool | float | None) -> bool:
+    if kind is ClassificationKind.RANGES:
         return isinstance(value, int | float) and one.lower <= value < one.upper
     return value is not None and one.value == value and type(one.value) is type(value)
 

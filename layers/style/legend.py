@@ -6,8 +6,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from layers.definition.model import Layer, Words
-from layers.style.classification import Classification, Shape, classify, hex_classification
+from layers.definition.model import Layer, LocalizedText
+from layers.style.classification import Classification, FeatureShape, classify, hex_classification
 
 type Language = Literal["vi", "en"]
 
@@ -19,7 +19,7 @@ class LegendEntry:
     label: str
     colour: str
     size_px: float
-    shape: Shape
+    shape: FeatureShape
     opacity: float
     outline: str | None
 
@@ -34,7 +34,7 @@ def hex_legend(layer: Layer, lang: Language = "vi", min_count: int = 1) -> list[
     return _entries(hex_classification(layer, min_count), lang)
 
 
-def in_language(words: Words, lang: Language) -> str:
+def in_language(words: LocalizedText, lang: Language) -> str:
     return words.en if lang == "en" else words.vi
 
 

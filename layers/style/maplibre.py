@@ -25,9 +25,9 @@ from layers.style.classification import (
     CLUSTERS,
     HEX_FIELD,
     Classification,
+    ClassificationKind,
     FeatureClass,
-    Kind,
-    Shape,
+    FeatureShape,
     classify,
     hex_classification,
 )
@@ -42,9 +42,9 @@ def map_style(layer: Layer, source_url_template: str) -> list[Json]:
     frame = _frame(layer.id, source_url_template, layer)
     drawn = _drawn(layer.id, of, frame)
     labels = [_label(f"{layer.id}-text", of, _label_frame(layer, frame))] if of.text else []
-    if HEX_FIELD in layer.public_fields or (of.shape is not Shape.CIRCLE and layer.is_view):
+    if HEX_FIELD in layer.public_fields or (of.shape is not FeatureShape.CIRCLE and layer.is_view):
         return drawn + labels
-    if of.shape is not Shape.CIRCLE:  # its style layers draw no points
+    if of.shape is not FeatureShape.CIRCLE:  # its style layers draw no points
         return [*drawn, *labels, *_clusters(layer.id, frame)]
     single = ["!", ["has", HEX_FIELD]]
     return [*(_narrowed(part, single) for part in drawn + labels), *_clusters(layer.id, frame)]
@@ -120,9 +120,9 @@ def _drawn(name: str, of: Classification, frame: Json) -> list[Json]:
 def class_filter(of: Classification, one: FeatureClass) -> Filter | None:
     """Which features are in a class; None: all."""
     value: Filter = ["get", of.field]
-    if of.kind is Kind.SINGLE:
+    if of.kind is ClassificationKind.SINGLE:
         return None
-    if of.kind is Kind.VALUES:
+    if of.kind is ClassificationKind.VALUES:
         if one is of.other:
             return ["all", *(["!=", value, told.value] for told in of.classes)]
         return ["==", value, one.value]
@@ -161,12 +161,17 @@ def _fill(of: Classification, one: FeatureClass) -> Json:
     return {"type": "fill", "paint": {"fill-color": one.colour, "fill-opacity": of.opacity}}
 
 
-_PAINTS = {Shape.CIRCLE: _circle, Shape.LINE: _line, Shape.POLYGON: _fill, Shape.HEX: _fill}
+_PAINTS = {
+    FeatureShape.CIRCLE: _circle,
+    FeatureShape.LINE: _line,
+    FeatureShape.POLYGON: _fill,
+    FeatureShape.HEX: _fill,
+}
 
 
 def _edges(name: str, of: Classification, frame: Json) -> list[Json]:
     """Outlines of polygons: as wide as their class says, in its colour where none is told."""
-    if of.shape not in (Shape.POLYGON, Shape.HEX):
+    if of.shape not in (FeatureShape.POLYGON, FeatureShape.HEX):
         return []
     looks = {(of.outline or one.colour, one.size_px) for one in of.drawn}
     if len(looks) == 1:
@@ -197,9 +202,9 @@ def _label(name: str, of: Classification, frame: Json) -> Json:
         "text-size": 12,
         "text-max-width": 8,
     }
-    if of.shape is Shape.CIRCLE:
+    if of.shape is FeatureShape.CIRCLE:
         layout |= {"text-anchor": "top", "text-offset": [0, 0.8]}
-    if of.shape is Shape.LINE:
+    if of.shape is FeatureShape.LINE:
         layout |= {"symbol-placement": "line"}
     paint = {"text-color": "#263238", "text-halo-color": "#ffffff", "text-halo-width": 1.5}
     return {"id": name, **frame, "type": "symbol", "layout": layout, "paint": paint}

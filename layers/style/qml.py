@@ -11,12 +11,28 @@ from xml.etree import ElementTree as Xml
 
 from layers.definition.model import Layer
 from layers.items import source_of
-from layers.style.classification import Classification, FeatureClass, Kind, Shape, classify
+from layers.style.classification import (
+    Classification,
+    ClassificationKind,
+    FeatureClass,
+    FeatureShape,
+    classify,
+)
 
 _VERSION = "3.22.0-Białowieża"
 _DOCTYPE = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
-_GEOMETRY = {Shape.CIRCLE: "0", Shape.LINE: "1", Shape.POLYGON: "2", Shape.HEX: "2"}
-_SYMBOL = {Shape.CIRCLE: "marker", Shape.LINE: "line", Shape.POLYGON: "fill", Shape.HEX: "fill"}
+_GEOMETRY = {
+    FeatureShape.CIRCLE: "0",
+    FeatureShape.LINE: "1",
+    FeatureShape.POLYGON: "2",
+    FeatureShape.HEX: "2",
+}
+_SYMBOL = {
+    FeatureShape.CIRCLE: "marker",
+    FeatureShape.LINE: "line",
+    FeatureShape.POLYGON: "fill",
+    FeatureShape.HEX: "fill",
+}
 _NO_UNIT = "1"  # of UCUM
 _LOWEST = -1.7976931348623157e308  # the least number that a double holds
 
@@ -95,7 +111,11 @@ def _graduated(of: Classification) -> Xml.Element:
     return renderer
 
 
-_RENDERERS = {Kind.SINGLE: _single, Kind.VALUES: _categorized, Kind.RANGES: _graduated}
+_RENDERERS = {
+    ClassificationKind.SINGLE: _single,
+    ClassificationKind.VALUES: _categorized,
+    ClassificationKind.RANGES: _graduated,
+}
 
 
 def _below(of: Classification) -> tuple[FeatureClass, ...]:
@@ -185,7 +205,12 @@ def _fill(of: Classification, one: FeatureClass) -> tuple[str, dict[str, str]]:
     }
 
 
-_PARTS = {Shape.CIRCLE: _marker, Shape.LINE: _line, Shape.POLYGON: _fill, Shape.HEX: _fill}
+_PARTS = {
+    FeatureShape.CIRCLE: _marker,
+    FeatureShape.LINE: _line,
+    FeatureShape.POLYGON: _fill,
+    FeatureShape.HEX: _fill,
+}
 
 
 def _rgba(colour: str, opacity: float) -> str:

@@ -15,7 +15,7 @@ from playwright.sync_api import Locator, Page, Response, expect
 
 from api.routes.map import MAPLIBRE
 from gis.alerts.policy import Policy
-from gis.alerts.self_monitoring import tell_failing, tell_running
+from gis.alerts.self_monitoring import close_failing_alert, raise_failing_alert
 from gis.database.engine import Database
 from tests.acceptance.screenshot import CHROMIUM, browser, open_map, take_screenshot
 from tests.acceptance.service import Service
@@ -234,12 +234,12 @@ def an_alert_of_the_province(running: Service) -> Iterator[None]:
         now, titles = datetime.now(UTC), ("Sạt lở đất", "Landslides")
         known = ("landslides", titles, "series", Policy(), now, now)
         with database.writing() as connection:
-            tell_failing(connection, *known, official=True)
+            raise_failing_alert(connection, *known, official=True)
         try:
             yield
         finally:
             with database.writing() as connection:
-                tell_running(connection, "landslides", "series", Policy(), datetime.now(UTC))
+                close_failing_alert(connection, "landslides", "series", Policy(), datetime.now(UTC))
 
 
 def test_an_alert_of_the_whole_province_hides_nothing_on_the_map(page: Page, running: Service):

@@ -51,7 +51,7 @@ def ask(
     body: bytes | None = None,
 ) -> Answer:
     """One answer on a connection of its own; of a stream of events only the beginning."""
-    connection = HTTPConnection(urlsplit(url).netloc, timeout=30)
+    connection = HTTPConnection(urlsplit(url).netloc, timeout=8)
     try:
         connection.request(method, path, body, dict(headers or {}))
         response = connection.getresponse()

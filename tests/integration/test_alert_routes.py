@@ -13,13 +13,14 @@ from sqlalchemy.exc import DBAPIError
 from api.app import create_app
 from gis.access import Role, create_key
 from gis.alerts.actions import comment, history
-from gis.alerts.timers import keep_alerts
+from gis.alerts.timers import advance_alerts
 from gis.alerts.updates import apply_findings
 from gis.errors import BadInput
 from gis.settings import Settings
 from layers.definition.catalogue import Catalogue
 from layers.definition.model import Audience, Layer
 from layers.ingest.load import LoadOptions, load_file
+from layers.storage.sync import sync
 from tests.integration.ogc_app import serving
 from tests.unit.alerts.made import DAY, POLICY, found, signal
 
@@ -46,7 +47,7 @@ def raised(database, **changes) -> int:
     n = (now - DAY) / timedelta(days=1)
     with database.writing() as connection:
         done = apply_findings(connection, found(n, signal(n, **changes)), now)
-        keep_alerts(connection, {"citizen_reports": POLICY}, now)
+        advance_alerts(connection, {"citizen_reports": POLICY}, now)
     return (*done.opened, 0)[0]
 
 
@@ -112,8 +113,10 @@ def test_alerts_are_listed_by_layer_and_tier(http, toy_province, operator):
     ],
 )
 def test_nobody_acts_on_what_they_may_not_read(toy_province, catalogue, operator, act, body):
-    with_secret = tuple(map(_private, catalogue.layers))
-    app = create_app(Settings(_env_file=None), toy_province, Catalogue(with_secret))
+    closed = Catalogue(tuple(map(_private, catalogue.layers)))
+    with toy_province.writing() as connection:
+        sync(connection, closed)
+    app = create_app(Settings(_env_file=None), toy_province, closed)
     number = raised(toy_province)
     path = f"/alerts/{number}/{act}"
     with serving(app) as url, httpx.Client(base_url=url, timeout=30) as http:

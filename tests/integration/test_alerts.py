@@ -13,11 +13,11 @@ from sqlalchemy import text
 
 from gis.alerts.actions import acknowledge, comment, get_alert, history, list_alerts, resolve
 from gis.alerts.policy import Tier
-from gis.alerts.replay import Ledger
+from gis.alerts.replay import ReplayedAlerts
 from gis.alerts.silences import silence, silences_at, unsilence
 from gis.alerts.states import MOVES, Outcome, Status
 from gis.alerts.store import locked_alert
-from gis.alerts.timers import keep_alerts
+from gis.alerts.timers import advance_alerts
 from gis.alerts.updates import apply_findings
 from gis.errors import BadInput, Conflict, NotFound
 from tests.unit.alerts.made import DAY, POLICY, day, found, signal
@@ -99,7 +99,7 @@ _lons = st.sets(st.sampled_from([104.10, 104.12, 104.15, 104.25]), max_size=3)
 )
 @given(_days, st.data())
 def test_rows_live_as_values_do(connection, days, data):
-    ledger = Ledger()
+    ledger = ReplayedAlerts()
     with undone(connection):
         for n in days:
             tier = data.draw(st.sampled_from(Tier))
@@ -144,13 +144,13 @@ def _act(connection, act: str, n: int, number: int) -> None:
             comment(connection, number, "officer", "on the way")
         case "hush":
             hush(connection)
-            keep_alerts(connection, POLICIES, datetime.now(UTC))
+            advance_alerts(connection, POLICIES, datetime.now(UTC))
         case "speak":
             for each in silences_at(connection, datetime.now(UTC)):
                 unsilence(connection, each.id, "officer")
-            keep_alerts(connection, POLICIES, datetime.now(UTC))
+            advance_alerts(connection, POLICIES, datetime.now(UTC))
         case "wait":
-            keep_alerts(connection, POLICIES, day(n))
+            advance_alerts(connection, POLICIES, day(n))
 
 
 def hush(connection, **of) -> int:
@@ -208,10 +208,10 @@ def test_a_comment_needs_words(connection):
 def test_what_nobody_takes_on_is_told_again_once(connection, tier, minutes):
     looked(connection, found(0, signal(0, tier=tier)))
     just_before = day(0) + timedelta(minutes=minutes, seconds=-1)
-    keep_alerts(connection, POLICIES, just_before)
+    advance_alerts(connection, POLICIES, just_before)
     assert told(connection) == ["open"]
     for later in (1, 2):
-        keep_alerts(connection, POLICIES, just_before + timedelta(seconds=later))
+        advance_alerts(connection, POLICIES, just_before + timedelta(seconds=later))
     assert told(connection) == ["open", "escalate"]
 
 
@@ -219,7 +219,7 @@ def test_what_is_watched_or_taken_on_does_not_escalate(connection):
     watched = signal(0, lon=104.25, tier=Tier.WATCH)
     (done,) = looked(connection, found(0, signal(0), watched))
     acknowledge(connection, done.opened[0], "officer")
-    keep_alerts(connection, POLICIES, day(0.9))
+    advance_alerts(connection, POLICIES, day(0.9))
     assert "escalate" not in told(connection)
 
 
@@ -244,7 +244,7 @@ def test_a_silence_taken_back_is_followed_by_the_alert(connection):
     number = hush(connection)
     assert looked_now(connection).opened == ()
     unsilence(connection, number, "officer")
-    keep_alerts(connection, POLICIES, datetime.now(UTC) + timedelta(seconds=1))
+    advance_alerts(connection, POLICIES, datetime.now(UTC) + timedelta(seconds=1))
     assert states(connection) == [Status.OPEN]
     assert told(connection) == ["open"]
     with pytest.raises(NotFound, match="no silence"):
@@ -290,9 +290,9 @@ def test_a_silence_begun_later_and_run_out_returns_an_alert_to_what_it_was(conne
     acknowledge(connection, done.opened[0], "officer")
     hush(connection)
     now = datetime.now(UTC)
-    keep_alerts(connection, POLICIES, now + timedelta(seconds=1))
+    advance_alerts(connection, POLICIES, now + timedelta(seconds=1))
     assert states(connection) == [Status.SUPPRESSED]
-    keep_alerts(connection, POLICIES, now + timedelta(days=1, seconds=9))
+    advance_alerts(connection, POLICIES, now + timedelta(days=1, seconds=9))
     assert states(connection) == [Status.ACKNOWLEDGED]
     assert acts(connection, done.opened[0]) == [
         "open", "acknowledged", "suppressed", "acknowledged",
@@ -320,9 +320,9 @@ def test_a_silence_says_what_why_and_until_when(connection, of, told):
 
 def test_an_alert_at_which_nothing_looks_any_more_ends(connection):
     looked(connection, found(0, signal(0)))
-    keep_alerts(connection, {}, day(14.9))
+    advance_alerts(connection, {}, day(14.9))
     assert Status.EXPIRED not in states(connection)
-    keep_alerts(connection, {}, day(15))
+    advance_alerts(connection, {}, day(15))
     assert states(connection) == [Status.EXPIRED]
 
 

@@ -53,7 +53,7 @@ class Running:
 
     def rows(self) -> dict[str, str]:
         """A digest of each table, but for those of shapes that are simplified when first drawn."""
-        with self.database.reading() as connection:
+        with self.database.writing() as connection:
             tables = connection.scalars(
                 text("SELECT format('%I.%I', schemaname, tablename) FROM pg_tables"
                      " WHERE schemaname IN ('gis', 'layer', 'private')"

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from gis.database.async_reader import Asking
+from gis.database.async_reader import AsyncReader
 from gis.database.engine import Database
 from gis.database.roles import become
 from gis.errors import Unavailable
@@ -15,9 +15,9 @@ from gis.errors import Unavailable
 BACKEND = "SELECT pg_backend_pid()"
 
 
-def asked[T](database: Database, work: Callable[[Asking], Awaitable[T]]) -> T:
+def asked[T](database: Database, work: Callable[[AsyncReader], Awaitable[T]]) -> T:
     async def run() -> T:
-        asking = Asking(database)
+        asking = AsyncReader(database)
         try:
             return await work(asking)
         finally:
@@ -39,7 +39,7 @@ def test_rows_come_as_from_the_database_itself(database: Database):
 
 
 def test_a_connection_is_used_again_and_several_where_several_ask(database: Database):
-    async def work(asking: Asking) -> tuple[int, int]:
+    async def work(asking: AsyncReader) -> tuple[int, int]:
         one_by_one = {(await asking.ask(BACKEND, {}))[0] for _ in range(3)}
         slow = "SELECT pg_backend_pid() FROM pg_sleep(0.2)"
         together = await asyncio.gather(*(asking.ask(slow, {}) for _ in range(3)))
@@ -54,7 +54,7 @@ def test_it_can_only_read(database: Database):
 
 
 def test_an_error_of_a_statement_is_told_and_the_connection_stays(database: Database):
-    async def work(asking: Asking) -> bool:
+    async def work(asking: AsyncReader) -> bool:
         before = await asking.ask(BACKEND, {})
         with pytest.raises(DBAPIError, match="division by zero"):
             await asking.ask("SELECT 1 / 0", {})
@@ -64,7 +64,7 @@ def test_an_error_of_a_statement_is_told_and_the_connection_stays(database: Data
 
 
 def test_a_connection_that_was_lost_while_idle_is_replaced(database: Database):
-    async def work(asking: Asking) -> bool:
+    async def work(asking: AsyncReader) -> bool:
         ((before,),) = await asking.ask(BACKEND, {})
         end(database, before)
         return [(before,)] != await asking.ask(BACKEND, {})
@@ -73,7 +73,7 @@ def test_a_connection_that_was_lost_while_idle_is_replaced(database: Database):
 
 
 def test_a_statement_that_is_called_off_ends_in_the_database(database: Database):
-    async def work(asking: Asking) -> list[tuple[int]]:
+    async def work(asking: AsyncReader) -> list[tuple[int]]:
         slow = asyncio.create_task(asking.ask("SELECT pg_sleep(30)", {}))
         await asyncio.sleep(0.3)
         slow.cancel()

@@ -14,8 +14,8 @@ from api.cli import command_line
 from gis.errors import BadInput
 from layers.detect import run_method
 from layers.detect.backtest import backtest, by_day
-from layers.detect.replay import look_times, replay
-from layers.jobs.alert_maintenance import keep_current
+from layers.detect.replay import evaluation_times, replay
+from layers.jobs.alert_maintenance import advance_all
 from tests.conftest import LAYERS
 from tests.integration.test_hotspots import (
     LAYER,
@@ -116,7 +116,7 @@ def test_a_look_follows_the_reports_of_ten_minutes_and_the_beginning_of_each_day
     minutes = [0, 3, 9, 12, 16 * 60 - 1, 16 * 60 + 1]
     received = pd.Series(pd.to_datetime([START + timedelta(minutes=n) for n in minutes]))
     until = START + timedelta(hours=30)  # START is at 19:00 in Vietnam, where two days begin
-    looks = look_times(received, START, until)
+    looks = evaluation_times(received, START, until)
     told = [(one - START) / timedelta(minutes=1) for one in looks]
     assert told == [9, 12, 5 * 60, 16 * 60 - 1, 16 * 60 + 1, 29 * 60]
 
@@ -170,7 +170,7 @@ def test_the_command_line_does_what_operators_do(toy_province, catalogue, gis, t
     gis("alerts", "comment", "1", "đang xem")
     gis("alerts", "ack", "1", "--note", "đã gọi xã")
     gis("alerts", "silence", "--commune", "00004", "--why", "tập trận", "--hours", "2")
-    keep_current(toy_province, catalogue, NOW)
+    advance_all(toy_province, catalogue, NOW)
     assert "tập trận" in gis("alerts", "silences")
     gis("alerts", "unsilence", "1")
     assert "is true" not in gis("alerts", "resolve", "1", "true", "--note", "sạt lở")

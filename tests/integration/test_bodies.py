@@ -63,12 +63,16 @@ def test_every_way_in_is_among_those_tried(client: Client):
     assert Door("POST", "/places") in doors
 
 
+JSON = {"Content-Type": "application/json"}
+
+
 @pytest.mark.parametrize("key", [True, False])
 def test_a_declared_body_that_is_too_large_is_refused_before_it_is_sent(client: Client, key: bool):
     for door in doors_of(client.app):
         head = [
             f"{door.method} {door.path} HTTP/1.1",
             "Host: localhost",
+            "Content-Type: application/json",
             "Content-Length: 400000000",
         ]
         if key:
@@ -95,7 +99,7 @@ def test_a_body_that_grows_too_large_is_refused_while_it_arrives(client: Client)
                 sent += 1
                 most = max(most, process.memory_info().rss)
 
-        answer = client.request(door.method, door.path, content=body())
+        answer = client.request(door.method, door.path, content=body(), headers=JSON)
         assert answer.status_code in (200, 204, 400, 404, 409, 413), (door, answer.text)
         if answer.status_code == 413:
             assert answer.json()["detail"] == TOO_LARGE
@@ -115,14 +119,17 @@ def test_a_compressed_body_is_refused_since_nobody_knows_what_it_becomes(
     client: Client, coding: str
 ):
     for door in doors_of(client.app):
-        headers = {"Content-Encoding": coding}
+        headers = {"Content-Encoding": coding, **JSON}
         answer = client.request(door.method, door.path, content=b"x", headers=headers)
         assert answer.status_code == 415, door
 
 
 def test_clients_without_a_key_are_bounded_together_and_others_are_not(client: Client):
     """Five who stop before the end hold nearly all that there is for them."""
-    head = "POST /places HTTP/1.1\r\nHost: localhost\r\nContent-Length: 190000\r\n\r\n"
+    head = (
+        "POST /places HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        "Content-Length: 190000\r\n\r\n"
+    )
     port = client.base_url.port
     held = [socket.create_connection(("127.0.0.1", port), 10) for _ in range(5)]
     try:

@@ -11,9 +11,9 @@ from sqlalchemy import text
 
 from gis.boundaries.loader import load_boundaries, load_former
 from gis.boundaries.package_units import package_history
-from gis.boundaries.sources import Source, find_source
+from gis.boundaries.sources import BoundarySource, find_source
 from gis.boundaries.store import read_history
-from gis.boundaries.units import Level, Quality
+from gis.boundaries.units import BoundaryQuality, Level
 from gis.database.engine import Database
 from gis.errors import BadFile, BadInput
 from gis.placing.placer import Claims
@@ -22,7 +22,7 @@ from layers.storage.sync import sync
 from tests.provinces import grid_communes, toy_communes, toy_history, write_boundaries
 
 
-def source(path) -> Source:
+def source(path) -> BoundarySource:
     return find_source(str(path), path.parent, "15", cache=path.parent)
 
 
@@ -83,7 +83,9 @@ def test_a_setting_that_names_nothing_says_what_to_give(tmp_path):
 
 def test_without_a_network_communes_are_approximate_and_say_so(database: Database):
     report = load_boundaries(
-        database, Source("vietnamadminunits", Quality.APPROXIMATE), package_history()
+        database,
+        BoundarySource("vietnamadminunits", BoundaryQuality.APPROXIMATE),
+        package_history(),
     )
     with database.reading() as connection:
         qualities = connection.execute(text("SELECT DISTINCT quality FROM layer.communes")).all()

@@ -10,9 +10,9 @@ from sqlalchemy import text
 
 from gis.boundaries.change import apply_change
 from gis.boundaries.loader import load_boundaries
-from gis.boundaries.sources import Source
+from gis.boundaries.sources import BoundarySource
 from gis.boundaries.store import read_history
-from gis.boundaries.units import Level, Quality
+from gis.boundaries.units import BoundaryQuality, Level
 from gis.database.engine import Database
 from gis.errors import BadFile, Conflict
 from tests.provinces import write_boundaries
@@ -104,7 +104,9 @@ def test_polygons_loaded_after_a_decree_keep_its_units(toy_province: Database, t
     west, east = shapely.box(104, 22, 104.2, 22.1), shapely.box(104.2, 22, 104.3, 22.1)
     communes = gpd.GeoDataFrame({"code": ["00001", "00007"]}, geometry=[west, east], crs=4326)
     path = write_boundaries(tmp_path, communes)
-    report = load_boundaries(toy_province, Source("new", Quality.OFFICIAL, (path,)), changed)
+    report = load_boundaries(
+        toy_province, BoundarySource("new", BoundaryQuality.OFFICIAL, (path,)), changed
+    )
     with toy_province.reading() as connection:
         assert set(read_history(connection).units) == set(changed.units)
         former = connection.scalar(

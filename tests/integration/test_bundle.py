@@ -12,7 +12,7 @@ import orjson
 import pytest
 from playwright.sync_api import expect
 
-from api.bundle import PMTILES, Bundled, bundle
+from api.bundle import PMTILES, BundleReport, bundle
 from gis.database.engine import Database
 from gis.errors import BadInput, Conflict, NotFound
 from gis.settings import Settings
@@ -21,7 +21,7 @@ from tests.acceptance.screenshot import CHROMIUM, browser, open_map
 from tests.integration.test_hotspots import report
 
 type Show = Callable[[int, int], None]
-type Make = Callable[..., Bundled]
+type Make = Callable[..., BundleReport]
 PLACES = np.array([[104.05, 22.05], [104.15, 22.02], [104.25, 22.08]])
 
 pytestmark = pytest.mark.skipif(not PMTILES.is_file(), reason="no packages of the map: npm ci")
@@ -41,7 +41,7 @@ def make(toy_province: Database, catalogue: Catalogue) -> Make:
             " VALUES (ST_Point(104.1, 22.05, 4326), 'accident', 'test', '1')"
         )
 
-    def run(folder: Path, *names: str, bars=no_bar) -> Bundled:
+    def run(folder: Path, *names: str, bars=no_bar) -> BundleReport:
         return bundle(toy_province, Settings(_env_file=None), catalogue, folder, names, bars)
 
     return run

@@ -11,14 +11,14 @@ from sqlalchemy import text
 
 from api.app import create_app
 from gis.access import Role, create_key
-from gis.alerts.self_monitoring import tell_failing
+from gis.alerts.self_monitoring import raise_failing_alert
 from gis.database.engine import Database
 from gis.errors import BadInput
 from gis.notify.cap.publication import publish_due
 from gis.settings import Settings
 from layers.definition.catalogue import Catalogue, read_catalogue
 from layers.detect import run_hotspots
-from layers.detect.thresholds import follow_rules
+from layers.detect.thresholds import evaluate_rules
 from layers.items.export import FORMATS
 from layers.storage.sync import sync
 from tests.conftest import LAYERS
@@ -72,10 +72,10 @@ def closed(public: Catalogue, toy_province: Database, tmp_path: Path) -> Catalog
 def find_all(database: Database, catalogue: Catalogue) -> None:
     """All methods, the rule, and an alarm that fails."""
     run_hotspots(database, catalogue.get(LAYER), NOW)
-    follow_rules(database, catalogue, NOW)
+    evaluate_rules(database, catalogue, NOW)
     policy = catalogue.get(LAYER).alerts.policy()
     with database.writing() as connection:
-        tell_failing(
+        raise_failing_alert(
             connection, LAYER, ("a", "b"), "nulls", policy, NOW, datetime.now(UTC), official=True
         )
 
@@ -313,7 +313,7 @@ def test_subscriptions_hear_of_it_unless_it_is_private(closed, toy_province, tmp
     with toy_province.writing() as connection:
         make_alert(connection, layer_id=LAYER)
         sent = connection.scalars(
-            text("SELECT s.name FROM gis.notify d JOIN gis.subscription s ON"
+            text("SELECT s.name FROM gis.delivery d JOIN gis.subscription s ON"
                  " s.id = d.subscription_id")
         ).all()  # fmt: skip
     assert sent == ["all"]

@@ -13,7 +13,7 @@ from gis.database.engine import Database
 from layers.definition.catalogue import Catalogue
 from layers.definition.model import Layer
 from layers.detect import run_method
-from layers.jobs.alert_maintenance import keep_current
+from layers.jobs.alert_maintenance import advance_all
 from tests.integration.notify.made import subscribe
 from tests.integration.test_hotspots import LAYER, NOW, alerts, cluster, noise, report
 
@@ -49,7 +49,7 @@ def notified(database: Database) -> list[tuple[int, str]]:
     """The steps that the desk is sent."""
     with database.reading() as connection:
         rows = connection.execute(
-            text("SELECT n.alert_id, n.act FROM gis.notify d JOIN gis.notice n ON n.seq = d.seq"
+            text("SELECT n.alert_id, n.act FROM gis.delivery d JOIN gis.notice n ON n.seq = d.seq"
                  " ORDER BY d.id")
         )  # fmt: skip
         return [tuple(row) for row in rows]
@@ -90,7 +90,7 @@ def test_an_alert_whose_records_are_gone_ends_at_once_and_says_so(outbreak, cata
     assert "đính chính: còn 0 bản ghi" in now_ended[scan.id].headline_vi
     told = [(number, act) for number, act in notified(outbreak) if number in now_ended]
     assert told == [(scan.id, "open"), (scan.id, "expired")]
-    keep_current(outbreak, Catalogue(catalogue.layers), NOW + timedelta(minutes=30))
+    advance_all(outbreak, Catalogue(catalogue.layers), NOW + timedelta(minutes=30))
     assert "escalate" not in acts(outbreak, scan.id) + acts(outbreak, twin.id)
     live = [one for one in alerts(outbreak) if one.status is Status.OPEN and one.stream]
     # What was given another category is evidence of that one.
@@ -121,7 +121,7 @@ def test_fewer_records_raise_nothing_new(outbreak, catalogue, left):
     change(outbreak, "DELETE FROM layer.citizen_reports WHERE id > :last", last=90 + left)
     for seconds in (2, 4):
         look(outbreak, catalogue, NOW + timedelta(seconds=seconds))
-        keep_current(outbreak, Catalogue(catalogue.layers), NOW + timedelta(seconds=seconds))
+        advance_all(outbreak, Catalogue(catalogue.layers), NOW + timedelta(seconds=seconds))
     later = notified(outbreak)[len(first) :]
     assert [act for _, act in later if act not in ("corrected", "expired")] == []
     assert {number for number, _ in later} <= opened
@@ -160,11 +160,11 @@ def test_nothing_escalates_before_its_records_were_looked_at_again(toy_province,
     look(toy_province, catalogue, now)
     change(toy_province, "UPDATE gis.alert SET escalate_at = now()")
     change(toy_province, "DELETE FROM layer.citizen_reports WHERE id > 95")
-    keep_current(toy_province, Catalogue(catalogue.layers), datetime.now(UTC))
+    advance_all(toy_province, Catalogue(catalogue.layers), datetime.now(UTC))
     assert all("escalate" not in acts(toy_province, one.id) for one in alerts(toy_province))
     for _ in range(2):
         look(toy_province, catalogue, datetime.now(UTC))
-        keep_current(toy_province, Catalogue(catalogue.layers), datetime.now(UTC))
+        advance_all(toy_province, Catalogue(catalogue.layers), datetime.now(UTC))
     (scan,) = [one for one in alerts(toy_province) if one.rule == "scan"]
     assert scan.observed <= 5
 
@@ -194,11 +194,11 @@ def test_an_alert_of_a_threshold_ends_with_its_records_and_not_minutes_later(
     only = Catalogue((ruled,))
     report(toy_province, cluster(n=30), at=datetime.now(UTC) - HOUR)
     change(toy_province, "UPDATE layer.citizen_reports SET updated_at = now() - interval '1 hour'")
-    keep_current(toy_province, only, datetime.now(UTC))
+    advance_all(toy_province, only, datetime.now(UTC))
     (alert,) = alerts(toy_province)
     assert (alert.status, alert.observed) == (Status.OPEN, 30)
     BY_RULE[how](toy_province)
-    keep_current(toy_province, only, datetime.now(UTC))
+    advance_all(toy_province, only, datetime.now(UTC))
     first = next(one for one in alerts(toy_province) if one.id == alert.id)
     assert first.status is Status.EXPIRED
     with toy_province.reading() as connection:

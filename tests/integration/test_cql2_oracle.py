@@ -10,11 +10,16 @@ import pytest
 from sqlalchemy import column, func, select, table
 
 from gis.database.engine import Database
-from layers.cql2 import Kind, Property, condition, parse
+from layers.cql2 import OperandKind, Property, condition, parse
 from tests.conftest import SHARED
 from tests.databases import Server
 
-KINDS = {"object": Kind.TEXT, "str": Kind.TEXT, "int64": Kind.NUMBER, "float64": Kind.NUMBER}
+KINDS = {
+    "object": OperandKind.TEXT,
+    "str": OperandKind.TEXT,
+    "int64": OperandKind.NUMBER,
+    "float64": OperandKind.NUMBER,
+}
 # The suite says 2 for each. Of the names in its own data Chicago, Chișinău and Chengdu begin with
 # `Ch`, and Chișinău alone with `Chiș`: https://github.com/opengeospatial/ogcapi-features/issues/1011
 KNOWN_WRONG = {
@@ -53,15 +58,15 @@ def _load(database: Database, path: Path, name: str) -> None:
         column_name: Property(_kind(column_name, str(dtype)), column(column_name))
         for column_name, dtype in frame.dtypes.items()
         if column_name != "geometry"
-    } | {"geom": Property(Kind.GEOMETRY, column("geom"))}
+    } | {"geom": Property(OperandKind.GEOMETRY, column("geom"))}
 
 
-def _kind(name: str, dtype: str) -> Kind:
+def _kind(name: str, dtype: str) -> OperandKind:
     if name == "date":
-        return Kind.DATE
+        return OperandKind.DATE
     if dtype.startswith("datetime"):
-        return Kind.TIMESTAMP
-    return Kind.BOOLEAN if dtype == "boolean" else KINDS[dtype]
+        return OperandKind.TIMESTAMP
+    return OperandKind.BOOLEAN if dtype == "boolean" else KINDS[dtype]
 
 
 def _count(database: Database, case: dict[str, str]) -> int:

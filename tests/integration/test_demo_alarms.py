@@ -11,19 +11,19 @@ import pytest
 
 from gis.alerts.actions import list_alerts
 from gis.alerts.policy import DAYS_A_YEAR, Tier
-from gis.alerts.replay import Ledger
+from gis.alerts.replay import ReplayedAlerts
 from gis.alerts.states import Status
 from gis.boundaries.loader import load_boundaries
 from gis.boundaries.package_units import package_history
-from gis.boundaries.sources import Source
-from gis.boundaries.units import Quality
+from gis.boundaries.sources import BoundarySource
+from gis.boundaries.units import BoundaryQuality
 from gis.database.engine import Database
 from gis.placing.reference import read_communes_in_force, stored_territory
 from layers.definition.catalogue import Catalogue
 from layers.definition.model import Layer
 from layers.detect import run_method
 from layers.detect.findings_scan import policy_of
-from layers.detect.replay import PastLook, past_findings, replay
+from layers.detect.replay import PastEvaluation, past_findings, replay
 from layers.ingest.demo import DEFAULT_POINT_RECORDS, Report, simulate_reports, write_csv
 from layers.ingest.load import LoadOptions, load_file
 from layers.storage.sync import sync
@@ -43,7 +43,10 @@ def province(
     if request.param == "official":
         template, source = request.getfixturevalue("lao_cai_template"), None
     else:
-        template, source = migrated, Source("vietnamadminunits", Quality.APPROXIMATE)
+        template, source = (
+            migrated,
+            BoundarySource("vietnamadminunits", BoundaryQuality.APPROXIMATE),
+        )
     with postgres.opened(template) as database:
         if source:
             load_boundaries(database, source, package_history())
@@ -82,12 +85,14 @@ def received(reports: Sequence[Report], words: str) -> list[datetime]:
     return [datetime.fromisoformat(one.received_at) for one in reports if words in one.description]
 
 
-def looks(database: Database, layer: Layer, since: datetime, until: datetime) -> list[PastLook]:
+def looks(
+    database: Database, layer: Layer, since: datetime, until: datetime
+) -> list[PastEvaluation]:
     with database.reading() as connection:
         return list(replay(connection, layer, since, until))
 
 
-def alarmed(layer: Layer, seen: Sequence[PastLook], stream: str) -> datetime | None:
+def alarmed(layer: Layer, seen: Sequence[PastEvaluation], stream: str) -> datetime | None:
     """When an alert, not only a watch, would first be raised in the stream."""
     policy = policy_of(layer, [])
     rare = (
@@ -143,7 +148,7 @@ def test_sixty_quiet_days_raise_no_more_than_the_budget_allows(province, layer):
         if not stored_territory(connection).official and SHARED.is_dir():
             pytest.skip("two minutes that would repeat those on the official communes")
     told(province, layer, outbreaks=False)
-    ledger = Ledger()
+    ledger = ReplayedAlerts()
     for look in looks(province, layer, UNTIL - timedelta(days=QUIET_DAYS), UNTIL):
         for found in past_findings(layer, look):
             ledger.apply(found)

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from gis.database.cluster import Cluster
-from gis.database.supervisor import Guard
+from gis.database.supervisor import Supervisor
 from gis.errors import SetupError
 from tests.databases import own_cluster
 from tests.waiting import wait_until
@@ -44,7 +44,7 @@ def answers(cluster: Cluster) -> bool:
 
 
 def test_a_server_that_was_killed_is_started_again_at_once(cluster: Cluster):
-    guard = Guard(cluster)
+    guard = Supervisor(cluster)
     before = cluster.postmaster
     guard.look()
     assert cluster.postmaster == before
@@ -55,7 +55,7 @@ def test_a_server_that_was_killed_is_started_again_at_once(cluster: Cluster):
 
 def test_one_that_dies_again_and_again_is_started_after_ever_longer_pauses(cluster: Cluster):
     now = 0.0
-    guard = Guard(cluster, lambda: now)
+    guard = Supervisor(cluster, lambda: now)
     kill(cluster)
     guard.look()
     for pause_s in (1, 2, 4):
@@ -75,7 +75,7 @@ def test_one_that_dies_again_and_again_is_started_after_ever_longer_pauses(clust
 
 def test_one_that_cannot_start_is_tried_again_until_it_can(cluster: Cluster, monkeypatch, capsys):
     monkeypatch.setattr("gis.database.cluster._GONE_WITHIN_S", 0.5)
-    guard, conf = Guard(cluster), cluster.data / "postgresql.conf"
+    guard, conf = Supervisor(cluster), cluster.data / "postgresql.conf"
     sound = conf.read_text()
     conf.write_text(sound + "no_such_setting = 1\n")
     kill(cluster)
@@ -90,7 +90,7 @@ def test_one_that_cannot_start_is_tried_again_until_it_can(cluster: Cluster, mon
 
 
 def test_one_that_somebody_stopped_stays_so(cluster: Cluster):
-    guard = Guard(cluster)
+    guard = Supervisor(cluster)
     cluster.stop()
     guard.look()
     assert not cluster.listens()
@@ -108,7 +108,7 @@ def test_one_whose_parent_is_the_service_itself_is_reaped(cluster: Cluster):
         cluster.stop()
         cluster.start()
         kill(cluster)
-        Guard(cluster).look()
+        Supervisor(cluster).look()
         assert answers(cluster)
     finally:
         libc.prctl(PR_SET_CHILD_SUBREAPER, 0)

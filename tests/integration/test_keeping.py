@@ -8,11 +8,11 @@ from sqlalchemy import text
 from gis.alerts.actions import list_alerts, resolve
 from gis.alerts.calibration import RULE, Budget, last_year, monthly, tally
 from gis.alerts.policy import Tier
-from gis.alerts.precision import Answers
+from gis.alerts.precision import Outcomes
 from gis.alerts.states import Outcome
 from gis.alerts.updates import apply_findings
 from layers.definition.catalogue import Catalogue
-from layers.jobs.alert_maintenance import judge_calibration, keep_current
+from layers.jobs.alert_maintenance import advance_all, judge_calibration
 from tests.unit.alerts.made import day, found, signal
 
 LAYER = "citizen_reports"
@@ -47,7 +47,7 @@ def test_alarms_that_nobody_found_true_are_held_against_the_budget(connection):
     resolve(connection, first, "officer", Outcome.TRUE, "seen")
     resolve(connection, second, "officer", Outcome.FALSE, "an exercise")
     kept = told(connection, day(40))
-    assert (kept.days, kept.alarms, kept.answers) == (41, 5, Answers(true=1, false=1))
+    assert (kept.days, kept.alarms, kept.answers) == (41, 5, Outcomes(true=1, false=1))
     assert kept.allowed == pytest.approx(4 * 41 / 365)
     assert [english for _, english in kept.faults()] == [
         "5 alerts not found true in 41 days, budget 0.4"
@@ -124,7 +124,7 @@ def test_each_month_has_what_came_in_it_and_is_what_its_days_tell(connection):
     april, march = monthly(connection, BUDGET, date(2026, 4, 30)).items()
     assert (march[0], april[0]) == (date(2026, 3, 1), date(2026, 4, 1))
     assert (march[1].days, march[1].alarms, len(march[1].p_values)) == (31, 0, 31)
-    assert (april[1].days, april[1].alarms, april[1].answers) == (10, 5, Answers(1, 1))
+    assert (april[1].days, april[1].alarms, april[1].answers) == (10, 5, Outcomes(1, 1))
     assert april[1].allowed == pytest.approx(4 * 10 / 365)
     assert april[1] == tally(connection, BUDGET, date(2026, 4, 1), date(2026, 4, 30))
     assert [told.simulated_days for told in (march[1], april[1])] == [0, 0]
@@ -157,7 +157,7 @@ def test_each_second_rules_calibration_and_escalation_are_seen_to(toy_province, 
     urgent = found((now - day(0)) / timedelta(days=1), signal(tier=Tier.URGENT))
     with toy_province.writing() as connection:
         apply_findings(connection, urgent, now - timedelta(minutes=16))
-    keep_current(toy_province, Catalogue(catalogue.layers), now)
+    advance_all(toy_province, Catalogue(catalogue.layers), now)
     with toy_province.reading() as connection:
         acts = connection.execute(text("SELECT act FROM gis.alert_event ORDER BY id")).scalars()
         assert list(acts) == ["open", "escalate"]

@@ -16,7 +16,7 @@ from gis.errors import BadLayerFile
 from layers.definition.catalogue import Catalogue, read_catalogue, read_layer
 from layers.definition.model import Layer
 from layers.ingest.load import LoadOptions, load_file
-from layers.storage.sync import Change, SyncChange, sync
+from layers.storage.sync import SyncChange, SyncReport, sync
 from layers.storage.tables import table_of
 
 LAYERS = Path(__file__).parents[2] / "layers"
@@ -93,9 +93,9 @@ def test_the_files_of_the_project_make_their_tables_once(database: Database) -> 
         first = sync(connection, catalogue)
     with database.writing() as connection:
         assert sync(connection, catalogue) == []
-    published = {done.layer_id for done in first if done.change is Change.PUBLISHED}
+    published = {done.layer_id for done in first if done.change is SyncReport.PUBLISHED}
     assert published == {layer.id for layer in catalogue.layers}
-    created = {done.layer_id for done in first if done.change is Change.CREATED}
+    created = {done.layer_id for done in first if done.change is SyncReport.CREATED}
     assert created == {layer.id for layer in catalogue.layers if not layer.is_view}
 
 
@@ -165,7 +165,7 @@ def test_a_new_field_keeps_the_rows(filled: Database) -> None:
         words["fields"]["water"] = {"type": "boolean", "label": {"vi": "Nước", "en": "Water"}}
 
     done = synced(filled, wells(add))
-    assert SyncChange("wells", Change.COLUMN_ADDED, "water") in done
+    assert SyncChange("wells", SyncReport.COLUMN_ADDED, "water") in done
     rows = run(filled, "SELECT depth, note, water FROM layer.wells ORDER BY id")
     assert [tuple(row) for row in rows] == [(30, "12", None), (7, None, None)]
 
@@ -174,7 +174,7 @@ def test_a_field_that_goes_keeps_its_column_and_comes_back_with_its_values(
     filled: Database,
 ) -> None:
     done = synced(filled, wells(lambda words: words["fields"].pop("note")))
-    assert SyncChange("wells", Change.COLUMN_KEPT, "note") in done
+    assert SyncChange("wells", SyncReport.COLUMN_KEPT, "note") in done
     assert "note" in columns(filled, "wells")
     synced(filled, wells())
     assert run(filled, "SELECT note FROM layer.wells WHERE source_key = '1'")[0][0] == "12"
@@ -295,7 +295,7 @@ def test_a_field_that_becomes_personal_leaves_the_table_for_the_private_schema(
         """,
     )
     done = synced(filled, wells(hide))
-    assert SyncChange("wells", Change.COLUMN_HIDDEN, "owner") in done
+    assert SyncChange("wells", SyncReport.COLUMN_HIDDEN, "owner") in done
     assert "owner" not in columns(filled, "wells")
     kept = run(filled, "SELECT source_key, details->>'owner' FROM private.reporter ORDER BY 1")
     assert [tuple(row) for row in kept] == [("1", "An"), ("3", "Bình")]
@@ -308,11 +308,11 @@ def test_a_field_that_becomes_personal_leaves_the_table_for_the_private_schema(
 
 
 def test_a_file_that_goes_is_unpublished_and_its_table_kept(filled: Database) -> None:
-    assert synced(filled) == [SyncChange("wells", Change.UNPUBLISHED)]
+    assert synced(filled) == [SyncChange("wells", SyncReport.UNPUBLISHED)]
     assert synced(filled) == []
     assert run(filled, "SELECT published FROM gis.layer WHERE id = 'wells'")[0][0] is False
     assert run(filled, "SELECT count(*) FROM layer.wells")[0][0] == 2
-    assert SyncChange("wells", Change.PUBLISHED) in synced(filled, wells())
+    assert SyncChange("wells", SyncReport.PUBLISHED) in synced(filled, wells())
 
 
 def test_a_view_that_is_not_there_is_named(database: Database) -> None:
@@ -338,7 +338,7 @@ def test_a_view_without_a_field_of_its_file_is_told(database: Database) -> None:
 def test_a_lost_index_or_trigger_comes_back(filled: Database) -> None:
     run(filled, 'DROP INDEX layer."wells.geom"')
     run(filled, "DROP TRIGGER version ON layer.wells")
-    assert synced(filled, wells()) == [SyncChange("wells", Change.INDEXED, "wells.geom")]
+    assert synced(filled, wells()) == [SyncChange("wells", SyncReport.INDEXED, "wells.geom")]
     before = version(filled)
     run(filled, "DELETE FROM layer.wells")
     assert version(filled) == before + 1
@@ -364,14 +364,14 @@ def hexed(category: str | None, kind: str = "text") -> Layer:
 def test_hexes_are_counted_while_the_file_has_the_section(filled: Database) -> None:
     run(filled, "UPDATE layer.wells SET h3 = x'8b415cb68000fff'::bigint, note = source_key")
     done = synced(filled, hexed("note"))
-    assert SyncChange("wells", Change.HEXES_ATTACHED, "note") in done
+    assert SyncChange("wells", SyncReport.HEXES_ATTACHED, "note") in done
     assert counted(filled) == [("1", 1), ("2", 1)]
     assert synced(filled, hexed("note")) == []
     run(filled, "DELETE FROM layer.wells WHERE source_key = '1'")
     assert counted(filled) == [("2", 1)]
     synced(filled, hexed(None))
     assert counted(filled) == [("", 1)]
-    assert SyncChange("wells", Change.HEXES_DETACHED) in synced(filled, wells())
+    assert SyncChange("wells", SyncReport.HEXES_DETACHED) in synced(filled, wells())
     assert counted(filled) == []
     assert synced(filled, wells()) == []
 

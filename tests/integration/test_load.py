@@ -8,11 +8,11 @@ from pyproj import Transformer
 from sqlalchemy import text
 
 from gis.database.engine import Database
-from gis.errors import BadFile, BadInput, Question
+from gis.errors import AmbiguousInput, BadFile, BadInput
 from layers.definition.catalogue import Catalogue
 from layers.ingest.load import LoadOptions, LoadReport, load_file
 from layers.ingest.quarantine import drop, fix, list_waiting
-from layers.ingest.records import Answers
+from layers.ingest.records import FileOptions
 from layers.ingest.retry import replay
 
 HEADER = (
@@ -141,10 +141,10 @@ def test_a_batch_in_another_crs_is_a_question_and_its_answer_places_it(
 ):
     east, north = Transformer.from_crs(4326, 9208, always_xy=True).transform(104.05, 22.05)
     path = file(*(line(str(n), lon=f"{east + n:.2f}", lat=f"{north:.2f}") for n in range(9)))
-    with pytest.raises(Question, match="EPSG:9208"):
+    with pytest.raises(AmbiguousInput, match="EPSG:9208"):
         load(toy_province, catalogue, path)
     assert rows(toy_province, "id") == []
-    report = load(toy_province, catalogue, path, answers=Answers(crs="EPSG:9208"))
+    report = load(toy_province, catalogue, path, answers=FileOptions(crs="EPSG:9208"))
     assert report.added == 9
     assert set(rows(toy_province, "commune")) == {("00001",)}
 
@@ -228,7 +228,7 @@ def test_a_corrected_record_is_replayed_into_its_layer(toy_province, catalogue, 
 
 def test_a_record_is_tried_again_with_the_answers_of_its_file(toy_province, catalogue, file):
     path = file(line("a", commune="?", happened="05/09/2025 10:00"))
-    answers = Answers(date_format="%d/%m/%Y %H:%M")
+    answers = FileOptions(date_format="%d/%m/%Y %H:%M")
     load(toy_province, catalogue, path, answers=answers)
     with toy_province.writing() as connection:
         (waiting,) = list_waiting(connection, layers=["citizen_reports"])
@@ -243,7 +243,7 @@ def test_a_record_is_tried_again_with_the_answers_of_its_file(toy_province, cata
 def test_a_question_about_one_file_keeps_no_other_waiting(toy_province, catalogue, file):
     load(toy_province, catalogue, file(line("a")), source="known")
     swapped = [line(f"s{i}", lon="22.05", lat="104.15") for i in range(6)]
-    kept = Answers(crs="declared")
+    kept = FileOptions(crs="declared")
     load(toy_province, catalogue, file(*swapped), source="swapped", answers=kept)
     with toy_province.writing() as connection:
         connection.execute(text("UPDATE gis.quarantine SET answers = '{}'"))
@@ -254,7 +254,7 @@ def test_a_question_about_one_file_keeps_no_other_waiting(toy_province, catalogu
         assert known.report.added == 1
         assert "--assume-crs EPSG:4326:yx" in asked.question
         assert len(list_waiting(connection, layers=[layer.id])) == asked.waited == 6
-        answers = Answers(crs="EPSG:4326:yx")
+        answers = FileOptions(crs="EPSG:4326:yx")
         (tried,) = replay(connection, layer, who="officer", source="swapped", answers=answers)
     assert tried.report.added == 6
 

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from gis.database.engine import Database
 from layers.definition.model import Layer
 from layers.detect import RunReport, repeat_run, run_method
-from layers.detect.null_distribution import Drawer
+from layers.detect.null_distribution import NullPrecomputation
 from layers.jobs.detection import Runner, due_runs
 from tests.integration.test_hotspots import LAYER, alerts, cluster, count, report
 
@@ -39,7 +39,7 @@ def run(database: Database, layer: Layer, until: datetime, *, prompt: bool = Tru
 
 
 def draw_all(database: Database, layer: Layer, now: datetime) -> list[str]:
-    drawer = Drawer(database)
+    drawer = NullPrecomputation(database)
     return list(iter(lambda: drawer.draw_next(layer, now), None))
 
 

@@ -12,7 +12,7 @@ from api.ogc.pygeoapi_core import _config, _resource
 from gis.access import Role, create_key
 from gis.database.engine import Database
 from layers.definition.catalogue import Catalogue
-from layers.definition.model import Layer, Words
+from layers.definition.model import Layer, LocalizedText
 from tests.databases import Server
 from tests.integration.ogc_app import Client, client_of
 from tests.integration.ogc_layers import INCIDENTS, SECRET, add_five, make_layer
@@ -90,7 +90,9 @@ def test_a_collection_says_how_many_where_and_when_where_stock_does_not(
 
 
 def test_a_title_stays_as_it_is_where_stock_escapes_it(database: Database) -> None:
-    odd = INCIDENTS.model_copy(update={"title": Words(vi="Lũ < 1 m & <b>", en="Flood < 1 m")})
+    odd = INCIDENTS.model_copy(
+        update={"title": LocalizedText(vi="Lũ < 1 m & <b>", en="Flood < 1 m")}
+    )
     make_layer(database, odd)
     with client_of(database, [odd]) as client:
         assert client.get("/ogc/collections/incidents").json()["title"] == "Lũ < 1 m & <b>"
@@ -151,7 +153,7 @@ def test_collections_are_those_that_the_caller_may_read(
 def test_a_new_catalogue_is_seen_at_the_next_request(documented: Database) -> None:
     with client_of(documented, [INCIDENTS]) as client:
         assert client.get("/ogc/collections/incidents").status_code == 200
-        other = INCIDENTS.model_copy(update={"title": Words(vi="Mới", en="New")})
+        other = INCIDENTS.model_copy(update={"title": LocalizedText(vi="Mới", en="New")})
         client.app.state.layer_files.catalogue = Catalogue((other,))
         assert client.get("/ogc/collections/incidents").json()["title"] == "Mới"
         client.app.state.layer_files.catalogue = Catalogue(())

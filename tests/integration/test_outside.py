@@ -10,12 +10,12 @@ from sqlalchemy import text
 
 from gis.access import Role, create_key
 from gis.boundaries.loader import load_boundaries
-from gis.boundaries.sources import Source
-from gis.boundaries.units import Quality
+from gis.boundaries.sources import BoundarySource
+from gis.boundaries.units import BoundaryQuality
 from gis.database.engine import Database
 from layers.definition.catalogue import Catalogue
 from layers.ingest.quarantine import drop, fix
-from layers.ingest.regeocode import place_again
+from layers.ingest.regeocode import regeocode
 from layers.ingest.retry import replay
 from tests.intake_layers import (
     FILES,
@@ -205,18 +205,20 @@ def test_new_boundaries_bring_back_what_waited_and_list_what_is_outside_now(
         shapes = [shapely.box(west, 22, east, 22.1) for west, east in boxes]
         communes.geometry = gpd.GeoSeries(shapes, crs=communes.crs)
         path = write_boundaries(tmp_path, communes)
-        load_boundaries(toy_province, Source("new", Quality.OFFICIAL, (path,)), toy_history())
+        load_boundaries(
+            toy_province, BoundarySource("new", BoundaryQuality.OFFICIAL, (path,)), toy_history()
+        )
 
     load(toy_province, MZ, file)
-    place_again(toy_province, catalogue)
+    regeocode(toy_province, catalogue)
     give((104.06, 104.1), (104.1, 104.2), (104.2, 104.4))
-    (done,) = place_again(toy_province, catalogue)
+    (done,) = regeocode(toy_province, catalogue)
     assert (done.changed, done.outside, done.returned) == (1, 1, 1)
     assert rows(toy_province, "source_key, commune") == [("east", "00007"), ("in", None)]
     assert {one.source_key for one in waiting(toy_province)} == {"beside", "in"}
 
     give((104, 104.1), (104.1, 104.2), (104.2, 104.4))
-    (done,) = place_again(toy_province, catalogue)
+    (done,) = regeocode(toy_province, catalogue)
     assert (done.outside, done.returned) == (0, 1)
     assert rows(toy_province, "source_key, commune") == [("east", "00007"), ("in", "00001")]
     assert [one.source_key for one in waiting(toy_province)] == ["beside"]
@@ -233,9 +235,11 @@ def test_a_row_listed_after_new_boundaries_is_corrected_in_its_layer(
     load(toy_province, layer, path)
     communes = toy_communes()
     communes.geometry = communes.geometry.translate(xoff=0.08)
-    source = Source("new", Quality.OFFICIAL, (write_boundaries(tmp_path, communes),))
+    source = BoundarySource(
+        "new", BoundaryQuality.OFFICIAL, (write_boundaries(tmp_path, communes),)
+    )
     load_boundaries(toy_province, source, toy_history())
-    place_again(toy_province, Catalogue((layer,), {"mz": "1"}))
+    regeocode(toy_province, Catalogue((layer,), {"mz": "1"}))
     (before,) = rows(toy_province, "id")
     with toy_province.writing() as connection:
         (record,) = waiting(toy_province)

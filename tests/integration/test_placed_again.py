@@ -10,10 +10,10 @@ from sqlalchemy import text
 
 from gis.boundaries.change import apply_change
 from gis.boundaries.loader import load_boundaries
-from gis.boundaries.sources import Source
-from gis.boundaries.units import Quality
+from gis.boundaries.sources import BoundarySource
+from gis.boundaries.units import BoundaryQuality
 from layers.ingest.load import LoadOptions, load_file
-from layers.ingest.regeocode import place_again
+from layers.ingest.regeocode import regeocode
 from tests.provinces import toy_communes, toy_history, write_boundaries
 
 REPORTS = """report_id,happened_at,category,lon,lat,address,commune
@@ -37,7 +37,7 @@ def reports(toy_province, catalogue, tmp_path: Path):
     path = tmp_path / "reports.csv"
     path.write_text(REPORTS, encoding="utf-8")
     load_file(toy_province, catalogue.get("citizen_reports"), path, LoadOptions("tests", "tests"))
-    place_again(toy_province, catalogue)
+    regeocode(toy_province, catalogue)
     return toy_province
 
 
@@ -60,15 +60,15 @@ AFTER = {"west": "00001", "middle": "00001", "named": "00001", "east": "00007"}
 def test_after_a_merger_rows_lie_in_the_new_commune(reports, catalogue, tmp_path):
     assert communes(reports) == BEFORE
     apply_change(reports, decree(tmp_path, date(2026, 5, 1)))
-    (again,) = [one for one in place_again(reports, catalogue) if one.rows]
+    (again,) = [one for one in regeocode(reports, catalogue) if one.rows]
     assert (again.layer_id, again.rows, again.changed) == ("citizen_reports", 4, 2)
     assert communes(reports) == AFTER
-    assert place_again(reports, catalogue) == []
+    assert regeocode(reports, catalogue) == []
 
 
 def test_a_decree_of_a_later_day_moves_nothing_yet(reports, catalogue, tmp_path):
     apply_change(reports, decree(tmp_path, date(2100, 1, 1)))
-    place_again(reports, catalogue)
+    regeocode(reports, catalogue)
     assert communes(reports) == BEFORE
 
 
@@ -76,7 +76,9 @@ def test_better_polygons_move_points_and_nothing_else(reports, catalogue, tmp_pa
     better = toy_communes()
     shapes = [shapely.box(104, 22, 104.16, 22.1), shapely.box(104.16, 22, 104.2, 22.1)]
     better.geometry = gpd.GeoSeries([*shapes, better.geometry.iloc[2]], crs=better.crs)
-    source = Source("better", Quality.OFFICIAL, (write_boundaries(tmp_path, better),))
+    source = BoundarySource(
+        "better", BoundaryQuality.OFFICIAL, (write_boundaries(tmp_path, better),)
+    )
     load_boundaries(reports, source, toy_history())
-    place_again(reports, catalogue)
+    regeocode(reports, catalogue)
     assert communes(reports) == BEFORE | {"middle": "00001"}

@@ -8,11 +8,11 @@ from sqlalchemy import Connection, text
 from gis.access import Role
 from gis.database.engine import Database
 from gis.errors import BadFile, BadInput, NotFound
-from gis.population.loader import Answers, load_population
+from gis.population.loader import PopulationFileOptions, load_population
 from gis.population.pieces import PeopleByCell
 from gis.population.store import (
     Population,
-    Quality,
+    PopulationQuality,
     drop_population,
     required_population,
     store_population,
@@ -63,7 +63,7 @@ def people_in(database: Database, cell: str) -> float:
 
 def test_every_resolution_has_all_people_of_the_raster_within_the_province(province, raster):
     """The third row, with 700 and 800 people × 100, lies half beyond the southern border."""
-    loaded = load_population(province, raster, Answers(year=2020, source="a raster"))
+    loaded = load_population(province, raster, PopulationFileOptions(year=2020, source="a raster"))
     assert loaded.population.people == pytest.approx(285000, rel=1e-6)
     assert loaded.communes_without == ("00007",)
     sums = dict(asked(province, SUMS))
@@ -74,17 +74,19 @@ def test_every_resolution_has_all_people_of_the_raster_within_the_province(provi
 
 def test_people_beyond_the_border_are_not_counted(province, tmp_path):
     half_out = write_raster(tmp_path / "people.tif", np.full((2, 2), 100), corner=(104.0, 22.02))
-    loaded = load_population(province, half_out, Answers())
+    loaded = load_population(province, half_out, PopulationFileOptions())
     assert loaded.population.people == pytest.approx(200, rel=1e-6)
     beside = write_raster(tmp_path / "beside.tif", corner=(107.0, 20.0))
     with pytest.raises(BadFile, match="nobody lives in the province"):
-        load_population(province, beside, Answers())
+        load_population(province, beside, PopulationFileOptions())
 
 
 def test_a_table_gives_each_commune_its_people_and_its_hexes_are_approximate(province, tmp_path):
     table = write_table(tmp_path / "people.csv", *TABLE)
-    loaded = load_population(province, table, Answers())
-    assert loaded.population == Population("people.csv", None, Quality.APPROXIMATE, 3000000)
+    loaded = load_population(province, table, PopulationFileOptions())
+    assert loaded.population == Population(
+        "people.csv", None, PopulationQuality.APPROXIMATE, 3000000
+    )
     assert dict(asked(province, SUMS))[10] == pytest.approx(3000000)
     add(province, "incidents", CELL, 3)
     with hex_service(province, LAYERS) as http:
@@ -113,7 +115,7 @@ def test_a_rate_is_told_by_tiles_zones_and_hexes_from_the_load_on(province, rast
         assert "per_1000" not in http.get(f"{ZONES}/{CELL}/data", headers=operator).json()["values"]
         assert http.get(f"/hexes/{CELL}", headers=operator).json()["population"] is None
 
-        load_population(province, raster, Answers(year=2020))
+        load_population(province, raster, PopulationFileOptions(year=2020))
         rate = pytest.approx(1000 * 6 / people_in(province, CELL), rel=1e-3)
         same = {"If-None-Match": before.headers["ETag"], **operator}
         assert http.get(path, headers=same).status_code == 200
@@ -136,7 +138,7 @@ def test_a_rate_is_told_by_tiles_zones_and_hexes_from_the_load_on(province, rast
 
 def test_a_hex_with_few_inhabitants_or_none_has_no_rate(province, tmp_path):
     few = write_raster(tmp_path / "few.tif", people(6))
-    load_population(province, few, Answers())
+    load_population(province, few, PopulationFileOptions())
     assert 0 < people_in(province, CELL) < 50 < people_in(province, NINE)
     for cell in (CELL, EMPTY):
         add(province, "incidents", cell, 6)
@@ -154,7 +156,7 @@ def test_a_hex_with_few_inhabitants_or_none_has_no_rate(province, tmp_path):
 
 
 def test_the_public_gets_a_rate_where_it_gets_a_count_and_of_that_count(province, raster):
-    load_population(province, raster, Answers())
+    load_population(province, raster, PopulationFileOptions())
     add(province, "counted", CELL, 4)
     add(province, "counted", h3.grid_ring(CELL, 2)[0], 6)
     with hex_service(province, LAYERS) as http:
@@ -167,16 +169,16 @@ def test_the_public_gets_a_rate_where_it_gets_a_count_and_of_that_count(province
 
 def test_a_load_changes_the_layers_with_hexes_but_none_of_their_features(province, raster):
     before = version(province), version(province, "communes")
-    load_population(province, raster, Answers())
+    load_population(province, raster, PopulationFileOptions())
     assert (version(province), version(province, "communes")) == (before[0] + 1, before[1])
     touched = "SELECT west FROM gis.touched WHERE layer_id = 'incidents' AND version = :now"
     assert asked(province, touched, now=version(province)) == [(None,)]
 
 
 def test_loading_again_replaces_and_dropping_forgets(province, raster, tmp_path):
-    load_population(province, raster, Answers())
+    load_population(province, raster, PopulationFileOptions())
     table = write_table(tmp_path / "people.csv", *TABLE)
-    load_population(province, table, Answers())
+    load_population(province, table, PopulationFileOptions())
     assert dict(asked(province, SUMS))[5] == pytest.approx(3000000)
     before = version(province)
     with province.writing() as connection:
@@ -189,7 +191,7 @@ def test_loading_again_replaces_and_dropping_forgets(province, raster, tmp_path)
 
 
 def test_what_fails_leaves_all_as_it_was(province, raster, tmp_path):
-    load_population(province, raster, Answers(year=2020))
+    load_population(province, raster, PopulationFileOptions(year=2020))
     before = (
         version(province),
         asked(province, SUMS),
@@ -197,7 +199,7 @@ def test_what_fails_leaves_all_as_it_was(province, raster, tmp_path):
     )
     table = write_table(tmp_path / "people.csv", *TABLE, "99999,5")
     with pytest.raises(BadFile, match="99999"):
-        load_population(province, table, Answers())
+        load_population(province, table, PopulationFileOptions())
     with pytest.raises(ZeroDivisionError), province.writing() as connection:
         replace_by_one(connection)
         raise ZeroDivisionError
@@ -208,9 +210,9 @@ def test_what_fails_leaves_all_as_it_was(province, raster, tmp_path):
 
 def replace_by_one(connection: Connection) -> None:
     one = PeopleByCell(np.array([int(CELL, 16)]), np.array([1.0]))
-    store_population(connection, one, Population("one", None, Quality.GRIDDED, 1))
+    store_population(connection, one, Population("one", None, PopulationQuality.GRIDDED, 1))
 
 
 def test_without_boundaries_nothing_is_loaded(database, raster):
     with pytest.raises(BadInput, match="no boundaries are loaded"):
-        load_population(database, raster, Answers())
+        load_population(database, raster, PopulationFileOptions())

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from gis.alerts.states import Status
-from gis.alerts.suppression import Within
+from gis.alerts.suppression import InhibitedBy
 from gis.database.engine import Database
 from layers.definition.model import EarsOptions
 from layers.detect import repeat_run, run_method
@@ -86,7 +86,7 @@ def test_a_commune_within_an_alert_of_the_scan_is_suppressed(lasting, catalogue)
     scan, series = sorted(alerts(lasting), key=lambda one: one.rule)
     assert (scan.rule, scan.status, scan.suppressed_why) == ("scan", Status.OPEN, None)
     assert (series.rule, series.status) == ("series", Status.SUPPRESSED)
-    assert series.suppressed_why == Within(scan.id)
+    assert series.suppressed_why == InhibitedBy(scan.id)
 
 
 def test_the_rise_of_one_commune_is_no_alert_of_the_province(lasting, catalogue):

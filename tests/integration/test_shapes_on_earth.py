@@ -14,8 +14,8 @@ from sqlalchemy.exc import IntegrityError
 
 from gis.access import LOCAL_ADMIN, Role, create_key
 from gis.boundaries.loader import load_boundaries, load_former
-from gis.boundaries.sources import Source
-from gis.boundaries.units import Quality
+from gis.boundaries.sources import BoundarySource
+from gis.boundaries.units import BoundaryQuality
 from gis.database.engine import Database
 from gis.database.roles import as_owner
 from gis.errors import BadFile, BadInput
@@ -23,9 +23,9 @@ from layers.definition.catalogue import Catalogue
 from layers.definition.model import GeometryKind, Layer
 from layers.ingest.edit import history, revert
 from layers.ingest.quarantine import fix
-from layers.ingest.records import Answers
+from layers.ingest.records import FileOptions
 from layers.ingest.retry import replay
-from layers.storage.sync import Change, sync
+from layers.storage.sync import SyncReport, sync
 from tests.intake_layers import FILES, execute, layer_of, load, publish, rows, waiting
 from tests.integration.ogc_app import client_of
 from tests.provinces import SINCE, toy_communes, toy_history, write_boundaries
@@ -72,7 +72,7 @@ def test_of_a_file_only_good_shapes_land(
     places = itertools.product(BAD, range(len(GOOD)), range(2))
     spoilt = [feature(layer, f"bad {n}", coordinates(layer, *one)) for n, one in enumerate(places)]
     path = geojson(tmp_path / "s.geojson", *spoilt, feature(layer, "good", coordinates(layer)))
-    report = load(toy_province, layer, path, answers=Answers(crs="declared"))
+    report = load(toy_province, layer, path, answers=FileOptions(crs="declared"))
     assert (report.added, report.quarantined) == (1, len(spoilt))
     assert stored(toy_province) == ["good"]
     with toy_province.writing() as connection:
@@ -244,7 +244,7 @@ def test_rows_of_a_table_from_before_the_check_go_to_quarantine(
     )
     with toy_province.writing() as connection:
         changes = sync(connection, Catalogue((LINES,), {"mz": "1"}))
-    assert [one.change for one in changes] == [Change.QUARANTINED]
+    assert [one.change for one in changes] == [SyncReport.QUARANTINED]
     assert stored(toy_province) == ["good"]
     (record,) = waiting(toy_province)
     assert (record.source, record.source_key, record.reason) == ("tests", "bad", "bad_geometry")
@@ -273,7 +273,9 @@ def test_boundaries_with_such_a_vertex_are_refused_by_the_name_of_their_commune(
     path = tmp_path / "communes.gpkg"
     communes.to_file(path)
     with pytest.raises(BadFile, match="commune 00004"):
-        load_boundaries(toy_province, Source("new", Quality.OFFICIAL, (path,)), toy_history())
+        load_boundaries(
+            toy_province, BoundarySource("new", BoundaryQuality.OFFICIAL, (path,)), toy_history()
+        )
     with pytest.raises(BadFile, match="commune 00004"):
         load_former(toy_province, path, SINCE)
     assert write_boundaries(tmp_path, toy_communes()).exists()

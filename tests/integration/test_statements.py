@@ -4,12 +4,12 @@ from sqlalchemy import Integer, bindparam, literal, select
 
 from gis.database.engine import Database
 from layers.items import statements
-from layers.items.statements import Statements
+from layers.items.statements import StatementCache
 
 
 def test_a_statement_is_made_once_for_each_shape(database: Database, monkeypatch) -> None:
     monkeypatch.setattr(statements, "_MOST", 3)
-    kept, made = Statements(), []
+    kept, made = StatementCache(), []
 
     def ask(shape: object, value: int) -> int:
         def make():

@@ -11,7 +11,7 @@ from gis.database.roles import as_owner
 from gis.placing.cells import h3_cells
 from layers.definition.catalogue import Catalogue
 from layers.definition.model import Layer
-from layers.detect.thresholds import find_beyond, follow_rules
+from layers.detect.thresholds import evaluate_rules, find_beyond
 from layers.storage.sync import sync
 
 NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
@@ -102,7 +102,7 @@ def keys(found) -> list[str]:
 
 
 def follow(database, given: dict, now: datetime = NOW) -> list[str]:
-    return follow_rules(database, Catalogue((gauges(given),)), now)
+    return evaluate_rules(database, Catalogue((gauges(given),)), now)
 
 
 def live(database) -> list[Alert]:
@@ -311,4 +311,4 @@ def test_a_rule_that_fails_leaves_the_others_at_work(measured):
     with database.writing() as connection, as_owner(connection):
         connection.execute(text("ALTER TABLE layer.gauges DROP COLUMN rain"))
     layer = gauges(broken, LEVEL)
-    assert follow_rules(database, Catalogue((layer,)), NOW) == ["gauges by_sensor"]
+    assert evaluate_rules(database, Catalogue((layer,)), NOW) == ["gauges by_sensor"]

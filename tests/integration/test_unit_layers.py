@@ -9,8 +9,8 @@ import pytest
 from gis.access import ANONYMOUS
 from gis.boundaries.loader import load_boundaries
 from gis.boundaries.package_units import package_history
-from gis.boundaries.sources import Source
-from gis.boundaries.units import Quality
+from gis.boundaries.sources import BoundarySource
+from gis.boundaries.units import BoundaryQuality
 from gis.database.engine import Database
 from gis.values import TimeSpan
 from layers.items import PageRequest, Query, read_page, source_of
@@ -24,7 +24,9 @@ def units(database: Database, catalogue, tmp_path) -> Database:
     with database.writing() as connection:
         sync(connection, catalogue)
     path = write_boundaries(tmp_path, grid_communes())
-    load_boundaries(database, Source("grid", Quality.OFFICIAL, (path,)), package_history())
+    load_boundaries(
+        database, BoundarySource("grid", BoundaryQuality.OFFICIAL, (path,)), package_history()
+    )
     return database
 
 

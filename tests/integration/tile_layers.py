@@ -8,7 +8,7 @@ import httpx
 from sqlalchemy import text
 
 from api.app import create_app
-from gis.database.async_reader import Asking
+from gis.database.async_reader import AsyncReader
 from gis.database.engine import Database
 from gis.settings import Settings
 from layers.definition.catalogue import Catalogue
@@ -95,7 +95,7 @@ def wavy_squares(database: Database) -> None:
 class TileClient(httpx.Client):
     """A client of a service, and how that asks the database from its event loop."""
 
-    asking: Asking
+    asking: AsyncReader
 
 
 @contextmanager

@@ -35,7 +35,7 @@ from sqlalchemy import Connection, text
 
 from gis.hexes import Cells, parents_of
 from layers.definition.model import Layer
-from tiles.hexes.queries import HexQuestion, filter_resolution
+from tiles.hexes.queries import HexQuery, filter_resolution
 from tiles.hexes.rights import hex_options
 from tiles.hexes.suppression import (
     Counts,
@@ -63,14 +63,14 @@ class Parts:
         return summed(self.cells[mask], self.records[mask])
 
 
-class Kind(StrEnum):
+class PartKind(StrEnum):
     """Into what cells of the filter resolution fall."""
 
     CATEGORIES = "categories"
     MONTHS = "months"
 
     @classmethod
-    def of(cls, question: HexQuestion) -> "Kind":
+    def of(cls, question: HexQuery) -> "PartKind":
         return cls.CATEGORIES if question.days is None else cls.MONTHS
 
 
@@ -82,7 +82,7 @@ def read_tree(connection: Connection, layer: Layer, resolution: int, k: int) -> 
 
 
 def read_parts(
-    connection: Connection, layer: Layer, kind: Kind, tree: CountsByResolution, k: int
+    connection: Connection, layer: Layer, kind: PartKind, tree: CountsByResolution, k: int
 ) -> Parts:
     """The second or the third table, of the cells that the first shows."""
     resolution = filter_resolution(hex_options(layer))
@@ -105,7 +105,7 @@ def everything(tree: CountsByResolution, resolution: int) -> HexTable:
 
 
 def parts_table(
-    tree: CountsByResolution, parts: Parts, question: HexQuestion, resolution: int, filtered: int
+    tree: CountsByResolution, parts: Parts, question: HexQuery, resolution: int, filtered: int
 ) -> HexTable:
     """The answer from parts of cells of `filtered`, the filter resolution, or a coarser one.
 
@@ -126,7 +126,7 @@ def _of(counts: Counts, cells: Cells) -> Numbers:
     return counts.records[np.searchsorted(counts.cells, cells)]
 
 
-def _is_wanted(label: str | date, question: HexQuestion) -> bool:
+def _is_wanted(label: str | date, question: HexQuery) -> bool:
     """A category by its name; a month by its first day, among days that are whole months."""
     days = question.days
     if days is None or isinstance(label, str):
@@ -155,4 +155,4 @@ FROM (SELECT gis.h3_parent(cell, :resolution) AS cell,
              sum(count) AS records
       FROM gis.hex_day_count WHERE layer_id = :layer GROUP BY 1, 2) AS found
 """)
-_PARTS = {Kind.CATEGORIES: _CATEGORIES, Kind.MONTHS: _MONTHS}
+_PARTS = {PartKind.CATEGORIES: _CATEGORIES, PartKind.MONTHS: _MONTHS}

@@ -13,7 +13,7 @@ _A_MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Days:
+class DaySpan:
     """Whole days of Vietnam, both ends included; None is an open end."""
 
     first: date | None
@@ -29,31 +29,31 @@ class Days:
 
 
 @dataclass(frozen=True, slots=True)
-class HexQuestion:
+class HexQuery:
     """Records of a category and of days; None: of all."""
 
     category: str | None = None
-    days: Days | None = None
+    days: DaySpan | None = None
 
     @property
     def is_everything(self) -> bool:
         return self.category is None and self.days is None
 
 
-def question_of(
+def hex_query(
     layer: Layer, category: str | None, datetime_text: str | None, *, widened: bool = False
-) -> HexQuestion:
+) -> HexQuery:
     """Raises BadInput for a category or a time that the layer does not have.
 
     `widened`: instants stand for the days that hold them, in Vietnam; else they are refused.
     """
-    return HexQuestion(
+    return HexQuery(
         None if category is None else _category(layer, category),
         None if datetime_text is None else _days(layer, datetime_text, widened=widened),
     )
 
 
-def require_answerable(layer: Layer, question: HexQuestion, k: int) -> None:
+def require_answerable(layer: Layer, question: HexQuery, k: int) -> None:
     """Raises BadInput for what the public may not ask: its answers could be subtracted."""
     if k == 1:
         return
@@ -85,7 +85,7 @@ def _category(layer: Layer, value: str) -> str:
     return value
 
 
-def _days(layer: Layer, text: str, *, widened: bool) -> Days:
+def _days(layer: Layer, text: str, *, widened: bool) -> DaySpan:
     if isinstance(layer.source, FileSource) and layer.source.time is None:
         raise BadInput(f"the records of {layer.id} have no time: leave out datetime")
     span = span_of(text)
@@ -98,7 +98,7 @@ def _days(layer: Layer, text: str, *, widened: bool) -> Days:
             f"datetime={text!r} is wrong: records are counted by day in Vietnam; give a day "
             "such as 2026-03-01, or days such as 2026-03-01/2026-03-31, where .. is an open end"
         )
-    return Days(first and first.date(), last and last.date())
+    return DaySpan(first and first.date(), last and last.date())
 
 
 def _here(at: datetime | None) -> datetime | None:

@@ -12,11 +12,11 @@ from sqlalchemy import Connection
 from gis.access import Principal
 from gis.errors import BadInput
 from gis.hexes import EDGE_KM, Cells, resolution_of
-from gis.population.store import Population, Quality
+from gis.population.store import Population, PopulationQuality
 from layers.definition.model import HexOptions, Layer
 from tiles.grid import pixel_m
-from tiles.hexes.public import Kind, Parts, everything, parts_table, read_parts, read_tree
-from tiles.hexes.queries import HexQuestion, filter_resolution, require_answerable
+from tiles.hexes.public import PartKind, Parts, everything, parts_table, read_parts, read_tree
+from tiles.hexes.queries import HexQuery, filter_resolution, require_answerable
 from tiles.hexes.rights import hex_options, least_count
 from tiles.hexes.suppression import CountsByResolution
 from tiles.hexes.tables import HexTable, read_table, with_people
@@ -30,15 +30,15 @@ _MOST_KEPT = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class HexRequest:
     """A question about a layer's hexes, and k, which follows from who asks."""
 
     layer: Layer
-    question: HexQuestion
+    question: HexQuery
     k: int
 
     @classmethod
-    def by(cls, who: Principal, layer: Layer, question: HexQuestion, setting: int) -> "Asked":
+    def by(cls, who: Principal, layer: Layer, question: HexQuery, setting: int) -> "HexRequest":
         """Raises BadInput for what the public may not ask."""
         k = least_count(layer, who, setting)
         require_answerable(layer, question, k)
@@ -47,7 +47,9 @@ class Asked:
     def measures(self, population: Population | None) -> tuple[str, ...]:
         """The names of what a hex of the answer may have."""
         options, hidden = hex_options(self.layer), self.k > 1
-        is_approximate = population is not None and population.quality is Quality.APPROXIMATE
+        is_approximate = (
+            population is not None and population.quality is PopulationQuality.APPROXIMATE
+        )
         return (
             "count",
             "per_km2",
@@ -87,7 +89,7 @@ def resolution_at(options: HexOptions, z: int, finest: int | None = None) -> int
     return max(visible, default=min(EDGE_KM))
 
 
-class HexAnswers:
+class HexResults:
     """Answers; what the public may see of a layer is kept for the layer's present state."""
 
     def __init__(self) -> None:
@@ -98,7 +100,7 @@ class HexAnswers:
         self,
         connection: Connection,
         state: LayerState,
-        asked: Asked,
+        asked: HexRequest,
         resolution: int,
         cells: Cells | None = None,
     ) -> HexTable:
@@ -115,7 +117,7 @@ class HexAnswers:
         return with_people(connection, found)
 
     def trend(
-        self, connection: Connection, state: LayerState, asked: Asked, cell: int, today: date
+        self, connection: Connection, state: LayerState, asked: HexRequest, cell: int, today: date
     ) -> Trend | None:
         """How a cell went of late; None where the public may see no months of it."""
         resolution = resolution_of(cell)
@@ -123,27 +125,29 @@ class HexAnswers:
             return weekly_trend(connection, asked.layer, cell, today)
         if resolution != filter_resolution(hex_options(asked.layer)):
             return None
-        return monthly_trend(self._parts(connection, state, asked, Kind.MONTHS), cell, today)
+        return monthly_trend(self._parts(connection, state, asked, PartKind.MONTHS), cell, today)
 
     def _public(
-        self, connection: Connection, state: LayerState, asked: Asked, resolution: int
+        self, connection: Connection, state: LayerState, asked: HexRequest, resolution: int
     ) -> HexTable:
         question = asked.question
         if question.is_everything:
             return everything(self._tree(connection, state, asked, resolution), resolution)
-        parts = self._parts(connection, state, asked, Kind.of(question))
+        parts = self._parts(connection, state, asked, PartKind.of(question))
         filtered = filter_resolution(hex_options(asked.layer))
         tree = self._tree(connection, state, asked, filtered)
         return parts_table(tree, parts, question, resolution, filtered)
 
     def _tree(
-        self, connection: Connection, state: LayerState, asked: Asked, resolution: int
+        self, connection: Connection, state: LayerState, asked: HexRequest, resolution: int
     ) -> CountsByResolution:
         layer, k = asked.layer, asked.k
         key = (layer.id, layer.hexes, state.stamp, k, resolution)
         return self._once(key, lambda: read_tree(connection, layer, resolution, k))
 
-    def _parts(self, connection: Connection, state: LayerState, asked: Asked, kind: Kind) -> Parts:
+    def _parts(
+        self, connection: Connection, state: LayerState, asked: HexRequest, kind: PartKind
+    ) -> Parts:
         layer, k = asked.layer, asked.k
         filtered = filter_resolution(hex_options(layer))
         tree = self._tree(connection, state, asked, filtered)

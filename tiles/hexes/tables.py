@@ -7,9 +7,9 @@ import numpy.typing as npt
 from sqlalchemy import Connection, text
 
 from gis.hexes import FINEST, Cells, areas_km2, descendants, parents_of
-from gis.population.store import Quality, people_of, stored_population
+from gis.population.store import PopulationQuality, people_of, stored_population
 from layers.definition.model import Layer
-from tiles.hexes.queries import HexQuestion
+from tiles.hexes.queries import HexQuery
 from tiles.hexes.suppression import Mask, Numbers
 
 _SPAN_STEPS = 2  # cells are looked up by the spans of ancestors so many resolutions coarser
@@ -78,7 +78,7 @@ class HexTable:
 def read_table(
     connection: Connection,
     layer: Layer,
-    question: HexQuestion,
+    question: HexQuery,
     resolution: int,
     cells: Cells | None = None,
 ) -> HexTable:
@@ -112,7 +112,7 @@ def with_people(connection: Connection, table: HexTable) -> HexTable:
     population = stored_population(connection)
     if population is None:
         return table
-    approximate = population.quality is Quality.APPROXIMATE
+    approximate = population.quality is PopulationQuality.APPROXIMATE
     return replace(table, people=people_of(connection, table.cells), approximate=approximate)
 
 

@@ -67,11 +67,11 @@ $$;
 -- Who heard of an alert hears of its end, that somebody took it on, and that its records were
 -- corrected, so that it is less grave than they were told.
 CREATE OR REPLACE FUNCTION gis.fill_outbox(told gis.notice) RETURNS void LANGUAGE sql AS $$
-  INSERT INTO gis.notify (subscription_id, seq, alert_id)
+  INSERT INTO gis.delivery (subscription_id, seq, alert_id)
   SELECT s.id, told.seq, told.alert_id
   FROM gis.subscription s
   CROSS JOIN LATERAL (SELECT EXISTS (
-    SELECT FROM gis.notify d
+    SELECT FROM gis.delivery d
     WHERE d.subscription_id = s.id AND d.alert_id = told.alert_id) AS of_it) AS heard
   WHERE s.ended_at IS NULL
     AND CASE WHEN told.alert ->> 'status' IN ('resolved', 'expired', 'false')
@@ -100,7 +100,7 @@ END $$;
 CREATE OR REPLACE FUNCTION gis.tell_waiting() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM pg_advisory_xact_lock(1734963039, 7);
-  INSERT INTO gis.notify (subscription_id, seq, alert_id)
+  INSERT INTO gis.delivery (subscription_id, seq, alert_id)
   SELECT DISTINCT ON (s.id, n.alert_id) s.id, n.seq, n.alert_id
   FROM gis.alert a
   JOIN gis.layer l ON l.id = a.layer_id AND l.published
@@ -113,7 +113,7 @@ BEGIN
   JOIN gis.subscription s ON s.ended_at IS NULL AND gis.named_in(today, s) <> '[]'
     AND gis.is_wanted(today, s)
   WHERE a.status = 'open'
-    AND NOT EXISTS (SELECT FROM gis.notify d
+    AND NOT EXISTS (SELECT FROM gis.delivery d
                     WHERE d.subscription_id = s.id AND d.alert_id = a.id)
   ORDER BY s.id, n.alert_id, n.seq DESC;
 END $$;

@@ -2,9 +2,9 @@
 
 from sqlalchemy import Connection, text
 
-from gis.alerts.notes import check_note
+from gis.alerts.notes import check_comment
 from gis.alerts.states import Act, Status
-from gis.alerts.store import note_event
+from gis.alerts.store import record_event
 from gis.errors import Conflict, NotFound
 
 _ALERT = text(
@@ -32,7 +32,7 @@ def approve(
     public, that is not open or acknowledged, that rests on approximate boundaries, or that is
     approved already.
     """
-    check_note(note)
+    check_comment(note)
     row = connection.execute(_ALERT, {"id": alert_id}).one_or_none()
     if row is None:
         raise NotFound(f"there is no alert {alert_id}")
@@ -51,4 +51,4 @@ def approve(
     values = {"id": alert_id, "who": who, "note": note, "confirmed": confirmed}
     if connection.execute(_APPROVE, values).one_or_none() is None:
         raise Conflict(f"alert {alert_id} is approved already")
-    note_event(connection, alert_id, who, Act.APPROVED, note)
+    record_event(connection, alert_id, who, Act.APPROVED, note)

@@ -16,7 +16,7 @@ import h3
 from gis.clock import HERE
 from gis.code_version import package_version
 from gis.notify.messages import CENTRE, NOTES, WHOLE_PROVINCE
-from gis.notify.notification import Language, Told
+from gis.notify.notification import Language, Notification
 
 NAMESPACE = "urn:oasis:names:tc:emergency:cap:1.2"
 LIKELY_FROM_DAYS = 365.0  # recurrence interval from which a statistical alert is likely
@@ -53,7 +53,7 @@ class CapMessage:
     identifier: str
     sender: str
     type: MessageType
-    told: Told
+    told: Notification
     references: Sequence[Reference] = ()
 
 
@@ -73,7 +73,7 @@ def cap_time(moment: datetime) -> str:
     return moment.astimezone(HERE).isoformat(timespec="seconds")
 
 
-def expires_at(told: Told) -> datetime:
+def expires_at(told: Notification) -> datetime:
     """When a document of this step is over, unless another comes."""
     return told.at + timedelta(days=told.quiet_days)
 
@@ -83,14 +83,14 @@ def plain(words: str) -> str:
     return normalize("NFC", _UNWRITABLE.sub("", words))
 
 
-def status_of(told: Told) -> str:
+def status_of(told: Notification) -> str:
     """Simulated records make an exercise, approximate boundaries a test; neither is ever Actual."""
     if told.simulated:
         return "Exercise"
     return "Actual" if told.official else "Test"
 
 
-def certainty_of(told: Told) -> str:
+def certainty_of(told: Notification) -> str:
     """Observed only when a person has confirmed it; else by how rarely chance brings it about."""
     if told.approved and told.confirmed:
         return "Observed"
@@ -98,7 +98,7 @@ def certainty_of(told: Told) -> str:
     return "Likely" if rare else "Possible"
 
 
-def polygons(told: Told) -> list[str]:
+def polygons(told: Notification) -> list[str]:
     """Outer rings as CAP writes them: `lat,lon lat,lon …`, the last point the first."""
     geometry = told.geometry or {"type": "MultiPolygon", "coordinates": []}
     several = geometry["coordinates"]
@@ -124,7 +124,7 @@ def _head(message: CapMessage) -> Iterator[tuple[str, str]]:
     yield "incidents", f"alert-{told.alert_id}"
 
 
-def _note(told: Told) -> str:
+def _note(told: Notification) -> str:
     """What must be known before anything else, in both languages."""
     kinds = {
         "simulated": told.simulated,
@@ -162,7 +162,7 @@ def _info(message: CapMessage, language: Language) -> Iterator[tuple[str, str]]:
     yield "description", told.detail[language] or told.headline[language]
 
 
-def _parameters(told: Told) -> Iterator[tuple[str, str]]:
+def _parameters(told: Notification) -> Iterator[tuple[str, str]]:
     """The numbers beneath, as far as they are known."""
     names = {"recurrence_days": "ri_days"}
     for measure in ("llr", "p", "recurrence_days", "observed", "expected"):
@@ -180,7 +180,7 @@ def _number(value: float) -> str:
     return f"{value:.6g}"
 
 
-def _add_area(info: ET.Element, told: Told, language: Language) -> None:
+def _add_area(info: ET.Element, told: Notification, language: Language) -> None:
     area = ET.SubElement(info, "area")
     names = ", ".join(place.name for place in told.places)
     _add(area, "areaDesc", names or WHOLE_PROVINCE[language])

@@ -12,9 +12,9 @@ from sqlalchemy import Connection, Row, text
 
 from gis.errors import NotFound
 from gis.notify.cap.document import cap_time, plain
-from gis.notify.events import told_of
+from gis.notify.events import notification_of
 from gis.notify.messages import CAP_TYPES, CENTRE, FEED, SEVERITIES, SIMULATED
-from gis.notify.notification import Language, Told
+from gis.notify.notification import Language, Notification
 
 _ATOM = "http://www.w3.org/2005/Atom"
 _CAP_MEDIA = "application/cap+xml"
@@ -22,7 +22,7 @@ _IDENTIFIER = re.compile(r"[0-9a-f.]{1,80}")
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class PublishedDocument:
     """A CAP document as it was published."""
 
     identifier: str
@@ -31,7 +31,7 @@ class Document:
     sent: datetime
     public: bool
     text: str
-    told: Told
+    told: Notification
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +62,9 @@ _BEGUN = text(
 _ONE = text(_SELECT + "WHERE m.identifier = :identifier AND m.withdrawn_at IS NULL")
 
 
-def newest_documents(
+def latest_documents(
     connection: Connection, layers: Sequence[str], limit: int = 100
-) -> list[Document]:
+) -> list[PublishedDocument]:
     """Public documents, and those of these layers that are not, the newest first.
 
     None is public any more once its layer is not, or what it tells has become personal.
@@ -79,7 +79,9 @@ def begun_at(connection: Connection) -> datetime:
     return found
 
 
-def get_document(connection: Connection, identifier: str, layers: Sequence[str]) -> Document:
+def get_document(
+    connection: Connection, identifier: str, layers: Sequence[str]
+) -> PublishedDocument:
     """Raises NotFound, also for one that is neither public nor of these layers."""
     known = _IDENTIFIER.fullmatch(identifier) is not None
     row = connection.execute(_ONE, {"identifier": identifier}).one_or_none() if known else None
@@ -88,7 +90,7 @@ def get_document(connection: Connection, identifier: str, layers: Sequence[str])
     return _document(row)
 
 
-def atom(feed: Feed, documents: Sequence[Document]) -> str:
+def atom(feed: Feed, documents: Sequence[PublishedDocument]) -> str:
     """The index as Atom; each entry links to its document."""
     root = ET.Element("feed", {"xmlns": _ATOM, "xml:lang": feed.language})
     _add(root, "id", feed.address)
@@ -101,7 +103,7 @@ def atom(feed: Feed, documents: Sequence[Document]) -> str:
     return _written(root)
 
 
-def rss(feed: Feed, documents: Sequence[Document]) -> str:
+def rss(feed: Feed, documents: Sequence[PublishedDocument]) -> str:
     """The index as RSS; each item links to its document."""
     root = ET.Element("rss", version="2.0")
     channel = ET.SubElement(root, "channel")
@@ -115,7 +117,7 @@ def rss(feed: Feed, documents: Sequence[Document]) -> str:
     return _written(root)
 
 
-def _add_entry(root: ET.Element, feed: Feed, document: Document) -> None:
+def _add_entry(root: ET.Element, feed: Feed, document: PublishedDocument) -> None:
     entry = ET.SubElement(root, "entry")
     address = _address(feed, document)
     _add(entry, "id", address)
@@ -127,7 +129,7 @@ def _add_entry(root: ET.Element, feed: Feed, document: Document) -> None:
     _add(entry, "summary", _summary(document.told, feed.language))
 
 
-def _add_item(channel: ET.Element, feed: Feed, document: Document) -> None:
+def _add_item(channel: ET.Element, feed: Feed, document: PublishedDocument) -> None:
     item = ET.SubElement(channel, "item")
     address = _address(feed, document)
     _add(item, "title", _title(document, feed.language))
@@ -138,21 +140,21 @@ def _add_item(channel: ET.Element, feed: Feed, document: Document) -> None:
     _add(item, "pubDate", format_datetime(document.sent))
 
 
-def _title(document: Document, language: Language) -> str:
+def _title(document: PublishedDocument, language: Language) -> str:
     kind = CAP_TYPES[document.type][language]
     mark = SIMULATED[language] if document.told.simulated else ""
     return f"{mark}{kind}: {document.told.headline[language]}"
 
 
-def _summary(told: Told, language: Language) -> str:
+def _summary(told: Notification, language: Language) -> str:
     return told.detail[language] or told.headline[language]
 
 
-def _address(feed: Feed, document: Document) -> str:
+def _address(feed: Feed, document: PublishedDocument) -> str:
     return f"{feed.folder}/{document.identifier}.xml"
 
 
-def _updated(feed: Feed, documents: Sequence[Document]) -> datetime:
+def _updated(feed: Feed, documents: Sequence[PublishedDocument]) -> datetime:
     return max((document.sent for document in documents), default=feed.begun_at)
 
 
@@ -165,13 +167,13 @@ def _written(root: ET.Element) -> str:
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
 
 
-def _document(row: Row[Any]) -> Document:
-    return Document(
+def _document(row: Row[Any]) -> PublishedDocument:
+    return PublishedDocument(
         identifier=row.identifier,
         layer_id=row.layer_id,
         type=row.type,
         sent=row.sent,
         public=row.public,
         text=row.document,
-        told=told_of(row),
+        told=notification_of(row),
     )

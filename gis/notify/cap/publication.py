@@ -14,15 +14,15 @@ import structlog
 from sqlalchemy import Connection, Row, text
 
 from gis.alerts.states import ENDS, UNTOLD, Act
-from gis.alerts.store import SERVICE, note_event
+from gis.alerts.store import SERVICE, record_event
 from gis.database.engine import Database
-from gis.notify.backoff import Retrying
+from gis.notify.backoff import Backoff
 from gis.notify.cap.document import CapMessage, MessageType, Reference, cap_xml, expires_at
 from gis.notify.cap.validation import cap_faults
-from gis.notify.dead_letters import tell_undone
+from gis.notify.dead_letters import raise_unpublished_alerts
 from gis.notify.errors import NotPublished
-from gis.notify.events import told_of
-from gis.notify.notification import Told
+from gis.notify.events import notification_of
+from gis.notify.notification import Notification
 
 _PUBLISHED_ACTS = frozenset({Act.OPEN, Act.NOTIFY, Act.CORRECTED, Act.APPROVED, Act.RENEWED})
 _BATCH = 50
@@ -31,7 +31,7 @@ log = structlog.get_logger("cap")
 
 
 @dataclass(frozen=True, slots=True)
-class Earlier:
+class EarlierDocument:
     """A document of an alert that was made before."""
 
     type: MessageType
@@ -85,7 +85,7 @@ ORDER BY a.id
 """)
 
 
-def publish_due(database: Database, sender: str, retrying: Retrying | None = None) -> int:
+def publish_due(database: Database, sender: str, retrying: Backoff | None = None) -> int:
     """Make the documents of all new notices, of those that failed and are due again, and of alerts
     that outlast their document; gives how many were made.
     """
@@ -96,13 +96,13 @@ def publish_due(database: Database, sender: str, retrying: Retrying | None = Non
             if seq is None:
                 return made
             steps = [*_again(connection), *_new(connection, seq)]
-            made += sum(_publish(connection, row, sender, retrying or Retrying()) for row in steps)
+            made += sum(_publish(connection, row, sender, retrying or Backoff()) for row in steps)
             renewed = _renew(connection)
         if not steps and not renewed:
             return made
 
 
-def message_type(told: Told, earlier: MessageType | None) -> MessageType | None:
+def message_type(told: Notification, earlier: MessageType | None) -> MessageType | None:
     """Which document a step needs, after the newest one for the same readers; None: none."""
     is_known = earlier is not None and earlier is not MessageType.CANCEL
     if told.is_over:
@@ -140,15 +140,15 @@ def _renew(connection: Connection) -> int:
     """
     lasting = connection.execute(_RENEWED).scalars().all()
     for alert_id in lasting:
-        note_event(connection, alert_id, SERVICE, Act.RENEWED, "", notify=False)
+        record_event(connection, alert_id, SERVICE, Act.RENEWED, "", notify=False)
     return len(lasting)
 
 
-def _publish(connection: Connection, row: Row[Any], sender: str, retrying: Retrying) -> bool:
+def _publish(connection: Connection, row: Row[Any], sender: str, retrying: Backoff) -> bool:
     """Make the document of one step, if it needs one; whether it was made."""
     earlier = _earlier(connection, row)
     try:
-        made = _made(told_of(row), earlier, sender)
+        made = _made(notification_of(row), earlier, sender)
     except Exception as error:  # whatever is wrong with one step, the others are published
         _failed(connection, row, error, retrying)
         return False
@@ -159,7 +159,9 @@ def _publish(connection: Connection, row: Row[Any], sender: str, retrying: Retry
     return made is not None
 
 
-def _made(told: Told, earlier: Sequence[Earlier], sender: str) -> tuple[CapMessage, str] | None:
+def _made(
+    told: Notification, earlier: Sequence[EarlierDocument], sender: str
+) -> tuple[CapMessage, str] | None:
     """The message of a step and its text; None where it needs none. Raises NotPublished."""
     kind = message_type(told, earlier[-1].type if earlier else None)
     if kind is None:
@@ -174,7 +176,7 @@ def _made(told: Told, earlier: Sequence[Earlier], sender: str) -> tuple[CapMessa
     return message, document
 
 
-def _failed(connection: Connection, row: Row[Any], error: Exception, retrying: Retrying) -> None:
+def _failed(connection: Connection, row: Row[Any], error: Exception, retrying: Backoff) -> None:
     """The alert itself is told by all other ways meanwhile."""
     # Chance that need not be secret.
     wait = retrying.wait(row.failures + 1, random.Random())
@@ -182,17 +184,17 @@ def _failed(connection: Connection, row: Row[Any], error: Exception, retrying: R
     values = {"seq": row.seq, "alert": row.alert_id, "failures": row.failures + 1}
     connection.execute(_UNDONE, values | {"wait": wait, "why": why})
     if wait is None:
-        tell_undone(connection, row)
+        raise_unpublished_alerts(connection, row)
     kind = "no CAP document yet" if wait else "no CAP document: given up"
     log.error(kind, alert=row.alert_id, seq=row.seq, why=why)
 
 
-def _earlier(connection: Connection, row: Row[Any]) -> list[Earlier]:
+def _earlier(connection: Connection, row: Row[Any]) -> list[EarlierDocument]:
     """All documents of the alert for the same readers, the oldest first."""
     public = bool(row.alert.get("approved"))
     rows = connection.execute(_EARLIER, {"alert": row.alert_id, "public": public})
     return [
-        Earlier(MessageType(row.type), Reference(row.sender, row.identifier, row.sent))
+        EarlierDocument(MessageType(row.type), Reference(row.sender, row.identifier, row.sent))
         for row in rows
     ]
 

@@ -6,18 +6,18 @@ from typing import Any
 import httpcore
 import orjson
 
-from gis.egress import Reach, ReachedNetwork
+from gis.egress import CheckedNetwork, EgressPolicy
 from gis.notify.channels.signature import KEY_HEADER, SIGNATURE_HEADER, TIME_HEADER, sign
 from gis.notify.deadline import Deadline, deadline
 from gis.notify.errors import NotDelivered, Undeliverable
 from gis.notify.outbox import Delivery
-from gis.notify.payload import told_json
+from gis.notify.payload import notification_payload
 
 _CONNECT_S = 5.0  # then the next address of the host is tried
 _GONE = 410
 
 
-def send_webhook(delivery: Delivery, reach: Reach, timeout_s: float) -> None:
+def send_webhook(delivery: Delivery, reach: EgressPolicy, timeout_s: float) -> None:
     """Raises NotDelivered, or Undeliverable when the receiver says that it is gone for good.
 
     `timeout_s`: until then it has answered, whatever it sent meanwhile.
@@ -44,7 +44,7 @@ def send_webhook(delivery: Delivery, reach: Reach, timeout_s: float) -> None:
 
 def webhook_body(delivery: Delivery) -> bytes:
     """The same bytes at each attempt."""
-    body: dict[str, Any] = {"key": delivery.key, **told_json(delivery.told)}
+    body: dict[str, Any] = {"key": delivery.key, **notification_payload(delivery.told)}
     return orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
 
 
@@ -69,10 +69,10 @@ def _host(url: httpcore.URL) -> str:
 
 
 def _post(
-    url: str, headers: list[tuple[str, str]], body: bytes, reach: Reach, until: Deadline
+    url: str, headers: list[tuple[str, str]], body: bytes, reach: EgressPolicy, until: Deadline
 ) -> int:
     """The status alone: no redirect is followed, and the answer's body is not read."""
-    pool = httpcore.ConnectionPool(network_backend=ReachedNetwork(reach, until))
+    pool = httpcore.ConnectionPool(network_backend=CheckedNetwork(reach, until))
     times = {"timeout": {"connect": _CONNECT_S}}
     with pool, pool.stream("POST", url, headers=headers, content=body, extensions=times) as answer:
         return answer.status

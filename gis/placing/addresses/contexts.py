@@ -5,7 +5,7 @@ from enum import StrEnum
 from itertools import pairwise
 
 from gis.boundaries.units import Level
-from gis.placing.addresses.mentions import Found, Mention
+from gis.placing.addresses.mentions import Mention, MentionedNames
 from gis.placing.addresses.names import Sense
 from gis.placing.addresses.tokens import Token
 from gis.placing.addresses.words import (
@@ -46,13 +46,13 @@ class Link(StrEnum):
     WAY = "way"
 
 
-def note_contexts(found: Found) -> None:
+def note_contexts(found: MentionedNames) -> None:
     """Notes of each mention what the words right before and after it say."""
     for position, mention in enumerate(found.mentions):
         _note_context(found, position, mention)
 
 
-def _note_context(found: Found, position: int, mention: Mention) -> None:
+def _note_context(found: MentionedNames, position: int, mention: Mention) -> None:
     before = found.mentions[position - 1].end if position else 0
     mention.era = era_said(found, mention)
     words = _words_before(found.tokens, before, mention.start)
@@ -150,7 +150,7 @@ def _measured(tokens: list[Token], mention: Mention) -> str:
     return length if number.isdigit() and length in LENGTHS and not squared else ""
 
 
-def _start(found: Found, before: list[Token], mention: Mention) -> str:
+def _start(found: MentionedNames, before: list[Token], mention: Mention) -> str:
     """The `từ` of `từ nhà ở xã Y Tý đến …`; of `từ ngày …` none."""
     said = [token.word for token in before]
     start = next((word.text for word in said if word.text in STARTS), "")
@@ -159,7 +159,7 @@ def _start(found: Found, before: list[Token], mention: Mention) -> str:
     return start if _goes_on(found, mention.end) else ""
 
 
-def _goes_on(found: Found, i: int) -> bool:
+def _goes_on(found: MentionedNames, i: int) -> bool:
     """Whether word i leads from a start to an end."""
     follows = i < len(found.tokens) and found.tokens[i].pause < 2
     return follows and _is_one_of(found.tokens[i], found.marked, WAY_SPELT, WAY_PLAIN)
@@ -168,7 +168,7 @@ def _goes_on(found: Found, i: int) -> bool:
 # Units named together -------------------------------------------------------------------------
 
 
-def note_company(found: Found) -> None:
+def note_company(found: MentionedNames) -> None:
     """Notes which units are named together, over the commas of the whole text: all that a place
     lies between or near, the ends of a way, and units side by side."""
     _note_roads(found)
@@ -206,13 +206,13 @@ def _is_also_near(before: Mention, mention: Mention, link: Link, relation: str, 
     return alike and (link is Link.DASH or (link is Link.COMMA and relation in ENDS and count == 1))
 
 
-def _is_end(found: Found, before: Mention, mention: Mention) -> bool:
+def _is_end(found: MentionedNames, before: Mention, mention: Mention) -> bool:
     """Whether the way from the unit before ends in this one: `từ xã A đến thôn B xã C`."""
     between = found.tokens[before.end + 1 : mention.start + 1]
     return _goes_on(found, before.end) and all(token.pause < 2 for token in between)
 
 
-def _note_pair(found: Found, before: Mention, mention: Mention, link: Link) -> None:
+def _note_pair(found: MentionedNames, before: Mention, mention: Mention, link: Link) -> None:
     if link is Link.AND:
         before.equal = mention.equal = True
         mention.weak = mention.weak or (before.weak and before.bare and mention.bare)
@@ -221,7 +221,7 @@ def _note_pair(found: Found, before: Mention, mention: Mention, link: Link) -> N
         before.weak = before.weak or not _is_upper(before) or not _has_place(found, before)
 
 
-def _has_place(found: Found, before: Mention) -> bool:
+def _has_place(found: MentionedNames, before: Mention) -> bool:
     """Whether a commune stands before a district: `xã Trung Chải, Sa Pa đi Lào Cai`."""
     return any(
         _is_commune(other) and not other.weak
@@ -230,7 +230,7 @@ def _has_place(found: Found, before: Mention) -> bool:
     )
 
 
-def _note_roads(found: Found) -> None:
+def _note_roads(found: MentionedNames) -> None:
     """A road's name of several communes, `đường Y Tý - Mường Hum`, is a way between them."""
     for i, mention in enumerate(found.mentions):
         if not (mention.bare and _is_on_road(found, i)):
@@ -241,7 +241,7 @@ def _note_roads(found: Found) -> None:
                 one.weak = True
 
 
-def _is_on_road(found: Found, i: int) -> bool:
+def _is_on_road(found: MentionedNames, i: int) -> bool:
     since = found.mentions[i - 1].end if i else 0
     for token in _words_before(found.tokens, since, found.mentions[i].start):
         key = token.word.key
@@ -252,7 +252,7 @@ def _is_on_road(found: Found, i: int) -> bool:
     return False
 
 
-def _joined_after(found: Found, i: int) -> Iterator[Mention]:
+def _joined_after(found: MentionedNames, i: int) -> Iterator[Mention]:
     for before, mention in pairwise(found.mentions[i:]):
         if not mention.bare or _link(found, before, mention) not in (Link.DASH, Link.WAY, Link.AND):
             return
@@ -283,7 +283,7 @@ def _is_upper(mention: Mention) -> bool:
     return any(sense.level is not Level.COMMUNE for sense in mention.senses)
 
 
-def _link(found: Found, before: Mention, mention: Mention) -> Link:
+def _link(found: MentionedNames, before: Mention, mention: Mention) -> Link:
     if mention.start < before.end:
         return Link.NONE
     gap = found.tokens[before.end : mention.start]
@@ -308,7 +308,7 @@ def _is_one_of(token: Token, marked: bool, spelt: frozenset[str], plain: frozens
 # Old and new names ----------------------------------------------------------------------------
 
 
-def era_said(found: Found, mention: Mention) -> str:
+def era_said(found: MentionedNames, mention: Mention) -> str:
     tokens, end = found.tokens, mention.end
     if end < len(tokens) and _ends_phrase(tokens, end):
         if tokens[end].word.text in OLD_AFTER:

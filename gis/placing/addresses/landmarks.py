@@ -7,7 +7,7 @@ import h3
 
 from gis.boundaries.units import Unit
 from gis.placing.addresses.match import AddressMatch
-from gis.placing.addresses.mentions import Found
+from gis.placing.addresses.mentions import MentionedNames
 from gis.placing.addresses.words import LANDMARKS, VILLAGE_WORDS
 from gis.placing.gazetteer import Gazetteer, NamedPoint
 
@@ -20,7 +20,7 @@ _CONFIDENCE = 0.7
 
 
 def with_landmark(
-    match: AddressMatch, found: Found, gazetteer: Gazetteer, communes: Mapping[str, Unit]
+    match: AddressMatch, found: MentionedNames, gazetteer: Gazetteer, communes: Mapping[str, Unit]
 ) -> AddressMatch:
     """The match with the landmark's point; the landmark's commune when the text left it open.
 
@@ -55,7 +55,7 @@ def _at(match: AddressMatch, point: NamedPoint, communes: Mapping[str, Unit]) ->
     )
 
 
-def _named(found: Found, gazetteer: Gazetteer) -> Iterator[list[NamedPoint]]:
+def _named(found: MentionedNames, gazetteer: Gazetteer) -> Iterator[list[NamedPoint]]:
     """Rows for each phrase of the text, longer phrases first at each word."""
     units = {i for m in found.mentions if not m.weak for i in range(m.start, m.end)}
     for start in range(len(found.tokens)):
@@ -68,7 +68,7 @@ def _named(found: Found, gazetteer: Gazetteer) -> Iterator[list[NamedPoint]]:
                 break
 
 
-def _phrases(found: Found, start: int) -> Iterator[tuple[int, str]]:
+def _phrases(found: MentionedNames, start: int) -> Iterator[tuple[int, str]]:
     key = ""
     for i in range(start, min(start + _LONGEST_NAME, len(found.tokens))):
         if i > start and found.tokens[i].pause >= 2:
@@ -77,7 +77,7 @@ def _phrases(found: Found, start: int) -> Iterator[tuple[int, str]]:
         yield i + 1, key
 
 
-def _is_of_another(found: Found, start: int) -> bool:
+def _is_of_another(found: MentionedNames, start: int) -> bool:
     """Whether the name is part of another landmark's: `Cốc Lếu` in `trường Cốc Lếu`."""
     if start == 0 or found.tokens[start].pause >= 2:
         return False

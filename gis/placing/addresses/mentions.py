@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from gis.boundaries.units import Level
-from gis.placing.addresses.names import Abroad, Sense
+from gis.placing.addresses.names import OutsideUnit, Sense
 from gis.placing.addresses.tokens import Token
 from gis.placing.addresses.words import ERA_WORDS, UnitType
 
@@ -33,7 +33,7 @@ class Mention:
     end: int
     type: UnitType | None
     senses: tuple[Sense, ...]
-    abroad: tuple[Abroad, ...]
+    abroad: tuple[OutsideUnit, ...]
     spelling: Spelling
     weak: bool = False
     between: bool = False
@@ -74,7 +74,7 @@ class Unresolved:
 
 
 @dataclass(slots=True)
-class Found:
+class MentionedNames:
     """All that was recognised in the words of a text."""
 
     tokens: list[Token]

@@ -21,7 +21,7 @@ _PROVINCE_INITIALS = {"hn": "Hà Nội", "hcm": "Hồ Chí Minh", "sg": "Hồ Ch
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Place:
+class NamedUnit:
     """A unit in its time and what belongs to it. Compared by identity.
 
     `today`: codes of the communes of today that hold it. `districts`: those it was in, first its
@@ -30,9 +30,9 @@ class Place:
 
     unit: Unit
     today: frozenset[str]
-    districts: frozenset["Place"]
-    former_districts: frozenset["Place"]
-    provinces: frozenset["Place"]
+    districts: frozenset["NamedUnit"]
+    former_districts: frozenset["NamedUnit"]
+    provinces: frozenset["NamedUnit"]
     is_new: bool = field(init=False)  # asked for a dozen times an address: no property
     level: Level = field(init=False)
 
@@ -48,7 +48,7 @@ class Sense:
     `marks` is None when the right spelling is not known. `alias`: a former or other name.
     """
 
-    place: Place
+    place: NamedUnit
     kind: str
     marks: tuple[str, str] | None
     alias: bool = False
@@ -59,7 +59,7 @@ class Sense:
 
 
 @dataclass(frozen=True, slots=True)
-class Abroad:
+class OutsideUnit:
     """A province or district of the country outside this province."""
 
     name: str
@@ -73,7 +73,7 @@ class Name:
 
     key: str
     senses: tuple[Sense, ...]
-    abroad: tuple[Abroad, ...] = ()
+    abroad: tuple[OutsideUnit, ...] = ()
     mountain: bool = False  # names a unit only with its type
 
 
@@ -104,7 +104,7 @@ class Names:
         return tuple(self.by_key[name] for name in sorted(near))
 
 
-def are_siblings(one: Place, other: Place) -> bool:
+def are_siblings(one: NamedUnit, other: NamedUnit) -> bool:
     """Whether two communes are, or were made from wards, of one district."""
     return not one.districts.isdisjoint(other.districts)
 
@@ -152,11 +152,11 @@ def _by_sound(keys: Iterable[str]) -> dict[str, set[str]]:
     return dict(index)
 
 
-def _named(senses: Iterable[tuple[str, Sense]], abroad: Iterable[Abroad]) -> dict[str, Name]:
+def _named(senses: Iterable[tuple[str, Sense]], abroad: Iterable[OutsideUnit]) -> dict[str, Name]:
     at_home: defaultdict[str, list[Sense]] = defaultdict(list)
     for key, sense in senses:
         at_home[key].append(sense)
-    elsewhere: defaultdict[str, list[Abroad]] = defaultdict(list)
+    elsewhere: defaultdict[str, list[OutsideUnit]] = defaultdict(list)
     for other in abroad:
         elsewhere[key_of(other.name)].append(other)
     for key, name in _PROVINCE_INITIALS.items():
@@ -168,15 +168,15 @@ def _named(senses: Iterable[tuple[str, Sense]], abroad: Iterable[Abroad]) -> dic
     }
 
 
-def _abroad(history: UnitHistory) -> Iterator[Abroad]:
+def _abroad(history: UnitHistory) -> Iterator[OutsideUnit]:
     own = {unit.name for unit in history.units if unit.level is not Level.COMMUNE}
     for level, names in ((Level.PROVINCE, province_names()), (Level.DISTRICT, district_names())):
         for name in names:
             if name not in own and not name.isdigit():
-                yield Abroad(name, level, marks_of(name))
+                yield OutsideUnit(name, level, marks_of(name))
 
 
-def _senses(places: Iterable[Place]) -> Iterator[tuple[str, Sense]]:
+def _senses(places: Iterable[NamedUnit]) -> Iterator[tuple[str, Sense]]:
     for place in places:
         unit = place.unit
         yield key_of(unit.name), Sense(place, unit.kind, marks_of(unit.name))
@@ -186,7 +186,7 @@ def _senses(places: Iterable[Place]) -> Iterator[tuple[str, Sense]]:
         yield from _former_senses(place)
 
 
-def _former_senses(place: Place) -> Iterator[tuple[str, Sense]]:
+def _former_senses(place: NamedUnit) -> Iterator[tuple[str, Sense]]:
     unit = place.unit
     for name, provinces in FORMER_PROVINCES.items():
         if unit.level is Level.PROVINCE and unit.code in provinces and not place.is_new:
@@ -196,7 +196,7 @@ def _former_senses(place: Place) -> Iterator[tuple[str, Sense]]:
             yield key_of(name), Sense(place, unit.kind, None)
 
 
-def _alias_senses(place: Place, alias: str) -> Iterator[tuple[str, Sense]]:
+def _alias_senses(place: NamedUnit, alias: str) -> Iterator[tuple[str, Sense]]:
     """From `Xã Long Phúc`, or from a key such as `xalongphuc` or `longphuc`."""
     kind = next((kind for kind in LEVEL_OF_KIND if alias.startswith(f"{kind} ")), None)
     if kind is not None:
@@ -208,14 +208,14 @@ def _alias_senses(place: Place, alias: str) -> Iterator[tuple[str, Sense]]:
         yield from _joined_alias(place, alias)
 
 
-def _joined_alias(place: Place, alias: str) -> Iterator[tuple[str, Sense]]:
+def _joined_alias(place: NamedUnit, alias: str) -> Iterator[tuple[str, Sense]]:
     kind = next((kind for kind in _KINDS_JOINED if alias.startswith(kind)), "")
     name = key_of(alias.removeprefix(kind))
     if len(name) > _SHORTEST_MISSPELT and sound(name) != sound(key_of(place.unit.name)):
         yield name, Sense(place, _KINDS_JOINED.get(kind, place.unit.kind), None, alias=True)
 
 
-def _short_forms(place: Place) -> Iterator[tuple[str, Sense]]:
+def _short_forms(place: NamedUnit) -> Iterator[tuple[str, Sense]]:
     unit = place.unit
     farm = "Nông trường "
     if unit.name.startswith(farm):
@@ -231,9 +231,9 @@ def key_of_words(name: str) -> list[str]:
     return [key_of(word) for word in name.split()]
 
 
-def _places(history: UnitHistory) -> Iterator[Place]:
+def _places(history: UnitHistory) -> Iterator[NamedUnit]:
     """Every unit with what it belongs to and what it is today, provinces first."""
-    upper: dict[tuple[Level, str, bool], Place] = {}
+    upper: dict[tuple[Level, str, bool], NamedUnit] = {}
     for unit in history.units:
         if unit.level is Level.PROVINCE:
             upper[unit.level, unit.code, unit.valid_to is None] = _bare(unit)
@@ -245,14 +245,16 @@ def _places(history: UnitHistory) -> Iterator[Place]:
     yield from _communes(history, upper)
 
 
-def _bare(unit: Unit, provinces: Iterable[Place] = ()) -> Place:
-    return Place(unit, frozenset(), frozenset(), frozenset(), frozenset(provinces))
+def _bare(unit: Unit, provinces: Iterable[NamedUnit] = ()) -> NamedUnit:
+    return NamedUnit(unit, frozenset(), frozenset(), frozenset(), frozenset(provinces))
 
 
-def _communes(history: UnitHistory, upper: dict[tuple[Level, str, bool], Place]) -> Iterator[Place]:
+def _communes(
+    history: UnitHistory, upper: dict[tuple[Level, str, bool], NamedUnit]
+) -> Iterator[NamedUnit]:
     communes = [unit for unit in history.units if unit.level is Level.COMMUNE]
     living = {unit.code for unit in communes if unit.valid_to is None}
-    made_from: defaultdict[str, list[Place]] = defaultdict(list)
+    made_from: defaultdict[str, list[NamedUnit]] = defaultdict(list)
     for unit in communes:
         if unit.valid_to is not None:
             place = _ended(unit, _codes_of_today(unit, history) & living, upper)
@@ -264,11 +266,13 @@ def _communes(history: UnitHistory, upper: dict[tuple[Level, str, bool], Place])
             yield _living(unit, made_from[unit.code], upper)
 
 
-def _ended(unit: Unit, today: frozenset[str], upper: dict[tuple[Level, str, bool], Place]) -> Place:
+def _ended(
+    unit: Unit, today: frozenset[str], upper: dict[tuple[Level, str, bool], NamedUnit]
+) -> NamedUnit:
     district = upper.get((Level.DISTRICT, unit.parent or "", False))
     former = upper.get((Level.DISTRICT, FORMER_DISTRICT.get(unit.code, ""), False))
     province = upper.get((Level.PROVINCE, unit.parent or "", True))
-    return Place(
+    return NamedUnit(
         unit,
         today,
         frozenset([district] if district else []),
@@ -278,13 +282,13 @@ def _ended(unit: Unit, today: frozenset[str], upper: dict[tuple[Level, str, bool
 
 
 def _living(
-    unit: Unit, made_from: list[Place], upper: dict[tuple[Level, str, bool], Place]
-) -> Place:
+    unit: Unit, made_from: list[NamedUnit], upper: dict[tuple[Level, str, bool], NamedUnit]
+) -> NamedUnit:
     province = upper.get((Level.PROVINCE, unit.parent or "", True))
     districts = [district for old in made_from for district in old.districts]
     provinces = [province for old in made_from for province in old.provinces]
     own = [province] if province else []
-    return Place(
+    return NamedUnit(
         unit, frozenset([unit.code]), frozenset(districts), frozenset(),
         frozenset([*own, *provinces]),
     )  # fmt: skip

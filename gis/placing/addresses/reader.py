@@ -5,8 +5,15 @@ from functools import lru_cache
 
 from gis.boundaries.units import Level
 from gis.placing.addresses.contexts import era_said, note_company, note_contexts
-from gis.placing.addresses.mentions import Found, Mention, Spelling, Unresolved
-from gis.placing.addresses.names import Abroad, Name, Names, Sense, is_one_letter_off, key_of_words
+from gis.placing.addresses.mentions import Mention, MentionedNames, Spelling, Unresolved
+from gis.placing.addresses.names import (
+    Name,
+    Names,
+    OutsideUnit,
+    Sense,
+    is_one_letter_off,
+    key_of_words,
+)
 from gis.placing.addresses.tokens import Syllable, Token, syllable, words_of_clean
 from gis.placing.addresses.words import (
     COMPANY_WORDS,
@@ -36,10 +43,10 @@ class Reader:
         self._words = lru_cache(maxsize=1 << 15)(self._read_words)
         self._piece = lru_cache(maxsize=1 << 15)(self._read_piece)
 
-    def find(self, parts: tuple[str, ...]) -> Found:
+    def find(self, parts: tuple[str, ...]) -> MentionedNames:
         """All mentions in the parts of a text. Each part is read apart from the others and
         remembered, as districts and provinces recur in nearly every address."""
-        found = Found([], [], [], True in [self._words(part)[1] for part in parts])
+        found = MentionedNames([], [], [], True in [self._words(part)[1] for part in parts])
         eras = company = False
         for part in parts:
             piece = self._piece(part, found.marked)
@@ -64,8 +71,8 @@ class Reader:
         tokens = self._apart([*beginning, *found[1:]])
         return tokens, any(token.word.marked for token in tokens)
 
-    def _read_piece(self, part: str, marked: bool) -> Found:
-        piece = Found(self._words(part)[0], [], [], marked)
+    def _read_piece(self, part: str, marked: bool) -> MentionedNames:
+        piece = MentionedNames(self._words(part)[0], [], [], marked)
         i = 0
         while i < len(piece.tokens):
             i = self._step(piece, i)
@@ -75,7 +82,7 @@ class Reader:
         piece.speaks_of_company = not COMPANY_WORDS.isdisjoint(keys)
         return piece
 
-    def _step(self, found: Found, i: int) -> int:
+    def _step(self, found: MentionedNames, i: int) -> int:
         """Reads what begins at word i; gives the word to go on from."""
         tokens = found.tokens
         if tokens[i].word.key in COUNTRY or _is_country(tokens, i):
@@ -87,7 +94,7 @@ class Reader:
                 return end
         return self._bare(found, i)
 
-    def _typed(self, found: Found, i: int, name_at: int, typed: UnitType) -> int | None:
+    def _typed(self, found: MentionedNames, i: int, name_at: int, typed: UnitType) -> int | None:
         """Reads a type word and its name, known or not; None when it is the start of a name."""
         tokens = found.tokens
         name, end = self._name(tokens, name_at, typed)
@@ -99,7 +106,7 @@ class Reader:
             return None
         return self._unknown(found, i, name_at, typed)
 
-    def _bare(self, found: Found, i: int) -> int:
+    def _bare(self, found: MentionedNames, i: int) -> int:
         """Reads a name without a type before it."""
         name, end = self._name(found.tokens, i, None)
         if name is None:
@@ -113,7 +120,7 @@ class Reader:
             return i + 1
         return last if after else self._crossing(found, i, end)
 
-    def _crossing(self, found: Found, start: int, end: int) -> int:
+    def _crossing(self, found: MentionedNames, start: int, end: int) -> int:
         """Also reads a name that begins inside a bare one and ends after it: in `Minh Xuân Giao`
         both Minh Xuân and Xuân Giao. Gives the word to go on from."""
         for i in range(start + 1, end):
@@ -123,7 +130,7 @@ class Reader:
                 return last
         return end
 
-    def _misspelt_type(self, found: Found, i: int) -> int:
+    def _misspelt_type(self, found: MentionedNames, i: int) -> int:
         """Reads `thàn phố`, `tị xã`, `thị trấb` as types where a name of the kind follows."""
         typed = _nearly_type(found.tokens, i)
         if typed is not None:
@@ -133,7 +140,7 @@ class Reader:
                 return end
         return i + 1
 
-    def _unknown(self, found: Found, i: int, name_at: int, typed: UnitType) -> int:
+    def _unknown(self, found: MentionedNames, i: int, name_at: int, typed: UnitType) -> int:
         tokens = found.tokens
         follows = name_at < len(tokens) and tokens[name_at].pause < 2
         dotted = tokens[name_at - 1].dotted
@@ -164,7 +171,7 @@ class Reader:
 
     def _add(
         self,
-        found: Found,
+        found: MentionedNames,
         start: int,
         name_at: int,
         end: int,
@@ -231,12 +238,12 @@ def _fits(sense: Sense, typed: UnitType) -> bool:
     )
 
 
-def _abroad_may_be(one: Abroad, typed: UnitType) -> bool:
+def _abroad_may_be(one: OutsideUnit, typed: UnitType) -> bool:
     levels = {LEVEL_OF_KIND[kind] for kind in typed.kinds}
     return one.level in levels or ("Thành phố" in typed.kinds)
 
 
-def _fits_abroad(one: Abroad, typed: UnitType | None, words: Sequence[Syllable]) -> bool:
+def _fits_abroad(one: OutsideUnit, typed: UnitType | None, words: Sequence[Syllable]) -> bool:
     written = "".join(w.letters for w in words), "".join(w.tones for w in words)
     spelt = written == one.marks or not any(word.marked for word in words)
     letters = sum(len(word.key) for word in words)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from gis.boundaries.units import Level
 from gis.placing.addresses.mentions import Mention, Spelling
-from gis.placing.addresses.names import Place, Sense, are_siblings
+from gis.placing.addresses.names import NamedUnit, Sense, are_siblings
 
 KIND_RIGHT, KIND_WRONG = 2.0, -1.0
 FORMER_NAME = -1.0
@@ -39,7 +39,7 @@ class Reading:
     against: list[Mention] = field(default_factory=list)
 
     @property
-    def place(self) -> Place:
+    def place(self) -> NamedUnit:
         return self.sense.place
 
     @property
@@ -158,13 +158,13 @@ def _weigh(reading: Reading, other: Mention) -> None:
         reading.against.append(other)
 
 
-def _as_district(place: Place, sense: Sense) -> float:
+def _as_district(place: NamedUnit, sense: Sense) -> float:
     if sense.place in place.districts:
         return MIXED_DISTRICT if place.is_new else DISTRICT
     return FORMER_DISTRICT if sense.place in place.former_districts else 0.0
 
 
-def _as_province(place: Place, sense: Sense) -> float:
+def _as_province(place: NamedUnit, sense: Sense) -> float:
     """The province of its time counts; today's counts for old units, as people mix them."""
     if sense.place in place.provinces:
         old_for_new = place.is_new and not sense.place.is_new

@@ -9,8 +9,8 @@ from gis.boundaries.units import Level, Unit, UnitHistory
 from gis.placing.addresses.contexts import is_joining, note_company, note_contexts
 from gis.placing.addresses.landmarks import with_landmark
 from gis.placing.addresses.match import AddressMatch, Candidate
-from gis.placing.addresses.mentions import Found, Mention, Spelling, Unresolved
-from gis.placing.addresses.names import Name, Names, Place, Sense, is_one_letter_off, sound
+from gis.placing.addresses.mentions import Mention, MentionedNames, Spelling, Unresolved
+from gis.placing.addresses.names import Name, NamedUnit, Names, Sense, is_one_letter_off, sound
 from gis.placing.addresses.reader import Reader, is_noise
 from gis.placing.addresses.readings import Reading, communes_of, read, tied
 from gis.placing.addresses.tokens import segments
@@ -37,7 +37,7 @@ class AddressResolver:
             if unit.level is Level.COMMUNE and unit.valid_to is None
         }
         self._parts = _counts(self.names.places)
-        self._said: dict[Place, tuple[float, str]] = {}
+        self._said: dict[NamedUnit, tuple[float, str]] = {}
         self._without_landmarks = lru_cache(maxsize=_KEPT_ANSWERS)(self._resolve)
 
     def resolve(
@@ -71,14 +71,16 @@ class AddressResolver:
         """The match of each text, in order."""
         return [self.resolve(text) for text in texts]
 
-    def _readings(self, found: Found, day: date | None) -> list[Reading]:
+    def _readings(self, found: MentionedNames, day: date | None) -> list[Reading]:
         readings = self._of_day(read(found.mentions), day)
         if _needs_mending(found, readings):
             self._mend(found)
             return self._of_day(read(found.mentions), day)
         return readings
 
-    def _match(self, found: Found, readings: list[Reading], day: date | None) -> AddressMatch:
+    def _match(
+        self, found: MentionedNames, readings: list[Reading], day: date | None
+    ) -> AddressMatch:
         best = tied(readings)
         if len(communes_of(best)) != 1 or not self._suffices(found, best):
             return self._no_answer(found, readings, best)
@@ -95,7 +97,7 @@ class AddressResolver:
 
     # Misspelt names ---------------------------------------------------------------------------
 
-    def _mend(self, found: Found) -> None:
+    def _mend(self, found: MentionedNames) -> None:
         """Adds mentions for words that are one letter off a name."""
         for unresolved in list(found.unresolved):
             mention = self._misspelt_after(found, unresolved)
@@ -111,7 +113,7 @@ class AddressResolver:
         if found.speaks_of_company:
             note_company(found)
 
-    def _lengthen(self, found: Found, mention: Mention) -> None:
+    def _lengthen(self, found: MentionedNames, mention: Mention) -> None:
         """Reads a name with the unread word after it, if that is one letter off a longer name."""
         words = found.tokens[mention.name_at : mention.end]
         letters = sum(len(token.word.key) for token in words)
@@ -123,7 +125,7 @@ class AddressResolver:
                 mention.spelling = Spelling.MISSPELT
                 return
 
-    def _misspelt_after(self, found: Found, unresolved: Unresolved) -> Mention | None:
+    def _misspelt_after(self, found: MentionedNames, unresolved: Unresolved) -> Mention | None:
         levels = {LEVEL_OF_KIND[kind] for kind in unresolved.type.kinds}
         for end, names in self._misspelt_from(found, unresolved.name_at):
             senses = _slips(found, unresolved.name_at, end, names, levels)
@@ -139,7 +141,9 @@ class AddressResolver:
                 )
         return None
 
-    def _misspelt_from(self, found: Found, start: int) -> Iterator[tuple[int, tuple[Name, ...]]]:
+    def _misspelt_from(
+        self, found: MentionedNames, start: int
+    ) -> Iterator[tuple[int, tuple[Name, ...]]]:
         """Names one letter off the words from `start`, with more words first."""
         keys: list[tuple[int, str]] = []
         key = ""
@@ -153,7 +157,7 @@ class AddressResolver:
             if names:
                 yield end, names
 
-    def _misspelt_in(self, found: Found, start: int, end: int) -> Iterator[Mention]:
+    def _misspelt_in(self, found: MentionedNames, start: int, end: int) -> Iterator[Mention]:
         i = start
         while i < end:
             options = (o for o in self._misspelt_from(found, i) if o[0] <= end)
@@ -165,7 +169,7 @@ class AddressResolver:
 
     # Answers ----------------------------------------------------------------------------------
 
-    def _suffices(self, found: Found, best: list[Reading]) -> bool:
+    def _suffices(self, found: MentionedNames, best: list[Reading]) -> bool:
         """Whether the text says enough for an answer."""
         if _unknown_upper(found):
             return False
@@ -174,7 +178,7 @@ class AddressResolver:
         return all(_stands_alone(reading, found) for reading in best)
 
     def _answer(
-        self, found: Found, best: list[Reading], readings: list[Reading], day: date | None
+        self, found: MentionedNames, best: list[Reading], readings: list[Reading], day: date | None
     ) -> AddressMatch:
         (code,) = communes_of(best)
         commune = self._communes[code]
@@ -195,7 +199,7 @@ class AddressResolver:
             why=why,
         )
 
-    def _radius_m(self, place: Place) -> float:
+    def _radius_m(self, place: NamedUnit) -> float:
         """Radius of a circle as large as the unit; an old ward is an even part of its commune."""
         (code,) = place.today
         area = self._communes[code].area_km2
@@ -203,7 +207,7 @@ class AddressResolver:
         parts = 1 if place.is_new else self._parts.get(code, 1)
         return float(round(radius / sqrt(parts), -2))
 
-    def _said_of(self, place: Place, commune: Unit) -> tuple[float, str]:
+    def _said_of(self, place: NamedUnit, commune: Unit) -> tuple[float, str]:
         """Radius and sentence of an answer; the same for every address in the place."""
         said = self._said.get(place)
         if said is None:
@@ -211,7 +215,7 @@ class AddressResolver:
         return said
 
     def _no_answer(
-        self, found: Found, readings: list[Reading], best: list[Reading]
+        self, found: MentionedNames, readings: list[Reading], best: list[Reading]
     ) -> AddressMatch:
         strange = _unknown_upper(found)
         if strange is not None:
@@ -230,13 +234,13 @@ class AddressResolver:
             )
         return AddressMatch(candidates=tuple(self._of_district(found)), why=_NO_COMMUNE)
 
-    def _hints(self, found: Found) -> Iterator[Reading]:
+    def _hints(self, found: MentionedNames) -> Iterator[Reading]:
         """Communes that a landmark or a district is named like, then those of the district."""
         for mention in found.mentions:
             for sense in mention.of_level(Level.COMMUNE):
                 yield Reading(mention, sense)
 
-    def _of_district(self, found: Found) -> Iterator[Candidate]:
+    def _of_district(self, found: MentionedNames) -> Iterator[Candidate]:
         districts = {
             sense.place for mention in found.mentions for sense in mention.of_level(Level.DISTRICT)
         }
@@ -270,7 +274,7 @@ _NO_COMMUNE = (
 )
 
 
-def _counts(places: Iterable[Place]) -> dict[str, int]:
+def _counts(places: Iterable[NamedUnit]) -> dict[str, int]:
     counts: dict[str, int] = {}
     for place in places:
         for code in place.today:
@@ -278,7 +282,7 @@ def _counts(places: Iterable[Place]) -> dict[str, int]:
     return counts
 
 
-def _needs_mending(found: Found, readings: list[Reading]) -> bool:
+def _needs_mending(found: MentionedNames, readings: list[Reading]) -> bool:
     """Whether something was left unread that may be a misspelt name which matters."""
     if found.all_read:
         return False
@@ -293,7 +297,7 @@ def _needs_mending(found: Found, readings: list[Reading]) -> bool:
 
 
 def _slips(
-    found: Found, start: int, end: int, names: Iterable[Name], levels: set[Level]
+    found: MentionedNames, start: int, end: int, names: Iterable[Name], levels: set[Level]
 ) -> tuple[Sense, ...]:
     """What a misspelt name may mean. Where it is written with diacritics, only names that one
     slip makes of it: `Tân Hòa` is not `Tân Hợp`, though `tan hoa` may be `tan hop`."""
@@ -315,7 +319,7 @@ def _is_slip(letters: str, tones: str, sense: Sense) -> bool:
     return is_one_letter_off(letters, right) or sound(letters) == sound(right)
 
 
-def _is_no_name(found: Found, start: int, end: int) -> bool:
+def _is_no_name(found: MentionedNames, start: int, end: int) -> bool:
     """Whether words say a relation (`cạnh`, one letter off Cán Hồ) or nothing, and name no unit."""
     words = found.tokens[start:end]
     if (found.marked or len(words) == 1) and any(is_joining(word, found.marked) for word in words):
@@ -323,7 +327,7 @@ def _is_no_name(found: Found, start: int, end: int) -> bool:
     return all(is_noise(word) for word in words)
 
 
-def _unknown_upper(found: Found) -> Unresolved | None:
+def _unknown_upper(found: MentionedNames) -> Unresolved | None:
     """A district or province that is named by its type and that we do not know."""
     for unresolved in found.unresolved:
         upper = all(LEVEL_OF_KIND[kind] is not Level.COMMUNE for kind in unresolved.type.kinds)
@@ -365,7 +369,7 @@ def _is_sure_enough(reading: Reading) -> bool:
     return reading.supported or reading.province
 
 
-def _stands_alone(reading: Reading, found: Found) -> bool:
+def _stands_alone(reading: Reading, found: MentionedNames) -> bool:
     """Whether a name without right type and without district is enough."""
     mention = reading.mention
     if mention.type is not None:
@@ -400,12 +404,12 @@ def _is_seat(mention: Mention) -> bool:
     return any(sense.kind == "Thị trấn" for sense in mention.of_level(Level.COMMUNE))
 
 
-def _is_all(found: Found) -> bool:
+def _is_all(found: MentionedNames) -> bool:
     """Whether the text says nothing but units: no landmark, no number, no other word."""
     return found.all_read and all(m.spelling > Spelling.MISSPELT for m in found.mentions)
 
 
-def _is_whole_text(mention: Mention, found: Found) -> bool:
+def _is_whole_text(mention: Mention, found: MentionedNames) -> bool:
     return all(
         mention.start <= i < mention.end or is_noise(token) for i, token in enumerate(found.tokens)
     )
@@ -488,7 +492,7 @@ def _reason(reading: Reading, commune: Unit) -> str:
     return f"{unit.full_name}{where} trước đây / formerly {unit.full_name}{where}"
 
 
-def _why(place: Place, commune: Unit) -> str:
+def _why(place: NamedUnit, commune: Unit) -> str:
     if place.is_new:
         return f"Đọc là {commune.full_name} hiện nay. / Read as {commune.full_name} of today."
     unit = place.unit

@@ -10,16 +10,16 @@ import pandas as pd
 from gis.analysis import disk_matrix, emerging_hot_spots
 from gis.analysis.weights import disk_size
 from layers.definition.model import EmergingOptions
-from layers.detect.messages import emerging_words
+from layers.detect.messages import emerging_message
 from layers.detect.methods.gi_star import parents_of
-from layers.detect.observations import Records, day_numbers, sharp
+from layers.detect.observations import Observations, day_numbers, sharp
 
 Cells = npt.NDArray[np.uint64]
 LEAST_STEPS = 8  # fewer say nothing of a trend
 
 
 def emerging_input(
-    records: Records, domain: Cells, options: EmergingOptions, today: int
+    records: Observations, domain: Cells, options: EmergingOptions, today: int
 ) -> pd.DataFrame:
     """Counts by hex and step: cell, step (0 is the newest), count; whole days before `today`.
 
@@ -64,7 +64,7 @@ def _row(one: Mapping[Any, Any], steps: int, options: EmergingOptions) -> dict[s
     hot, cold = (round(one[name] * steps) for name in ("hot_share", "cold_share"))
     category, trend, p = one["category"], int(one["trend"]), float(one["trend_p"])
     told = hot if category.startswith("hot") else cold
-    vi, en = emerging_words(category, told, steps, options.step_days, trend, p)
+    vi, en = emerging_message(category, told, steps, options.step_days, trend, p)
     return {
         "cell": int(one["cell"]),
         "category": category,

@@ -10,15 +10,15 @@ import pandas as pd
 
 from gis.analysis import hex_hotspots
 from layers.definition.model import HotspotOptions, LocalMoranOptions
-from layers.detect.messages import map_words
-from layers.detect.observations import Records, sharp
+from layers.detect.messages import map_message
+from layers.detect.observations import Observations, sharp
 
 Cells = npt.NDArray[np.uint64]
 MapOptions = HotspotOptions | LocalMoranOptions
 
 
 def map_input(
-    records: Records,
+    records: Observations,
     domain: Cells,
     options: MapOptions,
     until: datetime,
@@ -63,7 +63,7 @@ def parents_of(rows: pd.DataFrame, resolution: int) -> Cells:
 
 
 def _row(one: Mapping[Any, Any], options: HotspotOptions) -> dict[str, object]:
-    vi, en = map_words(
+    vi, en = map_message(
         int(one["neighbours_count"]), float(one["expected"]), options.window_days, float(one["q"])
     )
     return {

@@ -8,7 +8,7 @@ import pandas as pd
 
 from gis.analysis import hex_outliers
 from layers.definition.model import LocalMoranOptions
-from layers.detect.messages import local_moran_words
+from layers.detect.messages import local_moran_message
 
 
 def outlying_hexes(frame: pd.DataFrame, options: LocalMoranOptions) -> list[dict[str, object]]:
@@ -31,7 +31,7 @@ def outlying_hexes(frame: pd.DataFrame, options: LocalMoranOptions) -> list[dict
 def _row(one: Mapping[Any, Any], days: int) -> dict[str, object]:
     here = int(one["count"]), float(one["expected"])
     around = int(one["neighbours_count"]), float(one["neighbours_expected"])
-    vi, en = local_moran_words(one["category"], here, around, days, float(one["q"]))
+    vi, en = local_moran_message(one["category"], here, around, days, float(one["q"]))
     return {
         "cell": int(one["cell"]),
         "category": one["category"],

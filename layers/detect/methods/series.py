@@ -14,7 +14,7 @@ import pandas as pd
 from gis.analysis import Newest, newest_cusum, newest_ears, newest_farrington
 from layers.definition.model import EarsOptions, FarringtonOptions, SeriesOptions
 from layers.detect.methods.stp_scan import LONGEST_DAYS
-from layers.detect.observations import Records, beneath, day_numbers
+from layers.detect.observations import Observations, beneath, day_numbers
 
 Counts = npt.NDArray[np.int64]
 
@@ -24,7 +24,7 @@ _BEGINNING = 35  # days before those compared, so that a stream's first record t
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class SeriesResult:
     """One series in its last `days`: `observed` records (after the gate), `expected` by its past.
 
     `p` is of this series alone, `recurrence_days` of the like in any series of its stream.
@@ -49,7 +49,7 @@ class Judged:
         """Records beyond what is usual."""
         return max(self.observed - self.expected, 0.0)
 
-    def without(self, commune: "Judged", size: int) -> "Judged":
+    def without(self, commune: "SeriesResult", size: int) -> "SeriesResult":
         """The province without the rise of a commune that is told of by itself."""
         elsewhere = min(int(commune.rise), self.newest.count)
         left = np.array([self.newest.count - elsewhere])
@@ -68,7 +68,7 @@ class StreamSeries:
 
     stream: str
     size: int
-    judged: tuple[Judged, ...]
+    judged: tuple[SeriesResult, ...]
 
     @property
     def p(self) -> float | None:
@@ -85,7 +85,7 @@ def days_read(options: SeriesOptions) -> int:
     return options.baseline_days + summed + _BEGINNING
 
 
-def series_input(records: Records) -> pd.DataFrame:
+def series_input(records: Observations) -> pd.DataFrame:
     """What the series go by, to be kept: id, stream, commune, day, counted.
 
     Days are numbered, and those on which records were received.
@@ -153,7 +153,7 @@ class _Rows:
         return _Rows(*(getattr(self, one.name)[chosen] for one in fields(self)))
 
 
-def _judged(view: _View, rows: _Rows) -> Iterator[Judged]:
+def _judged(view: _View, rows: _Rows) -> Iterator[SeriesResult]:
     """The province, then the communes that have a record in the days judged."""
     lately = rows.commune[rows.counted & (rows.day > view.last_day - _span(view.options))]
     for commune in [PROVINCE, *sorted({str(one) for one in lately} - {PROVINCE})]:
@@ -163,10 +163,10 @@ def _judged(view: _View, rows: _Rows) -> Iterator[Judged]:
             yield _one(view, commune, newest, own)
 
 
-def _one(view: _View, commune: str, newest: Newest, rows: _Rows) -> Judged:
+def _one(view: _View, commune: str, newest: Newest, rows: _Rows) -> SeriesResult:
     days = newest.steps * (_WEEK if isinstance(view.options, FarringtonOptions) else 1)
     p = newest.p
-    return Judged(
+    return SeriesResult(
         stream=view.stream,
         commune=commune,
         days=days,

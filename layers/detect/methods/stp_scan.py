@@ -19,7 +19,7 @@ from gis.alerts.policy import LOOKS_A_DAY
 from gis.analysis import Null, replicate_p, stp_maxima, stp_scan, tail_p, weekday_strata
 from gis.analysis.repeats import EARTH_RADIUS_M
 from layers.definition.model import ScanOptions
-from layers.detect.observations import Records, beneath, day_numbers
+from layers.detect.observations import Observations, beneath, day_numbers
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -31,7 +31,7 @@ SURE_P = 0.01  # from here on, p is that of the replicates; below, of the law of
 
 
 @dataclass(frozen=True, slots=True)
-class Cluster:
+class ScanCluster:
     """A circle of hexes in the last days with more cases than its places and days explain.
 
     `cells` are all hexes of the circle, `centre` one of them; `observed` counts cases (one a hex,
@@ -60,7 +60,7 @@ class StreamScan:
     stream: str
     cases: int
     stratified: bool
-    clusters: tuple[Cluster, ...]
+    clusters: tuple[ScanCluster, ...]
 
     @property
     def llr(self) -> float | None:
@@ -90,7 +90,7 @@ class Stream:
 NullOf = Callable[[float], Floats]
 
 
-def alarm_input(records: Records) -> pd.DataFrame:
+def alarm_input(records: Observations) -> pd.DataFrame:
     """What the alarm goes by, to be kept: id, stream, cell (resolution 11), day, commune, in_alarm.
 
     Days are numbered, and those on which records were received.
@@ -156,7 +156,7 @@ def draw_null(stream: Stream, options: ScanOptions) -> Floats:
     return np.concatenate(list(_maxima(stream, options)))
 
 
-class GrowingNull:
+class IncrementalNull:
     """The maxima of `draw_null`, drawn as far as they are needed.
 
     Called with a likelihood ratio, it gives enough for `stop` of them to reach it, else all: every
@@ -232,12 +232,12 @@ def _degrees(cells: Cells) -> Floats:
     return np.column_stack([np.asarray(centres["lng"]), np.asarray(centres["lat"])])
 
 
-def _cluster(stream: Stream, rank: int, row: Mapping[Any, Any]) -> Cluster:
+def _cluster(stream: Stream, rank: int, row: Mapping[Any, Any]) -> ScanCluster:
     centre, days = int(stream.cells[int(row["centre"])]), int(row["days"])
     cells = _circle(stream, centre, row["radius"])
     near = stream.beneath
     within = near[(near["day"] > stream.last_day - days) & near["place"].isin(cells)]
-    return Cluster(
+    return ScanCluster(
         stream=stream.name,
         rank=rank,
         centre=centre,

@@ -5,6 +5,6 @@
 """
 
 from layers.detect.thresholds.evaluation import boundaries_are_official, find_beyond
-from layers.detect.thresholds.schedule import follow_rules
+from layers.detect.thresholds.schedule import evaluate_rules
 
-__all__ = ["boundaries_are_official", "find_beyond", "follow_rules"]
+__all__ = ["boundaries_are_official", "evaluate_rules", "find_beyond"]

@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, Connection, any_, literal, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from gis.alerts.findings import Evidence, Findings
-from gis.alerts.store import live_keys, live_records, newest_look
+from gis.alerts.store import last_evaluation, live_keys, live_records
 from gis.alerts.updates import apply_findings
 from gis.database.engine import Database
 from gis.errors import Unavailable
@@ -31,7 +31,7 @@ ORDER BY k.layer_id, k.rule, k.looked_at DESC
 """)
 
 
-def follow_rules(database: Database, catalogue: Catalogue, now: datetime) -> list[str]:
+def evaluate_rules(database: Database, catalogue: Catalogue, now: datetime) -> list[str]:
     """Look at the rules that are due and keep their alerts; gives `layer rule` of each look.
 
     Each rule has a transaction of its own: one that fails is logged, and the others go on.
@@ -81,7 +81,7 @@ def _gone(connection: Connection, layer: Layer, found: Findings, now: datetime) 
     known = live_records(connection, layer.id, found.rule)
     if not known:
         return known
-    of, before = table_of(layer), newest_look(connection, found, now)
+    of, before = table_of(layer), last_evaluation(connection, found, now)
     unchanged = select(of.c.id).where(of.c.id == any_(literal(list(known), ARRAY(BigInteger()))))
     if before is not None and "updated_at" in of.c:
         unchanged = unchanged.where((of.c.updated_at <= before) | (of.c.updated_at > now))

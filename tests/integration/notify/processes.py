@@ -18,17 +18,17 @@ from pathlib import Path
 from aiosmtpd.smtp import SMTP
 
 from gis.database.engine import Database
-from gis.egress import Reach, networks_of
+from gis.egress import EgressPolicy, networks_of
 from gis.errors import Unavailable
-from gis.notify.backoff import Retrying
+from gis.notify.backoff import Backoff
 from gis.notify.cap.publication import publish_due
 from gis.notify.channels.mail import MailServer
 from gis.notify.channels.signature import KEY_HEADER, SIGNATURE_HEADER, TIME_HEADER, verify
 from gis.notify.dispatch import Sender, send_due
 from tests.integration.notify.made import make_alert, step
 
-HERE = Reach(networks_of("127.0.0.0/8"))
-QUICK = Retrying(10_000, timedelta(milliseconds=20), timedelta(milliseconds=100))
+HERE = EgressPolicy(networks_of("127.0.0.0/8"))
+QUICK = Backoff(10_000, timedelta(milliseconds=20), timedelta(milliseconds=100))
 
 # Children are forked from a server that has imported this module, and pytest, which each looks for:
 # they start in milliseconds.

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from api.app import create_app
 from gis.access import Role, create_key
 from gis.database.engine import Database
-from gis.notify.backoff import Retrying
+from gis.notify.backoff import Backoff
 from gis.notify.cap.document import cap_time
 from gis.notify.cap.publication import publish_due, retry_undone
 from gis.notify.cap.validation import cap_faults
@@ -296,8 +296,8 @@ def test_news_that_waits_to_be_published_tells_an_alert_on(toy_province):
 
 
 FAULTY = "ioc example.vn"  # a blank, which CAP forbids
-SOON = Retrying(3, timedelta(0), timedelta(0))
-LATER = Retrying(3, timedelta(hours=1), timedelta(hours=1))
+SOON = Backoff(3, timedelta(0), timedelta(0))
+LATER = Backoff(3, timedelta(hours=1), timedelta(hours=1))
 
 
 def undone(database: Database) -> list[tuple[int, bool]]:
@@ -371,7 +371,7 @@ def test_a_document_given_up_is_an_alert_that_is_told_and_can_be_tried_anew(
         f"Không lập được bản tin CAP của cảnh báo số {alert}"
     ]
     with toy_province.reading() as connection:
-        waiting = connection.execute(text("SELECT alert_id FROM gis.notify ORDER BY id"))
+        waiting = connection.execute(text("SELECT alert_id FROM gis.delivery ORDER BY id"))
         assert waiting.scalars().all() == [alert, told[0]["id"]]
     with toy_province.writing() as connection:
         assert retry_undone(connection) == 2

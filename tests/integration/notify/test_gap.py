@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from gis.database.engine import Database
-from gis.notify.backoff import Retrying
+from gis.notify.backoff import Backoff
 from gis.notify.channels.mail import mail_server
 from gis.notify.dispatch import Sender, send_due, sender_of
 from gis.notify.notification import Language
-from gis.notify.outbox import note_delivered, taken
-from gis.notify.subscriptions import Channel, Wish, subscribe
+from gis.notify.outbox import record_delivered, taken
+from gis.notify.subscriptions import Channel, SubscriptionRequest, subscribe
 from gis.settings import Settings
 from tests.acceptance.service import free_port
 from tests.integration.notify import made
@@ -73,7 +73,7 @@ def move_clock(database: Database, by: timedelta) -> None:
     """As if all that was sent had been sent so much earlier."""
     with database.writing() as connection:
         connection.execute(
-            text("UPDATE gis.notify SET ended_at = ended_at - CAST(:by AS interval),"
+            text("UPDATE gis.delivery SET ended_at = ended_at - CAST(:by AS interval),"
                  " due_at = due_at - CAST(:by AS interval)"),
             {"by": by},
         )  # fmt: skip
@@ -83,14 +83,14 @@ def move_clock(database: Database, by: timedelta) -> None:
 def by_webhook(database: Database, tmp_path) -> Iterator[Told]:
     port, book = free_port(), tmp_path / "book"
     book.touch()
-    wish = Wish("desk", Channel.WEBHOOK, f"http://127.0.0.1:{port}/")
+    wish = SubscriptionRequest("desk", Channel.WEBHOOK, f"http://127.0.0.1:{port}/")
     with database.writing() as connection:
         secret = subscribe(connection, wish, "tests", HERE)
     with Receiver(port, secret, book) as receiver:
         bodies: list[dict] = []
         receiver.enter = lambda key, body: bodies.append(orjson.loads(body))
         threading.Thread(target=receiver.serve_forever, daemon=True).start()
-        told = Told(database, Sender(HERE, gap=GAP, retrying=Retrying()), Channel.WEBHOOK)
+        told = Told(database, Sender(HERE, gap=GAP, retrying=Backoff()), Channel.WEBHOOK)
         told.bodies = bodies
         yield told
         receiver.shutdown()
@@ -102,7 +102,7 @@ def by_mail(database: Database, tmp_path) -> Iterator[Told]:
     controller = Controller(desk, hostname="127.0.0.1", port=free_port())
     controller.start()
     with database.writing() as connection:
-        wish = Wish("desk", Channel.MAIL, "desk@example.vn", Language.EN)
+        wish = SubscriptionRequest("desk", Channel.MAIL, "desk@example.vn", Language.EN)
         subscribe(connection, wish, "tests", HERE)
     server = mail_server(f"smtp://127.0.0.1:{controller.port}", "gis@example.vn")
     told = Told(database, Sender(HERE, server, gap=GAP), Channel.MAIL)
@@ -179,15 +179,15 @@ def test_a_receiver_that_comes_back_gets_one_message_and_not_all_that_it_missed(
 ):
     port, book = free_port(), tmp_path / "book"
     book.touch()
-    wish = Wish("desk", Channel.WEBHOOK, f"http://127.0.0.1:{port}/")
-    sender = Sender(HERE, gap=GAP, retrying=Retrying(20, timedelta(hours=1)))
+    wish = SubscriptionRequest("desk", Channel.WEBHOOK, f"http://127.0.0.1:{port}/")
+    sender = Sender(HERE, gap=GAP, retrying=Backoff(20, timedelta(hours=1)))
     with toy_province.writing() as connection:
         secret = subscribe(connection, wish, "tests", HERE)
     told = Told(toy_province, sender, Channel.WEBHOOK)
     for count in (13.0, 14.0, 15.0):
         told.step("notify", observed=count)  # waits for the next attempt as the first does
     with toy_province.reading() as connection:
-        tried = connection.scalar(text("SELECT sum(attempts) FROM gis.notify"))
+        tried = connection.scalar(text("SELECT sum(attempts) FROM gis.delivery"))
     assert tried == 1
     with Receiver(port, secret, book) as receiver:
         receiver.enter = lambda key, body: told.bodies.append(orjson.loads(body))
@@ -224,7 +224,7 @@ _steps = st.lists(
 @given(_steps)
 def test_whatever_happens_ten_minutes_lie_between_two_unless_the_tier_rises(toy_province, steps):
     with toy_province.writing() as connection:
-        connection.execute(text("UPDATE gis.notify SET status = 'cancelled'"))
+        connection.execute(text("UPDATE gis.delivery SET status = 'cancelled'"))
         if not connection.scalar(text("SELECT count(*) FROM gis.subscription")):
             made.subscribe(connection, "desk")
         alert = make_alert(connection)
@@ -262,6 +262,6 @@ def send_all(database: Database, minute: float) -> list[tuple[float, str, str, f
         with taken(database, GAP) as (connection, delivery):
             if delivery is None:
                 return sent
-            note_delivered(connection, delivery)
+            record_delivered(connection, delivery)
             told = delivery.told
             sent.append((minute, told.severity, told.act, told.measures.get("observed")))

@@ -25,8 +25,8 @@ from gis.errors import SetupError
 from gis.notify.cap.publication import publish_due
 from gis.notify.cap.validation import cap_faults
 from gis.notify.dispatch import send_due
-from gis.notify.events import notices_after
-from gis.notify.subscriptions import Channel, Wish, subscribe
+from gis.notify.events import events_after
+from gis.notify.subscriptions import Channel, SubscriptionRequest, subscribe
 from tests.acceptance.service import free_port
 from tests.conftest import fill_toy_province
 from tests.databases import own_cluster
@@ -58,8 +58,10 @@ class Desk:
         return self.folder / "mails"
 
     def subscribe(self, database: Database) -> None:
-        hook = Wish("hook", Channel.WEBHOOK, f"http://127.0.0.1:{self.hook_port}/", simulated=True)
-        mail = Wish("mail", Channel.MAIL, "desk@example.vn", simulated=True)
+        hook = SubscriptionRequest(
+            "hook", Channel.WEBHOOK, f"http://127.0.0.1:{self.hook_port}/", simulated=True
+        )
+        mail = SubscriptionRequest("mail", Channel.MAIL, "desk@example.vn", simulated=True)
         with database.writing() as connection:
             self.secret = subscribe(connection, hook, "tests", HERE) or ""
             subscribe(connection, mail, "tests", HERE)
@@ -252,7 +254,7 @@ def tell_the_rest(database: Database, desk: Desk) -> None:
 
 def waiting(database: Database) -> int:
     with database.reading() as connection:
-        return connection.scalar(text("SELECT count(*) FROM gis.notify WHERE status = 'waiting'"))
+        return connection.scalar(text("SELECT count(*) FROM gis.delivery WHERE status = 'waiting'"))
 
 
 def published(database: Database) -> dict[str, str]:
@@ -263,7 +265,7 @@ def published(database: Database) -> dict[str, str]:
 
 def expected_events(database: Database) -> list[int]:
     with database.reading() as connection:
-        steps = notices_after(connection, 0, ["citizen_reports"], to_desk=False, limit=10**6)
+        steps = events_after(connection, 0, ["citizen_reports"], to_desk=False, limit=10**6)
     return [told.seq for told in steps]
 
 
@@ -273,7 +275,7 @@ def keys_of(database: Database, channel: str) -> list[str]:
         steps = connection.scalar(text("SELECT count(*) FROM gis.alert_event"))
         rows = connection.execute(
             text(
-                "SELECT d.key, d.status, d.seq FROM gis.notify d JOIN gis.subscription s"
+                "SELECT d.key, d.status, d.seq FROM gis.delivery d JOIN gis.subscription s"
                 " ON s.id = d.subscription_id WHERE s.channel = :channel"
             ),
             {"channel": channel},

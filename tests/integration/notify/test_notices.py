@@ -27,7 +27,7 @@ def waiting(database: Database) -> list[tuple[str, str]]:
     with database.reading() as connection:
         rows = connection.execute(
             text(
-                "SELECT s.name, n.act FROM gis.notify d"
+                "SELECT s.name, n.act FROM gis.delivery d"
                 " JOIN gis.subscription s ON s.id = d.subscription_id"
                 " JOIN gis.notice n ON n.seq = d.seq ORDER BY d.id"
             )

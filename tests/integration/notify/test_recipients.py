@@ -11,10 +11,10 @@ from sqlalchemy import Connection, text
 from gis.alerts.actions import acknowledge
 from gis.database.engine import Database
 from gis.notify.dispatch import Sender, send_due
-from gis.notify.subscriptions import Channel, Wish, subscribe
+from gis.notify.subscriptions import Channel, SubscriptionRequest, subscribe
 from layers.definition.catalogue import Catalogue
 from layers.definition.model import Layer
-from layers.definition.recipients import follow_files, untold
+from layers.definition.recipients import follow_files, missing_recipients
 from layers.storage.sync import sync
 from tests.acceptance.service import free_port
 from tests.integration.notify import made
@@ -38,7 +38,7 @@ def publish(database: Database, catalogue: Catalogue, *tell: dict[str, str]) -> 
 def add(connection: Connection, name: str, *, by_admin: bool = False, **wish: object) -> None:
     """Somebody whom only layer files have told, as `gis subscriptions add` adds them."""
     given = {"simulated": True, "only_named": True} | wish
-    wished = Wish(name, Channel.WEBHOOK, NOWHERE, **given)
+    wished = SubscriptionRequest(name, Channel.WEBHOOK, NOWHERE, **given)
     subscribe(connection, wished, "tests", HERE, by_admin=by_admin)
 
 
@@ -141,7 +141,7 @@ def test_a_private_layer_tells_only_who_was_given_it(toy_province, catalogue):
         add(connection, "outsider", by_admin=True)
         add(connection, "operators", layers=("citizen_reports",))
         add(connection, "insider", by_admin=True, layers=("citizen_reports",))
-        assert untold(connection) == [
+        assert missing_recipients(connection) == [
             f"citizen_reports.yaml tells {name}, whose subscription does not name this private "
             "layer: an administrator adds it with --layer citizen_reports"
             for name in ("operators", "outsider")
@@ -154,7 +154,7 @@ def test_a_name_without_a_subscription_is_told_in_words(toy_province, catalogue)
     publish(toy_province, catalogue, {"who": "duty-dsk"}, {"who": "trực ban"})
     with toy_province.writing() as connection:
         add(connection, "duty-desk")
-        assert untold(connection) == [
+        assert missing_recipients(connection) == [
             "citizen_reports.yaml tells duty-dsk, which is no subscription; "
             "did you mean duty-desk?",
             "citizen_reports.yaml tells trực ban, which is no subscription: "
@@ -162,7 +162,7 @@ def test_a_name_without_a_subscription_is_told_in_words(toy_province, catalogue)
         ]
     publish(toy_province, catalogue)
     with toy_province.reading() as connection:
-        assert untold(connection) == []
+        assert missing_recipients(connection) == []
 
 
 def test_who_is_added_late_is_told_of_what_is_open(toy_province, catalogue):
@@ -199,7 +199,9 @@ def test_who_is_named_late_is_told_of_what_is_open_once(toy_province, catalogue)
 def test_a_message_reaches_who_is_named_and_names_nobody(toy_province, catalogue, tmp_path: Path):
     publish(toy_province, catalogue, {"who": "clinic"})
     port = free_port()
-    wish = Wish("clinic", Channel.WEBHOOK, f"http://127.0.0.1:{port}/", simulated=True)
+    wish = SubscriptionRequest(
+        "clinic", Channel.WEBHOOK, f"http://127.0.0.1:{port}/", simulated=True
+    )
     with toy_province.writing() as connection:
         secret = subscribe(connection, wish, "tests", HERE)
     bodies: list[dict] = []

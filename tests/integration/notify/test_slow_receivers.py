@@ -10,21 +10,21 @@ import psutil
 import pytest
 from sqlalchemy import text
 
-from gis.notify.backoff import Retrying
+from gis.notify.backoff import Backoff
 from gis.notify.channels.mail import MailServer
 from gis.notify.dispatch import Sender, send_next
 from gis.notify.senders import delivering
-from gis.notify.subscriptions import Channel, Wish, subscribe, subscriptions
+from gis.notify.subscriptions import Channel, SubscriptionRequest, subscribe, subscriptions
 from tests.integration.notify.drips import MAIL_PHASES, PHASES, dripping
 from tests.integration.notify.made import make_alert
 from tests.integration.notify.processes import HERE
 from tests.waiting import wait_until
 
 TIMEOUT_S = 0.5
-SOON = Retrying(1000, timedelta(milliseconds=300), timedelta(hours=1))
+SOON = Backoff(1000, timedelta(milliseconds=300), timedelta(hours=1))
 
 
-def tried_once(database, wish: Wish, sender: Sender) -> tuple[float, str]:
+def tried_once(database, wish: SubscriptionRequest, sender: Sender) -> tuple[float, str]:
     """How long one attempt takes, in seconds, and why it failed; the message waits for another."""
     with database.writing() as connection:
         subscribe(connection, wish, "tests", HERE)
@@ -36,7 +36,7 @@ def tried_once(database, wish: Wish, sender: Sender) -> tuple[float, str]:
     assert psutil.Process().num_fds() <= descriptors + 1  # a connection of the pool
     with database.reading() as connection:
         (found,) = subscriptions(connection)
-        attempts = connection.scalar(text("SELECT attempts FROM gis.notify"))
+        attempts = connection.scalar(text("SELECT attempts FROM gis.delivery"))
     assert (found.waiting, found.dead, attempts) == (1, 0, 1)
     return took_s, found.error
 
@@ -45,7 +45,9 @@ def tried_once(database, wish: Wish, sender: Sender) -> tuple[float, str]:
 def test_a_webhook_that_drips_is_cut_at_the_deadline(toy_province, phase: str):
     scheme = "https" if phase == "TLS" else "http"
     with dripping(*PHASES[phase]) as port:
-        wish = Wish("slow", Channel.WEBHOOK, f"{scheme}://127.0.0.1:{port}/", simulated=True)
+        wish = SubscriptionRequest(
+            "slow", Channel.WEBHOOK, f"{scheme}://127.0.0.1:{port}/", simulated=True
+        )
         took_s, why = tried_once(toy_province, wish, Sender(HERE, timeout_s=TIMEOUT_S))
     assert why == "no answer within 0.5 s"
     assert TIMEOUT_S * 0.9 < took_s < TIMEOUT_S + 1
@@ -55,7 +57,7 @@ def test_a_webhook_that_drips_is_cut_at_the_deadline(toy_province, phase: str):
 def test_a_mail_server_that_drips_is_cut_at_the_deadline(toy_province, phase: str):
     with dripping(*MAIL_PHASES[phase]) as port:
         server = MailServer("127.0.0.1", port, "gis@example.vn", tls_from_start=phase == "TLS")
-        wish = Wish("slow", Channel.MAIL, "truc.ban@example.vn", simulated=True)
+        wish = SubscriptionRequest("slow", Channel.MAIL, "truc.ban@example.vn", simulated=True)
         took_s, why = tried_once(toy_province, wish, Sender(HERE, server, timeout_s=TIMEOUT_S))
     assert why == "the mail server did not take it: not within 0.5 s"
     assert TIMEOUT_S * 0.9 < took_s < TIMEOUT_S + 1
@@ -65,7 +67,9 @@ def test_a_body_that_never_ends_is_not_waited_for(toy_province):
     """The status is the receipt."""
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"
     with dripping(head, b"x" * 65536) as port:
-        wish = Wish("slow", Channel.WEBHOOK, f"http://127.0.0.1:{port}/", simulated=True)
+        wish = SubscriptionRequest(
+            "slow", Channel.WEBHOOK, f"http://127.0.0.1:{port}/", simulated=True
+        )
         with toy_province.writing() as connection:
             subscribe(connection, wish, "tests", HERE)
             make_alert(connection)
@@ -107,7 +111,7 @@ def test_more_slow_receivers_than_senders_delay_no_other(toy_province):
         with toy_province.writing() as connection:
             for number, port in enumerate([*ports, desk.server_port]):
                 url = f"http://127.0.0.1:{port}/"
-                wish = Wish(f"s{number}", Channel.WEBHOOK, url, simulated=True)
+                wish = SubscriptionRequest(f"s{number}", Channel.WEBHOOK, url, simulated=True)
                 subscribe(connection, wish, "tests", HERE)
             make_alert(connection)
         sender = Sender(HERE, retrying=SOON, timeout_s=2)
@@ -123,6 +127,6 @@ def test_more_slow_receivers_than_senders_delay_no_other(toy_province):
 
 def failing(database) -> int:
     """How many subscriptions have a message that failed and waits."""
-    asked = "SELECT count(DISTINCT subscription_id) FROM gis.notify WHERE status = 'waiting'"
+    asked = "SELECT count(DISTINCT subscription_id) FROM gis.delivery WHERE status = 'waiting'"
     with database.reading() as connection:
         return connection.scalar(text(f"{asked} AND attempts > 0"))

@@ -10,7 +10,7 @@ from aiosmtpd.controller import Controller
 from gis.notify.channels.mail import mail_server
 from gis.notify.dispatch import Sender, send_due
 from gis.notify.notification import Language
-from gis.notify.subscriptions import Channel, Wish, subscribe, subscriptions
+from gis.notify.subscriptions import Channel, SubscriptionRequest, subscribe, subscriptions
 from tests.acceptance.service import free_port
 from tests.integration.notify.made import make_alert
 from tests.integration.notify.processes import HERE
@@ -58,7 +58,9 @@ def alert(toy_province) -> int:
     """An alert, of which two officers want to know, in their languages."""
     with toy_province.writing() as connection:
         for one in Language:
-            wish = Wish(one, Channel.MAIL, f"{one}@example.vn", language=one, simulated=True)
+            wish = SubscriptionRequest(
+                one, Channel.MAIL, f"{one}@example.vn", language=one, simulated=True
+            )
             subscribe(connection, wish, "tests", HERE)
         return make_alert(connection)
 

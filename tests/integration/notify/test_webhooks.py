@@ -11,15 +11,15 @@ from sqlalchemy import text
 
 from gis.alerts.actions import resolve
 from gis.alerts.states import Outcome
-from gis.egress import Reach
+from gis.egress import EgressPolicy
 from gis.errors import BadInput, Conflict, NotFound
-from gis.notify.backoff import Retrying
+from gis.notify.backoff import Backoff
 from gis.notify.dispatch import Sender, send_due
 from gis.notify.outbox import taken
 from gis.notify.subscriptions import (
     Channel,
-    Wish,
-    retry_dead,
+    SubscriptionRequest,
+    retry_failed,
     subscribe,
     subscriptions,
     unsubscribe,
@@ -28,14 +28,14 @@ from tests.acceptance.service import free_port
 from tests.integration.notify.made import make_alert, step
 from tests.integration.notify.processes import HERE, Receiver
 
-NOW = Retrying(3, timedelta(0), timedelta(0))
+NOW = Backoff(3, timedelta(0), timedelta(0))
 
 
 @pytest.fixture
 def receiver(toy_province, tmp_path: Path) -> Iterator[Receiver]:
     """A receiver that runs, subscribed to everything as `desk`."""
     port = free_port()
-    wish = Wish("desk", Channel.WEBHOOK, f"http://127.0.0.1:{port}/", simulated=True)
+    wish = SubscriptionRequest("desk", Channel.WEBHOOK, f"http://127.0.0.1:{port}/", simulated=True)
     with toy_province.writing() as connection:
         secret = subscribe(connection, wish, "tests", HERE)
     book = tmp_path / "book"
@@ -89,14 +89,14 @@ def test_a_receiver_that_fails_is_asked_again_and_then_given_up(toy_province, re
     assert (found.waiting, found.dead, found.error) == (0, 1, "the receiver answered 500")
     receiver.status = 200
     with toy_province.writing() as connection:
-        assert retry_dead(connection, "desk") == 1
+        assert retry_failed(connection, "desk") == 1
     send_due(toy_province, Sender(HERE))
     assert (desk(toy_province).dead, entered(receiver)) == (0, 1)
 
 
 def test_between_attempts_one_waits(toy_province, receiver, alert):
     receiver.status = 503
-    patient = Sender(HERE, retrying=Retrying(3, timedelta(hours=1), timedelta(hours=1)))
+    patient = Sender(HERE, retrying=Backoff(3, timedelta(hours=1), timedelta(hours=1)))
     assert send_due(toy_province, patient) == 1
     assert send_due(toy_province, patient) == 0
     assert desk(toy_province).waiting == 1
@@ -115,7 +115,7 @@ def test_a_receiver_that_is_gone_for_good_is_not_asked_again(toy_province, recei
 
 
 def test_an_address_that_is_no_longer_allowed_is_not_asked(toy_province, receiver, alert):
-    assert send_due(toy_province, Sender(Reach())) == 1
+    assert send_due(toy_province, Sender(EgressPolicy())) == 1
     assert "GIS_WEBHOOK_NETWORKS" in desk(toy_province).error
     assert entered(receiver) == 0
 
@@ -133,7 +133,7 @@ def test_steps_of_one_alert_arrive_in_their_order(toy_province, receiver, alert)
         step(connection, alert, "acknowledged")
         other = make_alert(connection)
         connection.execute(
-            text("UPDATE gis.notify SET due_at = now() + interval '1 hour' WHERE id = 1")
+            text("UPDATE gis.delivery SET due_at = now() + interval '1 hour' WHERE id = 1")
         )
     with taken(toy_province) as (_, delivery):
         assert delivery.told.alert_id == other
@@ -147,7 +147,12 @@ def test_two_senders_never_take_the_same_and_leave_a_slow_receiver_to_one(toy_pr
         assert first is not None
         assert second is None
     with toy_province.writing() as connection:
-        subscribe(connection, Wish("other", Channel.MAIL, "a@b.vn", simulated=True), "t", HERE)
+        subscribe(
+            connection,
+            SubscriptionRequest("other", Channel.MAIL, "a@b.vn", simulated=True),
+            "t",
+            HERE,
+        )
         make_alert(connection)
     with taken(toy_province) as (_, first), taken(toy_province) as (_, second):
         assert {first.channel, second.channel} == {"webhook", "mail"}
@@ -174,7 +179,7 @@ def test_after_the_end_of_a_subscription_nothing_more_is_sent(toy_province, rece
 
 
 def test_a_name_is_used_once_and_is_free_after_its_end(toy_province, receiver):
-    wish = Wish("desk", Channel.MAIL, "truc.ban@example.vn")
+    wish = SubscriptionRequest("desk", Channel.MAIL, "truc.ban@example.vn")
     with pytest.raises(Conflict), toy_province.writing() as connection:
         subscribe(connection, wish, "tests", HERE)
     with toy_province.writing() as connection:
@@ -185,11 +190,11 @@ def test_a_name_is_used_once_and_is_free_after_its_end(toy_province, receiver):
 @pytest.mark.parametrize(
     "wish",
     [
-        Wish("", Channel.MAIL, "a@b.vn"),
-        Wish("a\nb", Channel.MAIL, "a@b.vn"),
-        Wish("a", Channel.MAIL, "http://b.vn/"),
-        Wish("a", Channel.WEBHOOK, "a@b.vn"),
-        Wish("a", Channel.WEBHOOK, "http://10.0.0.1/"),
+        SubscriptionRequest("", Channel.MAIL, "a@b.vn"),
+        SubscriptionRequest("a\nb", Channel.MAIL, "a@b.vn"),
+        SubscriptionRequest("a", Channel.MAIL, "http://b.vn/"),
+        SubscriptionRequest("a", Channel.WEBHOOK, "a@b.vn"),
+        SubscriptionRequest("a", Channel.WEBHOOK, "http://10.0.0.1/"),
     ],
 )
 def test_a_wish_that_cannot_be_met_is_refused(toy_province, wish):
@@ -199,7 +204,12 @@ def test_a_wish_that_cannot_be_met_is_refused(toy_province, wish):
 
 def test_a_message_given_up_is_an_alert_that_goes_to_the_others(toy_province, receiver, alert):
     with toy_province.writing() as connection:
-        subscribe(connection, Wish("mail", Channel.MAIL, "a@b.vn", simulated=True), "t", HERE)
+        subscribe(
+            connection,
+            SubscriptionRequest("mail", Channel.MAIL, "a@b.vn", simulated=True),
+            "t",
+            HERE,
+        )
     receiver.status = 410
     send_due(toy_province, Sender(HERE))
     with toy_province.writing() as connection:
@@ -211,7 +221,7 @@ def test_a_message_given_up_is_an_alert_that_goes_to_the_others(toy_province, re
         ).all()
         told = connection.execute(
             text(
-                "SELECT s.name, n.act FROM gis.notify d"
+                "SELECT s.name, n.act FROM gis.delivery d"
                 " JOIN gis.subscription s ON s.id = d.subscription_id"
                 " JOIN gis.notice n ON n.seq = d.seq WHERE d.alert_id = :id"
             ),

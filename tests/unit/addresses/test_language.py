@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gis.boundaries.package_units import package_history
-from gis.boundaries.units import Change, UnitHistory
+from gis.boundaries.units import UnitChange, UnitHistory
 from gis.placing.addresses import AddressResolver
 
 READ = """
@@ -715,7 +715,7 @@ def renamed(history: UnitHistory) -> AddressResolver:
     was = next(u for u in history.units if u.code == "02809" and u.valid_to is None)
     now = replace(was, name="Cán Mới", full_name="Phường Cán Mới", kind="Phường", valid_from=day)
     units = [unit for unit in history.units if unit is not was]
-    changes = (*history.changes, Change("02809", "02809", day))
+    changes = (*history.changes, UnitChange("02809", "02809", day))
     return AddressResolver(UnitHistory((*units, replace(was, valid_to=day), now), changes))
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from api.cli.place import read_lines
-from gis.errors import Question
+from gis.errors import AmbiguousInput
 from tests.unit.intake.legacy import to_tcvn3, to_viscii, to_vni, to_windows_1258
 
 ADDRESSES = [
@@ -32,14 +32,14 @@ def test_lines_of_an_old_encoding_are_converted_and_said_so(write) -> None:
 
 def test_bytes_with_several_readings_are_asked_about() -> None:
     content = b"x\xe0 Y T\xfd, B\xe1t X\xe1t\n"
-    with pytest.raises(Question, match="--encoding"):
+    with pytest.raises(AmbiguousInput, match="--encoding"):
         read_lines(content, "address")
     assert read_lines(content, "address", encoding="vni")["address"] == ["xà Y Tý, Bát Xát"]
 
 
 def test_one_odd_line_among_many_in_utf_8_is_asked_about() -> None:
     content = "\n".join(ADDRESSES).encode() + b"\nx\xe3 T\xe0 Phin\n"
-    with pytest.raises(Question):
+    with pytest.raises(AmbiguousInput):
         read_lines(content, "address")
 
 

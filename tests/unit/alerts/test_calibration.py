@@ -5,14 +5,14 @@ from dataclasses import replace
 import pytest
 
 from gis.alerts.calibration import Tally
-from gis.alerts.precision import Answers
+from gis.alerts.precision import Outcomes
 
 FAIR = Tally(
     layer_id="reports",
     days=365,
     simulated_days=0,
     alarms=4,
-    answers=Answers(0, 0),
+    answers=Outcomes(0, 0),
     allowed=4.0,
     p_values=(),
     spaced=tuple(n / 26 for n in range(1, 27)),

@@ -8,27 +8,27 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gis.alerts.engine import Told, is_news
+from gis.alerts.engine import LastNotification, is_news
 from gis.alerts.findings import Findings
 from gis.alerts.identity import same_place
 from gis.alerts.policy import Policy, Tier
-from gis.alerts.replay import Ledger
+from gis.alerts.replay import ReplayedAlerts
 from gis.alerts.states import ENDS, MOVES, Act, Status
 from tests.unit.alerts.made import POLICY, disk, found, signal
 
 
-def acts(ledger: Ledger, number: int = 1) -> list[Act]:
+def acts(ledger: ReplayedAlerts, number: int = 1) -> list[Act]:
     return [told.act for told in ledger.alerts[number].history]
 
 
-def replayed(*looks) -> Ledger:
-    ledger = Ledger()
+def replayed(*looks) -> ReplayedAlerts:
+    ledger = ReplayedAlerts()
     for look in looks:
         ledger.apply(look)
     return ledger
 
 
-def ended(ledger: Ledger, status: Status, number: int = 1) -> Ledger:
+def ended(ledger: ReplayedAlerts, status: Status, number: int = 1) -> ReplayedAlerts:
     """The alert as a person closed it."""
     past = ledger.alerts[number]
     past.alert = replace(past.alert, status=status, resumes=None)
@@ -315,7 +315,7 @@ _looks = st.lists(
 @settings(deadline=None, max_examples=150)
 @given(_looks)
 def test_evidence_in_any_order_leaves_no_two_live_alerts_of_one_thing(looks):
-    ledger = Ledger()
+    ledger = ReplayedAlerts()
     for n, signals, reverse in looks:
         ordered = signals[::-1] if reverse else signals
         ledger.apply(found(n, *ordered))
@@ -326,7 +326,7 @@ def test_evidence_in_any_order_leaves_no_two_live_alerts_of_one_thing(looks):
 @settings(deadline=None, max_examples=150)
 @given(_looks, st.lists(st.sampled_from(Status), max_size=12))
 def test_every_step_is_legal_and_the_history_leads_to_the_state(looks, persons):
-    ledger = Ledger()
+    ledger = ReplayedAlerts()
     for (n, signals, _), said in zip(looks, [*persons, *[None] * len(looks)], strict=False):
         ledger.apply(found(n, *signals))
         for number, past in ledger.alerts.items():
@@ -343,5 +343,5 @@ def test_every_step_is_legal_and_the_history_leads_to_the_state(looks, persons):
 @settings(deadline=None)
 @given(_signals, _signals)
 def test_nothing_is_news_against_itself_and_identity_is_symmetric(one, other):
-    assert not is_news(Told.of(one), one, POLICY)
+    assert not is_news(LastNotification.of(one), one, POLICY)
     assert same_place(one, other, POLICY) == same_place(other, one, POLICY)

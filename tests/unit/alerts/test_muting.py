@@ -6,21 +6,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gis.alerts.engine import Standing
+from gis.alerts.engine import AlertState
 from gis.alerts.findings import Evidence
 from gis.alerts.identity import shares_most
-from gis.alerts.inhibition import CONDITIONS, INHIBITS, Muting, covers
+from gis.alerts.inhibition import CONDITIONS, INHIBITS, Suppressions, covers
 from gis.alerts.policy import Tier
 from gis.alerts.states import Status
-from gis.alerts.suppression import Within
+from gis.alerts.suppression import InhibitedBy
 from tests.unit.alerts.made import day, found, signal
 
 UNIT = {"cells": (), "centre": None, "radius_m": None, "key": "00004"}
 DETECTORS = {"scan", "series"}
 
 
-def standing(number: int = 1, **changes) -> Standing:
-    made = Standing(
+def standing(number: int = 1, **changes) -> AlertState:
+    made = AlertState(
         layer_id="citizen_reports",
         rule="scan",
         stream="disaster",
@@ -36,14 +36,14 @@ def standing(number: int = 1, **changes) -> Standing:
     return replace(made, **changes)
 
 
-def unit(**changes) -> Standing:
+def unit(**changes) -> AlertState:
     return standing(2, **({"rule": "series", "signal": signal(0, **UNIT)} | changes))
 
 
 def test_a_commune_is_not_told_within_a_cluster_that_rests_on_its_records():
     assert covers(standing(), unit())
-    assert Muting((), (standing(), unit())).why(unit()) == Within(1)
-    assert Muting((), (standing(), unit()), inhibit=False).why(unit()) is None
+    assert Suppressions((), (standing(), unit())).why(unit()) == InhibitedBy(1)
+    assert Suppressions((), (standing(), unit()), inhibit=False).why(unit()) is None
 
 
 @pytest.mark.parametrize(
@@ -81,9 +81,9 @@ def test_what_is_simulated_hides_what_is_simulated():
 def test_an_alert_whose_records_went_hides_nothing_any_more():
     """Nine of its twelve were deleted: of those, the commune has the three that are left."""
     look = found(1, stream="disaster", rule="series", evidence=Evidence(frozenset(range(1, 10))))
-    muting = Muting((), (standing(),), found=look)
+    muting = Suppressions((), (standing(),), found=look)
     left = signal(1, **UNIT, records=(10, 11, 12))
-    assert muting.why(unit(signal=left)) == Within(1)
+    assert muting.why(unit(signal=left)) == InhibitedBy(1)
     others = signal(1, **UNIT, records=(12, 13, 14, 15))
     assert muting.why(unit(signal=others)) is None
     gone = replace(look, evidence=Evidence(frozenset(range(1, 13))))
@@ -118,7 +118,7 @@ _alerts = st.builds(
 @given(st.lists(_alerts, min_size=2, max_size=12))
 def test_no_alert_is_ever_suppressed_by_one_that_tells_of_something_else(alerts):
     alerts = [replace(one, id=n) for n, one in enumerate(alerts)]
-    muting = Muting((), tuple(alerts))
+    muting = Suppressions((), tuple(alerts))
     for inner in alerts:
         reason = muting.why(inner)
         if reason is None:

@@ -7,7 +7,7 @@ import pytest
 
 from gis.alerts.plots import COLOURS, qq_plot, timeline
 from gis.alerts.policy import Tier
-from gis.alerts.replay import Ledger
+from gis.alerts.replay import ReplayedAlerts
 from tests.unit.alerts.made import day, found, signal
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -19,7 +19,7 @@ def bars(text: str) -> list[ElementTree.Element]:
 
 
 def drawn(*looks, until: float) -> str:
-    ledger = Ledger()
+    ledger = ReplayedAlerts()
     for look in looks:
         ledger.apply(look)
     return timeline(list(ledger.raised()), day(0), day(until), "Thử")

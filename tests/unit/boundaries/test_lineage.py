@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gis.boundaries.lineage import Key, counts_by_commune, counts_by_old_district
 from gis.boundaries.package_units import package_history
-from gis.boundaries.units import Change, Level, Unit, UnitHistory
+from gis.boundaries.units import Level, Unit, UnitChange, UnitHistory
 
 REFORM, LAST = date(2025, 7, 1), date(2025, 6, 30)
 
@@ -29,7 +29,7 @@ HISTORY = UnitHistory(
         unit("1", Level.COMMUNE, None, old=False),
         unit("2", Level.COMMUNE, None, old=False),
     ),
-    (Change("1", "1", REFORM), Change("3", "1", REFORM), Change("2", "2", REFORM)),
+    (UnitChange("1", "1", REFORM), UnitChange("3", "1", REFORM), UnitChange("2", "2", REFORM)),
 )
 
 

@@ -5,15 +5,15 @@ from sqlalchemy import Boolean, Date, DateTime, Double, Text, column
 from sqlalchemy.dialects import postgresql
 
 from gis.errors import BadFilter
-from layers.cql2 import Kind, Property, condition, parse
+from layers.cql2 import OperandKind, Property, condition, parse
 
 PROPERTIES = {
-    "name": Property(Kind.TEXT, column("name", Text()), has_search_index=True),
-    "depth": Property(Kind.NUMBER, column("depth", Double())),
-    "closed": Property(Kind.BOOLEAN, column("closed", Boolean())),
-    "day": Property(Kind.DATE, column("day", Date())),
-    "at": Property(Kind.TIMESTAMP, column("at", DateTime(timezone=True))),
-    "geom": Property(Kind.GEOMETRY, column("geom")),
+    "name": Property(OperandKind.TEXT, column("name", Text()), has_search_index=True),
+    "depth": Property(OperandKind.NUMBER, column("depth", Double())),
+    "closed": Property(OperandKind.BOOLEAN, column("closed", Boolean())),
+    "day": Property(OperandKind.DATE, column("day", Date())),
+    "at": Property(OperandKind.TIMESTAMP, column("at", DateTime(timezone=True))),
+    "geom": Property(OperandKind.GEOMETRY, column("geom")),
 }
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gis.errors import BadInput, Question
+from gis.errors import AmbiguousInput, BadInput
 from gis.intake.dates import ISO_8601, parse_dates, parse_zone
 
 VIETNAM = timezone(timedelta(hours=7))
@@ -44,7 +44,7 @@ def test_a_day_beyond_twelve_proves_the_order_for_all() -> None:
 
 
 def test_what_fits_both_orders_is_asked() -> None:
-    with pytest.raises(Question) as caught:
+    with pytest.raises(AmbiguousInput) as caught:
         parse_dates(["05/09/2024", "06/10/2024"], column="ngày")
     message = str(caught.value)
     assert "cột “ngày”" in message and "column “ngày”" in message
@@ -62,17 +62,17 @@ def test_a_day_that_is_its_month_is_the_same_in_both_orders() -> None:
 
 
 def test_values_that_prove_both_orders_are_asked() -> None:
-    with pytest.raises(Question, match="prove opposite orders"):
+    with pytest.raises(AmbiguousInput, match="prove opposite orders"):
         parse_dates(["13/09/2024", "9/14/2024"])
 
 
 def test_years_of_two_digits_are_asked() -> None:
-    with pytest.raises(Question, match="two digits"):
+    with pytest.raises(AmbiguousInput, match="two digits"):
         parse_dates(["13/09/24"])
 
 
 def test_a_declared_format_that_nothing_fits_is_asked() -> None:
-    with pytest.raises(Question, match=r"none of its values has the form %d\.%m\.%Y"):
+    with pytest.raises(AmbiguousInput, match=r"none of its values has the form %d\.%m\.%Y"):
         parse_dates(["13/09/2024"], "%d.%m.%Y")
 
 
@@ -113,7 +113,7 @@ def test_vietnamese_ways_of_writing_are_read(value: str, clock: tuple[int, ...])
 
 
 def test_a_month_in_words_proves_nothing_about_the_others() -> None:
-    with pytest.raises(Question):
+    with pytest.raises(AmbiguousInput):
         parse_dates(["ngày 5 tháng 9 năm 2024", "05/09/2024"])
 
 
@@ -129,7 +129,7 @@ def test_no_column_is_ever_read_as_other_days(days: list[date]) -> None:
     written = [day.strftime("%d/%m/%Y") for day in days]
     try:
         column = parse_dates(written)
-    except Question:
+    except AmbiguousInput:
         assert all(day.day <= 12 for day in days)
         return
     assert [instant and instant.date() for instant in column.instants] == days

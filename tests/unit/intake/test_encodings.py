@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gis.errors import BadFile, BadInput, Question
+from gis.errors import AmbiguousInput, BadFile, BadInput
 from gis.intake.encodings import Encoding, decode_columns, decode_file
 from gis.intake.syllables import is_syllable
 from gis.text import nfc
@@ -198,7 +198,7 @@ def test_no_letter_at_the_end_of_a_value_or_name_is_lost() -> None:
 def test_a_short_column_is_read_as_the_others_of_its_file() -> None:
     names = as_bytes(["Bát Xát", "Mường Khương", "Bảo Thắng", "Sa Pa"], to_tcvn3)
     alone = as_bytes(["Hà"], to_tcvn3)
-    with pytest.raises(Question, match="--encoding"):
+    with pytest.raises(AmbiguousInput, match="--encoding"):
         decode(alone)
     read = decode_columns(["ten", "ho"], [names, alone * 4], decoded=False)
     assert read.cells["ho"] == ["Hà"] * 4

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gis.errors import BadInput, Question
+from gis.errors import AmbiguousInput, BadInput
 from gis.intake.numbers import Notation, parse_numbers
 
 
@@ -36,7 +36,7 @@ def test_a_value_that_admits_one_reading_proves_it_for_its_column(
 
 
 def test_what_admits_both_readings_is_asked() -> None:
-    with pytest.raises(Question) as caught:
+    with pytest.raises(AmbiguousInput) as caught:
         parse_numbers(["1.234", "2.500"], column="diện tích")
     message = str(caught.value)
     assert "cột “diện tích”" in message and "column “diện tích”" in message
@@ -59,7 +59,7 @@ def test_degrees_prove_the_decimal_point() -> None:
 
 
 def test_values_that_prove_both_notations_are_asked() -> None:
-    with pytest.raises(Question, match="prove opposite notations"):
+    with pytest.raises(AmbiguousInput, match="prove opposite notations"):
         parse_numbers(["12,5", "12.5"])
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gis.errors import Question
+from gis.errors import AmbiguousInput
 from gis.intake.encodings import ENCODINGS
 from gis.intake.tables import RawTable, read_table
 from tests.unit.intake.legacy import to_tcvn3
@@ -43,7 +43,7 @@ def test_the_report_of_lost_letters_is_as_documented(tmp_path: Path, document: s
 def test_the_question_about_too_short_a_column_is_as_documented(
     tmp_path: Path, document: str
 ) -> None:
-    with pytest.raises(Question) as caught:
+    with pytest.raises(AmbiguousInput) as caught:
         read(tmp_path, b"ma,ho\n1,H\xb5\n2,H\xb5\n")
     assert str(caught.value) in document
 

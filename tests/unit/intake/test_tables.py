@@ -15,7 +15,7 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gis.errors import BadFile, Question
+from gis.errors import AmbiguousInput, BadFile
 from gis.intake.delimited import parse_delimited, sniff_delimiter
 from gis.intake.tables import RawTable, read_table, require_columns
 from gis.placing.crs import checked_points
@@ -325,7 +325,7 @@ def test_the_datum_of_a_prj_is_read_and_not_guessed(
     (tmp_path / "a.prj").write_text(projection.replace("D_Vietnam_2000", "D_WGS_1984"))
     crs = read_table(tmp_path / "a.shp").crs
     assert crs is not None and crs.startswith("PROJCS")
-    with pytest.raises(Question, match="--assume-crs EPSG:9208 "):
+    with pytest.raises(AmbiguousInput, match="--assume-crs EPSG:9208 "):
         checked_points([419735.65], [2486912.78], crs, BBox(103.5, 21.3, 105.1, 22.9))
 
 
@@ -356,7 +356,7 @@ def test_several_tables_are_a_question_that_an_option_answers(
     path = tmp_path / "a.gpkg"
     communes.to_file(path, layer="xa")
     communes.head(2).to_file(path, layer="phuong")
-    with pytest.raises(Question, match="--table: “xa”, “phuong”"):
+    with pytest.raises(AmbiguousInput, match="--table: “xa”, “phuong”"):
         read_table(path)
     assert len(read_table(path, table="phuong")) == 2
     with pytest.raises(BadFile, match="there is no table “huyen”"):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gis.errors import Question
+from gis.errors import AmbiguousInput
 from gis.intake.numbers import (
     GREATEST_INTEGER,
     LEAST_INTEGER,
@@ -51,7 +51,7 @@ def test_what_has_one_whole_reading_is_not_asked_about(text: str, number: int) -
 
 @pytest.mark.parametrize("values", [["1,000"], ["1,765", "2.431"]])
 def test_what_has_two_whole_readings_is_asked_about(values: list[str]) -> None:
-    with pytest.raises(Question, match="--number-format"):
+    with pytest.raises(AmbiguousInput, match="--number-format"):
         parse_integers(values)
 
 

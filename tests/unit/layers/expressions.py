@@ -1,7 +1,7 @@
 """MapLibre's filters, as far as our styles use them, by its specification.
 
-https://maplibre.org/maplibre-style-spec/expressions/ – written apart from layers.style.maplibre, so that
-both have to be wrong alike for a test to pass wrongly.
+https://maplibre.org/maplibre-style-spec/expressions/ – written apart from
+layers.style.maplibre, so that both have to be wrong alike for a test to pass wrongly.
 """
 
 from typing import Any

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from layers.definition.model import ScanOptions
 from layers.detect.methods.stp_scan import (
-    GrowingNull,
+    IncrementalNull,
     Stream,
     StreamScan,
     by_all,
@@ -132,7 +132,7 @@ def test_p_rests_on_the_law_beyond_the_replicates_but_never_on_more_than_a_centu
 def test_a_null_grows_until_enough_of_it_reach_the_value():
     stream = only(records(level()))
     whole = draw_null(stream, OPTIONS)
-    null = GrowingNull(stream, OPTIONS, stop=10)
+    null = IncrementalNull(stream, OPTIONS, stop=10)
     few = null(float(np.median(whole)))
     assert 10 <= (few >= np.median(whole)).sum() < 40
     assert np.array_equal(few, whole[: len(few)])

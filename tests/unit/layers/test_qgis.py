@@ -10,7 +10,7 @@ from xml.etree import ElementTree as Xml
 import pytest
 
 from layers.definition.model import GeometryKind, Layer
-from layers.style.classification import Kind, classify
+from layers.style.classification import ClassificationKind, classify
 from layers.style.maplibre import style_document
 from layers.style.qml import qml
 from tests.unit.layers.examples import CATALOGUE, a_class, wells
@@ -88,9 +88,9 @@ PYTHON = "/usr/bin/python3"
 URI = {GeometryKind.POINT: "Point", GeometryKind.LINE: "LineString"}
 URI_TYPES = {"number": "double", "integer": "integer", "boolean": "bool"}
 RENDERERS = {
-    Kind.SINGLE: "singleSymbol",
-    Kind.VALUES: "categorizedSymbol",
-    Kind.RANGES: "graduatedSymbol",
+    ClassificationKind.SINGLE: "singleSymbol",
+    ClassificationKind.VALUES: "categorizedSymbol",
+    ClassificationKind.RANGES: "graduatedSymbol",
 }
 
 RISING = [a_class(0, at_least=-5), a_class(1, at_least=0.1)]
@@ -177,7 +177,7 @@ def test_qgis_names_classes_and_fields_in_vietnamese(
     layer: Layer, answers: dict[str, dict[str, Any]]
 ) -> None:
     answer, of = answers[layer.id], classify(layer)
-    if of.kind is not Kind.SINGLE:
+    if of.kind is not ClassificationKind.SINGLE:
         assert {one.label.vi for one in of.entries} <= set(answer["labels"])
     units = [f" ({field.unit})" if field.unit else "" for field in layer.public_fields.values()]
     names = [field.label.vi for field in layer.public_fields.values()]

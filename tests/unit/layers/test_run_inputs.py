@@ -10,7 +10,7 @@ import pytest
 from layers.definition.model import EmergingOptions, HotspotOptions
 from layers.detect.methods.emerging import LEAST_STEPS, emerging_hexes, emerging_input
 from layers.detect.methods.gi_star import hot_hexes, map_input, parents_of
-from layers.detect.observations import Records, day_number, midnight
+from layers.detect.observations import Observations, day_number, midnight
 from layers.detect.snapshot import digest_of, pack, unpack
 
 NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
@@ -18,7 +18,7 @@ CENTRE = h3.latlng_to_cell(22.0, 104.0, 8)
 DOMAIN = np.array(sorted(h3.str_to_int(cell) for cell in h3.grid_disk(CENTRE, 12)), np.uint64)
 
 
-def records(rows: list[tuple[str, float]], **columns: object) -> Records:
+def records(rows: list[tuple[str, float]], **columns: object) -> Observations:
     """Records (hex, days ago), each an incident whose place is known."""
     frame = pd.DataFrame(
         {
@@ -29,7 +29,7 @@ def records(rows: list[tuple[str, float]], **columns: object) -> Records:
             "reason": "",
         }
     )
-    return Records(frame.assign(**columns), {}, simulated=frozenset())
+    return Observations(frame.assign(**columns), {}, simulated=frozenset())
 
 
 def counts(frame: pd.DataFrame) -> dict[int, int]:

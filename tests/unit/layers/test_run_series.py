@@ -8,8 +8,8 @@ from calibration.province import TOWNS, province, quiet
 from gis.alerts.policy import Policy, Tier
 from layers.definition.catalogue import read_layer
 from layers.definition.model import CusumOptions, EarsOptions, FarringtonOptions
-from layers.detect.messages import series_headline, series_words
-from layers.detect.methods.series import PROVINCE, Judged, days_read, series_of
+from layers.detect.messages import series_headline, series_message
+from layers.detect.methods.series import PROVINCE, SeriesResult, days_read, series_of
 from tests.unit.layers.test_run_words import LAYERS
 
 TODAY = 20_000
@@ -34,7 +34,7 @@ def daily(commune: str = "00001", days: int = 60) -> list[tuple[str, int]]:
     return [(commune, ago) for ago in range(1, days)]
 
 
-def judged(frame: pd.DataFrame, options=EARS, communes: int = 3) -> dict[str, Judged]:
+def judged(frame: pd.DataFrame, options=EARS, communes: int = 3) -> dict[str, SeriesResult]:
     (look,) = series_of(frame, options, TODAY, communes)
     return {one.commune: one for one in look.judged}
 
@@ -62,7 +62,7 @@ def test_the_province_is_told_of_without_the_commune_that_is_told_of_itself():
     found = judged(records([*daily("00001"), *[("00004", 0)] * 4, ("00001", 0)]))
     rest = found[PROVINCE].without(found["00004"], 4)
     assert (rest.observed, rest.apart, rest.elsewhere) == (5, "00004", 4)
-    assert series_words(rest, 4, {"00004": "Xã Bãi Cát"}) == (
+    assert series_message(rest, 4, {"00004": "Xã Bãi Cát"}) == (
         "5 báo cáo trong 1 ngày, bình thường 1,0; toàn tỉnh. Cảnh báo từ 4. Trong đó 4 báo cáo là "
         "phần tăng ở Xã Bãi Cát, được báo riêng; ở đây chỉ xét 1 báo cáo còn lại. Mức này là bình "
         "thường.",
@@ -110,7 +110,7 @@ def test_a_series_is_told_with_its_numbers_its_bound_and_how_rare_it_is():
         "Giao thông, Xã Bãi Cát: 2 báo cáo trong 1 ngày, bình thường 0",
         "Traffic, Xã Bãi Cát: 2 reports in 1 day, normally 0",
     )
-    assert series_words(one, 3, names) == (
+    assert series_message(one, 3, names) == (
         "2 báo cáo trong 1 ngày, bình thường 0; Xã Bãi Cát. Cảnh báo từ 3. Nếu chỉ là ngẫu "
         "nhiên, ở một nơi bất kỳ của tỉnh gặp mức như vậy khoảng một lần trong 421 ngày.",
         "2 reports in 1 day, normally 0; Xã Bãi Cát. Alert from 3. By chance alone, the like is "

@@ -8,28 +8,28 @@ from gis.analysis.outliers import CATEGORIES
 from layers.definition.catalogue import read_layer
 from layers.detect.messages import (
     cluster_headline,
-    cluster_words,
-    emerging_words,
-    local_moran_words,
-    map_words,
+    cluster_message,
+    emerging_message,
+    local_moran_message,
+    map_message,
     subject_of,
 )
-from layers.detect.methods.stp_scan import LONGEST_DAYS, Cluster
+from layers.detect.methods.stp_scan import LONGEST_DAYS, ScanCluster
 
 LAYERS = Path(__file__).parents[3] / "layers"
 
 
-def cluster(**changed: object) -> Cluster:
+def cluster(**changed: object) -> ScanCluster:
     values: dict = {
         "stream": "environment", "rank": 1, "centre": 1, "radius_m": 2340.0, "days": 3,
         "observed": 12, "expected": 1.14, "llr": 17.0, "p": 0.001, "recurrence_days": 1000.0,
         "cells": (1,), "communes": ("00004", "00007"), "records": (1,),
     }  # fmt: skip
-    return Cluster(**values | changed)
+    return ScanCluster(**values | changed)
 
 
 def test_a_cluster_is_told_with_its_numbers_its_place_and_how_rare_it_is():
-    vi, en = cluster_words(cluster(), {"00004": "Xã Bãi Cát"})
+    vi, en = cluster_message(cluster(), {"00004": "Xã Bãi Cát"})
     assert vi == (
         "12 báo cáo trong 3 ngày, bình thường 1,1; trong bán kính 2,3 km, Xã Bãi Cát, 00007. "
         "Nếu chỉ là ngẫu nhiên, cụm như vậy gặp khoảng một lần trong 3 năm."
@@ -49,13 +49,13 @@ def test_a_cluster_is_told_with_its_numbers_its_place_and_how_rare_it_is():
     ],
 )
 def test_rarity_is_told_in_days_then_years_and_no_more_than_a_century(days, vi, en):
-    told = cluster_words(cluster(recurrence_days=days), {})
+    told = cluster_message(cluster(recurrence_days=days), {})
     assert told[0].endswith(f"một lần trong {vi}.")
     assert told[1].endswith(f"once in {en}.")
 
 
 def test_one_hex_one_day_one_report_and_a_small_expectation_read_well():
-    vi, en = cluster_words(
+    vi, en = cluster_message(
         cluster(radius_m=0.0, days=1, observed=1, expected=0.044, communes=()), {}
     )
     assert vi.startswith("1 báo cáo trong 1 ngày, bình thường 0,04; trong một ô. ")
@@ -73,20 +73,20 @@ def test_a_stream_is_called_by_its_category_or_by_its_layer():
 
 
 def test_hexes_of_both_maps_are_explained_by_their_numbers():
-    assert map_words(18, 0.44, 30, 0.0004) == (
+    assert map_message(18, 0.44, 30, 0.0004) == (
         "18 báo cáo ở ô này và quanh nó trong 30 ngày, nếu rải đều 0,4; tỷ lệ phát hiện sai q < "
         "0,001",
         "18 reports in this hex and around it in 30 days, if spread evenly 0.4; false "
         "discovery rate q < 0.001",
     )
-    assert emerging_words("hot_consecutive", 3, 12, 7, 1, 0.02) == (
+    assert emerging_message("hot_consecutive", 3, 12, 7, 1, 0.02) == (
         "Nóng liên tiếp đến nay: 3/12 tuần; xu thế tăng (p = 0,020)",
         "Hot, consecutive up to now: 3 of 12 weeks; trend up (p = 0.020)",
     )
 
 
 def test_a_hex_and_its_surroundings_are_explained_by_their_numbers():
-    assert local_moran_words("low_high", (1, 4.04), (60, 24.25), 90, 0.012) == (
+    assert local_moran_message("low_high", (1, 4.04), (60, 24.25), 90, 0.012) == (
         "Ít giữa nơi nhiều: 1 báo cáo ở ô này trong 90 ngày, nếu rải đều 4,0; quanh nó 60, "
         "nếu rải đều 24,2; tỷ lệ phát hiện sai q = 0,012",
         "Few among many: 1 report in this hex in 90 days, if spread evenly 4.0; around it 60, "
@@ -99,7 +99,7 @@ def test_categories_are_called_alike_in_words_and_in_the_layer():
     assert values is not None
     assert set(values) == set(CATEGORIES)
     for name, words in values.items():
-        told = local_moran_words(name, (1, 1.0), (1, 1.0), 1, 1.0)
+        told = local_moran_message(name, (1, 1.0), (1, 1.0), 1, 1.0)
         assert all(
             one.startswith(f"{said}: ")
             for one, said in zip(told, (words.vi, words.en), strict=True)
@@ -111,4 +111,4 @@ def test_every_class_of_the_layer_emerging_has_words():
     assert categories is not None
     assert len(categories) == 16
     for name in categories:
-        assert all(emerging_words(name, 1, 12, 7, 0, 1.0))
+        assert all(emerging_message(name, 1, 12, 7, 0, 1.0))

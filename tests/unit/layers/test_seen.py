@@ -9,7 +9,7 @@ import pytest
 
 from layers.definition.model import ScanOptions
 from layers.detect.methods.stp_scan import by_all, scan_stream, streams_of
-from layers.detect.scan_cache import Scans
+from layers.detect.scan_cache import ScanCache
 
 OPTIONS = ScanOptions(replicates=99)
 MAXIMA = np.linspace(1, 6, 99)
@@ -33,7 +33,7 @@ def reports() -> pd.DataFrame:
 
 
 def test_a_stream_is_scanned_again_when_anything_that_it_goes_by_changes():
-    rows, scans = reports(), Scans()
+    rows, scans = reports(), ScanCache()
     fire, flood = streams_of(rows, OPTIONS, TODAY)
     first = [scans.scan("a", each, OPTIONS, MAXIMA) for each in (fire, flood)]
     assert first == [scan_stream(each, OPTIONS, by_all(MAXIMA)) for each in (fire, flood)]
@@ -46,7 +46,7 @@ def test_a_stream_is_scanned_again_when_anything_that_it_goes_by_changes():
 
 @pytest.mark.parametrize("column", ["id", "cell", "day", "commune", "in_alarm"])
 def test_each_column_that_a_scan_goes_by_makes_it_anew(column):
-    rows, scans = reports(), Scans()
+    rows, scans = reports(), ScanCache()
     before = scans.scan("a", next(streams_of(rows, OPTIONS, TODAY)), OPTIONS, MAXIMA)
     new = {"id": 999, "cell": rows["cell"][60], "day": TODAY - 1, "commune": "x", "in_alarm": False}
     rows.loc[0, column] = new[column]
@@ -57,7 +57,7 @@ def test_each_column_that_a_scan_goes_by_makes_it_anew(column):
 
 
 def test_another_day_null_or_setting_makes_it_anew():
-    stream, scans = next(streams_of(reports(), OPTIONS, TODAY)), Scans()
+    stream, scans = next(streams_of(reports(), OPTIONS, TODAY)), ScanCache()
     for changed in (
         (stream, OPTIONS, MAXIMA),
         (stream, OPTIONS, MAXIMA + 1),

@@ -9,8 +9,8 @@ from layers.style.classification import (
     CLUSTERS,
     HEX_RAMP,
     Classification,
+    ClassificationKind,
     FeatureClass,
-    Kind,
     classify,
     hex_classification,
 )
@@ -30,12 +30,18 @@ SIZES = ("circle-radius", "line-width")
 
 def samples(of: Classification) -> list[Any]:
     """A value inside each class, on each bound, and in no class at all."""
-    inside = [one.value if of.kind is Kind.VALUES else one.lower for one in of.classes]
-    if of.kind is Kind.RANGES:
+    inside = [
+        one.value if of.kind is ClassificationKind.VALUES else one.lower for one in of.classes
+    ]
+    if of.kind is ClassificationKind.RANGES:
         inside += [(one.lower + one.upper) / 2 for one in of.classes[:-1]]
     if of.closed or of.other is None:
         return inside
-    return [*inside, of.classes[0].lower - 1 if of.kind is Kind.RANGES else "nonsense", None]
+    return [
+        *inside,
+        of.classes[0].lower - 1 if of.kind is ClassificationKind.RANGES else "nonsense",
+        None,
+    ]
 
 
 def feature(of: Classification, value: Any) -> dict[str, Any]:

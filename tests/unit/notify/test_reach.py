@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from gis.egress import Reach, check_url, networks_of
+from gis.egress import EgressPolicy, check_url, networks_of
 from gis.errors import BadInput
 from gis.notify.errors import NotDelivered, Undeliverable
 
@@ -19,16 +19,16 @@ INNER = (
 
 @pytest.mark.parametrize("address", PUBLIC)
 def test_public_addresses_are_reached(address):
-    assert Reach().allows(ipaddress.ip_address(address))
+    assert EgressPolicy().allows(ipaddress.ip_address(address))
 
 
 @pytest.mark.parametrize("address", INNER)
 def test_inner_addresses_are_not_reached(address):
-    assert not Reach().allows(ipaddress.ip_address(address))
+    assert not EgressPolicy().allows(ipaddress.ip_address(address))
 
 
 def test_a_network_of_the_settings_is_reached_and_no_other():
-    reach = Reach(networks_of("10.0.0.0/8, fc00::/7"))
+    reach = EgressPolicy(networks_of("10.0.0.0/8, fc00::/7"))
     assert reach.allows(ipaddress.ip_address("10.1.2.3"))
     assert reach.allows(ipaddress.ip_address("::ffff:10.1.2.3"))
     assert reach.allows(ipaddress.ip_address("fc00::1"))
@@ -52,12 +52,12 @@ def test_a_wrong_network_says_what_would_be_right():
 )  # fmt: skip
 def test_an_address_to_which_nothing_may_go_is_refused_at_once(url):
     with pytest.raises(BadInput):
-        check_url(url, Reach())
+        check_url(url, EgressPolicy())
 
 
 @pytest.mark.parametrize("url", ["https://example.vn/hook?a=1", "http://1.1.1.1:8080/"])
 def test_other_addresses_may_be_subscribed(url):
-    check_url(url, Reach())
+    check_url(url, EgressPolicy())
 
 
 def resolving(monkeypatch, *addresses: str) -> None:
@@ -68,16 +68,16 @@ def resolving(monkeypatch, *addresses: str) -> None:
 def test_a_name_is_judged_by_the_addresses_behind_it(monkeypatch):
     resolving(monkeypatch, "127.0.0.1")
     with pytest.raises(Undeliverable, match="GIS_WEBHOOK_NETWORKS"):
-        Reach().addresses("inner.example.vn", 80)
+        EgressPolicy().addresses("inner.example.vn", 80)
 
 
 def test_of_several_addresses_only_those_allowed_are_used(monkeypatch):
     resolving(monkeypatch, "10.0.0.1", "1.1.1.1", "1.1.1.1")
-    assert Reach().addresses("mixed.example.vn", 80) == ["1.1.1.1"]
+    assert EgressPolicy().addresses("mixed.example.vn", 80) == ["1.1.1.1"]
 
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "a" * 64 + ".vn", "a..b"])
 def test_a_name_without_an_address_may_have_one_later(host):
     with pytest.raises(NotDelivered) as caught:
-        Reach().addresses(host, 80)
+        EgressPolicy().addresses(host, 80)
     assert not isinstance(caught.value, Undeliverable)

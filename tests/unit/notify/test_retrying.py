@@ -6,13 +6,13 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gis.notify.backoff import Retrying
+from gis.notify.backoff import Backoff
 
 FIRST, LONGEST = timedelta(seconds=5), timedelta(hours=1)
 
 
 def waits(seed: int) -> list[timedelta]:
-    retrying, chance = Retrying(20, FIRST, LONGEST), random.Random(seed)
+    retrying, chance = Backoff(20, FIRST, LONGEST), random.Random(seed)
     return [retrying.wait(failures, chance) for failures in range(1, 20)]
 
 
@@ -28,12 +28,12 @@ def test_two_that_failed_together_do_not_return_together():
 
 
 def test_one_gives_up_at_the_last_attempt_after_about_half_a_day():
-    assert Retrying().wait(20, random.Random(1)) is None
-    assert Retrying().wait(19, random.Random(1)) is not None
+    assert Backoff().wait(20, random.Random(1)) is None
+    assert Backoff().wait(19, random.Random(1)) is not None
     assert timedelta(hours=7) < sum(waits(3), timedelta()) < timedelta(hours=14)
 
 
 @given(failures=st.integers(1, 10**9))
 def test_however_often_it_failed_a_wait_is_no_longer_than_the_longest(failures):
-    wait = Retrying(attempts=10**10).wait(failures, random.Random(failures))
+    wait = Backoff(attempts=10**10).wait(failures, random.Random(failures))
     assert wait <= LONGEST * 1.5

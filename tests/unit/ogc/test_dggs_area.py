@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from api.ogc.dggs_zones import Area, shape_of
+from api.ogc.dggs_zones import ZoneArea, shape_of
 from gis.hexes import boundaries
 from layers.items import Box
 
@@ -27,7 +27,7 @@ TINY = 5e-324
 )
 @pytest.mark.parametrize("level", [5, 8, 10])
 def test_any_box_has_zones_to_look_up_or_all_are_read(bounds, level):
-    area = Area(shape_of(Box(*bounds)))
+    area = ZoneArea(shape_of(Box(*bounds)))
     cells = area.cells(level)
     assert cells is None or len(cells) > 0
     if cells is not None:

@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.ogc.page_cache import LEAST_BYTES, KeptPages
+from api.ogc.page_cache import LEAST_BYTES, PageCache
 
 
 def page(size: int = LEAST_BYTES) -> bytes:
@@ -11,7 +11,7 @@ def page(size: int = LEAST_BYTES) -> bytes:
 
 
 def test_a_page_is_found_again_and_the_oldest_goes_first() -> None:
-    kept = KeptPages(4 * LEAST_BYTES)
+    kept = PageCache(4 * LEAST_BYTES)
     for etag in "abcd":
         kept.keep(etag, page())
     assert kept.get("a") is not None, "asked for just now, so the youngest"
@@ -20,7 +20,7 @@ def test_a_page_is_found_again_and_the_oldest_goes_first() -> None:
 
 
 def test_small_pages_and_huge_ones_are_not_kept() -> None:
-    kept = KeptPages(8 * LEAST_BYTES)
+    kept = PageCache(8 * LEAST_BYTES)
     kept.keep("small", page(LEAST_BYTES - 1))
     kept.keep("huge", page(3 * LEAST_BYTES))
     assert kept.get("small") is None and kept.get("huge") is None
@@ -29,7 +29,7 @@ def test_small_pages_and_huge_ones_are_not_kept() -> None:
 @settings(deadline=None, max_examples=50)
 @given(st.lists(st.tuples(st.sampled_from("abcdef"), st.integers(1, 2)), max_size=30))
 def test_together_they_are_never_more_than_allowed(asked: list[tuple[str, int]]) -> None:
-    kept = KeptPages(10 * LEAST_BYTES)
+    kept = PageCache(10 * LEAST_BYTES)
     for etag, size in asked:
         kept.keep(etag, page(size * LEAST_BYTES))
     assert sum(len(kept.get(etag) or b"") for etag in "abcdef") <= 10 * LEAST_BYTES

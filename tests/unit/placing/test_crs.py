@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyproj import CRS, Geod, Transformer
 
-from gis.errors import BadInput, Question
+from gis.errors import AmbiguousInput, BadInput
 from gis.placing.crs import (
     Inside,
     check_crs,
@@ -56,7 +56,7 @@ def written_in(crs: str, degrees: Points) -> Points:
 
 
 def question(x: np.ndarray, y: np.ndarray, crs: str | None, local: str = LOCAL) -> str:
-    with pytest.raises(Question) as caught:
+    with pytest.raises(AmbiguousInput) as caught:
         check_crs(x, y, crs, PROVINCE, local=local)
     return str(caught.value)
 
@@ -239,7 +239,7 @@ def test_the_province_itself_tells_more_than_its_envelope(degrees: Points) -> No
 
     x, y = (values[degrees[0] < 104.7] for values in written_in(LOCAL, degrees))
     assert str(check_crs(x, y, "EPSG:3405", PROVINCE)) == "EPSG:3405"
-    with pytest.raises(Question, match="--assume-crs EPSG:9208 "):
+    with pytest.raises(AmbiguousInput, match="--assume-crs EPSG:9208 "):
         check_crs(x, y, "EPSG:3405", PROVINCE, inside=inside)
 
 
@@ -324,7 +324,7 @@ def test_the_communes_themselves_in_a_wrong_zone_are_asked_about(
     x, y = written_in(LOCAL, degrees)
     assert str(check_crs(x, y, LOCAL, envelope)) == LOCAL
     for exactly in (None, inside):
-        with pytest.raises(Question) as caught:
+        with pytest.raises(AmbiguousInput) as caught:
             check_crs(x, y, f"EPSG:{code}", envelope, inside=exactly)
         assert answer(str(caught.value)) == LOCAL
         assert "(VN-2000 / TM-3 104-45): 99/99" in str(caught.value)

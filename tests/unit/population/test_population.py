@@ -9,7 +9,7 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gis.errors import BadFile, Question
+from gis.errors import AmbiguousInput, BadFile
 from gis.hexes import areas_km2, boundaries
 from gis.population.pieces import PeopleByCell, gathered, pieces_of
 from gis.population.raster import opened_raster, people_in
@@ -125,7 +125,7 @@ def test_a_table_without_its_columns_and_a_number_with_two_readings_are_told(tmp
     with pytest.raises(BadFile, match=r"needs one column named “ma_xa”"):
         read_people(path, KNOWN, encoding=None, number_format=None)
     path = write_table(tmp_path / "people.csv", "code,people", "00001,12.345")
-    with pytest.raises(Question, match="decimal_comma"):
+    with pytest.raises(AmbiguousInput, match="decimal_comma"):
         read_people(path, KNOWN, encoding=None, number_format=None)
     found = read_people(path, KNOWN, encoding=None, number_format="decimal_comma")
     assert found == {"00001": 12345}

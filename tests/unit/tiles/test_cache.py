@@ -8,18 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tiles.cache import Made, Packed, TileCache
+from tiles.cache import DrawnTile, PackedTile, TileCache
 from tiles.state import LayerState
 
 OLD = LayerState("wells", 1, "2026-01-01", "2026-01-01 08:00:00+00")
 NEW = LayerState("wells", 2, "2026-01-01", "2026-01-01 09:00:00+00")
 
 
-def made(content: bytes, state: LayerState = OLD) -> Made:
-    return Made(state, Packed.of(content))
+def made(content: bytes, state: LayerState = OLD) -> DrawnTile:
+    return DrawnTile(state, PackedTile.of(content))
 
 
-def never() -> Made:
+def never() -> DrawnTile:
     raise AssertionError("it is kept")
 
 
@@ -27,7 +27,7 @@ def test_what_is_kept_is_not_made_again():
     cache = TileCache()
     first = cache.make("a", OLD, lambda: made(b"tile"))
     assert cache.make("a", OLD, never) is first
-    assert cache.entry("a") == Made(OLD, first)
+    assert cache.entry("a") == DrawnTile(OLD, first)
     assert cache.entry("b") is None
 
 
@@ -61,7 +61,7 @@ def test_a_tile_replaced_meanwhile_is_not_confirmed():
 def test_many_who_ask_at_once_make_one_tile():
     cache, calls, asked, slow = TileCache(), [], threading.Barrier(8), threading.Event()
 
-    def maker() -> Made:
+    def maker() -> DrawnTile:
         calls.append(1)
         slow.wait(2)
         return made(b"tile")
@@ -80,7 +80,7 @@ def test_many_who_ask_at_once_make_one_tile():
 def test_an_error_reaches_who_asked_and_is_not_kept():
     cache = TileCache()
 
-    def fail() -> Made:
+    def fail() -> DrawnTile:
         raise ValueError("no")
 
     with pytest.raises(ValueError, match="no"):
@@ -144,14 +144,14 @@ def test_what_is_asked_for_unpacked_is_that_and_counts_against_the_bound(asked):
 def test_what_was_asked_for_unpacked_is_not_unpacked_again():
     cache, content = TileCache(), b"tile" * 1000
     packed = cache.make("a", OLD, lambda: made(content))
-    assert cache.content(packed) is cache.content(Packed.of(content)) == content
-    small = Packed.of(b"tile")
+    assert cache.content(packed) is cache.content(PackedTile.of(content)) == content
+    small = PackedTile.of(b"tile")
     assert cache.content(small) is small.body and cache.held_bytes == len(packed.body) + 4000
 
 
 @given(st.binary(max_size=5000))
 def test_packing_loses_nothing(content):
-    packed = Packed.of(content)
+    packed = PackedTile.of(content)
     assert packed.content == content
     assert packed.gzipped == (len(content) >= 512)
-    assert Packed.of(content) == packed
+    assert PackedTile.of(content) == packed

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from gis.values import BBox
-from tiles.invalidation import MOST_VERSIONS, Changes
+from tiles.invalidation import MOST_VERSIONS, TouchedTiles
 
 TILE = BBox(104, 22, 105, 23)
 NAMES = ("version", "west", "south", "east", "north")
@@ -22,7 +22,7 @@ class Log:
 
 
 def untouched(since: int, until: int, *rows: tuple[Any, ...]) -> bool:
-    changes = Changes()
+    changes = TouchedTiles()
     changes.learn(Log(*rows), "wells", since, until)
     return changes.untouched("wells", since, until, TILE)
 
@@ -51,7 +51,7 @@ def test_every_version_since_must_have_told_its_boxes():
 
 
 def test_what_was_not_learned_counts_as_touched():
-    changes = Changes()
+    changes = TouchedTiles()
     assert not changes.untouched("wells", 1, 2, TILE)
     assert changes.untouched("wells", 2, 2, TILE)
     assert not changes.untouched("wells", 3, 2, TILE)

@@ -6,15 +6,15 @@ import pytest
 
 from gis.code_version import code_version
 from tiles import disk
-from tiles.cache import Made, Packed
+from tiles.cache import DrawnTile, PackedTile
 from tiles.disk import DiskCache
 from tiles.state import LayerState
 
 NOW = LayerState("wells", 7, "2026-01-01", "2026-01-01 08:00:00+00")
 
 
-def made(content: bytes = b"tile" * 300, state: LayerState = NOW) -> Made:
-    return Made(state, Packed.of(content))
+def made(content: bytes = b"tile" * 300, state: LayerState = NOW) -> DrawnTile:
+    return DrawnTile(state, PackedTile.of(content))
 
 
 def files(folder: Path) -> list[Path]:

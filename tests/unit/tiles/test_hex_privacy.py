@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gis.hexes import parent_of
-from tiles.hexes.public import Kind, Parts, everything, parts_table, shown_parts
-from tiles.hexes.queries import Days, HexQuestion
+from tiles.hexes.public import PartKind, Parts, everything, parts_table, shown_parts
+from tiles.hexes.queries import DaySpan, HexQuery
 from tiles.hexes.suppression import (
     Counts,
     CountsByResolution,
@@ -53,7 +53,7 @@ records = st.lists(
 @dataclass(frozen=True)
 class Shown:
     tree: CountsByResolution
-    parts: dict[Kind, Parts]
+    parts: dict[PartKind, Parts]
 
 
 def count(told: list[Record]) -> Counts:
@@ -75,7 +75,7 @@ def parts_of(told: list[Record], place: int) -> Parts:
 
 def show(told: list[Record], k: int = K) -> Shown:
     tree = shown_tree(gathered(count(told), 10), k)
-    places = {Kind.CATEGORIES: 1, Kind.MONTHS: 2}
+    places = {PartKind.CATEGORIES: 1, PartKind.MONTHS: 2}
     return Shown(
         tree,
         {kind: shown_parts(parts_of(told, n), tree[FILTERED], k) for kind, n in places.items()},
@@ -86,7 +86,7 @@ def show_by_threshold(told: list[Record]) -> Shown:
     """What a careless service shows: every number of at least k."""
     all_of = gathered(count(told), 10)
     tree = {r: counts.where(counts.records >= K) for r, counts in all_of.items()}
-    return Shown(tree, {kind: parts_of([], 1) for kind in Kind})
+    return Shown(tree, {kind: parts_of([], 1) for kind in PartKind})
 
 
 def is_within(base: Record, cell: int, resolution: int) -> bool:
@@ -98,7 +98,7 @@ def indicators(shown: Shown) -> Iterator[list[bool]]:
     for resolution, counts in shown.tree.items():
         for cell in counts.cells.tolist():
             yield [is_within(base, cell, resolution) for base in BASE]
-    for place, kind in ((1, Kind.CATEGORIES), (2, Kind.MONTHS)):
+    for place, kind in ((1, PartKind.CATEGORIES), (2, PartKind.MONTHS)):
         parts = shown.parts[kind]
         for cell, label in zip(parts.cells.tolist(), parts.labels, strict=True):
             yield [is_within(base, cell, FILTERED) and base[place] == label for base in BASE]
@@ -169,10 +169,10 @@ def test_windows_against_windows_and_filters_against_all_leave_none_or_at_least_
 ):
     shown = show(told)
     windows = [MONTHS[a:b] for a in range(3) for b in range(a + 1, 4)]
-    asked = {(one,): HexQuestion(category=one) for one in CATEGORIES}
-    asked |= {window: HexQuestion(days=Days(window[0], last_day(window[-1]))) for window in windows}
+    asked = {(one,): HexQuery(category=one) for one in CATEGORIES}
+    asked |= {window: HexQuery(days=DaySpan(window[0], last_day(window[-1]))) for window in windows}
     answers = {parts: answer(shown, question) for parts, question in asked.items()}
-    for cell, number in answer(shown, HexQuestion()).items():
+    for cell, number in answer(shown, HexQuery()).items():
         of_cell = {parts: found.get(cell, 0) for parts, found in answers.items()}
         differences = [number, *of_cell.values(), *(number - one for one in of_cell.values())]
         differences += [
@@ -183,11 +183,11 @@ def test_windows_against_windows_and_filters_against_all_leave_none_or_at_least_
         assert all(one == 0 or one >= K for one in differences)
 
 
-def answer(shown: Shown, question: HexQuestion) -> dict[int, int]:
+def answer(shown: Shown, question: HexQuery) -> dict[int, int]:
     if question.is_everything:
         table = everything(shown.tree, FILTERED)
     else:
-        parts = shown.parts[Kind.of(question)]
+        parts = shown.parts[PartKind.of(question)]
         table = parts_table(shown.tree, parts, question, FILTERED, FILTERED)
     return dict(zip(table.cells.tolist(), table.records.tolist(), strict=True))
 
@@ -206,7 +206,7 @@ def test_of_two_margins_only_bounds_are_known_and_these_are_far_apart(told: list
     )
     sides = [
         list(zip(shown.parts[kind].cells.tolist(), shown.parts[kind].records.tolist(), strict=True))
-        for kind in Kind
+        for kind in PartKind
     ]
     for (cell, a), (other, b) in product(*sides):
         if cell == other:

@@ -28,11 +28,11 @@ from layers.definition.catalogue import Catalogue
 from layers.definition.model import HexOptions
 from tests.integration.hex_layers import CLOSED, COUNTED, OPEN
 from tiles.grid import pixel_m
-from tiles.hexes import Asked, Days, HexQuestion, hexed, least_count, question_of, resolution_at
+from tiles.hexes import DaySpan, HexQuery, HexRequest, hex_query, hexed, least_count, resolution_at
 
 PAGE = Path(__file__).parents[3] / "docs/how-to/hexes.md"
 DEPARTMENT = Principal("d", Role.DEPARTMENT, frozenset({"counted"}))
-MARCH = Days(date(2026, 3, 1), date(2026, 3, 31))
+MARCH = DaySpan(date(2026, 3, 1), date(2026, 3, 31))
 
 
 def test_the_section_of_the_page_is_one_of_a_layer_file():
@@ -54,25 +54,25 @@ def test_the_section_of_the_page_is_one_of_a_layer_file():
     ],
 )
 def test_days_are_those_of_vietnam(text, first, last):
-    assert question_of(OPEN, None, text).days == Days(first, last)
+    assert hex_query(OPEN, None, text).days == DaySpan(first, last)
 
 
 def test_an_instant_is_refused_or_stands_for_its_day():
     with pytest.raises(BadInput, match="by day in Vietnam"):
-        question_of(OPEN, None, "2026-03-01T20:00:00Z")
-    asked = question_of(OPEN, None, "2026-03-01T20:00:00Z", widened=True)
-    assert asked.days == Days(date(2026, 3, 2), date(2026, 3, 2))
+        hex_query(OPEN, None, "2026-03-01T20:00:00Z")
+    asked = hex_query(OPEN, None, "2026-03-01T20:00:00Z", widened=True)
+    assert asked.days == DaySpan(date(2026, 3, 2), date(2026, 3, 2))
 
 
 @pytest.mark.parametrize(
     ("days", "are_months"),
     [
         (MARCH, True),
-        (Days(date(2026, 1, 1), date(2026, 2, 28)), True),
-        (Days(None, date(2024, 2, 29)), True),
-        (Days(None, date(2024, 2, 28)), False),
-        (Days(date(2026, 3, 2), None), False),
-        (Days(None, None), True),
+        (DaySpan(date(2026, 1, 1), date(2026, 2, 28)), True),
+        (DaySpan(None, date(2024, 2, 29)), True),
+        (DaySpan(None, date(2024, 2, 28)), False),
+        (DaySpan(date(2026, 3, 2), None), False),
+        (DaySpan(None, None), True),
     ],
 )
 def test_whole_months_are_told_from_other_days(days, are_months):
@@ -80,15 +80,15 @@ def test_whole_months_are_told_from_other_days(days, are_months):
 
 
 def test_the_public_asks_for_less_than_whoever_works_with_the_layer():
-    both = HexQuestion("flood", MARCH)
+    both = HexQuery("flood", MARCH)
     with pytest.raises(BadInput, match="not for both"):
-        Asked.by(ANONYMOUS, COUNTED, both, 5)
-    assert Asked.by(DEPARTMENT, COUNTED, both, 5).finest is None
-    public = Asked.by(ANONYMOUS, COUNTED, HexQuestion("flood"), 5)
+        HexRequest.by(ANONYMOUS, COUNTED, both, 5)
+    assert HexRequest.by(DEPARTMENT, COUNTED, both, 5).finest is None
+    public = HexRequest.by(ANONYMOUS, COUNTED, HexQuery("flood"), 5)
     assert public.finest == 7
     with pytest.raises(BadInput, match="up to resolution 7"):
         public.require_resolution(8)
-    assert "mean" not in public.measures(None) and "mean" in Asked.by(
+    assert "mean" not in public.measures(None) and "mean" in HexRequest.by(
         DEPARTMENT, COUNTED, both, 5
     ).measures(None)
 

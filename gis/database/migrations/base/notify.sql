@@ -40,7 +40,7 @@ CREATE TABLE private.webhook_secret (
 );
 
 -- The outbox: one row an event and subscription, with the key by which a receiver knows a repeat.
-CREATE TABLE gis.notify (
+CREATE TABLE gis.delivery (
   id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   key             uuid NOT NULL UNIQUE DEFAULT gen_random_uuid(),
   subscription_id bigint NOT NULL REFERENCES gis.subscription,
@@ -55,9 +55,9 @@ CREATE TABLE gis.notify (
   ended_at        timestamptz,
   UNIQUE (subscription_id, seq)
 );
-CREATE INDEX delivery_due ON gis.notify (due_at, id) WHERE status = 'waiting';
-CREATE INDEX delivery_order ON gis.notify (subscription_id, alert_id, id) WHERE status = 'waiting';
-CREATE INDEX delivery_alert ON gis.notify (alert_id, subscription_id);
+CREATE INDEX delivery_due ON gis.delivery (due_at, id) WHERE status = 'waiting';
+CREATE INDEX delivery_order ON gis.delivery (subscription_id, alert_id, id) WHERE status = 'waiting';
+CREATE INDEX delivery_alert ON gis.delivery (alert_id, subscription_id);
 
 -- The person who made an alert public, and whether they saw with their own eyes that it is true.
 CREATE TABLE gis.approval (

@@ -9,7 +9,7 @@ from starlette.requests import HTTPConnection
 from gis.errors import TooMany, Unavailable
 
 
-class Places:
+class ConcurrencyLimit:
     """Of one process, for its event loop. `what` names them in an error, in the plural."""
 
     def __init__(self, what: str, most: int, most_of_one: int) -> None:
