@@ -1,7 +1,7 @@
 # One door for commands; `make help` lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench calibrate docs lock
+.PHONY: help run test lint bench calibrate docs lock soak compat
 
 # Real boundaries of the province, where a developer has them beside the project.
 NEARBY := $(wildcard ../shared/boundaries/lao_cai_communes_2025.geojson)
@@ -18,7 +18,7 @@ run: ## Set up what is missing and serve the map on http://localhost:8000
 
 test: ## Set up what is missing and run all tests, or those of ARGS, on throw-away databases
 	@.ci/setup test
-	@.venv/bin/pytest -n 2 $(ARGS)
+	@.venv/bin/pytest -n 2 --durations=15 $(ARGS)
 
 lint: ## Check style, types and the direction of imports
 	@.ci/setup test
@@ -41,3 +41,12 @@ docs: ## Write the generated pages of docs/reference and gis/database/schema.sql
 
 lock: ## Resolve the Python packages anew, for every supported Python, into requirements*.txt
 	@.ci/setup lock
+
+PART ?= kills
+MINUTES ?= 60
+soak: ## Repeat the tests of PART (kills, fuzz or laws) in their long form for MINUTES
+	@.ci/setup test
+	@.venv/bin/python -m tests.soak $(PART) $(MINUTES)
+
+compat: ## Run lint and all tests of the last commit in a fresh Debian 13; needs root
+	@.ci/compat

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, is_hypothesis_test, settings
 from xdist.scheduler import LoadFileScheduling
 
 from gis.boundaries.loader import load_boundaries
@@ -21,15 +21,36 @@ from gis.database.migrate import migrate
 from gis.errors import SetupError
 from layers.definition.catalogue import Catalogue, read_catalogue
 from layers.storage.sync import sync
+from tests import soak
 from tests.databases import Server, server, template
 from tests.provinces import toy_communes, toy_history, write_boundaries
 
+pytest_plugins = ["tests.skips"]
+
 # On a busy machine examples are slow to be made, which says nothing of the code.
-settings.register_profile("here", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# The short form draws the same examples each time; `make soak` draws others in each round.
+settings.register_profile(
+    "here",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=not soak.LONG,
+    database=None,
+)
 settings.load_profile("here")
 
 LAYERS = Path(__file__).parents[1] / "layers"
 SHARED = Path(os.environ.get("GIS_SHARED", Path(__file__).parents[1].parent / "shared"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """In the long form, all that draw examples draw many, from the seed of the round."""
+    if not soak.LONG:
+        return
+    for law in {item.obj for item in items if is_hypothesis_test(getattr(item, "obj", None))}:
+        usual = law._hypothesis_internal_use_settings or settings.default
+        many = settings(usual, max_examples=soak.LONG_EXAMPLES * usual.max_examples)
+        law._hypothesis_internal_use_settings = many
+        law._hypothesis_internal_use_seed = soak.SEED
 
 
 class OneServiceAtATime(LoadFileScheduling):

@@ -1,4 +1,7 @@
-"""The command line: one module a noun, each a thin layer over the domain."""
+"""The command line: one module a noun, each a thin layer over the domain.
+
+A command imports what it needs when it runs, so that help and a mistyped word answer at once.
+"""
 
 import importlib
 import os
@@ -41,8 +44,8 @@ class _Commands(TyperGroup):
             raise
 
 
-def command_line(only: str | None = None) -> typer.Typer:
-    """All commands; or those of one noun or verb, since some load much that others need not."""
+def command_line() -> typer.Typer:
+    """All commands."""
     app = typer.Typer(
         name="gis",
         cls=_Commands,
@@ -53,18 +56,17 @@ def command_line(only: str | None = None) -> typer.Typer:
         add_completion=False,
     )
     app.callback()(_root)
-    for verb in _wanted(_VERBS, only):
+    for verb in _VERBS:
         app.command(verb)(getattr(importlib.import_module(f"api.cli.{verb}"), verb))
-    for noun in _wanted(_NOUNS, only):
+    for noun in _NOUNS:
         app.add_typer(importlib.import_module(f"api.cli.{noun}").app, name=noun)
     return app
 
 
 def main() -> None:
     """Run a command; an error ends as one message and an exit code, never as a traceback."""
-    first = next((word for word in sys.argv[1:] if not word.startswith("-")), None)
     try:
-        command_line(first if first in (*_NOUNS, *_VERBS) else None)()
+        command_line()()
     except GisError as error:
         complain(str(error))
         sys.exit(error.exit_code)
@@ -79,8 +81,3 @@ def main() -> None:
 
 def _root() -> None:
     """GIS service of a provincial operations centre."""
-
-
-def _wanted(names: tuple[str, ...], only: str | None) -> list[str]:
-    chosen = (*_NOUNS, *_VERBS) if only is None else (only,)
-    return [name for name in names if name in chosen]

@@ -5,35 +5,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from sqlalchemy import Connection
 
 from api.cli.context import Who, database_in_use, read_layers_at_hand, somebody_here
 from api.cli.output import AsJson, check_folder, print_facts, print_json, print_rows, progress, say
-from gis.access import LOCAL_ADMIN
-from gis.alerts.actions import (
-    Alert,
-    acknowledge,
-    comment,
-    get_alert,
-    history,
-    list_alerts,
-    resolve,
-)
+from gis.alerts.inhibition import LONGEST_HOURS
 from gis.alerts.policy import Tier
-from gis.alerts.replay import ReplayedAlert
-from gis.alerts.silences import LONGEST_HOURS, silence, silences_at, unsilence
 from gis.alerts.states import Outcome, Status
 from gis.clock import HERE, last_day_of, month_from
 from gis.errors import BadInput
-from gis.notify.cap.approval import approve
-from gis.notify.cap.publication import retry_undone
-from layers.definition.catalogue import Catalogue
-from layers.definition.model import FieldType, Layer
-from layers.items.evidence import evidence_records
 
-if TYPE_CHECKING:  # analysis takes seconds to load, which an officer who acknowledges need not wait
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from gis.alerts.actions import Alert
     from gis.alerts.calibration import Tally
     from gis.alerts.precision import RulePrecision
+    from gis.alerts.replay import ReplayedAlert
+    from layers.definition.catalogue import Catalogue
+    from layers.definition.model import Layer
     from layers.detect.backtest import Backtest
 
 app = typer.Typer(
@@ -59,6 +48,8 @@ def list_command(
     as_json: AsJson = False,
 ) -> None:
     """List alerts: by severity, unacknowledged first, the newest first; ended ones last."""
+    from gis.alerts.actions import list_alerts
+
     catalogue = read_layers_at_hand()
     layers = [_known(catalogue, one) for one in layer or ()] or _layers(catalogue)
     statuses, tiers = status or tuple(Status), severity or tuple(Tier)
@@ -70,6 +61,8 @@ def list_command(
 @app.command(epilog="Example: gis alerts show 3 --json")
 def show(alert: AlertId, as_json: AsJson = False) -> None:
     """An alert with its numbers, its history and the records beneath; nothing personal is shown."""
+    from gis.alerts.actions import get_alert, history
+
     catalogue = read_layers_at_hand()
     with database_in_use() as database, database.reading() as connection:
         found = get_alert(connection, alert)
@@ -93,6 +86,8 @@ def show(alert: AlertId, as_json: AsJson = False) -> None:
 @app.command(epilog='Example: gis alerts ack 3 --note "đã gọi xã"')
 def ack(alert: AlertId, note: Note = "", who: Who = None) -> None:
     """Take an open alert on."""
+    from gis.alerts.actions import acknowledge
+
     with database_in_use() as database, database.writing() as connection:
         acknowledge(connection, alert, somebody_here(who).name, note)
     say(f"alert {alert} is acknowledged")
@@ -105,6 +100,8 @@ def comment_command(
     who: Who = None,
 ) -> None:
     """Add a remark to the history of an alert."""
+    from gis.alerts.actions import comment
+
     with database_in_use() as database, database.writing() as connection:
         comment(connection, alert, somebody_here(who).name, note)
     say(f"the comment is kept with alert {alert}")
@@ -118,6 +115,8 @@ def approve_command(
     who: Who = None,
 ) -> None:
     """Make an alert public: from now on its CAP documents are for everybody."""
+    from gis.notify.cap.approval import approve
+
     with database_in_use() as database, database.writing() as connection:
         approve(connection, alert, somebody_here(who).name, note, confirmed=confirmed)
     say(f"alert {alert} is public")
@@ -126,6 +125,8 @@ def approve_command(
 @app.command("publish", epilog="Example: gis alerts publish")
 def publish_command() -> None:
     """Try the CAP documents anew that were given up, once their fault is mended."""
+    from gis.notify.cap.publication import retry_undone
+
     with database_in_use() as database, database.writing() as connection:
         again = retry_undone(connection)
     say(f"{again} documents are tried again")
@@ -134,6 +135,8 @@ def publish_command() -> None:
 @app.command("resolve", epilog='Example: gis alerts resolve 3 false --note "tập trận"')
 def resolve_command(alert: AlertId, outcome: Outcome, note: Note = "", who: Who = None) -> None:
     """Say that it is over, and whether it was true; a false alarm needs a note."""
+    from gis.alerts.actions import resolve
+
     with database_in_use() as database, database.writing() as connection:
         resolve(connection, alert, somebody_here(who).name, outcome, note)
     say(f"alert {alert} is {outcome.status}")
@@ -151,6 +154,8 @@ def silence_command(
     who: Who = None,
 ) -> None:
     """Tell nobody of some alerts for a time; what is left out stands for any."""
+    from gis.alerts.silences import silence
+
     catalogue = read_layers_at_hand()
     if layer is not None:
         _known(catalogue, layer)
@@ -167,6 +172,8 @@ def silence_command(
 @app.command("silences", epilog="Example: gis alerts silences")
 def silences_command(as_json: AsJson = False) -> None:
     """The silences in force."""
+    from gis.alerts.silences import silences_at
+
     with database_in_use() as database, database.reading() as connection:
         found = silences_at(connection, datetime.now(UTC))
     rows = [
@@ -190,6 +197,8 @@ def unsilence_command(
     who: Who = None,
 ) -> None:
     """Take a silence back: what it hid is told of, if it still holds."""
+    from gis.alerts.silences import unsilence
+
     with database_in_use() as database, database.writing() as connection:
         unsilence(connection, number, somebody_here(who).name)
     say(f"silence {number} is over")
@@ -304,16 +313,21 @@ def _print_backtest(found: "Backtest", days: list[dict[str, object]], *, as_json
     print_facts(summary, as_json=False)
 
 
-def _layers(catalogue: Catalogue) -> list[str]:
+def _layers(catalogue: "Catalogue") -> list[str]:
     """All of them: alerts live on while a layer's file is at fault."""
     return [*(layer.id for layer in catalogue.layers), *catalogue.faulty]
 
 
-def _known(catalogue: Catalogue, layer_id: str) -> str:
+def _known(catalogue: "Catalogue", layer_id: str) -> str:
     return layer_id if layer_id in catalogue.faulty else catalogue.get(layer_id).id
 
 
-def _beneath(connection: Connection, catalogue: Catalogue, alert: Alert) -> list[dict[str, object]]:
+def _beneath(
+    connection: "Connection", catalogue: "Catalogue", alert: "Alert"
+) -> list[dict[str, object]]:
+    from gis.access import LOCAL_ADMIN
+    from layers.items.evidence import evidence_records
+
     if alert.layer_id in catalogue.faulty:
         return []
     layer = catalogue.get(alert.layer_id)
@@ -321,14 +335,14 @@ def _beneath(connection: Connection, catalogue: Catalogue, alert: Alert) -> list
     return [_record(layer, one) for one in found]
 
 
-def _alerting(layer_id: str) -> Layer:
+def _alerting(layer_id: str) -> "Layer":
     layer = read_layers_at_hand().get(layer_id)
     if layer.alerts is None:
         raise BadInput(f"layer {layer_id} has no section `alerts` in its file")
     return layer
 
 
-def _record(layer: Layer, feature: dict[str, Any]) -> dict[str, object]:
+def _record(layer: "Layer", feature: dict[str, Any]) -> dict[str, object]:
     shown = ("valid_at", "commune", *layer.public_fields)
     properties = feature["properties"]
     found = {name: properties.get(name) for name in shown}
@@ -337,11 +351,13 @@ def _record(layer: Layer, feature: dict[str, Any]) -> dict[str, object]:
     return {"id": feature["id"]} | found | read
 
 
-def _is_moment(layer: Layer, name: str) -> bool:
+def _is_moment(layer: "Layer", name: str) -> bool:
+    from layers.definition.model import FieldType
+
     return name in layer.public_fields and layer.public_fields[name].type is FieldType.DATETIME
 
 
-def _row(alert: Alert) -> dict[str, object]:
+def _row(alert: "Alert") -> dict[str, object]:
     return {
         "id": alert.id,
         "status": alert.status.value,
@@ -354,7 +370,7 @@ def _row(alert: Alert) -> dict[str, object]:
     }
 
 
-def _facts(alert: Alert) -> dict[str, object]:
+def _facts(alert: "Alert") -> dict[str, object]:
     return _row(alert) | {
         "rule": alert.rule,
         "headline_en": alert.headline_en,
@@ -373,7 +389,7 @@ def _facts(alert: Alert) -> dict[str, object]:
     }
 
 
-def _communes(alert: Alert) -> str:
+def _communes(alert: "Alert") -> str:
     return ", ".join(name for _, name in alert.communes)
 
 
@@ -413,7 +429,7 @@ def _calibration_facts(told: "Tally") -> dict[str, object]:
     }
 
 
-def _past_row(past: ReplayedAlert) -> dict[str, object]:
+def _past_row(past: "ReplayedAlert") -> dict[str, object]:
     alert = past.alert
     ended = past.ended_at
     return {

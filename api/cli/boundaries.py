@@ -3,20 +3,15 @@
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from api.cli.context import database_in_use, read_layers, read_settings
 from api.cli.output import AsJson, print_facts, progress
-from api.setup import load_units, units_source
-from gis.boundaries.change import apply_change
-from gis.boundaries.check import check_boundaries
-from gis.boundaries.loader import load_former as load_former_communes
-from gis.boundaries.loader import read_communes
-from gis.boundaries.package_units import package_history
-from gis.database.engine import Database
-from layers.ingest.regeocode import regeocode
+
+if TYPE_CHECKING:
+    from gis.database.engine import Database
 
 app = typer.Typer(help="Load, check and change administrative units.", no_args_is_help=True)
 
@@ -29,6 +24,8 @@ def load(
     as_json: AsJson = False,
 ) -> None:
     """Load the units of the province from the first source that exists."""
+    from api.setup import load_units
+
     settings = read_settings()
     if source is not None:
         settings = settings.model_copy(update={"boundaries": source})
@@ -46,6 +43,8 @@ def load_former(
     as_json: AsJson = False,
 ) -> None:
     """Give old communes their polygons, so that points of their day know their unit."""
+    from gis.boundaries.loader import load_former as load_former_communes
+
     with database_in_use() as database:
         report = load_former_communes(database, file, day.date())
         again = _place_again(database)
@@ -55,6 +54,11 @@ def load_former(
 @app.command(epilog="Example: gis boundaries check --json")
 def check(as_json: AsJson = False) -> None:
     """List invalid rings, overlaps, gaps and differences from the official areas."""
+    from api.setup import units_source
+    from gis.boundaries.check import check_boundaries
+    from gis.boundaries.loader import read_communes
+    from gis.boundaries.package_units import package_history
+
     settings = read_settings()
     history = package_history(settings.province)
     with progress("boundaries") as show:
@@ -68,13 +72,17 @@ def change(
     as_json: AsJson = False,
 ) -> None:
     """Store a later change of units: which end on its day, which begin, what became of each."""
+    from gis.boundaries.change import apply_change
+
     with database_in_use() as database:
         report = apply_change(database, file)
         again = _place_again(database)
     print_facts(asdict(report) | again, as_json=as_json)
 
 
-def _place_again(database: Database) -> dict[str, object]:
+def _place_again(database: "Database") -> dict[str, object]:
     """How many rows of which layers lie in another commune now."""
+    from layers.ingest.regeocode import regeocode
+
     done = regeocode(database, read_layers(read_settings()))
     return {"placed_again": {one.layer_id: one.changed for one in done if one.changed}}

@@ -5,20 +5,19 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from pydantic import ValidationError
 
 from api.cli.output import complain
-from gis.access import LOCAL_ADMIN, Principal
-from gis.database.connect import opened
-from gis.database.engine import Database
-from gis.database.migrate import newest_revision, revision_of
 from gis.errors import BadInput, Unavailable
-from gis.settings import Settings
 from gis.text import fault_words
-from layers.definition.catalogue import Catalogue, read_catalogue, read_good_layers
+
+if TYPE_CHECKING:
+    from gis.access import Principal
+    from gis.database.engine import Database
+    from gis.settings import Settings
+    from layers.definition.catalogue import Catalogue
 
 _LONGEST_NAME = 100
 
@@ -27,8 +26,12 @@ Who = Annotated[
 ]
 
 
-def read_settings() -> Settings:
+def read_settings() -> "Settings":
     """The settings; BadInput names the variable that is wrong."""
+    from pydantic import ValidationError
+
+    from gis.settings import Settings
+
     try:
         return Settings()
     except ValidationError as error:
@@ -38,25 +41,31 @@ def read_settings() -> Settings:
         raise BadInput("; ".join(faults)) from error
 
 
-def read_layers(settings: Settings) -> Catalogue:
+def read_layers(settings: "Settings") -> "Catalogue":
+    from layers.definition.catalogue import read_catalogue
+
     return read_catalogue(settings.layers)
 
 
-def read_layers_at_hand() -> Catalogue:
+def read_layers_at_hand() -> "Catalogue":
     """The layers whose files are right, with a complaint of the others: nobody on duty is to wait
     until somebody has mended a file.
     """
+    from layers.definition.catalogue import read_good_layers
+
     catalogue = read_good_layers(read_settings().layers)
     for fault in catalogue.faults:
         complain(f"warning: {fault}")
     return catalogue
 
 
-def somebody_here(name: str | None = None) -> Principal:
+def somebody_here(name: str | None = None) -> "Principal":
     """Whoever types, as the history tells it: `local:<login>`, and the name that they give.
 
     Raises BadInput for a name that cannot be read.
     """
+    from gis.access import LOCAL_ADMIN
+
     who = f"{LOCAL_ADMIN.name}:{_login()}"
     if name is None:
         return replace(LOCAL_ADMIN, name=who)
@@ -74,8 +83,11 @@ def _login() -> str:
 
 
 @contextmanager
-def database_in_use() -> Iterator[Database]:
+def database_in_use() -> Iterator["Database"]:
     """The database of the settings, in the schema of this version."""
+    from gis.database.connect import opened
+    from gis.database.migrate import newest_revision, revision_of
+
     with opened(read_settings()) as database:
         with database.reading() as connection:
             revision = revision_of(connection)

@@ -1,15 +1,15 @@
 """gis db: the database's life."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from api.cli.context import read_settings
 from api.cli.output import AsJson, print_facts, say, step
-from gis.database.connect import embedded, opened
-from gis.database.migrate import migrate, newest_revision, revision_of
 from gis.errors import BadInput, Conflict
-from gis.settings import Settings
+
+if TYPE_CHECKING:
+    from gis.settings import Settings
 
 app = typer.Typer(help="Start, stop and migrate the database.", no_args_is_help=True)
 
@@ -17,6 +17,8 @@ app = typer.Typer(help="Start, stop and migrate the database.", no_args_is_help=
 @app.command(epilog="Example: gis db start")
 def start() -> None:
     """Start the embedded cluster and keep it running until `gis db stop`."""
+    from gis.database.connect import embedded
+
     cluster = embedded(_without_server(read_settings()))
     cluster.start()
     cluster.keep(True)
@@ -26,6 +28,8 @@ def start() -> None:
 @app.command(epilog="Example: gis db stop")
 def stop() -> None:
     """Stop the embedded cluster; who is using it loses the connection."""
+    from gis.database.connect import embedded
+
     cluster = embedded(_without_server(read_settings()))
     cluster.keep(False)
     cluster.stop()
@@ -35,6 +39,9 @@ def stop() -> None:
 @app.command(epilog="Example: gis db status --json")
 def status(as_json: AsJson = False) -> None:
     """Say where the database is, whether it runs, and at which revision."""
+    from gis.database.connect import embedded, opened
+    from gis.database.migrate import newest_revision, revision_of
+
     settings = read_settings()
     facts: dict[str, object] = {"needed_revision": newest_revision()}
     if settings.database_url is None:
@@ -53,6 +60,9 @@ def status(as_json: AsJson = False) -> None:
 @app.command("migrate", epilog="Example: gis db migrate")
 def migrate_command() -> None:
     """Bring the database to the schema of this version; safe to repeat."""
+    from gis.database.connect import opened
+    from gis.database.migrate import migrate
+
     with opened(read_settings()) as database:
         say(f"at revision {migrate(database)}")
 
@@ -62,6 +72,8 @@ def reset(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask")] = False,
 ) -> None:
     """Delete the embedded cluster with all its data."""
+    from gis.database.connect import embedded
+
     cluster = embedded(_without_server(read_settings()))
     if cluster.is_used():
         raise Conflict("the cluster is in use: stop `gis up` and other commands first")
@@ -72,7 +84,7 @@ def reset(
     say("deleted; `gis up` starts anew")
 
 
-def _without_server(settings: Settings) -> Settings:
+def _without_server(settings: "Settings") -> "Settings":
     if settings.database_url is not None:
         raise BadInput(
             "GIS_DATABASE_URL names a server, which this command does not touch; "

@@ -9,9 +9,6 @@ import typer
 from api.cli.context import database_in_use, read_layers, read_settings
 from api.cli.layers import report_row
 from api.cli.output import AsJson, print_rows, progress, say
-from api.demo import load_demo
-from gis.placing.reference import read_communes_in_force
-from layers.ingest.demo import RECORDS, SEED, simulate_reports, write_csv
 
 app = typer.Typer(help="Simulated data.", no_args_is_help=True)
 
@@ -21,6 +18,8 @@ Until = Annotated[datetime | None, typer.Option(help="The last instant, UTC; uns
 @app.command(epilog="Example: gis demo load")
 def load(until: Until = None, as_json: AsJson = False) -> None:
     """Load 90 simulated days, in place of those loaded before."""
+    from api.demo import load_demo
+
     catalogue = read_layers(read_settings())
     with database_in_use() as database, progress("simulated records") as show:
         reports = load_demo(database, catalogue, _end(until), show)
@@ -31,14 +30,26 @@ def load(until: Until = None, as_json: AsJson = False) -> None:
 @app.command(epilog="Example: gis demo write reports.csv --records 100000")
 def write(
     file: Annotated[Path, typer.Argument(help="The CSV file to write")],
-    records: Annotated[int, typer.Option(min=1, help="How many usual reports")] = RECORDS,
-    seed: Annotated[int, typer.Option(help="Another seed, other reports")] = SEED,
+    records: Annotated[
+        int | None, typer.Option(min=1, help="How many usual reports; unset: as `gis demo load`")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Another seed, other reports; unset: as `gis demo load`")
+    ] = None,
     until: Until = None,
 ) -> None:
     """Write simulated citizen reports to a CSV file, points and addresses mixed."""
+    from gis.placing.reference import read_communes_in_force
+    from layers.ingest.demo import RECORDS, SEED, simulate_reports, write_csv
+
     with database_in_use() as database, database.reading() as connection:
         communes = read_communes_in_force(connection)
-    reports = simulate_reports(communes, _end(until), records=records, seed=seed)
+    reports = simulate_reports(
+        communes,
+        _end(until),
+        records=RECORDS if records is None else records,
+        seed=SEED if seed is None else seed,
+    )
     write_csv(file, reports)
     say(f"{len(reports)} simulated reports in {file}")
 

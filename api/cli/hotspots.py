@@ -2,16 +2,17 @@
 
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from api.cli.context import database_in_use, read_layers, read_layers_at_hand, read_settings
 from api.cli.output import AsJson, print_rows, say, step
 from gis.errors import BadInput, Conflict
-from layers.definition.model import Layer
-from layers.detect import RunReport, methods_of, repeat_run, run_method
-from layers.detect.store import list_runs
+
+if TYPE_CHECKING:
+    from layers.definition.model import Layer
+    from layers.detect import RunReport
 
 app = typer.Typer(help="Run the hotspot analysis.", no_args_is_help=True)
 
@@ -39,6 +40,8 @@ def run(
 
     A method that cannot run keeps none of the others from running; it is told at the end.
     """
+    from layers.detect import run_method
+
     catalogue = read_layers(read_settings())
     chosen = [one for one in catalogue.layers if one.hotspots]
     if layer is not None:
@@ -69,6 +72,8 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """The runs that are kept: what each read, left out and found."""
+    from layers.detect.store import list_runs
+
     with database_in_use() as database, database.reading() as connection:
         rows = list_runs(connection, layer, limit)
     if layer is not None and not rows:  # a layer whose file is gone may have runs
@@ -79,6 +84,8 @@ def list_(
 @app.command(epilog="Example: gis hotspots repeat 12")
 def repeat(run_id: Annotated[int, typer.Argument(metavar="RUN", help="Number of a run")]) -> None:
     """Make a run again from what it read, and say whether it finds the same; nothing is stored."""
+    from layers.detect import repeat_run
+
     with database_in_use() as database:
         done = repeat_run(database, run_id)
     if done.run.code_version != done.code_now:
@@ -91,7 +98,7 @@ def repeat(run_id: Annotated[int, typer.Argument(metavar="RUN", help="Number of 
     say(f"run {run_id} ({of}) is equal: it found {done.found}{more}")
 
 
-def _with_hotspots(layer: Layer) -> Layer:
+def _with_hotspots(layer: "Layer") -> "Layer":
     if layer.hotspots is None:
         raise BadInput(
             f"layer {layer.id} has no section `hotspots` in its file: add one, then run "
@@ -100,11 +107,13 @@ def _with_hotspots(layer: Layer) -> Layer:
     return layer
 
 
-def _methods(layer: Layer, chosen: Method | None) -> list[str]:
+def _methods(layer: "Layer", chosen: Method | None) -> list[str]:
+    from layers.detect import methods_of
+
     return [chosen.value] if chosen else methods_of(layer)
 
 
-def _row(report: RunReport) -> dict[str, object]:
+def _row(report: "RunReport") -> dict[str, object]:
     return {
         "layer": report.layer_id,
         "method": report.method,

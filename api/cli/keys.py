@@ -1,27 +1,31 @@
 """gis keys: who may write and operate."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from api.cli.context import database_in_use, read_layers, read_settings
 from api.cli.output import AsJson, complain, print_json, print_rows, say
-from gis.access import Role, create_key, list_keys, revoke_key
 
 app = typer.Typer(help="Create, list and revoke API keys.", no_args_is_help=True)
 
 
 @app.command(epilog="Example: gis keys create --role department --layer landslides")
 def create(
-    role: Annotated[Role, typer.Option(help="department, operator or admin")],
+    role: Annotated[
+        Literal["department", "operator", "admin"],
+        typer.Option(help="department, operator or admin"),
+    ],
     layer: Annotated[list[str] | None, typer.Option(help="A layer of the department")] = None,
     name: Annotated[str, typer.Option(help="Whose key it is")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Make a key. It is shown this once; the database holds its hash."""
+    from gis.access import Role, create_key
+
     named = [read_layers(read_settings()).get(one).id for one in layer or ()]
     with database_in_use() as database, database.writing() as connection:
-        key = create_key(connection, name or role.value, role, named)
+        key = create_key(connection, name or role, Role(role), named)
     if as_json:
         print_json({"key": key, "role": role, "layers": named})
     else:
@@ -32,6 +36,8 @@ def create(
 @app.command("list", epilog="Example: gis keys list --json")
 def list_command(as_json: AsJson = False) -> None:
     """List the keys, never the keys themselves."""
+    from gis.access import list_keys
+
     with database_in_use() as database, database.reading() as connection:
         keys = list_keys(connection)
     rows = [
@@ -51,6 +57,8 @@ def list_command(as_json: AsJson = False) -> None:
 @app.command(epilog="Example: gis keys revoke gis_AbCdEfGh")
 def revoke(prefix: Annotated[str, typer.Argument(help="How the key starts")]) -> None:
     """From now on the key opens nothing."""
+    from gis.access import revoke_key
+
     with database_in_use() as database, database.writing() as connection:
         revoke_key(connection, prefix)
     say("revoked")

@@ -1,21 +1,18 @@
 """gis layers: layer files and the records of their tables."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from api.cli.context import database_in_use, read_layers, read_settings, somebody_here
 from api.cli.output import AsJson, complain, print_json, print_rows, progress, say
 from gis.errors import AmbiguousInput
-from layers.definition.recipients import follow_files
-from layers.ingest import edit
-from layers.ingest.edit import RowChange
-from layers.ingest.load import LoadOptions, LoadReport, load_file
-from layers.ingest.records import FileOptions
-from layers.ingest.retry import RetryReport, replay
-from layers.storage.sync import sync
-from tiles.outdated import delete_outdated
+
+if TYPE_CHECKING:
+    from layers.ingest.edit import RowChange
+    from layers.ingest.load import LoadReport
+    from layers.ingest.retry import RetryReport
 
 app = typer.Typer(help="List, check, publish and fill layers.", no_args_is_help=True)
 
@@ -54,6 +51,10 @@ def sync_command(as_json: AsJson = False) -> None:
 
     What was derived from a layer or a field that is closed now is deleted.
     """
+    from layers.definition.recipients import follow_files
+    from layers.storage.sync import sync
+    from tiles.outdated import delete_outdated
+
     settings = read_settings()
     catalogue = read_layers(settings)
     with database_in_use() as database:
@@ -89,6 +90,9 @@ def load(
     as_json: AsJson = False,
 ) -> None:
     """Load records from a file: all or none. Loading twice changes nothing."""
+    from layers.ingest.load import LoadOptions, load_file
+    from layers.ingest.records import FileOptions
+
     chosen = read_layers(read_settings()).get(layer)
     answers = FileOptions(
         crs=assume_crs,
@@ -118,6 +122,9 @@ def replay_command(
 
     They are read as their file was, with the answers given then; options here go before those.
     """
+    from layers.ingest.records import FileOptions
+    from layers.ingest.retry import replay
+
     chosen = read_layers(read_settings()).get(layer)
     answers = FileOptions(crs=assume_crs, date_format=date_format, number_format=number_format)
     with database_in_use() as database, database.writing() as connection:
@@ -131,7 +138,7 @@ def replay_command(
         raise typer.Exit(AmbiguousInput.exit_code)
 
 
-def _replayed_row(one: RetryReport) -> dict[str, object]:
+def _replayed_row(one: "RetryReport") -> dict[str, object]:
     report = one.report
     return {
         "source": one.source,
@@ -150,6 +157,8 @@ def history(
     as_json: AsJson = False,
 ) -> None:
     """List the edits of a layer's items, newest first: who, when, and what was there before."""
+    from layers.ingest import edit
+
     chosen = read_layers(read_settings()).get(layer)
     with database_in_use() as database, database.reading() as connection:
         found = edit.history(connection, chosen.id, item, limit)
@@ -165,13 +174,15 @@ def revert(
     change: Annotated[int, typer.Argument(help="Number of the change, from `gis layers history`")],
 ) -> None:
     """Put an item back as it was before a change. This is a change too, and can be reverted."""
+    from layers.ingest import edit
+
     chosen = read_layers(read_settings()).get(layer)
     with database_in_use() as database, database.writing() as connection:
         item = edit.revert(connection, chosen, change, somebody_here())
     say(f"item {item} of {layer} is as it was before change {change}")
 
 
-def _change_row(change: RowChange) -> dict[str, object]:
+def _change_row(change: "RowChange") -> dict[str, object]:
     return {
         "change": change.id,
         "item": change.row_id,
@@ -181,7 +192,7 @@ def _change_row(change: RowChange) -> dict[str, object]:
     }
 
 
-def print_report(report: LoadReport, *, as_json: bool) -> None:
+def print_report(report: "LoadReport", *, as_json: bool) -> None:
     if as_json:
         print_json({**report_row(report), "reasons": report.reasons, "notes": report.notes})
         return
@@ -195,7 +206,7 @@ def print_report(report: LoadReport, *, as_json: bool) -> None:
         say(f"`gis quarantine list {report.layer_id}` shows the quarantined records and why")
 
 
-def report_row(report: LoadReport) -> dict[str, object]:
+def report_row(report: "LoadReport") -> dict[str, object]:
     return {
         "layer": report.layer_id,
         "source": report.source,

@@ -5,20 +5,17 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
 import typer
 
 from api.cli.context import database_in_use
 from api.cli.output import complain
 from gis.clock import today
-from gis.intake.dates import parse_dates
-from gis.intake.encodings import decode_columns, decode_file
-from gis.intake.numbers import parse_numbers
-from gis.intake.tables import RawTable, read_table, require_columns
-from gis.placing.placer import Claims
-from gis.placing.reference import stored_placer
+
+if TYPE_CHECKING:
+    from gis.intake.tables import RawTable
+    from gis.placing.placer import Claims
 
 _LINE_END = re.compile(r"\r\n|\n|\r")  # control characters may be letters of an old encoding
 _COLUMNS = (
@@ -42,6 +39,9 @@ def place(
 
     Example: echo "thôn 3, xã Bát Xát, Lào Cai" | gis place
     """
+    from gis.intake.tables import require_columns
+    from gis.placing.reference import stored_placer
+
     names = {"address": address, "lon": lon, "lat": lat, "unit": unit, "day": day}
     table = _read(file, address, encoding)
     if not set(names.values()) & set(table.columns):
@@ -52,7 +52,9 @@ def place(
     _write(table, [placer.answer(places, i) for i in range(len(table))])
 
 
-def _read(file: Path | None, column: str, encoding: str | None) -> RawTable:
+def _read(file: Path | None, column: str, encoding: str | None) -> "RawTable":
+    from gis.intake.tables import read_table
+
     if file is None:
         table = read_lines(sys.stdin.buffer.read(), column, encoding=encoding)
     else:
@@ -62,11 +64,14 @@ def _read(file: Path | None, column: str, encoding: str | None) -> RawTable:
     return table
 
 
-def read_lines(content: bytes, column: str, *, encoding: str | None = None) -> RawTable:
+def read_lines(content: bytes, column: str, *, encoding: str | None = None) -> "RawTable":
     """A table of one column from the lines of a text, in Unicode; its notes say what was converted.
 
     Raises Question when bytes that are no UTF-8 have several readings and `encoding` names none.
     """
+    from gis.intake.encodings import decode_columns, decode_file
+    from gis.intake.tables import RawTable
+
     text, decoded = decode_file(content)
     lines = _LINE_END.split(text)
     lines = lines[:-1] if lines[-1] == "" else lines
@@ -75,7 +80,13 @@ def read_lines(content: bytes, column: str, *, encoding: str | None = None) -> R
     return RawTable("stdin", "", (column,), cells, range(1, len(lines) + 1), read.notes)
 
 
-def _claims(table: RawTable, names: dict[str, str]) -> Claims:
+def _claims(table: "RawTable", names: dict[str, str]) -> "Claims":
+    import numpy as np
+
+    from gis.intake.dates import parse_dates
+    from gis.intake.numbers import parse_numbers
+    from gis.placing.placer import Claims
+
     nothing = [""] * len(table)
     columns = {part: table.cells.get(name, nothing) for part, name in names.items()}
     instants = parse_dates(columns["day"], format=None, column=names["day"]).instants
@@ -89,7 +100,7 @@ def _claims(table: RawTable, names: dict[str, str]) -> Claims:
     )
 
 
-def _write(table: RawTable, answers: Sequence[dict[str, Any]]) -> None:
+def _write(table: "RawTable", answers: Sequence[dict[str, Any]]) -> None:
     writer = csv.writer(sys.stdout)
     taken = set(table.columns)
     writer.writerow([*table.columns, *(f"place_{c}" if c in taken else c for c in _COLUMNS)])

@@ -2,14 +2,15 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from api.cli.context import database_in_use
 from api.cli.output import AsJson, print_facts, progress, say
-from gis.population.loader import PopulationFileOptions, load_population
-from gis.population.store import Population, drop_population, required_population
+
+if TYPE_CHECKING:
+    from gis.population.store import Population
 
 app = typer.Typer(help="Inhabitants by hex, for rates.", no_args_is_help=True)
 
@@ -36,6 +37,8 @@ def load(
     A table has a column ma_xa (or code), of codes of today, and dan_so (or population). Its people
     are spread evenly over their commune, and rates by them say `approximate`.
     """
+    from gis.population.loader import PopulationFileOptions, load_population
+
     answers = PopulationFileOptions(year, source, encoding, number_format)
     with database_in_use() as database, progress("population") as show:
         loaded = load_population(database, file, answers, show)
@@ -46,6 +49,8 @@ def load(
 @app.command(epilog="Example: gis population show --json")
 def show(as_json: AsJson = False) -> None:
     """Tell how many inhabitants are loaded, by whom, of which year and how well placed."""
+    from gis.population.store import required_population
+
     with database_in_use() as database, database.reading() as connection:
         print_facts(_facts(required_population(connection)), as_json=as_json)
 
@@ -53,10 +58,12 @@ def show(as_json: AsJson = False) -> None:
 @app.command(epilog="Example: gis population drop")
 def drop() -> None:
     """Forget the inhabitants: hexes tell no rates then."""
+    from gis.population.store import drop_population
+
     with database_in_use() as database, database.writing() as connection:
         drop_population(connection)
     say("no population is loaded now")
 
 
-def _facts(population: Population) -> dict[str, object]:
+def _facts(population: "Population") -> dict[str, object]:
     return asdict(population) | {"people": round(population.people)}

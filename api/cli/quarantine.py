@@ -1,6 +1,6 @@
 """gis quarantine: records that could not be understood or placed."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -8,8 +8,9 @@ from api.cli.context import database_in_use, read_layers, read_settings, somebod
 from api.cli.layers import replay_command
 from api.cli.output import AsJson, print_json, print_rows, say
 from gis.errors import BadInput
-from layers.ingest import quarantine
-from layers.ingest.quarantine import QuarantinedRecord
+
+if TYPE_CHECKING:
+    from layers.ingest.quarantine import QuarantinedRecord
 
 app = typer.Typer(help="List, correct and replay quarantined records.", no_args_is_help=True)
 
@@ -28,6 +29,8 @@ def list_command(
     as_json: AsJson = False,
 ) -> None:
     """List records with the reason in words."""
+    from layers.ingest import quarantine
+
     catalogue = read_layers(read_settings())
     layers = [catalogue.get(layer).id] if layer else [one.id for one in catalogue.layers]
     with database_in_use() as database, database.reading() as connection:
@@ -40,6 +43,8 @@ def list_command(
 @app.command(epilog="Example: gis quarantine show 12")
 def show(number: Number) -> None:
     """Show one record, as the source said it."""
+    from layers.ingest import quarantine
+
     with database_in_use() as database, database.reading() as connection:
         found = quarantine.get_waiting(connection, number)
     print_json(
@@ -53,6 +58,8 @@ def fix(
     set_: Annotated[list[str], typer.Option("--set", help="column=value; can be repeated")],
 ) -> None:
     """Correct columns of a record; `gis quarantine replay` tries it again."""
+    from layers.ingest import quarantine
+
     changes = dict(_assignment(one) for one in set_)
     with database_in_use() as database, database.writing() as connection:
         quarantine.fix(connection, number, changes, somebody_here().name)
@@ -67,6 +74,8 @@ def drop(
     number: Number, yes: Annotated[bool, typer.Option("--yes", help="Do not ask")] = False
 ) -> None:
     """Give a record up; a copy stays and `gis quarantine list --status dropped` lists it."""
+    from layers.ingest import quarantine
+
     if not yes:
         typer.confirm(f"Drop record {number}?", abort=True)
     with database_in_use() as database, database.writing() as connection:
@@ -81,7 +90,7 @@ def _assignment(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _row(found: QuarantinedRecord) -> dict[str, object]:
+def _row(found: "QuarantinedRecord") -> dict[str, object]:
     return {
         "id": found.id,
         "layer": found.layer_id,

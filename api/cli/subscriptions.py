@@ -1,24 +1,16 @@
 """gis subscriptions: who is told of alerts, by webhook or mail."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from api.cli.context import database_in_use, read_layers, read_settings, somebody_here
 from api.cli.output import AsJson, complain, print_json, print_rows, say
 from gis.alerts.policy import Tier
-from gis.notify.dispatch import send_due, sender_of
 from gis.notify.notification import Language
-from gis.notify.subscriptions import (
-    Channel,
-    Subscription,
-    SubscriptionRequest,
-    retry_failed,
-    subscribe,
-    subscriptions,
-    unsubscribe,
-)
-from layers.definition.recipients import missing_recipients
+
+if TYPE_CHECKING:
+    from gis.notify.subscriptions import Subscription
 
 app = typer.Typer(help="Who is told of alerts, by webhook or mail.", no_args_is_help=True)
 
@@ -31,7 +23,7 @@ Name = Annotated[str, typer.Argument(help="Name of the subscription")]
 )
 def add(
     name: Name,
-    channel: Channel,
+    channel: Literal["webhook", "mail"],
     target: Annotated[str, typer.Argument(help="URL of the webhook, or mail address")],
     language: Annotated[Language, typer.Option(help="Language of mail")] = Language.VI,
     layer: Annotated[list[str] | None, typer.Option(help="Only these layers")] = None,
@@ -44,11 +36,14 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Send alerts there from now on. A webhook's secret is shown this once."""
+    from gis.notify.dispatch import sender_of
+    from gis.notify.subscriptions import Channel, SubscriptionRequest, subscribe
+
     settings = read_settings()
     layers = tuple(read_layers(settings).get(one).id for one in layer or ())
     wish = SubscriptionRequest(
-        name, channel, target, language, layers, tuple(commune or ()), least_severity, simulated,
-        only_named,
+        name, Channel(channel), target, language, layers, tuple(commune or ()), least_severity,
+        simulated, only_named,
     )  # fmt: skip
     with database_in_use() as database, database.writing() as connection:
         me, reach = somebody_here().name, sender_of(settings).reach
@@ -65,6 +60,9 @@ def add(
 @app.command("list", epilog="Example: gis subscriptions list --json")
 def list_command(as_json: AsJson = False) -> None:
     """List subscriptions with what was delivered, waits, and was given up; never a secret."""
+    from gis.notify.subscriptions import subscriptions
+    from layers.definition.recipients import missing_recipients
+
     with database_in_use() as database, database.reading() as connection:
         found, missing = subscriptions(connection), missing_recipients(connection)
     print_rows([_row(one) for one in found], as_json=as_json, empty="there are no subscriptions")
@@ -75,6 +73,9 @@ def list_command(as_json: AsJson = False) -> None:
 @app.command(epilog="Example: gis subscriptions remove desk")
 def remove(name: Name) -> None:
     """Send nothing more there, also not what waits."""
+    from gis.notify.subscriptions import unsubscribe
+    from layers.definition.recipients import missing_recipients
+
     with database_in_use() as database, database.writing() as connection:
         unsubscribe(connection, name)
         missing = missing_recipients(connection)
@@ -86,6 +87,8 @@ def remove(name: Name) -> None:
 @app.command(epilog="Example: gis subscriptions retry desk")
 def retry(name: Name) -> None:
     """Send anew what was given up, for a receiver that works again."""
+    from gis.notify.subscriptions import retry_failed
+
     with database_in_use() as database, database.writing() as connection:
         again = retry_failed(connection, name)
     say(f"{again} messages wait again")
@@ -94,12 +97,14 @@ def retry(name: Name) -> None:
 @app.command(epilog="Example: gis subscriptions send")
 def send() -> None:
     """Send what is due now, beside a service or without one."""
+    from gis.notify.dispatch import send_due, sender_of
+
     with database_in_use() as database:
         tried = send_due(database, sender_of(read_settings()))
     say(f"{tried} attempts were made")
 
 
-def _row(one: Subscription) -> dict[str, object]:
+def _row(one: "Subscription") -> dict[str, object]:
     return {
         "id": one.id,
         "name": one.wish.name,

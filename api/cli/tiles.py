@@ -2,17 +2,18 @@
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import httpx
 import typer
 
-from api.bundle import bundle
 from api.cli.context import database_in_use, read_layers, read_settings
 from api.cli.output import AsJson, print_facts, progress
 from gis.errors import BadInput, Unavailable
-from layers.definition.model import Layer
-from tiles.archive import SUFFIX, export, tiles_with_rows, zooms_of
+
+if TYPE_CHECKING:
+    import httpx
+
+    from layers.definition.model import Layer
 
 app = typer.Typer(
     help="Make tiles ahead, archives of them, and a map of archives.", no_args_is_help=True
@@ -35,6 +36,10 @@ def seed(
 
     Each serving process keeps what it was asked for itself.
     """
+    import httpx
+
+    from tiles.archive import tiles_with_rows
+
     settings = read_settings()
     chosen = read_layers(settings).get(layer)
     wanted = _wanted(chosen, zooms)
@@ -50,7 +55,9 @@ def seed(
     print_facts({"tiles": len(tiles), "bytes": size}, as_json=as_json)
 
 
-def _asked(client: httpx.Client, address: str) -> bytes:
+def _asked(client: "httpx.Client", address: str) -> bytes:
+    import httpx
+
     try:
         answer = client.get(address)
     except httpx.TransportError as error:
@@ -62,8 +69,10 @@ def _asked(client: httpx.Client, address: str) -> bytes:
     return answer.content
 
 
-def _wanted(layer: Layer, zooms: str) -> range:
+def _wanted(layer: "Layer", zooms: str) -> range:
     """The zooms of a text such as 7 or 5-10, which the layer must have."""
+    from tiles.archive import zooms_of
+
     found = _ZOOMS.fullmatch(zooms)
     if found is None:
         raise BadInput(f"--zooms {zooms}: give a zoom or two, such as 7 or 5-10")
@@ -85,6 +94,8 @@ def export_command(
     as_json: AsJson = False,
 ) -> None:
     """Write all tiles of a layer into one PMTiles file, as of one moment; whole or not at all."""
+    from tiles.archive import SUFFIX, export
+
     settings = read_settings()
     chosen = read_layers(settings).get(layer)
     path = file or settings.archives / f"{chosen.id}{SUFFIX}"
@@ -107,6 +118,8 @@ def bundle_command(
 
     All layers are of one moment; the folder appears whole or not at all.
     """
+    from api.bundle import bundle
+
     settings = read_settings()
     catalogue = read_layers(settings)
     with database_in_use() as database:

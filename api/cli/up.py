@@ -4,23 +4,16 @@ import os
 import signal
 from contextlib import suppress
 from types import FrameType
-from typing import NoReturn
-
-import uvicorn
+from typing import TYPE_CHECKING, NoReturn
 
 from api.cli.context import read_layers, read_settings
 from api.cli.output import progress, say, step
-from api.connections import patience_of
-from api.logs import configure_logs
-from api.setup import prepare
-from api.sockets import Listener, serve_many, serving
-from gis.database.connect import opened, retried
-from gis.database.engine import Database
-from gis.notify.dispatch import sender_of
-from gis.notify.senders import delivering
-from gis.settings import Settings
-from layers.definition.catalogue import Catalogue
-from layers.jobs.detection import watching
+
+if TYPE_CHECKING:
+    from api.sockets import Listener
+    from gis.database.engine import Database
+    from gis.settings import Settings
+    from layers.definition.catalogue import Catalogue
 
 _ALARM_CONNECTIONS = 12
 _SENDER_CONNECTIONS = 6
@@ -31,6 +24,11 @@ def up() -> None:
 
     Example: GIS_PORT=8080 gis up
     """
+    from api.logs import configure_logs
+    from api.setup import prepare
+    from api.sockets import Listener
+    from gis.database.connect import opened
+
     settings = read_settings()
     catalogue = read_layers(settings)
     configure_logs(settings)
@@ -44,9 +42,17 @@ def up() -> None:
 
 
 def _serve(
-    settings: Settings, database: Database, catalogue: Catalogue, listener: Listener
+    settings: "Settings", database: "Database", catalogue: "Catalogue", listener: "Listener"
 ) -> None:
-    from api.app import create_app  # here, since it loads all that the other commands need not
+    import uvicorn
+
+    from api.app import create_app
+    from api.connections import patience_of
+    from api.sockets import serving
+    from gis.database.connect import retried
+    from gis.notify.dispatch import sender_of
+    from gis.notify.senders import delivering
+    from layers.jobs.detection import watching
 
     everywhere = ("127.0.0.1", "0.0.0.0", "::1", "::")
     host = "localhost" if settings.host in everywhere else settings.host
@@ -65,8 +71,11 @@ def _serve(
             _serve_many(settings, database, listener)
 
 
-def _serve_many(settings: Settings, database: Database, listener: Listener) -> None:
+def _serve_many(settings: "Settings", database: "Database", listener: "Listener") -> None:
     """Processes of their own, which learn from the environment which database is in use."""
+    from api.connections import patience_of
+    from api.sockets import serve_many
+
     os.environ["GIS_DATABASE_URL"] = database.url
     serve_many("api.worker:create", settings.workers, listener, patience_of(settings))
 

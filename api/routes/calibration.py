@@ -14,7 +14,6 @@ from gis.alerts.plots import month_plot
 from gis.clock import last_day_of, month_from, today
 from gis.errors import NotFound
 from layers.definition.model import Layer
-from layers.detect.findings_series import budget_of
 
 router = APIRouter(prefix="/alerts/calibration", tags=["alerts"])
 
@@ -33,6 +32,8 @@ def months(
     A page for browsers (`f=html`, in the language `lang`), else JSON (`f=json`). Of layers that the
     caller may read. The budget is that of today.
     """
+    from layers.detect.findings_series import budget_of
+
     only_known(request)
     how = negotiate(request)
     found = [
@@ -54,6 +55,8 @@ def plot(
 
     404 for a month without any, of which it says why.
     """
+    from layers.detect.findings_series import budget_of
+
     layer = catalogue.get_readable(layer_id, caller)
     begin, budget = month_from(month), budget_of(layer)
     if budget is None:

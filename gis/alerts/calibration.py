@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from scipy.special import bdtrc, pdtr, pdtrc
 from sqlalchemy import Connection, Row, text
 
 from gis.alerts.engine import local_day
@@ -77,6 +76,8 @@ class Tally:
 
     def faults(self) -> list[tuple[str, str]]:
         """What is out of band, in Vietnamese and English."""
+        from scipy.special import bdtrc, pdtr, pdtrc
+
         if not self.judged:
             return []
         n, small, any_look = self.alarms, self.small, self.small_at_any_look

@@ -13,6 +13,8 @@ from gis.alerts.identity import shares_most
 from gis.alerts.states import Status
 from gis.alerts.suppression import InhibitedBy, Reason, Silenced
 
+LONGEST_HOURS = 8784  # of a silence: a leap year
+
 
 @dataclass(frozen=True, slots=True)
 class Silence:

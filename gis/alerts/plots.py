@@ -4,8 +4,6 @@ from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from html import escape
 
-from scipy.special import betaincinv
-
 from gis.alerts.calibration import Tally
 from gis.alerts.engine import local_day
 from gis.alerts.policy import Tier
@@ -122,6 +120,8 @@ def month_plot(told: Tally, title: str, month: date) -> str:
 
 def _uniform(share: float, n: float, probability: float) -> float:
     """A quantile of the order statistic of n uniform values whose mean is `share`."""
+    from scipy.special import betaincinv
+
     return float(betaincinv((n + 1) * share, (n + 1) * (1 - share), probability))
 
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from scipy.special import betaincinv
 from sqlalchemy import Connection, text
 
 
@@ -24,6 +23,8 @@ class Outcomes:
     @property
     def interval(self) -> tuple[float, float]:
         """Jeffreys' 95 % interval of that share (Brown, Cai, DasGupta 2001)."""
+        from scipy.special import betaincinv
+
         true, false = self.true, self.false
         low = float(betaincinv(true + 0.5, false + 0.5, 0.025)) if true else 0.0
         high = float(betaincinv(true + 0.5, false + 0.5, 0.975)) if false else 1.0

@@ -6,12 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, Row, text
 
-from gis.alerts.inhibition import Silence
+from gis.alerts.inhibition import LONGEST_HOURS, Silence
 from gis.alerts.notes import check_comment
 from gis.boundaries.codes import check_communes
 from gis.errors import BadInput, NotFound
-
-LONGEST_HOURS = 8784  # a leap year
 
 
 def silence(

@@ -3,12 +3,15 @@
 import hashlib
 from collections.abc import Iterable
 from datetime import date
+from typing import TYPE_CHECKING
 
-import geopandas as gpd
 import shapely
 from sqlalchemy import Connection, text
 
 from gis.boundaries.units import BoundaryQuality, Level, Unit, UnitChange, UnitHistory
+
+if TYPE_CHECKING:
+    import geopandas as gpd
 
 _UNIT = text("""
 INSERT INTO gis.admin_unit (code, name, full_name, name_en, kind, level, valid_from, valid_to,
@@ -36,7 +39,7 @@ INSERT INTO gis.boundary_state (source, quality, digest) VALUES (:source, :quali
 """)
 
 
-def digest_of(history: UnitHistory, communes: gpd.GeoDataFrame, quality: BoundaryQuality) -> str:
+def digest_of(history: UnitHistory, communes: "gpd.GeoDataFrame", quality: BoundaryQuality) -> str:
     """SHA-256 over all that a load would store: the same digest, the same tables."""
     seen = hashlib.sha256(quality.value.encode())
     for part in (*history.units, *history.changes):

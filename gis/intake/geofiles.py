@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyogrio
 import shapely
 from numpy.typing import NDArray
 
@@ -44,6 +43,8 @@ class GeoFile:
 
 def read_geofile(path: Path, table: str | None) -> GeoFile:
     """All records of the file's only table, or of the one named. Raises BadFile, Question."""
+    import pyogrio
+
     source = _source(path)
     kind = Path(source).suffix.lower()
     try:
@@ -77,6 +78,8 @@ def _exact_integers(
     source: str, layer: str, options: dict[str, str], columns: Sequence[int]
 ) -> dict[int, list[str]]:
     """The cells of columns of whole numbers, by their index; Arrow knows missing integers."""
+    import pyogrio
+
     _, found = pyogrio.raw.read_arrow(source, layer=layer, read_geometry=False, **options)
     return {i: [_text(value) for value in found.column(i).to_pylist()] for i in columns}
 
@@ -124,6 +127,8 @@ def _in_zip(path: Path) -> str:
 
 
 def _table(source: str, table: str | None) -> str:
+    import pyogrio
+
     names = [str(name) for name in pyogrio.list_layers(source)[:, 0]]
     if table is None and len(names) == 1:
         return names[0]

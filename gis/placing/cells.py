@@ -10,18 +10,18 @@ import hashlib
 import io
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-import geopandas as gpd
 import h3ronpy.vector
 import numpy as np
 import numpy.typing as npt
-import rasterio.features
-import rasterio.transform
 import shapely
 from pyproj import Geod
-from scipy.ndimage import maximum_filter
-from scipy.spatial import cKDTree
 from sqlalchemy import Connection, text
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    from scipy.spatial import cKDTree
 
 Floats = npt.NDArray[np.float64]
 Indexes = npt.NDArray[np.int32]
@@ -68,7 +68,7 @@ class CellTable:
         shapely.prepare(self.shapes)  # once, not in the threads that share the table
 
     @classmethod
-    def build(cls, communes: gpd.GeoDataFrame) -> "CellTable":
+    def build(cls, communes: "gpd.GeoDataFrame") -> "CellTable":
         """From columns code and geometry (EPSG:4326), of which no two overlap."""
         ordered = communes.sort_values("code")
         shapes = ordered.geometry.to_numpy()
@@ -122,8 +122,10 @@ class CellTable:
         return float(np.cos(np.radians(self.south)))
 
     @cached_property
-    def _borders(self) -> tuple[Floats, Indexes, cKDTree]:
+    def _borders(self) -> "tuple[Floats, Indexes, cKDTree]":
         """Points on the borders, each at most `_BORDER_STEP_DEGREES` from the next, and whose."""
+        from scipy.spatial import cKDTree
+
         dense = shapely.segmentize(self.shapes, _BORDER_STEP_DEGREES)
         border, owner = shapely.get_coordinates(dense, return_index=True)
         tree = cKDTree(border * [self._narrowing, 1])
@@ -141,7 +143,7 @@ class CellTable:
         return stream.getvalue()
 
     @classmethod
-    def from_bytes(cls, content: bytes, communes: gpd.GeoDataFrame) -> "CellTable":
+    def from_bytes(cls, content: bytes, communes: "gpd.GeoDataFrame") -> "CellTable":
         """What `to_bytes` gave, with the communes that it was made from."""
         stored = np.load(io.BytesIO(content), allow_pickle=False)
         west, south = stored["origin"]
@@ -151,7 +153,7 @@ class CellTable:
         )
 
 
-def cached_cell_table(connection: Connection, communes: gpd.GeoDataFrame) -> CellTable:
+def cached_cell_table(connection: Connection, communes: "gpd.GeoDataFrame") -> CellTable:
     """The table of these communes, kept by their content where the database may be written."""
     digest = digest_of(communes)
     content = connection.scalar(
@@ -171,7 +173,7 @@ def cached_cell_table(connection: Connection, communes: gpd.GeoDataFrame) -> Cel
     return table
 
 
-def digest_of(communes: gpd.GeoDataFrame) -> str:
+def digest_of(communes: "gpd.GeoDataFrame") -> str:
     """SHA-256 over codes and polygons: of the same communes, the same table."""
     seen = hashlib.sha256(f"{STEP_DEGREES}".encode())
     ordered = communes.sort_values("code")
@@ -183,6 +185,10 @@ def digest_of(communes: gpd.GeoDataFrame) -> str:
 def _owners(
     shapes: npt.NDArray[np.object_], west: float, south: float, rows: int, columns: int
 ) -> npt.NDArray[np.int16]:
+    import rasterio.features
+    import rasterio.transform
+    from scipy.ndimage import maximum_filter
+
     transform = rasterio.transform.Affine(STEP_DEGREES, 0, west, 0, STEP_DEGREES, south)
     size = {"out_shape": (rows, columns), "transform": transform, "dtype": np.int16}
     numbered = [(shape, index) for index, shape in enumerate(shapes)]

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 MIN_COUNT = 20
@@ -122,6 +121,8 @@ class _Points:
         return DefaultPoint(float(self.lon[first]), float(self.lat[first]), count, share)
 
     def neighbourhoods(self) -> Codes:
+        import pandas as pd
+
         cells = np.floor(self.lon / _NEIGHBOURHOOD_DEG) + 1j * np.floor(
             self.lat / _NEIGHBOURHOOD_DEG
         )
@@ -130,6 +131,8 @@ class _Points:
 
 
 def _codes(values: Sequence[object], rows: NDArray[np.intp]) -> Codes:
+    import pandas as pd
+
     codes, _ = pd.factorize(pd.Series(list(values), dtype=object).iloc[rows], use_na_sentinel=False)
     return np.asarray(codes, np.int64)
 
@@ -168,6 +171,8 @@ def _is_like_the_source(codes: Codes, here: NDArray[np.bool_]) -> bool:
 
 def _names_the_neighbourhood(points: _Points, codes: Codes, here: NDArray[np.bool_]) -> bool:
     """Whether a subject is the same all around, as a district is, and not this place's alone."""
+    import pandas as pd
+
     usual = np.bincount(codes[here]).argmax()
     if np.mean(here[codes == usual]) >= 0.5:
         return False

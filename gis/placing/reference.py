@@ -7,8 +7,8 @@ once, and a decree's first day when it comes.
 import hashlib
 from dataclasses import dataclass, field
 from datetime import date
+from typing import TYPE_CHECKING
 
-import geopandas as gpd
 import h3ronpy.vector
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,9 @@ from gis.placing.addresses import AddressResolver
 from gis.placing.cells import CellTable, cached_cell_table, digest_of
 from gis.placing.gazetteer import stored_gazetteer
 from gis.placing.placer import Placer
+
+if TYPE_CHECKING:
+    import geopandas as gpd
 
 Floats = npt.NDArray[np.float64]
 Cells = npt.NDArray[np.uint64]
@@ -92,8 +95,10 @@ FROM gis.boundary_state
 """)
 
 
-def read_communes_in_force(connection: Connection) -> gpd.GeoDataFrame:
+def read_communes_in_force(connection: Connection) -> "gpd.GeoDataFrame":
     """Communes of today: columns code, name, full_name, geometry (EPSG:4326)."""
+    import geopandas as gpd
+
     sql = text("SELECT code, name, full_name, geom AS geometry FROM layer.communes ORDER BY code")
     return gpd.read_postgis(sql, connection, geom_col="geometry")
 
@@ -126,15 +131,17 @@ def _read(connection: Connection, quality: BoundaryQuality) -> Territory:
     )
 
 
-def _placed_on(communes: gpd.GeoDataFrame, former: dict[date, gpd.GeoDataFrame]) -> str:
+def _placed_on(communes: "gpd.GeoDataFrame", former: "dict[date, gpd.GeoDataFrame]") -> str:
     parts = [digest_of(communes), *(f"{end}{digest_of(one)}" for end, one in former.items())]
     return hashlib.sha256("".join(parts).encode()).hexdigest()
 
 
-def _read_former(connection: Connection) -> dict[date, gpd.GeoDataFrame]:
+def _read_former(connection: Connection) -> "dict[date, gpd.GeoDataFrame]":
     """The old communes whose polygons an operator loaded, by the first day on which they were no
     more.
     """
+    import geopandas as gpd
+
     sql = text(
         "SELECT code, valid_to, geom AS geometry FROM gis.admin_unit"
         " WHERE level = 'commune' AND valid_to <= gis.today() AND geom IS NOT NULL ORDER BY code"

@@ -17,7 +17,6 @@ import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
-import pyogrio
 import pyproj
 import shapely
 from sqlalchemy import Connection, Numeric, Text, cast, func, select
@@ -108,6 +107,8 @@ def export_flatgeobuf(
     else unknown. It has a spatial index, in whose order it holds the rows, unless a row has no
     geometry, or an order is asked for.
     """
+    import pyogrio
+
     schema, seen = _schema(source, request), _Geometries()
     with tempfile.TemporaryDirectory(prefix="gis-export-", dir=spool.folder) as folder:
         beside, path = Path(folder) / "rows.arrows", Path(folder) / f"{source.layer.id}.fgb"

@@ -8,10 +8,13 @@ from gis.access import Role, create_key
 from gis.database.engine import Database
 from layers.definition.catalogue import Catalogue
 from layers.storage.sync import sync
+from tests import soak
 from tests.integration.ogc_app import client_of
 from tests.integration.ogc_layers import INCIDENTS, add
 
-EXAMPLES = 12
+EXAMPLES = soak.size(4, 240)
+# `coverage` asks for each bound of each parameter, which takes minutes.
+PHASES = soak.size("examples,fuzzing", "examples,coverage,fuzzing")
 
 
 def test_no_question_of_the_definition_makes_the_server_fail(
@@ -28,10 +31,15 @@ def test_no_question_of_the_definition_makes_the_server_fail(
         command = [
             str(Path(sys.executable).with_name("schemathesis")), "run", str(document),
             "--checks", "not_a_server_error,status_code_conformance,content_type_conformance",
-            "--phases", "examples,coverage,fuzzing", "--max-examples", str(EXAMPLES),
-            "--seed", "1", "--workers", "1", "--header", f"X-API-Key: {key}",
+            "--phases", PHASES, "--max-examples", str(EXAMPLES),
+            "--seed", str(soak.SEED), "--workers", "1", "--header", f"X-API-Key: {key}",
         ]  # fmt: skip
         done = subprocess.run(
-            command, capture_output=True, text=True, cwd=tmp_path, timeout=600, check=False
+            command,
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            timeout=soak.size(600, 7200),
+            check=False,
         )
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]

@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from gis.alerts.actions import note_event
+from gis.alerts.store import record_event
 
 SQUARE = "MULTIPOLYGON(((104.1 22.0, 104.2 22.0, 104.2 22.1, 104.1 22.1, 104.1 22.0)))"
 _ALERT = text("""
@@ -42,7 +42,7 @@ def make_alert(connection: Connection, **changes: Any) -> int:
 
 
 def step(connection: Connection, alert_id: int, act: str) -> None:
-    note_event(connection, alert_id, "service", act, "")
+    record_event(connection, alert_id, "service", act, "")
 
 
 def subscribe(connection: Connection, name: str, **changes: Any) -> int:
