@@ -9,7 +9,7 @@ import pandas as pd
 
 from calibration.province import Events, Province, quiet
 from calibration.watch import WINDOW_DAYS
-from gis.alerts.policy import LOOKS_A_DAY
+from gis.alerts.policy import EVALUATIONS_A_DAY
 from layers.definition.model import ScanOptions
 from layers.detect.methods.stp_scan import Stream, streams_of
 from layers.detect.null_distribution import scan_day
@@ -33,7 +33,7 @@ class Looked:
     def days(self) -> int:
         return len(self.last)
 
-    def alarms(self, limit: int, *, last: bool = False, factor: float = LOOKS_A_DAY) -> int:
+    def alarms(self, limit: int, *, last: bool = False, factor: float = EVALUATIONS_A_DAY) -> int:
         """Days with a recurrence interval 1/(factor·p) of `limit` days: at any look, or the last.
 
         Without more said, as the service reckons and looks.

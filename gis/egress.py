@@ -1,6 +1,7 @@
-"""Which addresses webhooks may go to: public ones, and the networks that the settings name.
+"""Outbound HTTP to allowed addresses: public ones, and the networks that the settings name.
 
-Otherwise whoever may set a webhook could make the service ask machines that only it can reach.
+Otherwise whoever sets a webhook could make the service call machines that only it can reach
+(server-side request forgery).
 """
 
 import ipaddress
@@ -12,9 +13,8 @@ from urllib.parse import urlsplit
 
 import httpcore
 
-from gis.errors import BadInput
-from gis.notify.deadline import Deadline
-from gis.notify.errors import NotDelivered, Undeliverable
+from gis.deadline import Deadline
+from gis.errors import BadInput, NotDelivered, Undeliverable
 
 type Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 type Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -25,7 +25,7 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 @dataclass(frozen=True, slots=True)
 class EgressPolicy:
-    """Public addresses, and those of `networks`."""
+    """The addresses that may be called: public ones, and those of `networks`."""
 
     networks: tuple[Network, ...] = ()
 
@@ -35,19 +35,19 @@ class EgressPolicy:
             return self.allows(mapped)
         if any(address in network for network in self.networks):
             return True
-        return address.is_global and not address.is_multicast and not _holds_another(address)
+        return address.is_global and not address.is_multicast and not _embeds_ipv4(address)
 
     def addresses(self, host: str, port: int) -> list[str]:
-        """The addresses of a host that may be reached.
+        """The addresses of a host that may be called.
 
         Raises NotDelivered when it has none, Undeliverable when none of them is allowed.
         """
         try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:
             raise NotDelivered(f"the host {host} has no address") from error
-        addresses = list(dict.fromkeys(str(info[4][0]) for info in found))
-        allowed = [one for one in addresses if self.allows(ipaddress.ip_address(one))]
+        addresses = list(dict.fromkeys(str(info[4][0]) for info in infos))
+        allowed = [each for each in addresses if self.allows(ipaddress.ip_address(each))]
         if not allowed:
             raise Undeliverable(
                 f"the host {host} is not on a public network: an administrator may allow its "
@@ -59,13 +59,13 @@ class EgressPolicy:
 def networks_of(words: str) -> tuple[Network, ...]:
     """Networks in CIDR notation, separated by blanks or commas. Raises BadInput."""
     try:
-        return tuple(ipaddress.ip_network(one) for one in words.replace(",", " ").split())
+        return tuple(ipaddress.ip_network(each) for each in words.replace(",", " ").split())
     except ValueError as error:
         raise BadInput(f"{error}: give networks such as 10.0.0.0/8") from error
 
 
-def check_url(url: str, reach: EgressPolicy) -> None:
-    """Raises BadInput for an address to which no webhook can ever go."""
+def check_url(url: str, policy: EgressPolicy) -> None:
+    """Raises BadInput for a URL to which no webhook can ever be sent."""
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
@@ -77,20 +77,20 @@ def check_url(url: str, reach: EgressPolicy) -> None:
         raise BadInput("the URL of a webhook has no user, password or fragment")
     if not url.isascii() or not url.isprintable() or " " in url:
         raise BadInput("the URL of a webhook is of printable ASCII letters without blanks")
-    if _is_literal(host) and not reach.allows(ipaddress.ip_address(host)):
+    if _is_literal(host) and not policy.allows(ipaddress.ip_address(host)):
         raise BadInput(
             f"{host} is not on a public network: allow its network in GIS_WEBHOOK_NETWORKS"
         )
 
 
 class CheckedNetwork(httpcore.NetworkBackend):
-    """Connects to the very address that was checked, so that a name cannot change in between.
+    """A network that connects to the very address that was checked (no DNS rebinding).
 
-    All that is said over a connection ends with the deadline.
+    Each connection is cut at the deadline.
     """
 
-    def __init__(self, reach: EgressPolicy, until: Deadline) -> None:
-        self._reach = reach
+    def __init__(self, policy: EgressPolicy, until: Deadline) -> None:
+        self._policy = policy
         self._until = until
         self._plain = httpcore.SyncBackend()
 
@@ -102,7 +102,7 @@ class CheckedNetwork(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
-        for address in self._reach.addresses(host, port):
+        for address in self._policy.addresses(host, port):
             try:
                 left = min(timeout or math.inf, self._until.left_s())
                 stream = self._plain.connect_tcp(address, port, left, None, socket_options)
@@ -114,8 +114,8 @@ class CheckedNetwork(httpcore.NetworkBackend):
         raise failed
 
 
-def _holds_another(address: Address) -> bool:
-    """Whether another machine finds an IPv4 address in it, by NAT64, 6to4 or Teredo."""
+def _embeds_ipv4(address: Address) -> bool:
+    """True for an IPv6 address that a gateway turns into an IPv4 one: NAT64, 6to4, Teredo."""
     if isinstance(address, ipaddress.IPv4Address):
         return False
     return address in _NAT64 or address.sixtofour is not None or address.teredo is not None

@@ -4,14 +4,17 @@
     ├── BadInput            what a person or client gave cannot be used
     │   ├── BadLayerFile    a layer file has a fault; names file, line and the right word
     │   ├── BadFile         a data file cannot be read as what it claims to be
-    │   └── BadFilter       a filter is wrong or asks for something unsupported
-    ├── Question            the input has more than one reading; an option must choose
+    │   ├── BadFilter       a filter is wrong or asks for something unsupported
+    │   └── AmbiguousInput  the input has more than one reading; an option must choose
     ├── NotFound            a layer, unit, record or alert does not exist (or may not be seen)
     ├── NotAllowed          the key may not do this
     │   └── NoKey           no key, or one that is unknown or revoked
     ├── TooMany             one client asks for too much at a time
     ├── Conflict            the state of the thing does not admit the act
     ├── Unavailable         the database or another part cannot be reached, or is full
+    ├── NotDelivered        a recipient did not take a notification; another attempt may succeed
+    │   └── Undeliverable   the recipient will never take it, so no other attempt is made
+    ├── NotPublished        the CAP document of an event has faults
     └── SetupError          the machine lacks something; the message says what to install
 
 Each message says what was wrong and what would be right. Nothing secret is put into one.
@@ -78,6 +81,21 @@ class Unavailable(GisError):
     """The database or another part cannot be reached, or has no room left."""
 
     exit_code = 7
+
+
+class NotDelivered(GisError):
+    """A recipient did not take a notification; another attempt may succeed.
+
+    The message is stored with the delivery and shown to operators.
+    """
+
+
+class Undeliverable(NotDelivered):
+    """The recipient will never take it, so no other attempt is made."""
+
+
+class NotPublished(GisError):
+    """The CAP document of an event has faults, which the message names."""
 
 
 class SetupError(GisError):

@@ -437,7 +437,9 @@ def _past_row(past: "ReplayedAlert") -> dict[str, object]:
         "ended": ended.astimezone(HERE).strftime("%Y-%m-%d %H:%M") if ended else None,
         "rule": alert.rule,
         "stream": alert.stream,
-        "tier": (alert.told.tier if alert.told else alert.signal.tier).value,
+        "tier": (
+            alert.last_notification.tier if alert.last_notification else alert.signal.tier
+        ).value,
         "headline": alert.signal.headline_vi,
         "communes": " ".join(alert.signal.communes),
         "told": sum(line.notify for line in past.history),

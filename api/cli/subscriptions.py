@@ -1,18 +1,28 @@
-"""gis subscriptions: who is told of alerts, by webhook or mail."""
+"""gis subscriptions: recipients of alerts."""
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from api.cli.context import database_in_use, read_layers, read_settings, somebody_here
 from api.cli.output import AsJson, complain, print_json, print_rows, say
 from gis.alerts.policy import Tier
+from gis.notify.channels import CHANNELS, address_labels, channel_names, channels_from
 from gis.notify.notification import Language
 
 if TYPE_CHECKING:
     from gis.notify.subscriptions import Subscription
 
-app = typer.Typer(help="Who is told of alerts, by webhook or mail.", no_args_is_help=True)
+app = typer.Typer(help=f"Recipients of alerts, by {channel_names()}.", no_args_is_help=True)
+
+
+def _channel(name: str) -> str:
+    """The name, of a channel that there is. Raises BadParameter."""
+    if name not in CHANNELS:
+        known = ", ".join(f"'{channel}'" for channel in CHANNELS)
+        raise typer.BadParameter(f"'{name}' is not one of {known}")
+    return name
+
 
 Name = Annotated[str, typer.Argument(help="Name of the subscription")]
 
@@ -23,8 +33,8 @@ Name = Annotated[str, typer.Argument(help="Name of the subscription")]
 )
 def add(
     name: Name,
-    channel: Literal["webhook", "mail"],
-    target: Annotated[str, typer.Argument(help="URL of the webhook, or mail address")],
+    channel: Annotated[str, typer.Argument(help=f"Channel: {channel_names()}", callback=_channel)],
+    target: Annotated[str, typer.Argument(help=f"Address: {address_labels()}")],
     language: Annotated[Language, typer.Option(help="Language of mail")] = Language.VI,
     layer: Annotated[list[str] | None, typer.Option(help="Only these layers")] = None,
     commune: Annotated[list[str] | None, typer.Option(help="Only these codes")] = None,
@@ -35,26 +45,25 @@ def add(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Send alerts there from now on. A webhook's secret is shown this once."""
-    from gis.notify.dispatch import sender_of
-    from gis.notify.subscriptions import Channel, SubscriptionRequest, subscribe
+    """Send alerts there from now on. The secret of a webhook is shown this once."""
+    from gis.notify.subscriptions import SubscriptionRequest, subscribe
 
     settings = read_settings()
     layers = tuple(read_layers(settings).get(one).id for one in layer or ())
-    wish = SubscriptionRequest(
-        name, Channel(channel), target, language, layers, tuple(commune or ()), least_severity,
-        simulated, only_named,
+    request = SubscriptionRequest(
+        name, channel, target, language, layers, tuple(commune or ()), least_severity, simulated,
+        only_named,
     )  # fmt: skip
     with database_in_use() as database, database.writing() as connection:
-        me, reach = somebody_here().name, sender_of(settings).reach
-        secret = subscribe(connection, wish, me, reach, by_admin=True)
+        me, channels = somebody_here().name, channels_from(settings)
+        secret = subscribe(connection, request, me, channels, by_admin=True)
     if as_json:
         print_json({"name": name, "secret": secret})
     elif secret is None:
         say(f"alerts go to {target}")
     else:
         say(secret)
-        complain("this secret signs the webhook: keep it safe, it is not shown again")
+        complain("this secret signs what is sent: keep it safe, it is not shown again")
 
 
 @app.command("list", epilog="Example: gis subscriptions list --json")
@@ -64,8 +73,9 @@ def list_command(as_json: AsJson = False) -> None:
     from layers.definition.recipients import missing_recipients
 
     with database_in_use() as database, database.reading() as connection:
-        found, missing = subscriptions(connection), missing_recipients(connection)
-    print_rows([_row(one) for one in found], as_json=as_json, empty="there are no subscriptions")
+        rows = [_row(subscription) for subscription in subscriptions(connection)]
+        missing = missing_recipients(connection)
+    print_rows(rows, as_json=as_json, empty="there are no subscriptions")
     for words in missing:
         complain(words)
 
@@ -104,20 +114,20 @@ def send() -> None:
     say(f"{tried} attempts were made")
 
 
-def _row(one: "Subscription") -> dict[str, object]:
+def _row(subscription: "Subscription") -> dict[str, object]:
     return {
-        "id": one.id,
-        "name": one.wish.name,
-        "channel": one.wish.channel.value,
-        "target": one.wish.target,
-        "language": one.wish.language.value,
-        "layers": " ".join(one.wish.layers),
-        "communes": " ".join(one.wish.communes),
-        "least_severity": one.wish.least_severity.value,
-        "simulated": one.wish.simulated,
-        "only_named": one.wish.only_named,
-        "delivered": one.delivered,
-        "waiting": one.waiting,
-        "dead": one.dead,
-        "error": one.error,
+        "id": subscription.id,
+        "name": subscription.request.name,
+        "channel": subscription.request.channel,
+        "target": subscription.request.target,
+        "language": subscription.request.language.value,
+        "layers": " ".join(subscription.request.layers),
+        "communes": " ".join(subscription.request.communes),
+        "least_severity": subscription.request.least_severity.value,
+        "simulated": subscription.request.simulated,
+        "only_named": subscription.request.only_named,
+        "delivered": subscription.delivered,
+        "waiting": subscription.waiting,
+        "dead": subscription.dead,
+        "error": subscription.error,
     }

@@ -26,7 +26,7 @@ from gis.alerts.notes import LONGEST_NOTE
 from gis.alerts.policy import Tier
 from gis.alerts.precision import RulePrecision, precision
 from gis.alerts.silences import silence, silences_at, unsilence
-from gis.alerts.states import UNTOLD, Outcome, Status
+from gis.alerts.states import NOT_NOTIFIED, Outcome, Status
 from gis.alerts.suppression import InhibitedBy, Reason, Silenced
 from gis.errors import NotFound
 from layers.definition.catalogue import Catalogue
@@ -206,7 +206,7 @@ def _wanted(named: list[str], readable: list[str]) -> list[str]:
 
 
 def _may_see(status: Status, caller: Principal) -> bool:
-    return status not in UNTOLD or caller.role is not Role.ANONYMOUS
+    return status not in NOT_NOTIFIED or caller.role is not Role.ANONYMOUS
 
 
 def _visible(

@@ -1,4 +1,4 @@
-"""Who is told of alerts, by webhook or mail: for operators."""
+"""Recipients of alerts: for operators."""
 
 from typing import Any
 
@@ -11,10 +11,9 @@ from api.dependencies import Caller, DeclaredParameters, Reader, UsedCatalogue, 
 from gis.access import Principal, Role, require_operator
 from gis.alerts.policy import Tier
 from gis.errors import NotFound
-from gis.notify.dispatch import sender_of
+from gis.notify.channels import CHANNELS, address_labels, channels_from
 from gis.notify.notification import Language
 from gis.notify.subscriptions import (
-    Channel,
     Subscription,
     SubscriptionRequest,
     retry_failed,
@@ -29,11 +28,11 @@ router = APIRouter(prefix="/subscriptions", tags=["alerts"], dependencies=[Decla
 
 
 class SubscriptionBody(Body):
-    """The wish of an operator; see gis.notify.subscriptions.Wish."""
+    """A subscription that an operator asks for; see SubscriptionRequest."""
 
     name: str = Field(min_length=1, max_length=100)
-    channel: Channel
-    target: str = Field(max_length=2000, description="URL of a webhook, or mail address")
+    channel: str = Field(max_length=100, json_schema_extra={"enum": [*CHANNELS]})
+    target: str = Field(max_length=2000, description=f"Address: {address_labels()}")
     language: Language = Language.VI
     layers: list[str] = Field([], description="Empty: all but private ones")
     communes: list[str] = Field([], description="Codes of today; empty: everywhere")
@@ -48,14 +47,13 @@ def all_subscriptions(
 ) -> dict[str, Any]:
     """Subscriptions with what became of their deliveries; never a secret.
 
-    Those that name a layer which the operator may not read are not told. `untold` says which
-    names
-    of layer files no subscription has.
+    Those that name a layer which the operator may not read are left out. `untold` lists the names
+    of layer files that no subscription has.
     """
     require_operator(caller)
-    found = [_as_json(one) for one in _visible(connection, catalogue, caller)]
+    visible = [_as_json(each) for each in _visible(connection, catalogue, caller)]
     missing = missing_recipients(connection, but_of=_closed(catalogue, caller))
-    return {"subscriptions": found, "untold": missing}
+    return {"subscriptions": visible, "untold": missing}
 
 
 @router.post("", status_code=201)
@@ -66,12 +64,12 @@ def add_subscription(
     settings: UsedSettings,
     caller: Caller,
 ) -> dict[str, Any]:
-    """Send alerts there from now on. The secret of a webhook is told this once."""
+    """Send alerts there from now on. The secret of a webhook is shown this once."""
     require_operator(caller)
-    wish = _wish(body, catalogue, caller)
-    reach, by_admin = sender_of(settings).reach, caller.role is Role.ADMIN
-    secret = subscribe(connection, wish, caller.name, reach, by_admin=by_admin)
-    return {"name": wish.name, "secret": secret}
+    request = _request(body, catalogue, caller)
+    channels, by_admin = channels_from(settings), caller.role is Role.ADMIN
+    secret = subscribe(connection, request, caller.name, channels, by_admin=by_admin)
+    return {"name": request.name, "secret": secret}
 
 
 @router.delete("/{name}", status_code=204)
@@ -103,17 +101,19 @@ def _closed(catalogue: Catalogue, caller: Principal) -> set[str]:
 def _visible(connection: Connection, catalogue: Catalogue, caller: Principal) -> list[Subscription]:
     """Those that name no layer which the caller may not read."""
     closed = _closed(catalogue, caller)
-    return [one for one in subscriptions(connection) if closed.isdisjoint(one.wish.layers)]
+    return [each for each in subscriptions(connection) if closed.isdisjoint(each.request.layers)]
 
 
 def _check_visible(
     connection: Connection, name: str, catalogue: Catalogue, caller: Principal
 ) -> None:
-    if name not in {one.wish.name for one in _visible(connection, catalogue, caller)}:
+    if name not in {each.request.name for each in _visible(connection, catalogue, caller)}:
         raise NotFound(f"there is no subscription {name}")
 
 
-def _wish(body: SubscriptionBody, catalogue: Catalogue, caller: Principal) -> SubscriptionRequest:
+def _request(
+    body: SubscriptionBody, catalogue: Catalogue, caller: Principal
+) -> SubscriptionRequest:
     unknown = set(body.layers) - {layer.id for layer in catalogue.readable(caller)}
     if unknown:
         raise NotFound(f"there is no layer {min(unknown)}")
@@ -121,22 +121,22 @@ def _wish(body: SubscriptionBody, catalogue: Catalogue, caller: Principal) -> Su
     return SubscriptionRequest(**values)
 
 
-def _as_json(one: Subscription) -> dict[str, Any]:
-    wish = one.wish
+def _as_json(subscription: Subscription) -> dict[str, Any]:
+    request = subscription.request
     return {
-        "name": wish.name,
-        "channel": wish.channel,
-        "target": wish.target,
-        "language": wish.language,
-        "layers": list(wish.layers),
-        "communes": list(wish.communes),
-        "least_severity": wish.least_severity,
-        "simulated": wish.simulated,
-        "only_named": wish.only_named,
-        "created_at": one.created_at.isoformat(),
-        "created_by": one.created_by,
-        "delivered": one.delivered,
-        "waiting": one.waiting,
-        "dead": one.dead,
-        "error": one.error,
+        "name": request.name,
+        "channel": request.channel,
+        "target": request.target,
+        "language": request.language,
+        "layers": list(request.layers),
+        "communes": list(request.communes),
+        "least_severity": request.least_severity,
+        "simulated": request.simulated,
+        "only_named": request.only_named,
+        "created_at": subscription.created_at.isoformat(),
+        "created_by": subscription.created_by,
+        "delivered": subscription.delivered,
+        "waiting": subscription.waiting,
+        "dead": subscription.dead,
+        "error": subscription.error,
     }

@@ -1,4 +1,4 @@
-"""Alerts as people see them, and what people do with them; each act kept with who, when and why."""
+"""Alerts as people see them, and their actions on them; each is an event with person and note."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,8 +19,8 @@ from gis.errors import BadInput, Conflict, NotFound
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """An alert as it stands. `bbox` is west, south, east, north in degrees, WGS 84; None where it
-    has no shape, since no communes are stored.
+    """An alert in its present state. `bbox` is west, south, east, north in degrees, WGS 84; None
+    where it has no shape, since no communes are stored.
     """
 
     id: int
@@ -38,9 +38,9 @@ class Alert:
     expected: float | None
     p: float | None
     recurrence_days: float | None
-    since: datetime  # of the records beneath
+    since: datetime  # of the evidence
     until: datetime
-    records: tuple[int, ...]  # ids of the layer's rows beneath
+    records: tuple[int, ...]  # ids of the layer's rows that are its evidence
     official: bool
     simulated: bool
     opened_at: datetime
@@ -53,6 +53,8 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class AlertEvent:
+    """One event of an alert's history."""
+
     at: datetime
     who: str
     act: str
@@ -123,7 +125,7 @@ def get_alert(connection: Connection, alert_id: int) -> Alert:
 
 
 def history(connection: Connection, alert_id: int) -> list[AlertEvent]:
-    """Every step of an alert, the first one first."""
+    """The events of an alert, the oldest first."""
     rows = connection.execute(
         text("SELECT at, who, act, note FROM gis.alert_event WHERE alert_id = :id ORDER BY id"),
         {"id": alert_id},
@@ -132,7 +134,7 @@ def history(connection: Connection, alert_id: int) -> list[AlertEvent]:
 
 
 def acknowledge(connection: Connection, alert_id: int, who: str, note: str = "") -> None:
-    """Somebody looks after it. Raises NotFound, BadInput, or Conflict unless it is open."""
+    """Take the alert on. Raises NotFound, BadInput, or Conflict unless it is open."""
     check_comment(note)
     alert = _locked(connection, alert_id)
     _check_new(connection, alert, ENDS | {Status.ACKNOWLEDGED})
@@ -145,7 +147,7 @@ def acknowledge(connection: Connection, alert_id: int, who: str, note: str = "")
 def resolve(
     connection: Connection, alert_id: int, who: str, outcome: Outcome, note: str = ""
 ) -> None:
-    """It is over. A false alarm needs a reason. Raises NotFound, Conflict or BadInput."""
+    """End the alert. A false alarm needs a reason. Raises NotFound, Conflict or BadInput."""
     check_comment(note)
     if outcome is Outcome.FALSE and not note.strip():
         raise BadInput("a false alarm needs a reason: give it as the note")
@@ -154,7 +156,7 @@ def resolve(
     check_move(alert.name, alert.status, outcome.status)
     ended = replace(alert, status=outcome.status, resumes=None, escalate_at=None)
     words = f"{outcome.value}: {note}" if note else outcome.value
-    notify = alert.told is not None
+    notify = alert.last_notification is not None
     _do(connection, Step(ended, Act(outcome.status.value), words, notify=notify), who)
     connection.execute(
         text("UPDATE gis.alert SET outcome = :outcome WHERE id = :id"),
@@ -163,7 +165,7 @@ def resolve(
 
 
 def comment(connection: Connection, alert_id: int, who: str, note: str) -> None:
-    """A remark in the history; the alert stays as it is. Raises NotFound or BadInput."""
+    """Add a remark to the history. Raises NotFound or BadInput."""
     check_comment(note)
     if not note.strip():
         raise BadInput("a comment needs words: give them as the note")
@@ -179,7 +181,7 @@ def _locked(connection: Connection, alert_id: int) -> AlertState:
 
 
 def _check_new(connection: Connection, alert: AlertState, done: frozenset[Status]) -> None:
-    """Raises Conflict where it is done already, with who did it, and since when it is so."""
+    """Raises Conflict where it is done already, naming the person and the time."""
     if alert.status not in done:
         return
     values = {"id": alert.id, "act": alert.status.value, "service": SERVICE}

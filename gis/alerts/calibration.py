@@ -1,5 +1,5 @@
-"""Whether the statistical alarms of a layer keep their promise: as many as the budget allows, with
-p-values that are as evenly spread as those of chance.
+"""Calibration of the statistical alarms of a layer: their number against the budget, and their
+p-values against uniform ones.
 """
 
 from collections import defaultdict
@@ -12,14 +12,14 @@ from sqlalchemy import Connection, Row, text
 
 from gis.alerts.engine import local_day
 from gis.alerts.findings import Findings, Signal
-from gis.alerts.policy import DAYS_A_YEAR, LOOKS_A_DAY, Policy, Tier
+from gis.alerts.policy import DAYS_A_YEAR, EVALUATIONS_A_DAY, Policy, Tier
 from gis.alerts.precision import Outcomes
 from gis.text import number_vi
 
 RULE = "calibration_degraded"
 WINDOW_DAYS = 365
 LEAST_DAYS = 28  # any whole month; fewer say nothing
-APART_DAYS = 14  # looks that far apart share few records: their p-values are all but independent
+APART_DAYS = 14  # evaluations so far apart share few records: p-values are all but independent
 SMALL_P = 0.05
 DISTINCT = 0.5  # of the alarms that the budget allows by chance; see docs/calibration.md
 # Judged anew each day, on a year that hardly differs from the one before: of a hundred years
@@ -38,11 +38,11 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """A layer's alarms over the days on which it was looked at.
+    """A layer's alarms over the days on which it was evaluated.
 
-    `p_values` are those of the last look of each day at each stream, the oldest first; `spaced`
-    are those of them on each 14th day of the calendar. `spaced_least` are the least of all looks of
-    these days: alarms come from any look, so it is these that must be as rare as alarms take them.
+    `p_values` are those of the last evaluation of each day and stream, the oldest first; `spaced`
+    are those of them on each 14th day of the calendar. `spaced_least` are the least of all
+    evaluations of these days: alarms come from any of them, so these must be as rare as assumed.
     """
 
     layer_id: str
@@ -57,12 +57,12 @@ class Tally:
 
     @property
     def worth(self) -> float:
-        """How many p-values that do not depend on each other tell about as much, at least one."""
+        """The effective number of independent p-values, at least one."""
         return max(1.0, len(self.p_values) / APART_DAYS)
 
     @property
     def judged(self) -> bool:
-        """Whether there are days enough to find a fault."""
+        """True if there are days enough to find a fault."""
         return self.days >= LEAST_DAYS
 
     @property
@@ -71,43 +71,43 @@ class Tally:
 
     @property
     def small_at_any_look(self) -> int:
-        """Days on which the rarest look was, by the looks that a day is worth, as rare."""
-        return sum(LOOKS_A_DAY * p <= SMALL_P for p in self.spaced_least)
+        """Days whose least p, times EVALUATIONS_A_DAY, is at most SMALL_P."""
+        return sum(EVALUATIONS_A_DAY * p <= SMALL_P for p in self.spaced_least)
 
     def faults(self) -> list[tuple[str, str]]:
-        """What is out of band, in Vietnamese and English."""
+        """The measures that are out of band, in Vietnamese and English."""
         from scipy.special import bdtrc, pdtr, pdtrc
 
         if not self.judged:
             return []
         n, small, any_look = self.alarms, self.small, self.small_at_any_look
-        found = []
+        faults = []
         if n and pdtrc(n - 1, self.allowed) < UNLIKELY:
-            found.append(_too_many(self))
+            faults.append(_too_many(self))
         if pdtr(n, DISTINCT * self.allowed) < UNLIKELY:
-            found.append(_too_few(self))
+            faults.append(_too_few(self))
         if small and bdtrc(small - 1, len(self.spaced), SMALL_P) < UNLIKELY:
-            found.append(_too_small(small, len(self.spaced)))
+            faults.append(_too_small(small, len(self.spaced)))
         if any_look and bdtrc(any_look - 1, len(self.spaced_least), SMALL_P) < UNLIKELY:
-            found.append(_too_small_at_any_look(any_look, len(self.spaced_least)))
-        return found
+            faults.append(_too_small_at_any_look(any_look, len(self.spaced_least)))
+        return faults
 
 
-def _too_many(told: Tally) -> tuple[str, str]:
-    allowed = f"{told.allowed:.1f}"
+def _too_many(tally: Tally) -> tuple[str, str]:
+    allowed = f"{tally.allowed:.1f}"
     return (
-        f"{told.alarms} cảnh báo chưa xác nhận đúng trong {told.days} ngày, "
-        f"hạn mức {number_vi(told.allowed, 1)}",
-        f"{told.alarms} alerts not found true in {told.days} days, budget {allowed}",
+        f"{tally.alarms} cảnh báo chưa xác nhận đúng trong {tally.days} ngày, "
+        f"hạn mức {number_vi(tally.allowed, 1)}",
+        f"{tally.alarms} alerts not found true in {tally.days} days, budget {allowed}",
     )
 
 
-def _too_few(told: Tally) -> tuple[str, str]:
-    allowed = f"{told.allowed:.1f}"
+def _too_few(tally: Tally) -> tuple[str, str]:
+    allowed = f"{tally.allowed:.1f}"
     return (
-        f"chỉ {told.alarms} cảnh báo trong {told.days} ngày, "
-        f"hạn mức {number_vi(told.allowed, 1)}: bộ phát hiện có thể đã kém nhạy",
-        f"only {told.alarms} alerts in {told.days} days, budget {allowed}: "
+        f"chỉ {tally.alarms} cảnh báo trong {tally.days} ngày, "
+        f"hạn mức {number_vi(tally.allowed, 1)}: bộ phát hiện có thể đã kém nhạy",
+        f"only {tally.alarms} alerts in {tally.days} days, budget {allowed}: "
         "the detector may be deaf",
     )
 
@@ -122,12 +122,13 @@ def _too_small(small: int, of: int) -> tuple[str, str]:
 def _too_small_at_any_look(small: int, of: int) -> tuple[str, str]:
     return (
         f"{small} trong {of} giá trị p nhỏ nhất của các lần xét trong ngày, nhân "
-        f"{LOOKS_A_DAY:g}, không quá 0,05",
-        f"{small} of {of} least p-values of a day's looks, times {LOOKS_A_DAY:g}, are at most 0.05",
+        f"{EVALUATIONS_A_DAY:g}, không quá 0,05",
+        f"{small} of {of} least p-values of a day's evaluations, times {EVALUATIONS_A_DAY:g}, are "
+        "at most 0.05",
     )
 
 
-_LOOKS = text("""
+_EVALUATIONS = text("""
 SELECT day,
   array_agg(coalesce(p, 1) ORDER BY rule, stream) FILTER (WHERE NOT simulated) AS p,
   array_agg(coalesce(least_p, 1) ORDER BY rule, stream) FILTER (WHERE NOT simulated) AS least_p
@@ -149,11 +150,11 @@ WHERE a.layer_id = :layer AND a.rule = ANY(:rules) AND NOT a.simulated
 
 
 def tally(connection: Connection, budget: Budget, first: date, last: date) -> Tally:
-    """What came of a budget from the first day to the last, both included, by the clock of here.
+    """The tally of a budget from the first day to the last, both included, in Vietnamese time.
 
-    Neither alarms nor days nor p-values of looks at simulated records are counted.
+    Alarms, days and p-values of evaluations of simulated records are not counted.
     """
-    return _tally(budget, *_kept(connection, budget, first, last))
+    return _tally(budget, *_stored(connection, budget, first, last))
 
 
 def last_year(now: datetime) -> tuple[date, date]:
@@ -163,79 +164,82 @@ def last_year(now: datetime) -> tuple[date, date]:
 
 
 def monthly(connection: Connection, budget: Budget, until: date) -> dict[date, Tally]:
-    """A tally of each calendar month with looks, by its first day, the newest first.
+    """A tally of each calendar month with evaluations, by its first day, the latest first.
 
     The month of `until` is counted to that day.
     """
-    looks, alarms = map(_by_month, _kept(connection, budget, date.min, until))
-    return {month: _tally(budget, looks[month], alarms[month]) for month in sorted(looks)[::-1]}
+    evaluations, alarms = map(_by_month, _stored(connection, budget, date.min, until))
+    return {
+        month: _tally(budget, evaluations[month], alarms[month])
+        for month in sorted(evaluations)[::-1]
+    }
 
 
-def _kept(
+def _stored(
     connection: Connection, budget: Budget, first: date, last: date
 ) -> tuple[Sequence[Row[Any]], Sequence[Row[Any]]]:
-    """The looks of each of these days, and the alarms."""
-    of = {"layer": budget.layer_id, "rules": list(budget.rules), "first": first, "last": last}
-    return connection.execute(_LOOKS, of).all(), connection.execute(_ALARMS, of).all()
+    """The evaluations of each of these days, and the alarms."""
+    values = {"layer": budget.layer_id, "rules": list(budget.rules), "first": first, "last": last}
+    return connection.execute(_EVALUATIONS, values).all(), connection.execute(_ALARMS, values).all()
 
 
 def _by_month(rows: Sequence[Row[Any]]) -> dict[date, list[Row[Any]]]:
-    found = defaultdict(list)
+    months = defaultdict(list)
     for row in rows:
-        found[row.day.replace(day=1)].append(row)
-    return found
+        months[row.day.replace(day=1)].append(row)
+    return months
 
 
-def _tally(budget: Budget, looks: Sequence[Row[Any]], alarms: Sequence[Row[Any]]) -> Tally:
-    real = [look for look in looks if look.p]
-    spaced = [look for look in real if look.day.toordinal() % APART_DAYS == 0]
+def _tally(budget: Budget, evaluations: Sequence[Row[Any]], alarms: Sequence[Row[Any]]) -> Tally:
+    real = [evaluation for evaluation in evaluations if evaluation.p]
+    spaced = [evaluation for evaluation in real if evaluation.day.toordinal() % APART_DAYS == 0]
     outcomes = [alarm.outcome for alarm in alarms]
     answers = Outcomes(outcomes.count("true"), outcomes.count("false"))
     return Tally(
         layer_id=budget.layer_id,
         days=len(real),
-        simulated_days=len(looks) - len(real),
+        simulated_days=len(evaluations) - len(real),
         alarms=len(alarms) - answers.true,
         answers=answers,
         allowed=budget.false_alerts_a_year * len(real) / DAYS_A_YEAR,
-        p_values=tuple(p for look in real for p in look.p),
-        spaced=tuple(p for look in spaced for p in look.p),
-        spaced_least=tuple(p for look in spaced for p in look.least_p),
+        p_values=tuple(p for evaluation in real for p in evaluation.p),
+        spaced=tuple(p for evaluation in spaced for p in evaluation.p),
+        spaced_least=tuple(p for evaluation in spaced for p in evaluation.least_p),
     )
 
 
 def calibration_findings(
-    told: Tally, titles: tuple[str, str], policy: Policy, now: datetime, *, official: bool
+    tally: Tally, titles: tuple[str, str], policy: Policy, now: datetime, *, official: bool
 ) -> Findings:
-    """The look of the rule `calibration_degraded`; it finds something when a band is left.
+    """The findings of the rule `calibration_degraded`: a signal when a measure is out of band.
 
-    `official`: whether the boundaries in force are.
+    `official`: true if the boundaries in force are.
     """
-    faults = told.faults()
-    kept = replace(policy, same_gap=timedelta(0), close_days=None, quiet=timedelta(days=1))
+    faults = tally.faults()
+    daily = replace(policy, same_gap=timedelta(0), close_days=None, quiet=timedelta(days=1))
     return Findings(
-        layer_id=told.layer_id,
+        layer_id=tally.layer_id,
         rule=RULE,
         until=now,
         official=official,
         simulated=False,
-        signals=(_signal(told, titles, faults, now),) if faults else (),
-        policy=kept,
+        signals=(_signal(tally, titles, faults, now),) if faults else (),
+        policy=daily,
     )
 
 
 def _signal(
-    told: Tally, titles: tuple[str, str], faults: Sequence[tuple[str, str]], now: datetime
+    tally: Tally, titles: tuple[str, str], faults: Sequence[tuple[str, str]], now: datetime
 ) -> Signal:
-    vi, en = ("; ".join(one) for one in zip(*faults, strict=True))
+    vi, en = ("; ".join(texts) for texts in zip(*faults, strict=True))
     return Signal(
         tier=Tier.ALERT,
-        observed=float(told.alarms),
-        expected=told.allowed,
+        observed=float(tally.alarms),
+        expected=tally.allowed,
         since=now - timedelta(days=WINDOW_DAYS),
         until=now,
         headline_vi=f"Cảnh báo thống kê của lớp “{titles[0]}” không còn đúng hạn mức: {vi}",
         headline_en=f"The statistical alerts of “{titles[1]}” are out of calibration: {en}",
-        measures={"days": float(told.days), "small_p": float(told.small)},
-        key=told.layer_id,
+        measures={"days": float(tally.days), "small_p": float(tally.small)},
+        key=tally.layer_id,
     )

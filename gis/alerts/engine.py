@@ -1,12 +1,12 @@
-"""What one look means for the alerts of its stream: pure, so that history can be replayed.
+"""Rules of the lifecycle: one evaluation changes the alerts of its stream. Pure, for replays.
 
-An alert is a value, `AlertState`; a decision is a `Step`, the value after it and what the history
-says of it. Source of the rules: Alertmanager's notions of pending, silence and inhibition, on the
-clusters of a prospective scan.
+An alert is a value, `AlertState`; a decision is a `Step`: the value after it and its event. Source
+of the rules: Alertmanager's notions of pending, silence and inhibition, on the clusters of a
+prospective scan.
 
 Evidence that shrinks because records were deleted or corrected is judged at once: the alert has
-the new numbers, a lower tier or an end, and who was told of it is told so. It is never news: what
-is found only because other records went opens without a word.
+the new numbers, a lower tier or an end, and its recipients are notified. It is never news: a
+signal that exists only because other records are gone opens without a notification.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -16,14 +16,14 @@ from datetime import date, datetime
 from gis.alerts.findings import Findings, Signal
 from gis.alerts.identity import jaccard, same_place, same_time, shares_most
 from gis.alerts.policy import Policy, Tier
-from gis.alerts.states import ENDS, LIVE, UNTOLD, Act, Status
+from gis.alerts.states import ENDS, LIVE, NOT_NOTIFIED, Act, Status
 from gis.alerts.suppression import Reason
 from gis.clock import HERE
 
 
 @dataclass(frozen=True, slots=True)
 class LastNotification:
-    """What people were last told, against which news is measured."""
+    """The content of the last notification, against which news is measured."""
 
     tier: Tier
     observed: float
@@ -45,14 +45,14 @@ class AlertState:
     rule: str
     stream: str
     status: Status
-    signal: Signal  # its newest evidence
+    signal: Signal  # its latest evidence
     official: bool
     simulated: bool
     run_id: int | None
-    seen_at: datetime  # the end of the last look that showed it
+    seen_at: datetime  # the end of the last evaluation with a signal of it
     expires_at: datetime
     resumes: Status | None = None  # of a suppressed one: what it will be again
-    told: LastNotification | None = None
+    last_notification: LastNotification | None = None
     weak_days: int = 0
     weak_on: date | None = None
     escalate_at: datetime | None = None
@@ -66,50 +66,53 @@ class AlertState:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One decision: the alert after it, and what the history tells; no act, nothing to tell."""
+    """One decision: the alert after it and its event; no act: no event."""
 
     alert: AlertState
     act: Act | None
     why: str = ""
-    notify: bool = False  # people are to hear of it
+    notify: bool = False  # recipients are notified
     reason: Reason | None = None  # of one that suppresses it
 
 
-# Why an alert is not to be told of now; None: it is.
+# The reason for which an alert is suppressed now; None: it is not.
 SuppressionReason = Callable[[AlertState], Reason | None]
 
 
 def decide(
-    known: Sequence[AlertState], found: Findings, muted: SuppressionReason, now: datetime
+    known: Sequence[AlertState],
+    findings: Findings,
+    reason_of: SuppressionReason,
+    now: datetime,
 ) -> list[Step]:
-    """The steps that a look leads to. `known` are the alerts of its stream: those that live, and
+    """The steps that an evaluation leads to. `known` are the alerts of its stream: live ones, and
     those that ended lately.
     """
-    look = _StreamEvaluation(found, muted, now, dict(enumerate(known)))
-    for signal in sorted(found.signals, key=_strength, reverse=True):
-        look.take(signal)
-    look.close()
-    return look.steps
+    evaluation = _StreamEvaluation(findings, reason_of, now, dict(enumerate(known)))
+    for signal in sorted(findings.signals, key=_strength, reverse=True):
+        evaluation.take(signal)
+    evaluation.close()
+    return evaluation.steps
 
 
-def _simulated(found: Findings, signal: Signal) -> bool:
-    return found.simulated if signal.simulated is None else signal.simulated
+def _simulated(findings: Findings, signal: Signal) -> bool:
+    return findings.simulated if signal.simulated is None else signal.simulated
 
 
 def local_day(moment: datetime) -> date:
     return moment.astimezone(HERE).date()
 
 
-def is_news(told: LastNotification, signal: Signal, policy: Policy) -> bool:
-    """Whether people are to be told again: at least one new incident, and a higher tier, a
-    likelihood ratio risen by the policy's step, or another unit.
+def is_news(last_notification: LastNotification, signal: Signal, policy: Policy) -> bool:
+    """True if a signal deserves another notification: at least one new incident, and a higher tier,
+    a likelihood ratio risen by the policy's step, or another unit.
     """
-    more = bool(set(signal.records) - told.records) if signal.records else False
-    if not more and not (not signal.records and signal.observed > told.observed):
+    more = bool(set(signal.records) - last_notification.records) if signal.records else False
+    if not more and not (not signal.records and signal.observed > last_notification.observed):
         return False
-    risen = (signal.llr or 0.0) - (told.llr or 0.0) >= policy.notify_llr
-    wider = bool(set(signal.communes) - told.communes)
-    return signal.tier.rank > told.tier.rank or risen or wider
+    risen = (signal.llr or 0.0) - (last_notification.llr or 0.0) >= policy.notify_llr
+    wider = bool(set(signal.communes) - last_notification.communes)
+    return signal.tier.rank > last_notification.tier.rank or risen or wider
 
 
 def suppress(alert: AlertState, reason: Reason) -> Step:
@@ -118,7 +121,7 @@ def suppress(alert: AlertState, reason: Reason) -> Step:
 
 
 def release(alert: AlertState, policy: Policy, now: datetime, *, quiet: bool = False) -> Step:
-    """Back to what it was; an open one is told of, unless people know all of it (`quiet`)."""
+    """Back to its former state; an open one is notified, unless it is no news (`quiet`)."""
     again = alert.resumes or Status.OPEN
     back = replace(alert, status=again, resumes=None)
     if again is Status.OPEN and quiet:
@@ -130,11 +133,11 @@ def release(alert: AlertState, policy: Policy, now: datetime, *, quiet: bool = F
 
 def expire(alert: AlertState, why: str) -> Step:
     ended = replace(alert, status=Status.EXPIRED, resumes=None, escalate_at=None)
-    return Step(ended, Act.EXPIRED, why, notify=alert.told is not None)
+    return Step(ended, Act.EXPIRED, why, notify=alert.last_notification is not None)
 
 
 def correct(alert: AlertState, gone: int) -> AlertState:
-    """With a word of how many of its records are gone, for those who read of its end."""
+    """The alert with its headlines and count corrected by the number of records that are gone."""
     signal, left = alert.signal, len(alert.signal.records) - gone
     vi, en = f"đính chính: còn {left} bản ghi", f"corrected: {left} records left"
     counts = signal.observed <= len(signal.records)  # and is no level of a sensor
@@ -148,8 +151,8 @@ def correct(alert: AlertState, gone: int) -> AlertState:
 
 
 def _known(alert: AlertState) -> AlertState:
-    """As if people had been told of it: news is what goes beyond."""
-    return replace(alert, told=LastNotification.of(alert.signal), escalate_at=None)
+    """The alert as if notified: news is measured against its present signal."""
+    return replace(alert, last_notification=LastNotification.of(alert.signal), escalate_at=None)
 
 
 def _strength(signal: Signal) -> tuple[int, float, float]:
@@ -157,18 +160,19 @@ def _strength(signal: Signal) -> tuple[int, float, float]:
 
 
 def _notified(alert: AlertState, policy: Policy, now: datetime) -> AlertState:
-    """News does not put off an escalation that waits: the faster it grows, the more it is due."""
+    """The alert as notified now."""
+    # News does not put off an escalation that waits: the faster it grows, the more it is due.
     wait = policy.escalates_after(alert.signal.tier) if alert.status is Status.OPEN else None
     due = None if wait is None else min(now + wait, alert.escalate_at or now + wait)
-    return replace(alert, told=LastNotification.of(alert.signal), escalate_at=due)
+    return replace(alert, last_notification=LastNotification.of(alert.signal), escalate_at=due)
 
 
 @dataclass(slots=True)
 class _StreamEvaluation:
-    """The work of one look; alerts are numbered by place, those that it opens at the end."""
+    """One evaluation at work; alerts are numbered by position, those that it opens at the end."""
 
-    found: Findings
-    muted: SuppressionReason
+    findings: Findings
+    reason_of: SuppressionReason
     now: datetime
     alerts: dict[int, AlertState]
     touched: set[int] = field(default_factory=set)
@@ -176,12 +180,12 @@ class _StreamEvaluation:
 
     def take(self, signal: Signal) -> None:
         """One signal: more evidence of an alert, or of one that just ended, or a new alert."""
-        policy = self.found.policy
+        policy = self.findings.policy
         live = self._live()
         here = [n for n in live if same_place(self.alerts[n].signal, signal, policy)]
         here = here or [n for n in live if self._is_rest_of(self.alerts[n].signal, signal)]
         if self.touched.intersection(here):
-            return  # a weaker part of what this look has told already
+            return  # a weaker part of a signal of this evaluation
         same = [n for n in here if signal.key or same_time(self.alerts[n].signal, signal, policy)]
         best = max(same, key=lambda n: self._fit(n, signal), default=None)
         for n in here:
@@ -195,7 +199,7 @@ class _StreamEvaluation:
             self._open(signal)
 
     def close(self) -> None:
-        """Alerts that no signal is about had a quiet look."""
+        """Alerts without a signal had a quiet evaluation."""
         for n in self._live():
             if n not in self.touched:
                 self._do(n, *self._quiet(self.alerts[n]))
@@ -203,7 +207,7 @@ class _StreamEvaluation:
             if (
                 n not in self.touched
                 and _is_watched(alert)
-                and self.found.until >= alert.expires_at
+                and self.findings.until >= alert.expires_at
             ):
                 self.steps.append(Step(replace(alert, gone=True), None))
 
@@ -217,21 +221,21 @@ class _StreamEvaluation:
             self.steps.append(step)
 
     def _fit(self, n: int, signal: Signal) -> tuple[bool, float, int]:
-        """Somebody looks after it; then the greater overlap; then the older."""
+        """Rank of an alert for a signal: acknowledged first, then overlap, then age."""
         alert = self.alerts[n]
         overlap = jaccard(alert.signal.cells, signal.cells)
         return alert.status is Status.ACKNOWLEDGED, overlap, -n
 
     def _is_rest_of(self, before: Signal, signal: Signal) -> bool:
-        """Whether a circle is what deletions left of another, wherever its middle is now."""
-        evidence = self.found.evidence
+        """True if a circle is the rest of another after deletions, wherever its centre is now."""
+        evidence = self.findings.evidence
         if evidence is None or signal.key is not None or not evidence.is_less(signal.records):
             return False
         return shares_most(signal.records, before.records)
 
     def _known_end(self, signal: Signal) -> int | None:
-        """The ended alert of which it is what is left: nothing that people do not know."""
-        policy = self.found.policy
+        """The ended alert of which the signal is a rest, without news."""
+        policy = self.findings.policy
         ended = [n for n, alert in self.alerts.items() if alert.status in ENDS and not alert.gone]
         known = (
             n
@@ -243,22 +247,22 @@ class _StreamEvaluation:
         return next(known, None)
 
     def _seen_again(self, closed: AlertState) -> Step:
-        seen, until = self.found.until, self.found.until + self.found.policy.quiet
+        seen, until = self.findings.until, self.findings.until + self.findings.policy.quiet
         return Step(replace(closed, seen_at=seen, expires_at=until), None)
 
     def _open(self, signal: Signal) -> None:
-        found = self.found
+        findings = self.findings
         fresh = AlertState(
-            layer_id=found.layer_id,
-            rule=found.rule,
-            stream=found.stream,
+            layer_id=findings.layer_id,
+            rule=findings.rule,
+            stream=findings.stream,
             status=Status.PENDING,
             signal=signal,
-            official=found.official,
-            simulated=_simulated(found, signal),
-            run_id=found.run_id,
-            seen_at=found.until,
-            expires_at=found.until + found.policy.quiet,
+            official=findings.official,
+            simulated=_simulated(findings, signal),
+            run_id=findings.run_id,
+            seen_at=findings.until,
+            expires_at=findings.until + findings.policy.quiet,
         )
         self._do(len(self.alerts), self._first(fresh))
 
@@ -266,66 +270,72 @@ class _StreamEvaluation:
         if not self._held(alert.signal):
             return Step(alert, Act.PENDING, self._because())
         opened = replace(alert, status=Status.OPEN)
-        reason = self.muted(opened)
+        reason = self.reason_of(opened)
         if reason:
             return suppress(opened, reason)
-        if self.found.evidence is not None and self.found.evidence.is_less(alert.signal.records):
+        evidence = self.findings.evidence
+        if evidence is not None and evidence.is_less(alert.signal.records):
             return Step(_known(opened), Act.OPEN, "fewer records than before, no news")
-        return Step(self._tell(opened), Act.OPEN, self._because(), notify=True)
+        return Step(self._notify(opened), Act.OPEN, self._because(), notify=True)
 
     def _update(self, alert: AlertState, signal: Signal) -> Iterator[Step]:
-        found = self.found
+        findings = self.findings
         before = alert
         alert = replace(
             alert,
             signal=signal,
-            official=found.official,
-            simulated=_simulated(found, signal),
-            run_id=found.run_id,
+            official=findings.official,
+            simulated=_simulated(findings, signal),
+            run_id=findings.run_id,
         )
         if self._gone(before.signal):
-            seen, until = found.until, found.until + found.policy.quiet
+            seen, until = findings.until, findings.until + findings.policy.quiet
             alert = replace(alert, seen_at=seen, expires_at=until, weak_days=0, weak_on=None)
             yield self._corrected(before, alert)
             return
-        peak = alert.told.tier if alert.told else signal.tier
-        if not found.policy.keeps(peak, signal.recurrence_days):
+        peak = alert.last_notification.tier if alert.last_notification else signal.tier
+        if not findings.policy.keeps(peak, signal.recurrence_days):
             yield from self._weaker(alert)
             return
-        seen, until = found.until, found.until + found.policy.quiet
+        seen, until = findings.until, findings.until + findings.policy.quiet
         alert = replace(alert, seen_at=seen, expires_at=until, weak_days=0, weak_on=None)
         yield self._evidence(before, alert)
 
     def _evidence(self, before: AlertState, alert: AlertState) -> Step:
-        """What new evidence does to the state, and whether people hear of it."""
+        """The step of new evidence, with a notification if it is news."""
         if alert.status is Status.PENDING and self._held(alert.signal):
             return self._first(alert)
         if alert.resumes is Status.PENDING and self._held(alert.signal):
             alert = replace(alert, resumes=Status.OPEN)
-        told, because = alert.told, self._because()
-        if told and alert.status not in UNTOLD and is_news(told, alert.signal, self.found.policy):
-            return Step(self._tell(alert), Act.NOTIFY, because, notify=True)
+        last_notification, because = alert.last_notification, self._because()
+        if (
+            last_notification
+            and alert.status not in NOT_NOTIFIED
+            and is_news(last_notification, alert.signal, self.findings.policy)
+        ):
+            return Step(self._notify(alert), Act.NOTIFY, because, notify=True)
         changed = _matter(before.signal) != _matter(alert.signal)
         return Step(alert, Act.UPDATE if changed else None, because)
 
     def _corrected(self, before: AlertState, alert: AlertState) -> Step:
-        """Fewer records than people were told of, so that it may weigh less, which they hear."""
-        told, tier = alert.told, alert.signal.tier
-        less = told is not None and (
-            tier.rank < told.tier.rank or 2 * alert.signal.observed <= told.observed
+        """The step of a correction, with a notification if the tier or half the count is lost."""
+        last_notification, tier = alert.last_notification, alert.signal.tier
+        less = last_notification is not None and (
+            tier.rank < last_notification.tier.rank
+            or 2 * alert.signal.observed <= last_notification.observed
         )
-        if told is None or not less or alert.status in UNTOLD:
+        if last_notification is None or not less or alert.status in NOT_NOTIFIED:
             return self._evidence(before, alert)
-        wait = self.found.policy.escalates_after(tier)
+        wait = self.findings.policy.escalates_after(tier)
         due = None if wait is None or alert.escalate_at is None else alert.escalate_at
-        if due is not None and wait is not None and tier.rank < told.tier.rank:
+        if due is not None and wait is not None and tier.rank < last_notification.tier.rank:
             due = max(due, self.now + wait)
-        lower = replace(alert, told=LastNotification.of(alert.signal), escalate_at=due)
+        lower = replace(alert, last_notification=LastNotification.of(alert.signal), escalate_at=due)
         return Step(lower, Act.CORRECTED, self._because(), notify=True)
 
     def _gone(self, signal: Signal) -> int:
-        """How many records of an alert are deleted or no longer say what they said."""
-        evidence = self.found.evidence
+        """The number of records of an alert that are deleted or no longer count."""
+        evidence = self.findings.evidence
         return 0 if evidence is None else len(evidence.gone.intersection(signal.records))
 
     def _quiet(self, alert: AlertState) -> Iterator[Step]:
@@ -334,14 +344,14 @@ class _StreamEvaluation:
         elif gone := self._gone(alert.signal):
             left = len(alert.signal.records) - gone
             yield expire(correct(alert, gone), f"corrected: {left} of its records are left")
-        elif self.found.until >= alert.expires_at:
+        elif self.findings.until >= alert.expires_at:
             yield expire(alert, "quiet")
         else:
             yield from self._weaker(alert)
 
     def _weaker(self, alert: AlertState) -> Iterator[Step]:
         """A day of weak evidence, counted once; enough of them in a row end the alert."""
-        today, limit = local_day(self.found.until), self.found.policy.close_days
+        today, limit = local_day(self.findings.until), self.findings.policy.close_days
         if limit is None or alert.weak_on == today:
             yield Step(alert, None)
             return
@@ -351,48 +361,48 @@ class _StreamEvaluation:
         else:
             yield Step(alert, None)
 
-    def _tell(self, alert: AlertState) -> AlertState:
-        return _notified(alert, self.found.policy, self.now)
+    def _notify(self, alert: AlertState) -> AlertState:
+        return _notified(alert, self.findings.policy, self.now)
 
     def _held(self, signal: Signal) -> bool:
-        return signal.until - signal.since >= self.found.policy.hold
+        return signal.until - signal.since >= self.findings.policy.hold
 
     def _because(self) -> str:
-        return "" if self.found.run_id is None else f"run {self.found.run_id}"
+        return "" if self.findings.run_id is None else f"run {self.findings.run_id}"
 
 
 def _matter(signal: Signal) -> tuple[object, ...]:
-    """What of a signal is worth a line in the history."""
+    """The parts of a signal whose change is an event."""
     return signal.tier, signal.observed, set(signal.cells), signal.communes, set(signal.records)
 
 
 def _leftover(ended: AlertState, signal: Signal, policy: Policy) -> bool:
-    """What a person has closed is quiet until there is news; what closed itself, while it is only
-    to be watched.
+    """True if a signal adds nothing to an ended alert: closed by a person, a signal without news;
+    expired, one of tier watch.
     """
     if ended.status is Status.EXPIRED:
         return signal.key is None and signal.tier is Tier.WATCH
     if _is_much_worse(ended.signal, signal):
         return False
-    return not is_news(ended.told or LastNotification.of(ended.signal), signal, policy)
+    return not is_news(ended.last_notification or LastNotification.of(ended.signal), signal, policy)
 
 
 def _is_much_worse(closed: Signal, signal: Signal) -> bool:
-    """Twice as far beyond its threshold as when a person closed it."""
+    """True if it is twice as far beyond its threshold as when a person closed it."""
     if closed.beyond is None or signal.beyond is None:
         return False
     return signal.beyond > 0 and signal.beyond >= 2 * closed.beyond
 
 
 def _is_watched(alert: AlertState) -> bool:
-    """Whether a person closed it while its evidence held, so that its going is worth knowing."""
+    """True if a person closed it while its evidence held: the end of that must be known."""
     closed = alert.status in (Status.RESOLVED, Status.FALSE)
     return closed and alert.signal.key is not None and not alert.gone
 
 
 def settle(
     alerts: Iterable[AlertState],
-    muted: SuppressionReason,
+    reason_of: SuppressionReason,
     policy: Policy,
     now: datetime,
     *,
@@ -401,11 +411,11 @@ def settle(
 ) -> Iterator[Step]:
     """Suppress what is silenced or inhibited by now, and release what no longer is.
 
-    Released without a word is what people know (`quiet`), and not yet what `waits` for a look of
-    its own, since its records changed.
+    `quiet` ones are released without a notification; those that wait for an evaluation of their
+    own, since their records changed (`waits`), are not released yet.
     """
     for alert in alerts:
-        reason = muted(alert) if alert.status in LIVE else None
+        reason = reason_of(alert) if alert.status in LIVE else None
         if reason and alert.status is not Status.SUPPRESSED:
             yield suppress(alert, reason)
         elif alert.status is Status.SUPPRESSED and not reason and not waits(alert):

@@ -1,4 +1,4 @@
-"""Whether two signals are about the same thing: by key, by hexes, by circle, else by units."""
+"""Identity of signals: two are about the same thing by key, hexes, circle, else units."""
 
 from collections.abc import Collection
 from datetime import timedelta
@@ -21,7 +21,7 @@ def same_place(one: Signal, other: Signal, policy: Policy) -> bool:
 
 
 def same_time(one: Signal, other: Signal, policy: Policy) -> bool:
-    """Whether no more than the gap of the policy lies between them; in either order."""
+    """True if at most the gap of the policy lies between them, in either order."""
     return gap(one, other) <= policy.same_gap
 
 
@@ -37,7 +37,7 @@ def jaccard(one: tuple[int, ...], other: tuple[int, ...]) -> float:
 
 
 def shares_most(inner: Collection[int], outer: Collection[int]) -> bool:
-    """Whether most of the inner records are among the outer ones; false of none."""
+    """True if most of the inner records are among the outer ones; false without any."""
     shared = len(set(inner) & set(outer))
     return 2 * shared > len(set(inner))
 

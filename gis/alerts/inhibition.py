@@ -1,5 +1,5 @@
-"""Of which alerts nobody is told now: those that a person silenced, and those of units that tell of
-what an alert of a cluster tells already.
+"""Suppression of alerts: those that a person silenced, and those of units that an alert of a
+cluster covers already (inhibition).
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ LONGEST_HOURS = 8784  # of a silence: a leap year
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """What a person wants not to hear of, until when, and why. None and no communes: any."""
+    """The scope of a silence, its end and reason. None and no communes: any."""
 
     id: int
     layer_id: str | None
@@ -30,7 +30,7 @@ class Silence:
     until: datetime
 
     def covers(self, alert: AlertState) -> bool:
-        """Whether every part of the alert is in it: one that reaches further is heard."""
+        """True if every part of the alert is in it: one that reaches further is notified."""
         units = frozenset(alert.signal.communes)
         return (
             self.layer_id in (None, alert.layer_id)
@@ -39,13 +39,12 @@ class Silence:
         )
 
 
-# The rule that inhibits, and the one that is inhibited: what a series sees of a commune, a scan
-# sees more closely. No other rule is ever inhibited, least of all one that a person wrote, who
-# wants to hear of the threshold itself.
+# The rule that inhibits, and the one that is inhibited: a scan locates more closely what a series
+# finds in a commune. No other rule is ever inhibited, least of all a threshold that a person wrote.
 INHIBITS: Final = {("scan", "series")}
 
-# What else must hold of an alert and of one within it, which is then not told by itself. With
-# each, the fault that it keeps away: one alert that hides another.
+# Further conditions on an alert and one within it, which is then not notified by itself. Each keeps
+# one alert from hiding another.
 CONDITIONS: Final[dict[str, Callable[[AlertState, AlertState], bool]]] = {
     "one rule sees the other's subject": lambda outer, inner: (outer.rule, inner.rule) in INHIBITS,
     "a circle, of units": lambda outer, inner: (
@@ -54,8 +53,8 @@ CONDITIONS: Final[dict[str, Callable[[AlertState, AlertState], bool]]] = {
     "of one stream of one layer": lambda outer, inner: (
         (outer.layer_id, outer.stream) == (inner.layer_id, inner.stream)
     ),
-    "people hear of it": lambda outer, inner: outer.status in (Status.OPEN, Status.ACKNOWLEDGED),
-    "its newest look showed it": lambda outer, inner: outer.weak_days == 0,
+    "it is notified": lambda outer, inner: outer.status in (Status.OPEN, Status.ACKNOWLEDGED),
+    "its latest evaluation showed it": lambda outer, inner: outer.weak_days == 0,
     "as grave": lambda outer, inner: outer.signal.tier.rank >= inner.signal.tier.rank,
     "not simulated, unless both are": lambda outer, inner: not outer.simulated or inner.simulated,
     "it reaches all units": lambda outer, inner: (
@@ -65,25 +64,26 @@ CONDITIONS: Final[dict[str, Callable[[AlertState, AlertState], bool]]] = {
 
 
 def covers(outer: AlertState, inner: AlertState) -> bool:
-    """Whether `outer` tells of what `inner` tells: all `CONDITIONS`, and most of its records."""
+    """True if `outer` covers `inner`: all `CONDITIONS` hold, and it has most of its records."""
     alike = all(holds(outer, inner) for holds in CONDITIONS.values())
     return alike and shares_most(inner.signal.records, outer.signal.records)
 
 
 @dataclass(frozen=True)
 class Suppressions:
-    """Why an alert is not told of, at one moment.
+    """Silences and alerts that suppress others, at one moment.
 
-    `found`: the look that is being applied, which tells of records of its stream that are gone;
-    None: no look is.
+    `findings`: of the evaluation being applied, which know the records of the stream that are gone;
+    None: there is none.
     """
 
     silences: tuple[Silence, ...]
     alerts: tuple[AlertState, ...]  # that live, of the layer
     inhibit: bool = True
-    found: Findings | None = None
+    findings: Findings | None = None
 
     def why(self, alert: AlertState) -> Reason | None:
+        """The reason for which an alert is suppressed; None: it is not."""
         for silence in self.silences:
             if silence.covers(alert):
                 return Silenced(silence.id, silence.who, silence.why)
@@ -94,16 +94,16 @@ class Suppressions:
         return next((InhibitedBy(each.id) for each in within), None)
 
     def is_outdated(self, alert: AlertState) -> bool:
-        """Whether records of an alert went that its own rule has not looked at since."""
+        """True if records of an alert are gone and its own rule has not evaluated it since."""
         return self._standing(alert) != alert
 
     def _standing(self, alert: AlertState) -> AlertState:
         """An alert of another rule with those of its records that are left."""
-        found = self.found
-        if found is None or found.evidence is None or alert.rule == found.rule:
+        findings = self.findings
+        if findings is None or findings.evidence is None or alert.rule == findings.rule:
             return alert
-        if (alert.layer_id, alert.stream) != (found.layer_id, found.stream):
+        if (alert.layer_id, alert.stream) != (findings.layer_id, findings.stream):
             return alert
-        gone = found.evidence.gone
-        records = tuple(one for one in alert.signal.records if one not in gone)
+        gone = findings.evidence.gone
+        records = tuple(record for record in alert.signal.records if record not in gone)
         return replace(alert, signal=replace(alert.signal, records=records))

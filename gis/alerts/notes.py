@@ -1,4 +1,4 @@
-"""What people write of alerts, and how long it may be, however they write it."""
+"""Notes that people write about alerts, and their greatest length on every way in."""
 
 from gis.errors import BadInput
 
@@ -6,6 +6,6 @@ LONGEST_NOTE = 2000  # characters
 
 
 def check_comment(note: str) -> None:
-    """Raises BadInput."""
+    """Raises BadInput for a note that is too long."""
     if len(note) > LONGEST_NOTE:
         raise BadInput(f"a note has at most {LONGEST_NOTE} characters, this has {len(note)}")

@@ -1,4 +1,4 @@
-"""Pictures as SVG, for any browser: alerts in time, and p-values against those of chance."""
+"""Plots as SVG: a timeline of alerts, and a QQ plot of p-values against uniform ones."""
 
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
@@ -46,8 +46,8 @@ def _weeks(since: datetime, until: datetime, height: int) -> Iterator[str]:
 
 
 def _line(n: int, past: ReplayedAlert, since: datetime, until: datetime) -> Iterator[str]:
-    signal, told = past.alert.signal, past.alert.told
-    tier = told.tier if told else signal.tier
+    signal, notified = past.alert.signal, past.alert.last_notification
+    tier = notified.tier if notified else signal.tier
     y = _TOP + _ROW * n
     start = _x(past.opened_at, since, until)
     width = max(_x(past.ended_at or until, since, until) - start, 4)
@@ -80,8 +80,8 @@ def qq_plot(p_values: Sequence[float], title: str, worth: float | None = None) -
     """An SVG document: p-values in order against those of chance, with the band that holds 95 % of
     each by chance (order statistics of uniform values are Beta(k, n − k + 1)).
 
-    `worth`: how many independent values they tell as much as, where they depend on each other; the
-    band is that of so many, at the same shares.
+    `worth`: their effective number, where they depend on each other; the band is that of so many
+    independent values, at the same shares.
     """
     n, size = len(p_values), _SIDE + 2 * _EDGE
     worth = n if worth is None else worth
@@ -113,9 +113,9 @@ def qq_plot(p_values: Sequence[float], title: str, worth: float | None = None) -
     return "\n".join(parts) + "\n"
 
 
-def month_plot(told: Tally, title: str, month: date) -> str:
+def month_plot(tally: Tally, title: str, month: date) -> str:
     """The QQ plot of all p-values of a month, which has that first day."""
-    return qq_plot(told.p_values, f"{title} {month:%m/%Y}: p", told.worth)
+    return qq_plot(tally.p_values, f"{title} {month:%m/%Y}: p", tally.worth)
 
 
 def _uniform(share: float, n: float, probability: float) -> float:

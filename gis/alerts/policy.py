@@ -1,4 +1,4 @@
-"""How a layer's alerts behave: thresholds from a budget, identity, closing, telling, escalation.
+"""Policy of a layer's alerts: thresholds, identity, closing, notification, escalation.
 
 Every number is a setting of the layer's file; the defaults are those of the specification.
 """
@@ -8,13 +8,13 @@ from datetime import timedelta
 from enum import StrEnum
 
 DAYS_A_YEAR = 365.0
-# Each report is a look, which may be the one that alarms: of a day's looks the rarest is about as
-# rare as a single one in three days. Measured on quiet days (docs/calibration.md).
-LOOKS_A_DAY = 3.0
+# Each report is evaluated, and any evaluation may alarm: the rarest of a day is about as rare as a
+# single one in three days. Measured on quiet days (docs/calibration.md).
+EVALUATIONS_A_DAY = 3.0
 
 
 class Tier(StrEnum):
-    """How much an alert asks for: look at it, act on it, act at once."""
+    """The urgency of an alert: watch it, act on it, act at once."""
 
     WATCH = "watch"
     ALERT = "alert"
@@ -67,13 +67,13 @@ class Policy:
         return Tier.URGENT if rare and much and manifold else Tier.ALERT
 
     def keeps(self, tier: Tier, recurrence_days: float | None) -> bool:
-        """Whether evidence is strong enough to keep an alert of this tier alive."""
+        """True if evidence is strong enough to keep an alert of this tier alive."""
         if recurrence_days is None:
             return True
         opened_at = self.watch_days if tier is Tier.WATCH else self.alert_days
         return recurrence_days >= self.close_share * opened_at
 
     def escalates_after(self, tier: Tier) -> timedelta | None:
-        """How long it may stay without anybody looking after it; None: for ever."""
+        """The time within which somebody must acknowledge it; None: there is no limit."""
         waits = {Tier.URGENT: self.escalate_urgent, Tier.ALERT: self.escalate_alert}
         return waits.get(tier)

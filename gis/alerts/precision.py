@@ -1,4 +1,4 @@
-"""How often alerts were true, by what the people said who resolved them."""
+"""Precision of alerts: the share that was true, by those who resolved them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from sqlalchemy import Connection, text
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """How many alerts people found true and false; those of which they did not know are neither."""
+    """The numbers of alerts that people found true and false; unknown ones are neither."""
 
     true: int
     false: int
@@ -17,8 +17,8 @@ class Outcomes:
     @property
     def share_true(self) -> float | None:
         """Of those found true or false; None without any."""
-        said = self.true + self.false
-        return self.true / said if said else None
+        judged = self.true + self.false
+        return self.true / judged if judged else None
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -38,7 +38,7 @@ class RulePrecision:
     layer_id: str
     rule: str
     simulated: bool
-    alerts: int  # that people were told of
+    alerts: int  # that were notified
     answers: Outcomes
     unknown: int
 
@@ -57,7 +57,7 @@ GROUP BY layer_id, rule, simulated ORDER BY layer_id, rule, simulated
 def precision(
     connection: Connection, layers: Sequence[str], since: datetime
 ) -> list[RulePrecision]:
-    """Of the alerts of these layers that opened since then, simulated ones apart."""
+    """The precision of the rules of these layers since a moment, simulated alerts apart."""
     rows = connection.execute(_COUNT, {"layers": list(layers), "since": since})
     return [
         RulePrecision(

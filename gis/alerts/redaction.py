@@ -1,6 +1,6 @@
-"""Alerts that rested on a field which became personal: ended, and without what they told of it.
+"""Redaction of alerts that rested on a field which became personal: ended, without its content.
 
-That there was an alert, where, when, and what people did about it stays.
+The fact of the alert, its place, times and the acts of people stay.
 """
 
 from collections.abc import Sequence
@@ -27,11 +27,11 @@ SET headline_vi = :vi, headline_en = :en, detail_vi = '', detail_en = '', stream
     resolved_at = coalesce(resolved_at, now())
 WHERE id = ANY(:ids)
 """)
-_FORGET_LOOKS = text("""
+_DELETE_EVALUATIONS = text("""
 DELETE FROM gis.alert_look WHERE layer_id = :layer AND rule = ANY(:rules)
 """)
-# Notices are read again by event streams, by deliveries that wait and by the makers of documents.
-_REDACT_NOTICES = text("""
+# Events are read again by event streams, waiting deliveries and the publication of CAP documents.
+_REDACT_EVENTS = text("""
 UPDATE gis.notice n
 SET alert = (n.alert - '{stream,key,measures,llr,p,expected,recurrence_days,run}'::text[])
   || jsonb_build_object(
@@ -47,19 +47,19 @@ UPDATE gis.cap_message SET document = '', withdrawn_at = now() WHERE alert_id = 
 
 
 def redact_alerts(connection: Connection, layer_id: str, rules: Sequence[str]) -> int:
-    """End the alerts that these rules raised on a layer, and take from them, from what was told of
-    them and from their CAP documents what they say of its records; gives how many there are.
+    """End the alerts that these rules raised on a layer, and delete what they, their events and
+    their CAP documents say of its records; gives their number.
     """
     lock_alerts(connection, layer_id)
-    of = {"layer": layer_id, "rules": list(rules)}
-    found = connection.execute(_FOUND, of).all()
+    values = {"layer": layer_id, "rules": list(rules)}
+    rows = connection.execute(_FOUND, values).all()
     ends = [status.value for status in ENDS]
-    words = {"vi": HEADLINES[0], "en": HEADLINES[1], "ids": [row.id for row in found]}
-    connection.execute(_REDACT, words | {"ends": ends})
-    connection.execute(_REDACT_NOTICES, words)
-    connection.execute(_WITHDRAW, words)
-    connection.execute(_FORGET_LOOKS, of)
-    for row in found:
+    texts = {"vi": HEADLINES[0], "en": HEADLINES[1], "ids": [row.id for row in rows]}
+    connection.execute(_REDACT, texts | {"ends": ends})
+    connection.execute(_REDACT_EVENTS, texts)
+    connection.execute(_WITHDRAW, texts)
+    connection.execute(_DELETE_EVALUATIONS, values)
+    for row in rows:
         if row.status not in ends:
             record_event(connection, row.id, SERVICE, Act.EXPIRED, "", notify=True)
-    return len(found)
+    return len(rows)

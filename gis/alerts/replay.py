@@ -1,4 +1,4 @@
-"""The life of alerts in memory: what looks at the past would have raised. Nothing is stored."""
+"""The lifecycle of alerts in memory: those that past evaluations would have raised."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -29,7 +29,7 @@ class ReplayedAlert:
 
     @property
     def opened_at(self) -> datetime:
-        """When people were first told; of one that they never were, when it began."""
+        """The time of the first notification; without one, that of the first event."""
         return next((line.at for line in self.history if line.notify), self.history[0].at)
 
     @property
@@ -39,38 +39,38 @@ class ReplayedAlert:
 
 @dataclass(slots=True)
 class ReplayedAlerts:
-    """Alerts numbered from 1, as apply_findings would have kept them."""
+    """Alerts numbered from 1, as apply_findings would have stored them."""
 
     alerts: dict[int, ReplayedAlert] = field(default_factory=dict)
-    looked: dict[tuple[str, str, str], datetime] = field(default_factory=dict)
+    evaluated: dict[tuple[str, str, str], datetime] = field(default_factory=dict)
 
-    def apply(self, found: Findings, now: datetime | None = None) -> list[Step]:
-        """The steps of one look; none of a look that is older than one before."""
-        now = now or found.until
-        stream = (found.layer_id, found.rule, found.stream)
-        if found.until < self.looked.get(stream, found.until):
+    def apply(self, findings: Findings, now: datetime | None = None) -> list[Step]:
+        """The steps of one evaluation; none of one that is older than one before."""
+        now = now or findings.until
+        stream = (findings.layer_id, findings.rule, findings.stream)
+        if findings.until < self.evaluated.get(stream, findings.until):
             return []
-        self.looked[stream] = found.until
-        steps = decide(self._of(stream), found, self._muting(found).why, now)
+        self.evaluated[stream] = findings.until
+        steps = decide(self._of(stream), findings, self._suppressions(findings).why, now)
         done = [self._write(step, now) for step in steps]
-        muting = self._muting(found)
-        after = settle(muting.alerts, muting.why, found.policy, now)
+        suppressions = self._suppressions(findings)
+        after = settle(suppressions.alerts, suppressions.why, findings.policy, now)
         return done + [self._write(step, now) for step in after]
 
     def live(self) -> list[AlertState]:
         return [past.alert for past in self.alerts.values() if past.alert.status in LIVE]
 
     def raised(self) -> Iterable[ReplayedAlert]:
-        """Those that people would have been told of, in the order of their opening."""
-        return (past for past in self.alerts.values() if past.alert.told is not None)
+        """Alerts that would have been notified, in the order of their opening."""
+        return (past for past in self.alerts.values() if past.alert.last_notification is not None)
 
     def _of(self, stream: tuple[str, str, str]) -> list[AlertState]:
         known = (past.alert for past in self.alerts.values())
         return [each for each in known if (each.layer_id, each.rule, each.stream) == stream]
 
-    def _muting(self, found: Findings) -> Suppressions:
-        layer = tuple(alert for alert in self.live() if alert.layer_id == found.layer_id)
-        return Suppressions((), layer, found.policy.inhibit)
+    def _suppressions(self, findings: Findings) -> Suppressions:
+        layer = tuple(alert for alert in self.live() if alert.layer_id == findings.layer_id)
+        return Suppressions((), layer, findings.policy.inhibit)
 
     def _write(self, step: Step, now: datetime) -> Step:
         number = step.alert.id or len(self.alerts) + 1

@@ -1,5 +1,5 @@
-"""An alarm that cannot run, or not by its newest rules, is itself an alert: who relies on it would
-take its silence for quiet.
+"""Alerts about alarms that cannot run, or not by their latest rules: without one, people would
+take their silence for quiet.
 """
 
 from collections.abc import Collection
@@ -36,7 +36,7 @@ def raise_failing_alert(
     *,
     official: bool,
 ) -> AlertChanges:
-    """Open or keep the alert that one of `WORKS` has failed on a layer since a moment.
+    """Open or update the alert that one of `WORKS` has failed on a layer since a moment.
 
     `titles` of the layer in Vietnamese and English. It says nothing of the error: the public may
     read it.
@@ -88,7 +88,7 @@ def close_failing_alert(
 
 
 def failing_alarms(connection: Connection, layers: Collection[str]) -> int:
-    """Of how many of these layers an alarm, or the file, is known to fail now."""
+    """The number of these layers of which an alarm or the file is failing now."""
     return int(connection.scalar(_FAILING, {"rule": RULE, "layers": list(layers)}) or 0)
 
 
@@ -109,5 +109,5 @@ def _evaluation(
 ) -> AlertChanges:
     # What fails after a person closed the alert is another failure; a good run ends it at once.
     at_once = replace(policy, same_gap=timedelta(0), close_days=None, quiet=timedelta(0))
-    found = Findings(layer_id, RULE, now, official, False, signals, at_once, work)
-    return apply_findings(connection, found, now, alone=True)
+    findings = Findings(layer_id, RULE, now, official, False, signals, at_once, work)
+    return apply_findings(connection, findings, now, alone=True)

@@ -1,4 +1,4 @@
-"""Silences: who does not want to hear of which alerts, until when, and why."""
+"""Silences: alerts of which a person wants no notifications for a time, with the reason."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,23 +22,23 @@ def silence(
     rule: str | None = None,
     communes: Sequence[str] = (),
 ) -> Silence:
-    """Tell nobody of these alerts until then.
+    """Suppress these alerts until then.
 
-    What is left out stands for any, but something must be named. There is one silence in force of
-    the same alerts: one that lasts as long is given back, so that who asks twice takes back once;
-    a shorter one is lengthened, or ended by the new one where who or why are others. Raises
-    BadInput, and NotFound for a code that no commune has.
+    What is left out stands for any, but something must be named. Of the same alerts one silence is
+    in force: one that lasts as long is given back, so that a repeated request is undone at once; a
+    shorter one is lengthened, or replaced where person or reason differ. Raises BadInput, and
+    NotFound for a code that no commune has.
     """
     check_comment(why)
     if not why.strip():
-        raise BadInput("a silence needs a reason: say why nobody is to hear")
+        raise BadInput("a silence needs a reason: say why nobody is to be notified")
     if layer_id is None and rule is None and not communes:
         raise BadInput("a silence of everything is none: name a layer, a rule or communes")
     _check_end(until)
     check_communes(connection, communes)
-    of = {"layer": layer_id, "rule": rule, "communes": sorted(set(communes))}
+    scope = {"layer": layer_id, "rule": rule, "communes": sorted(set(communes))}
     connection.execute(_ONE_AT_A_TIME)
-    same = connection.execute(_SAME, of).all()
+    same = connection.execute(_SAME, scope).all()
     if same and same[0].until >= until:
         return _silence(same[0])
     for row in same:
@@ -46,7 +46,7 @@ def silence(
             connection.execute(_LENGTHEN, {"id": row.id, "until": until})
             return replace(_silence(row), until=until)
         unsilence(connection, row.id, who)
-    values = of | {"who": who, "why": why, "until": until}
+    values = scope | {"who": who, "why": why, "until": until}
     return _silence(connection.execute(_INSERT, values).one())
 
 
@@ -80,14 +80,14 @@ VALUES (:layer, :rule, CAST(:communes AS text[]), :who, :why, :until) RETURNING 
 
 def unsilence(connection: Connection, silence_id: int, who: str) -> None:
     """Take a silence back. Raises NotFound unless it is in force."""
-    done = connection.execute(
+    result = connection.execute(
         text(
             "UPDATE gis.silence SET ended_at = now(), ended_by = :who"
             " WHERE id = :id AND ended_at IS NULL AND until > now()"
         ),
         {"id": silence_id, "who": who},
     )
-    if done.rowcount == 0:
+    if result.rowcount == 0:
         raise NotFound(f"no silence {silence_id} is in force: `gis alerts silences` lists them")
 
 

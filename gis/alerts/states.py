@@ -1,4 +1,4 @@
-"""The states of an alert, and which may follow which.
+"""The states of an alert and the moves between them.
 
 pending ──► open ──► acknowledged ──► resolved, false (said by a person)
    │          │            │     └──► expired (its evidence is gone)
@@ -21,7 +21,7 @@ class Status(StrEnum):
 
 
 class Act(StrEnum):
-    """What the history tells: a new state by its name, or something that changes none."""
+    """The act of an event: a new state by its name, or one that changes no state."""
 
     PENDING = "pending"
     OPEN = "open"
@@ -31,16 +31,16 @@ class Act(StrEnum):
     EXPIRED = "expired"
     FALSE = "false"
     UPDATE = "update"  # more, less or other evidence
-    NOTIFY = "notify"  # evidence of which people are told again
-    CORRECTED = "corrected"  # records went or were mended: less than people were told
-    ESCALATE = "escalate"  # nobody looked after it in time
+    NOTIFY = "notify"  # news: other evidence of which recipients are notified again
+    CORRECTED = "corrected"  # records were deleted or corrected: less than was notified
+    ESCALATE = "escalate"  # nobody acknowledged it in time
     COMMENT = "comment"
     APPROVED = "approved"  # a person made it public
     RENEWED = "renewed"  # it outlasts its CAP document, so another is made
 
 
 class Outcome(StrEnum):
-    """What became of it, said by the person who resolves it."""
+    """The outcome of an alert, by the judgement of the person who resolves it."""
 
     TRUE = "true"
     FALSE = "false"
@@ -53,8 +53,8 @@ class Outcome(StrEnum):
 
 ENDS = frozenset({Status.RESOLVED, Status.EXPIRED, Status.FALSE})
 LIVE = frozenset(Status) - ENDS
-# What the desk works on, before anybody else is told.
-UNTOLD = frozenset({Status.PENDING, Status.SUPPRESSED})
+# Shown to operators alone; recipients are not notified.
+NOT_NOTIFIED = frozenset({Status.PENDING, Status.SUPPRESSED})
 
 MOVES: dict[Status, frozenset[Status]] = {
     Status.PENDING: ENDS | {Status.OPEN, Status.SUPPRESSED},
@@ -64,7 +64,7 @@ MOVES: dict[Status, frozenset[Status]] = {
 } | {end: frozenset() for end in ENDS}
 
 
-def check_move(what: str, now: Status, to: Status) -> None:
-    """Raises Conflict unless `to` may follow `now`; `what` names the alert."""
+def check_move(name: str, now: Status, to: Status) -> None:
+    """Raises Conflict unless `to` may follow `now`; `name` is that of the alert."""
     if to not in MOVES[now]:
-        raise Conflict(f"{what} is {now}, so it cannot become {to}")
+        raise Conflict(f"{name} is {now}, so it cannot become {to}")

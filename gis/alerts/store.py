@@ -1,4 +1,4 @@
-"""Alerts as rows: gis.alert holds what stands, gis.alert_event each step that led there."""
+"""Alerts as rows: gis.alert holds their present state, gis.alert_event their history."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -21,8 +21,8 @@ _ENDS = [status.value for status in ENDS]
 _SELECT = """
 SELECT *, ST_X(centre) AS lon, ST_Y(centre) AS lat FROM gis.alert
 """
-# Live alerts of a stream, those that ended lately, and those that a person closed while they held,
-# the oldest first.
+# Live alerts of a stream, those that ended lately, and those that a person closed while their
+# evidence held, the oldest first.
 _OF_STREAM = text(
     _SELECT + " WHERE layer_id = :layer AND rule = :rule AND stream = :stream"
     " AND (status = ANY(:live) OR (status = ANY(:ends) AND until >= :after)"
@@ -34,7 +34,7 @@ _LIVE_OF_LAYER = text(
 _ONE = text(_SELECT + " WHERE id = :id FOR UPDATE")
 
 # The shape is that of the hexes, else of the units, else of the province; empty where no communes
-# are stored, which is no reason to be silent.
+# are stored, since that must not hold up an alert.
 _SHAPE = """
 CASE WHEN CAST(:wkt AS text) IS NOT NULL THEN ST_Multi(ST_GeomFromText(:wkt, 4326))
      ELSE coalesce((SELECT ST_Multi(ST_Union(c.geom)) FROM layer.communes c
@@ -67,23 +67,23 @@ _UPDATE = text(
 
 
 def lock_alerts(connection: Connection, layer_id: str) -> None:
-    """Until the transaction ends, nobody else decides about the alerts of this layer."""
+    """Lock all decisions about the alerts of this layer until the transaction ends."""
     connection.execute(_LOCK, {"layer": layer_id})
 
 
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('alerts ' || :layer, 0))")
 
 
-def alerts_of_stream(connection: Connection, found: Findings) -> list[AlertState]:
-    """The live alerts of the stream, and the ended ones of which a signal may be what is left."""
-    earliest = min([signal.since for signal in found.signals], default=found.until)
+def alerts_of_stream(connection: Connection, findings: Findings) -> list[AlertState]:
+    """The live alerts of the stream, and the ended ones of which a signal may be a rest."""
+    earliest = min([signal.since for signal in findings.signals], default=findings.until)
     values = {
-        "layer": found.layer_id,
-        "rule": found.rule,
-        "stream": found.stream,
+        "layer": findings.layer_id,
+        "rule": findings.rule,
+        "stream": findings.stream,
         "live": _LIVE,
         "ends": _ENDS,
-        "after": earliest - found.policy.same_gap,
+        "after": earliest - findings.policy.same_gap,
     }
     return [alert_of(row) for row in connection.execute(_OF_STREAM, values)]
 
@@ -95,7 +95,7 @@ def live_alerts(connection: Connection, layer_id: str) -> list[AlertState]:
 
 
 def live_keys(connection: Connection, layer_id: str, rule: str) -> list[str]:
-    """What the live alerts of a rule are about."""
+    """The keys of the live alerts of a rule."""
     sql = text(
         "SELECT key FROM gis.alert WHERE layer_id = :layer AND rule = :rule"
         " AND key IS NOT NULL AND status = ANY(:live) ORDER BY key"
@@ -148,7 +148,7 @@ def locked_alert(connection: Connection, alert_id: int) -> AlertState | None:
 
 
 def write_step(connection: Connection, step: Step, now: datetime, who: str = SERVICE) -> int:
-    """Store an alert as it stands after a step, and tell the step; gives the alert's number."""
+    """Store an alert as it is after a step, and its event; gives the alert's number."""
     acted, ended = step.act is not None, step.alert.status in ENDS
     values = _values(step.alert) | {"now": now, "acted": acted, "ended": ended}
     alert_id = step.alert.id
@@ -175,7 +175,7 @@ def record_event(
     notify: bool = True,
     reason: Reason | None = None,
 ) -> None:
-    """One line of the history; `notify`: people are to hear of it; `reason`: of a suppression."""
+    """Store an event. `notify`: recipients are notified of it; `reason`: of a suppression."""
     values = {"alert": alert_id, "who": who, "act": str(act), "note": note, "notify": notify}
     silence = reason.silence_id if isinstance(reason, Silenced) else None
     within = reason.alert_id if isinstance(reason, InhibitedBy) else None
@@ -203,7 +203,7 @@ def alert_of(row: Row[Any]) -> AlertState:
         run_id=row.run_id,
         seen_at=row.seen_at,
         expires_at=row.expires_at,
-        told=_last_notification(row.told) if row.told else None,
+        last_notification=_last_notification(row.told) if row.told else None,
         weak_days=row.weak_days,
         weak_on=row.weak_on,
         escalate_at=row.escalate_at,
@@ -236,13 +236,13 @@ def _signal(row: Row[Any]) -> Signal:
     )
 
 
-def _last_notification(kept: Mapping[str, Any]) -> LastNotification:
+def _last_notification(values: Mapping[str, Any]) -> LastNotification:
     return LastNotification(
-        tier=Tier(kept["tier"]),
-        observed=kept["observed"],
-        llr=kept["llr"],
-        communes=frozenset(kept["communes"]),
-        records=frozenset(kept["records"]),
+        tier=Tier(values["tier"]),
+        observed=values["observed"],
+        llr=values["llr"],
+        communes=frozenset(values["communes"]),
+        records=frozenset(values["records"]),
     )
 
 
@@ -266,36 +266,36 @@ def _values(alert: AlertState) -> dict[str, object]:
         "lat": lat,
         "wkt": outline_of(signal.cells) if signal.cells else None,
         "measures": orjson.dumps(dict(signal.measures)).decode(),
-        "told": _last_notification_json(alert.told),
+        "told": _last_notification_json(alert.last_notification),
     }
 
 
-def _last_notification_json(told: LastNotification | None) -> str | None:
-    if told is None:
+def _last_notification_json(last_notification: LastNotification | None) -> str | None:
+    if last_notification is None:
         return None
-    kept = {
-        "tier": told.tier.value,
-        "observed": told.observed,
-        "llr": told.llr,
-        "communes": sorted(told.communes),
-        "records": sorted(told.records),
+    values = {
+        "tier": last_notification.tier.value,
+        "observed": last_notification.observed,
+        "llr": last_notification.llr,
+        "communes": sorted(last_notification.communes),
+        "records": sorted(last_notification.records),
     }
-    return orjson.dumps(kept).decode()
+    return orjson.dumps(values).decode()
 
 
-def last_evaluation(connection: Connection, found: Findings, now: datetime) -> datetime | None:
-    """Until when the stream was looked at before; looks into the future do not count."""
-    newest: datetime | None = connection.scalar(
+def last_evaluation(connection: Connection, findings: Findings, now: datetime) -> datetime | None:
+    """The end of the last evaluation of the stream; those beyond `now` do not count."""
+    latest: datetime | None = connection.scalar(
         text(
             "SELECT max(until) FROM gis.alert_look WHERE layer_id = :layer AND rule = :rule"
             " AND stream = :stream AND until <= :now"
         ),
-        {"layer": found.layer_id, "rule": found.rule, "stream": found.stream, "now": now},
+        {"layer": findings.layer_id, "rule": findings.rule, "stream": findings.stream, "now": now},
     )
-    return newest
+    return latest
 
 
-_LOOK = text("""
+_RECORD_EVALUATION = text("""
 INSERT INTO gis.alert_look
   (layer_id, rule, stream, day, until, looked_at, version, run_id, signals, p, least_p, simulated)
 VALUES (:layer, :rule, :stream, :day, :until, :now,
@@ -307,19 +307,19 @@ ON CONFLICT (layer_id, rule, stream, day) DO UPDATE SET until = excluded.until,
 """)
 
 
-def record_evaluation(connection: Connection, found: Findings, now: datetime) -> None:
-    """Keep what the look said; of each day the last one is kept, and the least p of all."""
+def record_evaluation(connection: Connection, findings: Findings, now: datetime) -> None:
+    """Store an evaluation: of each day the last one, with the least p of all."""
     values = {
-        "layer": found.layer_id,
-        "rule": found.rule,
-        "stream": found.stream,
-        "day": local_day(found.until),
-        "until": found.until,
+        "layer": findings.layer_id,
+        "rule": findings.rule,
+        "stream": findings.stream,
+        "day": local_day(findings.until),
+        "until": findings.until,
         "now": now,
-        "version": found.version,
-        "run_id": found.run_id,
-        "signals": len(found.signals),
-        "p": found.p,
-        "simulated": found.simulated,
+        "version": findings.version,
+        "run_id": findings.run_id,
+        "signals": len(findings.signals),
+        "p": findings.p,
+        "simulated": findings.simulated,
     }
-    connection.execute(_LOOK, values)
+    connection.execute(_RECORD_EVALUATION, values)

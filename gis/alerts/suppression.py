@@ -1,11 +1,11 @@
-"""Why nobody is told of an alert, as a value that each reader words; the history has it as text."""
+"""Reasons for which an alert is suppressed, as values; the history has them as text."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Silenced:
-    """A person wants not to hear of it."""
+    """Silenced by a person."""
 
     silence_id: int
     who: str
@@ -17,7 +17,7 @@ class Silenced:
 
 @dataclass(frozen=True, slots=True)
 class InhibitedBy:
-    """It is part of another alert; None: of one that is not stored."""
+    """Inhibited by another alert that covers it; None: by one that is not stored."""
 
     alert_id: int | None
 

@@ -1,4 +1,4 @@
-"""What happens to alerts as time passes, without any new evidence."""
+"""Timers of alerts: escalation, silences and closing, without any new evidence."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -12,13 +12,13 @@ from gis.alerts.states import Act, Status
 from gis.alerts.store import live_alerts, lock_alerts, write_step
 from gis.alerts.updates import settled
 
-# Looks close what is quiet; this is for alerts at which nothing looks any more.
+# Evaluations close quiet alerts; this is for alerts that nothing evaluates any more.
 _ORPHANED = timedelta(days=1)
 
-# An alarm that cannot look for so long fails, and what it may be late to say is better told.
-_LOOKED_AT_WITHIN = timedelta(minutes=5)
+# An alarm that has not run for so long has failed: better to escalate on old evidence than not.
+_EVALUATED_WITHIN = timedelta(minutes=5)
 
-# Whether records of an alert were deleted or changed since its rule looked at its stream.
+# True if records of an alert were deleted or changed since the last evaluation of its stream.
 Outdated = Callable[[Connection, AlertState], bool]
 
 # Layers with an alert to escalate or to close, or that a silence may concern.
@@ -37,17 +37,19 @@ def advance_alerts(
     now: datetime,
     outdated: Outdated = lambda connection, alert: False,
 ) -> list[tuple[int, Step]]:
-    """Escalate what nobody looks after, begin and end suppression, close what is orphaned.
+    """Escalate what nobody acknowledged, begin and end suppression, close orphaned alerts.
 
     `policies` are those of the layers; a layer that is gone has the defaults. What is `outdated`
-    neither escalates nor is released before it has been looked at, which takes some seconds. Gives
+    neither escalates nor is released before its next evaluation, which takes some seconds. Gives
     the steps with the numbers of their alerts.
     """
     due = connection.execute(_DUE, {"now": now, "orphaned": now - _ORPHANED}).scalars().all()
     return [
-        done
+        written
         for layer_id in due
-        for done in _advance(connection, layer_id, policies.get(layer_id, Policy()), now, outdated)
+        for written in _advance(
+            connection, layer_id, policies.get(layer_id, Policy()), now, outdated
+        )
     ]
 
 
@@ -62,16 +64,16 @@ def _advance(
     steps = [
         step for alert in live_alerts(connection, layer_id) if (step := _passed(alert, now, waits))
     ]
-    done = [(write_step(connection, step, now), step) for step in steps]
-    return done + settled(connection, layer_id, policy, now, waits)
+    written = [(write_step(connection, step, now), step) for step in steps]
+    return written + settled(connection, layer_id, policy, now, waits)
 
 
 def _passed(alert: AlertState, now: datetime, waits: Callable[[AlertState], bool]) -> Step | None:
     if alert.expires_at <= now - _ORPHANED:
-        return expire(alert, "nothing looks at it any more")
+        return expire(alert, "its stream is no longer evaluated")
     if alert.escalate_at is None or alert.escalate_at > now or alert.status is not Status.OPEN:
         return None
-    if alert.escalate_at > now - _LOOKED_AT_WITHIN and waits(alert):
+    if alert.escalate_at > now - _EVALUATED_WITHIN and waits(alert):
         return None
     waiting = replace(alert, escalate_at=None)
     return Step(waiting, Act.ESCALATE, "nobody has acknowledged it", notify=True)

@@ -25,7 +25,7 @@ from gis.alerts.store import (
 
 @dataclass(frozen=True, slots=True)
 class AlertChanges:
-    """The numbers of the alerts that a look opened, gave other evidence, and closed."""
+    """The numbers of the alerts that an evaluation opened, updated and closed."""
 
     opened: tuple[int, ...] = ()
     updated: tuple[int, ...] = ()
@@ -33,24 +33,24 @@ class AlertChanges:
 
 
 def apply_findings(
-    connection: Connection, found: Findings, now: datetime | None = None, *, alone: bool = False
+    connection: Connection, findings: Findings, now: datetime | None = None, *, alone: bool = False
 ) -> AlertChanges:
     """Open, update, correct, suppress, release and close the alerts of a stream.
 
-    A look that ends before one already applied changes nothing: what is newer has decided.
+    An evaluation older than one already applied changes nothing.
     `alone`: the layer's other alerts stay as they are, since the policy is not the layer's.
     """
     now = now or datetime.now(UTC)
-    lock_alerts(connection, found.layer_id)
-    newest = last_evaluation(connection, found, now)
-    if newest is not None and found.until < newest:
+    lock_alerts(connection, findings.layer_id)
+    latest = last_evaluation(connection, findings, now)
+    if latest is not None and findings.until < latest:
         return AlertChanges()
-    muting = muting_of(connection, found.layer_id, found.policy, now, found)
-    steps = decide(alerts_of_stream(connection, found), found, muting.why, now)
+    suppressions = suppressions_of(connection, findings.layer_id, findings.policy, now, findings)
+    steps = decide(alerts_of_stream(connection, findings), findings, suppressions.why, now)
     written = [(write_step(connection, step, now), step) for step in steps]
-    record_evaluation(connection, found, now)
+    record_evaluation(connection, findings, now)
     if not alone:
-        written += _settled_by(connection, found, now)
+        written += _settled_by(connection, findings, now)
     return _changes(written)
 
 
@@ -61,21 +61,23 @@ def settled(
     now: datetime,
     waits: Callable[[AlertState], bool],
 ) -> list[tuple[int, Step]]:
-    """Suppress and release the layer's alerts by what holds now, but those that wait for a look."""
-    muting = muting_of(connection, layer_id, policy, now)
-    steps = settle(muting.alerts, muting.why, policy, now, waits=waits)
+    """Suppress and release the layer's alerts as of now, but those that wait for an evaluation."""
+    suppressions = suppressions_of(connection, layer_id, policy, now)
+    steps = settle(suppressions.alerts, suppressions.why, policy, now, waits=waits)
     return [(write_step(connection, step, now), step) for step in steps]
 
 
-def _settled_by(connection: Connection, found: Findings, now: datetime) -> list[tuple[int, Step]]:
-    """The same of what a look tells of, its own alerts and those that they inhibit.
+def _settled_by(
+    connection: Connection, findings: Findings, now: datetime
+) -> list[tuple[int, Step]]:
+    """Suppress and release the alerts of an evaluation and those that they inhibit.
 
-    What it releases because records went was told already, by what hid it.
+    One that is released because records are gone was covered by the alert that inhibited it.
     """
-    muting = muting_of(connection, found.layer_id, found.policy, now, found)
-    evidence = found.evidence
+    suppressions = suppressions_of(connection, findings.layer_id, findings.policy, now, findings)
+    evidence = findings.evidence
     inhibited = (
-        inhibited_alerts(connection, found.layer_id, found.stream)
+        inhibited_alerts(connection, findings.layer_id, findings.stream)
         if evidence is not None and evidence.gone
         else frozenset()
     )
@@ -89,25 +91,31 @@ def _settled_by(connection: Connection, found: Findings, now: datetime) -> list[
 
     concerned = [
         alert
-        for alert in muting.alerts
-        if alert.stream == found.stream
-        and (alert.rule == found.rule or (found.rule, alert.rule) in INHIBITS)
+        for alert in suppressions.alerts
+        if alert.stream == findings.stream
+        and (alert.rule == findings.rule or (findings.rule, alert.rule) in INHIBITS)
     ]
     steps = settle(
-        concerned, muting.why, found.policy, now, waits=muting.is_outdated, quiet=is_known
+        concerned,
+        suppressions.why,
+        findings.policy,
+        now,
+        waits=suppressions.is_outdated,
+        quiet=is_known,
     )
     return [(write_step(connection, step, now), step) for step in steps]
 
 
-def muting_of(
+def suppressions_of(
     connection: Connection,
     layer_id: str,
     policy: Policy,
     now: datetime,
-    found: Findings | None = None,
+    findings: Findings | None = None,
 ) -> Suppressions:
+    """The silences in force and the live alerts of a layer, which are locked."""
     alerts = tuple(live_alerts(connection, layer_id))
-    return Suppressions(silences_at(connection, now), alerts, policy.inhibit, found)
+    return Suppressions(silences_at(connection, now), alerts, policy.inhibit, findings)
 
 
 def _changes(written: Iterable[tuple[int, Step]]) -> AlertChanges:

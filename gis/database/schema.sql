@@ -616,11 +616,11 @@ CREATE TABLE gis.subscription (
   only_named boolean NOT NULL DEFAULT false,
   by_admin boolean NOT NULL DEFAULT false,
   CONSTRAINT subscription_pkey PRIMARY KEY (id),
-  CONSTRAINT subscription_channel_check CHECK ((channel = ANY (ARRAY['webhook'::text, 'mail'::text]))),
   CONSTRAINT subscription_language_check CHECK ((language = ANY (ARRAY['vi'::text, 'en'::text]))),
   CONSTRAINT subscription_least_severity_check CHECK ((least_severity = ANY (ARRAY['watch'::text, 'alert'::text, 'urgent'::text])))
 );
 CREATE UNIQUE INDEX subscription_name ON gis.subscription USING btree (name) WHERE (ended_at IS NULL);
+COMMENT ON COLUMN gis.subscription.channel IS 'a name in gis/notify/channels';
 
 CREATE TABLE gis.tile_count (
   layer_id text NOT NULL,

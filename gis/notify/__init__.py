@@ -1,1 +1,1 @@
-"""Telling the steps of alerts: outbox, webhooks, mail, event stream, CAP documents and feeds."""
+"""Notification of alerts: events, outbox, channels, subscriptions, CAP documents and feeds."""

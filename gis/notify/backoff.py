@@ -1,4 +1,4 @@
-"""When a delivery that failed is tried again."""
+"""Waiting times between the attempts of a delivery."""
 
 import random
 from dataclasses import dataclass
@@ -7,10 +7,11 @@ from datetime import timedelta
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """After the n-th failure one waits first · 2^(n-1), at most `longest`, give or take a half.
+    """Exponential backoff with jitter: first · 2^(n-1) after the n-th failure, at most `longest`,
+    times 0.5 to 1.5.
 
-    The chance in it keeps many deliveries that failed together from returning together. With the
-    defaults one gives up after about half a day.
+    Jitter keeps deliveries that failed together from being tried together. With the defaults the
+    last attempt is made after about half a day.
     """
 
     attempts: int = 20
@@ -18,7 +19,7 @@ class Backoff:
     longest: timedelta = timedelta(hours=1)
 
     def wait(self, failures: int, chance: random.Random) -> timedelta | None:
-        """How long to wait after so many failures (from 1); None: give up."""
+        """The time until the next attempt after so many failures (from 1); None: there is none."""
         if failures >= self.attempts:
             return None
         doublings = min(failures - 1, 32)

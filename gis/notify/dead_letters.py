@@ -1,4 +1,4 @@
-"""What was given up, a message or a CAP document, is itself an alert, told to all the others."""
+"""Alerts about failed deliveries and CAP documents that were given up, sent to all others."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,19 +12,21 @@ from gis.alerts.updates import apply_findings
 from gis.notify.outbox import Delivery
 
 RULE = "delivery"
-# What dies after a person closed the alert is another failure.
+# A failure after a person closed the alert is another one.
 _POLICY = Policy(same_gap=timedelta(0))
 
-_DEAD = text("""
+_COUNT_DEAD = text("""
 SELECT count(*) FROM gis.delivery
 WHERE subscription_id = :id AND status = 'dead' AND ended_at > now() - interval '1 day'
 """)
-_UNDONE = text("SELECT count(*) FROM gis.cap_undone WHERE ended_at > now() - interval '1 day'")
+_COUNT_UNDONE = text(
+    "SELECT count(*) FROM gis.cap_undone WHERE ended_at > now() - interval '1 day'"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class _Failure:
-    """What fails, how often within a day, and what to do, in Vietnamese and English."""
+    """A kind of failure, its count within a day, and its texts in Vietnamese and English."""
 
     key: str
     count: int
@@ -35,14 +37,14 @@ class _Failure:
 def raise_dead_letter_alerts(connection: Connection, delivery: Delivery) -> None:
     """Open or update the alert that this subscription fails, in the caller's transaction.
 
-    The alert names the subscription by its number alone, since the public may read it. That such
-    an alert could not be delivered raises no other.
+    The alert names the subscription by its number alone, since the public may read it. A failed
+    delivery of such an alert raises no other.
     """
-    told = delivery.told
-    if told.rule == RULE:
+    notification = delivery.notification
+    if notification.rule == RULE:
         return
     number = delivery.subscription_id
-    dead = connection.scalar(_DEAD, {"id": number}) or 0
+    dead = connection.scalar(_COUNT_DEAD, {"id": number}) or 0
     failure = _Failure(
         key=f"subscription {number}",
         count=dead,
@@ -55,14 +57,14 @@ def raise_dead_letter_alerts(connection: Connection, delivery: Delivery) -> None
             f"{dead} messages given up within a day. See: gis subscriptions list",
         ),
     )
-    _raise(connection, failure, told.layer_id, official=told.official)
+    _raise(connection, failure, notification.layer_id, official=notification.official)
 
 
 def raise_unpublished_alerts(connection: Connection, row: Row[Any]) -> None:
-    """The same of CAP documents that could not be made; `row` is of gis.notice."""
+    """Open or update the alert that CAP documents could not be made; `row` is of gis.notice."""
     if row.alert.get("rule") == RULE:
         return
-    undone = connection.scalar(_UNDONE) or 0
+    undone = connection.scalar(_COUNT_UNDONE) or 0
     failure = _Failure(
         key="CAP",
         count=undone,
@@ -74,7 +76,7 @@ def raise_unpublished_alerts(connection: Connection, row: Row[Any]) -> None:
             f"{undone} văn bản không lập được trong một ngày. Xem nhật ký của dịch vụ; "
             "sửa xong thì chạy: gis alerts publish",
             f"{undone} documents given up within a day. See the log of the service; "
-            "when it is mended: gis alerts publish",
+            "when it is fixed: gis alerts publish",
         ),
     )
     _raise(connection, failure, row.layer_id, official=bool(row.alert.get("official")))
@@ -93,5 +95,5 @@ def _raise(connection: Connection, failure: _Failure, layer_id: str, *, official
         detail_en=failure.detail[1],
         key=failure.key,
     )
-    found = Findings(layer_id, RULE, now, official, False, (signal,), _POLICY, failure.key)
-    apply_findings(connection, found, now, alone=True)
+    findings = Findings(layer_id, RULE, now, official, False, (signal,), _POLICY, failure.key)
+    apply_findings(connection, findings, now, alone=True)

@@ -1,6 +1,7 @@
-"""Sending what waits in the outbox, until nothing more is due."""
+"""The sender: deliveries of the outbox that are due leave by their channels."""
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -8,12 +9,12 @@ import structlog
 from sqlalchemy import Connection
 
 from gis.database.engine import Database
-from gis.egress import EgressPolicy, networks_of
+from gis.deadline import deadline
+from gis.errors import NotDelivered, Undeliverable
 from gis.notify.backoff import Backoff
-from gis.notify.channels.mail import MailServer, mail_server, send_mail
-from gis.notify.channels.webhook import send_webhook
+from gis.notify.channels import channels_from
+from gis.notify.channels.channel import Channel
 from gis.notify.dead_letters import raise_dead_letter_alerts
-from gis.notify.errors import NotDelivered, Undeliverable
 from gis.notify.outbox import Delivery, record_delivered, record_failure, taken
 from gis.settings import Settings
 
@@ -22,45 +23,39 @@ log = structlog.get_logger("delivery")
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """By which ways messages leave, and when they are tried again."""
+    """The channels by which notifications leave, and when a failed one is tried again."""
 
-    reach: EgressPolicy
-    mail: MailServer | None = None
-    map_url: str | None = None  # of the map, without a final slash
+    channels: Mapping[str, Channel]  # by name
     timeout_s: float = 20.0  # for the whole of an attempt
     retrying: Backoff = field(default_factory=Backoff)
     gap: timedelta = timedelta(0)  # between two of one alert to one subscription; 0: each is sent
 
     def send(self, delivery: Delivery) -> None:
-        """Raises NotDelivered."""
-        if delivery.channel == "webhook":
-            send_webhook(delivery, self.reach, self.timeout_s)
-        elif self.mail is None:
-            raise NotDelivered("no mail server: set GIS_SMTP_URL")
-        else:
-            send_mail(delivery, self.mail, self.timeout_s, self.map_url)
+        """One attempt. Raises NotDelivered, and Undeliverable where no other can succeed."""
+        channel = self.channels.get(delivery.channel)
+        if channel is None:
+            raise Undeliverable(
+                f"this service has no channel {delivery.channel}: subscribe by "
+                f"{' or '.join(self.channels)}"
+            )
+        with deadline(self.timeout_s) as until:
+            channel.send(delivery, until)
 
 
 def sender_of(settings: Settings) -> Sender:
-    """As the settings say. Raises BadInput."""
-    mail = settings.smtp_url and mail_server(
-        settings.smtp_url.get_secret_value(), settings.mail_from
-    )
-    first = timedelta(seconds=settings.delivery_retry_s)
+    """The sender as the settings configure it. Raises BadInput."""
     return Sender(
-        reach=EgressPolicy(networks_of(settings.webhook_networks)),
-        mail=mail or None,
-        map_url=settings.public_url,
+        channels=channels_from(settings),
         timeout_s=settings.delivery_timeout_s,
-        retrying=Backoff(settings.delivery_attempts, first),
+        retrying=Backoff(settings.delivery_attempts, timedelta(seconds=settings.delivery_retry_s)),
         gap=timedelta(minutes=settings.notification_gap_minutes),
     )
 
 
 def send_due(database: Database, sender: Sender, *, healthy: bool = False) -> int:
-    """Send what is due, one after the other; gives how many were tried.
+    """Send the deliveries that are due, one after the other; gives the number of attempts.
 
-    `healthy`: only to subscriptions none of whose messages waits for another attempt.
+    `healthy`: only to subscriptions of which no failed delivery waits.
     """
     tried = 0
     while send_next(database, sender, healthy=healthy):
@@ -69,7 +64,7 @@ def send_due(database: Database, sender: Sender, *, healthy: bool = False) -> in
 
 
 def send_next(database: Database, sender: Sender, *, healthy: bool = False) -> bool:
-    """Send the next delivery that is due and free; whether there was one."""
+    """Send the next delivery that is due and not held by another sender; False: there is none."""
     with taken(database, sender.gap, healthy=healthy) as (connection, delivery):
         if delivery is None:
             return False

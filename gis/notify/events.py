@@ -1,4 +1,4 @@
-"""Reading gis.notice: the steps of alerts in the order of their commits."""
+"""Events of alerts (gis.notice), in the order of their commits."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -6,56 +6,58 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
-from gis.alerts.states import UNTOLD
+from gis.alerts.states import NOT_NOTIFIED
 from gis.notify.notification import CommuneName, Language, Notification
 
 _MEASURES = ("observed", "expected", "llr", "p", "recurrence_days")
 
 _READABLE = """
-layer_id = ANY(:layers) AND (:all_states OR NOT alert ->> 'status' = ANY(:untold))"""
+layer_id = ANY(:layers) AND (:all_states OR NOT alert ->> 'status' = ANY(:not_notified))"""
 _AFTER = text(
     f"SELECT * FROM gis.notice WHERE seq > :after AND {_READABLE} ORDER BY seq LIMIT :limit"  # noqa: S608
 )
-_NEWEST = text(f"SELECT coalesce(max(seq), 0) FROM gis.notice WHERE {_READABLE}")  # noqa: S608
+_LATEST = text(f"SELECT coalesce(max(seq), 0) FROM gis.notice WHERE {_READABLE}")  # noqa: S608
 
 
 def last_seq(connection: Connection) -> int:
-    """The number of the newest notice that anybody can see; 0 when there is none."""
-    newest: int = connection.scalar(text("SELECT coalesce(max(seq), 0) FROM gis.notice"))
-    return newest
+    """The number of the latest event of all alerts; 0 when there is none."""
+    latest: int = connection.scalar(text("SELECT coalesce(max(seq), 0) FROM gis.notice"))
+    return latest
 
 
 def events_after(
     connection: Connection, after: int, layers: Sequence[str], *, to_desk: bool, limit: int = 100
 ) -> list[Notification]:
-    """Steps of the alerts of these layers after a number, the oldest first.
+    """Events of the alerts of these layers after a number, the oldest first.
 
-    What is pending or suppressed is told to the desk alone.
+    `to_desk`: also those of pending and suppressed alerts, which only operators see.
     """
     values = _readable(layers, to_desk=to_desk) | {"after": after, "limit": limit}
     return [notification_of(row) for row in connection.execute(_AFTER, values)]
 
 
 def newest_readable(connection: Connection, layers: Sequence[str], *, to_desk: bool) -> int:
-    """The number of the newest notice that `events_after` gives; 0 when there is none.
+    """The number of the latest event that `events_after` gives; 0 when there is none.
 
-    To a reader of these layers `last_seq` would tell that something happened in another one.
+    To a reader of these layers `last_seq` would disclose that something happened in another one.
     """
-    newest: int = connection.scalar(_NEWEST, _readable(layers, to_desk=to_desk))
-    return newest
+    latest: int = connection.scalar(_LATEST, _readable(layers, to_desk=to_desk))
+    return latest
 
 
 def _readable(layers: Sequence[str], *, to_desk: bool) -> dict[str, Any]:
-    untold = [status.value for status in UNTOLD]
-    return {"layers": list(layers), "all_states": to_desk, "untold": untold}
+    hidden = [status.value for status in NOT_NOTIFIED]
+    return {"layers": list(layers), "all_states": to_desk, "not_notified": hidden}
 
 
 def notification_of(row: Row[Any]) -> Notification:
-    """A row of gis.notice as a value."""
+    """The notification of a row of gis.notice."""
     alert: Mapping[str, Any] = row.alert
     layer: Mapping[str, Any] = alert.get("layer") or {}
     options: Mapping[str, Any] = layer.get("alerts") or {}
-    title = {one: (layer.get("title") or {}).get(one, row.layer_id) for one in Language}
+    titles = layer.get("title") or {}
+    title = {language: titles.get(language, row.layer_id) for language in Language}
+    subject = layer.get("subject") or title
     return Notification(
         seq=row.seq,
         at=row.at,
@@ -66,9 +68,9 @@ def notification_of(row: Row[Any]) -> Notification:
         status=alert["status"],
         severity=alert["severity"],
         title=title,
-        subject={one: (layer.get("subject") or title).get(one, title[one]) for one in Language},
-        headline={one: alert[f"headline_{one}"] for one in Language},
-        detail={one: alert.get(f"detail_{one}") or "" for one in Language},
+        subject={language: subject.get(language, title[language]) for language in Language},
+        headline={language: alert[f"headline_{language}"] for language in Language},
+        detail={language: alert.get(f"detail_{language}") or "" for language in Language},
         places=tuple(CommuneName(place["code"], place["name"]) for place in alert["places"]),
         cells=tuple(alert["cells"]),
         geometry=alert["geometry"],
@@ -94,5 +96,5 @@ def _measures(alert: Mapping[str, Any]) -> Iterator[tuple[str, float | str]]:
     yield from (alert.get("run") or {}).items()
 
 
-def _moment(text_or_none: str | None) -> datetime | None:
-    return None if text_or_none is None else datetime.fromisoformat(text_or_none)
+def _moment(iso: str | None) -> datetime | None:
+    return None if iso is None else datetime.fromisoformat(iso)

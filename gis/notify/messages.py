@@ -1,4 +1,4 @@
-"""What delivery says of itself, in Vietnamese and English."""
+"""Words of notifications, in Vietnamese and English."""
 
 from gis.notify.notification import Language
 
@@ -31,7 +31,7 @@ SEVERITIES = {
     "urgent": {Language.VI: "Khẩn cấp", Language.EN: "Urgent"},
 }
 
-# What was done, by the acts of gis.alerts.states.
+# By the acts of gis.alerts.states.
 ACTS = {
     "open": {Language.VI: "Cảnh báo mới", Language.EN: "New alert"},
     "acknowledged": {Language.VI: "Đã tiếp nhận", Language.EN: "Acknowledged"},

@@ -1,4 +1,4 @@
-"""A step of an alert's life as it is told: what was done, and the alert as it stood then."""
+"""A notification: one event of an alert's lifecycle, with the alert as it stood then."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,9 +24,10 @@ class CommuneName:
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """One notice. Texts are by language; `cells` are H3, `geometry` is GeoJSON (WGS 84).
+    """An event and its alert. Texts are by language; `cells` are H3, `geometry` is GeoJSON
+    (longitude, latitude, WGS 84).
 
-    `measures` holds what is known of observed, expected, llr, p, recurrence_days, method, version.
+    `measures` holds those known of observed, expected, llr, p, recurrence_days, method, version.
     """
 
     seq: int

@@ -1,11 +1,12 @@
 """The outbox: deliveries that wait, taken one at a time by any number of processes.
 
-A delivery is held by the transaction that sends it. A process that dies leaves it waiting, so it
-is sent again with the same key. Deliveries of one alert to one subscription keep their order.
+A delivery is locked by the transaction that sends it. When the process dies it still waits, and is
+sent again with the same key: at least once. Deliveries of one alert to one subscription keep their
+order.
 
-With a gap, so much time lies between two that arrive of one alert at one subscription, unless its
-tier is higher than the one told last. What waits meanwhile is sent as one, the newest, if it is
-still news.
+A gap is the least time between two notifications of one alert to one subscription, unless its tier
+rises above that of the last one. Of those that wait meanwhile the latest is sent, if it is still
+news.
 """
 
 from collections.abc import Iterator
@@ -24,7 +25,7 @@ from gis.notify.notification import Language, Notification
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One message to one subscription; the same key at each attempt. `secret` signs webhooks."""
+    """One notification to one subscription; the same key at each attempt. `secret` signs it."""
 
     id: int
     key: str
@@ -34,24 +35,24 @@ class Delivery:
     target: str
     language: Language
     secret: str | None
-    told: Notification
+    notification: Notification
 
     def __repr__(self) -> str:
         return f"Delivery({self.id}, key={self.key})"  # never the secret, also not in a log
 
 
 # One that is due; while it is sent, nothing else goes to its subscription: a receiver that hangs
-# holds one sender, not all. Without a gap it is the oldest of its alert and subscription, with one
-# the newest, which also waits for as long as one before it that is tried again.
+# occupies one sender, not all. Without a gap it is the oldest of its alert and subscription; with a
+# gap the latest, which also waits while an earlier one waits for another attempt.
 _TAKE = text("""
 SELECT d.id AS delivery_id, d.key, d.attempts, d.subscription_id, s.channel, s.target, s.language,
-       w.secret, last.seq IS NOT NULL AS has_heard,
+       w.secret, last.seq IS NOT NULL AS was_notified,
        n.act IN ('open', 'notify') AND n.alert -> 'status' = last.alert -> 'status'
          AND n.alert -> 'severity' = last.alert -> 'severity'
          AND n.alert -> 'observed' = last.alert -> 'observed'
          AND n.alert -> 'communes' = last.alert -> 'communes' AS is_known,
        EXISTS (SELECT FROM gis.alert a WHERE a.id = d.alert_id
-               AND a.status IN ('pending', 'suppressed')) AS is_untold,
+               AND a.status IN ('pending', 'suppressed')) AS is_hidden,
        n.*
 FROM gis.delivery d
 JOIN gis.subscription s ON s.id = d.subscription_id
@@ -85,7 +86,7 @@ WHERE status = 'waiting' AND id < :id
       = (SELECT d.alert_id, d.subscription_id FROM gis.delivery d WHERE d.id = :id)
 RETURNING attempts
 """)
-_FORGET = text(
+_DROP = text(
     "UPDATE gis.delivery SET status = 'superseded', ended_at = clock_timestamp() WHERE id = :id"
 )
 
@@ -94,10 +95,10 @@ _FORGET = text(
 def taken(
     database: Database, gap: timedelta = timedelta(0), *, healthy: bool = False
 ) -> Iterator[tuple[Connection, Delivery | None]]:
-    """A transaction that holds the next delivery that is due; None when none is free.
+    """A transaction that locks the next delivery that is due; None when there is none unlocked.
 
-    `gap`: least time between two of one alert to one subscription. `healthy`: none to a
-    subscription one of whose messages failed and waits.
+    `gap`: least time between two of one alert to one subscription. `healthy`: leave out
+    subscriptions of which a failed delivery waits.
     """
     with database.writing() as connection:
         yield connection, _next(connection, gap, healthy)
@@ -108,10 +109,10 @@ def _next(connection: Connection, gap: timedelta, healthy: bool) -> Delivery | N
     while (row := connection.execute(_TAKE, values).one_or_none()) is not None:
         if not gap:
             return _delivery(row, row.attempts)
-        before = connection.execute(_SUPERSEDE, {"id": row.delivery_id}).scalars().all()
-        if not (row.has_heard and (row.is_known or row.is_untold)):
-            return _delivery(row, max([row.attempts, *before]))
-        connection.execute(_FORGET, {"id": row.delivery_id})
+        superseded = connection.execute(_SUPERSEDE, {"id": row.delivery_id}).scalars().all()
+        if not (row.was_notified and (row.is_known or row.is_hidden)):
+            return _delivery(row, max([row.attempts, *superseded]))
+        connection.execute(_DROP, {"id": row.delivery_id})
     return None
 
 
@@ -128,7 +129,7 @@ def record_delivered(connection: Connection, delivery: Delivery) -> None:
 def record_failure(
     connection: Connection, delivery: Delivery, why: str, wait: timedelta | None
 ) -> None:
-    """It failed: tried again after `wait`, dead where there is none."""
+    """Store a failed attempt: the next is due after `wait`; None: a dead letter."""
     connection.execute(
         text(
             "UPDATE gis.delivery SET attempts = :failures + 1, error = :why,"
@@ -142,9 +143,10 @@ def record_failure(
 
 
 def _delivery(row: Row[Any], failures: int) -> Delivery:
-    told = notification_of(row)
-    if not row.has_heard and told.act == Act.NOTIFY:
-        told = replace(told, act=Act.OPEN.value)  # to who hears of it for the first time
+    notification = notification_of(row)
+    if not row.was_notified and notification.act == Act.NOTIFY:
+        # The recipient's first notification of this alert: to them it opens.
+        notification = replace(notification, act=Act.OPEN.value)
     return Delivery(
         id=row.delivery_id,
         key=str(row.key),
@@ -154,5 +156,5 @@ def _delivery(row: Row[Any], failures: int) -> Delivery:
         target=row.target,
         language=Language(row.language),
         secret=row.secret,
-        told=told,
+        notification=notification,
     )

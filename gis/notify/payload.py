@@ -1,4 +1,4 @@
-"""A told step as JSON, as webhooks and the event stream have it. Nothing personal is in it."""
+"""Notifications as JSON, for webhooks and the event stream; without personal data."""
 
 from typing import Any
 
@@ -7,28 +7,28 @@ import h3
 from gis.notify.notification import Language, Notification
 
 
-def notification_payload(told: Notification) -> dict[str, Any]:
-    """What was done, when, and the alert as it then stood; hexes as H3 text, times with zone."""
+def notification_payload(notification: Notification) -> dict[str, Any]:
+    """Act, time and the alert as it stood then; hexes as H3 text, times in ISO 8601 with zone."""
     return {
-        "seq": told.seq,
-        "act": told.act,
-        "at": told.at.isoformat(),
+        "seq": notification.seq,
+        "act": notification.act,
+        "at": notification.at.isoformat(),
         "alert": {
-            "id": told.alert_id,
-            "layer_id": told.layer_id,
-            "rule": told.rule,
-            "status": told.status,
-            "severity": told.severity,
-            **{f"headline_{one}": told.headline[one] for one in Language},
-            **{f"detail_{one}": told.detail[one] for one in Language},
-            "communes": [{"code": place.code, "name": place.name} for place in told.places],
-            "hexes": [h3.int_to_str(cell) for cell in told.cells],
-            "geometry": told.geometry,
-            "official": told.official,
-            "simulated": told.simulated,
-            "approved": told.approved,
-            "opened_at": told.opened_at.isoformat(),
-            "updated_at": told.updated_at.isoformat(),
-            "measures": dict(told.measures),
+            "id": notification.alert_id,
+            "layer_id": notification.layer_id,
+            "rule": notification.rule,
+            "status": notification.status,
+            "severity": notification.severity,
+            **{f"headline_{language}": notification.headline[language] for language in Language},
+            **{f"detail_{language}": notification.detail[language] for language in Language},
+            "communes": [{"code": place.code, "name": place.name} for place in notification.places],
+            "hexes": [h3.int_to_str(cell) for cell in notification.cells],
+            "geometry": notification.geometry,
+            "official": notification.official,
+            "simulated": notification.simulated,
+            "approved": notification.approved,
+            "opened_at": notification.opened_at.isoformat(),
+            "updated_at": notification.updated_at.isoformat(),
+            "measures": dict(notification.measures),
         },
     }

@@ -1,6 +1,7 @@
-"""Delivery beside a service: several senders, so that one slow receiver delays no other.
+"""Threads that deliver beside a service: several, so that one slow receiver delays no other.
 
-The first of them leaves alone whoever fails, so that also many slow receivers delay no other.
+The first leaves out subscriptions with failed deliveries, so that even many slow receivers delay no
+other.
 """
 
 from collections.abc import Iterator
@@ -18,15 +19,15 @@ _EVERY_S = 0.5
 
 @contextmanager
 def delivering(database: Database, sender: Sender, cap_sender: str) -> Iterator[None]:
-    """While inside, what is due is sent, and CAP documents are made."""
-    with ExitStack() as working:
+    """While inside, due notifications are sent and CAP documents made."""
+    with ExitStack() as threads:
         for number in range(_SENDERS):
             send = partial(send_due, database, sender, healthy=number == 0)
-            working.enter_context(repeating(f"sender {number}", send, every_s=_EVERY_S))
+            threads.enter_context(repeating(f"sender {number}", send, every_s=_EVERY_S))
         publish = repeating(
             "CAP",
             lambda: publish_due(database, cap_sender, sender.retrying),
             every_s=_EVERY_S,
         )
-        working.enter_context(publish)
+        threads.enter_context(publish)
         yield

@@ -1,56 +1,49 @@
-"""Who is told of which alerts, where and in which language: an operator's act."""
+"""Subscriptions: the recipients of alerts, with channel, address, language and choice."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
 from gis.alerts.policy import Tier
 from gis.boundaries.codes import check_communes
-from gis.egress import EgressPolicy, check_url
 from gis.errors import BadInput, Conflict, NotFound
-from gis.notify.channels.mail import check_address
-from gis.notify.channels.signature import new_secret
+from gis.notify.channels.channel import Channel
 from gis.notify.notification import Language
-
-
-class Channel(StrEnum):
-    WEBHOOK = "webhook"
-    MAIL = "mail"
 
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionRequest:
-    """What somebody wants to be told. Without layers: of all but private ones.
+    """The alerts that a recipient wants, and the address. Without layers: all but private ones.
 
-    Of a layer whose file names the subscription, the file says what it is told instead.
+    For a layer whose file names the subscription, the file decides instead.
     """
 
     name: str
-    channel: Channel
-    target: str  # URL of a webhook, or mail address
+    channel: str  # a name in gis.notify.channels
+    target: str  # address within the channel
     language: Language = Language.VI
     layers: tuple[str, ...] = ()
     communes: tuple[str, ...] = ()  # codes; none: everywhere
     least_severity: Tier = Tier.ALERT
     simulated: bool = False  # whether alerts on simulated data are sent as well
-    only_named: bool = False  # whether it hears of no layer whose file does not name it
+    only_named: bool = False  # only alerts of layers whose files name it
 
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """A wish that holds, and what became of its deliveries. The secret is never shown again."""
+    """A subscription in force, with counts of its deliveries; never with its secret."""
 
     id: int
-    wish: SubscriptionRequest
+    request: SubscriptionRequest
     created_at: datetime
     created_by: str
     delivered: int
     waiting: int
-    dead: int
-    error: str  # of the newest delivery that failed; empty when there is none
+    dead: int  # failed deliveries: given up after the last attempt
+    error: str  # of the latest delivery that failed; empty: none failed
 
 
 _INSERT = text("""
@@ -61,6 +54,9 @@ VALUES (:name, :channel, :target, :language, :layers, :communes, :least_severity
 ON CONFLICT (name) WHERE ended_at IS NULL DO NOTHING RETURNING id
 """)
 
+_INSERT_SECRET = text(
+    "INSERT INTO private.webhook_secret (subscription_id, secret) VALUES (:id, :secret)"
+)
 _LIST = text("""
 SELECT s.*, count(d.id) FILTER (WHERE d.status = 'delivered') AS delivered,
        count(d.id) FILTER (WHERE d.status = 'waiting') AS waiting,
@@ -74,54 +70,63 @@ WHERE s.ended_at IS NULL GROUP BY s.id ORDER BY s.id
 
 def subscribe(
     connection: Connection,
-    wish: SubscriptionRequest,
+    request: SubscriptionRequest,
     who: str,
-    reach: EgressPolicy,
+    channels: Mapping[str, Channel],
     *,
     by_admin: bool = False,
 ) -> str | None:
-    """From now on alerts are sent there; gives the secret of a webhook, this once.
+    """Send alerts there from now on; gives the secret of a channel that signs, this once.
 
     Alerts of private layers are sent only where an administrator named the layer.
 
     Raises BadInput for an address to which nothing can be sent, NotFound for a code that no commune
     has, Conflict for a name in use.
     """
-    _check(wish, reach)
-    check_communes(connection, wish.communes)
-    number = connection.scalar(_INSERT, _values(wish) | {"who": who, "by_admin": by_admin})
-    if number is None:
-        raise Conflict(f"there is a subscription {wish.name}: end it first")
+    if not request.name.strip() or not request.name.isprintable():
+        raise BadInput("a subscription needs a name of one line")
+    channel = channels.get(request.channel)
+    if channel is None:
+        raise BadInput(f"there is no channel {request.channel}: use {' or '.join(channels)}")
+    channel.check_address(request.target)
+    check_communes(connection, request.communes)
+    values = _values(request) | {"who": who, "by_admin": by_admin}
+    subscription_id = connection.scalar(_INSERT, values)
+    if subscription_id is None:
+        raise Conflict(f"there is a subscription {request.name}: end it first")
     notify_senders(connection)
-    return _made_secret(connection, number) if wish.channel is Channel.WEBHOOK else None
+    secret = channel.new_secret()
+    if secret is not None:
+        connection.execute(_INSERT_SECRET, {"id": subscription_id, "secret": secret})
+    return secret
 
 
 def notify_senders(connection: Connection) -> None:
-    """Send open alerts to those whom layer files name now, and who have not heard of them."""
+    """Queue open alerts for those whom layer files name now and who were not notified of them."""
     connection.execute(text("SELECT gis.tell_waiting()"))
 
 
 def subscriptions(connection: Connection) -> list[Subscription]:
-    """Those that hold, the oldest first."""
+    """The subscriptions in force, the oldest first."""
     return [_subscription(row) for row in connection.execute(_LIST)]
 
 
 def unsubscribe(connection: Connection, name: str) -> None:
-    """Nothing more is sent there, also not what waits. Raises NotFound."""
-    number = connection.scalar(
+    """End a subscription; its waiting deliveries are cancelled. Raises NotFound."""
+    subscription_id = connection.scalar(
         text(
             "UPDATE gis.subscription SET ended_at = now()"
             " WHERE name = :name AND ended_at IS NULL RETURNING id"
         ),
         {"name": name},
     )
-    if number is None:
+    if subscription_id is None:
         raise NotFound(f"there is no subscription {name}")
-    for statement in _FORGET:
-        connection.execute(statement, {"id": number})
+    for statement in _CLEAR:
+        connection.execute(statement, {"id": subscription_id})
 
 
-_FORGET = (
+_CLEAR = (
     text(
         "UPDATE gis.delivery SET status = 'cancelled', ended_at = now()"
         " WHERE subscription_id = :id AND status = 'waiting'"
@@ -131,8 +136,8 @@ _FORGET = (
 
 
 def retry_failed(connection: Connection, name: str) -> int:
-    """Send anew what was given up, for a receiver that works again; gives how many."""
-    done = connection.execute(
+    """Queue failed deliveries again, for a receiver that works again; gives their number."""
+    result = connection.execute(
         text(
             "UPDATE gis.delivery d SET status = 'waiting', attempts = 0, due_at = now(),"
             " ended_at = NULL FROM gis.subscription s WHERE s.id = d.subscription_id"
@@ -140,45 +145,27 @@ def retry_failed(connection: Connection, name: str) -> int:
         ),
         {"name": name},
     )
-    return done.rowcount
+    return result.rowcount
 
 
-def _made_secret(connection: Connection, number: int) -> str:
-    secret = new_secret()
-    connection.execute(
-        text("INSERT INTO private.webhook_secret (subscription_id, secret) VALUES (:id, :secret)"),
-        {"id": number, "secret": secret},
-    )
-    return secret
-
-
-def _check(wish: SubscriptionRequest, reach: EgressPolicy) -> None:
-    if not wish.name.strip() or not wish.name.isprintable():
-        raise BadInput("a subscription needs a name of one line")
-    if wish.channel is Channel.WEBHOOK:
-        check_url(wish.target, reach)
-    else:
-        check_address(wish.target)
-
-
-def _values(wish: SubscriptionRequest) -> dict[str, Any]:
+def _values(request: SubscriptionRequest) -> dict[str, Any]:
     return {
-        "name": wish.name,
-        "channel": wish.channel.value,
-        "target": wish.target,
-        "language": wish.language.value,
-        "layers": list(wish.layers),
-        "communes": list(wish.communes),
-        "least_severity": wish.least_severity.value,
-        "simulated": wish.simulated,
-        "only_named": wish.only_named,
+        "name": request.name,
+        "channel": request.channel,
+        "target": request.target,
+        "language": request.language.value,
+        "layers": list(request.layers),
+        "communes": list(request.communes),
+        "least_severity": request.least_severity.value,
+        "simulated": request.simulated,
+        "only_named": request.only_named,
     }
 
 
 def _subscription(row: Row[Any]) -> Subscription:
-    wish = SubscriptionRequest(
+    request = SubscriptionRequest(
         name=row.name,
-        channel=Channel(row.channel),
+        channel=row.channel,
         target=row.target,
         language=Language(row.language),
         layers=tuple(row.layers),
@@ -189,7 +176,7 @@ def _subscription(row: Row[Any]) -> Subscription:
     )
     return Subscription(
         id=row.id,
-        wish=wish,
+        request=request,
         created_at=row.created_at,
         created_by=row.created_by,
         delivered=row.delivered,

@@ -5,7 +5,6 @@ from functools import cache
 from pathlib import Path
 
 import orjson
-import shapely
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from gis.clock import HERE
@@ -16,30 +15,31 @@ from gis.text import nfc
 _SUBJECT_LENGTH = 200
 
 
-def mail_subject(told: Notification, language: Language) -> str:
-    """One line: whether it is real, how severe, what was done, what it is about."""
-    words = f"[{_severity(told, language)}] {_act(told, language)}: {told.headline[language]}"
-    mark = SIMULATED[language] if told.simulated else ""
-    return nfc(mark + words)[:_SUBJECT_LENGTH]
+def mail_subject(notification: Notification, language: Language) -> str:
+    """One line of at most 200 characters: a mark if simulated, severity, act, headline."""
+    mark = SIMULATED[language] if notification.simulated else ""
+    severity, act = _severity(notification, language), _act(notification, language)
+    subject = f"{mark}[{severity}] {act}: {notification.headline[language]}"
+    return nfc(subject)[:_SUBJECT_LENGTH]
 
 
-def mail_text(told: Notification, language: Language, map_url: str | None = None) -> str:
-    """Plain text: what, where, when, by which numbers, and what remains uncertain.
+def mail_text(notification: Notification, language: Language, map_url: str | None = None) -> str:
+    """Plain text: act, headline, communes, times, and marks of simulated or unofficial data.
 
-    `map_url`: of the map, to which the alert is linked; None: nobody said where it is.
+    `map_url`: of the map, to which the alert is linked; None: no link.
     """
     return _template(language).render(
-        told=told,
-        headline=told.headline[language],
-        detail=told.detail[language],
-        title=told.title[language],
-        act=_act(told, language),
-        severity=_severity(told, language),
-        where=", ".join(place.name for place in told.places) or WHOLE_PROVINCE[language],
-        middle=_middle(told),
-        link=map_url and f"{map_url.rstrip('/')}/?alert={told.alert_id}",
-        at=_time(told.at),
-        opened_at=_time(told.opened_at),
+        notification=notification,
+        headline=notification.headline[language],
+        detail=notification.detail[language],
+        title=notification.title[language],
+        act=_act(notification, language),
+        severity=_severity(notification, language),
+        where=", ".join(place.name for place in notification.places) or WHOLE_PROVINCE[language],
+        middle=_middle(notification),
+        link=map_url and f"{map_url.rstrip('/')}/?alert={notification.alert_id}",
+        at=_time(notification.at),
+        opened_at=_time(notification.opened_at),
     )
 
 
@@ -53,19 +53,21 @@ def _template(language: Language) -> Template:
     return environment.get_template(f"mail.{language}.txt")
 
 
-def _act(told: Notification, language: Language) -> str:
-    return ACTS.get(told.act, ACTS["update"])[language]
+def _act(notification: Notification, language: Language) -> str:
+    return ACTS.get(notification.act, ACTS["update"])[language]
 
 
-def _severity(told: Notification, language: Language) -> str:
-    return SEVERITIES[told.severity][language]
+def _severity(notification: Notification, language: Language) -> str:
+    return SEVERITIES[notification.severity][language]
 
 
-def _middle(told: Notification) -> str | None:
-    """Latitude and longitude, as maps and receivers of GPS take them; None without a shape."""
-    if told.geometry is None:
+def _middle(notification: Notification) -> str | None:
+    """Latitude, longitude in degrees (WGS 84), as phones take them; None without a shape."""
+    if notification.geometry is None:
         return None
-    middle = shapely.from_geojson(orjson.dumps(told.geometry)).centroid
+    import shapely
+
+    middle = shapely.from_geojson(orjson.dumps(notification.geometry)).centroid
     return None if middle.is_empty else f"{middle.y:.5f}, {middle.x:.5f}"
 
 

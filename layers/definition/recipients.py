@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from sqlalchemy import Connection, text
 
 from gis.database.engine import Database
+from gis.notify.channels import CHANNELS
 from gis.notify.subscriptions import notify_senders
 
 # Whom published files name, and whether that subscription is sent alerts of the layer.
@@ -57,7 +58,8 @@ def _near(who: str, names: Sequence[str]) -> str:
     best = get_close_matches(who, names, n=1)
     if best:
         return f"; did you mean {best[0]}?"
-    return f": gis subscriptions add {shlex.quote(who)} mail …, or webhook …"
+    channels = ", or ".join(f"{name} …" for name in CHANNELS)
+    return f": gis subscriptions add {shlex.quote(who)} {channels}"
 
 
 _NAMES = text("SELECT name FROM gis.subscription WHERE ended_at IS NULL ORDER BY id")

@@ -57,8 +57,8 @@ class Backtest:
     def counted(self) -> int:
         """Alarms that count against the budget: of tier alert or urgent."""
         return sum(
-            past.alert.rule in STATISTICAL and past.alert.told is not None
-            and past.alert.told.tier is not Tier.WATCH
+            past.alert.rule in STATISTICAL and past.alert.last_notification is not None
+            and past.alert.last_notification.tier is not Tier.WATCH
             for past in self.alerts
         )  # fmt: skip
 
@@ -103,7 +103,9 @@ def by_day(result: Backtest) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     for day in opened:
         today = [past for past in result.alerts if local_day(past.opened_at) == day]
-        tiers = [past.alert.told.tier for past in today if past.alert.told]
+        tiers = [
+            past.alert.last_notification.tier for past in today if past.alert.last_notification
+        ]
         counted = {tier.value: tiers.count(tier) for tier in Tier}
         live = sum(
             local_day(past.opened_at) <= day

@@ -107,9 +107,9 @@ def test_after_a_backlog_of_the_same_day_the_past_is_as_it_was(toy_province, cat
     old = NOW - timedelta(days=9)
     report(toy_province, cluster(104.2, n=60), at=old, received=NOW - timedelta(hours=4), sources=1)
     (past,) = tried(toy_province, layer, NOW - timedelta(hours=8), rule="scan").alerts
-    assert (past.alert.rule, past.alert.told.tier) == (live.rule, live.severity)
+    assert (past.alert.rule, past.alert.last_notification.tier) == (live.rule, live.severity)
     assert past.opened_at == NOW - timedelta(hours=6)
-    assert past.alert.told.records == set(live.records)
+    assert past.alert.last_notification.records == set(live.records)
 
 
 def test_a_look_follows_the_reports_of_ten_minutes_and_the_beginning_of_each_day():

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from api.cli import command_line
 from gis.access import ANONYMOUS
 from gis.alerts.actions import Outcome, Status, acknowledge, history, list_alerts, resolve
-from gis.alerts.policy import LOOKS_A_DAY, Tier
+from gis.alerts.policy import EVALUATIONS_A_DAY, Tier
 from gis.database.engine import Database
 from gis.errors import BadInput, Conflict, NotFound
 from gis.placing.cells import h3_cells
@@ -170,7 +170,7 @@ def test_an_alert_rests_on_the_records_beneath_and_counts_one_a_hex_and_day(outb
         )
     assert beneath == len(found.records) > found.observed > 5
     assert 3 * found.expected < found.observed
-    assert found.recurrence_days == pytest.approx(1 / (LOOKS_A_DAY * found.p))
+    assert found.recurrence_days == pytest.approx(1 / (EVALUATIONS_A_DAY * found.p))
     assert (found.until, found.days) == (NOW, 2)
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import text
 from gis.database.cluster import THROW_AWAY, Cluster
 from gis.database.engine import Database
 from gis.notify.dispatch import send_due, sender_of
-from gis.notify.subscriptions import Channel, SubscriptionRequest, subscribe
+from gis.notify.subscriptions import SubscriptionRequest, subscribe
 from gis.settings import Settings
 from tests.acceptance.service import free_port
 from tests.databases import own_cluster
@@ -122,7 +122,7 @@ def test_a_mail_server_that_is_away_is_told_without_its_password(
     monkeypatch.setenv("GIS_SMTP_URL", f"smtps://alarm:{SENTINEL}@127.0.0.1:{free_port()}")
     sender = sender_of(Settings())
     with toy_province.writing() as connection:
-        wish = SubscriptionRequest("desk", Channel.MAIL, "truc.ban@example.vn", simulated=True)
+        wish = SubscriptionRequest("desk", "mail", "truc.ban@example.vn", simulated=True)
         subscribe(connection, wish, "test", HERE)
         make_alert(connection)
     assert send_due(toy_province, sender) == 1

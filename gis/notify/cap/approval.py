@@ -1,4 +1,4 @@
-"""A person makes an alert public: from then on its CAP documents are for everybody."""
+"""Approval of an alert by a person: from then on its CAP documents are public."""
 
 from sqlalchemy import Connection, text
 
@@ -26,7 +26,7 @@ RETURNING alert_id
 def approve(
     connection: Connection, alert_id: int, who: str, note: str = "", *, confirmed: bool = False
 ) -> None:
-    """`confirmed`: somebody has seen that it is true, so its certainty is Observed.
+    """Make an alert public. `confirmed`: somebody saw that it is true, so certainty is Observed.
 
     Raises NotFound, BadInput for a note too long, and Conflict for an alert of a layer that is not
     public, that is not open or acknowledged, that rests on approximate boundaries, or that is

@@ -1,4 +1,4 @@
-"""Common Alerting Protocol 1.2: a told step as the text of a CAP document.
+"""Common Alerting Protocol 1.2: a notification as the text of a CAP document.
 
 Source: OASIS CAP-v1.2-os (1 July 2010). Its schema rejects `Z` and fractions of seconds.
 """
@@ -24,7 +24,7 @@ COMMUNE, PROVINCE, CELL = "commune", "province", "H3"  # names of geocodes
 
 _URGENCY = {"urgent": "Immediate", "alert": "Expected", "watch": "Future"}
 _SEVERITY = {"urgent": "Severe", "alert": "Moderate", "watch": "Minor"}
-# What XML 1.0 cannot hold at all.
+# Characters that XML 1.0 cannot hold.
 _UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -48,12 +48,12 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class CapMessage:
-    """What one document says; Update and Cancel name all those that they supersede."""
+    """The content of one document; Update and Cancel reference all those that they supersede."""
 
     identifier: str
     sender: str
     type: MessageType
-    told: Notification
+    notification: Notification
     references: Sequence[Reference] = ()
 
 
@@ -73,9 +73,9 @@ def cap_time(moment: datetime) -> str:
     return moment.astimezone(HERE).isoformat(timespec="seconds")
 
 
-def expires_at(told: Notification) -> datetime:
-    """When a document of this step is over, unless another comes."""
-    return told.at + timedelta(days=told.quiet_days)
+def expires_at(notification: Notification) -> datetime:
+    """The end of a document's validity, unless another comes: `quiet_days` after it was sent."""
+    return notification.at + timedelta(days=notification.quiet_days)
 
 
 def plain(words: str) -> str:
@@ -83,53 +83,53 @@ def plain(words: str) -> str:
     return normalize("NFC", _UNWRITABLE.sub("", words))
 
 
-def status_of(told: Notification) -> str:
+def status_of(notification: Notification) -> str:
     """Simulated records make an exercise, approximate boundaries a test; neither is ever Actual."""
-    if told.simulated:
+    if notification.simulated:
         return "Exercise"
-    return "Actual" if told.official else "Test"
+    return "Actual" if notification.official else "Test"
 
 
-def certainty_of(told: Notification) -> str:
+def certainty_of(notification: Notification) -> str:
     """Observed only when a person has confirmed it; else by how rarely chance brings it about."""
-    if told.approved and told.confirmed:
+    if notification.approved and notification.confirmed:
         return "Observed"
-    rare = float(told.measures.get("recurrence_days", 0)) >= LIKELY_FROM_DAYS
+    rare = float(notification.measures.get("recurrence_days", 0)) >= LIKELY_FROM_DAYS
     return "Likely" if rare else "Possible"
 
 
-def polygons(told: Notification) -> list[str]:
+def polygons(notification: Notification) -> list[str]:
     """Outer rings as CAP writes them: `lat,lon lat,lon …`, the last point the first."""
-    geometry = told.geometry or {"type": "MultiPolygon", "coordinates": []}
+    geometry = notification.geometry or {"type": "MultiPolygon", "coordinates": []}
     several = geometry["coordinates"]
     rings = [several[0]] if geometry["type"] == "Polygon" else [rings[0] for rings in several]
     return [" ".join(f"{lat:.6f},{lon:.6f}" for lon, lat, *_ in ring) for ring in rings]
 
 
 def _head(message: CapMessage) -> Iterator[tuple[str, str]]:
-    told = message.told
+    notification = message.notification
     yield "identifier", message.identifier
     yield "sender", message.sender
-    yield "sent", cap_time(told.at)
-    yield "status", status_of(told)
+    yield "sent", cap_time(notification.at)
+    yield "status", status_of(notification)
     yield "msgType", message.type
-    yield "scope", "Public" if told.approved else "Restricted"
-    if not told.approved:
+    yield "scope", "Public" if notification.approved else "Restricted"
+    if not notification.approved:
         yield "restriction", NOTES["restricted"]
-    note = _note(told)
+    note = _note(notification)
     if note:
         yield "note", note
     if message.references:
         yield "references", " ".join(map(str, message.references))
-    yield "incidents", f"alert-{told.alert_id}"
+    yield "incidents", f"alert-{notification.alert_id}"
 
 
-def _note(told: Notification) -> str:
-    """What must be known before anything else, in both languages."""
+def _note(notification: Notification) -> str:
+    """Caveats of the alert, in both languages; empty without any."""
     kinds = {
-        "simulated": told.simulated,
-        "unofficial": not told.official,
-        "false": told.status == "false",
+        "simulated": notification.simulated,
+        "unofficial": not notification.official,
+        "false": notification.status == "false",
     }
     return " ".join(NOTES[kind] for kind, holds in kinds.items() if holds)
 
@@ -138,41 +138,41 @@ def _add_info(root: ET.Element, message: CapMessage, language: Language) -> None
     info = ET.SubElement(root, "info")
     for name, value in _info(message, language):
         _add(info, name, value)
-    for name, value in _parameters(message.told):
+    for name, value in _parameters(message.notification):
         _add_pair(info, "parameter", name, value)
-    _add_area(info, message.told, language)
+    _add_area(info, message.notification, language)
 
 
 def _info(message: CapMessage, language: Language) -> Iterator[tuple[str, str]]:
-    told = message.told
+    notification = message.notification
     over = message.type is MessageType.CANCEL
     yield "language", language
-    yield from (("category", category) for category in told.categories)
-    yield "event", told.subject[language]
+    yield from (("category", category) for category in notification.categories)
+    yield "event", notification.subject[language]
     yield "responseType", "AllClear" if over else "Monitor"
-    yield "urgency", "Past" if over else _URGENCY[told.severity]
-    yield "severity", _SEVERITY[told.severity]
-    yield "certainty", certainty_of(told)
-    yield "effective", cap_time(told.at)
-    if told.since is not None:
-        yield "onset", cap_time(told.since)
-    yield "expires", cap_time(expires_at(told))
+    yield "urgency", "Past" if over else _URGENCY[notification.severity]
+    yield "severity", _SEVERITY[notification.severity]
+    yield "certainty", certainty_of(notification)
+    yield "effective", cap_time(notification.at)
+    if notification.since is not None:
+        yield "onset", cap_time(notification.since)
+    yield "expires", cap_time(expires_at(notification))
     yield "senderName", CENTRE[language]
-    yield "headline", told.headline[language]
-    yield "description", told.detail[language] or told.headline[language]
+    yield "headline", notification.headline[language]
+    yield "description", notification.detail[language] or notification.headline[language]
 
 
-def _parameters(told: Notification) -> Iterator[tuple[str, str]]:
-    """The numbers beneath, as far as they are known."""
+def _parameters(notification: Notification) -> Iterator[tuple[str, str]]:
+    """Statistics of the alert, those that are known."""
     names = {"recurrence_days": "ri_days"}
     for measure in ("llr", "p", "recurrence_days", "observed", "expected"):
-        if measure in told.measures:
-            yield names.get(measure, measure), _number(float(told.measures[measure]))
-    if told.since is not None and told.until is not None:
-        yield "window", f"{cap_time(told.since)}/{cap_time(told.until)}"
-    yield "method", str(told.measures.get("method", told.rule))
-    yield "version", str(told.measures.get("version", package_version()))
-    if told.simulated:
+        if measure in notification.measures:
+            yield names.get(measure, measure), _number(float(notification.measures[measure]))
+    if notification.since is not None and notification.until is not None:
+        yield "window", f"{cap_time(notification.since)}/{cap_time(notification.until)}"
+    yield "method", str(notification.measures.get("method", notification.rule))
+    yield "version", str(notification.measures.get("version", package_version()))
+    if notification.simulated:
         yield "simulated", "true"
 
 
@@ -180,17 +180,17 @@ def _number(value: float) -> str:
     return f"{value:.6g}"
 
 
-def _add_area(info: ET.Element, told: Notification, language: Language) -> None:
+def _add_area(info: ET.Element, notification: Notification, language: Language) -> None:
     area = ET.SubElement(info, "area")
-    names = ", ".join(place.name for place in told.places)
+    names = ", ".join(place.name for place in notification.places)
     _add(area, "areaDesc", names or WHOLE_PROVINCE[language])
-    for polygon in polygons(told):
+    for polygon in polygons(notification):
         _add(area, "polygon", polygon)
-    for place in told.places:
+    for place in notification.places:
         _add_pair(area, "geocode", COMMUNE, place.code)
-    if told.province is not None and not told.places:
-        _add_pair(area, "geocode", PROVINCE, told.province)
-    for cell in told.cells:
+    if notification.province is not None and not notification.places:
+        _add_pair(area, "geocode", PROVINCE, notification.province)
+    for cell in notification.cells:
         _add_pair(area, "geocode", CELL, h3.int_to_str(cell))
 
 

@@ -31,13 +31,13 @@ class PublishedDocument:
     sent: datetime
     public: bool
     text: str
-    told: Notification
+    notification: Notification
 
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """What an index says of itself: its address, that of the folder of documents, and since when
-    there is anything to warn of, which is its moment while it is empty.
+    """An index: its URL, that of the folder of documents, and the moment since which there can be
+    alerts, which is its time of update while it is empty.
     """
 
     language: Language
@@ -51,7 +51,7 @@ SELECT m.identifier, m.type, m.sent, m.public AND gis.is_public(m.layer_id) AS p
        n.*
 FROM gis.cap_message m JOIN gis.notice n ON n.seq = m.seq
 """
-_NEWEST = text(
+_LATEST = text(
     _SELECT + "WHERE m.withdrawn_at IS NULL"
     " AND (m.public AND gis.is_public(m.layer_id) OR m.layer_id = ANY(:layers))"
     " ORDER BY m.seq DESC LIMIT :limit"
@@ -67,22 +67,24 @@ def latest_documents(
 ) -> list[PublishedDocument]:
     """Public documents, and those of these layers that are not, the newest first.
 
-    None is public any more once its layer is not, or what it tells has become personal.
+    A document is public no more once its layer is not, or its field has become personal.
     """
-    rows = connection.execute(_NEWEST, {"layers": list(layers), "limit": limit})
+    rows = connection.execute(_LATEST, {"layers": list(layers), "limit": limit})
     return [_document(row) for row in rows]
 
 
 def begun_at(connection: Connection) -> datetime:
-    """When the boundaries in force were loaded; before that, when the database was started."""
-    found: datetime = connection.scalar(_BEGUN)
-    return found
+    """The time when the boundaries in force were loaded, else when the database was started."""
+    moment: datetime = connection.scalar(_BEGUN)
+    return moment
 
 
 def get_document(
     connection: Connection, identifier: str, layers: Sequence[str]
 ) -> PublishedDocument:
-    """Raises NotFound, also for one that is neither public nor of these layers."""
+    """The document of an identifier. Raises NotFound, also if it is neither public nor of these
+    layers.
+    """
     known = _IDENTIFIER.fullmatch(identifier) is not None
     row = connection.execute(_ONE, {"identifier": identifier}).one_or_none() if known else None
     if row is None or not (row.public or row.layer_id in layers):
@@ -125,8 +127,8 @@ def _add_entry(root: ET.Element, feed: Feed, document: PublishedDocument) -> Non
     _add(entry, "updated", cap_time(document.sent))
     _add(entry, "published", cap_time(document.sent))
     ET.SubElement(entry, "link", rel="alternate", type=_CAP_MEDIA, href=address)
-    ET.SubElement(entry, "category", term=document.told.severity)
-    _add(entry, "summary", _summary(document.told, feed.language))
+    ET.SubElement(entry, "category", term=document.notification.severity)
+    _add(entry, "summary", _summary(document.notification, feed.language))
 
 
 def _add_item(channel: ET.Element, feed: Feed, document: PublishedDocument) -> None:
@@ -134,20 +136,20 @@ def _add_item(channel: ET.Element, feed: Feed, document: PublishedDocument) -> N
     address = _address(feed, document)
     _add(item, "title", _title(document, feed.language))
     _add(item, "link", address)
-    _add(item, "description", _summary(document.told, feed.language))
-    _add(item, "category", SEVERITIES[document.told.severity][feed.language])
+    _add(item, "description", _summary(document.notification, feed.language))
+    _add(item, "category", SEVERITIES[document.notification.severity][feed.language])
     ET.SubElement(item, "guid", isPermaLink="true").text = address
     _add(item, "pubDate", format_datetime(document.sent))
 
 
 def _title(document: PublishedDocument, language: Language) -> str:
     kind = CAP_TYPES[document.type][language]
-    mark = SIMULATED[language] if document.told.simulated else ""
-    return f"{mark}{kind}: {document.told.headline[language]}"
+    mark = SIMULATED[language] if document.notification.simulated else ""
+    return f"{mark}{kind}: {document.notification.headline[language]}"
 
 
-def _summary(told: Notification, language: Language) -> str:
-    return told.detail[language] or told.headline[language]
+def _summary(notification: Notification, language: Language) -> str:
+    return notification.detail[language] or notification.headline[language]
 
 
 def _address(feed: Feed, document: PublishedDocument) -> str:
@@ -175,5 +177,5 @@ def _document(row: Row[Any]) -> PublishedDocument:
         sent=row.sent,
         public=row.public,
         text=row.document,
-        told=notification_of(row),
+        notification=notification_of(row),
     )

@@ -1,7 +1,7 @@
-"""CAP documents of notices, made once, in their order, and never changed.
+"""CAP documents of events, made once, in the order of the events, and never changed.
 
-A step whose document cannot be made is kept in gis.cap_undone and tried again, as deliveries are;
-a newer document of the same alert makes it needless.
+An event without its document is stored in gis.cap_undone and tried again, as deliveries are; a
+newer document of the same alert makes it needless.
 """
 
 import random
@@ -13,14 +13,14 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection, Row, text
 
-from gis.alerts.states import ENDS, UNTOLD, Act
+from gis.alerts.states import ENDS, NOT_NOTIFIED, Act
 from gis.alerts.store import SERVICE, record_event
 from gis.database.engine import Database
+from gis.errors import NotPublished
 from gis.notify.backoff import Backoff
 from gis.notify.cap.document import CapMessage, MessageType, Reference, cap_xml, expires_at
 from gis.notify.cap.validation import cap_faults
 from gis.notify.dead_letters import raise_unpublished_alerts
-from gis.notify.errors import NotPublished
 from gis.notify.events import notification_of
 from gis.notify.notification import Notification
 
@@ -66,8 +66,8 @@ VALUES (:seq, :alert, :failures, now() + coalesce(:wait, interval '0'), :why,
 ON CONFLICT (seq) DO UPDATE SET failures = excluded.failures, due_at = excluded.due_at,
   error = excluded.error, ended_at = excluded.ended_at
 """)
-# Alerts that go on while three quarters of the time of their newest document are over. Whatever
-# comes of it, nothing is renewed twice within an hour.
+# Alerts that go on while three quarters of the validity of their latest document are over; none
+# twice within an hour, also if its document fails.
 _RENEWED = text("""
 SELECT a.id FROM gis.alert a
 CROSS JOIN LATERAL (
@@ -75,9 +75,9 @@ CROSS JOIN LATERAL (
   WHERE m.alert_id = a.id
     AND m.public = (EXISTS (SELECT FROM gis.approval p WHERE p.alert_id = a.id)
                     AND gis.is_public(a.layer_id))
-  ORDER BY m.seq DESC LIMIT 1) AS newest
-WHERE a.status IN ('open', 'acknowledged') AND newest.type <> 'Cancel'
-  AND now() >= newest.expires - (newest.expires - newest.sent) / 4
+  ORDER BY m.seq DESC LIMIT 1) AS latest
+WHERE a.status IN ('open', 'acknowledged') AND latest.type <> 'Cancel'
+  AND now() >= latest.expires - (latest.expires - latest.sent) / 4
   AND NOT EXISTS (SELECT FROM gis.notice n WHERE n.alert_id = a.id AND n.act = 'renewed'
                   AND n.at > now() - interval '1 hour')
   AND NOT EXISTS (SELECT FROM gis.cap_undone u WHERE u.alert_id = a.id AND u.ended_at IS NULL)
@@ -86,41 +86,43 @@ ORDER BY a.id
 
 
 def publish_due(database: Database, sender: str, retrying: Backoff | None = None) -> int:
-    """Make the documents of all new notices, of those that failed and are due again, and of alerts
-    that outlast their document; gives how many were made.
+    """Make the documents of new events, of those that failed and are due again, and of alerts that
+    outlast their document; gives the number of documents.
     """
-    made = 0
+    published = 0
     while True:
         with database.writing() as connection:
             seq = connection.scalar(_PROGRESS)
             if seq is None:
-                return made
-            steps = [*_again(connection), *_new(connection, seq)]
-            made += sum(_publish(connection, row, sender, retrying or Backoff()) for row in steps)
+                return published
+            rows = [*_again(connection), *_new(connection, seq)]
+            published += sum(
+                _publish(connection, row, sender, retrying or Backoff()) for row in rows
+            )
             renewed = _renew(connection)
-        if not steps and not renewed:
-            return made
+        if not rows and not renewed:
+            return published
 
 
-def message_type(told: Notification, earlier: MessageType | None) -> MessageType | None:
-    """Which document a step needs, after the newest one for the same readers; None: none."""
+def message_type(notification: Notification, earlier: MessageType | None) -> MessageType | None:
+    """The type of document that an event needs after the latest for the same readers, if any."""
     is_known = earlier is not None and earlier is not MessageType.CANCEL
-    if told.is_over:
+    if notification.is_over:
         return MessageType.CANCEL if is_known else None
-    if told.act not in _PUBLISHED_ACTS or told.status in UNTOLD:
+    if notification.act not in _PUBLISHED_ACTS or notification.status in NOT_NOTIFIED:
         return None
     return MessageType.UPDATE if is_known else MessageType.ALERT
 
 
 def retry_undone(connection: Connection) -> int:
-    """Try the documents anew that were given up, once their fault is mended; gives how many."""
-    done = connection.execute(
+    """Queue the documents again that were given up; gives their number."""
+    result = connection.execute(
         text(
             "UPDATE gis.cap_undone SET failures = 0, due_at = now(), ended_at = NULL"
             " WHERE ended_at IS NOT NULL"
         )
     )
-    return done.rowcount
+    return result.rowcount
 
 
 def _again(connection: Connection) -> Sequence[Row[Any]]:
@@ -128,15 +130,15 @@ def _again(connection: Connection) -> Sequence[Row[Any]]:
 
 
 def _new(connection: Connection, seq: int) -> Sequence[Row[Any]]:
-    found = connection.execute(_NEXT, {"seq": seq, "limit": _BATCH}).all()
-    if found:
-        connection.execute(text("UPDATE gis.cap_progress SET seq = :seq"), {"seq": found[-1].seq})
-    return found
+    rows = connection.execute(_NEXT, {"seq": seq, "limit": _BATCH}).all()
+    if rows:
+        connection.execute(text("UPDATE gis.cap_progress SET seq = :seq"), {"seq": rows[-1].seq})
+    return rows
 
 
 def _renew(connection: Connection) -> int:
-    """Tell those alerts anew, as steps of their own, whose documents would run out while they last;
-    gives how many. Who approved an alert approved that it is told for as long as it lasts.
+    """Record an event `renewed` of each alert whose document would expire while it lasts; gives
+    their number. An approval holds for as long as the alert lasts.
     """
     lasting = connection.execute(_RENEWED).scalars().all()
     for alert_id in lasting:
@@ -145,30 +147,30 @@ def _renew(connection: Connection) -> int:
 
 
 def _publish(connection: Connection, row: Row[Any], sender: str, retrying: Backoff) -> bool:
-    """Make the document of one step, if it needs one; whether it was made."""
+    """Make the document of one event; False: it needs none, or it failed."""
     earlier = _earlier(connection, row)
     try:
-        made = _made(notification_of(row), earlier, sender)
-    except Exception as error:  # whatever is wrong with one step, the others are published
+        message = _message(notification_of(row), earlier, sender)
+    except Exception as error:  # a fault of one event must not hold up the others
         _failed(connection, row, error, retrying)
         return False
-    if made is not None:
-        connection.execute(_INSERT, _values(*made))
-    if made is not None or row.failures or row.alert["status"] in ENDS:
+    if message is not None:
+        connection.execute(_INSERT, _values(*message))
+    if message is not None or row.failures or row.alert["status"] in ENDS:
         connection.execute(_DONE, {"alert": row.alert_id, "seq": row.seq})
-    return made is not None
+    return message is not None
 
 
-def _made(
-    told: Notification, earlier: Sequence[EarlierDocument], sender: str
+def _message(
+    notification: Notification, earlier: Sequence[EarlierDocument], sender: str
 ) -> tuple[CapMessage, str] | None:
-    """The message of a step and its text; None where it needs none. Raises NotPublished."""
-    kind = message_type(told, earlier[-1].type if earlier else None)
+    """The message of an event and its text; None: it needs none. Raises NotPublished."""
+    kind = message_type(notification, earlier[-1].type if earlier else None)
     if kind is None:
         return None
     references = () if kind is MessageType.ALERT else [each.reference for each in earlier]
-    identifier = f"{told.alert_id}.{told.seq}.{secrets.token_hex(6)}"
-    message = CapMessage(identifier, sender, kind, told, references)
+    identifier = f"{notification.alert_id}.{notification.seq}.{secrets.token_hex(6)}"
+    message = CapMessage(identifier, sender, kind, notification, references)
     document = cap_xml(message)
     faults = cap_faults(document)
     if faults:
@@ -177,7 +179,7 @@ def _made(
 
 
 def _failed(connection: Connection, row: Row[Any], error: Exception, retrying: Backoff) -> None:
-    """The alert itself is told by all other ways meanwhile."""
+    """Store the failure; the alert itself goes out by all other ways meanwhile."""
     # Chance that need not be secret.
     wait = retrying.wait(row.failures + 1, random.Random())
     why = f"{type(error).__name__}: {error}"[:500]
@@ -200,16 +202,16 @@ def _earlier(connection: Connection, row: Row[Any]) -> list[EarlierDocument]:
 
 
 def _values(message: CapMessage, document: str) -> dict[str, Any]:
-    told = message.told
+    notification = message.notification
     return {
         "identifier": message.identifier,
-        "seq": told.seq,
-        "alert_id": told.alert_id,
-        "layer_id": told.layer_id,
+        "seq": notification.seq,
+        "alert_id": notification.alert_id,
+        "layer_id": notification.layer_id,
         "sender": message.sender,
-        "sent": told.at,
-        "expires": expires_at(told),
+        "sent": notification.at,
+        "expires": expires_at(notification),
         "type": message.type.value,
-        "public": told.approved,
+        "public": notification.approved,
         "document": document,
     }

@@ -1,4 +1,4 @@
-"""What the CAP schema lets pass and we do not: every fault of a document, in words."""
+"""Faults of CAP documents that the schema lets pass, in words."""
 
 import re
 import unicodedata
@@ -31,7 +31,7 @@ _INFO = (
 
 
 def cap_faults(document: str) -> list[str]:
-    """Everything that is wrong with a document; none for one that may be published."""
+    """All faults of a document; empty for one that may be published."""
     if "<!DOCTYPE" in document:
         return ["a CAP document has no DOCTYPE"]
     try:
@@ -114,7 +114,7 @@ def _info_faults(root: ET.Element, info: ET.Element) -> Iterator[str]:
 
 
 def _certainty_faults(root: ET.Element, info: ET.Element) -> Iterator[str]:
-    values = {_text(one, "valueName"): _text(one, "value") for one in info.findall("parameter")}
+    values = {_text(each, "valueName"): _text(each, "value") for each in info.findall("parameter")}
     certainty, interval = _text(info, "certainty"), values.get("ri_days")
     if certainty == "Observed" and _text(root, "scope") != "Public":
         yield "certainty Observed needs a person's approval, so never scope Restricted"
@@ -151,10 +151,10 @@ def _is_lat_lon(point: tuple[str, ...]) -> bool:
     return -90 <= latitude <= 90 and -180 <= longitude <= 180
 
 
-def _missing(parent: ET.Element, names: tuple[str, ...], what: str) -> Iterator[str]:
+def _missing(parent: ET.Element, names: tuple[str, ...], parent_name: str) -> Iterator[str]:
     for name in names:
         if not _text(parent, name):
-            yield f"{what} needs {name}"
+            yield f"{parent_name} needs {name}"
 
 
 def _vocabulary_faults(parent: ET.Element, names: tuple[str, ...]) -> Iterator[str]:

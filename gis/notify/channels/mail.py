@@ -1,4 +1,4 @@
-"""Mail: plain text in the subscription's language, with a Message-ID that repeats keep."""
+"""Mail: plain text in the language of the subscription; repeats have the same Message-ID."""
 
 import re
 import smtplib
@@ -8,22 +8,26 @@ from contextlib import suppress
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import format_datetime
+from typing import TYPE_CHECKING, Self
 from urllib.parse import unquote, urlsplit
 
-from gis.errors import BadInput
-from gis.notify.deadline import Deadline, deadline
-from gis.notify.errors import NotDelivered, Undeliverable
-from gis.notify.outbox import Delivery
+from gis.deadline import Deadline
+from gis.errors import BadInput, NotDelivered, Undeliverable
+from gis.notify.channels.channel import Channel
 from gis.notify.text import mail_subject, mail_text
+from gis.settings import Settings
 
-# What officers' addresses are made of; no quoted parts, no lists.
+if TYPE_CHECKING:
+    from gis.notify.outbox import Delivery
+
+# No quoted parts and no lists, which officers' addresses do not have.
 _ADDRESS = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 _PORTS = {"smtp": 25, "smtps": 465}
 
 
 @dataclass(frozen=True, slots=True)
 class MailServer:
-    """Where mail is handed over. With a user, only over TLS."""
+    """The mail server that takes our mail. A user and password are sent over TLS only."""
 
     host: str
     port: int
@@ -37,11 +41,11 @@ class MailServer:
 
 
 def mail_server(url: str, sender: str) -> MailServer:
-    """From smtp://host:port or smtps://user:password@host. Raises BadInput."""
+    """The server of a URL smtp://host:port or smtps://user:password@host. Raises BadInput."""
     parts = urlsplit(url)
     if parts.scheme not in _PORTS or not parts.hostname:
         raise BadInput("the mail server is given as smtp://host:port or smtps://user:password@host")
-    check_address(sender)
+    check_mail_address(sender)
     return MailServer(
         host=parts.hostname,
         port=parts.port or _PORTS[parts.scheme],
@@ -52,29 +56,44 @@ def mail_server(url: str, sender: str) -> MailServer:
     )
 
 
-def check_address(address: str) -> None:
-    """Raises BadInput for what is no single mail address."""
+def check_mail_address(address: str) -> None:
+    """Raises BadInput unless it is a single mail address."""
     if not _ADDRESS.fullmatch(address):
         raise BadInput(f"{address} is no mail address such as truc.ban@example.vn")
 
 
-def send_mail(
-    delivery: Delivery, server: MailServer, timeout_s: float, map_url: str | None = None
-) -> None:
-    """Raises NotDelivered, or Undeliverable for an address that the server refuses for good.
+@dataclass(frozen=True, slots=True)
+class MailChannel(Channel):
+    """Mail by one server; without one every notification waits for it."""
 
-    `timeout_s`: until then the server has taken the mail, whatever it sent meanwhile.
-    """
-    message = mail_message(delivery, server.sender, map_url)
-    with deadline(timeout_s) as until:
+    name = "mail"
+    label = "mail address"
+
+    server: MailServer | None = None
+    map_url: str | None = None  # of the map, to which mails link; None: no link
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Self:
+        url = settings.smtp_url
+        server = url and mail_server(url.get_secret_value(), settings.mail_from)
+        return cls(server or None, settings.public_url)
+
+    def check_address(self, address: str) -> None:
+        check_mail_address(address)
+
+    def send(self, delivery: "Delivery", until: Deadline) -> None:
+        """Raises NotDelivered, or Undeliverable for an address that the server refuses for good."""
+        if self.server is None:
+            raise NotDelivered("no mail server: set GIS_SMTP_URL")
+        message = mail_message(delivery, self.server.sender, self.map_url)
         try:
-            _hand_over(message, server, until)
+            _hand_over(message, self.server, until)
         except smtplib.SMTPRecipientsRefused as error:
             code, _ = next(iter(error.recipients.values()))
             kind = Undeliverable if 500 <= code < 600 else NotDelivered
             raise kind(f"the mail server refused the address with {code}") from error
         except (smtplib.SMTPException, OSError) as error:
-            why = f"not within {timeout_s:g} s" if until.passed else type(error).__name__
+            why = f"not within {until.seconds:g} s" if until.passed else type(error).__name__
             raise NotDelivered(f"the mail server did not take it: {why}") from error
 
 
@@ -84,26 +103,28 @@ def _hand_over(message: EmailMessage, server: MailServer, until: Deadline) -> No
         _secure(session, server)
         session.send_message(message)
         with suppress(smtplib.SMTPException, OSError):
-            session.quit()  # what a server says of leaving says nothing of the mail
+            session.quit()  # the mail is taken, whatever the server answers to QUIT
     finally:
         session.close()
 
 
-def mail_message(delivery: Delivery, sender: str, map_url: str | None = None) -> EmailMessage:
+def mail_message(delivery: "Delivery", sender: str, map_url: str | None = None) -> EmailMessage:
+    """The mail of a delivery; its Message-ID is the delivery's key at the sender's domain."""
+    notification = delivery.notification
     message = EmailMessage()
     message["From"] = sender
     message["To"] = delivery.target
-    message["Subject"] = mail_subject(delivery.told, delivery.language)
-    message["Date"] = format_datetime(delivery.told.at)
+    message["Subject"] = mail_subject(notification, delivery.language)
+    message["Date"] = format_datetime(notification.at)
     message["Message-ID"] = f"<{delivery.key}@{sender.rpartition('@')[2]}>"
     message["Auto-Submitted"] = "auto-generated"
     message["Content-Language"] = delivery.language
-    message.set_content(mail_text(delivery.told, delivery.language, map_url))
+    message.set_content(mail_text(notification, delivery.language, map_url))
     return message
 
 
 class _Session(smtplib.SMTP):
-    """A session that ends with the deadline."""
+    """An SMTP session that ends with the deadline."""
 
     def __init__(self, server: MailServer, until: Deadline) -> None:
         self._until = until
@@ -113,8 +134,9 @@ class _Session(smtplib.SMTP):
         return self._until.connect(host, port)
 
 
-class _TlsSession(smtplib.SMTP_SSL, _Session):  # in this order, so that SMTP_SSL asks _Session
-    """The same over TLS from its start."""
+# In this order, so that SMTP_SSL takes its socket from _Session.
+class _TlsSession(smtplib.SMTP_SSL, _Session):
+    """An SMTP session over TLS from its start that ends with the deadline."""
 
     def __init__(self, server: MailServer, until: Deadline) -> None:
         self._until = until
@@ -123,10 +145,8 @@ class _TlsSession(smtplib.SMTP_SSL, _Session):  # in this order, so that SMTP_SS
 
 
 def _secure(session: smtplib.SMTP, server: MailServer) -> None:
-    """TLS where the server offers it, and the user logged in if there is one.
-
-    Certificates are read for TLS alone: that takes longer than all else of a mail.
-    """
+    """Start TLS where the server offers it, and log in if there is a user."""
+    # Certificates are loaded for TLS alone: that takes longer than all else of a mail.
     if not server.tls_from_start:
         session.ehlo()
         if server.user is not None or session.has_extn("starttls"):

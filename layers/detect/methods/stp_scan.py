@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gis.alerts.policy import LOOKS_A_DAY
+from gis.alerts.policy import EVALUATIONS_A_DAY
 from gis.analysis import Null, replicate_p, stp_maxima, stp_scan, tail_p, weekday_strata
 from gis.analysis.repeats import EARTH_RADIUS_M
 from layers.definition.model import ScanOptions
@@ -247,7 +247,7 @@ def _cluster(stream: Stream, rank: int, row: Mapping[Any, Any]) -> ScanCluster:
         expected=float(row["expected"]),
         llr=float(row["llr"]),
         p=row["p"],
-        recurrence_days=1 / (LOOKS_A_DAY * row["p"]),
+        recurrence_days=1 / (EVALUATIONS_A_DAY * row["p"]),
         cells=tuple(int(cell) for cell in cells),
         communes=tuple(sorted(set(within["commune"]) - {""})),
         records=tuple(sorted(int(one) for one in within["id"])),
@@ -262,7 +262,7 @@ def _p(maxima: Floats, llr: float) -> float:
     of_replicates, of_law = replicate_p(maxima, llr), tail_p(maxima, llr)
     if of_replicates >= SURE_P or np.isnan(of_law):
         return of_replicates
-    return max(of_law, 1 / (LOOKS_A_DAY * LONGEST_DAYS))
+    return max(of_law, 1 / (EVALUATIONS_A_DAY * LONGEST_DAYS))
 
 
 def _circle(stream: Stream, centre: int, radius_m: float) -> Cells:

@@ -22,12 +22,19 @@ from gis.egress import EgressPolicy, networks_of
 from gis.errors import Unavailable
 from gis.notify.backoff import Backoff
 from gis.notify.cap.publication import publish_due
-from gis.notify.channels.mail import MailServer
-from gis.notify.channels.signature import KEY_HEADER, SIGNATURE_HEADER, TIME_HEADER, verify
+from gis.notify.channels.channel import Channel
+from gis.notify.channels.mail import MailChannel, MailServer
+from gis.notify.channels.signature import ID_HEADER
+from gis.notify.channels.webhook import WebhookChannel
 from gis.notify.dispatch import Sender, send_due
 from tests.integration.notify.made import make_alert, step
+from tests.unit.notify.documented import is_ours
 
-HERE = EgressPolicy(networks_of("127.0.0.0/8"))
+# Channels that reach receivers on this machine, without a mail server.
+HERE: dict[str, Channel] = {
+    "mail": MailChannel(),
+    "webhook": WebhookChannel(EgressPolicy(networks_of("127.0.0.0/8"))),
+}
 QUICK = Backoff(10_000, timedelta(milliseconds=20), timedelta(milliseconds=100))
 
 # Children are forked from a server that has imported this module, and pytest, which each looks for:
@@ -70,7 +77,8 @@ def deliver_for_ever(url: str, mail_port: int) -> None:
 
 def sender_by(mail_port: int) -> Sender:
     """Sends to webhooks of this machine, and mail by the server at this port of it."""
-    return Sender(HERE, MailServer("127.0.0.1", mail_port, "gis@example.vn"), retrying=QUICK)
+    server = MailServer("127.0.0.1", mail_port, "gis@example.vn")
+    return Sender(HERE | {"mail": MailChannel(server)}, retrying=QUICK)
 
 
 def publish_for_ever(url: str) -> None:
@@ -141,10 +149,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        signature = self.headers[SIGNATURE_HEADER]
-        verify(self.server.secret, self.headers[TIME_HEADER], body, signature, time.time())
+        assert is_ours(self.server.secret, self.headers, body)
         if self.server.status == 200:
-            self.server.enter(self.headers[KEY_HEADER], body)
+            self.server.enter(self.headers[ID_HEADER], body)
         self.send_response(self.server.status)
         self.send_header("Location", f"http://127.0.0.1:{self.server.server_port}/other")
         self.send_header("Content-Length", "0")

@@ -15,11 +15,11 @@ from sqlalchemy import text
 
 from gis.database.engine import Database
 from gis.notify.backoff import Backoff
-from gis.notify.channels.mail import mail_server
+from gis.notify.channels.mail import MailChannel, mail_server
 from gis.notify.dispatch import Sender, send_due, sender_of
 from gis.notify.notification import Language
 from gis.notify.outbox import record_delivered, taken
-from gis.notify.subscriptions import Channel, SubscriptionRequest, subscribe
+from gis.notify.subscriptions import SubscriptionRequest, subscribe
 from gis.settings import Settings
 from tests.acceptance.service import free_port
 from tests.integration.notify import made
@@ -34,7 +34,7 @@ RANKS = {"watch": 1, "alert": 2, "urgent": 3}
 class Told:
     """What arrived at a real receiver, and a clock that tests move."""
 
-    def __init__(self, database: Database, sender: Sender, channel: Channel) -> None:
+    def __init__(self, database: Database, sender: Sender, channel: str) -> None:
         self.database, self.sender, self.channel = database, sender, channel
         self.bodies: list[dict] = []
         self.desk = Desk()
@@ -60,7 +60,7 @@ class Told:
 
     @property
     def acts(self) -> list[str]:
-        if self.channel is Channel.WEBHOOK:
+        if self.channel == "webhook":
             return [body["act"] for body in self.bodies]
         words = {"New alert": "open", "New development": "notify", "Correction": "corrected",
                  "Acknowledged": "acknowledged", "Over": "expired",
@@ -83,14 +83,14 @@ def move_clock(database: Database, by: timedelta) -> None:
 def by_webhook(database: Database, tmp_path) -> Iterator[Told]:
     port, book = free_port(), tmp_path / "book"
     book.touch()
-    wish = SubscriptionRequest("desk", Channel.WEBHOOK, f"http://127.0.0.1:{port}/")
+    wish = SubscriptionRequest("desk", "webhook", f"http://127.0.0.1:{port}/")
     with database.writing() as connection:
         secret = subscribe(connection, wish, "tests", HERE)
     with Receiver(port, secret, book) as receiver:
         bodies: list[dict] = []
         receiver.enter = lambda key, body: bodies.append(orjson.loads(body))
         threading.Thread(target=receiver.serve_forever, daemon=True).start()
-        told = Told(database, Sender(HERE, gap=GAP, retrying=Backoff()), Channel.WEBHOOK)
+        told = Told(database, Sender(HERE, gap=GAP, retrying=Backoff()), "webhook")
         told.bodies = bodies
         yield told
         receiver.shutdown()
@@ -102,10 +102,10 @@ def by_mail(database: Database, tmp_path) -> Iterator[Told]:
     controller = Controller(desk, hostname="127.0.0.1", port=free_port())
     controller.start()
     with database.writing() as connection:
-        wish = SubscriptionRequest("desk", Channel.MAIL, "desk@example.vn", Language.EN)
+        wish = SubscriptionRequest("desk", "mail", "desk@example.vn", Language.EN)
         subscribe(connection, wish, "tests", HERE)
     server = mail_server(f"smtp://127.0.0.1:{controller.port}", "gis@example.vn")
-    told = Told(database, Sender(HERE, server, gap=GAP), Channel.MAIL)
+    told = Told(database, Sender(HERE | {"mail": MailChannel(server)}, gap=GAP), "mail")
     told.desk = desk
     yield told
     controller.stop()
@@ -179,11 +179,11 @@ def test_a_receiver_that_comes_back_gets_one_message_and_not_all_that_it_missed(
 ):
     port, book = free_port(), tmp_path / "book"
     book.touch()
-    wish = SubscriptionRequest("desk", Channel.WEBHOOK, f"http://127.0.0.1:{port}/")
+    wish = SubscriptionRequest("desk", "webhook", f"http://127.0.0.1:{port}/")
     sender = Sender(HERE, gap=GAP, retrying=Backoff(20, timedelta(hours=1)))
     with toy_province.writing() as connection:
         secret = subscribe(connection, wish, "tests", HERE)
-    told = Told(toy_province, sender, Channel.WEBHOOK)
+    told = Told(toy_province, sender, "webhook")
     for count in (13.0, 14.0, 15.0):
         told.step("notify", observed=count)  # waits for the next attempt as the first does
     with toy_province.reading() as connection:
@@ -263,5 +263,5 @@ def send_all(database: Database, minute: float) -> list[tuple[float, str, str, f
             if delivery is None:
                 return sent
             record_delivered(connection, delivery)
-            told = delivery.told
+            told = delivery.notification
             sent.append((minute, told.severity, told.act, told.measures.get("observed")))

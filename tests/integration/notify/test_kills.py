@@ -26,7 +26,7 @@ from gis.notify.cap.publication import publish_due
 from gis.notify.cap.validation import cap_faults
 from gis.notify.dispatch import send_due
 from gis.notify.events import events_after
-from gis.notify.subscriptions import Channel, SubscriptionRequest, subscribe
+from gis.notify.subscriptions import SubscriptionRequest, subscribe
 from tests import soak
 from tests.acceptance.service import free_port
 from tests.conftest import fill_toy_province
@@ -65,9 +65,9 @@ class Desk:
 
     def subscribe(self, database: Database) -> None:
         hook = SubscriptionRequest(
-            "hook", Channel.WEBHOOK, f"http://127.0.0.1:{self.hook_port}/", simulated=True
+            "hook", "webhook", f"http://127.0.0.1:{self.hook_port}/", simulated=True
         )
-        mail = SubscriptionRequest("mail", Channel.MAIL, "desk@example.vn", simulated=True)
+        mail = SubscriptionRequest("mail", "mail", "desk@example.vn", simulated=True)
         with database.writing() as connection:
             self.secret = subscribe(connection, hook, "tests", HERE) or ""
             subscribe(connection, mail, "tests", HERE)

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text
 from gis.alerts.actions import acknowledge
 from gis.database.engine import Database
 from gis.notify.dispatch import Sender, send_due
-from gis.notify.subscriptions import Channel, SubscriptionRequest, subscribe
+from gis.notify.subscriptions import SubscriptionRequest, subscribe
 from layers.definition.catalogue import Catalogue
 from layers.definition.model import Layer
 from layers.definition.recipients import follow_files, missing_recipients
@@ -38,7 +38,7 @@ def publish(database: Database, catalogue: Catalogue, *tell: dict[str, str]) -> 
 def add(connection: Connection, name: str, *, by_admin: bool = False, **wish: object) -> None:
     """Somebody whom only layer files have told, as `gis subscriptions add` adds them."""
     given = {"simulated": True, "only_named": True} | wish
-    wished = SubscriptionRequest(name, Channel.WEBHOOK, NOWHERE, **given)
+    wished = SubscriptionRequest(name, "webhook", NOWHERE, **given)
     subscribe(connection, wished, "tests", HERE, by_admin=by_admin)
 
 
@@ -199,9 +199,7 @@ def test_who_is_named_late_is_told_of_what_is_open_once(toy_province, catalogue)
 def test_a_message_reaches_who_is_named_and_names_nobody(toy_province, catalogue, tmp_path: Path):
     publish(toy_province, catalogue, {"who": "clinic"})
     port = free_port()
-    wish = SubscriptionRequest(
-        "clinic", Channel.WEBHOOK, f"http://127.0.0.1:{port}/", simulated=True
-    )
+    wish = SubscriptionRequest("clinic", "webhook", f"http://127.0.0.1:{port}/", simulated=True)
     with toy_province.writing() as connection:
         secret = subscribe(connection, wish, "tests", HERE)
     bodies: list[dict] = []

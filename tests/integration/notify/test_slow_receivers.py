@@ -11,10 +11,10 @@ import pytest
 from sqlalchemy import text
 
 from gis.notify.backoff import Backoff
-from gis.notify.channels.mail import MailServer
+from gis.notify.channels.mail import MailChannel, MailServer
 from gis.notify.dispatch import Sender, send_next
 from gis.notify.senders import delivering
-from gis.notify.subscriptions import Channel, SubscriptionRequest, subscribe, subscriptions
+from gis.notify.subscriptions import SubscriptionRequest, subscribe, subscriptions
 from tests.integration.notify.drips import MAIL_PHASES, PHASES, dripping
 from tests.integration.notify.made import make_alert
 from tests.integration.notify.processes import HERE
@@ -46,7 +46,7 @@ def test_a_webhook_that_drips_is_cut_at_the_deadline(toy_province, phase: str):
     scheme = "https" if phase == "TLS" else "http"
     with dripping(*PHASES[phase]) as port:
         wish = SubscriptionRequest(
-            "slow", Channel.WEBHOOK, f"{scheme}://127.0.0.1:{port}/", simulated=True
+            "slow", "webhook", f"{scheme}://127.0.0.1:{port}/", simulated=True
         )
         took_s, why = tried_once(toy_province, wish, Sender(HERE, timeout_s=TIMEOUT_S))
     assert why == "no answer within 0.5 s"
@@ -57,8 +57,9 @@ def test_a_webhook_that_drips_is_cut_at_the_deadline(toy_province, phase: str):
 def test_a_mail_server_that_drips_is_cut_at_the_deadline(toy_province, phase: str):
     with dripping(*MAIL_PHASES[phase]) as port:
         server = MailServer("127.0.0.1", port, "gis@example.vn", tls_from_start=phase == "TLS")
-        wish = SubscriptionRequest("slow", Channel.MAIL, "truc.ban@example.vn", simulated=True)
-        took_s, why = tried_once(toy_province, wish, Sender(HERE, server, timeout_s=TIMEOUT_S))
+        wish = SubscriptionRequest("slow", "mail", "truc.ban@example.vn", simulated=True)
+        sender = Sender({"mail": MailChannel(server)}, timeout_s=TIMEOUT_S)
+        took_s, why = tried_once(toy_province, wish, sender)
     assert why == "the mail server did not take it: not within 0.5 s"
     assert TIMEOUT_S * 0.9 < took_s < TIMEOUT_S + 1
 
@@ -67,9 +68,7 @@ def test_a_body_that_never_ends_is_not_waited_for(toy_province):
     """The status is the receipt."""
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"
     with dripping(head, b"x" * 65536) as port:
-        wish = SubscriptionRequest(
-            "slow", Channel.WEBHOOK, f"http://127.0.0.1:{port}/", simulated=True
-        )
+        wish = SubscriptionRequest("slow", "webhook", f"http://127.0.0.1:{port}/", simulated=True)
         with toy_province.writing() as connection:
             subscribe(connection, wish, "tests", HERE)
             make_alert(connection)
@@ -111,7 +110,7 @@ def test_more_slow_receivers_than_senders_delay_no_other(toy_province):
         with toy_province.writing() as connection:
             for number, port in enumerate([*ports, desk.server_port]):
                 url = f"http://127.0.0.1:{port}/"
-                wish = SubscriptionRequest(f"s{number}", Channel.WEBHOOK, url, simulated=True)
+                wish = SubscriptionRequest(f"s{number}", "webhook", url, simulated=True)
                 subscribe(connection, wish, "tests", HERE)
             make_alert(connection)
         sender = Sender(HERE, retrying=SOON, timeout_s=2)

@@ -7,10 +7,10 @@ from email.message import EmailMessage
 import pytest
 from aiosmtpd.controller import Controller
 
-from gis.notify.channels.mail import mail_server
+from gis.notify.channels.mail import MailChannel, mail_server
 from gis.notify.dispatch import Sender, send_due
 from gis.notify.notification import Language
-from gis.notify.subscriptions import Channel, SubscriptionRequest, subscribe, subscriptions
+from gis.notify.subscriptions import SubscriptionRequest, subscribe, subscriptions
 from tests.acceptance.service import free_port
 from tests.integration.notify.made import make_alert
 from tests.integration.notify.processes import HERE
@@ -48,7 +48,7 @@ def sender(desk: Desk) -> Iterator[Sender]:
     controller.start()
     try:
         url = f"smtp://127.0.0.1:{controller.port}"
-        yield Sender(HERE, mail_server(url, "gis@example.vn"))
+        yield Sender({"mail": MailChannel(mail_server(url, "gis@example.vn"))})
     finally:
         controller.stop()
 
@@ -59,7 +59,7 @@ def alert(toy_province) -> int:
     with toy_province.writing() as connection:
         for one in Language:
             wish = SubscriptionRequest(
-                one, Channel.MAIL, f"{one}@example.vn", language=one, simulated=True
+                one, "mail", f"{one}@example.vn", language=one, simulated=True
             )
             subscribe(connection, wish, "tests", HERE)
         return make_alert(connection)

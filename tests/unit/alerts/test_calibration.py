@@ -51,7 +51,7 @@ def test_too_many_small_p_values_are_told(small, told):
 @pytest.mark.parametrize(("small", "told"), [(6, False), (7, True)])
 def test_too_many_rare_looks_are_told_though_the_last_of_each_day_is_common(small, told):
     least = (0.016,) * small + (0.017,) * (26 - small)
-    words = ["7 of 26 least p-values of a day's looks, times 3, are at most 0.05"]
+    words = ["7 of 26 least p-values of a day's evaluations, times 3, are at most 0.05"]
     assert (faults(spaced_least=least) == words) is told
 
 

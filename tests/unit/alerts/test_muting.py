@@ -81,13 +81,13 @@ def test_what_is_simulated_hides_what_is_simulated():
 def test_an_alert_whose_records_went_hides_nothing_any_more():
     """Nine of its twelve were deleted: of those, the commune has the three that are left."""
     look = found(1, stream="disaster", rule="series", evidence=Evidence(frozenset(range(1, 10))))
-    muting = Suppressions((), (standing(),), found=look)
+    muting = Suppressions((), (standing(),), findings=look)
     left = signal(1, **UNIT, records=(10, 11, 12))
     assert muting.why(unit(signal=left)) == InhibitedBy(1)
     others = signal(1, **UNIT, records=(12, 13, 14, 15))
     assert muting.why(unit(signal=others)) is None
     gone = replace(look, evidence=Evidence(frozenset(range(1, 13))))
-    assert replace(muting, found=gone).why(unit(signal=left)) is None
+    assert replace(muting, findings=gone).why(unit(signal=left)) is None
 
 
 _alerts = st.builds(

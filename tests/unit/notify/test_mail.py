@@ -5,8 +5,7 @@ from email import message_from_bytes, policy
 import pytest
 
 from gis.errors import BadInput
-from gis.notify.channels.mail import check_address, mail_message, mail_server
-from gis.notify.dispatch import sender_of
+from gis.notify.channels.mail import MailChannel, check_mail_address, mail_message, mail_server
 from gis.notify.notification import Language
 from gis.notify.outbox import Delivery
 from gis.settings import Settings
@@ -46,7 +45,7 @@ def test_a_mail_says_where_to_look():
 
 def test_the_map_of_a_mail_is_where_clients_see_the_service():
     settings = Settings(_env_file=None, public_url="https://gis.example.vn")
-    assert sender_of(settings).map_url == "https://gis.example.vn"
+    assert MailChannel.from_settings(settings).map_url == "https://gis.example.vn"
 
 
 def test_simulated_data_is_named_first_to_be_doubted():
@@ -87,7 +86,7 @@ def test_every_act_that_is_sent_has_words_of_its_own(act):
 @pytest.mark.parametrize("address", ["", "a", "a@", "@b", "a@b, c@d", "a@b\nBcc: c@d", "a b@c"])
 def test_what_is_no_address_is_refused(address):
     with pytest.raises(BadInput, match="no mail address"):
-        check_address(address)
+        check_mail_address(address)
 
 
 def test_the_mail_server_is_read_from_its_url_and_its_password_is_not_shown():

@@ -6,8 +6,7 @@ import socket
 import pytest
 
 from gis.egress import EgressPolicy, check_url, networks_of
-from gis.errors import BadInput
-from gis.notify.errors import NotDelivered, Undeliverable
+from gis.errors import BadInput, NotDelivered, Undeliverable
 
 PUBLIC = ("203.0.114.7", "1.1.1.1", "2606:4700::1111")
 INNER = (

@@ -1,7 +1,7 @@
-"""One deadline for a whole conversation over the network.
+"""One deadline for a whole exchange over the network.
 
-Time-outs of sockets hold for a single read or write, so that whoever sends a byte a second is never
-late; a deadline holds for all of it.
+Time-outs of sockets hold for a single read or write, so a peer that sends a byte a second never
+meets one; a deadline holds for all reads and writes together.
 """
 
 import socket
@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 
 
 class Deadline:
-    """When it passes, its connections are cut: who waits for one goes on at once with an error."""
+    """A moment at which its connections are cut: what waits for one fails at once with OSError."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -45,7 +45,8 @@ class Deadline:
         raise failed
 
     def add(self, connection: socket.socket) -> None:
-        """Watch a connection, by a descriptor of our own: TLS takes over that of the socket."""
+        """Cut this connection too when the deadline passes."""
+        # A descriptor of our own, since TLS takes over that of the socket.
         with self._lock:
             self._connections.append(connection.dup())
         if self.passed:
@@ -65,13 +66,13 @@ class Deadline:
 
 @contextmanager
 def deadline(seconds: float) -> Iterator[Deadline]:
-    """While inside, connections that are added are cut once so many seconds are over."""
-    made = Deadline(seconds)
-    timer = threading.Timer(seconds, made.cut)
+    """A deadline in so many seconds, in force while inside."""
+    until = Deadline(seconds)
+    timer = threading.Timer(seconds, until.cut)
     timer.daemon = True
     timer.start()
     try:
-        yield made
+        yield until
     finally:
         timer.cancel()
-        made.close()
+        until.close()
