@@ -1,5 +1,6 @@
 """Writes the pages of docs/reference and the schema that follow from the code: `make docs`."""
 
+import inspect
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from gis.database.migrate import migrate
 from gis.database.schema import SCHEMA, schema_text
 from gis.settings import Settings
 from layers.definition.reference import layer_file_page, layer_schema_text
+from layers.items.formats import FORMATS
 from tests.databases import server
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -23,6 +25,17 @@ def settings_page() -> str:
     for name, field in Settings.model_fields.items():
         default = "" if field.default is None else f"`{_shown(name, field.default)}`"
         lines.append(f"| `GIS_{name.upper()}` | {default} | {field.description} |")
+    return "\n".join([*lines, ""])
+
+
+def export_format_page() -> str:
+    """Every format in which all items of a request can be had as one file."""
+    lines = ["# Export formats", "", "`/ogc/collections/{layer}/items?f=…`", ""]
+    lines += ["| `f` | format | media type | file | |", "| --- | --- | --- | --- | --- |"]
+    for each in FORMATS.values():
+        words = " ".join((inspect.getdoc(each.write) or "").partition("\n\n")[0].split())
+        cells = (f"`{each.name}`", each.label, f"`{each.media_type}`", f"`{each.suffix}`", words)
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join([*lines, ""])
 
 
@@ -78,6 +91,7 @@ def write_schema() -> None:
 PAGES: dict[str, Callable[[], str]] = {
     "settings.md": settings_page,
     "commands.md": command_page,
+    "export-formats.md": export_format_page,
     "layer-file.md": layer_file_page,
     "layer-file.schema.json": layer_schema_text,
 }

@@ -59,7 +59,7 @@ def beyond_limits(
     have: where no row reaches the tile from one of its sides. An index answers it at once, which
     the box of all rows it does not.
     """
-    made = source.statements.made(dialect, "beyond limits", lambda: select(_is_beyond(source)))
+    made = source.statements.compiled(dialect, "beyond limits", lambda: select(_is_beyond(source)))
     box = tile.bbox()
     return made.sql, {
         **made.values,

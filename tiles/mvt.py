@@ -153,7 +153,7 @@ def question(
 
     drawn = _simplifying(source, tile), _is_straight(source, tile), counted and tile.z, gathered
     shape = ("tile", drawn, simplified_zoom, tuple(one.name for one in fields), query.shape)
-    made = source.statements.made(dialect, shape, make)
+    made = source.statements.compiled(dialect, shape, make)
     values = {**made.values, **_values(source, request)}
     return TileStatement(layer.id, made.sql, values, simplified_zoom is not None)
 

@@ -2,12 +2,20 @@
 
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from api.cli.context import Who, database_in_use, read_layers_at_hand, somebody_here
 from api.cli.output import AsJson, check_folder, print_facts, print_json, print_rows, progress, say
+from api.records import (
+    Record,
+    alert_event_record,
+    alert_record,
+    precision_record,
+    select,
+    silence_record,
+)
 from gis.alerts.inhibition import LONGEST_HOURS
 from gis.alerts.policy import Tier
 from gis.alerts.states import Outcome, Status
@@ -19,7 +27,6 @@ if TYPE_CHECKING:
 
     from gis.alerts.actions import Alert
     from gis.alerts.calibration import Tally
-    from gis.alerts.precision import RulePrecision
     from gis.alerts.replay import ReplayedAlert
     from layers.definition.catalogue import Catalogue
     from layers.definition.model import Layer
@@ -29,6 +36,54 @@ app = typer.Typer(
     help="Alerts: list, show, acknowledge, resolve, silence, and try rules on the past.",
     no_args_is_help=True,
 )
+
+# Members of records by the names under which commands show them.
+_ROW: Final = {
+    "id": "id",
+    "status": "status",
+    "severity": "severity",
+    "layer": "layer_id",
+    "headline": "headline_vi",
+    "communes": "communes",
+    "simulated": "simulated",
+    "opened_at": "opened_at",
+}
+_FACTS: Final = {
+    "rule": "rule",
+    "headline_en": "headline_en",
+    "detail": "detail_vi",
+    "detail_en": "detail_en",
+    "observed": "observed",
+    "expected": "expected",
+    "p": "p",
+    "recurrence_days": "recurrence_days",
+    "since": "since",
+    "until": "until",
+    "official": "official",
+    "outcome": "outcome",
+    "approved": "approved",
+    "suppressed_why": "suppressed_why",
+}
+_SILENCE: Final = {
+    "id": "id",
+    "layer": "layer_id",
+    "rule": "rule",
+    "communes": "communes",
+    "who": "who",
+    "why": "why",
+    "until": "until",
+}
+_PRECISION: Final = {
+    "layer": "layer_id",
+    "rule": "rule",
+    "simulated": "simulated",
+    "alerts": "alerts",
+    "true": "true",
+    "false": "false",
+    "unknown": "unknown",
+    "share_true": "share_true",
+    "interval": "interval",
+}
 
 AlertId = Annotated[int, typer.Argument(help="Number of the alert")]
 Note = Annotated[str, typer.Option(help="Why, or what was seen; kept in the history")]
@@ -66,10 +121,7 @@ def show(alert: AlertId, as_json: AsJson = False) -> None:
     catalogue = read_layers_at_hand()
     with database_in_use() as database, database.reading() as connection:
         found = get_alert(connection, alert)
-        steps = [
-            {"at": step.at, "act": step.act, "who": step.who, "note": step.note}
-            for step in history(connection, alert)
-        ]
+        steps = [alert_event_record(event) for event in history(connection, alert)]
         records = _beneath(connection, catalogue, found)
     facts = _facts(found)
     if as_json:
@@ -176,18 +228,7 @@ def silences_command(as_json: AsJson = False) -> None:
 
     with database_in_use() as database, database.reading() as connection:
         found = silences_at(connection, datetime.now(UTC))
-    rows = [
-        {
-            "id": one.id,
-            "layer": one.layer_id,
-            "rule": one.rule,
-            "communes": " ".join(sorted(one.communes)),
-            "who": one.who,
-            "why": one.why,
-            "until": one.until,
-        }
-        for one in found
-    ]
+    rows = [_silence_row(silence_record(one)) for one in found]
     print_rows(rows, as_json=as_json, empty="nothing is silenced")
 
 
@@ -215,7 +256,8 @@ def precision_command(
     since, catalogue = datetime.now(UTC) - timedelta(days=days), read_layers_at_hand()
     with database_in_use() as database, database.reading() as connection:
         found = precision(connection, _layers(catalogue), since)
-    print_rows([_precision_row(one) for one in found], as_json=as_json, empty="no alert was told")
+    rows = [_precision_row(precision_record(one)) for one in found]
+    print_rows(rows, as_json=as_json, empty="no alert was told")
 
 
 @app.command(epilog="Example: gis alerts calibration citizen_reports --month 2026-10")
@@ -357,53 +399,27 @@ def _is_moment(layer: "Layer", name: str) -> bool:
     return name in layer.public_fields and layer.public_fields[name].type is FieldType.DATETIME
 
 
-def _row(alert: "Alert") -> dict[str, object]:
-    return {
-        "id": alert.id,
-        "status": alert.status.value,
-        "severity": alert.severity,
-        "layer": alert.layer_id,
-        "headline": alert.headline_vi,
-        "communes": _communes(alert),
-        "simulated": alert.simulated,
-        "opened_at": alert.opened_at,
-    }
+def _row(alert: "Alert") -> Record:
+    return select(alert_record(alert), _ROW) | {"communes": _communes(alert)}
 
 
-def _facts(alert: "Alert") -> dict[str, object]:
-    return _row(alert) | {
-        "rule": alert.rule,
-        "headline_en": alert.headline_en,
-        "detail": alert.detail_vi,
-        "detail_en": alert.detail_en,
-        "observed": alert.observed,
-        "expected": alert.expected,
-        "p": alert.p,
-        "recurrence_days": alert.recurrence_days,
-        "since": alert.since,
-        "until": alert.until,
-        "official": alert.official,
-        "outcome": alert.outcome,
-        "approved": alert.approved,
-        "suppressed_why": alert.suppressed_why and str(alert.suppressed_why),
-    }
+def _facts(alert: "Alert") -> Record:
+    reason = alert.suppressed_why and str(alert.suppressed_why)
+    return _row(alert) | select(alert_record(alert), _FACTS) | {"suppressed_why": reason}
 
 
 def _communes(alert: "Alert") -> str:
     return ", ".join(name for _, name in alert.communes)
 
 
-def _precision_row(one: "RulePrecision") -> dict[str, object]:
-    low, high = one.answers.interval
-    share = one.answers.share_true
-    return {
-        "layer": one.layer_id,
-        "rule": one.rule,
-        "simulated": one.simulated,
-        "alerts": one.alerts,
-        "true": one.answers.true,
-        "false": one.answers.false,
-        "unknown": one.unknown,
+def _silence_row(record: Record) -> Record:
+    return select(record, _SILENCE) | {"communes": " ".join(record["communes"])}
+
+
+def _precision_row(record: Record) -> Record:
+    low, high = record["interval"]
+    share = record["share_true"]
+    return select(record, _PRECISION) | {
         "share_true": None if share is None else round(share, 3),
         "interval": f"{low:.2f}–{high:.2f}",
     }

@@ -1,20 +1,22 @@
 """gis layers: layer files and the records of their tables."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from api.cli.context import database_in_use, read_layers, read_settings, somebody_here
 from api.cli.output import AsJson, complain, print_json, print_rows, progress, say
+from api.records import change_record, select
 from gis.errors import AmbiguousInput
 
 if TYPE_CHECKING:
-    from layers.ingest.edit import RowChange
     from layers.ingest.load import LoadReport
     from layers.ingest.retry import RetryReport
 
 app = typer.Typer(help="List, check, publish and fill layers.", no_args_is_help=True)
+
+_CHANGE: Final = {name: name for name in ("change", "item", "act", "at", "who")}
 
 AssumedCrs = Annotated[
     str | None, typer.Option(help="The CRS of the coordinates, whatever the file says")
@@ -162,9 +164,8 @@ def history(
     chosen = read_layers(read_settings()).get(layer)
     with database_in_use() as database, database.reading() as connection:
         found = edit.history(connection, chosen.id, item, limit)
-    rows = [
-        _change_row(change) | ({"before": change.before} if as_json else {}) for change in found
-    ]
+    records = [change_record(change) for change in found]
+    rows = records if as_json else [select(record, _CHANGE) for record in records]
     print_rows(rows, as_json=as_json, empty="nothing was edited")
 
 
@@ -180,16 +181,6 @@ def revert(
     with database_in_use() as database, database.writing() as connection:
         item = edit.revert(connection, chosen, change, somebody_here())
     say(f"item {item} of {layer} is as it was before change {change}")
-
-
-def _change_row(change: "RowChange") -> dict[str, object]:
-    return {
-        "change": change.id,
-        "item": change.row_id,
-        "act": change.act,
-        "at": change.at,
-        "who": change.who,
-    }
 
 
 def print_report(report: "LoadReport", *, as_json: bool) -> None:

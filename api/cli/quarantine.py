@@ -1,18 +1,28 @@
 """gis quarantine: records that could not be understood or placed."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Final
 
 import typer
 
 from api.cli.context import database_in_use, read_layers, read_settings, somebody_here
 from api.cli.layers import replay_command
 from api.cli.output import AsJson, print_json, print_rows, say
+from api.records import quarantined_record, select
 from gis.errors import BadInput
 
-if TYPE_CHECKING:
-    from layers.ingest.quarantine import QuarantinedRecord
-
 app = typer.Typer(help="List, correct and replay quarantined records.", no_args_is_help=True)
+
+# Members of a record by the names under which commands show them.
+_SHOWN: Final = {
+    "id": "id",
+    "layer": "layer_id",
+    "source": "source",
+    "key": "source_key",
+    "reason": "reason",
+    "why": "why",
+    "status": "status",
+    "created_at": "created_at",
+}
 
 Number = Annotated[int, typer.Argument(help="Number of the record in quarantine")]
 
@@ -37,7 +47,8 @@ def list_command(
         found = quarantine.list_waiting(
             connection, layers=layers, status=status, source=source, reason=reason, limit=limit
         )
-    print_rows([_row(one) for one in found], as_json=as_json, empty="nothing waits in quarantine")
+    rows = [select(quarantined_record(one), _SHOWN) for one in found]
+    print_rows(rows, as_json=as_json, empty="nothing waits in quarantine")
 
 
 @app.command(epilog="Example: gis quarantine show 12")
@@ -46,10 +57,9 @@ def show(number: Number) -> None:
     from layers.ingest import quarantine
 
     with database_in_use() as database, database.reading() as connection:
-        found = quarantine.get_waiting(connection, number)
-    print_json(
-        _row(found) | {"raw": found.raw, "answers": found.answers, "changed_by": found.changed_by}
-    )
+        record = quarantined_record(quarantine.get_waiting(connection, number))
+    whole = _SHOWN | {"raw": "raw", "answers": "answers", "changed_by": "changed_by"}
+    print_json(select(record, whole))
 
 
 @app.command(epilog='Example: gis quarantine fix 12 --set "address=Thôn 2, xã Bảo Yên, Lào Cai"')
@@ -88,16 +98,3 @@ def _assignment(text: str) -> tuple[str, str]:
     if not (name and equals):
         raise BadInput(f"--set {text!r}: write column=value")
     return name, value
-
-
-def _row(found: "QuarantinedRecord") -> dict[str, object]:
-    return {
-        "id": found.id,
-        "layer": found.layer_id,
-        "source": found.source,
-        "key": found.source_key,
-        "reason": found.reason,
-        "why": found.why,
-        "status": found.status,
-        "created_at": found.created_at,
-    }

@@ -1,11 +1,12 @@
 """gis subscriptions: recipients of alerts."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from api.cli.context import database_in_use, read_layers, read_settings, somebody_here
 from api.cli.output import AsJson, complain, print_json, print_rows, say
+from api.records import Record, select, subscription_record
 from gis.alerts.policy import Tier
 from gis.notify.channels import CHANNELS, address_labels, channel_names, channels_from
 from gis.notify.notification import Language
@@ -23,6 +24,14 @@ def _channel(name: str) -> str:
         raise typer.BadParameter(f"'{name}' is not one of {known}")
     return name
 
+
+_SHOWN: Final = {
+    name: name
+    for name in (
+        "name", "channel", "target", "language", "layers", "communes", "least_severity",
+        "simulated", "only_named", "delivered", "waiting", "dead", "error",
+    )
+}  # fmt: skip
 
 Name = Annotated[str, typer.Argument(help="Name of the subscription")]
 
@@ -114,20 +123,7 @@ def send() -> None:
     say(f"{tried} attempts were made")
 
 
-def _row(subscription: "Subscription") -> dict[str, object]:
-    return {
-        "id": subscription.id,
-        "name": subscription.request.name,
-        "channel": subscription.request.channel,
-        "target": subscription.request.target,
-        "language": subscription.request.language.value,
-        "layers": " ".join(subscription.request.layers),
-        "communes": " ".join(subscription.request.communes),
-        "least_severity": subscription.request.least_severity.value,
-        "simulated": subscription.request.simulated,
-        "only_named": subscription.request.only_named,
-        "delivered": subscription.delivered,
-        "waiting": subscription.waiting,
-        "dead": subscription.dead,
-        "error": subscription.error,
-    }
+def _row(subscription: "Subscription") -> Record:
+    record = subscription_record(subscription)
+    lists = {name: " ".join(record[name]) for name in ("layers", "communes")}
+    return {"id": subscription.id, **select(record, _SHOWN), **lists}

@@ -27,7 +27,7 @@ from gis.errors import BadInput
 from gis.settings import Settings
 from layers.ingest.edit import tag_of_row
 from layers.items import Count, Page, PageRequest, read_item, read_page
-from layers.items.export import FORMATS, check_export
+from layers.items.formats import FORMATS, ExportFormat, ExportRows, check_export
 from layers.items.spool import Spool
 
 router = APIRouter(prefix="/ogc/collections/{layer_id}", include_in_schema=False)
@@ -52,7 +52,7 @@ def _items(layer_id: str, request: Request, connection: Connection, caller: Prin
     how = negotiate(request, ("json", "html", *FORMATS))
     wanted = page_request(request, found.source, settings.reader_row_limit)
     if how.format in FORMATS:
-        return _export(request, how, found, wanted, caller)
+        return _export(request, FORMATS[how.format], found, wanted, caller)
     etag = etag_of_question(request, how, found.state, caller.audience)
     headers = items_headers(how, wanted.crs, etag)
     same = unchanged(request, headers)
@@ -113,24 +113,27 @@ def _page_body(
 
 
 def _export(
-    request: Request, how: Negotiation, found: Collection, wanted: PageRequest, caller: Principal
+    request: Request,
+    export_format: ExportFormat,
+    found: Collection,
+    wanted: PageRequest,
+    caller: Principal,
 ) -> Response:
     """The whole answer as a file; `limit` only where the client gave one."""
-    media, export = FORMATS[how.format]
     check_export(found.source, wanted, caller)
     if wanted.cursor is not None:
         raise BadInput("a file holds all pages: leave out cursor")
     limit = export_limit(request.query_params.get("limit"))
-    name = f"{found.layer.id}.{how.format}"
     headers = {
-        "Content-Disposition": f'attachment; filename="{name}"',
+        "Content-Disposition": f'attachment; filename="{found.layer.id}{export_format.suffix}"',
         "Content-Crs": f"<{wanted.crs.uri}>",
         "Cache-Control": "no-store",
     }
 
     def make(database: Database, spool: Spool) -> None:
-        export(database, found.source, wanted, limit, spool)
+        export_format.write(ExportRows(database, found.source, wanted, limit), spool)
 
+    media = export_format.media_type
     return Exported(request, request.app.state.exports, make, headers, media)
 
 

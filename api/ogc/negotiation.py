@@ -7,6 +7,7 @@ from fastapi import Request
 
 from gis.errors import BadInput
 from gis.settings import Settings
+from layers.items.formats import FORMATS
 
 LANGUAGES = ("vi", "en")
 _MEDIA = {
@@ -15,9 +16,6 @@ _MEDIA = {
     "application/geo+json": "json",
     "application/schema+json": "json",
     "application/x-binary": "binary",
-    "text/csv": "csv",
-    "application/vnd.flatgeobuf": "fgb",
-    "application/vnd.apache.parquet": "parquet",
 }
 
 
@@ -69,9 +67,10 @@ def _format(request: Request, formats: Collection[str]) -> str:
 
 
 def _accepted(request: Request) -> list[str]:
+    names = _MEDIA | {each.media_type: each.name for each in FORMATS.values()}
     ranges = [part.split(";") for part in request.headers.get("accept", "").split(",")]
     weighed = sorted(ranges, key=lambda parts: -_quality(parts[1:]))  # stable: first named wins
-    return [_MEDIA[parts[0].strip().lower()] for parts in weighed if parts[0].strip() in _MEDIA]
+    return [names[parts[0].strip().lower()] for parts in weighed if parts[0].strip() in names]
 
 
 def _quality(parameters: list[str]) -> float:

@@ -9,12 +9,10 @@ from api.ogc.openapi_parameters import query_parameter
 from api.ogc.openapi_tiles import tile_parameters, tile_paths
 from api.ogc.parameters import DEFAULT_LIMIT
 from api.ogc.parameters import LANGUAGES as FILTERS
-from api.ogc.patches import FILES
 from api.ogc.pygeoapi_core import DESCRIPTION, TITLE
 from api.ogc.schemas import openapi_type
 from layers.items import SUPPORTED, ItemSource, ServedColumn
-
-ITEMS_FORMATS = ["json", "html", *FILES]
+from layers.items.formats import FORMATS
 
 
 def openapi(sources: Sequence[ItemSource], how: Negotiation, most: int) -> dict[str, Any]:
@@ -148,7 +146,9 @@ def _parameters(most: int) -> dict[str, Any]:
     bbox = {"type": "array", "minItems": 4, "maxItems": 6, "items": {"type": "number"}}
     return {
         "f": query_parameter("f", "Format", {"type": "string", "enum": ["json", "html"]}),
-        "itemsFormat": query_parameter("f", "Format", {"type": "string", "enum": ITEMS_FORMATS}),
+        "itemsFormat": query_parameter(
+            "f", "Format", {"type": "string", "enum": ["json", "html", *FORMATS]}
+        ),
         "lang": query_parameter("lang", "Language", {"type": "string", "enum": list(LANGUAGES)}),
         "limit": query_parameter(
             "limit", "Most items of a page", {**limit, "default": min(DEFAULT_LIMIT, most)}
@@ -200,7 +200,8 @@ def _responses() -> dict[str, Any]:
         "application/vnd.oai.openapi+json;version=3.0",
     )
     text = {"schema": {"type": "string"}}
-    documents: dict[str, Any] = dict.fromkeys(("text/html", *FILES.values()), text)
+    files = (each.media_type for each in FORMATS.values())
+    documents: dict[str, Any] = dict.fromkeys(("text/html", *files), text)
     for media in medias:
         documents |= body(media, "Document")
     return {

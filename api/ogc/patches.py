@@ -22,6 +22,7 @@ from api.ogc.tilesets import CONFORMANCE as TILES_CONFORMANCE
 from api.ogc.tilesets import collection_links as tile_links
 from api.ogc.tilesets import landing_links as landing_tile_links
 from layers.definition.model import Layer
+from layers.items.formats import FORMATS
 
 OGC_REL = "http://www.opengis.net/def/rel/ogc/1.0"
 GEOJSON = "application/geo+json"
@@ -83,22 +84,16 @@ _WORDS = {
     f"{OGC_REL}/queryables": ("Thuộc tính lọc được", "Queryables"),
     f"{OGC_REL}/sortables": ("Thuộc tính sắp xếp được", "Sortables"),
 }
-FILES = {
-    "csv": "text/csv",
-    "fgb": "application/vnd.flatgeobuf",
-    "parquet": "application/vnd.apache.parquet",
-}
-_NAMES = {HTML: "HTML", JSON: "JSON", GEOJSON: "GeoJSON", SCHEMA: "JSON Schema"} | {
-    FILES["csv"]: "CSV",
-    FILES["fgb"]: "FlatGeobuf",
-    FILES["parquet"]: "GeoParquet",
-}
+_NAMES = {HTML: "HTML", JSON: "JSON", GEOJSON: "GeoJSON", SCHEMA: "JSON Schema"}
 
 
-def link(rel: str, href: str, media: str, language: str) -> dict[str, str]:
-    """A link with its title in the language asked for."""
+def link(
+    rel: str, href: str, media: str, language: str, label: str | None = None
+) -> dict[str, str]:
+    """A link with its title in the language asked for; `label` names an export format."""
     words = _WORDS[rel][0 if language == "vi" else 1]
-    named = f"{words} ({_NAMES[media]})" if media in _NAMES else words
+    form = label or _NAMES.get(media)
+    named = f"{words} ({form})" if form else words
     return {"href": href, "rel": rel, "type": media, "title": named, "hreflang": language}
 
 
@@ -179,8 +174,9 @@ def _collection_links(layer: Layer, how: Negotiation) -> Iterable[dict[str, str]
     yield link("root", how.base, JSON, how.language)
     yield link("items", f"{here}/items?f=json", GEOJSON, how.language)
     yield link("items", f"{here}/items?f=html", HTML, how.language)
-    for form, media in FILES.items():
-        yield link("items", f"{here}/items?f={form}", media, how.language)
+    for each in FORMATS.values():
+        href = f"{here}/items?f={each.name}"
+        yield link("items", href, each.media_type, how.language, each.label)
     for name in ("schema", "queryables", "sortables"):
         yield link(f"{OGC_REL}/{name}", f"{here}/{name}?f=json", SCHEMA, how.language)
         yield link(f"{OGC_REL}/{name}", f"{here}/{name}?f=html", HTML, how.language)

@@ -1,6 +1,5 @@
 """Alerts: what is open, what lies beneath, and the acts of the operators on duty."""
 
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -11,6 +10,13 @@ from sqlalchemy import Connection
 from api.bodies import Body
 from api.conditional import conditional_json
 from api.dependencies import Caller, DeclaredParameters, Reader, UsedCatalogue, Writer
+from api.records import (
+    alert_event_record,
+    alert_record,
+    json_ready,
+    precision_record,
+    silence_record,
+)
 from gis.access import Principal, Role, require_operator
 from gis.alerts.actions import (
     Alert,
@@ -24,10 +30,9 @@ from gis.alerts.actions import (
 from gis.alerts.inhibition import Silence
 from gis.alerts.notes import LONGEST_NOTE
 from gis.alerts.policy import Tier
-from gis.alerts.precision import RulePrecision, precision
+from gis.alerts.precision import precision
 from gis.alerts.silences import silence, silences_at, unsilence
 from gis.alerts.states import NOT_NOTIFIED, Outcome, Status
-from gis.alerts.suppression import InhibitedBy, Reason, Silenced
 from gis.errors import NotFound
 from layers.definition.catalogue import Catalogue
 from layers.definition.messages import near
@@ -79,7 +84,8 @@ def alerts(
     shown = [each for each in status if _may_see(each, caller)]
     layers = _wanted(layer, _readable(catalogue, caller))
     found = list_alerts(connection, layers=layers, statuses=shown, tiers=severity)
-    return conditional_json(request, {"alerts": [_as_json(alert) for alert in found]})
+    records = [json_ready(alert_record(alert)) for alert in found]
+    return conditional_json(request, {"alerts": records})
 
 
 @router.get("/precision")
@@ -89,7 +95,7 @@ def alert_precision(
     """How often alerts were true, by layer and rule, with the 95 % interval of the share."""
     since = datetime.now(UTC) - timedelta(days=days)
     found = precision(connection, _readable(catalogue, caller), since)
-    return {"precision": [_precision_json(one) for one in found]}
+    return {"precision": [precision_record(one) for one in found]}
 
 
 @router.get("/silences")
@@ -97,7 +103,7 @@ def silences(connection: Reader, catalogue: UsedCatalogue, caller: Caller) -> di
     """The silences in force, but for those of layers that the operator may not read."""
     require_operator(caller)
     found = _silences(connection, catalogue, caller)
-    return {"silences": [_silence_json(one) for one in found]}
+    return {"silences": [json_ready(silence_record(one)) for one in found]}
 
 
 @router.post("/silences", status_code=201)
@@ -135,14 +141,11 @@ def alert(
 ) -> dict[str, Any]:
     """One alert with its history."""
     found = _visible(connection, alert_id, catalogue, caller)
-    events = [
-        {"at": event.at.isoformat(), "act": event.act, "note": event.note, "who": event.who}
-        for event in history(connection, alert_id)
-    ]
+    events = [json_ready(alert_event_record(event)) for event in history(connection, alert_id)]
     public = caller.role is Role.ANONYMOUS
     hidden = {"who", "note"} if public else set()
     shown = [{k: v for k, v in event.items() if k not in hidden} for event in events]
-    return {**_as_json(found), "records": list(found.records), "history": shown}
+    return {**json_ready(alert_record(found)), "records": list(found.records), "history": shown}
 
 
 @router.get("/{alert_id}/records")
@@ -163,7 +166,7 @@ def acknowledge_alert(
     """An operator takes it on. 409 unless it is open."""
     _check_may_act(connection, alert_id, catalogue, caller)
     acknowledge(connection, alert_id, caller.name, body.note)
-    return _as_json(get_alert(connection, alert_id))
+    return json_ready(alert_record(get_alert(connection, alert_id)))
 
 
 @router.post("/{alert_id}/comment")
@@ -173,7 +176,7 @@ def comment_alert(
     """A remark in the history, seen by operators."""
     _check_may_act(connection, alert_id, catalogue, caller)
     comment(connection, alert_id, caller.name, body.note)
-    return _as_json(get_alert(connection, alert_id))
+    return json_ready(alert_record(get_alert(connection, alert_id)))
 
 
 @router.post("/{alert_id}/resolve")
@@ -183,7 +186,7 @@ def resolve_alert(
     """An operator says that it is over, and whether it was true; a false alarm needs a note."""
     _check_may_act(connection, alert_id, catalogue, caller)
     resolve(connection, alert_id, caller.name, body.outcome, body.note)
-    return _as_json(get_alert(connection, alert_id))
+    return json_ready(alert_record(get_alert(connection, alert_id)))
 
 
 def _readable(catalogue: Catalogue, caller: Principal) -> list[str]:
@@ -225,70 +228,3 @@ def _check_may_act(
     """Raises NoKey or NotAllowed for who is no operator, NotFound for what one may not read."""
     require_operator(caller)
     _visible(connection, alert_id, catalogue, caller)
-
-
-def _as_json(alert: Alert) -> dict[str, Any]:
-    return {
-        "id": alert.id,
-        "layer_id": alert.layer_id,
-        "rule": alert.rule,
-        "stream": alert.stream,
-        "status": alert.status,
-        "severity": alert.severity,
-        "headline_vi": alert.headline_vi,
-        "headline_en": alert.headline_en,
-        "detail_vi": alert.detail_vi,
-        "detail_en": alert.detail_en,
-        "communes": [{"code": code, "name": name} for code, name in alert.communes],
-        "observed": alert.observed,
-        "expected": alert.expected,
-        "p": alert.p,
-        "recurrence_days": alert.recurrence_days,
-        "since": alert.since.isoformat(),
-        "until": alert.until.isoformat(),
-        "official": alert.official,
-        "simulated": alert.simulated,
-        "opened_at": alert.opened_at.isoformat(),
-        "updated_at": alert.updated_at.isoformat(),
-        "outcome": alert.outcome,
-        "approved": alert.approved,
-        "suppressed_why": _reason_json(alert.suppressed_why),
-        "bbox": alert.bbox and list(alert.bbox),
-    }
-
-
-def _reason_json(reason: Reason | None) -> dict[str, Any] | None:
-    """Its kind and what it speaks of; a client words it in its language."""
-    match reason:
-        case Silenced():
-            return {"kind": "silence", **asdict(reason)}
-        case InhibitedBy():
-            return {"kind": "within", **asdict(reason)}
-    return None
-
-
-def _silence_json(one: Silence) -> dict[str, Any]:
-    return {
-        "id": one.id,
-        "layer_id": one.layer_id,
-        "rule": one.rule,
-        "communes": sorted(one.communes),
-        "who": one.who,
-        "why": one.why,
-        "created_at": one.created_at.isoformat(),
-        "until": one.until.isoformat(),
-    }
-
-
-def _precision_json(one: RulePrecision) -> dict[str, Any]:
-    return {
-        "layer_id": one.layer_id,
-        "rule": one.rule,
-        "simulated": one.simulated,
-        "alerts": one.alerts,
-        "true": one.answers.true,
-        "false": one.answers.false,
-        "unknown": one.unknown,
-        "share_true": one.answers.share_true,
-        "interval": list(one.answers.interval),
-    }

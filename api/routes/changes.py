@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from api.dependencies import Caller, DeclaredParameters, Reader, UsedCatalogue, Writer
+from api.records import Record, change_record, json_ready
 from gis.access import Principal
 from gis.errors import NotFound
 from layers.definition.catalogue import Catalogue
@@ -36,7 +37,7 @@ def changes(
     layer = _writable(catalogue, layer_id, caller)
     names = set(table_of(layer).columns.keys())
     found = edit.history(connection, layer.id, item, limit)
-    return {"changes": [_as_json(one, names) for one in found]}
+    return {"changes": [_in_fields_of_today(change, names) for change in found]}
 
 
 @router.post("/{change_id}/revert")
@@ -56,13 +57,6 @@ def _writable(catalogue: Catalogue, layer_id: str, caller: Principal) -> Layer:
     return layer
 
 
-def _as_json(change: RowChange, names: set[str]) -> dict[str, Any]:
+def _in_fields_of_today(change: RowChange, names: set[str]) -> Record:
     before = change.before and {name: change.before[name] for name in change.before.keys() & names}
-    return {
-        "change": change.id,
-        "item": change.row_id,
-        "act": change.act,
-        "at": change.at.isoformat(),
-        "who": change.who,
-        "before": before,
-    }
+    return {**json_ready(change_record(change)), "before": before}

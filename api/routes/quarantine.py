@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from api.bodies import Body
 from api.dependencies import Caller, DeclaredParameters, Reader, UsedCatalogue, Writer
+from api.records import json_ready, quarantined_record
 from gis.access import Principal, Role, require
 from gis.errors import NotFound
 from layers.definition.catalogue import Catalogue
@@ -78,7 +79,7 @@ def records(
         limit=limit,
         after=after,
     )
-    return {"records": [_as_json(one) for one in found]}
+    return {"records": [json_ready(quarantined_record(one)) for one in found]}
 
 
 @router.get("/{record_id}")
@@ -86,7 +87,7 @@ def record(
     record_id: int, connection: Reader, catalogue: UsedCatalogue, caller: Caller
 ) -> dict[str, Any]:
     """One record, as the source said it."""
-    return _as_json(_visible(connection, record_id, catalogue, caller))
+    return json_ready(quarantined_record(_visible(connection, record_id, catalogue, caller)))
 
 
 @router.patch("/{record_id}")
@@ -95,7 +96,8 @@ def correct(
 ) -> dict[str, Any]:
     """Correct columns of a record; POST /quarantine/replay/{layer} tries it again."""
     _visible(connection, record_id, catalogue, caller)
-    return _as_json(quarantine.fix(connection, record_id, body.changes, caller.name))
+    corrected = quarantine.fix(connection, record_id, body.changes, caller.name)
+    return json_ready(quarantined_record(corrected))
 
 
 @router.delete("/{record_id}")
@@ -105,7 +107,7 @@ def drop(
     """Give a record up; a copy stays, in the state `dropped`."""
     _visible(connection, record_id, catalogue, caller)
     quarantine.drop(connection, record_id, caller.name)
-    return _as_json(quarantine.get_waiting(connection, record_id))
+    return json_ready(quarantined_record(quarantine.get_waiting(connection, record_id)))
 
 
 @router.post("/replay/{layer_id}")
@@ -148,20 +150,3 @@ def _visible(
     if found.layer_id not in layers:
         raise NotFound(f"there is no record {record_id} in quarantine")
     return found
-
-
-def _as_json(found: QuarantinedRecord) -> dict[str, Any]:
-    return {
-        "id": found.id,
-        "layer_id": found.layer_id,
-        "source": found.source,
-        "source_key": found.source_key,
-        "raw": found.raw,
-        "answers": found.answers,
-        "reason": found.reason,
-        "why": found.why,
-        "status": found.status,
-        "created_at": found.created_at.isoformat(),
-        "changed_at": found.changed_at.isoformat(),
-        "changed_by": found.changed_by,
-    }

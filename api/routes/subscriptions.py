@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from api.bodies import Body
 from api.dependencies import Caller, DeclaredParameters, Reader, UsedCatalogue, UsedSettings, Writer
+from api.records import json_ready, subscription_record
 from gis.access import Principal, Role, require_operator
 from gis.alerts.policy import Tier
 from gis.errors import NotFound
@@ -51,7 +52,9 @@ def all_subscriptions(
     of layer files that no subscription has.
     """
     require_operator(caller)
-    visible = [_as_json(each) for each in _visible(connection, catalogue, caller)]
+    visible = [
+        json_ready(subscription_record(each)) for each in _visible(connection, catalogue, caller)
+    ]
     missing = missing_recipients(connection, but_of=_closed(catalogue, caller))
     return {"subscriptions": visible, "untold": missing}
 
@@ -119,24 +122,3 @@ def _request(
         raise NotFound(f"there is no layer {min(unknown)}")
     values = body.model_dump() | {"layers": tuple(body.layers), "communes": tuple(body.communes)}
     return SubscriptionRequest(**values)
-
-
-def _as_json(subscription: Subscription) -> dict[str, Any]:
-    request = subscription.request
-    return {
-        "name": request.name,
-        "channel": request.channel,
-        "target": request.target,
-        "language": request.language,
-        "layers": list(request.layers),
-        "communes": list(request.communes),
-        "least_severity": request.least_severity,
-        "simulated": request.simulated,
-        "only_named": request.only_named,
-        "created_at": subscription.created_at.isoformat(),
-        "created_by": subscription.created_by,
-        "delivered": subscription.delivered,
-        "waiting": subscription.waiting,
-        "dead": subscription.dead,
-        "error": subscription.error,
-    }

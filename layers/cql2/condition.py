@@ -33,8 +33,8 @@ _ORDERED = ("<", ">", "<=", ">=")
 def condition(node: Any, properties: Properties, crs: Crs = CRS84) -> Condition:
     """The condition that a filter puts on the properties; its coordinates are in `crs`.
 
-    Raises BadFilter and names what is wrong or unsupported. What is bound is in proportion to the
-    text of the filter: of each part of it at most four values.
+    Raises BadFilter and names what is wrong or unsupported. The number of bound values is in
+    proportion to the text of the filter: at most four for each part of it.
     """
     if _depth(node) > _DEEPEST:
         raise BadFilter(f"the filter is nested more than {_DEEPEST} deep: make it flatter")
@@ -76,13 +76,13 @@ class _Translation:
         return make(args)
 
     def _boolean(self, node: dict[str, Any]) -> Condition:
-        found = property_named(node["property"], self.properties)
-        if found.kind is not OperandKind.BOOLEAN:
+        operand = property_named(node["property"], self.properties)
+        if operand.kind is not OperandKind.BOOLEAN:
             raise BadFilter(
-                f"the property {node['property']!r} is a {found.kind}, not true or false: "
+                f"the property {node['property']!r} is a {operand.kind}, not true or false: "
                 "compare it with something"
             )
-        return found.sql
+        return operand.sql
 
     def _and(self, args: Any) -> Condition:
         return and_(*self._predicates("AND", args))
@@ -91,10 +91,10 @@ class _Translation:
         return or_(*self._predicates("OR", args))
 
     def _not(self, args: Any) -> Condition:
-        found = self._predicates("NOT", args)
-        if len(found) != 1:
+        predicates = self._predicates("NOT", args)
+        if len(predicates) != 1:
             raise BadFilter("NOT takes one predicate")
-        return not_(found[0])
+        return not_(predicates[0])
 
     def _predicates(self, name: str, args: Any) -> list[Condition]:
         if not isinstance(args, list) or not args:
@@ -113,8 +113,8 @@ class _Translation:
             raise BadFilter(f"{op} does not compare geometries: use S_EQUALS")
         if kind is OperandKind.BOOLEAN and op in _ORDERED:
             raise BadFilter(f"{op} does not compare true and false: use = or <>")
-        made = _COMPARE[op](*_comparable(op, kind, left, right))
-        return narrowed(made, left, right) if op == "=" else made
+        comparison = _COMPARE[op](*_comparable(op, kind, left, right))
+        return narrowed(comparison, left, right) if op == "=" else comparison
 
     def _like(self, args: Any) -> Condition:
         value, pattern = self._scalars("LIKE", args, 2)
@@ -180,13 +180,13 @@ def _unsupported(op: str) -> str:
 
 
 def _depth(node: Any) -> int:
-    """How deep lists and objects are nested; walked without recursion, as it may be too deep."""
-    deepest, left = 0, [(node, 1)]
-    while left:
-        each, depth = left.pop()
+    """Depth to which lists and objects are nested; no recursion, since it may exceed the stack."""
+    deepest, stack = 0, [(node, 1)]
+    while stack:
+        each, depth = stack.pop()
         deepest = max(deepest, depth)
         if isinstance(each, dict):
-            left += [(value, depth + 1) for value in each.values()]
+            stack += [(value, depth + 1) for value in each.values()]
         elif isinstance(each, list):  # that of an operation is as deep as what stands in it
-            left += [(value, depth + isinstance(value, list)) for value in each]
+            stack += [(value, depth + isinstance(value, list)) for value in each]
     return deepest

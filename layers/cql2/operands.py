@@ -1,4 +1,4 @@
-"""Operands: what a value is, so that only like is compared with like."""
+"""Operands and their kinds, so that only values of one kind are compared."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -44,12 +44,14 @@ class Operand:
     folds: frozenset[str] = frozenset()
 
 
-def same_kind(what: str, *operands: Operand) -> OperandKind:
+def same_kind(operator: str, *operands: Operand) -> OperandKind:
     """The kind that the operands share; raises BadFilter where they differ."""
     kinds = {operand.kind for operand in operands}
     if len(kinds) > 1:
-        found = " with ".join(sorted(kinds))
-        raise BadFilter(f"{what} compares {found}: both sides must be of one kind{_hint(kinds)}")
+        names = " with ".join(sorted(kinds))
+        raise BadFilter(
+            f"{operator} compares {names}: both sides must be of one kind{_hint(kinds)}"
+        )
     return kinds.pop()
 
 

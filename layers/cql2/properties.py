@@ -18,12 +18,12 @@ KINDS: dict[FieldType, OperandKind] = {
 def properties_of(source: ItemSource) -> dict[str, Property]:
     """By name; the geometry is `geom`, as /queryables says, and `geometry`, as GeoJSON says."""
     searched = [] if source.layer.is_view else free_text_fields(source.layer)
-    found = {served.name: _property(served, searched) for served in source.properties}
+    properties = {served.name: _property(served, searched) for served in source.properties}
     if source.geometry is not None:
         geometry = Property(OperandKind.GEOMETRY, source.geometry)
-        found = {"geom": geometry, "geometry": geometry} | found
-    found.setdefault("id", Property(OperandKind.NUMBER, source.id, is_integer=True))
-    return found
+        properties = {"geom": geometry, "geometry": geometry} | properties
+    properties.setdefault("id", Property(OperandKind.NUMBER, source.id, is_integer=True))
+    return properties
 
 
 def _property(served: ServedColumn, searched: list[str]) -> Property:

@@ -29,7 +29,7 @@ _ARITHMETIC = ("+", "-", "*", "/", "%", "^", "div")
 
 
 def scalar(node: Any, properties: Properties) -> Operand:
-    """The operand of a node; raises BadFilter where it is none."""
+    """The operand that a node of the JSON form is; raises BadFilter where it is none."""
     if isinstance(node, dict):
         return _of_dict(node, properties)
     if isinstance(node, bool):
@@ -44,6 +44,7 @@ def scalar(node: Any, properties: Properties) -> Operand:
 
 
 def number(value: float) -> Operand:
+    """A number as a bound value; raises BadFilter for one beyond 1e300 or not finite."""
     if not math.isfinite(value) or abs(value) > _LARGEST:
         raise BadFilter(f"a number in the filter is too large: write at most {_LARGEST:g}")
     is_exact = abs(value) < (2**63 if isinstance(value, int) else _EXACT)
@@ -53,12 +54,14 @@ def number(value: float) -> Operand:
 
 
 def text(value: str) -> Operand:
+    """A text as a bound value; raises BadFilter for a NUL character."""
     if "\x00" in value:
         raise BadFilter("a text in the filter holds a NUL character: leave it out")
     return Operand(OperandKind.TEXT, bindparam(None, value, Text()), value)
 
 
 def property_named(name: Any, properties: Properties) -> Property:
+    """The property of a name; raises BadFilter with those that there are."""
     if not isinstance(name, str) or name not in properties:
         known = ", ".join(properties)
         raise BadFilter(f"there is no property {name!r} to filter by: there are {known}")
@@ -66,27 +69,31 @@ def property_named(name: Any, properties: Properties) -> Property:
 
 
 def date_literal(value: Any) -> Operand:
+    """A day such as 2024-09-10; raises BadFilter for anything else."""
     try:
-        found = day_of(value)
+        day = day_of(value)
     except (ValueError, TypeError):
         raise BadFilter(f"DATE({value!r}) is not a day: write DATE('2024-09-10')") from None
-    return Operand(OperandKind.DATE, bindparam(None, found, Date()), found)
+    return Operand(OperandKind.DATE, bindparam(None, day, Date()), day)
 
 
 def timestamp_literal(value: Any) -> Operand:
+    """An instant with its zone; raises BadFilter for anything else."""
     try:
-        found = instant_of(value)
+        instant = instant_of(value)
     except (ValueError, TypeError, OverflowError):
         raise BadFilter(
             f"TIMESTAMP({value!r}) is not an instant: write TIMESTAMP('2024-09-10T08:00:00Z')"
         ) from None
-    return Operand(OperandKind.TIMESTAMP, bindparam(None, found, DateTime(timezone=True)), found)
+    return Operand(
+        OperandKind.TIMESTAMP, bindparam(None, instant, DateTime(timezone=True)), instant
+    )
 
 
 def _of_dict(node: dict[str, Any], properties: Properties) -> Operand:
     if "property" in node:
-        found = property_named(node["property"], properties)
-        return Operand(found.kind, found.sql, property=found)
+        named = property_named(node["property"], properties)
+        return Operand(named.kind, named.sql, property=named)
     if "date" in node:
         return date_literal(node["date"])
     if "timestamp" in node:

@@ -48,7 +48,10 @@ _BAD_SHAPE = (
 
 
 def spatial(op: str, args: Any, properties: Properties, crs: Crs) -> ColumnElement[bool]:
-    """The condition of a spatial function; coordinates written out are in `crs`."""
+    """The condition of a spatial function; coordinates written out are in `crs`.
+
+    Raises BadFilter for arguments that are no geometries, or geometries that are not valid.
+    """
     if not isinstance(args, list) or len(args) != 2:
         raise BadFilter(f"{op.upper()} takes two geometries")
     if op not in _WITH_COLLECTIONS and any(_is_collection(arg) for arg in args):
@@ -65,10 +68,10 @@ def _is_collection(node: Any) -> bool:
 
 def _geometry(node: Any, properties: Properties, crs: Crs) -> Sql:
     if isinstance(node, dict) and "property" in node:
-        found = property_named(node["property"], properties)
-        if found.kind is not OperandKind.GEOMETRY:
-            raise BadFilter(f"the property {node['property']!r} is a {found.kind}, not a geometry")
-        return found.sql
+        named = property_named(node["property"], properties)
+        if named.kind is not OperandKind.GEOMETRY:
+            raise BadFilter(f"the property {node['property']!r} is a {named.kind}, not a geometry")
+        return named.sql
     if isinstance(node, dict) and "bbox" in node:
         return _bound(_box(node["bbox"], crs), crs)
     if isinstance(node, dict) and node.get("type") in _TYPES:
@@ -82,17 +85,17 @@ def _geometry(node: Any, properties: Properties, crs: Crs) -> Sql:
 def _written_out(node: dict[str, Any], crs: Crs) -> shapely.Geometry:
     try:
         with np.errstate(all="ignore"):  # what is not finite is refused below
-            found = shapely.force_2d(shape(node))
-        problem = None if found.is_valid else shapely.is_valid_reason(found)
+            geometry = shapely.force_2d(shape(node))
+        problem = None if geometry.is_valid else shapely.is_valid_reason(geometry)
     except _BAD_SHAPE:
         raise BadFilter(f"the {node['type']} in the filter has wrong coordinates") from None
-    if not np.isfinite(shapely.get_coordinates(found)).all():
+    if not np.isfinite(shapely.get_coordinates(geometry)).all():
         raise BadFilter(f"a coordinate of the {node['type']} in the filter is no finite number")
-    if found.is_empty:
+    if geometry.is_empty:
         raise BadFilter(f"the {node['type']} in the filter is empty")
     if problem is not None:
         raise BadFilter(f"the {node['type']} in the filter is not valid: {problem}")
-    return shapely.transform(found, lambda yx: yx[:, ::-1]) if crs.yx else found
+    return shapely.transform(geometry, lambda yx: yx[:, ::-1]) if crs.yx else geometry
 
 
 def _box(values: Any, crs: Crs) -> shapely.Geometry:
@@ -111,8 +114,8 @@ def _box(values: Any, crs: Crs) -> shapely.Geometry:
 def _four(values: Any) -> list[float]:
     if isinstance(values, list) and len(values) == 6:
         values = [*values[0:2], *values[3:5]]
-    right = isinstance(values, list) and len(values) == 4
-    if not right or not all(_is_number(value) for value in values):
+    is_list_of_four = isinstance(values, list) and len(values) == 4
+    if not is_list_of_four or not all(_is_number(value) for value in values):
         raise BadFilter("BBOX takes four numbers: west, south, east, north")
     return [float(value) for value in values]
 
@@ -122,11 +125,11 @@ def _is_number(value: Any) -> bool:
 
 
 def _bound(geometry: shapely.Geometry, crs: Crs) -> Sql:
-    """As a bound value in the CRS of storage; edges are densified where the CRS differs."""
-    made = func.ST_GeomFromWKB(bindparam(None, geometry.wkb, LargeBinary()), crs.srid)
+    """The geometry as a bound value in CRS84; edges are densified where `crs` differs."""
+    bound = func.ST_GeomFromWKB(bindparam(None, geometry.wkb, LargeBinary()), crs.srid)
     if crs.srid == CRS84.srid:
-        return made
+        return bound
     west, south, east, north = geometry.bounds
     across = max(east - west, north - south) / _EDGE_PARTS
     longest = max(across, geometry.length / _MOST_PARTS) or 1.0
-    return func.ST_Transform(func.ST_Segmentize(made, longest), CRS84.srid)
+    return func.ST_Transform(func.ST_Segmentize(bound, longest), CRS84.srid)

@@ -50,13 +50,13 @@ def temporal(op: str, args: Any, properties: Properties) -> Condition:
 def _span(node: Any, properties: Properties) -> Span:
     if isinstance(node, dict) and "interval" in node:
         return _interval(node["interval"], properties)
-    found = scalar(node, properties)
-    if found.kind not in (OperandKind.DATE, OperandKind.TIMESTAMP):
+    operand = scalar(node, properties)
+    if operand.kind not in (OperandKind.DATE, OperandKind.TIMESTAMP):
         raise BadFilter(
-            f"a temporal function takes dates and timestamps, not a {found.kind}: write "
+            f"a temporal function takes dates and timestamps, not a {operand.kind}: write "
             "DATE('2024-09-10') or TIMESTAMP('2024-09-10T08:00:00Z')"
         )
-    return Span(found.kind, found.sql, found.sql)
+    return Span(operand.kind, operand.sql, operand.sql)
 
 
 def _interval(ends: Any, properties: Properties) -> Span:
@@ -76,10 +76,10 @@ def _end(node: Any, properties: Properties) -> Operand | None:
         return None
     if isinstance(node, str):
         return timestamp_literal(node) if "T" in node.upper() else date_literal(node)
-    found = scalar(node, properties)
-    if found.kind not in (OperandKind.DATE, OperandKind.TIMESTAMP):
-        raise BadFilter(f"an end of an INTERVAL is a date or a timestamp, not a {found.kind}")
-    return found
+    operand = scalar(node, properties)
+    if operand.kind not in (OperandKind.DATE, OperandKind.TIMESTAMP):
+        raise BadFilter(f"an end of an INTERVAL is a date or a timestamp, not a {operand.kind}")
+    return operand
 
 
 def _ends(span: Span, *, as_instants: bool) -> _Ends:

@@ -1,4 +1,4 @@
-"""CQL2 text (OGC 21-065r2, annex B) → the JSON form; each token is looked at once.
+"""CQL2 text (OGC 21-065r2, annex B) → the JSON form; each token is read once.
 
 A parser by precedence of operators: its time is in proportion to the text, whatever is nested in
 what, and being Python it lets other threads run meanwhile.
@@ -12,7 +12,7 @@ import shapely
 
 from layers.cql2.tokens import FilterToken, fault, tokens_of, too_deep
 
-# How tightly each binds what stands beside it; of equal ones the left is applied first.
+# Precedence: the greater binds more tightly; operators of equal precedence associate to the left.
 _NOT, _TEST, _SUM, _SIGN = 3, 5, 6, 9
 _BINDS = (
     {"OR": 1, "AND": 2}
@@ -43,26 +43,26 @@ class _Parser:
         self._next = 0
 
     def whole(self) -> Any:
-        found = self._expression(0, 1)
+        node = self._expression(0, 1)
         if self._tokens[self._next].kind != "end":
             raise self._expected("an operator such as AND, or the end")
-        return found
+        return node
 
     def _expression(self, least: int, depth: int) -> Any:
         """An operand, and the operators behind it that bind at least as tightly as `least`."""
         if depth > _DEEPEST_CALLS:
             raise too_deep(self._text, self._tokens[self._next].start)
-        found = self._operand(depth)
+        node = self._operand(depth)
         while True:
             kind, value, _ = self._tokens[self._next]
             binds = _BINDS.get(value, 0) if kind in ("sign", "keyword") else 0
             if binds == 0 or binds < least:
-                return found
+                return node
             self._next += 1
             if binds == _TEST:
-                found = self._test(found, value, depth)
+                node = self._test(node, value, depth)
             else:
-                found = _operation(value, found, self._expression(binds + 1, depth + 1))
+                node = _operation(value, node, self._expression(binds + 1, depth + 1))
 
     def _test(self, left: Any, word: str, depth: int) -> Any:
         """Behind an operand: LIKE, IN, BETWEEN, each perhaps after NOT, and IS (NOT) NULL."""
@@ -70,20 +70,20 @@ class _Parser:
         if is_denied:
             word = self._one_of("LIKE", "IN", "BETWEEN")
         if word == "LIKE":
-            made = {"op": "like", "args": [left, self._expression(_SUM, depth + 1)]}
+            node = {"op": "like", "args": [left, self._expression(_SUM, depth + 1)]}
         elif word == "IN":
             self._one_of("(")
-            made = {"op": "in", "args": [left, self._list(depth)]}
+            node = {"op": "in", "args": [left, self._list(depth)]}
         elif word == "BETWEEN":
             low = self._expression(_SUM, depth + 1)
             self._one_of("AND")
-            made = {"op": "between", "args": [left, low, self._expression(_SUM, depth + 1)]}
+            node = {"op": "between", "args": [left, low, self._expression(_SUM, depth + 1)]}
         else:
             is_denied = self._one_of("NOT", "NULL") == "NOT"
             if is_denied:
                 self._one_of("NULL")
-            made = {"op": "isNull", "args": [left]}
-        return {"op": "not", "args": [made]} if is_denied else made
+            node = {"op": "isNull", "args": [left]}
+        return {"op": "not", "args": [node]} if is_denied else node
 
     def _operand(self, depth: int) -> Any:
         token = self._tokens[self._next]
@@ -128,33 +128,33 @@ class _Parser:
         return {name: arguments[0]}
 
     def _list(self, depth: int) -> list[Any]:
-        """Expressions up to the closing bracket, which is taken too."""
-        found = [self._expression(0, depth + 1)]
+        """Expressions up to the closing bracket, which is consumed too."""
+        nodes = [self._expression(0, depth + 1)]
         while self._takes(","):
-            found.append(self._expression(0, depth + 1))
+            nodes.append(self._expression(0, depth + 1))
         if not self._takes(")"):
             raise self._expected("an operator, a comma or )")
-        return found
+        return nodes
 
     def _geometry(self, token: FilterToken) -> Any:
         """WKT → GeoJSON."""
         try:
             with np.errstate(over="ignore"):
-                found = shapely.from_wkt(token.value)
+                geometry = shapely.from_wkt(token.value)
         except shapely.errors.ShapelyError as error:
             words = f"this geometry has wrong coordinates ({str(error).split(': ')[-1]})"
             raise fault(self._text, token.start, words) from None
-        if not np.isfinite(shapely.get_coordinates(found, include_z=found.has_z)).all():
+        if not np.isfinite(shapely.get_coordinates(geometry, include_z=geometry.has_z)).all():
             words = "this geometry has wrong coordinates (a number is too large)"
             raise fault(self._text, token.start, words)
-        return orjson.loads(shapely.to_geojson(found))
+        return orjson.loads(shapely.to_geojson(geometry))
 
     def _takes(self, value: str) -> bool:
-        """Whether the next token is this word or sign, which then is taken."""
-        kind, found, _ = self._tokens[self._next]
-        is_it = found == value and kind in ("sign", "keyword")
-        self._next += is_it
-        return is_it
+        """True where the next token is this word or sign; it is consumed then."""
+        kind, token_value, _ = self._tokens[self._next]
+        is_next = token_value == value and kind in ("sign", "keyword")
+        self._next += is_next
+        return is_next
 
     def _one_of(self, *values: str) -> str:
         for value in values:

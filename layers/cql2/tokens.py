@@ -58,8 +58,8 @@ def tokens_of(text: str) -> list[FilterToken]:
     Raises BadFilter where brackets are not balanced, lie too deep in one another, or something
     is no token.
     """
-    found: list[FilterToken] = []
-    opened: list[int] = []
+    tokens: list[FilterToken] = []
+    open_brackets: list[int] = []
     for match in _TOKEN.finditer(text):
         kind = match.lastgroup or ""
         value, start = match[kind], match.start(kind)
@@ -73,27 +73,28 @@ def tokens_of(text: str) -> list[FilterToken]:
         elif kind == "unknown":
             raise fault(text, start, _UNKNOWN.get(value, f"{value!r} is no part of CQL2"))
         elif value == "(":
-            opened.append(start)
-            if len(opened) > DEEPEST_BRACKETS:
+            open_brackets.append(start)
+            if len(open_brackets) > DEEPEST_BRACKETS:
                 raise too_deep(text, start)
         elif value == ")":
-            if not opened:
+            if not open_brackets:
                 raise fault(text, start, "this ) closes nothing: leave it out, or write ( before")
-            opened.pop()
-        found.append(FilterToken(kind, value, start))
-    if opened:
-        raise fault(text, opened[-1], "this ( is never closed: write ) where it ends")
-    return found
+            open_brackets.pop()
+        tokens.append(FilterToken(kind, value, start))
+    if open_brackets:
+        raise fault(text, open_brackets[-1], "this ( is never closed: write ) where it ends")
+    return tokens
 
 
 def fault(text: str, start: int, words: str) -> BadFilter:
-    """What is wrong with the text from the character of index `start` on."""
+    """The error for a text that is wrong from the character of index `start` on."""
     shown = text[start : start + _SHOWN] + ("…" if len(text) > start + _SHOWN else "")
     place = repr(shown) if shown else "its end"
     return BadFilter(f"the filter is not CQL2 text from character {start + 1} on, {place}: {words}")
 
 
 def too_deep(text: str, start: int) -> BadFilter:
+    """The error for a bracket that lies in too many others."""
     return fault(
         text,
         start,

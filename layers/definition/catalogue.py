@@ -1,4 +1,4 @@
-"""All layers of a folder: one file a layer, every fault told at once, by file and line."""
+"""All layers of a folder: one file a layer, every fault reported at once, by file and line."""
 
 import difflib
 import hashlib
@@ -50,7 +50,12 @@ class Catalogue:
         """Raises NotFound for a name under which nothing raises alerts; BadLayerFile where it may
         be one of a file that was left out.
         """
-        named = (one.id for each in self.layers if each.alerts for one in each.alerts.rules)
+        named = (
+            rule_of_file.id
+            for each in self.layers
+            if each.alerts
+            for rule_of_file in each.alerts.rules
+        )
         known = {*DETECTORS, *named}
         if rule not in known and self.faults:
             raise BadLayerFile(
@@ -84,8 +89,8 @@ class Catalogue:
 
     def digest_of(self, layer: Layer) -> str:
         """SHA-256 of the layer's file; of its content when it came from no file."""
-        told = self.digests.get(layer.id)
-        return told or hashlib.sha256(layer.model_dump_json().encode()).hexdigest()
+        digest = self.digests.get(layer.id)
+        return digest or hashlib.sha256(layer.model_dump_json().encode()).hexdigest()
 
     @cached_property
     def _by_id(self) -> dict[str, Layer]:
@@ -98,10 +103,10 @@ def read_catalogue(folder: Path) -> Catalogue:
     Raises BadLayerFile with every fault of every file, one a line, as `file:line: what, and what
     would be right`.
     """
-    found = read_good_layers(folder)
-    if found.faults:
-        raise BadLayerFile("\n".join(found.faults))
-    return found
+    catalogue = read_good_layers(folder)
+    if catalogue.faults:
+        raise BadLayerFile("\n".join(catalogue.faults))
+    return catalogue
 
 
 def read_good_layers(folder: Path) -> Catalogue:
@@ -119,7 +124,7 @@ def read_good_layers(folder: Path) -> Catalogue:
             faults += str(error).splitlines()
     faults += _wrong_exposures(layers)
     faulty = Catalogue((), faults=tuple(faults)).faulty
-    good = sorted((one for one in layers if one.id not in faulty), key=lambda layer: layer.id)
+    good = sorted((each for each in layers if each.id not in faulty), key=lambda layer: layer.id)
     digests = {layer.id: digest_of_file(folder / f"{layer.id}.yaml") for layer in good}
     return Catalogue(tuple(good), digests, tuple(faults))
 
@@ -171,17 +176,17 @@ def _misnamed(folder: Path) -> list[str]:
 
 
 def _wrong_exposures(layers: Iterable[Layer]) -> Iterator[str]:
-    """The layer that tells what is exposed has points, and is no secret that a map would tell."""
+    """A layer of what is exposed has placed points, and is public, since the map discloses it."""
     listed = {layer.id: layer for layer in layers}
     for layer in listed.values():
         name = layer.hotspots.exposure if layer.hotspots else None
         if name in (None, POPULATION):
             continue
-        of = listed.get(name)
+        exposed = listed.get(name)
         where = f"{layer.id}.yaml: `exposure`"
-        if of is None:
+        if exposed is None:
             yield f"{where}: there is no layer `{name}`{near(name, [*listed, POPULATION])}"
-        elif of.is_view or not of.placed or of.geometry is not GeometryKind.POINT:
+        elif exposed.is_view or not exposed.placed or exposed.geometry is not GeometryKind.POINT:
             yield f"{where}: the layer {name} has no placed points"
-        elif of.access.read is not Audience.PUBLIC and of is not layer:
+        elif exposed.access.read is not Audience.PUBLIC and exposed is not layer:
             yield f"{where}: the layer {name} is not public, and this map would tell of it"

@@ -29,7 +29,7 @@ from layers.definition.yaml_document import Location
 
 type Finding = tuple[Location, str]
 
-# Which raise alerts under these names.
+# Names under which detectors and the service raise alerts: a rule may not take one.
 DETECTORS = (
     "scan",
     "series",
@@ -42,12 +42,12 @@ DETECTORS = (
 _NUMERIC = (FieldType.INTEGER, FieldType.NUMBER)
 _DATED = (FieldType.DATE, FieldType.DATETIME)
 _CATEGORIES = (FieldType.TEXT, FieldType.INTEGER, FieldType.BOOLEAN)
-_A_DAY = datetime(2024, 9, 23, 17, 45, 59)
+_SAMPLE_TIME = datetime(2024, 9, 23, 17, 45, 59)
 
 
 def findings(layer: Layer) -> list[Finding]:
-    """All that is wrong between the words of a layer, in no order."""
-    return [found for check in _CHECKS for found in check(layer)]
+    """All faults between the words of a layer, in no order."""
+    return [finding for check in _CHECKS for finding in check(layer)]
 
 
 def _named_fields(layer: Layer) -> Iterator[Finding]:
@@ -88,29 +88,29 @@ def _field_words(layer: Layer) -> Iterator[Finding]:
 
 
 def _format(name: str, field: LayerField) -> Iterator[str]:
-    given = field.format
-    if given is None:
+    pattern = field.format
+    if pattern is None:
         return
     if field.type in _NUMERIC:
-        if given not in ("decimal_comma", "decimal_point"):
-            yield f"`{given}` is no form of a number: write decimal_comma or decimal_point"
+        if pattern not in ("decimal_comma", "decimal_point"):
+            yield f"`{pattern}` is no form of a number: write decimal_comma or decimal_point"
     elif field.type not in _DATED:
         yield f"a format is of a date or a number; field `{name}` is {field.type}"
     else:
-        yield from _strptime(given)
+        yield from _strptime(pattern)
 
 
-def _strptime(given: str) -> Iterator[str]:
+def _strptime(pattern: str) -> Iterator[str]:
     """A format that cannot read what it writes reads nothing, or the wrong day."""
     try:
-        written = _A_DAY.strftime(given)
-        usable = "%" in given and datetime.strptime(written, given) is not None
+        written = _SAMPLE_TIME.strftime(pattern)
+        usable = "%" in pattern and datetime.strptime(written, pattern) is not None
     except (ValueError, re.error):
         usable = False
     if not usable:
-        yield f"`{given}` is no strptime format: write it as in %d/%m/%Y or %Y-%m-%d %H:%M"
-    elif "%M" in given and not {"%H", "%I"} & set(re.findall("%.", given)):
-        yield f"`{given}` has minutes, %M, without an hour: a month is %m"
+        yield f"`{pattern}` is no strptime format: write it as in %d/%m/%Y or %Y-%m-%d %H:%M"
+    elif "%M" in pattern and not {"%H", "%I"} & set(re.findall("%.", pattern)):
+        yield f"`{pattern}` has minutes, %M, without an hour: a month is %m"
 
 
 def _source_words(layer: Layer) -> Iterator[Finding]:
@@ -145,37 +145,38 @@ def _style_classes(layer: Layer) -> Iterator[Finding]:
     if field is None:
         return
     seen: set[object] = set()
-    for index, one in enumerate(layer.style.classes):
+    for index, style_class in enumerate(layer.style.classes):
         where = ("style", "classes", index)
-        key = one.value if one.at_least is None else one.at_least
+        key = style_class.value if style_class.at_least is None else style_class.at_least
         if key in seen:
             yield where, f"the class `{key}` stands twice"
         seen.add(key)
-        yield from ((where, words) for words in _class_of(one, field))
+        yield from ((where, words) for words in _class_faults(style_class, field))
     yield from _class_order(layer)
 
 
-def _class_of(one: StyleClass, field: LayerField) -> Iterator[str]:
+def _class_faults(style_class: StyleClass, field: LayerField) -> Iterator[str]:
     """A class must be able to hold a value of its field."""
-    if one.at_least is not None:
+    if style_class.at_least is not None:
         if field.type not in _NUMERIC:
             yield f"`at_least` is of a number; the field is {field.type}: use `value`"
         return
     fits = {FieldType.TEXT: str, FieldType.BOOLEAN: bool, FieldType.INTEGER: int}.get(field.type)
     if fits is None:
         yield f"a field of type {field.type} has no classes by `value`: use `at_least`"
-    elif type(one.value) is not fits:
-        yield f"the value `{one.value}` is no {field.type}, as the field is"
-    elif field.values is not None and one.value not in field.values:
-        yield f"the field takes no value `{one.value}`{near(str(one.value), field.values)}"
+    elif type(style_class.value) is not fits:
+        yield f"the value `{style_class.value}` is no {field.type}, as the field is"
+    elif field.values is not None and style_class.value not in field.values:
+        hint = near(str(style_class.value), field.values)
+        yield f"the field takes no value `{style_class.value}`{hint}"
 
 
 def _class_order(layer: Layer) -> Iterator[Finding]:
-    bounds = [one.at_least for one in layer.style.classes]
-    told = [bound for bound in bounds if bound is not None]
-    if told and len(told) < len(bounds):
+    bounds = [style_class.at_least for style_class in layer.style.classes]
+    lower_bounds = [bound for bound in bounds if bound is not None]
+    if lower_bounds and len(lower_bounds) < len(bounds):
         yield ("style", "classes"), "classes are all by `value` or all by `at_least`"
-    elif told != sorted(told):
+    elif lower_bounds != sorted(lower_bounds):
         yield ("style", "classes"), "classes by `at_least` must rise: the lowest bound first"
 
 
@@ -189,10 +190,13 @@ def _zooms(layer: Layer) -> Iterator[Finding]:
 
 
 def _counting(layer: Layer) -> Iterator[Finding]:
-    """What hexes, hotspots and alerts need from the rest of the file."""
+    """The needs of hexes, hotspots and alerts that the rest of the file must meet."""
     for section in ("hexes", "hotspots"):
         if getattr(layer, section) is not None and not _is_counted(layer):
-            yield (section,), f"`{section}` count placed points that are loaded, not {_what(layer)}"
+            yield (
+                (section,),
+                f"`{section}` count placed points that are loaded, not {_kind_of_layer(layer)}",
+            )
     category = layer.public_fields.get((layer.hexes and layer.hexes.category) or "")
     if category and category.type not in _CATEGORIES:
         words = f"counts are kept apart by a text, an integer or a boolean, not a {category.type}"
@@ -237,15 +241,20 @@ def _recipients(layer: Layer) -> Iterator[Finding]:
         return
     seen: set[tuple[str, str | None]] = set()
     policy = layer.alerts.policy()
-    for index, one in enumerate(layer.alerts.tell):
+    for index, recipient in enumerate(layer.alerts.tell):
         where = ("alerts", "tell", index)
-        if (one.who, one.when) in seen:
-            yield (*where, "who"), f"`{one.who}` stands twice"
-        seen.add((one.who, one.when))
-        waits = [policy.escalates_after(tier) for tier in Tier if tier.rank >= one.from_tier.rank]
-        if one.when and all(wait is None for wait in waits):
+        if (recipient.who, recipient.when) in seen:
+            yield (*where, "who"), f"`{recipient.who}` stands twice"
+        seen.add((recipient.who, recipient.when))
+        waits = [
+            policy.escalates_after(tier) for tier in Tier if tier.rank >= recipient.from_tier.rank
+        ]
+        if recipient.when and all(wait is None for wait in waits):
             words = "`escalate_urgent_minutes` and `escalate_alert_minutes` say when"
-            yield (*where, "when"), f"nothing escalates, so `{one.who}` is never told: {words}"
+            yield (
+                (*where, "when"),
+                f"nothing escalates, so `{recipient.who}` is never told: {words}",
+            )
 
 
 def _rule_fields(layer: Layer, rule: AlertRule) -> Iterator[str]:
@@ -271,7 +280,7 @@ def _is_counted(layer: Layer) -> bool:
     return layer.placed and layer.geometry is GeometryKind.POINT and not layer.is_view
 
 
-def _what(layer: Layer) -> str:
+def _kind_of_layer(layer: Layer) -> str:
     if layer.is_view:
         return "the rows of a view"
     return "a layer with `placed: false`" if not layer.placed else f"a layer of {layer.geometry}"

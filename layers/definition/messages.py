@@ -1,4 +1,4 @@
-"""What a validation error says to the person who wrote the layer file."""
+"""Messages of validation errors for the person who wrote the layer file."""
 
 import difflib
 import types
@@ -35,7 +35,7 @@ def words_at(location: Location) -> set[str]:
     """The words that the vocabulary knows at a path into a layer file."""
     kinds: list[Any] = [Layer]
     for part in location:
-        kinds = [found for kind in kinds for found in _step(kind, part)] or kinds
+        kinds = [inner for kind in kinds for inner in _step(kind, part)] or kinds
     return {name for kind in kinds if _is_model(kind) for name in kind.model_fields}
 
 
@@ -45,9 +45,9 @@ def _message(detail: ErrorDetails) -> str:
     union = _UNIONS.get(_name(detail))
     if union and _UNION_TAGS & {str(part) for part in detail["loc"]}:
         return f"`{_name(detail)}` must be {union}"
-    write = _MESSAGES.get(detail["type"])
-    if write:
-        return write(detail)
+    message = _MESSAGES.get(detail["type"])
+    if message:
+        return message(detail)
     kind = _KINDS.get(detail["type"])
     if kind:
         return f"`{_name(detail)}` cannot be `{_shown(detail['input'])}`: it must be {kind}"
@@ -55,7 +55,7 @@ def _message(detail: ErrorDetails) -> str:
 
 
 def _key(detail: ErrorDetails) -> str:
-    """What is wrong with a name before a colon, where the names are the writer's own."""
+    """The message for a name before a colon, where the names are the writer's own."""
     given = detail["input"]
     if detail["type"] == "string_pattern_mismatch":
         return _pattern(detail)
@@ -136,10 +136,6 @@ def _plain(detail: ErrorDetails) -> str:
     return fault_words(detail["msg"]).replace("Input should be", "it should be")
 
 
-def _rule(detail: ErrorDetails) -> str:
-    return _plain(detail)
-
-
 def _shown(given: object) -> str:
     """A value as it stands in YAML, shortened."""
     if given is None:
@@ -201,7 +197,7 @@ _MESSAGES: dict[str, Callable[[ErrorDetails], str]] = {
     "string_pattern_mismatch": _pattern,
     "model_type": _section,
     "model_attributes_type": _section,
-    "value_error": _rule,
+    "value_error": _plain,
     "too_short": _empty,
 }
 
@@ -228,7 +224,7 @@ def _alternatives(annotation: Any) -> list[Any]:
 
 
 def _has_tag(kind: type[BaseModel], tag: str | int) -> bool:
-    """Whether this is the member of a union that a discriminator's value names."""
+    """True for the member of a union that a discriminator's value names."""
     return any(
         get_origin(field.annotation) is Literal and tag in get_args(field.annotation)
         for field in kind.model_fields.values()

@@ -11,6 +11,7 @@ from typing import Any, Final, override
 
 from pydantic.json_schema import GenerateJsonSchema
 
+from layers.definition import model
 from layers.definition.model import COLOUR, IDENTIFIER, NAME, Layer
 
 type Json = dict[str, Any]
@@ -19,33 +20,36 @@ _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 # Where each part of a layer file stands, in the order of the page.
 _PLACES: Final = {
-    "Layer": "",
-    "FileSource": "source (`connector: file`)",
-    "Coordinates": "source.coordinates",
-    "Occurrence": "source.time",
-    "SourcePrecision": "source.precision",
-    "ViewSource": "source (`connector: view`)",
-    "LayerField": "fields.*name*",
-    "Access": "access",
-    "TileOptions": "tiles",
-    "HexOptions": "hexes",
-    "HotspotOptions": "hotspots",
-    "ScanOptions": "hotspots.scan",
-    "EarsOptions": "hotspots.series (`detector: ears`)",
-    "FarringtonOptions": "hotspots.series (`detector: farrington`)",
-    "CusumOptions": "hotspots.series (`detector: nb_cusum`)",
-    "EmergingOptions": "hotspots.emerging",
-    "LocalMoranOptions": "hotspots.local_moran",
-    "AlertOptions": "alerts",
-    "SensorRule": "alerts.rules[] (`kind: sensor`)",
-    "RainRule": "alerts.rules[] (`kind: rain`)",
-    "CountRule": "alerts.rules[] (`kind: count`)",
-    "QuietRule": "alerts.rules[] (`kind: quiet`)",
-    "IndicatorRule": "alerts.rules[] (`kind: indicator`)",
-    "Recipient": "alerts.tell[]",
-    "Style": "style",
-    "StyleClass": "style.classes[]",
-    "LocalizedText": "Texts for people",
+    part.__name__: place
+    for part, place in (
+        (model.Layer, ""),
+        (model.FileSource, "source (`connector: file`)"),
+        (model.Coordinates, "source.coordinates"),
+        (model.Occurrence, "source.time"),
+        (model.SourcePrecision, "source.precision"),
+        (model.ViewSource, "source (`connector: view`)"),
+        (model.LayerField, "fields.*name*"),
+        (model.Access, "access"),
+        (model.TileOptions, "tiles"),
+        (model.HexOptions, "hexes"),
+        (model.HotspotOptions, "hotspots"),
+        (model.ScanOptions, "hotspots.scan"),
+        (model.EarsOptions, "hotspots.series (`detector: ears`)"),
+        (model.FarringtonOptions, "hotspots.series (`detector: farrington`)"),
+        (model.CusumOptions, "hotspots.series (`detector: nb_cusum`)"),
+        (model.EmergingOptions, "hotspots.emerging"),
+        (model.LocalMoranOptions, "hotspots.local_moran"),
+        (model.AlertOptions, "alerts"),
+        (model.SensorRule, "alerts.rules[] (`kind: sensor`)"),
+        (model.RainRule, "alerts.rules[] (`kind: rain`)"),
+        (model.CountRule, "alerts.rules[] (`kind: count`)"),
+        (model.QuietRule, "alerts.rules[] (`kind: quiet`)"),
+        (model.IndicatorRule, "alerts.rules[] (`kind: indicator`)"),
+        (model.Recipient, "alerts.tell[]"),
+        (model.Style, "style"),
+        (model.StyleClass, "style.classes[]"),
+        (model.LocalizedText, "Texts for people"),
+    )
 }
 
 # Parts with exactly one of two words.
@@ -132,60 +136,63 @@ def _section(name: str, parts: dict[str, Json]) -> Iterator[str]:
     yield "| word | value | default | meaning |"
     yield "| --- | --- | --- | --- |"
     required = set(part.get("required", ()))
-    for word, of in part["properties"].items():
+    for word, value in part["properties"].items():
         shown = f"**`{word}`**" if word in required else f"`{word}`"
-        yield f"| {shown} | {_value(of, parts)} | {_default(of)} | {_cell(of['description'])} |"
+        meaning = _cell(value["description"])
+        yield f"| {shown} | {_value(value, parts)} | {_default(value)} | {meaning} |"
     yield ""
 
 
-def _value(of: Json, parts: dict[str, Json]) -> str:
-    """What may stand after a word."""
-    if "$ref" in of:
-        return _reference(of["$ref"].rpartition("/")[2], parts)
-    choices = [one for key in ("anyOf", "oneOf") for one in of.get(key, ())]
+def _value(part: Json, parts: dict[str, Json]) -> str:
+    """The values that may stand after a word."""
+    if "$ref" in part:
+        return _reference(part["$ref"].rpartition("/")[2], parts)
+    choices = [choice for key in ("anyOf", "oneOf") for choice in part.get(key, ())]
     if choices:
-        told = [_value(one, parts) for one in choices if one.get("type") != "null"]
-        return " or ".join(dict.fromkeys(told))
-    if "const" in of or "enum" in of:
-        return ", ".join(f"`{one}`" for one in of.get("enum", [of.get("const")]))
-    return _plain(of, parts)
+        values = [_value(choice, parts) for choice in choices if choice.get("type") != "null"]
+        return " or ".join(dict.fromkeys(values))
+    if "const" in part or "enum" in part:
+        return ", ".join(f"`{choice}`" for choice in part.get("enum", [part.get("const")]))
+    return _plain(part, parts)
 
 
 def _reference(name: str, parts: dict[str, Json]) -> str:
     if name not in _PLACES:
         return _value(parts[name], parts)
     place = _PLACES[name]
-    return f"[{'`vi` and `en`' if name == 'Words' else place}](#{_anchor(place)})"
+    return (
+        f"[{'`vi` and `en`' if name == model.LocalizedText.__name__ else place}](#{_anchor(place)})"
+    )
 
 
-def _plain(of: Json, parts: dict[str, Json]) -> str:
-    kind = of.get("type")
+def _plain(part: Json, parts: dict[str, Json]) -> str:
+    kind = part.get("type")
     if kind == "array":
-        inner = of.get("items") or {}
+        inner = part.get("items") or {}
         return f"list of {_value(inner, parts)}"
     if kind == "object":
-        inner = of.get("additionalProperties") or next(iter(of["patternProperties"].values()))
+        inner = part.get("additionalProperties") or next(iter(part["patternProperties"].values()))
         return f"by name: {_value(inner, parts)}"
-    if kind == "string" and "pattern" in of:
-        return _PATTERNS.get(of["pattern"], f"text like `{of['pattern']}`")
+    if kind == "string" and "pattern" in part:
+        return _PATTERNS.get(part["pattern"], f"text like `{part['pattern']}`")
     name = {"string": "text", "integer": "whole number", "boolean": "true or false"}
-    return f"{name.get(str(kind), str(kind))}{_bounds(of)}"
+    return f"{name.get(str(kind), str(kind))}{_bounds(part)}"
 
 
-def _bounds(of: Json) -> str:
+def _bounds(part: Json) -> str:
     words = {
         "minimum": "from",
         "exclusiveMinimum": "above",
         "maximum": "to",
         "exclusiveMaximum": "below",
     }
-    told = [f"{word} {of[key]:g}" for key, word in words.items() if key in of]
-    return f", {' '.join(told)}" if told else ""
+    bounds = [f"{word} {part[key]:g}" for key, word in words.items() if key in part]
+    return f", {' '.join(bounds)}" if bounds else ""
 
 
-def _default(of: Json) -> str:
-    """What holds when the word is absent; nothing where that is told by the meaning."""
-    default = of.get("default")
+def _default(part: Json) -> str:
+    """The default of a word; empty where its meaning has it."""
+    default = part.get("default")
     if default in (None, [], {}) or isinstance(default, dict):
         return ""
     return f"`{json.dumps(default, ensure_ascii=False)}`".replace('"', "")

@@ -22,15 +22,16 @@ class LayerFiles:
     """The layers in force, `catalogue`: those of the files that were published last.
 
     Files that were edited and not yet synced change nothing. Nor do files that cannot be read,
-    whatever was published: the last good layers stay in force, and `faults` tells. But nobody sees
-    more than what is published allows: a layer whose rights were changed is taken as published.
+    whatever was published: the last good layers stay in force, and `faults` has the reasons. But
+    nobody sees more than what is published allows: a layer whose rights were changed is taken as
+    published.
     """
 
     def __init__(self, database: Database, folder: Path, known: Catalogue) -> None:
         self._database = database
         self._folder = folder
-        self._following = threading.Lock()
-        self._published: Mapping[str, str] | None = None  # when it was last followed
+        self._lock = threading.Lock()
+        self._published: Mapping[str, str] | None = None  # at the last evaluation
         self._written = known  # what the files said when they could be read
         self._stamps: Mapping[str, object] = {}
         self.catalogue = known
@@ -44,16 +45,16 @@ class LayerFiles:
         return [fault for fault in self.faults if fault.startswith(f"{layer.id}.yaml:")]
 
     def is_current(self, published: Mapping[str, str]) -> bool:
-        """Whether `catalogue` is by what is published, as digests by layer."""
+        """True where `catalogue` is by these published digests, by layer."""
         return published == self._published
 
     def knows(self, layer_id: str, digest: str) -> bool:
-        """The same of one layer."""
+        """True where the layer was published with this digest when it was last read."""
         return self._published is not None and self._published.get(layer_id) == digest
 
     def follow(self) -> None:
-        """Look at what is published, and at the files where any of them was changed."""
-        with self._following:
+        """Read the published digests, and the files where one of them was changed."""
+        with self._lock:
             stamps = _stamps(self._folder)
             if stamps != self._stamps:
                 self._read()
@@ -111,16 +112,16 @@ def _as_published(layer: Layer, known: Catalogue, row: Row[Any] | None) -> Layer
 
 
 def _stamps(folder: Path) -> dict[str, object]:
-    """What changes whenever a file does."""
+    """Stamps that change whenever a file does, by name of the file."""
     return {path.name: _stamp(path) for path in folder.glob("*.y*ml")}
 
 
 def _stamp(path: Path) -> object:
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError as error:  # a link to nowhere, or gone since
         return error.errno
-    return found.st_ino, found.st_size, found.st_mtime_ns
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _digests(catalogue: Catalogue) -> dict[str, str]:

@@ -2,8 +2,8 @@
 
 What stands before a colon is a text always.
 
-A layer file is written by people, so that what most parsers let pass is told: a key given twice,
-a second document, an alias that holds itself.
+A layer file is written by people, so that faults which most parsers let pass are reported: a
+key given twice, a second document, an alias that holds itself.
 """
 
 import re
@@ -18,7 +18,7 @@ type Location = Sequence[str | int]
 
 @dataclass(frozen=True, slots=True)
 class YamlFault:
-    """What is wrong on one line (counted from 1), and what would be right."""
+    """A fault on one line, counted from 1, and what would be right."""
 
     line: int
     message: str

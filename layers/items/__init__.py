@@ -1,4 +1,4 @@
-"""Reading the rows of a layer: which (query), in what order (paging), as what (geojson)."""
+"""Reading the rows of a layer: selection (query), order (paging), form (geojson, formats)."""
 
 from layers.items.columns import ItemSource, ServedColumn, source_of
 from layers.items.counting import Count, CountKind

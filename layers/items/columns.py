@@ -1,4 +1,4 @@
-"""What a layer serves: the columns that clients see, filter and sort by, and their SQL."""
+"""The columns of a layer that clients see, filter and sort by, and their SQL."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -49,7 +49,7 @@ class ServedColumn:
 
 @dataclass(frozen=True)
 class ItemSource:
-    """Where the items of a layer are read: its table and what is served of it."""
+    """The table of a layer's items and the columns served of it."""
 
     layer: Layer
     table: TableClause
@@ -63,7 +63,7 @@ class ItemSource:
 
     @property
     def by_default(self) -> list[ColumnElement[bool]]:
-        """What holds of the rows that are served when no time is asked for."""
+        """The conditions on the rows that are served when no time is asked for."""
         return [self.end.sql.is_(None)] if self.latest and self.end is not None else []
 
     @cached_property
@@ -76,7 +76,7 @@ class ItemSource:
 
 
 def source_of(layer: Layer) -> ItemSource:
-    """What a layer serves; fields that are personal are in no table and never served."""
+    """The item source of a layer; personal fields are in no layer table and never served."""
     names = ["id", *([] if layer.geometry is GeometryKind.NONE else ["geom"])]
     properties = tuple(_properties(layer))
     by_name = {served.name: served for served in properties}

@@ -1,4 +1,4 @@
-"""How many items match: counted up to a cap, beyond it estimated; the answer says which."""
+"""Numbers of items that match: counted up to a cap, beyond it estimated; the kind says which."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,16 +34,16 @@ class Count:
 
 
 def estimate(connection: Connection, source: ItemSource, query: Query) -> int:
-    """How many rows the planner expects; takes less than a millisecond, whatever the number.
+    """The number of rows that the planner expects, in less than a millisecond.
 
-    Raises BadFilter or BadInput where the layer cannot answer the question.
+    Raises BadFilter or BadInput for a query that the layer cannot answer.
     """
 
-    def make() -> ClauseElement:
+    def build() -> ClauseElement:
         return _Explain(_rows(source, query.conditions(source)))
 
     shape = ("estimate", query.shape) if query.shape is not None else None
-    ((plan,),) = source.statements.run(connection, shape, make, query.values(source))
+    ((plan,),) = source.statements.run(connection, shape, build, query.values(source))
     return int(plan[0]["Plan"]["Plan Rows"])
 
 
@@ -55,15 +55,15 @@ def count(connection: Connection, source: ItemSource, query: Query, expected: in
     if expected > _FAR * CAP:
         return Count(expected, CountKind.ESTIMATED)
     few = _rows(source, query.conditions(source)).limit(CAP + 1).subquery()
-    found = connection.scalar(select(func.count()).select_from(few))
-    assert found is not None
-    return counted(found, expected)
+    number = connection.scalar(select(func.count()).select_from(few))
+    assert number is not None
+    return counted(number, expected)
 
 
-def counted(found: int, expected: int) -> Count:
-    """What is known where `found` rows were counted, at most CAP + 1 of them."""
-    if found <= CAP:
-        return Count(found, CountKind.EXACT)
+def counted(number: int, expected: int) -> Count:
+    """The count where `number` rows were counted, at most CAP + 1 of them."""
+    if number <= CAP:
+        return Count(number, CountKind.EXACT)
     if expected > CAP:
         return Count(expected, CountKind.ESTIMATED)
     return Count(CAP, CountKind.CAPPED)
@@ -77,18 +77,18 @@ def _rows(source: ItemSource, conditions: Sequence[ColumnElement[bool]]) -> Sele
 def count_all(connection: Connection, source: ItemSource) -> Count:
     """The whole layer, counted in full; for callers that keep the number with its version."""
     everything = select(func.count()).select_from(source.table).where(*source.by_default)
-    found = connection.scalar(everything)
-    assert found is not None
-    return Count(found, CountKind.EXACT)
+    number = connection.scalar(everything)
+    assert number is not None
+    return Count(number, CountKind.EXACT)
 
 
 class _Explain(Executable, ClauseElement):
     inherit_cache = False
 
-    def __init__(self, of: Select[Any]) -> None:
-        self.of = of
+    def __init__(self, statement: Select[Any]) -> None:
+        self.statement = statement
 
 
 @compiles(_Explain)
 def _explain(element: _Explain, compiler: SQLCompiler, **options: Any) -> str:
-    return f"EXPLAIN (FORMAT JSON) {compiler.process(element.of, **options)}"
+    return f"EXPLAIN (FORMAT JSON) {compiler.process(element.statement, **options)}"

@@ -48,8 +48,8 @@ def crs_of(text: str) -> Crs:
     if _CRS84.fullmatch(text.strip("<>")):
         return CRS84
     match = _EPSG.fullmatch(text.strip("<>"))
-    found = _BY_URI.get(f"{OGC}/EPSG/0/{match[1]}") if match else None
-    if found is None:
-        known = ", ".join(crs.uri for crs in SUPPORTED)
+    crs = _BY_URI.get(f"{OGC}/EPSG/0/{match[1]}") if match else None
+    if crs is None:
+        known = ", ".join(each.uri for each in SUPPORTED)
         raise BadInput(f"the CRS {text!r} is not offered: use one of {known}")
-    return found
+    return crs

@@ -1,4 +1,4 @@
-"""The records beneath an alert, as anybody who may read their layer sees them."""
+"""Source records of an alert, with what anybody sees who may read their layer."""
 
 from typing import Any
 
@@ -14,15 +14,15 @@ _MOST = 1000
 
 
 def evidence_records(
-    connection: Connection, layer: Layer, ids: tuple[int, ...], who: Principal
+    connection: Connection, layer: Layer, ids: tuple[int, ...], principal: Principal
 ) -> list[dict[str, Any]]:
     """GeoJSON features of the rows that are still there, at most 1000 of them.
 
-    Served like any item: personal fields are in no row. Raises NotFound when `who` may not read
-    the layer.
+    Served like any item: personal fields are in no row. Raises NotFound where the principal
+    may not read the layer.
     """
     source = source_of(layer)
-    wanted = source.id == any_(literal(list(ids[:_MOST]), ARRAY(BigInteger())))
-    request = PageRequest(Query(condition=wanted), limit=_MOST)
-    page = read_page(connection, source, request, who)
+    is_evidence = source.id == any_(literal(list(ids[:_MOST]), ARRAY(BigInteger())))
+    request = PageRequest(Query(condition=is_evidence), limit=_MOST)
+    page = read_page(connection, source, request, principal)
     return [orjson.loads(feature) for feature in page.features]

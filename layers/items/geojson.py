@@ -1,4 +1,4 @@
-"""Items as GeoJSON, written by PostgreSQL itself: text stays as it is, nothing is parsed here."""
+"""Items as GeoJSON that PostgreSQL writes, so that text stays as it is and nothing is parsed."""
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
@@ -35,7 +35,10 @@ _EXACT_IN_JSON = 2**53 - 1  # RFC 8259, section 6: integers beyond it lose digit
 
 @dataclass(frozen=True)
 class PageRequest:
-    """One page of a question. `properties` None: all of them."""
+    """A page to be read: which items, in what order, in which CRS.
+
+    `properties` None: all of them. `limit` is in items.
+    """
 
     query: Query = field(default_factory=Query)
     limit: int = 1_000
@@ -60,24 +63,25 @@ def read_page(
     connection: Connection,
     source: ItemSource,
     request: PageRequest,
-    who: Principal,
+    principal: Principal,
     known_count: Count | None = None,
 ) -> Page:
-    """The page asked for; raises NotFound when `who` may not read the layer, else BadInput.
+    """The page of a request.
 
-    `known_count` spares the counting where the caller knows how many match.
+    `known_count` spares the counting where the caller knows how many match. Raises NotFound where
+    the principal may not read the layer, BadFilter or BadInput for a request that is wrong.
     """
-    require_readable(source, who)
+    require_readable(source, principal)
     order = SortOrder(source, request.sort)
     cursor = Cursor.of(request.cursor, order.name) if request.cursor else None
-    known = cursor.count if cursor is not None and cursor.count is not None else known_count
+    number = cursor.count if cursor is not None and cursor.count is not None else known_count
     with computed():
-        if known is None and cursor is None:
-            rows, known = _first_rows(connection, source, request, order)
+        if number is None and cursor is None:
+            rows, number = _first_rows(connection, source, request, order)
         else:
             rows = _rows(connection, source, request, order, cursor)
-        known = known or _count(connection, source, request.query)
-    return _page(rows, order, known, request.limit, cursor)
+        number = number or _count(connection, source, request.query)
+    return _page(rows, order, number, request.limit, cursor)
 
 
 def _first_rows(
@@ -85,14 +89,14 @@ def _first_rows(
 ) -> tuple[Sequence[Any], Count]:
     """The rows of the first page, one more where there is one, and how many match.
 
-    Where few match, they are found once, counted, and sorted.
+    Where few match, one statement finds, counts and sorts them.
     """
     expected = estimate(connection, source, request.query)
     if expected <= CAP and not request.query.is_everything:
         rows = _rows(connection, source, request, order, None, counting=True)
-        found = rows[0].found if rows else 0
-        if found <= CAP:
-            return rows, Count(found, CountKind.EXACT)
+        matched = rows[0].matched if rows else 0
+        if matched <= CAP:
+            return rows, Count(matched, CountKind.EXACT)
     rows = _rows(connection, source, request, order, None)
     if len(rows) <= request.limit:
         return rows, Count(len(rows), CountKind.EXACT)
@@ -114,9 +118,9 @@ def _rows(
 ) -> Sequence[Any]:
     """The rows of the page in the direction of the cursor, and one more where there is one."""
 
-    def make() -> Select[Any]:
-        behind = [order.beyond(cursor)] if cursor else []
-        conditions = [*request.query.conditions(source), *behind]
+    def build() -> Select[Any]:
+        beyond = [order.beyond(cursor)] if cursor else []
+        conditions = [*request.query.conditions(source), *beyond]
         backward = cursor is not None and cursor.backward
         return _select(source, request, order, conditions, backward=backward, counting=counting)
 
@@ -124,37 +128,41 @@ def _rows(
     if cursor is not None:
         values |= order.values(cursor)
     shape = _shape(request, order, cursor, counting=counting)
-    return source.statements.run(connection, shape, make, values)
+    return source.statements.run(connection, shape, build, values)
 
 
 def _shape(
     request: PageRequest, order: SortOrder, cursor: Cursor | None, *, counting: bool
 ) -> Hashable | None:
-    """What the SQL of a page depends on beside its values; None where it is unlike others."""
+    """The key of the statement of a page in the cache; None where a filter makes it unique."""
     if request.query.shape is None:
         return None
-    behind = cursor and (cursor.backward, tuple(value is None for value in cursor.values))
-    answered = (request.crs, request.properties, request.geometry)
-    return "page", request.query.shape, order.name, behind, answered, counting
+    direction = cursor and (cursor.backward, tuple(value is None for value in cursor.values))
+    answer = (request.crs, request.properties, request.geometry)
+    return "page", request.query.shape, order.name, direction, answer, counting
 
 
 def read_item(
-    connection: Connection, source: ItemSource, item_id: str, crs: Crs, who: Principal
+    connection: Connection, source: ItemSource, item_id: str, crs: Crs, principal: Principal
 ) -> str:
-    """One item as a GeoJSON feature; raises NotFound."""
-    require_readable(source, who)
+    """One item as the text of a GeoJSON feature in `crs`.
+
+    Raises NotFound where there is no such item, or the principal may not read the layer.
+    """
+    require_readable(source, principal)
     request = PageRequest(limit=1, crs=crs)
-    found = connection.execute(
+    row = connection.execute(
         _select(source, request, SortOrder(source), [source.id == id_of(source, item_id)])
     ).one_or_none()
-    if found is None:
+    if row is None:
         raise no_item(source, item_id)
-    return str(found[0])
+    return str(row[0])
 
 
-def require_readable(source: ItemSource, who: Principal) -> None:
+def require_readable(source: ItemSource, principal: Principal) -> None:
+    """Raises NotFound where the principal may not read the layer, as if there were none."""
     layer = source.layer
-    if not may_read(who, layer.access.read, layer.id):
+    if not may_read(principal, layer.access.read, layer.id):
         raise NotFound(f"there is no layer {layer.id}, or this key may not read it")
 
 
@@ -207,20 +215,20 @@ def _select(
     """Rows of (feature as text, sort values as text), one more than the limit.
 
     The page is cut before anything is written as JSON, so that only its rows are. `counting`: all
-    rows that match are found first, at most CAP + 1, and their number is in each row as `found`.
+    rows that match are found first, at most CAP + 1, and their number is in each row as `matched`.
     """
     properties = chosen(source, request.properties)
     rows: FromClause = source.table
-    number: list[ColumnElement[Any]] = []
+    matched: list[ColumnElement[Any]] = []
     if counting:
         rows = _whole_rows(source, conditions).limit(CAP + 1).cte("few")
-        number = [select(func.count()).select_from(rows).scalar_subquery().label("found")]
+        matched = [select(func.count()).select_from(rows).scalar_subquery().label("matched")]
         conditions = ()
-    place = [] if source.geometry is None else [source.geometry.label("geom")]
-    shown = [served.sql.label(f"p_{served.name}") for served in properties]
+    geometry = [] if source.geometry is None else [source.geometry.label("geom")]
+    values = [served.sql.label(f"p_{served.name}") for served in properties]
     keys = [key.label(f"key_{i}") for i, key in enumerate(order.keys())]
     page = (
-        select(source.id.label("id"), *place, *shown, *keys)
+        select(source.id.label("id"), *geometry, *values, *keys)
         .select_from(rows)
         .where(*conditions)
         .order_by(*order.by(backward=backward))
@@ -228,7 +236,7 @@ def _select(
         .subquery("page")
     )
     feature = _feature(source, properties, request)
-    return select(feature, *(page.c[key.name] for key in keys), *number)
+    return select(feature, *(page.c[key.name] for key in keys), *matched)
 
 
 def _whole_rows(source: ItemSource, conditions: Sequence[ColumnElement[bool]]) -> Select[Any]:
@@ -240,15 +248,17 @@ def _feature(
     source: ItemSource, properties: Sequence[ServedColumn], request: PageRequest
 ) -> ColumnElement[Any]:
     row_id: ColumnElement[Any] = literal_column("page.id", BigInteger())
-    place: ColumnElement[Any] = literal_column("page.geom")
-    place = literal("null") if source.geometry is None else geometry_json(place, request)
+    geometry: ColumnElement[Any] = literal_column("page.geom")
+    geometry = literal("null") if source.geometry is None else geometry_json(geometry, request)
     if not properties:
-        return feature_json(row_id, place, literal("{}"))
-    # The names of fields are plain letters (layers.definition.model.Identifier).
-    shown: list[Any] = [literal_column(f"page.p_{one.name}").label(one.name) for one in properties]
-    named = select(*shown).subquery("_row")  # no field is named so
-    written = select(func.row_to_json(named.table_valued())).scalar_subquery()
-    return feature_json(row_id, place, cast(written, Text()))
+        return feature_json(row_id, geometry, literal("{}"))
+    # Safe as literals: the names of fields are plain letters (layers.definition.model.Identifier).
+    values: list[Any] = [
+        literal_column(f"page.p_{served.name}").label(served.name) for served in properties
+    ]
+    values_row = select(*values).subquery("_row")  # no field is named so
+    properties_json = select(func.row_to_json(values_row.table_valued())).scalar_subquery()
+    return feature_json(row_id, geometry, cast(properties_json, Text()))
 
 
 def feature_json(
@@ -276,8 +286,8 @@ def id_json(row_id: ColumnElement[Any]) -> ColumnElement[Any]:
 def geometry_json(geometry: ColumnElement[Any], request: PageRequest) -> ColumnElement[Any]:
     if not request.geometry:
         return literal("null")
-    written = func.ST_AsGeoJSON(in_crs(geometry, request.crs), request.crs.decimals, 0)
-    return func.coalesce(written, "null")
+    geojson = func.ST_AsGeoJSON(in_crs(geometry, request.crs), request.crs.decimals, 0)
+    return func.coalesce(geojson, "null")
 
 
 def in_crs(geometry: ColumnElement[Any], crs: Crs) -> ColumnElement[Any]:

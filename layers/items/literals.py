@@ -1,4 +1,4 @@
-"""Values that clients write as text, read as the type of a property."""
+"""Readers of values that clients write as text, by the type of the property."""
 
 import math
 from collections.abc import Callable
@@ -16,24 +16,27 @@ _YEAR_0 = "0000-"  # RFC 3339 has that year and Python has not; QGIS 3.22 means 
 
 
 def literal_of(served: ServedColumn, text: str) -> Any:
-    """`text` as the type of the property; raises BadInput saying what would be right."""
-    read, right = _READERS[served.type]
+    """The value of a text, of the type of the property.
+
+    Raises BadInput with the form that would be right.
+    """
+    read, expected = _READERS[served.type]
     try:
         return read(text)
     except (ValueError, OverflowError):
-        raise BadInput(f"{served.name}={text!r} is wrong: {served.name} is {right}") from None
+        raise BadInput(f"{served.name}={text!r} is wrong: {served.name} is {expected}") from None
 
 
 def instant_of(text: str) -> datetime:
     """An RFC 3339 instant; raises ValueError unless it has a zone."""
-    found = datetime.fromisoformat(text)
-    if found.tzinfo is None or len(text) < len("2024-09-10T00:00Z"):
+    instant = datetime.fromisoformat(text)
+    if instant.tzinfo is None or len(text) < len("2024-09-10T00:00Z"):
         raise ValueError(text)
-    return found.astimezone(UTC)
+    return instant.astimezone(UTC)
 
 
 def span_of(text: str) -> TimeSpan:
-    """An instant, a day (in Vietnam) or an interval of these with open ends, as `datetime` has it.
+    """An instant, a day (in Vietnam) or an interval of these with open ends, as in `datetime`.
 
     An instant without a zone, as QGIS sends what its user typed, is Vietnamese too. Raises
     BadInput saying what would be right.
@@ -61,10 +64,10 @@ def _start_of(text: str) -> datetime:
 
 
 def _instant_here(text: str) -> datetime:
-    found = datetime.fromisoformat(text)
+    instant = datetime.fromisoformat(text)
     if len(text) < len("2024-09-10T00:00"):
         raise ValueError(text)
-    return (found if found.tzinfo else found.replace(tzinfo=HERE)).astimezone(UTC)
+    return (instant if instant.tzinfo else instant.replace(tzinfo=HERE)).astimezone(UTC)
 
 
 def _end_of(text: str) -> datetime:
@@ -86,17 +89,17 @@ def day_of(text: str) -> date:
 
 
 def _integer(text: str) -> int:
-    found = int(text)
-    if not -(2**63) <= found < 2**63:
+    number = int(text)
+    if not -(2**63) <= number < 2**63:
         raise ValueError(text)
-    return found
+    return number
 
 
 def _number(text: str) -> float:
-    found = float(text)
-    if not math.isfinite(found):
+    number = float(text)
+    if not math.isfinite(number):
         raise ValueError(text)
-    return found
+    return number
 
 
 def _text(text: str) -> str:

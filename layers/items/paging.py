@@ -36,7 +36,7 @@ class SortKey:
 class Cursor:
     """A place between two rows: after (or, backward, before) the row with these sort values.
 
-    `count` is what the first page found out, so that the later ones need not count again.
+    `count` is that of the first page, so that later pages need not count again.
     """
 
     values: tuple[str | None, ...]
@@ -56,19 +56,19 @@ class Cursor:
             packed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
             of_order, backward, values, count = orjson.loads(packed)
             number = Count(int(count[0]), CountKind(count[1])) if count else None
-            found = cls(tuple(values), bool(backward), of_order, number)
+            cursor = cls(tuple(values), bool(backward), of_order, number)
         except (binascii.Error, ValueError, TypeError, KeyError, IndexError):
-            raise _not_ours() from None
-        if found.order != order or not all(map(_is_value, found.values)):
-            raise _not_ours()
-        return found
+            raise _foreign_cursor() from None
+        if cursor.order != order or not all(map(_is_value, cursor.values)):
+            raise _foreign_cursor()
+        return cursor
 
 
 def _is_value(value: Any) -> bool:
     return value is None or (isinstance(value, str) and "\x00" not in value)
 
 
-def _not_ours() -> BadInput:
+def _foreign_cursor() -> BadInput:
     return BadInput(
         "cursor is not one that this question's pages gave: follow the links next and prev, or "
         "leave it out to start at the first page"
@@ -84,7 +84,7 @@ class _Term:
 
 
 class SortOrder:
-    """What the client asked to sort by, then the id, so that the order is total."""
+    """The sort keys of a request, then the id, so that the order is total."""
 
     def __init__(self, source: ItemSource, keys: Sequence[SortKey] = ()) -> None:
         self._terms = [_term(source, key) for key in keys]
@@ -95,7 +95,7 @@ class SortOrder:
 
     @property
     def length(self) -> int:
-        """How many sort values a row has."""
+        """Number of sort values of a row."""
         return len(self._terms)
 
     def keys(self) -> list[ColumnElement[str]]:
@@ -112,17 +112,17 @@ class SortOrder:
     def beyond(self, cursor: Cursor) -> ColumnElement[bool]:
         """The rows behind the cursor: at the first key that differs, further on."""
         if len(cursor.values) != len(self._terms):
-            raise _not_ours()
+            raise _foreign_cursor()
         bounds = [
             None if value is None else _bound(term, _name_of(i), value)
             for i, (term, value) in enumerate(zip(self._terms, cursor.values, strict=True))
         ]
         pairs = list(zip(self._terms, bounds, strict=True))
-        ways = []
+        alternatives = []
         for i, (term, bound) in enumerate(pairs):
             same = [_same(before, at) for before, at in pairs[:i]]
-            ways.append(and_(*same, _further(term, bound, backward=cursor.backward)))
-        return or_(*ways)
+            alternatives.append(and_(*same, _further(term, bound, backward=cursor.backward)))
+        return or_(*alternatives)
 
 
 def _name_of(i: int) -> str:
@@ -136,10 +136,10 @@ def _term(source: ItemSource, key: SortKey) -> _Term:
 
 
 def _direction(term: _Term, backward: bool) -> ColumnElement[Any]:
-    turned = term.sql.desc() if term.descending != backward else term.sql.asc()
+    direction = term.sql.desc() if term.descending != backward else term.sql.asc()
     if not term.nullable:
-        return turned
-    return turned.nulls_first() if backward else turned.nulls_last()
+        return direction
+    return direction.nulls_first() if backward else direction.nulls_last()
 
 
 def _bound(term: _Term, name: str, value: str) -> ColumnElement[Any]:

@@ -1,4 +1,4 @@
-"""Which items are asked for: box, time, properties, filter; as SQL conditions on a source."""
+"""Selections of items by box, time, properties and filter, as SQL conditions on a source."""
 
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -49,7 +49,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Query:
-    """Which items. `equal` compares properties with the text that a client gave."""
+    """A selection of items. `equal` compares properties with the text that a client gave."""
 
     box: Box | None = None
     time: TimeSpan | None = None
@@ -62,7 +62,7 @@ class Query:
 
     @property
     def shape(self) -> Hashable | None:
-        """What the SQL depends on beside `values`; None where a filter makes it unlike others."""
+        """The key of the statement in the cache, without `values`; None where there is a filter."""
         if self.condition is not None:
             return None
         box = self.box and (self.box.crs, self.box.west <= self.box.east)
@@ -71,28 +71,28 @@ class Query:
 
     def values(self, source: ItemSource) -> dict[str, Any]:
         """The values of the conditions, by the names with which they are bound."""
-        found: dict[str, Any] = {}
+        values: dict[str, Any] = {}
         for number, part in enumerate(self.box.parts() if self.box else ()):
-            found |= _bound_box(part, number)
+            values |= _bound_box(part, number)
         if self.time is not None:
-            found |= {"time_start": self.time.start, "time_end": self.time.end}
+            values |= {"time_start": self.time.start, "time_end": self.time.end}
         for name, text in self.equal.items():
-            found[_name_of_equal(name)] = literal_of(property_of(source, name), text)
-        return found
+            values[_name_of_equal(name)] = literal_of(property_of(source, name), text)
+        return values
 
     def conditions(self, source: ItemSource) -> list[ColumnElement[bool]]:
         """Raises BadFilter or BadInput where the layer cannot answer this."""
-        found: list[ColumnElement[bool]] = []
+        conditions: list[ColumnElement[bool]] = []
         if self.box is not None:
-            found.append(_in_box(source, self.box))
+            conditions.append(_in_box(source, self.box))
         if self.time is not None:
-            found.append(_in_time(source, self.time))
+            conditions.append(_in_time(source, self.time))
         else:
-            found += source.by_default
-        found += [_equals(source, name, text) for name, text in self.equal.items()]
+            conditions += source.by_default
+        conditions += [_equals(source, name, text) for name, text in self.equal.items()]
         if self.condition is not None:
-            found.append(self.condition)
-        return found
+            conditions.append(self.condition)
+        return conditions
 
 
 # SQLAlchemy's own names end in a number, these never do.
@@ -108,13 +108,13 @@ def _bound_box(box: Box, number: int) -> dict[str, float]:
 
 def _envelope(box: Box, number: int) -> ColumnElement[Any]:
     """The box in the CRS of storage; its edges are densified where the CRS differs."""
-    bound: list[ColumnElement[Any]] = [
+    parameters: list[ColumnElement[Any]] = [
         bindparam(name, value, Double()) for name, value in _bound_box(box, number).items()
     ]
-    made = func.ST_MakeEnvelope(*bound[:4], box.crs.srid)
+    envelope = func.ST_MakeEnvelope(*parameters[:4], box.crs.srid)
     if box.crs.srid == CRS84.srid:
-        return made
-    return func.ST_Transform(func.ST_Segmentize(made, bound[4]), CRS84.srid)
+        return envelope
+    return func.ST_Transform(func.ST_Segmentize(envelope, parameters[4]), CRS84.srid)
 
 
 def _in_box(source: ItemSource, box: Box) -> ColumnElement[bool]:

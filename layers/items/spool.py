@@ -83,7 +83,7 @@ class Spool(io.RawIOBase):
         try:
             self._file.write(part)
         except OSError as error:
-            raise _told(error) from error
+            raise _disk_error(error) from error
         return part.nbytes
 
     def grow_to(self, size: int) -> None:
@@ -110,7 +110,7 @@ class Spool(io.RawIOBase):
         try:
             self._file.seek(0)
         except OSError as error:  # what was buffered could not be written
-            raise _told(error) from error
+            raise _disk_error(error) from error
         return self._size
 
     def read(self, size: int = -1) -> bytes:
@@ -125,7 +125,7 @@ class Spool(io.RawIOBase):
         super().close()
 
 
-def _told(error: OSError) -> Exception:
+def _disk_error(error: OSError) -> Exception:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return Unavailable("the disk of the service is full: its operator has to make room")
     return error

@@ -1,7 +1,7 @@
-"""Statements that are made once for all questions of a shape: only their values differ.
+"""A cache of statements: requests of one shape differ in their values alone.
 
-Making the SQL of a page takes longer than PostgreSQL takes to answer it. What is kept holds names
-of a layer and constants, nothing that a client wrote: values are bound by name.
+Compiling the SQL of a page takes longer than PostgreSQL takes to answer it. A cached statement
+holds names of a layer and constants, nothing that a client wrote: values are bound by name.
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -17,47 +17,47 @@ _MOST: Final = 500  # shapes of one layer; clients choose properties, so there i
 
 @dataclass(frozen=True, slots=True)
 class CachedStatement:
-    """SQL as the driver takes it, and the values that are the same in each question."""
+    """SQL as the driver takes it, and the values that are the same in each request."""
 
     sql: str
     values: Mapping[str, Any]
 
 
 class StatementCache:
-    """The statements made for one layer."""
+    """The compiled statements of one layer, by shape."""
 
     def __init__(self) -> None:
-        self._made: dict[Hashable, CachedStatement] = {}
+        self._statements: dict[Hashable, CachedStatement] = {}
 
     def __len__(self) -> int:
-        return len(self._made)
+        return len(self._statements)
 
     def run(
         self,
         connection: Connection,
         shape: Hashable | None,
-        make: Callable[[], ClauseElement],
+        build: Callable[[], ClauseElement],
         values: Mapping[str, Any],
     ) -> Sequence[Any]:
-        """The rows. `shape` None: the statement holds values of its own and is not kept."""
-        made = self.made(connection.dialect, shape, make)
-        return connection.exec_driver_sql(made.sql, {**made.values, **values}).all()
+        """The rows. `shape` None: the statement holds values of its own and is not cached."""
+        statement = self.compiled(connection.dialect, shape, build)
+        return connection.exec_driver_sql(statement.sql, {**statement.values, **values}).all()
 
-    def made(
-        self, dialect: Dialect, shape: Hashable | None, make: Callable[[], ClauseElement]
+    def compiled(
+        self, dialect: Dialect, shape: Hashable | None, build: Callable[[], ClauseElement]
     ) -> CachedStatement:
-        """The statement of a shape, made where it is not kept."""
-        made = self._made.get(shape) if shape is not None else None
-        if made is None:
-            made = _compiled(make(), dialect)
+        """The statement of a shape, compiled where it is not in the cache."""
+        statement = self._statements.get(shape) if shape is not None else None
+        if statement is None:
+            statement = _compiled(build(), dialect)
             if shape is not None:
-                self._keep(shape, made)
-        return made
+                self._keep(shape, statement)
+        return statement
 
-    def _keep(self, shape: Hashable, made: CachedStatement) -> None:
-        if len(self._made) >= _MOST:
-            self._made.clear()
-        self._made[shape] = made
+    def _keep(self, shape: Hashable, statement: CachedStatement) -> None:
+        if len(self._statements) >= _MOST:
+            self._statements.clear()
+        self._statements[shape] = statement
 
 
 def _compiled(element: ClauseElement, dialect: Dialect) -> CachedStatement:

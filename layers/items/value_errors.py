@@ -1,4 +1,4 @@
-"""Questions whose values PostgreSQL cannot compute are the client's to mend, not an accident."""
+"""Values out of the range of PostgreSQL: errors of the request, not of the service."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ _GEOMETRY_ERROR = "XX000"  # PostGIS raises what GEOS and PROJ say as an interna
 
 @contextmanager
 def computed() -> Iterator[None]:
-    """Raises BadFilter where a value of the question is out of range."""
+    """Raises BadFilter where a value of the request is out of range."""
     try:
         yield
     except DBAPIError as error:

@@ -20,7 +20,7 @@ class ClassificationKind(StrEnum):
 
 
 class FeatureShape(StrEnum):
-    """What is drawn of a feature."""
+    """The shape with which the map draws a feature."""
 
     CIRCLE = "circle"
     LINE = "line"
@@ -30,7 +30,7 @@ class FeatureShape(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FeatureClass:
-    """How the features of a class look: radius of a circle or width of a line in screen pixels.
+    """The look of the features of a class. `size_px`: radius of a circle or width of a line.
 
     `value` is what the field holds; of a range, `lower` <= field < `upper`.
     """
@@ -74,7 +74,7 @@ class Classification:
 
     def class_of(self, value: str | bool | float | None) -> FeatureClass | None:
         """The class of a feature by the value of its field."""
-        return next((one for one in self.classes if _holds(one, self.kind, value)), self.other)
+        return next((each for each in self.classes if _holds(each, self.kind, value)), self.other)
 
 
 _SHAPES = {
@@ -181,19 +181,22 @@ def _kind(style: Style) -> ClassificationKind:
 
 def _classes(style: Style, kind: ClassificationKind) -> tuple[FeatureClass, ...]:
     if kind is ClassificationKind.RANGES:
-        bounds = [one.at_least or 0.0 for one in style.classes]
+        bounds = [style_class.at_least or 0.0 for style_class in style.classes]
         spans = pairwise([*bounds, math.inf])
         return tuple(
-            _class(style, one, *span) for one, span in zip(style.classes, spans, strict=True)
+            _class(style, style_class, *span)
+            for style_class, span in zip(style.classes, spans, strict=True)
         )
-    return tuple(_class(style, one) for one in style.classes)
+    return tuple(_class(style, style_class) for style_class in style.classes)
 
 
 def _class(
-    style: Style, one: StyleClass, lower: float = -math.inf, upper: float = math.inf
+    style: Style, style_class: StyleClass, lower: float = -math.inf, upper: float = math.inf
 ) -> FeatureClass:
-    size = one.size_px or style.size_px
-    return FeatureClass(one.label, one.colour, size, one.value, lower, upper)
+    size = style_class.size_px or style.size_px
+    return FeatureClass(
+        style_class.label, style_class.colour, size, style_class.value, lower, upper
+    )
 
 
 def _other(layer: Layer, kind: ClassificationKind) -> FeatureClass:
@@ -204,21 +207,27 @@ def _other(layer: Layer, kind: ClassificationKind) -> FeatureClass:
 
 
 def _is_closed(layer: Layer, kind: ClassificationKind) -> bool:
-    """Whether every value that the field is expected to have is in a class: numbers from 0 on."""
+    """True where every value that the field may have is in a class, numbers being 0 or more."""
     if kind is ClassificationKind.SINGLE:
         return False
     field = layer.public_fields[layer.style.field or ""]
     if kind is ClassificationKind.RANGES:
         return field.required and (layer.style.classes[0].at_least or 0) <= 0
     values = {True, False} if field.type is FieldType.BOOLEAN else set(field.values or ())
-    told = {one.value for one in layer.style.classes}
-    return field.required and bool(values) and values <= told
+    listed = {style_class.value for style_class in layer.style.classes}
+    return field.required and bool(values) and values <= listed
 
 
-def _holds(one: FeatureClass, kind: ClassificationKind, value: str | bool | float | None) -> bool:
+def _holds(
+    feature_class: FeatureClass, kind: ClassificationKind, value: str | bool | float | None
+) -> bool:
     if kind is ClassificationKind.RANGES:
-        return isinstance(value, int | float) and one.lower <= value < one.upper
-    return value is not None and one.value == value and type(one.value) is type(value)
+        return isinstance(value, int | float) and feature_class.lower <= value < feature_class.upper
+    return (
+        value is not None
+        and feature_class.value == value
+        and type(feature_class.value) is type(value)
+    )
 
 
 CLUSTERS = _clusters()

@@ -38,10 +38,15 @@ def in_language(words: LocalizedText, lang: Language) -> str:
     return words.en if lang == "en" else words.vi
 
 
-def _entries(of: Classification, lang: Language) -> list[LegendEntry]:
+def _entries(classification: Classification, lang: Language) -> list[LegendEntry]:
     return [
         LegendEntry(
-            in_language(one.label, lang), one.colour, one.size_px, of.shape, of.opacity, of.outline
+            in_language(feature_class.label, lang),
+            feature_class.colour,
+            feature_class.size_px,
+            classification.shape,
+            classification.opacity,
+            classification.outline,
         )
-        for one in of.entries
+        for feature_class in classification.entries
     ]

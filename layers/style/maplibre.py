@@ -38,13 +38,19 @@ type Filter = list[Any]
 
 def map_style(layer: Layer, source_url_template: str) -> list[Json]:
     """Circles for points, lines, or fill and outline for polygons; then labels, if any."""
-    of = classify(layer)
+    classification = classify(layer)
     frame = _frame(layer.id, source_url_template, layer)
-    drawn = _drawn(layer.id, of, frame)
-    labels = [_label(f"{layer.id}-text", of, _label_frame(layer, frame))] if of.text else []
-    if HEX_FIELD in layer.public_fields or (of.shape is not FeatureShape.CIRCLE and layer.is_view):
+    drawn = _drawn(layer.id, classification, frame)
+    labels = (
+        [_label(f"{layer.id}-text", classification, _label_frame(layer, frame))]
+        if classification.text
+        else []
+    )
+    if HEX_FIELD in layer.public_fields or (
+        classification.shape is not FeatureShape.CIRCLE and layer.is_view
+    ):
         return drawn + labels
-    if of.shape is not FeatureShape.CIRCLE:  # its style layers draw no points
+    if classification.shape is not FeatureShape.CIRCLE:  # its style layers draw no points
         return [*drawn, *labels, *_clusters(layer.id, frame)]
     single = ["!", ["has", HEX_FIELD]]
     return [*(_narrowed(part, single) for part in drawn + labels), *_clusters(layer.id, frame)]
@@ -59,8 +65,8 @@ def _label_frame(layer: Layer, frame: Json) -> Json:
 
 def hex_style(layer: Layer, source_url_template: str, min_count: int = 1) -> list[Json]:
     """Hexes by their count, which is never less than `min_count`, the setting."""
-    of, name = hex_classification(layer, min_count), f"{layer.id}_hexes"
-    return _drawn(name, of, _frame(name, source_url_template, layer))
+    classification, name = hex_classification(layer, min_count), f"{layer.id}_hexes"
+    return _drawn(name, classification, _frame(name, source_url_template, layer))
 
 
 def style_document(layer: Layer, source_url_template: str) -> Json:
@@ -99,66 +105,77 @@ def _document(name: str, parts: Sequence[Json]) -> Json:
     return {"version": 8, "name": name, "sources": sources, "layers": plain}
 
 
-def _drawn(name: str, of: Classification, frame: Json) -> list[Json]:
+def _drawn(name: str, classification: Classification, frame: Json) -> list[Json]:
     """A style layer a class; outlines that all classes share are one more."""
-    paint = _PAINTS[of.shape]
+    paint = _PAINTS[classification.shape]
     parts = [
         _narrowed(
             {
-                "id": f"{name}-{number}: {one.label.vi}",
+                "id": f"{name}-{number}: {feature_class.label.vi}",
                 **frame,
-                "metadata": {**frame["metadata"], "gis:label": one.label.model_dump()},
-                **paint(of, one),
+                "metadata": {**frame["metadata"], "gis:label": feature_class.label.model_dump()},
+                **paint(classification, feature_class),
             },
-            class_filter(of, one),
+            class_filter(classification, feature_class),
         )
-        for number, one in enumerate(of.drawn)
+        for number, feature_class in enumerate(classification.drawn)
     ]
-    return parts + _edges(name, of, frame)
+    return parts + _edges(name, classification, frame)
 
 
-def class_filter(of: Classification, one: FeatureClass) -> Filter | None:
-    """Which features are in a class; None: all."""
-    value: Filter = ["get", of.field]
-    if of.kind is ClassificationKind.SINGLE:
+def class_filter(classification: Classification, feature_class: FeatureClass) -> Filter | None:
+    """The filter of the features in a class; None where all are."""
+    value: Filter = ["get", classification.field]
+    if classification.kind is ClassificationKind.SINGLE:
         return None
-    if of.kind is ClassificationKind.VALUES:
-        if one is of.other:
-            return ["all", *(["!=", value, told.value] for told in of.classes)]
-        return ["==", value, one.value]
-    if one is of.other:
-        return ["any", ["!", ["has", of.field]], ["<", value, of.classes[0].lower]]
-    top = [] if math.isinf(one.upper) else [["<", value, one.upper]]
-    return ["all", ["has", of.field], [">=", value, one.lower], *top]
+    if classification.kind is ClassificationKind.VALUES:
+        if feature_class is classification.other:
+            return ["all", *(["!=", value, listed.value] for listed in classification.classes)]
+        return ["==", value, feature_class.value]
+    if feature_class is classification.other:
+        return [
+            "any",
+            ["!", ["has", classification.field]],
+            ["<", value, classification.classes[0].lower],
+        ]
+    top = [] if math.isinf(feature_class.upper) else [["<", value, feature_class.upper]]
+    return ["all", ["has", classification.field], [">=", value, feature_class.lower], *top]
 
 
-def _narrowed(part: Json, to: Filter | None) -> Json:
-    """A style layer that also asks for something else."""
-    asked = [one for one in (to, part.get("filter")) if one]
-    if not asked:
+def _narrowed(part: Json, added: Filter | None) -> Json:
+    """The style layer with one more condition; None adds nothing."""
+    filters = [part_filter for part_filter in (added, part.get("filter")) if part_filter]
+    if not filters:
         return part
-    return {**part, "filter": asked[0] if len(asked) == 1 else ["all", *asked]}
+    return {**part, "filter": filters[0] if len(filters) == 1 else ["all", *filters]}
 
 
-def _circle(of: Classification, one: FeatureClass) -> Json:
+def _circle(classification: Classification, feature_class: FeatureClass) -> Json:
     paint: Json = {
-        "circle-color": one.colour,
-        "circle-radius": one.size_px,
-        "circle-opacity": of.opacity,
+        "circle-color": feature_class.colour,
+        "circle-radius": feature_class.size_px,
+        "circle-opacity": classification.opacity,
     }
-    if of.outline:
-        paint |= {"circle-stroke-color": of.outline, "circle-stroke-width": 1}
+    if classification.outline:
+        paint |= {"circle-stroke-color": classification.outline, "circle-stroke-width": 1}
     return {"type": "circle", "paint": paint}
 
 
-def _line(of: Classification, one: FeatureClass) -> Json:
-    paint = {"line-color": one.colour, "line-width": one.size_px, "line-opacity": of.opacity}
+def _line(classification: Classification, feature_class: FeatureClass) -> Json:
+    paint = {
+        "line-color": feature_class.colour,
+        "line-width": feature_class.size_px,
+        "line-opacity": classification.opacity,
+    }
     layout = {"line-cap": "round", "line-join": "round"}
     return {"type": "line", "layout": layout, "paint": paint}
 
 
-def _fill(of: Classification, one: FeatureClass) -> Json:
-    return {"type": "fill", "paint": {"fill-color": one.colour, "fill-opacity": of.opacity}}
+def _fill(classification: Classification, feature_class: FeatureClass) -> Json:
+    return {
+        "type": "fill",
+        "paint": {"fill-color": feature_class.colour, "fill-opacity": classification.opacity},
+    }
 
 
 _PAINTS = {
@@ -169,19 +186,27 @@ _PAINTS = {
 }
 
 
-def _edges(name: str, of: Classification, frame: Json) -> list[Json]:
-    """Outlines of polygons: as wide as their class says, in its colour where none is told."""
-    if of.shape not in (FeatureShape.POLYGON, FeatureShape.HEX):
+def _edges(name: str, classification: Classification, frame: Json) -> list[Json]:
+    """Outlines of polygons: as wide as their class says, in its colour where there is no other."""
+    if classification.shape not in (FeatureShape.POLYGON, FeatureShape.HEX):
         return []
-    looks = {(of.outline or one.colour, one.size_px) for one in of.drawn}
+    looks = {
+        (classification.outline or feature_class.colour, feature_class.size_px)
+        for feature_class in classification.drawn
+    }
     if len(looks) == 1:
         return [_edge(f"{name}-edge", frame, *looks.pop())]
     return [
         _narrowed(
-            _edge(f"{name}-edge-{number}", frame, of.outline or one.colour, one.size_px),
-            class_filter(of, one),
+            _edge(
+                f"{name}-edge-{number}",
+                frame,
+                classification.outline or feature_class.colour,
+                feature_class.size_px,
+            ),
+            class_filter(classification, feature_class),
         )
-        for number, one in enumerate(of.drawn)
+        for number, feature_class in enumerate(classification.drawn)
     ]
 
 
@@ -196,15 +221,15 @@ def _clusters(name: str, frame: Json) -> list[Json]:
     return [*_drawn(f"{name}-clusters", CLUSTERS, frame), _narrowed(number, ["has", HEX_FIELD])]
 
 
-def _label(name: str, of: Classification, frame: Json) -> Json:
+def _label(name: str, classification: Classification, frame: Json) -> Json:
     layout: Json = {
-        "text-field": ["to-string", ["get", of.text]],
+        "text-field": ["to-string", ["get", classification.text]],
         "text-size": 12,
         "text-max-width": 8,
     }
-    if of.shape is FeatureShape.CIRCLE:
+    if classification.shape is FeatureShape.CIRCLE:
         layout |= {"text-anchor": "top", "text-offset": [0, 0.8]}
-    if of.shape is FeatureShape.LINE:
+    if classification.shape is FeatureShape.LINE:
         layout |= {"symbol-placement": "line"}
     paint = {"text-color": "#263238", "text-halo-color": "#ffffff", "text-halo-width": 1.5}
     return {"id": name, **frame, "type": "symbol", "layout": layout, "paint": paint}

@@ -39,51 +39,51 @@ _LOWEST = -1.7976931348623157e308  # the least number that a double holds
 
 def qml(layer: Layer) -> str:
     """The style of a layer as the text of a QML file."""
-    of = classify(layer)
+    classification = classify(layer)
     root = Xml.Element(
         "qgis",
         version=_VERSION,
         styleCategories="Symbology|Labeling|Fields|Forms",
         labelsEnabled="0",
     )
-    root.append(_RENDERERS[of.kind](of))
-    if of.text:
+    root.append(_RENDERERS[classification.kind](classification))
+    if classification.text:
         root.set("labelsEnabled", "1")
-        root.append(_labeling(of.text))
+        root.append(_labeling(classification.text))
     root.append(_choices(layer))
     root.append(_aliases(layer))
-    Xml.SubElement(root, "layerGeometryType").text = _GEOMETRY[of.shape]
+    Xml.SubElement(root, "layerGeometryType").text = _GEOMETRY[classification.shape]
     Xml.indent(root)
     return _DOCTYPE + Xml.tostring(root, encoding="unicode") + "\n"
 
 
-def _single(of: Classification) -> Xml.Element:
+def _single(classification: Classification) -> Xml.Element:
     renderer = Xml.Element("renderer-v2", type="singleSymbol", symbollevels="0")
-    _symbols(renderer, of, of.drawn)
+    _symbols(renderer, classification, classification.drawn)
     return renderer
 
 
-def _categorized(of: Classification) -> Xml.Element:
+def _categorized(classification: Classification) -> Xml.Element:
     """A category without a value holds whatever is in no other."""
     renderer = Xml.Element(
-        "renderer-v2", type="categorizedSymbol", attr=of.field or "", symbollevels="0"
+        "renderer-v2", type="categorizedSymbol", attr=classification.field or "", symbollevels="0"
     )
     categories = Xml.SubElement(renderer, "categories")
-    for index, one in enumerate(of.drawn):
+    for index, feature_class in enumerate(classification.drawn):
         Xml.SubElement(
             categories,
             "category",
-            value=_value_text(one),
-            type=_value_type(one),
+            value=_value_text(feature_class),
+            type=_value_type(feature_class),
             symbol=str(index),
-            label=one.label.vi,
+            label=feature_class.label.vi,
             render="true",
         )
-    _symbols(renderer, of, of.drawn)
+    _symbols(renderer, classification, classification.drawn)
     return renderer
 
 
-def _graduated(of: Classification) -> Xml.Element:
+def _graduated(classification: Classification) -> Xml.Element:
     """QGIS holds a bound to be in both ranges: each ends at the last number below the next.
 
     Features without a value take the lowest number that there is, and so the range of the others.
@@ -91,23 +91,23 @@ def _graduated(of: Classification) -> Xml.Element:
     renderer = Xml.Element(
         "renderer-v2",
         type="graduatedSymbol",
-        attr=f'coalesce("{of.field}", {_LOWEST!r})',
+        attr=f'coalesce("{classification.field}", {_LOWEST!r})',
         graduatedMethod="GraduatedColor",
         symbollevels="0",
     )
     ranges = Xml.SubElement(renderer, "ranges")
-    classes = (*_below(of), *of.classes)
-    for index, one in enumerate(classes):
+    classes = (*_below(classification), *classification.classes)
+    for index, feature_class in enumerate(classes):
         Xml.SubElement(
             ranges,
             "range",
-            lower=repr(float(one.lower)),
-            upper=repr(_last_below(one.upper)),
+            lower=repr(float(feature_class.lower)),
+            upper=repr(_last_below(feature_class.upper)),
             symbol=str(index),
-            label=one.label.vi,
+            label=feature_class.label.vi,
             render="true",
         )
-    _symbols(renderer, of, classes)
+    _symbols(renderer, classification, classes)
     return renderer
 
 
@@ -118,50 +118,50 @@ _RENDERERS = {
 }
 
 
-def _below(of: Classification) -> tuple[FeatureClass, ...]:
+def _below(classification: Classification) -> tuple[FeatureClass, ...]:
     """The other features: what is below the first bound, or without a value."""
-    if of.other is None:
+    if classification.other is None:
         return ()
-    return (replace(of.other, lower=_LOWEST, upper=of.classes[0].lower),)
+    return (replace(classification.other, lower=_LOWEST, upper=classification.classes[0].lower),)
 
 
 def _last_below(bound: float) -> float:
     return -_LOWEST if math.isinf(bound) else math.nextafter(bound, -math.inf)
 
 
-def _value_text(one: FeatureClass) -> str:
-    if isinstance(one.value, bool):
-        return "true" if one.value else "false"
-    return "" if one.value is None else str(one.value)
+def _value_text(feature_class: FeatureClass) -> str:
+    if isinstance(feature_class.value, bool):
+        return "true" if feature_class.value else "false"
+    return "" if feature_class.value is None else str(feature_class.value)
 
 
-def _value_type(one: FeatureClass) -> str:
-    if isinstance(one.value, bool):
+def _value_type(feature_class: FeatureClass) -> str:
+    if isinstance(feature_class.value, bool):
         return "bool"
-    return "integer" if isinstance(one.value, int) else "string"
+    return "integer" if isinstance(feature_class.value, int) else "string"
 
 
 def _symbols(
     renderer: Xml.Element,
-    of: Classification,
+    classification: Classification,
     classes: list[FeatureClass] | tuple[FeatureClass, ...],
 ) -> None:
     symbols = Xml.SubElement(renderer, "symbols")
-    for index, one in enumerate(classes):
+    for index, feature_class in enumerate(classes):
         symbol = Xml.SubElement(
             symbols,
             "symbol",
-            type=_SYMBOL[of.shape],
+            type=_SYMBOL[classification.shape],
             name=str(index),
             alpha="1",
             clip_to_extent="1",
             force_rhr="0",
         )
-        symbol.append(_symbol_layer(of, one))
+        symbol.append(_symbol_layer(classification, feature_class))
 
 
-def _symbol_layer(of: Classification, one: FeatureClass) -> Xml.Element:
-    kind, options = _PARTS[of.shape](of, one)
+def _symbol_layer(classification: Classification, feature_class: FeatureClass) -> Xml.Element:
+    kind, options = _PARTS[classification.shape](classification, feature_class)
     part = Xml.Element("layer", {"class": kind, "enabled": "1", "locked": "0", "pass": "0"})
     listed = Xml.SubElement(part, "Option", type="Map")
     for name, value in options.items():
@@ -170,23 +170,29 @@ def _symbol_layer(of: Classification, one: FeatureClass) -> Xml.Element:
     return part
 
 
-def _marker(of: Classification, one: FeatureClass) -> tuple[str, dict[str, str]]:
+def _marker(
+    classification: Classification, feature_class: FeatureClass
+) -> tuple[str, dict[str, str]]:
     return "SimpleMarker", {
         "name": "circle",
-        "color": _rgba(one.colour, of.opacity),
-        "outline_color": _rgba(of.outline or one.colour, 1 if of.outline else 0),
-        "outline_style": "solid" if of.outline else "no",
+        "color": _rgba(feature_class.colour, classification.opacity),
+        "outline_color": _rgba(
+            classification.outline or feature_class.colour, 1 if classification.outline else 0
+        ),
+        "outline_style": "solid" if classification.outline else "no",
         "outline_width": "1",
         "outline_width_unit": "Pixel",
-        "size": f"{2 * one.size_px:g}",
+        "size": f"{2 * feature_class.size_px:g}",
         "size_unit": "Pixel",
     }
 
 
-def _line(of: Classification, one: FeatureClass) -> tuple[str, dict[str, str]]:
+def _line(
+    classification: Classification, feature_class: FeatureClass
+) -> tuple[str, dict[str, str]]:
     return "SimpleLine", {
-        "line_color": _rgba(one.colour, of.opacity),
-        "line_width": f"{one.size_px:g}",
+        "line_color": _rgba(feature_class.colour, classification.opacity),
+        "line_width": f"{feature_class.size_px:g}",
         "line_width_unit": "Pixel",
         "line_style": "solid",
         "capstyle": "round",
@@ -194,13 +200,15 @@ def _line(of: Classification, one: FeatureClass) -> tuple[str, dict[str, str]]:
     }
 
 
-def _fill(of: Classification, one: FeatureClass) -> tuple[str, dict[str, str]]:
+def _fill(
+    classification: Classification, feature_class: FeatureClass
+) -> tuple[str, dict[str, str]]:
     return "SimpleFill", {
-        "color": _rgba(one.colour, of.opacity),
+        "color": _rgba(feature_class.colour, classification.opacity),
         "style": "solid",
-        "outline_color": _rgba(of.outline or one.colour, 1),
+        "outline_color": _rgba(classification.outline or feature_class.colour, 1),
         "outline_style": "solid",
-        "outline_width": f"{one.size_px:g}",
+        "outline_width": f"{feature_class.size_px:g}",
         "outline_width_unit": "Pixel",
     }
 
@@ -244,10 +252,10 @@ def _labeling(field: str) -> Xml.Element:
 def _aliases(layer: Layer) -> Xml.Element:
     """Of all that items have: the layer's fields and what the service adds to them."""
     aliases = Xml.Element("aliases")
-    for index, one in enumerate(source_of(layer).properties):
-        unit = f" ({one.unit})" if one.unit and one.unit != _NO_UNIT else ""
+    for index, served in enumerate(source_of(layer).properties):
+        unit = f" ({served.unit})" if served.unit and served.unit != _NO_UNIT else ""
         Xml.SubElement(
-            aliases, "alias", index=str(index), field=one.name, name=f"{one.label.vi}{unit}"
+            aliases, "alias", index=str(index), field=served.name, name=f"{served.label.vi}{unit}"
         )
     return aliases
 
@@ -257,8 +265,8 @@ def _choices(layer: Layer) -> Xml.Element:
     configuration = Xml.Element("fieldConfiguration")
     for name, field in layer.public_fields.items():
         if field.values:
-            one = Xml.SubElement(configuration, "field", name=name, configurationFlags="None")
-            widget = Xml.SubElement(one, "editWidget", type="ValueMap")
+            element = Xml.SubElement(configuration, "field", name=name, configurationFlags="None")
+            widget = Xml.SubElement(element, "editWidget", type="ValueMap")
             options = Xml.SubElement(Xml.SubElement(widget, "config"), "Option", type="Map")
             listed = Xml.SubElement(options, "Option", type="List", name="map")
             for value, words in field.values.items():

@@ -21,7 +21,7 @@ from gis.database.engine import Database
 from gis.settings import Settings
 from layers.definition.catalogue import Catalogue
 from layers.ingest.load import LoadOptions, load_file
-from layers.items.export import FORMATS
+from layers.items.formats import FORMATS
 from tests.databases import Server
 from tests.integration.every_route import CLOSED, OPEN, SAFE, Answer, ask, every_route
 from tests.integration.ogc_app import serving

@@ -19,7 +19,7 @@ from gis.settings import Settings
 from layers.definition.catalogue import Catalogue, read_catalogue
 from layers.detect import run_hotspots
 from layers.detect.thresholds import evaluate_rules
-from layers.items.export import FORMATS
+from layers.items.formats import FORMATS
 from layers.storage.sync import sync
 from tests.conftest import LAYERS
 from tests.integration.notify.made import make_alert, subscribe

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import geopandas as gpd
-import httpx
 import orjson
 import pyarrow.parquet as pq
 import pyogrio
@@ -16,15 +15,17 @@ import structlog
 from sqlalchemy import Connection, text
 
 from api.logs import configure_logs
+from docs.generate import export_format_page
 from gis.access import Role, create_key
 from gis.database.engine import Database
 from gis.database.roles import as_owner
 from gis.settings import Settings
 from layers.definition.catalogue import read_catalogue
-from layers.definition.model import GeometryKind
-from layers.items.export import FORMATS
+from layers.definition.model import GeometryKind, Layer
+from layers.items.formats import FORMATS, ExportFormat
 from tests.conftest import LAYERS
 from tests.databases import Server
+from tests.integration.ndjson_format import NDJSON
 from tests.integration.ogc_app import Client, client_of
 
 CATALOGUE = read_catalogue(LAYERS)
@@ -138,7 +139,7 @@ def fill(database: Database, layer_id: str, shapes: list[str | None]) -> None:
         )
 
 
-def read(form: str, path: Path) -> tuple[list[str], list[str | None]]:
+def read_export(form: str, path: Path) -> tuple[list[str], list[str | None]]:
     """Ids, and types of geometry (None: of none), as those read them who know the format."""
     if form == "csv":
         rows = list(csv.DictReader(io.StringIO(path.read_text("utf-8-sig"), newline="")))
@@ -147,13 +148,14 @@ def read(form: str, path: Path) -> tuple[list[str], list[str | None]]:
         kinds = [one.geom_type if one else None for one in shapes]
         either = [kind or point for kind, point in zip(kinds, points, strict=True)]
         return [row["id"] for row in rows], either
-    if form == "fgb":
-        _, _, wkb, (ids,) = pyogrio.raw.read(path, columns=["id"])
-        return list(ids), [kind_of(one) for one in ([None] * len(ids) if wkb is None else wkb)]
-    table = pq.read_table(path)
-    ids = table.column("id").to_pylist()
-    wkb = table.column("geom").to_pylist() if "geom" in table.column_names else [None] * len(ids)
-    return ids, [kind_of(one) for one in wkb]
+    if form == "parquet":
+        table = pq.read_table(path)
+        ids = table.column("id").to_pylist()
+        there = "geom" in table.column_names
+        shapes = table.column("geom").to_pylist() if there else [None] * len(ids)
+        return ids, [kind_of(one) for one in shapes]
+    _, _, wkb, (ids,) = pyogrio.raw.read(path, columns=["id"])  # by GDAL, whatever the format
+    return list(ids), [kind_of(one) for one in ([None] * len(ids) if wkb is None else wkb)]
 
 
 def read_ids(path: Path) -> gpd.GeoDataFrame:
@@ -167,6 +169,11 @@ def kind_of(wkb: bytes | None) -> str | None:
 @pytest.mark.parametrize("rows", SHAPES)
 @pytest.mark.parametrize("layer", CATALOGUE.layers, ids=lambda layer: layer.id)
 def test_a_file_of_a_layer_holds_what_its_items_do(client, tables, tmp_path, layer, rows):
+    check_files(client, tables, tmp_path, layer, rows)
+
+
+def check_files(client: Client, tables: Database, folder: Path, layer: Layer, rows: str) -> None:
+    """Every format that there is holds the ids and the geometries of the items."""
     if layer.geometry is GeometryKind.NONE:
         shapes = [None] * (0 if rows == "none" else 2)
     else:
@@ -176,17 +183,54 @@ def test_a_file_of_a_layer_holds_what_its_items_do(client, tables, tmp_path, lay
     assert len(items) == len(shapes)
     kinds = {str(one["id"]): (one["geometry"] or {}).get("type") for one in items}
     for form in FORMATS:
-        path = tmp_path / f"{layer.id}.{form}"
+        path = folder / f"{layer.id}{FORMATS[form].suffix}"
         answer = client.get(f"/ogc/collections/{layer.id}/items?f={form}")
         assert answer.status_code == 200, answer.text
         path.write_bytes(answer.content)
-        ids, types = read(form, path)
+        ids, types = read_export(form, path)
         assert dict(zip(ids, types, strict=True)) == kinds, form
         if layer.geometry is not GeometryKind.NONE and form != "csv":
             frame = (gpd.read_parquet if form == "parquet" else read_ids)(path)
             assert len(frame) == len(items) and str(frame.crs) in ("OGC:CRS84", "EPSG:4326")
     if layer.geometry is not GeometryKind.NONE:
-        check_metadata(tmp_path, layer.id, kinds)
+        check_metadata(folder, layer.id, kinds)
+
+
+@pytest.fixture
+def ndjson(monkeypatch: pytest.MonkeyPatch) -> ExportFormat:
+    """Another format, in the registry for the length of a test."""
+    monkeypatch.setitem(FORMATS, NDJSON.name, NDJSON)
+    return NDJSON
+
+
+@pytest.mark.parametrize("layer", CATALOGUE.layers, ids=lambda layer: layer.id)
+def test_a_new_format_of_every_layer_costs_one_line(client, tables, tmp_path, ndjson, layer):
+    check_files(client, tables, tmp_path, layer, "one without")
+    assert (tmp_path / f"{layer.id}.geojsonl").exists()
+
+
+def test_what_is_said_of_the_formats_follows_from_the_registry(client, tables, ndjson):
+    fill(tables, "landslides", ["POINT(104 22)"])
+    path = "/ogc/collections/landslides"
+    collection = client.get(f"{path}?lang=en").json()
+    (link,) = [each for each in collection["links"] if each["type"] == ndjson.media_type]
+    assert link["title"] == "Items (GeoJSON Lines)" and link["rel"] == "items"
+    by_link, by_header = (
+        client.get(link["href"]),
+        client.get(f"{path}/items", headers={"Accept": ndjson.media_type}),
+    )
+    assert by_link.content == by_header.content
+    assert orjson.loads(by_link.content)["geometry"]["coordinates"] == [104, 22]
+    assert by_link.headers["content-type"] == ndjson.media_type
+    assert by_link.headers["content-disposition"] == 'attachment; filename="landslides.geojsonl"'
+    assert "Items (GeoJSON Lines)" in client.get(f"{path}?f=html&lang=en").text
+    definition = client.get("/ogc/openapi").json()["components"]
+    offered = definition["parameters"]["itemsFormat"]["schema"]["enum"]
+    assert offered == ["json", "html", *FORMATS]
+    assert ndjson.media_type in definition["responses"]["Document"]["content"]
+    refused = client.get(f"{path}/items?f=shp")
+    assert refused.status_code == 400 and ", ".join(offered) in refused.json()["detail"]
+    assert "| `ndjson` | GeoJSON Lines |" in export_format_page()
 
 
 def check_metadata(folder: Path, layer_id: str, kinds: dict[str, str | None]) -> None:
@@ -207,7 +251,7 @@ def check_metadata(folder: Path, layer_id: str, kinds: dict[str, str | None]) ->
 
 @pytest.fixture
 def breaking(tables: Database) -> Iterator[None]:
-    """The 5,000th of 6,000 landslides cannot be read; those before are sent already."""
+    """The 5,000th of 6,000 landslides cannot be read; those before are in the file already."""
     fill(tables, "landslides", ["POINT(104 22)"])
     with tables.writing() as connection, as_owner(connection):
         names = columns_of(connection, "landslides")
@@ -235,6 +279,6 @@ def breaking(tables: Database) -> Iterator[None]:
 @pytest.mark.usefixtures("breaking")
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_file_that_breaks_off_does_not_look_whole(client, form):
-    path = f"/ogc/collections/landslides/items?f={form}"
-    with pytest.raises(httpx.RemoteProtocolError, match="incomplete"):
-        client.get(path)
+    answer = client.get(f"/ogc/collections/landslides/items?f={form}")
+    assert answer.status_code == 400  # a file is whole before its first byte is sent
+    assert answer.headers["content-type"] == "application/problem+json"

@@ -17,7 +17,7 @@ import pytest
 from sqlalchemy import text
 
 from gis.database.engine import Database
-from layers.items.export import FORMATS
+from layers.items.formats import FORMATS
 from layers.items.spool import Spools
 from tests.databases import Server
 from tests.integration.ogc_app import Client, client_of

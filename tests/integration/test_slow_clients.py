@@ -22,7 +22,7 @@ from gis.access import Role, create_key
 from gis.database.engine import Database
 from layers.definition.catalogue import read_catalogue
 from layers.ingest.load import LoadOptions, load_file
-from layers.items.export import FORMATS
+from layers.items.formats import FORMATS
 from layers.storage.sync import sync
 from tests.acceptance.service import Service, service
 from tests.databases import Server

@@ -1,0 +1,157 @@
+"""Records of the domain as JSON: one form for HTTP, of which the commands show some members.
+
+Moments stay datetimes, since commands show them by the clock of Vietnam; `json_ready` writes them
+as ISO 8601.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from gis.alerts.suppression import InhibitedBy, Reason, Silenced
+
+if TYPE_CHECKING:  # commands that show none of these need not load them
+    from gis.alerts.actions import Alert, AlertEvent
+    from gis.alerts.inhibition import Silence
+    from gis.alerts.precision import RulePrecision
+    from gis.notify.subscriptions import Subscription
+    from layers.ingest.edit import RowChange
+    from layers.ingest.quarantine import QuarantinedRecord
+
+type Record = dict[str, Any]
+
+
+def json_ready(record: Mapping[str, Any]) -> Record:
+    """The record with its moments as ISO 8601 with their zone."""
+    return {
+        name: value.isoformat() if isinstance(value, datetime) else value
+        for name, value in record.items()
+    }
+
+
+def select(record: Mapping[str, Any], names: Mapping[str, str]) -> Record:
+    """Some members of a record, by the names under which they are shown."""
+    return {shown: record[name] for shown, name in names.items()}
+
+
+def alert_record(alert: "Alert") -> Record:
+    return {
+        "id": alert.id,
+        "layer_id": alert.layer_id,
+        "rule": alert.rule,
+        "stream": alert.stream,
+        "status": alert.status,
+        "severity": alert.severity,
+        "headline_vi": alert.headline_vi,
+        "headline_en": alert.headline_en,
+        "detail_vi": alert.detail_vi,
+        "detail_en": alert.detail_en,
+        "communes": [{"code": code, "name": name} for code, name in alert.communes],
+        "observed": alert.observed,
+        "expected": alert.expected,
+        "p": alert.p,
+        "recurrence_days": alert.recurrence_days,
+        "since": alert.since,
+        "until": alert.until,
+        "official": alert.official,
+        "simulated": alert.simulated,
+        "opened_at": alert.opened_at,
+        "updated_at": alert.updated_at,
+        "outcome": alert.outcome,
+        "approved": alert.approved,
+        "suppressed_why": _reason_record(alert.suppressed_why),
+        "bbox": alert.bbox and list(alert.bbox),
+    }
+
+
+def _reason_record(reason: Reason | None) -> Record | None:
+    """Its kind and what it speaks of; a client words it in its language."""
+    match reason:
+        case Silenced():
+            return {"kind": "silence", **asdict(reason)}
+        case InhibitedBy():
+            return {"kind": "within", **asdict(reason)}
+    return None
+
+
+def alert_event_record(event: "AlertEvent") -> Record:
+    return {"at": event.at, "act": event.act, "who": event.who, "note": event.note}
+
+
+def silence_record(silence: "Silence") -> Record:
+    return {
+        "id": silence.id,
+        "layer_id": silence.layer_id,
+        "rule": silence.rule,
+        "communes": sorted(silence.communes),
+        "who": silence.who,
+        "why": silence.why,
+        "created_at": silence.created_at,
+        "until": silence.until,
+    }
+
+
+def precision_record(precision: "RulePrecision") -> Record:
+    return {
+        "layer_id": precision.layer_id,
+        "rule": precision.rule,
+        "simulated": precision.simulated,
+        "alerts": precision.alerts,
+        "true": precision.answers.true,
+        "false": precision.answers.false,
+        "unknown": precision.unknown,
+        "share_true": precision.answers.share_true,
+        "interval": list(precision.answers.interval),
+    }
+
+
+def subscription_record(subscription: "Subscription") -> Record:
+    """Never with its secret."""
+    request = subscription.request
+    return {
+        "name": request.name,
+        "channel": request.channel,
+        "target": request.target,
+        "language": request.language,
+        "layers": list(request.layers),
+        "communes": list(request.communes),
+        "least_severity": request.least_severity,
+        "simulated": request.simulated,
+        "only_named": request.only_named,
+        "created_at": subscription.created_at,
+        "created_by": subscription.created_by,
+        "delivered": subscription.delivered,
+        "waiting": subscription.waiting,
+        "dead": subscription.dead,
+        "error": subscription.error,
+    }
+
+
+def quarantined_record(quarantined: "QuarantinedRecord") -> Record:
+    return {
+        "id": quarantined.id,
+        "layer_id": quarantined.layer_id,
+        "source": quarantined.source,
+        "source_key": quarantined.source_key,
+        "raw": quarantined.raw,
+        "answers": quarantined.answers,
+        "reason": quarantined.reason,
+        "why": quarantined.why,
+        "status": quarantined.status,
+        "created_at": quarantined.created_at,
+        "changed_at": quarantined.changed_at,
+        "changed_by": quarantined.changed_by,
+    }
+
+
+def change_record(change: "RowChange") -> Record:
+    """`before` is the row as it was, None where the change made it."""
+    return {
+        "change": change.id,
+        "item": change.row_id,
+        "act": change.act,
+        "at": change.at,
+        "who": change.who,
+        "before": change.before,
+    }
