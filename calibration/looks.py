@@ -11,8 +11,8 @@ from calibration.province import Events, Province, quiet
 from calibration.watch import WINDOW_DAYS
 from gis.alerts.policy import EVALUATIONS_A_DAY
 from layers.definition.model import ScanOptions
-from layers.detect.methods.stp_scan import Stream, streams_of
 from layers.detect.null_distribution import scan_day
+from layers.detect.scan import Stream, streams_of
 
 APART_DAYS = 15  # days that share none of the last 14 hardly depend on each other
 

@@ -17,8 +17,8 @@ from gis.alerts.policy import DAYS_A_YEAR, Policy, Tier
 from gis.alerts.replay import ReplayedAlerts
 from gis.analysis import Null, stp_scan, weekday_strata
 from layers.definition.model import ScanOptions
-from layers.detect.methods.stp_scan import LONGEST_DAYS, SURE_P
 from layers.detect.null_distribution import ENOUGH
+from layers.detect.scan import LONGEST_DAYS, SURE_P
 
 _SERVICE = ScanOptions()
 WINDOW_DAYS = _SERVICE.window_days

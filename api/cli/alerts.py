@@ -273,7 +273,7 @@ def calibration(
 ) -> None:
     """Whether a layer's alarms keep to their budget, over the last year or in a month."""
     from gis.alerts.calibration import last_year, tally
-    from layers.detect.findings_series import budget_of
+    from layers.detect.budget import budget_of
 
     check_folder(picture)
     chosen = _alerting(layer)

@@ -32,7 +32,7 @@ def months(
     A page for browsers (`f=html`, in the language `lang`), else JSON (`f=json`). Of layers that the
     caller may read. The budget is that of today.
     """
-    from layers.detect.findings_series import budget_of
+    from layers.detect.budget import budget_of
 
     only_known(request)
     how = negotiate(request)
@@ -55,7 +55,7 @@ def plot(
 
     404 for a month without any, of which it says why.
     """
-    from layers.detect.findings_series import budget_of
+    from layers.detect.budget import budget_of
 
     layer = catalogue.get_readable(layer_id, caller)
     begin, budget = month_from(month), budget_of(layer)

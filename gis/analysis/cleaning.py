@@ -108,7 +108,7 @@ def _check(records: pd.DataFrame) -> None:
 
 
 def _flags(given: pd.Series) -> Flags:
-    """What is not said is not so."""
+    """Flags of a column, where a missing value counts as false."""
     return given.eq(True).fillna(False).to_numpy(bool)
 
 
@@ -119,7 +119,7 @@ def _keyed(records: pd.DataFrame) -> Flags:
 
 
 def _text_keys(records: pd.DataFrame) -> pd.Series:
-    """What orders records that were received at one time."""
+    """The order of records that were received at one time."""
     keys = records["source"].astype(str) + "\n" + records["source_key"].astype(str)
     unkeyed = ~_keyed(records)
     if unkeyed.any():

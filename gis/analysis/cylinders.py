@@ -89,7 +89,7 @@ def llr_by_centre(
 
 @numba.njit(cache=True)
 def _promising(c: Floats, mu: Floats, least: int, total: int, best: float) -> bool:
-    """Whether the LLR of any day may exceed `best`.
+    """True if the LLR of any day may exceed `best`.
 
     ln r ≤ (r − 1)/√r and √r ≤ (r + 1)/2 for r = c/μ ≥ 1, and the second term of the LLR is at most
     −(c−μ) + (c−μ)²/(C−μ); so LLR ≤ (c−μ)²·(C + μ)/(2μ(C − μ)).

@@ -23,7 +23,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class EmergingRules:
-    """Where the classes begin: shares of steps, and levels of the two tests."""
+    """Bounds of the classes: shares of steps, and levels of the two tests."""
 
     share: float = 0.9
     bin_alpha: float = 0.05  # after the false discovery rate over all bins

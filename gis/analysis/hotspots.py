@@ -29,7 +29,7 @@ def hex_hotspots(
     k: int = 1,
     alpha: float = 0.05,
 ) -> pd.DataFrame:
-    """Which hexes have more in their disk of `k` rings than chance explains.
+    """Hexes that have more in their disk of `k` rings than chance explains.
 
     `cells` (n distinct H3 cells of one resolution) are all hexes where an event could happen, zeros
     included; `counts` their events. One row a hex: cell, count, neighbours_count (events in the

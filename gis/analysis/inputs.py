@@ -1,4 +1,4 @@
-"""What a caller gives → arrays that formulas and compiled loops may trust, or BadInput.
+"""Arguments of a caller → arrays that formulas and compiled loops may trust, or BadInput.
 
 Lists, arrays, Series and columns of frames are all taken by position, whatever their index. A
 missing value is refused: it would switch a detector off without a word.

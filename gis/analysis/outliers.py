@@ -27,7 +27,7 @@ def hex_outliers(
     alpha: float = 0.05,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Which hexes have many or few beside neighbours within `k` rings that have many or few.
+    """Hexes that have many or few beside neighbours within `k` rings that have many or few.
 
     `cells` (n distinct H3 cells of one resolution) are all hexes where an event could happen, zeros
     included; `counts` their events. One row a hex: cell, count, expected (were all spread at
@@ -75,7 +75,7 @@ def hex_outliers(
 
 
 def _values(counts: Counts, exposure: Floats | None) -> tuple[Floats, Floats]:
-    """What is compared, and how many events each hex would have by chance."""
+    """The values compared, and the events that each hex would have by chance."""
     if exposure is None:
         return counts.astype(float), np.full(len(counts), counts.mean() if len(counts) else 0.0)
     rates = empirical_bayes(counts.astype(float), exposure)

@@ -19,7 +19,7 @@ _AROUND = np.array([-1, 0, 1])
 def repeats(
     lonlat: Floats, at_us: Integers, kind: Integers, *, within_m: float, within_hours: float
 ) -> Flags:
-    """Whether each incident, shape (n,) and in the order of arrival, repeats one kept before it.
+    """True for each incident, shape (n,) and in the order of arrival, that repeats one before it.
 
     `lonlat` (n, 2) in degrees, WGS 84, on a sphere; `at_us` microseconds of any epoch; `kind`
     numbers from 0. It repeats one of its own kind no further than `within_m` metres, straight

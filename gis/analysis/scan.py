@@ -31,7 +31,8 @@ COUNTED = 10  # replicates above a value that give its p; beyond, their tail is 
 
 @dataclass(frozen=True, slots=True)
 class Null:
-    """How p is found: `replicates` draws from `seed`, given up after `stop` that reach the value.
+    """The null distribution that gives p: `replicates` draws from `seed`, given up after `stop`
+    of them reach the value.
 
     `stop` None draws them all. A stopped p is stop/(draws so far) (Besag & Clifford 1991).
     """
@@ -90,8 +91,8 @@ def poisson_scan(
     def replicate() -> Counts:
         return draw.multinomial(total, weights)[:, None].astype(np.int64)
 
-    found = _scan(space, cases[:, None], replicate, max_clusters, null)
-    return found.drop(columns=["days"])
+    clusters = _scan(space, cases[:, None], replicate, max_clusters, null)
+    return clusters.drop(columns=["days"])
 
 
 def stp_scan(
@@ -127,8 +128,8 @@ def stp_scan(
         place, age, strata, circles, max_days, min_cases, max_share,
         null.seed if isinstance(null, Null) else 0,
     )  # fmt: skip
-    found = _scan(space, counts, replicate, max_clusters, null)
-    return found.assign(ri_days=1.0 / found["p"])
+    clusters = _scan(space, counts, replicate, max_clusters, null)
+    return clusters.assign(ri_days=1.0 / clusters["p"])
 
 
 def stp_maxima(
@@ -238,12 +239,12 @@ def ebp_scan(
     def replicate() -> Counts:
         return np.cumsum(draw.poisson(forecast), axis=1)
 
-    found = _scan(space, np.cumsum(observed, axis=1), replicate, max_clusters, null)
-    return found.assign(ri_days=1.0 / found["p"])
+    clusters = _scan(space, np.cumsum(observed, axis=1), replicate, max_clusters, null)
+    return clusters.assign(ri_days=1.0 / clusters["p"])
 
 
 class _Space:
-    """What stays the same over replicates: circles, expectations and limits."""
+    """The parts that all replicates share: circles, expectations and limits."""
 
     def __init__(
         self,
@@ -263,21 +264,21 @@ class _Space:
 
     def best(self, counts: Small) -> Floats:
         """The highest LLR of each replicate, `counts` of shape (replicates, places, days)."""
-        one = self.circles
+        circles = self.circles
         return highest_llr(
-            one.start, one.near, one.closes, self.expected, self.limited, self.limit,
+            circles.start, circles.near, circles.closes, self.expected, self.limited, self.limit,
             self.min_cases, self.total, counts,
         )  # fmt: skip
 
     def each_centre(self, counts: Counts) -> list[_Cluster]:
         """The best cylinder of each centre that has one, the most likely first."""
-        one = self.circles
+        circles = self.circles
         llr, end, days = llr_by_centre(
-            one.start, one.near, one.closes, self.expected, self.limited, self.limit,
+            circles.start, circles.near, circles.closes, self.expected, self.limited, self.limit,
             self.min_cases, self.total, counts,
         )  # fmt: skip
         # The smallest of equally likely circles is named: its centre says most.
-        order = np.lexsort((one.distance[end], -np.round(llr, 9)))
+        order = np.lexsort((circles.distance[end], -np.round(llr, 9)))
         order = order[llr[order] > 0]
         columns = (order, end[order], days[order], llr[order])
         return [_Cluster(*row) for row in zip(*(each.tolist() for each in columns), strict=True)]
@@ -310,15 +311,15 @@ def _scan(
 def _apart(space: _Space, clusters: list[_Cluster], most: int) -> list[_Cluster]:
     """The most likely clusters that share no place."""
     taken: set[int] = set()
-    kept: list[_Cluster] = []
+    chosen: list[_Cluster] = []
     for cluster in clusters:
-        if len(kept) == most:
+        if len(chosen) == most:
             break
         places = space.places(cluster).tolist()
         if taken.isdisjoint(places):
-            kept.append(cluster)
+            chosen.append(cluster)
             taken.update(places)
-    return kept
+    return chosen
 
 
 def _simulate(space: _Space, replicate: Callable[[], Counts], top: float, null: Null) -> Floats:
@@ -465,7 +466,7 @@ def _permutation(
     max_share: float,
     seed: int,
 ) -> tuple["_Space", Counts, Callable[[], Counts]]:
-    """What is scanned, the counts observed, and a source of permuted ones."""
+    """The space that is scanned, the counts observed, and a source of permuted ones."""
     places = len(circles.start) - 1
     stratum = _numbered(strata if strata is not None else np.zeros(len(place), np.int64))
     expected = _permuted_expectation(place, age, stratum, places, max_days)

@@ -135,7 +135,7 @@ def farrington_flexible(
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What Farrington expects of a step."""
+    """The count that Farrington expects of a step, and its spread."""
 
     mean: float
     error: float  # standard error of the mean
@@ -146,7 +146,7 @@ class Expectation:
         return float((self.mean ** (2 / 3) + norm.isf(alpha / 2) * self._deviation()) ** 1.5)
 
     def p(self, values: Counts) -> Floats:
-        """How rarely chance brings as many, by the 2/3 power, one-sided."""
+        """Probability of as many by chance, by the 2/3 power, one-sided."""
         p: Floats = norm.sf((values ** (2 / 3) - self.mean ** (2 / 3)) / self._deviation())
         return p
 
@@ -156,7 +156,7 @@ class Expectation:
         return float(law.isf(alpha, *of))
 
     def count_p(self, values: Counts) -> Floats:
-        """How rarely chance brings as many, by a negative binomial that has also the variance of
+        """Probability of as many by chance, by a negative binomial that has also the variance of
         the estimated mean: a p far out in the tail would otherwise be too small.
         """
         law, of = _law_of_counts(self.mean, self._spread())

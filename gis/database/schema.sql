@@ -316,6 +316,21 @@ CREATE TABLE gis.hex_day_count (
   CONSTRAINT hex_day_count_count_check CHECK ((count > 0))
 );
 
+CREATE TABLE gis.hex_result (
+  id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+  run_id bigint NOT NULL,
+  cell bigint NOT NULL,
+  geom geometry(Polygon,4326) NOT NULL,
+  commune text,
+  result jsonb NOT NULL,
+  explanation_vi text NOT NULL,
+  explanation_en text NOT NULL,
+  CONSTRAINT hex_result_pkey PRIMARY KEY (id),
+  CONSTRAINT hex_result_run_id_cell_key UNIQUE (run_id, cell),
+  CONSTRAINT hex_result_run_id_fkey FOREIGN KEY (run_id) REFERENCES gis.hotspot_run(id) ON DELETE CASCADE
+);
+CREATE INDEX hex_result_geom ON gis.hex_result USING gist (geom);
+
 CREATE TABLE gis.hotspot (
   run_id bigint NOT NULL,
   cell bigint NOT NULL,
@@ -357,7 +372,7 @@ CREATE TABLE gis.hotspot_run (
 );
 CREATE INDEX hotspot_run_newest ON gis.hotspot_run USING btree (layer_id, method, input_until, id);
 CREATE TRIGGER version AFTER INSERT OR DELETE ON gis.hotspot_run FOR EACH ROW EXECUTE FUNCTION gis.raise_results_of_run();
-COMMENT ON COLUMN gis.hotspot_run.method IS 'gi_star, local_moran, stp_scan, series or emerging';
+COMMENT ON COLUMN gis.hotspot_run.method IS 'a name of the registry in layers/detect/methods';
 
 CREATE TABLE gis.layer (
   id text NOT NULL,

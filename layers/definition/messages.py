@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from gis.text import fault_words
-from layers.definition.model import Layer, LocalizedText
+from layers.definition.model import HotspotOptions, Layer, LocalizedText, method_sections
 from layers.definition.yaml_document import Location, YamlDocument, YamlFault
 
 
@@ -36,7 +36,7 @@ def words_at(location: Location) -> set[str]:
     kinds: list[Any] = [Layer]
     for part in location:
         kinds = [inner for kind in kinds for inner in _step(kind, part)] or kinds
-    return {name for kind in kinds if _is_model(kind) for name in kind.model_fields}
+    return {name for kind in kinds if _is_model(kind) for name in _fields(kind)}
 
 
 def _message(detail: ErrorDetails) -> str:
@@ -205,13 +205,19 @@ _MESSAGES: dict[str, Callable[[ErrorDetails], str]] = {
 def _step(kind: Any, part: str | int) -> list[Any]:
     """The kinds of what stands under one part of a path, of the kinds that a field may have."""
     if _is_model(kind):
-        if part in kind.model_fields:
-            return _alternatives(kind.model_fields[str(part)].annotation)
+        if part in (fields := _fields(kind)):
+            return _alternatives(fields[str(part)])
         return [kind] if _has_tag(kind, part) else []
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is dict:
         return _alternatives(arguments[1])
     return _alternatives(arguments[0]) if origin is tuple else []
+
+
+def _fields(kind: type[BaseModel]) -> dict[str, Any]:
+    """The words of a part of a layer file, with their kinds."""
+    fields = {name: field.annotation for name, field in kind.model_fields.items()}
+    return fields | method_sections() if kind is HotspotOptions else fields
 
 
 def _alternatives(annotation: Any) -> list[Any]:

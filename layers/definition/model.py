@@ -6,9 +6,17 @@ Absent section, absent feature. An unknown word is an error, told by layers.defi
 from dataclasses import replace
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticKnownError
 
 from gis.alerts.policy import Policy, Tier
 
@@ -305,8 +313,32 @@ SeriesOptions = Annotated[
 POPULATION = "population"  # as an exposure: inhabitants, and no layer
 
 
+def method_sections() -> "dict[str, type[Strict]]":
+    """Sections under `hotspots` of detection methods that have no field in `HotspotOptions`."""
+    from layers.detect.methods import METHODS  # late: methods read this module
+
+    return {
+        method.section: method.options
+        for method in METHODS.values()
+        if method.section and method.section not in HotspotOptions.model_fields
+    }
+
+
+def _section(named: tuple[str, object]) -> Strict | None:
+    """The options of a method, from its section and what stands there."""
+    word, value = named
+    options = method_sections().get(word)
+    if options is None:
+        raise PydanticKnownError("extra_forbidden")
+    return None if value is None else options.model_validate(value)
+
+
 class HotspotOptions(Strict):
     """Where records are significantly many: a map, its history by hex, and alarms."""
+
+    # Sections of other methods are attributes too; `_section` refuses any other word.
+    model_config = ConfigDict(extra="allow", json_schema_extra={"additionalProperties": False})
+    __pydantic_extra__: dict[str, Annotated[Any, PlainValidator(_section)]]
 
     method: Literal["gi_star"] = Field(
         "gi_star", description="Of the map: Getis and Ord's Gi*, exact p"
@@ -359,19 +391,29 @@ class HotspotOptions(Strict):
     @field_validator("method", mode="before")
     @classmethod
     def _of_the_map(cls, method: object) -> object:
-        section = "scan" if method == "stp_scan" else method
-        if section in ("scan", "series", "emerging", "local_moran"):
+        if method == "gi_star":
+            return method
+        from layers.detect.methods import METHODS  # late: methods read this module
+
+        sections = {each.section for each in METHODS.values() if each.section}
+        section = METHODS[method].section if method in METHODS else method
+        if section in sections:
             raise ValueError(
                 f"`method` is of the map, which has gi_star alone; `{section}` is a section of its "
                 f"own: `hotspots: {{{section}: …}}`"
             )
         return method
 
-    @property
-    def alarms(self) -> tuple[str, ...]:
-        """The methods that raise alerts, and share their budget."""
-        asked = {"stp_scan": self.scan, "series": self.series}
-        return tuple(method for method, options in asked.items() if options is not None)
+    @model_validator(mode="before")
+    @classmethod
+    def _name_sections(cls, values: object) -> object:
+        """Values of words that are no field, each with its word, for `_section`."""
+        if not isinstance(values, dict):
+            return values
+        return {
+            word: value if word in cls.model_fields else (word, value)
+            for word, value in values.items()
+        }
 
 
 class AlertRule(Strict):

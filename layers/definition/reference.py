@@ -12,7 +12,7 @@ from typing import Any, Final, override
 from pydantic.json_schema import GenerateJsonSchema
 
 from layers.definition import model
-from layers.definition.model import COLOUR, IDENTIFIER, NAME, Layer
+from layers.definition.model import COLOUR, IDENTIFIER, NAME, Layer, method_sections
 
 type Json = dict[str, Any]
 
@@ -96,6 +96,10 @@ def layer_schema() -> Json:
     _close(schema)
     for name, words in _EITHER.items():
         schema["$defs"][name]["oneOf"] = [{"required": [word]} for word in words]
+    for word, options in method_sections().items():
+        part = options.__name__
+        schema["$defs"][part] = options.model_json_schema(schema_generator=_Schema)
+        schema["$defs"]["HotspotOptions"]["properties"][word] = {"$ref": f"#/$defs/{part}"}
     zooms = schema["$defs"]["TileOptions"]["properties"]["fields"]
     zooms["propertyNames"] = {"pattern": "^(1?[0-9]|2[0-2])$"}
     schema["$defs"]["Style"]["dependentRequired"] = {"classes": ["field"]}
@@ -111,7 +115,13 @@ def layer_file_page() -> str:
     """The reference of a layer file, as Markdown."""
     schema = layer_schema()
     parts = {"Layer": schema, **schema["$defs"]}
-    return "\n".join([_OPENING, *(line for name in _PLACES for line in _section(name, parts))])
+    return "\n".join([_OPENING, *(line for name in _places() for line in _section(name, parts))])
+
+
+def _places() -> dict[str, str]:
+    """Where each part stands, with those of methods that have no field of `HotspotOptions`."""
+    sections = {f"hotspots.{word}": part.__name__ for word, part in method_sections().items()}
+    return _PLACES | {part: place for place, part in sections.items()}
 
 
 def _close(schema: Any) -> None:
@@ -127,7 +137,7 @@ def _close(schema: Any) -> None:
 
 
 def _section(name: str, parts: dict[str, Json]) -> Iterator[str]:
-    part, place = parts[name], _PLACES[name]
+    part, place = parts[name], _places()[name]
     if place:
         yield f"## {place}"
         yield ""
@@ -157,9 +167,9 @@ def _value(part: Json, parts: dict[str, Json]) -> str:
 
 
 def _reference(name: str, parts: dict[str, Json]) -> str:
-    if name not in _PLACES:
+    if name not in _places():
         return _value(parts[name], parts)
-    place = _PLACES[name]
+    place = _places()[name]
     return (
         f"[{'`vi` and `en`' if name == model.LocalizedText.__name__ else place}](#{_anchor(place)})"
     )

@@ -1,18 +1,22 @@
-"""Runs of the analysis on a layer's rows: read, analyse, store, and repeat exactly.
+"""Runs of the detection methods on a layer's rows: read, analyse, store, and repeat exactly.
 
-records.py reads rows through the cleaning gate; alarm.py, series.py, map.py, local_moran.py and
-emerging.py are the five methods (pure: frames in, rows out); words.py, telling.py,
-telling_series.py and telling_held.py speak of what they find; store.py keeps runs, nulls.py draws
-and keeps their nulls; running.py puts them together; repeating.py makes a run again.
+method.py is the interface of a method, methods/ the methods and their registry; run.py runs them,
+reproduction.py makes a run again, store.py and runs.py keep and list runs. observations.py reads
+rows through the quality filter; scan.py and commune_series.py find (pure: frames in, results out);
+findings_*.py and messages.py turn results into findings; null_distribution.py draws and stores
+null distributions; backtest.py and replay.py evaluate the past.
 """
 
+from layers.detect.method import RunReport
+from layers.detect.methods import METHODS, alarms_of, methods_of
 from layers.detect.reproduction import Reproduction, repeat_run
-from layers.detect.run import METHODS, RunReport, methods_of, run_hotspots, run_method
+from layers.detect.run import run_hotspots, run_method
 
 __all__ = [
     "METHODS",
     "Reproduction",
     "RunReport",
+    "alarms_of",
     "methods_of",
     "repeat_run",
     "run_hotspots",

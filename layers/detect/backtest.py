@@ -1,4 +1,4 @@
-"""What a layer's alerts would have been: its alarms report by report and its rules hour by hour,
+"""A layer's alerts as they would have been: its alarms report by report and its rules hour by hour,
 over the rows as they are today. Nothing is stored.
 """
 
@@ -16,8 +16,9 @@ from gis.alerts.replay import ReplayedAlert, ReplayedAlerts
 from gis.clock import HERE
 from gis.errors import BadInput
 from layers.definition.model import Layer, ThresholdRule
+from layers.detect.budget import STATISTICAL
 from layers.detect.findings_late import LATE, UNDATED
-from layers.detect.findings_series import STATISTICAL
+from layers.detect.methods import alarms_of
 from layers.detect.observations import commune_names
 from layers.detect.replay import past_findings, replay
 from layers.detect.thresholds import find_beyond
@@ -140,8 +141,7 @@ def _alarms(layer: Layer, rule: str | None) -> list[str]:
     """The rules of the layer's alarms, and of what is held back from them, of which `rule` names
     one; None: all.
     """
-    methods = layer.hotspots.alarms if layer.hotspots else ()
-    rules = [each for each, method in STATISTICAL.items() if method in methods]
+    rules = [each for each, method in STATISTICAL.items() if method in alarms_of(layer)]
     return [each for each in [*rules, *([LATE, UNDATED] if rules else [])] if rule in (None, each)]
 
 
@@ -160,7 +160,7 @@ def _hourly(
     instants: Sequence[datetime],
     ledger: ReplayedAlerts,
 ) -> Iterator[Findings]:
-    """Each look is made when those before it have been applied."""
+    """Each evaluation is made when those before it have been applied."""
     for moment in instants:
         kept = [each.signal.key for each in ledger.live() if each.rule == rule.id]
         yield find_beyond(connection, layer, rule, moment, [key for key in kept if key])

@@ -1,4 +1,4 @@
-"""What a look's input has no longer, and what it has anew, held against that of the look before."""
+"""Records that are new or gone in the input of a run, compared with that of the run before."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -13,8 +13,13 @@ from gis.alerts.policy import Tier
 from gis.text import number_en, number_vi
 from layers.definition.model import AlertOptions, HotspotOptions
 from layers.detect.findings_scan import ScanFindings
-from layers.detect.methods.gi_star import parents_of
-from layers.detect.observations import Observations, day_number, day_numbers, midnight
+from layers.detect.observations import (
+    Observations,
+    day_number,
+    day_numbers,
+    midnight,
+    parents_of,
+)
 
 LATE = "held_back"  # the rules under which they raise alerts
 UNDATED = "undated"
@@ -80,7 +85,7 @@ def held_rows(records: Observations) -> pd.DataFrame:
 
 
 def held_findings(
-    teller: ScanFindings, records: Observations, run_id: int | None = None
+    scan_findings: ScanFindings, records: Observations, run_id: int | None = None
 ) -> Iterator[tuple[Findings, frozenset[int]]]:
     """One look a kind at what came today and yesterday: one signal for the whole layer, if any.
     With it the ids of all that are held, of whatever day.
@@ -88,34 +93,36 @@ def held_findings(
     It ends a day after its records have, and at once when they are mended or deleted; others
     after that are another alert. Few undated records are to be watched.
     """
-    first = day_number(teller.until) - _DAYS + 1
-    policy = replace(teller.policy, same_gap=timedelta(0), close_days=None, quiet=timedelta(days=1))
+    first = day_number(scan_findings.until) - _DAYS + 1
+    policy = replace(
+        scan_findings.policy, same_gap=timedelta(0), close_days=None, quiet=timedelta(days=1)
+    )
     for kind in _KINDS:
         held = records.rows[kind.chosen(records.rows)]
         rows = held[day_numbers(held["received_at"]) >= first]
         found = Findings(
-            layer_id=teller.layer.id,
+            layer_id=scan_findings.layer.id,
             rule=kind.rule,
-            until=teller.until,
-            official=teller.official,
-            simulated=bool(teller.simulated),
-            signals=(_signal(teller, kind, rows),) if len(rows) >= kind.least else (),
+            until=scan_findings.until,
+            official=scan_findings.official,
+            simulated=bool(scan_findings.simulated),
+            signals=(_signal(scan_findings, kind, rows),) if len(rows) >= kind.least else (),
             policy=policy,
             run_id=run_id,
         )
         yield found, frozenset(held["id"].tolist())
 
 
-def _signal(teller: ScanFindings, kind: _Kind, rows: pd.DataFrame) -> Signal:
-    title, count = teller.layer.title, len(rows)
-    hours = (teller.layer.hotspots or HotspotOptions()).late_hours
+def _signal(scan_findings: ScanFindings, kind: _Kind, rows: pd.DataFrame) -> Signal:
+    title, count = scan_findings.layer.title, len(rows)
+    hours = (scan_findings.layer.hotspots or HotspotOptions()).late_hours
     placed = rows[rows["h3"] > 0]
-    tier = kind.tier(teller.layer.alerts or AlertOptions())
+    tier = kind.tier(scan_findings.layer.alerts or AlertOptions())
     return Signal(
         tier=tier if count >= LEAST else Tier.WATCH,
         observed=float(count),
         since=midnight(int(day_numbers(rows["received_at"]).min())),
-        until=teller.until,
+        until=scan_findings.until,
         headline_vi=kind.headline[0].format(title=title.vi, count=number_vi(count)),
         headline_en=kind.headline[1].format(title=title.en, count=number_en(count)),
         detail_vi=kind.detail[0].format(hours=number_vi(hours, 1, trim=True)),
@@ -124,5 +131,5 @@ def _signal(teller: ScanFindings, kind: _Kind, rows: pd.DataFrame) -> Signal:
         communes=tuple(sorted(rows["commune"].dropna().unique())),
         records=tuple(sorted(int(number) for number in rows["id"])),
         key=kind.rule,
-        simulated=teller.rests_on_simulated(rows["id"]),
+        simulated=scan_findings.rests_on_simulated(rows["id"]),
     )

@@ -1,4 +1,4 @@
-"""Clusters as people and alerts are told of them: with a tier, words, an outline and a span."""
+"""Findings from clusters: each with a tier, words, an outline and a span of time."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from gis.alerts.outline import outline_of
 from gis.alerts.policy import Policy, Tier
 from layers.definition.model import AlertOptions, Layer
 from layers.detect.changes import InputChanges
+from layers.detect.commune_series import SeriesResult, StreamSeries
 from layers.detect.messages import cluster_headline, cluster_message
-from layers.detect.methods.series import SeriesResult, StreamSeries
-from layers.detect.methods.stp_scan import ScanCluster, StreamScan
 from layers.detect.observations import day_number, midnight
+from layers.detect.scan import ScanCluster, StreamScan
 
 RULE = "scan"  # under which the scan raises alerts
 
@@ -29,18 +29,20 @@ class RatedCluster:
     words: tuple[str, str]
 
 
-def policy_of(layer: Layer, seen: Sequence[str]) -> Policy:
-    """How the layer's alerts behave; its budget is shared by its alarms on all its streams."""
+def policy_of(layer: Layer, seen: Sequence[str], alarms: Sequence[str]) -> Policy:
+    """The policy of the layer's alerts; its budget is shared by its alarms on all its streams.
+
+    `seen`: streams that have records; `alarms`: the layer's methods that raise alerts.
+    """
     category = layer.hotspots.category if layer.hotspots else None
     values = (layer.fields[category].values or {}) if category else {}
     streams = max(len(set(values) | set(seen)), 1)
-    alarms = max(len(layer.hotspots.alarms), 1) if layer.hotspots else 1
-    return (layer.alerts or AlertOptions()).policy(streams * alarms)
+    return (layer.alerts or AlertOptions()).policy(streams * max(len(alarms), 1))
 
 
 @dataclass(frozen=True, slots=True)
 class ScanFindings:
-    """How one run speaks of its clusters; `names` are those of communes, by code."""
+    """Findings and rows from the clusters of one run; `names` are those of communes, by code."""
 
     layer: Layer
     until: datetime
@@ -48,88 +50,93 @@ class ScanFindings:
     names: Mapping[str, str]
     official: bool  # false: on approximate boundaries
     simulated: frozenset[int]  # ids of simulated records among what was read
-    changes: InputChanges | None = None  # since the look before; None: of a replay
+    changes: InputChanges | None = None  # since the run before; None: of a replay
 
-    def told(self, scan: StreamScan) -> list[RatedCluster]:
-        return [self._told(one) for one in scan.clusters]
+    def rate(self, scan: StreamScan) -> list[RatedCluster]:
+        """The clusters of a stream, each with its tier."""
+        return [self._rate(cluster) for cluster in scan.clusters]
 
-    def _told(self, one: ScanCluster) -> RatedCluster:
-        tier = self.policy.tier(one.recurrence_days, one.observed, one.expected)
-        return RatedCluster(one, tier, cluster_message(one, self.names))
+    def _rate(self, cluster: ScanCluster) -> RatedCluster:
+        tier = self.policy.tier(cluster.recurrence_days, cluster.observed, cluster.expected)
+        return RatedCluster(cluster, tier, cluster_message(cluster, self.names))
 
-    def since(self, one: ScanCluster | SeriesResult) -> datetime:
-        return midnight(day_number(self.until) - one.days + 1)
+    def since(self, result: ScanCluster | SeriesResult) -> datetime:
+        """The midnight in Vietnam at which the days of a result begin."""
+        return midnight(day_number(self.until) - result.days + 1)
 
     def rests_on_simulated(self, records: Iterable[int]) -> bool:
-        """Whether any of these records is simulated; others may still be the measure of it."""
+        """True if any of these records is simulated; others may still be the measure of it."""
         return not self.simulated.isdisjoint(records)
 
-    def row(self, told: RatedCluster) -> dict[str, Any]:
+    def row(self, rated: RatedCluster) -> dict[str, Any]:
         """The cluster as it is stored."""
-        one = told.cluster
+        cluster = rated.cluster
         return {
-            "stream": one.stream,
-            "rank": one.rank,
-            "tier": told.tier,
-            "wkt": outline_of(one.cells),
-            "centre": one.centre,
-            "radius_m": one.radius_m,
-            "days": one.days,
-            "since": self.since(one),
+            "stream": cluster.stream,
+            "rank": cluster.rank,
+            "tier": rated.tier,
+            "wkt": outline_of(cluster.cells),
+            "centre": cluster.centre,
+            "radius_m": cluster.radius_m,
+            "days": cluster.days,
+            "since": self.since(cluster),
             "until": self.until,
-            "observed": one.observed,
-            "expected": one.expected,
-            "llr": one.llr,
-            "p": one.p,
-            "recurrence_days": one.recurrence_days,
-            "cells": one.cells,
-            "communes": one.communes,
-            "records": one.records,
-            "explanation_vi": told.words[0],
-            "explanation_en": told.words[1],
+            "observed": cluster.observed,
+            "expected": cluster.expected,
+            "llr": cluster.llr,
+            "p": cluster.p,
+            "recurrence_days": cluster.recurrence_days,
+            "cells": cluster.cells,
+            "communes": cluster.communes,
+            "records": cluster.records,
+            "explanation_vi": rated.words[0],
+            "explanation_en": rated.words[1],
         }
 
     def signals(self, scan: StreamScan) -> list[Signal]:
         """The clusters that have a tier."""
-        return [self._signal(one, one.tier) for one in self.told(scan) if one.tier is not None]
+        return [
+            self._signal(rated, rated.tier) for rated in self.rate(scan) if rated.tier is not None
+        ]
 
-    def _signal(self, told: RatedCluster, tier: Tier) -> Signal:
-        one = told.cluster
-        headline = cluster_headline(self.layer, one)
-        lat, lon = h3.cell_to_latlng(h3.int_to_str(one.centre))
+    def _signal(self, rated: RatedCluster, tier: Tier) -> Signal:
+        cluster = rated.cluster
+        headline = cluster_headline(self.layer, cluster)
+        lat, lon = h3.cell_to_latlng(h3.int_to_str(cluster.centre))
         return Signal(
             tier=tier,
-            observed=float(one.observed),
-            since=self.since(one),
+            observed=float(cluster.observed),
+            since=self.since(cluster),
             until=self.until,
             headline_vi=headline[0],
             headline_en=headline[1],
-            detail_vi=told.words[0],
-            detail_en=told.words[1],
-            cells=one.cells,
-            communes=one.communes,
+            detail_vi=rated.words[0],
+            detail_en=rated.words[1],
+            cells=cluster.cells,
+            communes=cluster.communes,
             centre=(lon, lat),
-            radius_m=one.radius_m,
-            expected=one.expected,
-            llr=one.llr,
-            p=one.p,
-            recurrence_days=one.recurrence_days,
-            records=one.records,
-            measures={"days": float(one.days), "method": "stp_scan"},
-            simulated=self.rests_on_simulated(one.records),
+            radius_m=cluster.radius_m,
+            expected=cluster.expected,
+            llr=cluster.llr,
+            p=cluster.p,
+            recurrence_days=cluster.recurrence_days,
+            records=cluster.records,
+            measures={"days": float(cluster.days), "method": "stp_scan"},
+            simulated=self.rests_on_simulated(cluster.records),
         )
 
     def findings(self, scan: StreamScan, run_id: int | None = None) -> Findings:
-        """One look at one stream, as the alerts take it."""
-        return self.look(RULE, scan, self.signals(scan), run_id)
+        """The findings of one stream, as the alerts take them."""
+        return self.stream_findings(RULE, scan, self.signals(scan), run_id)
 
-    def look(
+    def stream_findings(
         self,
         rule: str,
         scan: StreamScan | StreamSeries,
         signals: Sequence[Signal],
         run_id: int | None,
     ) -> Findings:
+        """Findings of one stream from signals that were made of it."""
         return Findings(
             layer_id=self.layer.id,
             rule=rule,

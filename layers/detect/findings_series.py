@@ -1,29 +1,16 @@
-"""Series as people and alerts are told of them; see telling.py, which speaks of clusters."""
+"""Findings from series; findings_scan.py has those from clusters."""
 
 from dataclasses import dataclass
 from typing import Any
 
-from gis.alerts.calibration import Budget
 from gis.alerts.findings import Findings, Signal
 from gis.alerts.policy import Tier
-from layers.definition.model import Layer, SeriesOptions
-from layers.detect import findings_scan
+from layers.definition.model import SeriesOptions
+from layers.detect.commune_series import PROVINCE, SeriesResult, StreamSeries
 from layers.detect.findings_scan import ScanFindings
 from layers.detect.messages import series_headline, series_message
-from layers.detect.methods.series import PROVINCE, SeriesResult, StreamSeries
 
 RULE = "series"  # under which series raise alerts
-STATISTICAL = {
-    findings_scan.RULE: "stp_scan",
-    RULE: "series",
-}  # rules that share a budget → methods
-
-
-def budget_of(layer: Layer) -> Budget | None:
-    """How many false alerts the alarms of a layer may raise; None where it has no alarms."""
-    if layer.alerts is None or layer.hotspots is None:
-        return None
-    return Budget(layer.id, tuple(STATISTICAL), layer.alerts.false_alerts_a_year)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,76 +28,84 @@ class RatedSeries:
 
 @dataclass(frozen=True, slots=True)
 class SeriesFindings:
-    """How one run speaks of its series."""
+    """Findings and rows from the series of one run; `scan_findings` has what scans share."""
 
-    teller: ScanFindings
+    scan_findings: ScanFindings
     options: SeriesOptions
 
-    def told(self, look: StreamSeries) -> list[RatedSeries]:
-        """The communes, and before them the province by what it has beyond the one that rose most,
-        if that is an alert: what is wrong in one commune is not told twice.
+    def rate(self, stream: StreamSeries) -> list[RatedSeries]:
+        """The series of a stream, each with its tier: the province first, then the communes.
+
+        The province is judged by what it has beyond the commune that rose most, if that is an
+        alert: one rise raises one alert.
         """
-        of = {one.commune: one for one in look.judged}
-        whole = of.pop(PROVINCE, None)
-        communes = [self._told(one, look.size) for one in of.values()]
-        if whole is None:
+        by_commune = {result.commune: result for result in stream.judged}
+        province = by_commune.pop(PROVINCE, None)
+        communes = [self._rate(result, stream.size) for result in by_commune.values()]
+        if province is None:
             return communes
         alerting = [each.judged for each in communes if each.tier in (Tier.ALERT, Tier.URGENT)]
-        most = max(alerting, key=lambda one: one.rise, default=None)
-        rest = whole if most is None else whole.without(most, look.size)
-        return [self._told(rest, look.size), *communes]
+        most = max(alerting, key=lambda result: result.rise, default=None)
+        rest = province if most is None else province.without(most, stream.size)
+        return [self._rate(rest, stream.size), *communes]
 
-    def _told(self, one: SeriesResult, size: int) -> RatedSeries:
-        policy, least = self.teller.policy, self.options.min_count
-        much = one.observed >= least
-        tier = policy.tier(one.recurrence_days, one.observed, one.expected) if much else None
-        bound = one.newest.bound(1 / (policy.alert_days * size), least)
-        return RatedSeries(one, tier, bound, series_message(one, bound, self.teller.names))
+    def _rate(self, result: SeriesResult, size: int) -> RatedSeries:
+        """The tier of one of `size` series; none for fewer records than `min_count`."""
+        policy, least = self.scan_findings.policy, self.options.min_count
+        tier = policy.tier(result.recurrence_days, result.observed, result.expected)
+        bound = result.newest.bound(1 / (policy.alert_days * size), least)
+        return RatedSeries(
+            judged=result,
+            tier=tier if result.observed >= least else None,
+            bound=bound,
+            words=series_message(result, bound, self.scan_findings.names),
+        )
 
-    def row(self, told: RatedSeries) -> dict[str, Any]:
+    def row(self, rated: RatedSeries) -> dict[str, Any]:
         """The series as it is stored."""
-        one = told.judged
+        result = rated.judged
         return {
-            "stream": one.stream,
-            "commune": one.commune or None,
-            "tier": told.tier,
-            "days": one.days,
-            "since": self.teller.since(one),
-            "until": self.teller.until,
-            "observed": one.observed,
-            "expected": one.expected,
-            "bound": told.bound,
-            "p": one.p,
-            "recurrence_days": one.recurrence_days,
-            "records": one.records,
-            "explanation_vi": told.words[0],
-            "explanation_en": told.words[1],
+            "stream": result.stream,
+            "commune": result.commune or None,
+            "tier": rated.tier,
+            "days": result.days,
+            "since": self.scan_findings.since(result),
+            "until": self.scan_findings.until,
+            "observed": result.observed,
+            "expected": result.expected,
+            "bound": rated.bound,
+            "p": result.p,
+            "recurrence_days": result.recurrence_days,
+            "records": result.records,
+            "explanation_vi": rated.words[0],
+            "explanation_en": rated.words[1],
         }
 
-    def findings(self, look: StreamSeries, run_id: int | None = None) -> Findings:
-        """One look at the series of one stream, as the alerts take it."""
-        told = [(each, each.tier) for each in self.told(look)]
-        signals = [self._signal(each, tier) for each, tier in told if tier is not None]
-        return self.teller.look(RULE, look, signals, run_id)
+    def findings(self, stream: StreamSeries, run_id: int | None = None) -> Findings:
+        """The findings of the series of one stream, as the alerts take them."""
+        signals = [
+            self._signal(rated, rated.tier) for rated in self.rate(stream) if rated.tier is not None
+        ]
+        return self.scan_findings.stream_findings(RULE, stream, signals, run_id)
 
-    def _signal(self, told: RatedSeries, tier: Tier) -> Signal:
-        one = told.judged
-        headline = series_headline(self.teller.layer, one, self.teller.names)
+    def _signal(self, rated: RatedSeries, tier: Tier) -> Signal:
+        result = rated.judged
+        headline = series_headline(self.scan_findings.layer, result, self.scan_findings.names)
         return Signal(
             tier=tier,
-            observed=float(one.observed),
-            since=self.teller.since(one),
-            until=self.teller.until,
+            observed=float(result.observed),
+            since=self.scan_findings.since(result),
+            until=self.scan_findings.until,
             headline_vi=headline[0],
             headline_en=headline[1],
-            detail_vi=told.words[0],
-            detail_en=told.words[1],
-            communes=(one.commune,) if one.commune != PROVINCE else (),
-            expected=one.expected,
-            p=one.p,
-            recurrence_days=one.recurrence_days,
-            records=one.records,
-            measures={"days": float(one.days), "method": self.options.detector},
-            key=one.commune or "province",
-            simulated=self.teller.rests_on_simulated(one.records),
+            detail_vi=rated.words[0],
+            detail_en=rated.words[1],
+            communes=(result.commune,) if result.commune != PROVINCE else (),
+            expected=result.expected,
+            p=result.p,
+            recurrence_days=result.recurrence_days,
+            records=result.records,
+            measures={"days": float(result.days), "method": self.options.detector},
+            key=result.commune or "province",
+            simulated=self.scan_findings.rests_on_simulated(result.records),
         )

@@ -4,43 +4,25 @@ from collections.abc import Mapping, Sequence
 
 from gis.text import number_en, number_vi
 from layers.definition.model import Layer, LocalizedText
-from layers.detect.methods.series import PROVINCE, SeriesResult
-from layers.detect.methods.stp_scan import LONGEST_DAYS, ScanCluster
+from layers.detect.commune_series import PROVINCE, SeriesResult
+from layers.detect.scan import LONGEST_DAYS, ScanCluster
 
 _YEAR = 365.25
 _OFTEN = 2.0  # days: what is met more often somewhere in the province is not worth a word
 
-# As in layers/emerging.yaml.
-_CLASSES = {
-    "new": ("mới ở bước cuối", "new in the last step"),
-    "consecutive": ("liên tiếp đến nay", "consecutive up to now"),
-    "intensifying": ("tăng dần", "intensifying"),
-    "persistent": ("kéo dài", "persistent"),
-    "diminishing": ("giảm dần", "diminishing"),
-    "sporadic": ("lúc có lúc không", "on and off"),
-    "oscillating": ("nóng lạnh xen kẽ", "now hot, now cold"),
-    "historical": ("trước đây, nay không còn", "formerly, no longer now"),
-}
-
-
-# As in layers/local_moran.yaml.
-_SURROUNDED = {
-    "high_high": ("Nhiều giữa nơi nhiều", "Many among many"),
-    "low_low": ("Ít giữa nơi ít", "Few among few"),
-    "high_low": ("Nhiều giữa nơi ít", "Many among few"),
-    "low_high": ("Ít giữa nơi nhiều", "Few among many"),
-}
-
 
 def cluster_headline(layer: Layer, one: ScanCluster) -> tuple[str, str]:
-    """What an officer reads first: how many, in how long, and how many are usual."""
+    """Headline of a cluster, vi and en: records, days, and how many are usual."""
     subject = subject_of(layer, one.stream)
     vi, en = _how_many(one)
     return f"{subject.vi}: {vi}", f"{subject.en}: {en}"
 
 
 def cluster_message(one: ScanCluster, names: Mapping[str, str]) -> tuple[str, str]:
-    """How many, where, and how rarely chance does so; `names` of communes by code."""
+    """Explanation of a cluster, vi and en: records, place and recurrence interval.
+
+    `names` of communes by code.
+    """
     vi, en = _how_many(one)
     where_vi, where_en = _where(one, [names.get(code, code) for code in one.communes])
     rare_vi, rare_en = _how_rarely(one.recurrence_days)
@@ -51,14 +33,14 @@ def cluster_message(one: ScanCluster, names: Mapping[str, str]) -> tuple[str, st
 
 
 def series_headline(layer: Layer, one: SeriesResult, names: Mapping[str, str]) -> tuple[str, str]:
-    """What an officer reads first: what, where, how many, and how many are usual."""
+    """Headline of a series, vi and en: stream, place, records, and how many are usual."""
     subject = subject_of(layer, one.stream)
     (vi, en), (where_vi, where_en) = _how_many(one), _whose(one, names)
     return f"{subject.vi}, {where_vi}: {vi}", f"{subject.en}, {where_en}: {en}"
 
 
 def series_message(one: SeriesResult, bound: int, names: Mapping[str, str]) -> tuple[str, str]:
-    """How many, where, from how many on it is an alert, and how rarely chance does so."""
+    """Explanation of a series, vi and en: records, place, bound and recurrence interval."""
     (vi, en), (where_vi, where_en) = _how_many(one), _whose(one, names)
     vi, en = (
         f"{vi}; {where_vi}. Cảnh báo từ {number_vi(bound)}.",
@@ -82,48 +64,6 @@ def series_message(one: SeriesResult, bound: int, names: Mapping[str, str]) -> t
         f"{vi} Nếu chỉ là ngẫu nhiên, ở một nơi bất kỳ của tỉnh gặp mức như vậy khoảng một lần "
         f"trong {rare_vi}.",
         f"{en} By chance alone, the like is met anywhere in the province about once in {rare_en}.",
-    )
-
-
-def map_message(count: int, expected: float, days: int, q: float) -> tuple[str, str]:
-    """Of a hot hex and its neighbours."""
-    return (
-        f"{number_vi(count)} báo cáo ở ô này và quanh nó trong {days} ngày, nếu rải đều "
-        f"{number_vi(expected, 1)}; tỷ lệ phát hiện sai q {_comma(_share(q))}",
-        f"{_reports(count)} in this hex and around it in {_days(days)}, if spread "
-        f"evenly {number_en(expected, 1)}; false discovery rate q {_share(q)}",
-    )
-
-
-def local_moran_message(
-    category: str, here: tuple[int, float], around: tuple[int, float], days: int, q: float
-) -> tuple[str, str]:
-    """Of a hex and those around it: how many records each has, and how many are expected."""
-    vi_category, en_category = _SURROUNDED[category]
-    return (
-        f"{vi_category}: {number_vi(here[0])} báo cáo ở ô này trong {days} ngày, nếu rải đều "
-        f"{number_vi(here[1], 1)}; quanh nó {number_vi(around[0])}, nếu rải đều "
-        f"{number_vi(around[1], 1)}; tỷ lệ phát hiện sai q {_comma(_share(q))}",
-        f"{en_category}: {_reports(here[0])} in this hex in {_days(days)}, if spread evenly "
-        f"{number_en(here[1], 1)}; around it {number_en(around[0])}, if spread evenly "
-        f"{number_en(around[1], 1)}; false discovery rate q {_share(q)}",
-    )
-
-
-def emerging_message(
-    category: str, told: int, steps: int, step_days: int, trend: int, p: float
-) -> tuple[str, str]:
-    """Of a hex's history: `told` of its `steps` were hot (or cold)."""
-    kind, _, name = category.partition("_")
-    vi_class, en_class = _CLASSES[name]
-    vi_kind = "Nóng" if kind == "hot" else "Lạnh"
-    vi_step, en_step = ("tuần", "weeks") if step_days == 7 else (f"kỳ {step_days} ngày", "steps")
-    vi_trend, en_trend = {1: ("tăng", "up"), 0: ("không rõ", "none"), -1: ("giảm", "down")}[trend]
-    return (
-        f"{vi_kind} {vi_class}: {told}/{steps} {vi_step}; xu thế {vi_trend} "
-        f"(p {_comma(_share(p))})",
-        f"{kind.capitalize()}, {en_class}: {told} of {steps} {en_step}; trend {en_trend} "
-        f"(p {_share(p)})",
     )
 
 
@@ -151,7 +91,7 @@ def _how_many(one: ScanCluster | SeriesResult) -> tuple[str, str]:
     return (
         f"{number_vi(one.observed)} báo cáo trong {one.days} ngày, bình thường "
         f"{number_vi(usual, digits)}",
-        f"{_reports(one.observed)} in {_days(one.days)}, normally {number_en(usual, digits)}",
+        f"{reports_en(one.observed)} in {days_en(one.days)}, normally {number_en(usual, digits)}",
     )
 
 
@@ -172,18 +112,18 @@ def _how_rarely(days: float) -> tuple[str, str]:
     return f"{days:.0f} ngày", f"{days:.0f} days"
 
 
-def _reports(count: int) -> str:
+def reports_en(count: int) -> str:
     return f"{number_en(count)} report{'s' if count != 1 else ''}"
 
 
-def _days(days: int) -> str:
+def days_en(days: int) -> str:
     return f"{days} day{'s' if days != 1 else ''}"
 
 
-def _share(value: float) -> str:
+def p_text(value: float) -> str:
     return "< 0.001" if value < 0.0005 else f"= {value:.3f}"
 
 
-def _comma(number: str) -> str:
+def decimal_comma(number: str) -> str:
     """The decimal sign of Vietnam."""
     return number.replace(".", ",")

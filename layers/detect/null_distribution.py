@@ -14,7 +14,8 @@ from sqlalchemy import Connection, Row
 
 from gis.database.engine import Database
 from layers.definition.model import Layer, ScanOptions
-from layers.detect.methods.stp_scan import (
+from layers.detect.observations import day_number
+from layers.detect.scan import (
     IncrementalNull,
     Stream,
     StreamScan,
@@ -22,7 +23,6 @@ from layers.detect.methods.stp_scan import (
     scan_stream,
     streams_of,
 )
-from layers.detect.observations import day_number
 from layers.detect.snapshot import unpack
 from layers.detect.store import SQL, runs_code
 
@@ -111,7 +111,7 @@ def _lacking(
 
 
 def _likeness(each: tuple[Row[Any] | None, Stream]) -> float:
-    """How well a stream is judged by the nearest null, from 0 (there is none) to 1."""
+    """Likeness of a stream and its nearest null distribution, 0 (there is none) to 1."""
     null, stream = each
     cases = len(stream.place)
     return 0.0 if null is None else min(null.cases, cases) / max(null.cases, cases)
@@ -170,7 +170,7 @@ def scan_day(
 
 
 def _serves(origin: Stream, stream: Stream) -> bool:
-    """Whether the null of a stream, as it was at first, judges it as it is now."""
+    """True if the null distribution drawn for `origin` still judges the stream as it is now."""
     kept, cases = len(origin.place), len(stream.place)
     alike = origin.name == stream.name and (origin.strata is None) == (stream.strata is None)
     return alike and abs(cases - kept) <= SHARE_OF_CASES * kept

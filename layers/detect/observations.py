@@ -1,4 +1,4 @@
-"""The rows of a layer as the gate before the detectors needs them, and what it says of each."""
+"""The rows of a layer with the verdict of the quality filter on each."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -40,7 +40,8 @@ _FLAWED = ("default_point", "coarse")
 
 @dataclass(frozen=True, slots=True)
 class Observations:
-    """Rows received in a window, judged by the gate; those without any time when they were stored.
+    """Rows received in a window, judged by the quality filter; those without any time count as
+    received when they were stored.
 
     `rows`: id, category, h3 (resolution 11; 0 without a point), commune, amount (of the measure; 1
     without one), happened_at and received_at (UTC), source, incident, in_alarm, in_commune,
@@ -85,7 +86,7 @@ def day_number(at: datetime) -> int:
 
 
 def day_numbers(at: pd.Series) -> npt.NDArray[np.int64]:
-    """The same of a column of instants."""
+    """The days of a column of instants in Vietnam, as numbers."""
     local = at.dt.tz_convert(ZONE).dt.tz_localize(None)
     days: npt.NDArray[np.int64] = local.to_numpy("datetime64[D]").astype(np.int64)
     return days
@@ -104,6 +105,13 @@ def beneath(rows: pd.DataFrame) -> pd.DataFrame:
 def sharp(rows: pd.DataFrame) -> pd.DataFrame:
     """One record an incident, where its place is known: what maps count."""
     return rows[rows["incident"] & ~rows["reason"].isin(_FLAWED)]
+
+
+def parents_of(rows: pd.DataFrame, resolution: int) -> npt.NDArray[np.uint64]:
+    """The hex of each record at a resolution, by the layout of an H3 index (see gis.h3_parent)."""
+    cells = rows["h3"].to_numpy(np.uint64)
+    parents = cells & ~(np.uint64(15) << np.uint64(52)) | np.uint64(resolution << 52)
+    return np.asarray(parents | np.uint64((1 << (3 * (15 - resolution))) - 1), np.uint64)
 
 
 def _read(
@@ -160,7 +168,7 @@ def commune_names(connection: Connection) -> dict[str, str]:
 
 
 def read_exposure(connection: Connection, of: str, resolution: int) -> pd.DataFrame:
-    """How many points of a layer, or inhabitants, each hex has: cell, count.
+    """The exposure of each hex: points of a layer, or inhabitants. Columns cell, count.
 
     Raises BadInput where there are none: without them nothing can be expected anywhere.
     """

@@ -1,38 +1,45 @@
-"""Runs that read what was closed since: what they read and found is forgotten. That they were made
-is not.
+"""Runs that read what was closed since: their input and results are deleted. That they were made
+stays known.
 """
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
+from layers.detect.budget import STATISTICAL
+from layers.detect.findings_late import LATE
+from layers.detect.methods import METHODS
 from layers.detect.store import SQL
 
-# Alerts that such runs raise.
-RUN_RULES = ("scan", "series", "held_back")
+RUN_RULES = (*STATISTICAL, LATE)  # alerts that such runs raise
 
 
 def redact_runs_of_field(connection: Connection, layer_id: str, field: str) -> int:
-    """Of the runs of a layer whose parameters name a field that became personal; how many."""
+    """Redact the runs of a layer whose parameters name a field that became personal; how many."""
     why = f"field {field} of layer {layer_id} became personal"
-    of = {"layer": layer_id, "field": field, "why": why}
-    runs = list(connection.scalars(SQL["redact_runs_of_field"], of))
-    _forget(connection, runs)
+    parameters = {"layer": layer_id, "field": field, "why": why}
+    runs = list(connection.scalars(SQL["redact_runs_of_field"], parameters))
+    _delete_results(connection, runs)
     connection.execute(SQL["forget_nulls"], {"layer": layer_id})
     connection.execute(SQL["prune_inputs"])
     return len(runs)
 
 
 def redact_runs_exposed_to(connection: Connection, layer_id: str) -> int:
-    """Of the runs of other layers whose exposure was this one, closed by now; how many."""
+    """Redact the runs of other layers whose exposure was this one, closed by now; how many."""
     why = f"layer {layer_id}, its exposure, is no longer public"
     runs = list(connection.scalars(SQL["redact_runs_exposed_to"], {"layer": layer_id, "why": why}))
-    _forget(connection, runs)
+    _delete_results(connection, runs)
     connection.execute(SQL["prune_inputs"])
     return len(runs)
 
 
-def _forget(connection: Connection, runs: Sequence[int]) -> None:
-    connection.execute(SQL["forget_results"], {"runs": list(runs)})
-    if runs:
-        connection.execute(SQL["raise_results"])
+def _delete_results(connection: Connection, runs: Sequence[int]) -> None:
+    if not runs:
+        return
+    tables = {method.results for method in METHODS.values()} | {"scan_stream"}
+    for table in sorted(tables):
+        statement = f"DELETE FROM gis.{table} WHERE run_id = ANY(:runs)"  # noqa: S608 (our own names)
+        connection.execute(text(statement), {"runs": list(runs)})
+    shown = [layer for method in METHODS.values() if (layer := method.result_layer)]
+    connection.execute(SQL["raise_results"], {"layers": [*shown, "alerts"]})

@@ -12,11 +12,11 @@ from sqlalchemy import Connection
 from gis.alerts.findings import Findings
 from gis.errors import BadInput
 from layers.definition.model import HotspotOptions, Layer, ScanOptions
+from layers.detect.commune_series import StreamSeries, days_read, series_input, series_of
 from layers.detect.findings_late import held_findings, held_rows
 from layers.detect.findings_scan import ScanFindings, policy_of
 from layers.detect.findings_series import SeriesFindings
-from layers.detect.methods.series import StreamSeries, days_read, series_input, series_of
-from layers.detect.methods.stp_scan import Stream, StreamScan, alarm_input, streams_of
+from layers.detect.methods import alarms_of
 from layers.detect.null_distribution import scan_day
 from layers.detect.observations import (
     Observations,
@@ -25,13 +25,14 @@ from layers.detect.observations import (
     midnight,
     read_records,
 )
+from layers.detect.scan import Stream, StreamScan, alarm_input, streams_of
 
 TOGETHER = "10min"  # reports of so long are one look: it bounds the looks of a day
 
 
 @dataclass(frozen=True, slots=True)
 class PastEvaluation:
-    """What the alarms would have found at `until`, in the streams that had a report or a new day.
+    """Results of the alarms as of `until`, in the streams that had a report or a new day.
 
     `simulated`: the ids of simulated records among what was read. `held`: what was held back.
     """
@@ -53,7 +54,7 @@ def replay(
     knew. Nothing is stored. Raises BadInput for a layer without an alarm.
     """
     options = layer.hotspots
-    if options is None or not options.alarms:
+    if options is None or not alarms_of(layer):
         raise BadInput(f"layer {layer.id} has no alarm: `hotspots: scan` asks for one")
     begin = midnight(day_number(since) - _window(options) + 1)
     records = read_records(connection, layer, options, begin, until)
@@ -64,7 +65,7 @@ def replay(
 
 
 def evaluation_times(received: pd.Series, since: datetime, until: datetime) -> list[datetime]:
-    """When the service would have looked, reports of the same ten minutes taken together."""
+    """Instants at which the service would have run, reports of ten minutes taken together."""
     come = received[(received > since) & (received <= until)]
     last = come.groupby(come.dt.floor(TOGETHER)).max()
     days = [midnight(day) for day in range(day_number(since), day_number(until) + 1)]
@@ -75,17 +76,19 @@ def evaluation_times(received: pd.Series, since: datetime, until: datetime) -> l
 def past_findings(
     layer: Layer, look: PastEvaluation, names: Mapping[str, str] = MappingProxyType({})
 ) -> list[Findings]:
-    """What the alerts would have been told; communes by their `names`, else by their codes."""
+    """Findings as of a past evaluation; communes by their `names`, else by their codes."""
     streams = {scan.stream for scan in look.scans} | {each.stream for each in look.series}
-    policy = policy_of(layer, list(streams))
-    teller = ScanFindings(layer, look.until, policy, names, official=True, simulated=look.simulated)
-    found = [teller.findings(scan) for scan in look.scans]
+    policy = policy_of(layer, list(streams), alarms_of(layer))
+    scan_findings = ScanFindings(
+        layer, look.until, policy, names, official=True, simulated=look.simulated
+    )
+    found = [scan_findings.findings(scan) for scan in look.scans]
     if look.held is not None:
-        found += [each for each, _ in held_findings(teller, look.held)]
+        found += [each for each, _ in held_findings(scan_findings, look.held)]
     if layer.hotspots is None or layer.hotspots.series is None:
         return found
-    speaks = SeriesFindings(teller, layer.hotspots.series)
-    return [*found, *(speaks.findings(each) for each in look.series)]
+    series_findings = SeriesFindings(scan_findings, layer.hotspots.series)
+    return [*found, *(series_findings.findings(each) for each in look.series)]
 
 
 def _window(options: HotspotOptions) -> int:
@@ -96,7 +99,7 @@ def _window(options: HotspotOptions) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _EvaluationTime:
-    """When to look, and at which streams; None: all, since a day begins."""
+    """An instant of evaluation, and its streams; None: all, since a day begins."""
 
     until: datetime
     streams: Collection[str] | None
@@ -112,7 +115,7 @@ class _ReplayedRecords:
         self._held = held_rows(records).sort_values(["received_at", "id"], ignore_index=True)
 
     def looks(self, times: Sequence[datetime]) -> Iterator[PastEvaluation]:
-        """Those of one day; the first is at all streams, a later one at those with a report."""
+        """Evaluations of one day; the first of all streams, a later one of those with a report."""
         news = [self._news(*both) for both in pairwise(times)]
         moments = [_EvaluationTime(times[0], None), *map(_EvaluationTime, times[1:], news)]
         for one, scans in zip(moments, self._scans(moments), strict=True):

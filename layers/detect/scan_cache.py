@@ -5,7 +5,7 @@ from hashlib import blake2b
 import pandas as pd
 
 from layers.definition.model import ScanOptions
-from layers.detect.methods.stp_scan import Floats, Stream, StreamScan, by_all, scan_stream
+from layers.detect.scan import Floats, Stream, StreamScan, by_all, scan_stream
 
 
 class ScanCache:

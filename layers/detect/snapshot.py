@@ -1,4 +1,4 @@
-"""What a run read, as bytes: Parquet, so that it can be kept and read again exactly."""
+"""The input of a run as bytes: Parquet, so that it can be stored and read again exactly."""
 
 import hashlib
 import io

@@ -15,10 +15,13 @@ import gis.analysis
 from gis.clock import HERE
 from gis.code_version import code_version
 from gis.errors import Conflict, NotFound
-from layers.definition.model import HotspotOptions
+from layers.definition.model import HotspotOptions, method_sections
 from layers.detect.snapshot import digest_of, pack, unpack
 
 type Rows = Sequence[dict[str, Any]]
+
+# The table of results of any method that has none of its own.
+HEX_RESULTS = "hex_result"
 
 
 def _statements(path: Path) -> dict[str, TextClause]:
@@ -59,7 +62,7 @@ class StoredRun:
 
 
 def runs_code() -> str:
-    """Which code made a run, such as `0.1.0+1f6f8b2c4d5e`."""
+    """The version of the code that makes runs, such as `0.1.0+1f6f8b2c4d5e`."""
     return code_version(Path(gis.analysis.__file__).parent, Path(__file__).parent)
 
 
@@ -67,7 +70,7 @@ def store_input(connection: Connection, frame: pd.DataFrame) -> str:
     """The digest under which the input of a run is kept."""
     content = pack(frame)
     digest = digest_of(content)
-    connection.execute(SQL["keep_input"], {"digest": digest, "content": content})
+    connection.execute(SQL["store_input"], {"digest": digest, "content": content})
     return digest
 
 
@@ -89,9 +92,10 @@ def add_run(connection: Connection, run: NewRun, digest: str) -> int:
     return number
 
 
-def add_rows(connection: Connection, statement: str, run_id: int, rows: Rows) -> None:
-    told = orjson.dumps(list(rows), option=orjson.OPT_SERIALIZE_NUMPY).decode()
-    connection.execute(SQL[statement], {"run": run_id, "rows": told})
+def add_rows(connection: Connection, table: str, run_id: int, rows: Rows) -> None:
+    """Store results of a run in a table of results of schema gis."""
+    values = orjson.dumps(list(rows), option=orjson.OPT_SERIALIZE_NUMPY).decode()
+    connection.execute(SQL[f"add_{table}"], {"run": run_id, "rows": values})
 
 
 def read_run(connection: Connection, run_id: int) -> StoredRun:
@@ -111,7 +115,7 @@ def read_run(connection: Connection, run_id: int) -> StoredRun:
         id=row.id,
         layer_id=row.layer_id,
         method=row.method,
-        options=HotspotOptions.model_validate(row.parameters),
+        options=_options_of(row.parameters),
         until=row.input_until,
         input_version=row.input_version,
         code_version=row.code_version,
@@ -119,23 +123,26 @@ def read_run(connection: Connection, run_id: int) -> StoredRun:
     )
 
 
+def _options_of(parameters: dict[str, Any]) -> HotspotOptions:
+    """The options of a run; sections of methods that were removed since say nothing any more."""
+    known = HotspotOptions.model_fields.keys() | method_sections().keys()
+    return HotspotOptions.model_validate(
+        {word: value for word, value in parameters.items() if word in known}
+    )
+
+
 def newest_input(connection: Connection, layer_id: str, method: str) -> pd.DataFrame | None:
-    """What the newest run of a method read, by the end of its window; None before the first."""
+    """The input of the newest run of a method, by the end of its window; None before the first."""
     content = connection.scalar(SQL["newest_input"], {"layer": layer_id, "method": method})
     return None if content is None else unpack(content)
 
 
-def list_runs(connection: Connection, layer_id: str | None, limit: int) -> list[dict[str, Any]]:
-    """The newest runs, each with what it left out and how much it found."""
-    found = connection.execute(SQL["runs"], {"layer": layer_id, "limit": limit})
-    return [{**row._mapping, "until": row.until.isoformat(timespec="seconds"),
-             "run_at": row.run_at.isoformat(timespec="seconds")} for row in found]  # fmt: skip
-
-
-def rows_of(connection: Connection, run: StoredRun) -> list[dict[str, Any]]:
-    """What the run found, in its order."""
-    found = connection.execute(SQL[f"rows_of_{run.method}"], {"run": run.id})
-    return [dict(row._mapping) for row in found]
+def rows_of(connection: Connection, run_id: int, table: str) -> list[dict[str, Any]]:
+    """The results of a run in a table of results, in the order in which they were stored."""
+    rows = [
+        dict(row._mapping) for row in connection.execute(SQL[f"rows_of_{table}"], {"run": run_id})
+    ]
+    return [{**row, **row.pop("result")} for row in rows] if table == HEX_RESULTS else rows
 
 
 def prune(connection: Connection, layer_id: str, oldest: datetime, recent: datetime) -> int:

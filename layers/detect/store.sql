@@ -1,6 +1,6 @@
--- Statements of layers/detect/store.py, each under its name.
+-- Statements of layers/detect, each under its name; add_… and rows_of_… are of a table of results.
 
--- name: keep_input
+-- name: store_input
 INSERT INTO gis.run_input (digest, content) VALUES (:digest, :content)
 ON CONFLICT (digest) DO NOTHING;
 
@@ -15,7 +15,7 @@ VALUES (:layer, :method, CAST(:parameters AS jsonb), :version, :until, :code,
         CAST(:cleaning AS jsonb), :digest, :official, :simulated)
 RETURNING id;
 
--- name: add_gi_star
+-- name: add_hotspot
 INSERT INTO gis.hotspot (run_id, cell, geom, commune, count, neighbours_count, expected, z, p, q,
                          edge, explanation_vi, explanation_en)
 SELECT :run, one.cell, ST_GeomFromText(one.wkt, 4326), one.commune, one.count,
@@ -48,7 +48,7 @@ FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS one (
   neighbours_count int, neighbours_expected float8, moran float8, p float8, q float8,
   edge boolean, explanation_vi text, explanation_en text);
 
--- name: add_stp_scan
+-- name: add_scan_cluster
 INSERT INTO gis.scan_cluster (run_id, stream, rank, tier, geom, centre, radius_m, days, since,
                               until, observed, expected, llr, p, recurrence_days, cells, communes,
                               records, explanation_vi, explanation_en)
@@ -62,13 +62,13 @@ FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS one (
   recurrence_days float8, cells bigint[], communes text[], records bigint[], explanation_vi text,
   explanation_en text);
 
--- name: add_streams
+-- name: add_scan_stream
 INSERT INTO gis.scan_stream (run_id, stream, cases, stratified, llr, p, null_id)
 SELECT :run, one.stream, one.cases, one.stratified, one.llr, one.p, one.null_id
 FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS one (
   stream text, cases int, stratified boolean, llr float8, p float8, null_id bigint);
 
--- name: add_series
+-- name: add_series_result
 INSERT INTO gis.series_result (run_id, stream, commune, tier, days, since, until, observed, expected,
                                bound, p, recurrence_days, records, explanation_vi, explanation_en)
 SELECT :run, one.stream, one.commune, one.tier, one.days, one.since, one.until, one.observed,
@@ -78,6 +78,13 @@ FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS one (
   stream text, commune text, tier text, days int, since timestamptz, until timestamptz,
   observed int, expected float8, bound int, p float8, recurrence_days float8, records bigint[],
   explanation_vi text, explanation_en text);
+
+-- name: add_hex_result
+INSERT INTO gis.hex_result (run_id, cell, geom, commune, result, explanation_vi, explanation_en)
+SELECT :run, CAST(one ->> 'cell' AS bigint), ST_GeomFromText(one ->> 'wkt', 4326), one ->> 'commune',
+       one - ARRAY['cell', 'wkt', 'commune', 'explanation_vi', 'explanation_en'],
+       one ->> 'explanation_vi', one ->> 'explanation_en'
+FROM jsonb_array_elements(CAST(:rows AS jsonb)) AS one;
 
 -- name: find_null
 -- The one that fits, else the nearest whose number of cases is within 5 %.
@@ -103,6 +110,13 @@ SELECT id, input_digest FROM gis.hotspot_run
 WHERE layer_id = :layer AND method = 'stp_scan' AND input_digest IS NOT NULL
 ORDER BY input_until DESC, id DESC LIMIT 1;
 
+-- name: left_out
+-- Whether the newest scan of a layer left streams out, whose null distributions are being drawn.
+SELECT EXISTS (
+  SELECT FROM gis.scan_stream WHERE null_id IS NULL AND run_id = (
+    SELECT id FROM gis.hotspot_run WHERE layer_id = :layer AND method = 'stp_scan'
+    ORDER BY input_until DESC, id DESC LIMIT 1));
+
 -- name: input
 SELECT content FROM gis.run_input WHERE digest = :digest;
 
@@ -110,22 +124,7 @@ SELECT content FROM gis.run_input WHERE digest = :digest;
 SELECT r.*, i.content FROM gis.hotspot_run r LEFT JOIN gis.run_input i ON i.digest = r.input_digest
 WHERE r.id = :run;
 
--- name: runs
-SELECT r.id AS run, r.layer_id AS layer, r.method, r.input_until AS until, r.run_at,
-       r.input_version AS version, r.code_version AS code, r.cleaning AS left_out,
-       CASE r.method
-         WHEN 'gi_star' THEN (SELECT count(*) FROM gis.hotspot WHERE run_id = r.id)
-         WHEN 'emerging' THEN (SELECT count(*) FROM gis.emerging WHERE run_id = r.id)
-         WHEN 'local_moran' THEN (SELECT count(*) FROM gis.local_moran WHERE run_id = r.id)
-         WHEN 'series' THEN (SELECT count(*) FROM gis.series_result
-                             WHERE run_id = r.id AND tier IS NOT NULL)
-         ELSE (SELECT count(*) FROM gis.scan_cluster WHERE run_id = r.id AND tier IS NOT NULL)
-       END AS found
-FROM gis.hotspot_run r
-WHERE CAST(:layer AS text) IS NULL OR r.layer_id = :layer
-ORDER BY r.id DESC LIMIT :limit;
-
--- name: rows_of_gi_star
+-- name: rows_of_hotspot
 SELECT * FROM gis.hotspot WHERE run_id = :run ORDER BY cell;
 
 -- name: rows_of_emerging
@@ -134,12 +133,15 @@ SELECT * FROM gis.emerging WHERE run_id = :run ORDER BY cell;
 -- name: rows_of_local_moran
 SELECT * FROM gis.local_moran WHERE run_id = :run ORDER BY cell;
 
--- name: rows_of_stp_scan
+-- name: rows_of_scan_cluster
 SELECT * FROM gis.scan_cluster WHERE run_id = :run ORDER BY stream, rank;
 
--- name: rows_of_series
+-- name: rows_of_series_result
 SELECT stream, coalesce(commune, '') AS commune, tier, days, observed, expected, p, records
 FROM gis.series_result WHERE run_id = :run ORDER BY id;
+
+-- name: rows_of_hex_result
+SELECT * FROM gis.hex_result WHERE run_id = :run ORDER BY cell;
 
 -- name: nulls_of_run
 SELECT s.stream, n.last_day, n.maxima, i.content
@@ -176,22 +178,13 @@ SET input_digest = NULL, cleaning = '{}', redacted_at = now(), redacted_why = :w
 WHERE layer_id <> :layer AND redacted_at IS NULL AND parameters ->> 'exposure' = :layer
 RETURNING id;
 
--- name: forget_results
-WITH gone AS (
-  DELETE FROM gis.hotspot WHERE run_id = ANY(:runs)), gone_emerging AS (
-  DELETE FROM gis.emerging WHERE run_id = ANY(:runs)), gone_outliers AS (
-  DELETE FROM gis.local_moran WHERE run_id = ANY(:runs)), gone_clusters AS (
-  DELETE FROM gis.scan_cluster WHERE run_id = ANY(:runs)), gone_series AS (
-  DELETE FROM gis.series_result WHERE run_id = ANY(:runs))
-DELETE FROM gis.scan_stream WHERE run_id = ANY(:runs);
-
 -- name: forget_nulls
 DELETE FROM gis.scan_null n
 WHERE n.layer_id = :layer AND NOT EXISTS (SELECT FROM gis.scan_stream s WHERE s.null_id = n.id);
 
 -- name: raise_results
 UPDATE gis.layer SET version = version + 1, changed_at = now(), archives_from = version + 1
-WHERE id IN ('hotspots', 'clusters', 'emerging', 'series', 'local_moran', 'alerts');
+WHERE id = ANY(:layers);
 
 -- name: prune_inputs
 DELETE FROM gis.run_input i

@@ -12,7 +12,7 @@ from gis.alerts.updates import apply_findings
 from gis.database.engine import Database
 from layers.definition.catalogue import Catalogue
 from layers.definition.model import Layer
-from layers.detect.findings_series import budget_of
+from layers.detect.budget import budget_of
 from layers.detect.thresholds import boundaries_are_official, evaluate_rules
 from layers.storage.tables import table_of
 

@@ -17,8 +17,8 @@ from layers.definition.catalogue import Catalogue
 from layers.definition.model import Layer
 from layers.definition.reload import LayerFiles
 from layers.detect import METHODS, RunReport, methods_of, run_method
+from layers.detect.method import LatestRun
 from layers.detect.null_distribution import NullPrecomputation
-from layers.detect.observations import day_number
 from layers.detect.scan_cache import ScanCache
 from layers.detect.store import prune
 from layers.ingest.regeocode import regeocode
@@ -29,8 +29,6 @@ log = structlog.get_logger("watch")
 
 LOOK_EVERY_S = 0.5
 PLACE_EVERY_S = 5.0
-MAP_PAUSE = timedelta(minutes=10)  # a map of 30 days changes little with one record
-_PAUSED = ("gi_star", "local_moran")
 RECENT_DAYS = 7  # within which every run is kept, not only the last of each day
 
 # The newest run of each method of these layers, by the end of its window.
@@ -45,14 +43,6 @@ LEFT JOIN LATERAL (
 WHERE l.id = ANY(:layers)
 """)
 
-# Whether the newest scan of a layer left streams out, whose nulls are being drawn.
-_LEFT_OUT = text("""
-SELECT EXISTS (
-  SELECT FROM gis.scan_stream WHERE null_id IS NULL AND run_id = (
-    SELECT id FROM gis.hotspot_run WHERE layer_id = :layer AND method = 'stp_scan'
-    ORDER BY input_until DESC, id DESC LIMIT 1))
-""")
-
 
 @dataclass(frozen=True, slots=True)
 class DueRun:
@@ -62,29 +52,21 @@ class DueRun:
     method: str
 
 
-@dataclass(frozen=True, slots=True)
-class _LatestRun:
-    knows_all: bool  # the newest rows, and the nulls that were drawn since for its streams
-    until: datetime
-    run_at: datetime
-
-
 def due_runs(database: Database, catalogue: Catalogue, now: datetime) -> list[DueRun]:
-    """What is to be run now, the alarms of all layers first.
+    """The runs that are due now, the alarms of all layers first.
 
-    Alarms: when rows changed, on each new day, and when a null was drawn that one had to do
-    without; the maps: as the alarms, but not within 10 minutes; emerging hot spots: once a step of
-    theirs.
+    When rows changed, on each new day, and when a null distribution was drawn that a run had to do
+    without; each method at its own pace (`Method.is_due`).
     """
     wanted = {layer.id: layer for layer in catalogue.layers if layer.hotspots}
-    newest: dict[tuple[str, str], _LatestRun] = {}
+    newest: dict[tuple[str, str], LatestRun] = {}
     known: set[str] = set()
     with database.reading() as connection:
         for row in connection.execute(_NEWEST, {"layers": list(wanted)}):
             known.add(row.id)
             if row.method is not None:
                 knows = row.input_version == row.version and not row.has_better_null
-                newest[row.id, row.method] = _LatestRun(knows, row.input_until, row.run_at)
+                newest[row.id, row.method] = LatestRun(knows, row.input_until, row.run_at)
     due = [
         DueRun(layer, method)
         for layer_id, layer in wanted.items()
@@ -94,17 +76,13 @@ def due_runs(database: Database, catalogue: Catalogue, now: datetime) -> list[Du
     return sorted(due, key=lambda one: list(METHODS).index(one.method))
 
 
-def _is_due(layer: Layer, method: str, newest: _LatestRun | None, now: datetime) -> bool:
-    if newest is None:
+def _is_due(layer: Layer, name: str, latest: LatestRun | None, now: datetime) -> bool:
+    if latest is None:
         return True
-    if newest.until > now:
+    if layer.hotspots is None or latest.until > now:
         return False
-    days = day_number(now) - day_number(newest.until)
-    if method == "emerging":
-        assert layer.hotspots is not None and layer.hotspots.emerging is not None
-        return days >= layer.hotspots.emerging.step_days
-    paused = method in _PAUSED and newest.run_at > now - MAP_PAUSE
-    return days > 0 or not (newest.knows_all or paused)
+    method = METHODS[name]
+    return method.is_due(method.options_of(layer.hotspots), latest, now)
 
 
 class Runner:
@@ -139,15 +117,15 @@ class Runner:
 
     def _waits(self, due: DueRun, now: datetime) -> bool:
         return self._failures.waits(due.layer, due.method, now) or (
-            due.method == "series" and self._awaits_scan(due.layer, now)
+            self._awaits_other(due.layer, METHODS[due.method].follows, now)
         )
 
-    def _awaits_scan(self, layer: Layer, now: datetime) -> bool:
-        """Alerts of the scan inhibit those of the series, so it is to speak first, if it can."""
-        if "stp_scan" not in methods_of(layer) or self._failures.waits(layer, "nulls", now):
+    def _awaits_other(self, layer: Layer, other: str | None, now: datetime) -> bool:
+        """Whether a method is to speak first that left streams out, and can judge them soon."""
+        if other not in methods_of(layer) or self._failures.waits(layer, "nulls", now):
             return False
         with self._database.reading() as connection:
-            return bool(connection.scalar(_LEFT_OUT, {"layer": layer.id}))
+            return METHODS[other].is_incomplete(connection, layer)
 
     def _run(self, due: DueRun) -> RunReport | None:
         now = datetime.now(UTC)

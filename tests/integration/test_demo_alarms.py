@@ -21,7 +21,7 @@ from gis.database.engine import Database
 from gis.placing.reference import read_communes_in_force, stored_territory
 from layers.definition.catalogue import Catalogue
 from layers.definition.model import Layer
-from layers.detect import run_method
+from layers.detect import alarms_of, run_method
 from layers.detect.findings_scan import policy_of
 from layers.detect.replay import PastEvaluation, past_findings, replay
 from layers.ingest.demo import DEFAULT_POINT_RECORDS, Report, simulate_reports, write_csv
@@ -94,7 +94,7 @@ def looks(
 
 def alarmed(layer: Layer, seen: Sequence[PastEvaluation], stream: str) -> datetime | None:
     """When an alert, not only a watch, would first be raised in the stream."""
-    policy = policy_of(layer, [])
+    policy = policy_of(layer, [], alarms_of(layer))
     rare = (
         look.until
         for look in seen
@@ -156,5 +156,5 @@ def test_sixty_quiet_days_raise_no_more_than_the_budget_allows(province, layer):
         one.alert.last_notification.tier for one in ledger.raised() if one.alert.last_notification
     ]
     raised = [tier for tier in tiers if tier is not Tier.WATCH]
-    budget = policy_of(layer, []).false_alerts_a_year * QUIET_DAYS / DAYS_A_YEAR
+    budget = policy_of(layer, [], alarms_of(layer)).false_alerts_a_year * QUIET_DAYS / DAYS_A_YEAR
     assert len(raised) <= ceil(budget) == 1

@@ -372,7 +372,7 @@ def test_the_results_are_layers_with_an_explanation_in_both_languages(lasting, c
         ("series", r"\d+ reports? in 1 day, normally .*; (Xã Bãi Cát|the whole province)\. .*"),
         ("hotspots", r"\d+ reports in this hex and around it in 30 days, if spread evenly .*"),
         ("local_moran", r"(Many|Few) among many: \d+ reports? in this hex in 90 days, .*"),
-        ("emerging", r"Hot, new in the last step: 1 of 12 weeks; trend .*"),
+        ("emerging", r"New hot spot: 1 of 12 weeks; trend .*"),
     ):
         rows = items(lasting, catalogue, layer_id)
         assert rows, layer_id
@@ -527,7 +527,7 @@ def test_a_report_that_comes_while_a_run_reads_is_judged_by_the_next(
         return found
 
     now = datetime.now(UTC)
-    monkeypatch.setattr("layers.detect.run.read_records", read_and_be_overtaken)
+    monkeypatch.setattr("layers.detect.method.read_records", read_and_be_overtaken)
     run(outbreak, catalogue, now)
     monkeypatch.undo()
     assert "stp_scan" in {one.method for one in due_runs(outbreak, catalogue, now)}

@@ -1,0 +1,36 @@
+"""The detection methods, by name: the one registry of them.
+
+Alarms come first, since alerts wait for no map; of two alarms the one that inhibits the other.
+"""
+
+from typing import Any, Final
+
+from layers.definition.model import Layer
+from layers.detect.method import Method
+from layers.detect.methods.emerging import Emerging
+from layers.detect.methods.gi_star import GiStar
+from layers.detect.methods.local_moran import LocalMoran
+from layers.detect.methods.series import Series
+from layers.detect.methods.stp_scan import StpScan
+
+_ALL: Final[tuple[Method[Any], ...]] = (
+    StpScan(),
+    Series(),
+    GiStar(),
+    LocalMoran(),
+    Emerging(),
+)
+METHODS: Final[dict[str, Method[Any]]] = {method.name: method for method in _ALL}
+
+
+def methods_of(layer: Layer) -> list[str]:
+    """The methods that the layer's file asks for, the alarms first."""
+    hotspots = layer.hotspots
+    if hotspots is None:
+        return []
+    return [name for name, method in METHODS.items() if method.options_of(hotspots) is not None]
+
+
+def alarms_of(layer: Layer) -> tuple[str, ...]:
+    """Those of them that raise alerts, and share the budget of false ones."""
+    return tuple(name for name in methods_of(layer) if METHODS[name].rule is not None)

@@ -1,6 +1,7 @@
 """Emerging hot spots: how each hex became hot or cold over equal steps of time. For planning."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -9,13 +10,41 @@ import pandas as pd
 
 from gis.analysis import disk_matrix, emerging_hot_spots
 from gis.analysis.weights import disk_size
-from layers.definition.model import EmergingOptions
-from layers.detect.messages import emerging_message
-from layers.detect.methods.gi_star import parents_of
-from layers.detect.observations import Observations, day_numbers, sharp
+from layers.definition.model import EmergingOptions, LocalizedText
+from layers.detect.messages import decimal_comma, p_text
+from layers.detect.method import HexMethod, LatestRun, Rows, RunContext, value_label
+from layers.detect.observations import Observations, day_number, day_numbers, parents_of, sharp
 
 Cells = npt.NDArray[np.uint64]
 LEAST_STEPS = 8  # fewer say nothing of a trend
+
+
+class Emerging(HexMethod[EmergingOptions]):
+    """Hexes by how they became hot or cold."""
+
+    name = "emerging"
+    label = LocalizedText(vi="diễn biến điểm nóng", en="emerging hot spots")
+    options = EmergingOptions
+    results = "emerging"
+    result_layer = "emerging"
+    compared = (
+        "cell", "category", "count", "steps", "hot_steps", "cold_steps", "last_run", "z",
+        "trend_p", "trend",
+    )  # fmt: skip
+
+    def is_due(self, options: EmergingOptions, latest: LatestRun, now: datetime) -> bool:
+        """Once a step, however the rows change."""
+        return day_number(now) - day_number(latest.until) >= options.step_days
+
+    def read(
+        self, context: RunContext, options: EmergingOptions
+    ) -> tuple[Observations, pd.DataFrame]:
+        records = context.records((options.steps + 1) * options.step_days)
+        domain = context.territory.cells(options.resolution)
+        return records, emerging_input(records, domain, options, day_number(context.until))
+
+    def find(self, frame: pd.DataFrame, options: EmergingOptions) -> Rows:
+        return emerging_hexes(frame, options)
 
 
 def emerging_input(
@@ -79,3 +108,16 @@ def _row(one: Mapping[Any, Any], steps: int, options: EmergingOptions) -> dict[s
         "explanation_vi": vi,
         "explanation_en": en,
     }
+
+
+def emerging_message(
+    category: str, marked: int, steps: int, step_days: int, trend: int, p: float
+) -> tuple[str, str]:
+    """Of a hex's history: `marked` of its `steps` were hot (or cold)."""
+    label = value_label("emerging", "category", category)
+    vi_step, en_step = ("tuần", "weeks") if step_days == 7 else (f"kỳ {step_days} ngày", "steps")
+    vi_trend, en_trend = {1: ("tăng", "up"), 0: ("không rõ", "none"), -1: ("giảm", "down")}[trend]
+    return (
+        f"{label.vi}: {marked}/{steps} {vi_step}; xu thế {vi_trend} (p {decimal_comma(p_text(p))})",
+        f"{label.en}: {marked} of {steps} {en_step}; trend {en_trend} (p {p_text(p)})",
+    )

@@ -7,14 +7,66 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from sqlalchemy import text
 
 from gis.analysis import hex_hotspots
-from layers.definition.model import HotspotOptions, LocalMoranOptions
-from layers.detect.messages import map_message
-from layers.detect.observations import Observations, sharp
+from gis.errors import BadInput
+from gis.text import number_en, number_vi
+from layers.definition.model import POPULATION, HotspotOptions, LocalizedText, LocalMoranOptions
+from layers.detect.messages import days_en, decimal_comma, p_text, reports_en
+from layers.detect.method import HexMethod, Rows, RunContext
+from layers.detect.observations import Observations, parents_of, read_exposure, sharp
 
 Cells = npt.NDArray[np.uint64]
 MapOptions = HotspotOptions | LocalMoranOptions
+MAP_PAUSE = timedelta(minutes=10)  # a map of 30 days changes little with one record
+
+
+class GiStar(HexMethod[HotspotOptions]):
+    """Hexes with significantly many records in them and around them."""
+
+    name = "gi_star"
+    label = LocalizedText(vi="điểm nóng", en="hotspots")
+    options = HotspotOptions
+    section = ""  # `hotspots` itself
+    results = "hotspot"
+    result_layer = "hotspots"
+    pause = MAP_PAUSE
+    compared = ("cell", "count", "neighbours_count", "expected", "z", "p", "q", "edge")
+
+    def options_of(self, hotspots: HotspotOptions) -> HotspotOptions:
+        """The section `hotspots` itself, which always asks for this map."""
+        return hotspots
+
+    def read(
+        self, context: RunContext, options: HotspotOptions
+    ) -> tuple[Observations, pd.DataFrame]:
+        return read_map(context, options)
+
+    def find(self, frame: pd.DataFrame, options: HotspotOptions) -> Rows:
+        return hot_hexes(frame, options)
+
+
+def read_map(context: RunContext, options: MapOptions) -> tuple[Observations, pd.DataFrame]:
+    """The records of a map's window, and their sums by hex.
+
+    Raises BadInput for an exposure without any points, or of a layer that is not public any more.
+    """
+    records = context.records(options.window_days)
+    domain = context.territory.cells(options.resolution)
+    exposed_to = context.options.exposure
+    exposure = (
+        read_exposure(context.connection, exposed_to, options.resolution) if exposed_to else None
+    )
+    # Asked after its points were read: a layer that was closed meanwhile is told of in no map.
+    if exposed_to not in (None, POPULATION, context.layer.id) and not context.connection.scalar(
+        _IS_PUBLIC, {"layer": exposed_to}
+    ):
+        raise BadInput(f"the layer {exposed_to}, which is the `exposure`, is not public any more")
+    return records, map_input(records, domain, options, context.until, exposure)
+
+
+_IS_PUBLIC = text("SELECT gis.is_public(:layer)")
 
 
 def map_input(
@@ -55,13 +107,6 @@ def hot_hexes(frame: pd.DataFrame, options: HotspotOptions) -> list[dict[str, ob
     return [_row(one, options) for one in hot.to_dict("records")]
 
 
-def parents_of(rows: pd.DataFrame, resolution: int) -> Cells:
-    """The hex of each record, by the layout of an H3 index (see gis.h3_parent)."""
-    cells = rows["h3"].to_numpy(np.uint64)
-    kept = cells & ~(np.uint64(15) << np.uint64(52)) | np.uint64(resolution << 52)
-    return np.asarray(kept | np.uint64((1 << (3 * (15 - resolution))) - 1), np.uint64)
-
-
 def _row(one: Mapping[Any, Any], options: HotspotOptions) -> dict[str, object]:
     vi, en = map_message(
         int(one["neighbours_count"]), float(one["expected"]), options.window_days, float(one["q"])
@@ -78,3 +123,13 @@ def _row(one: Mapping[Any, Any], options: HotspotOptions) -> dict[str, object]:
         "explanation_vi": vi,
         "explanation_en": en,
     }
+
+
+def map_message(count: int, expected: float, days: int, q: float) -> tuple[str, str]:
+    """Of a hot hex and its neighbours."""
+    return (
+        f"{number_vi(count)} báo cáo ở ô này và quanh nó trong {days} ngày, nếu rải đều "
+        f"{number_vi(expected, 1)}; tỷ lệ phát hiện sai q {decimal_comma(p_text(q))}",
+        f"{reports_en(count)} in this hex and around it in {days_en(days)}, if spread "
+        f"evenly {number_en(expected, 1)}; false discovery rate q {p_text(q)}",
+    )

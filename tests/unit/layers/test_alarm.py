@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from layers.definition.model import ScanOptions
-from layers.detect.methods.stp_scan import (
+from layers.detect.null_distribution import scan_day
+from layers.detect.scan import (
     IncrementalNull,
     Stream,
     StreamScan,
@@ -17,7 +18,6 @@ from layers.detect.methods.stp_scan import (
     scan_stream,
     streams_of,
 )
-from layers.detect.null_distribution import scan_day
 
 TODAY = 20_000
 OPTIONS = ScanOptions(replicates=199, strata="none")

@@ -9,8 +9,8 @@ import pytest
 
 from layers.definition.model import EmergingOptions, HotspotOptions
 from layers.detect.methods.emerging import LEAST_STEPS, emerging_hexes, emerging_input
-from layers.detect.methods.gi_star import hot_hexes, map_input, parents_of
-from layers.detect.observations import Observations, day_number, midnight
+from layers.detect.methods.gi_star import hot_hexes, map_input
+from layers.detect.observations import Observations, day_number, midnight, parents_of
 from layers.detect.snapshot import digest_of, pack, unpack
 
 NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)

@@ -8,8 +8,8 @@ from calibration.province import TOWNS, province, quiet
 from gis.alerts.policy import Policy, Tier
 from layers.definition.catalogue import read_layer
 from layers.definition.model import CusumOptions, EarsOptions, FarringtonOptions
+from layers.detect.commune_series import PROVINCE, SeriesResult, days_read, series_of
 from layers.detect.messages import series_headline, series_message
-from layers.detect.methods.series import PROVINCE, SeriesResult, days_read, series_of
 from tests.unit.layers.test_run_words import LAYERS
 
 TODAY = 20_000

@@ -9,12 +9,12 @@ from layers.definition.catalogue import read_layer
 from layers.detect.messages import (
     cluster_headline,
     cluster_message,
-    emerging_message,
-    local_moran_message,
-    map_message,
     subject_of,
 )
-from layers.detect.methods.stp_scan import LONGEST_DAYS, ScanCluster
+from layers.detect.methods.emerging import emerging_message
+from layers.detect.methods.gi_star import map_message
+from layers.detect.methods.local_moran import local_moran_message
+from layers.detect.scan import LONGEST_DAYS, ScanCluster
 
 LAYERS = Path(__file__).parents[3] / "layers"
 
@@ -80,8 +80,8 @@ def test_hexes_of_both_maps_are_explained_by_their_numbers():
         "discovery rate q < 0.001",
     )
     assert emerging_message("hot_consecutive", 3, 12, 7, 1, 0.02) == (
-        "Nóng liên tiếp đến nay: 3/12 tuần; xu thế tăng (p = 0,020)",
-        "Hot, consecutive up to now: 3 of 12 weeks; trend up (p = 0.020)",
+        "Nóng liên tiếp: 3/12 tuần; xu thế tăng (p = 0,020)",
+        "Consecutive hot spot: 3 of 12 weeks; trend up (p = 0.020)",
     )
 
 
@@ -106,9 +106,10 @@ def test_categories_are_called_alike_in_words_and_in_the_layer():
         )
 
 
-def test_every_class_of_the_layer_emerging_has_words():
+def test_every_class_of_the_layer_emerging_is_called_alike_in_words_and_on_the_map():
     categories = read_layer(LAYERS / "emerging.yaml").fields["category"].values
     assert categories is not None
     assert len(categories) == 16
-    for name in categories:
-        assert all(emerging_message(name, 1, 12, 7, 0, 1.0))
+    for name, label in categories.items():
+        told = emerging_message(name, 1, 12, 7, 0, 1.0)
+        assert (told[0].split(":")[0], told[1].split(":")[0]) == (label.vi, label.en)

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from layers.definition.model import ScanOptions
-from layers.detect.methods.stp_scan import by_all, scan_stream, streams_of
+from layers.detect.scan import by_all, scan_stream, streams_of
 from layers.detect.scan_cache import ScanCache
 
 OPTIONS = ScanOptions(replicates=99)

@@ -1,0 +1,75 @@
+"""Methods that raise alerts: what their runs share, from changed evidence to applied findings."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import ClassVar
+
+import pandas as pd
+
+from gis.alerts.findings import Evidence, Findings
+from gis.alerts.store import live_records
+from gis.alerts.updates import AlertChanges, apply_findings
+from layers.definition.model import Strict
+from layers.detect.changes import InputChanges, input_changes
+from layers.detect.findings_late import held_findings
+from layers.detect.findings_scan import ScanFindings, policy_of
+from layers.detect.method import Method, RunContext
+from layers.detect.observations import Observations, commune_names, day_number
+
+
+class AlarmMethod[O: Strict](Method[O]):
+    """A method that raises alerts under its `rule`."""
+
+    rule: ClassVar[str]
+
+    def changes(self, context: RunContext, frame: pd.DataFrame, days: int) -> InputChanges:
+        """Records that are new or gone in the input of a run that reads so many days."""
+        first = day_number(context.until) - days + 1
+        return input_changes(
+            context.connection, context.layer.id, self.name, self.rule, frame, first
+        )
+
+    def scan_findings(
+        self,
+        context: RunContext,
+        records: Observations,
+        streams: Sequence[str],
+        changes: InputChanges,
+    ) -> ScanFindings:
+        """The makers of findings from the results of a run, by the policy of the layer."""
+        return ScanFindings(
+            context.layer,
+            context.until,
+            policy_of(context.layer, streams, context.alarms),
+            commune_names(context.connection),
+            context.territory.official,
+            records.simulated,
+            changes,
+        )
+
+    def late_findings(
+        self, context: RunContext, scan_findings: ScanFindings, records: Observations, run_id: int
+    ) -> list[Findings]:
+        """Records that no alarm judges for the sake of their time, from the first alarm alone."""
+        if self.name != context.alarms[0]:
+            return []
+        return [
+            replace(findings, evidence=_late_evidence(context, findings, ids))
+            for findings, ids in held_findings(scan_findings, records, run_id)
+        ]
+
+    def apply(self, context: RunContext, findings: Sequence[Findings]) -> AlertChanges:
+        """Apply findings to the alerts; nothing in a layer that raises none."""
+        if context.layer.alerts is None:
+            return AlertChanges()
+        changes = [apply_findings(context.connection, each) for each in findings]
+        return AlertChanges(
+            opened=tuple(alert for each in changes for alert in each.opened),
+            updated=tuple(alert for each in changes for alert in each.updated),
+            closed=tuple(alert for each in changes for alert in each.closed),
+        )
+
+
+def _late_evidence(context: RunContext, findings: Findings, held: frozenset[int]) -> Evidence:
+    """Records beneath the alert that are no longer held: corrected, or deleted."""
+    return Evidence(live_records(context.connection, findings.layer_id, findings.rule) - held)
