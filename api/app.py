@@ -35,6 +35,7 @@ from api.routes import (
 )
 from api.shutdown import when_stopped
 from api.tile_fast_path import TileFastPath
+from api.tile_responses import TileResponder
 from gis.database.async_reader import AsyncReader
 from gis.database.engine import Database
 from gis.jobs.periodic import repeating
@@ -54,10 +55,13 @@ def create_app(settings: Settings, database: Database, catalogue: Catalogue) -> 
     app.state.settings = settings
     app.state.database = database
     app.state.layer_files = LayerFiles(database, settings.layers, catalogue)
-    app.state.asking = AsyncReader(database)
-    app.state.newest = EventBroker(database, settings.client_streams)
+    app.state.async_reader = AsyncReader(database)
+    app.state.event_broker = EventBroker(database, settings.client_streams)
     app.state.health = Reserve(database, 2)
     app.state.tiles = TileServer(database, settings.k_anonymity, disk=_disk(settings))
+    app.state.tile_responder = TileResponder(
+        app.state.tiles, app.state.layer_files, app.state.async_reader
+    )
 
     app.include_router(calibration.router)  # before the numbers of alerts under the same path
     for part in (health, status, layers, alerts, counts, places, quarantine, tiles, styles, hexes):
@@ -73,7 +77,7 @@ def create_app(settings: Settings, database: Database, catalogue: Catalogue) -> 
 
     add_error_handlers(app)
     app.add_middleware(archives.Compression, minimum_size=1024, compresslevel=4)
-    app.add_middleware(TileFastPath, tiles=app.state.tiles, asking=app.state.asking)
+    app.add_middleware(TileFastPath, tiles=app.state.tile_responder)
     app.add_middleware(BodyLimits, largest_mb=settings.body_mb)
     # Outside of what answers unknown exceptions, which `add_middleware` would place it inside of.
     app.middleware_stack = RequestContext(
@@ -105,8 +109,8 @@ async def _running(app: FastAPI) -> AsyncIterator[None]:
             cleaned = files.catalogue
             delete_outdated(app.state.database, settings.archives, settings.kept_tiles)
 
-    with repeating("layer files", follow), when_stopped(app.state.newest.let_go):
+    with repeating("layer files", follow), when_stopped(app.state.event_broker.release_clients):
         try:
             yield
         finally:
-            await app.state.asking.close()
+            await app.state.async_reader.close()

@@ -1,4 +1,4 @@
-"""How much a client may send: counted while it arrives, before anything is made of it."""
+"""Size limits of request bodies: counted while they arrive, before anything is parsed."""
 
 from typing import Final
 

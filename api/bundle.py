@@ -46,7 +46,7 @@ type Bars = Callable[[str], AbstractContextManager[Progress]]
 
 @dataclass(frozen=True, slots=True)
 class BundleReport:
-    """What was written: of which moment, which layers, which had no row on the map, the bytes."""
+    """The moment of a bundle, its layers, those without a row on the map, and its bytes."""
 
     moment: datetime
     layers: list[str]
@@ -152,14 +152,14 @@ def _describe(
     (to / "legends").mkdir()
     for layer in layers:
         for language in get_args(Language.__value__):
-            told = {"features": legend(layer, language)}
-            _write(to / "legends" / f"{layer.id}.{language}.json", told)
+            layer_legend = {"features": legend(layer, language)}
+            _write(to / "legends" / f"{layer.id}.{language}.json", layer_legend)
     moment: datetime = connection.execute(select(func.now())).scalar_one()
     states = read_states(connection, [layer.id for layer in layers])
     about = {
         "made_by": _MADE_BY,
         "moment": moment,
-        "classification": max((one.classification for one in layers), key=_CLASSES.index),
+        "classification": max((layer.classification for layer in layers), key=_CLASSES.index),
         "status": facts(connection, settings, layers),
         "layers": [
             metadata(layer, states[layer.id], moment) | summary(layer, records=True, hexes=False)
@@ -175,5 +175,5 @@ def _tiles(layer: Layer) -> str:
     return f"pmtiles://{layer.id}{SUFFIX}/{{z}}/{{x}}/{{y}}"
 
 
-def _write(path: Path, told: Any) -> None:
-    path.write_bytes(orjson.dumps(told, option=orjson.OPT_INDENT_2))
+def _write(path: Path, document: Any) -> None:
+    path.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2))

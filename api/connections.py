@@ -32,7 +32,7 @@ _FORGET: Final = struct.pack("ii", 1, 0)  # to linger, for no time
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long clients may take, in seconds, and how many connections there may be."""
+    """Time limits for clients, in seconds, and the largest numbers of connections."""
 
     header_s: float = 15
     body_s: float = 60
@@ -62,7 +62,7 @@ class Connections:
         self._looking = False
 
     def protocol(self, **given: Any) -> asyncio.Protocol:
-        """What uvicorn makes for each new connection."""
+        """The protocol that uvicorn creates for each new connection."""
         return Connection(self, **given)
 
     def opened(self, new: "Connection") -> None:
@@ -81,20 +81,22 @@ class Connections:
         self._open.discard(old)
 
     def _slowest(self) -> "Connection | None":
-        """Whom to drop for another: who has kept us waiting longest, first of all for a request."""
-        waited_for = [one for one in self._open if not one.is_answered]
-        unread = [one for one in self._open if one.unread_since is not None]
+        """The connection to drop for another: idle the longest, first of all before a request."""
+        waited_for = [connection for connection in self._open if not connection.is_answered]
+        unread = [connection for connection in self._open if connection.unread_since is not None]
         if waited_for:
-            return min(waited_for, key=lambda one: one.since)
-        return min(unread, key=lambda one: cast(float, one.unread_since), default=None)
+            return min(waited_for, key=lambda connection: connection.since)
+        return min(
+            unread, key=lambda connection: cast(float, connection.unread_since), default=None
+        )
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         now = time.monotonic()
         for connection in list(self._open):
             connection.look(now, self._every_s)
-        unread = [one for one in self._open if one.unread_since is not None]
-        unread.sort(key=lambda one: cast(float, one.unread_since))
-        unsent = sum(one.unsent for one in unread)
+        unread = [connection for connection in self._open if connection.unread_since is not None]
+        unread.sort(key=lambda connection: cast(float, connection.unread_since))
+        unsent = sum(connection.unsent for connection in unread)
         while unsent > _MOST_UNSENT:
             unsent -= unread[0].unsent
             unread.pop(0).cut()
@@ -120,7 +122,7 @@ class Connection(HttpToolsProtocol):
 
     @property
     def is_answered(self) -> bool:
-        """Whether a whole request is there, and its answer is not yet."""
+        """True where a whole request has arrived, and its answer is not sent yet."""
         return self._due is None and self.cycle is not None and not self.cycle.response_complete
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]

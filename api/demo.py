@@ -48,7 +48,7 @@ def load_demo(
 
 
 def wants_demo(database: Database, catalogue: Catalogue, now: datetime) -> bool:
-    """Whether nothing real was ever loaded, and the demo is missing, half there or out of date."""
+    """True where nothing real was ever loaded, and the demo is missing, partial or out of date."""
     wanted = {layer.id for layer in catalogue.layers} & set(LAYERS)
     with database.reading() as connection:
         if connection.scalar(text("SELECT EXISTS (SELECT FROM gis.load WHERE NOT simulated)")):

@@ -1,7 +1,7 @@
-"""What endpoints ask for: the parts of the application, and who asks."""
+"""Dependencies of endpoints: the parts of the application, and the principal."""
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from fastapi import Depends, FastAPI, Request
 from sqlalchemy import Connection
@@ -12,7 +12,8 @@ from gis.errors import BadInput
 from gis.settings import Settings
 from layers.definition.catalogue import Catalogue
 from layers.definition.reload import LayerFiles
-from tiles.state import LayerState
+from tiles.serving import TileServer
+from tiles.state import LayerState, digests_of
 
 
 # Those that only look something up are asynchronous: they need no thread, of which all may be busy.
@@ -24,24 +25,37 @@ async def _database(request: Request) -> Database:
     return request.app.state.database  # type: ignore[no-any-return]
 
 
-def catalogue_now(app: FastAPI) -> Catalogue:
-    """The layers in force, held against what is published at this moment: from the commit that
-    closes a layer or a field on, no process answers by the layer file of before.
+class LayersInForce(NamedTuple):
+    """The layers by the files that are published, and the states of those that have a table."""
+
+    catalogue: Catalogue
+    states: Mapping[str, LayerState]
+
+
+def layers_in_force(app: FastAPI) -> LayersInForce:
+    """As of this moment: from the commit on that closes a layer or a field, no process answers by
+    the layer file of before.
     """
-    return _followed(app, app.state.tiles.states.read())
-
-
-def _followed(app: FastAPI, states: Mapping[str, LayerState]) -> Catalogue:
+    states = app.state.tiles.states.read()
     files: LayerFiles = app.state.layer_files
-    if not files.is_current({layer_id: state.digest for layer_id, state in states.items()}):
+    if not files.is_current(digests_of(states)):
         files.follow()
-    return files.catalogue
+    return LayersInForce(files.catalogue, states)
 
 
-def _catalogue(request: Request) -> Catalogue:
-    """As `catalogue_now`; the states that it read are those of the request."""
-    request.state.tile_states = request.app.state.tiles.states.read()
-    return _followed(request.app, request.state.tile_states)
+def _layers_in_force(request: Request) -> LayersInForce:
+    return layers_in_force(request.app)
+
+
+UsedLayers = Annotated[LayersInForce, Depends(_layers_in_force)]
+
+
+async def _catalogue(layers: UsedLayers) -> Catalogue:
+    return layers.catalogue
+
+
+async def _tiles(request: Request) -> TileServer:
+    return request.app.state.tiles  # type: ignore[no-any-return]
 
 
 async def _principal(request: Request) -> Principal:
@@ -63,6 +77,7 @@ def _writer(request: Request) -> Iterator[Connection]:
 UsedSettings = Annotated[Settings, Depends(_settings)]
 UsedDatabase = Annotated[Database, Depends(_database)]
 UsedCatalogue = Annotated[Catalogue, Depends(_catalogue)]
+UsedTiles = Annotated[TileServer, Depends(_tiles)]
 Caller = Annotated[Principal, Depends(_principal)]
 # The scope makes a write commit before the answer leaves, so that the next request sees it.
 Reader = Annotated[Connection, Depends(_reader, scope="function")]

@@ -69,7 +69,7 @@ def problem(
 
 
 def answer_to(request: Request, error: Exception) -> Response:
-    """What is answered to an error that no route has to do with, such as that of a key."""
+    """The response to an error outside of the routes, such as that of a key."""
     if isinstance(error, errors.GisError):
         return _on_ours(request, error)
     if isinstance(error, DBAPIError):

@@ -18,23 +18,23 @@ REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
 class RequestLog:
     """One line for each request, as the log of events has them.
 
-    Written straight: with the processors of an event it takes as long as a sixth of a kept tile.
+    Written straight: with the processors of an event it takes as long as a sixth of a cached tile.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._is_json = settings.log_format == "json"
         self._is_wanted = settings.log_level in ("debug", "info")
 
-    def write(self, request_id: str, told: Mapping[str, str | int | float]) -> None:
-        """`told`: of the request and its answer, by name."""
+    def write(self, request_id: str, entry: Mapping[str, str | int | float]) -> None:
+        """`entry`: facts of the request and its answer, by name."""
         if not self._is_wanted:
             return
         at = datetime.now(UTC).isoformat().replace("+00:00", "Z")
         if self._is_json:
             named = {"event": "request", "request_id": request_id, "level": "info", "timestamp": at}
-            line = orjson.dumps({**told, **named}).decode()
+            line = orjson.dumps({**entry, **named}).decode()
         else:
-            words = " ".join(f"{name}={_in_one_line(value)}" for name, value in told.items())
+            words = " ".join(f"{name}={_in_one_line(value)}" for name, value in entry.items())
             line = f"{at} [info     ] request {words} request_id={request_id}"
         sys.stdout.write(f"{line}\n")
         sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""What happens around every request: an id, the caller's principal, one line in the log, and the
+"""Request context: an id, the caller's principal, one line in the log, and the
 headers that every answer has.
 """
 
@@ -37,7 +37,7 @@ class RequestContext:
     what a page of another origin may not do.
 
     Stands outside of all else, so that errors have its headers too, those of unknown exceptions
-    included. `kept_s`: see `api.caching`.
+    included. `shared_cache_s`: see `api.caching`.
     """
 
     def __init__(
@@ -46,12 +46,12 @@ class RequestContext:
         database: Database,
         log: RequestLog,
         origins: Origins | None = None,
-        kept_s: int = 0,
+        shared_cache_s: int = 0,
     ) -> None:
         self.app = app
         self.log = log
         self.origins = origins or Origins()
-        self.kept_s = kept_s
+        self.shared_cache_s = shared_cache_s
         self._keys = Reserve(database, _KEYS_AT_A_TIME)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -79,18 +79,18 @@ class RequestContext:
             await self._answer(scope, headers, receive, send_completed)
         finally:
             REQUEST_ID.reset(bound)
-            told = {
+            entry = {
                 "method": method,
                 "path": scope["path"],
                 "status": status,
                 "took_ms": round(1000 * (time.perf_counter() - started), 1),
                 "who": state.get("principal", ANONYMOUS).name,
             }
-            self.log.write(request_id, told)
+            self.log.write(request_id, entry)
 
     async def _answer(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
         """Whatever has GET has HEAD."""
-        asked = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
+        inner_scope = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
         answer: ASGIApp | None = self._refusal(scope, headers)
         if answer is None:
             try:
@@ -98,7 +98,7 @@ class RequestContext:
                 answer = self.app
             except Exception as error:  # nothing outside of here would answer it
                 answer = answer_to(Request(scope), error)
-        await answer(asked, receive, send)
+        await answer(inner_scope, receive, send)
 
     def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
         """The answer to a preflight, and to a write that a strange page may have made."""
@@ -160,7 +160,7 @@ class RequestContext:
         every += _SECURITY
         every += origins.answer_headers(headers.get(b"origin"))
         every += (
-            (b"cache-control", cache_control(caching, keyed, self.kept_s)),
+            (b"cache-control", cache_control(caching, keyed, self.shared_cache_s)),
             (b"vary", vary(varied, "negotiated" in state, not origins.any_reads)),
             (b"x-request-id", state["request_id"].encode()),
         )

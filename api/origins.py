@@ -48,7 +48,7 @@ class Origins:
         return cls("*" in words, named, urlsplit(settings.public_url or "").netloc.encode())
 
     def answer_headers(self, origin: bytes | None) -> list[tuple[bytes, bytes]]:
-        """What each answer to this origin has, beside Vary: Origin unless any origin may read."""
+        """CORS headers of an answer to an origin, but for Vary, which the middleware writes."""
         if self.any_reads:
             return _READ_BY_ALL
         if origin is None or origin.lower() not in self.named:
@@ -56,7 +56,7 @@ class Origins:
         return [(b"access-control-allow-origin", origin), *_READ_BY_ALL[1:]]
 
     def preflight_headers(self, origin: bytes, method: bytes) -> list[tuple[bytes, bytes]] | None:
-        """What allows the request that a browser asks about; None where it is not allowed."""
+        """CORS headers that answer a preflight; None where the request is not allowed."""
         named = origin.lower() in self.named
         if not (named or (self.any_reads and method in (b"GET", b"HEAD"))):
             return None
@@ -67,7 +67,7 @@ class Origins:
         ]
 
     def may_write(self, headers: Headers) -> bool:
-        """Whether a write comes from no page, from our own, or from one of a named origin.
+        """True where a write comes from no page, from our own, or from one of a named origin.
 
         Browsers say so in Sec-Fetch-Site; those that do not, or that see us without TLS, send
         Origin. Programs that are no browsers send neither.
@@ -92,7 +92,7 @@ _READ_BY_ALL = [
 
 
 def is_preflight(method: str, headers: Headers) -> bool:
-    """Whether a browser asks what a page may do; a plain OPTIONS is asked by other clients."""
+    """True for a CORS preflight of a browser; other clients send a plain OPTIONS."""
     return method == "OPTIONS" and b"origin" in headers and _REQUEST_METHOD in headers
 
 
@@ -100,7 +100,7 @@ _REQUEST_METHOD = b"access-control-request-method"
 
 
 def is_json(headers: Headers) -> bool:
-    """Whether a body has a type of JSON; what has neither body nor type passes too."""
+    """True where a body has a type of JSON; a request without body and type passes too."""
     kind = headers.get(b"content-type")
     if kind is None:
         length = headers.get(b"content-length", b"0")

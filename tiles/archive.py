@@ -33,7 +33,7 @@ from tiles.state import LayerState, read_state
 MEDIA_TYPE = "application/vnd.pmtiles"
 SUFFIX = ".pmtiles"
 PART = ".part"  # of a file that is being written, after the number of its process
-_AT_ONCE = 2000  # tiles of one question
+_AT_ONCE = 2000  # tiles of one statement
 _ATTEMPTS = 5  # to find shapes and rows of one moment
 _E7 = 10_000_000
 
@@ -42,7 +42,7 @@ type Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class ArchiveReport:
-    """What was written: how many tiles of the layer's version, and the bytes of the file."""
+    """The number of tiles written, the version of the layer, and the bytes of the file."""
 
     tiles: int
     version: int
@@ -69,17 +69,17 @@ def one_moment(database: Database, layers: Iterable[Layer]) -> Iterator[Connecti
 
     Raises Unavailable where these change faster than they are simplified.
     """
-    drawn = [one for one in layers if stored_zoom(one, zooms_of(one)[0]) is not None]
+    simplified = [layer for layer in layers if stored_zoom(layer, zooms_of(layer)[0]) is not None]
     for _ in range(_ATTEMPTS):
-        for layer in drawn:
+        for layer in simplified:
             with simplifying(database, layer):
                 pass
         with database.snapshot() as connection:
-            if all(_is_ready(connection, layer) for layer in drawn):
+            if all(_is_ready(connection, layer) for layer in simplified):
                 connection.execute(text("SET LOCAL statement_timeout = '10min'"))
                 yield connection
                 return
-    names = ", ".join(layer.id for layer in drawn)
+    names = ", ".join(layer.id for layer in simplified)
     raise Unavailable(f"{names}: polygons changed while they were simplified: try again")
 
 
@@ -107,7 +107,7 @@ def export_at(
 
 
 def is_outdated(path: Path, state: LayerState) -> bool:
-    """Whether an archive may hold what was closed since it was made."""
+    """True where an archive may hold a layer or a field that was closed since it was made."""
     return state.derived_from > 0 and version_of(path) < state.derived_from
 
 
@@ -129,7 +129,7 @@ def version_of(path: Path) -> int:
 
 
 def has_rows(connection: Connection, layer: Layer) -> bool:
-    """Whether any row of a layer is on the map."""
+    """True where any row of a layer has a place on the map."""
     return any(tiles_with_rows(connection, layer, range(1)))
 
 
@@ -142,7 +142,7 @@ def _writer(file: BinaryIO) -> Iterator[Any]:
 
 
 def zooms_of(layer: Layer, max_zoom: int | None = None) -> range:
-    """The zooms of a layer's tiles, up to `max_zoom`."""
+    """The zooms of a layer's tiles, up to `max_zoom`. Raises NotFound, BadInput as `export`."""
     if layer.tiles is None or layer.geometry is GeometryKind.NONE:
         raise NotFound(f"the layer {layer.id} has no tiles")
     least, most = layer.tiles.min_zoom, layer.tiles.max_zoom
@@ -155,16 +155,16 @@ def zooms_of(layer: Layer, max_zoom: int | None = None) -> range:
 
 def tiles_with_rows(connection: Connection, layer: Layer, zooms: range) -> Iterator[Tile]:
     """The tiles of some zooms that a row of the layer meets, coarse ones first."""
-    found = [Tile(0, 0, 0)]
+    tiles = [Tile(0, 0, 0)]
     for z in range(zooms[-1] + 1):
-        near = found if z == 0 else [child for one in found for child in _children(one)]
-        found = [
+        near = tiles if z == 0 else [child for tile in tiles for child in _children(tile)]
+        tiles = [
             near[start + number]
             for start in range(0, len(near), _AT_ONCE)
             for number in _met(connection, layer, near[start : start + _AT_ONCE])
         ]
         if z in zooms:
-            yield from found
+            yield from tiles
 
 
 def _children(tile: Tile) -> Iterator[Tile]:
@@ -174,12 +174,12 @@ def _children(tile: Tile) -> Iterator[Tile]:
 
 
 def _met(connection: Connection, layer: Layer, tiles: Sequence[Tile]) -> list[int]:
-    """Which of the tiles a row meets, by their place in the list."""
+    """Positions in `tiles` of those that a row of the layer meets."""
     edges = zip(*(tile.bbox().as_list() for tile in tiles), strict=True)
     names = ("west", "south", "east", "north")
-    asked = {name: list(edge) for name, edge in zip(names, edges, strict=True)}
+    boxes = {name: list(edge) for name, edge in zip(names, edges, strict=True)}
     table = f'{SCHEMA}."{layer.id}"'
-    return list(connection.scalars(text(_MET.format(table=table)), asked)) if tiles else []
+    return list(connection.scalars(text(_MET.format(table=table)), boxes)) if tiles else []
 
 
 _MET = """
@@ -197,12 +197,12 @@ def _written(
     state: LayerState,
     show: Progress,
 ) -> int:
-    """How many tiles were written, in the order of the format."""
-    found = list(tiles_with_rows(connection, layer, zooms))
-    found.sort(key=_number)
+    """Write the tiles in the order of the format; the number of those that hold something."""
+    tiles = list(tiles_with_rows(connection, layer, zooms))
+    tiles.sort(key=_number)
     simplified, written = is_simplified(connection, layer, state), 0
-    for done, tile in enumerate(found):
-        show(done, len(found))
+    for done, tile in enumerate(tiles):
+        show(done, len(tiles))
         zoom = stored_zoom(layer, tile.z) if simplified else None
         content = layer_tile(connection, layer, TileRequest(tile), zoom)
         if content:
@@ -241,8 +241,8 @@ def _header(box: BBox) -> dict[str, Any]:
 
 
 def metadata(layer: Layer, state: LayerState, made_at: datetime) -> dict[str, Any]:
-    """What a file of a layer says of itself, so that who holds it knows how old it is, and how
-    secret the layer was.
+    """Metadata of an archive, from which its holder learns how old it is, and how secret the layer
+    was.
     """
     return {
         "name": layer.title.vi,

@@ -1,4 +1,4 @@
-"""Tiles kept in memory, within a bound, each made once however many ask for it at a time."""
+"""Tile cache in memory, within a bound; a tile is drawn once for all concurrent requests."""
 
 import hashlib
 import threading
@@ -20,7 +20,7 @@ _GZIP_BITS = 31  # a window of 32 kB in the wrapping of gzip
 
 @dataclass(frozen=True, slots=True)
 class PackedTile:
-    """An answer as it travels: compressed where that is worth it. `digest` is of the content.
+    """A tile as it travels: gzipped from 512 bytes on. `digest` is of the content, uncompressed.
 
     `beyond`: it is empty, and lies beyond the limits of its tileset (tiles.limits).
     """
@@ -44,46 +44,46 @@ class PackedTile:
 
 @dataclass(frozen=True, slots=True)
 class DrawnTile:
-    """A tile, and the state of the layer that was really read for it."""
+    """A tile with the state of the layer in the snapshot that it was drawn from."""
 
     state: LayerState
     packed: PackedTile
 
 
 class TileCache:
-    """One entry a key, with the state of which it is true; the least recently used go first when
-    `most_bytes` are held.
+    """One entry a key, with the state of which it is true; the least recently used are evicted
+    when `most_bytes` are held.
 
-    What is asked for unpacked is kept so too, in up to half of these bytes: to unpack a tile takes
-    longer than all else that a kept one needs.
+    Tiles that were requested without gzip are also held unpacked, in up to half of these bytes:
+    to unpack a tile takes longer than all else that a cached one needs.
     """
 
     def __init__(self, most_bytes: int = 128 * 2**20) -> None:
         self.most_bytes = most_bytes
         self.held_bytes = 0
         self._lock = threading.Lock()
-        self._kept: OrderedDict[Hashable, DrawnTile] = OrderedDict()
+        self._tiles: OrderedDict[Hashable, DrawnTile] = OrderedDict()
         self._unpacked: OrderedDict[str, bytes] = OrderedDict()  # by digest
         self._unpacked_bytes = 0  # of those held
-        self._being_made: dict[Hashable, Future[DrawnTile]] = {}
+        self._pending: dict[Hashable, Future[DrawnTile]] = {}
 
     def entry(self, key: Hashable) -> DrawnTile | None:
-        """What is kept under the key, of whatever state."""
+        """The cached tile of a key, of whatever state; None where there is none."""
         with self._lock:
-            made = self._kept.get(key)
-            if made is not None:
-                self._kept.move_to_end(key)
-            return made
+            drawn = self._tiles.get(key)
+            if drawn is not None:
+                self._tiles.move_to_end(key)
+            return drawn
 
     def content(self, packed: PackedTile) -> bytes:
-        """What was packed, which is at hand from now on."""
+        """The content of a tile, uncompressed, which is cached as well."""
         if not packed.gzipped:
             return packed.body
         with self._lock:
-            found = self._unpacked.get(packed.digest)
-            if found is not None:
+            content = self._unpacked.get(packed.digest)
+            if content is not None:
                 self._unpacked.move_to_end(packed.digest)
-                return found
+                return content
         content = packed.content
         with self._lock:
             if packed.digest not in self._unpacked:
@@ -93,61 +93,64 @@ class TileCache:
                 self._make_room()
         return content
 
-    def confirm(self, key: Hashable, made: DrawnTile, state: LayerState) -> None:
-        """What is kept is true of this state as well."""
+    def confirm(self, key: Hashable, drawn: DrawnTile, state: LayerState) -> None:
+        """Note that a cached tile is true of this state as well."""
         with self._lock:
-            if self._kept.get(key) is made:
-                self._kept[key] = replace(made, state=state)
+            if self._tiles.get(key) is drawn:
+                self._tiles[key] = replace(drawn, state=state)
 
     def is_new(self, key: Hashable) -> bool:
-        """Whether nothing is kept under the key, nor being made."""
+        """True where the tile of a key is neither cached nor being drawn."""
         with self._lock:
-            return key not in self._kept and key not in self._being_made
+            return key not in self._tiles and key not in self._pending
 
-    def being_made(self, key: Hashable) -> Future[DrawnTile] | None:
-        """What others who ask for it wait for."""
+    def pending(self, key: Hashable) -> Future[DrawnTile] | None:
+        """The tile of a key that is being drawn, for others to wait for; None where none is."""
         with self._lock:
-            return self._being_made.get(key)
+            return self._pending.get(key)
 
     def claim(self, key: Hashable) -> "TileClaim | None":
-        """The right to make what is new: nobody need know its state before.
+        """The claim to draw a new tile, whose state need not be known before.
 
-        None where it is not new: who asks now may have to see more than what is being made.
+        None where it is cached or being drawn: a request that comes now may have to see a later
+        state than that one's.
         """
         with self._lock:
-            if key in self._kept or key in self._being_made:
+            if key in self._tiles or key in self._pending:
                 return None
             return self._claimed(key)
 
-    def make(self, key: Hashable, state: LayerState, maker: Callable[[], DrawnTile]) -> PackedTile:
-        """What is kept of this state, else what `maker` makes; others who ask meanwhile wait, and
-        make it anew where it turns out not to show their state.
+    def get_or_draw(
+        self, key: Hashable, state: LayerState, draw: Callable[[], DrawnTile]
+    ) -> PackedTile:
+        """The cached tile of this state, else what `draw` gives. Concurrent requests wait, and draw
+        it anew where it turns out not to show their state.
 
-        An error of `maker` reaches all who wait, and nothing is kept.
+        An error of `draw` reaches all that wait, and nothing is cached.
         """
         while True:
             with self._lock:
-                kept = self._kept.get(key)
-                if kept is not None and kept.state == state:
-                    return kept.packed
-                waiting = self._being_made.get(key)
+                cached = self._tiles.get(key)
+                if cached is not None and cached.state == state:
+                    return cached.packed
+                waiting = self._pending.get(key)
                 claim = self._claimed(key) if waiting is None else None
             if claim is not None:
                 with claim:
-                    return claim.keep(maker())
-            found = _awaited(waiting)
-            if found is not None and found.state.covers(state):
-                return found.packed
+                    return claim.store(draw())
+            drawn = _awaited(waiting)
+            if drawn is not None and drawn.state.covers(state):
+                return drawn.packed
 
     def _claimed(self, key: Hashable) -> "TileClaim":
-        future = self._being_made[key] = Future[DrawnTile]()
+        future = self._pending[key] = Future[DrawnTile]()
         return TileClaim(self, key, future)
 
-    def _keep(self, key: Hashable, made: DrawnTile) -> None:
+    def _store(self, key: Hashable, drawn: DrawnTile) -> None:
         with self._lock:
-            before = self._kept.pop(key, None)
-            self.held_bytes += len(made.packed.body) - (len(before.packed.body) if before else 0)
-            self._kept[key] = made
+            before = self._tiles.pop(key, None)
+            self.held_bytes += len(drawn.packed.body) - (len(before.packed.body) if before else 0)
+            self._tiles[key] = drawn
             self._make_room()
 
     def _make_room(self) -> None:
@@ -156,20 +159,20 @@ class TileCache:
                 size = len(self._unpacked.popitem(last=False)[1])
                 self._unpacked_bytes -= size
             else:
-                size = len(self._kept.popitem(last=False)[1].packed.body)
+                size = len(self._tiles.popitem(last=False)[1].packed.body)
             self.held_bytes -= size
 
-    def _let_go(self, key: Hashable) -> None:
+    def _release(self, key: Hashable) -> None:
         with self._lock:
-            del self._being_made[key]
+            del self._pending[key]
 
 
 @dataclass(frozen=True, slots=True)
 class TileClaim:
-    """A context in which one makes a tile for all who ask for it meanwhile.
+    """A context in which one request draws a tile for all that ask for it meanwhile.
 
-    `keep` tells what was made. An error reaches all who wait; where the maker was only called off,
-    one of them makes it.
+    `store` caches it and hands it to those that wait. An error reaches all of them; where the
+    request was only cancelled, one of them draws the tile.
     """
 
     cache: TileCache
@@ -179,10 +182,10 @@ class TileClaim:
     def __enter__(self) -> Self:
         return self
 
-    def keep(self, made: DrawnTile) -> PackedTile:
-        self.cache._keep(self.key, made)
-        self.future.set_result(made)
-        return made.packed
+    def store(self, drawn: DrawnTile) -> PackedTile:
+        self.cache._store(self.key, drawn)
+        self.future.set_result(drawn)
+        return drawn.packed
 
     def __exit__(
         self,
@@ -190,7 +193,7 @@ class TileClaim:
         error: BaseException | None,
         __: TracebackType | None,
     ) -> None:
-        self.cache._let_go(self.key)
+        self.cache._release(self.key)
         if isinstance(error, Exception):
             self.future.set_exception(error)
         elif not self.future.done():
@@ -198,7 +201,7 @@ class TileClaim:
 
 
 def _awaited(waiting: Future[DrawnTile] | None) -> DrawnTile | None:
-    """What another makes; None where he was called off."""
+    """The tile that another request draws; None where that was cancelled."""
     try:
         return waiting.result() if waiting else None
     except CancelledError:

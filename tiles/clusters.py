@@ -31,19 +31,19 @@ _COUNTS = _COUNTED.c
 
 
 def are_gathered(source: ItemSource, tile: Tile) -> bool:
-    """Whether the layer's points are clusters at this zoom, however few they are."""
+    """True where the layer's points are clusters at this zoom, however few they are."""
     options = source.layer.tiles or TileOptions()
     return source.has_points and tile.z < options.points_from_zoom
 
 
 def are_counted(source: ItemSource, request: TileRequest) -> bool:
-    """Whether gis.tile_count tells how many rows lie where in the tile: of tables, unfiltered."""
+    """True where gis.tile_count has the numbers of rows in the tile: of tables, unfiltered."""
     afar = request.tile.z + _CLUSTER_ZOOMS <= _COUNTED_ZOOMS[-1]
     return afar and request.query.is_everything and not source.layer.is_view
 
 
 def number_counted(source: ItemSource, tile: Tile) -> Select[Any]:
-    """How many rows are counted in a tile; NULL for none."""
+    """The number of rows counted in a tile; NULL for none."""
     return _counted(source, tile, func.sum(_COUNTS["count"]))
 
 
@@ -88,7 +88,7 @@ def counted_clusters(source: ItemSource, tile: Tile) -> Select[Any]:
 
 
 def counted_values(tile: Tile) -> dict[str, int]:
-    """What `counted_clusters` of another tile of the zoom is asked with, by name."""
+    """Values of the parameters of `counted_clusters` for a tile, by name."""
     return _cells_of(tile, 1 << (_zoom_counted(tile) - tile.z))
 
 

@@ -23,7 +23,7 @@ from tiles.grid import pixel_m
 from tiles.state import LayerState, read_state
 
 COARSEST_ZOOM, FINEST_ZOOM = 5, 12  # beyond it a tile holds few vertices as they are
-MOST_POLYGONS = 5_000  # more take longer than somebody waits for a tile
+MOST_POLYGONS = 5_000  # more take longer than a person waits for a tile
 
 Polygons = npt.NDArray[np.object_]
 
@@ -36,9 +36,9 @@ def stored_zoom(layer: Layer, z: int) -> int | None:
 
 
 def is_simplified(connection: Connection, layer: Layer, state: LayerState) -> bool:
-    """Whether gis.simplified holds the shapes of this state of a layer."""
-    found = connection.scalar(_STAMP_OF, {"layer": layer.id})
-    return bool(found == _stamp(layer, state))
+    """True where gis.simplified holds the shapes of this state of a layer."""
+    stamp = connection.scalar(_STAMP_OF, {"layer": layer.id})
+    return bool(stamp == _stamp(layer, state))
 
 
 @contextmanager
@@ -75,8 +75,9 @@ def simplify_coverage(polygons: Polygons, tolerance: float) -> Polygons:
 
 
 def reach(connection: Connection, layer: Layer, box: BBox) -> BBox:
-    """How far a change to polygons in a box moves simplified borders: over all of each polygon that
-    meets it. A border ends where a third polygon begins, and the next ones have ends of their own.
+    """The box, in degrees, within which a change to polygons in a box moves simplified borders:
+    over all of each polygon that meets it. A border ends where a third polygon begins, and the
+    next ones have ends of their own.
     """
     source = source_of(layer)
     assert source.geometry is not None
@@ -94,7 +95,7 @@ def _options(layer: Layer) -> TileOptions:
 
 
 def is_too_large(connection: Connection, layer: Layer) -> bool:
-    """Whether it has more polygons than are simplified."""
+    """True where a layer has more than MOST_POLYGONS."""
     some = select(source_of(layer).id).select_from(source_of(layer).table)
     few = some.limit(MOST_POLYGONS + 1).subquery()
     return (connection.scalar(select(func.count()).select_from(few)) or 0) > MOST_POLYGONS

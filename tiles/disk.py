@@ -44,23 +44,25 @@ class DiskCache:
         self._held_bytes: int | None = None  # as far as this process knows
 
     def entry(self, key: str, state: LayerState) -> DrawnTile | None:
-        """What is kept under the key of this state."""
+        """The stored tile of a key and a state; None where there is none, or none that is whole."""
         path = self._path(key, state)
         try:
             head, _, body = path.read_bytes().partition(b"\n")
-            told = json.loads(head)
-            if told["state"] != asdict(state) or told["sum"] != _sum(body):
+            header = json.loads(head)
+            if header["state"] != asdict(state) or header["sum"] != _sum(body):
                 return None
             os.utime(path)
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        return DrawnTile(state, PackedTile(body, told["digest"], told["gzipped"], told["beyond"]))
+        return DrawnTile(
+            state, PackedTile(body, header["digest"], header["gzipped"], header["beyond"])
+        )
 
-    def keep(self, key: str, made: DrawnTile) -> None:
-        """Keep a tile in place of the one under its key; whole or not at all."""
-        packed = made.packed
+    def store(self, key: str, drawn: DrawnTile) -> None:
+        """Store a tile in place of the one under its key; whole or not at all."""
+        packed = drawn.packed
         head = {
-            "state": asdict(made.state),
+            "state": asdict(drawn.state),
             "digest": packed.digest,
             "gzipped": packed.gzipped,
             "beyond": packed.beyond,
@@ -68,7 +70,7 @@ class DiskCache:
         }
         content = json.dumps(head).encode() + b"\n" + packed.body
         try:
-            self._write(self._path(key, made.state), content)
+            self._write(self._path(key, drawn.state), content)
             self._make_room(len(content))
         except OSError as error:
             log.warning("no tile kept on disk", why=str(error))

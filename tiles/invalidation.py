@@ -1,7 +1,7 @@
-"""What changed between two versions of a layer: so that a change drops the tiles it touches alone.
+"""Invalidation: the boxes that changed between two versions of a layer, whose tiles alone are lost.
 
 The triggers of layers' tables write each change's boxes to gis.touched. A tile that was made of an
-older version is still true when every version since has told its boxes, and none meets the tile.
+older version is still true when every version since has logged its boxes, and none meets the tile.
 """
 
 import threading
@@ -24,20 +24,21 @@ class TouchedTiles:
         self._known: dict[str, dict[int, Boxes]] = {}
 
     def untouched(self, layer_id: str, since: int, until: int, box: BBox) -> bool:
-        """Whether it is known that no change after version `since`, up to `until`, meets the box.
+        """True where certainly no change after version `since`, up to `until`, meets the box.
 
         Versions too far apart, in the wrong order or not learned are taken as touched.
         """
         if not 0 <= until - since <= MOST_VERSIONS:
             return False
         known = self._known.get(layer_id, {})
-        told = (known.get(version) for version in range(until, since, -1))
+        versions = (known.get(version) for version in range(until, since, -1))
         return all(
-            boxes is not None and not any(_meet(one, box) for one in boxes) for boxes in told
+            boxes is not None and not any(_meet(changed, box) for changed in boxes)
+            for boxes in versions
         )
 
     def knows(self, layer_id: str, since: int, until: int) -> bool:
-        """Whether `learn` would tell nothing more."""
+        """True where `learn` would add nothing."""
         if not 0 <= until - since <= MOST_VERSIONS:
             return True
         known = self._known.get(layer_id, {})
@@ -55,22 +56,22 @@ class TouchedTiles:
 
         `reach` tells how far a change to what lies in a box is seen.
         """
-        told: dict[int, list[BBox]] = {}
-        for row in connection.execute(_TOLD, {"id": layer_id, "since": since, "until": until}):
-            boxes = told.setdefault(row.version, [])
+        touched: dict[int, list[BBox]] = {}
+        for row in connection.execute(_TOUCHED, {"id": layer_id, "since": since, "until": until}):
+            boxes = touched.setdefault(row.version, [])
             if row.west is not None:
                 boxes.append(reach(BBox(row.west, row.south, row.east, row.north)))
         fresh = {
-            version: tuple(told[version]) if version in told else None
+            version: tuple(touched[version]) if version in touched else None
             for version in range(since + 1, until + 1)
         }
         with self._lock:
             merged = self._known.get(layer_id, {}) | fresh
-            newest = sorted(merged)[-2 * MOST_VERSIONS :]
-            self._known[layer_id] = {version: merged[version] for version in newest}
+            latest = sorted(merged)[-2 * MOST_VERSIONS :]
+            self._known[layer_id] = {version: merged[version] for version in latest}
 
 
-_TOLD = text(
+_TOUCHED = text(
     "SELECT version, west, south, east, north FROM gis.touched"
     " WHERE layer_id = :id AND version > :since AND version <= :until"
 )

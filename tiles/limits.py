@@ -48,7 +48,7 @@ def limits_of(box: BBox, z: int) -> Limits:
 
 
 def has_zoom(layer: Layer, z: int) -> bool:
-    """Whether a layer with tiles has them at a zoom."""
+    """True where a layer has tiles at a zoom."""
     return layer.tiles is not None and layer.tiles.min_zoom <= z <= layer.tiles.max_zoom
 
 

@@ -14,10 +14,7 @@ from math import pi, radians, sin
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
-    Boolean,
     Connection,
-    DateTime,
     Dialect,
     Float,
     Text,
@@ -60,27 +57,12 @@ from tiles.sources import (
     place_of,
     values_of,
 )
-from tiles.state import LayerState
+from tiles.state import DAY, LAYERS, STATE_COLUMNS, LayerState, not_published
 
 MOST_ROWS = 10_000
 MOST_BYTES = 500_000
 _NEAR_ZOOM = 12  # from it on, a tile is so small that its rows are best found by their places
 _MOST_SOURCES = 500
-_LAYERS = table(
-    "layer",
-    column("id", Text()),
-    column("version", BigInteger()),
-    column("published", Boolean()),
-    column("changed_at", DateTime(timezone=True)),
-    column("is_view", Boolean()),
-    column("digest", Text()),
-    column("archives_from", BigInteger()),
-    schema="gis",
-)
-_DAY = case(  # as tiles.state reads it
-    (_LAYERS.c.is_view, cast(func.gis.changed_by_calendar(_LAYERS.c.id), Text())),
-    else_=literal_column("'-infinity'", Text()),
-)
 _NO_BYTES: ColumnElement[Any] = literal_column("''::bytea")
 _PLAIN = (FieldType.TEXT, FieldType.INTEGER, FieldType.NUMBER, FieldType.BOOLEAN)
 
@@ -102,10 +84,10 @@ def layer_tile(
     if _is_crowded(connection, source, request):
         return _encoded(connection, layer, clusters(stored, request))
     place = place_of(source, request, simplified_zoom)
-    made, number = connection.execute(_features_layer(place, request, fields)).one()
-    if number > MOST_ROWS or len(made) > MOST_BYTES:
+    content, number = connection.execute(_features_layer(place, request, fields)).one()
+    if number > MOST_ROWS or len(content) > MOST_BYTES:
         return _encoded(connection, layer, clusters(stored, request))
-    return bytes(made)
+    return bytes(content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,24 +102,24 @@ class TileStatement:
     def answer(self, rows: Sequence[tuple[Any, ...]]) -> tuple[LayerState, bytes] | None:
         """The tile of the one row that came.
 
-        None where it needs more than a question: it holds too much, or the simplified shapes are
+        None where it needs more than a statement: it holds too much, or the simplified shapes are
         not those of the present state. Raises NotFound for a layer that is not published.
         """
         if not rows and not self.of_simplified:
-            raise NotFound(f"the layer {self.layer_id} is not published: run `gis layers sync`")
+            raise not_published(self.layer_id)
         if not rows or rows[0][-1] > MOST_ROWS or len(rows[0][-2]) > MOST_BYTES:
             return None
         *state, content, _ = rows[0]
-        return LayerState(self.layer_id, *state), bytes(content)
+        return LayerState(*state), bytes(content)
 
 
 def question(
     dialect: Dialect, layer: Layer, request: TileRequest, simplified_zoom: int | None = None
 ) -> TileStatement | None:
-    """What to ask for a tile (`simplified_zoom`: with the shapes that are kept of that zoom).
+    """The one statement that draws a tile; `simplified_zoom`: with the stored shapes of that zoom.
 
-    None where it needs more than a question: a filter, or another plan, as rows of a wide tile do.
-    Raises as `layer_tile` does.
+    None where a tile needs more than a statement: a filter, or another plan, as rows of a wide tile
+    do. Raises NotFound and BadInput as `layer_tile` does.
     """
     options, source = _tiled(layer)
     fields, tile, query = _fields(source, request), request.tile, request.query
@@ -146,16 +128,20 @@ def question(
     if tile.z < options.min_zoom or query.shape is None or (wide and not counted):
         return None
 
-    def make() -> Select[Any]:
+    def select_tile() -> Select[Any]:
         place = place_of(source, request, simplified_zoom)
-        found = _with_state(_features_or_clusters(place, request, fields))
-        return found if simplified_zoom is None else _of_present_shapes(found, options.simplify_px)
+        statement = _with_state(_features_or_clusters(place, request, fields))
+        return (
+            statement
+            if simplified_zoom is None
+            else _of_present_shapes(statement, options.simplify_px)
+        )
 
     drawn = _simplifying(source, tile), _is_straight(source, tile), counted and tile.z, gathered
-    shape = ("tile", drawn, simplified_zoom, tuple(one.name for one in fields), query.shape)
-    made = source.statements.compiled(dialect, shape, make)
-    values = {**made.values, **_values(source, request)}
-    return TileStatement(layer.id, made.sql, values, simplified_zoom is not None)
+    shape = ("tile", drawn, simplified_zoom, tuple(served.name for served in fields), query.shape)
+    compiled = source.statements.compiled(dialect, shape, select_tile)
+    values = {**compiled.values, **_values(source, request)}
+    return TileStatement(layer.id, compiled.sql, values, simplified_zoom is not None)
 
 
 def _values(source: ItemSource, request: TileRequest) -> dict[str, Any]:
@@ -188,12 +174,12 @@ _sources: dict[int, ItemSource] = {}
 
 def known_source_of(layer: Layer) -> ItemSource:
     """The source with the statements that were made for it; it keeps alive what its id names."""
-    made = _sources.get(id(layer))
-    if made is None:
+    source = _sources.get(id(layer))
+    if source is None:
         if len(_sources) >= _MOST_SOURCES:
             _sources.clear()
-        made = _sources[id(layer)] = source_of(layer)
-    return made
+        source = _sources[id(layer)] = source_of(layer)
+    return source
 
 
 def _fields(source: ItemSource, request: TileRequest) -> tuple[ServedColumn, ...]:
@@ -221,7 +207,7 @@ def _drawn(place: FeatureSource, tile: Tile) -> ColumnElement[Any]:
 
 
 def _is_straight(source: ItemSource, tile: Tile) -> bool:
-    """Whether degrees are drawn as they are: the transformation takes half the time of a tile.
+    """True where degrees may be drawn untransformed: the transformation takes half a tile's time.
 
     Along a meridian Mercator is not linear; between the edges of a tile, where both agree, they
     differ by the square of its height / 8 × sin(latitude) at most, which is to be below a unit.
@@ -254,8 +240,8 @@ def _is_crowded(connection: Connection, source: ItemSource, request: TileRequest
 
 
 def _encoded(connection: Connection, layer: Layer, rows: Select[Any]) -> bytes:
-    made = _source_layer(rows.subquery("tile_rows"), layer.id, func.count())
-    return bytes(connection.execute(made).one().content or b"")
+    statement = _source_layer(rows.subquery("tile_rows"), layer.id, func.count())
+    return bytes(connection.execute(statement).one().content or b"")
 
 
 def _features_or_clusters(
@@ -291,10 +277,10 @@ def _features_layer(
     """
     layer = place.source.layer
     rows = _features(place, request.tile, fields).limit(most)
-    made = _source_layer(rows.subquery("tile_rows"), layer.id, func.count())
+    statement = _source_layer(rows.subquery("tile_rows"), layer.id, func.count())
     if layer.geometry is not GeometryKind.POLYGON or layer.style.text is None:
-        return made
-    features = made.subquery("features")
+        return statement
+    features = statement.subquery("features")
     points = _label_points(place, request.tile).limit(most).subquery("tile_labels")
     labels = _source_layer(points, f"{layer.id}_labels", func.count()).subquery("labels")
     both = features.c.content.op("||")(labels.c.content).label("content")
@@ -329,26 +315,28 @@ def _source_layer(rows: Subquery | CTE, name: str, number: ColumnElement[Any]) -
     """A source layer of named rows, as `content`, and a `number` that is told beside it."""
     identity = [ID] if ID in rows.c else []
     whole_row: ColumnElement[Any] = literal_column(rows.name)
-    made = func.ST_AsMVT(whole_row, name, EXTENT, GEOMETRY, *identity)
-    content = func.coalesce(made, _NO_BYTES)
+    encoded = func.ST_AsMVT(whole_row, name, EXTENT, GEOMETRY, *identity)
+    content = func.coalesce(encoded, _NO_BYTES)
     return select(content.label("content"), number.label("number")).select_from(rows)
 
 
-def _with_state(made: Select[Any]) -> Select[Any]:
+def _with_state(tile: Select[Any]) -> Select[Any]:
     """The state of the layer, and what is made of its rows."""
-    now, found = _LAYERS.c, made.subquery("made")
-    state = (now.version, _DAY, cast(now.changed_at, Text), now.digest, now.archives_from)
+    drawn = tile.subquery("made")
     return (
-        select(*state, found.c.content, found.c.number)
-        .select_from(_LAYERS.join(found, true()))
-        .where(now.published, now.id == bindparam("layer_id", type_=Text()))
+        select(*STATE_COLUMNS, drawn.c.content, drawn.c.number)
+        .select_from(LAYERS.join(drawn, true()))
+        .where(LAYERS.c.published, LAYERS.c.id == bindparam("layer_id", type_=Text()))
     )
 
 
-def _of_present_shapes(found: Select[Any], tolerance_px: float) -> Select[Any]:
+def _of_present_shapes(statement: Select[Any], tolerance_px: float) -> Select[Any]:
     """Nothing, where the simplified shapes are not those of the present state and tolerance."""
-    kept = table("simplified_layer", column("layer_id"), column("stamp", Text()), schema="gis").c
-    state = cast(_LAYERS.c.version, Text) + "." + _DAY
-    return found.where(
-        kept.layer_id == _LAYERS.c.id, kept.stamp == state + literal(f".{tolerance_px}", Text())
+    simplified = table(
+        "simplified_layer", column("layer_id"), column("stamp", Text()), schema="gis"
+    ).c
+    state = cast(LAYERS.c.version, Text) + "." + DAY
+    return statement.where(
+        simplified.layer_id == LAYERS.c.id,
+        simplified.stamp == state + literal(f".{tolerance_px}", Text()),
     )

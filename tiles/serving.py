@@ -1,4 +1,4 @@
-"""Tiles as they are served: made once for each state of a layer, and never from an older one."""
+"""Tile server: each tile is drawn once for each state of its layer, never from an older one."""
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Mapping
@@ -30,18 +30,18 @@ from tiles.invalidation import TouchedTiles
 from tiles.limits import beyond_limits, has_zoom
 from tiles.mvt import TileStatement, known_source_of, layer_tile, question
 from tiles.sources import TileRequest
-from tiles.state import LayerState, States, read_state
+from tiles.state import LayerState, States, not_published, read_state
 
 type Maker = Callable[[Connection, LayerState], bytes]
 
 _NO_SUCH_ZOOM = replace(PackedTile.of(b""), beyond=True)
-_MADE_AT_A_TIME = 4  # the rest wait without a connection, which states of kept tiles need
+_DRAWN_AT_A_TIME = 4  # the rest wait without a connection: cached tiles need one for their state
 
 
 @dataclass(frozen=True)
 class _Key:
-    """What an answer is kept by. A layer is the same only as an object, which the key keeps alive:
-    a changed layer file gives another.
+    """Cache key of a tile. A layer is the same only as an object, which the key keeps alive: a
+    changed layer file gives another.
     """
 
     kind: str
@@ -58,19 +58,21 @@ class _Key:
 
 @dataclass(frozen=True)
 class StartedTile:
-    """A tile that nobody made yet: the claim to it, the question that makes most tiles, and how it
-    is made where that does not.
+    """A tile in no cache yet: the claim to draw it, and the statement that draws most tiles.
+
+    `otherwise` draws it in a thread where the statement does not. `limits` is the statement, with
+    its values, that tells whether an empty one lies beyond the limits of its tileset.
     """
 
     claim: TileClaim
-    question: TileStatement
+    statement: TileStatement
     otherwise: Callable[[], DrawnTile]
-    limits: tuple[str, Mapping[str, float]]  # what to ask about an empty one
+    limits: tuple[str, Mapping[str, float]]
 
 
 @dataclass(frozen=True)
 class TileServer:
-    """Makes tiles from a database and keeps them."""
+    """Draws tiles from a database, in the order: memory, disk, database."""
 
     database: Database
     k_anonymity: int
@@ -84,7 +86,7 @@ class TileServer:
     _simplified: set[str] = field(default_factory=set)  # layers that had shapes when last seen
     _too_large: dict[str, LayerState] = field(default_factory=dict)  # that are not simplified
     _simplifying: dict[str, Lock] = field(default_factory=lambda: defaultdict(Lock))
-    _making: Semaphore = field(default_factory=lambda: Semaphore(_MADE_AT_A_TIME))
+    _making: Semaphore = field(default_factory=lambda: Semaphore(_DRAWN_AT_A_TIME))
 
     @cached_property
     def states(self) -> States:
@@ -94,79 +96,83 @@ class TileServer:
         self,
         layer: Layer,
         tile: Tile,
-        who: Principal,
-        asked: Mapping[str, str],
+        principal: Principal,
+        parameters: Mapping[str, str],
         read: Callable[[], tuple[Query, tuple[str, ...] | None]],
-        now: LayerState | None = None,
+        state: LayerState | None,
     ) -> PackedTile:
-        """A tile of a layer's features, `beyond` where its tileset has none. `asked` are the
-        parameters, part of the key; `read` gives the query and the fields that they mean, and
-        raises what is wrong with them; it is called where the tile is not kept. `now` is the
-        layer's state, where it was read since somebody asked.
+        """A tile of a layer's features, `beyond` where its tileset has none.
+
+        `parameters` are part of the cache key; `read` gives the query and the fields that they
+        mean, and is called where the tile is not in the cache. `state` is that of the layer, read
+        since the request came; None: it is not published. Raises NotFound for such a layer and for
+        one without tiles, and what `read` raises.
         """
         if layer.tiles is not None and not has_zoom(layer, tile.z):
             return _NO_SUCH_ZOOM
-        key = _features_key(layer, tile, who, asked)
+        if state is None:
+            raise not_published(layer.id)
         zoom = stored_zoom(layer, tile.z)
 
-        def make() -> DrawnTile:
+        def draw() -> DrawnTile:
             return self._drawn_in_limits(layer, TileRequest(tile, *read()), zoom)
 
-        claim = self.cache.claim(key) if now is None and self.disk is None else None
-        if claim is not None:
-            with claim:
-                return claim.keep(make())
-        return self._made(key, make, now or self.states.of(layer.id), self._changes(layer, tile))
+        key = _features_key(layer, tile, principal, parameters)
+        return self._made(key, draw, state, self._changes(layer, tile))
 
-    def begin(self, layer: Layer, tile: Tile, who: Principal) -> StartedTile | None:
-        """A tile without parameters that one question may make; None where it is kept or being
-        made, so that its state decides, or where it needs more.
+    def start(self, layer: Layer, tile: Tile, principal: Principal) -> StartedTile | None:
+        """A tile without parameters that one statement may draw.
+
+        None where it is in the cache or being drawn, so that the layer's state decides, or where it
+        needs more than a statement. Raises NotFound for a layer without tiles.
         """
-        key = _features_key(layer, tile, who, {})
+        key = _features_key(layer, tile, principal, {})
         if self.disk is not None or not has_zoom(layer, tile.z) or not self.cache.is_new(key):
             return None
         request, zoom = TileRequest(tile), stored_zoom(layer, tile.z)
         if zoom is not None and layer.id not in self._simplified:
             return None
-        asked = question(self.database.dialect, layer, request, zoom)
-        claim = None if asked is None else self.cache.claim(key)
-        if asked is None or claim is None:
+        statement = question(self.database.dialect, layer, request, zoom)
+        claim = None if statement is None else self.cache.claim(key)
+        if statement is None or claim is None:
             return None
         limits = beyond_limits(self.database.dialect, known_source_of(layer), tile)
         return StartedTile(
-            claim, asked, lambda: self._drawn_in_limits(layer, request, zoom), limits
+            claim, statement, lambda: self._drawn_in_limits(layer, request, zoom), limits
         )
 
-    def being_made(self, layer: Layer, tile: Tile, who: Principal) -> Future[DrawnTile] | None:
-        """A tile without parameters, where somebody makes it just now."""
-        return self.cache.being_made(_features_key(layer, tile, who, {}))
+    def pending(
+        self, layer: Layer, tile: Tile, principal: Principal, parameters: Mapping[str, str]
+    ) -> Future[DrawnTile] | None:
+        """The tile of features that another request is drawing; None where none is."""
+        return self.cache.pending(_features_key(layer, tile, principal, parameters))
 
     def _drawn_in_limits(self, layer: Layer, request: TileRequest, zoom: int | None) -> DrawnTile:
-        made = self._drawn(layer, request, zoom)
-        if made.packed.body:
-            return made
+        drawn = self._drawn(layer, request, zoom)
+        if drawn.packed.body:
+            return drawn
         limits = beyond_limits(self.database.dialect, known_source_of(layer), request.tile)
         ((beyond,),) = self.database.ask(*limits)
-        return replace(made, packed=replace(made.packed, beyond=beyond))
+        return replace(drawn, packed=replace(drawn.packed, beyond=beyond))
 
     def _drawn(self, layer: Layer, request: TileRequest, zoom: int | None) -> DrawnTile:
-        """`zoom`: the one whose simplified shapes are shown; None: polygons as they are."""
+        """`zoom`: that of the simplified shapes which are drawn; None: polygons as they are."""
         if zoom is None:
             with self._making:
-                found = self._at_once(layer, request, None)
-                return found or self._in_snapshot(
+                drawn = self._at_once(layer, request, None)
+                return drawn or self._in_snapshot(
                     layer, lambda connection, _: layer_tile(connection, layer, request)
                 )
         with self._making:
-            found = self._with_shapes(layer, request, zoom)
-        if found is not None:
-            return found
-        # Those who wait here for the shapes hold up no tile of another layer.
+            drawn = self._with_shapes(layer, request, zoom)
+        if drawn is not None:
+            return drawn
+        # Requests that wait here for the shapes hold up no tile of another layer.
         with self._simplifying[layer.id]:
             with self._making:
-                found = self._with_shapes(layer, request, zoom)
-            if found is not None:
-                return found
+                drawn = self._with_shapes(layer, request, zoom)
+            if drawn is not None:
+                return drawn
             # Drawn in the very snapshot that was simplified, so that no writer outruns it.
             with simplifying(self.database, layer) as (connection, state):
                 shapes = zoom if is_simplified(connection, layer, state) else None
@@ -175,17 +181,17 @@ class TileServer:
                 )
 
     def _with_shapes(self, layer: Layer, request: TileRequest, zoom: int) -> DrawnTile | None:
-        """A tile with the shapes of the state that it shows, or of polygons that are too many to be
-        simplified; None where shapes have to be made.
+        """A tile with the simplified shapes of its state, or with polygons as they are where these
+        are too many to be simplified; None where the shapes have to be made first.
         """
         if layer.id in self._simplified:
-            found = self._at_once(layer, request, zoom)
-            if found is not None:
-                return found
+            drawn = self._at_once(layer, request, zoom)
+            if drawn is not None:
+                return drawn
         elif layer.id in self._too_large:
-            found = self._at_once(layer, request, None)
-            if found is not None and self._was_too_large(layer, found.state):
-                return found
+            drawn = self._at_once(layer, request, None)
+            if drawn is not None and self._was_too_large(layer, drawn.state):
+                return drawn
         with self.database.snapshot() as connection:
             state = read_state(connection, layer.id)
             simplified = is_simplified(connection, layer, state)
@@ -201,7 +207,7 @@ class TileServer:
             return DrawnTile(state, PackedTile.of(layer_tile(connection, layer, request, shapes)))
 
     def _was_too_large(self, layer: Layer, state: LayerState) -> bool:
-        """Whether it is known to have had too many polygons in this state."""
+        """True where the layer has too many polygons to simplify in this state."""
         if self._too_large.get(layer.id) != state:
             with self.database.snapshot() as connection:
                 if is_too_large(connection, layer):
@@ -209,21 +215,21 @@ class TileServer:
         return self._too_large.get(layer.id) == state
 
     def _at_once(self, layer: Layer, request: TileRequest, shapes: int | None) -> DrawnTile | None:
-        asked = question(self.database.dialect, layer, request, shapes)
-        found = asked and asked.answer(self.database.ask(asked.sql, asked.values))
-        return DrawnTile(found[0], PackedTile.of(found[1])) if found else None
+        statement = question(self.database.dialect, layer, request, shapes)
+        answer = statement and statement.answer(self.database.ask(statement.sql, statement.values))
+        return DrawnTile(answer[0], PackedTile.of(answer[1])) if answer else None
 
-    def kept_features(
+    def cached(
         self,
         layer: Layer,
         tile: Tile,
-        who: Principal,
-        asked: Mapping[str, str],
+        principal: Principal,
+        parameters: Mapping[str, str],
         states: Mapping[str, LayerState],
     ) -> PackedTile | None:
-        """The same, where it is at hand and known to be true of the states just read."""
+        """A tile of features that is in the cache and true of the states just read, else None."""
         now = states.get(layer.id)
-        key = _features_key(layer, tile, who, asked)
+        key = _features_key(layer, tile, principal, parameters)
         entry = self.cache.entry(key) if now is not None else None
         if entry is None or now is None:
             return None
@@ -235,41 +241,47 @@ class TileServer:
         return None
 
     def hexes(
-        self, layer: Layer, tile: Tile, who: Principal, question: HexQuery | None = None
+        self, layer: Layer, tile: Tile, principal: Principal, query: HexQuery | None = None
     ) -> PackedTile:
-        """A tile of a layer's measures by hex, as `who` may see them; `question` None: of all."""
-        asked = HexRequest.by(who, layer, question or HexQuery(), self.k_anonymity)
-        resolution = resolution_at(hex_options(layer), tile.z, asked.finest)
+        """A tile of a layer's measures by hex, as the principal may see them.
 
-        def make(connection: Connection, state: LayerState) -> bytes:
+        `query` None: of all records. Raises BadInput for a query that the public may not ask,
+        NotFound for a layer that is not published.
+        """
+        hex_request = HexRequest.by(principal, layer, query or HexQuery(), self.k_anonymity)
+        resolution = resolution_at(hex_options(layer), tile.z, hex_request.finest)
+
+        def draw(connection: Connection, state: LayerState) -> bytes:
             cells = cells_of(tile, resolution)
-            table = self.hex_answers.table(connection, state, asked, resolution, cells)
+            table = self.hex_answers.table(connection, state, hex_request, resolution, cells)
             return hex_tile(connection, layer, tile, table)
 
-        rest = (who.audience, asked.k, asked.question, resolution, layer.hexes)
+        rest = (principal.audience, hex_request.k, hex_request.question, resolution, layer.hexes)
         # What is hidden depends on other hexes, wherever they lie.
         key = _Key("hexes", tile, rest, id(layer), layer)
         now = self.states.of(layer.id)
 
-        def in_turn() -> DrawnTile:
+        def draw_in_turn() -> DrawnTile:
             with self._making:
-                return self._in_snapshot(layer, make)
+                return self._in_snapshot(layer, draw)
 
-        return self._made(key, in_turn, now, None)
+        return self._made(key, draw_in_turn, now, None)
 
     def _changes(self, layer: Layer, tile: Tile) -> TouchedTiles:
-        """Those that tell whether a tile of features is as it was."""
+        """The changes by which a tile of features may have become untrue."""
         return self.changes if stored_zoom(layer, tile.z) is None else self.border_changes
 
     def _made(
         self,
         key: _Key,
-        make: Callable[[], DrawnTile],
+        draw: Callable[[], DrawnTile],
         now: LayerState,
         changes: TouchedTiles | None,
     ) -> PackedTile:
-        """`changes`: those of which one that does not meet the tile leaves it as it was; None:
-        where what is drawn depends on rows anywhere.
+        """A tile from the cache where it is true of the state `now`, else drawn.
+
+        `changes`: a tile that none of them meets is still true; None: the tile depends on rows
+        anywhere.
         """
         entry = self.cache.entry(key)
         if entry is not None and changes is not None and entry.state != now:
@@ -281,23 +293,23 @@ class TileServer:
             self.cache.confirm(key, entry, now)
             return entry.packed
 
-        return self.cache.make(key, now, lambda: self._kept_on_disk(key, make, now))
+        return self.cache.get_or_draw(key, now, lambda: self._through_disk(key, draw, now))
 
-    def _kept_on_disk(self, key: _Key, make: Callable[[], DrawnTile], now: LayerState) -> DrawnTile:
+    def _through_disk(self, key: _Key, draw: Callable[[], DrawnTile], now: LayerState) -> DrawnTile:
         if self.disk is None:
-            return make()
+            return draw()
         name = key.text
-        found = self.disk.entry(name, now)
-        if found is None:
-            found = make()
-            self.disk.keep(name, found)
-        return found
+        drawn = self.disk.entry(name, now)
+        if drawn is None:
+            drawn = draw()
+            self.disk.store(name, drawn)
+        return drawn
 
     def _in_snapshot(self, layer: Layer, draw: Maker) -> DrawnTile:
         """One snapshot for the state and the rows, so that the state is true."""
         with self.database.snapshot() as connection:
-            seen = read_state(connection, layer.id)
-            return DrawnTile(seen, PackedTile.of(draw(connection, seen)))
+            state = read_state(connection, layer.id)
+            return DrawnTile(state, PackedTile.of(draw(connection, state)))
 
     def _learn(
         self, changes: TouchedTiles, layer: Layer, made: LayerState, now: LayerState
@@ -310,13 +322,15 @@ class TileServer:
             changes.learn(connection, layer.id, made.version, now.version, seen)
 
 
-def _still_true(changes: TouchedTiles, kept: DrawnTile, now: LayerState, tile: Tile) -> bool:
-    """Limits change from afar: an empty tile is made anew, which is soon done."""
-    if not kept.packed.body or kept.state.day != now.day:
+def _still_true(changes: TouchedTiles, cached: DrawnTile, now: LayerState, tile: Tile) -> bool:
+    """False for an empty tile: limits change from afar, and it is soon drawn again."""
+    if not cached.packed.body or cached.state.day != now.day:
         return False
-    return changes.untouched(now.layer_id, kept.state.version, now.version, tile.bbox())
+    return changes.untouched(now.layer_id, cached.state.version, now.version, tile.bbox())
 
 
-def _features_key(layer: Layer, tile: Tile, who: Principal, asked: Mapping[str, str]) -> _Key:
-    rest = (who.audience, tuple(sorted(asked.items())))
+def _features_key(
+    layer: Layer, tile: Tile, principal: Principal, parameters: Mapping[str, str]
+) -> _Key:
+    rest = (principal.audience, tuple(sorted(parameters.items())))
     return _Key("features", tile, rest, id(layer), layer)

@@ -1,4 +1,4 @@
-"""Where the features of a tile are read, and how they come into its own coordinates.
+"""Sources of a tile's features, and their transformation into its own coordinates.
 
 The tile's envelope is moved into the CRS of storage, so that the index answers; features are moved
 into EPSG:3857 one by one. A tile is bound by name, so that a statement that is kept can be asked
@@ -33,7 +33,7 @@ class TileRequest:
 
 @dataclass(frozen=True)
 class FeatureSource:
-    """Where the features of a tile are read: rows, and their geometry in the CRS of `srid`."""
+    """The rows that a tile is drawn from, and their geometry in the CRS of `srid`."""
 
     source: ItemSource
     rows: FromClause
@@ -63,13 +63,13 @@ def place_of(
 
 
 def _simplified(source: ItemSource, request: TileRequest, zoom: int) -> FeatureSource:
-    made = table(
+    simplified = table(
         "simplified", *map(column, ("layer_id", "zoom", "row_id", "shape")), schema="gis"
     ).c
-    inside = made.shape.op("&&", is_comparison=True)(_envelope(request.tile, BUFFER / EXTENT))
+    inside = simplified.shape.op("&&", is_comparison=True)(_envelope(request.tile, BUFFER / EXTENT))
     shapes = (
-        select(made.row_id.label("_row_id"), made.shape.label("_shape"))
-        .where(made.layer_id == source.layer.id, made.zoom == zoom, inside)
+        select(simplified.row_id.label("_row_id"), simplified.shape.label("_shape"))
+        .where(simplified.layer_id == source.layer.id, simplified.zoom == zoom, inside)
         .subquery("shapes")
     )
     rows = shapes.join(source.table, shapes.c._row_id == source.id)
@@ -98,17 +98,17 @@ def _in_tile(
     name: str,
     specks: Mapping[str, float],
 ) -> ColumnElement[Any]:
-    """What is too small to be drawn is a speck of a pixel: no line or polygon is missing."""
-    made = func.ST_AsMVTGeom(geometry, edges, EXTENT, BUFFER, true())
+    """A line or polygon too small to be drawn becomes a speck of a pixel: none is missing."""
+    drawn = func.ST_AsMVTGeom(geometry, edges, EXTENT, BUFFER, true())
     if kind is GeometryKind.POINT:
-        return made
+        return drawn
     middle, half = func.ST_PointOnSurface(geometry), bindparam(name, specks[name], Float())
     if kind is GeometryKind.POLYGON:
         speck = func.ST_Expand(middle, half)
     else:
         ends = (func.ST_Translate(middle, shift, literal_column("0")) for shift in (-half, half))
         speck = func.ST_MakeLine(*ends)
-    return func.coalesce(made, func.ST_AsMVTGeom(speck, edges, EXTENT, BUFFER, true()))
+    return func.coalesce(drawn, func.ST_AsMVTGeom(speck, edges, EXTENT, BUFFER, true()))
 
 
 def _envelope(tile: Tile, margin: float = 0.0) -> ColumnElement[Any]:
@@ -118,7 +118,7 @@ def _envelope(tile: Tile, margin: float = 0.0) -> ColumnElement[Any]:
 
 
 def values_of(tile: Tile) -> dict[str, Any]:
-    """What statements about a tile are asked with, by name."""
+    """Values of the parameters of statements about a tile, by name."""
     return {**_number_of(tile), **_box_of(tile), **_edges_of(tile), **_specks_of(tile)}
 
 

@@ -1,12 +1,27 @@
-"""Which state of a layer an answer shows. A committed change gives a new state."""
+"""State of a layer, which every committed change renews: what caches and ETags go by."""
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Self
 
-from sqlalchemy import Connection, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Connection,
+    DateTime,
+    Text,
+    case,
+    cast,
+    column,
+    func,
+    literal_column,
+    select,
+    table,
+)
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.sql.elements import ColumnElement
 
 from gis.database.engine import Database
 from gis.errors import NotFound
@@ -30,7 +45,7 @@ class LayerState:
     derived_from: int = 0
 
     def covers(self, other: Self) -> bool:
-        """Whether what was made of this state a moment ago shows all that the other does."""
+        """True where what was drawn from this state shows all that the other state has."""
         later = self.version >= other.version and self.changed_at >= other.changed_at
         return self.day == other.day and later
 
@@ -39,44 +54,74 @@ class LayerState:
         return f"{self.version}.{self.day}"
 
 
-_STATE = """
-SELECT id, version, CASE WHEN is_view THEN gis.changed_by_calendar(id) ELSE '-infinity' END::text,
-  changed_at::text, digest, archives_from
-FROM gis.layer WHERE published"""
-_STATES = text(f"{_STATE} AND id = ANY(:ids)")
+LAYERS = table(
+    "layer",
+    column("id", Text()),
+    column("version", BigInteger()),
+    column("published", Boolean()),
+    column("changed_at", DateTime(timezone=True)),
+    column("is_view", Boolean()),
+    column("digest", Text()),
+    column("archives_from", BigInteger()),
+    schema="gis",
+)
+DAY: ColumnElement[str] = case(
+    (LAYERS.c.is_view, cast(func.gis.changed_by_calendar(LAYERS.c.id), Text())),
+    else_=literal_column("'-infinity'", Text()),
+)
+# In the order of the fields of LayerState.
+STATE_COLUMNS: tuple[ColumnElement[Any], ...] = (
+    LAYERS.c.id,
+    LAYERS.c.version,
+    DAY,
+    cast(LAYERS.c.changed_at, Text()),
+    LAYERS.c.digest,
+    LAYERS.c.archives_from,
+)
+_PUBLISHED = select(*STATE_COLUMNS).where(LAYERS.c.published)
+STATES = str(_PUBLISHED.compile(dialect=PGDialect_psycopg()))  # type: ignore[no-untyped-call]  # without values: for the driver
 
 
-def read_states(connection: Connection, layer_ids: list[str]) -> dict[str, LayerState]:
-    """The states of the published ones among some layers."""
-    rows = connection.execute(_STATES, {"ids": layer_ids})
+def states_of(rows: Iterable[Sequence[Any]]) -> dict[str, LayerState]:
+    """The states that rows of STATE_COLUMNS give, by layer id."""
     return {row[0]: LayerState(*row) for row in rows}
 
 
+def digests_of(states: Mapping[str, LayerState]) -> dict[str, str]:
+    """The digests of the layer files that are published, by layer id."""
+    return {layer_id: state.digest for layer_id, state in states.items()}
+
+
+def read_states(connection: Connection, layer_ids: Sequence[str]) -> dict[str, LayerState]:
+    """The states of the published ones among some layers."""
+    return states_of(connection.execute(_PUBLISHED.where(LAYERS.c.id.in_(layer_ids))))
+
+
 def read_state(connection: Connection, layer_id: str) -> LayerState:
-    """Raises NotFound when the layer is not published."""
-    return _published(read_states(connection, [layer_id]), layer_id)
+    """Raises NotFound where the layer is not published."""
+    return state_in(read_states(connection, [layer_id]), layer_id)
 
 
 def states_of_all(connection: Connection) -> dict[str, LayerState]:
     """The states of all layers, also of those that are not published any more."""
-    return {row[0]: LayerState(*row) for row in connection.execute(_ALL)}
+    return states_of(connection.execute(select(*STATE_COLUMNS)))
 
 
-_ALL = text(
-    "SELECT id, version, gis.today()::text, changed_at::text, digest, archives_from FROM gis.layer"
-)
-
-
-def _published(states: Mapping[str, LayerState], layer_id: str) -> LayerState:
+def state_in(states: Mapping[str, LayerState], layer_id: str) -> LayerState:
+    """The state of a layer among those of the published ones; raises NotFound."""
     if layer_id not in states:
-        raise NotFound(f"the layer {layer_id} is not published: run `gis layers sync`")
+        raise not_published(layer_id)
     return states[layer_id]
 
 
-class States:
-    """The states of all layers, read anew for whoever asks, once for all who ask meanwhile.
+def not_published(layer_id: str) -> NotFound:
+    return NotFound(f"the layer {layer_id} is not published: run `gis layers sync`")
 
-    Who asks joins a reading that has not begun, so that it sees all that was committed before.
+
+class States:
+    """The states of all layers, read anew for each request, once for all concurrent ones.
+
+    A request joins a reading that has not begun, so that it sees all that was committed before.
     """
 
     def __init__(self, database: Database) -> None:
@@ -87,7 +132,7 @@ class States:
 
     def of(self, layer_id: str) -> LayerState:
         """Raises NotFound when the layer is not published."""
-        return _published(self.read(), layer_id)
+        return state_in(self.read(), layer_id)
 
     def read(self) -> Mapping[str, LayerState]:
         """The states of the published layers, by id."""
@@ -101,17 +146,9 @@ class States:
             with self._lock:
                 self._next = None
             try:
-                found = states_of(self._database.ask(ALL_STATES, {}))
+                states = states_of(self._database.ask(STATES, {}))
             except BaseException as error:
                 mine.set_exception(error)
                 raise
-            mine.set_result(found)
-            return found
-
-
-ALL_STATES = _STATE
-
-
-def states_of(rows: Iterable[tuple[Any, ...]]) -> Mapping[str, LayerState]:
-    """The states that ALL_STATES gives, by layer."""
-    return {row[0]: LayerState(*row) for row in rows}
+            mine.set_result(states)
+            return states

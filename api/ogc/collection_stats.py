@@ -1,26 +1,16 @@
-"""What a layer's data says about itself: how many, where, when; kept with the layer's version."""
+"""Statistics of a collection: count, extent in space and time; cached for the layer's state."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import datetime, time
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, func, select
 
-from gis.clock import HERE, today
-from gis.errors import NotFound
+from gis.clock import HERE
 from layers.items import Count, ItemSource
 from layers.items.counting import count_all
+from tiles.state import LayerState
 
 _MIDNIGHT = time(tzinfo=HERE)
-_STATES = text("SELECT id, version, digest FROM gis.layer WHERE published")
-
-
-@dataclass(frozen=True, slots=True)
-class StatsKey:
-    """A layer's file and rows as of now; equal states answer equally."""
-
-    version: int
-    digest: str
-    day: date  # views of units hold those of today
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,29 +23,13 @@ class CollectionStats:
     end: datetime | None
 
 
-def states_of(connection: Connection) -> dict[str, StatsKey]:
-    """The state of each published layer, by its id."""
-    day = today()
-    return {row.id: StatsKey(row.version, row.digest, day) for row in connection.execute(_STATES)}
-
-
-def state_of(connection: Connection, layer_id: str) -> StatsKey:
-    """Raises NotFound when the layer has no table yet."""
-    try:
-        return states_of(connection)[layer_id]
-    except KeyError:
-        raise NotFound(
-            f"the layer {layer_id} is not published: `gis layers sync` publishes it"
-        ) from None
-
-
 class StatsCache:
     """One entry a layer, replaced when its state changes."""
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[StatsKey, CollectionStats]] = {}
+        self._known: dict[str, tuple[LayerState, CollectionStats]] = {}
 
-    def of(self, connection: Connection, source: ItemSource, state: StatsKey) -> CollectionStats:
+    def of(self, connection: Connection, source: ItemSource, state: LayerState) -> CollectionStats:
         known = self._known.get(source.layer.id)
         if known is not None and known[0] == state:
             return known[1]

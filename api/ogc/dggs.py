@@ -1,4 +1,4 @@
-"""Routes of OGC API - DGGS: the grid, its zones, and how many records they hold."""
+"""Routes of OGC API - DGGS: the grid, its zones, and the numbers of their records."""
 
 import hashlib
 from collections.abc import Mapping
@@ -60,7 +60,7 @@ DATA = (*QUESTION, "zone-depth")
 
 
 class _Service:
-    """What a route needs to say which zones of whom, at the root or of a collection."""
+    """Parts of the application for a route on zones, at the root or of a collection."""
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class _Service:
         return self.request.app.state.tiles.hex_answers  # type: ignore[no-any-return]
 
     def origin(self, given: Mapping[str, str]) -> Origin:
-        """What the parameters ask of the layers; at the root, of those that can answer it."""
+        """The layers' queries by the parameters; at the root, of layers that can answer them."""
         if self.layer is not None:
             return Origin(self.path, (self._asked(self.layer, given),))
         if "category" in given:
@@ -94,12 +94,12 @@ class _Service:
         layers = with_hexes(self.caller, self.catalogue.layers)
         timed = {name: given[name] for name in given if name == "datetime"}
         return Origin(
-            "", tuple(self._asked(one, timed if one.source.time else {}) for one in layers)
+            "", tuple(self._asked(layer, timed if layer.source.time else {}) for layer in layers)
         )
 
     def _asked(self, layer: Layer, given: Mapping[str, str]) -> HexRequest:
-        question = hex_query(layer, given.get("category"), given.get("datetime"), widened=True)
-        return HexRequest.by(self.caller, layer, question, self.settings.k_anonymity)
+        query = hex_query(layer, given.get("category"), given.get("datetime"), widened=True)
+        return HexRequest.by(self.caller, layer, query, self.settings.k_anonymity)
 
 
 Service = Annotated[_Service, Depends()]
@@ -109,8 +109,8 @@ Service = Annotated[_Service, Depends()]
 @router.get("/collections/{layer_id}/dggs")
 def grids(request: Request, service: Service) -> Response:
     only_known(request)
-    how = negotiate(request, ("json",))
-    return _json(request, documents.dggrs_list(service.path, how))
+    negotiation = negotiate(request, ("json",))
+    return _json(request, documents.dggrs_list(service.path, negotiation))
 
 
 @router.get(f"/dggs/{GRID}/definition")
@@ -123,8 +123,8 @@ def definition(request: Request) -> Response:
 @router.get(f"/collections/{{layer_id}}/dggs/{GRID}")
 def grid(request: Request, service: Service) -> Response:
     only_known(request)
-    how = negotiate(request, ("json",))
-    return _json(request, documents.dggrs(service.path, service.origin({}).finest, how))
+    negotiation = negotiate(request, ("json",))
+    return _json(request, documents.dggrs(service.path, service.origin({}).finest, negotiation))
 
 
 @router.get(f"/dggs/{GRID}/zones")
@@ -132,7 +132,7 @@ def grid(request: Request, service: Service) -> Response:
 def zones(request: Request, service: Service) -> Response:
     """Zones that have records, by box, parent, time and CQL2 filter; compact unless told not."""
     only_known(request, ZONES)
-    how = _asking(request, ("json", "geojson", "binary"))
+    negotiation = _negotiate_geojson(request, ("json", "geojson", "binary"))
     given = with_subset(request.query_params)
     origin = service.origin(given)
     level = whole_of("zone-level", given.get("zone-level"), origin.finest)
@@ -142,21 +142,21 @@ def zones(request: Request, service: Service) -> Response:
             return zone_properties(origin.measures(stored_population(connection)))
 
         holds = filter_of(given, properties)
-        found = zones_with_records(connection, service.answers, origin, level, area_of(given))
+        zones_found = zones_with_records(connection, service.answers, origin, level, area_of(given))
         if holds is not None:
-            found = filtered(connection, found, holds)
-    return _zone_list(request, how, service.path, found)
+            zones_found = filtered(connection, zones_found, holds)
+    return _zone_list(request, negotiation, service.path, zones_found)
 
 
 @router.get(f"/dggs/{GRID}/zones/{{zone}}")
 @router.get(f"/collections/{{layer_id}}/dggs/{GRID}/zones/{{zone}}")
 def zone(zone: str, request: Request, service: Service) -> Response:
-    """Where a zone is, its parent, children and neighbours."""
+    """Geometry of a zone, its parent, children and neighbours."""
     only_known(request)
-    how = negotiate(request, ("json",))
+    negotiation = negotiate(request, ("json",))
     cell = zone_of(zone)
     counted = COARSEST <= resolution_of(cell) <= FINEST
-    return _json(request, documents.zone(service.path, cell, counted, how))
+    return _json(request, documents.zone(service.path, cell, counted, negotiation))
 
 
 @router.get(f"/dggs/{GRID}/zones/{{zone}}/data")
@@ -164,7 +164,7 @@ def zone(zone: str, request: Request, service: Service) -> Response:
 def data(zone: str, request: Request, service: Service) -> Response:
     """The measures of a zone, or of its sub-zones of the depths asked for."""
     only_known(request, DATA)
-    how = _asking(request, ("json", "geojson", "txt"))
+    negotiation = _negotiate_geojson(request, ("json", "geojson", "txt"))
     cell = zone_of(zone)
     origin = service.origin(request.query_params)
     depths = depths_of(request.query_params.get("zone-depth"), cell)
@@ -180,45 +180,53 @@ def data(zone: str, request: Request, service: Service) -> Response:
             )
             for depth in depths
         }
-    if how.format == "json":
-        return _json(request, documents.dggs_json(cell, by_depth, names, how))
-    found = {one: measures for zones in by_depth.values() for one, measures in zones.items()}
-    if how.format == "txt":
+    if negotiation.format == "json":
+        return _json(request, documents.dggs_json(cell, by_depth, names, negotiation))
+    measures_by_cell = {
+        cell_found: measures
+        for zones in by_depth.values()
+        for cell_found, measures in zones.items()
+    }
+    if negotiation.format == "txt":
         return _bytes(
-            request, "".join(f"{cell_text(one)}\n" for one in found).encode(), "text/plain"
+            request,
+            "".join(f"{cell_text(cell_found)}\n" for cell_found in measures_by_cell).encode(),
+            "text/plain",
         )
-    return _json(request, documents.features(found), documents.GEOJSON)
+    return _json(request, documents.features(measures_by_cell), documents.GEOJSON)
 
 
-def _asking(request: Request, formats: tuple[str, ...]) -> Negotiation:
+def _negotiate_geojson(request: Request, formats: tuple[str, ...]) -> Negotiation:
     """Here GeoJSON is another form than JSON, also where the client names media types."""
-    how = negotiate(request, formats)
+    negotiation = negotiate(request, formats)
     wanted = request.headers.get("accept", "").partition(",")[0].partition(";")[0].strip()
     if "f" not in request.query_params and wanted == documents.GEOJSON:
-        return replace(how, format="geojson")
-    return how
+        return replace(negotiation, format="geojson")
+    return negotiation
 
 
-def _zone_list(request: Request, how: Negotiation, path: str, found: Zones) -> Response:
+def _zone_list(request: Request, negotiation: Negotiation, path: str, zones: Zones) -> Response:
     """As many as are asked for, with a link to the next ones; in each form."""
     given = request.query_params
-    cells = np.fromiter(found, dtype=np.int64, count=len(found))
+    cells = np.fromiter(zones, dtype=np.int64, count=len(zones))
     compact = given.get("compact-zones") is None or flag_of("compact-zones", given["compact-zones"])
     shown = (compacted(cells) if compact else cells).tolist()
     limit = limit_of(given.get("limit", str(MOST_ZONES)), MOST_ZONES)
     first = whole_of("offset", given.get("offset"), 0)
     page = shown[first : first + limit]
-    if how.format == "binary":
+    if negotiation.format == "binary":
         return _bytes(request, documents.zone_bytes(page), documents.BINARY)
-    if how.format == "geojson":
-        told = {cell: found.get(cell, {}) for cell in page}
-        return _json(request, documents.features(told), documents.GEOJSON)
+    if negotiation.format == "geojson":
+        page_zones = {cell: zones.get(cell, {}) for cell in page}
+        return _json(request, documents.features(page_zones), documents.GEOJSON)
     whole = len(page) == len(shown)
     area = float(areas_km2(cells).sum()) if whole else None
     following = None
     if first + len(page) < len(shown) and page:
-        following = with_parameters(how, given, offset=str(first + limit)).removeprefix(how.base)
-    return _json(request, documents.zone_list(path, page, area, following, how))
+        following = with_parameters(negotiation, given, offset=str(first + limit)).removeprefix(
+            negotiation.base
+        )
+    return _json(request, documents.zone_list(path, page, area, following, negotiation))
 
 
 def _json(request: Request, document: dict[str, Any], media: str = documents.JSON) -> Response:
@@ -228,5 +236,5 @@ def _json(request: Request, document: dict[str, Any], media: str = documents.JSO
 def _bytes(request: Request, body: bytes, media: str) -> Response:
     etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
     headers = {"ETag": etag, "Cache-Control": "no-cache"}
-    same = not_modified(request, etag)
-    return same or Response(body, headers=headers, media_type=media)
+    unchanged = not_modified(request, etag)
+    return unchanged or Response(body, headers=headers, media_type=media)

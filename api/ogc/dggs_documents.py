@@ -67,68 +67,71 @@ NUMBERS = {
 }
 
 
-def link(how: Negotiation, rel: str, path: str, media: str = JSON) -> dict[str, str]:
+def link(negotiation: Negotiation, rel: str, path: str, media: str = JSON) -> dict[str, str]:
     """A link; `path` is below the landing page."""
     known = rel in ("self", "next")
     return {
         "rel": rel if known else f"{_REL}/{rel}",
-        "href": f"{how.base}{path}",
+        "href": f"{negotiation.base}{path}",
         "type": media,
-        "title": _worded(how, _WORDS[rel]),
-        "hreflang": how.language,
+        "title": _worded(negotiation, _WORDS[rel]),
+        "hreflang": negotiation.language,
     }
 
 
-def collection_links(layer: Layer, how: Negotiation) -> list[dict[str, Any]]:
-    """What a collection's document says of its zones; nothing when it has none."""
+def collection_links(layer: Layer, negotiation: Negotiation) -> list[dict[str, Any]]:
+    """Links from a collection's document to its zones; none where it has none."""
     path = f"/collections/{layer.id}/dggs"
-    return [] if layer.hexes is None else [link(how, "dggrs-list", path)]
+    return [] if layer.hexes is None else [link(negotiation, "dggrs-list", path)]
 
 
-def landing_links(how: Negotiation) -> list[dict[str, Any]]:
-    return [link(how, "dggrs-list", "/dggs")]
+def landing_links(negotiation: Negotiation) -> list[dict[str, Any]]:
+    return [link(negotiation, "dggrs-list", "/dggs")]
 
 
-def dggrs_list(root: str, how: Negotiation) -> dict[str, Any]:
+def dggrs_list(root: str, negotiation: Negotiation) -> dict[str, Any]:
     """The grids at `root`, the path of a collection or nothing: we have one."""
     one = {
         "id": GRID,
-        "title": _worded(how, TITLE),
-        "links": [link(how, "self", f"{root}/dggs/{GRID}"), _definition(how)],
+        "title": _worded(negotiation, TITLE),
+        "links": [link(negotiation, "self", f"{root}/dggs/{GRID}"), _definition(negotiation)],
     }
-    return {"links": [link(how, "self", f"{root}/dggs"), *_origin(root, how)], "dggrs": [one]}
+    return {
+        "links": [link(negotiation, "self", f"{root}/dggs"), *_origin(root, negotiation)],
+        "dggrs": [one],
+    }
 
 
-def dggrs(root: str, finest: int, how: Negotiation) -> dict[str, Any]:
+def dggrs(root: str, finest: int, negotiation: Negotiation) -> dict[str, Any]:
     """The grid as it is offered at `root`."""
     here = f"{root}/dggs/{GRID}"
     return {
         "id": GRID,
-        "title": _worded(how, TITLE),
-        "description": _worded(how, DESCRIPTION),
+        "title": _worded(negotiation, TITLE),
+        "description": _worded(negotiation, DESCRIPTION),
         "crs": _CRS84,
         "defaultDepth": DEFAULT_DEPTH,
         "maxRefinementLevel": finest,
         "maxRelativeDepth": MOST_DEPTH,
         "links": [
-            link(how, "self", here),
-            _definition(how),
-            link(how, "dggrs-zone-query", f"{here}/zones"),
-            *_origin(root, how),
+            link(negotiation, "self", here),
+            _definition(negotiation),
+            link(negotiation, "dggrs-zone-query", f"{here}/zones"),
+            *_origin(root, negotiation),
         ],
         "linkTemplates": [
-            _template(how, "dggrs-zone-info", f"{here}/zones/{{zoneId}}"),
-            _template(how, "dggrs-zone-data", f"{here}/zones/{{zoneId}}/data"),
+            _template(negotiation, "dggrs-zone-info", f"{here}/zones/{{zoneId}}"),
+            _template(negotiation, "dggrs-zone-data", f"{here}/zones/{{zoneId}}/data"),
         ],
     }
 
 
-def definition(how: Negotiation) -> dict[str, Any]:
+def definition(negotiation: Negotiation) -> dict[str, Any]:
     """H3 in the form of OGC 21-038r1, Annex B. It is in no register of OGC, hence its own URI."""
     return {
         "title": GRID,
-        "description": _worded(how, DESCRIPTION),
-        "uri": definition_uri(how),
+        "description": _worded(negotiation, DESCRIPTION),
+        "uri": definition_uri(negotiation),
         "links": [{"rel": "describedby", "href": "https://h3geo.org/docs/core-library/overview"}],
         "dggh": {
             "definition": {
@@ -156,14 +159,14 @@ def definition(how: Negotiation) -> dict[str, Any]:
     }
 
 
-def definition_uri(how: Negotiation) -> str:
-    return f"{how.base}/dggs/{GRID}/definition"
+def definition_uri(negotiation: Negotiation) -> str:
+    return f"{negotiation.base}/dggs/{GRID}/definition"
 
 
-def zone(root: str, cell: int, has_data: bool, how: Negotiation) -> dict[str, Any]:
+def zone(root: str, cell: int, has_data: bool, negotiation: Negotiation) -> dict[str, Any]:
     """A zone of any level of H3: where it is, what is above, below and beside it."""
     here, text = f"{root}/dggs/{GRID}/zones", cell_text(cell)
-    data = [link(how, "dggrs-zone-data", f"{here}/{text}/data")] if has_data else []
+    data = [link(negotiation, "dggrs-zone-data", f"{here}/{text}/data")] if has_data else []
     lat, lon = h3.cell_to_latlng(text)
     shape = boundaries([cell])[0]
     return {
@@ -174,26 +177,37 @@ def zone(root: str, cell: int, has_data: bool, how: Negotiation) -> dict[str, An
         "bbox": list(shape.bounds),
         "geometry": shapely.geometry.mapping(shape),
         "links": [
-            link(how, "self", f"{here}/{text}"),
-            link(how, "dggrs", f"{root}/dggs/{GRID}"),
+            link(negotiation, "self", f"{here}/{text}"),
+            link(negotiation, "dggrs", f"{root}/dggs/{GRID}"),
             *data,
-            *(link(how, rel, f"{here}/{cell_text(one)}") for rel, one in _related(cell)),
+            *(link(negotiation, rel, f"{here}/{cell_text(one)}") for rel, one in _related(cell)),
         ],
     }
 
 
 def zone_list(
-    root: str, cells: Sequence[int], area_km2: float | None, next_path: str | None, how: Negotiation
+    root: str,
+    cells: Sequence[int],
+    area_km2: float | None,
+    next_path: str | None,
+    negotiation: Negotiation,
 ) -> dict[str, Any]:
     """Identifiers of zones; `area_km2` where the list is whole."""
     here = f"{root}/dggs/{GRID}"
     area = {} if area_km2 is None else {"returnedAreaMetersSquare": round(area_km2 * 1e6, 1)}
-    following = [] if next_path is None else [link(how, "next", next_path)]
+    following = [] if next_path is None else [link(negotiation, "next", next_path)]
     return {
         "zones": [cell_text(cell) for cell in cells],
         **area,
-        "links": [link(how, "dggrs", here), _definition(how), *_origin(root, how), *following],
-        "linkTemplates": [_template(how, "dggrs-zone-data", f"{here}/zones/{{zoneId}}/data")],
+        "links": [
+            link(negotiation, "dggrs", here),
+            _definition(negotiation),
+            *_origin(root, negotiation),
+            *following,
+        ],
+        "linkTemplates": [
+            _template(negotiation, "dggrs-zone-data", f"{here}/zones/{{zoneId}}/data")
+        ],
     }
 
 
@@ -219,7 +233,7 @@ def features(zones: Zones) -> dict[str, Any]:
 
 
 def dggs_json(
-    cell: int, by_depth: dict[int, Zones], names: Sequence[str], how: Negotiation
+    cell: int, by_depth: dict[int, Zones], names: Sequence[str], negotiation: Negotiation
 ) -> dict[str, Any]:
     """DGGS-JSON: of each measure and depth the values of all sub-zones in their order, null where
     a sub-zone has no record, or so few that they are not shown.
@@ -227,7 +241,7 @@ def dggs_json(
     level = resolution_of(cell)
     order = {depth: children_of(cell, level + depth).tolist() for depth in by_depth}
     return {
-        "dggrs": definition_uri(how),
+        "dggrs": definition_uri(negotiation),
         "zoneId": cell_text(cell),
         "depths": list(by_depth),
         "schema": {
@@ -266,18 +280,18 @@ def _related(cell: int) -> Iterable[tuple[str, int]]:
     yield from (("dggrs-zone-neighbor", int(one, 16)) for one in ring if int(one, 16) != cell)
 
 
-def _origin(root: str, how: Negotiation) -> list[dict[str, str]]:
-    return [link(how, "geodata", root) if root else link(how, "dataset", "")]
+def _origin(root: str, negotiation: Negotiation) -> list[dict[str, str]]:
+    return [link(negotiation, "geodata", root) if root else link(negotiation, "dataset", "")]
 
 
-def _definition(how: Negotiation) -> dict[str, str]:
-    return link(how, "dggrs-definition", f"/dggs/{GRID}/definition")
+def _definition(negotiation: Negotiation) -> dict[str, str]:
+    return link(negotiation, "dggrs-definition", f"/dggs/{GRID}/definition")
 
 
-def _template(how: Negotiation, rel: str, path: str) -> dict[str, str]:
-    made = link(how, rel, path)
+def _template(negotiation: Negotiation, rel: str, path: str) -> dict[str, str]:
+    made = link(negotiation, rel, path)
     return {"uriTemplate": made.pop("href"), **made}
 
 
-def _worded(how: Negotiation, words: tuple[str, str]) -> str:
-    return words[0 if how.language == "vi" else 1]
+def _worded(negotiation: Negotiation, words: tuple[str, str]) -> str:
+    return words[0 if negotiation.language == "vi" else 1]

@@ -30,23 +30,23 @@ def area_of(given: Mapping[str, str]) -> ZoneArea:
 
 def with_subset(given: Mapping[str, str]) -> dict[str, str]:
     """`subset=Lat(21:23),Lon(103:105),time("2026-03-01":"2026-03-31")` as bbox and datetime."""
-    told = dict(given)
+    parameters = dict(given)
     if "subset" not in given:
-        return told
-    found = dict(_subset(given["subset"]))
-    if "time" in found:
+        return parameters
+    axes = dict(_subset(given["subset"]))
+    if "time" in axes:
         if "datetime" in given:
             raise BadInput("subset and datetime both name a time: give one of them")
-        told["datetime"] = "/".join(".." if end == "*" else end for end in found.pop("time"))
-    if found:
+        parameters["datetime"] = "/".join(".." if end == "*" else end for end in axes.pop("time"))
+    if axes:
         if "bbox" in given:
             raise BadInput("subset and bbox both name a place: give one of them")
         if crs_in(given.get("subset-crs")).srid != CRS84.srid:
             raise BadInput("Lat and Lon are no axes of subset-crs: leave it out, or use bbox")
-        (west, east), (south, north) = found.get("lon", ("*", "*")), found.get("lat", ("*", "*"))
+        (west, east), (south, north) = axes.get("lon", ("*", "*")), axes.get("lat", ("*", "*"))
         ends = zip((west, south, east, north), ("-180", "-90", "180", "90"), strict=True)
-        told["bbox"] = ",".join(open_end if end == "*" else end for end, open_end in ends)
-    return told
+        parameters["bbox"] = ",".join(open_end if end == "*" else end for end, open_end in ends)
+    return parameters
 
 
 def _subset(text: str) -> Iterable[tuple[str, tuple[str, str]]]:
@@ -65,19 +65,19 @@ def depths_of(text: str | None, cell: int) -> list[int]:
     given = str(DEFAULT_DEPTH) if text is None else text
     match = re.fullmatch(r"(\d{1,2})-(\d{1,2})", given)
     if match:
-        found = list(range(int(match[1]), int(match[2]) + 1))
+        depths = list(range(int(match[1]), int(match[2]) + 1))
     elif re.fullmatch(r"\d{1,2}(,\d{1,2})*", given):
-        found = sorted({int(part) for part in given.split(",")})
+        depths = sorted({int(part) for part in given.split(",")})
     else:
-        found = []
-    if not found or max(found) > MOST_DEPTH:
+        depths = []
+    if not depths or max(depths) > MOST_DEPTH:
         raise BadInput(
             f"zone-depth={given!r} is wrong: give a depth from 0 to {MOST_DEPTH}, a "
             "range such as 0-2, or a list such as 0,2"
         )
-    for depth in found:
+    for depth in depths:
         require_level(resolution_of(cell) + depth)
-    return found
+    return depths
 
 
 def whole_of(name: str, text: str | None, default: int) -> int:

@@ -62,13 +62,13 @@ class Origin:
 
     @property
     def finest(self) -> int:
-        return min((one.finest or FINEST for one in self.asked), default=FINEST)
+        return min((request.finest or FINEST for request in self.asked), default=FINEST)
 
     def measures(self, population: Population | None) -> tuple[str, ...]:
         """The names of what a zone may have."""
         if self.path:
             return self.asked[0].measures(population)
-        return tuple(f"{one.layer.id}_count" for one in self.asked)
+        return tuple(f"{request.layer.id}_count" for request in self.asked)
 
     def named(self, asked: HexRequest, measures: Measures) -> Measures:
         return measures if self.path else {f"{asked.layer.id}_count": measures["count"]}
@@ -76,7 +76,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class ZoneArea:
-    """Which zones: those that touch a shape in degrees, and are a zone or within it."""
+    """An area of zones: those that touch a shape in degrees, and are a zone or within it."""
 
     shape: shapely.Geometry | None = None
     parent: int | None = None
@@ -88,7 +88,7 @@ class ZoneArea:
         return cells_touching(self.shape.buffer(_A_METRE), level)
 
     def holds(self, cells: Cells) -> np.ndarray:
-        """Which of the cells are in it."""
+        """A mask of the cells that are in the area."""
         inside = np.ones(len(cells), dtype=np.bool_)
         if self.parent is not None and len(cells):
             if resolution_of(self.parent) > resolution_of(int(cells[0])):
@@ -115,10 +115,10 @@ def zones_with_records(
 ) -> Zones:
     """Raises BadInput for a level at which nothing is counted, or at which it would be hidden."""
     require_level(level)
-    found = read_zones(connection, answers, origin, level, area.cells(level))
-    cells = np.fromiter(found, dtype=np.int64, count=len(found))
+    zones = read_zones(connection, answers, origin, level, area.cells(level))
+    cells = np.fromiter(zones, dtype=np.int64, count=len(zones))
     inside = area.holds(cells)
-    return {int(cell): found[int(cell)] for cell in cells[inside]}
+    return {int(cell): zones[int(cell)] for cell in cells[inside]}
 
 
 def read_zones(
@@ -129,15 +129,15 @@ def read_zones(
     cells: Cells | None,
 ) -> Zones:
     """The measures of zones of a level, among `cells`; None: of all. One snapshot is read."""
-    found: Zones = {}
-    states = read_states(connection, [one.layer.id for one in origin.asked])
+    zones: Zones = {}
+    states = read_states(connection, [request.layer.id for request in origin.asked])
     for asked in origin.asked:
         if asked.layer.id not in states:
             continue
         table = answers.table(connection, states[asked.layer.id], asked, level, cells)
         for cell, measures in zip(table.cells.tolist(), table.measures(), strict=True):
-            found.setdefault(cell, {}).update(origin.named(asked, measures))
-    return dict(sorted(found.items()))
+            zones.setdefault(cell, {}).update(origin.named(asked, measures))
+    return dict(sorted(zones.items()))
 
 
 def require_level(level: int) -> None:
@@ -160,13 +160,13 @@ def filtered(
     arrays = [
         cast(bindparam("cells", cells), ARRAY(BigInteger)),
         cast(
-            bindparam("measures", [orjson.dumps(one).decode() for one in zones.values()]),
+            bindparam("measures", [orjson.dumps(measures).decode() for measures in zones.values()]),
             ARRAY(Text),
         ),
         cast(bindparam("shapes", list(shapely.to_wkb(boundaries(cells)))), ARRAY(LargeBinary)),
     ]
-    made = func.unnest(*arrays).table_valued("cell", "measures", "shape", name="zones")
-    rows = made.render_derived()
+    unnested = func.unnest(*arrays).table_valued("cell", "measures", "shape", name="zones")
+    rows = unnested.render_derived()
     with computed():
         chosen = connection.scalars(select(rows.c.cell).where(holds)).all()
     return {cell: zones[cell] for cell in sorted(chosen)}
@@ -199,9 +199,9 @@ def _in_degrees(box: Box) -> shapely.Geometry:
     shape = shapely.box(box.west, box.south, box.east, box.north)
     longest = max(box.east - box.west, box.north - box.south) / _EDGE_PARTS or 1.0
     moved = pyproj.Transformer.from_crs(box.crs.srid, CRS84.srid, always_xy=True)
-    found = shapely.transform(
+    outline = shapely.transform(
         shapely.segmentize(shape, longest), moved.transform, interleaved=False
     )
-    if not np.isfinite(shapely.get_coordinates(found)).all():
+    if not np.isfinite(shapely.get_coordinates(outline)).all():
         raise BadInput("bbox lies outside of where its CRS is defined: give it in CRS84")
-    return found
+    return outline

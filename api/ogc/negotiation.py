@@ -1,4 +1,4 @@
-"""What every OGC request has: a format, a language, the URL that links start with."""
+"""Content negotiation: format and language of an answer, and the URLs that its links start with."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _MEDIA = {
 
 @dataclass(frozen=True, slots=True)
 class Negotiation:
-    """How the answer is wanted."""
+    """The format and language of an answer, with the URLs for its links."""
 
     format: str
     language: str
@@ -58,11 +58,11 @@ def only_known(request: Request, known: Collection[str] = ()) -> None:
 
 
 def _format(request: Request, formats: Collection[str]) -> str:
-    asked = request.query_params.get("f")
-    if asked is not None:
-        if asked not in formats:
-            raise BadInput(f"f={asked!r} is not offered here: use one of {', '.join(formats)}")
-        return asked
+    given = request.query_params.get("f")
+    if given is not None:
+        if given not in formats:
+            raise BadInput(f"f={given!r} is not offered here: use one of {', '.join(formats)}")
+        return given
     return next((f for f in _accepted(request) if f in formats), "json")
 
 
@@ -85,11 +85,11 @@ def _quality(parameters: list[str]) -> float:
 
 
 def _language(request: Request) -> str:
-    asked = request.query_params.get("lang")
-    if asked is not None:
-        if asked not in LANGUAGES:
-            raise BadInput(f"lang={asked!r} is not offered: use {' or '.join(LANGUAGES)}")
-        return asked
+    given = request.query_params.get("lang")
+    if given is not None:
+        if given not in LANGUAGES:
+            raise BadInput(f"lang={given!r} is not offered: use {' or '.join(LANGUAGES)}")
+        return given
     for part in request.headers.get("accept-language", "").split(","):
         code = part.split(";")[0].strip()[:2].lower()
         if code in LANGUAGES:

@@ -15,7 +15,7 @@ from layers.items import SUPPORTED, ItemSource, ServedColumn
 from layers.items.formats import FORMATS
 
 
-def openapi(sources: Sequence[ItemSource], how: Negotiation, most: int) -> dict[str, Any]:
+def openapi(sources: Sequence[ItemSource], negotiation: Negotiation, most: int) -> dict[str, Any]:
     """OpenAPI 3.0 of the layers that the caller may read; `most` rows a page.
 
     QGIS reads its page size from `components.parameters.limit` and nowhere else.
@@ -27,11 +27,11 @@ def openapi(sources: Sequence[ItemSource], how: Negotiation, most: int) -> dict[
     return {
         "openapi": "3.0.3",
         "info": {
-            "title": TITLE[how.language],
-            "description": DESCRIPTION[how.language],
+            "title": TITLE[negotiation.language],
+            "description": DESCRIPTION[negotiation.language],
             "version": "1.0.0",
         },
-        "servers": [{"url": how.base}],
+        "servers": [{"url": negotiation.base}],
         "paths": paths,
         "components": {
             "parameters": _parameters(most) | tile_parameters() | zone_parameters(),

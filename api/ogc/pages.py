@@ -17,15 +17,17 @@ _PAGES = Environment(
 )
 
 
-def page(template: str, document: dict[str, Any], how: Negotiation, given: QueryParams) -> str:
-    other = "en" if how.language == "vi" else "vi"
+def page(
+    template: str, document: dict[str, Any], negotiation: Negotiation, given: QueryParams
+) -> str:
+    other = "en" if negotiation.language == "vi" else "vi"
     switch = str(QueryParams({**given, "lang": other}))
     as_json = str(QueryParams({**given, "f": "json"}))
     return _PAGES.get_template(template).render(
         document=document,
-        how=how,
-        vi=how.language == "vi",
+        negotiation=negotiation,
+        vi=negotiation.language == "vi",
         other=other,
-        switch_url=f"{how.url}?{switch}",
-        json_url=f"{how.url}?{as_json}",
+        switch_url=f"{negotiation.url}?{switch}",
+        json_url=f"{negotiation.url}?{as_json}",
     )

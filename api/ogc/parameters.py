@@ -1,4 +1,4 @@
-"""The query parameters of items, each read by one function; wrong ones are told what is right."""
+"""The query parameters of items, each read by one function; errors say what would be right."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -25,7 +25,7 @@ ITEMS = (
 
 
 def page_request(request: Request, source: ItemSource, most: int) -> PageRequest:
-    """What the client asks for; raises BadInput for anything unknown or wrong."""
+    """The page that a request is for; raises BadInput for unknown or wrong parameters."""
     only_known(request, (*ITEMS, *source.by_name))
     given = request.query_params
     return PageRequest(

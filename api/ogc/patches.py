@@ -1,4 +1,4 @@
-"""What is added to, or mended in, pygeoapi's documents. Each has a test that stock fails.
+"""Patches of pygeoapi's documents: additions and corrections. Each has a test that stock fails.
 
 * titles: stock writes `<` and `>` in data as `&lt;` and `&gt;`;
 * links: stock offers processes, tiling schemes, JSON-LD and CSV whether they are there or not, and
@@ -97,31 +97,31 @@ def link(
     return {"href": href, "rel": rel, "type": media, "title": named, "hreflang": language}
 
 
-def documents(how: Negotiation, path: str, media: str = JSON) -> list[dict[str, str]]:
+def documents(negotiation: Negotiation, path: str, media: str = JSON) -> list[dict[str, str]]:
     """The links of a document to itself and to its other format."""
     forms = (("json", media), ("html", HTML))
     return [
         link(
-            "self" if how.format == form else "alternate",
-            f"{how.base}{path}?f={form}",
+            "self" if negotiation.format == form else "alternate",
+            f"{negotiation.base}{path}?f={form}",
             kind,
-            how.language,
+            negotiation.language,
         )
         for form, kind in forms
     ]
 
 
-def patch_landing(document: dict[str, Any], how: Negotiation) -> dict[str, Any]:
-    language = how.language
+def patch_landing(document: dict[str, Any], negotiation: Negotiation) -> dict[str, Any]:
+    language = negotiation.language
     data = [
-        link("service-desc", f"{how.base}/openapi?f=json", OPENAPI, language),
-        link("service-doc", f"{how.base}/openapi?f=html", HTML, language),
-        link("conformance", f"{how.base}/conformance", JSON, language),
-        link("data", f"{how.base}/collections", JSON, language),
+        link("service-desc", f"{negotiation.base}/openapi?f=json", OPENAPI, language),
+        link("service-doc", f"{negotiation.base}/openapi?f=html", HTML, language),
+        link("conformance", f"{negotiation.base}/conformance", JSON, language),
+        link("data", f"{negotiation.base}/collections", JSON, language),
     ]
-    tiles_and_zones = [*landing_tile_links(how), *landing_zone_links(how)]
+    tiles_and_zones = [*landing_tile_links(negotiation), *landing_zone_links(negotiation)]
     words = {"title": TITLE[language], "description": DESCRIPTION[language]}
-    return {**document, **words, "links": [*documents(how, ""), *data, *tiles_and_zones]}
+    return {**document, **words, "links": [*documents(negotiation, ""), *data, *tiles_and_zones]}
 
 
 def patch_conformance(document: dict[str, Any]) -> dict[str, Any]:
@@ -130,9 +130,9 @@ def patch_conformance(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def patch_collection(
-    document: dict[str, Any], layer: Layer, facts: CollectionStats, how: Negotiation
+    document: dict[str, Any], layer: Layer, facts: CollectionStats, negotiation: Negotiation
 ) -> dict[str, Any]:
-    language = how.language
+    language = negotiation.language
     return {
         **document,
         "title": getattr(layer.title, language),
@@ -141,14 +141,14 @@ def patch_collection(
         "license": layer.licence,
         "extent": _extent(facts),
         "itemCount": facts.count.number,
-        "links": list(_collection_links(layer, how)),
+        "links": list(_collection_links(layer, negotiation)),
     }
 
 
 def patch_collections(
-    document: dict[str, Any], collections: list[dict[str, Any]], how: Negotiation
+    document: dict[str, Any], collections: list[dict[str, Any]], negotiation: Negotiation
 ) -> dict[str, Any]:
-    return {**document, "links": documents(how, "/collections"), "collections": collections}
+    return {**document, "links": documents(negotiation, "/collections"), "collections": collections}
 
 
 def _extent(facts: CollectionStats) -> dict[str, Any]:
@@ -167,18 +167,18 @@ def _instant(at: datetime | None) -> str | None:
     return None if at is None else at.isoformat().replace("+00:00", "Z")
 
 
-def _collection_links(layer: Layer, how: Negotiation) -> Iterable[dict[str, str]]:
+def _collection_links(layer: Layer, negotiation: Negotiation) -> Iterable[dict[str, str]]:
     path = f"/collections/{layer.id}"
-    here = f"{how.base}{path}"
-    yield from documents(how, path)
-    yield link("root", how.base, JSON, how.language)
-    yield link("items", f"{here}/items?f=json", GEOJSON, how.language)
-    yield link("items", f"{here}/items?f=html", HTML, how.language)
+    here = f"{negotiation.base}{path}"
+    yield from documents(negotiation, path)
+    yield link("root", negotiation.base, JSON, negotiation.language)
+    yield link("items", f"{here}/items?f=json", GEOJSON, negotiation.language)
+    yield link("items", f"{here}/items?f=html", HTML, negotiation.language)
     for each in FORMATS.values():
         href = f"{here}/items?f={each.name}"
-        yield link("items", href, each.media_type, how.language, each.label)
+        yield link("items", href, each.media_type, negotiation.language, each.label)
     for name in ("schema", "queryables", "sortables"):
-        yield link(f"{OGC_REL}/{name}", f"{here}/{name}?f=json", SCHEMA, how.language)
-        yield link(f"{OGC_REL}/{name}", f"{here}/{name}?f=html", HTML, how.language)
-    yield from tile_links(layer, how)
-    yield from zone_links(layer, how)
+        yield link(f"{OGC_REL}/{name}", f"{here}/{name}?f=json", SCHEMA, negotiation.language)
+        yield link(f"{OGC_REL}/{name}", f"{here}/{name}?f=html", HTML, negotiation.language)
+    yield from tile_links(layer, negotiation)
+    yield from zone_links(layer, negotiation)

@@ -44,35 +44,37 @@ class PygeoapiCore:
         # Our own document describes the service (api.ogc.openapi), so pygeoapi holds none.
         self._api = API(_config(self._resources), openapi={})
 
-    def landing(self, request: Request, how: Negotiation) -> dict[str, Any]:
-        return self._call(stock_landing, request, how, self._resources)
+    def landing(self, request: Request, negotiation: Negotiation) -> dict[str, Any]:
+        return self._call(stock_landing, request, negotiation, self._resources)
 
-    def conformance(self, request: Request, how: Negotiation) -> dict[str, Any]:
-        return self._call(stock_conformance, request, how, self._resources)
+    def conformance(self, request: Request, negotiation: Negotiation) -> dict[str, Any]:
+        return self._call(stock_conformance, request, negotiation, self._resources)
 
     def collections(
-        self, request: Request, how: Negotiation, readable: Sequence[Layer]
+        self, request: Request, negotiation: Negotiation, readable: Sequence[Layer]
     ) -> dict[str, Any]:
         shown = {layer.id: self._resources[layer.id] for layer in readable}
-        return self._call(stock_collections, request, how, shown)
+        return self._call(stock_collections, request, negotiation, shown)
 
-    def collection(self, request: Request, how: Negotiation, layer: Layer) -> dict[str, Any]:
-        return self._call(stock_collections, request, how, self._resources, layer.id)
+    def collection(
+        self, request: Request, negotiation: Negotiation, layer: Layer
+    ) -> dict[str, Any]:
+        return self._call(stock_collections, request, negotiation, self._resources, layer.id)
 
     def _call(
         self,
         function: Function,
         request: Request,
-        how: Negotiation,
+        negotiation: Negotiation,
         resources: dict[str, Any],
         *args: str,
     ) -> dict[str, Any]:
         api = copy.copy(self._api)  # the base URL and the collections shown are of the request
-        api.base_url = how.base
+        api.base_url = negotiation.base
         api.config = {**self._api.config, "resources": resources}
-        asked = APIRequest(request, api.locales)
-        asked._format = "json"  # whatever the client wants, the document comes first
-        _, status, content = function(api, asked, *args)
+        api_request = APIRequest(request, api.locales)
+        api_request._format = "json"  # whatever the client wants, the document comes first
+        _, status, content = function(api, api_request, *args)
         if status != 200:
             raise GisError(f"pygeoapi answered {status}")
         document: dict[str, Any] = orjson.loads(content)

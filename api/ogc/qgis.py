@@ -4,8 +4,7 @@ import pyproj
 from fastapi import APIRouter, Request, Response
 from sqlalchemy import Connection, text
 
-from api.dependencies import Caller, Reader, UsedCatalogue, UsedSettings
-from api.ogc.collection_stats import states_of
+from api.dependencies import Caller, Reader, UsedLayers, UsedSettings
 from api.ogc.negotiation import negotiate
 from api.ogc.pygeoapi_core import TITLE
 from api.ogc.qgis_document import Extent, ProjectView, layer_definition, project
@@ -26,29 +25,28 @@ _EXTENT = text(
 def qgis_project(
     request: Request,
     connection: Reader,
-    catalogue: UsedCatalogue,
+    layers: UsedLayers,
     settings: UsedSettings,
     caller: Caller,
 ) -> Response:
     """A QGIS project: layers by department, styled as on the map, in the province's CRS."""
-    states = states_of(connection)
-    layers = [layer for layer in catalogue.readable(caller) if layer.id in states]
+    shown = [each for each in layers.catalogue.readable(caller) if each.id in layers.states]
     frame = ProjectView(
         root_url=negotiate(request).root,
         extent=_extent(connection, settings),
         title=TITLE["vi"],
         min_count=settings.k_anonymity,
     )
-    packed = project(layers, frame)
+    packed = project(shown, frame)
     headers = {"Content-Disposition": 'attachment; filename="project.qgz"'}
     return Response(packed, headers=headers, media_type="application/x-qgis-project")
 
 
 @router.get("/{layer_id}.qlr")
-def qgis_layer(layer_id: str, request: Request, connection: Reader, caller: Caller) -> Response:
+def qgis_layer(layer_id: str, request: Request, caller: Caller) -> Response:
     """One layer as a QGIS layer definition."""
-    found = collection_of(request, connection, layer_id, caller)
-    document = layer_definition(found.layer, negotiate(request).base)
+    collection = collection_of(request, layer_id, caller)
+    document = layer_definition(collection.layer, negotiate(request).base)
     headers = {"Content-Disposition": f'attachment; filename="{layer_id}.qlr"'}
     return Response(document, headers=headers, media_type="application/x-qgis-layer-definition")
 

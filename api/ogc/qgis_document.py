@@ -39,7 +39,7 @@ Extent = tuple[float, float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class ProjectView:
-    """What a project needs beside its layers. `extent` is that of the view, in EPSG:9208, m;
+    """Title, addresses and view of a project. `extent` is that of the view, in EPSG:9208, m;
     hexes with fewer than `min_count` records are shown to nobody."""
 
     root_url: str
@@ -77,25 +77,25 @@ def _project(layers: Sequence[Layer], frame: ProjectView) -> str:
     root.append(_crs("projectCrs", _PROJECT_CRS))
     root.append(_tree(ordered, frame))
     root.append(_canvas(frame.extent))
-    found = Xml.SubElement(root, "projectlayers")
+    map_layers = Xml.SubElement(root, "projectlayers")
     for layer in ordered:
-        found.append(_map_layer(layer, frame.ogc_url))
+        map_layers.append(_map_layer(layer, frame.ogc_url))
         if layer.hexes is not None:
-            found.append(_hex_layer(layer, frame))
+            map_layers.append(_hex_layer(layer, frame))
     return _QGS + Xml.tostring(root, encoding="unicode")
 
 
 def _depth(layer: Layer) -> tuple[int, bool]:
-    """What happened lies above what only is, such as communes."""
+    """Sort key of drawing: events lie above layers without a time, such as communes."""
     return _ON_TOP.index(layer.geometry), layer.source.time is None
 
 
 def _properties() -> Xml.Element:
     """Without this one QGIS leaves the project's CRS unread."""
-    found = Xml.Element("properties")
-    reference = Xml.SubElement(found, "SpatialRefSys")
+    properties = Xml.Element("properties")
+    reference = Xml.SubElement(properties, "SpatialRefSys")
     Xml.SubElement(reference, "ProjectionsEnabled", type="int").text = "1"
-    return found
+    return properties
 
 
 def _tree(layers: Sequence[Layer], frame: ProjectView) -> Xml.Element:
@@ -145,33 +145,33 @@ def _hex_leaf(layer: Layer, frame: ProjectView) -> Xml.Element:
 
 
 def _hex_layer(layer: Layer, frame: ProjectView) -> Xml.Element:
-    found = Xml.Element("maplayer", type="vector-tile")
-    Xml.SubElement(found, "id").text = _id(layer, "hexes")
-    Xml.SubElement(found, "datasource").text = hex_source(layer, frame.root_url)
-    Xml.SubElement(found, "layername").text = hex_title(layer)
-    Xml.SubElement(found, "provider").text = "vectortile"
-    found.append(_crs("srs", "EPSG:3857"))
-    found.append(hex_renderer(layer, frame.min_count))
-    return found
+    map_layer = Xml.Element("maplayer", type="vector-tile")
+    Xml.SubElement(map_layer, "id").text = _id(layer, "hexes")
+    Xml.SubElement(map_layer, "datasource").text = hex_source(layer, frame.root_url)
+    Xml.SubElement(map_layer, "layername").text = hex_title(layer)
+    Xml.SubElement(map_layer, "provider").text = "vectortile"
+    map_layer.append(_crs("srs", "EPSG:3857"))
+    map_layer.append(hex_renderer(layer, frame.min_count))
+    return map_layer
 
 
 def _map_layer(layer: Layer, ogc_url: str) -> Xml.Element:
-    found = Xml.Element(
+    map_layer = Xml.Element(
         "maplayer",
         {"type": "vector", "geometry": _GEOMETRY[layer.geometry], **_scales(layer)},
     )
-    Xml.SubElement(found, "id").text = _id(layer)
-    Xml.SubElement(found, "datasource").text = _source(layer, ogc_url)
-    Xml.SubElement(found, "layername").text = layer.title.vi
-    Xml.SubElement(found, "title").text = layer.title.vi
-    Xml.SubElement(found, "abstract").text = layer.description.vi
-    Xml.SubElement(found, "attribution").text = layer.attribution or layer.department.vi
-    Xml.SubElement(found, "provider", encoding="UTF-8").text = "OAPIF"
-    found.append(_crs("srs", _LAYER_CRS))
+    Xml.SubElement(map_layer, "id").text = _id(layer)
+    Xml.SubElement(map_layer, "datasource").text = _source(layer, ogc_url)
+    Xml.SubElement(map_layer, "layername").text = layer.title.vi
+    Xml.SubElement(map_layer, "title").text = layer.title.vi
+    Xml.SubElement(map_layer, "abstract").text = layer.description.vi
+    Xml.SubElement(map_layer, "attribution").text = layer.attribution or layer.department.vi
+    Xml.SubElement(map_layer, "provider", encoding="UTF-8").text = "OAPIF"
+    map_layer.append(_crs("srs", _LAYER_CRS))
     style = Xml.fromstring(qml(layer).partition("\n")[2])
-    found.set("labelsEnabled", style.get("labelsEnabled", "0"))
-    found.extend(list(style))
-    return found
+    map_layer.set("labelsEnabled", style.get("labelsEnabled", "0"))
+    map_layer.extend(list(style))
+    return map_layer
 
 
 def _id(layer: Layer, part: str = "items") -> str:
@@ -192,7 +192,7 @@ def _scales(layer: Layer) -> dict[str, str]:
 
 
 def _source(layer: Layer, ogc_url: str) -> str:
-    """What the OAPIF provider is given: only the features in view, in pages as the API says."""
+    """The source for the OAPIF provider: only the features in view, in pages as the API says."""
     return (
         f" pagingEnabled='true' restrictToRequestBBOX='1' srsname='{_LAYER_CRS}'"
         f" typename='{layer.id}' url='{ogc_url}'"
@@ -200,12 +200,12 @@ def _source(layer: Layer, ogc_url: str) -> str:
 
 
 def _crs(tag: str, authid: str) -> Xml.Element:
-    found = Xml.Element(tag)
-    system = Xml.SubElement(found, "spatialrefsys")
+    element = Xml.Element(tag)
+    system = Xml.SubElement(element, "spatialrefsys")
     # By its code QGIS finds only a CRS whose row in QGIS's own table is named too.
     Xml.SubElement(system, "wkt").text = pyproj.CRS(authid).to_wkt("WKT2_2019")
     Xml.SubElement(system, "authid").text = authid
-    return found
+    return element
 
 
 def _canvas(extent: Extent) -> Xml.Element:

@@ -21,41 +21,41 @@ def hex_source(layer: Layer, root_url: str) -> str:
 
 def hex_renderer(layer: Layer, min_count: int) -> Xml.Element:
     """One style a class; a hex is drawn by the class that holds its count."""
-    of = hex_classification(layer, min_count)
+    classification = hex_classification(layer, min_count)
     renderer = Xml.Element("renderer", type="basic")
     styles = Xml.SubElement(renderer, "styles")
-    for one in of.classes:
+    for each in classification.classes:
         style = Xml.SubElement(
             styles,
             "style",
             {
                 "layer": f"{layer.id}_hexes",
-                "name": one.label.vi,
-                "expression": _condition(of, one),
+                "name": each.label.vi,
+                "expression": _condition(classification, each),
                 "geometry": _POLYGON,
                 "enabled": "1",
                 "min-zoom": "-1",
                 "max-zoom": "-1",
             },
         )
-        Xml.SubElement(style, "symbols").append(_symbol(of, one))
+        Xml.SubElement(style, "symbols").append(_symbol(classification, each))
     return renderer
 
 
-def _condition(of: Classification, one: FeatureClass) -> str:
-    low = f'"{of.field}" >= {one.lower:g}'
-    return low if math.isinf(one.upper) else f'{low} AND "{of.field}" < {one.upper:g}'
+def _condition(classification: Classification, each: FeatureClass) -> str:
+    low = f'"{classification.field}" >= {each.lower:g}'
+    return low if math.isinf(each.upper) else f'{low} AND "{classification.field}" < {each.upper:g}'
 
 
-def _symbol(of: Classification, one: FeatureClass) -> Xml.Element:
-    symbol = Xml.Element("symbol", type="fill", name="0", alpha=f"{of.opacity:g}")
+def _symbol(classification: Classification, each: FeatureClass) -> Xml.Element:
+    symbol = Xml.Element("symbol", type="fill", name="0", alpha=f"{classification.opacity:g}")
     part = Xml.SubElement(symbol, "layer", {"class": "SimpleFill", "enabled": "1", "pass": "0"})
     look = {
-        "color": _rgba(one.colour),
+        "color": _rgba(each.colour),
         "style": "solid",
-        "outline_color": _rgba(of.outline or one.colour),
+        "outline_color": _rgba(classification.outline or each.colour),
         "outline_style": "solid",
-        "outline_width": f"{one.size_px:g}",
+        "outline_width": f"{each.size_px:g}",
         "outline_width_unit": "Pixel",
     }
     options = Xml.SubElement(part, "Option", type="Map")

@@ -29,75 +29,79 @@ def openapi_type(kind: FieldType) -> dict[str, str]:
     return _TYPES[kind]
 
 
-def schema(source: ItemSource, how: Negotiation) -> dict[str, Any]:
-    """What an item holds (Part 5, /schema): also what may be written."""
-    required = [one.name for one in source.properties if one.required]
-    properties = {**_id(how), **_geometry(source, how), **_all(source, how)}
-    return _document(source, how, "schema", properties) | (
+def schema(source: ItemSource, negotiation: Negotiation) -> dict[str, Any]:
+    """JSON Schema of an item (Part 5, /schema), also of one to be written."""
+    required = [served.name for served in source.properties if served.required]
+    properties = {**_id(negotiation), **_geometry(source, negotiation), **_all(source, negotiation)}
+    return _document(source, negotiation, "schema", properties) | (
         {"required": required} if required else {}
     )
 
 
-def queryables(source: ItemSource, how: Negotiation) -> dict[str, Any]:
-    properties = {**_geometry(source, how), **_all(source, how)}
-    return _document(source, how, "queryables", properties) | {"additionalProperties": False}
+def queryables(source: ItemSource, negotiation: Negotiation) -> dict[str, Any]:
+    properties = {**_geometry(source, negotiation), **_all(source, negotiation)}
+    return _document(source, negotiation, "queryables", properties) | {
+        "additionalProperties": False
+    }
 
 
-def sortables(source: ItemSource, how: Negotiation) -> dict[str, Any]:
-    return _document(source, how, "sortables", _all(source, how)) | {"additionalProperties": False}
+def sortables(source: ItemSource, negotiation: Negotiation) -> dict[str, Any]:
+    return _document(source, negotiation, "sortables", _all(source, negotiation)) | {
+        "additionalProperties": False
+    }
 
 
 def _document(
-    source: ItemSource, how: Negotiation, name: str, properties: dict[str, Any]
+    source: ItemSource, negotiation: Negotiation, name: str, properties: dict[str, Any]
 ) -> dict[str, Any]:
     return {
         "$schema": _DRAFT,
-        "$id": f"{how.base}/collections/{source.layer.id}/{name}",
+        "$id": f"{negotiation.base}/collections/{source.layer.id}/{name}",
         "type": "object",
-        "title": getattr(source.layer.title, how.language),
+        "title": getattr(source.layer.title, negotiation.language),
         "properties": properties,
     }
 
 
-def _id(how: Negotiation) -> dict[str, Any]:
-    title = {"vi": "Mã đối tượng", "en": "Identifier"}[how.language]
+def _id(negotiation: Negotiation) -> dict[str, Any]:
+    title = {"vi": "Mã đối tượng", "en": "Identifier"}[negotiation.language]
     return {"id": {"title": title, "x-ogc-role": "id", "type": "integer", "readOnly": True}}
 
 
-def _geometry(source: ItemSource, how: Negotiation) -> dict[str, Any]:
+def _geometry(source: ItemSource, negotiation: Negotiation) -> dict[str, Any]:
     if source.geometry is None:
         return {}
     return {
         "geom": {
-            "title": {"vi": "Hình học", "en": "Geometry"}[how.language],
+            "title": {"vi": "Hình học", "en": "Geometry"}[negotiation.language],
             "x-ogc-role": "primary-geometry",
             "format": _GEOMETRIES[source.layer.geometry],
         }
     }
 
 
-def _all(source: ItemSource, how: Negotiation) -> dict[str, Any]:
+def _all(source: ItemSource, negotiation: Negotiation) -> dict[str, Any]:
     return {
-        served.name: _property(source, served, how, sequence)
+        served.name: _property(source, served, negotiation, sequence)
         for sequence, served in enumerate(source.properties, start=1)
     }
 
 
 def _property(
-    source: ItemSource, served: ServedColumn, how: Negotiation, sequence: int
+    source: ItemSource, served: ServedColumn, negotiation: Negotiation, sequence: int
 ) -> dict[str, Any]:
     found: dict[str, Any] = {
-        "title": getattr(served.label, how.language),
+        "title": getattr(served.label, negotiation.language),
         **_TYPES[served.type],
         "x-ogc-propertySeq": sequence,
     }
     if served.description is not None:
-        found["description"] = getattr(served.description, how.language)
+        found["description"] = getattr(served.description, negotiation.language)
     if served.unit is not None:
         found["x-ogc-unit"] = served.unit
     if served.values:
         found["oneOf"] = [
-            {"const": value, "title": getattr(words, how.language)}
+            {"const": value, "title": getattr(words, negotiation.language)}
             for value, words in served.values.items()
         ]
     if not served.writable:

@@ -1,12 +1,12 @@
-"""What the routes share: the frame of the catalogue in force, the layers and what they hold."""
+"""Shared parts of the OGC routes: pygeoapi over the catalogue in force, collections, statistics."""
 
 from dataclasses import dataclass
 
 from fastapi import Request
 from sqlalchemy import Connection
 
-from api.dependencies import catalogue_now
-from api.ogc.collection_stats import CollectionStats, StatsCache, StatsKey, state_of
+from api.dependencies import layers_in_force
+from api.ogc.collection_stats import CollectionStats, StatsCache
 from api.ogc.page_cache import PageCache
 from api.ogc.pygeoapi_core import PygeoapiCore
 from gis.access import Principal
@@ -15,11 +15,12 @@ from layers.definition.catalogue import Catalogue
 from layers.definition.model import Layer
 from layers.items import ItemSource, source_of
 from layers.items.geojson import require_readable
+from tiles.state import LayerState, state_in
 
 
 @dataclass(frozen=True)
 class _CatalogueParts:
-    """What is made once of a catalogue."""
+    """Parts that are derived once from a catalogue."""
 
     catalogue: Catalogue
     frame: PygeoapiCore
@@ -55,7 +56,7 @@ class Collection:
     """A layer that the caller may read, and its state."""
 
     source: ItemSource
-    state: StatsKey
+    state: LayerState
 
     @property
     def layer(self) -> Layer:
@@ -66,17 +67,15 @@ def service_of(request: Request) -> OgcService:
     return request.app.state.ogc  # type: ignore[no-any-return]
 
 
-def collection_of(
-    request: Request, connection: Connection, layer_id: str, who: Principal
-) -> Collection:
-    """Raises NotFound when there is no such layer, or `who` may not read it."""
-    catalogue = catalogue_now(request.app)
-    layer = next((each for each in catalogue.readable(who) if each.id == layer_id), None)
+def collection_of(request: Request, layer_id: str, principal: Principal) -> Collection:
+    """Raises NotFound when there is no such layer, or the principal may not read it."""
+    catalogue, states = layers_in_force(request.app)
+    layer = next((each for each in catalogue.readable(principal) if each.id == layer_id), None)
     if layer is None:
         raise NotFound(f"there is no layer {layer_id}, or this key may not read it")
     source = service_of(request).source(catalogue, layer)
-    require_readable(source, who)
-    return Collection(source, state_of(connection, layer.id))
+    require_readable(source, principal)
+    return Collection(source, state_in(states, layer.id))
 
 
 def facts_of(request: Request, connection: Connection, collection: Collection) -> CollectionStats:

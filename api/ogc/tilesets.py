@@ -50,63 +50,75 @@ _WORDS = {
 }
 
 
-def collection_links(layer: Layer, how: Negotiation) -> list[dict[str, Any]]:
-    """What a collection's document says of its tiles; nothing when it has none."""
+def collection_links(layer: Layer, negotiation: Negotiation) -> list[dict[str, Any]]:
+    """Links from a collection's document to its tilesets; none where it has none."""
     if layer.tiles is None:
         return []
-    address = f"{how.base}/collections/{layer.id}/tiles"
-    return [_link(how, f"{_REL}/tilesets-vector", address, "application/json", "tilesets")]
+    address = f"{negotiation.base}/collections/{layer.id}/tiles"
+    return [_link(negotiation, f"{_REL}/tilesets-vector", address, "application/json", "tilesets")]
 
 
-def landing_links(how: Negotiation) -> list[dict[str, Any]]:
-    """What the landing page says of tiles."""
-    schemes = f"{how.base}/tileMatrixSets"
+def landing_links(negotiation: Negotiation) -> list[dict[str, Any]]:
+    """Links from the landing page to tilesets and tile matrix sets."""
+    schemes = f"{negotiation.base}/tileMatrixSets"
     return [
-        _link(how, f"{_REL}/tilesets-vector", f"{how.base}/tiles", "application/json", "tilesets"),
-        _link(how, f"{_REL}/tiling-schemes", schemes, "application/json", "schemes"),
+        _link(
+            negotiation,
+            f"{_REL}/tilesets-vector",
+            f"{negotiation.base}/tiles",
+            "application/json",
+            "tilesets",
+        ),
+        _link(negotiation, f"{_REL}/tiling-schemes", schemes, "application/json", "schemes"),
     ]
 
 
 def tilesets(
-    title: str, root: str, sources: Sequence[ItemSource], box: Box | None, how: Negotiation
+    title: str, root: str, sources: Sequence[ItemSource], box: Box | None, negotiation: Negotiation
 ) -> dict[str, Any]:
     """The list of tilesets at `root`: we have one grid."""
-    here = f"{how.base}{root}"
-    link = _link(how, "self", f"{here}/{GRID}?f=json", "application/json", "tileset")
-    one = {**_summary(title, root, sources, box, how), "tileMatrixSetId": GRID}
-    one["links"] = [link, *one["links"]]
+    here = f"{negotiation.base}{root}"
+    link = _link(negotiation, "self", f"{here}/{GRID}?f=json", "application/json", "tileset")
+    tileset = {**_summary(title, root, sources, box, negotiation), "tileMatrixSetId": GRID}
+    tileset["links"] = [link, *tileset["links"]]
     return {
-        "links": [_link(how, "self", f"{here}?f=json", "application/json", "self")],
-        "tilesets": [one],
+        "links": [_link(negotiation, "self", f"{here}?f=json", "application/json", "self")],
+        "tilesets": [tileset],
     }
 
 
 def holds(sources: Sequence[ItemSource], box: Box | None, tile: Tile) -> bool:
-    """Whether a tile is one of those that the tileset of some layers says it has."""
+    """True where a tile lies within the limits of the tileset of some layers; `box` in degrees."""
     least, most = _zooms(sources)
     return least <= tile.z <= most and (box is None or limits_of(BBox(*box), tile.z).hold(tile))
 
 
-def collection_tileset(source: ItemSource, box: Box | None, how: Negotiation) -> dict[str, Any]:
+def collection_tileset(
+    source: ItemSource, box: Box | None, negotiation: Negotiation
+) -> dict[str, Any]:
     """The metadata of one collection's tiles; `box` is that of its data, in degrees."""
     layer = source.layer
     document = _tileset(
-        getattr(layer.title, how.language), f"/collections/{layer.id}/tiles", [source], box, how
+        getattr(layer.title, negotiation.language),
+        f"/collections/{layer.id}/tiles",
+        [source],
+        box,
+        negotiation,
     )
-    here = f"{how.base}/collections/{layer.id}"
+    here = f"{negotiation.base}/collections/{layer.id}"
     document["links"] += [
-        _link(how, f"{_REL}/geodata", here, "application/json", "data"),
+        _link(negotiation, f"{_REL}/geodata", here, "application/json", "data"),
         _link(
-            how,
+            negotiation,
             "stylesheet",
-            f"{how.root}/styles/{layer.id}.json",
+            f"{negotiation.root}/styles/{layer.id}.json",
             "application/vnd.mapbox.style+json",
             "style",
         ),
         _link(
-            how,
+            negotiation,
             f"{_REL}/legend",
-            f"{how.root}/legends/{layer.id}.json?lang={how.language}",
+            f"{negotiation.root}/legends/{layer.id}.json?lang={negotiation.language}",
             "application/json",
             "legend",
         ),
@@ -118,17 +130,17 @@ def dataset_tileset(
     title: str,
     sources: Sequence[ItemSource],
     box: Box | None,
-    how: Negotiation,
+    negotiation: Negotiation,
 ) -> dict[str, Any]:
     """The metadata of tiles that hold several collections."""
-    return _tileset(title, "/tiles", sources, box, how)
+    return _tileset(title, "/tiles", sources, box, negotiation)
 
 
 def tilejson(
     title: str, sources: Sequence[ItemSource], template: str, box: Box | None
 ) -> dict[str, Any]:
     """TileJSON 3.0; `template` has {z}, {x} and {y}."""
-    attributions = sorted({one.layer.attribution or "" for one in sources} - {""})
+    attributions = sorted({source.layer.attribution or "" for source in sources} - {""})
     least, most = _zooms(sources)
     return {
         "tilejson": "3.0.0",
@@ -138,7 +150,7 @@ def tilejson(
         "tiles": [template],
         "minzoom": least,
         "maxzoom": most,
-        "vector_layers": [each for one in sources for each in _vector_layers(one)],
+        "vector_layers": [each for source in sources for each in _vector_layers(source)],
         **({} if box is None else {"bounds": list(box), "center": _center(box, least, most)}),
     }
 
@@ -153,14 +165,16 @@ def _vector_layers(source: ItemSource) -> list[dict[str, Any]]:
         for z in range(options.min_zoom, options.max_zoom + 1)
         for name in shown_fields(layer, z)
     }
-    fields = {one.name: _described(one) for one in source.properties if one.name in shown}
-    found = {"id": layer.id, "description": layer.description.vi, **zooms}
-    many = {"count": "Number. Số bản ghi mà một điểm gộp thay cho"}
+    fields = {
+        served.name: _described(served) for served in source.properties if served.name in shown
+    }
+    vector_layer = {"id": layer.id, "description": layer.description.vi, **zooms}
+    cluster_count = {"count": "Number. Số bản ghi mà một điểm gộp thay cho"}
     if layer.geometry is not GeometryKind.POLYGON or layer.style.text is None:
-        return [{**found, "fields": fields | many}]
+        return [{**vector_layer, "fields": fields | cluster_count}]
     text = {layer.style.text: fields[layer.style.text]}
     labels = {"id": f"{layer.id}_labels", "description": "Điểm đặt nhãn", **zooms, "fields": text}
-    return [{**found, "fields": fields | many}, labels]
+    return [{**vector_layer, "fields": fields | cluster_count}, labels]
 
 
 def _described(served: ServedColumn) -> str:
@@ -177,9 +191,15 @@ def _center(box: Box, least: int, most: int) -> list[float]:
     return [*_middle(box), min(max(fits, least), most)]
 
 
-def tile_matrix_sets(how: Negotiation) -> dict[str, Any]:
+def tile_matrix_sets(negotiation: Negotiation) -> dict[str, Any]:
     """The list of the grids, of which there is one."""
-    scheme = _link(how, "self", f"{how.base}/tileMatrixSets/{GRID}", "application/json", "scheme")
+    scheme = _link(
+        negotiation,
+        "self",
+        f"{negotiation.base}/tileMatrixSets/{GRID}",
+        "application/json",
+        "scheme",
+    )
     return {"tileMatrixSets": [{"id": GRID, "title": GRID, "uri": GRID_URI, "links": [scheme]}]}
 
 
@@ -216,24 +236,24 @@ def _tileset(
     root: str,
     sources: Sequence[ItemSource],
     box: Box | None,
-    how: Negotiation,
+    negotiation: Negotiation,
 ) -> dict[str, Any]:
-    here = f"{how.base}{root}/{GRID}"
-    document = _summary(title, root, sources, box, how)
-    document["layers"] = [_layer(source, how) for source in sources]
+    here = f"{negotiation.base}{root}/{GRID}"
+    document = _summary(title, root, sources, box, negotiation)
+    document["layers"] = [_layer(source, negotiation) for source in sources]
     document["links"] = [
-        _link(how, "self", f"{here}?f=json", "application/json", "self"),
+        _link(negotiation, "self", f"{here}?f=json", "application/json", "self"),
         *document["links"],
-        _link(how, "alternate", f"{here}?f=tilejson", TILEJSON, "tilejson"),
+        _link(negotiation, "alternate", f"{here}?f=tilejson", TILEJSON, "tilejson"),
     ]
     return document
 
 
 def _summary(
-    title: str, root: str, sources: Sequence[ItemSource], box: Box | None, how: Negotiation
+    title: str, root: str, sources: Sequence[ItemSource], box: Box | None, negotiation: Negotiation
 ) -> dict[str, Any]:
-    """What is said of a tileset in its own document and in the list, without the link to itself."""
-    template = f"{how.base}{root}/{GRID}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}?f=mvt"
+    """Metadata of a tileset for its own document and for the list, without the link to itself."""
+    template = f"{negotiation.base}{root}/{GRID}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}?f=mvt"
     least, most = _zooms(sources)
     summary: dict[str, Any] = {
         "title": title,
@@ -241,7 +261,10 @@ def _summary(
         "crs": _CRS,
         "tileMatrixSetURI": GRID_URI,
         "mediaTypes": [MVT],
-        "links": [{**_link(how, "item", template, MVT, "item"), "templated": True}, _scheme(how)],
+        "links": [
+            {**_link(negotiation, "item", template, MVT, "item"), "templated": True},
+            _scheme(negotiation),
+        ],
     }
     attributions = sorted({one.layer.attribution or "" for one in sources} - {""})
     if attributions:
@@ -263,23 +286,23 @@ def _summary(
     return summary
 
 
-def _layer(source: ItemSource, how: Negotiation) -> dict[str, Any]:
+def _layer(source: ItemSource, negotiation: Negotiation) -> dict[str, Any]:
     layer = source.layer
     options = layer.tiles
     assert options is not None
-    fields = [one for one in source.properties if one.name in layer.public_fields]
+    fields = [served for served in source.properties if served.name in layer.public_fields]
     properties = {
-        one.name: {
-            "title": getattr(one.label, how.language),
-            **openapi_type(one.type),
-            **({"enum": list(one.values)} if one.values else {}),
+        served.name: {
+            "title": getattr(served.label, negotiation.language),
+            **openapi_type(served.type),
+            **({"enum": list(served.values)} if served.values else {}),
         }
-        for one in fields
+        for served in fields
     }
     return {
         "id": layer.id,
-        "title": getattr(layer.title, how.language),
-        "description": getattr(layer.description, how.language),
+        "title": getattr(layer.title, negotiation.language),
+        "description": getattr(layer.description, negotiation.language),
         "dataType": "vector",
         "geometryDimension": _DIMENSION[layer.geometry],
         "minTileMatrix": str(options.min_zoom),
@@ -301,8 +324,8 @@ def _limits(box: BBox, z: int) -> dict[str, Any]:
 
 def _zooms(sources: Sequence[ItemSource]) -> tuple[int, int]:
     options = [source.layer.tiles for source in sources if source.layer.tiles is not None]
-    least = min((one.min_zoom for one in options), default=0)
-    return least, max((one.max_zoom for one in options), default=least)
+    least = min((each.min_zoom for each in options), default=0)
+    return least, max((each.max_zoom for each in options), default=least)
 
 
 def _middle(box: Box) -> list[float]:
@@ -310,11 +333,17 @@ def _middle(box: Box) -> list[float]:
     return [(west + east) / 2, (south + north) / 2]
 
 
-def _scheme(how: Negotiation) -> dict[str, Any]:
-    address = f"{how.base}/tileMatrixSets/{GRID}"
-    return _link(how, f"{_REL}/tiling-scheme", address, "application/json", "scheme")
+def _scheme(negotiation: Negotiation) -> dict[str, Any]:
+    address = f"{negotiation.base}/tileMatrixSets/{GRID}"
+    return _link(negotiation, f"{_REL}/tiling-scheme", address, "application/json", "scheme")
 
 
-def _link(how: Negotiation, rel: str, href: str, media: str, words: str) -> dict[str, Any]:
-    title = _WORDS[words][0 if how.language == "vi" else 1]
-    return {"href": href, "rel": rel, "type": media, "title": title, "hreflang": how.language}
+def _link(negotiation: Negotiation, rel: str, href: str, media: str, words: str) -> dict[str, Any]:
+    title = _WORDS[words][0 if negotiation.language == "vi" else 1]
+    return {
+        "href": href,
+        "rel": rel,
+        "type": media,
+        "title": title,
+        "hreflang": negotiation.language,
+    }

@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 from fastapi import APIRouter, Depends, Request, Response
 from starlette.exceptions import HTTPException
 
-from api.dependencies import Caller, Reader, Writer
+from api.dependencies import Caller, Writer
 from api.errors import problem
 from api.ogc.negotiation import negotiate, only_known
 from api.ogc.service import Collection, collection_of
@@ -32,18 +32,16 @@ Body = Annotated[bytes, Depends(_body)]
 
 
 @router.options("")
-def items_options(layer_id: str, request: Request, connection: Reader, caller: Caller) -> Response:
-    """What this caller may do; QGIS asks before it offers editing."""
-    found = collection_of(request, connection, layer_id, caller)
-    return _allowed("GET, HEAD, OPTIONS", ", POST", found, caller)
+def items_options(layer_id: str, request: Request, caller: Caller) -> Response:
+    """The methods that this caller may use; QGIS asks before it offers editing."""
+    collection = collection_of(request, layer_id, caller)
+    return _allowed("GET, HEAD, OPTIONS", ", POST", collection, caller)
 
 
 @router.options("/{item_id}")
-def item_options(
-    layer_id: str, item_id: str, request: Request, connection: Reader, caller: Caller
-) -> Response:
-    found = collection_of(request, connection, layer_id, caller)
-    return _allowed("GET, HEAD, OPTIONS", ", PUT, PATCH, DELETE", found, caller)
+def item_options(layer_id: str, item_id: str, request: Request, caller: Caller) -> Response:
+    collection = collection_of(request, layer_id, caller)
+    return _allowed("GET, HEAD, OPTIONS", ", PUT, PATCH, DELETE", collection, caller)
 
 
 @router.post("")
@@ -51,10 +49,10 @@ def create(
     layer_id: str, request: Request, body: Body, connection: Writer, caller: Caller
 ) -> Response:
     """201 with the new item's address in Location."""
-    found = _writable(request, connection, layer_id, caller)
+    collection = _writable(request, layer_id, caller)
     try:
-        feature = _read(request, connection, found, body)
-        state = edit.add(connection, found.source, feature, caller)
+        feature = _read(request, connection, collection, body)
+        state = edit.add(connection, collection.source, feature, caller)
     except BadRecord as wrong:
         return _refused(request, wrong)
     here = f"{negotiate(request).base}/collections/{layer_id}/items/{state.id}"
@@ -66,11 +64,11 @@ def replace(
     layer_id: str, item_id: str, request: Request, body: Body, connection: Writer, caller: Caller
 ) -> Response:
     """The whole item anew. 412 when If-Match names another state of it."""
-    found = _writable(request, connection, layer_id, caller)
-    row_id = _matched(request, connection, found, item_id)
+    collection = _writable(request, layer_id, caller)
+    row_id = _matched(request, connection, collection, item_id)
     try:
-        feature = _read(request, connection, found, body, item_id)
-        return _done(edit.replace(connection, found.source, row_id, feature, caller))
+        feature = _read(request, connection, collection, body, item_id)
+        return _done(edit.replace(connection, collection.source, row_id, feature, caller))
     except BadRecord as wrong:
         return _refused(request, wrong)
 
@@ -80,11 +78,11 @@ def modify(
     layer_id: str, item_id: str, request: Request, body: Body, connection: Writer, caller: Caller
 ) -> Response:
     """Only what is sent is changed. 412 when If-Match names another state of it."""
-    found = _writable(request, connection, layer_id, caller)
-    row_id = _matched(request, connection, found, item_id)
+    collection = _writable(request, layer_id, caller)
+    row_id = _matched(request, connection, collection, item_id)
     try:
-        feature = _read(request, connection, found, body, item_id, whole=False)
-        return _done(edit.modify(connection, found.source, row_id, feature, caller))
+        feature = _read(request, connection, collection, body, item_id, whole=False)
+        return _done(edit.modify(connection, collection.source, row_id, feature, caller))
     except BadRecord as wrong:
         return _refused(request, wrong)
 
@@ -95,21 +93,21 @@ def delete(
 ) -> Response:
     """The row goes; its history stays."""
     only_known(request)
-    found = _writable(request, connection, layer_id, caller)
-    row_id = _matched(request, connection, found, item_id)
-    edit.delete(connection, found.source, row_id, caller)
+    collection = _writable(request, layer_id, caller)
+    row_id = _matched(request, connection, collection, item_id)
+    edit.delete(connection, collection.source, row_id, caller)
     return Response(status_code=204)
 
 
-def _writable(request: Request, connection: Writer, layer_id: str, caller: Principal) -> Collection:
-    found = collection_of(request, connection, layer_id, caller)
-    edit.require_writable(found.layer, caller)
-    return found
+def _writable(request: Request, layer_id: str, caller: Principal) -> Collection:
+    collection = collection_of(request, layer_id, caller)
+    edit.require_writable(collection.layer, caller)
+    return collection
 
 
-def _allowed(reading: str, writing: str, found: Collection, caller: Principal) -> Response:
+def _allowed(reading: str, writing: str, collection: Collection, caller: Principal) -> Response:
     try:
-        edit.require_writable(found.layer, caller)
+        edit.require_writable(collection.layer, caller)
     except NotAllowed:
         writing = ""
     return Response(status_code=204, headers={"Allow": reading + writing})
@@ -118,29 +116,29 @@ def _allowed(reading: str, writing: str, found: Collection, caller: Principal) -
 def _read(
     request: Request,
     connection: Writer,
-    found: Collection,
+    collection: Collection,
     body: bytes,
     item_id: str | None = None,
     *,
     whole: bool = True,
 ) -> Feature:
     only_known(request)
-    reader = FeatureReader(connection, found.source, _crs(request))
+    reader = FeatureReader(connection, collection.source, _crs(request))
     return reader.read(body, whole=whole, item_id=item_id)
 
 
 def _crs(request: Request) -> Crs:
     """Of the header Content-Crs; CRS84 where there is none (Features Part 2, 7.3)."""
-    told = request.headers.get("content-crs")
-    return CRS84 if told is None else crs_of(told.strip())
+    content_crs = request.headers.get("content-crs")
+    return CRS84 if content_crs is None else crs_of(content_crs.strip())
 
 
-def _matched(request: Request, connection: Writer, found: Collection, item_id: str) -> int:
+def _matched(request: Request, connection: Writer, collection: Collection, item_id: str) -> int:
     """The row's id, locked; raises 412 when the client knows another state of the row."""
-    row_id = id_of(found.source, item_id)
-    state = edit.state_of_row(connection, found.source, row_id)
-    asked = request.headers.get("if-match")
-    if asked is not None and not _knows(asked, state):
+    row_id = id_of(collection.source, item_id)
+    state = edit.state_of_row(connection, collection.source, row_id)
+    if_match = request.headers.get("if-match")
+    if if_match is not None and not _knows(if_match, state):
         _stale()
     return row_id
 

@@ -1,4 +1,4 @@
-"""Alerts: what is open, what lies beneath, and the acts of the operators on duty."""
+"""Alerts, their source records, silences, and the actions of the operators on duty."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
@@ -55,7 +55,7 @@ class Resolution(CommentBody):
 
 
 class NewSilence(Body):
-    """What is left out stands for any; something must be named."""
+    """Matchers of a silence: one left out stands for any; one must be given."""
 
     until: AwareDatetime
     why: str = Field(max_length=LONGEST_NOTE)
@@ -65,7 +65,6 @@ class NewSilence(Body):
 
 
 @router.get("")
-@router.head("", include_in_schema=False)
 def alerts(
     request: Request,
     connection: Reader,
@@ -81,10 +80,10 @@ def alerts(
     first; then those that have ended, the newest first. Those that are pending or suppressed are
     seen with a key alone.
     """
-    shown = [each for each in status if _may_see(each, caller)]
+    statuses = [each for each in status if _may_see(each, caller)]
     layers = _wanted(layer, _readable(catalogue, caller))
-    found = list_alerts(connection, layers=layers, statuses=shown, tiers=severity)
-    records = [json_ready(alert_record(alert)) for alert in found]
+    rows = list_alerts(connection, layers=layers, statuses=statuses, tiers=severity)
+    records = [json_ready(alert_record(alert)) for alert in rows]
     return conditional_json(request, {"alerts": records})
 
 
@@ -92,25 +91,25 @@ def alerts(
 def alert_precision(
     connection: Reader, catalogue: UsedCatalogue, caller: Caller, days: Days = 365
 ) -> dict[str, Any]:
-    """How often alerts were true, by layer and rule, with the 95 % interval of the share."""
+    """Precision: the share of true alerts by layer and rule, with its 95 % interval."""
     since = datetime.now(UTC) - timedelta(days=days)
-    found = precision(connection, _readable(catalogue, caller), since)
-    return {"precision": [precision_record(one) for one in found]}
+    rows = precision(connection, _readable(catalogue, caller), since)
+    return {"precision": [precision_record(row) for row in rows]}
 
 
 @router.get("/silences")
 def silences(connection: Reader, catalogue: UsedCatalogue, caller: Caller) -> dict[str, Any]:
     """The silences in force, but for those of layers that the operator may not read."""
     require_operator(caller)
-    found = _silences(connection, catalogue, caller)
-    return {"silences": [json_ready(silence_record(one)) for one in found]}
+    in_force = _silences(connection, catalogue, caller)
+    return {"silences": [json_ready(silence_record(each)) for each in in_force]}
 
 
 @router.post("/silences", status_code=201)
 def begin_silence(
     body: NewSilence, connection: Writer, catalogue: UsedCatalogue, caller: Caller
 ) -> dict[str, Any]:
-    """From now on nobody is told of these alerts; they stay suppressed until the silence ends.
+    """Silence alerts: they send no notifications and stay suppressed until the silence ends.
 
     One of the same alerts that is in force and lasts as long is given back.
     """
@@ -119,43 +118,42 @@ def begin_silence(
         _wanted([body.layer_id], _readable(catalogue, caller))
     if body.rule is not None:
         Catalogue(tuple(catalogue.readable(caller))).check_rule(body.rule)
-    one = silence(connection, who=caller.name, **body.model_dump())
-    return {"id": one.id, "until": one.until.isoformat()}
+    begun = silence(connection, who=caller.name, **body.model_dump())
+    return {"id": begun.id, "until": begun.until.isoformat()}
 
 
 @router.delete("/silences/{silence_id}", status_code=204)
 def end_silence(
     silence_id: int, connection: Writer, catalogue: UsedCatalogue, caller: Caller
 ) -> None:
-    """Alerts that it suppressed are told of within a second or two."""
+    """Notifications of the alerts that it suppressed go out within a second or two."""
     require_operator(caller)
-    if silence_id not in {one.id for one in _silences(connection, catalogue, caller)}:
+    if silence_id not in {each.id for each in _silences(connection, catalogue, caller)}:
         raise NotFound(f"no silence {silence_id} is in force")
     unsilence(connection, silence_id, caller.name)
 
 
 @router.get("/{alert_id}")
-@router.head("/{alert_id}", include_in_schema=False)
 def alert(
     alert_id: int, connection: Reader, catalogue: UsedCatalogue, caller: Caller
 ) -> dict[str, Any]:
     """One alert with its history."""
-    found = _visible(connection, alert_id, catalogue, caller)
+    alert = _visible(connection, alert_id, catalogue, caller)
     events = [json_ready(alert_event_record(event)) for event in history(connection, alert_id)]
     public = caller.role is Role.ANONYMOUS
     hidden = {"who", "note"} if public else set()
     shown = [{k: v for k, v in event.items() if k not in hidden} for event in events]
-    return {**json_ready(alert_record(found)), "records": list(found.records), "history": shown}
+    return {**json_ready(alert_record(alert)), "records": list(alert.records), "history": shown}
 
 
 @router.get("/{alert_id}/records")
 def alert_records(
     alert_id: int, connection: Reader, catalogue: UsedCatalogue, caller: Caller
 ) -> dict[str, Any]:
-    """The records beneath, as GeoJSON; what is personal is in none of them."""
-    found = _visible(connection, alert_id, catalogue, caller)
-    layer = catalogue.get(found.layer_id)
-    features = evidence_records(connection, layer, found.records, caller)
+    """Source records of an alert, as GeoJSON, without personal fields."""
+    alert = _visible(connection, alert_id, catalogue, caller)
+    layer = catalogue.get(alert.layer_id)
+    features = evidence_records(connection, layer, alert.records, caller)
     return {"type": "FeatureCollection", "features": features}
 
 
@@ -196,8 +194,8 @@ def _readable(catalogue: Catalogue, caller: Principal) -> list[str]:
 def _silences(connection: Connection, catalogue: Catalogue, caller: Principal) -> list[Silence]:
     """Those in force that name no layer which the caller may not read."""
     readable = {None, *_readable(catalogue, caller)}
-    found = silences_at(connection, datetime.now(UTC))
-    return [one for one in found if one.layer_id in readable]
+    in_force = silences_at(connection, datetime.now(UTC))
+    return [each for each in in_force if each.layer_id in readable]
 
 
 def _wanted(named: list[str], readable: list[str]) -> list[str]:
@@ -215,16 +213,18 @@ def _may_see(status: Status, caller: Principal) -> bool:
 def _visible(
     connection: Connection, alert_id: int, catalogue: Catalogue, caller: Principal
 ) -> Alert:
-    found = get_alert(connection, alert_id)
-    readable = found.layer_id in _readable(catalogue, caller)
-    if not (readable and _may_see(found.status, caller)):
-        raise NotFound(f"there is no alert {found.id}")
-    return found
+    alert = get_alert(connection, alert_id)
+    readable = alert.layer_id in _readable(catalogue, caller)
+    if not (readable and _may_see(alert.status, caller)):
+        raise NotFound(f"there is no alert {alert.id}")
+    return alert
 
 
 def _check_may_act(
     connection: Connection, alert_id: int, catalogue: Catalogue, caller: Principal
 ) -> None:
-    """Raises NoKey or NotAllowed for who is no operator, NotFound for what one may not read."""
+    """Raises NoKey or NotAllowed for a principal who is no operator, NotFound for an alert that it
+    may not read.
+    """
     require_operator(caller)
     _visible(connection, alert_id, catalogue, caller)

@@ -16,7 +16,6 @@ _PREFIX = "/pmtiles/"
 
 
 @router.get("/pmtiles/{layer_id}.pmtiles")
-@router.head("/pmtiles/{layer_id}.pmtiles", include_in_schema=False)
 def archive(
     layer_id: str,
     connection: Reader,

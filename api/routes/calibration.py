@@ -1,4 +1,4 @@
-"""Whether the alarms keep their promise, month by month: a page, its numbers, and QQ plots."""
+"""Calibration of the alarms against their budgets, by month: a page, its numbers, QQ plots."""
 
 from datetime import UTC, date, datetime
 from typing import Annotated, Any
@@ -19,11 +19,10 @@ router = APIRouter(prefix="/alerts/calibration", tags=["alerts"])
 
 Month = Annotated[str, Path(description="Year and month, as 2026-10")]
 
-_KEPT = {"Cache-Control": "no-cache"}
+_HEADERS = {"Cache-Control": "no-cache"}
 
 
 @router.get("")
-@router.head("", include_in_schema=False)
 def months(
     request: Request, connection: Reader, catalogue: UsedCatalogue, caller: Caller
 ) -> Response:
@@ -35,19 +34,20 @@ def months(
     from layers.detect.budget import budget_of
 
     only_known(request)
-    how = negotiate(request)
-    found = [
-        _layer(connection, layer, budget, how)
+    negotiation = negotiate(request)
+    calibrations = [
+        _layer(connection, layer, budget, negotiation)
         for layer in catalogue.readable(caller)
         if (budget := budget_of(layer))
     ]
-    made = answer(request, how, "calibration.html", {"calibration": found}, "application/json")
-    made.headers.update(_KEPT)
-    return made
+    response = answer(
+        request, negotiation, "calibration.html", {"calibration": calibrations}, "application/json"
+    )
+    response.headers.update(_HEADERS)
+    return response
 
 
 @router.get("/{layer_id}/{month}.svg", response_class=Response, dependencies=[DeclaredParameters])
-@router.head("/{layer_id}/{month}.svg", include_in_schema=False)
 def plot(
     layer_id: str, month: Month, connection: Reader, catalogue: UsedCatalogue, caller: Caller
 ) -> Response:
@@ -61,16 +61,16 @@ def plot(
     begin, budget = month_from(month), budget_of(layer)
     if budget is None:
         raise NotFound(f"layer {layer_id} has no alarms: its file has no `hotspots` or no `alerts`")
-    told = tally(connection, budget, begin, last_day_of(begin))
-    if not told.p_values:
-        why = "simulated records alone were" if told.simulated_days else "nothing was"
+    month_tally = tally(connection, budget, begin, last_day_of(begin))
+    if not month_tally.p_values:
+        why = "simulated records alone were" if month_tally.simulated_days else "nothing was"
         raise NotFound(f"there is no picture of {layer_id} in {month}: {why} looked at")
-    drawn = month_plot(told, layer.title.vi, begin)
-    return Response(drawn, media_type="image/svg+xml", headers=_KEPT)
+    svg = month_plot(month_tally, layer.title.vi, begin)
+    return Response(svg, media_type="image/svg+xml", headers=_HEADERS)
 
 
 def _layer(
-    connection: Connection, layer: Layer, budget: Budget, how: Negotiation
+    connection: Connection, layer: Layer, budget: Budget, negotiation: Negotiation
 ) -> dict[str, Any]:
     year = tally(connection, budget, *last_year(datetime.now(UTC)))
     by_month = monthly(connection, budget, today())
@@ -78,34 +78,41 @@ def _layer(
         "layer_id": layer.id,
         "title": layer.title.model_dump(),
         "false_alerts_a_year": budget.false_alerts_a_year,
-        "simulated_alone": not any(told.days for told in by_month.values()) and bool(by_month),
+        "simulated_alone": not any(month_tally.days for month_tally in by_month.values())
+        and bool(by_month),
         "last_year": _numbers(year),
-        "months": [_month(month, told, how) for month, told in by_month.items()],
+        "months": [
+            _month(month, month_tally, negotiation) for month, month_tally in by_month.items()
+        ],
     }
 
 
-def _month(month: date, told: Tally, how: Negotiation) -> dict[str, Any]:
+def _month(month: date, month_tally: Tally, negotiation: Negotiation) -> dict[str, Any]:
     name = f"{month:%Y-%m}"
     picture = {
         "rel": "related",
         "type": "image/svg+xml",
         "title": "QQ",
-        "href": f"{how.root}/alerts/calibration/{told.layer_id}/{name}.svg",
+        "href": f"{negotiation.root}/alerts/calibration/{month_tally.layer_id}/{name}.svg",
     }
-    return {"month": name, **_numbers(told), "links": [picture] if told.p_values else []}
-
-
-def _numbers(told: Tally) -> dict[str, Any]:
     return {
-        "days": told.days,
-        "days_of_simulated_records_alone": told.simulated_days,
-        "alarms": told.alarms,
-        "allowed": round(told.allowed, 2),
-        "found_true": told.answers.true,
-        "found_false": told.answers.false,
-        "share_true": told.answers.share_true,
-        "interval": list(told.answers.interval),
-        "p_values": len(told.p_values),
-        "judged": told.judged,
-        "faults": [{"vi": vi, "en": en} for vi, en in told.faults()],
+        "month": name,
+        **_numbers(month_tally),
+        "links": [picture] if month_tally.p_values else [],
+    }
+
+
+def _numbers(tally: Tally) -> dict[str, Any]:
+    return {
+        "days": tally.days,
+        "days_of_simulated_records_alone": tally.simulated_days,
+        "alarms": tally.alarms,
+        "allowed": round(tally.allowed, 2),
+        "found_true": tally.answers.true,
+        "found_false": tally.answers.false,
+        "share_true": tally.answers.share_true,
+        "interval": list(tally.answers.interval),
+        "p_values": len(tally.p_values),
+        "judged": tally.judged,
+        "faults": [{"vi": vi, "en": en} for vi, en in tally.faults()],
     }

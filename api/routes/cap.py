@@ -44,7 +44,6 @@ class Approval(Body):
 
 
 @router.get("/cap/atom.xml", response_class=Response)
-@router.head("/cap/atom.xml", include_in_schema=False)
 def atom_feed(
     request: Request,
     connection: Reader,
@@ -59,7 +58,6 @@ def atom_feed(
 
 
 @router.get("/cap/rss.xml", response_class=Response)
-@router.head("/cap/rss.xml", include_in_schema=False)
 def rss_feed(
     request: Request,
     connection: Reader,
@@ -74,7 +72,6 @@ def rss_feed(
 
 
 @router.get("/cap/{identifier}.xml", response_class=Response)
-@router.head("/cap/{identifier}.xml", include_in_schema=False)
 def cap_document(
     identifier: Identifier, connection: Reader, catalogue: UsedCatalogue, caller: Caller
 ) -> Response:
@@ -97,7 +94,7 @@ def approve_alert(
 
 
 def _layers(catalogue: Catalogue, caller: Principal) -> list[str]:
-    """Of which layers the caller may read what nobody approved."""
+    """Ids of the layers whose unapproved alerts the caller may read."""
     if caller.role is Role.ANONYMOUS:
         return []
     return [layer.id for layer in catalogue.readable(caller)]

@@ -1,4 +1,4 @@
-"""What was edited in a layer, for those who may write it; any change can be put back."""
+"""Edits of a layer, for principals who may write it; any change can be put back."""
 
 from typing import Annotated, Any
 

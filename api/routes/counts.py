@@ -1,4 +1,4 @@
-"""How many records of a layer are in each unit, of today or of before the reform."""
+"""Counts of a layer's records by unit, of today or of before the reform."""
 
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Literal
@@ -71,13 +71,13 @@ def _start(day: date) -> datetime:
     return datetime(day.year, day.month, day.day)
 
 
-def _as_json(found: list[UnitCount]) -> list[dict[str, Any]]:
+def _as_json(counts: list[UnitCount]) -> list[dict[str, Any]]:
     return [
         {
-            "code": one.unit.code if one.unit else None,
-            "name": one.unit.full_name if one.unit else None,
-            "count": round(one.count, 3),
-            "estimated": one.estimated,
+            "code": count.unit.code if count.unit else None,
+            "name": count.unit.full_name if count.unit else None,
+            "count": round(count.count, 3),
+            "estimated": count.estimated,
         }
-        for one in found
+        for count in counts
     ]

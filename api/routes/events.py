@@ -14,7 +14,7 @@ from fastapi.sse import EventSourceResponse, format_sse_event
 from starlette.types import Receive, Scope, Send
 
 from api.concurrency import client_of
-from api.dependencies import Caller, catalogue_now
+from api.dependencies import Caller, layers_in_force
 from api.event_broker import EventBroker
 from gis.access import Principal, Role
 from gis.errors import BadInput, NotFound, Unavailable
@@ -53,7 +53,7 @@ async def events(
     address has as many streams as it may have, 503 where there are too many in all.
     """
     try:
-        catalogue = await run_sync(catalogue_now, request.app)
+        catalogue = (await run_sync(layers_in_force, request.app)).catalogue
     except Unavailable:  # browsers come again to a stream that ends, not after a 503
         catalogue = request.app.state.layer_files.catalogue
     unknown = set(layer) - {each.id for each in catalogue.readable(caller)}
@@ -68,9 +68,9 @@ class _Events(EventSourceResponse):
 
     def __init__(self, request: Request, caller: Principal, stream: AsyncIterator[bytes]) -> None:
         super().__init__(stream, headers={"Cache-Control": "no-store"})
-        newest: EventBroker = request.app.state.newest
+        broker: EventBroker = request.app.state.event_broker
         spare = _SPARE_FOR_KEYS if caller.role is Role.ANONYMOUS else 0
-        self._place = newest.places.place(client_of(request), spare=spare)
+        self._place = broker.places.place(client_of(request), spare=spare)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         with self._place:
@@ -80,24 +80,28 @@ class _Events(EventSourceResponse):
 async def _stream(
     request: Request, caller: Principal, wanted: frozenset[str], seen: int | None
 ) -> AsyncIterator[bytes]:
-    newest: EventBroker = request.app.state.newest
+    broker: EventBroker = request.app.state.event_broker
     end = time.monotonic() + _LONGEST_S
-    async with _ends_when_lost(), newest.followed():
-        at = newest.seq if seen is None else min(seen, newest.seq)
-        shown = min(at, await newest.reserve.run(_newest, request, caller, wanted))
+    async with _ends_when_lost(), broker.followed():
+        at = broker.seq if seen is None else min(seen, broker.seq)
+        shown = min(at, await broker.reserve.run(_newest, request, caller, wanted))
         yield format_sse_event(id=str(shown), retry=_RETRY_MS, comment="listening")
         quiet_until = time.monotonic() + HEARTBEAT_S
-        while not newest.ended and time.monotonic() < end:
-            known = newest.seq
-            found = await newest.reserve.run(_read, request, caller, wanted, at)
-            for told in found:
-                yield _event(told)
+        while not broker.ended and time.monotonic() < end:
+            known = broker.seq
+            notifications = await broker.reserve.run(_read, request, caller, wanted, at)
+            for notification in notifications:
+                yield _event(notification)
             # What is numbered up to `known` was there to be read: the rest is not for this client.
-            at = found[-1].seq if len(found) == _BATCH else max(at, known, *_seqs(found))
-            if found:
+            at = (
+                notifications[-1].seq
+                if len(notifications) == _BATCH
+                else max(at, known, *_seqs(notifications))
+            )
+            if notifications:
                 quiet_until = time.monotonic() + HEARTBEAT_S
                 continue
-            await newest.after(at, quiet_until - time.monotonic())
+            await broker.after(at, quiet_until - time.monotonic())
             if time.monotonic() >= quiet_until:
                 yield format_sse_event(comment="still here")
                 quiet_until += HEARTBEAT_S
@@ -115,34 +119,34 @@ async def _ends_when_lost() -> AsyncIterator[None]:
 def _read(
     request: Request, caller: Principal, wanted: frozenset[str], at: int
 ) -> list[Notification]:
-    """What the caller may read now: layers may have been published meanwhile."""
-    newest: EventBroker = request.app.state.newest
+    """Notifications that the caller may read now: layers may have been published meanwhile."""
+    broker: EventBroker = request.app.state.event_broker
     layers, to_desk = _rights(request, caller, wanted)
-    with newest.reserve.database.reading() as connection:
+    with broker.reserve.database.reading() as connection:
         return events_after(connection, at, layers, to_desk=to_desk, limit=_BATCH)
 
 
 def _newest(request: Request, caller: Principal, wanted: frozenset[str]) -> int:
-    newest: EventBroker = request.app.state.newest
+    broker: EventBroker = request.app.state.event_broker
     layers, to_desk = _rights(request, caller, wanted)
-    with newest.reserve.database.reading() as connection:
+    with broker.reserve.database.reading() as connection:
         return newest_readable(connection, layers, to_desk=to_desk)
 
 
 def _rights(request: Request, caller: Principal, wanted: frozenset[str]) -> tuple[list[str], bool]:
-    """Of which layers the caller hears now, and whether of what the public is not told."""
-    readable = [layer.id for layer in catalogue_now(request.app).readable(caller)]
-    layers = [one for one in readable if not wanted or one in wanted]
+    """Ids of the layers whose notifications the caller gets, and True with those of the desk."""
+    readable = [each.id for each in layers_in_force(request.app).catalogue.readable(caller)]
+    layers = [layer_id for layer_id in readable if not wanted or layer_id in wanted]
     return layers, caller.role in (Role.OPERATOR, Role.ADMIN)
 
 
-def _seqs(found: list[Notification]) -> list[int]:
-    return [told.seq for told in found]
+def _seqs(notifications: list[Notification]) -> list[int]:
+    return [notification.seq for notification in notifications]
 
 
-def _event(told: Notification) -> bytes:
-    data = orjson.dumps(notification_payload(told)).decode()
-    return format_sse_event(event="alert", id=str(told.seq), data_str=data)
+def _event(notification: Notification) -> bytes:
+    data = orjson.dumps(notification_payload(notification)).decode()
+    return format_sse_event(event="alert", id=str(notification.seq), data_str=data)
 
 
 def _seen(given: str | None) -> int | None:

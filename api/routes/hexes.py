@@ -8,9 +8,9 @@ import numpy as np
 from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy import Connection, text
 
-from api.dependencies import Caller, UsedCatalogue, UsedDatabase, UsedSettings
+from api.dependencies import Caller, UsedCatalogue, UsedDatabase, UsedSettings, UsedTiles
 from api.ogc.negotiation import only_known
-from api.routes.tiles import READ, UsedTiles, tile_answer
+from api.tile_responses import tile_response
 from gis.access import Principal
 from gis.clock import HERE
 from gis.errors import BadInput
@@ -41,8 +41,7 @@ Window = Annotated[
 
 
 @router.get("/{layer_id}/{z}/{x}/{y}.mvt")
-@router.head("/{layer_id}/{z}/{x}/{y}.mvt", include_in_schema=False)
-@router.api_route("/{layer_id}/{z}/{x}/{y}.pbf", methods=READ, include_in_schema=False)
+@router.get("/{layer_id}/{z}/{x}/{y}.pbf", include_in_schema=False)
 def hex_tile(
     layer_id: str,
     z: int,
@@ -63,7 +62,8 @@ def hex_tile(
     layer = hexed(catalogue, caller, layer_id)
     question = hex_query(layer, category, window)
     # No limits: they would tell where hexes lie that are not shown.
-    return tile_answer(request, server.hexes(layer, Tile(z, x, y), caller, question))
+    packed = server.hexes(layer, Tile(z, x, y), caller, question)
+    return tile_response(request, packed, server.cache)
 
 
 @router.get("/{cell}")

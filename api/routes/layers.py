@@ -36,7 +36,7 @@ def layer_schema() -> dict[str, Any]:
 
 
 def summary(layer: Layer, *, records: bool, hexes: bool) -> dict[str, Any]:
-    """What a client needs to show a layer whose records, or whose counts by hex, it may see."""
+    """Layers for a map client: those whose records, or whose counts by hex, the caller may see."""
     return {
         "id": layer.id,
         "title": layer.title.model_dump(),

@@ -1,4 +1,4 @@
-"""Where is this? Addresses and coordinates → hex, commune, and what was there before."""
+"""Geocoding: addresses and coordinates → hex, commune, and the units of before."""
 
 from datetime import date
 from typing import Annotated, Any
@@ -20,7 +20,7 @@ MOST_RECORDS = 10_000
 
 
 class PlaceQuery(BaseModel):
-    """What a record says about its place: coordinates, else an address, else a unit."""
+    """The place of a record: coordinates, else an address, else a unit."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -40,7 +40,7 @@ class Correction(Body):
 
 
 class Replay(Body):
-    """Which records to try again, and answers to questions about their files."""
+    """Records to try again, and answers to questions about their files."""
 
     source: str | None = Field(None, description="Only records of this source")
     crs: str | None = Field(None, description="CRS of the coordinates, such as EPSG:9208")
@@ -69,8 +69,8 @@ def records(
     after: After = 0,
 ) -> dict[str, Any]:
     """Records with the reason in words, in the order in which they came."""
-    layers = [one for one in _writable(catalogue, caller) if layer in (None, one)]
-    found = quarantine.list_waiting(
+    layers = [each for each in _writable(catalogue, caller) if layer in (None, each)]
+    waiting = quarantine.list_waiting(
         connection,
         layers=layers,
         status=status,
@@ -79,7 +79,7 @@ def records(
         limit=limit,
         after=after,
     )
-    return {"records": [json_ready(quarantined_record(one)) for one in found]}
+    return {"records": [json_ready(quarantined_record(each)) for each in waiting]}
 
 
 @router.get("/{record_id}")
@@ -125,28 +125,30 @@ def replay_layer(
     """
     if layer_id not in _writable(catalogue, caller):
         raise NotFound(f"there is no layer {layer_id} that this key may write")
-    asked = body or Replay()
+    given = body or Replay()
     layer = catalogue.get(layer_id)
-    tried = replay(connection, layer, who=caller.name, source=asked.source, answers=asked.answers)
-    reports = [one.report for one in tried if one.report]
+    outcomes = replay(
+        connection, layer, who=caller.name, source=given.source, answers=given.answers
+    )
+    reports = [outcome.report for outcome in outcomes if outcome.report]
     return {
         "replayed": sum(report.added + report.updated + report.unchanged for report in reports),
         "outside": sum(report.outside for report in reports),
-        "waiting": sum(one.still_waiting for one in tried),
-        "questions": {one.source: one.question for one in tried if one.question},
+        "waiting": sum(outcome.still_waiting for outcome in outcomes),
+        "questions": {outcome.source: outcome.question for outcome in outcomes if outcome.question},
     }
 
 
 def _writable(catalogue: Catalogue, caller: Principal) -> list[str]:
     require(caller, caller.role is not Role.ANONYMOUS, "quarantine needs a key")
-    return [one.id for one in catalogue.writable(caller)]
+    return [layer.id for layer in catalogue.writable(caller)]
 
 
 def _visible(
     connection: Connection, record_id: int, catalogue: Catalogue, caller: Principal
 ) -> QuarantinedRecord:
     layers = _writable(catalogue, caller)
-    found = quarantine.get_waiting(connection, record_id)
-    if found.layer_id not in layers:
+    record = quarantine.get_waiting(connection, record_id)
+    if record.layer_id not in layers:
         raise NotFound(f"there is no record {record_id} in quarantine")
-    return found
+    return record

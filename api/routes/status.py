@@ -1,4 +1,4 @@
-"""What the map has to say about itself: layers and versions, simulated data, the boundaries."""
+"""Status of the map: layers and versions, simulated data, the boundaries."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -34,7 +34,7 @@ def facts(
     layers: Sequence[Layer],
     counted: Sequence[Layer] = (),
 ) -> dict[str, Any]:
-    """What a map of some layers, and of the counts by hex of others, has to say about itself."""
+    """Status of a map of some layers, and of the counts by hex of others."""
     shown = {layer.id for layer in (*layers, *counted)}
     versions = {row.id: row.version for row in connection.execute(_VERSIONS)}
     told = [

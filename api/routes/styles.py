@@ -73,7 +73,7 @@ def layer_legend(
     caller: Caller,
     lang: Lang = "vi",
 ) -> dict[str, Any]:
-    """What the colours and sizes of a layer mean."""
+    """The legend of a layer: its colours and sizes."""
     counted = next(
         (one for one in with_hexes(caller, catalogue.layers) if one.id == layer_id), None
     )

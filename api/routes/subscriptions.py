@@ -1,4 +1,4 @@
-"""Recipients of alerts: for operators."""
+"""Subscriptions of recipients to notifications of alerts: for operators."""
 
 from typing import Any
 

@@ -4,7 +4,7 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Literal
 
 import httpx
@@ -19,6 +19,8 @@ from api.logs import RequestLog
 from api.middleware import RequestContext
 from api.ogc import mount_ogc
 from api.routes import tilesets
+from api.tile_responses import TileResponder
+from gis.database.async_reader import AsyncReader
 from gis.database.engine import Database
 from gis.settings import Settings
 from layers.definition.catalogue import Catalogue
@@ -28,13 +30,21 @@ from tiles.serving import TileServer
 
 
 def ogc_app(database: Database, layers: Sequence[Layer]) -> FastAPI:
-    app = FastAPI()
+    reader = AsyncReader(database)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await reader.close()
+
+    app = FastAPI(lifespan=lifespan)
     app.state.settings = Settings(_env_file=None)
     app.state.database = database
     app.state.layer_files = LayerFiles(
         database, app.state.settings.layers, Catalogue(tuple(layers))
     )
     app.state.tiles = TileServer(database, app.state.settings.k_anonymity)
+    app.state.tile_responder = TileResponder(app.state.tiles, app.state.layer_files, reader)
     app.include_router(tilesets.router)
     mount_ogc(app)
     add_error_handlers(app)

@@ -303,7 +303,7 @@ def test_a_removed_layer_has_no_tiles_though_they_were_kept(http, database):
 def counting(http: TileClient, database: Database, wait_s: float = 0.0) -> Iterator[list[str]]:
     """The statements that make tiles while inside, each held up for a while."""
     made: list[str] = []
-    ask, ask_on_loop = database.ask, http.asking.ask
+    ask, ask_on_loop = database.ask, http.async_reader.ask
 
     def noted(statement):
         if "ST_AsMVT(" in statement:
@@ -324,9 +324,9 @@ def counting(http: TileClient, database: Database, wait_s: float = 0.0) -> Itera
         return found
 
     event.listen(database._reader_engine, "before_cursor_execute", note)
-    database.ask, http.asking.ask = noted_ask, noted_ask_on_loop
+    database.ask, http.async_reader.ask = noted_ask, noted_ask_on_loop
     yield made
-    del database.ask, http.asking.ask
+    del database.ask, http.async_reader.ask
     event.remove(database._reader_engine, "before_cursor_execute", note)
 
 
@@ -339,6 +339,45 @@ def test_many_who_miss_one_tile_make_it_once(http, database, z):
         bodies = list(pool.map(lambda _: http.get(path).content, range(8)))
     assert len(set(bodies)) == 1
     assert len(made) == len(alone) == 1
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"/tiles/incidents/9/{HERE.x}/{HERE.y}.mvt",
+        f"/tiles/incidents/9/{HERE.x}/{HERE.y}.pbf?kind=flood",
+        f"/ogc/collections/incidents/tiles/WebMercatorQuad/9/{HERE.y}/{HERE.x}?f=mvt",
+        f"/ogc/tiles/WebMercatorQuad/9/{HERE.y}/{HERE.x}?collections=incidents,gathered",
+    ],
+)
+def test_a_cached_tile_costs_one_statement_on_the_event_loop_on_every_route(http, database, path):
+    drawn = http.get(path)
+    assert drawn.status_code == 200
+    on_loop, elsewhere = [], []
+    ask, ask_on_loop = database.ask, http.async_reader.ask
+
+    async def noted_on_loop(statement, values):
+        on_loop.append(statement)
+        return await ask_on_loop(statement, values)
+
+    def noted(statement, values):
+        elsewhere.append(statement)
+        return ask(statement, values)
+
+    def note(connection, cursor, statement, *rest):
+        if "definition FROM gis.layer" not in statement:  # the service follows layer files
+            elsewhere.append(statement)
+
+    event.listen(database._reader_engine, "before_cursor_execute", note)
+    database.ask, http.async_reader.ask = noted, noted_on_loop
+    try:
+        cached = http.get(path)
+    finally:
+        del database.ask, http.async_reader.ask
+        event.remove(database._reader_engine, "before_cursor_execute", note)
+    assert cached.content == drawn.content and cached.headers["etag"] == drawn.headers["etag"]
+    assert (len(on_loop), elsewhere) == (1, [])
+    assert http.get(path, headers={"If-None-Match": drawn.headers["etag"]}).status_code == 304
 
 
 @pytest.mark.parametrize("way", ["at once, and large", "in a thread, as the question fails"])

@@ -95,7 +95,7 @@ def wavy_squares(database: Database) -> None:
 class TileClient(httpx.Client):
     """A client of a service, and how that asks the database from its event loop."""
 
-    asking: AsyncReader
+    async_reader: AsyncReader
 
 
 @contextmanager
@@ -104,7 +104,7 @@ def tile_service(
 ) -> Iterator[TileClient]:
     app = create_app(Settings(_env_file=None, **settings), database, catalogue)
     with serving(app) as url, TileClient(base_url=url, timeout=30) as client:
-        client.asking = app.state.asking
+        client.async_reader = app.state.async_reader
         yield client
 
 

@@ -1,4 +1,4 @@
-"""What the public may see of a layer's hexes, where those with fewer than k records are hidden.
+"""Public counts of a layer's hexes (k-anonymity): those with fewer than k records are hidden.
 
 Three tables are shown, and nothing else:
 
@@ -76,8 +76,8 @@ class PartKind(StrEnum):
 
 def read_tree(connection: Connection, layer: Layer, resolution: int, k: int) -> CountsByResolution:
     """The first table down to a resolution, from the counts that `connection` sees."""
-    found = connection.execute(_COUNTS, {"layer": layer.id, "resolution": resolution}).one()
-    cells, records = (np.frombuffer(part or b"", ">i8").astype(np.int64) for part in found)
+    columns = connection.execute(_COUNTS, {"layer": layer.id, "resolution": resolution}).one()
+    cells, records = (np.frombuffer(part or b"", ">i8").astype(np.int64) for part in columns)
     return shown_tree(gathered(summed(cells, records), resolution), k)
 
 
@@ -87,13 +87,13 @@ def read_parts(
     """The second or the third table, of the cells that the first shows."""
     resolution = filter_resolution(hex_options(layer))
     values = {"layer": layer.id, "resolution": resolution}
-    found = connection.execute(_PARTS[kind], values).one()
-    cells, records = (np.asarray(found[n] or [], dtype=np.int64) for n in (0, 2))
-    return shown_parts(Parts(cells, tuple(found[1] or ()), records), tree[resolution], k)
+    columns = connection.execute(_PARTS[kind], values).one()
+    cells, records = (np.asarray(columns[n] or [], dtype=np.int64) for n in (0, 2))
+    return shown_parts(Parts(cells, tuple(columns[1] or ()), records), tree[resolution], k)
 
 
 def shown_parts(parts: Parts, shown: Counts, k: int) -> Parts:
-    """What may be shown of parts of cells; `shown` are the cells that the tree shows."""
+    """The parts of cells that may be shown; `shown` are the cells that the tree shows."""
     seen = np.flatnonzero(np.isin(parts.cells, shown.cells))
     seen = seen[may_be_shown(parts.cells[seen], parts.records[seen], k)]
     return Parts(parts.cells[seen], tuple(parts.labels[n] for n in seen), parts.records[seen])

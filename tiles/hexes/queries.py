@@ -1,4 +1,4 @@
-"""What is asked of hexes: a category, days, or all there is."""
+"""Queries of hexes: by category, by days, or of all records."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Answers: exact for those who work with a layer, made of shown numbers for the public."""
+"""Results: exact for principals who work with a layer, sums of shown numbers for the public."""
 
 import threading
 from collections import OrderedDict
@@ -26,21 +26,23 @@ from tiles.state import LayerState
 LEAST_PX = 16  # width of a hex on the screen, at least, where a coarser one is to be had
 TOO_SMALL_PX = 8  # narrower ones are gathered in coarser hexes than the layer lists
 _LATITUDE_STRETCH = 1.08  # of EPSG:3857 at 22° N, where most of the country lies or near it
-_MOST_KEPT = 32
+_MOST_CACHED = 32
 
 
 @dataclass(frozen=True, slots=True)
 class HexRequest:
-    """A question about a layer's hexes, and k, which follows from who asks."""
+    """A query of a layer's hexes, and the k of k-anonymity, which follows from the principal."""
 
     layer: Layer
     question: HexQuery
     k: int
 
     @classmethod
-    def by(cls, who: Principal, layer: Layer, question: HexQuery, setting: int) -> "HexRequest":
+    def by(
+        cls, principal: Principal, layer: Layer, question: HexQuery, setting: int
+    ) -> "HexRequest":
         """Raises BadInput for what the public may not ask."""
-        k = least_count(layer, who, setting)
+        k = least_count(layer, principal, setting)
         require_answerable(layer, question, k)
         return cls(layer, question, k)
 
@@ -90,7 +92,7 @@ def resolution_at(options: HexOptions, z: int, finest: int | None = None) -> int
 
 
 class HexResults:
-    """Answers; what the public may see of a layer is kept for the layer's present state."""
+    """Results; the public counts of a layer are cached for its state."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -100,7 +102,7 @@ class HexResults:
         self,
         connection: Connection,
         state: LayerState,
-        asked: HexRequest,
+        request: HexRequest,
         resolution: int,
         cells: Cells | None = None,
     ) -> HexTable:
@@ -109,48 +111,48 @@ class HexResults:
         `state` is the layer's as the snapshot `connection` sees it. Raises BadInput where hexes so
         small are not shown for this question.
         """
-        asked.require_resolution(resolution)
-        if asked.k == 1:
-            found = read_table(connection, asked.layer, asked.question, resolution, cells)
+        request.require_resolution(resolution)
+        if request.k == 1:
+            table = read_table(connection, request.layer, request.question, resolution, cells)
         else:
-            found = self._public(connection, state, asked, resolution).within(cells)
-        return with_people(connection, found)
+            table = self._public(connection, state, request, resolution).within(cells)
+        return with_people(connection, table)
 
     def trend(
-        self, connection: Connection, state: LayerState, asked: HexRequest, cell: int, today: date
+        self, connection: Connection, state: LayerState, request: HexRequest, cell: int, today: date
     ) -> Trend | None:
-        """How a cell went of late; None where the public may see no months of it."""
+        """The trend of a cell; None where the public may see no months of it."""
         resolution = resolution_of(cell)
-        if asked.k == 1:
-            return weekly_trend(connection, asked.layer, cell, today)
-        if resolution != filter_resolution(hex_options(asked.layer)):
+        if request.k == 1:
+            return weekly_trend(connection, request.layer, cell, today)
+        if resolution != filter_resolution(hex_options(request.layer)):
             return None
-        return monthly_trend(self._parts(connection, state, asked, PartKind.MONTHS), cell, today)
+        return monthly_trend(self._parts(connection, state, request, PartKind.MONTHS), cell, today)
 
     def _public(
-        self, connection: Connection, state: LayerState, asked: HexRequest, resolution: int
+        self, connection: Connection, state: LayerState, request: HexRequest, resolution: int
     ) -> HexTable:
-        question = asked.question
+        question = request.question
         if question.is_everything:
-            return everything(self._tree(connection, state, asked, resolution), resolution)
-        parts = self._parts(connection, state, asked, PartKind.of(question))
-        filtered = filter_resolution(hex_options(asked.layer))
-        tree = self._tree(connection, state, asked, filtered)
+            return everything(self._tree(connection, state, request, resolution), resolution)
+        parts = self._parts(connection, state, request, PartKind.of(question))
+        filtered = filter_resolution(hex_options(request.layer))
+        tree = self._tree(connection, state, request, filtered)
         return parts_table(tree, parts, question, resolution, filtered)
 
     def _tree(
-        self, connection: Connection, state: LayerState, asked: HexRequest, resolution: int
+        self, connection: Connection, state: LayerState, request: HexRequest, resolution: int
     ) -> CountsByResolution:
-        layer, k = asked.layer, asked.k
+        layer, k = request.layer, request.k
         key = (layer.id, layer.hexes, state.stamp, k, resolution)
         return self._once(key, lambda: read_tree(connection, layer, resolution, k))
 
     def _parts(
-        self, connection: Connection, state: LayerState, asked: HexRequest, kind: PartKind
+        self, connection: Connection, state: LayerState, request: HexRequest, kind: PartKind
     ) -> Parts:
-        layer, k = asked.layer, asked.k
+        layer, k = request.layer, request.k
         filtered = filter_resolution(hex_options(layer))
-        tree = self._tree(connection, state, asked, filtered)
+        tree = self._tree(connection, state, request, filtered)
         key = (layer.id, layer.hexes, state.stamp, k, kind)
         return self._once(key, lambda: read_parts(connection, layer, kind, tree, k))
 
@@ -158,11 +160,11 @@ class HexResults:
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
-                found: T = self._kept[key]
-                return found
-        made = make()
+                cached: T = self._kept[key]
+                return cached
+        computed = make()
         with self._lock:
-            self._kept[key] = made
-            while len(self._kept) > _MOST_KEPT:
+            self._kept[key] = computed
+            while len(self._kept) > _MOST_CACHED:
                 self._kept.popitem(last=False)
-        return made
+        return computed

@@ -1,4 +1,4 @@
-"""Which counts may be shown, so that no difference of two stands for fewer than k records.
+"""Suppression: shown counts of which no difference of two stands for fewer than k records.
 
 A family is a number that is shown and the parts that it falls into. Its parts with fewer than k
 records are hidden; where they would together stand for fewer than k, the smallest part that is
@@ -58,7 +58,7 @@ def summed(cells: Cells, records: Numbers) -> Counts:
 
 
 def shown_tree(counts: CountsByResolution, k: int) -> CountsByResolution:
-    """What may be shown of cells: each is a part of its parent, those of the coarsest resolution
+    """The cells that may be shown: each is a part of its parent, those of the coarsest resolution
     are parts of the whole. The parts of a hidden cell are hidden.
     """
     shown: dict[int, Counts] = {}

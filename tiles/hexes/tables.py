@@ -94,13 +94,13 @@ def read_table(
     }
     rows = connection.execute(_TOTALS if days is None else _BY_DAY, values).all()
     columns = list(zip(*rows, strict=True)) or [()] * 5
-    found, records, of_all, valued, total = (np.asarray(column) for column in columns)
+    row_cells, records, of_all, valued, total = (np.asarray(column) for column in columns)
     numbers = valued.astype(np.float64)
     means = np.divide(
         total.astype(np.float64), numbers, out=np.full(len(rows), np.nan), where=numbers > 0
     )
     return HexTable(
-        found.astype(np.int64),
+        row_cells.astype(np.int64),
         records.astype(np.int64),
         None if question.category is None else of_all.astype(np.int64),
         None if layer.hexes is None or layer.hexes.measure is None else means,

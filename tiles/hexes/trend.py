@@ -1,4 +1,4 @@
-"""How the records of one cell went of late, and whether they rise or fall."""
+"""Trend of the records of one cell: its latest counts, and their rise or fall."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

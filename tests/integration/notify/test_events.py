@@ -167,7 +167,7 @@ def test_who_comes_again_after_the_database_was_lost_misses_nothing(
 
 
 def test_who_leaves_leaves_nothing_behind(http):
-    newest = http.app.state.newest
+    newest = http.app.state.event_broker
     with http.stream("GET", "/events") as answer:
         next(answer.iter_lines())
         assert newest.clients == 1
@@ -175,25 +175,25 @@ def test_who_leaves_leaves_nothing_behind(http):
 
 
 def test_too_many_listeners_are_told_to_come_later(http, monkeypatch):
-    monkeypatch.setattr(http.app.state.newest.places, "most", 0)
+    monkeypatch.setattr(http.app.state.event_broker.places, "most", 0)
     answer = http.get("/events")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
 
 
 def test_one_address_has_so_many_streams_and_no_more(http, monkeypatch):
-    monkeypatch.setattr(http.app.state.newest.places, "most_of_one", 1)
+    monkeypatch.setattr(http.app.state.event_broker.places, "most_of_one", 1)
     with http.stream("GET", "/events") as answer:
         next(answer.iter_lines())
         another = http.get("/events")
     assert (another.status_code, another.headers["retry-after"]) == (429, "10")
     assert "go to your address already" in another.json()["detail"]
-    wait_until(lambda: http.app.state.newest.places.taken == 0)
+    wait_until(lambda: http.app.state.event_broker.places.taken == 0)
     with http.stream("GET", "/events") as answer:
         assert answer.status_code == 200
 
 
 def test_listeners_without_a_key_leave_room_for_the_desk(http, toy_province, monkeypatch):
-    monkeypatch.setattr(http.app.state.newest.places, "most", 101)
+    monkeypatch.setattr(http.app.state.event_broker.places, "most", 101)
     operator = key(toy_province, Role.OPERATOR)
     with http.stream("GET", "/events") as public:
         next(public.iter_lines())
@@ -206,5 +206,5 @@ def test_a_service_that_stops_lets_its_listeners_go(http):
     with http.stream("GET", "/events") as answer:
         lines = answer.iter_lines()
         next(lines)
-        threading.Timer(0.1, http.app.state.newest.let_go).start()
+        threading.Timer(0.1, http.app.state.event_broker.release_clients).start()
         list(lines)  # it ends

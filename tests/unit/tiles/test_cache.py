@@ -25,37 +25,37 @@ def never() -> DrawnTile:
 
 def test_what_is_kept_is_not_made_again():
     cache = TileCache()
-    first = cache.make("a", OLD, lambda: made(b"tile"))
-    assert cache.make("a", OLD, never) is first
+    first = cache.get_or_draw("a", OLD, lambda: made(b"tile"))
+    assert cache.get_or_draw("a", OLD, never) is first
     assert cache.entry("a") == DrawnTile(OLD, first)
     assert cache.entry("b") is None
 
 
 def test_what_is_kept_of_another_state_is_made_anew_and_replaced():
     cache = TileCache()
-    cache.make("a", OLD, lambda: made(b"old"))
-    assert cache.make("a", NEW, lambda: made(b"new", NEW)).content == b"new"
-    assert cache.make("a", NEW, never).content == b"new"
+    cache.get_or_draw("a", OLD, lambda: made(b"old"))
+    assert cache.get_or_draw("a", NEW, lambda: made(b"new", NEW)).content == b"new"
+    assert cache.get_or_draw("a", NEW, never).content == b"new"
     assert cache.held_bytes == 3
 
 
 def test_what_is_confirmed_is_true_of_the_new_state():
     cache = TileCache()
-    cache.make("a", OLD, lambda: made(b"tile"))
+    cache.get_or_draw("a", OLD, lambda: made(b"tile"))
     entry = cache.entry("a")
     assert entry is not None
     cache.confirm("a", entry, NEW)
-    assert cache.make("a", NEW, never).content == b"tile"
+    assert cache.get_or_draw("a", NEW, never).content == b"tile"
 
 
 def test_a_tile_replaced_meanwhile_is_not_confirmed():
     cache = TileCache()
-    cache.make("a", OLD, lambda: made(b"tile"))
+    cache.get_or_draw("a", OLD, lambda: made(b"tile"))
     entry = cache.entry("a")
     assert entry is not None
-    cache.make("a", NEW, lambda: made(b"new", NEW))
+    cache.get_or_draw("a", NEW, lambda: made(b"new", NEW))
     cache.confirm("a", entry, OLD)
-    assert cache.make("a", NEW, never).content == b"new"
+    assert cache.get_or_draw("a", NEW, never).content == b"new"
 
 
 def test_many_who_ask_at_once_make_one_tile():
@@ -68,7 +68,7 @@ def test_many_who_ask_at_once_make_one_tile():
 
     def ask(_: int) -> bytes:
         asked.wait()
-        return cache.make("a", OLD, maker).content
+        return cache.get_or_draw("a", OLD, maker).content
 
     with ThreadPoolExecutor(8) as pool:
         answers = [pool.submit(ask, n) for n in range(8)]
@@ -84,8 +84,8 @@ def test_an_error_reaches_who_asked_and_is_not_kept():
         raise ValueError("no")
 
     with pytest.raises(ValueError, match="no"):
-        cache.make("a", OLD, fail)
-    assert cache.make("a", OLD, lambda: made(b"now")).content == b"now"
+        cache.get_or_draw("a", OLD, fail)
+    assert cache.get_or_draw("a", OLD, lambda: made(b"now")).content == b"now"
 
 
 def test_what_is_new_is_claimed_once_and_kept_for_all_who_wait():
@@ -93,9 +93,9 @@ def test_what_is_new_is_claimed_once_and_kept_for_all_who_wait():
     claim = cache.claim("a")
     assert claim is not None and cache.claim("a") is None and not cache.is_new("a")
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(cache.make, "a", OLD, never)
+        waiting = pool.submit(cache.get_or_draw, "a", OLD, never)
         with claim:
-            kept = claim.keep(made(b"tile"))
+            kept = claim.store(made(b"tile"))
         assert waiting.result(5) is kept
     assert cache.claim("a") is None, "it is kept"
 
@@ -115,7 +115,7 @@ def test_where_who_claimed_was_called_off_another_makes_it():
     claim = cache.claim("a")
     assert claim is not None
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(cache.make, "a", OLD, lambda: made(b"mine"))
+        waiting = pool.submit(cache.get_or_draw, "a", OLD, lambda: made(b"mine"))
         with pytest.raises(asyncio.CancelledError), claim:
             raise asyncio.CancelledError
         assert waiting.result(5).content == b"mine"
@@ -125,7 +125,7 @@ def test_where_who_claimed_was_called_off_another_makes_it():
 def test_never_more_bytes_than_the_bound_are_held(asked):
     cache = TileCache(most_bytes=1000)
     for key, size in asked:
-        cache.make(str(key), OLD, lambda size=size: made(bytes(size)))
+        cache.get_or_draw(str(key), OLD, lambda size=size: made(bytes(size)))
         assert cache.held_bytes <= 1000
 
 
@@ -134,7 +134,7 @@ def test_what_is_asked_for_unpacked_is_that_and_counts_against_the_bound(asked):
     cache = TileCache(most_bytes=6000)
     for number, size, unpacked in asked:
         content = bytes([number]) * size
-        packed = cache.make((number, size), OLD, lambda content=content: made(content))
+        packed = cache.get_or_draw((number, size), OLD, lambda content=content: made(content))
         if unpacked:
             assert cache.content(packed) == content
         assert cache.held_bytes <= 6000
@@ -143,7 +143,7 @@ def test_what_is_asked_for_unpacked_is_that_and_counts_against_the_bound(asked):
 
 def test_what_was_asked_for_unpacked_is_not_unpacked_again():
     cache, content = TileCache(), b"tile" * 1000
-    packed = cache.make("a", OLD, lambda: made(content))
+    packed = cache.get_or_draw("a", OLD, lambda: made(content))
     assert cache.content(packed) is cache.content(PackedTile.of(content)) == content
     small = PackedTile.of(b"tile")
     assert cache.content(small) is small.body and cache.held_bytes == len(packed.body) + 4000
