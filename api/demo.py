@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from gis.access import LOCAL_ADMIN
 from gis.database.engine import Database
-from gis.placing.reference import read_communes_in_force
+from gis.placing.reference import read_current_communes
 from layers.definition.catalogue import Catalogue
 from layers.ingest.demo import Incident, Report, simulate_incidents, simulate_reports, write_csv
 from layers.ingest.load import LoadOptions, LoadReport, load_file
@@ -29,7 +29,7 @@ def load_demo(
     Layers that the catalogue does not have are passed over.
     """
     with database.reading() as connection:
-        communes = read_communes_in_force(connection)
+        communes = read_current_communes(connection)
     simulated: dict[str, Sequence[Report] | Sequence[Incident]] = {
         "citizen_reports": simulate_reports(communes, until),
         "field_incidents": simulate_incidents(communes, until),

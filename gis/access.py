@@ -1,4 +1,4 @@
-"""Who may do what. Keys are shown once, stored as hashes, and found by their public prefix."""
+"""Access rights and API keys. A key is shown once, stored as a hash, found by its prefix."""
 
 import hashlib
 import hmac
@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 
 from gis.errors import BadInput, NoKey, NotAllowed, NotFound
 
-_PREFIX_LENGTH = 12
+_PREFIX_LENGTH = 12  # `gis_` and 8 characters: they find a key and do not help to guess it
 
 
 class Role(StrEnum):
@@ -26,7 +26,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who asks. `layers` are the layers that a department's key names."""
+    """The caller, with role and name. `layers` are those that a department's key names."""
 
     name: str
     role: Role
@@ -34,7 +34,7 @@ class Principal:
 
     @property
     def audience(self) -> str:
-        """What tells two principals apart who may see different things; part of cache keys."""
+        """The same text for principals with the same rights to read; part of cache keys."""
         return f"{self.role}:{','.join(sorted(self.layers))}"
 
 
@@ -43,51 +43,53 @@ ANONYMOUS = Principal("anonymous", Role.ANONYMOUS)
 LOCAL_ADMIN = Principal("local", Role.ADMIN)
 
 
-def may_read(who: Principal, audience: str, layer_id: str) -> bool:
-    """Whether `who` may read a layer whose file says `read: <audience>`."""
-    if audience == "public" or who.role is Role.ADMIN:
+def may_read(principal: Principal, audience: str, layer_id: str) -> bool:
+    """True where a principal may read a layer whose file says `read: <audience>`."""
+    if audience == "public" or principal.role is Role.ADMIN:
         return True
-    if layer_id in who.layers:
+    if layer_id in principal.layers:
         return True
-    return audience == "department" and who.role is Role.OPERATOR
+    return audience == "department" and principal.role is Role.OPERATOR
 
 
-def may_write(who: Principal, audience: str, write: str, layer_id: str) -> bool:
-    """Whether `who` may change the rows of a layer whose file says `read: <audience>` and
-    `write: <write>`.
+def may_write(principal: Principal, audience: str, write: str, layer_id: str) -> bool:
+    """True where a principal may change rows of a layer (`read: <audience>`, `write: <write>`).
 
-    Who writes sees what was there before, what waits in quarantine and what a replay makes of it:
-    nobody writes a layer that he may not read.
+    A writer sees former values, the quarantine and the result of a replay: so writing a layer
+    implies reading it.
     """
-    if not may_read(who, audience, layer_id):
+    if not may_read(principal, audience, layer_id):
         return False
     allowed = {
-        "department": who.role in (Role.OPERATOR, Role.ADMIN) or layer_id in who.layers,
-        "operator": who.role in (Role.OPERATOR, Role.ADMIN),
-        "admin": who.role is Role.ADMIN,
+        "department": principal.role in (Role.OPERATOR, Role.ADMIN) or layer_id in principal.layers,
+        "operator": principal.role in (Role.OPERATOR, Role.ADMIN),
+        "admin": principal.role is Role.ADMIN,
     }
     return allowed.get(write, False)
 
 
-def require_operator(who: Principal) -> None:
-    """Raises NoKey or NotAllowed unless `who` is on duty."""
-    require(who, who.role in (Role.OPERATOR, Role.ADMIN), "this needs an operator's key")
+def require_operator(principal: Principal) -> None:
+    """Raises NoKey or NotAllowed unless the principal is an operator or administrator."""
+    require(
+        principal, principal.role in (Role.OPERATOR, Role.ADMIN), "this needs an operator's key"
+    )
 
 
-def require(who: Principal, allowed: bool, reason: str) -> None:
+def require(principal: Principal, allowed: bool, reason: str) -> None:
+    """Raises, unless `allowed`, NoKey for an anonymous principal and NotAllowed for others."""
     if allowed:
         return
-    if who.role is Role.ANONYMOUS:
+    if principal.role is Role.ANONYMOUS:
         raise NoKey(
             f"{reason}: send it as the header X-API-Key or as the user name of HTTP Basic; "
             "`gis keys create` makes one"
         )
-    raise NotAllowed(f"{reason}; the key of {who.name} is a {who.role} key")
+    raise NotAllowed(f"{reason}; the key of {principal.name} is a {principal.role} key")
 
 
 @dataclass(frozen=True, slots=True)
 class KeyInfo:
-    """A key as it is listed: never the key itself."""
+    """A listed key, without the key itself."""
 
     prefix: str
     name: str
@@ -98,7 +100,7 @@ class KeyInfo:
 
 
 def create_key(connection: Connection, name: str, role: Role, layers: Sequence[str] = ()) -> str:
-    """Make a key and store its hash; the key is given back this once."""
+    """Make a key and store its hash; the key is returned this once. Raises BadInput."""
     if role is Role.ANONYMOUS:
         raise BadInput("nobody needs a key to be anonymous: give department, operator or admin")
     if (role is Role.DEPARTMENT) != bool(layers):
@@ -147,7 +149,7 @@ def list_keys(connection: Connection) -> list[KeyInfo]:
 
 
 def revoke_key(connection: Connection, prefix: str) -> None:
-    """From now on the key opens nothing; raises NotFound when no live key starts so."""
+    """Revoke a key; raises NotFound when no live key starts so."""
     done = connection.execute(
         text(
             "UPDATE gis.api_key SET revoked_at = now()"

@@ -10,12 +10,12 @@ HERE = timezone(timedelta(hours=7))
 
 
 def today() -> date:
-    """The day that people have who are there; the same as gis.today() in SQL."""
+    """The day of today in the country; the same as gis.today() in SQL."""
     return datetime.now(HERE).date()
 
 
 def month_from(text: str) -> date:
-    """The first day of a month that is written as 2026-10. Raises BadInput for other words."""
+    """The first day of a month written as 2026-10; raises BadInput for other text."""
     if not re.fullmatch("[0-9]{4}-(0[1-9]|1[0-2])", text) or text.startswith("0000"):
         raise BadInput(f"{text!r} is no month: write year and month, as 2026-10")
     return date.fromisoformat(f"{text}-01")

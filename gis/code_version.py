@@ -1,4 +1,4 @@
-"""Which code made something that is kept: the package's version and a digest of its sources."""
+"""Version of the code that computed a stored result: of the package, with a digest of sources."""
 
 import hashlib
 import importlib.metadata

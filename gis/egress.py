@@ -1,6 +1,6 @@
-"""Outbound HTTP to allowed addresses: public ones, and the networks that the settings name.
+"""Egress policy of webhooks: public addresses, and the networks that the settings name.
 
-Otherwise whoever sets a webhook could make the service call machines that only it can reach
+Without it, whoever may set a webhook could make the service call machines that only it can reach
 (server-side request forgery).
 """
 
@@ -25,7 +25,7 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 @dataclass(frozen=True, slots=True)
 class EgressPolicy:
-    """The addresses that may be called: public ones, and those of `networks`."""
+    """Allowed addresses: public ones, and those of `networks`."""
 
     networks: tuple[Network, ...] = ()
 
@@ -47,7 +47,7 @@ class EgressPolicy:
         except (OSError, UnicodeError) as error:
             raise NotDelivered(f"the host {host} has no address") from error
         addresses = list(dict.fromkeys(str(info[4][0]) for info in infos))
-        allowed = [each for each in addresses if self.allows(ipaddress.ip_address(each))]
+        allowed = [address for address in addresses if self.allows(ipaddress.ip_address(address))]
         if not allowed:
             raise Undeliverable(
                 f"the host {host} is not on a public network: an administrator may allow its "
@@ -56,10 +56,10 @@ class EgressPolicy:
         return allowed
 
 
-def networks_of(words: str) -> tuple[Network, ...]:
-    """Networks in CIDR notation, separated by blanks or commas. Raises BadInput."""
+def networks_of(text: str) -> tuple[Network, ...]:
+    """The networks of a text in CIDR notation, by blanks or commas; raises BadInput."""
     try:
-        return tuple(ipaddress.ip_network(each) for each in words.replace(",", " ").split())
+        return tuple(ipaddress.ip_network(network) for network in text.replace(",", " ").split())
     except ValueError as error:
         raise BadInput(f"{error}: give networks such as 10.0.0.0/8") from error
 
@@ -86,7 +86,7 @@ def check_url(url: str, policy: EgressPolicy) -> None:
 class CheckedNetwork(httpcore.NetworkBackend):
     """A network that connects to the very address that was checked (no DNS rebinding).
 
-    Each connection is cut at the deadline.
+    The connection ends with the deadline.
     """
 
     def __init__(self, policy: EgressPolicy, until: Deadline) -> None:
@@ -104,8 +104,8 @@ class CheckedNetwork(httpcore.NetworkBackend):
     ) -> httpcore.NetworkStream:
         for address in self._policy.addresses(host, port):
             try:
-                left = min(timeout or math.inf, self._until.left_s())
-                stream = self._plain.connect_tcp(address, port, left, None, socket_options)
+                remaining_s = min(timeout or math.inf, self._until.left_s())
+                stream = self._plain.connect_tcp(address, port, remaining_s, None, socket_options)
             except (httpcore.ConnectError, httpcore.ConnectTimeout, TimeoutError) as error:
                 failed: Exception = error
                 continue
@@ -115,7 +115,7 @@ class CheckedNetwork(httpcore.NetworkBackend):
 
 
 def _embeds_ipv4(address: Address) -> bool:
-    """True for an IPv6 address that a gateway turns into an IPv4 one: NAT64, 6to4, Teredo."""
+    """True where an IPv6 address embeds an IPv4 address, by NAT64, 6to4 or Teredo."""
     if isinstance(address, ipaddress.IPv4Address):
         return False
     return address in _NAT64 or address.sixtofour is not None or address.teredo is not None

@@ -1,7 +1,7 @@
 """The errors that this service raises on purpose.
 
     GisError
-    ├── BadInput            what a person or client gave cannot be used
+    ├── BadInput            an input of a person or client cannot be used
     │   ├── BadLayerFile    a layer file has a fault; names file, line and the right word
     │   ├── BadFile         a data file cannot be read as what it claims to be
     │   ├── BadFilter       a filter is wrong or asks for something unsupported
@@ -28,7 +28,7 @@ class GisError(Exception):
 
 
 class BadInput(GisError):
-    """What a person or client gave cannot be used."""
+    """An input of a person or client cannot be used."""
 
     exit_code = 2
 

@@ -1,4 +1,4 @@
-"""H3 cells as the service passes them around: int64 in SQL and arrays, hexadecimal for people."""
+"""H3 cells: int64 in SQL and arrays, 15 hexadecimal digits for people."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -30,10 +30,12 @@ def cell_of(text: str) -> int:
 
 
 def cell_text(cell: int) -> str:
+    """The 15 hexadecimal digits of a cell."""
     return f"{cell:x}"
 
 
 def resolution_of(cell: int) -> int:
+    """The resolution of a cell, bits 52–55 of an H3 index."""
     return (cell >> 52) & 15
 
 
@@ -55,17 +57,20 @@ def areas_km2(cells: Cells) -> npt.NDArray[np.float64]:
 
 
 def children_of(cell: int, resolution: int) -> Cells:
-    """The descendants of a cell at a finer or the same resolution, by their numbers."""
-    found = h3ronpy.change_resolution(np.array([cell], dtype=np.uint64), resolution)
-    return np.sort(np.asarray(found).astype(np.int64))
+    """The descendants of a cell at a finer or the same resolution, sorted."""
+    children = h3ronpy.change_resolution(np.array([cell], dtype=np.uint64), resolution)
+    return np.sort(np.asarray(children).astype(np.int64))
 
 
 def compacted(cells: Cells) -> Cells:
-    """Cells of one resolution, those that fill an ancestor replaced by it; coarser ones first."""
+    """Cells of one resolution, compacted: whole sets of children replaced by their parent.
+
+    Coarser cells come first.
+    """
     if len(cells) == 0:
         return cells
-    found = np.asarray(h3ronpy.compact(cells.astype(np.uint64))).astype(np.int64)
-    return found[np.lexsort((found, found >> 52 & 15))]
+    cells_by_size = np.asarray(h3ronpy.compact(cells.astype(np.uint64))).astype(np.int64)
+    return cells_by_size[np.lexsort((cells_by_size, cells_by_size >> 52 & 15))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,21 +94,21 @@ def descendants(cell: int, resolution: int) -> CellSpan:
 def boundaries(cells: Iterable[int] | Cells) -> npt.NDArray[np.object_]:
     """Polygons of cells, degrees, WGS 84, longitude first."""
     array = np.asarray(cells, dtype=np.int64).astype(np.uint64)
-    found = h3ronpy.vector.cells_to_wkb_polygons(array)
-    return np.asarray(shapely.from_wkb(np.asarray(found, dtype=object)), dtype=object)
+    polygons = h3ronpy.vector.cells_to_wkb_polygons(array)
+    return np.asarray(shapely.from_wkb(np.asarray(polygons, dtype=object)), dtype=object)
 
 
 def cells_over(bbox: BBox, resolution: int) -> Cells:
-    """The cells that touch a box."""
+    """The cells that touch a box in degrees, WGS 84."""
     return cells_touching(shapely.box(*bbox.as_list()), resolution)
 
 
 def cells_touching(area: shapely.Geometry, resolution: int) -> Cells:
     """The cells that touch an area in degrees, WGS 84."""
-    found = h3ronpy.vector.wkb_to_cells(
+    cells = h3ronpy.vector.wkb_to_cells(
         [shapely.to_wkb(area)],
         resolution,
         containment_mode=h3ronpy.ContainmentMode.Covers,
         flatten=True,
     )
-    return np.asarray(found).astype(np.int64)
+    return np.asarray(cells).astype(np.int64)

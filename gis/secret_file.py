@@ -1,8 +1,8 @@
-"""Secrets from a file: the settings that nobody may read but the service.
+"""Secret file: settings that nobody may read but the service.
 
 The file that GIS_SECRETS_FILE names has lines such as `GIS_DATABASE_URL=postgresql://…`. Secrets
-may as well be in the environment, which goes first. They are kept as SecretStr, which prints as
-asterisks; faults are told without the value.
+may as well be in the environment, which goes first. They are SecretStr, which prints as asterisks;
+error messages do not hold the value.
 """
 
 import os
@@ -17,14 +17,16 @@ from gis.errors import SetupError
 
 
 class SecretFile(PydanticBaseSettingsSource):
-    """Values of the fields that are secret, by their names."""
+    """Source of the secret fields' values, by their names."""
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         raise NotImplementedError  # all are read at once
 
     def __call__(self) -> dict[str, Any]:
-        """Raises SetupError for a file that is missing, that others may read, or that holds more
-        than secrets.
+        """The values in the file.
+
+        Raises SetupError for a file that is missing, that others may read, or that holds other
+        settings than secrets.
         """
         path = self.current_state.get("secrets_file")
         if not path:
@@ -36,10 +38,10 @@ class SecretFile(PydanticBaseSettingsSource):
             if "SecretStr" in str(field.annotation)
         }
         values = _read(Path(path))
-        others = values.keys() - secret.keys()
-        if others:
+        extra = values.keys() - secret.keys()
+        if extra:
             raise SetupError(
-                f"GIS_SECRETS_FILE: {path} holds {', '.join(sorted(map(_name, others)))}; it holds "
+                f"GIS_SECRETS_FILE: {path} holds {', '.join(sorted(map(_name, extra)))}; it holds "
                 f"secrets alone, as NAME=value: {', '.join(secret)}"
             )
         return {secret[name]: value for name, value in values.items() if value}
@@ -56,8 +58,8 @@ def _read(path: Path) -> dict[str, str | None]:
                 )
             return dotenv_values(stream=file, interpolate=False)
     except (OSError, UnicodeDecodeError) as error:
-        why = "is no text in UTF-8" if isinstance(error, UnicodeError) else error.strerror
-        raise SetupError(f"GIS_SECRETS_FILE: {path}: {why}") from None
+        reason = "is no text in UTF-8" if isinstance(error, UnicodeError) else error.strerror
+        raise SetupError(f"GIS_SECRETS_FILE: {path}: {reason}") from None
 
 
 def _name(word: str) -> str:

@@ -1,4 +1,4 @@
-"""Vietnamese text as it is stored (NFC) and as it is searched (no case, no diacritics)."""
+"""Vietnamese text: normal form for storage (NFC), key for search, numbers, hidden contacts."""
 
 import re
 import unicodedata
@@ -25,22 +25,22 @@ def nfc(text: str) -> str:
 
 
 def number_vi(value: float, digits: int = 0, *, trim: bool = False) -> str:
-    """As Vietnam writes it: 29.655,12; see `number_en`."""
+    """A number in Vietnamese notation: 29.655,12; see `number_en`."""
     return number_en(value, digits, trim=trim).translate(_VIETNAMESE)
 
 
 def number_en(value: float, digits: int = 0, *, trim: bool = False) -> str:
-    """With so many digits after the point, and a mark at thousands: 29,655.12.
+    """A number in English notation, with so many digits after the point: 29,655.12.
 
     `trim`: without zeros at its end.
     """
-    told = f"{value:,.{digits}f}"
-    return told.rstrip("0").rstrip(".") if trim and digits else told
+    number = f"{value:,.{digits}f}"
+    return number.rstrip("0").rstrip(".") if trim and digits else number
 
 
-def fault_words(said: str) -> str:
-    """What pydantic says is wrong, without the name of a Python error before it."""
-    return said.removeprefix("Value error, ")
+def fault_words(message: str) -> str:
+    """A message of pydantic without the name of a Python error before it."""
+    return message.removeprefix("Value error, ")
 
 
 def without_diacritics(text: str) -> str:
@@ -50,12 +50,12 @@ def without_diacritics(text: str) -> str:
 
 
 def search_key(text: str) -> str:
-    """What two spellings of one name have in common: lower case, no diacritics, single blanks."""
+    """The key of a name for search: lower case, no diacritics, single blanks."""
     return nfc(without_diacritics(text)).casefold()
 
 
 def without_contacts(text: str) -> str:
-    """E-mail addresses, telephone and identity numbers and number plates hidden, as [đã ẩn].
+    """The text with e-mail addresses, telephone, identity and plate numbers as [đã ẩn].
 
     Names and addresses cannot be told from other words, and stay.
     """

@@ -31,7 +31,7 @@ class BBox:
 
     @classmethod
     def of(cls, bounds: tuple[float, float, float, float]) -> Self:
-        """From shapely's `bounds` (minx, miny, maxx, maxy)."""
+        """The box of shapely's `bounds` (minx, miny, maxx, maxy)."""
         return cls(*(float(value) for value in bounds))
 
 

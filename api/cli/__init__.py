@@ -34,7 +34,7 @@ _VERBS = ("up", "place")
 
 
 class _Commands(TyperGroup):
-    """All commands; what is wrong with an option is said in plain words."""
+    """Group of all commands; errors of options are in plain words."""
 
     def invoke(self, ctx: Any) -> Any:
         try:

@@ -1,4 +1,4 @@
-"""gis alerts: what is open and what lies beneath, the acts of the operators, and backtests."""
+"""gis alerts: alerts and their evidence, the actions of operators, and backtests."""
 
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -106,24 +106,24 @@ def list_command(
     from gis.alerts.actions import list_alerts
 
     catalogue = read_layers_at_hand()
-    layers = [_known(catalogue, one) for one in layer or ()] or _layers(catalogue)
+    layers = [_check_layer(catalogue, layer_id) for layer_id in layer or ()] or _layers(catalogue)
     statuses, tiers = status or tuple(Status), severity or tuple(Tier)
     with database_in_use() as database, database.reading() as connection:
-        found = list_alerts(connection, layers=layers, statuses=statuses, tiers=tiers)
-    print_rows([_row(alert) for alert in found], as_json=as_json, empty="there are no alerts")
+        alerts = list_alerts(connection, layers=layers, statuses=statuses, tiers=tiers)
+    print_rows([_row(alert) for alert in alerts], as_json=as_json, empty="there are no alerts")
 
 
 @app.command(epilog="Example: gis alerts show 3 --json")
 def show(alert: AlertId, as_json: AsJson = False) -> None:
-    """An alert with its numbers, its history and the records beneath; nothing personal is shown."""
+    """An alert with its numbers, its history and its evidence; nothing personal is shown."""
     from gis.alerts.actions import get_alert, history
 
     catalogue = read_layers_at_hand()
     with database_in_use() as database, database.reading() as connection:
-        found = get_alert(connection, alert)
+        details = get_alert(connection, alert)
         steps = [alert_event_record(event) for event in history(connection, alert)]
-        records = _beneath(connection, catalogue, found)
-    facts = _facts(found)
+        records = _evidence(connection, catalogue, details)
+    facts = _facts(details)
     if as_json:
         print_json(facts | {"history": steps, "records": records})
         return
@@ -131,8 +131,8 @@ def show(alert: AlertId, as_json: AsJson = False) -> None:
     say("")
     print_rows(steps, as_json=False, empty="it has no history")
     say("")
-    why = "cannot be read" if found.layer_id in catalogue.faulty else "is there any more"
-    print_rows(records, as_json=False, empty=f"none of its records {why}")
+    reason = "cannot be read" if details.layer_id in catalogue.faulty else "is there any more"
+    print_rows(records, as_json=False, empty=f"none of its records {reason}")
 
 
 @app.command(epilog='Example: gis alerts ack 3 --note "đã gọi xã"')
@@ -176,17 +176,17 @@ def approve_command(
 
 @app.command("publish", epilog="Example: gis alerts publish")
 def publish_command() -> None:
-    """Try the CAP documents anew that were given up, once their fault is mended."""
+    """Retry the CAP documents that failed, once their fault is corrected."""
     from gis.notify.cap.publication import retry_undone
 
     with database_in_use() as database, database.writing() as connection:
-        again = retry_undone(connection)
-    say(f"{again} documents are tried again")
+        retried = retry_undone(connection)
+    say(f"{retried} documents are tried again")
 
 
 @app.command("resolve", epilog='Example: gis alerts resolve 3 false --note "tập trận"')
 def resolve_command(alert: AlertId, outcome: Outcome, note: Note = "", who: Who = None) -> None:
-    """Say that it is over, and whether it was true; a false alarm needs a note."""
+    """End an alert, and say whether it was true; a false alarm needs a note."""
     from gis.alerts.actions import resolve
 
     with database_in_use() as database, database.writing() as connection:
@@ -196,39 +196,40 @@ def resolve_command(alert: AlertId, outcome: Outcome, note: Note = "", who: Who 
 
 @app.command("silence", epilog='Example: gis alerts silence --commune 02647 --hours 8 --why "…"')
 def silence_command(
-    why: Annotated[str, typer.Option(help="Why nobody is to hear")],
+    why: Annotated[str, typer.Option(help="Why nobody is to be notified")],
     hours: Annotated[float, typer.Option(min=0.01, max=LONGEST_HOURS, help="For how long")] = 8,
     layer: Annotated[str | None, typer.Option(help="Alerts of this layer")] = None,
     rule: Annotated[str | None, typer.Option(help="Alerts of this rule")] = None,
     commune: Annotated[
-        list[str] | None, typer.Option(help="Codes of communes; alerts that reach further are told")
+        list[str] | None,
+        typer.Option(help="Codes of communes; alerts that reach further are notified"),
     ] = None,
     who: Who = None,
 ) -> None:
-    """Tell nobody of some alerts for a time; what is left out stands for any."""
+    """Silence alerts for a time: nobody is notified; what is left out stands for any."""
     from gis.alerts.silences import silence
 
     catalogue = read_layers_at_hand()
     if layer is not None:
-        _known(catalogue, layer)
+        _check_layer(catalogue, layer)
     if rule is not None:
         catalogue.check_rule(rule)
     until = datetime.now(UTC) + timedelta(hours=hours)
-    of = {"layer_id": layer, "rule": rule}
+    scope = {"layer_id": layer, "rule": rule}
     me = somebody_here(who).name
     with database_in_use() as database, database.writing() as connection:
-        one = silence(connection, who=me, why=why, until=until, communes=commune or (), **of)
-    say(f"silence {one.id} lasts until {one.until.astimezone(HERE):%H:%M %d/%m/%Y}")
+        stored = silence(connection, who=me, why=why, until=until, communes=commune or (), **scope)
+    say(f"silence {stored.id} lasts until {stored.until.astimezone(HERE):%H:%M %d/%m/%Y}")
 
 
 @app.command("silences", epilog="Example: gis alerts silences")
 def silences_command(as_json: AsJson = False) -> None:
-    """The silences in force."""
+    """List the silences in force."""
     from gis.alerts.silences import silences_at
 
     with database_in_use() as database, database.reading() as connection:
-        found = silences_at(connection, datetime.now(UTC))
-    rows = [_silence_row(silence_record(one)) for one in found]
+        silences = silences_at(connection, datetime.now(UTC))
+    rows = [_silence_row(silence_record(item)) for item in silences]
     print_rows(rows, as_json=as_json, empty="nothing is silenced")
 
 
@@ -237,7 +238,7 @@ def unsilence_command(
     number: Annotated[int, typer.Argument(metavar="SILENCE", help="Number of the silence")],
     who: Who = None,
 ) -> None:
-    """Take a silence back: what it hid is told of, if it still holds."""
+    """End a silence: its alerts are notified, if they still hold."""
     from gis.alerts.silences import unsilence
 
     with database_in_use() as database, database.writing() as connection:
@@ -250,14 +251,14 @@ def precision_command(
     days: Annotated[int, typer.Option(min=1, max=3660, help="Of so many days")] = 365,
     as_json: AsJson = False,
 ) -> None:
-    """How often alerts were true, by what was said when they were resolved."""
+    """Share of alerts that were true, by the answers of those who resolved them."""
     from gis.alerts.precision import precision
 
     since, catalogue = datetime.now(UTC) - timedelta(days=days), read_layers_at_hand()
     with database_in_use() as database, database.reading() as connection:
-        found = precision(connection, _layers(catalogue), since)
-    rows = [_precision_row(precision_record(one)) for one in found]
-    print_rows(rows, as_json=as_json, empty="no alert was told")
+        rules = precision(connection, _layers(catalogue), since)
+    rows = [_precision_row(precision_record(rule)) for rule in rules]
+    print_rows(rows, as_json=as_json, empty="no alert was notified")
 
 
 @app.command(epilog="Example: gis alerts calibration citizen_reports --month 2026-10")
@@ -271,31 +272,31 @@ def calibration(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Whether a layer's alarms keep to their budget, over the last year or in a month."""
+    """Compare a layer's alarms with their budget, over the last year or in a month."""
     from gis.alerts.calibration import last_year, tally
     from layers.detect.budget import budget_of
 
     check_folder(picture)
-    chosen = _alerting(layer)
+    chosen = _layer_with_alerts(layer)
     budget = budget_of(chosen)
     if budget is None:
         raise BadInput(f"layer {layer} has no alarms: there is no section `hotspots` in its file")
     begin = month_from(month) if month else None
     days = (begin, last_day_of(begin)) if begin else last_year(datetime.now(UTC))
     with database_in_use() as database, database.reading() as connection:
-        told = tally(connection, budget, *days)
-    print_facts(_calibration_facts(told), as_json=as_json)
+        result = tally(connection, budget, *days)
+    print_facts(_calibration_facts(result), as_json=as_json)
     if picture is not None:
-        _draw(told, chosen.title.vi, begin, picture)
+        _draw(result, chosen.title.vi, begin, picture)
 
 
-def _draw(told: "Tally", title: str, month: date | None, picture: Path) -> None:
-    """The QQ plot: of a year one p a fortnight, of a month all."""
+def _draw(result: "Tally", title: str, month: date | None, picture: Path) -> None:
+    """Write the QQ plot: of a year one p a fortnight, of a month all."""
     from gis.alerts.plots import month_plot, qq_plot
 
-    if not (told.p_values if month else told.spaced):
+    if not (result.p_values if month else result.spaced):
         raise BadInput(f"there is nothing to draw yet, so {picture} is not written: run it later")
-    drawn = month_plot(told, title, month) if month else qq_plot(told.spaced, f"{title}: p")
+    drawn = month_plot(result, title, month) if month else qq_plot(result.spaced, f"{title}: p")
     picture.write_text(drawn, encoding="utf-8")
 
 
@@ -315,34 +316,34 @@ def backtest_command(
     picture: Annotated[Path | None, typer.Option(help="Write an SVG of the alerts here")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """What would have been raised: alarms at each report, rules hour by hour; nothing is stored."""
+    """Replay the past: alarms at each report, rules hour by hour; nothing is stored."""
     from gis.alerts.plots import timeline
     from layers.detect.backtest import backtest, by_day
 
     check_folder(picture)
-    chosen, begin = _alerting(layer), since.replace(tzinfo=HERE)
+    chosen, begin = _layer_with_alerts(layer), since.replace(tzinfo=HERE)
     end = until.replace(tzinfo=HERE) if until else datetime.now(UTC)
     with (
         database_in_use() as database,
         database.engine.connect() as connection,
-        progress("looks") as show,
+        progress("evaluations") as show,
     ):
         connection.exec_driver_sql("SET TRANSACTION READ ONLY")
-        found = backtest(connection, chosen, begin, end, rule=rule, show=show)
+        result = backtest(connection, chosen, begin, end, rule=rule, show=show)
     if picture is not None:
-        title = f"{chosen.title.vi}: {len(found.alerts)} cảnh báo / alerts"
-        picture.write_text(timeline(found.alerts, begin, end, title), encoding="utf-8")
-    _print_backtest(found, by_day(found), as_json=as_json)
+        title = f"{chosen.title.vi}: {len(result.alerts)} cảnh báo / alerts"
+        picture.write_text(timeline(result.alerts, begin, end, title), encoding="utf-8")
+    _print_backtest(result, by_day(result), as_json=as_json)
 
 
-def _print_backtest(found: "Backtest", days: list[dict[str, object]], *, as_json: bool) -> None:
-    alerts = [_past_row(past) for past in found.alerts]
+def _print_backtest(result: "Backtest", days: list[dict[str, object]], *, as_json: bool) -> None:
+    alerts = [_past_row(past) for past in result.alerts]
     summary = {
         "alerts": len(alerts),
-        "alarms_against_budget": found.counted,
-        "budget": round(found.allowed, 2),
-        "did_not_hold": found.pending,
-        "records": found.records,
+        "alarms_against_budget": result.counted,
+        "budget": round(result.allowed, 2),
+        "did_not_hold": result.pending,
+        "records": result.records,
     }
     if as_json:
         print_json(summary | {"days": days, "raised": alerts})
@@ -356,15 +357,15 @@ def _print_backtest(found: "Backtest", days: list[dict[str, object]], *, as_json
 
 
 def _layers(catalogue: "Catalogue") -> list[str]:
-    """All of them: alerts live on while a layer's file is at fault."""
+    """Ids of all layers: alerts live on while a layer's file has a fault."""
     return [*(layer.id for layer in catalogue.layers), *catalogue.faulty]
 
 
-def _known(catalogue: "Catalogue", layer_id: str) -> str:
+def _check_layer(catalogue: "Catalogue", layer_id: str) -> str:
     return layer_id if layer_id in catalogue.faulty else catalogue.get(layer_id).id
 
 
-def _beneath(
+def _evidence(
     connection: "Connection", catalogue: "Catalogue", alert: "Alert"
 ) -> list[dict[str, object]]:
     from gis.access import LOCAL_ADMIN
@@ -373,11 +374,11 @@ def _beneath(
     if alert.layer_id in catalogue.faulty:
         return []
     layer = catalogue.get(alert.layer_id)
-    found = evidence_records(connection, layer, alert.records, LOCAL_ADMIN)
-    return [_record(layer, one) for one in found]
+    features = evidence_records(connection, layer, alert.records, LOCAL_ADMIN)
+    return [_record(layer, feature) for feature in features]
 
 
-def _alerting(layer_id: str) -> "Layer":
+def _layer_with_alerts(layer_id: str) -> "Layer":
     layer = read_layers_at_hand().get(layer_id)
     if layer.alerts is None:
         raise BadInput(f"layer {layer_id} has no section `alerts` in its file")
@@ -385,12 +386,12 @@ def _alerting(layer_id: str) -> "Layer":
 
 
 def _record(layer: "Layer", feature: dict[str, Any]) -> dict[str, object]:
-    shown = ("valid_at", "commune", *layer.public_fields)
+    names = ("valid_at", "commune", *layer.public_fields)
     properties = feature["properties"]
-    found = {name: properties.get(name) for name in shown}
-    moments = {name for name in shown if name == "valid_at" or _is_moment(layer, name)}
-    read = {name: datetime.fromisoformat(found[name]) for name in moments if found[name]}
-    return {"id": feature["id"]} | found | read
+    values = {name: properties.get(name) for name in names}
+    moments = {name for name in names if name == "valid_at" or _is_moment(layer, name)}
+    instants = {name: datetime.fromisoformat(values[name]) for name in moments if values[name]}
+    return {"id": feature["id"]} | values | instants
 
 
 def _is_moment(layer: "Layer", name: str) -> bool:
@@ -425,22 +426,22 @@ def _precision_row(record: Record) -> Record:
     }
 
 
-def _calibration_facts(told: "Tally") -> dict[str, object]:
+def _calibration_facts(result: "Tally") -> dict[str, object]:
     from gis.alerts.calibration import LEAST_DAYS
 
-    band = "; ".join(english for _, english in told.faults()) or "nothing"
-    if not told.judged:
-        band = f"unknown: {told.days} days are too few, it needs {LEAST_DAYS}"
+    band = "; ".join(english for _, english in result.faults()) or "nothing"
+    if not result.judged:
+        band = f"unknown: {result.days} days are too few, it needs {LEAST_DAYS}"
     return {
-        "days": told.days,
-        "days_of_simulated_records_alone": told.simulated_days,
-        "alarms_not_found_true": told.alarms,
-        "found_true": told.answers.true,
-        "found_false": told.answers.false,
-        "budget": round(told.allowed, 2),
-        "p_values": len(told.p_values),
-        "p_at_most_0.05": f"{told.small} of {len(told.spaced)}",
-        "any_look_p_at_most_0.05": f"{told.small_at_any_look} of {len(told.spaced_least)}",
+        "days": result.days,
+        "days_of_simulated_records_alone": result.simulated_days,
+        "alarms_not_found_true": result.alarms,
+        "found_true": result.answers.true,
+        "found_false": result.answers.false,
+        "budget": round(result.allowed, 2),
+        "p_values": len(result.p_values),
+        "p_at_most_0.05": f"{result.small} of {len(result.spaced)}",
+        "any_look_p_at_most_0.05": f"{result.small_at_any_look} of {len(result.spaced_least)}",
         "out_of_band": band,
     }
 

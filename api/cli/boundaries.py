@@ -32,8 +32,8 @@ def load(
     with database_in_use() as database:
         with progress("boundaries") as show:
             report = load_units(database, settings, show)
-        again = _place_again(database)
-    print_facts(asdict(report) | again, as_json=as_json)
+        moved = _regeocode(database)
+    print_facts(asdict(report) | moved, as_json=as_json)
 
 
 @app.command(epilog="Example: gis boundaries load-former wards_2024.gpkg --day 2024-12-31")
@@ -47,8 +47,8 @@ def load_former(
 
     with database_in_use() as database:
         report = load_former_communes(database, file, day.date())
-        again = _place_again(database)
-    print_facts(asdict(report) | again, as_json=as_json)
+        moved = _regeocode(database)
+    print_facts(asdict(report) | moved, as_json=as_json)
 
 
 @app.command(epilog="Example: gis boundaries check --json")
@@ -76,13 +76,13 @@ def change(
 
     with database_in_use() as database:
         report = apply_change(database, file)
-        again = _place_again(database)
-    print_facts(asdict(report) | again, as_json=as_json)
+        moved = _regeocode(database)
+    print_facts(asdict(report) | moved, as_json=as_json)
 
 
-def _place_again(database: "Database") -> dict[str, object]:
-    """How many rows of which layers lie in another commune now."""
+def _regeocode(database: "Database") -> dict[str, object]:
+    """Re-geocode all layers; gives the number of moved rows by layer."""
     from layers.ingest.regeocode import regeocode
 
-    done = regeocode(database, read_layers(read_settings()))
-    return {"placed_again": {one.layer_id: one.changed for one in done if one.changed}}
+    layers = regeocode(database, read_layers(read_settings()))
+    return {"placed_again": {layer.layer_id: layer.changed for layer in layers if layer.changed}}

@@ -1,4 +1,4 @@
-"""What most commands start with: the settings, the migrated database, the catalogue."""
+"""Context of most commands: the settings, the migrated database, the catalogue."""
 
 import getpass
 import os
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from gis.settings import Settings
     from layers.definition.catalogue import Catalogue
 
-_LONGEST_NAME = 100
+_MAX_NAME_LENGTH = 100
 
 Who = Annotated[
     str | None, typer.Option(help="Your name, where several people use one login; kept with it")
@@ -27,7 +27,7 @@ Who = Annotated[
 
 
 def read_settings() -> "Settings":
-    """The settings; BadInput names the variable that is wrong."""
+    """The settings; raises BadInput, which names the variable that is wrong."""
     from pydantic import ValidationError
 
     from gis.settings import Settings
@@ -48,8 +48,9 @@ def read_layers(settings: "Settings") -> "Catalogue":
 
 
 def read_layers_at_hand() -> "Catalogue":
-    """The layers whose files are right, with a complaint of the others: nobody on duty is to wait
-    until somebody has mended a file.
+    """The layers whose files are right, with a warning of the others.
+
+    Officers on duty need not wait until somebody has corrected a file.
     """
     from layers.definition.catalogue import read_good_layers
 
@@ -60,22 +61,22 @@ def read_layers_at_hand() -> "Catalogue":
 
 
 def somebody_here(name: str | None = None) -> "Principal":
-    """Whoever types, as the history tells it: `local:<login>`, and the name that they give.
+    """The person at the machine as the history names them: `local:<login>`, and a given name.
 
-    Raises BadInput for a name that cannot be read.
+    Raises BadInput for a name that is empty, too long or not printable.
     """
     from gis.access import LOCAL_ADMIN
 
     who = f"{LOCAL_ADMIN.name}:{_login()}"
     if name is None:
         return replace(LOCAL_ADMIN, name=who)
-    if not (name.strip() and name.isprintable() and len(name) <= _LONGEST_NAME):
-        raise BadInput(f"--who is a name of up to {_LONGEST_NAME} letters")
+    if not (name.strip() and name.isprintable() and len(name) <= _MAX_NAME_LENGTH):
+        raise BadInput(f"--who is a name of up to {_MAX_NAME_LENGTH} letters")
     return replace(LOCAL_ADMIN, name=f"{who} ({name.strip()})")
 
 
 def _login() -> str:
-    """The number of the account where it has no name, as in many containers."""
+    """The login; the number of the account where it has no name, as in many containers."""
     try:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):
@@ -84,7 +85,7 @@ def _login() -> str:
 
 @contextmanager
 def database_in_use() -> Iterator["Database"]:
-    """The database of the settings, in the schema of this version."""
+    """The database of the settings; raises Unavailable where it has another schema."""
     from gis.database.connect import opened
     from gis.database.migrate import newest_revision, revision_of
 

@@ -1,4 +1,4 @@
-"""gis db: the database's life."""
+"""gis db: start, stop and migrate the database."""
 
 from typing import TYPE_CHECKING, Annotated
 

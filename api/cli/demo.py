@@ -39,11 +39,11 @@ def write(
     until: Until = None,
 ) -> None:
     """Write simulated citizen reports to a CSV file, points and addresses mixed."""
-    from gis.placing.reference import read_communes_in_force
+    from gis.placing.reference import read_current_communes
     from layers.ingest.demo import RECORDS, SEED, simulate_reports, write_csv
 
     with database_in_use() as database, database.reading() as connection:
-        communes = read_communes_in_force(connection)
+        communes = read_current_communes(connection)
     reports = simulate_reports(
         communes,
         _end(until),

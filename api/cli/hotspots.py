@@ -1,4 +1,4 @@
-"""gis hotspots: run the analysis by hand, see what was run, and make a run again."""
+"""gis hotspots: run the analysis, list its runs, repeat a run."""
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
@@ -45,27 +45,29 @@ def run(
 ) -> None:
     """Find clusters, hotspots and emerging hot spots, and keep the alerts that follow from them.
 
-    A method that cannot run keeps none of the others from running; it is told at the end.
+    A method that cannot run keeps none of the others from running; it is reported at the end.
     """
     from layers.detect import run_method
 
     catalogue = read_layers(read_settings())
-    chosen = [one for one in catalogue.layers if one.hotspots]
+    chosen = [chosen_layer for chosen_layer in catalogue.layers if chosen_layer.hotspots]
     if layer is not None:
         chosen = [_with_hotspots(catalogue.get(layer))]
-    now = datetime.now(UTC)
-    end = until.replace(tzinfo=UTC) if until else now
-    if end > now:
+    current_time = datetime.now(UTC)
+    end = until.replace(tzinfo=UTC) if until else current_time
+    if end > current_time:
         raise BadInput(f"--until {end.isoformat()} lies in the future: give a time up to now, UTC")
-    wanted = [(one, name) for one in chosen for name in _methods(one, method)]
+    runs = [
+        (chosen_layer, name) for chosen_layer in chosen for name in _methods(chosen_layer, method)
+    ]
     rows, failed = [], []
     with database_in_use() as database:
-        for one, name in wanted:
-            step(f"{name} of {one.id}")
+        for chosen_layer, name in runs:
+            step(f"{name} of {chosen_layer.id}")
             try:
-                rows.append(_row(run_method(database, one, name, end)))
+                rows.append(_row(run_method(database, chosen_layer, name, end)))
             except BadInput as error:
-                failed.append(f"{name} of {one.id}: {error}")
+                failed.append(f"{name} of {chosen_layer.id}: {error}")
     if rows or not failed:
         print_rows(rows, as_json=as_json, empty="no layer has a section `hotspots`")
     if failed:
@@ -78,7 +80,7 @@ def list_(
     limit: Annotated[int, typer.Option(min=1, help="How many, the newest first")] = 20,
     as_json: AsJson = False,
 ) -> None:
-    """The runs that are kept: what each read, left out and found."""
+    """List the stored runs: what each read, left out and found."""
     from layers.detect.runs import list_runs
 
     with database_in_use() as database, database.reading() as connection:
@@ -90,19 +92,19 @@ def list_(
 
 @app.command(epilog="Example: gis hotspots repeat 12")
 def repeat(run_id: Annotated[int, typer.Argument(metavar="RUN", help="Number of a run")]) -> None:
-    """Make a run again from what it read, and say whether it finds the same; nothing is stored."""
+    """Repeat a run from its stored input, and compare the results; nothing is stored."""
     from layers.detect import repeat_run
 
     with database_in_use() as database:
-        done = repeat_run(database, run_id)
-    if done.run.code_version != done.code_now:
-        say(f"run {run_id} was made by version {done.run.code_version}, this is {done.code_now}")
-    if not done.equal:
-        raise Conflict(f"run {run_id} is not equal: {'; '.join(done.differences)}")
-    common = done.compared - done.found
+        rerun = repeat_run(database, run_id)
+    if rerun.run.code_version != rerun.code_now:
+        say(f"run {run_id} was made by version {rerun.run.code_version}, this is {rerun.code_now}")
+    if not rerun.equal:
+        raise Conflict(f"run {run_id} is not equal: {'; '.join(rerun.differences)}")
+    common = rerun.compared - rerun.found
     more = f", and {common} too common for a tier" if common else ""
-    of = f"{done.run.method} of {done.run.layer_id}"
-    say(f"run {run_id} ({of}) is equal: it found {done.found}{more}")
+    subject = f"{rerun.run.method} of {rerun.run.layer_id}"
+    say(f"run {run_id} ({subject}) is equal: it found {rerun.found}{more}")
 
 
 def _with_hotspots(layer: "Layer") -> "Layer":

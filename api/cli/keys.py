@@ -1,4 +1,4 @@
-"""gis keys: who may write and operate."""
+"""gis keys: API keys of departments, operators and administrators."""
 
 from typing import Annotated, Literal
 
@@ -23,11 +23,11 @@ def create(
     """Make a key. It is shown this once; the database holds its hash."""
     from gis.access import Role, create_key
 
-    named = [read_layers(read_settings()).get(one).id for one in layer or ()]
+    layers = [read_layers(read_settings()).get(layer_id).id for layer_id in layer or ()]
     with database_in_use() as database, database.writing() as connection:
-        key = create_key(connection, name or role, Role(role), named)
+        key = create_key(connection, name or role, Role(role), layers)
     if as_json:
-        print_json({"key": key, "role": role, "layers": named})
+        print_json({"key": key, "role": role, "layers": layers})
     else:
         say(key)
         complain("keep it safe: it is not shown again")
@@ -56,7 +56,7 @@ def list_command(as_json: AsJson = False) -> None:
 
 @app.command(epilog="Example: gis keys revoke gis_AbCdEfGh")
 def revoke(prefix: Annotated[str, typer.Argument(help="How the key starts")]) -> None:
-    """From now on the key opens nothing."""
+    """Revoke a key: from now on it opens nothing."""
     from gis.access import revoke_key
 
     with database_in_use() as database, database.writing() as connection:

@@ -49,9 +49,9 @@ def check() -> None:
 
 @app.command("sync", epilog="Example: gis layers sync")
 def sync_command(as_json: AsJson = False) -> None:
-    """Publish the layer files: make and change tables, without losing rows.
+    """Publish the layer files: create and change tables, without losing rows.
 
-    What was derived from a layer or a field that is closed now is deleted.
+    Whatever was derived from a layer or a field that is closed now is deleted.
     """
     from layers.definition.recipients import follow_files
     from layers.storage.sync import sync
@@ -64,10 +64,13 @@ def sync_command(as_json: AsJson = False) -> None:
             changes = sync(connection, catalogue)
         delete_outdated(database, settings.archives, settings.kept_tiles)
         missing = follow_files(database)
-    rows = [{"layer": one.layer_id, "change": one.change, "detail": one.detail} for one in changes]
+    rows = [
+        {"layer": change.layer_id, "change": change.change, "detail": change.detail}
+        for change in changes
+    ]
     print_rows(rows, as_json=as_json, empty="nothing to change")
-    for words in missing:
-        complain(words)
+    for message in missing:
+        complain(message)
 
 
 @app.command(epilog="Example: gis layers load landslides nasa_glc.csv")
@@ -120,7 +123,7 @@ def replay_command(
     number_format: NumberFormat = None,
     as_json: AsJson = False,
 ) -> None:
-    """Try the quarantined records of a layer again, as corrected since.
+    """Replay the quarantined records of a layer, as corrected since.
 
     They are read as their file was, with the answers given then; options here go before those.
     """
@@ -130,24 +133,26 @@ def replay_command(
     chosen = read_layers(read_settings()).get(layer)
     answers = FileOptions(crs=assume_crs, date_format=date_format, number_format=number_format)
     with database_in_use() as database, database.writing() as connection:
-        tried = replay(connection, chosen, who=somebody_here().name, source=source, answers=answers)
-    rows = [_replayed_row(one) for one in tried]
+        reports = replay(
+            connection, chosen, actor=somebody_here().name, source=source, answers=answers
+        )
+    rows = [_retry_row(report) for report in reports]
     print_rows(rows, as_json=as_json, empty="nothing waits in quarantine")
-    asked = [one for one in tried if one.question]
-    for one in asked:
-        complain(f"{one.source}: {one.question}")
-    if asked:
+    questions = [report for report in reports if report.question]
+    for report in questions:
+        complain(f"{report.source}: {report.question}")
+    if questions:
         raise typer.Exit(AmbiguousInput.exit_code)
 
 
-def _replayed_row(one: "RetryReport") -> dict[str, object]:
-    report = one.report
+def _retry_row(retried: "RetryReport") -> dict[str, object]:
+    report = retried.report
     return {
-        "source": one.source,
-        "tried": one.waited if report else 0,
+        "source": retried.source,
+        "tried": retried.waited if report else 0,
         "placed": report.added + report.updated + report.unchanged if report else 0,
         "outside": report.outside if report else 0,
-        "waiting": one.still_waiting,
+        "waiting": retried.still_waiting,
     }
 
 
@@ -163,8 +168,8 @@ def history(
 
     chosen = read_layers(read_settings()).get(layer)
     with database_in_use() as database, database.reading() as connection:
-        found = edit.history(connection, chosen.id, item, limit)
-    records = [change_record(change) for change in found]
+        changes = edit.history(connection, chosen.id, item, limit)
+    records = [change_record(change) for change in changes]
     rows = records if as_json else [select(record, _CHANGE) for record in records]
     print_rows(rows, as_json=as_json, empty="nothing was edited")
 

@@ -1,4 +1,4 @@
-"""How commands speak: results on stdout (text or JSON), progress and complaints on stderr."""
+"""Output of commands: results on stdout (text or JSON), progress and warnings on stderr."""
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,7 +18,7 @@ from gis.errors import BadInput
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts")]
 
-# Lines of a pipe or a file are as long as they are.
+# Lines to a pipe or a file are not wrapped.
 _WIDTH = None if sys.stdout.isatty() else 4096
 _out = Console(highlight=False, soft_wrap=True, width=_WIDTH)
 _err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -69,7 +69,7 @@ def print_facts(facts: Mapping[str, Any], *, as_json: bool) -> None:
         return
     width = max(len(name) for name in facts)
     for name, value in facts.items():
-        say(f"{name.replace('_', ' '):<{width}}  {_shown(value)}")
+        say(f"{name.replace('_', ' '):<{width}}  {_text_of(value)}")
 
 
 @contextmanager
@@ -86,12 +86,12 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> Table:
     for name in rows[0]:
         table.add_column(name.replace("_", " "), overflow="fold")
     for row in rows:
-        table.add_row(*map(_shown, row.values()))
+        table.add_row(*map(_text_of, row.values()))
     return table
 
 
-def _shown(value: Any) -> str:
-    """As people read it: a moment by the country's clock, a number to six digits."""
+def _text_of(value: Any) -> str:
+    """A value as text for people: an instant in the country's time, a number to six digits."""
     if isinstance(value, datetime) and value.tzinfo is not None:
         return value.astimezone(HERE).strftime("%Y-%m-%d %H:%M")
     if isinstance(value, float):

@@ -1,4 +1,4 @@
-"""gis place: addresses and coordinates of a table → the same table with placing columns."""
+"""gis place: adds placing columns to a table of addresses and coordinates."""
 
 import csv
 import re
@@ -65,9 +65,10 @@ def _read(file: Path | None, column: str, encoding: str | None) -> "RawTable":
 
 
 def read_lines(content: bytes, column: str, *, encoding: str | None = None) -> "RawTable":
-    """A table of one column from the lines of a text, in Unicode; its notes say what was converted.
+    """A table of one column from the lines of a text, in Unicode, with notes of conversions.
 
-    Raises Question when bytes that are no UTF-8 have several readings and `encoding` names none.
+    Raises AmbiguousInput when bytes that are no UTF-8 have several readings and `encoding` names
+    none.
     """
     from gis.intake.encodings import decode_columns, decode_file
     from gis.intake.tables import RawTable
@@ -75,9 +76,9 @@ def read_lines(content: bytes, column: str, *, encoding: str | None = None) -> "
     text, decoded = decode_file(content)
     lines = _LINE_END.split(text)
     lines = lines[:-1] if lines[-1] == "" else lines
-    read = decode_columns([column], [lines], decoded=decoded, encoding=encoding)
-    cells = {column: [line.strip() for line in read.cells[column]]}
-    return RawTable("stdin", "", (column,), cells, range(1, len(lines) + 1), read.notes)
+    decoded_columns = decode_columns([column], [lines], decoded=decoded, encoding=encoding)
+    cells = {column: [line.strip() for line in decoded_columns.cells[column]]}
+    return RawTable("stdin", "", (column,), cells, range(1, len(lines) + 1), decoded_columns.notes)
 
 
 def _claims(table: "RawTable", names: dict[str, str]) -> "Claims":
@@ -102,16 +103,16 @@ def _claims(table: "RawTable", names: dict[str, str]) -> "Claims":
 
 def _write(table: "RawTable", answers: Sequence[dict[str, Any]]) -> None:
     writer = csv.writer(sys.stdout)
-    taken = set(table.columns)
-    writer.writerow([*table.columns, *(f"place_{c}" if c in taken else c for c in _COLUMNS)])
+    existing = set(table.columns)
+    writer.writerow([*table.columns, *(f"place_{c}" if c in existing else c for c in _COLUMNS)])
     for i, answer in enumerate(answers):
-        placed = _as_cells(answer)
-        writer.writerow([*table.row(i).values(), *(placed[column] for column in _COLUMNS)])
+        cells = _as_cells(answer)
+        writer.writerow([*table.row(i).values(), *(cells[column] for column in _COLUMNS)])
 
 
 def _as_cells(answer: dict[str, Any]) -> dict[str, Any]:
     commune = answer["commune"] or {"code": None, "name": None}
-    candidates = (f"{one['code']} {one['name']}" for one in answer["candidates"])
+    candidates = (f"{candidate['code']} {candidate['name']}" for candidate in answer["candidates"])
     return answer | {
         "commune": commune["code"],
         "commune_name": commune["name"],

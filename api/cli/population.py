@@ -39,25 +39,25 @@ def load(
     """
     from gis.population.loader import PopulationFileOptions, load_population
 
-    answers = PopulationFileOptions(year, source, encoding, number_format)
+    options = PopulationFileOptions(year, source, encoding, number_format)
     with database_in_use() as database, progress("population") as show:
-        loaded = load_population(database, file, answers, show)
-    without = {"communes_without_people": " ".join(loaded.communes_without)}
-    print_facts(_facts(loaded.population) | without, as_json=as_json)
+        report = load_population(database, file, options, show)
+    without = {"communes_without_people": " ".join(report.communes_without)}
+    print_facts(_facts(report.population) | without, as_json=as_json)
 
 
 @app.command(epilog="Example: gis population show --json")
 def show(as_json: AsJson = False) -> None:
-    """Tell how many inhabitants are loaded, by whom, of which year and how well placed."""
-    from gis.population.store import required_population
+    """Show the number of inhabitants, their source, year and quality."""
+    from gis.population.store import require_population
 
     with database_in_use() as database, database.reading() as connection:
-        print_facts(_facts(required_population(connection)), as_json=as_json)
+        print_facts(_facts(require_population(connection)), as_json=as_json)
 
 
 @app.command(epilog="Example: gis population drop")
 def drop() -> None:
-    """Forget the inhabitants: hexes tell no rates then."""
+    """Delete the inhabitants: hexes have no rates then."""
     from gis.population.store import drop_population
 
     with database_in_use() as database, database.writing() as connection:

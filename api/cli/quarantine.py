@@ -42,18 +42,18 @@ def list_command(
     from layers.ingest import quarantine
 
     catalogue = read_layers(read_settings())
-    layers = [catalogue.get(layer).id] if layer else [one.id for one in catalogue.layers]
+    layers = [catalogue.get(layer).id] if layer else [each.id for each in catalogue.layers]
     with database_in_use() as database, database.reading() as connection:
-        found = quarantine.list_waiting(
+        records = quarantine.list_waiting(
             connection, layers=layers, status=status, source=source, reason=reason, limit=limit
         )
-    rows = [select(quarantined_record(one), _SHOWN) for one in found]
+    rows = [select(quarantined_record(record), _SHOWN) for record in records]
     print_rows(rows, as_json=as_json, empty="nothing waits in quarantine")
 
 
 @app.command(epilog="Example: gis quarantine show 12")
 def show(number: Number) -> None:
-    """Show one record, as the source said it."""
+    """Show one record, as its source sent it or as corrected since."""
     from layers.ingest import quarantine
 
     with database_in_use() as database, database.reading() as connection:
@@ -70,7 +70,7 @@ def fix(
     """Correct columns of a record; `gis quarantine replay` tries it again."""
     from layers.ingest import quarantine
 
-    changes = dict(_assignment(one) for one in set_)
+    changes = dict(_assignment(assignment) for assignment in set_)
     with database_in_use() as database, database.writing() as connection:
         quarantine.fix(connection, number, changes, somebody_here().name)
     say(f"record {number} is corrected; `gis quarantine replay LAYER` tries it again")
@@ -83,7 +83,7 @@ app.command("replay", epilog="Example: gis quarantine replay citizen_reports")(r
 def drop(
     number: Number, yes: Annotated[bool, typer.Option("--yes", help="Do not ask")] = False
 ) -> None:
-    """Give a record up; a copy stays and `gis quarantine list --status dropped` lists it."""
+    """Drop a record; a copy stays and `gis quarantine list --status dropped` lists it."""
     from layers.ingest import quarantine
 
     if not yes:

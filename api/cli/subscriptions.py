@@ -54,11 +54,11 @@ def add(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Send alerts there from now on. The secret of a webhook is shown this once."""
+    """Add a recipient: alerts are sent there from now on. A webhook's secret is shown this once."""
     from gis.notify.subscriptions import SubscriptionRequest, subscribe
 
     settings = read_settings()
-    layers = tuple(read_layers(settings).get(one).id for one in layer or ())
+    layers = tuple(read_layers(settings).get(layer_id).id for layer_id in layer or ())
     request = SubscriptionRequest(
         name, channel, target, language, layers, tuple(commune or ()), least_severity, simulated,
         only_named,
@@ -77,7 +77,7 @@ def add(
 
 @app.command("list", epilog="Example: gis subscriptions list --json")
 def list_command(as_json: AsJson = False) -> None:
-    """List subscriptions with what was delivered, waits, and was given up; never a secret."""
+    """List subscriptions with the numbers delivered, waiting and failed; never a secret."""
     from gis.notify.subscriptions import subscriptions
     from layers.definition.recipients import missing_recipients
 
@@ -85,13 +85,13 @@ def list_command(as_json: AsJson = False) -> None:
         rows = [_row(subscription) for subscription in subscriptions(connection)]
         missing = missing_recipients(connection)
     print_rows(rows, as_json=as_json, empty="there are no subscriptions")
-    for words in missing:
-        complain(words)
+    for message in missing:
+        complain(message)
 
 
 @app.command(epilog="Example: gis subscriptions remove desk")
 def remove(name: Name) -> None:
-    """Send nothing more there, also not what waits."""
+    """Remove a recipient: nothing more is sent there, also not what waits."""
     from gis.notify.subscriptions import unsubscribe
     from layers.definition.recipients import missing_recipients
 
@@ -99,28 +99,28 @@ def remove(name: Name) -> None:
         unsubscribe(connection, name)
         missing = missing_recipients(connection)
     say(f"nothing more goes to {name}")
-    for words in missing:
-        complain(words)
+    for message in missing:
+        complain(message)
 
 
 @app.command(epilog="Example: gis subscriptions retry desk")
 def retry(name: Name) -> None:
-    """Send anew what was given up, for a receiver that works again."""
+    """Retry failed deliveries, for a receiver that works again."""
     from gis.notify.subscriptions import retry_failed
 
     with database_in_use() as database, database.writing() as connection:
-        again = retry_failed(connection, name)
-    say(f"{again} messages wait again")
+        retried = retry_failed(connection, name)
+    say(f"{retried} messages wait again")
 
 
 @app.command(epilog="Example: gis subscriptions send")
 def send() -> None:
-    """Send what is due now, beside a service or without one."""
+    """Send the deliveries that are due now, beside a service or without one."""
     from gis.notify.dispatch import send_due, sender_of
 
     with database_in_use() as database:
-        tried = send_due(database, sender_of(read_settings()))
-    say(f"{tried} attempts were made")
+        attempts = send_due(database, sender_of(read_settings()))
+    say(f"{attempts} attempts were made")
 
 
 def _row(subscription: "Subscription") -> Record:

@@ -1,4 +1,4 @@
-"""gis tiles: tiles before somebody asks, archives of all tiles of a layer, the map as a folder."""
+"""gis tiles: seeding of tiles, archives of all tiles of a layer, the map as a folder."""
 
 import re
 from pathlib import Path
@@ -32,9 +32,9 @@ def seed(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Ask the running service for the tiles of a layer, so that it has them at hand.
+    """Request the tiles of a layer from the running service, so that its cache has them.
 
-    Each serving process keeps what it was asked for itself.
+    Each serving process has a cache of its own.
     """
     import httpx
 
@@ -42,20 +42,20 @@ def seed(
 
     settings = read_settings()
     chosen = read_layers(settings).get(layer)
-    wanted = _wanted(chosen, zooms)
+    chosen_zooms = _parse_zooms(chosen, zooms)
     base = url or settings.public_url or f"http://{settings.host}:{settings.port}"
     with database_in_use() as database, database.snapshot() as connection:
-        tiles = list(tiles_with_rows(connection, chosen, wanted))
+        tiles = list(tiles_with_rows(connection, chosen, chosen_zooms))
     headers = {"X-API-Key": key} if key else {}
     size = 0
     with progress(f"seeding {layer}") as show, httpx.Client(timeout=60, headers=headers) as client:
         for done, tile in enumerate(tiles):
             show(done, len(tiles))
-            size += len(_asked(client, f"{base}/tiles/{layer}/{tile.z}/{tile.x}/{tile.y}.mvt"))
+            size += len(_fetch(client, f"{base}/tiles/{layer}/{tile.z}/{tile.x}/{tile.y}.mvt"))
     print_facts({"tiles": len(tiles), "bytes": size}, as_json=as_json)
 
 
-def _asked(client: "httpx.Client", address: str) -> bytes:
+def _fetch(client: "httpx.Client", address: str) -> bytes:
     import httpx
 
     try:
@@ -69,17 +69,19 @@ def _asked(client: "httpx.Client", address: str) -> bytes:
     return answer.content
 
 
-def _wanted(layer: "Layer", zooms: str) -> range:
-    """The zooms of a text such as 7 or 5-10, which the layer must have."""
+def _parse_zooms(layer: "Layer", zooms: str) -> range:
+    """The zooms of a text such as 7 or 5-10; raises BadInput where the layer lacks one."""
     from tiles.archive import zooms_of
 
-    found = _ZOOMS.fullmatch(zooms)
-    if found is None:
+    match = _ZOOMS.fullmatch(zooms)
+    if match is None:
         raise BadInput(f"--zooms {zooms}: give a zoom or two, such as 7 or 5-10")
-    first, last = int(found[1]), int(found[2] or found[1])
-    has = zooms_of(layer)
-    if not has[0] <= first <= last <= has[-1]:
-        raise BadInput(f"--zooms {zooms}: {layer.id} has tiles from zoom {has[0]} to {has[-1]}")
+    first, last = int(match[1]), int(match[2] or match[1])
+    available = zooms_of(layer)
+    if not available[0] <= first <= last <= available[-1]:
+        raise BadInput(
+            f"--zooms {zooms}: {layer.id} has tiles from zoom {available[0]} to {available[-1]}"
+        )
     return range(first, last + 1)
 
 
@@ -101,8 +103,13 @@ def export_command(
     path = file or settings.archives / f"{chosen.id}{SUFFIX}"
     path.parent.mkdir(parents=True, exist_ok=True)
     with database_in_use() as database, progress(f"exporting {layer}") as show:
-        made = export(database, chosen, path, show, max_zoom)
-    facts = {"file": path, "tiles": made.tiles, "version": made.version, "bytes": made.bytes}
+        archive = export(database, chosen, path, show, max_zoom)
+    facts = {
+        "file": path,
+        "tiles": archive.tiles,
+        "version": archive.version,
+        "bytes": archive.bytes,
+    }
     print_facts(facts, as_json=as_json)
 
 
@@ -123,6 +130,6 @@ def bundle_command(
     settings = read_settings()
     catalogue = read_layers(settings)
     with database_in_use() as database:
-        made = bundle(database, settings, catalogue, folder, layers or (), progress)
-    facts = {"folder": folder, "moment": made.moment, "layers": made.layers}
-    print_facts(facts | {"empty": made.empty, "bytes": made.bytes}, as_json=as_json)
+        report = bundle(database, settings, catalogue, folder, layers or (), progress)
+    facts = {"folder": folder, "moment": report.moment, "layers": report.layers}
+    print_facts(facts | {"empty": report.empty, "bytes": report.bytes}, as_json=as_json)

@@ -56,7 +56,7 @@ def _serve(
 
     everywhere = ("127.0.0.1", "0.0.0.0", "::1", "::")
     host = "localhost" if settings.host in everywhere else settings.host
-    # Alarms and their delivery wait for no client, whatever clients do.
+    # Connections of their own, so that alarms and their delivery never wait for clients.
     alarms, deliveries = database.apart(_ALARM_CONNECTIONS), database.apart(_SENDER_CONNECTIONS)
     with (
         retried(settings),
@@ -72,7 +72,7 @@ def _serve(
 
 
 def _serve_many(settings: "Settings", database: "Database", listener: "Listener") -> None:
-    """Processes of their own, which learn from the environment which database is in use."""
+    """Serve in several processes, which read the database's URL from the environment."""
     from api.connections import patience_of
     from api.sockets import serve_many
 
@@ -81,5 +81,5 @@ def _serve_many(settings: "Settings", database: "Database", listener: "Listener"
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:
-    """SIGTERM ends like Ctrl-C, so that what was started is stopped."""
+    """End on SIGTERM as on Ctrl-C, so that all that was started is stopped."""
     raise KeyboardInterrupt

@@ -124,7 +124,7 @@ def _read(
 ) -> Feature:
     only_known(request)
     reader = FeatureReader(connection, collection.source, _crs(request))
-    return reader.read(body, whole=whole, item_id=item_id)
+    return reader.read(body, complete=whole, item_id=item_id)
 
 
 def _crs(request: Request) -> Crs:

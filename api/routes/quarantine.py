@@ -128,7 +128,7 @@ def replay_layer(
     given = body or Replay()
     layer = catalogue.get(layer_id)
     outcomes = replay(
-        connection, layer, who=caller.name, source=given.source, answers=given.answers
+        connection, layer, actor=caller.name, source=given.source, answers=given.answers
     )
     reports = [outcome.report for outcome in outcomes if outcome.report]
     return {

@@ -26,9 +26,9 @@ def approximate_communes(province_code: str) -> gpd.GeoDataFrame:
     places = ward_places(province_code)
     cells = _cells_around(places)
     owner = _owners(places, *_centres(cells))
-    kept = owner >= 0
-    codes = np.array([place.commune for place in places], object)[owner[kept]]
-    hexes = gpd.GeoDataFrame({"code": codes}, geometry=_hexagons(cells[kept]), crs="EPSG:4326")
+    assigned = owner >= 0
+    codes = np.array([place.commune for place in places], object)[owner[assigned]]
+    hexes = gpd.GeoDataFrame({"code": codes}, geometry=_hexagons(cells[assigned]), crs="EPSG:4326")
     communes = hexes.dissolve("code").reset_index()
     return communes.assign(area_km2=np.nan)
 
@@ -62,7 +62,10 @@ def _owners(places: Sequence[WardPlace], lon: Floats, lat: Floats) -> npt.NDArra
 
 
 def _distance(place: WardPlace, lon: Floats, lat: Floats) -> Floats:
-    """0–√2 inside the box, by its half axes; from 2 on outside it; infinite out of reach."""
+    """Distance of points from a place, without unit, to compare places.
+
+    0–√2 inside its box, by the half axes; 10–11 outside it; infinite out of reach.
+    """
     box = place.box
     east, north = lon - place.lon, lat - place.lat
     inside = (box.west <= lon) & (lon <= box.east) & (box.south <= lat) & (lat <= box.north)

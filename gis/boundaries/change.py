@@ -1,4 +1,4 @@
-"""Later changes of units as data: a decree as a TOML file, checked and stored in one transaction.
+"""Decrees: later changes of units as a TOML file, checked and stored in one transaction.
 
     on = 2026-04-30
     source = "Nghị quyết số …"
@@ -39,7 +39,7 @@ class _Strict(BaseModel):
 
 
 class Part(_Strict):
-    """What an old unit gives to a new one: shares of its area and population, 0–1."""
+    """The part of an old unit that a new one gets: shares of its area and population, 0–1."""
 
     code: str = Field(pattern=r"^\d{5}$")
     share_area: float = Field(1.0, gt=0, le=1)
@@ -61,7 +61,7 @@ class NewUnit(_Strict):
 
 
 class Decree(_Strict):
-    """The first day on which it holds, where it is written, and the units that it makes."""
+    """A decree: the first day on which it holds, its source, and the units that it makes."""
 
     on: date
     source: str = Field(min_length=1)
@@ -85,45 +85,46 @@ def apply_change(database: Database, path: Path) -> ChangeReport:
     decree = read_decree(path)
     with database.writing() as connection:
         history = read_history(connection)
-        old = _old_units(decree, history)
+        old_units = _old_units(decree, history)
         _check_shares(decree, path.name)
-        _check_free(decree, history, {unit.code for unit in old})
-        _end(connection, old, decree.on)
-        _begin(connection, decree, old[0].parent)
+        _check_free(decree, history, {unit.code for unit in old_units})
+        _end(connection, old_units, decree.on)
+        _begin(connection, decree, old_units[0].parent)
         insert_changes(connection, list(_changes(decree)), decree.source)
-        bare = _give_polygons(connection, decree)
-    return ChangeReport(decree.on, len(old), len(decree.new), tuple(bare))
+        without_polygon = _unite_polygons(connection, decree)
+    return ChangeReport(decree.on, len(old_units), len(decree.new), tuple(without_polygon))
 
 
 def read_decree(path: Path) -> Decree:
-    """Raises BadFile, naming each fault."""
+    """The decree in a file; raises BadFile, naming each fault."""
     try:
         return Decree.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BadFile(f"{path.name}: {error}") from error
     except ValidationError as error:
         faults = [
-            f"{'.'.join(map(str, one['loc']))}: {fault_words(one['msg'])}" for one in error.errors()
+            f"{'.'.join(map(str, fault['loc']))}: {fault_words(fault['msg'])}"
+            for fault in error.errors()
         ]
         raise BadFile(f"{path.name}: {'; '.join(faults)}") from error
 
 
 def _old_units(decree: Decree, history: UnitHistory) -> list[Unit]:
     day_before = date.fromordinal(decree.on.toordinal() - 1)
-    found = {}
-    for part in (part for new in decree.new for part in new.parts):
+    units = {}
+    for part in (part for new_unit in decree.new for part in new_unit.parts):
         unit = history.unit(part.code, Level.COMMUNE, day_before)
         if unit is None or (unit.valid_to is not None and unit.valid_to <= decree.on):
             raise Conflict(f"no commune {part.code} lived on {day_before}: check code and day")
-        found[part.code] = unit
-    return list(found.values())
+        units[part.code] = unit
+    return list(units.values())
 
 
 def _check_shares(decree: Decree, name: str) -> None:
-    given: dict[str, list[Part]] = {}
-    for part in (part for new in decree.new for part in new.parts):
-        given.setdefault(part.code, []).append(part)
-    for code, parts in given.items():
+    parts_by_code: dict[str, list[Part]] = {}
+    for part in (part for new_unit in decree.new for part in new_unit.parts):
+        parts_by_code.setdefault(part.code, []).append(part)
+    for code, parts in parts_by_code.items():
         for measure in ("share_area", "share_population"):
             total = sum(getattr(part, measure) for part in parts)
             if not isclose(total, 1, abs_tol=1e-6):
@@ -134,19 +135,19 @@ def _check_shares(decree: Decree, name: str) -> None:
 
 
 def _check_free(decree: Decree, history: UnitHistory, ending: set[str]) -> None:
-    for new in decree.new:
-        living = history.unit(new.code, Level.COMMUNE, decree.on)
-        if living is not None and new.code not in ending:
-            raise Conflict(f"the code {new.code} belongs to {living.full_name} on {decree.on}")
+    for new_unit in decree.new:
+        living = history.unit(new_unit.code, Level.COMMUNE, decree.on)
+        if living is not None and new_unit.code not in ending:
+            raise Conflict(f"the code {new_unit.code} belongs to {living.full_name} on {decree.on}")
 
 
-def _end(connection: Connection, old: Sequence[Unit], on: date) -> None:
+def _end(connection: Connection, old_units: Sequence[Unit], on: date) -> None:
     connection.execute(
         text(
             "UPDATE gis.admin_unit SET valid_to = :on WHERE level = 'commune'"
             " AND code = :code AND valid_to IS NULL"
         ),
-        [{"on": on, "code": unit.code} for unit in old],
+        [{"on": on, "code": unit.code} for unit in old_units],
     )
 
 
@@ -159,30 +160,30 @@ VALUES (:code, :name, :full_name, :name_en, :kind, 'commune', :on, :parent, :are
 
 
 def _begin(connection: Connection, decree: Decree, parent: str | None) -> None:
-    for new in decree.new:
-        full_name = nfc(new.full_name)
+    for new_unit in decree.new:
+        full_name = nfc(new_unit.full_name)
         kind = next(kind for kind in _KINDS if full_name.startswith(kind))
         name = full_name.removeprefix(kind).strip()
         values = {
-            "code": new.code,
+            "code": new_unit.code,
             "name": name,
             "full_name": full_name,
             "name_en": without_diacritics(name),
             "kind": kind,
             "on": decree.on,
             "parent": parent,
-            "area_km2": new.area_km2,
+            "area_km2": new_unit.area_km2,
             "source": decree.source,
         }
         connection.execute(_BEGIN, values)
 
 
 def _changes(decree: Decree) -> Iterator[UnitChange]:
-    for new in decree.new:
-        for part in new.parts:
+    for new_unit in decree.new:
+        for part in new_unit.parts:
             yield UnitChange(
                 part.code,
-                new.code,
+                new_unit.code,
                 decree.on,
                 part.share_area,
                 part.share_population,
@@ -200,12 +201,16 @@ WHERE new.level = 'commune' AND new.code = :code AND new.valid_from = :on
 """)
 
 
-def _give_polygons(connection: Connection, decree: Decree) -> list[str]:
-    """The union of the old polygons for units merged whole; gives the codes of the others."""
-    bare = []
-    for new in decree.new:
-        whole = all(part.share_area == 1 for part in new.parts)
-        values = {"old": [part.code for part in new.parts], "on": decree.on, "code": new.code}
-        if not whole or connection.execute(_UNION, values).rowcount == 0:
-            bare.append(new.code)
-    return bare
+def _unite_polygons(connection: Connection, decree: Decree) -> list[str]:
+    """Store the union of the old polygons for units merged whole; gives codes of the others."""
+    without_polygon = []
+    for new_unit in decree.new:
+        is_merger = all(part.share_area == 1 for part in new_unit.parts)
+        values = {
+            "old": [part.code for part in new_unit.parts],
+            "on": decree.on,
+            "code": new_unit.code,
+        }
+        if not is_merger or connection.execute(_UNION, values).rowcount == 0:
+            without_polygon.append(new_unit.code)
+    return without_polygon

@@ -1,4 +1,4 @@
-"""A report on polygons of communes, before they are repaired: what an officer would ask about."""
+"""Report on polygons of communes before their repair: invalid rings, overlaps, gaps, areas."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ import shapely
 from gis.boundaries.repair import Overlap, area_km2, make_valid, resolve_overlaps
 
 AREA_TOLERANCE = 0.02  # of the official area; surveys differ by less
-_LEAST_GAP_KM2 = 1e-4
+_MIN_GAP_KM2 = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class BoundaryReport:
 
 
 def check_boundaries(communes: gpd.GeoDataFrame) -> BoundaryReport:
-    """What is wrong with polygons, or looks so.
+    """Report the faults of polygons, certain and suspected.
 
     `communes` has columns code, area_km2 (official, NaN when unknown), geometry (EPSG:4326).
     Overlaps are those that a load resolves; gaps are holes in the union of all communes.
@@ -71,7 +71,7 @@ def check_boundaries(communes: gpd.GeoDataFrame) -> BoundaryReport:
 def _invalid(communes: gpd.GeoDataFrame) -> tuple[InvalidRing, ...]:
     reasons = shapely.is_valid_reason(communes.geometry.to_numpy())
     pairs = zip(communes["code"], reasons, strict=True)
-    return tuple(InvalidRing(code, why) for code, why in pairs if why != "Valid Geometry")
+    return tuple(InvalidRing(code, reason) for code, reason in pairs if reason != "Valid Geometry")
 
 
 def _gaps(union: shapely.Geometry) -> tuple[Gap, ...]:
@@ -84,16 +84,18 @@ def _gaps(union: shapely.Geometry) -> tuple[Gap, ...]:
     return tuple(
         Gap(hole.centroid.x, hole.centroid.y, size)
         for hole, size in sorted(sized, key=lambda pair: -pair[1])
-        if size >= _LEAST_GAP_KM2
+        if size >= _MIN_GAP_KM2
     )
 
 
 def _area_differences(communes: gpd.GeoDataFrame) -> tuple[AreaDifference, ...]:
     sizes = [area_km2(shape) for shape in communes.geometry]
-    found = [
+    differences = [
         AreaDifference(code, size, float(official))
         for code, size, official in zip(communes["code"], sizes, communes["area_km2"], strict=True)
         if official > 0
     ]
-    far = [one for one in found if abs(one.share) > AREA_TOLERANCE]
-    return tuple(sorted(far, key=lambda one: -abs(one.share)))
+    beyond_tolerance = [
+        difference for difference in differences if abs(difference.share) > AREA_TOLERANCE
+    ]
+    return tuple(sorted(beyond_tolerance, key=lambda difference: -abs(difference.share)))

@@ -1,4 +1,4 @@
-"""Codes of communes that people give."""
+"""Check of commune codes in requests and options."""
 
 from collections.abc import Sequence
 

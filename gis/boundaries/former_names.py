@@ -1,4 +1,4 @@
-"""How former names are spelt that the package keeps without blanks and marks: code → key → name."""
+"""Spelling of former names that the package has without blanks and marks: code → key → name."""
 
 FORMER_NAMES: dict[str, dict[str, str]] = {
     "02641": {"phuongphomoi": "Phường Phố Mới"},

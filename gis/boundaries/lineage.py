@@ -15,8 +15,9 @@ from gis.boundaries.units import Level, Unit, UnitHistory
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """What is known of records: the unit of their day and the commune of today, as codes; and
-    whether their day lies in the time of the old units.
+    """Units of records, as codes: of their day (`then`) and of today (`commune`).
+
+    `is_old`: their day lies in the time of the old units.
     """
 
     then: str | None
@@ -36,21 +37,21 @@ class UnitCount:
 def counts_by_commune(
     history: UnitHistory, counts: Mapping[Key, int], day: date
 ) -> list[UnitCount]:
-    """By commune of `day`, which is today's."""
+    """Counts by commune of `day`, which is today's."""
     totals: dict[str | None, float] = defaultdict(float)
     for key, count in counts.items():
         totals[key.commune] += count
-    found = [
+    unit_counts = [
         UnitCount(history.unit(code, Level.COMMUNE, day) if code else None, count, False)
         for code, count in totals.items()
     ]
-    return _ordered(found)
+    return _ordered(unit_counts)
 
 
 def counts_by_old_district(
     history: UnitHistory, counts: Mapping[Key, int], last_day: date
 ) -> list[UnitCount]:
-    """By district as of `last_day`, the last one on which there were districts."""
+    """Counts by district as of `last_day`, the last one on which there were districts."""
     totals: dict[str | None, float] = defaultdict(float)
     estimated: set[str | None] = set()
     for key, count in counts.items():
@@ -59,7 +60,7 @@ def counts_by_old_district(
             totals[district] += count * share
         if len(shares) > 1:
             estimated |= shares.keys()
-    found = [
+    unit_counts = [
         UnitCount(
             history.unit(code, Level.DISTRICT, last_day) if code else None,
             count,
@@ -67,11 +68,11 @@ def counts_by_old_district(
         )
         for code, count in totals.items()
     ]
-    return _ordered(found)
+    return _ordered(unit_counts)
 
 
 def _districts(history: UnitHistory, key: Key, last_day: date) -> dict[str | None, float]:
-    """District → share of the records of a key; the shares add up to 1."""
+    """Shares of the records of a key by district; they add up to 1."""
     wards = [history.unit(code, Level.COMMUNE, last_day) for code in _old_wards(history, key)]
     parents = [ward.parent for ward in wards if ward is not None]
     if not parents:
@@ -92,5 +93,11 @@ def _old_wards(history: UnitHistory, key: Key) -> list[str]:
     return sorted({change.old for change in history.changes if change.new == key.commune})
 
 
-def _ordered(found: list[UnitCount]) -> list[UnitCount]:
-    return sorted(found, key=lambda one: (one.unit is None, one.unit.code if one.unit else ""))
+def _ordered(unit_counts: list[UnitCount]) -> list[UnitCount]:
+    return sorted(
+        unit_counts,
+        key=lambda unit_count: (
+            unit_count.unit is None,
+            unit_count.unit.code if unit_count.unit else "",
+        ),
+    )

@@ -1,4 +1,4 @@
-"""From a source of polygons to the units in force: read, repaired, stored in one transaction."""
+"""Load of boundaries: polygons of a source are read, repaired and stored in one transaction."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -17,9 +17,9 @@ from gis.boundaries.repair import Overlap, make_valid, resolve_overlaps
 from gis.boundaries.sources import BoundarySource
 from gis.boundaries.store import (
     digest_of,
-    give_polygons,
     read_history,
     replace_units,
+    store_polygons,
     stored_digest,
 )
 from gis.boundaries.units import BoundaryQuality, Level, Unit, UnitHistory
@@ -31,12 +31,12 @@ from gis.placing.shapes import vertex_fault
 Show = Callable[[int, int], None]
 _STEPS = 4
 _WIDEST_DEGREES = 2.0  # the whole province is 1.5° wide and high
-_MOST_TOLD = 5
+_MAX_FAULTS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class BoundaryLoad:
-    """What a load found and did; `changed` is false when these boundaries were in force already."""
+    """Counts of a load; `changed` is false when these boundaries were in force already."""
 
     source: str
     quality: BoundaryQuality
@@ -89,7 +89,7 @@ def load_boundaries(
 
 @dataclass(frozen=True, slots=True)
 class FormerReport:
-    """How many old communes got their polygon, and which of that day still have none."""
+    """Number of old communes that got a polygon, and codes of those of that day without one."""
 
     stored: int
     without_polygon: tuple[str, ...]
@@ -111,7 +111,7 @@ def load_former(database: Database, path: Path, day: date) -> FormerReport:
                 f"{path.name}: no former commune had the code {', '.join(unknown[:5])} on {day}"
             )
         rows = zip(polygons["code"], shapely.to_wkb(polygons.geometry.to_numpy()), strict=True)
-        give_polygons(connection, dict(rows), day)
+        store_polygons(connection, dict(rows), day)
     return FormerReport(len(polygons), tuple(sorted(units - set(polygons["code"]))))
 
 
@@ -123,40 +123,38 @@ def read_communes(source: BoundarySource, history: UnitHistory) -> gpd.GeoDataFr
     living = {unit.code for unit in _living(history, Level.COMMUNE)}
     if source.quality is BoundaryQuality.APPROXIMATE:
         (province,) = _living(history, Level.PROVINCE)
-        found = approximate_communes(province.code)
+        communes = approximate_communes(province.code)
     else:
-        found = pd.concat([_read_file(path) for path in source.files], ignore_index=True)
-    _check_codes(found["code"].tolist(), living, source.name)
-    return found.sort_values("code").reset_index(drop=True)
+        communes = pd.concat([_read_file(path) for path in source.files], ignore_index=True)
+    _check_codes(communes["code"].tolist(), living, source.name)
+    return communes.sort_values("code").reset_index(drop=True)
 
 
 def _read_file(path: Path) -> gpd.GeoDataFrame:
     try:
-        read = gpd.read_file(path)
+        frame = gpd.read_file(path)
     except (pyogrio.errors.DataSourceError, OSError) as error:
         raise BadFile(f"{path.name} cannot be read as boundaries: {error}") from error
-    names = {str(name).lower(): name for name in read.columns}
+    names = {str(name).lower(): name for name in frame.columns}
     code = next(
         (names[name] for name in ("code", "ma_xa", "maxa", "ward_code") if name in names), None
     )
-    if code is None or read.crs is None:
+    if code is None or frame.crs is None:
         raise BadFile(
             f"{path.name} needs a column `code` with the codes of communes, and a CRS; it has "
-            f"{', '.join(map(str, read.columns))} and the CRS {read.crs}"
+            f"{', '.join(map(str, frame.columns))} and the CRS {frame.crs}"
         )
-    areas = read[names["area_km2"]].astype(float) if "area_km2" in names else np.nan
-    shapes = read.geometry.to_crs("EPSG:4326")
-    columns = {"code": read[code].astype(str).str.zfill(5), "area_km2": areas}
+    areas = frame[names["area_km2"]].astype(float) if "area_km2" in names else np.nan
+    shapes = frame.geometry.to_crs("EPSG:4326")
+    columns = {"code": frame[code].astype(str).str.zfill(5), "area_km2": areas}
     faults = list(_shape_faults(columns["code"], shapes.to_numpy()))
     if faults:
-        raise BadFile(f"{path.name}: {'; '.join(faults[:_MOST_TOLD])}")
+        raise BadFile(f"{path.name}: {'; '.join(faults[:_MAX_FAULTS])}")
     return gpd.GeoDataFrame(columns, geometry=shapes, crs="EPSG:4326")
 
 
 def _shape_faults(codes: Iterable[str], shapes: npt.NDArray[np.object_]) -> Iterator[str]:
-    """Of polygons in degrees: a vertex off the earth, or so far from the others that it is one of
-    no commune.
-    """
+    """Faults of polygons in degrees: a vertex off the earth, or an extent that no commune has."""
     for code, shape in zip(codes, shapes, strict=True):
         if shape is None or shape.is_empty:
             yield f"commune {code} has no geometry"
@@ -174,18 +172,22 @@ def _check_codes(codes: list[str], living: set[str], name: str) -> None:
     unknown, missing = sorted(set(codes) - living), sorted(living - set(codes))
     repeated = sorted({code for code in codes if codes.count(code) > 1})
     faults = {"unknown": unknown, "missing": missing, "repeated": repeated}
-    told = [f"{what}: {', '.join(which[:5])}" for what, which in faults.items() if which]
-    if told and (unknown or repeated or len(missing) > 0.5 * len(living)):
+    messages = [
+        f"{kind}: {', '.join(fault_codes[:5])}"
+        for kind, fault_codes in faults.items()
+        if fault_codes
+    ]
+    if messages and (unknown or repeated or len(missing) > 0.5 * len(living)):
         raise BadFile(
-            f"{name} does not hold the {len(living)} communes of today; {'; '.join(told)}"
+            f"{name} does not hold the {len(living)} communes of today; {'; '.join(messages)}"
         )
 
 
 def _with_areas(communes: gpd.GeoDataFrame, history: UnitHistory) -> gpd.GeoDataFrame:
-    """The official area of the source, else of the units."""
-    known = {unit.code: unit.area_km2 for unit in _living(history, Level.COMMUNE)}
-    ours = communes["code"].map(known).astype(float)
-    return communes.assign(area_km2=communes["area_km2"].fillna(ours))
+    """The communes with the official area of the source, else of the units."""
+    areas = {unit.code: unit.area_km2 for unit in _living(history, Level.COMMUNE)}
+    unit_areas = communes["code"].map(areas).astype(float)
+    return communes.assign(area_km2=communes["area_km2"].fillna(unit_areas))
 
 
 def _with_official_areas(history: UnitHistory, communes: gpd.GeoDataFrame) -> UnitHistory:

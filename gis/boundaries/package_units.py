@@ -30,26 +30,28 @@ _Row = Mapping[str, Any]
 
 
 def package_history(province_code: str = "15") -> UnitHistory:
-    """The province of today with `province_code` (two digits), what was there before, and lineage.
+    """The province of today with `province_code` (two digits), its former units, and lineage.
 
     An old ward that was split has one `UnitChange` for each part, with estimated shares: the
     package names the main part, which counts twice. Island districts that had no wards have none.
     Raises `NotFound` for a code that is none of the 34 of today, `SetupError` without the package.
     """
-    new = _rows("SELECT * FROM admin_units WHERE provinceCode = ? ORDER BY wardCode", province_code)
-    if not new:
+    new_rows = _rows(
+        "SELECT * FROM admin_units WHERE provinceCode = ? ORDER BY wardCode", province_code
+    )
+    if not new_rows:
         raise NotFound(
             f"no province of today has code {province_code!r}: give one of "
             + ", ".join(province_codes())
         )
-    old = [row for key in _old_provinces(new[0]["provinceKey"]) for row in _old_rows(key)]
-    units = (*_old_units(old), *_new_units(new))
-    return UnitHistory(units, tuple(_changes(new, old)))
+    old_rows = [row for key in _old_provinces(new_rows[0]["provinceKey"]) for row in _old_rows(key)]
+    units = (*_old_units(old_rows), *_new_units(new_rows))
+    return UnitHistory(units, tuple(_changes(new_rows, old_rows)))
 
 
 @dataclass(frozen=True, slots=True)
 class WardPlace:
-    """About where an old ward lies (degrees, WGS 84), and the commune of today that it is in."""
+    """Approximate place of an old ward (degrees, WGS 84), and its commune of today."""
 
     commune: str
     lon: float
@@ -60,10 +62,10 @@ class WardPlace:
 def ward_places(province_code: str) -> list[WardPlace]:
     """The old wards of a province of today for which the package has a place and a box."""
     into = {change.old: change.new for change in package_history(province_code).changes}
-    (new,) = _rows(
+    (province,) = _rows(
         "SELECT provinceKey FROM admin_units WHERE provinceCode = ? LIMIT 1", province_code
     )
-    rows = [row for key in _old_provinces(new["provinceKey"]) for row in _old_rows(key)]
+    rows = [row for key in _old_provinces(province["provinceKey"]) for row in _old_rows(key)]
     return [
         WardPlace(into[row["wardCode"]], row["wardLon"], row["wardLat"], _box(row["wardBounds"]))
         for row in rows
@@ -72,7 +74,7 @@ def ward_places(province_code: str) -> list[WardPlace]:
 
 
 def _box(bounds: str) -> BBox:
-    """`south,west – north,east`."""
+    """The box of a text such as `south,west – north,east`."""
     south_west, north_east = bounds.split(" – ")
     south, west = map(float, south_west.split(","))
     north, east = map(float, north_east.split(","))
@@ -81,22 +83,22 @@ def _box(bounds: str) -> BBox:
 
 def province_codes() -> tuple[str, ...]:
     """The codes of the 34 provinces of today."""
-    found = _rows("SELECT DISTINCT provinceCode FROM admin_units ORDER BY provinceCode")
-    return tuple(row["provinceCode"] for row in found)
+    rows = _rows("SELECT DISTINCT provinceCode FROM admin_units ORDER BY provinceCode")
+    return tuple(row["provinceCode"] for row in rows)
 
 
 def province_names() -> tuple[str, ...]:
     """The names, without type, of all provinces of today and of before the reform."""
-    found = _rows(
+    rows = _rows(
         "SELECT provinceShort FROM admin_units UNION SELECT provinceShort FROM admin_units_legacy"
     )
-    return tuple(row["provinceShort"] for row in found)
+    return tuple(row["provinceShort"] for row in rows)
 
 
 def district_names() -> tuple[str, ...]:
     """The names, without type, of all districts of the country before the reform."""
-    found = _rows("SELECT DISTINCT districtShort FROM admin_units_legacy ORDER BY districtShort")
-    return tuple(nfc(row["districtShort"]) for row in found)
+    rows = _rows("SELECT DISTINCT districtShort FROM admin_units_legacy ORDER BY districtShort")
+    return tuple(nfc(row["districtShort"]) for row in rows)
 
 
 def _old_rows(province_key: str) -> list[_Row]:
@@ -154,29 +156,29 @@ def _kind_and_name(full_name: str) -> tuple[str, str]:
 
 
 def _aliases(row: _Row, column: str) -> tuple[str, ...]:
-    """Other names as the package keeps them, without blanks, or spelt out where we know how.
+    """Other names of a unit, spelt out where we know how, else as the package has them.
 
     A name with its type ("xalongphuc") makes the same name without it superfluous.
     """
-    own = {row[f"{column}Key"], row[f"{column}ShortKey"]}
+    current = {row[f"{column}Key"], row[f"{column}ShortKey"]}
     keys = [key for key in json.loads(row[f"{column}Keywords"] or "[]") if key.isascii()]
-    others = sorted(key for key in keys if key not in own)
-    longest = [key for key in others if not _ends_another(key, others)]
-    known = FORMER_NAMES.get(row[f"{column}Code"], {}) if column == "ward" else {}
-    return tuple(dict.fromkeys(known.get(key, key) for key in longest))
+    aliases = sorted(key for key in keys if key not in current)
+    longest = [key for key in aliases if not _ends_another(key, aliases)]
+    former_names = FORMER_NAMES.get(row[f"{column}Code"], {}) if column == "ward" else {}
+    return tuple(dict.fromkeys(former_names.get(key, key) for key in longest))
 
 
 def _ends_another(key: str, keys: list[str]) -> bool:
     return any(key != other and other.endswith(key) for other in keys)
 
 
-def _changes(new: list[_Row], old: list[_Row]) -> Iterator[UnitChange]:
-    code_of = {row["wardKey"]: row["wardCode"] for row in new}
-    old_code = {_lineage_key(row): row["wardCode"] for row in old if row["ward"]}
+def _changes(new_rows: list[_Row], old_rows: list[_Row]) -> Iterator[UnitChange]:
+    code_of = {row["wardKey"]: row["wardCode"] for row in new_rows}
+    old_code = {_lineage_key(row): row["wardCode"] for row in old_rows if row["ward"]}
     lineage = _lineage()
-    province = new[0]["provinceKey"]
-    whole = lineage["DICT_PROVINCE_WARD_NO_DIVIDED"].get(province, {})
-    for new_key, old_keys in whole.items():
+    province = new_rows[0]["provinceKey"]
+    mergers = lineage["DICT_PROVINCE_WARD_NO_DIVIDED"].get(province, {})
+    for new_key, old_keys in mergers.items():
         for key in old_keys:
             if key in old_code:
                 yield UnitChange(old_code[key], code_of[new_key], REFORM)
@@ -185,12 +187,12 @@ def _changes(new: list[_Row], old: list[_Row]) -> Iterator[UnitChange]:
             yield from _split(old_code[key], parts, code_of)
 
 
-def _split(old: str, parts: list[_Row], code_of: Mapping[str, str]) -> Iterator[UnitChange]:
+def _split(old_code: str, parts: list[_Row], code_of: Mapping[str, str]) -> Iterator[UnitChange]:
     weights = [2 if part["isDefaultNewWard"] else 1 for part in parts]
     for part, weight in zip(parts, weights, strict=True):
         share = weight / sum(weights)
-        new = code_of[part["newWardKey"]]
-        yield UnitChange(old, new, REFORM, share, share, estimated=True)
+        new_code = code_of[part["newWardKey"]]
+        yield UnitChange(old_code, new_code, REFORM, share, share, estimated=True)
 
 
 def _lineage_key(row: _Row) -> str:

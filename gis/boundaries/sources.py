@@ -1,4 +1,4 @@
-"""Where boundaries come from: the first source that exists, by name, checked before it is used."""
+"""Sources of boundaries: the first that exists is used, after a check."""
 
 import csv
 import hashlib
@@ -17,7 +17,7 @@ Show = Callable[[int, int], None]
 
 _FORMATS = (".geojson", ".json", ".gpkg", ".shp", ".zip")
 _TIMEOUT_S = 20
-_AT_ONCE = 8
+_PARALLEL_DOWNLOADS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,24 +32,25 @@ class BoundarySource:
 def find_source(
     setting: str | None, folder: Path, province: str, *, cache: Path, show: Show | None = None
 ) -> BoundarySource:
-    """The first that exists: the setting (file, folder or URL), files in `folder`, the pinned
-    sources of `folder`/sources.toml, approximate communes.
+    """The first source that exists.
 
-    What is fetched is checked by its SHA-256 and kept in `cache`. Raises BadInput when the setting
-    names nothing, Unavailable when the URL that it names cannot be reached.
+    In this order: the setting (file, folder or URL), files in `folder`, the pinned sources of
+    `folder`/sources.toml, approximate communes. Downloads are checked by SHA-256 and stored in
+    `cache`. Raises BadInput when the setting names no file, Unavailable when its URL cannot be
+    reached.
     """
     if setting is not None:
-        return _named(setting, cache)
-    own = _files_in(folder)
-    if own:
-        return BoundarySource(folder.name, BoundaryQuality.OFFICIAL, own)
+        return _configured_source(setting, cache)
+    files = _files_in(folder)
+    if files:
+        return BoundarySource(folder.name, BoundaryQuality.OFFICIAL, files)
     try:
         return fetch_pinned(folder, province, cache, show)
     except Unavailable:
         return BoundarySource("vietnamadminunits", BoundaryQuality.APPROXIMATE)
 
 
-def _named(setting: str, cache: Path) -> BoundarySource:
+def _configured_source(setting: str, cache: Path) -> BoundarySource:
     if setting.startswith(("https://", "http://")):
         return BoundarySource(setting, BoundaryQuality.OFFICIAL, (_fetch_named(setting, cache),))
     path = Path(setting).expanduser()
@@ -74,9 +75,9 @@ def fetch_pinned(
     Raises Unavailable without a network, BadFile when a file is not the one that was pinned.
     """
     pinned = tomllib.loads((folder / "sources.toml").read_text(encoding="utf-8"))["source"][0]
-    rows = _listed(folder / pinned["files"])
-    wanted = [row for row in rows if row["file"].startswith(f"{province}_")]
-    if not wanted:
+    rows = _read_list(folder / pinned["files"])
+    selected = [row for row in rows if row["file"].startswith(f"{province}_")]
+    if not selected:
         raise BadInput(f"no province has the code {province!r}")
     place = cache / "boundaries" / pinned["commit"]
     with httpx.Client(timeout=_TIMEOUT_S, follow_redirects=True) as http:
@@ -89,16 +90,16 @@ def fetch_pinned(
             return _fetch(http, address, place / f"{row['file']}.geojson", row["sha256"])
 
         files: list[Path] = []
-        fetch(wanted[0])  # alone: a missing network is known before many files wait for it
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            for path in pool.map(fetch, wanted):
+        fetch(selected[0])  # alone: a missing network is known before many files wait for it
+        with ThreadPoolExecutor(_PARALLEL_DOWNLOADS) as pool:
+            for path in pool.map(fetch, selected):
                 files.append(path)
                 if show:
-                    show(len(files), len(wanted))
+                    show(len(files), len(selected))
     return BoundarySource(pinned["name"], BoundaryQuality.OFFICIAL, tuple(files))
 
 
-def _listed(path: Path) -> list[dict[str, str]]:
+def _read_list(path: Path) -> list[dict[str, str]]:
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
@@ -132,7 +133,7 @@ def _get(http: httpx.Client, address: str) -> bytes:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Beside and renamed, so that a kill leaves no half file."""
+    """Write beside and rename, so that a kill leaves no half file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(path.suffix + ".part")
     part.write_bytes(content)

@@ -1,4 +1,4 @@
-"""Units and boundaries in the database: written in one transaction, read as values."""
+"""Store of units and boundaries in the database: written in one transaction, read as values."""
 
 import hashlib
 from collections.abc import Iterable
@@ -41,12 +41,12 @@ INSERT INTO gis.boundary_state (source, quality, digest) VALUES (:source, :quali
 
 def digest_of(history: UnitHistory, communes: "gpd.GeoDataFrame", quality: BoundaryQuality) -> str:
     """SHA-256 over all that a load would store: the same digest, the same tables."""
-    seen = hashlib.sha256(quality.value.encode())
+    digest = hashlib.sha256(quality.value.encode())
     for part in (*history.units, *history.changes):
-        seen.update(repr(part).encode())
+        digest.update(repr(part).encode())
     for code, shape in zip(communes["code"], communes.geometry, strict=True):
-        seen.update(code.encode() + shapely.to_wkb(shape))
-    return seen.hexdigest()
+        digest.update(code.encode() + shapely.to_wkb(shape))
+    return digest.hexdigest()
 
 
 def stored_digest(connection: Connection) -> str | None:
@@ -85,7 +85,7 @@ def replace_units(
 
 
 def insert_changes(connection: Connection, changes: Iterable[UnitChange], source: str) -> None:
-    """Store what became of units; both must be stored, and meet on the day."""
+    """Store changes of units; the old and the new unit must be stored, and meet on the day."""
     rows = [
         {
             "old": change.old,
@@ -102,7 +102,7 @@ def insert_changes(connection: Connection, changes: Iterable[UnitChange], source
         connection.execute(_CHANGE, rows)
 
 
-def give_polygons(connection: Connection, shapes: dict[str, bytes], day: date) -> None:
+def store_polygons(connection: Connection, shapes: dict[str, bytes], day: date) -> None:
     """Store polygons (WKB, EPSG:4326) of the communes that lived on a day, by code."""
     connection.execute(
         text(

@@ -1,4 +1,4 @@
-"""Administrative units through time, in memory: what a code or a name meant on a day."""
+"""Administrative units through time: look-up of codes by day, and lineage."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -62,7 +62,7 @@ class UnitChange:
 
 @dataclass(frozen=True)
 class UnitHistory:
-    """All units of a province and what became of each. Lookups always take a day."""
+    """All units of a province and their changes. Look-ups always take a day."""
 
     units: tuple[Unit, ...]
     changes: tuple[UnitChange, ...]
@@ -75,7 +75,7 @@ class UnitHistory:
         return index
 
     def unit(self, code: str, level: Level, day: date) -> Unit | None:
-        """The unit that the code meant on that day, or None."""
+        """The unit with this code on that day, or None."""
         spans = self._by_code.get((level, code), ())
         return next((unit for unit in spans if unit.valid_on(day)), None)
 
@@ -85,25 +85,25 @@ class UnitHistory:
     def successors(self, code: str, since: date, until: date) -> list[tuple[str, float, bool]]:
         """Communes of day `until` that hold the commune `code` of day `since`.
 
-        Each as (code, share of area 0–1, whether a share on the way was estimated).
+        Each as (code, share of area 0–1, True where a share on the way was estimated).
         """
-        held = {code: (1.0, False)}
+        shares = {code: (1.0, False)}
         for change_day in self._change_days(since, until):
-            held = _pass_on(held, [c for c in self.changes if c.on == change_day])
-        return [(new, share, estimated) for new, (share, estimated) in held.items()]
+            shares = _apply_changes(shares, [c for c in self.changes if c.on == change_day])
+        return [(successor, share, estimated) for successor, (share, estimated) in shares.items()]
 
     def _change_days(self, since: date, until: date) -> list[date]:
         return sorted({c.on for c in self.changes if since < c.on <= until})
 
 
-def _pass_on(
-    held: dict[str, tuple[float, bool]], changes: Iterable[UnitChange]
+def _apply_changes(
+    shares: dict[str, tuple[float, bool]], changes: Iterable[UnitChange]
 ) -> dict[str, tuple[float, bool]]:
     by_old: dict[str, list[UnitChange]] = {}
     for change in changes:
         by_old.setdefault(change.old, []).append(change)
     passed: dict[str, tuple[float, bool]] = {}
-    for code, (share, estimated) in held.items():
+    for code, (share, estimated) in shares.items():
         for change in by_old.get(code, [UnitChange(code, code, date.min)]):
             before = passed.get(change.new, (0.0, False))
             passed[change.new] = (

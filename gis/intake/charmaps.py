@@ -1,7 +1,7 @@
-"""Bytes of the old Vietnamese encodings → letters; the bytes come as ISO-8859-1 text.
+"""Character maps of the old Vietnamese encodings; bytes are given as ISO-8859-1 text.
 
-The tables are those of viparse; VNI is completed from the layout of VNI-Windows with what
-viparse has not met (ẳ, ỵ, and a capital with a small mark).
+The tables are those of viparse; VNI is completed from the layout of VNI-Windows with letters that
+viparse lacks (ẳ, ỵ, and a capital with a small mark).
 """
 
 import re
@@ -12,28 +12,28 @@ from viparse.normalize.encodings import CHARMAPS
 
 _TCVN3 = str.maketrans(dict(CHARMAPS["tcvn3"].pairs))
 _VISCII = str.maketrans(dict(CHARMAPS["viscii"].pairs))
-_MORE_VNI = {"aú": "ẳ", "AÚ": "Ẳ", "î": "ỵ", "Î": "Ỵ"}
+_VNI_SUPPLEMENT = {"aú": "ẳ", "AÚ": "Ẳ", "î": "ỵ", "Î": "Ỵ"}
 _CAPITALS = "ABCDEFGHIJKLMNOPQRSTUVWXYZĂÂÊÔƠƯĐ"  # all that TCVN3 has
-_UNTOLD = "".join(letter for letter in _TCVN3.values() if letter.upper() not in _CAPITALS)
+_SMALL_ONLY = "".join(letter for letter in _TCVN3.values() if letter.upper() not in _CAPITALS)
 _WORD = re.compile(r"[^\W\d_]+")
-_WORD_START = re.compile(rf"(?<![^\W\d_])[{_UNTOLD}]")
-_TEXT_START = re.compile(rf"^[\W\d_]*[{_UNTOLD}]")
+_WORD_START = re.compile(rf"(?<![^\W\d_])[{_SMALL_ONLY}]")
+_TEXT_START = re.compile(rf"^[\W\d_]*[{_SMALL_ONLY}]")
 _SMALL = re.compile(f"[{_CAPITALS.lower()}]")
 _TWO_CAPITALS = re.compile(rf"[{_CAPITALS}]\w*[{_CAPITALS}]")
 _SAMPLE = 2000
 
 
-def _vni() -> dict[str, str]:
-    pairs = {**dict(CHARMAPS["vni"].pairs), **_MORE_VNI}
+def _vni_table() -> dict[str, str]:
+    pairs = {**dict(CHARMAPS["vni"].pairs), **_VNI_SUPPLEMENT}
     small_marks = {
-        old[0] + old[1:].lower(): new
-        for old, new in pairs.items()
-        if len(old) == 2 and new.isupper()
+        legacy[0] + legacy[1:].lower(): letter
+        for legacy, letter in pairs.items()
+        if len(legacy) == 2 and letter.isupper()
     }
     return {**small_marks, **pairs}
 
 
-_VNI = _vni()
+_VNI = _vni_table()
 _VNI_FORMS = re.compile("|".join(sorted(map(re.escape, _VNI), key=len, reverse=True)))
 
 
@@ -50,12 +50,12 @@ def from_vni(text: str) -> str:
 
 
 def from_windows_1258(text: str) -> str:
-    """Raises UnicodeDecodeError for bytes that the code page does not have."""
+    """Text in NFC; raises UnicodeDecodeError for bytes that the code page does not have."""
     return unicodedata.normalize("NFC", text.encode("iso-8859-1").decode("cp1258"))
 
 
 def restore_case(texts: Mapping[str, str]) -> dict[str, str]:
-    """Capitals that TCVN3 cannot write, as far as the other letters of the column tell.
+    """Restore capitals that TCVN3 cannot write, by the other letters of the column.
 
     In a column of texts in capitals (`THắNG`) the letter is a capital; at the start of a word
     (`ấm Thượng`) it is one where most words of the column start with capitals, as names do, and
@@ -84,5 +84,8 @@ def _upper(match: re.Match[str]) -> str:
 
 
 def _in_capitals(text: str) -> bool:
-    """All letters of which TCVN3 has both cases are capitals, and a word has two or more."""
+    """True where a text is written in capitals: all letters that TCVN3 has in both cases.
+
+    A word must have two of them: one capital alone begins a name.
+    """
     return _SMALL.search(text) is None and _TWO_CAPITALS.search(text) is not None

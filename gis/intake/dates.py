@@ -1,4 +1,4 @@
-"""Dates by declared or proven format: what could be read in two ways is asked, not guessed."""
+"""Parser of dates by a declared or proven format; ambiguous dates are asked about, not guessed."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -46,9 +46,9 @@ FORMATS = {DateOrder.DAY_FIRST: "%d/%m/%Y", DateOrder.MONTH_FIRST: "%m/%d/%Y"}
 class DateColumn:
     """The instants of a column, each with a zone; None where there is none or it is a fault.
 
-    `day_precision` is true where the source named a day and no time of day; the instant is then
-    the start of that day. `faults` maps the 0-based row to what is wrong with its value. `format`
-    says by which format the values were read, `proof` which value proved it.
+    `day_precision` is true where the source gave a day and no time of day; the instant is then
+    the start of that day. `faults` maps 0-based rows to messages. `format` is the format by which
+    the values were read, `proof` the value that proved it.
     """
 
     instants: list[datetime | None]
@@ -88,8 +88,9 @@ def parse_dates(
     year-first value is read as such under any format. `zone` holds for values that name none.
     Empty values give None and no fault.
 
-    Raises Question when day and month can be exchanged in every value, when values prove both
-    orders, when years have two digits, or when no value at all fits the declared format.
+    Raises AmbiguousInput when day and month can be exchanged in every value, when values prove
+    both orders, when years have two digits, or when no value at all fits the declared format;
+    BadInput for an unknown `zone`.
     """
     texts = [_clean(value) for value in values]
     distinct = sorted({text for text in texts if text})
@@ -98,14 +99,14 @@ def parse_dates(
         parsed = {text: _by_format(text, format, home) for text in distinct}
         _ask_if_nothing_fits(column, format, parsed)
         return _column(texts, parsed, format, None)
-    readings = {text: _read(text) for text in distinct}
+    readings = {text: _parts_of(text) for text in distinct}
     order, proof = _order(column, [(t, r) for t, r in readings.items() if r])
     parsed = {text: _resolve(text, reading, order, home) for text, reading in readings.items()}
     return _column(texts, parsed, FORMATS[order] if order else ISO_8601, proof)
 
 
 def parse_zone(zone: str) -> tzinfo:
-    """`+07:00`, `Z` → a fixed offset. Raises BadInput."""
+    """The fixed offset of `+07:00` or `Z`; raises BadInput."""
     if zone == "Z":
         return UTC
     match = _ZONE.fullmatch(zone)
@@ -164,16 +165,16 @@ def _ask_if_nothing_fits(column: str, format: str, parsed: dict[str, _Parsed]) -
         )
 
 
-def _read(text: str) -> _DateParts | None:
-    """The parts of a value whose order of day and month is open or told; None for other forms."""
+def _parts_of(text: str) -> _DateParts | None:
+    """The parts of a value with day and month before the year; None for other forms."""
     for pattern in (_DATE_TIME, _TIME_DATE, _DAY_FIRST_WORDS):
         match = pattern.fullmatch(text)
         if match is not None:
-            return _reading(match, words=pattern is _DAY_FIRST_WORDS)
+            return _parts_of_match(match, words=pattern is _DAY_FIRST_WORDS)
     return None
 
 
-def _reading(match: re.Match[str], *, words: bool) -> _DateParts | None:
+def _parts_of_match(match: re.Match[str], *, words: bool) -> _DateParts | None:
     try:
         clock = _clock(match)
     except ValueError:
@@ -204,8 +205,8 @@ def _day(reading: _DateParts, order: DateOrder) -> datetime | None:
     if order is DateOrder.MONTH_FIRST:
         day, month = month, day
     try:
-        at = reading.clock or _MIDNIGHT
-        return datetime(reading.year, month, day, at.hour, at.minute, at.second)
+        clock = reading.clock or _MIDNIGHT
+        return datetime(reading.year, month, day, clock.hour, clock.minute, clock.second)
     except ValueError:
         return None
 
@@ -213,12 +214,12 @@ def _day(reading: _DateParts, order: DateOrder) -> datetime | None:
 def _order(
     column: str, readings: Sequence[tuple[str, _DateParts]]
 ) -> tuple[DateOrder | None, str | None]:
-    """The order that the values prove, with the value that proves it."""
+    """The order that the values prove, with the value that proves it; raises AmbiguousInput."""
     marked = [(text, reading) for text, reading in readings if reading.mark]
     short = [text for text, reading in marked if reading.short_year]
     if short:
         raise AmbiguousInput(_question(column, short, _SHORT_YEARS, year="%y"))
-    proofs = {_single(reading): text for text, reading in reversed(marked)}
+    proofs = {_proven_order(reading): text for text, reading in reversed(marked)}
     proofs.pop(None, None)
     if len(proofs) == 2:
         raise AmbiguousInput(
@@ -229,17 +230,17 @@ def _order(
         )
     if proofs:
         return next(iter(proofs.items()))
-    open_ = [text for text, reading in marked if reading.orders and _exchangeable(reading)]
-    if open_:
-        raise AmbiguousInput(_question(column, open_, _BOTH_ORDERS))
+    undecided = [text for text, reading in marked if reading.orders and _is_exchangeable(reading)]
+    if undecided:
+        raise AmbiguousInput(_question(column, undecided, _BOTH_ORDERS))
     return (DateOrder.DAY_FIRST if marked else None), None
 
 
-def _single(reading: _DateParts) -> DateOrder | None:
+def _proven_order(reading: _DateParts) -> DateOrder | None:
     return next(iter(reading.orders)) if len(reading.orders) == 1 else None
 
 
-def _exchangeable(reading: _DateParts) -> bool:
+def _is_exchangeable(reading: _DateParts) -> bool:
     return reading.first != reading.second
 
 
@@ -279,9 +280,9 @@ _SHORT_YEARS = ("năm chỉ có hai chữ số", "have years of two digits")
 
 
 def _question(
-    column: str, values: Sequence[str], what: tuple[str, str], *, year: str = "%Y"
+    column: str, values: Sequence[str], problem: tuple[str, str], *, year: str = "%Y"
 ) -> str:
-    vi, en = what
+    vi, en = problem
     return (
         f"cột “{column}”: {vi}, ví dụ {_examples(values)}; {_answer(year)} / "
         f"column “{column}”: its values {en}; say which it is"

@@ -1,4 +1,4 @@
-"""Delimited text → header and records, with the line on which each record starts.
+"""Parser of delimited text: header and records, with the line on which each record starts.
 
 The text may be bytes read as ISO-8859-1, one character a byte: nothing here trims or splits at
 what Python takes for white space, because 0x85 and 0xA0 are letters in VISCII.
@@ -14,7 +14,7 @@ from gis.errors import BadFile
 
 DELIMITERS = ",;\t|"
 SNIFFED_RECORDS = 50
-_LONGEST_FIELD = 16 * 2**20  # an outline in WKT is long; a lost quote is longer
+_MAX_FIELD_LENGTH = 16 * 2**20  # an outline in WKT is long; a lost quote is longer
 _SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)
 _DECIMAL = re.compile(r"[+-]?\d+[.,]\d+")
 _DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}\b.*")
@@ -51,7 +51,7 @@ def parse_delimited(text: str) -> DelimitedText:
     width = len(header)
     for line, record in parsed:
         if len(record) != width:
-            record = _of_width(record, header, line, delimiter)
+            record = _fitted_to(record, header, line, delimiter)
         records.append(record)
         lines.append(line)
     cells = [list(column) for column in zip(*records, strict=True)] or [[] for _ in header]
@@ -70,13 +70,13 @@ def check_header(header: list[str], line: int) -> None:
             "tệp trống: dòng 1 phải là tên các cột, sau đó là các bản ghi / "
             "the file is empty: line 1 must name the columns, records follow it"
         )
-    seen: dict[str, int] = {}
+    columns: dict[str, int] = {}
     for number, name in enumerate(header, start=1):
         if not name.strip(" \t"):
             raise _nameless(line, number)
-        if name in seen:
-            raise _named_twice(line, name, seen[name], number)
-        seen[name] = number
+        if name in columns:
+            raise _named_twice(line, name, columns[name], number)
+        columns[name] = number
     value = next((name for name in header if _is_value(name)), None)
     if value is not None:
         raise _no_header(line, value)
@@ -84,7 +84,7 @@ def check_header(header: list[str], line: int) -> None:
 
 def _records(text: str, delimiter: str, *, skip_first: bool) -> Iterator[tuple[int, list[str]]]:
     """Each record that has content, with the line on which it starts."""
-    csv.field_size_limit(_LONGEST_FIELD)
+    csv.field_size_limit(_MAX_FIELD_LENGTH)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     before = 0
     try:
@@ -121,7 +121,7 @@ def _without_empty_end(fields: list[str]) -> list[str]:
     return fields[:width]
 
 
-def _of_width(record: list[str], header: list[str], line: int, delimiter: str) -> list[str]:
+def _fitted_to(record: list[str], header: list[str], line: int, delimiter: str) -> list[str]:
     """The record cut to the header's width; BadFile when that would lose or lack a field."""
     if len(record) > len(header) and not any(record[len(header) :]):
         return record[: len(header)]

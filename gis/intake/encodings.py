@@ -1,4 +1,4 @@
-"""Old Vietnamese encodings → Unicode (NFC), column by column, told before anything is stored.
+"""Conversion of old Vietnamese encodings to Unicode (NFC), column by column, with a note of each.
 
 One value says too little: `§µ` can be many things. A whole column says enough, because under the
 right reading nearly all its words are Vietnamese syllables, and under a wrong one few are. What
@@ -17,17 +17,20 @@ from gis.intake.mojibake import repair
 from gis.intake.syllables import is_foreign, share_of_syllables, words_beyond_ascii
 
 SAMPLE = 2000
-LONGEST_EXAMPLE = 80
-ENOUGH = 0.8  # of the words must be syllables under a reading for it to be taken
-BETTER = 0.2  # than the text as it is, if that is Unicode already
-MARGIN = 0.1  # by which it must be better than the next one that gives another text
+MAX_EXAMPLE_LENGTH = 80
+# Shares of the words that are Vietnamese syllables, by which a reading is chosen: at least so many
+# under the reading; so many more than in the text itself, where that is Unicode already; and so
+# many more than under the next reading that gives another text.
+MIN_SYLLABLE_SHARE = 0.8
+MIN_IMPROVEMENT = 0.2
+MIN_LEAD = 0.1
 _CONTROL_LETTERS = re.compile(r"[\x02\x05\x06\x14\x19\x1e]")  # Ẳ Ẵ Ẫ Ỷ Ỹ Ỵ in VISCII
-_LOST = re.compile(r"\ufffd|[^\W\d_]\?[^\W\d_]|\?[\u00a1-\u00bf]")
+_LOST_LETTERS = re.compile(r"\ufffd|[^\W\d_]\?[^\W\d_]|\?[\u00a1-\u00bf]")
 _URL = re.compile(r"://|www\.")
 
 
 class Encoding(StrEnum):
-    """How text was written; the values are those of `--encoding`."""
+    """Encodings of text; the values are those of `--encoding`."""
 
     UTF_8 = "utf-8"
     TCVN3 = "tcvn3"
@@ -65,9 +68,10 @@ _OF_BYTES = {**_LEGACY, Encoding.WINDOWS_1252: from_windows_1252}
 
 @dataclass(frozen=True, slots=True)
 class EncodingNote:
-    """What was converted in one column: from which encoding, how many values, at most three
-    examples as (before, after). `column` None stands for the names of the columns. `lost` says
-    that letters were already lost in the source: those values are told and not changed.
+    """A conversion of one column: its encoding, the number of values, up to three examples.
+
+    Examples are (before, after). `column` None stands for the names of the columns. `lost`:
+    letters were already lost in the source; those values are reported and not changed.
     """
 
     column: str | None
@@ -77,24 +81,28 @@ class EncodingNote:
     lost: bool = False
 
     def __str__(self) -> str:
-        where = f"cột (column) “{self.column}”" if self.column else "tên cột (names of columns)"
+        column = f"cột (column) “{self.column}”" if self.column else "tên cột (names of columns)"
         values = f"{self.count} giá trị (values)"
         if self.lost:
-            shown = ", ".join(f"“{_shown(before)}”" for before, _ in self.examples)
-            return f"{where}: {values} đã mất chữ từ nguồn (lost letters in the source): {shown}"
-        shown = ", ".join(f"“{_shown(old)}” → “{_shown(new)}”" for old, new in self.examples)
-        return f"{where}: {_NAMES[self.encoding]} → Unicode, {values}: {shown}"
+            examples = ", ".join(f"“{_printable(before)}”" for before, _ in self.examples)
+            return (
+                f"{column}: {values} đã mất chữ từ nguồn (lost letters in the source): {examples}"
+            )
+        examples = ", ".join(
+            f"“{_printable(before)}” → “{_printable(after)}”" for before, after in self.examples
+        )
+        return f"{column}: {_NAMES[self.encoding]} → Unicode, {values}: {examples}"
 
 
-def _shown(text: str) -> str:
+def _printable(text: str) -> str:
     """A value on one line of a terminal: bytes of old letters may be control characters there."""
-    cut = text if len(text) <= LONGEST_EXAMPLE else text[: LONGEST_EXAMPLE - 1] + "…"
+    cut = text if len(text) <= MAX_EXAMPLE_LENGTH else text[: MAX_EXAMPLE_LENGTH - 1] + "…"
     return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in cut)
 
 
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """Values still to be read; `odd` are the distinct ones beyond ASCII."""
+    """Values to decode; `odd` are the distinct ones beyond ASCII."""
 
     name: str | None
     values: list[str]
@@ -104,7 +112,7 @@ class _Column:
 
 @dataclass(frozen=True, slots=True)
 class _ColumnReading:
-    """A way to read a column; `texts` has the values that it changes. No encoding: undecided."""
+    """A reading of a column; `texts` has the values that it changes. No encoding: undecided."""
 
     encoding: Encoding | None
     texts: Mapping[str, str]
@@ -112,7 +120,7 @@ class _ColumnReading:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """Names of columns and cells by name in Unicode, NFC, and what had to be converted."""
+    """Names of columns and cells by name in Unicode, NFC, and notes of the conversions."""
 
     columns: tuple[str, ...]
     cells: dict[str, list[str]]
@@ -120,7 +128,7 @@ class Decoded:
 
 
 def decode_file(content: bytes) -> tuple[str, bool]:
-    """Text of a file, and whether it is decoded; if not, each character is a byte (ISO-8859-1)."""
+    """Text of a file, and True where it is decoded; else each character is a byte (ISO-8859-1)."""
     encoding = "utf-8-sig"
     if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
         encoding = "utf-16"
@@ -141,17 +149,17 @@ def decode_columns(
 ) -> Decoded:
     """The header and the cells, column by column, in Unicode.
 
-    `decoded` False says that each character is a byte. `encoding` is the answer to an earlier
-    question. Raises Question when the bytes of a column have several readings or none that is
-    Vietnamese; BadInput when `encoding` is unknown.
+    `decoded` False: each character is a byte. `encoding` is the answer to an earlier question.
+    Raises AmbiguousInput when the bytes of a column have several readings or none that is
+    Vietnamese; BadInput when `encoding` is unknown; BadFile for a byte that it does not have.
     """
-    chosen = _known(encoding)
+    chosen = _parse_encoding(encoding)
     columns = [_column(None, list(header), decoded)]
     columns += [_column(n, v, decoded) for n, v in zip(header, cells, strict=True)]
     readings = [_reading(column, chosen) for column in columns]
     shared = {reading.encoding for reading in readings} & set(_LEGACY)
     only = next(iter(shared)) if len(shared) == 1 else None
-    readings = [_settled(c, r, only) for c, r in zip(columns, readings, strict=True)]
+    readings = [_decided(c, r, only) for c, r in zip(columns, readings, strict=True)]
     names = tuple(name.strip() for name in _texts(columns[0], readings[0]))
     texts = [_texts(c, r) for c, r in zip(columns[1:], readings[1:], strict=True)]
     notes = [
@@ -162,7 +170,7 @@ def decode_columns(
     return Decoded(names, dict(zip(names, texts, strict=True)), tuple(notes))
 
 
-def _known(encoding: str | None) -> Encoding | None:
+def _parse_encoding(encoding: str | None) -> Encoding | None:
     if encoding is not None and encoding not in ENCODINGS:
         raise BadInput(
             f"không biết bảng mã / unknown encoding “{encoding}”; "
@@ -184,15 +192,15 @@ def _is_odd(value: str, decoded: bool) -> bool:
 
 
 def _from_utf_8(column: _Column) -> _Column:
-    """The column with its UTF-8 decoded, if most of it is UTF-8; other bytes are left to read."""
-    found = {value: _utf_8(value) for value in column.odd}
-    texts = {value: text for value, text in found.items() if text is not None}
-    rest = [value for value, text in found.items() if text is None]
-    if len(texts) < len(rest):
+    """The column with its UTF-8 decoded, if most of it is UTF-8; other values stay `odd`."""
+    decoded = {value: _utf_8(value) for value in column.odd}
+    texts = {value: text for value, text in decoded.items() if text is not None}
+    undecoded = [value for value, text in decoded.items() if text is None]
+    if len(texts) < len(undecoded):
         return column
     values = [texts.get(value, value) for value in column.values]
-    if rest:
-        return _Column(column.name, values, rest, False)
+    if undecoded:
+        return _Column(column.name, values, undecoded, False)
     return _Column(column.name, values, sorted(texts.values()), True)
 
 
@@ -219,40 +227,45 @@ def _reading(column: _Column, chosen: Encoding | None) -> _ColumnReading:
 
 
 def _reading_of_text(odd: list[str], chosen: Encoding | None) -> _ColumnReading:
-    """Of text that is Unicode, though its letters may have been bytes of another encoding."""
+    """The reading of Unicode text whose letters may have been bytes of another encoding."""
     doubtful = [value for value in odd if share_of_syllables([value]) not in (None, 1.0)]
     if not doubtful or chosen is Encoding.UTF_8:
         return _ColumnReading(Encoding.UTF_8, {})
-    mended = repair(odd, doubtful)
-    if mended or chosen is Encoding.MOJIBAKE:
-        return _ColumnReading(Encoding.MOJIBAKE, mended)
-    surfaces = {value: surface for value in odd if (surface := _surface(value)) is not None}
-    found = _best(_sample(list(surfaces.values())), _LEGACY, chosen)
-    if found not in _LEGACY or not (chosen or _is_better(list(surfaces), found)):
+    repaired = repair(odd, doubtful)
+    if repaired or chosen is Encoding.MOJIBAKE:
+        return _ColumnReading(Encoding.MOJIBAKE, repaired)
+    surfaces = {value: surface for value in odd if (surface := _original_bytes(value)) is not None}
+    encoding = _best(_sample(list(surfaces.values())), _LEGACY, chosen)
+    if encoding not in _LEGACY or not (chosen or _is_better(list(surfaces), encoding)):
         return _ColumnReading(Encoding.UTF_8, {})
     mixed = len(surfaces) < len(odd)
     affected = [value for value in doubtful if value in surfaces] if mixed else list(surfaces)
-    read = _LEGACY[found]
-    return _ColumnReading(found, {value: read(surfaces[value]) for value in affected})
+    decode = _LEGACY[encoding]
+    return _ColumnReading(encoding, {value: decode(surfaces[value]) for value in affected})
 
 
-def _is_better(values: list[str], found: Encoding) -> bool:
-    """Whether text that claims to be Unicode is clearly another encoding's: it has characters
-    that are no Vietnamese letters, and the reading makes syllables of them."""
+def _is_better(values: list[str], encoding: Encoding) -> bool:
+    """True where Unicode text was clearly written in this encoding.
+
+    It has characters that are no Vietnamese letters, and the encoding makes syllables of them.
+    """
     if not any(is_foreign(word) for value in values for word in words_beyond_ascii(value)):
         return False
     sample = _sample(values)
-    as_it_is = share_of_syllables(sample) or 0
-    read = share_of_syllables(_LEGACY[found](_surface(value) or value) for value in sample) or 0
-    return read - as_it_is >= BETTER
+    share_before = share_of_syllables(sample) or 0
+    share_after = (
+        share_of_syllables(_LEGACY[encoding](_original_bytes(value) or value) for value in sample)
+        or 0
+    )
+    return share_after - share_before >= MIN_IMPROVEMENT
 
 
 def _reading_of_bytes(odd: list[str], chosen: Encoding | None) -> _ColumnReading:
-    found = _best(_sample(odd), _OF_BYTES, chosen)
-    return _ColumnReading(found, {} if found is None else _read(odd, found))
+    encoding = _best(_sample(odd), _OF_BYTES, chosen)
+    return _ColumnReading(encoding, {} if encoding is None else _decode_values(odd, encoding))
 
 
-def _read(odd: Sequence[str], encoding: Encoding) -> dict[str, str]:
+def _decode_values(odd: Sequence[str], encoding: Encoding) -> dict[str, str]:
     try:
         return {value: _OF_BYTES[encoding](value) for value in odd}
     except UnicodeDecodeError as error:
@@ -262,21 +275,24 @@ def _read(odd: Sequence[str], encoding: Encoding) -> dict[str, str]:
         ) from None
 
 
-def _settled(column: _Column, reading: _ColumnReading, shared: Encoding | None) -> _ColumnReading:
-    """An undecided column is read as the others of its file; without any it is asked about."""
+def _decided(column: _Column, reading: _ColumnReading, shared: Encoding | None) -> _ColumnReading:
+    """The reading, for an undecided column that of the others of its file.
+
+    Raises AmbiguousInput where the others decide nothing.
+    """
     if reading.encoding is not None:
         return reading
     if shared is None:
         raise _question(column)
-    return _ColumnReading(shared, _read(column.odd, shared))
+    return _ColumnReading(shared, _decode_values(column.odd, shared))
 
 
 def _sample(values: list[str]) -> list[str]:
     return values[:: len(values) // SAMPLE + 1]
 
 
-def _surface(value: str) -> str | None:
-    """The bytes that a text was read from by a Western code page; None when it was not."""
+def _original_bytes(value: str) -> str | None:
+    """The bytes that a Western code page made a text of; None where it cannot have been."""
     try:
         return value.encode("iso-8859-1").decode("iso-8859-1")
     except UnicodeEncodeError:
@@ -290,29 +306,29 @@ def _surface(value: str) -> str | None:
 def _best(
     sample: list[str], readings: Mapping[Encoding, Callable[[str], str]], chosen: Encoding | None
 ) -> Encoding | None:
-    """The reading that is clearly the most Vietnamese; None when none is."""
+    """The encoding that is clearly the most Vietnamese; None when none is."""
     if chosen is not None:
         return chosen if chosen in readings else None
-    texts = {encoding: _try(sample, read) for encoding, read in readings.items()}
+    texts = {encoding: _decode_sample(sample, decode) for encoding, decode in readings.items()}
     plain = texts.get(Encoding.WINDOWS_1252)
     if plain is not None and share_of_syllables(plain) is None:
         return Encoding.WINDOWS_1252  # signs alone, such as ° and ²
     shares = {e: share_of_syllables(t) or 0 for e, t in texts.items() if t is not None}
     best = max(shares, key=lambda encoding: shares[encoding])
     rivals = [shares[e] for e in shares if texts[e] != texts[best]]
-    clear = shares[best] >= ENOUGH and shares[best] - max(rivals, default=0) >= MARGIN
+    clear = shares[best] >= MIN_SYLLABLE_SHARE and shares[best] - max(rivals, default=0) >= MIN_LEAD
     return best if clear else None
 
 
-def _try(sample: list[str], read: Callable[[str], str]) -> list[str] | None:
+def _decode_sample(sample: list[str], decode: Callable[[str], str]) -> list[str] | None:
     try:
-        return [read(value) for value in sample]
+        return [decode(value) for value in sample]
     except UnicodeDecodeError:
         return None
 
 
 def _texts(column: _Column, reading: _ColumnReading) -> list[str]:
-    """The values as Unicode, NFC; with capitals where TCVN3 has none."""
+    """The values as Unicode, NFC; capitals that TCVN3 lacks are restored."""
     texts = reading.texts
     if reading.encoding is Encoding.TCVN3 and texts:
         texts = restore_case(texts)
@@ -326,30 +342,30 @@ def _notes(name: str | None, column: _Column, reading: _ColumnReading) -> list[E
     encoding = reading.encoding or Encoding.UTF_8
     texts = dict(zip(column.values, _texts(column, reading), strict=True))
     notes = []
-    changed = {value for value, text in reading.texts.items() if text != value}
-    if changed:
-        count = sum(value in changed for value in column.values)
-        examples = tuple((value, texts[value]) for value in sorted(changed)[:3])
+    converted = {value for value, text in reading.texts.items() if text != value}
+    if converted:
+        count = sum(value in converted for value in column.values)
+        examples = tuple((value, texts[value]) for value in sorted(converted)[:3])
         notes.append(EncodingNote(name, encoding, count, examples))
-    lost = {v: t for v, t in texts.items() if _LOST.search(t) and not _URL.search(t)}
+    lost = {v: t for v, t in texts.items() if _LOST_LETTERS.search(t) and not _URL.search(t)}
     if lost:
         count = sum(value in lost for value in column.values)
-        shown = list(lost.values())[:3]
-        notes.append(EncodingNote(name, encoding, count, tuple((v, v) for v in shown), lost=True))
+        values = list(lost.values())[:3]
+        notes.append(EncodingNote(name, encoding, count, tuple((v, v) for v in values), lost=True))
     return notes
 
 
 def _question(column: _Column) -> AmbiguousInput:
-    where = f"cột / column “{column.name}”" if column.name else "tên cột / names of columns"
+    column_label = f"cột / column “{column.name}”" if column.name else "tên cột / names of columns"
     value = max(column.odd, key=len)
-    shown = "; ".join(
-        f"{encoding}: “{_shown(text[0])}”"
-        for encoding, read in _OF_BYTES.items()
-        if (text := _try([value], read)) is not None
+    readings = "; ".join(
+        f"{encoding}: “{_printable(text[0])}”"
+        for encoding, decode in _OF_BYTES.items()
+        if (text := _decode_sample([value], decode)) is not None
     )
     return AmbiguousInput(
-        f"{where}: không rõ bảng mã, hãy khai báo bằng --encoding / "
-        f"its encoding is not certain, give it with --encoding. {shown}"
+        f"{column_label}: không rõ bảng mã, hãy khai báo bằng --encoding / "
+        f"its encoding is not certain, give it with --encoding. {readings}"
     )
 
 

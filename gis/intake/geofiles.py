@@ -1,4 +1,4 @@
-"""GeoPackage, Shapefile and XLSX → columns of text and geometries, through GDAL.
+"""Reader of GeoPackage, Shapefile and XLSX through GDAL: columns of text and geometries.
 
 The attributes of a Shapefile come as ISO-8859-1, one character a byte: GDAL's own TCVN and
 CP1258 codecs drop the last character of every value and of every field's name.
@@ -26,7 +26,7 @@ _OPTIONS = {
     ".xlsx": {"HEADERS": "FORCE"},
 }
 _MIDNIGHT = "T00:00:00"
-_LARGEST_ZIP_BYTES = 4 * 2**30
+_MAX_UNPACKED_BYTES = 4 * 2**30
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,10 @@ class GeoFile:
 
 
 def read_geofile(path: Path, table: str | None) -> GeoFile:
-    """All records of the file's only table, or of the one named. Raises BadFile, Question."""
+    """All records of the file's only table, or of `table`.
+
+    Raises BadFile, and AmbiguousInput where the file holds several tables and none is named.
+    """
     import pyogrio
 
     source = _source(path)
@@ -68,7 +71,7 @@ def read_geofile(path: Path, table: str | None) -> GeoFile:
 
 
 def _is_rounded(values: NDArray[Any], meta: dict[str, Any], i: int) -> bool:
-    """Whether whole numbers came as doubles, as they do beside missing ones, and beyond 2^53."""
+    """True where whole numbers beyond 2^53 came as doubles, as they do beside missing values."""
     if meta["ogr_types"][i] != "OFTInteger64" or values.dtype.kind != "f":
         return False
     return bool((np.abs(values[np.isfinite(values)]) >= EXACT_IN_DOUBLE).any())
@@ -77,30 +80,30 @@ def _is_rounded(values: NDArray[Any], meta: dict[str, Any], i: int) -> bool:
 def _exact_integers(
     source: str, layer: str, options: dict[str, str], columns: Sequence[int]
 ) -> dict[int, list[str]]:
-    """The cells of columns of whole numbers, by their index; Arrow knows missing integers."""
+    """The cells of columns of whole numbers, by index; Arrow has integers with missing values."""
     import pyogrio
 
-    _, found = pyogrio.raw.read_arrow(source, layer=layer, read_geometry=False, **options)
-    return {i: [_text(value) for value in found.column(i).to_pylist()] for i in columns}
+    _, table = pyogrio.raw.read_arrow(source, layer=layer, read_geometry=False, **options)
+    return {i: [_text(value) for value in table.column(i).to_pylist()] for i in columns}
 
 
 def _sheet(columns: list[str], cells: list[list[str]], rows: list[int]) -> GeoFile:
-    """A sheet without its blank rows; their numbers are those that the spreadsheet shows."""
+    """A sheet without its blank rows; `lines` are the row numbers that the spreadsheet shows."""
     filled = [any(record) for record in zip(*cells, strict=True)]
-    kept = [list(compress(values, filled)) for values in cells]
-    return GeoFile(columns, kept, None, None, True, list(compress(rows, filled)))
+    columns_without_blanks = [list(compress(values, filled)) for values in cells]
+    return GeoFile(columns, columns_without_blanks, None, None, True, list(compress(rows, filled)))
 
 
 def _source(path: Path) -> str:
     if path.suffix.lower() == ".shp":
-        _refuse_alone(path)
-    return _in_zip(path) if path.suffix.lower() == ".zip" else str(path)
+        _require_sidecar_files(path)
+    return _shapefile_in_zip(path) if path.suffix.lower() == ".zip" else str(path)
 
 
-def _refuse_alone(path: Path) -> None:
-    """A shapefile is three files at least; sent alone, the .shp has no attributes."""
-    there = {one.suffix.lower() for one in path.parent.glob(f"{path.stem}.*")}
-    missing = [suffix for suffix in (".dbf", ".shx") if suffix not in there]
+def _require_sidecar_files(path: Path) -> None:
+    """Raises BadFile where a .shp stands alone: its attributes are in the .dbf beside it."""
+    suffixes = {sibling.suffix.lower() for sibling in path.parent.glob(f"{path.stem}.*")}
+    missing = [suffix for suffix in (".dbf", ".shx") if suffix not in suffixes]
     if missing:
         names = ", ".join(f"{path.stem}{suffix}" for suffix in missing)
         raise BadFile(
@@ -109,15 +112,15 @@ def _refuse_alone(path: Path) -> None:
         )
 
 
-def _in_zip(path: Path) -> str:
+def _shapefile_in_zip(path: Path) -> str:
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
     except zipfile.BadZipFile:
         raise BadFile("không phải tệp zip / is no zip file") from None
-    if sum(member.file_size for member in members) > _LARGEST_ZIP_BYTES:
+    if sum(member.file_size for member in members) > _MAX_UNPACKED_BYTES:
         raise BadFile("giải nén ra quá 4 GiB; hãy chia nhỏ / unpacks to more than 4 GiB; split it")
-    shapes = [one.filename for one in members if one.filename.lower().endswith(".shp")]
+    shapes = [member.filename for member in members if member.filename.lower().endswith(".shp")]
     if len(shapes) != 1:
         raise BadFile(
             f"zip có {len(shapes)} tệp .shp, phải có đúng một / "

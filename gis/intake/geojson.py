@@ -1,4 +1,4 @@
-"""GeoJSON (RFC 7946) → columns of text and geometries, without guessing types."""
+"""Parser of GeoJSON (RFC 7946): columns of text and geometries, without guessed types."""
 
 import json
 import math
@@ -15,7 +15,7 @@ from gis.errors import BadFile
 from gis.intake.texts import number_text
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_MOST_DIGITS = 4_000  # of which Python makes a number
+_MAX_DIGITS = 4_000  # of which Python makes a number
 _URN = re.compile(r"urn:ogc:def:crs:(?P<authority>[A-Z]+):[\d.]*:(?P<code>\w+)")
 
 
@@ -23,7 +23,7 @@ _URN = re.compile(r"urn:ogc:def:crs:(?P<authority>[A-Z]+):[\d.]*:(?P<code>\w+)")
 class GeoJson:
     """Cells column by column; geometries or None; `crs` as declared, else EPSG:4326.
 
-    `unread` has, by 0-based row, the text of each geometry that is none.
+    `unread` has, by 0-based row, the text of each geometry that could not be read.
     """
 
     columns: list[str]
@@ -39,11 +39,11 @@ def parse_geojson(content: bytes) -> GeoJson:
     document = _document(content)
     features = document["features"]
     properties = [_properties(feature, i) for i, feature in enumerate(features, start=1)]
-    if any(_is_rounded(value) for one in properties for value in one.values()):
-        features = _exactly(content)["features"]
+    if any(_is_rounded(value) for record in properties for value in record.values()):
+        features = _parse_exactly(content)["features"]
         properties = [_properties(feature, i) for i, feature in enumerate(features, start=1)]
-    columns = list(dict.fromkeys(name for one in properties for name in one))
-    cells = [[_text(one.get(name)) for one in properties] for name in columns]
+    columns = list(dict.fromkeys(name for record in properties for name in record))
+    cells = [[_text(record.get(name)) for record in properties] for name in columns]
     geometry = np.empty(len(features), dtype=object)
     unread = {}
     for row, feature in enumerate(features):
@@ -61,7 +61,7 @@ def _document(content: bytes) -> dict[str, Any]:
     try:
         document = orjson.loads(content)
     except orjson.JSONDecodeError as error:  # of 1e400 too, which is one row's fault
-        document = _exactly(content, error)
+        document = _parse_exactly(content, error)
     if not isinstance(document, dict) or not isinstance(document.get("features"), list):
         raise BadFile(
             "không phải GeoJSON FeatureCollection (thiếu “features”) / "
@@ -73,7 +73,7 @@ def _document(content: bytes) -> dict[str, Any]:
 
 
 def _is_rounded(value: Any) -> bool:
-    """Whether the fast parser may have made a double of a whole number beyond 64 bits."""
+    """True where the fast parser may have made a double of a whole number beyond 64 bits."""
     if isinstance(value, float):
         return abs(value) >= 2**63
     if isinstance(value, list | dict):
@@ -81,24 +81,26 @@ def _is_rounded(value: Any) -> bool:
     return False
 
 
-def _exactly(content: bytes, why: orjson.JSONDecodeError | None = None) -> Any:
-    """By the slow parser, whose whole numbers have all their digits; a number beyond the doubles
-    stays the text that it is. `why` is what the fast one had against the text.
+def _parse_exactly(content: bytes, fast_error: orjson.JSONDecodeError | None = None) -> Any:
+    """Parse by the standard library, whose whole numbers have all their digits.
+
+    A number beyond the doubles stays text. `fast_error` is the error of orjson, which names the
+    place better. Raises BadFile.
     """
     try:
         return json.loads(
             content, parse_int=_integer, parse_float=_float, parse_constant=_no_constant
         )
     except (ValueError, RecursionError) as error:
-        told = why or error
-        line = getattr(told, "lineno", "?")
+        fault = fast_error or error
+        line = getattr(fault, "lineno", "?")
         raise BadFile(
-            f"không phải JSON hợp lệ / is no valid JSON: {told} (dòng / line {line})"
+            f"không phải JSON hợp lệ / is no valid JSON: {fault} (dòng / line {line})"
         ) from None
 
 
 def _integer(text: str) -> int | str:
-    return int(text) if len(text) <= _MOST_DIGITS else text
+    return int(text) if len(text) <= _MAX_DIGITS else text
 
 
 def _float(text: str) -> float | str:
@@ -114,14 +116,17 @@ def _properties(feature: Any, number: int) -> dict[str, Any]:
     properties = feature.get("properties", {}) if isinstance(feature, dict) else 0
     if not isinstance(properties, dict | None):
         raise _bad_feature(number, "properties")
-    own = dict(properties or {})
-    if "id" in feature and "id" not in own:
-        own["id"] = feature["id"]
-    return own
+    values = dict(properties or {})
+    if "id" in feature and "id" not in values:
+        values["id"] = feature["id"]
+    return values
 
 
 def _geometry(feature: dict[str, Any], number: int) -> Any:
-    """Raises BadFile for what is no geometry at all, and what _BAD_SHAPE names for a bad one."""
+    """The geometry of a feature, None where it has none.
+
+    Raises BadFile for a member that is no geometry, an error of _BAD_SHAPE for a bad geometry.
+    """
     geometry = feature.get("geometry")
     if geometry is None:
         return None

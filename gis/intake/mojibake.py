@@ -1,7 +1,7 @@
-"""UTF-8 that was read as another encoding (`LÃ o Cai`, `Lào Cai` once) → the text it was.
+"""Repair of UTF-8 that was read as another encoding: `LÃ o Cai`, once `Lào Cai`.
 
 The evidence is strong: the bytes of a wrong reading are valid UTF-8 only by a rare chance. Where
-one value of a column proves it, the others that decode are mended too.
+one value of a column proves it, the others that decode are repaired too.
 """
 
 import re
@@ -12,28 +12,28 @@ import ftfy.bad_codecs  # noqa: F401  registers sloppy-windows-1252
 from gis.intake.syllables import share_of_syllables
 
 _READ_AS = ("sloppy-windows-1252", "iso-8859-1", "mac-roman")
-_LAYERS = 3  # how often a text may have been read wrongly
+_MAX_PASSES = 3  # how often a text may have been read wrongly
 _LOST_SPACE = re.compile("Ã(?: |$)")  # à is Ã and a space that does not break, often replaced
-ENOUGH = 0.8
+MIN_SYLLABLE_SHARE = 0.8
 
 
 def repair(values: Sequence[str], doubtful: Sequence[str]) -> dict[str, str]:
-    """The values that were mis-decoded and what they were; nothing unless a doubtful one is."""
+    """Repaired texts by value, of values that were mis-decoded; none unless a doubtful one is."""
     if not any(_is_proof(value) for value in doubtful):
         return {}
-    texts = {value: _repaired(value) or _with_spaces(value) for value in values}
+    texts = {value: _repaired(value) or _with_lost_spaces(value) for value in values}
     return {value: text for value, text in texts.items() if text is not None}
 
 
 def _is_proof(value: str) -> bool:
-    text = _repaired(value) or _with_spaces(value)
-    return text is not None and (share_of_syllables([text]) or 0) >= ENOUGH
+    text = _repaired(value) or _with_lost_spaces(value)
+    return text is not None and (share_of_syllables([text]) or 0) >= MIN_SYLLABLE_SHARE
 
 
 def _repaired(value: str) -> str | None:
-    """The text that a value was before it was mis-decoded, perhaps more than once."""
+    """The text before it was mis-decoded, perhaps more than once; None where it was not."""
     text = None
-    for _ in range(_LAYERS):
+    for _ in range(_MAX_PASSES):
         before = _decoded_again(value if text is None else text)
         if before is None:
             return text
@@ -54,8 +54,8 @@ def _reading(value: str, codec: str) -> str | None:
     return text if text != value else None
 
 
-def _with_spaces(value: str) -> str | None:
-    """Mended where the space after Ã became a plain one, or was trimmed away."""
+def _with_lost_spaces(value: str) -> str | None:
+    """The repaired text where the space after Ã became a plain one, or was trimmed away."""
     if not _LOST_SPACE.search(value):
         return None
     readings = [_repaired(_LOST_SPACE.sub(by, value)) for by in ("Ã\u00a0", "Ã\u00a0 ")]

@@ -1,4 +1,4 @@
-"""Numbers by declared or proven notation: decimal comma or point, grouped or not."""
+"""Parser of numbers by a declared or proven notation: decimal comma or point, grouped or not."""
 
 import re
 import sys
@@ -14,11 +14,11 @@ from gis.errors import AmbiguousInput, BadInput
 
 _MINUS = str.maketrans({"−": "-", "–": "-"})
 _BLANKS = re.compile(r"(?<=\d)[ \u00a0\u202f](?=\d{3}(?!\d))")
-LEAST_INTEGER, GREATEST_INTEGER = -(2**63), 2**63 - 1  # of PostgreSQL's bigint
+MIN_INTEGER, MAX_INTEGER = -(2**63), 2**63 - 1  # of PostgreSQL's bigint
 # Beyond it a double skips whole numbers (IEEE 754), and Excel keeps 15 digits: 1.23457E+17.
 EXACT_IN_DOUBLE = 2**53
-_MOST_DIGITS = 19  # of a bigint
-_GREATEST_NUMBER = sys.float_info.max
+_MAX_DIGITS = 19  # of a bigint
+_MAX_NUMBER = sys.float_info.max
 _NEUTRAL = re.compile(r"[+-]?\d+")
 _AMBIGUOUS = re.compile(r"[+-]?[1-9]\d{0,2}[.,]\d{3}")
 _SHAPE = {  # of a number, for each sign of the fraction
@@ -28,7 +28,7 @@ _SHAPE = {  # of a number, for each sign of the fraction
 
 
 class Notation(StrEnum):
-    """How fractions are written; the names are those of `format` in a layer file."""
+    """Notations of fractions; the values are those of `format` in a layer file."""
 
     DECIMAL_COMMA = "decimal_comma"
     DECIMAL_POINT = "decimal_point"
@@ -38,8 +38,8 @@ class Notation(StrEnum):
 class NumberColumn:
     """The numbers of a column; NaN where there is none or it is a fault.
 
-    `faults` maps the 0-based row to what is wrong with its value. `notation` is None when the
-    values did not need one (whole numbers); `proof` is the value that proved it.
+    `faults` maps 0-based rows to messages. `notation` is None when the values did not need one
+    (whole numbers); `proof` is the value that proved it.
     """
 
     numbers: NDArray[np.float64]
@@ -75,8 +75,8 @@ def parse_numbers(
     fault. `at_most` is the greatest magnitude that can be meant (180 of degrees): it proves that
     `103.972` has a decimal point.
 
-    Raises BadInput for another `format`; Question for a column of which every telling value is
-    like `1.234`, and for one whose values prove both notations.
+    Raises BadInput for another `format`; AmbiguousInput for a column whose values with a sign are
+    all like `1.234`, and for one whose values prove both notations.
     """
     texts = [_clean(value) for value in values]
     distinct = sorted({text for text in texts if text})
@@ -95,17 +95,17 @@ def parse_integers(
 ) -> IntegerColumn:
     """Whole numbers of a column of text, each with all its digits.
 
-    As `parse_numbers`, but that a value which only one notation makes whole proves it: `1,765` is
-    1765. A number beyond a bigint is a fault of its row, and so is one beyond 2^53 that is written
-    as a fraction or a power of ten, whose last digits are lost.
+    As `parse_numbers`, but a value that only one notation makes whole proves it: `1,765` is 1765.
+    A number beyond a bigint is a fault of its row, and so is one beyond 2^53 that is written as a
+    fraction or a power of ten: its last digits are lost. Raises BadInput, AmbiguousInput.
     """
     texts = [_clean(value) for value in values]
     distinct = sorted({text for text in texts if text})
     notation, proof = _notation(distinct, format, column, whole=True)
     parsed = {text: _integer(text, notation) for text in distinct}
-    found = [parsed[text] if text else None for text in texts]
-    faults = {row: one for row, one in enumerate(found) if isinstance(one, str)}
-    integers = [one if isinstance(one, int) else None for one in found]
+    results = [parsed[text] if text else None for text in texts]
+    faults = {row: result for row, result in enumerate(results) if isinstance(result, str)}
+    integers = [result if isinstance(result, int) else None for result in results]
     return IntegerColumn(integers, faults, notation, proof)
 
 
@@ -119,14 +119,14 @@ def _notation(
 ) -> tuple[Notation | None, str | None]:
     """The notation that is declared, else the one that the values prove."""
     if format is not None:
-        return _declared(format), None
+        return _parse_notation(format), None
     return prove_notation(distinct, column, at_most, whole=whole)
 
 
 def prove_notation(
     distinct: Sequence[str], column: str, at_most: float | None = None, *, whole: bool = False
 ) -> tuple[Notation | None, str | None]:
-    """The notation that the values prove, with the value that proves it; or a Question."""
+    """The notation that the values prove, with the value that proves it; or AmbiguousInput."""
     proofs = {proven_notation(text, at_most, whole=whole): text for text in reversed(distinct)}
     proofs.pop(None, None)
     if len(proofs) == 2:
@@ -159,10 +159,12 @@ def proven_notation(
     bounded = at_most is not None or whole
     if _NEUTRAL.fullmatch(text) or (not bounded and _AMBIGUOUS.fullmatch(text)):
         return None
-    numbers = {one: _number(text, one) for one in Notation}
-    fits = {one: number for one, number in numbers.items() if _is_within(number, at_most)}
+    numbers = {notation: _number(text, notation) for notation in Notation}
+    fits = {notation: number for notation, number in numbers.items() if _is_within(number, at_most)}
     if whole:
-        fits = {one: n for one, n in fits.items() if n is not None and n.is_integer()} or fits
+        fits = {
+            notation: n for notation, n in fits.items() if n is not None and n.is_integer()
+        } or fits
     return next(iter(fits)) if len(fits) == 1 else None
 
 
@@ -170,7 +172,7 @@ def _is_within(number: float | None, at_most: float | None) -> bool:
     return number is not None and (at_most is None or abs(number) <= at_most)
 
 
-def _declared(format: str) -> Notation:
+def _parse_notation(format: str) -> Notation:
     if format not in set(Notation):
         raise BadInput(
             f"không có dạng số / there is no number format “{format}”; dùng / use: "
@@ -205,22 +207,22 @@ def _number(text: str, notation: Notation | None) -> float | None:
 
 
 def _integer(text: str, notation: Notation | None) -> int | str:
-    """The whole number, or what is wrong with it."""
-    if _NEUTRAL.fullmatch(text) and len(text) < _MOST_DIGITS:
+    """The whole number, or a message that says what is wrong with it."""
+    if _NEUTRAL.fullmatch(text) and len(text) < _MAX_DIGITS:
         return int(text)
     plain, rough = _plain(text, notation), _number(text, notation)
     if plain is None or rough is None:
-        return _no_number(text, notation)
-    if abs(rough) > 2 * GREATEST_INTEGER:  # before it is written out, digit by digit
-        return _beyond(text)
+        return _not_a_number(text, notation)
+    if abs(rough) > 2 * MAX_INTEGER:  # before it is written out, digit by digit
+        return _integer_out_of_range(text)
     try:
         number = Decimal(plain)
     except InvalidOperation:  # an exponent of twenty digits
         number = Decimal("0.1")
     if number != number.to_integral_value():
         return f"“{text}”: phải là số nguyên / is not a whole number"
-    if not LEAST_INTEGER <= number <= GREATEST_INTEGER:
-        return _beyond(text)
+    if not MIN_INTEGER <= number <= MAX_INTEGER:
+        return _integer_out_of_range(text)
     if abs(number) >= EXACT_IN_DOUBLE and not _NEUTRAL.fullmatch(plain):
         return (
             f"“{text}”: các chữ số cuối đã mất; hãy ghi đủ mọi chữ số / "
@@ -230,18 +232,18 @@ def _integer(text: str, notation: Notation | None) -> int | str:
 
 
 def _grouped_from_zero(text: str, group: str) -> bool:
-    """`0.123` groups nothing: nobody writes a thousand as 0.123."""
+    """True for `0.123`, which groups nothing: nobody writes a thousand as 0.123."""
     return group in text and text.lstrip("+-").startswith("0")
 
 
 def _fault(text: str, number: float | None, notation: Notation | None) -> str | None:
-    """What is wrong with the reading of a value as a double, None where it is right."""
+    """The message for a value that a double does not hold, None where it does."""
     if number is None:
-        return _no_number(text, notation)
-    if abs(number) > _GREATEST_NUMBER:
+        return _not_a_number(text, notation)
+    if abs(number) > _MAX_NUMBER:
         return (
-            f"“{text}”: vượt giới hạn ±{_GREATEST_NUMBER:.4g} của số thực / "
-            f"is beyond ±{_GREATEST_NUMBER:.4g}, the limit of a number"
+            f"“{text}”: vượt giới hạn ±{_MAX_NUMBER:.4g} của số thực / "
+            f"is beyond ±{_MAX_NUMBER:.4g}, the limit of a number"
         )
     if abs(number) < EXACT_IN_DOUBLE:
         return None
@@ -255,14 +257,14 @@ def _fault(text: str, number: float | None, notation: Notation | None) -> str | 
     return None
 
 
-def _beyond(text: str) -> str:
+def _integer_out_of_range(text: str) -> str:
     return (
         f"“{text}”: vượt giới hạn của số nguyên / is beyond the limits of a whole number, "
-        f"{LEAST_INTEGER} … {GREATEST_INTEGER}"
+        f"{MIN_INTEGER} … {MAX_INTEGER}"
     )
 
 
-def _no_number(text: str, notation: Notation | None) -> str:
+def _not_a_number(text: str, notation: Notation | None) -> str:
     if notation is None:
         return f"“{text}”: không phải số / is not a number"
     right = (

@@ -1,4 +1,4 @@
-"""Which words can be Vietnamese syllables: the evidence for or against a reading of bytes.
+"""Test for Vietnamese syllables: the evidence for or against a reading of bytes.
 
 A syllable is an onset, a rhyme and at most one tone; a rhyme that ends in a stop admits only the
 tones sắc and nặng. After the tables of Đoàn Thiện Thuật, Ngữ âm tiếng Việt (1977), with the
@@ -23,7 +23,7 @@ _RHYMES = (
     "uênh uơ uy uya uynh uyên uyu uôi uôm uôn uông ư ưa ưi ưm ưn ưng ưu ươ ươi ươm ươn ương ươu "
     "y ea"
 )
-_STOPPED = (
+_STOPPED_RHYMES = (
     "ac ach ap at ăc ăp ăt âc âp ât ec ep et êch êc êp êt ich ip it iêc iêp iêt oac oach oap "
     "oat oăc oăt oet oc ooc op ot ôc ôp ôt ơp ơt ơc uc up ut uât uêch uêt uych uyêt uyp uyt uôc "
     "uôt uôp ưc ưp ưt ươc ươp ươt ak ăk âk ek êk ik ok ôk ơk uk ưk iêk uôk ươk"
@@ -47,12 +47,12 @@ def _pattern(rhymes: str, y_rhymes: str) -> re.Pattern[str]:
     return re.compile(rf"(?:{onsets})?(?:{'|'.join(rhymes.split())})|(?:qu?)?(?:{after_qu})")
 
 
-_OPEN, _STOP = _pattern(_RHYMES, _Y_RHYMES), _pattern(_STOPPED, _Y_STOPPED)
+_OPEN, _STOP = _pattern(_RHYMES, _Y_RHYMES), _pattern(_STOPPED_RHYMES, _Y_STOPPED)
 
 
 @lru_cache(maxsize=2**16)
 def is_syllable(word: str) -> bool:
-    """Whether a word, in any case and normal form, can be a Vietnamese syllable."""
+    """True where a word, in any case and normal form, can be a Vietnamese syllable."""
     letters = unicodedata.normalize("NFD", word.lower())
     tones = [char for char in letters if char in _TONES]
     if len(tones) > 1:
@@ -71,12 +71,12 @@ def words_beyond_ascii(text: str) -> list[str]:
 
 
 def share_of_syllables(texts: Iterable[str]) -> float | None:
-    """Of the words that are not plain ASCII, the share that can be Vietnamese syllables."""
+    """Share (0–1) of the words beyond ASCII that can be Vietnamese syllables; None without any."""
     words = [word for text in texts for word in words_beyond_ascii(text)]
     return sum(map(is_syllable, words)) / len(words) if words else None
 
 
 def is_foreign(word: str) -> bool:
-    """Whether a word has a character beyond ASCII that is no Vietnamese letter."""
+    """True where a word has a character beyond ASCII that is no Vietnamese letter."""
     normal = unicodedata.normalize("NFC", word)
     return any(not char.isascii() and char not in _LETTERS for char in normal)

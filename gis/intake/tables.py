@@ -1,7 +1,7 @@
-"""A file of records → a table of text, as the file says it, with the line of each record.
+"""Reader of files of records: tables of text as in the file, with the line of each record.
 
 Formats: CSV, TSV and other delimited text (also .gz), GeoJSON, GeoPackage, Shapefile (also in a
-zip), XLSX. All values are text in NFC; `notes` say what had to be converted to get there.
+zip), XLSX. All values are text in NFC; `notes` list the conversions that this needed.
 """
 
 import gzip
@@ -28,7 +28,7 @@ GEOJSON = (".geojson", ".json", ".geojson.gz")
 GDAL = (".gpkg", ".shp", ".zip", ".xlsx")
 _SHAPEFILES, _DBF_NAME = (".shp", ".zip"), 10
 _NAMES = ".csv, .tsv, .txt, .csv.gz, .geojson, .gpkg, .shp, .zip (shapefile), .xlsx"
-_LARGEST_BYTES = 2**30
+_MAX_UNPACKED_BYTES = 2**30
 _WEB_PAGE = re.compile(rb"\s*<(!doctype|html|\?xml)", re.IGNORECASE)
 _BINARY = {
     b"PK\x03\x04": "ZIP/XLSX",
@@ -47,7 +47,7 @@ class RawTable:
     `cells` holds n values for each of `columns`, in NFC, "" where the file has nothing; `lines`
     are the 1-based lines of the records (of a GeoJSON or a binary format: their numbers).
     `geometry` holds n shapely geometries or None, in the axis order x (east), y (north), of a
-    format that has them, and `crs` what the file says of its CRS: `EPSG:…` or WKT. `unread` has,
+    format that has them, and `crs` the CRS that the file declares: `EPSG:…` or WKT. `unread` has,
     by 0-based row, the text of each geometry that could not be read.
     """
 
@@ -90,8 +90,8 @@ def read_table(path: Path, *, encoding: str | None = None, table: str | None = N
 
     `encoding` answers a question about the encoding of the file's text (one of
     `gis.intake.encodings.ENCODINGS`), `table` names one of several in a GeoPackage or workbook.
-    Raises BadFile, naming file and line, when the file is not what its name says, and Question
-    when its text has more than one reading.
+    Raises BadFile, naming file and line, when the file has not the format of its name, and
+    AmbiguousInput when its text has more than one reading or it holds several tables.
     """
     if not path.is_file():
         raise BadFile(f"không có tệp {path} / there is no file {path}")
@@ -103,18 +103,18 @@ def read_table(path: Path, *, encoding: str | None = None, table: str | None = N
 
 
 def require_columns(table: RawTable, names: Iterable[str]) -> None:
-    """Raises BadFile when a column is missing; names those that are nearly called so."""
+    """Raises BadFile when a column is missing; it names columns with similar names."""
     missing = [name for name in names if name not in table.cells]
     if missing:
-        told = "; ".join(_missing(name, table.columns) for name in missing)
+        faults = "; ".join(_missing_column(name, table.columns) for name in missing)
         columns = ", ".join(f"“{column}”" for column in table.columns)
-        raise BadFile(f"{table.name}: {told}. Các cột có / columns are: {columns}")
+        raise BadFile(f"{table.name}: {faults}. Các cột có / columns are: {columns}")
 
 
-def with_full_names(table: RawTable, names: Iterable[str]) -> RawTable:
-    """A shapefile's columns by the names that they had: DBF keeps ten characters of each.
+def restore_full_names(table: RawTable, names: Iterable[str]) -> RawTable:
+    """A shapefile's table with full names of columns: DBF keeps ten characters of each.
 
-    `names` are those that somebody looks for; one is found when no other begins alike.
+    `names` are the full names to restore; a name is restored when no other begins alike.
     """
     if not table.name.lower().endswith(_SHAPEFILES):
         return table
@@ -140,9 +140,9 @@ def _read(path: Path, encoding: str | None, table: str | None) -> RawTable:
     sha256 = hashlib.sha256(content).hexdigest()
     name = path.name.lower()
     if name.endswith(DELIMITED):
-        return _delimited(path.name, sha256, _plain(content, name), encoding)
+        return _delimited(path.name, sha256, _unzipped(content, name), encoding)
     if name.endswith(GEOJSON):
-        return _geojson(path.name, sha256, _plain(content, name), encoding)
+        return _geojson(path.name, sha256, _unzipped(content, name), encoding)
     if name.endswith(GDAL):
         return _geofile(path, sha256, encoding, table)
     raise _unknown_format(path)
@@ -157,28 +157,28 @@ def _table(
     crs: str | None = None,
 ) -> RawTable:
     if len(decoded.cells) < len(decoded.columns):
-        twice = next(one for one in decoded.columns if decoded.columns.count(one) > 1)
+        repeated = next(column for column in decoded.columns if decoded.columns.count(column) > 1)
         raise BadFile(
-            f"hai cột cùng tên “{twice}”; hãy đặt tên khác nhau / "
-            f"two columns are named “{twice}”; give each column a name of its own"
+            f"hai cột cùng tên “{repeated}”; hãy đặt tên khác nhau / "
+            f"two columns are named “{repeated}”; give each column a name of its own"
         )
     return RawTable(
         name, sha256, decoded.columns, decoded.cells, lines, decoded.notes, geometry, crs
     )
 
 
-def _plain(content: bytes, name: str) -> bytes:
+def _unzipped(content: bytes, name: str) -> bytes:
     if not name.endswith(".gz"):
         return content
     try:
         with gzip.open(io.BytesIO(content)) as file:
-            plain = file.read(_LARGEST_BYTES + 1)
+            plain = file.read(_MAX_UNPACKED_BYTES + 1)
     except (OSError, EOFError) as error:
         raise BadFile(
             "không giải nén được gzip; hãy nén lại bằng gzip / "
             f"is no complete gzip file ({error}); compress it again with gzip"
         ) from None
-    if len(plain) > _LARGEST_BYTES:
+    if len(plain) > _MAX_UNPACKED_BYTES:
         raise BadFile("giải nén ra quá 1 GiB; hãy chia nhỏ / unpacks to more than 1 GiB; split it")
     return plain
 
@@ -188,22 +188,24 @@ def _delimited(name: str, sha256: str, content: bytes, encoding: str | None) -> 
     text, decoded = decode_file(content)
     _refuse_nul(text)
     parsed = parse_delimited(text)
-    read = decode_columns(parsed.header, parsed.cells, decoded=decoded, encoding=encoding)
-    return _table(name, sha256, read, parsed.lines)
+    decoded_columns = decode_columns(
+        parsed.header, parsed.cells, decoded=decoded, encoding=encoding
+    )
+    return _table(name, sha256, decoded_columns, parsed.lines)
 
 
 def _geojson(name: str, sha256: str, content: bytes, encoding: str | None) -> RawTable:
-    read = geojson.parse_geojson(content)
-    decoded = decode_columns(read.columns, read.cells, decoded=True, encoding=encoding)
-    numbers = range(1, len(read.geometry) + 1)
-    table = _table(name, sha256, decoded, numbers, read.geometry, read.crs)
-    return replace(table, unread=read.unread)
+    document = geojson.parse_geojson(content)
+    decoded = decode_columns(document.columns, document.cells, decoded=True, encoding=encoding)
+    numbers = range(1, len(document.geometry) + 1)
+    table = _table(name, sha256, decoded, numbers, document.geometry, document.crs)
+    return replace(table, unread=document.unread)
 
 
 def _geofile(path: Path, sha256: str, encoding: str | None, table: str | None) -> RawTable:
-    read = geofiles.read_geofile(path, table)
-    decoded = decode_columns(read.columns, read.cells, decoded=read.decoded, encoding=encoding)
-    return _table(path.name, sha256, decoded, read.lines, read.geometry, read.crs)
+    file = geofiles.read_geofile(path, table)
+    decoded = decode_columns(file.columns, file.cells, decoded=file.decoded, encoding=encoding)
+    return _table(path.name, sha256, decoded, file.lines, file.geometry, file.crs)
 
 
 def _refuse_other_kinds(content: bytes) -> None:
@@ -243,11 +245,11 @@ def _unknown_format(path: Path) -> BadFile:
     )
 
 
-def _missing(name: str, columns: Sequence[str]) -> str:
-    near = near_names(name, columns)
-    if not near:
+def _missing_column(name: str, columns: Sequence[str]) -> str:
+    similar = near_names(name, columns)
+    if not similar:
         return f"không có cột “{name}” / there is no column “{name}”"
-    guess = " / ".join(f"“{one}”" for one in near)
+    guess = " / ".join(f"“{column}”" for column in similar)
     return f"không có cột “{name}” / there is no column “{name}”; ý là / meant may be {guess}"
 
 

@@ -1,4 +1,4 @@
-"""Typed values of binary formats → the text that a person would have written."""
+"""Text of typed values of binary formats, as a person would have written it."""
 
 
 def number_text(value: float) -> str:

@@ -1,9 +1,9 @@
-"""Points → communes through a table of small cells, each of which answers at once or holds pieces.
+"""Table of small cells that assigns points to communes.
 
 The cells are those of a plain grid of degrees: the index of a point is two subtractions, where an
-H3 index takes half a microsecond. A cell without a border in it has one owner; a cell on a border
-holds the communes that meet there, and these are asked exactly. A point on a common border belongs
-to the commune with the least code.
+H3 index takes half a microsecond. A cell without a border in it has one owner; points in a cell on
+a border are tested against the polygons. A point on a common border belongs to the commune with
+the least code.
 """
 
 import hashlib
@@ -35,16 +35,18 @@ _GEOD = Geod(ellps="WGS84")
 
 def h3_cells(lon: Floats, lat: Floats, resolution: int = RESOLUTION) -> npt.NDArray[np.uint64]:
     """The H3 cell of each point; degrees, WGS 84."""
-    found = h3ronpy.vector.coordinates_to_cells(
+    cells = h3ronpy.vector.coordinates_to_cells(
         np.ascontiguousarray(lat), np.ascontiguousarray(lon), resolution
     )
-    return np.asarray(found, np.uint64)
+    return np.asarray(cells, np.uint64)
 
 
 @dataclass(frozen=True)
 class Nearest:
-    """Of n points: the index of the nearest commune, metres to its border (to 300 m), and the
-    direction in which the point lies from there, in degrees from north by east.
+    """The nearest commune of n points: its index, distance and direction.
+
+    `distance_m` is to its border, exact to 300 m; `bearing` is that of the point from there, in
+    degrees from north by east.
     """
 
     index: Indexes
@@ -54,8 +56,10 @@ class Nearest:
 
 @dataclass(frozen=True)
 class CellTable:
-    """Communes by cell. `owner` (rows from the south, columns from the west) holds the index of a
-    commune in `codes`, OUTSIDE, or BORDER.
+    """Communes by cell of a grid of degrees (WGS 84) from `west`, `south`.
+
+    `owner` (rows from the south, columns from the west) holds the index of a commune in `codes`,
+    OUTSIDE, or BORDER. `shapes` are the polygons (EPSG:4326), in the order of `codes`.
     """
 
     codes: tuple[str, ...]
@@ -69,7 +73,7 @@ class CellTable:
 
     @classmethod
     def build(cls, communes: "gpd.GeoDataFrame") -> "CellTable":
-        """From columns code and geometry (EPSG:4326), of which no two overlap."""
+        """The table of communes with columns code and geometry (EPSG:4326, no overlaps)."""
         ordered = communes.sort_values("code")
         shapes = ordered.geometry.to_numpy()
         west, south, east, north = shapely.total_bounds(shapes)
@@ -92,30 +96,30 @@ class CellTable:
             column = (lon - self.west) * (1 / STEP_DEGREES)
             row = (lat - self.south) * (1 / STEP_DEGREES)
             inside = (column >= 0) & (column < columns) & (row >= 0) & (row < rows)
-        found = np.full(len(lon), OUTSIDE, np.int32)
+        owner = np.full(len(lon), OUTSIDE, np.int32)
         at = row[inside].astype(np.int32) * columns + column[inside].astype(np.int32)
-        found[inside] = self.owner.ravel()[at]
-        return found
+        owner[inside] = self.owner.ravel()[at]
+        return owner
 
     def _exactly(self, lon: Floats, lat: Floats) -> Indexes:
-        """By the polygons themselves; the first that covers a point has it."""
+        """Owners by the polygons themselves; the first that covers a point has it."""
         west, south, east, north = shapely.bounds(self.shapes).T
-        found = np.full(len(lon), OUTSIDE, np.int32)
+        owner = np.full(len(lon), OUTSIDE, np.int32)
         for index in range(len(self.codes) - 1, -1, -1):
-            near = (west[index] <= lon) & (lon <= east[index])
-            near &= (south[index] <= lat) & (lat <= north[index])
-            candidates = np.flatnonzero(near)
+            in_box = (west[index] <= lon) & (lon <= east[index])
+            in_box &= (south[index] <= lat) & (lat <= north[index])
+            candidates = np.flatnonzero(in_box)
             covered = shapely.intersects_xy(self.shapes[index], lon[candidates], lat[candidates])
-            found[candidates[covered]] = index
-        return found
+            owner[candidates[covered]] = index
+        return owner
 
     def nearest(self, lon: Floats, lat: Floats) -> Nearest:
         """The commune nearest to each point; degrees, WGS 84."""
         border, owner, tree = self._borders
         # Degrees of longitude are shorter here than those of latitude.
-        _, found = tree.query(np.column_stack([lon * self._narrowing, lat]))
-        bearing, _, distance_m = _GEOD.inv(border[found, 0], border[found, 1], lon, lat)
-        return Nearest(owner[found], np.asarray(distance_m), np.asarray(bearing))
+        _, nearest = tree.query(np.column_stack([lon * self._narrowing, lat]))
+        bearing, _, distance_m = _GEOD.inv(border[nearest, 0], border[nearest, 1], lon, lat)
+        return Nearest(owner[nearest], np.asarray(distance_m), np.asarray(bearing))
 
     @property
     def _narrowing(self) -> float:
@@ -123,7 +127,7 @@ class CellTable:
 
     @cached_property
     def _borders(self) -> "tuple[Floats, Indexes, cKDTree]":
-        """Points on the borders, each at most `_BORDER_STEP_DEGREES` from the next, and whose."""
+        """Points on the borders at most `_BORDER_STEP_DEGREES` apart, their communes, an index."""
         from scipy.spatial import cKDTree
 
         dense = shapely.segmentize(self.shapes, _BORDER_STEP_DEGREES)
@@ -132,7 +136,7 @@ class CellTable:
         return border, owner.astype(np.int32), tree
 
     def to_bytes(self) -> bytes:
-        """The table without the polygons, which are where it was made from."""
+        """The table without the polygons, which the database has."""
         stream = io.BytesIO()
         np.savez_compressed(
             stream,
@@ -144,7 +148,7 @@ class CellTable:
 
     @classmethod
     def from_bytes(cls, content: bytes, communes: "gpd.GeoDataFrame") -> "CellTable":
-        """What `to_bytes` gave, with the communes that it was made from."""
+        """The table of `to_bytes`, with the communes that it was made from."""
         stored = np.load(io.BytesIO(content), allow_pickle=False)
         west, south = stored["origin"]
         shapes = communes.sort_values("code").geometry.to_numpy()
@@ -153,8 +157,11 @@ class CellTable:
         )
 
 
-def cached_cell_table(connection: Connection, communes: "gpd.GeoDataFrame") -> CellTable:
-    """The table of these communes, kept by their content where the database may be written."""
+def cached_cell_table(connection: "Connection", communes: "gpd.GeoDataFrame") -> CellTable:
+    """The table of these communes, cached in the database by their digest.
+
+    In a read-only transaction it is built and not stored.
+    """
     digest = digest_of(communes)
     content = connection.scalar(
         text("SELECT content FROM gis.cell_table WHERE digest = :digest"), {"digest": digest}
@@ -174,12 +181,12 @@ def cached_cell_table(connection: Connection, communes: "gpd.GeoDataFrame") -> C
 
 
 def digest_of(communes: "gpd.GeoDataFrame") -> str:
-    """SHA-256 over codes and polygons: of the same communes, the same table."""
-    seen = hashlib.sha256(f"{STEP_DEGREES}".encode())
+    """SHA-256 over codes, polygons and step: the key of the table."""
+    digest = hashlib.sha256(f"{STEP_DEGREES}".encode())
     ordered = communes.sort_values("code")
     for code, wkb in zip(ordered["code"], shapely.to_wkb(ordered.geometry.to_numpy()), strict=True):
-        seen.update(code.encode() + wkb)
-    return seen.hexdigest()
+        digest.update(code.encode() + wkb)
+    return digest.hexdigest()
 
 
 def _owners(

@@ -1,6 +1,6 @@
-"""Coordinates of a source → WGS 84, after asking when the declared CRS is doubtful.
+"""Check of a source's CRS, and its coordinates in WGS 84; a doubtful CRS is asked about.
 
-A wrong CRS shifts everything and says nothing: 223 m when VN-2000 is declared with the datum
+A wrong CRS shifts everything without an error: 223 m when VN-2000 is declared with the datum
 WGS 84, 25–129 km in a wrong zone, to the sea when northing and easting are exchanged. So a batch
 whose CRS cannot be believed stops with a question; it is never shifted silently.
 """
@@ -19,12 +19,12 @@ from gis.placing.source_crs import (
     UTM,
     Floats,
     SourceCrs,
+    mislabelled_vn2000,
     parse_crs,
     projection,
     refuse_inexact,
     to_wgs84,
-    transformed,
-    vn2000_in_disguise,
+    transform_points,
 )
 from gis.values import BBox
 
@@ -36,7 +36,7 @@ __all__ = [
     "Inside",
     "SourceCrs",
     "check_crs",
-    "checked_points",
+    "check_points",
     "parse_crs",
     "point_faults",
     "to_wgs84",
@@ -48,21 +48,21 @@ type Inside = Callable[[Floats, Floats], NDArray[np.bool_]]
 LOCAL = "EPSG:9208"  # VN-2000 / TM-3 104-45, in which Lào Cai keeps its data
 AS_DECLARED = "declared"
 _SAMPLE = 2000
-_SHOWN = 4
+_MAX_CANDIDATES = 4
 # A batch is asked about when at least this share of its records lies outside the province, and
 # another CRS would place at least `_INSIDE` of them inside.
 _OUTSIDE, _INSIDE = 0.3, 0.8
 _IMPOSSIBLE = 0.5  # or when this share cannot be coordinates of the declared CRS at all
-# The next zone is 25 km off, which leaves most records inside: so of a CRS that is not the
-# province's own, less is believed when the province's own places nearly all of them inside.
+# The next zone is 25 km off, which leaves most records inside. So a CRS that is not the province's
+# own is asked about earlier, when the province's own places nearly all records inside.
 _SOME_OUTSIDE, _SOME_RECORDS, _NEARLY_ALL = 0.05, 5, 0.98
-# Where several systems fit alike, these are the likely ones; of others none is proposed.
+# Where several systems fit alike, one of these is proposed; of others none.
 _COMMON = (LOCAL, "EPSG:4326")
 
 
 @dataclass(frozen=True, slots=True)
 class CrsCandidate:
-    """A CRS and how many records of the batch it places inside the province."""
+    """A CRS and the number of records of the batch that it places inside the province."""
 
     source: SourceCrs
     inside: int
@@ -78,13 +78,13 @@ def check_crs(
     local: str = LOCAL,
     inside: Inside | None = None,
 ) -> SourceCrs:
-    """The CRS in which a batch can be believed to be, to be given to `to_wgs84`.
+    """The CRS of a batch, declared and plausible, to be given to `to_wgs84`.
 
-    `envelope` is the province's; `inside` (lon, lat → mask) tells it more exactly. `assume`
-    answers an earlier question: a CRS, or `declared` to keep what is declared. `local` is the CRS
-    that the province uses, the likely one where several fit.
+    `envelope` is the province's box (degrees, WGS 84); `inside` (lon, lat → mask) is its exact
+    test. `assume` answers an earlier question: a CRS, or `declared` to keep what is declared.
+    `local` is the CRS that the province uses, the likely one where several fit.
 
-    Raises Question when no CRS is declared, when it is VN-2000 with another datum, or when it
+    Raises AmbiguousInput when no CRS is declared, when it is VN-2000 with another datum, or when it
     places the batch outside the province and another would place it inside; BadInput for a CRS
     that cannot be transformed exactly, such as Hanoi 1972. A few records outside are no question.
     """
@@ -94,9 +94,11 @@ def check_crs(
     batch = _Batch.of(x, y, inside or _envelope_test(envelope))
     if declared is None:
         raise _question(_NOT_DECLARED, batch, batch.candidates(local))
-    true = vn2000_in_disguise(declared.crs)
+    true = mislabelled_vn2000(declared.crs)
     if true is not None:
-        raise _question(_disguise(declared), batch, batch.instead_of(true, declared, local))
+        raise _question(
+            _mislabelled(declared), batch, batch.mislabelled_candidates(true, declared, local)
+        )
     refuse_inexact(declared, envelope)
     _ask_if_outside(declared, batch, local)
     return declared
@@ -104,8 +106,10 @@ def check_crs(
 
 @dataclass(frozen=True, slots=True)
 class CheckedPoints:
-    """n points in degrees, WGS 84, NaN where there is none; what is wrong with single ones, by
-    row; and the CRS that they came in, None when the batch has no point."""
+    """n points in degrees, WGS 84, NaN where there is none, with faults by row.
+
+    `crs` is the CRS that they came in, None when the batch has no point.
+    """
 
     lon: Floats
     lat: Floats
@@ -113,7 +117,7 @@ class CheckedPoints:
     crs: SourceCrs | None
 
 
-def checked_points(
+def check_points(
     x: ArrayLike,
     y: ArrayLike,
     crs: str | None,
@@ -123,7 +127,10 @@ def checked_points(
     local: str = LOCAL,
     inside: Inside | None = None,
 ) -> CheckedPoints:
-    """The points of a batch after `check_crs`, with whose arguments; (0, 0) is a fault."""
+    """The points of a batch after `check_crs`, whose arguments and errors it has.
+
+    (0, 0) is a fault, see `zero_points`.
+    """
     east, north = np.asarray(x, np.float64), np.asarray(y, np.float64)
     none = zero_points(east, north)
     if not np.any(np.isfinite(east) & np.isfinite(north) & ~none):
@@ -136,12 +143,12 @@ def checked_points(
 
 
 def zero_points(x: ArrayLike, y: ArrayLike) -> NDArray[np.bool_]:
-    """Records at (0, 0): where a form or a device had no position."""
+    """Mask of the records at (0, 0): a form or a device writes it when it has no position."""
     return np.asarray((np.asarray(x) == 0) & (np.asarray(y) == 0), np.bool_)
 
 
 def point_faults(x: ArrayLike, y: ArrayLike, lon: Floats) -> dict[int, str]:
-    """What is wrong with single points, by row; `lon` is what `to_wgs84` gave for them.
+    """Faults of single points, by row; `lon` is the result of `to_wgs84` for them.
 
     A record without x and y has no fault: it may have an address.
     """
@@ -172,8 +179,8 @@ class _Batch:
         return len(self.x)
 
     def outside(self, source: SourceCrs) -> "_Batch":
-        """The records that a CRS does not place inside the province."""
-        lon, lat = transformed(self.x, self.y, source)
+        """The records that a CRS places outside the province, or nowhere."""
+        lon, lat = transform_points(self.x, self.y, source)
         out = np.isnan(lon)
         out[~out] = ~self.inside(lon[~out], lat[~out])
         return _Batch(self.x[out], self.y[out], self.inside)
@@ -182,33 +189,41 @@ class _Batch:
         step = len(self) // _SAMPLE + 1
         return _Batch(self.x[::step], self.y[::step], self.inside)
 
-    def placed(self, source: SourceCrs) -> tuple[int, int]:
-        """How many records lie inside the province, and how many have no place on earth."""
-        lon, lat = transformed(self.x, self.y, source)
+    def count_points(self, source: SourceCrs) -> tuple[int, int]:
+        """Number of records inside the province, and of those with no place on earth."""
+        lon, lat = transform_points(self.x, self.y, source)
         possible = ~np.isnan(lon)
         inside = self.inside(lon[possible], lat[possible])
         return int(np.count_nonzero(inside)), int(np.count_nonzero(~possible))
 
-    def counted(self, sources: Iterable[SourceCrs]) -> list[CrsCandidate]:
-        return [CrsCandidate(source, self.placed(source)[0]) for source in sources]
+    def count_inside(self, sources: Iterable[SourceCrs]) -> list[CrsCandidate]:
+        return [CrsCandidate(source, self.count_points(source)[0]) for source in sources]
 
-    def instead_of(self, true: SourceCrs, declared: SourceCrs, local: str) -> list[CrsCandidate]:
+    def mislabelled_candidates(
+        self, true: SourceCrs, declared: SourceCrs, local: str
+    ) -> list[CrsCandidate]:
         """The true system and the declared one, and others when neither fits."""
-        both = self.counted([true, declared])
+        both = self.count_inside([true, declared])
         if both[0].inside >= _INSIDE * len(self):
             return both
-        others = [one for one in self.candidates(local) if one.source != true]
-        return sorted([*both, *others], key=lambda one: -one.inside)
+        alternatives = [
+            candidate for candidate in self.candidates(local) if candidate.source != true
+        ]
+        return sorted([*both, *alternatives], key=lambda candidate: -candidate.inside)
 
     def candidates(self, local: str) -> list[CrsCandidate]:
         """The known systems that place records inside, the likely ones first, at most four."""
         texts = dict.fromkeys((local, *GEOGRAPHIC, *TM3, *UTM))
-        known = [parse_crs(text) for text in texts]
-        known += [SourceCrs(one.crs, swapped=True) for one in known]
-        sampled = self.sample().counted(known)
-        best = max(one.inside for one in sampled)
-        likely = [one.source for one in sampled if one.inside and one.inside >= 0.95 * best]
-        return self.counted(likely[:_SHOWN])
+        sources = [parse_crs(text) for text in texts]
+        sources += [SourceCrs(candidate.crs, swapped=True) for candidate in sources]
+        sampled = self.sample().count_inside(sources)
+        best = max(candidate.inside for candidate in sampled)
+        likely = [
+            candidate.source
+            for candidate in sampled
+            if candidate.inside and candidate.inside >= 0.95 * best
+        ]
+        return self.count_inside(likely[:_MAX_CANDIDATES])
 
 
 def _envelope_test(envelope: BBox) -> Inside:
@@ -232,11 +247,11 @@ def _assumed(assume: str, declared: SourceCrs | None, envelope: BBox) -> SourceC
 
 def _ask_if_outside(declared: SourceCrs, batch: _Batch, local: str) -> None:
     n = len(batch)
-    count, impossible = batch.placed(declared)
+    count, impossible = batch.count_points(declared)
     if n - count < min(_SOME_OUTSIDE * n, _SOME_RECORDS) or n == count:
         return
-    candidates = [one for one in batch.candidates(local) if one.inside > count]
-    best = max((one.inside for one in candidates), default=0)
+    candidates = [candidate for candidate in batch.candidates(local) if candidate.inside > count]
+    best = max((candidate.inside for candidate in candidates), default=0)
     clear = best >= _INSIDE * n and best - count >= _OUTSIDE * n
     if clear or impossible >= _IMPOSSIBLE * n or _local_is_better(candidates, n - count, n, local):
         raise _question(_outside(declared, count, n), batch, candidates)
@@ -245,22 +260,25 @@ def _ask_if_outside(declared: SourceCrs, batch: _Batch, local: str) -> None:
 
 
 def _ask_if_mixed(declared: SourceCrs, batch: _Batch, local: str) -> None:
-    """Some records of a batch may be written in another way: exchanged, or metres for degrees."""
-    out = batch.outside(declared)
-    if len(out) < max(_SOME_OUTSIDE * len(batch), _SOME_RECORDS):
+    """Raises AmbiguousInput where some records are exchanged, or in metres for degrees."""
+    outside = batch.outside(declared)
+    if len(outside) < max(_SOME_OUTSIDE * len(batch), _SOME_RECORDS):
         return
     exchanged = SourceCrs(declared.crs, swapped=not declared.swapped)
     unlike = parse_crs("EPSG:4326" if declared.crs.is_projected else local)
-    others = out.counted([exchanged, unlike, SourceCrs(unlike.crs, swapped=True)])
-    best = max(others, key=lambda one: one.inside)
-    if best.inside >= _INSIDE * len(out):
-        raise AmbiguousInput(_mixed(declared, best, len(out), len(batch)))
+    alternatives = outside.count_inside([exchanged, unlike, SourceCrs(unlike.crs, swapped=True)])
+    best = max(alternatives, key=lambda candidate: candidate.inside)
+    if best.inside >= _INSIDE * len(outside):
+        raise AmbiguousInput(_mixed(declared, best, len(outside), len(batch)))
 
 
 def _local_is_better(candidates: list[CrsCandidate], outside: int, n: int, local: str) -> bool:
     if outside < max(_SOME_OUTSIDE * n, _SOME_RECORDS):
         return False
-    return any(str(one.source) == local and one.inside >= _NEARLY_ALL * n for one in candidates)
+    return any(
+        str(candidate.source) == local and candidate.inside >= _NEARLY_ALL * n
+        for candidate in candidates
+    )
 
 
 # What people read: Vietnamese first, English second.
@@ -287,7 +305,7 @@ class _Reason:
 _NOT_DECLARED = _Reason("Dữ liệu không khai báo hệ tọa độ.", "The data declare no CRS.")
 
 
-def _disguise(declared: SourceCrs) -> _Reason:
+def _mislabelled(declared: SourceCrs) -> _Reason:
     shape = projection(declared.crs)
     return _Reason(
         f"Hệ tọa độ {declared.label} có kinh tuyến trục {shape.meridian:g}°, k = {shape.scale:g} "
@@ -305,15 +323,15 @@ def _outside(declared: SourceCrs, inside: int, n: int) -> _Reason:
     )
 
 
-def _mixed(declared: SourceCrs, other: CrsCandidate, outside: int, n: int) -> str:
-    answer = _answer(other.source)
+def _mixed(declared: SourceCrs, best: CrsCandidate, outside: int, n: int) -> str:
+    answer = _answer(best.source)
     return (
         f"Tệp lẫn hai cách ghi tọa độ: theo {declared.label}, {outside}/{n} bản ghi nằm ngoài "
-        f"tỉnh; theo {other.source.label}, {other.inside} bản ghi trong số đó nằm trong tỉnh.\n"
+        f"tỉnh; theo {best.source.label}, {best.inside} bản ghi trong số đó nằm trong tỉnh.\n"
         f"Chưa lưu gì. Hãy tách các bản ghi đó ra tệp riêng và nạp với --assume-crs {answer}; hoặc "
         f"giữ hệ khai báo cho tất cả: --assume-crs {AS_DECLARED}\n"
         f"The file mixes two ways of writing coordinates: in {declared.label}, {outside} of {n} "
-        f"records lie outside the province; in {other.source.label}, {other.inside} of those lie "
+        f"records lie outside the province; in {best.source.label}, {best.inside} of those lie "
         "inside.\n"
         f"Nothing was stored. Put those records into a file of their own and load it with "
         f"--assume-crs {answer}; or keep what is declared for all: --assume-crs {AS_DECLARED}"
@@ -321,7 +339,7 @@ def _mixed(declared: SourceCrs, other: CrsCandidate, outside: int, n: int) -> st
 
 
 def _question(reason: _Reason, batch: _Batch, candidates: Sequence[CrsCandidate]) -> AmbiguousInput:
-    """What to ask. Raises BadInput for Hanoi 1972, which no answer makes exact."""
+    """The question about a batch; raises BadInput for Hanoi 1972, which no answer makes exact."""
     if not candidates:
         _refuse_hanoi_72(batch)
         return AmbiguousInput(
@@ -343,9 +361,9 @@ def _question(reason: _Reason, batch: _Batch, candidates: Sequence[CrsCandidate]
 
 
 def _refuse_hanoi_72(batch: _Batch) -> None:
-    known = [parse_crs(text) for text in HANOI_72]
-    known += [SourceCrs(one.crs, swapped=True) for one in known]
-    best = max(batch.counted(known), key=lambda one: one.inside)
+    sources = [parse_crs(text) for text in HANOI_72]
+    sources += [SourceCrs(candidate.crs, swapped=True) for candidate in sources]
+    best = max(batch.count_inside(sources), key=lambda candidate: candidate.inside)
     if best.inside >= _INSIDE * len(batch):
         refuse_inexact(best.source)
 
@@ -355,9 +373,9 @@ def _likely(candidates: Sequence[CrsCandidate]) -> str:
 
     A system and the same projection on another datum are told apart by what is declared.
     """
-    best = [one for one in candidates if one.inside == candidates[0].inside]
-    usual = [one for one in best if one.source.code in _COMMON]
-    shapes = {projection(one.source.crs) for one in best}
+    best = [candidate for candidate in candidates if candidate.inside == candidates[0].inside]
+    usual = [candidate for candidate in best if candidate.source.code in _COMMON]
+    shapes = {projection(candidate.source.crs) for candidate in best}
     if len(shapes) > 1 and not usual:
         return _ANY_CODE
     return _answer((usual or best)[0].source)
@@ -368,8 +386,10 @@ _ANY_CODE = (
 )
 
 
-def _listed(candidates: Sequence[CrsCandidate], n: int, what: str) -> str:
-    return "\n".join(f"  {one.source.label}: {one.inside}/{n} {what}" for one in candidates)
+def _listed(candidates: Sequence[CrsCandidate], n: int, unit: str) -> str:
+    return "\n".join(
+        f"  {candidate.source.label}: {candidate.inside}/{n} {unit}" for candidate in candidates
+    )
 
 
 def _answer(source: SourceCrs) -> str:

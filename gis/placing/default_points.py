@@ -1,4 +1,4 @@
-"""Default points: where a geocoder puts what it does not know, one coordinate for all of it.
+"""Default points: the one coordinate that a geocoder gives to all addresses it does not know.
 
 Many records on exactly one coordinate are a default point only when they have nothing else in
 common. A sensor has thousands of records at its site, and a market many complaints at its gate:
@@ -13,13 +13,13 @@ from numpy.typing import ArrayLike, NDArray
 
 MIN_COUNT = 20
 MIN_SHARE = 0.01  # of the source's points
-MIN_RATIO = 5  # times as many as the other coordinates of the source hold on average
+MIN_RATIO = 5  # to the average of the source's other coordinates
 MIN_SUBJECTS = 3
 LIKE_THE_SOURCE = 0.5  # of the subjects that as many records of the whole source would have
-# Where nothing tells what records are about, only a much greater heap is called a default point.
-MIN_SHARE_UNTOLD, MIN_RATIO_UNTOLD = 0.05, 10
-# A district is the same for all records of a place; that says nothing about what they have in
-# common. It is known by neighbourhoods of 0.01°, of which nearly all have one value.
+# Without subjects only a much greater heap is called a default point.
+MIN_SHARE_WITHOUT_SUBJECTS, MIN_RATIO_WITHOUT_SUBJECTS = 0.05, 10
+# A district is the same for all records of a place, related or not, so it is no subject. It is
+# recognised by neighbourhoods of 0.01°, nearly all of which have one value.
 _NEIGHBOURHOOD_DEG, _NEIGHBOURHOODS, _ONE_VALUE = 0.01, 20, 0.9
 
 type Codes = NDArray[np.int64]
@@ -52,7 +52,7 @@ class DefaultPoints:
 
     @property
     def share(self) -> float:
-        """Of the source's points, the share that sits on default points."""
+        """Share (0–1) of the source's points that sit on default points."""
         return sum(point.share for point in self.found)
 
 
@@ -78,20 +78,22 @@ def default_points(
     such as a district. Where none tells, it must hold 5 % and 10 times the average.
     """
     points = _Points.of(lon, lat)
-    told = [codes for one in subjects if (codes := _codes(one, points.rows)).max(initial=0) > 0]
+    informative = [
+        codes for subject in subjects if (codes := _codes(subject, points.rows)).max(initial=0) > 0
+    ]
     dates = None if days is None else _codes(days, points.rows)
     mask = np.zeros(points.records, np.bool_)
-    found = []
-    for place in _heaps(points.counts, told=bool(told)):
+    places = []
+    for place in _heaps(points.counts, with_subjects=bool(informative)):
         here = points.at == place
-        if _is_mixed(points, here, told, dates):
+        if _is_mixed(points, here, informative, dates):
             mask[points.rows[here]] = True
-            found.append(points.described(place, here))
-    return DefaultPoints(mask, tuple(found))
+            places.append(points.described(place, here))
+    return DefaultPoints(mask, tuple(places))
 
 
 def expected_subjects(codes: Codes, count: int) -> float:
-    """How many subjects `count` records drawn from the source would have, on average."""
+    """Mean number of subjects among `count` records drawn from the source."""
     each = np.bincount(codes)
     return float(np.sum(1 - (1 - count / len(codes)) ** each))
 
@@ -137,31 +139,35 @@ def _codes(values: Sequence[object], rows: NDArray[np.intp]) -> Codes:
     return np.asarray(codes, np.int64)
 
 
-def _heaps(counts: Codes, *, told: bool) -> list[int]:
+def _heaps(counts: Codes, *, with_subjects: bool) -> list[int]:
     """Coordinates that hold far more records than the others, the largest first."""
     total, places = int(counts.sum()), len(counts)
-    share, ratio = (MIN_SHARE, MIN_RATIO) if told else (MIN_SHARE_UNTOLD, MIN_RATIO_UNTOLD)
-    enough = np.flatnonzero(counts >= max(MIN_COUNT, share * total))
+    share, ratio = (
+        (MIN_SHARE, MIN_RATIO)
+        if with_subjects
+        else (MIN_SHARE_WITHOUT_SUBJECTS, MIN_RATIO_WITHOUT_SUBJECTS)
+    )
+    candidates = np.flatnonzero(counts >= max(MIN_COUNT, share * total))
     heaps = []
-    for place in enough[np.argsort(-counts[enough], kind="stable")]:
-        others = (total - counts[place]) / (places - 1) if places > 1 else np.nan
-        alone_but_told = places == 1 and told
-        if alone_but_told or counts[place] >= ratio * others:
+    for place in candidates[np.argsort(-counts[candidates], kind="stable")]:
+        mean_of_others = (total - counts[place]) / (places - 1) if places > 1 else np.nan
+        only_place = places == 1 and with_subjects
+        if only_place or counts[place] >= ratio * mean_of_others:
             heaps.append(int(place))
     return heaps
 
 
 def _is_mixed(
-    points: _Points, here: NDArray[np.bool_], told: list[Codes], days: Codes | None
+    points: _Points, here: NDArray[np.bool_], subjects: list[Codes], days: Codes | None
 ) -> bool:
-    """Whether the records have no more in common than any others of the source."""
+    """True where the records have no more in common than any others of the source."""
     if days is not None and not _is_like_the_source(days, here):
         return False
-    mixed = [codes for codes in told if _is_like_the_source(codes, here)]
-    rest = [codes for codes in told if not any(codes is one for one in mixed)]
-    if told and max((len(np.unique(codes[here])) for codes in mixed), default=0) < MIN_SUBJECTS:
+    mixed = [codes for codes in subjects if _is_like_the_source(codes, here)]
+    alike = [codes for codes in subjects if not any(codes is subject for subject in mixed)]
+    if subjects and max((len(np.unique(codes[here])) for codes in mixed), default=0) < MIN_SUBJECTS:
         return False
-    return all(_names_the_neighbourhood(points, codes, here) for codes in rest)
+    return all(_names_the_neighbourhood(points, codes, here) for codes in alike)
 
 
 def _is_like_the_source(codes: Codes, here: NDArray[np.bool_]) -> bool:
@@ -170,7 +176,7 @@ def _is_like_the_source(codes: Codes, here: NDArray[np.bool_]) -> bool:
 
 
 def _names_the_neighbourhood(points: _Points, codes: Codes, here: NDArray[np.bool_]) -> bool:
-    """Whether a subject is the same all around, as a district is, and not this place's alone."""
+    """True where a subject is the same all around, as a district is, not at this place alone."""
     import pandas as pd
 
     usual = np.bincount(codes[here]).argmax()

@@ -1,4 +1,4 @@
-"""Landmarks and villages by name, with a point each, that the operator loads.
+"""Gazetteer: landmarks and villages by name, with a point each, that the operator loads.
 
 A table (CSV, UTF-8, with a head) of columns name, kind, lon, lat, unit, source, licence, or a
 file of GeoNames (https://download.geonames.org/export/dump/, for Vietnam `VN.txt`, CC BY 4.0:
@@ -42,7 +42,7 @@ class NamedPoint:
 
 @dataclass(frozen=True)
 class Gazetteer:
-    """Named points, looked up by a key that forgives case, diacritics, blanks and i/y."""
+    """Named points by a key that ignores case, diacritics, blanks and i/y."""
 
     rows: tuple[NamedPoint, ...]
 
@@ -67,7 +67,7 @@ def name_key(name: str) -> str:
 
 
 def read_gazetteer(path: Path) -> Gazetteer:
-    """Reads a table or a GeoNames file (.txt). Raises BadFile that names line and column."""
+    """Read a table or a GeoNames file (.txt); raises BadFile, which names line and column."""
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -89,18 +89,18 @@ def _table_rows(file: str, lines: list[str]) -> Iterator[NamedPoint]:
         yield _point(f"{file} line {number}", **values)
 
 
-def _point(where: str, *, lon: str, lat: str, name: str, **others: str) -> NamedPoint:
+def _point(line: str, *, lon: str, lat: str, name: str, **columns: str) -> NamedPoint:
     try:
         x, y = float(lon), float(lat)
     except ValueError:
         raise BadFile(
-            f"{where}: lon {lon!r}, lat {lat!r} are not numbers; give degrees such as 103.97, 22.48"
+            f"{line}: lon {lon!r}, lat {lat!r} are not numbers; give degrees such as 103.97, 22.48"
         ) from None
     if not (-180 <= x <= 180 and -90 <= y <= 90):
-        raise BadFile(f"{where}: lon {lon}, lat {lat} are no degrees of WGS 84")
+        raise BadFile(f"{line}: lon {lon}, lat {lat} are no degrees of WGS 84")
     if not name:
-        raise BadFile(f"{where}: the name is empty")
-    return NamedPoint(name=nfc(name), lon=x, lat=y, **others)
+        raise BadFile(f"{line}: the name is empty")
+    return NamedPoint(name=nfc(name), lon=x, lat=y, **columns)
 
 
 def _geonames_rows(lines: Iterable[str]) -> Iterator[NamedPoint]:
@@ -118,7 +118,7 @@ def _geonames_rows(lines: Iterable[str]) -> Iterator[NamedPoint]:
 
 
 def load_gazetteer(database: Database, path: Path) -> int:
-    """Replaces the rows of the file's sources by the file's; gives how many lie in the province.
+    """Replace the rows of the file's sources; gives how many of the file's lie in the province.
 
     A row without a unit gets the commune that its point lies in; one outside all communes, or with
     an unknown unit, is left out.
@@ -130,9 +130,9 @@ def load_gazetteer(database: Database, path: Path) -> int:
 
 
 def stored_gazetteer(connection: Connection) -> Gazetteer:
-    """All rows that were loaded."""
-    found = connection.execute(_STORED)
-    return Gazetteer(tuple(NamedPoint(*row) for row in found))
+    """The gazetteer in the database."""
+    rows = connection.execute(_STORED)
+    return Gazetteer(tuple(NamedPoint(*row) for row in rows))
 
 
 def _parameters(row: NamedPoint) -> dict[str, object]:

@@ -1,7 +1,7 @@
-"""From what a record says about its place to where it is: hex, commune, and how sure that is.
+"""Placer: gives records their hex and commune, with method, confidence and precision.
 
-Coordinates come first, then an address, then a unit's code or name. What cannot be placed says
-why, in one word for programs and one sentence for people.
+Coordinates come first, then an address, then a unit's code or name. A record that cannot be placed
+has a reason: one word for programs and one sentence for people.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ class PlaceMethod(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a record has no place."""
+    """Reasons for which a record has no place."""
 
     NONE = ""
     NO_PLACE = "no_place"
@@ -46,7 +46,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True)
 class Claims:
-    """What n records say about their places.
+    """Places of n records as their source gives them.
 
     `lon`, `lat` in degrees, WGS 84, NaN where there are none; `address` and `unit` as text, empty
     where there is none; `day` on which it happened, None when unknown; `precision_m` as the source
@@ -66,11 +66,11 @@ class Claims:
 
 @dataclass(frozen=True)
 class Placements:
-    """Where n records are; arrays of length n.
+    """Places of n records; arrays of length n.
 
     `lon`, `lat` NaN and `cell` 0 when there is no point; `commune` and `unit_then` are codes or
     None; `era` is that of an address, `candidates` of an address or a unit; `reason` is empty for a
-    record that has a place, else `why` says it in words.
+    record that has a place, else `why` is the sentence for people.
     """
 
     lon: Floats
@@ -111,10 +111,10 @@ class Placements:
 
 
 class Placer:
-    """Places records on the units and boundaries that it was made with; needs no network.
+    """Places records on given units and boundaries; needs no network.
 
-    `today` is the day whose communes a record is counted in. `former` holds tables of old communes
-    whose polygons are known, by the first day on which they were no more.
+    `today` is the day whose communes records are counted in. `former` holds tables of old communes
+    whose polygons are known, by the first day after their end.
     """
 
     def __init__(
@@ -135,15 +135,16 @@ class Placer:
         self.today = today
         self._unit_names = UnitNames(history, today)
 
-    def place(self, claims: Claims, *, tell_outside: bool = True) -> Placements:
-        """The place of each record, in their order; `tell_outside`: also where the points outside
-        lie, in words.
+    def place(self, claims: Claims, *, report_outside: bool = True) -> Placements:
+        """The place of each record, in their order.
+
+        `report_outside`: the sentence of a point outside says where it lies.
         """
         places = Placements.nowhere(len(claims))
         has_point = np.isfinite(claims.lon) & np.isfinite(claims.lat)
         self._by_coordinates(claims, places, np.flatnonzero(has_point))
-        if tell_outside:
-            self._tell_outside(claims, places)
+        if report_outside:
+            self._report_outside(claims, places)
         for i in np.flatnonzero(~has_point):
             self._by_words(claims, places, int(i))
         return places
@@ -152,8 +153,8 @@ class Placer:
         return self.resolver.resolve(text, day=day, gazetteer=self.gazetteer)
 
     def answer(self, places: Placements, i: int) -> dict[str, Any]:
-        """One record's place as people and programs read it: an address as `AddressMatch.to_dict`
-        gives it, with the point, the unit of its day, the method, and the reason of a failure.
+        """One record's place as JSON: the members of `AddressMatch.to_dict`, with the point, the
+        unit of its day, the method, and the reason of a failure.
         """
         row = places.row(i)
         unit = row["commune"] and self.history.unit(row["commune"], Level.COMMUNE, self.today)
@@ -161,7 +162,7 @@ class Placer:
             "commune": unit and {"code": unit.code, "name": unit.full_name},
             "confidence": row["confidence"] or 0.0,
             "cell": f"{row['cell']:x}" if row["cell"] else None,
-            "candidates": [one.to_dict() for one in row["candidates"] or ()],
+            "candidates": [candidate.to_dict() for candidate in row["candidates"] or ()],
         }
 
     def _by_coordinates(
@@ -169,47 +170,47 @@ class Placer:
     ) -> None:
         rows = self._without_impossible(claims, places, rows)
         lon, lat = claims.lon[rows], claims.lat[rows]
-        found = self.cells.assign(lon, lat)
+        indices = self.cells.assign(lon, lat)
         codes = np.array([*self.cells.codes, None], object)  # index -1: outside
         places.lon[rows], places.lat[rows] = lon, lat
         places.cell[rows] = h3_cells(lon, lat)
-        places.commune[rows] = codes[found]
+        places.commune[rows] = codes[indices]
         places.method[rows] = PlaceMethod.COORDINATES.value
         places.confidence[rows] = 1.0
         places.precision_m[rows] = claims.precision_m[rows]
-        outside = rows[found < 0]
+        outside = rows[indices < 0]
         places.reason[outside] = Reason.OUTSIDE.value
         places.why[outside] = _OUTSIDE
-        for i in rows[found >= 0]:
+        for i in rows[indices >= 0]:
             places.unit_then[i] = self._then(places, int(i), claims.day[i])
 
-    def _tell_outside(self, claims: Claims, places: Placements) -> None:
-        """Where the points outside lie, and whether the words of their records contradict that."""
+    def _report_outside(self, claims: Claims, places: Placements) -> None:
+        """Write where points outside lie, and that address or unit contradict it, if they do."""
         rows = np.flatnonzero(places.reason == Reason.OUTSIDE.value)
         if len(rows) == 0:
             return
         lon, lat = claims.lon[rows], claims.lat[rows]
         exchanged = self.cells.assign(lat, lon) >= 0
         nearest = self.cells.nearest(lon, lat)
-        named: dict[tuple[str, str, date | None], str | None] = {}
+        communes: dict[tuple[str, str, date | None], str | None] = {}
         for n, i in enumerate(rows.tolist()):
-            why = _where_outside(
+            message = _where_outside(
                 lon[n],
                 lat[n],
                 self._name(self.cells.codes[nearest.index[n]]),
                 float(nearest.distance_m[n]),
                 float(nearest.bearing[n]),
             )
-            words = (claims.address[i], claims.unit[i], claims.day[i])
-            if words not in named:
-                named[words] = self._named(*words)
-            commune = named[words]
+            description = (claims.address[i], claims.unit[i], claims.day[i])
+            if description not in communes:
+                communes[description] = self._named(*description)
+            commune = communes[description]
             if commune is not None:
-                why += _CONTRADICTION.format(name=self._name(commune))
-            places.why[i] = why + (_EXCHANGED if exchanged[n] else "")
+                message += _CONTRADICTION.format(name=self._name(commune))
+            places.why[i] = message + (_EXCHANGED if exchanged[n] else "")
 
     def _named(self, address: str, unit: str, day: date | None) -> str | None:
-        """The commune that words name clearly."""
+        """The commune that an address or unit names clearly, None without one."""
         if address:
             match = self.address(address, day)
             if match.commune is not None:
@@ -223,7 +224,7 @@ class Placer:
     def _without_impossible(
         self, claims: Claims, places: Placements, rows: npt.NDArray[np.intp]
     ) -> npt.NDArray[np.intp]:
-        """The rows whose coordinates are degrees; the others are told what they may be."""
+        """The rows whose coordinates are degrees; the others get a reason."""
         lon, lat = claims.lon[rows], claims.lat[rows]
         good = (np.abs(lon) <= 180) & (np.abs(lat) <= 90)
         bad = rows[~good]
@@ -234,14 +235,15 @@ class Placer:
         return rows[good]
 
     def _then(self, places: Placements, i: int, day: date | None) -> str | None:
-        """The unit of a point's day: where the commune of today already was one, or where the
-        polygons of that day are known.
+        """The unit of a point on its day, None where it is not known.
+
+        It is known where the commune of today existed already, or by the polygons of that day.
         """
         if day is None:
             return None
         commune: str = places.commune[i]
-        now = self.history.unit(commune, Level.COMMUNE, self.today)
-        if now is not None and now.valid_on(day):
+        commune_today = self.history.unit(commune, Level.COMMUNE, self.today)
+        if commune_today is not None and commune_today.valid_on(day):
             return commune
         table = next((table for end, table in self.former.items() if day < end), None)
         if table is None:
@@ -293,7 +295,7 @@ _EXCHANGED = " Có lẽ kinh độ và vĩ độ đổi chỗ. / Longitude and l
 
 
 def _where_outside(lon: float, lat: float, nearest: str, distance_m: float, bearing: float) -> str:
-    """Where a point outside lies; `bearing` is that of the point from the nearest commune."""
+    """Sentence on a point outside; `bearing` (degrees) is that from the nearest commune."""
     vi, en = _DIRECTIONS[round(bearing / 45) % 8]
     km = distance_m / 1_000
     digits = 0 if km >= 10 else 1

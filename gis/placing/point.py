@@ -1,4 +1,4 @@
-"""All that is known of one point: its hex, its commune, what was there before, who is near."""
+"""Description of one point: its hex, its commune, the old units there, the neighbours."""
 
 from datetime import date
 from typing import Any
@@ -19,8 +19,10 @@ WHERE here.code = :code ORDER BY other.code
 
 
 def describe_point(connection: Connection, lon: float, lat: float, today: date) -> dict[str, Any]:
-    """The cell (15 hexadecimal digits), the commune of today or None when the point lies outside,
-    the old units that the commune was made of, and the communes around it.
+    """Describe a point (degrees, WGS 84) by its cell (15 hexadecimal digits) and units.
+
+    With the commune of today (None when the point lies outside), the old units that the commune
+    was made of, and the communes around it. Raises BadInput when no boundaries are loaded.
     """
     territory = stored_territory(connection)
     x, y = np.array([lon]), np.array([lat])
@@ -31,11 +33,11 @@ def describe_point(connection: Connection, lon: float, lat: float, today: date) 
     code = territory.table.codes[index]
     history = territory.history
     commune = history.unit(code, Level.COMMUNE, today)
-    old = {change.old for change in history.changes if change.new == code}
+    old_codes = {change.old for change in history.changes if change.new == code}
     old_units = [
         unit
         for unit in history.units
-        if unit.level is Level.COMMUNE and unit.code in old and unit.valid_to is not None
+        if unit.level is Level.COMMUNE and unit.code in old_codes and unit.valid_to is not None
     ]
     neighbours = connection.execute(_NEIGHBOURS, {"code": code})
     return answer | {

@@ -1,7 +1,7 @@
-"""What placing and hotspots need of the units in force, read from the database and kept in memory.
+"""Reference data of placing and hotspots: the units in force, with a cache in memory.
 
-What is kept is keyed by the version of the units and the day, so that a change of units is seen at
-once, and a decree's first day when it comes.
+The cache is keyed by the version of the units and the day, so that a change of units counts at
+once, and a decree from its first day.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ Cells = npt.NDArray[np.uint64]
 
 @dataclass(frozen=True)
 class Territory:
-    """The province on one version of its units, with what is costly to make from them.
+    """The province on one version of its units, with the tables that are costly to build.
 
     `placed_on` is a digest of all polygons that points are placed on.
     """
@@ -43,7 +43,7 @@ class Territory:
     outline: shapely.Geometry
     history: UnitHistory
     resolver: AddressResolver
-    former: dict[date, CellTable]  # of old communes, by the first day on which they were no more
+    former: dict[date, CellTable]  # of old communes, by the first day after their end
     _cells: dict[int, Cells] = field(default_factory=dict)
 
     @property
@@ -51,14 +51,14 @@ class Territory:
         return self.quality is BoundaryQuality.OFFICIAL
 
     def holds(self, lon: Floats, lat: Floats) -> npt.NDArray[np.bool_]:
-        """Which points lie in the province; degrees, WGS 84."""
+        """Mask of the points (degrees, WGS 84) that lie in the province."""
         return self.table.assign(lon, lat) >= 0
 
     def cells(self, resolution: int) -> Cells:
         """The hexes whose centre lies in the province, sorted; shape (n,), uint64."""
         if resolution not in self._cells:
-            found = h3ronpy.vector.geometry_to_cells(self.outline, resolution)
-            self._cells[resolution] = np.sort(np.asarray(found, np.uint64))
+            cells = h3ronpy.vector.geometry_to_cells(self.outline, resolution)
+            self._cells[resolution] = np.sort(np.asarray(cells, np.uint64))
         return self._cells[resolution]
 
     def commune_of(self, cell: int) -> str | None:
@@ -72,7 +72,7 @@ class Territory:
         return [self.table.codes[i] if i >= 0 else None for i in self.table.assign(lon, lat)]
 
 
-_kept: dict[tuple[str, int, date], Territory] = {}
+_territories: dict[tuple[str, int, date], Territory] = {}
 
 
 def stored_territory(connection: Connection) -> Territory:
@@ -81,11 +81,11 @@ def stored_territory(connection: Connection) -> Territory:
     if state is None:
         raise BadInput("no boundaries are loaded: run `gis boundaries load`")
     key = (state.digest, state.version, state.day)
-    if key not in _kept:
-        fresh = _read(connection, BoundaryQuality(state.quality))
-        _kept.clear()
-        _kept[key] = fresh
-    return _kept[key]
+    if key not in _territories:
+        fresh = _read_territory(connection, BoundaryQuality(state.quality))
+        _territories.clear()
+        _territories[key] = fresh
+    return _territories[key]
 
 
 _STATE = text("""
@@ -95,7 +95,7 @@ FROM gis.boundary_state
 """)
 
 
-def read_communes_in_force(connection: Connection) -> "gpd.GeoDataFrame":
+def read_current_communes(connection: "Connection") -> "gpd.GeoDataFrame":
     """Communes of today: columns code, name, full_name, geometry (EPSG:4326)."""
     import geopandas as gpd
 
@@ -116,8 +116,8 @@ def stored_placer(connection: Connection, today: date) -> Placer:
     )
 
 
-def _read(connection: Connection, quality: BoundaryQuality) -> Territory:
-    communes = read_communes_in_force(connection)
+def _read_territory(connection: Connection, quality: BoundaryQuality) -> Territory:
+    communes = read_current_communes(connection)
     history = read_history(connection)
     former = _read_former(connection)
     return Territory(
@@ -132,14 +132,15 @@ def _read(connection: Connection, quality: BoundaryQuality) -> Territory:
 
 
 def _placed_on(communes: "gpd.GeoDataFrame", former: "dict[date, gpd.GeoDataFrame]") -> str:
-    parts = [digest_of(communes), *(f"{end}{digest_of(one)}" for end, one in former.items())]
+    parts = [
+        digest_of(communes),
+        *(f"{end}{digest_of(polygons)}" for end, polygons in former.items()),
+    ]
     return hashlib.sha256("".join(parts).encode()).hexdigest()
 
 
-def _read_former(connection: Connection) -> "dict[date, gpd.GeoDataFrame]":
-    """The old communes whose polygons an operator loaded, by the first day on which they were no
-    more.
-    """
+def _read_former(connection: "Connection") -> "dict[date, gpd.GeoDataFrame]":
+    """Old communes whose polygons an operator loaded, by the first day after their end."""
     import geopandas as gpd
 
     sql = text(

@@ -1,4 +1,4 @@
-"""Shapes of a source → degrees, WGS 84, with every vertex checked, not one point of each."""
+"""Shapes of a source in degrees, WGS 84: every vertex is checked, not one point of each."""
 
 from dataclasses import dataclass
 
@@ -23,8 +23,8 @@ class CheckedShapes:
     faults: dict[int, str]
 
 
-def near_to(envelope: BBox) -> BBox:
-    """Where the vertices of a province's shapes may lie; `envelope` is its box in degrees."""
+def plausible_area(envelope: BBox) -> BBox:
+    """The box in which vertices of a province's shapes may lie; `envelope` is its box (degrees)."""
     return BBox(
         envelope.west - NEAR_DEGREES,
         envelope.south - NEAR_DEGREES,
@@ -34,7 +34,7 @@ def near_to(envelope: BBox) -> BBox:
 
 
 def is_usable(shapes: Shapes) -> npt.NDArray[np.bool_]:
-    """Shapes that are there, not empty, and have numbers for all their coordinates."""
+    """Mask of the shapes that are there, not empty, and have finite coordinates."""
     xy, owner = shapely.get_coordinates(shapes, return_index=True)
     usable = ~(shapely.is_missing(shapes) | shapely.is_empty(shapes))
     usable[owner[~np.isfinite(xy).all(axis=1)]] = False
@@ -55,7 +55,7 @@ def points_on(shapes: Shapes) -> Shapes:
 
 
 def shapes_in_degrees(
-    shapes: Shapes, crs: SourceCrs | None, near: BBox | None = None
+    shapes: Shapes, crs: SourceCrs | None, area: BBox | None = None
 ) -> CheckedShapes:
     """Shapes from `crs` to degrees; `crs` None: no usable shape is expected.
 
@@ -69,43 +69,43 @@ def shapes_in_degrees(
     faults = {int(i): _EMPTY for i in np.flatnonzero(shapely.is_empty(shapes))}
     lost = np.isnan(lonlat).any(axis=1)
     faults |= _vertex_faults(xy, owner, lost, _NOT_ON_EARTH)
-    if near is not None:
-        faults |= _vertex_faults(xy, owner, ~lost & _is_beyond(lonlat, near), _FAR)
+    if area is not None:
+        faults |= _vertex_faults(xy, owner, ~lost & _is_beyond(lonlat, area), _FAR)
     moved = np.full(len(shapes), None, object)
     good = ~shapely.is_missing(shapes)
     good[list(faults)] = False
     moved[good] = shapely.set_coordinates(shapes[good].copy(), lonlat[good[owner]])
     for i in np.flatnonzero(good & ~shapely.is_valid(moved)):
-        why = shapely.is_valid_reason(moved[i])
-        faults[int(i)] = f"hình không hợp lệ / invalid geometry: {why}"
+        invalid_reason = shapely.is_valid_reason(moved[i])
+        faults[int(i)] = f"hình không hợp lệ / invalid geometry: {invalid_reason}"
         moved[i] = None
     return CheckedShapes(moved, faults)
 
 
-def vertex_fault(shape: shapely.Geometry, near: BBox | None = None) -> str | None:
-    """What is wrong with a vertex of a shape in degrees, WGS 84; None where all are right."""
+def vertex_fault(shape: shapely.Geometry, area: BBox | None = None) -> str | None:
+    """Message on the first wrong vertex of a shape (EPSG:4326); None where all are right."""
     xy, owner = shapely.get_coordinates([shape], return_index=True)
     lost = ~((np.abs(xy[:, 0]) <= 180) & (np.abs(xy[:, 1]) <= 90))
     faults = _vertex_faults(xy, owner, lost, _NOT_ON_EARTH)
-    if near is not None and not faults:
-        faults = _vertex_faults(xy, owner, _is_beyond(xy, near), _FAR)
+    if area is not None and not faults:
+        faults = _vertex_faults(xy, owner, _is_beyond(xy, area), _FAR)
     return faults.get(0)
 
 
-def _is_beyond(lonlat: Floats, near: BBox) -> npt.NDArray[np.bool_]:
+def _is_beyond(lonlat: Floats, area: BBox) -> npt.NDArray[np.bool_]:
     lon, lat = lonlat[:, 0], lonlat[:, 1]
-    inside = (near.west <= lon) & (lon <= near.east) & (near.south <= lat) & (lat <= near.north)
+    inside = (area.west <= lon) & (lon <= area.east) & (area.south <= lat) & (lat <= area.north)
     return np.asarray(~inside, np.bool_)
 
 
 def _vertex_faults(
-    xy: Floats, owner: npt.NDArray[np.intp], wrong: npt.NDArray[np.bool_], words: str
+    xy: Floats, owner: npt.NDArray[np.intp], wrong: npt.NDArray[np.bool_], message: str
 ) -> dict[int, str]:
-    """The first wrong vertex of each shape, in its own coordinates."""
+    """Messages on the first wrong vertex of each shape, in its own coordinates, by index."""
     at = np.flatnonzero(wrong)
     shapes, first = np.unique(owner[at], return_index=True)
     return {
-        int(shape): words.format(
+        int(shape): message.format(
             vertex=int(at[i] - np.searchsorted(owner, shape)) + 1,
             x=f"{xy[at[i], 0]:.10g}",
             y=f"{xy[at[i], 1]:.10g}",

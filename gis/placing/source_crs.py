@@ -1,4 +1,4 @@
-"""Systems of coordinates, and the exact way from each to WGS 84."""
+"""CRSs of sources, and the exact transformation from each to WGS 84."""
 
 import re
 from dataclasses import dataclass
@@ -26,7 +26,10 @@ _VN_2000_NAME = re.compile(r"VN.?2000", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """A transverse Mercator projection: degrees, 1, metres; -1 where a CRS has none."""
+    """A transverse Mercator projection; -1 where a CRS has none.
+
+    `meridian` in degrees, `scale` (k₀) without unit, `easting` in metres.
+    """
 
     meridian: float
     scale: float
@@ -46,9 +49,9 @@ class SourceCrs:
 
     @property
     def code(self) -> str | None:
-        """`EPSG:9208`, if it was given by its code; what only resembles a code has none."""
-        named = self.crs.to_json_dict().get("id")
-        return f"{named['authority']}:{named['code']}" if named else None
+        """The code, such as `EPSG:9208`, where the CRS was given by it; else None."""
+        identifier = self.crs.to_json_dict().get("id")
+        return f"{identifier['authority']}:{identifier['code']}" if identifier else None
 
     @property
     def label(self) -> str:
@@ -58,7 +61,10 @@ class SourceCrs:
 
 
 def parse_crs(text: str) -> SourceCrs:
-    """`EPSG:9208`, WKT or PROJ text; `EPSG:9208:yx` when x and y are exchanged. BadInput."""
+    """The CRS of `EPSG:9208`, WKT or PROJ text; `EPSG:9208:yx`: x and y are exchanged.
+
+    Raises BadInput for text that names no CRS.
+    """
     definition = text.strip()
     swapped = definition.endswith(_SWAPPED)
     try:
@@ -78,12 +84,14 @@ def to_wgs84(x: ArrayLike, y: ArrayLike, crs: SourceCrs | str) -> tuple[Floats, 
     """
     source = parse_crs(crs) if isinstance(crs, str) else crs
     refuse_inexact(source)
-    return transformed(np.asarray(x, np.float64), np.asarray(y, np.float64), source)
+    return transform_points(np.asarray(x, np.float64), np.asarray(y, np.float64), source)
 
 
 def refuse_inexact(source: SourceCrs, area: BBox | None = None) -> None:
-    """Raises BadInput for a CRS whose only way to WGS 84, in `area`, is a guess of hundreds of
-    metres."""
+    """Raises BadInput for a CRS that has no exact transformation to WGS 84 in `area`.
+
+    PROJ's ballpark transformation ignores the datum and is hundreds of metres off.
+    """
     if "Hanoi" in _datum_name(source.crs):
         raise BadInput(_HANOI_72.format(source.label))
     if _transformer(source.crs, _area_of_interest(source.crs, area)) is not None:
@@ -96,21 +104,21 @@ def refuse_inexact(source: SourceCrs, area: BBox | None = None) -> None:
     )
 
 
-def vn2000_in_disguise(crs: CRS) -> SourceCrs | None:
-    """The VN-2000 system that a CRS has the projection or the name of, without its datum."""
+def mislabelled_vn2000(crs: CRS) -> SourceCrs | None:
+    """The VN-2000 system whose projection or name a CRS has without its datum, else None."""
     if not crs.is_projected or _has_vn2000_datum(crs):
         return None
     shape = projection(crs)
-    named = _VN_2000_NAME.search(crs.name) is not None
+    has_name = _VN_2000_NAME.search(crs.name) is not None
     for text in (*TM3, *UTM[:2]):
         same = projection(CRS.from_user_input(text)) == shape
-        if same and (named or shape.scale == 0.9999):
+        if same and (has_name or shape.scale == 0.9999):
             return parse_crs(text)
     return None
 
 
-def transformed(x: Floats, y: Floats, source: SourceCrs) -> tuple[Floats, Floats]:
-    """Degrees as `to_wgs84` gives them, for a CRS that is only tried: exact or not."""
+def transform_points(x: Floats, y: Floats, source: SourceCrs) -> tuple[Floats, Floats]:
+    """Longitudes and latitudes as of `to_wgs84`, exact or not: for a CRS that is only tried."""
     transformer = _transformer(source.crs) or Transformer.from_crs(
         source.crs, "EPSG:4326", always_xy=True
     )
@@ -124,7 +132,11 @@ def projection(crs: CRS) -> Projection:
     """The projection of a CRS; of one with `towgs84`, that of the CRS beneath."""
     base = crs.source_crs if crs.is_bound else crs
     operation = base.coordinate_operation if base is not None else None
-    values = {one.name: one.value for one in operation.params} if operation is not None else {}
+    values = (
+        {parameter.name: parameter.value for parameter in operation.params}
+        if operation is not None
+        else {}
+    )
     return Projection(
         round(float(values.get("Longitude of natural origin", -1)), 6),
         round(float(values.get("Scale factor at natural origin", -1)), 9),
@@ -146,7 +158,7 @@ def _has_vn2000_datum(crs: CRS) -> bool:
 
 @lru_cache(maxsize=128)
 def _transformer(crs: CRS, area: AreaOfInterest | None = None) -> Transformer | None:
-    """The exact way to WGS 84; None when there is only a ballpark one."""
+    """The exact transformation to WGS 84; None when there is only a ballpark one."""
     try:
         return Transformer.from_crs(
             crs, "EPSG:4326", always_xy=True, area_of_interest=area, allow_ballpark=False
@@ -156,7 +168,7 @@ def _transformer(crs: CRS, area: AreaOfInterest | None = None) -> Transformer | 
 
 
 def _area_of_interest(crs: CRS, area: BBox | None) -> AreaOfInterest | None:
-    """The area, unless the CRS is not made for it: data of elsewhere are transformed as there."""
+    """The area, None where the CRS is not made for it: then its own area of use counts."""
     use = crs.area_of_use
     if area is None or use is None:
         return None

@@ -1,6 +1,6 @@
-"""A commune's code or name, alone in a column → the commune of today, if only one can be meant.
+"""Matching of communes by code or name, alone in a column, to the commune of today.
 
-Nothing else is said than the name, so nothing else can settle it but the day of the record.
+A name is all that such a column has; beside it only the day of the record can decide.
 """
 
 from collections import defaultdict
@@ -20,8 +20,8 @@ _NAME_CONFIDENCE = 0.9  # without its type or its diacritics
 class UnitMatch:
     """The commune of today (code) and the unit of the day, or the candidates.
 
-    `commune` is None when no unit, or several that end in different communes, may be meant; `why`
-    says it, Vietnamese / English. `then` is None without a day.
+    `commune` is None when no unit, or several that end in different communes, may be meant; then
+    `why` is a sentence, Vietnamese / English. `then` is None without a day.
     """
 
     commune: str | None
@@ -40,13 +40,13 @@ class _UnitName:
     typed: bool
 
     def is_plain_in(self, text: str) -> bool:
-        """Whether the name after the type is written without diacritics there."""
+        """True where the text has the name, after its type, without diacritics."""
         start = len(self.unit.kind.split()) if self.typed else 0
         return not any(token.word.marked for token in words(text)[start:])
 
 
 class UnitNames:
-    """Looks up communes by code or name; `today` is the day whose communes are answered."""
+    """Index of communes by code or name; `today` is the day whose communes are the answers."""
 
     def __init__(self, history: UnitHistory, today: date) -> None:
         self.history = history
@@ -54,7 +54,7 @@ class UnitNames:
         self._found: dict[tuple[str, date | None], UnitMatch] = {}
 
     def match(self, text: str, day: date | None) -> UnitMatch:
-        """What the text means on a day; on an unknown day, whatever it means on any.
+        """The commune that a text means on a day, or, without a day, on any day.
 
         A code decides. A name is compared with its diacritics when it is written with them. A name
         without its type is not read where a district or province bears it as well.
@@ -69,19 +69,19 @@ class UnitNames:
         communes = [unit for unit in coded if unit.level is Level.COMMUNE]
         if communes:
             return self._of(text, communes[-1:], day, sure=True, upper=[])
-        named = self._named(text, day)
-        typed = any(one.typed for one in named)
-        units = [one.unit for one in named if one.unit.level is Level.COMMUNE]
-        upper = [one.unit for one in named if one.unit.level is not Level.COMMUNE]
+        names = self._named(text, day)
+        typed = any(name.typed for name in names)
+        units = [name.unit for name in names if name.unit.level is Level.COMMUNE]
+        upper = [name.unit for name in names if name.unit.level is not Level.COMMUNE]
         return self._of(text, units, day, sure=typed and _has_marks(text), upper=upper)
 
     def _named(self, text: str, day: date | None) -> list[_UnitName]:
         """Units that lived on the day, spelt as the text is as far as it has diacritics."""
-        named = [one for one in self._by_key[key_of(text)] if _lived(one.unit, day)]
-        spelt = [one for one in named if one.marks == marks_of(text)]
-        if spelt and _has_marks(text):
-            return spelt
-        return [one for one in named if one.is_plain_in(text)]
+        names = [name for name in self._by_key[key_of(text)] if _lived(name.unit, day)]
+        exact = [name for name in names if name.marks == marks_of(text)]
+        if exact and _has_marks(text):
+            return exact
+        return [name for name in names if name.is_plain_in(text)]
 
     @cached_property
     def _by_key(self) -> defaultdict[str, list[_UnitName]]:
@@ -98,7 +98,7 @@ class UnitNames:
         if len(codes) == 1 and not upper:
             then = units[0] if day and len(units) == 1 else None
             return UnitMatch(codes[0], then, 1.0 if sure else _NAME_CONFIDENCE, (), "")
-        why = _several(text, codes, upper) if codes or upper else _unknown(text)
+        why = _ambiguous(text, codes, upper) if codes or upper else _unknown(text)
         return UnitMatch(None, None, 0.0, tuple(self._candidates(codes, units, day)), why)
 
     def _communes_of_today(self, unit: Unit, day: date | None) -> list[str]:
@@ -109,10 +109,10 @@ class UnitNames:
         self, codes: list[str], units: list[Unit], day: date | None
     ) -> Iterable[Candidate]:
         for code in codes:
-            now = self.history.unit(code, Level.COMMUNE, self.today)
-            held = [u.full_name for u in units if code in self._communes_of_today(u, day)]
-            names = ", ".join(sorted(set(held)))
-            yield Candidate(code, now.full_name if now else code, f"từ / from {names}")
+            commune = self.history.unit(code, Level.COMMUNE, self.today)
+            sources = [u.full_name for u in units if code in self._communes_of_today(u, day)]
+            names = ", ".join(sorted(set(sources)))
+            yield Candidate(code, commune.full_name if commune else code, f"từ / from {names}")
 
 
 def _lived(unit: Unit, day: date | None) -> bool:
@@ -124,7 +124,7 @@ def _has_marks(text: str) -> bool:
     return bool(tones) or not letters.isascii()
 
 
-def _several(text: str, codes: list[str], upper: list[Unit]) -> str:
+def _ambiguous(text: str, codes: list[str], upper: list[Unit]) -> str:
     meant = [*codes, *sorted({unit.full_name for unit in upper})]
     return (
         f"«{text}» có thể là {', '.join(meant)}: hãy cho mã, tên đầy đủ hoặc ngày. / "

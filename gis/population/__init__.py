@@ -1,1 +1,1 @@
-"""Inhabitants by hex: from a raster or a table of communes (loading), as they are kept (store)."""
+"""Inhabitants by hex: loaded from a raster or a table of communes, stored in the database."""

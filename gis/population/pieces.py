@@ -1,4 +1,4 @@
-"""An area cut along the hexes that it lies in."""
+"""Pieces of an area, cut along the hexes that it lies in."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,43 +11,43 @@ from gis.hexes import FINEST, Cells, areas_km2, boundaries, cells_touching, pare
 
 Floats = npt.NDArray[np.float64]
 Shapes = npt.NDArray[np.object_]
-_TOGETHER = 6  # pieces come by the hexes of this resolution, of some 36 km², to bound the memory
+_BATCH_RESOLUTION = 6  # of some 36 km²: pieces come by hexes of this size, to bound the memory
 
 
 @dataclass(frozen=True)
 class Pieces:
-    """Of n cells of the finest resolution the part that lies in the area; degrees, WGS 84."""
+    """Parts of n cells of the finest resolution that lie in an area; shapes in EPSG:4326."""
 
     cells: Cells
     shapes: Shapes
 
     @property
     def areas_km2(self) -> Floats:
-        """True areas: a piece has the part of its cell that it has in degrees."""
+        """True areas (km²): a piece's share of its cell is the same as in degrees."""
         share = shapely.area(self.shapes) / shapely.area(boundaries(self.cells))
         return np.asarray(share * areas_km2(self.cells))
 
 
 @dataclass(frozen=True)
 class PeopleByCell:
-    """People of cells; a cell may come more than once."""
+    """Numbers of people by cell; a cell may come more than once."""
 
     cells: Cells
     people: Floats
 
 
 def pieces_of(area: shapely.Geometry) -> Iterator[Pieces]:
-    """All pieces of an area, some at a time; together they are the area."""
+    """All pieces of an area (EPSG:4326) in batches; together they are the area."""
     shapely.prepare(area)
     cells = np.sort(cells_touching(area, FINEST))
-    _, starts = np.unique(parents_of(cells, _TOGETHER), return_index=True)
+    _, starts = np.unique(parents_of(cells, _BATCH_RESOLUTION), return_index=True)
     return (_cut(area, some) for some in np.split(cells, starts[1:]))
 
 
-def gathered(found: list[PeopleByCell]) -> PeopleByCell:
-    """Each cell that has people once, in the order of cells."""
-    cells = np.concatenate([np.empty(0, np.int64), *(one.cells for one in found)])
-    people = np.concatenate([np.empty(0), *(one.people for one in found)])
+def sum_by_cell(parts: list[PeopleByCell]) -> PeopleByCell:
+    """Sum of parts: each cell that has people once, in the order of cells."""
+    cells = np.concatenate([np.empty(0, np.int64), *(part.cells for part in parts)])
+    people = np.concatenate([np.empty(0), *(part.people for part in parts)])
     unique, inverse = np.unique(cells, return_inverse=True)
     sums = np.bincount(inverse, people, len(unique))
     return PeopleByCell(unique[sums > 0], sums[sums > 0])
@@ -58,5 +58,5 @@ def _cut(area: shapely.Geometry, cells: Cells) -> Pieces:
     border = ~shapely.contains_properly(area, shapes)
     # A border that runs along a hex leaves lines beside polygons; a buffer of 0 drops them.
     shapes[border] = shapely.buffer(shapely.intersection(area, shapes[border]), 0)
-    some = shapely.area(shapes) > 0
-    return Pieces(cells[some], shapes[some])
+    overlapping = shapely.area(shapes) > 0
+    return Pieces(cells[overlapping], shapes[overlapping])

@@ -1,4 +1,4 @@
-"""People per pixel of a raster → people per hex, each pixel divided by area among its hexes."""
+"""Raster of people per pixel, summed by hex: a pixel is divided by area among its hexes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,7 +31,7 @@ class PeopleRaster:
         self._moved = pyproj.Transformer.from_crs("EPSG:4326", crs, always_xy=True)
 
     def people_of(self, area: shapely.Geometry) -> Iterator[PeopleByCell]:
-        """People by hex of an area in degrees, WGS 84, some hexes at a time.
+        """People by hex of an area in degrees, WGS 84, in batches of hexes.
 
         Raises BadFile for a pixel with fewer than 0 people.
         """
@@ -45,21 +45,21 @@ class PeopleRaster:
         return people_in(shapes, self._pixels(window), self._dataset.window_bounds(window))
 
     def _window(self, shapes: Shapes) -> Window:
-        """The rows and columns of the raster that hold the shapes; none where it ends before."""
+        """The rows and columns of the raster that hold the shapes; empty where it has none."""
         west, south, east, north = shapely.total_bounds(shapes)
         grid = self._dataset.transform
-        left, right = ((x - grid.c) / grid.a for x in (west, east))
+        first_column, last_column = ((x - grid.c) / grid.a for x in (west, east))
         top, bottom = ((y - grid.f) / grid.e for y in (north, south))
-        column, row = max(floor(left), 0), max(floor(top), 0)
-        width = min(ceil(right), self._dataset.width) - column
+        column, row = max(floor(first_column), 0), max(floor(top), 0)
+        width = min(ceil(last_column), self._dataset.width) - column
         height = min(ceil(bottom), self._dataset.height) - row
         return Window(column, row, max(width, 0), max(height, 0))
 
     def _pixels(self, window: Window) -> Floats:
         """People by row and column, 0 where the raster has no data."""
-        read = self._dataset.read(1, window=window, masked=True).astype(np.float64)
-        told = np.isfinite(read.data) & ~np.ma.getmaskarray(read)
-        people = np.where(told, read.data, 0.0)
+        pixels = self._dataset.read(1, window=window, masked=True).astype(np.float64)
+        has_data = np.isfinite(pixels.data) & ~np.ma.getmaskarray(pixels)
+        people = np.where(has_data, pixels.data, 0.0)
         if (people < 0).any():
             raise BadFile(
                 f"{self._name}: a pixel has {people.min():g} people: write the value that stands "
@@ -81,8 +81,8 @@ class PeopleRaster:
 
 
 @contextmanager
-def opened_raster(path: Path) -> Iterator[PeopleRaster]:
-    """Raises BadFile for what is no raster of people, while it is open too."""
+def open_raster(path: Path) -> Iterator[PeopleRaster]:
+    """Open a raster of people; raises BadFile for another file, also while it is read."""
     try:
         with rasterio.open(path) as dataset:
             yield PeopleRaster(dataset)
@@ -91,19 +91,19 @@ def opened_raster(path: Path) -> Iterator[PeopleRaster]:
 
 
 def people_in(shapes: Shapes, people: Floats, bounds: tuple[float, float, float, float]) -> Floats:
-    """The people of each shape: of a pixel the part that its common area has of the pixel's.
+    """The people of each shape: a pixel counts by the share of its area that lies in the shape.
 
     `people` has a pixel in each row (from the north) and column of `bounds`: west, south, east,
     north, in the CRS of the shapes.
     """
     west, south, east, north = bounds
     pixels = NumPyRasterSource(people, xmin=west, ymin=south, xmax=east, ymax=north)
-    found = exact_extract(pixels, _Shapes(shapes), ["sum"], output="pandas")
-    return np.asarray(np.nan_to_num(found["sum"].to_numpy(np.float64)))
+    sums = exact_extract(pixels, _Shapes(shapes), ["sum"], output="pandas")
+    return np.asarray(np.nan_to_num(sums["sum"].to_numpy(np.float64)))
 
 
 class _Shapes(FeatureSource):  # type: ignore[misc]
-    """As WKB: four times faster than the frames that exactextract knows, which go by GeoJSON."""
+    """Shapes for exactextract as WKB: four times faster than its frames, which use GeoJSON."""
 
     def __init__(self, shapes: Shapes) -> None:
         super().__init__()

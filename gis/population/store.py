@@ -1,4 +1,4 @@
-"""The population by hex as it is kept: in the tables of 0019_population.sql."""
+"""Store of the population by hex: tables gis.population and gis.population_source."""
 
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -19,7 +19,7 @@ class PopulationQuality(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Population:
-    """Where the inhabitants are from, the year that they are of, and how many they are."""
+    """The stored population: its source, year, quality and total."""
 
     source: str
     year: int | None
@@ -27,38 +27,38 @@ class Population:
     people: float
 
 
-def store_population(connection: Connection, found: PeopleByCell, about: Population) -> None:
+def store_population(connection: Connection, cells: PeopleByCell, population: Population) -> None:
     """Replace the inhabitants; every layer that is counted by hex has changed then.
 
     `found` are cells of the finest resolution, each once.
     """
     _clear(connection)
-    values = {"cells": found.cells.tolist(), "people": found.people.tolist()}
+    values = {"cells": cells.cells.tolist(), "people": cells.people.tolist()}
     connection.execute(_INSERT, values)
     connection.execute(_SUM, {"coarsest": COARSEST, "finest": FINEST})
     with as_owner(connection):  # ANALYZE passes over the tables of others
         connection.execute(_ANALYSE)
-    connection.execute(_INSERT_SOURCE, asdict(about))
+    connection.execute(_INSERT_SOURCE, asdict(population))
     connection.execute(_RAISE)
 
 
 def drop_population(connection: Connection) -> None:
-    """Forget the inhabitants. Raises NotFound when there are none."""
-    required_population(connection)
+    """Delete the population; raises NotFound when none is loaded."""
+    require_population(connection)
     _clear(connection)
     connection.execute(_RAISE)
 
 
-def required_population(connection: Connection) -> Population:
-    """What is loaded. Raises NotFound when nothing is."""
-    found = stored_population(connection)
-    if found is None:
+def require_population(connection: Connection) -> Population:
+    """The stored population; raises NotFound when none is loaded."""
+    population = stored_population(connection)
+    if population is None:
         raise NotFound("no population is loaded: run `gis population load FILE`")
-    return found
+    return population
 
 
 def stored_population(connection: Connection) -> Population | None:
-    """What is loaded; None where nothing is."""
+    """The stored population; None when none is loaded."""
     row = connection.execute(_SOURCE).one_or_none()
     if row is None:
         return None
@@ -67,12 +67,12 @@ def stored_population(connection: Connection) -> Population | None:
 
 def people_of(connection: Connection, cells: Cells) -> Floats:
     """The inhabitants of each cell, of resolutions 5 to 10; 0 where nobody lives."""
-    found = connection.scalar(_PEOPLE, {"cells": cells.tolist()})
-    return np.frombuffer(found or b"", ">f8").astype(np.float64)
+    packed = connection.scalar(_PEOPLE, {"cells": cells.tolist()})
+    return np.frombuffer(packed or b"", ">f8").astype(np.float64)
 
 
 def _clear(connection: Connection) -> None:
-    # Readers go on with what they see: they wait neither for this lock nor for a DELETE.
+    # Readers keep their snapshot: they wait neither for this lock nor for a DELETE.
     for statement in (_LOCK, _DELETE, _DELETE_SOURCE):
         connection.execute(statement)
 
@@ -101,8 +101,8 @@ FROM unnest(CAST(:cells AS bigint[])) WITH ORDINALITY AS asked (cell, place)
 LEFT JOIN gis.population USING (cell)
 """)
 _SOURCE = text("SELECT source, year, quality, people FROM gis.population_source")
-# Rates are of all hexes, but no feature of a layer has changed: its tiles stay (an empty box). The
-# rows are locked in one order, for nobody to wait crosswise.
+# The rates of all hexes change, but no feature of a layer does: its tiles stay (an empty box). The
+# rows are locked in one order, against deadlocks.
 _RAISE = text("""
 WITH locked AS MATERIALIZED (
   SELECT id FROM gis.layer WHERE id IN (SELECT layer_id FROM gis.hex_counted)

@@ -1,4 +1,4 @@
-"""A table of communes' inhabitants → people by the code of the commune."""
+"""Reader of a table of inhabitants by commune."""
 
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
@@ -14,12 +14,12 @@ from gis.population.pieces import PeopleByCell, pieces_of
 # Names of columns, without case and diacritics.
 CODES = ("ma", "ma xa", "ma phuong xa", "ma don vi", "code", "commune", "commune code")
 PEOPLE = ("dan so", "so dan", "so nguoi", "nhan khau", "population", "people", "inhabitants")
-_CODE_LENGTH = 5  # spreadsheets drop the zeros before
-_MOST_TOLD = 5
+_CODE_LENGTH = 5  # spreadsheets drop leading zeros
+_MAX_FAULTS = 5
 
 
 def read_people(
-    path: Path, known: Collection[str], *, encoding: str | None, number_format: str | None
+    path: Path, communes: Collection[str], *, encoding: str | None, number_format: str | None
 ) -> dict[str, float]:
     """People by commune; `known` are the codes of today.
 
@@ -30,46 +30,47 @@ def read_people(
     code, people = _column(table, CODES, "ma_xa"), _column(table, PEOPLE, "dan_so")
     codes = [value.strip().zfill(_CODE_LENGTH) for value in table[code]]
     numbers = parse_numbers(table[people], number_format, column=people)
-    faults = list(_faults(table, codes, numbers, known))
+    faults = list(_faults(table, codes, numbers, communes))
     if faults:
-        more = f"; … ({len(faults)})" if len(faults) > _MOST_TOLD else ""
-        raise BadFile(f"{table.name}: {'; '.join(faults[:_MOST_TOLD])}{more}")
+        more = f"; … ({len(faults)})" if len(faults) > _MAX_FAULTS else ""
+        raise BadFile(f"{table.name}: {'; '.join(faults[:_MAX_FAULTS])}{more}")
     return dict(zip(codes, numbers.numbers.tolist(), strict=True))
 
 
-def spread(area: shapely.Geometry, people: float) -> list[PeopleByCell]:
+def spread_evenly(area: shapely.Geometry, people: float) -> list[PeopleByCell]:
     """The people of an area (degrees, WGS 84), as many on each km² of it."""
     pieces = list(pieces_of(area))
-    areas = [one.areas_km2 for one in pieces]
-    density = people / sum(float(one.sum()) for one in areas)
+    areas = [area_of_pieces.areas_km2 for area_of_pieces in pieces]
+    density = people / sum(float(area_of_pieces.sum()) for area_of_pieces in areas)
     return [
-        PeopleByCell(some.cells, own * density) for some, own in zip(pieces, areas, strict=True)
+        PeopleByCell(some.cells, cell_areas * density)
+        for some, cell_areas in zip(pieces, areas, strict=True)
     ]
 
 
 def _column(table: RawTable, names: Sequence[str], example: str) -> str:
-    found = [column for column in table.columns if column_key(column) in names]
-    if len(found) == 1:
-        return found[0]
-    told = ", ".join(f"“{column}”" for column in table.columns)
+    matches = [column for column in table.columns if column_key(column) in names]
+    if len(matches) == 1:
+        return matches[0]
+    columns = ", ".join(f"“{column}”" for column in table.columns)
     raise BadFile(
         f"{table.name}: cần đúng một cột tên “{example}” (hoặc {', '.join(names)}) / needs one "
-        f"column named “{example}” (or as listed). Các cột có / columns are: {told}"
+        f"column named “{example}” (or as listed). Các cột có / columns are: {columns}"
     )
 
 
 def _faults(
-    table: RawTable, codes: list[str], numbers: NumberColumn, known: Collection[str]
+    table: RawTable, codes: list[str], numbers: NumberColumn, communes: Collection[str]
 ) -> Iterator[str]:
-    seen: set[str] = set()
+    codes_seen: set[str] = set()
     for n, (line, code) in enumerate(zip(table.lines, codes, strict=True)):
-        where, number = f"dòng / line {line}", numbers.numbers[n]
-        if code not in known:
-            yield f"{where}: “{code}” không phải mã xã hiện nay / is no code of a commune of today"
-        elif code in seen:
-            yield f"{where}: mã “{code}” lặp lại / comes again"
+        row, number = f"dòng / line {line}", numbers.numbers[n]
+        if code not in communes:
+            yield f"{row}: “{code}” không phải mã xã hiện nay / is no code of a commune of today"
+        elif code in codes_seen:
+            yield f"{row}: mã “{code}” lặp lại / comes again"
         if n in numbers.faults:
-            yield f"{where}: {numbers.faults[n]}"
+            yield f"{row}: {numbers.faults[n]}"
         elif np.isnan(number) or number < 0:
-            yield f"{where}: số dân phải từ 0 / people must be a number from 0"
-        seen.add(code)
+            yield f"{row}: số dân phải từ 0 / people must be a number from 0"
+        codes_seen.add(code)

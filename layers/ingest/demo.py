@@ -1,8 +1,8 @@
-"""Simulated citizen reports and departmental events, so that a first look shows the main job.
+"""Simulated citizen reports and departmental events for the demo.
 
-Deterministic: the same communes, end and seed give the same records. The stories told in them are
-two outbreaks (one sudden, one slow), a geocoder's default point, records on the far side of the
-border, and a handful that nobody could place. Each record says that it is simulated.
+Deterministic: the same communes, end and seed give the same records. Among them are two outbreaks
+(one sudden, one slow), a geocoder's default point, a record beyond the border, and one of each
+kind that cannot be placed. Each record says that it is simulated.
 """
 
 import csv
@@ -89,17 +89,17 @@ def simulate_reports(
     """Reports of the 90 days before `until`, in order of time.
 
     `communes` has columns code, full_name, geometry (EPSG:4326). `records` counts the usual
-    reports; the stories come on top, those of outbreaks unless these are not wanted.
+    reports; default point, unplaceable records and, with `outbreaks`, the outbreaks are added.
     """
     random = np.random.default_rng(seed)
     country = _Country(communes, random)
-    told = [*_usual(country, until, records, random)]
+    reports = [*_usual_reports(country, until, records, random)]
     if outbreaks:
-        told += _sudden_outbreak(country, until, random)
-        told += _slow_outbreak(country, until, random)
-    told += [*_default_point(country, until, random), *_unplaceable(until)]
-    told.sort(key=lambda report: report.happened_at)
-    return [_signed(report, n) for n, report in enumerate(told, 1)]
+        reports += _sudden_outbreak(country, until, random)
+        reports += _slow_outbreak(country, until, random)
+    reports += [*_default_point_reports(country, until, random), *_unplaceable_reports(until)]
+    reports.sort(key=lambda report: report.happened_at)
+    return [_with_reporter(report, n) for n, report in enumerate(reports, 1)]
 
 
 def simulate_incidents(
@@ -127,7 +127,7 @@ def simulate_incidents(
 
 
 def write_csv(path: Path, records: Sequence[Report] | Sequence[Incident]) -> None:
-    """One line a record, UTF-8."""
+    """Write a CSV file, one line a record, UTF-8."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, [field.name for field in fields(records[0])])
         writer.writeheader()
@@ -135,7 +135,7 @@ def write_csv(path: Path, records: Sequence[Report] | Sequence[Incident]) -> Non
 
 
 class _Country:
-    """Communes with settlements in them, around which things happen."""
+    """Communes with settlements (longitude, latitude; WGS 84), around which reports scatter."""
 
     def __init__(self, communes: gpd.GeoDataFrame, random: np.random.Generator) -> None:
         self.communes = communes.sort_values("code").reset_index(drop=True)
@@ -151,15 +151,15 @@ class _Country:
 
     def sample(self, n: int, random: np.random.Generator) -> tuple[Floats, Floats, list[int]]:
         """n points near settlements, each inside its commune, and the commune's index."""
-        where = random.choice(len(self.shapes), n, p=self.weights)
-        centre = self.settlements[where, random.integers(_SETTLEMENTS, size=n)]
+        indices = random.choice(len(self.shapes), n, p=self.weights)
+        centre = self.settlements[indices, random.integers(_SETTLEMENTS, size=n)]
         points = np.stack(_scatter(centre, _SPREAD_KM, random), axis=1)
-        strayed = ~shapely.contains_xy(self.shapes[where], *points.T)
+        strayed = ~shapely.contains_xy(self.shapes[indices], *points.T)
         while strayed.any():  # half the way back to the settlement, until it is in its commune
             points[strayed] = (points[strayed] + centre[strayed]) / 2
-            strayed = ~shapely.contains_xy(self.shapes[where], *points.T)
+            strayed = ~shapely.contains_xy(self.shapes[indices], *points.T)
         lon, lat = points.T
-        return lon, lat, [int(index) for index in where]
+        return lon, lat, [int(index) for index in indices]
 
     def rural(self, part: float) -> Floats:
         """A settlement of a rural commune, `part` (0–1) of the way through their codes."""
@@ -169,22 +169,22 @@ class _Country:
         return settlement
 
 
-def _usual(
+def _usual_reports(
     country: _Country, until: datetime, records: int, random: np.random.Generator
 ) -> Iterator[Report]:
-    lon, lat, where = country.sample(records, random)
+    lon, lat, indices = country.sample(records, random)
     times = _times(until, records, random)
     categories = random.choice(list(_STORIES), records, p=[share for share, _ in _STORIES.values()])
-    told_by = random.random(records)
+    place_kind = random.random(records)
     for n in range(records):
         stories = _STORIES[str(categories[n])][1]
         report = _report(times[n], str(categories[n]), stories[n % len(stories)], lon[n], lat[n])
-        if told_by[n] < _WITH_ADDRESS:
-            name = country.names[where[n]]
+        if place_kind[n] < _WITH_ADDRESS:
+            name = country.names[indices[n]]
             address = f"Thôn {1 + n % 9}, {name}, tỉnh Lào Cai"
             yield replace(report, lon="", lat="", address=address)
-        elif told_by[n] < _WITH_ADDRESS + _WITH_COMMUNE:
-            yield replace(report, lon="", lat="", commune=country.codes[where[n]])
+        elif place_kind[n] < _WITH_ADDRESS + _WITH_COMMUNE:
+            yield replace(report, lon="", lat="", commune=country.codes[indices[n]])
         else:
             yield report
 
@@ -202,7 +202,7 @@ def _sudden_outbreak(
 def _slow_outbreak(
     country: _Country, until: datetime, random: np.random.Generator
 ) -> Iterator[Report]:
-    """Two kilometres wide, each day half a report more than the day before, for two weeks."""
+    """Reports within two kilometres for two weeks, each day half a report more than before."""
     for day in range(1, SLOW_DAYS + 1):
         count = (day + 1) // 2
         lon, lat = _scatter(np.tile(country.rural(0.7), (count, 1)), 0.7, random)
@@ -212,7 +212,7 @@ def _slow_outbreak(
             yield _report(at, *_SLOW, lon[n], lat[n])
 
 
-def _default_point(
+def _default_point_reports(
     country: _Country, until: datetime, random: np.random.Generator
 ) -> Iterator[Report]:
     """Unrelated reports that a geocoder put on one coordinate, because it knew no better."""
@@ -224,8 +224,8 @@ def _default_point(
         yield _report(at, category, _STORIES[category][1][n % 3], lon, lat)
 
 
-def _unplaceable(until: datetime) -> Iterator[Report]:
-    """One of each kind that must end in quarantine, and one beyond the border."""
+def _unplaceable_reports(until: datetime) -> Iterator[Report]:
+    """Reports of each kind that must end in quarantine, and one beyond the border."""
     at = until - timedelta(days=5)
     blank = _report(at, "traffic", "Ổ gà lớn trên đường", np.nan, np.nan)
     yield blank
@@ -256,8 +256,8 @@ def _report(at: datetime, category: str, story: str, lon: float, lat: float) -> 
     )
 
 
-def _signed(report: Report, n: int) -> Report:
-    """With a number, and with a person who does not exist."""
+def _with_reporter(report: Report, n: int) -> Report:
+    """The report with its number, and a reporter who does not exist."""
     return replace(
         report,
         report_id=f"SIM-{n:06}",
@@ -280,18 +280,20 @@ def _times(until: datetime, n: int, random: np.random.Generator) -> list[datetim
 
 
 def _season(day: datetime) -> float:
-    """More in the rains of July than in January."""
+    """Seasonal factor of a day: 1.2 in the rains of July, 0.8 in January."""
     return float(1 + 0.2 * np.cos(2 * np.pi * (day.timetuple().tm_yday - 200) / 365))
 
 
 def _points_in(shape: shapely.Geometry, n: int, random: np.random.Generator) -> Floats:
     """n points inside a polygon, by rejection."""
     west, south, east, north = shape.bounds
-    kept = np.empty((0, 2))
-    while len(kept) < n:
-        tried = random.uniform((west, south), (east, north), (16 * n, 2))
-        kept = np.vstack([kept, tried[shapely.contains_xy(shape, tried[:, 0], tried[:, 1])]])
-    points: Floats = kept[:n]
+    inside = np.empty((0, 2))
+    while len(inside) < n:
+        candidates = random.uniform((west, south), (east, north), (16 * n, 2))
+        inside = np.vstack(
+            [inside, candidates[shapely.contains_xy(shape, candidates[:, 0], candidates[:, 1])]]
+        )
+    points: Floats = inside[:n]
     return points
 
 

@@ -1,6 +1,6 @@
-"""Changing single rows: checked by the layer's schema, placed like any record, kept, undone.
+"""Edits of single rows: checked by the layer's schema, placed like any record, revertible.
 
-Every change writes what was there before into gis.row_history, in the same transaction. A layer's
+Every change writes the row before it into gis.row_history, in the same transaction. A layer's
 version rises by its trigger. Rows of views are the service's own and are not edited here.
 """
 
@@ -24,7 +24,7 @@ from gis.clock import HERE, today
 from gis.errors import BadInput, NotAllowed, NotFound
 from gis.placing.placer import Claims, Reason
 from gis.placing.reference import stored_placer, stored_territory
-from gis.placing.shapes import near_to, vertex_fault
+from gis.placing.shapes import plausible_area, vertex_fault
 from gis.values import BBox
 from layers.definition.model import FileSource, GeometryKind, Layer
 from layers.ingest.feature import BadRecord, Feature, FeatureFault
@@ -37,7 +37,7 @@ SOURCE = "edit"  # of rows that were added by hand
 
 @dataclass(frozen=True, slots=True)
 class RowState:
-    """A row as it is: its tag changes with each change of the row."""
+    """A row's id and its tag (an ETag), which changes with each change of the row."""
 
     id: int
     tag: str
@@ -55,27 +55,27 @@ class RowChange:
     before: dict[str, Any] | None
 
 
-def require_writable(layer: Layer, who: Principal) -> None:
-    """Raises NotAllowed or NoKey unless `who` may change rows of the layer."""
+def require_writable(layer: Layer, principal: Principal) -> None:
+    """Raises NotAllowed or NoKey unless `principal` may change rows of the layer."""
     if layer.is_view or layer.access.write == "nobody":
         raise NotAllowed(f"rows of {layer.id} are made by the service and cannot be edited")
-    allowed = may_write(who, layer.access.read, layer.access.write, layer.id)
-    require(who, allowed, f"changing rows of {layer.id} needs a key of its department")
+    allowed = may_write(principal, layer.access.read, layer.access.write, layer.id)
+    require(principal, allowed, f"changing rows of {layer.id} needs a key of its department")
 
 
 def state_of_row(connection: Connection, source: ItemSource, row_id: int) -> RowState:
-    """The row, locked until the transaction ends; raises NotFound."""
+    """The state of a row, which is locked until the transaction ends; raises NotFound."""
     table = table_of(source.layer)
-    found = connection.execute(
+    row = connection.execute(
         select(table.c.updated_at).where(table.c.id == row_id).with_for_update()
     ).one_or_none()
-    if found is None:
+    if row is None:
         raise NotFound(f"the layer {source.layer.id} has no item {row_id}")
-    return RowState(row_id, row_tag(source.layer.id, row_id, found.updated_at))
+    return RowState(row_id, row_tag(source.layer.id, row_id, row.updated_at))
 
 
 def tag_of_row(connection: Connection, source: ItemSource, item_id: str) -> str | None:
-    """The tag of a row as it is; None for rows of views, which cannot be edited."""
+    """The tag of a row; None where there is no such row, and for rows of views."""
     if source.layer.is_view:
         return None
     table = table_of(source.layer)
@@ -85,15 +85,17 @@ def tag_of_row(connection: Connection, source: ItemSource, item_id: str) -> str 
 
 
 def row_tag(layer_id: str, row_id: int, updated_at: datetime) -> str:
-    told = f"{layer_id}/{row_id}/{updated_at.astimezone(UTC).isoformat()}"
-    return hashlib.sha256(told.encode()).hexdigest()[:24]
+    state = f"{layer_id}/{row_id}/{updated_at.astimezone(UTC).isoformat()}"
+    return hashlib.sha256(state.encode()).hexdigest()[:24]
 
 
-def add(connection: Connection, source: ItemSource, feature: Feature, who: Principal) -> RowState:
-    """A new row; raises BadRecord with all that is wrong."""
-    require_writable(source.layer, who)
+def add(
+    connection: Connection, source: ItemSource, feature: Feature, principal: Principal
+) -> RowState:
+    """Add a row; raises NotAllowed, NoKey, and BadRecord with all faults."""
+    require_writable(source.layer, principal)
     table = table_of(source.layer)
-    provenance = {"added_by": who.name}
+    provenance = {"added_by": principal.name}
     values = _values(connection, source.layer, feature.geometry, feature.properties) | {
         "source": SOURCE,
         "source_key": str(uuid.uuid4()),
@@ -103,64 +105,70 @@ def add(connection: Connection, source: ItemSource, feature: Feature, who: Princ
     row = connection.execute(
         insert(table).values(values).returning(table.c.id, table.c.updated_at)
     ).one()
-    _note(connection, source.layer, row.id, "add", who, None)
+    _write_history(connection, source.layer, row.id, "add", principal, None)
     return RowState(row.id, row_tag(source.layer.id, row.id, row.updated_at))
 
 
 def replace(
-    connection: Connection, source: ItemSource, row_id: int, feature: Feature, who: Principal
+    connection: Connection, source: ItemSource, row_id: int, feature: Feature, principal: Principal
 ) -> RowState:
-    """The row with these properties and no others; raises NotFound or BadRecord."""
-    written = {one.name: None for one in source.properties if one.writable}
-    whole = Feature(feature.geometry, {**written, **feature.properties}, has_geometry=True)
-    return _change(connection, source, row_id, whole, who, "replace")
+    """Replace a row: properties that are not given become null.
+
+    Raises NotAllowed, NoKey, NotFound or BadRecord.
+    """
+    empty = {served.name: None for served in source.properties if served.writable}
+    complete = Feature(feature.geometry, {**empty, **feature.properties}, has_geometry=True)
+    return _change(connection, source, row_id, complete, principal, "replace")
 
 
 def modify(
-    connection: Connection, source: ItemSource, row_id: int, feature: Feature, who: Principal
+    connection: Connection, source: ItemSource, row_id: int, feature: Feature, principal: Principal
 ) -> RowState:
-    """The row with these properties changed (RFC 7396); raises NotFound or BadRecord."""
-    return _change(connection, source, row_id, feature, who, "update")
+    """Change the given properties of a row (RFC 7396).
+
+    Raises NotAllowed, NoKey, NotFound or BadRecord.
+    """
+    return _change(connection, source, row_id, feature, principal, "update")
 
 
-def delete(connection: Connection, source: ItemSource, row_id: int, who: Principal) -> None:
-    """Raises NotFound; the row stays in the history."""
-    require_writable(source.layer, who)
+def delete(connection: Connection, source: ItemSource, row_id: int, principal: Principal) -> None:
+    """Delete a row; it stays in the history. Raises NotAllowed, NoKey or NotFound."""
+    require_writable(source.layer, principal)
     before = _snapshot(connection, source.layer, row_id)
     if before is None:
         raise NotFound(f"the layer {source.layer.id} has no item {row_id}")
     table = table_of(source.layer)
     connection.execute(table.delete().where(table.c.id == row_id))
-    _note(connection, source.layer, row_id, "delete", who, before)
+    _write_history(connection, source.layer, row_id, "delete", principal, before)
 
 
 def history(
     connection: Connection, layer_id: str, row_id: int | None = None, limit: int = 100
 ) -> list[RowChange]:
     """The last changes of one row, or of the whole layer, newest first."""
-    asked = {"layer": layer_id, "row": row_id, "limit": limit}
-    return [RowChange(*row) for row in connection.execute(_HISTORY, asked)]
+    values = {"layer": layer_id, "row": row_id, "limit": limit}
+    return [RowChange(*row) for row in connection.execute(_HISTORY, values)]
 
 
-def revert(connection: Connection, layer: Layer, change_id: int, who: Principal) -> int:
+def revert(connection: Connection, layer: Layer, change_id: int, principal: Principal) -> int:
     """Put a row back as it was before a change; gives its id.
 
-    This is a change too, and can be reverted. Raises NotFound when the layer has no such change,
-    BadInput when the row of then is in the way of one loaded since.
+    This is a change too, and can be reverted. Raises NotAllowed, NoKey, NotFound when the layer
+    has no such change, BadInput when a row loaded since stands in the way.
     """
-    require_writable(layer, who)
-    found = connection.execute(_ONE_CHANGE, {"layer": layer.id, "id": change_id}).one_or_none()
-    if found is None:
+    require_writable(layer, principal)
+    change = connection.execute(_CHANGE, {"layer": layer.id, "id": change_id}).one_or_none()
+    if change is None:
         raise NotFound(f"the layer {layer.id} has no change {change_id}: see its history")
     table = table_of(layer)
-    now = _snapshot(connection, layer, found.row_id)
-    if found.before is None:
-        connection.execute(table.delete().where(table.c.id == found.row_id))
+    current = _snapshot(connection, layer, change.row_id)
+    if change.before is None:
+        connection.execute(table.delete().where(table.c.id == change.row_id))
     else:
-        with _restorable(change_id):
-            _restore(connection, table, found.before)
-    _note(connection, layer, found.row_id, "revert", who, now)
-    return int(found.row_id)
+        with _conflicts_as_bad_input(change_id):
+            _restore(connection, table, change.before)
+    _write_history(connection, layer, change.row_id, "revert", principal, current)
+    return int(change.row_id)
 
 
 def _change(
@@ -168,44 +176,42 @@ def _change(
     source: ItemSource,
     row_id: int,
     feature: Feature,
-    who: Principal,
+    principal: Principal,
     act: str,
 ) -> RowState:
-    require_writable(source.layer, who)
+    require_writable(source.layer, principal)
     before = _snapshot(connection, source.layer, row_id)
     if before is None:
         raise NotFound(f"the layer {source.layer.id} has no item {row_id}")
     table = table_of(source.layer)
-    values = _changed(connection, source, feature, before)
-    changed = (
+    values = _updated_values(connection, source, feature, before)
+    statement = (
         update(table)
         .where(table.c.id == row_id)
         .values(values | {"updated_at": func.clock_timestamp()})
         .returning(table.c.updated_at)
     )
-    updated_at = connection.execute(changed).scalar_one()
-    _note(connection, source.layer, row_id, act, who, before)
+    updated_at = connection.execute(statement).scalar_one()
+    _write_history(connection, source.layer, row_id, act, principal, before)
     return RowState(row_id, row_tag(source.layer.id, row_id, updated_at))
 
 
-def _changed(
+def _updated_values(
     connection: Connection, source: ItemSource, feature: Feature, before: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """A row is placed again when anything is said that its place depends on."""
+    """Columns to write: with a new place when a property changes that the place depends on."""
     placing = {"valid_at", *_place_fields(source.layer).values()}
-    moved = feature.has_geometry or bool(placing & set(feature.properties))
-    if not moved:
+    is_moved = feature.has_geometry or bool(placing & set(feature.properties))
+    if not is_moved:
         return dict(feature.properties)
-    geometry = feature.geometry if feature.has_geometry else _stored_geometry(before)
-    kept = {name: before.get(name) for name in placing if name in before}
-    if kept.get("valid_at") is not None:
-        kept["valid_at"] = datetime.fromisoformat(str(kept["valid_at"]))
-    values = _values(connection, source.layer, geometry, {**kept, **feature.properties})
+    geometry = feature.geometry
+    if not feature.has_geometry and before["geom"] is not None:
+        geometry = shapely.from_wkb(before["geom"])
+    stored = {name: before.get(name) for name in placing if name in before}
+    if stored.get("valid_at") is not None:
+        stored["valid_at"] = datetime.fromisoformat(str(stored["valid_at"]))
+    values = _values(connection, source.layer, geometry, {**stored, **feature.properties})
     return {name: value for name, value in values.items() if name in table_of(source.layer).c}
-
-
-def _stored_geometry(before: Mapping[str, Any]) -> shapely.Geometry | None:
-    return None if before["geom"] is None else shapely.from_wkb(before["geom"])
 
 
 def _values(
@@ -214,16 +220,16 @@ def _values(
     geometry: shapely.Geometry | None,
     properties: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """The columns of a row: its properties, its geometry, its place."""
+    """The columns of a row: its properties, its geometry (EPSG:4326), its place."""
     place = _place(connection, layer, geometry, properties) if layer.placed else {}
-    return {**properties, "geom": _bound(layer, geometry), **place}
+    return {**properties, "geom": _geometry_value(layer, geometry), **place}
 
 
-def _bound(layer: Layer, geometry: shapely.Geometry | None) -> ColumnElement[Any] | None:
+def _geometry_value(layer: Layer, geometry: shapely.Geometry | None) -> ColumnElement[Any] | None:
     if geometry is None:
         return None
-    made = func.ST_GeomFromWKB(shapely.to_wkb(geometry), 4326)
-    return made if layer.geometry is GeometryKind.POINT else func.ST_Multi(made)
+    point = func.ST_GeomFromWKB(shapely.to_wkb(geometry), 4326)
+    return point if layer.geometry is GeometryKind.POINT else func.ST_Multi(point)
 
 
 def _place(
@@ -232,12 +238,12 @@ def _place(
     geometry: shapely.Geometry | None,
     properties: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Hex, commune and the rest; raises BadRecord where there is no place."""
-    place = _placed(connection, layer, geometry, properties)
+    """The columns of a row's place: hex, commune, method …; raises BadRecord without a place."""
+    place = _placement(connection, layer, geometry, properties)
     tolerated = isinstance(layer.source, FileSource) and layer.source.outside == "keep"
     if geometry is not None and not tolerated and not place["reason"]:
-        near = near_to(BBox.of(stored_territory(connection).outline.bounds))
-        fault = vertex_fault(geometry, near)
+        area = plausible_area(BBox.of(stored_territory(connection).outline.bounds))
+        fault = vertex_fault(geometry, area)
         if fault is not None:
             raise BadRecord([FeatureFault("geometry", fault)])
     if place["reason"] and not (place["reason"] == Reason.OUTSIDE.value and tolerated):
@@ -253,20 +259,20 @@ def _place(
     }
 
 
-def _placed(
+def _placement(
     connection: Connection,
     layer: Layer,
     geometry: shapely.Geometry | None,
     properties: Mapping[str, Any],
 ) -> dict[str, Any]:
     point = None if geometry is None else shapely.point_on_surface(geometry)
-    said = {use: str(properties.get(name) or "") for use, name in _place_fields(layer).items()}
+    words = {use: str(properties.get(name) or "") for use, name in _place_fields(layer).items()}
     at = properties.get("valid_at")
     claims = Claims(
         lon=np.array([np.nan if point is None else point.x]),
         lat=np.array([np.nan if point is None else point.y]),
-        address=[said.get("address", "")],
-        unit=[said.get("commune", "")],
+        address=[words.get("address", "")],
+        unit=[words.get("commune", "")],
         day=[at.astimezone(HERE).date() if at is not None else None],
         precision_m=np.array([np.nan]),
     )
@@ -277,25 +283,28 @@ def _place_fields(layer: Layer) -> dict[str, str]:
     """The fields that hold an address or a commune, as the layer's source names them."""
     if not isinstance(layer.source, FileSource):
         return {}
-    columns = {(one.column or name): name for name, one in layer.public_fields.items()}
-    named = {"address": layer.source.address, "commune": layer.source.commune}
-    return {use: columns[column] for use, column in named.items() if column in columns}
+    columns = {(field.column or name): name for name, field in layer.public_fields.items()}
+    uses = {"address": layer.source.address, "commune": layer.source.commune}
+    return {use: columns[column] for use, column in uses.items() if column in columns}
 
 
 def _snapshot(connection: Connection, layer: Layer, row_id: int) -> dict[str, Any] | None:
     """The whole row, locked; the geometry as EWKB in hexadecimal digits."""
-    kept = table_of(layer).alias("kept")
-    whole = func.to_jsonb(text("kept")).op("-")("geom")
-    geom = func.jsonb_build_object("geom", func.encode(func.ST_AsEWKB(kept.c.geom), "hex"))
-    found = connection.execute(
-        select(whole.op("||")(geom)).select_from(kept).where(kept.c.id == row_id).with_for_update()
+    alias = table_of(layer).alias("kept")
+    columns = func.to_jsonb(text("kept")).op("-")("geom")
+    geom = func.jsonb_build_object("geom", func.encode(func.ST_AsEWKB(alias.c.geom), "hex"))
+    row = connection.execute(
+        select(columns.op("||")(geom))
+        .select_from(alias)
+        .where(alias.c.id == row_id)
+        .with_for_update()
     ).one_or_none()
-    return None if found is None else dict(found[0])
+    return None if row is None else dict(row[0])
 
 
 @contextmanager
-def _restorable(change_id: int) -> Iterator[None]:
-    """Raises BadInput where the table, as it is by now, cannot hold the row of then."""
+def _conflicts_as_bad_input(change_id: int) -> Iterator[None]:
+    """Raises BadInput where the table of today cannot hold the row of then."""
     try:
         yield
     except (IntegrityError, DataError) as error:
@@ -306,7 +315,7 @@ def _restorable(change_id: int) -> Iterator[None]:
 
 
 def _restore(connection: Connection, table: Table, before: Mapping[str, Any]) -> None:
-    """The columns that the table still has, as they were."""
+    """Write a row back as it was, in the columns that the table still has."""
     names = [column.name for column in table.c if column.name in before]
     columns = ", ".join(f'"{name}"' for name in names)
     changes = ", ".join(f'"{name}" = excluded."{name}"' for name in names if name != "id")
@@ -324,27 +333,27 @@ def _restore(connection: Connection, table: Table, before: Mapping[str, Any]) ->
     )
 
 
-def _note(
+def _write_history(
     connection: Connection,
     layer: Layer,
     row_id: int,
     act: str,
-    who: Principal,
+    principal: Principal,
     before: Mapping[str, Any] | None,
 ) -> None:
     connection.execute(
-        _NOTE,
+        _WRITE_HISTORY,
         {
             "layer": layer.id,
             "row": row_id,
             "act": act,
-            "who": who.name,
+            "who": principal.name,
             "before": None if before is None else orjson.dumps(dict(before)).decode(),
         },
     )
 
 
-_NOTE = text("""
+_WRITE_HISTORY = text("""
 INSERT INTO gis.row_history (layer_id, row_id, act, who, before)
 VALUES (:layer, :row, :act, :who, CAST(:before AS jsonb))
 """)
@@ -353,6 +362,6 @@ SELECT id, row_id, act, at, who, before FROM gis.row_history
 WHERE layer_id = :layer AND (CAST(:row AS bigint) IS NULL OR row_id = :row)
 ORDER BY id DESC LIMIT :limit
 """)
-_ONE_CHANGE = text("""
+_CHANGE = text("""
 SELECT row_id, before FROM gis.row_history WHERE layer_id = :layer AND id = :id
 """)

@@ -1,4 +1,4 @@
-"""A GeoJSON feature that a client writes: read by the layer's schema, all faults told at once."""
+"""Reader of GeoJSON features that clients write, checked by the schema of their layer."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,14 +13,14 @@ from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import DBAPIError
 
 from gis.errors import BadInput
-from gis.intake.numbers import EXACT_IN_DOUBLE, GREATEST_INTEGER, LEAST_INTEGER
+from gis.intake.numbers import EXACT_IN_DOUBLE, MAX_INTEGER, MIN_INTEGER
 from gis.placing.shapes import vertex_fault
 from gis.text import without_contacts
 from layers.definition.model import FieldType, GeometryKind
 from layers.items import CRS84, Crs, ItemSource, ServedColumn
 from layers.items.literals import day_of, instant_of
 
-_TYPES = {
+_GEOMETRY_TYPES = {
     GeometryKind.POINT: ("Point",),
     GeometryKind.LINE: ("LineString", "MultiLineString"),
     GeometryKind.POLYGON: ("Polygon", "MultiPolygon"),
@@ -38,14 +38,14 @@ _BAD_SHAPE = (
 
 @dataclass(frozen=True, slots=True)
 class FeatureFault:
-    """What is wrong with one member of a feature."""
+    """A fault of one member of a feature: `where` names the member, `what` says what is right."""
 
     where: str
     what: str
 
 
 class BadRecord(BadInput):
-    """A feature cannot be stored; `faults` holds all that is wrong with it."""
+    """A feature cannot be stored; `faults` holds all its faults."""
 
     def __init__(self, faults: Sequence[FeatureFault]) -> None:
         super().__init__("; ".join(f"{fault.where}: {fault.what}" for fault in faults))
@@ -54,69 +54,73 @@ class BadRecord(BadInput):
 
 @dataclass(frozen=True)
 class Feature:
-    """What is to be stored: geometry in degrees, WGS 84; values of the fields' types."""
+    """A feature to store: geometry (EPSG:4326), values of the fields' types."""
 
     geometry: shapely.Geometry | None
     properties: dict[str, Any]
-    has_geometry: bool  # False: the client said nothing of it
+    has_geometry: bool  # False: the document has no member `geometry`
 
 
 class FeatureReader:
-    """Reads features for one layer; coordinates are in `crs`."""
+    """Reads features for one layer; coordinates are in `crs`, in its axis order."""
 
     def __init__(self, connection: Connection, source: ItemSource, crs: Crs = CRS84) -> None:
         self.connection = connection
         self.source = source
         self.crs = crs
 
-    def read(self, body: bytes, *, whole: bool, item_id: str | None = None) -> Feature:
-        """`whole`: whatever is required must be there. `item_id`: the one in the path.
+    def read(self, body: bytes, *, complete: bool, item_id: str | None = None) -> Feature:
+        """The feature in a request's body; raises BadRecord with all its faults.
 
-        Raises BadRecord with all that is wrong.
+        `complete`: required members must be present. `item_id`: the id in the path.
         """
         document = _document(body)
         faults: list[FeatureFault] = list(_envelope_faults(document, item_id))
-        properties = self._properties(document.get("properties"), faults, whole=whole)
+        properties = self._properties(document.get("properties"), faults, complete=complete)
         has_geometry = "geometry" in document
         geometry = self._geometry(document.get("geometry"), faults) if has_geometry else None
-        if whole and not has_geometry and self.source.geometry is not None:
+        if complete and not has_geometry and self.source.geometry is not None:
             faults.append(FeatureFault("geometry", "it is missing: give a geometry, or null"))
         if faults:
             raise BadRecord(faults)
         return Feature(geometry, properties, has_geometry)
 
-    def _properties(self, given: Any, faults: list[FeatureFault], *, whole: bool) -> dict[str, Any]:
-        if given is None:
-            given = {}
-        if not isinstance(given, dict):
+    def _properties(
+        self, members: Any, faults: list[FeatureFault], *, complete: bool
+    ) -> dict[str, Any]:
+        if members is None:
+            members = {}
+        if not isinstance(members, dict):
             faults.append(FeatureFault("properties", "it must be an object of names and values"))
             return {}
-        found: dict[str, Any] = {}
-        for name, value in given.items():
-            self._property(str(name), value, found, faults)
-        if whole:
-            faults += _missing(self.source, given)
-        return found
+        properties: dict[str, Any] = {}
+        for name, value in members.items():
+            self._property(str(name), value, properties, faults)
+        if complete:
+            faults += _missing_properties(self.source, members)
+        return properties
 
     def _property(
-        self, name: str, value: Any, found: dict[str, Any], faults: list[FeatureFault]
+        self, name: str, value: Any, properties: dict[str, Any], faults: list[FeatureFault]
     ) -> None:
         served = self.source.by_name.get(name)
-        where = f"properties.{name}"
+        member = f"properties.{name}"
         if served is None:
-            known = ", ".join(each for each, one in self.source.by_name.items() if one.writable)
-            faults.append(FeatureFault(where, f"there is no such property: there are {known}"))
-        elif served.writable:  # what the service computes itself may be sent back, and is ignored
+            writable = ", ".join(
+                each for each, column in self.source.by_name.items() if column.writable
+            )
+            faults.append(FeatureFault(member, f"there is no such property: there are {writable}"))
+        elif served.writable:  # clients send back computed properties too: those are ignored
             try:
-                found[name] = _value(served, value)
+                properties[name] = _typed_value(served, value)
             except ValueError as error:
-                faults.append(FeatureFault(where, str(error)))
+                faults.append(FeatureFault(member, str(error)))
 
-    def _geometry(self, given: Any, faults: list[FeatureFault]) -> shapely.Geometry | None:
-        if given is None:
+    def _geometry(self, document: Any, faults: list[FeatureFault]) -> shapely.Geometry | None:
+        if document is None:
             return None
         try:
-            return self._in_degrees(_shape(given, self.source.layer.geometry))
+            return self._in_degrees(_geometry_of(document, self.source.layer.geometry))
         except ValueError as error:
             faults.append(FeatureFault("geometry", str(error)))
             return None
@@ -136,12 +140,12 @@ class FeatureReader:
         return moved
 
     def _transformed(self, geometry: shapely.Geometry) -> shapely.Geometry | None:
-        """In degrees, WGS 84; None where PROJ knows no such place."""
-        made = func.ST_GeomFromWKB(shapely.to_wkb(geometry), self.crs.srid)
-        asked = select(func.ST_AsBinary(func.ST_Transform(made, CRS84.srid)))
+        """The geometry in EPSG:4326; None where PROJ cannot transform it."""
+        value = func.ST_GeomFromWKB(shapely.to_wkb(geometry), self.crs.srid)
+        statement = select(func.ST_AsBinary(func.ST_Transform(value, CRS84.srid)))
         try:
             with self.connection.begin_nested():
-                return shapely.from_wkb(bytes(self.connection.scalar(asked) or b""))
+                return shapely.from_wkb(bytes(self.connection.scalar(statement) or b""))
         except DBAPIError:
             return None
 
@@ -163,53 +167,55 @@ def _envelope_faults(document: Mapping[str, Any], item_id: str | None) -> Iterat
     kind = document.get("type", "Feature")
     if kind != "Feature":
         yield FeatureFault("type", f"it is {kind!r}: write one Feature at a time")
-    told = document.get("id")
-    if item_id is not None and told is not None and str(told) != item_id:
-        yield FeatureFault("id", f"it is {told!r}, but the path says {item_id!r}: leave it out")
+    feature_id = document.get("id")
+    if item_id is not None and feature_id is not None and str(feature_id) != item_id:
+        yield FeatureFault(
+            "id", f"it is {feature_id!r}, but the path says {item_id!r}: leave it out"
+        )
 
 
-def _missing(source: ItemSource, given: Mapping[str, Any]) -> list[FeatureFault]:
+def _missing_properties(source: ItemSource, members: Mapping[str, Any]) -> list[FeatureFault]:
     return [
-        FeatureFault(f"properties.{one.name}", "it is required")
-        for one in source.properties
-        if one.required and one.writable and given.get(one.name) is None
+        FeatureFault(f"properties.{column.name}", "it is required")
+        for column in source.properties
+        if column.required and column.writable and members.get(column.name) is None
     ]
 
 
-def _shape(given: Any, kind: GeometryKind) -> shapely.Geometry:
-    allowed = _TYPES[kind]
-    named = given.get("type") if isinstance(given, dict) else None
-    if named not in allowed:
-        right = " or ".join(allowed) or "null"
-        raise ValueError(f"it must be {right}, not {named or type(given).__name__}")
+def _geometry_of(document: Any, kind: GeometryKind) -> shapely.Geometry:
+    allowed = _GEOMETRY_TYPES[kind]
+    geometry_type = document.get("type") if isinstance(document, dict) else None
+    if geometry_type not in allowed:
+        expected = " or ".join(allowed) or "null"
+        raise ValueError(f"it must be {expected}, not {geometry_type or type(document).__name__}")
     try:
-        found = shapely.force_2d(shape(given))
-        finite = not found.is_empty and np.isfinite(shapely.get_coordinates(found)).all()
+        geometry = shapely.force_2d(shape(document))
+        finite = not geometry.is_empty and np.isfinite(shapely.get_coordinates(geometry)).all()
     except _BAD_SHAPE:
-        raise ValueError(f"the coordinates of the {named} are wrong") from None
+        raise ValueError(f"the coordinates of the {geometry_type} are wrong") from None
     if not finite:
-        raise ValueError(f"the {named} is empty or has coordinates that are no numbers")
-    if not found.is_valid:
-        raise ValueError(f"the {named} is not valid: {shapely.is_valid_reason(found)}")
-    return found
+        raise ValueError(f"the {geometry_type} is empty or has coordinates that are no numbers")
+    if not geometry.is_valid:
+        raise ValueError(f"the {geometry_type} is not valid: {shapely.is_valid_reason(geometry)}")
+    return geometry
 
 
-def _value(served: ServedColumn, value: Any) -> Any:
-    """The value as the field's type; raises ValueError saying what would be right."""
+def _typed_value(served: ServedColumn, value: Any) -> Any:
+    """The value as the field's type; the ValueError raised says what would be right."""
     if value is None:
         if served.required:
             raise ValueError("it is required and cannot be null")
         return None
-    read, right = _READERS[served.type]
+    parse, expected = _READERS[served.type]
     try:
-        found = read(value)
+        typed = parse(value)
     except (ValueError, TypeError, OverflowError):
-        raise ValueError(f"{value!r} is wrong: it must be {right}") from None
+        raise ValueError(f"{value!r} is wrong: it must be {expected}") from None
     if served.free_text:
-        return without_contacts(found)
-    if served.values and found not in served.values:
+        return without_contacts(typed)
+    if served.values and typed not in served.values:
         raise ValueError(f"{value!r} is wrong: it must be one of {', '.join(served.values)}")
-    return found
+    return typed
 
 
 def _text(value: Any) -> str:
@@ -219,12 +225,12 @@ def _text(value: Any) -> str:
 
 
 def _integer(value: Any) -> int:
-    """JSON's parser makes a double of what is beyond 64 bits: such a one is not exact."""
+    """A whole number; beyond 64 bits the JSON parser gives a double, which is not exact."""
     if isinstance(value, float) and value.is_integer() and abs(value) <= EXACT_IN_DOUBLE:
         return int(value)
     if isinstance(value, bool) or not isinstance(value, int):
         raise ValueError
-    if not LEAST_INTEGER <= value <= GREATEST_INTEGER:
+    if not MIN_INTEGER <= value <= MAX_INTEGER:
         raise ValueError
     return value
 
@@ -247,7 +253,7 @@ _READERS: dict[FieldType, tuple[Callable[[Any], Any], str]] = {
     FieldType.TEXT: (_text, "text without a NUL character"),
     FieldType.INTEGER: (
         _integer,
-        f"a whole number from {LEAST_INTEGER} to {GREATEST_INTEGER}, with all its digits",
+        f"a whole number from {MIN_INTEGER} to {MAX_INTEGER}, with all its digits",
     ),
     FieldType.NUMBER: (_number, "a number, finite, and if it is whole, exact as a double"),
     FieldType.BOOLEAN: (_boolean, "true or false"),

@@ -1,4 +1,4 @@
-"""Rows whose key an earlier version wrote, brought to the key of today when their record comes.
+"""Renaming of source keys that an earlier version wrote, when their record is loaded again.
 
 Keys of several columns were joined by a bare `|`, so that ("a|b", "c") and ("a", "b|c") were one.
 Keys without `|` and `\\` in their parts are the same in both forms; of the others:
@@ -22,8 +22,9 @@ from layers.storage.tables import table_of
 def rename_former_keys(
     connection: Connection, layer: Layer, source: FileSource, records: RecordBatch, name: str
 ) -> None:
-    """Give what was stored under former keys of these records its key of today: rows with their
-    history and reporters, and records in quarantine. `name` is the source that they come from.
+    """Rename former keys of these records: rows with history and reporters, and quarantine.
+
+    `name` is the source that the records come from.
     """
     taken = set(records.keys)
     claims: dict[str, list[int]] = defaultdict(list)
@@ -44,20 +45,22 @@ def _rename_rows(
     claims: Mapping[str, Sequence[int]],
 ) -> None:
     table = table_of(layer)
-    by_column = {one.column or field: field for field, one in layer.public_fields.items()}
+    by_column = {
+        definition.column or field: field for field, definition in layer.public_fields.items()
+    }
     fields = [by_column[column] for column in key_columns(source) if column in by_column]
-    found = connection.execute(
+    rows = connection.execute(
         select(table.c.id, table.c.source_key, *(table.c[field] for field in fields)).where(
             table.c.source == name, table.c.source_key.in_(list(claims))
         )
     ).all()
-    for row in found:
-        own = [
+    for row in rows:
+        matches = [
             record
             for record in claims[row.source_key]
             if all(getattr(row, field) == records.columns[field][record] for field in fields)
         ]
-        key = records.keys[own[-1]] if own else None
+        key = records.keys[matches[-1]] if matches else None
         values = {"layer": layer.id, "source": name, "former": row.source_key, "key": key}
         if key is None or _exists(connection, table, name, key):
             continue
@@ -80,20 +83,20 @@ def _rename_waiting(
     claims: Mapping[str, Sequence[int]],
 ) -> None:
     columns = key_columns(source)
-    asked = {"layer": layer.id, "source": name, "keys": list(claims)}
-    for row in connection.execute(_WAITING, asked).all():
-        own = [
+    waiting = {"layer": layer.id, "source": name, "keys": list(claims)}
+    for row in connection.execute(_WAITING, waiting).all():
+        matches = [
             record
             for record in claims[row.source_key]
-            if _parts(records.raw(record), columns) == _parts(row.raw, columns)
+            if _key_parts(records.raw(record), columns) == _key_parts(row.raw, columns)
         ]
-        if own:
-            connection.execute(_RENAME_WAITING, {"id": row.id, "key": records.keys[own[-1]]})
+        if matches:
+            connection.execute(_RENAME_WAITING, {"id": row.id, "key": records.keys[matches[-1]]})
             values = {"layer": layer.id, "source": name, "former": row.source_key}
-            connection.execute(_RENAME_REPORTER, {**values, "key": records.keys[own[-1]]})
+            connection.execute(_RENAME_REPORTER, {**values, "key": records.keys[matches[-1]]})
 
 
-def _parts(raw: Mapping[str, str], columns: Sequence[str]) -> list[str]:
+def _key_parts(raw: Mapping[str, str], columns: Sequence[str]) -> list[str]:
     return [raw.get(column, "") for column in columns]
 
 

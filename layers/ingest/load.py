@@ -1,7 +1,7 @@
-"""A file → placed rows → the layer's table, in one transaction; what fails is kept in quarantine.
+"""Load of a file: records are placed and merged into the layer's table, in one transaction.
 
-Idempotent: a record is known by (source, source key). Loading a file twice changes nothing, not
-even the layer's version.
+Records that fail go to quarantine. Idempotent: a record is known by (source, source key). Loading
+a file twice changes nothing, not even the layer's version.
 """
 
 from collections import Counter
@@ -30,7 +30,7 @@ from layers.ingest import quarantine
 from layers.ingest.former_keys import rename_former_keys
 from layers.ingest.merge import IncomingRows
 from layers.ingest.records import (
-    NO_ANSWERS,
+    NO_OPTIONS,
     FileOptions,
     ProvinceArea,
     RecordBatch,
@@ -39,27 +39,30 @@ from layers.ingest.records import (
 )
 
 Show = Callable[[int, int], None]
-_SHOW_EVERY = 2_000
+_SHOW_EVERY = 2_000  # rows
 
 
 @dataclass(frozen=True, slots=True)
 class LoadOptions:
-    """How to load. `source` names the system that the records come from; None: the file's name."""
+    """Options of a load.
+
+    `source` names the system that the records come from; None: the file's name.
+    """
 
     who: str
     source: str | None = None
-    answers: FileOptions = NO_ANSWERS
+    answers: FileOptions = NO_OPTIONS
     simulated: bool = False
-    replace: bool = False  # records of the source that do not come again are removed
-    again: bool = False  # the records come from quarantine, not from their source
+    replace: bool = False  # rows of the source that the file does not hold are removed
+    replayed: bool = False  # the records come from quarantine, not from their source
     today: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class LoadReport:
-    """What became of the records: read = added + updated + unchanged + outside + quarantined.
+    """Counts of records: read = added + updated + unchanged + outside + quarantined.
 
-    Those outside are kept in quarantine too, with the reason `outside`.
+    Records outside the province are in quarantine too, with the reason `outside`.
     """
 
     layer_id: str
@@ -72,15 +75,15 @@ class LoadReport:
     quarantined: int
     removed: int
     default_points: int
-    reasons: dict[str, int]  # of those in quarantine, `outside` among them
-    notes: tuple[str, ...]  # what was converted to read the file
+    reasons: dict[str, int]  # of records in quarantine, `outside` among them
+    notes: tuple[str, ...]  # conversions that were needed to read the file
 
 
 @dataclass(frozen=True)
-class _Sorted:
-    """Records with their places, and the rows of those that are kept or failed.
+class _PlacedBatch:
+    """Records with their places, divided into rows that are kept and rows that failed.
 
-    `answers` are those by which the file was read, given or settled by itself.
+    `answers` are those by which the file was read, given or settled by the file itself.
     """
 
     records: RecordBatch
@@ -92,7 +95,7 @@ class _Sorted:
 
     @property
     def reasons(self) -> Counter[str]:
-        """Why records failed, each counted by its first fault."""
+        """Counts of failed records by the reason of their first fault."""
         return Counter(faults[0].reason for faults in self.failed.values())
 
 
@@ -101,8 +104,8 @@ def load_file(
 ) -> LoadReport:
     """Load all records of a file, or none of them.
 
-    `show` is called with (done, total). Raises BadFile, Question (whose answer is an option), and
-    BadInput for a layer that takes no files.
+    `show` is called with (done, total), in rows. Raises BadFile, AmbiguousInput (whose answer is
+    an option), and BadInput for a layer that takes no files.
     """
     answers = options.answers
     table = read_table(path, encoding=answers.encoding, table=answers.table)
@@ -117,75 +120,80 @@ def load_table(
     options: LoadOptions,
     show: Show | None = None,
 ) -> LoadReport:
-    """Load the records of a table, inside the caller's transaction."""
+    """Load the records of a table, inside the caller's transaction; raises as `load_file`."""
     if not isinstance(layer.source, FileSource):
         raise BadInput(f"layer {layer.id} is made by the service itself and takes no files")
-    sorted_ = _sort(connection, layer, layer.source, table, options)
+    batch = _place_records(connection, layer, layer.source, table, options)
     source = options.source or table.name.split(".")[0]
-    rename_former_keys(connection, layer, layer.source, sorted_.records, source)
+    rename_former_keys(connection, layer, layer.source, batch.records, source)
     incoming = IncomingRows(connection, layer)
-    incoming.fill(_rows(sorted_, incoming.columns, source, options.simulated, show))
+    incoming.fill(_rows(batch, incoming.columns, source, options.simulated, show))
     added, updated = incoming.merge()
-    came_again = [sorted_.records.keys[row] for row in sorted_.failed]
-    removed = incoming.remove_missing(source, came_again) if options.replace else 0
-    put = _keep_failed(connection, layer, sorted_, source, options)
-    _store_reporters(connection, layer, sorted_, source)
-    outside = sorted_.reasons[Reason.OUTSIDE.value]
+    failed_keys = [batch.records.keys[row] for row in batch.failed]
+    removed = incoming.remove_missing(source, failed_keys) if options.replace else 0
+    quarantined = _quarantine_failed(connection, layer, batch, source, options)
+    _store_reporters(connection, layer, batch, source)
+    outside = batch.reasons[Reason.OUTSIDE.value]
     report = LoadReport(
         layer_id=layer.id,
         source=source,
         read=len(table),
         added=added,
         updated=updated,
-        unchanged=len(sorted_.kept) - added - updated,
+        unchanged=len(batch.kept) - added - updated,
         outside=outside,
-        quarantined=len(sorted_.failed) - outside,
+        quarantined=len(batch.failed) - outside,
         removed=removed,
-        default_points=int(sorted_.default_point[sorted_.kept].sum()),
-        reasons=dict(sorted_.reasons),
-        notes=tuple(_notes(layer, table)),
+        default_points=int(batch.default_point[batch.kept].sum()),
+        reasons=dict(batch.reasons),
+        notes=tuple(_public_notes(layer, table)),
     )
-    if added or updated or removed or put:
-        _note_load(connection, report, table.sha256, options)
+    if added or updated or removed or quarantined:
+        _log_load(connection, report, table.sha256, options)
     return report
 
 
-def _notes(layer: Layer, table: RawTable) -> Iterator[str]:
-    """What was converted; examples of personal columns are shown to nobody."""
-    personal = {one.column or name for name, one in layer.fields.items() if one.personal}
+def _public_notes(layer: Layer, table: RawTable) -> Iterator[str]:
+    """Conversions of the file, without those of personal columns: they quote values."""
+    personal = {
+        definition.column or name
+        for name, definition in layer.fields.items()
+        if definition.personal
+    }
     return (str(note) for note in table.notes if note.column not in personal)
 
 
-def _sort(
+def _place_records(
     connection: Connection,
     layer: Layer,
     source: FileSource,
     table: RawTable,
     options: LoadOptions,
-) -> _Sorted:
+) -> _PlacedBatch:
     territory = stored_territory(connection)
     area = ProvinceArea(BBox.of(territory.outline.bounds), territory.holds)
     reader = RecordReader(layer, source, area, options.answers)
     records = reader.read(table)
     placer = stored_placer(connection, options.today or today())
     keeps_outside = source.outside == "keep"
-    places = placer.place(_claims(records), tell_outside=layer.placed and not keeps_outside)
+    places = placer.place(_claims(records), report_outside=layer.placed and not keeps_outside)
     failed = dict(records.faults)
     if layer.placed:
         for row in np.flatnonzero(places.reason != Reason.NONE.value).tolist():
-            place, others = RecordFault(places.reason[row], places.why[row]), failed.get(row, [])
+            place, faults = RecordFault(places.reason[row], places.why[row]), failed.get(row, [])
             if place.reason != Reason.OUTSIDE.value:
-                failed[row] = [*others, place]
-            elif not keeps_outside:  # told first, unless a bad shape is the reason for it
-                bad_shape = any(fault.reason == "bad_geometry" for fault in others)
-                failed[row] = [*others, place] if bad_shape else [place, *others]
-    return _Sorted(
+                failed[row] = [*faults, place]
+            elif not keeps_outside:
+                # The first fault is the reason shown: a bad shape may itself be why it is outside.
+                bad_shape = any(fault.reason == "bad_geometry" for fault in faults)
+                failed[row] = [*faults, place] if bad_shape else [place, *faults]
+    return _PlacedBatch(
         records=records,
         places=places,
         default_point=_default_points(records),
         kept=[row for row in range(len(records)) if row not in failed],
         failed=failed,
-        answers=reader.settled,
+        answers=reader.effective_answers,
     )
 
 
@@ -201,87 +209,87 @@ def _claims(records: RecordBatch) -> Claims:
 
 
 def _default_points(records: RecordBatch) -> npt.NDArray[np.bool_]:
-    """Records on a coordinate that a geocoder gives to whatever it does not know."""
-    texts = [column for column in records.columns.values() if _is_text(column)]
+    """Mask of the records on a default point: the coordinate a geocoder gives when it fails."""
+    columns = records.columns.values()
+    texts = [column for column in columns if any(isinstance(value, str) for value in column)]
     subjects = [*texts, records.address]
     return default_points(records.lon, records.lat, *subjects, days=records.days).mask
 
 
-def _is_text(column: list[Any]) -> bool:
-    return any(isinstance(value, str) for value in column)
-
-
 def _rows(
-    found: _Sorted, columns: tuple[str, ...], source: str, simulated: bool, show: Show | None
+    batch: _PlacedBatch, columns: tuple[str, ...], source: str, simulated: bool, show: Show | None
 ) -> Iterator[list[Any]]:
     """The rows of a layer's table, in the order of `columns`."""
-    geometries = _ewkb(found)
-    for done, row in enumerate(found.kept):
+    geometries = _ewkb(batch)
+    for done, row in enumerate(batch.kept):
         if show and done % _SHOW_EVERY == 0:
-            show(done, len(found.kept))
-        values = _row(found, row, source, simulated)
+            show(done, len(batch.kept))
+        values = _row(batch, row, source, simulated)
         values["geom"] = geometries[row]
         yield [
-            values[name] if name in values else found.records.columns[name][row] for name in columns
+            values[name] if name in values else batch.records.columns[name][row] for name in columns
         ]
 
 
-def _ewkb(found: _Sorted) -> npt.NDArray[np.object_]:
+def _ewkb(batch: _PlacedBatch) -> npt.NDArray[np.object_]:
     """The geometry of each record as hexadecimal EWKB, None where it has no point."""
-    shapes = found.records.shapes
+    shapes = batch.records.shapes
     if shapes is None:
-        shapes = shapely.points(found.places.lon, found.places.lat)
-        shapes[~np.isfinite(found.places.lon)] = None
+        shapes = shapely.points(batch.places.lon, batch.places.lat)
+        shapes[~np.isfinite(batch.places.lon)] = None
     return np.asarray(
         shapely.to_wkb(shapely.set_srid(shapes, 4326), hex=True, include_srid=True), object
     )
 
 
-def _row(found: _Sorted, row: int, source: str, simulated: bool) -> dict[str, Any]:
-    place = found.places.row(row)
-    provenance = {"line": found.records.lines[row]} | ({"simulated": True} if simulated else {})
-    default_point = bool(found.default_point[row])
+def _row(batch: _PlacedBatch, row: int, source: str, simulated: bool) -> dict[str, Any]:
+    place = batch.places.row(row)
+    provenance = {"line": batch.records.lines[row]} | ({"simulated": True} if simulated else {})
+    default_point = bool(batch.default_point[row])
     return {
-        "h3": (place["cell"] or None) if found.records.shapes is None else None,
+        "h3": (place["cell"] or None) if batch.records.shapes is None else None,
         "commune": place["commune"],
         "unit_then": place["unit_then"],
         "place_method": place["method"],
         "place_confidence": place["confidence"],
         "place_precision_m": place["precision_m"],
         "default_point": default_point,
-        "valid_at": found.records.valid_at[row],
+        "valid_at": batch.records.valid_at[row],
         "source": source,
-        "source_key": found.records.keys[row],
+        "source_key": batch.records.keys[row],
         "provenance": orjson.dumps(provenance).decode(),
     }
 
 
-def _keep_failed(
-    connection: Connection, layer: Layer, found: _Sorted, source: str, options: LoadOptions
+def _quarantine_failed(
+    connection: Connection, layer: Layer, batch: _PlacedBatch, source: str, options: LoadOptions
 ) -> int:
-    """Failed records into quarantine; those there that now have a place out of it. How many of
-    them are new or changed.
+    """Put failed records into quarantine and take out those that are placed now.
+
+    Gives the number of records in quarantine that are new or changed.
     """
-    keys = found.records.keys
-    placed = [keys[row] for row in found.kept]
-    quarantine.settle(connection, layer.id, source, placed, again=options.again)
-    failed = {keys[row]: (found.records.raw(row), faults) for row, faults in found.failed.items()}
+    keys = batch.records.keys
+    placed_keys = [keys[row] for row in batch.kept]
+    quarantine.settle(connection, layer.id, source, placed_keys, replayed=options.replayed)
+    failed = {keys[row]: (batch.records.raw(row), faults) for row, faults in batch.failed.items()}
     return quarantine.put(
-        connection, layer.id, source, failed, options.who, found.answers, again=options.again
+        connection, layer.id, source, failed, options.who, batch.answers, replayed=options.replayed
     )
 
 
-def _store_reporters(connection: Connection, layer: Layer, found: _Sorted, source: str) -> None:
-    """Personal fields go to schema private, whether the record was placed or not."""
+def _store_reporters(
+    connection: Connection, layer: Layer, batch: _PlacedBatch, source: str
+) -> None:
+    """Store personal fields in schema private, whether the record was placed or not."""
     rows = [
         {
             "layer": layer.id,
             "source": source,
-            "key": found.records.keys[row],
-            "details": orjson.dumps(found.records.personal[row]).decode(),
+            "key": batch.records.keys[row],
+            "details": orjson.dumps(batch.records.personal[row]).decode(),
         }
-        for row in [*found.kept, *found.failed]
-        if found.records.personal[row]
+        for row in [*batch.kept, *batch.failed]
+        if batch.records.personal[row]
     ]
     if rows:
         connection.execute(_PUT_REPORTER, rows)
@@ -295,7 +303,7 @@ WHERE r.details IS DISTINCT FROM excluded.details
 """)
 
 
-def _note_load(
+def _log_load(
     connection: Connection, report: LoadReport, sha256: str, options: LoadOptions
 ) -> None:
     values = asdict(report) | {
@@ -303,10 +311,10 @@ def _note_load(
         "who": options.who,
         "simulated": options.simulated,
     }
-    connection.execute(_NOTE_LOAD, values)
+    connection.execute(_LOG_LOAD, values)
 
 
-_NOTE_LOAD = text("""
+_LOG_LOAD = text("""
 INSERT INTO gis.load (layer_id, source, sha256, loaded_by, read, added, updated, unchanged,
                       outside, quarantined, simulated)
 VALUES (:layer_id, :source, :sha256, :who, :read, :added, :updated, :unchanged,

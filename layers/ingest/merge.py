@@ -1,4 +1,4 @@
-"""Rows on their way into a layer's table: copied beside it, compared, and merged by their key."""
+"""Merge of rows into a layer's table: copied into a temporary table, compared, merged by key."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -10,11 +10,11 @@ from sqlalchemy import Connection
 from layers.definition.model import Layer
 
 # Filled by the loader, beside the layer's own fields.
-PLACING = (
+PLACE_COLUMNS = (
     "geom", "h3", "commune", "unit_then", "place_method", "place_confidence",
     "place_precision_m", "default_point", "valid_at", "source", "source_key", "provenance",
 )  # fmt: skip
-# These alone do not make a record another one: a load id or a line number may change.
+# A change of these alone is no update of the row: a line number in `provenance` may change.
 _NOT_COMPARED = ("source", "source_key", "provenance")
 
 _CREATE = "CREATE TEMP TABLE incoming ON COMMIT DROP AS SELECT {columns} FROM {table} WITH NO DATA"
@@ -46,7 +46,7 @@ class IncomingRows:
         driver = connection.connection.driver_connection
         assert isinstance(driver, psycopg.Connection)
         self._cursor = driver.cursor()
-        self.columns = (*PLACING, *layer.public_fields)
+        self.columns = (*PLACE_COLUMNS, *layer.public_fields)
         compared = [name for name in self.columns if name not in _NOT_COMPARED]
         self._parts = {
             "table": sql.Identifier("layer", layer.id),
@@ -67,7 +67,7 @@ class IncomingRows:
         self._run("ANALYZE incoming")
 
     def merge(self) -> tuple[int, int]:
-        """How many rows were added and how many became another."""
+        """Merge the rows; gives how many were added and how many updated."""
         self._run(_COUNT)
         added, updated = self._cursor.fetchone() or (0, 0)
         if updated:
@@ -77,9 +77,9 @@ class IncomingRows:
         return added, updated
 
     def remove_missing(self, source: str, failed: Sequence[str]) -> int:
-        """Delete the rows of a source that did not come again; how many they were.
+        """Delete the rows of a source that are not among the incoming rows; gives their number.
 
-        `failed` are keys that came again, with something wrong: their rows stay.
+        `failed` are keys of records that came, but with faults: their rows stay.
         """
         values = {"source": source, "failed": list(failed)}
         self._cursor.execute(self._statement("SELECT count(*)" + _MISSING), values)

@@ -1,4 +1,4 @@
-"""Records that could not be understood or placed: kept with their reason, corrected, replayed."""
+"""Quarantine: records that could not be understood or placed, with their reason and correction."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -9,13 +9,15 @@ import orjson
 from sqlalchemy import Connection, Row, text
 
 from gis.errors import Conflict, NotFound
-from layers.ingest.records import NO_ANSWERS, FileOptions, RecordFault
+from layers.ingest.records import NO_OPTIONS, FileOptions, RecordFault
 
 
 @dataclass(frozen=True, slots=True)
 class QuarantinedRecord:
-    """A record in quarantine. `raw` is what the source said, without personal columns; `answers`
-    is what was answered to questions about its file.
+    """A record in quarantine.
+
+    `raw` is the record as its source gave it, or as corrected since, without personal columns.
+    `answers` are the answers to questions about its file, by name.
     """
 
     id: int
@@ -40,15 +42,15 @@ def put(
     layer_id: str,
     source: str,
     failed: Mapping[str, tuple[dict[str, str], Sequence[RecordFault]]],
-    who: str,
-    answers: FileOptions = NO_ANSWERS,
+    actor: str,
+    answers: FileOptions = NO_OPTIONS,
     *,
-    again: bool = False,
+    replayed: bool = False,
 ) -> int:
-    """Keep failed records, by their source key; how many of them are new or changed.
+    """Put failed records into quarantine, by their source key; gives how many are new or changed.
 
-    A record that an operator dropped or corrected stays as it is until its source says something
-    else. `again`: the records come from quarantine itself, and say nothing new of their source.
+    A record that an operator dropped or corrected stays as it is until its source sends something
+    else. `replayed`: the records come from quarantine itself, not from their source.
     """
     if not failed:
         return 0
@@ -60,14 +62,14 @@ def put(
         "raws": [orjson.dumps(raw).decode() for raw, _ in failed.values()],
         "reasons": [each[0].reason for each in faults],
         "whys": ["; ".join(fault.why for fault in each) for each in faults],
-        "answers": orjson.dumps(answers.given()).decode(),
-        "who": who,
-        "again": again,
+        "answers": orjson.dumps(answers.as_dict()).decode(),
+        "who": actor,
+        "replayed": replayed,
     }
     return connection.execute(_PUT, values).rowcount
 
 
-# `said` is a digest of what the source said; `raw` is the same, as corrected since.
+# `said` is a digest of the record as the source gave it; `raw` may have been corrected since.
 _PUT = text("""
 INSERT INTO gis.quarantine AS q (layer_id, source, source_key, raw, said, answers, reason, why,
                                  changed_by)
@@ -76,10 +78,10 @@ SELECT :layer, :source, n.key, CAST(n.raw AS jsonb), md5(CAST(CAST(n.raw AS json
 FROM unnest(CAST(:keys AS text[]), CAST(:raws AS text[]), CAST(:reasons AS text[]),
             CAST(:whys AS text[])) AS n (key, raw, reason, why)
 ON CONFLICT (layer_id, source, source_key) DO UPDATE
-SET raw = excluded.raw, said = CASE WHEN :again THEN q.said ELSE excluded.said END,
+SET raw = excluded.raw, said = CASE WHEN :replayed THEN q.said ELSE excluded.said END,
     answers = excluded.answers, reason = excluded.reason, why = excluded.why,
     status = 'waiting', changed_at = now(), changed_by = excluded.changed_by
-WHERE :again
+WHERE :replayed
    OR q.said IS DISTINCT FROM excluded.said
    OR q.raw = excluded.raw AND (q.status = 'replayed' OR q.status = 'waiting'
       AND (q.answers, q.reason, q.why)
@@ -93,21 +95,22 @@ def settle(
     source: str,
     keys: Sequence[str],
     *,
-    again: bool = False,
+    replayed: bool = False,
 ) -> None:
-    """Records with these keys have found their place.
+    """Take records out of quarantine that are placed now, by their source key.
 
-    Unless they come from quarantine itself, their source has said something new: what it said
-    before, and its correction, holds no more.
+    Unless they were `replayed` from quarantine, their source has sent something new: the earlier
+    record and its correction are obsolete.
     """
     connection.execute(
         text(
             "UPDATE gis.quarantine SET status = 'replayed', changed_at = now(),"
-            " said = CASE WHEN :again THEN said END"
+            " said = CASE WHEN :replayed THEN said END"
             " WHERE layer_id = :layer AND source = :source AND source_key = ANY(:keys)"
-            " AND (status = 'waiting' OR status = 'replayed' AND said IS NOT NULL AND NOT :again)"
+            " AND (status = 'waiting'"
+            " OR status = 'replayed' AND said IS NOT NULL AND NOT :replayed)"
         ),
-        {"layer": layer_id, "source": source, "keys": list(keys), "again": again},
+        {"layer": layer_id, "source": source, "keys": list(keys), "replayed": replayed},
     )
 
 
@@ -121,8 +124,9 @@ def list_waiting(
     limit: int = 100,
     after: int = 0,
 ) -> list[QuarantinedRecord]:
-    """Records of these layers, in the order in which they came, from the number after `after`;
-    of one `source` and with one first `reason` where these are given.
+    """Records of these layers, in the order in which they came, from the id after `after`.
+
+    `source` and `reason` (the first fault's) restrict them where they are given.
     """
     rows = connection.execute(
         text(
@@ -145,7 +149,7 @@ def list_waiting(
 
 
 def get_waiting(connection: Connection, record_id: int) -> QuarantinedRecord:
-    """Raises NotFound."""
+    """One record, waiting or not; raises NotFound."""
     row = connection.execute(
         text(f"SELECT {_COLUMNS} FROM gis.quarantine WHERE id = :id"),  # noqa: S608
         {"id": record_id},
@@ -156,9 +160,12 @@ def get_waiting(connection: Connection, record_id: int) -> QuarantinedRecord:
 
 
 def fix(
-    connection: Connection, record_id: int, changes: Mapping[str, str], who: str
+    connection: Connection, record_id: int, changes: Mapping[str, str], actor: str
 ) -> QuarantinedRecord:
-    """Correct what the source said; what it said before goes to the audit log."""
+    """Correct values of a record; the values before go to the audit log.
+
+    Raises NotFound, and Conflict for a record that does not wait.
+    """
     before = get_waiting(connection, record_id)
     _require_waiting(before)
     after = {**before.raw, **changes}
@@ -167,14 +174,17 @@ def fix(
             "UPDATE gis.quarantine SET raw = CAST(:raw AS jsonb), changed_at = now(),"
             " changed_by = :who WHERE id = :id"
         ),
-        {"id": record_id, "raw": orjson.dumps(after).decode(), "who": who},
+        {"id": record_id, "raw": orjson.dumps(after).decode(), "who": actor},
     )
-    _audit(connection, who, "quarantine.fix", {"id": record_id, "before": before.raw})
+    _audit(connection, actor, "quarantine.fix", {"id": record_id, "before": before.raw})
     return get_waiting(connection, record_id)
 
 
-def drop(connection: Connection, record_id: int, who: str) -> None:
-    """Give a record up. It stays here, dropped, and can be listed."""
+def drop(connection: Connection, record_id: int, actor: str) -> None:
+    """Drop a record: it is not tried again, but stays listed.
+
+    Raises NotFound, and Conflict for a record that does not wait.
+    """
     before = get_waiting(connection, record_id)
     _require_waiting(before)
     connection.execute(
@@ -182,9 +192,9 @@ def drop(connection: Connection, record_id: int, who: str) -> None:
             "UPDATE gis.quarantine SET status = 'dropped', changed_at = now(), changed_by = :who"
             " WHERE id = :id"
         ),
-        {"id": record_id, "who": who},
+        {"id": record_id, "who": actor},
     )
-    _audit(connection, who, "quarantine.drop", {"id": record_id})
+    _audit(connection, actor, "quarantine.drop", {"id": record_id})
 
 
 def _require_waiting(record: QuarantinedRecord) -> None:
@@ -192,12 +202,12 @@ def _require_waiting(record: QuarantinedRecord) -> None:
         raise Conflict(f"record {record.id} is {record.status}, it does not wait any more")
 
 
-def _audit(connection: Connection, who: str, act: str, what: dict[str, Any]) -> None:
+def _audit(connection: Connection, actor: str, act: str, details: dict[str, Any]) -> None:
     connection.execute(
         text(
             "INSERT INTO private.audit (who, act, what) VALUES (:who, :act, CAST(:what AS jsonb))"
         ),
-        {"who": who, "act": act, "what": orjson.dumps(what).decode()},
+        {"who": actor, "act": act, "what": orjson.dumps(details).decode()},
     )
 
 

@@ -1,4 +1,4 @@
-"""A file as a layer reads it: typed columns, and for each record what is wrong with it."""
+"""Records of a file, read by a layer file: typed columns, and the faults of each record."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -14,9 +14,9 @@ import shapely
 from gis.errors import BadFile
 from gis.intake.dates import parse_dates
 from gis.intake.numbers import parse_integers, parse_numbers
-from gis.intake.tables import RawTable, require_columns, with_full_names
-from gis.placing.crs import AS_DECLARED, CheckedPoints, checked_points, parse_crs
-from gis.placing.shapes import near_to, points_on, shapes_in_degrees
+from gis.intake.tables import RawTable, require_columns, restore_full_names
+from gis.placing.crs import AS_DECLARED, CheckedPoints, check_points, parse_crs
+from gis.placing.shapes import plausible_area, points_on, shapes_in_degrees
 from gis.text import without_contacts
 from gis.values import BBox
 from layers.definition.model import FieldType, FileSource, GeometryKind, Layer, LayerField
@@ -24,15 +24,15 @@ from layers.definition.model import FieldType, FileSource, GeometryKind, Layer, 
 Floats = npt.NDArray[np.float64]
 Shapes = npt.NDArray[np.object_]
 
-# What lines and polygons may be in a file; tables hold them as Multi….
+# Geometry types that a file may hold for lines and polygons; tables hold them as Multi….
 SHAPES = {
     GeometryKind.LINE: ("LineString", "MultiLineString"),
     GeometryKind.POLYGON: ("Polygon", "MultiPolygon"),
 }
 # PostgreSQL indexes at most 2,704 bytes, among them those of the layer and the source.
-LONGEST_KEY_BYTES = 2_000
-_MOST_BYTES = 4  # of a character in UTF-8
-_SHOWN_OF_KEY, _SHOWN_OF_GEOMETRY = 60, 200
+MAX_KEY_BYTES = 2_000
+_MAX_BYTES_PER_CHARACTER = 4  # of a character in UTF-8
+_KEY_EXCERPT, _GEOMETRY_EXCERPT = 60, 200
 # A quarantined record keeps its geometry in these columns.
 GEOMETRY, GEOMETRY_CRS = "geometry", "geometry_crs"
 
@@ -44,7 +44,7 @@ _BOOLEANS = {
 
 @dataclass(frozen=True, slots=True)
 class RecordFault:
-    """What is wrong with a record: a word for programs, a sentence for people."""
+    """A fault of a record: `reason` is a word for programs, `why` a sentence for people."""
 
     reason: str
     why: str
@@ -52,7 +52,7 @@ class RecordFault:
 
 @dataclass(frozen=True, slots=True)
 class FileOptions:
-    """What a person answered to questions about a file; None where nothing was asked."""
+    """Answers of a person to questions about a file (AmbiguousInput); None where there is none."""
 
     crs: str | None = None
     encoding: str | None = None
@@ -60,21 +60,21 @@ class FileOptions:
     date_format: str | None = None
     number_format: str | None = None
 
-    def given(self) -> dict[str, str]:
-        """Those that there are, by name."""
+    def as_dict(self) -> dict[str, str]:
+        """The answers that are not None, by name."""
         return {name: answer for name, answer in asdict(self).items() if answer is not None}
 
-    def with_others(self, others: Mapping[str, str]) -> Self:
-        """These answers and, to questions that they do not answer, others."""
-        return replace(self, **{**others, **self.given()})
+    def completed_by(self, defaults: Mapping[str, str]) -> Self:
+        """These answers, completed by `defaults` for questions that they leave open."""
+        return replace(self, **{**defaults, **self.as_dict()})
 
 
-NO_ANSWERS = FileOptions()
+NO_OPTIONS = FileOptions()
 
 
 @dataclass(frozen=True, slots=True)
 class ProvinceArea:
-    """A province: its box, and whether it holds points (longitudes, latitudes → mask)."""
+    """A province: its box (degrees, WGS 84), and `holds`: longitudes, latitudes → mask."""
 
     envelope: BBox
     holds: Callable[[Floats, Floats], npt.NDArray[np.bool_]]
@@ -86,10 +86,9 @@ class RecordBatch:
 
     `lon`, `lat` are degrees, WGS 84, NaN where there are none; of lines and polygons they are a
     point on them, and `shapes` holds n geometries (EPSG:4326). `precision_m` is NaN where the
-    source does not say. `columns` holds the fields that are served, `personal` those that are not.
-    `raw` gives what the file said of a record, without personal columns. `faults` maps a record to
-    what is wrong.
-    `former_keys` has the keys that an earlier version wrote, by record, where they were others.
+    source does not say. `columns` holds the public fields, `personal` the personal ones. `raw`
+    gives the cells of a record as they stand in the file, without personal columns. `faults` are
+    by record. `former_keys` are keys that an earlier version wrote, by record, where they differ.
     """
 
     keys: list[str]
@@ -116,9 +115,10 @@ class RecordBatch:
 
 
 class RecordReader:
-    """Reads tables by one layer file, whose `source` it also gets.
+    """Reads tables by one layer file and its section `source`.
 
-    `area` is the province, by which a wrong CRS is recognised.
+    `area` is the province, by which a wrong CRS is recognised. `effective_answers` are, after
+    `read`, the answers given and those that the file itself settled.
     """
 
     def __init__(
@@ -126,27 +126,32 @@ class RecordReader:
         layer: Layer,
         source: FileSource,
         area: ProvinceArea,
-        answers: FileOptions = NO_ANSWERS,
+        answers: FileOptions = NO_OPTIONS,
     ) -> None:
         self.geometry = layer.geometry
         self.source = source
         self.fields = layer.fields
         self.area = area
         self.answers = answers
-        self.settled = answers  # with what the file itself settled, after it was read
-        self.near = layer.placed and source.outside != "keep"
+        self.effective_answers = answers
+        self.checks_vertices = layer.placed and source.outside != "keep"
         self.faults: dict[int, list[RecordFault]] = {}
 
     def read(self, table: RawTable) -> RecordBatch:
-        """Raises BadFile when a column is missing, Question when a column has two readings."""
+        """The records of a table.
+
+        Raises BadFile when a column is missing, AmbiguousInput when a column has two readings.
+        """
         has_geometry = table.geometry is not None
-        table = with_full_names(table, _known_columns(self.source, self.fields))
-        needed = needed_columns(self.source, self.fields, has_geometry=has_geometry)
-        spared = _replaced_by_words(self.source, table)
-        require_columns(table, [column for column in needed if column not in spared])
+        table = restore_full_names(table, _known_columns(self.source, self.fields))
+        required = needed_columns(self.source, self.fields, has_geometry=has_geometry)
+        optional = _optional_coordinates(self.source, table)
+        require_columns(table, [column for column in required if column not in optional])
         self.faults = {}
         lon, lat, shapes = self._places(table)
-        public = {name: one for name, one in self.fields.items() if not one.personal}
+        public = {
+            name: definition for name, definition in self.fields.items() if not definition.personal
+        }
         return RecordBatch(
             keys=self._keys(table),
             former_keys=self._former_keys(table),
@@ -158,7 +163,9 @@ class RecordReader:
             unit=self._words(table, self.source.commune),
             precision_m=self._precision(table),
             valid_at=self._valid_at(table),
-            columns={name: self._column(table, name, one) for name, one in public.items()},
+            columns={
+                name: self._column(table, name, definition) for name, definition in public.items()
+            },
             personal=self._personal(table),
             raw=partial(self._raw, table),
             faults=self.faults,
@@ -172,8 +179,10 @@ class RecordReader:
             self._fault(row, reason, f"{column}: {why}")
 
     def _keys(self, table: RawTable) -> list[str]:
-        """The key of each record; one without a key, with one that is too long, or whose key comes
-        again, is a fault.
+        """The key of each record, unique in the batch.
+
+        A missing, a repeated and an overlong key are faults. Of records with one key the last
+        counts, as it would if they came in one file after the other.
         """
         columns = key_columns(self.source)
         records = list(zip(*(table[column] for column in columns), strict=True))
@@ -181,63 +190,65 @@ class RecordReader:
         last = {key: row for row, key in enumerate(keys)}
         for row, key in enumerate(keys):
             if not any(records[row]):
-                keys[row] = _unlike(f"#line {table.lines[row]}", last)
+                keys[row] = _unused_key(f"#line {table.lines[row]}", last)
                 self._fault(row, "no_key", f"thiếu khóa / no key in {', '.join(columns)}")
             elif last[key] != row:
-                keys[row] = _unlike(f"{key}#line {table.lines[row]}", last)
-                again = f"line {table.lines[last[key]]}"
-                self._fault(row, "repeated_key", f"khóa lặp lại / the key comes again in {again}")
-            if len(key) * _MOST_BYTES > LONGEST_KEY_BYTES:
+                keys[row] = _unused_key(f"{key}#line {table.lines[row]}", last)
+                repeat = f"line {table.lines[last[key]]}"
+                self._fault(row, "repeated_key", f"khóa lặp lại / the key comes again in {repeat}")
+            if len(key) * _MAX_BYTES_PER_CHARACTER > MAX_KEY_BYTES:
                 self._shorten(keys, row, columns)
         return keys
 
     def _shorten(self, keys: list[str], row: int, columns: Sequence[str]) -> None:
-        """A digest in the place of a key that is too long to be one."""
+        """Replace an overlong key by its beginning and a digest, which stays unique."""
         size = len(keys[row].encode())
-        if size > LONGEST_KEY_BYTES:
+        if size > MAX_KEY_BYTES:
             digest = hashlib.sha256(keys[row].encode()).hexdigest()
-            keys[row] = f"{keys[row][:_SHOWN_OF_KEY]}…#{digest}"
+            keys[row] = f"{keys[row][:_KEY_EXCERPT]}…#{digest}"
             why = f"{', '.join(columns)}: khóa dài / the key has {size} bytes"
-            self._fault(row, "long_key", f"{why}; nhiều nhất / at most {LONGEST_KEY_BYTES}")
+            self._fault(row, "long_key", f"{why}; nhiều nhất / at most {MAX_KEY_BYTES}")
 
     def _former_keys(self, table: RawTable) -> dict[int, str]:
-        """Keys of several columns were joined as they are, so that ("a|b", "c") and ("a", "b|c")
-        were one.
+        """Keys as an earlier version joined them, by record, where they differ from today's.
+
+        It did not escape `|`, so that ("a|b", "c") and ("a", "b|c") were one key.
         """
         columns = key_columns(self.source)
-        if len(columns) == 1 or not any(map(_has_signs, (table[one] for one in columns))):
+        if len(columns) == 1 or not any(_needs_escape(table[column]) for column in columns):
             return {}
         records = enumerate(zip(*(table[column] for column in columns), strict=True))
-        return {row: "|".join(parts) for row, parts in records if _has_signs(parts)}
+        return {row: "|".join(parts) for row, parts in records if _needs_escape(parts)}
 
     def _places(self, table: RawTable) -> tuple[Floats, Floats, Shapes | None]:
-        """Points (degrees, WGS 84), and the shapes of lines and polygons. What is wrong with one
-        is a fault, unless the record says its place in words.
+        """Longitudes, latitudes (degrees, WGS 84), and the shapes of lines and polygons.
+
+        A wrong coordinate is a fault unless the record has an address or a unit instead.
         """
         x, y, crs = self._coordinates(table)
-        found = checked_points(
+        points = check_points(
             x, y, crs, self.area.envelope, assume=self.answers.crs, inside=self.area.holds
         )
-        if found.crs is not None and self.answers.crs is None:
-            self.settled = replace(self.answers, crs=AS_DECLARED)
+        if points.crs is not None and self.answers.crs is None:
+            self.effective_answers = replace(self.answers, crs=AS_DECLARED)
         if self.geometry in SHAPES and table.geometry is not None:
-            return found.lon, found.lat, self._shapes(table, table.geometry, found)
+            return points.lon, points.lat, self._shapes(table, table.geometry, points)
         address = self._words(table, self.source.address)
         unit = self._words(table, self.source.commune)
-        unread = {row: _unread(text) for row, text in table.unread.items()}
-        for row, why in (found.faults | unread | _not_points(table)).items():
+        unread = {row: _unreadable_geometry(text) for row, text in table.unread.items()}
+        for row, why in (points.faults | unread | _geometry_type_faults(table)).items():
             if not (address[row] or unit[row]):
                 self._fault(row, "bad_coordinates", why)
-        return found.lon, found.lat, None
+        return points.lon, points.lat, None
 
-    def _shapes(self, table: RawTable, geometry: Shapes, found: CheckedPoints) -> Shapes:
+    def _shapes(self, table: RawTable, geometry: Shapes, points: CheckedPoints) -> Shapes:
         """Multi-geometries (EPSG:4326), as tables of layers hold them."""
         expected = SHAPES[self.geometry]
-        near = near_to(self.area.envelope) if self.near else None
-        checked = shapes_in_degrees(geometry, found.crs, near)
+        area = plausible_area(self.area.envelope) if self.checks_vertices else None
+        checked = shapes_in_degrees(geometry, points.crs, area)
         for row, shape in enumerate(geometry):
             if row in table.unread:
-                self._fault(row, "bad_geometry", _unread(table.unread[row]))
+                self._fault(row, "bad_geometry", _unreadable_geometry(table.unread[row]))
             elif shape is None:
                 self._fault(row, "no_geometry", "không có hình / the record has no geometry")
             elif shape.geom_type not in expected:
@@ -245,8 +256,8 @@ class RecordReader:
                 self._fault(row, "bad_geometry", why)
             elif row in checked.faults:
                 self._fault(row, "bad_geometry", checked.faults[row])
-            elif row in found.faults:
-                self._fault(row, "bad_coordinates", found.faults[row])
+            elif row in points.faults:
+                self._fault(row, "bad_coordinates", points.faults[row])
         return np.array([_multi(shape) for shape in checked.shapes], object)
 
     def _coordinates(self, table: RawTable) -> tuple[Floats, Floats, str | None]:
@@ -265,6 +276,7 @@ class RecordReader:
         if columns is None or not {columns.x, columns.y} & set(table.columns):
             nowhere = np.full(len(table), np.nan)
             return nowhere, nowhere, "EPSG:4326"
+        # In a column of degrees "21,028" can only be a decimal comma: 21028 is no angle.
         at_most = 180 if parse_crs(columns.crs).crs.is_geographic else None
         x = self._numbers(table, columns.x, None, at_most)
         y = self._numbers(table, columns.y, None, at_most)
@@ -302,12 +314,12 @@ class RecordReader:
         otherwise = np.nan if declared.otherwise_m is None else declared.otherwise_m
         return np.array([metres.get(word, otherwise) for word in table[declared.column]], float)
 
-    def _column(self, table: RawTable, name: str, one: LayerField) -> list[Any]:
-        column = one.column or name
+    def _column(self, table: RawTable, name: str, definition: LayerField) -> list[Any]:
+        column = definition.column or name
         if column not in table.cells:
             return [None] * len(table)
-        values = self._typed(table, column, one)
-        if one.required:
+        values = self._typed(table, column, definition)
+        if definition.required:
             for row, value in enumerate(values):
                 if value is None and not self._has_fault(row, column):
                     self._fault(row, "missing", f"{column}: bắt buộc / a value is required")
@@ -316,37 +328,37 @@ class RecordReader:
     def _has_fault(self, row: int, column: str) -> bool:
         return any(fault.why.startswith(f"{column}:") for fault in self.faults.get(row, ()))
 
-    def _typed(self, table: RawTable, column: str, one: LayerField) -> list[Any]:
-        match one.type:
+    def _typed(self, table: RawTable, column: str, definition: LayerField) -> list[Any]:
+        match definition.type:
             case FieldType.TEXT:
-                return self._texts(table, column, one)
+                return self._texts(table, column, definition)
             case FieldType.INTEGER:
-                return self._integers(table, column, one)
+                return self._integers(table, column, definition)
             case FieldType.NUMBER:
-                numbers = self._numbers(table, column, one.format)
+                numbers = self._numbers(table, column, definition.format)
                 return [None if np.isnan(number) else float(number) for number in numbers]
             case FieldType.BOOLEAN:
                 return self._booleans(table, column)
             case FieldType.DATE:
-                instants = self._instants(table, column, one.format)
+                instants = self._instants(table, column, definition.format)
                 return [instant.date() if instant else None for instant in instants]
             case FieldType.DATETIME:
-                return list(self._instants(table, column, one.format))
+                return list(self._instants(table, column, definition.format))
 
-    def _texts(self, table: RawTable, column: str, one: LayerField) -> list[str | None]:
+    def _texts(self, table: RawTable, column: str, definition: LayerField) -> list[str | None]:
         texts = [value or None for value in table[column]]
-        if one.values is not None:
-            known = ", ".join(one.values)
+        if definition.values is not None:
+            allowed = ", ".join(definition.values)
             for row, value in enumerate(texts):
-                if value is not None and value not in one.values:
-                    why = f"{column}: giá trị lạ / “{value}” is none of {known}"
+                if value is not None and value not in definition.values:
+                    why = f"{column}: giá trị lạ / “{value}” is none of {allowed}"
                     self._fault(row, "unknown_value", why)
-        if one.free_text:
+        if definition.free_text:
             return [value and without_contacts(value) for value in texts]
         return texts
 
-    def _integers(self, table: RawTable, column: str, one: LayerField) -> list[int | None]:
-        format = self.answers.number_format or one.format
+    def _integers(self, table: RawTable, column: str, definition: LayerField) -> list[int | None]:
+        format = self.answers.number_format or definition.format
         parsed = parse_integers(table[column], format, column=column)
         self._fault_each(parsed.faults, "bad_number", column)
         return parsed.integers
@@ -359,30 +371,38 @@ class RecordReader:
 
     def _personal(self, table: RawTable) -> list[dict[str, str]]:
         columns = {
-            name: table[one.column or name]
-            for name, one in self.fields.items()
-            if one.personal and (one.column or name) in table.cells
+            name: table[definition.column or name]
+            for name, definition in self.fields.items()
+            if definition.personal and (definition.column or name) in table.cells
         }
-        told = [
+        details = [
             {name: values[row] for name, values in columns.items() if values[row]}
             for row in range(len(table))
         ]
         for name, values in self._free_texts(table):
             for row, value in enumerate(values):
                 if without_contacts(value) != value:
-                    told[row][name] = value
-        return told
+                    details[row][name] = value
+        return details
 
     def _free_texts(self, table: RawTable) -> Iterator[tuple[str, Sequence[str]]]:
-        for name, one in self.fields.items():
-            if one.free_text and (one.column or name) in table.cells:
-                yield name, table[one.column or name]
+        for name, definition in self.fields.items():
+            if definition.free_text and (definition.column or name) in table.cells:
+                yield name, table[definition.column or name]
 
     def _raw(self, table: RawTable, row: int) -> dict[str, str]:
-        personal = {one.column or name for name, one in self.fields.items() if one.personal}
-        kept = [column for column in table.columns if column not in personal]
-        raw = {column: table[column][row] for column in kept if table[column][row]}
-        free = {one.column or name for name, one in self.fields.items() if one.free_text}
+        personal = {
+            definition.column or name
+            for name, definition in self.fields.items()
+            if definition.personal
+        }
+        columns = [column for column in table.columns if column not in personal]
+        raw = {column: table[column][row] for column in columns if table[column][row]}
+        free = {
+            definition.column or name
+            for name, definition in self.fields.items()
+            if definition.free_text
+        }
         raw |= {column: without_contacts(raw[column]) for column in free & set(raw)}
         if table.geometry is not None:
             wkt = shapely.to_wkt(table.geometry[row], rounding_precision=-1)
@@ -390,20 +410,20 @@ class RecordReader:
         return raw
 
 
-def _unread(text: str) -> str:
-    shown = text if len(text) <= _SHOWN_OF_GEOMETRY else f"{text[:_SHOWN_OF_GEOMETRY]}…"
-    return f"không đọc được hình / the geometry cannot be read: {shown}"
+def _unreadable_geometry(text: str) -> str:
+    excerpt = text if len(text) <= _GEOMETRY_EXCERPT else f"{text[:_GEOMETRY_EXCERPT]}…"
+    return f"không đọc được hình / the geometry cannot be read: {excerpt}"
 
 
-def _not_points(table: RawTable) -> dict[int, str]:
-    """Of a layer of points, by row: geometries that are something else."""
+def _geometry_type_faults(table: RawTable) -> dict[int, str]:
+    """Faults of a layer of points whose geometry is no point, by row."""
     if table.geometry is None or table.points is None:
         return {}
-    other = np.isnan(table.points[0]) & ~shapely.is_empty(table.geometry)
+    mistyped = np.isnan(table.points[0]) & ~shapely.is_empty(table.geometry)
     return {
         int(row): f"hình phải là Point / the geometry is no Point but a "
         f"{table.geometry[row].geom_type}"
-        for row in np.flatnonzero(other & ~shapely.is_missing(table.geometry))
+        for row in np.flatnonzero(mistyped & ~shapely.is_missing(table.geometry))
     }
 
 
@@ -419,19 +439,19 @@ def _multi(shape: shapely.Geometry | None) -> shapely.Geometry | None:
 def needed_columns(
     source: FileSource, fields: Mapping[str, LayerField], *, has_geometry: bool = False
 ) -> Iterator[str]:
-    """The columns without which a file is not one of the layer."""
+    """Columns that a file of the layer must have."""
     yield from key_columns(source)
     if source.coordinates and not has_geometry:
         yield from (source.coordinates.x, source.coordinates.y)
     if source.time:
         yield source.time.column
-    for name, one in fields.items():
-        if one.required:
-            yield one.column or name
+    for name, definition in fields.items():
+        if definition.required:
+            yield definition.column or name
 
 
-def _replaced_by_words(source: FileSource, table: RawTable) -> set[str]:
-    """The columns of a point, which a table of addresses or units may go without."""
+def _optional_coordinates(source: FileSource, table: RawTable) -> set[str]:
+    """Coordinate columns that a table of addresses or units may leave out."""
     if source.coordinates is None or not {source.address, source.commune} & set(table.columns):
         return set()
     point = {source.coordinates.x, source.coordinates.y}
@@ -439,34 +459,36 @@ def _replaced_by_words(source: FileSource, table: RawTable) -> set[str]:
 
 
 def _known_columns(source: FileSource, fields: Mapping[str, LayerField]) -> set[str]:
-    """All columns that a layer reads, where they are there."""
+    """All columns that a layer reads, required or not."""
     words = {source.address, source.commune} - {None}
     precision = {source.precision.column} if source.precision else set()
-    own = {one.column or name for name, one in fields.items()}
-    return {*needed_columns(source, fields), *words, *precision, *own}  # type: ignore[arg-type]
+    field_columns = {definition.column or name for name, definition in fields.items()}
+    return {*needed_columns(source, fields), *words, *precision, *field_columns}  # type: ignore[arg-type]
 
 
 def key_columns(source: FileSource) -> tuple[str, ...]:
+    """The columns that make the key of a record, in the order of the layer file."""
     return (source.key,) if isinstance(source.key, str) else source.key
 
 
 def key_of(parts: Sequence[str]) -> str:
-    """The key of a record: its only part as it is, or several joined by `|`, each with `\\` before
-    the signs `|` and `\\` in it. Different parts never give the same key.
+    """The key of a record: its only part as it is, or several parts joined by `|`.
+
+    In several parts `|` and `\\` are escaped by `\\`: different parts never give the same key.
     """
     if len(parts) == 1:
         return parts[0]
-    if not _has_signs(parts):
+    if not _needs_escape(parts):
         return "|".join(parts)
     return "|".join(part.replace("\\", "\\\\").replace("|", "\\|") for part in parts)
 
 
-def _has_signs(parts: Iterable[str]) -> bool:
+def _needs_escape(parts: Iterable[str]) -> bool:
     text = "".join(parts)
     return "|" in text or "\\" in text
 
 
-def _unlike(key: str, taken: Mapping[str, int]) -> str:
+def _unused_key(key: str, taken: Mapping[str, int]) -> str:
     while key in taken:
         key += "#"
     return key

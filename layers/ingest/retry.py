@@ -1,6 +1,6 @@
-"""Records in quarantine, corrected or with better units and layers, tried again.
+"""Replay of records in quarantine, after a correction or with better units and layers.
 
-They are read as the file was that they came from: with the answers that were given for it.
+They are read as the file that they came from: with the answers that were given for it.
 """
 
 from collections.abc import Sequence
@@ -17,14 +17,14 @@ from gis.intake.tables import RawTable
 from layers.definition.model import FileSource, Layer
 from layers.ingest.load import LoadOptions, LoadReport, load_table
 from layers.ingest.quarantine import QuarantinedRecord, list_waiting
-from layers.ingest.records import GEOMETRY, GEOMETRY_CRS, NO_ANSWERS, FileOptions, needed_columns
+from layers.ingest.records import GEOMETRY, GEOMETRY_CRS, NO_OPTIONS, FileOptions, needed_columns
 
-_MOST = 100_000
+_MAX_RECORDS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
 class RetryReport:
-    """What became of the records of one source; `question` is why none of them could be tried."""
+    """Outcome for the records of one source; `question`: why none of them could be replayed."""
 
     source: str
     waited: int
@@ -33,7 +33,7 @@ class RetryReport:
 
     @property
     def still_waiting(self) -> int:
-        """How many of them are in quarantine still, those outside the province among them."""
+        """Number of records still in quarantine, with those outside the province."""
         if self.report is None:
             return self.waited
         return self.report.quarantined + self.report.outside
@@ -43,24 +43,26 @@ def replay(
     connection: Connection,
     layer: Layer,
     *,
-    who: str,
+    actor: str,
     source: str | None = None,
     reason: str | None = None,
-    answers: FileOptions = NO_ANSWERS,
+    answers: FileOptions = NO_OPTIONS,
 ) -> list[RetryReport]:
-    """Load what waits for a layer again, file by file; what fails again goes on waiting.
+    """Load the waiting records of a layer, file by file; records that fail again go on waiting.
 
     `answers` go before those that were given when the records came. A question about one file
-    leaves its records waiting, and the others are tried all the same.
+    leaves its records waiting; the other files are loaded all the same.
     """
-    waiting = list_waiting(connection, layers=[layer.id], source=source, reason=reason, limit=_MOST)
+    waiting = list_waiting(
+        connection, layers=[layer.id], source=source, reason=reason, limit=_MAX_RECORDS
+    )
     return [
-        _replay_file(connection, layer, list(records), who, answers)
-        for _, records in groupby(sorted(waiting, key=_file), key=_file)
+        _replay_file(connection, layer, list(records), actor, answers)
+        for _, records in groupby(sorted(waiting, key=_file_key), key=_file_key)
     ]
 
 
-def _file(record: QuarantinedRecord) -> tuple[str, str, list[tuple[str, str]]]:
+def _file_key(record: QuarantinedRecord) -> tuple[str, str, list[tuple[str, str]]]:
     return record.source, record.raw.get(GEOMETRY_CRS, ""), sorted(record.answers.items())
 
 
@@ -68,40 +70,40 @@ def _replay_file(
     connection: Connection,
     layer: Layer,
     records: Sequence[QuarantinedRecord],
-    who: str,
+    actor: str,
     answers: FileOptions,
 ) -> RetryReport:
     source = records[0].source
     try:
         with connection.begin_nested():
-            report = _load_again(connection, layer, records, who, answers)
+            report = _load_records(connection, layer, records, actor, answers)
     except AmbiguousInput as question:
         return RetryReport(source, len(records), None, str(question))
     return RetryReport(source, len(records), report)
 
 
-def _load_again(
+def _load_records(
     connection: Connection,
     layer: Layer,
     records: Sequence[QuarantinedRecord],
-    who: str,
+    actor: str,
     answers: FileOptions,
 ) -> LoadReport:
-    """All are marked as replayed first; those that fail again are put back by the load."""
+    """Mark all records as replayed, then load them: the load puts failed ones back."""
     source = records[0].source
-    connection.execute(_MARK, {"ids": [record.id for record in records]})
+    connection.execute(_MARK_REPLAYED, {"ids": [record.id for record in records]})
     simulated = bool(connection.scalar(_WAS_SIMULATED, {"layer": layer.id, "source": source}))
     options = LoadOptions(
-        who=who,
+        who=actor,
         source=source,
-        answers=answers.with_others(records[0].answers),
+        answers=answers.completed_by(records[0].answers),
         simulated=simulated,
-        again=True,
+        replayed=True,
     )
     return load_table(connection, layer, _as_table(layer, source, records), options)
 
 
-_MARK = text(
+_MARK_REPLAYED = text(
     "UPDATE gis.quarantine SET status = 'replayed', changed_at = now() WHERE id = ANY(:ids)"
 )
 _WAS_SIMULATED = text(
@@ -110,15 +112,15 @@ _WAS_SIMULATED = text(
 
 
 def _as_table(layer: Layer, source: str, records: Sequence[QuarantinedRecord]) -> RawTable:
-    """The records as the file that they came from; their numbers stand for its lines.
+    """The records as the table of the file that they came from; their ids stand for its lines.
 
-    Empty values are not kept in quarantine, so a column may be in none of the records.
+    Quarantine stores no empty values, so a required column may be in none of the records.
     """
     assert isinstance(layer.source, FileSource)
-    kept = [column for record in records for column in record.raw]
+    stored = [column for record in records for column in record.raw]
     has_geometry = any(GEOMETRY in record.raw for record in records)
-    needed = needed_columns(layer.source, layer.fields, has_geometry=has_geometry)
-    columns = tuple(dict.fromkeys([*needed, *kept]))
+    required = needed_columns(layer.source, layer.fields, has_geometry=has_geometry)
+    columns = tuple(dict.fromkeys([*required, *stored]))
     geometry = _geometry(records) if has_geometry else None
     return RawTable(
         name=source,
@@ -137,7 +139,7 @@ def _as_table(layer: Layer, source: str, records: Sequence[QuarantinedRecord]) -
 
 
 def _geometry(records: Sequence[QuarantinedRecord]) -> npt.NDArray[np.object_]:
-    """The geometries that the records came with; of one file, they share one CRS."""
+    """The geometries of the records, None where there is none; all in one CRS."""
     texts = [record.raw.get(GEOMETRY) or None for record in records]
     with np.errstate(invalid="ignore"):  # of NaN
         return np.asarray(shapely.from_wkt(texts, on_invalid="ignore"), object)

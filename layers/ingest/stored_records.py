@@ -1,4 +1,4 @@
-"""Rows of a layer's table as the records that a file would hold, for quarantine to keep."""
+"""Rows of a layer's table as the records of a file, for quarantine."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,36 +13,36 @@ from layers.ingest import quarantine
 from layers.ingest.records import GEOMETRY, GEOMETRY_CRS, RecordFault, key_columns, key_of
 from layers.storage.tables import table_of
 
-SERVICE = "service"  # who did it, where no person did
-_ALL_DIGITS = 17
+SERVICE = "service"  # the actor of changes that no person made
+_WKT_DIGITS = 17
 
 
 def move_rows(connection: Connection, layer: Layer, faults: Mapping[int, RecordFault]) -> None:
-    """Take rows, by their ids, out of a layer's table into quarantine."""
+    """Move rows from a layer's table into quarantine; `faults` are by row id."""
     table = table_of(layer)
-    _keep(connection, layer, _stored(connection, layer, faults), faults)
+    _quarantine_rows(connection, layer, _stored_rows(connection, layer, faults), faults)
     connection.execute(table.delete().where(table.c.id.in_(list(faults))))
 
 
 def list_rows(connection: Connection, layer: Layer, faults: Mapping[int, RecordFault]) -> None:
-    """Put rows, by their ids, into quarantine while they stay in their table.
+    """List rows in quarantine while they stay in their table; `faults` are by row id.
 
-    A correction that is replayed changes the row. Left out are rows whose fields give another key
-    than theirs, as of those that were added by hand: replayed, they would become another row.
+    A correction that is replayed updates the row. Left out are rows whose fields give another key
+    than theirs, such as rows added by hand: a replay would add a second row.
     """
-    rows = _stored(connection, layer, faults)
+    rows = _stored_rows(connection, layer, faults)
     same = [row for row in rows if _key(layer, _record(layer, row)) == row["source_key"]]
-    _keep(connection, layer, same, faults)
+    _quarantine_rows(connection, layer, same, faults)
 
 
-def _stored(connection: Connection, layer: Layer, ids: Iterable[int]) -> list[RowMapping]:
+def _stored_rows(connection: Connection, layer: Layer, ids: Iterable[int]) -> list[RowMapping]:
     table = table_of(layer)
-    wkt = func.ST_AsText(table.c.geom, _ALL_DIGITS).label("wkt")
-    asked = select(table, wkt).where(table.c.id.in_(list(ids))).order_by(table.c.id)
-    return [row._mapping for row in connection.execute(asked)]
+    wkt = func.ST_AsText(table.c.geom, _WKT_DIGITS).label("wkt")
+    statement = select(table, wkt).where(table.c.id.in_(list(ids))).order_by(table.c.id)
+    return [row._mapping for row in connection.execute(statement)]
 
 
-def _keep(
+def _quarantine_rows(
     connection: Connection,
     layer: Layer,
     rows: Sequence[RowMapping],
@@ -61,20 +61,22 @@ def _key(layer: Layer, record: Mapping[str, str]) -> str:
 
 
 def _record(layer: Layer, row: RowMapping) -> dict[str, str]:
-    """By the columns of the source; the place is the geometry, else the commune."""
+    """The record of a row, by the columns of its source; its place is the geometry or commune."""
     source = layer.source
     assert isinstance(source, FileSource)
-    said: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     if source.time:
-        said[source.time.column] = row["valid_at"]
+        values[source.time.column] = row["valid_at"]
     if source.commune and row["wkt"] is None:
-        said[source.commune] = row["commune"]
-    said |= {one.column or name: row[name] for name, one in layer.public_fields.items()}
-    if isinstance(source.key, str) and said.get(source.key) is None:
-        said[source.key] = row["source_key"]
+        values[source.commune] = row["commune"]
+    values |= {
+        definition.column or name: row[name] for name, definition in layer.public_fields.items()
+    }
+    if isinstance(source.key, str) and values.get(source.key) is None:
+        values[source.key] = row["source_key"]
     if row["wkt"] is not None:
-        said |= {GEOMETRY: row["wkt"], GEOMETRY_CRS: "EPSG:4326"}
-    texts = {column: _text(value) for column, value in said.items()}
+        values |= {GEOMETRY: row["wkt"], GEOMETRY_CRS: "EPSG:4326"}
+    texts = {column: _text(value) for column, value in values.items()}
     return {column: value for column, value in texts.items() if value}
 
 

@@ -1,7 +1,7 @@
-"""What a layer file closes that was open before: the layer to some, fields to all.
+"""Closing of layers and fields: data that a new layer file shows to fewer readers.
 
-What was derived from it goes in the transaction that publishes the file: results and inputs of
-runs, words of alerts, and the right to hand out archives and tiles on disk, whose files are deleted
+Whatever was derived from it goes in the transaction that publishes the file: results and inputs of
+runs, texts of alerts, and the right to serve archives and tiles on disk, whose files are deleted
 afterwards (tiles.outdated).
 """
 
@@ -23,7 +23,7 @@ _OUTDATE = text("UPDATE gis.layer SET archives_from = version WHERE id = :layer"
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """Whether fewer may read the rows, or the counts by hex; the fields that are served no more."""
+    """Rows or counts by hex that fewer may read now, and fields that are no longer public."""
 
     rows: bool
     hexes: bool
@@ -33,22 +33,26 @@ class Closing:
         return self.rows or self.hexes or bool(self.fields)
 
 
-def closing_of(before: Mapping[str, Any], layer: Layer) -> Closing:
-    """`before`: the definition of the layer that was published last."""
-    served = {name for name, one in (before.get("fields") or {}).items() if not one.get("personal")}
-    read = Audience((before.get("access") or {}).get("read", Audience.PUBLIC))
+def compare_access(before: Mapping[str, Any], layer: Layer) -> Closing:
+    """Compare a layer file with `before`, the definition that was published last."""
+    served = {
+        name
+        for name, definition in (before.get("fields") or {}).items()
+        if not definition.get("personal")
+    }
+    audience = Audience((before.get("access") or {}).get("read", Audience.PUBLIC))
     hexes = before.get("hexes")
-    counted = Audience(hexes.get("read") or read) if hexes else Audience.PRIVATE
+    counted = Audience(hexes.get("read") or audience) if hexes else Audience.PRIVATE
     counted_now = (layer.hexes.read or layer.access.read) if layer.hexes else Audience.PRIVATE
     return Closing(
-        rows=_WIDTH[layer.access.read] < _WIDTH[read],
+        rows=_WIDTH[layer.access.read] < _WIDTH[audience],
         hexes=_WIDTH[counted_now] < _WIDTH[counted],
         fields=frozenset(served - set(layer.public_fields)),
     )
 
 
-def outdate(connection: Connection, layer: Layer, closing: Closing) -> None:
-    """What was derived from the layer up to now is handed out no more; after it is published."""
+def outdate_derived(connection: Connection, layer: Layer, closing: Closing) -> None:
+    """Stop serving what was derived from the layer up to now; call after publishing it."""
     connection.execute(_OUTDATE, {"layer": layer.id})
     if closing.rows:
         redact_runs_exposed_to(connection, layer.id)
@@ -57,19 +61,22 @@ def outdate(connection: Connection, layer: Layer, closing: Closing) -> None:
 def redact_detection(
     connection: Connection, layer_id: str, field: str, before: Mapping[str, Any]
 ) -> None:
-    """Runs and alerts that went by a field which became personal, by the definition before."""
+    """Redact runs and alerts that used a field which became personal.
+
+    `before` is the definition that was published last.
+    """
     rules = [
         str(rule["id"])
         for rule in (before.get("alerts") or {}).get("rules") or ()
-        if _names(rule, field)
+        if _mentions(rule, field)
     ]
     redacted = redact_runs_of_field(connection, layer_id, field)
-    if redacted or _names(before.get("hotspots"), field):
+    if redacted or _mentions(before.get("hotspots"), field):
         rules += RUN_RULES
     if rules:
         redact_alerts(connection, layer_id, rules)
 
 
-def _names(section: Any, field: str) -> bool:
-    words = orjson.dumps(section).decode()
-    return re.search(rf"\b{re.escape(field)}\b", words) is not None
+def _mentions(section: Any, field: str) -> bool:
+    content = orjson.dumps(section).decode()
+    return re.search(rf"\b{re.escape(field)}\b", content) is not None

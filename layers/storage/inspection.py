@@ -1,4 +1,4 @@
-"""The shape that the layer tables have in the database, as against the one their files ask for."""
+"""Inspection of layer tables: their structure in the database and that of their layer files."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -36,9 +36,7 @@ WHERE n.nspname = 'layer' AND NOT t.tgisinternal
 
 @dataclass
 class TableStructure:
-    """One table or view as it is: the type of each column, the names of indexes, triggers and
-    check constraints.
-    """
+    """A table or view: the type of each column, names of indexes, triggers, check constraints."""
 
     is_view: bool = False
     columns: dict[str, str] = field(default_factory=dict)
@@ -47,7 +45,7 @@ class TableStructure:
     checks: set[str] = field(default_factory=set)
 
 
-def read_shapes(connection: Connection) -> Mapping[str, TableStructure]:
+def read_structures(connection: Connection) -> Mapping[str, TableStructure]:
     """All tables and views of schema `layer`, by name."""
     shapes: dict[str, TableStructure] = defaultdict(TableStructure)
     for name, is_view, column, kind in connection.execute(_COLUMNS):
@@ -63,5 +61,5 @@ def read_shapes(connection: Connection) -> Mapping[str, TableStructure]:
 
 
 def types_of(table: Table) -> dict[str, str]:
-    """The type of each column that a table asks for, as PostgreSQL writes it."""
+    """The type of each column of a declared table, as PostgreSQL writes it."""
     return {column.name: column.type.compile(_DIALECT).lower() for column in table.columns}

@@ -1,4 +1,4 @@
-"""A field that becomes personal: its values go to private.reporter and leave every other place."""
+"""Redaction of a field that becomes personal: its values move to schema private."""
 
 from sqlalchemy import Connection, text
 
@@ -13,7 +13,7 @@ ON CONFLICT (layer_id, source, source_key)
 DO UPDATE SET details = reporter.details || excluded.details
 """
 
-# Quarantine holds what the file said, by its columns.
+# Quarantine holds records by the columns of their file, the reporter by the layer's fields.
 _KEEP_QUARANTINED = text(
     _KEEP.format(
         value="nullif(raw->>CAST(:column AS text), '')",
@@ -25,7 +25,7 @@ _CLEAN_QUARANTINE = text(
     " said = CASE said WHEN md5(raw::text) THEN md5((raw - CAST(:column AS text))::text)"
     "        ELSE said END WHERE layer_id = :layer"
 )
-# Its words quote what could not be read.
+# The reason of a record quotes the value that could not be read.
 _CLEAN_REASONS = text("""
 UPDATE gis.quarantine SET why = :words
 WHERE layer_id = :layer
@@ -33,7 +33,7 @@ WHERE layer_id = :layer
        OR raw ->> CAST(:column AS text) <> ''
           AND position(left(raw ->> CAST(:column AS text), 12) IN why) > 0)
 """)
-# History holds rows as they were, by their fields; older values are not kept anywhere.
+# History holds rows by the layer's fields; former values are removed, not moved.
 _CLEAN_HISTORY = text(
     "UPDATE gis.row_history SET before = before - CAST(:field AS text) WHERE layer_id = :layer"
 )
@@ -42,11 +42,14 @@ _CLEAN_HISTORY = text(
 def hide_field(
     connection: Connection, layer_id: str, name: str, field: LayerField, *, has_column: bool
 ) -> None:
-    """Move the values of a field to schema private, those of records in quarantine too."""
+    """Move the values of a field to private.reporter: of rows and of records in quarantine.
+
+    They are removed from the reasons in quarantine and from the history of rows.
+    """
     names = {"layer": layer_id, "field": name, "column": field.column or name}
     connection.execute(_KEEP_QUARANTINED, names)
-    words = f"{names['column']}: nay là dữ liệu cá nhân / is personal by now; a replay tells more"
-    connection.execute(_CLEAN_REASONS, names | {"words": words})
+    reason = f"{names['column']}: nay là dữ liệu cá nhân / is personal by now; a replay tells more"
+    connection.execute(_CLEAN_REASONS, names | {"words": reason})
     connection.execute(_CLEAN_QUARANTINE, names)
     connection.execute(_CLEAN_HISTORY, names)
     if has_column:

@@ -1,4 +1,4 @@
-"""A column that takes another type: allowed when every value comes back from it unchanged."""
+"""Change of a column's type: allowed when every value comes back from the new type unchanged."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +22,7 @@ from sqlalchemy.types import UserDefinedType
 
 from layers.storage.tables import SCHEMA
 
-# A day has its instant, and an instant its day, only with a zone: that of the whole country.
+# A day becomes an instant, and an instant a day, only by a zone: that of the whole country.
 HOME_ZONE = "Asia/Ho_Chi_Minh"
 _DAY, _INSTANT = "date", "timestamp with time zone"
 
@@ -49,7 +49,7 @@ class Retyping:
     new: str
 
     def statement(self) -> str:
-        value = _converted(column(self.column), self.old, self.new).compile(
+        value = _cast(column(self.column), self.old, self.new).compile(
             dialect=postgresql.dialect(),  # type: ignore[no-untyped-call]
             compile_kwargs={"literal_binds": True},
         )
@@ -59,31 +59,31 @@ class Retyping:
         )
 
 
-def lossy(connection: Connection, retyping: Retyping) -> str | None:
-    """What would be lost, in words; None where every value comes back unchanged."""
+def find_loss(connection: Connection, retyping: Retyping) -> str | None:
+    """Why a change of type would lose a value; None where every value comes back unchanged."""
     value: Column[Any] = Column(retyping.column, _NamedType(retyping.old))
     rows = table(retyping.layer_id, Column("id", BigInteger()), value, schema=SCHEMA)
-    there = _converted(value, retyping.old, retyping.new)
-    back = _converted(there, retyping.new, retyping.old)
-    changed = select(rows.c.id).where(back.is_distinct_from(value)).limit(1)
+    there = _cast(value, retyping.old, retyping.new)
+    back = _cast(there, retyping.new, retyping.old)
+    statement = select(rows.c.id).where(back.is_distinct_from(value)).limit(1)
     connection.exec_driver_sql(f'LOCK TABLE {SCHEMA}."{retyping.layer_id}"')
     try:
         with connection.begin_nested():
-            row = connection.scalar(changed)
+            row = connection.scalar(statement)
     except DBAPIError as error:
-        if _says_no(error):
+        if _is_refused_cast(error):
             return "a value it holds has no such form"
         raise
     return None if row is None else f"the value of row {row} would not be the same"
 
 
-def _says_no(error: DBAPIError) -> bool:
-    """Whether a value (SQLSTATE class 22) or the pair of types (42846) admits no cast."""
+def _is_refused_cast(error: DBAPIError) -> bool:
+    """True where a value (SQLSTATE class 22) or the pair of types (42846) admits no cast."""
     state = getattr(error.orig, "sqlstate", None) or ""
     return state.startswith("22") or state == "42846"
 
 
-def _converted(value: ColumnElement[Any], old: str, new: str) -> ColumnElement[Any]:
+def _cast(value: ColumnElement[Any], old: str, new: str) -> ColumnElement[Any]:
     if (old, new) == (_DAY, _INSTANT):
         return func.timezone(HOME_ZONE, cast(value, DateTime()))
     if (old, new) == (_INSTANT, _DAY):

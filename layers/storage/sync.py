@@ -1,7 +1,7 @@
-"""Bringing the database in line with the layer files: tables, columns, indexes, published or not.
+"""Synchronisation of the database with the layer files: tables, columns, indexes, publication.
 
-`sync` is transactional and idempotent. Nothing is lost by it: a field that goes leaves its column,
-a file that goes leaves its table, and a change of type that would lose a value is refused.
+`sync` is transactional and idempotent. It loses no data: the column of a removed field stays, the
+table of a removed file stays, and a change of type that would lose a value is refused.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,10 +19,10 @@ from layers.definition.catalogue import Catalogue
 from layers.definition.model import GeometryKind, Layer
 from layers.ingest.records import RecordFault
 from layers.ingest.stored_records import move_rows
-from layers.storage.closing import Closing, closing_of, outdate, redact_detection
-from layers.storage.inspection import TableStructure, read_shapes, types_of
+from layers.storage.closing import Closing, compare_access, outdate_derived, redact_detection
+from layers.storage.inspection import TableStructure, read_structures, types_of
 from layers.storage.redaction import hide_field
-from layers.storage.retype import Retyping, lossy
+from layers.storage.retype import Retyping, find_loss
 from layers.storage.tables import ON_EARTH, SCHEMA, table_of
 
 VERSION_TRIGGER: Final = "version"
@@ -30,7 +30,7 @@ TOUCH_TRIGGER: Final = "version_touched_insert"
 
 
 class SyncReport(StrEnum):
-    """What a sync did."""
+    """Kinds of change that a sync makes."""
 
     CREATED = "created"
     PUBLISHED = "published"
@@ -48,7 +48,7 @@ class SyncReport(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SyncChange:
-    """One thing that a sync did to one layer; `detail` names the column, index or type."""
+    """One change of a sync to one layer; `detail` names the column, index or type."""
 
     layer_id: str
     change: SyncReport
@@ -60,7 +60,7 @@ class SyncChange:
 
 @dataclass(frozen=True, slots=True)
 class _PublishedLayer:
-    """What gis.layer says of a layer."""
+    """A layer as it stands in gis.layer."""
 
     digest: str
     definition: Mapping[str, Any]
@@ -72,7 +72,7 @@ class _PublishedLayer:
 
 @dataclass(frozen=True)
 class _Task:
-    """A layer, the table that its file asks for, and what the database has of it."""
+    """A layer, the table that its file declares, and the table that the database has."""
 
     layer: Layer
     digest: str
@@ -82,32 +82,32 @@ class _Task:
 
     @property
     def closing(self) -> Closing | None:
-        """What the file closes that was open; None: nothing."""
-        found = closing_of(self.before.definition, self.layer) if self.before else None
-        return found or None
+        """The data that the file closes; None where it closes nothing."""
+        closing = compare_access(self.before.definition, self.layer) if self.before else None
+        return closing or None
 
     @property
     def retypings(self) -> list[Retyping]:
         """The columns whose type the file changed."""
         if self.shape is None or self.shape.is_view or self.layer.is_view:
             return []
-        asked = types_of(self.table)
+        types = types_of(self.table)
         return [
             Retyping(self.layer.id, name, self.shape.columns[name], kind)
-            for name, kind in asked.items()
+            for name, kind in types.items()
             if self.shape.columns.get(name, kind) != kind
         ]
 
 
 def sync(connection: Connection, catalogue: Catalogue) -> list[SyncChange]:
-    """Make the tables and gis.layer what the files say, inside the caller's transaction.
+    """Bring the tables and gis.layer in line with the files, inside the caller's transaction.
 
-    What was done, in order; empty when all was in line. Raises BadLayerFile, with nothing changed,
-    when a table cannot become what its file says without losing a value.
+    Gives the changes in order; none when all was in line. Raises BadLayerFile, with nothing
+    changed, when a table cannot be brought in line without losing a value.
     """
-    connection.execute(_ONE_AT_A_TIME)
+    connection.execute(_LOCK_SYNC)
     tasks = _tasks(connection, catalogue)
-    faults = [fault for task in tasks for fault in _faults(connection, task)]
+    faults = [fault for task in tasks for fault in _sync_faults(connection, task)]
     if faults:
         raise BadLayerFile("\n".join(faults))
     with as_owner(connection):
@@ -116,20 +116,22 @@ def sync(connection: Connection, catalogue: Catalogue) -> list[SyncChange]:
         return changes + _unpublish_missing(connection, catalogue)
 
 
-_ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtextextended('layers sync', 0))")
+_LOCK_SYNC = text("SELECT pg_advisory_xact_lock(hashtextextended('layers sync', 0))")
 
 
 def _lock_closed(connection: Connection, tasks: Sequence[_Task]) -> None:
-    """Whoever derives something from a layer that is closed here has stored it, and it goes; or he
-    reads the layer afterwards, as it is then. First of all, before rows are locked that he needs.
+    """Lock the tables of layers that are closed, so that nothing derived from them survives.
+
+    A transaction that derives something has either stored it, and it is redacted, or reads the
+    closed layer afterwards. The locks come first: locks on rows that it needs would deadlock.
     """
     for task in tasks:
         if task.shape is not None and not task.shape.is_view and task.closing:
-            connection.exec_driver_sql(f"LOCK TABLE {_name(task.layer.id)}")
+            connection.exec_driver_sql(f"LOCK TABLE {_qualified_name(task.layer.id)}")
 
 
 def _tasks(connection: Connection, catalogue: Catalogue) -> list[_Task]:
-    shapes, published = read_shapes(connection), _published(connection)
+    shapes, published = read_structures(connection), _published(connection)
     return [
         _Task(
             layer,
@@ -147,15 +149,15 @@ def _published(connection: Connection) -> dict[str, _PublishedLayer]:
     return {row.id: _PublishedLayer(row.digest, row.definition, row.published) for row in rows}
 
 
-def _faults(connection: Connection, task: _Task) -> Iterator[str]:
-    """Why a layer cannot be brought in line, in words for the writer of its file."""
+def _sync_faults(connection: Connection, task: _Task) -> Iterator[str]:
+    """Messages for the author of a layer file: why its table cannot be brought in line."""
     file, layer, shape = f"{task.layer.id}.yaml", task.layer, task.shape
     if layer.is_view:
-        yield from (f"{file}: {words}" for words in _view_faults(task))
+        yield from (f"{file}: {fault}" for fault in _view_faults(task))
     elif shape is not None and shape.is_view:
         yield f"{file}: `layer.{layer.id}` is a view: write `connector: view`, or another id"
     for retyping in task.retypings:
-        loss = lossy(connection, retyping)
+        loss = find_loss(connection, retyping)
         if loss:
             yield f"{file}: {_refusal(retyping, loss)}"
 
@@ -181,9 +183,9 @@ def _refusal(retyping: Retyping, loss: str) -> str:
 
 
 def _apply(connection: Connection, task: _Task) -> Iterator[SyncChange]:
-    yield from _describe(connection, task)
+    yield from _publish(connection, task)
     if task.closing:
-        outdate(connection, task.layer, task.closing)
+        outdate_derived(connection, task.layer, task.closing)
     if task.layer.is_view:
         return
     if task.shape is None:
@@ -191,26 +193,26 @@ def _apply(connection: Connection, task: _Task) -> Iterator[SyncChange]:
         yield SyncChange(task.layer.id, SyncReport.CREATED, f"layer.{task.layer.id}")
     else:
         yield from _migrate(connection, task, task.shape)
-    yield from _index(connection, task)
+    yield from _create_indexes(connection, task)
     yield from _count_hexes(connection, task)
-    _tell_tiles(connection, task)
+    _attach_tile_invalidation(connection, task)
 
 
-def _describe(connection: Connection, task: _Task) -> Iterator[SyncChange]:
-    """The row of gis.layer; its version rises when the file changed."""
+def _publish(connection: Connection, task: _Task) -> Iterator[SyncChange]:
+    """Write the row of gis.layer; its version rises when the file changed."""
     before, layer = task.before, task.layer
     definition = layer.model_dump(mode="json")
     if before == _PublishedLayer(task.digest, definition, published=True):
         return
     connection.execute(
-        _DESCRIBE,
+        _PUBLISH,
         {"id": layer.id, "digest": task.digest, "definition": orjson.dumps(definition).decode()},
     )
-    seen = before is not None and before.published
-    yield SyncChange(layer.id, SyncReport.DESCRIBED if seen else SyncReport.PUBLISHED)
+    was_published = before is not None and before.published
+    yield SyncChange(layer.id, SyncReport.DESCRIBED if was_published else SyncReport.PUBLISHED)
 
 
-_DESCRIBE = text("""
+_PUBLISH = text("""
 INSERT INTO gis.layer (id, digest, definition) VALUES (:id, :digest, CAST(:definition AS jsonb))
 ON CONFLICT (id) DO UPDATE SET digest = excluded.digest, definition = excluded.definition,
   published = true, version = layer.version + 1, changed_at = now()
@@ -219,7 +221,7 @@ ON CONFLICT (id) DO UPDATE SET digest = excluded.digest, definition = excluded.d
 
 def _migrate(connection: Connection, task: _Task, shape: TableStructure) -> Iterator[SyncChange]:
     layer_id = task.layer.id
-    asked = types_of(task.table)
+    columns = types_of(task.table)
     yield from _drop_indexes(connection, task, shape)
     for retyping in task.retypings:
         connection.exec_driver_sql(retyping.statement())
@@ -230,12 +232,14 @@ def _migrate(connection: Connection, task: _Task, shape: TableStructure) -> Iter
         )
     for column in task.table.columns:
         if column.name not in shape.columns:
-            words = CreateColumn(column).compile(dialect=connection.dialect)
-            connection.exec_driver_sql(f"ALTER TABLE {_name(layer_id)} ADD COLUMN {words}")
+            definition = CreateColumn(column).compile(dialect=connection.dialect)
+            connection.exec_driver_sql(
+                f"ALTER TABLE {_qualified_name(layer_id)} ADD COLUMN {definition}"
+            )
             yield SyncChange(layer_id, SyncReport.COLUMN_ADDED, column.name)
     yield from _hide_personal(connection, task, shape)
     yield from _check_earth(connection, task, shape)
-    gone = set(task.before.section("fields") or {}) - set(asked) if task.before else set()
+    gone = set(task.before.section("fields") or {}) - set(columns) if task.before else set()
     kept = sorted(gone - set(task.layer.fields) & set(shape.columns))
     yield from (SyncChange(layer_id, SyncReport.COLUMN_KEPT, name) for name in kept)
 
@@ -243,9 +247,9 @@ def _migrate(connection: Connection, task: _Task, shape: TableStructure) -> Iter
 def _drop_indexes(
     connection: Connection, task: _Task, shape: TableStructure
 ) -> Iterator[SyncChange]:
-    """Search indexes of fields that are no longer free texts; they would hinder a new type."""
-    wanted = {index.name for index in task.table.indexes}
-    for name in sorted(shape.indexes - wanted):
+    """Drop search indexes of fields that are no free texts now; they would hinder a new type."""
+    declared = {index.name for index in task.table.indexes}
+    for name in sorted(shape.indexes - declared):
         if name.startswith(f"{task.layer.id}.") and ".search" in name:
             connection.exec_driver_sql(f'DROP INDEX {SCHEMA}."{name}"')
             yield SyncChange(task.layer.id, SyncReport.INDEXED, f"no longer {name}")
@@ -254,12 +258,12 @@ def _drop_indexes(
 def _hide_personal(
     connection: Connection, task: _Task, shape: TableStructure
 ) -> Iterator[SyncChange]:
-    """Fields that became personal leave whatever the layer's readers and writers see."""
+    """Move the values of fields that became personal to schema private."""
     before = (task.before.section("fields") or {}) if task.before else {}
     for name, field in task.layer.fields.items():
-        known = before.get(name, {}).get("personal", False)
+        was_personal = before.get(name, {}).get("personal", False)
         has_column = name in shape.columns
-        if field.personal and (has_column or not known):
+        if field.personal and (has_column or not was_personal):
             hide_field(connection, task.layer.id, name, field, has_column=has_column)
             redact_detection(
                 connection, task.layer.id, name, task.before.definition if task.before else {}
@@ -270,19 +274,19 @@ def _hide_personal(
 def _check_earth(
     connection: Connection, task: _Task, shape: TableStructure
 ) -> Iterator[SyncChange]:
-    """The check of geometries, in a table from before it; rows that break it go to quarantine."""
+    """Add the check of geometries to a table without it; rows that break it go to quarantine."""
     check = f"{task.layer.id}.on_earth"
     if check in shape.checks:
         return
     table = task.table
-    broken = connection.scalars(
+    row_ids = connection.scalars(
         select(table.c.id).where(~func.gis.is_on_earth(table.c.geom)).order_by(table.c.id)
     ).all()
-    if broken:
-        move_rows(connection, task.layer, dict.fromkeys(broken, _NOT_ON_EARTH))
-        yield SyncChange(task.layer.id, SyncReport.QUARANTINED, f"{len(broken)} rows")
+    if row_ids:
+        move_rows(connection, task.layer, dict.fromkeys(row_ids, _NOT_ON_EARTH))
+        yield SyncChange(task.layer.id, SyncReport.QUARANTINED, f"{len(row_ids)} rows")
     connection.exec_driver_sql(
-        f'ALTER TABLE {_name(task.layer.id)} ADD CONSTRAINT "{check}" CHECK ({ON_EARTH})'
+        f'ALTER TABLE {_qualified_name(task.layer.id)} ADD CONSTRAINT "{check}" CHECK ({ON_EARTH})'
     )
 
 
@@ -292,25 +296,25 @@ _NOT_ON_EARTH = RecordFault(
 )
 
 
-def _index(connection: Connection, task: _Task) -> Iterator[SyncChange]:
-    """Indexes and the trigger that raises the version, where they are missing."""
+def _create_indexes(connection: Connection, task: _Task) -> Iterator[SyncChange]:
+    """Create missing indexes and the trigger that raises the layer's version."""
     shape, layer_id = task.shape, task.layer.id
-    has = shape.indexes if shape else set()
+    existing = shape.indexes if shape else set()
     for index in sorted(task.table.indexes, key=lambda index: str(index.name)):
-        if index.name not in has:
+        if index.name not in existing:
             connection.execute(CreateIndex(index))
             if shape:
                 yield SyncChange(layer_id, SyncReport.INDEXED, str(index.name))
     if shape is None or VERSION_TRIGGER not in shape.triggers:
         connection.exec_driver_sql(
             f"CREATE TRIGGER {VERSION_TRIGGER} AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE "
-            f"ON {_name(layer_id)} FOR EACH STATEMENT "
+            f"ON {_qualified_name(layer_id)} FOR EACH STATEMENT "
             f"EXECUTE FUNCTION gis.raise_layer_version('{layer_id}')"
         )
 
 
 def _count_hexes(connection: Connection, task: _Task) -> Iterator[SyncChange]:
-    """Counts by hex begin, end or change what they hold with the section `hexes`."""
+    """Attach, recount or detach the counts by hex, as the section `hexes` says."""
     hexes, layer_id = task.layer.hexes, task.layer.id
     counted = connection.execute(_COUNTED, {"id": layer_id}).one_or_none()
     if hexes is None:
@@ -318,34 +322,34 @@ def _count_hexes(connection: Connection, task: _Task) -> Iterator[SyncChange]:
             connection.execute(_DETACH, {"id": layer_id})
             yield SyncChange(layer_id, SyncReport.HEXES_DETACHED)
         return
-    kept_apart = {"category": hexes.category, "measure": hexes.measure}
-    again = task.shape is None or bool(
-        {*kept_apart.values()} & {one.column for one in task.retypings}
+    grouping = {"category": hexes.category, "measure": hexes.measure}
+    recount = task.shape is None or bool(
+        {*grouping.values()} & {retyping.column for retyping in task.retypings}
     )
-    if counted is None or dict(counted._mapping) != kept_apart or again:
-        connection.execute(_ATTACH, {"id": layer_id, **kept_apart})
-        detail = " ".join(name for name in kept_apart.values() if name)
+    if counted is None or dict(counted._mapping) != grouping or recount:
+        connection.execute(_ATTACH, {"id": layer_id, **grouping})
+        detail = " ".join(name for name in grouping.values() if name)
         yield SyncChange(layer_id, SyncReport.HEXES_ATTACHED, detail)
 
 
-def _tell_tiles(connection: Connection, task: _Task) -> None:
-    """From now on each change tells which tiles it touches, where the layer has a place."""
+def _attach_tile_invalidation(connection: Connection, task: _Task) -> None:
+    """Add the triggers that record the tiles a change touches, where the layer has a geometry."""
     layer = task.layer
-    told = task.shape is not None and TOUCH_TRIGGER in task.shape.triggers
-    if not told and layer.geometry is not GeometryKind.NONE:
-        connection.execute(_TELL_TILES, {"id": layer.id})
+    attached = task.shape is not None and TOUCH_TRIGGER in task.shape.triggers
+    if not attached and layer.geometry is not GeometryKind.NONE:
+        connection.execute(_ATTACH_TILES, {"id": layer.id})
 
 
-_TELL_TILES = text("SELECT gis.attach_tiles(:id)")
+_ATTACH_TILES = text("SELECT gis.attach_tiles(:id)")
 _COUNTED = text("SELECT category, measure FROM gis.hex_counted WHERE layer_id = :id")
 _ATTACH = text("SELECT gis.attach_hex_counts(:id, :category, :measure)")
 _DETACH = text("SELECT gis.detach_hex_counts(:id)")
 
 
 def _unpublish_missing(connection: Connection, catalogue: Catalogue) -> list[SyncChange]:
-    """Layers whose file is gone are no longer served; their tables stay."""
-    gone = connection.scalars(_UNPUBLISH, {"ids": [layer.id for layer in catalogue.layers]})
-    return [SyncChange(layer_id, SyncReport.UNPUBLISHED) for layer_id in sorted(gone)]
+    """Unpublish layers whose file was removed; their tables stay."""
+    unpublished = connection.scalars(_UNPUBLISH, {"ids": [layer.id for layer in catalogue.layers]})
+    return [SyncChange(layer_id, SyncReport.UNPUBLISHED) for layer_id in sorted(unpublished)]
 
 
 _UNPUBLISH = text("""
@@ -354,5 +358,5 @@ WHERE published AND NOT id = ANY(:ids) RETURNING id
 """)
 
 
-def _name(layer_id: str) -> str:
+def _qualified_name(layer_id: str) -> str:
     return f'{SCHEMA}."{layer_id}"'

@@ -1,4 +1,4 @@
-"""A layer file → the table that holds its rows: `layer.<id>`, described in docs/architecture.md.
+"""Tables of layers: `layer.<id>`, declared by the layer file, described in docs/architecture.md.
 
 Geometries are stored as `geometry(Point | MultiLineString | MultiPolygon, 4326)`, longitude before
 latitude: a single line or polygon is stored as a multi geometry of one part. A layer without
@@ -35,7 +35,7 @@ from layers.definition.model import FieldType, GeometryKind, Layer, LayerField
 SCHEMA: Final = "layer"
 SRID: Final = 4326
 ON_EARTH: Final = "gis.is_on_earth(geom)"
-_LONGEST_NAME = 63
+_MAX_NAME_BYTES = 63  # PostgreSQL cuts longer names, which might then collide
 
 COLUMN_TYPES: Final[dict[FieldType, TypeEngine[Any]]] = {
     FieldType.TEXT: Text(),
@@ -54,8 +54,7 @@ GEOMETRY_TYPES: Final = {
 
 
 def table_of(layer: Layer) -> Table:
-    """The table of a layer; of a view, the columns that it serves: id, geom
-    (where it has one) and its fields.
+    """The table of a layer; for a view its id, geom (where it has one) and fields.
 
     Personal fields have no column. Names of indexes and constraints hold a dot (`reports.geom`),
     which no layer id does, so that none can take the name of another layer's table.
@@ -65,7 +64,7 @@ def table_of(layer: Layer) -> Table:
 
 
 def free_text_fields(layer: Layer) -> list[str]:
-    """The texts that people search in: those without a list of values."""
+    """Names of the text fields without a list of values: people search in these."""
     return [
         name
         for name, field in layer.public_fields.items()
@@ -116,7 +115,7 @@ def _column(name: str, field: LayerField) -> Column[Any]:
 
 
 def _search_index(layer_id: str, column: str) -> Index:
-    """Trigrams of the search key: finds a part of a name written without diacritics."""
+    """Trigram index of the search key: finds a part of a name written without diacritics."""
     key = func.gis.search_key(Column(column, Text())).label("key")
     return Index(
         _index_name(layer_id, column),
@@ -127,8 +126,7 @@ def _search_index(layer_id: str, column: str) -> Index:
 
 
 def _index_name(layer_id: str, column: str) -> str:
-    """Within the 63 bytes that PostgreSQL keeps: longer names are cut, and might collide."""
     name = f"{layer_id}.{column}.search"
-    if len(name) <= _LONGEST_NAME:
+    if len(name) <= _MAX_NAME_BYTES:
         return name
     return f"{name[:50]}.{hashlib.sha256(name.encode()).hexdigest()[:12]}"

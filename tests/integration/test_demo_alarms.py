@@ -18,7 +18,7 @@ from gis.boundaries.package_units import package_history
 from gis.boundaries.sources import BoundarySource
 from gis.boundaries.units import BoundaryQuality
 from gis.database.engine import Database
-from gis.placing.reference import read_communes_in_force, stored_territory
+from gis.placing.reference import read_current_communes, stored_territory
 from layers.definition.catalogue import Catalogue
 from layers.definition.model import Layer
 from layers.detect import alarms_of, run_method
@@ -63,7 +63,7 @@ def layer(catalogue: Catalogue) -> Layer:
 def told(database: Database, layer: Layer, *, outbreaks: bool) -> list[Report]:
     """The demo's reports, loaded in place of those that were there."""
     with database.reading() as connection:
-        communes = read_communes_in_force(connection)
+        communes = read_current_communes(connection)
     reports = simulate_reports(communes, UNTIL, outbreaks=outbreaks)
     options = LoadOptions(
         who="tests", source="demo", simulated=True, replace=True, today=UNTIL.date()

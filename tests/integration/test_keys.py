@@ -111,7 +111,7 @@ def test_a_record_in_quarantine_under_a_former_key_is_found_again(
     (after,) = waiting(toy_province)
     assert (after.id, after.source_key) == (before.id, r"a\|b|c")
     with toy_province.writing() as connection:
-        (tried,) = replay(connection, WITHOUT_FIELDS, who="officer")
+        (tried,) = replay(connection, WITHOUT_FIELDS, actor="officer")
     assert tried.still_waiting == 1 and len(waiting(toy_province)) == 1
 
 

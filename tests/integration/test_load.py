@@ -220,7 +220,7 @@ def test_a_corrected_record_is_replayed_into_its_layer(toy_province, catalogue, 
     with toy_province.writing() as connection:
         (waiting,) = list_waiting(connection, layers=["citizen_reports"])
         fix(connection, waiting.id, {"commune": "00001"}, "officer")
-        (tried,) = replay(connection, catalogue.get("citizen_reports"), who="officer")
+        (tried,) = replay(connection, catalogue.get("citizen_reports"), actor="officer")
         assert list_waiting(connection, layers=["citizen_reports"]) == []
     assert tried.report.added == 1
     assert rows(toy_province, "source, source_key, commune") == [("tests", "a", "00001")]
@@ -232,9 +232,9 @@ def test_a_record_is_tried_again_with_the_answers_of_its_file(toy_province, cata
     load(toy_province, catalogue, path, answers=answers)
     with toy_province.writing() as connection:
         (waiting,) = list_waiting(connection, layers=["citizen_reports"])
-        assert (waiting.reason, waiting.answers) == ("unknown_unit", answers.given())
+        assert (waiting.reason, waiting.answers) == ("unknown_unit", answers.as_dict())
         fix(connection, waiting.id, {"commune": "00001"}, "officer")
-        (tried,) = replay(connection, catalogue.get("citizen_reports"), who="officer")
+        (tried,) = replay(connection, catalogue.get("citizen_reports"), actor="officer")
     assert tried.report.added == 1
     ((happened,),) = rows(toy_province, "(valid_at AT TIME ZONE 'UTC')::date::text")
     assert happened == "2025-09-05"
@@ -250,19 +250,19 @@ def test_a_question_about_one_file_keeps_no_other_waiting(toy_province, catalogu
         first = list_waiting(connection, layers=["citizen_reports"], source="known")[0]
         fix(connection, first.id, {"commune": "00001"}, "officer")
         layer = catalogue.get("citizen_reports")
-        known, asked = replay(connection, layer, who="officer")
+        known, asked = replay(connection, layer, actor="officer")
         assert known.report.added == 1
         assert "--assume-crs EPSG:4326:yx" in asked.question
         assert len(list_waiting(connection, layers=[layer.id])) == asked.waited == 6
         answers = FileOptions(crs="EPSG:4326:yx")
-        (tried,) = replay(connection, layer, who="officer", source="swapped", answers=answers)
+        (tried,) = replay(connection, layer, actor="officer", source="swapped", answers=answers)
     assert tried.report.added == 6
 
 
 def test_a_replayed_record_that_fails_again_goes_on_waiting(toy_province, catalogue, file):
     load(toy_province, catalogue, file(line("a")))
     with toy_province.writing() as connection:
-        replay(connection, catalogue.get("citizen_reports"), who="officer")
+        replay(connection, catalogue.get("citizen_reports"), actor="officer")
         (waiting,) = list_waiting(connection, layers=["citizen_reports"])
     assert waiting.reason == "no_place"
 

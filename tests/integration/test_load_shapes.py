@@ -124,7 +124,7 @@ def test_a_replayed_record_keeps_its_geometry(toy_province, tmp_path):
     with toy_province.writing() as connection:
         (waiting,) = list_waiting(connection, layers=["parcels"])
         fix(connection, waiting.id, {"floors": "2"}, "officer")
-        (tried,) = replay(connection, layer("polygon"), who="officer")
+        (tried,) = replay(connection, layer("polygon"), actor="officer")
     assert tried.report.added == 1
     assert rows(toy_province, "commune, floors") == [("00001", 2)]
 

@@ -95,7 +95,7 @@ def test_a_corrected_record_leaves_and_its_old_file_does_not_bring_it_back(
     assert waiting(toy_province)[0].raw["lon"] == "104.25", "a correction outlives a load"
     with toy_province.writing() as connection:
         drop(connection, beside.id, "officer")
-        (tried,) = replay(connection, MZ, who="officer")
+        (tried,) = replay(connection, MZ, actor="officer")
     assert (tried.report.added, tried.still_waiting) == (1, 0)
     load(toy_province, MZ, file)
     assert waiting(toy_province) == []
@@ -118,7 +118,7 @@ def test_a_correction_holds_no_more_when_the_source_sent_a_better_one(
     load(toy_province, MZ, write_csv(path, COLUMNS, IN, EAST))
     with toy_province.writing() as connection:
         fix(connection, waiting(toy_province)[0].id, {"lon": "104.25"}, "officer")
-        replay(connection, MZ, who="officer")
+        replay(connection, MZ, actor="officer")
     load(toy_province, MZ, write_csv(path, COLUMNS, IN, (*EAST[:1], 104.26, *EAST[2:])))
     load(toy_province, MZ, write_csv(path, COLUMNS, IN, EAST))
     assert [one.raw["lon"] for one in waiting(toy_province)] == ["104.35"]
@@ -133,7 +133,7 @@ def test_a_replay_of_what_lies_outside_asks_no_question(
     load(toy_province, MZ, write_csv(tmp_path / "mz.csv", COLUMNS, *good, EAST, swapped))
     with toy_province.writing() as connection:
         fix(connection, waiting(toy_province)[0].id, {"lon": "104.25"}, "officer")
-        (tried,) = replay(connection, MZ, who="officer")
+        (tried,) = replay(connection, MZ, actor="officer")
     assert tried.question is None
     assert (tried.report.added, tried.still_waiting) == (1, 1)
 
@@ -244,5 +244,5 @@ def test_a_row_listed_after_new_boundaries_is_corrected_in_its_layer(
     with toy_province.writing() as connection:
         (record,) = waiting(toy_province)
         fix(connection, record.id, {"geometry": "POINT (104.1 22.05)"}, "officer")
-        replay(connection, layer, who="officer")
+        replay(connection, layer, actor="officer")
     assert rows(toy_province, "id, commune, note, n") == [(*before, "00001", "a", 2**60)]

@@ -14,7 +14,7 @@ from gis.population.store import (
     Population,
     PopulationQuality,
     drop_population,
-    required_population,
+    require_population,
     store_population,
     stored_population,
 )
@@ -69,7 +69,7 @@ def test_every_resolution_has_all_people_of_the_raster_within_the_province(provi
     sums = dict(asked(province, SUMS))
     assert sums == pytest.approx(dict.fromkeys(range(5, 11), 285000), rel=1e-6)
     with province.reading() as connection:
-        assert required_population(connection) == loaded.population
+        assert require_population(connection) == loaded.population
 
 
 def test_people_beyond_the_border_are_not_counted(province, tmp_path):

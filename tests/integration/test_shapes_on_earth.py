@@ -76,7 +76,7 @@ def test_of_a_file_only_good_shapes_land(
     assert (report.added, report.quarantined) == (1, len(spoilt))
     assert stored(toy_province) == ["good"]
     with toy_province.writing() as connection:
-        (tried,) = replay(connection, layer, who="tests")
+        (tried,) = replay(connection, layer, actor="tests")
     assert (tried.report.added, tried.still_waiting) == (0, len(spoilt))
 
 
@@ -106,7 +106,7 @@ def test_the_typing_error_of_an_office_waits_with_its_vertex(lao_cai: Database) 
     with lao_cai.writing() as connection:
         geometry = record.raw["geometry"].replace("1042 ", "104.2 ")
         fix(connection, record.id, {"geometry": geometry}, "officer")
-        (tried,) = replay(connection, POLYGONS, who="officer")
+        (tried,) = replay(connection, POLYGONS, actor="officer")
     assert tried.report.added == 1 and waiting(lao_cai) == []
 
 
@@ -127,7 +127,7 @@ def test_one_bad_geometry_stops_no_other_record(lao_cai: Database, name: str, go
     assert (report.added, report.reasons) == (good, {"bad_geometry": 1})
     assert load(lao_cai, REFERENCE, FILES / name).unchanged == good
     with lao_cai.writing() as connection:
-        (tried,) = replay(connection, REFERENCE, who="tests")
+        (tried,) = replay(connection, REFERENCE, actor="tests")
     assert tried.still_waiting == 1
 
 
@@ -256,9 +256,9 @@ def test_rows_of_a_table_from_before_the_check_go_to_quarantine(
         )
     with toy_province.writing() as connection:
         assert sync(connection, Catalogue((LINES,), {"mz": "1"})) == []
-        replay(connection, LINES, who="tests")
+        replay(connection, LINES, actor="tests")
         fix(connection, record.id, {"geometry": "LINESTRING (104.01 22.01, 104.02 22.01)"}, "tests")
-        replay(connection, LINES, who="tests")
+        replay(connection, LINES, actor="tests")
     assert stored(toy_province) == ["bad", "good"]
 
 

@@ -1,4 +1,4 @@
-"""What the words around a name say: a street, a neighbour, one end of a way, an old name."""
+"""Context of a name in an address: street, neighbour, one end of a way, old or new name."""
 
 from collections.abc import Iterator
 from enum import StrEnum
@@ -32,11 +32,11 @@ from gis.placing.addresses.words import (
     WAY_SPELT,
 )
 
-_LONGEST_RELATION = 6  # words from the relation to the name: `phía bắc của địa phận xã …`
+_MAX_RELATION_WORDS = 6  # words from the relation to the name: `phía bắc của địa phận xã …`
 
 
 class Link(StrEnum):
-    """What stands between two mentions and nothing else."""
+    """Links of two mentions: the only thing that stands between them."""
 
     NONE = "none"
     NEXT = "next"
@@ -46,21 +46,21 @@ class Link(StrEnum):
     WAY = "way"
 
 
-def note_contexts(found: MentionedNames) -> None:
-    """Notes of each mention what the words right before and after it say."""
-    for position, mention in enumerate(found.mentions):
-        _note_context(found, position, mention)
+def note_contexts(mentioned: MentionedNames) -> None:
+    """Set the context of each mention by the words right before and after it."""
+    for position, mention in enumerate(mentioned.mentions):
+        _note_context(mentioned, position, mention)
 
 
-def _note_context(found: MentionedNames, position: int, mention: Mention) -> None:
-    before = found.mentions[position - 1].end if position else 0
-    mention.era = era_said(found, mention)
-    words = _words_before(found.tokens, before, mention.start)
+def _note_context(mentioned: MentionedNames, position: int, mention: Mention) -> None:
+    before = mentioned.mentions[position - 1].end if position else 0
+    mention.era = era_of(mentioned, mention)
+    words = _words_before(mentioned.tokens, before, mention.start)
     mention.between = not mention.bare and any(t.word.text in BETWEEN for t in words[:1])
     mention.near = (
-        _relation(words, found.marked)
-        or _measured(found.tokens, mention)
-        or _start(found, words, mention)
+        _relation(words, mentioned.marked)
+        or _measured(mentioned.tokens, mention)
+        or _start(mentioned, words, mention)
     )
     if mention.near == "phía" and not mention.bare and _is_upper(mention):
         mention.near = ""  # the north of a district lies in it
@@ -78,7 +78,7 @@ def _words_before(tokens: list[Token], since: int, start: int) -> list[Token]:
 
 
 def _is_landmark(before: list[Token]) -> bool:
-    """Whether a bare name is that of a street, a village or a landmark."""
+    """True where a bare name is that of a street, a village or a landmark."""
     if not before:
         return False
     nearest = before[0].word.key
@@ -90,7 +90,7 @@ def _is_landmark(before: list[Token]) -> bool:
 
 
 def _is_house_number(before: list[Token]) -> bool:
-    """Whether a number before a name makes it a street ("591 Hoàng Liên"), unlike "tổ 5"."""
+    """True where a number before a name makes it a street ("591 Hoàng Liên"), unlike "tổ 5"."""
     for token in before[:3]:
         key = token.word.key
         if key in COUNTED:
@@ -103,7 +103,7 @@ def _is_house_number(before: list[Token]) -> bool:
 def _relation(before: list[Token], marked: bool) -> str:
     """The word that says that the place is near, not in, the unit named; empty without any."""
     office = False
-    for i, token in enumerate(before[:_LONGEST_RELATION]):
+    for i, token in enumerate(before[:_MAX_RELATION_WORDS]):
         word = token.word
         if is_relation(token, marked) and not _is_other_word(word.text, before[i + 1 :]):
             if word.text == "qua" and i > 1 and before[i - 1].word.key == "dia":
@@ -116,13 +116,16 @@ def _relation(before: list[Token], marked: bool) -> str:
 
 
 def is_relation(token: Token, marked: bool) -> bool:
-    """Whether a word says how a place lies to what is named next. `marked`: of the whole text."""
+    """True where a word relates a place to the next name, as `gần` (near) does.
+
+    `marked`: the whole text is written with diacritics.
+    """
     word = token.word
     return word.text in RELATIONS_SPELT if word.marked or marked else word.key in RELATIONS_PLAIN
 
 
 def is_joining(token: Token, marked: bool) -> bool:
-    """Whether a word is one of relation, of a way or `and`: no part of a name."""
+    """True where a word is one of relation, of a way or `and`: no part of a name."""
     return (
         is_relation(token, marked)
         or _is_one_of(token, marked, AND_SPELT, AND_PLAIN)
@@ -131,7 +134,7 @@ def is_joining(token: Token, marked: bool) -> bool:
 
 
 def _is_other_word(text: str, before: list[Token]) -> bool:
-    """Whether the word is part of another: `đoạn qua` (within), `ngã tư`, `diện tích`."""
+    """True where the word is part of another: `đoạn qua` (within), `ngã tư`, `diện tích`."""
     last = before[0].word.key if before else ""
     if text == "qua":
         return last in ("doan", "chai")
@@ -150,33 +153,35 @@ def _measured(tokens: list[Token], mention: Mention) -> str:
     return length if number.isdigit() and length in LENGTHS and not squared else ""
 
 
-def _start(found: MentionedNames, before: list[Token], mention: Mention) -> str:
+def _start(mentioned: MentionedNames, before: list[Token], mention: Mention) -> str:
     """The `từ` of `từ nhà ở xã Y Tý đến …`; of `từ ngày …` none."""
-    said = [token.word for token in before]
-    start = next((word.text for word in said if word.text in STARTS), "")
-    if not start or any(word.key in TIMES for word in said):
+    before_words = [token.word for token in before]
+    start = next((word.text for word in before_words if word.text in STARTS), "")
+    if not start or any(word.key in TIMES for word in before_words):
         return ""
-    return start if _goes_on(found, mention.end) else ""
+    return start if _goes_on(mentioned, mention.end) else ""
 
 
-def _goes_on(found: MentionedNames, i: int) -> bool:
-    """Whether word i leads from a start to an end."""
-    follows = i < len(found.tokens) and found.tokens[i].pause < 2
-    return follows and _is_one_of(found.tokens[i], found.marked, WAY_SPELT, WAY_PLAIN)
+def _goes_on(mentioned: MentionedNames, i: int) -> bool:
+    """True where word i leads from a start to an end."""
+    follows = i < len(mentioned.tokens) and mentioned.tokens[i].pause < 2
+    return follows and _is_one_of(mentioned.tokens[i], mentioned.marked, WAY_SPELT, WAY_PLAIN)
 
 
 # Units named together -------------------------------------------------------------------------
 
 
-def note_company(found: MentionedNames) -> None:
-    """Notes which units are named together, over the commas of the whole text: all that a place
-    lies between or near, the ends of a way, and units side by side."""
-    _note_roads(found)
+def note_company(mentioned: MentionedNames) -> None:
+    """Set which units are named together, over the commas of the whole text.
+
+    These are all units that a place lies between or near, the ends of a way, units side by side.
+    """
+    _note_roads(mentioned)
     relation, count = "", 0
-    for before, mention in pairwise([None, *found.mentions]):
+    for before, mention in pairwise([None, *mentioned.mentions]):
         if mention is None:
             continue
-        link = _link(found, before, mention) if before else Link.NONE
+        link = _link(mentioned, before, mention) if before else Link.NONE
         if mention.near:
             relation, count = mention.near, 1
         elif (
@@ -184,18 +189,18 @@ def note_company(found: MentionedNames) -> None:
             and relation
             and (
                 _is_also_near(before, mention, link, relation, count)
-                or (relation in STARTS and _is_end(found, before, mention))
+                or (relation in STARTS and _is_end(mentioned, before, mention))
             )
         ):
             mention.near, mention.weak, count = relation, True, count + 1
         elif not (relation and _is_upper(mention) and link is not Link.NONE):
             relation = ""
         if before and (link is Link.WAY or not relation):
-            _note_pair(found, before, mention, link)
+            _note_pair(mentioned, before, mention, link)
 
 
 def _is_also_near(before: Mention, mention: Mention, link: Link, relation: str, count: int) -> bool:
-    """Whether the relation said of the units before holds of this one: `giữa A và B`."""
+    """True where the relation said of the units before holds of this one: `giữa A và B`."""
     if link in (Link.AND, Link.WAY):
         return True
     if not _is_commune(mention) or (mention.bare and _is_upper(mention)):
@@ -206,44 +211,44 @@ def _is_also_near(before: Mention, mention: Mention, link: Link, relation: str, 
     return alike and (link is Link.DASH or (link is Link.COMMA and relation in ENDS and count == 1))
 
 
-def _is_end(found: MentionedNames, before: Mention, mention: Mention) -> bool:
-    """Whether the way from the unit before ends in this one: `từ xã A đến thôn B xã C`."""
-    between = found.tokens[before.end + 1 : mention.start + 1]
-    return _goes_on(found, before.end) and all(token.pause < 2 for token in between)
+def _is_end(mentioned: MentionedNames, before: Mention, mention: Mention) -> bool:
+    """True where the way from the unit before ends in this one: `từ xã A đến thôn B xã C`."""
+    between = mentioned.tokens[before.end + 1 : mention.start + 1]
+    return _goes_on(mentioned, before.end) and all(token.pause < 2 for token in between)
 
 
-def _note_pair(found: MentionedNames, before: Mention, mention: Mention, link: Link) -> None:
+def _note_pair(mentioned: MentionedNames, before: Mention, mention: Mention, link: Link) -> None:
     if link is Link.AND:
         before.equal = mention.equal = True
         mention.weak = mention.weak or (before.weak and before.bare and mention.bare)
     elif link is Link.WAY:
         mention.weak = True
-        before.weak = before.weak or not _is_upper(before) or not _has_place(found, before)
+        before.weak = before.weak or not _is_upper(before) or not _has_place(mentioned, before)
 
 
-def _has_place(found: MentionedNames, before: Mention) -> bool:
-    """Whether a commune stands before a district: `xã Trung Chải, Sa Pa đi Lào Cai`."""
+def _has_place(mentioned: MentionedNames, before: Mention) -> bool:
+    """True where a commune stands before a district: `xã Trung Chải, Sa Pa đi Lào Cai`."""
     return any(
         _is_commune(other) and not other.weak
-        for other in found.mentions
+        for other in mentioned.mentions
         if other.end <= before.start
     )
 
 
-def _note_roads(found: MentionedNames) -> None:
+def _note_roads(mentioned: MentionedNames) -> None:
     """A road's name of several communes, `đường Y Tý - Mường Hum`, is a way between them."""
-    for i, mention in enumerate(found.mentions):
-        if not (mention.bare and _is_on_road(found, i)):
+    for i, mention in enumerate(mentioned.mentions):
+        if not (mention.bare and _is_on_road(mentioned, i)):
             continue
-        chain = [mention, *_joined_after(found, i)]
+        chain = [mention, *_joined_after(mentioned, i)]
         if len(chain) > 1 and _is_way(chain):
-            for one in chain:
-                one.weak = True
+            for end in chain:
+                end.weak = True
 
 
-def _is_on_road(found: MentionedNames, i: int) -> bool:
-    since = found.mentions[i - 1].end if i else 0
-    for token in _words_before(found.tokens, since, found.mentions[i].start):
+def _is_on_road(mentioned: MentionedNames, i: int) -> bool:
+    since = mentioned.mentions[i - 1].end if i else 0
+    for token in _words_before(mentioned.tokens, since, mentioned.mentions[i].start):
         key = token.word.key
         if key in ROADS:
             return True
@@ -252,16 +257,22 @@ def _is_on_road(found: MentionedNames, i: int) -> bool:
     return False
 
 
-def _joined_after(found: MentionedNames, i: int) -> Iterator[Mention]:
-    for before, mention in pairwise(found.mentions[i:]):
-        if not mention.bare or _link(found, before, mention) not in (Link.DASH, Link.WAY, Link.AND):
+def _joined_after(mentioned: MentionedNames, i: int) -> Iterator[Mention]:
+    for before, mention in pairwise(mentioned.mentions[i:]):
+        if not mention.bare or _link(mentioned, before, mention) not in (
+            Link.DASH,
+            Link.WAY,
+            Link.AND,
+        ):
             return
         yield mention
 
 
 def _is_way(chain: list[Mention]) -> bool:
-    """Whether the names are the ends of a way: not all in one commune of today, and, as dashes
-    stand for commas too, of one district or without a district at the end."""
+    """True where the names are the ends of a way: not all in one commune of today.
+
+    As dashes stand for commas too, they must be of one district or without a district at the end.
+    """
     first, second = _communes(chain[0]), _communes(chain[1])
     if not first or any(a.place.today == b.place.today for a in first for b in second):
         return False
@@ -283,19 +294,19 @@ def _is_upper(mention: Mention) -> bool:
     return any(sense.level is not Level.COMMUNE for sense in mention.senses)
 
 
-def _link(found: MentionedNames, before: Mention, mention: Mention) -> Link:
+def _link(mentioned: MentionedNames, before: Mention, mention: Mention) -> Link:
     if mention.start < before.end:
         return Link.NONE
-    gap = found.tokens[before.end : mention.start]
-    pause = found.tokens[mention.start].pause
+    gap = mentioned.tokens[before.end : mention.start]
+    pause = mentioned.tokens[mention.start].pause
     if not gap:
-        dotted = found.tokens[mention.start - 1].dotted
+        dotted = mentioned.tokens[mention.start - 1].dotted
         return (Link.NEXT, Link.NEXT if dotted else Link.DASH, Link.COMMA, Link.DASH)[pause]
     if pause >= 2:
         return Link.NONE
-    if all(_is_one_of(token, found.marked, AND_SPELT, AND_PLAIN) for token in gap):
+    if all(_is_one_of(token, mentioned.marked, AND_SPELT, AND_PLAIN) for token in gap):
         return Link.AND
-    if all(_is_one_of(token, found.marked, WAY_SPELT, WAY_PLAIN) for token in gap):
+    if all(_is_one_of(token, mentioned.marked, WAY_SPELT, WAY_PLAIN) for token in gap):
         return Link.NONE if gap[0].pause >= 2 else Link.WAY
     return Link.NONE
 
@@ -308,8 +319,8 @@ def _is_one_of(token: Token, marked: bool, spelt: frozenset[str], plain: frozens
 # Old and new names ----------------------------------------------------------------------------
 
 
-def era_said(found: MentionedNames, mention: Mention) -> str:
-    tokens, end = found.tokens, mention.end
+def era_of(mentioned: MentionedNames, mention: Mention) -> str:
+    tokens, end = mentioned.tokens, mention.end
     if end < len(tokens) and _ends_phrase(tokens, end):
         if tokens[end].word.text in OLD_AFTER:
             return "old"
@@ -320,15 +331,15 @@ def era_said(found: MentionedNames, mention: Mention) -> str:
 
 
 def _ends_phrase(tokens: list[Token], i: int) -> bool:
-    """Whether word i belongs to what is before it: `xã X mới`, `xã X (mới)`, not `X, mới xây`."""
+    """True where word i belongs to the name before it: `xã X mới`, not `X, mới xây`."""
     return tokens[i].pause < 2 or i + 1 == len(tokens) or tokens[i + 1].pause >= 2
 
 
 def _era_before(words: list[str]) -> str:
-    """`nay là`, `nay thuộc`, `sáp nhập vào` → new; `trước là`, `trước đây thuộc`, `cũ:` → old."""
-    said = " ".join(words)
+    """The era that words give a name: `nay là …` → new, `trước đây thuộc …` → old, else empty."""
+    phrase = " ".join(words)
     ends = (" la", " thuoc", " thanh", " vao", "nai", " cua")
-    if not said.endswith(ends) and not said.endswith(("cu", "nguien", "now", "formerli")):
+    if not phrase.endswith(ends) and not phrase.endswith(("cu", "nguien", "now", "formerli")):
         return ""
     if any(word in words for word in ("truoc", "cu", "nguien", "von", "formerli", "xua")):
         return "old"

@@ -1,8 +1,7 @@
-"""What units of Lào Cai and Yên Bái were called, or were in, before the units that we know.
+"""Former districts, provinces and names of units of Lào Cai and Yên Bái, which people still write.
 
 Districts until early 2020: resolutions 871/NQ-UBTVQH14 (Yên Bái) and 896/NQ-UBTVQH14 (Lào Cai).
-The names of wards that were merged then are aliases of the units themselves. People still write
-them so.
+The names of wards that were merged then are aliases of the units themselves.
 """
 
 BAT_XAT, VAN_CHAN = "082", "140"

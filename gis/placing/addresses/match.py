@@ -1,4 +1,4 @@
-"""What an address turned out to mean."""
+"""Result of resolving an address: a commune, or candidates."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,4 +1,4 @@
-"""The names that a text mentions, with the type written before (or in English after) each."""
+"""Mentions of names in a text, with the type written before (or in English after) each."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from gis.placing.addresses.words import ERA_WORDS, UnitType
 
 
 class Spelling(IntEnum):
-    """How well a text's spelling fits a name."""
+    """Grades of spelling, from worst to best."""
 
     MISSPELT = 0
     MARKS_OFF = 1
@@ -21,7 +21,7 @@ class Spelling(IntEnum):
 
 @dataclass(slots=True)
 class Mention:
-    """A name in the text, words `start` to `end` (its type included), and all that it may mean.
+    """A name in the text, words `start` to `end` (its type included), and its possible meanings.
 
     `type`: the type word, None for a bare name. `weak`: named only as a street, a landmark or a
     neighbour. `near`: the word that makes it a neighbour. `between`: the second unit of "from …
@@ -75,7 +75,7 @@ class Unresolved:
 
 @dataclass(slots=True)
 class MentionedNames:
-    """All that was recognised in the words of a text."""
+    """Words of a text with the names recognised in them."""
 
     tokens: list[Token]
     mentions: list[Mention]
@@ -100,15 +100,15 @@ class MentionedNames:
 
     @property
     def all_read(self) -> bool:
-        """Whether every word belongs to a mention."""
+        """True where every word belongs to a mention."""
         return not self.unresolved and len(self.tokens) <= sum(
             [mention.end - mention.start for mention in self.mentions if mention.senses]
         )
 
     def unread(self) -> list[tuple[int, int]]:
         """Runs of words, without a hard pause inside, that belong to no mention."""
-        ours = [m for m in self.mentions if m.senses or not m.bare]  # Hạ Long may be Pha Long
-        taken = {i for m in ours for i in range(m.start, m.end)}
+        local = [m for m in self.mentions if m.senses or not m.bare]  # Hạ Long may be Pha Long
+        taken = {i for m in local for i in range(m.start, m.end)}
         runs: list[tuple[int, int]] = []
         for i, token in enumerate(self.tokens):
             if i in taken or token.word.key.isdigit():

@@ -1,4 +1,4 @@
-"""All names that an address of the province may use, indexed so that reading them is look-ups."""
+"""Index of all names that an address of the province may use."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -12,7 +12,7 @@ from gis.placing.addresses.former import FORMER_DISTRICT, FORMER_PROVINCES, MOUN
 from gis.placing.addresses.tokens import key_of, marks_of
 from gis.placing.addresses.words import LEVEL_OF_KIND, TYPES
 
-_SHORTEST_MISSPELT = 3
+_MIN_MISSPELT_LETTERS = 3
 _KINDS_JOINED = {
     "thitran": "Thị trấn", "thanhpho": "Thành phố", "thixa": "Thị xã", "huyen": "Huyện",
     "phuong": "Phường", "tinh": "Tỉnh", "quan": "Quận", "xa": "Xã",
@@ -22,7 +22,7 @@ _PROVINCE_INITIALS = {"hn": "Hà Nội", "hcm": "Hồ Chí Minh", "sg": "Hồ Ch
 
 @dataclass(frozen=True, eq=False, slots=True)
 class NamedUnit:
-    """A unit in its time and what belongs to it. Compared by identity.
+    """A unit in its time, with the units that it belonged to. Compared by identity.
 
     `today`: codes of the communes of today that hold it. `districts`: those it was in, first its
     last one (of a commune of today: those of the wards it was made from). `provinces` likewise.
@@ -33,7 +33,7 @@ class NamedUnit:
     districts: frozenset["NamedUnit"]
     former_districts: frozenset["NamedUnit"]
     provinces: frozenset["NamedUnit"]
-    is_new: bool = field(init=False)  # asked for a dozen times an address: no property
+    is_new: bool = field(init=False)  # a field, no property: read a dozen times an address
     level: Level = field(init=False)
 
     def __post_init__(self) -> None:
@@ -43,7 +43,7 @@ class NamedUnit:
 
 @dataclass(frozen=True, slots=True)
 class Sense:
-    """One thing that a name may mean. `kind` is the type it has under this name.
+    """One meaning of a name. `kind` is the type of the unit under this name.
 
     `marks` is None when the right spelling is not known. `alias`: a former or other name.
     """
@@ -69,7 +69,7 @@ class OutsideUnit:
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """What a key may mean: `senses` in this province, `abroad` outside of it."""
+    """Meanings of a key: `senses` in this province, `abroad` outside of it."""
 
     key: str
     senses: tuple[Sense, ...]
@@ -78,39 +78,41 @@ class Name:
 
 
 class Names:
-    """The index: exact keys, beginnings of keys, and keys with one letter wrong."""
+    """Index of names: exact keys, beginnings of keys, and keys with one letter wrong."""
 
     def __init__(self, history: UnitHistory) -> None:
         self.places = tuple(_places(history))
         self.by_key = _named(_senses(self.places), _abroad(history))
         self.beginnings = frozenset(key[:n] for key in self.by_key for n in range(1, len(key) + 1))
-        ours = [k for k, name in self.by_key.items() if name.senses and not name.mountain]
-        self._misspelt = _shortened(ours)
-        self._sounding = _by_sound(ours)
+        local = [k for k, name in self.by_key.items() if name.senses and not name.mountain]
+        self._misspelt = _shortened(local)
+        self._sounding = _by_sound(local)
         self.misspelt = lru_cache(maxsize=1 << 14)(self._one_letter_off)
 
     def _one_letter_off(self, key: str) -> tuple[Name, ...]:
-        """Names of the province whose key is one letter off (one added, lost, changed, or two
-        neighbours swapped), or that sound alike (s/x, ch/tr, r/d/gi, l/n, c/k)."""
-        if len(key) < _SHORTEST_MISSPELT:
+        """Names of the province whose key is one letter off, or that sound alike.
+
+        See `is_one_letter_off` and `sound`.
+        """
+        if len(key) < _MIN_MISSPELT_LETTERS:
             return ()
-        near = {
+        names = {
             name
             for short in (key, *_shorter(key))
             for name in self._misspelt.get(short, ())
             if is_one_letter_off(key, name)
         }
-        near |= self._sounding.get(sound(key), set())
-        return tuple(self.by_key[name] for name in sorted(near))
+        names |= self._sounding.get(sound(key), set())
+        return tuple(self.by_key[name] for name in sorted(names))
 
 
 def are_siblings(one: NamedUnit, other: NamedUnit) -> bool:
-    """Whether two communes are, or were made from wards, of one district."""
+    """True where two communes are, or were made from wards, of one district."""
     return not one.districts.isdisjoint(other.districts)
 
 
 def is_one_letter_off(one: str, other: str) -> bool:
-    """Whether one added, lost or changed letter, or two neighbours swapped, make them equal."""
+    """True where one added, lost or changed letter, or two neighbours swapped, make them equal."""
     if one == other:
         return True
     if abs(len(one) - len(other)) > 1:
@@ -124,10 +126,10 @@ def is_one_letter_off(one: str, other: str) -> bool:
 
 
 def sound(key: str) -> str:
-    """A key under which letters that northern speech confuses are one."""
-    for written, heard in (("tr", "ch"), ("gi", "z"), ("x", "s"), ("r", "z"), ("d", "z"),
+    """The key with letters that northern speech confuses (s/x, ch/tr, r/d/gi, l/n, c/k) as one."""
+    for spelling, letter in (("tr", "ch"), ("gi", "z"), ("x", "s"), ("r", "z"), ("d", "z"),
                            ("l", "n"), ("k", "c")):  # fmt: skip
-        key = key.replace(written, heard)
+        key = key.replace(spelling, letter)
     return key
 
 
@@ -138,7 +140,7 @@ def _shorter(key: str) -> set[str]:
 def _shortened(keys: Iterable[str]) -> dict[str, set[str]]:
     index: defaultdict[str, set[str]] = defaultdict(set)
     for key in keys:
-        if len(key) >= _SHORTEST_MISSPELT:
+        if len(key) >= _MIN_MISSPELT_LETTERS:
             for short in (key, *_shorter(key)):
                 index[short].add(key)
     return dict(index)
@@ -147,7 +149,7 @@ def _shortened(keys: Iterable[str]) -> dict[str, set[str]]:
 def _by_sound(keys: Iterable[str]) -> dict[str, set[str]]:
     index: defaultdict[str, set[str]] = defaultdict(set)
     for key in keys:
-        if len(key) >= _SHORTEST_MISSPELT:
+        if len(key) >= _MIN_MISSPELT_LETTERS:
             index[sound(key)].add(key)
     return dict(index)
 
@@ -157,10 +159,10 @@ def _named(senses: Iterable[tuple[str, Sense]], abroad: Iterable[OutsideUnit]) -
     for key, sense in senses:
         at_home[key].append(sense)
     elsewhere: defaultdict[str, list[OutsideUnit]] = defaultdict(list)
-    for other in abroad:
-        elsewhere[key_of(other.name)].append(other)
+    for unit_abroad in abroad:
+        elsewhere[key_of(unit_abroad.name)].append(unit_abroad)
     for key, name in _PROVINCE_INITIALS.items():
-        elsewhere[key] += [one for one in elsewhere[key_of(name)] if one.level is Level.PROVINCE]
+        elsewhere[key] += [unit for unit in elsewhere[key_of(name)] if unit.level is Level.PROVINCE]
     mountains = {key_of(name) for names in MOUNTAINS.values() for name in names}
     return {
         key: Name(key, tuple(at_home[key]), tuple(elsewhere[key]), key in mountains)
@@ -169,10 +171,10 @@ def _named(senses: Iterable[tuple[str, Sense]], abroad: Iterable[OutsideUnit]) -
 
 
 def _abroad(history: UnitHistory) -> Iterator[OutsideUnit]:
-    own = {unit.name for unit in history.units if unit.level is not Level.COMMUNE}
+    local = {unit.name for unit in history.units if unit.level is not Level.COMMUNE}
     for level, names in ((Level.PROVINCE, province_names()), (Level.DISTRICT, district_names())):
         for name in names:
-            if name not in own and not name.isdigit():
+            if name not in local and not name.isdigit():
                 yield OutsideUnit(name, level, marks_of(name))
 
 
@@ -197,7 +199,7 @@ def _former_senses(place: NamedUnit) -> Iterator[tuple[str, Sense]]:
 
 
 def _alias_senses(place: NamedUnit, alias: str) -> Iterator[tuple[str, Sense]]:
-    """From `Xã Long Phúc`, or from a key such as `xalongphuc` or `longphuc`."""
+    """Senses of an alias: `Xã Long Phúc`, or a key such as `xalongphuc` or `longphuc`."""
     kind = next((kind for kind in LEVEL_OF_KIND if alias.startswith(f"{kind} ")), None)
     if kind is not None:
         name = alias[len(kind) + 1 :]
@@ -211,7 +213,7 @@ def _alias_senses(place: NamedUnit, alias: str) -> Iterator[tuple[str, Sense]]:
 def _joined_alias(place: NamedUnit, alias: str) -> Iterator[tuple[str, Sense]]:
     kind = next((kind for kind in _KINDS_JOINED if alias.startswith(kind)), "")
     name = key_of(alias.removeprefix(kind))
-    if len(name) > _SHORTEST_MISSPELT and sound(name) != sound(key_of(place.unit.name)):
+    if len(name) > _MIN_MISSPELT_LETTERS and sound(name) != sound(key_of(place.unit.name)):
         yield name, Sense(place, _KINDS_JOINED.get(kind, place.unit.kind), None, alias=True)
 
 
@@ -232,7 +234,7 @@ def key_of_words(name: str) -> list[str]:
 
 
 def _places(history: UnitHistory) -> Iterator[NamedUnit]:
-    """Every unit with what it belongs to and what it is today, provinces first."""
+    """Every unit with its districts, provinces and communes of today; provinces first."""
     upper: dict[tuple[Level, str, bool], NamedUnit] = {}
     for unit in history.units:
         if unit.level is Level.PROVINCE:
@@ -285,12 +287,12 @@ def _living(
     unit: Unit, made_from: list[NamedUnit], upper: dict[tuple[Level, str, bool], NamedUnit]
 ) -> NamedUnit:
     province = upper.get((Level.PROVINCE, unit.parent or "", True))
-    districts = [district for old in made_from for district in old.districts]
-    provinces = [province for old in made_from for province in old.provinces]
-    own = [province] if province else []
+    districts = [district for ward in made_from for district in ward.districts]
+    provinces = [province for ward in made_from for province in ward.provinces]
+    current = [province] if province else []
     return NamedUnit(
         unit, frozenset([unit.code]), frozenset(districts), frozenset(),
-        frozenset([*own, *provinces]),
+        frozenset([*current, *provinces]),
     )  # fmt: skip
 
 

@@ -1,10 +1,10 @@
-"""Finds the names of one province in the words of a text."""
+"""Reader of addresses: finds the names of one province in the words of a text."""
 
 from collections.abc import Sequence
 from functools import lru_cache
 
 from gis.boundaries.units import Level
-from gis.placing.addresses.contexts import era_said, note_company, note_contexts
+from gis.placing.addresses.contexts import era_of, note_company, note_contexts
 from gis.placing.addresses.mentions import Mention, MentionedNames, Spelling, Unresolved
 from gis.placing.addresses.names import (
     Name,
@@ -28,8 +28,8 @@ from gis.placing.addresses.words import (
     UnitType,
 )
 
-_LONGEST_NAME = 6  # words
-_LONGEST_TYPE = 4
+_MAX_NAME_WORDS = 6  # words
+_MAX_TYPE_WORDS = 4
 _NUMBERED = frozenset({"Phường", "Quận", "Xã"})  # may be called by a number
 _LONG_WORD = 5  # letters; shorter words are never two words written together
 
@@ -44,31 +44,34 @@ class Reader:
         self._piece = lru_cache(maxsize=1 << 15)(self._read_piece)
 
     def find(self, parts: tuple[str, ...]) -> MentionedNames:
-        """All mentions in the parts of a text. Each part is read apart from the others and
-        remembered, as districts and provinces recur in nearly every address."""
-        found = MentionedNames([], [], [], True in [self._words(part)[1] for part in parts])
+        """All mentions in the parts of a text.
+
+        Each part is read apart from the others and cached: districts and provinces recur in nearly
+        every address.
+        """
+        mentioned = MentionedNames([], [], [], True in [self._words(part)[1] for part in parts])
         eras = company = False
         for part in parts:
-            piece = self._piece(part, found.marked)
-            offset = len(found.tokens)
-            found.tokens += piece.tokens
-            found.mentions += [mention.moved(offset) for mention in piece.mentions]
-            found.unresolved += [unresolved.moved(offset) for unresolved in piece.unresolved]
+            piece = self._piece(part, mentioned.marked)
+            offset = len(mentioned.tokens)
+            mentioned.tokens += piece.tokens
+            mentioned.mentions += [mention.moved(offset) for mention in piece.mentions]
+            mentioned.unresolved += [unresolved.moved(offset) for unresolved in piece.unresolved]
             eras = eras or piece.speaks_of_eras
             company = company or piece.speaks_of_company
         if eras:
-            for mention in found.mentions:
-                mention.era = era_said(found, mention)
+            for mention in mentioned.mentions:
+                mention.era = era_of(mentioned, mention)
         if company:
-            found.speaks_of_company = True
-            note_company(found)
-        return found
+            mentioned.speaks_of_company = True
+            note_company(mentioned)
+        return mentioned
 
     def _read_words(self, part: str) -> tuple[list[Token], bool]:
-        found = words_of_clean(part)
+        words = words_of_clean(part)
         pause = 3 if part.startswith("-") else 2
-        beginning = [Token(token.word, pause, token.dotted) for token in found[:1]]
-        tokens = self._apart([*beginning, *found[1:]])
+        beginning = [Token(token.word, pause, token.dotted) for token in words[:1]]
+        tokens = self._apart([*beginning, *words[1:]])
         return tokens, any(token.word.marked for token in tokens)
 
     def _read_piece(self, part: str, marked: bool) -> MentionedNames:
@@ -82,66 +85,70 @@ class Reader:
         piece.speaks_of_company = not COMPANY_WORDS.isdisjoint(keys)
         return piece
 
-    def _step(self, found: MentionedNames, i: int) -> int:
+    def _step(self, mentioned: MentionedNames, i: int) -> int:
         """Reads what begins at word i; gives the word to go on from."""
-        tokens = found.tokens
+        tokens = mentioned.tokens
         if tokens[i].word.key in COUNTRY or _is_country(tokens, i):
             return i + 1
         typed, name_at = _type_at(tokens, i)
         if typed is not None and not _is_cooperative(tokens, i):
-            end = self._typed(found, i, name_at, typed)
+            end = self._typed(mentioned, i, name_at, typed)
             if end is not None:
                 return end
-        return self._bare(found, i)
+        return self._bare(mentioned, i)
 
-    def _typed(self, found: MentionedNames, i: int, name_at: int, typed: UnitType) -> int | None:
+    def _typed(
+        self, mentioned: MentionedNames, i: int, name_at: int, typed: UnitType
+    ) -> int | None:
         """Reads a type word and its name, known or not; None when it is the start of a name."""
-        tokens = found.tokens
+        tokens = mentioned.tokens
         name, end = self._name(tokens, name_at, typed)
         bare, bare_end = self._name(tokens, i, None)
         if name is not None and end >= bare_end and not _is_cut_short(tokens, name, end):
-            if self._add(found, i, name_at, end, typed, name):
+            if self._add(mentioned, i, name_at, end, typed, name):
                 return end
         elif bare is not None and not _is_type_rather(bare, tokens[i:bare_end]):
             return None
-        return self._unknown(found, i, name_at, typed)
+        return self._unknown(mentioned, i, name_at, typed)
 
-    def _bare(self, found: MentionedNames, i: int) -> int:
+    def _bare(self, mentioned: MentionedNames, i: int) -> int:
         """Reads a name without a type before it."""
-        name, end = self._name(found.tokens, i, None)
+        name, end = self._name(mentioned.tokens, i, None)
         if name is None:
-            return self._misspelt_type(found, i)
-        after, last = _type_after(found.tokens, end)
+            return self._misspelt_type(mentioned, i)
+        after, last = _type_after(mentioned.tokens, end)
         if after is not None and not any(_fits(sense, after) for sense in name.senses):
             after, last = None, end
-        if after is None and (name.mountain or _is_centre(found.tokens, name, end)):
+        if after is None and (name.mountain or _is_centre(mentioned.tokens, name, end)):
             return end
-        if not self._add(found, i, i, end, after, name, last):
+        if not self._add(mentioned, i, i, end, after, name, last):
             return i + 1
-        return last if after else self._crossing(found, i, end)
+        return last if after else self._crossing(mentioned, i, end)
 
-    def _crossing(self, found: MentionedNames, start: int, end: int) -> int:
-        """Also reads a name that begins inside a bare one and ends after it: in `Minh Xuân Giao`
-        both Minh Xuân and Xuân Giao. Gives the word to go on from."""
+    def _crossing(self, mentioned: MentionedNames, start: int, end: int) -> int:
+        """Reads a name that begins inside a bare one and ends after it too; the next word.
+
+        `Minh Xuân Giao` has both Minh Xuân and Xuân Giao.
+        """
         for i in range(start + 1, end):
-            name, last = self._name(found.tokens, i, None)
+            name, last = self._name(mentioned.tokens, i, None)
             if name is not None and name.senses and last > end:
-                self._add(found, i, i, last, None, name)
+                self._add(mentioned, i, i, last, None, name)
                 return last
         return end
 
-    def _misspelt_type(self, found: MentionedNames, i: int) -> int:
+    def _misspelt_type(self, mentioned: MentionedNames, i: int) -> int:
         """Reads `thàn phố`, `tị xã`, `thị trấb` as types where a name of the kind follows."""
-        typed = _nearly_type(found.tokens, i)
+        typed = _nearly_type(mentioned.tokens, i)
         if typed is not None:
-            name, end = self._name(found.tokens, i + 2, typed)
+            name, end = self._name(mentioned.tokens, i + 2, typed)
             if name is not None:
-                self._add(found, i, i + 2, end, typed, name)
+                self._add(mentioned, i, i + 2, end, typed, name)
                 return end
         return i + 1
 
-    def _unknown(self, found: MentionedNames, i: int, name_at: int, typed: UnitType) -> int:
-        tokens = found.tokens
+    def _unknown(self, mentioned: MentionedNames, i: int, name_at: int, typed: UnitType) -> int:
+        tokens = mentioned.tokens
         follows = name_at < len(tokens) and tokens[name_at].pause < 2
         dotted = tokens[name_at - 1].dotted
         if follows and tokens[name_at].word.key.isdigit() and not typed.kinds & _NUMBERED:
@@ -149,7 +156,7 @@ class Reader:
         if follows and (typed.firm or dotted) and _type_at(tokens, name_at)[0] is None:
             key = tokens[i].word.key
             sure = key != "t" and (dotted or tokens[i].word.marked or key not in SPELT)
-            found.unresolved.append(Unresolved(i, name_at, typed, sure))
+            mentioned.unresolved.append(Unresolved(i, name_at, typed, sure))
         return name_at
 
     def _name(
@@ -158,7 +165,7 @@ class Reader:
         """The longest name that begins at a word and may have this type."""
         by_key, beginnings = self.names.by_key, self.names.beginnings
         key, best, end = "", None, start
-        for i in range(start, min(start + _LONGEST_NAME, len(tokens))):
+        for i in range(start, min(start + _MAX_NAME_WORDS, len(tokens))):
             if i > start and tokens[i].pause >= 2:
                 break
             key += tokens[i].word.key
@@ -171,7 +178,7 @@ class Reader:
 
     def _add(
         self,
-        found: MentionedNames,
+        mentioned: MentionedNames,
         start: int,
         name_at: int,
         end: int,
@@ -180,23 +187,23 @@ class Reader:
         last: int | None = None,
     ) -> bool:
         """Adds a mention, unless its spelling rules out all that the name may mean."""
-        words = [token.word for token in found.tokens[name_at:end]]
-        senses, spelling = _best_spelt(name.senses, words, found.marked)
+        words = [token.word for token in mentioned.tokens[name_at:end]]
+        senses, spelling = _best_spelt(name.senses, words, mentioned.marked)
         if typed is not None:
             senses = tuple(sense for sense in senses if _fits(sense, typed))
         elif spelling is Spelling.MARKS_OFF:
             senses = tuple(sense for sense in senses if _has_seams(sense, words))
-        abroad = tuple(one for one in name.abroad if _fits_abroad(one, typed, words))
-        if typed is None and not _stands_apart(found.tokens, end):
+        abroad = tuple(unit for unit in name.abroad if _fits_abroad(unit, typed, words))
+        if typed is None and not _stands_apart(mentioned.tokens, end):
             abroad = ()
         if not senses and not abroad:
             return False
         mention = Mention(start, name_at, last or end, typed, senses, abroad, spelling)
-        found.mentions.append(mention)
+        mentioned.mentions.append(mention)
         return True
 
     def _apart(self, tokens: list[Token]) -> list[Token]:
-        """Words that were written together, taken apart where names show the seams."""
+        """Tokens with words that were written together split where names show the seams."""
         if all(len(token.word.key) < _LONG_WORD for token in tokens):
             return tokens
         apart: list[Token] = []
@@ -227,48 +234,48 @@ def _may_be(name: Name, typed: UnitType | None) -> bool:
         initials = len(name.key) <= 2 and not any(s.level is Level.PROVINCE for s in name.senses)
         return not name.key.isdigit() and not initials
     return any(_fits(sense, typed) for sense in name.senses) or any(
-        _abroad_may_be(one, typed) for one in name.abroad
+        _abroad_may_be(unit, typed) for unit in name.abroad
     )
 
 
 def _fits(sense: Sense, typed: UnitType) -> bool:
-    """Whether the type word is one of this sense's level."""
+    """True where the type word is one of this sense's level."""
     return sense.kind in typed.kinds or any(
         LEVEL_OF_KIND[kind] is sense.level for kind in typed.kinds
     )
 
 
-def _abroad_may_be(one: OutsideUnit, typed: UnitType) -> bool:
+def _abroad_may_be(unit: OutsideUnit, typed: UnitType) -> bool:
     levels = {LEVEL_OF_KIND[kind] for kind in typed.kinds}
-    return one.level in levels or ("Thành phố" in typed.kinds)
+    return unit.level in levels or ("Thành phố" in typed.kinds)
 
 
-def _fits_abroad(one: OutsideUnit, typed: UnitType | None, words: Sequence[Syllable]) -> bool:
-    written = "".join(w.letters for w in words), "".join(w.tones for w in words)
-    spelt = written == one.marks or not any(word.marked for word in words)
+def _fits_abroad(unit: OutsideUnit, typed: UnitType | None, words: Sequence[Syllable]) -> bool:
+    marks = "".join(w.letters for w in words), "".join(w.tones for w in words)
+    spelt = marks == unit.marks or not any(word.marked for word in words)
     letters = sum(len(word.key) for word in words)
     if typed is not None:
-        return spelt and _abroad_may_be(one, typed)
-    return spelt and (letters > 3 or one.level is Level.PROVINCE)
+        return spelt and _abroad_may_be(unit, typed)
+    return spelt and (letters > 3 or unit.level is Level.PROVINCE)
 
 
 def _has_seams(sense: Sense, words: Sequence[Syllable]) -> bool:
-    """Whether the name has these words: `phụ cận` is not Phúc An."""
-    written = [word.key for word in words]
+    """True where the name has these words: `phụ cận` is not Phúc An."""
+    keys = [word.key for word in words]
     unit = sense.place.unit
     names = [key_of_words(name)[-len(words) :] for name in (unit.name, *unit.aliases)]
-    return len(words) == 1 or sense.marks is None or written in names
+    return len(words) == 1 or sense.marks is None or keys in names
 
 
 def _is_cut_short(tokens: list[Token], name: Name, end: int) -> bool:
-    """Whether initials are followed by a word of the same name: `huyện bt xát`."""
+    """True where initials are followed by a word of the same name: `huyện bt xát`."""
     initials = len(name.key) < 3 and not name.key.isdigit()
     follows = end < len(tokens) and tokens[end].pause == 0
     return initials and follows and _type_at(tokens, end)[0] is None
 
 
 def _is_type_rather(name: Name, words: list[Token]) -> bool:
-    """Whether `xã Hò …` is a type and an unknown name rather than the name Xà Hồ."""
+    """True where `xã Hò …` is a type and an unknown name rather than the name Xà Hồ."""
     first = words[0].word
     return first.marked and _best_spelt(name.senses, [t.word for t in words], True)[1] < (
         Spelling.EXACT
@@ -279,12 +286,12 @@ def _nearly_type(tokens: list[Token], i: int) -> UnitType | None:
     if i + 1 >= len(tokens) or tokens[i + 1].pause >= 2:
         return None
     first, second = tokens[i].word.key, tokens[i + 1].word.key
-    for right, of in _TWO_WORD_TYPES.get(second, ()):
-        if len(first) > 1 and is_one_letter_off(first, right):
-            return TYPES[of]
-    for right, of in _TWO_WORD_TYPES.get(first, ()):
-        if len(second) > 1 and is_one_letter_off(second, right):
-            return TYPES[of]
+    for correct, type_key in _TWO_WORD_TYPES.get(second, ()):
+        if len(first) > 1 and is_one_letter_off(first, correct):
+            return TYPES[type_key]
+    for correct, type_key in _TWO_WORD_TYPES.get(first, ()):
+        if len(second) > 1 and is_one_letter_off(second, correct):
+            return TYPES[type_key]
     return None
 
 
@@ -302,15 +309,15 @@ def _best_spelt(
     senses: tuple[Sense, ...], words: Sequence[Syllable], marked_text: bool
 ) -> tuple[tuple[Sense, ...], Spelling]:
     """At each level the senses whose diacritics are those written, or all when none has them."""
-    written = "".join(w.letters for w in words), "".join(w.tones for w in words)
-    exact = tuple(sense for sense in senses if sense.marks == written)
+    marks = "".join(w.letters for w in words), "".join(w.tones for w in words)
+    exact = tuple(sense for sense in senses if sense.marks == marks)
     has_marks = any(word.marked for word in words)
     if exact and (has_marks or marked_text):
         levels = {sense.level for sense in exact}
         return tuple(
             sense
             for sense in senses
-            if sense.marks is None or sense.marks == written or sense.level not in levels
+            if sense.marks is None or sense.marks == marks or sense.level not in levels
         ), Spelling.EXACT
     if has_marks:
         return senses, Spelling.MARKS_OFF
@@ -320,7 +327,7 @@ def _best_spelt(
 def _type_at(tokens: list[Token], i: int) -> tuple[UnitType | None, int]:
     """The longest type word or words at word i, and the word after."""
     key, best, end = "", None, i
-    for j in range(i, min(i + _LONGEST_TYPE, len(tokens))):
+    for j in range(i, min(i + _MAX_TYPE_WORDS, len(tokens))):
         if j > i and tokens[j].pause >= 2:
             break
         key += tokens[j].word.key
@@ -343,7 +350,7 @@ def _type_after(tokens: list[Token], end: int) -> tuple[UnitType | None, int]:
 
 
 def _is_centre(tokens: list[Token], name: Name, end: int) -> bool:
-    """Whether the name Trung Tâm is the centre of what follows: `trung tâm thị xã …`."""
+    """True where the name Trung Tâm is the centre of what follows: `trung tâm thị xã …`."""
     follows = name.key == "trungtam" and end < len(tokens) and tokens[end].pause == 0
     is_before = follows and tokens[end].word.key not in TYPES_AFTER
     return is_before and _type_at(tokens, end)[0] is not None
@@ -362,7 +369,7 @@ def _is_country(tokens: list[Token], i: int) -> bool:
 
 
 def _stands_apart(tokens: list[Token], end: int) -> bool:
-    """Whether nothing but the country's name follows, or a pause does."""
+    """True where the text ends, or a pause or the country's name follows."""
     return end == len(tokens) or tokens[end].pause >= 2 or _is_country(tokens, end)
 
 
@@ -371,7 +378,7 @@ _VOWELS = frozenset("aeiou")
 
 @lru_cache(maxsize=1 << 14)
 def _odd_syllable(key: str) -> bool:
-    """Whether a word cannot be one Vietnamese syllable: its vowels do not stand together."""
+    """True where a word cannot be one Vietnamese syllable: its vowels do not stand together."""
     groups = 0
     inside = False
     for char in key.removeprefix("qu").removeprefix("gi") if len(key) > 3 else key:
@@ -396,9 +403,9 @@ def _cheapest_cuts(key: str, names: Names) -> list[tuple[int, int]]:
         for start in range(max(0, end - 22), end - 1):
             piece = key[start:end]
             name = names.by_key.get(piece)
-            known = name is not None and bool(name.senses) and len(piece) > 2
-            if known or piece in _PIECES:
-                options.append((best[start][0] + (0.5 if known else 0.6), start))
+            is_name = name is not None and bool(name.senses) and len(piece) > 2
+            if is_name or piece in _PIECES:
+                options.append((best[start][0] + (0.5 if is_name else 0.6), start))
         best.append(min(options))
     return _joined_cuts(key, best, names)
 
@@ -424,6 +431,6 @@ def _is_piece(key: str, cut: tuple[int, int], names: Names) -> bool:
 
 
 def is_noise(token: Token) -> bool:
-    """Whether a word says nothing of where a commune is."""
+    """True where a word does not help to find a commune."""
     key = token.word.key
     return key.isdigit() or key in NOISE or key in TYPES or key in LANDMARKS

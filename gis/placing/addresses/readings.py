@@ -1,9 +1,9 @@
-"""What the mentions of a text say together: each reading of a commune, weighed by the others.
+"""Readings of a text: each mention taken as the commune, weighed by the other mentions.
 
-A reading takes one mention as the commune and asks of each other mention whether it supports it
-(its district, its province, the other name of the same commune before or after the reform), says
-nothing, or contradicts it. A contradicted reading is never an answer. Weights are in points; only
-their order and the margin between readings that end in different communes matter.
+Each other mention supports a reading (its district, its province, the other name of the same
+commune before or after the reform), is neutral, or contradicts it. A contradicted reading is never
+an answer. Weights are in points; only their order and the margin between readings that end in
+different communes matter.
 """
 
 from collections.abc import Iterable, Iterator
@@ -48,7 +48,7 @@ class Reading:
 
     @property
     def may_be_district(self) -> bool:
-        """Whether the bare name is a district's too."""
+        """True where the bare name is a district's too."""
         mention = self.mention
         return mention.bare and any(True for _ in mention.of_level(Level.DISTRICT))
 
@@ -60,10 +60,10 @@ class Reading:
 
 def read(mentions: list[Mention]) -> list[Reading]:
     """All readings, best first."""
-    _settle_provinces(mentions)
+    _decide_provinces(mentions)
     strong = [mention for mention in mentions if not mention.weak]
-    heard = [mention for mention in mentions if not mention.weak or mention.between]
-    readings = [reading for mention in strong for reading in _readings_of(mention, heard)]
+    weighing = [mention for mention in mentions if not mention.weak or mention.between]
+    readings = [reading for mention in strong for reading in _readings_of(mention, weighing)]
     readings.sort(key=lambda reading: (len(reading.against), -reading.points))
     return readings
 
@@ -82,8 +82,10 @@ def tied(readings: list[Reading]) -> list[Reading]:
 
 
 def _is_rival(top: Reading, reading: Reading) -> bool:
-    """Whether the name of an old unit means another as well, though less likely: a former name;
-    one of today with a district of old."""
+    """True where the top reading's name also means another unit, though that is less likely.
+
+    The other is a former name, or a commune of today with a district of old.
+    """
     if top.mention is not reading.mention:
         return False
     if reading.sense.alias and not top.sense.alias:
@@ -92,8 +94,8 @@ def _is_rival(top: Reading, reading: Reading) -> bool:
     return reading.mixed and top.mention.bare and not top.mixed and not top.pair
 
 
-def _settle_provinces(mentions: list[Mention]) -> None:
-    """Of bare names that a province has too, the last is the province and the others are not."""
+def _decide_provinces(mentions: list[Mention]) -> None:
+    """Take the last bare name that a province has too as the province, and no other."""
     last = True
     for mention in reversed(mentions):
         provinces = [s for s in mention.senses if s.level is Level.PROVINCE and not s.alias]
@@ -134,7 +136,7 @@ def _own_points(mention: Mention, sense: Sense) -> float:
 
 
 def _weigh(reading: Reading, other: Mention) -> None:
-    """Adds what another mention says of the reading."""
+    """Add the support or contradiction of another mention to a reading."""
     place = reading.sense.place
     district = province = 0.0
     for sense in other.senses:
@@ -165,7 +167,7 @@ def _as_district(place: NamedUnit, sense: Sense) -> float:
 
 
 def _as_province(place: NamedUnit, sense: Sense) -> float:
-    """The province of its time counts; today's counts for old units, as people mix them."""
+    """Points of a province: that of its time; for old units also today's, as people mix them."""
     if sense.place in place.provinces:
         old_for_new = place.is_new and not sense.place.is_new
         return OTHER_PROVINCE if old_for_new else PROVINCE
@@ -173,7 +175,7 @@ def _as_province(place: NamedUnit, sense: Sense) -> float:
 
 
 def _is_same_commune(reading: Reading, other: Mention) -> bool:
-    """Whether the other mention is this commune before or after its reform."""
+    """True where the other mention is this commune before or after its reform."""
     return any(
         sense.place is not reading.place and sense.place.today == reading.place.today
         for sense in other.of_level(Level.COMMUNE)
@@ -182,7 +184,10 @@ def _is_same_commune(reading: Reading, other: Mention) -> bool:
 
 
 def _contradicts(reading: Reading, other: Mention) -> bool:
-    """Small places come first: a bare name before the commune is a village, not another one."""
+    """True where another mention rules a reading out.
+
+    Small places come first: a bare name before the commune is a village, not another commune.
+    """
     if any(sense.place is reading.place for sense in other.senses):
         return False
     if other.bare and other.spelling is Spelling.MISSPELT:
@@ -196,8 +201,10 @@ def _contradicts(reading: Reading, other: Mention) -> bool:
 
 
 def _is_as_likely(reading: Reading, other: Mention) -> bool:
-    """Whether of two bare names side by side the first may be the commune as well: a sibling of
-    the same district, or any where no district is named."""
+    """True where the first of two bare names side by side may be the commune as well.
+
+    It may be a sibling of the same district, or any commune where no district is named.
+    """
     if not reading.district or other.weak:
         return not other.weak
     return any(are_siblings(sense.place, reading.place) for sense in other.senses)

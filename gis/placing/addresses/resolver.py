@@ -1,4 +1,7 @@
-"""Free text → the commune of today, how sure that is, and why; or why not, with candidates."""
+"""Resolver of addresses: free text to the commune of today, with confidence and reason.
+
+Where the text is not clear, the match has the candidates and the reason instead.
+"""
 
 from collections.abc import Iterable, Iterator
 from datetime import date
@@ -17,16 +20,16 @@ from gis.placing.addresses.tokens import segments
 from gis.placing.addresses.words import LEVEL_OF_KIND
 from gis.placing.gazetteer import Gazetteer
 
-_KEPT_ANSWERS = 1 << 15  # the same address stands in many records
-_LONGEST_TEXT = 1000  # characters; an address ends long before
-_MOST_CANDIDATES = 12
-_LONGEST_MISSPELT_NAME = 5  # words
-_SURE_LENGTH = 7  # letters of a misspelt name that may stand without its district
+_CACHED_ANSWERS = 1 << 15  # the same address stands in many records
+_MAX_TEXT_LENGTH = 1000  # characters; an address ends long before
+_MAX_CANDIDATES = 12
+_MAX_MISSPELT_WORDS = 5  # words
+_MIN_SURE_LENGTH = 7  # letters of a misspelt name that may stand without its district
 _COMMUNE_RADIUS_M = 6_500.0  # circle of 134 km², the mean commune of the province
 
 
 class AddressResolver:
-    """Resolves addresses of the province whose units it was given; needs no network."""
+    """Resolves addresses of the province of `history`; needs no network."""
 
     def __init__(self, history: UnitHistory) -> None:
         self.names = Names(history)
@@ -37,19 +40,19 @@ class AddressResolver:
             if unit.level is Level.COMMUNE and unit.valid_to is None
         }
         self._parts = _counts(self.names.places)
-        self._said: dict[NamedUnit, tuple[float, str]] = {}
-        self._without_landmarks = lru_cache(maxsize=_KEPT_ANSWERS)(self._resolve)
+        self._explanations: dict[NamedUnit, tuple[float, str]] = {}
+        self._without_landmarks = lru_cache(maxsize=_CACHED_ANSWERS)(self._resolve)
 
     def resolve(
         self, text: str, *, day: date | None = None, gazetteer: Gazetteer | None = None
     ) -> AddressMatch:
         """The commune of today that the address lies in.
 
-        `day` is when the record happened: before a reform its units did not exist, so the text is
-        read with the units of that day when it can be. A landmark of `gazetteer` that the text
-        names gives a point, within the unit that the text names if it names one.
+        `day` is the day of the event: before a reform its units did not exist, so the text is read
+        with the units of that day where possible. A landmark of `gazetteer` in the text gives a
+        point, within the unit that the text names if it names one.
         """
-        parts = segments(text[:_LONGEST_TEXT])
+        parts = segments(text[:_MAX_TEXT_LENGTH])
         if gazetteer is None:
             return self._without_landmarks(parts, day)
         return self._resolve(parts, day, gazetteer)
@@ -57,78 +60,78 @@ class AddressResolver:
     def _resolve(
         self, parts: tuple[str, ...], day: date | None, gazetteer: Gazetteer | None = None
     ) -> AddressMatch:
-        found = self._reader.find(parts)
-        readings = self._readings(found, day)
-        foreign = _foreign(found.mentions, readings)
+        mentioned = self._reader.find(parts)
+        readings = self._readings(mentioned, day)
+        foreign = _foreign(mentioned.mentions, readings)
         if foreign is not None:
             return _outside(foreign)
-        match = self._match(found, readings, day)
-        if gazetteer is None or _unknown_upper(found):
+        match = self._match(mentioned, readings, day)
+        if gazetteer is None or _unknown_upper(mentioned):
             return match
-        return with_landmark(match, found, gazetteer, self._communes)
+        return with_landmark(match, mentioned, gazetteer, self._communes)
 
     def resolve_many(self, texts: Iterable[str]) -> list[AddressMatch]:
         """The match of each text, in order."""
         return [self.resolve(text) for text in texts]
 
-    def _readings(self, found: MentionedNames, day: date | None) -> list[Reading]:
-        readings = self._of_day(read(found.mentions), day)
-        if _needs_mending(found, readings):
-            self._mend(found)
-            return self._of_day(read(found.mentions), day)
+    def _readings(self, mentioned: MentionedNames, day: date | None) -> list[Reading]:
+        readings = self._of_day(read(mentioned.mentions), day)
+        if _needs_correction(mentioned, readings):
+            self._correct(mentioned)
+            return self._of_day(read(mentioned.mentions), day)
         return readings
 
     def _match(
-        self, found: MentionedNames, readings: list[Reading], day: date | None
+        self, mentioned: MentionedNames, readings: list[Reading], day: date | None
     ) -> AddressMatch:
         best = tied(readings)
-        if len(communes_of(best)) != 1 or not self._suffices(found, best):
-            return self._no_answer(found, readings, best)
-        return self._answer(found, best, readings, day)
+        if len(communes_of(best)) != 1 or not self._suffices(mentioned, best):
+            return self._no_answer(mentioned, readings, best)
+        return self._answer(mentioned, best, readings, day)
 
     def _of_day(self, readings: list[Reading], day: date | None) -> list[Reading]:
-        """Readings with units that lived on that day, when there are any uncontradicted."""
+        """Readings with units in force on that day, when any of these is uncontradicted."""
         if day is None:
             return readings
-        then = [r for r in readings if r.place.unit.valid_on(day)]
-        if all(r.place.is_new for r in then):
+        of_day = [r for r in readings if r.place.unit.valid_on(day)]
+        if all(r.place.is_new for r in of_day):
             return readings  # people go on writing old names after a reform
-        return then if any(not r.against for r in then) else readings
+        return of_day if any(not r.against for r in of_day) else readings
 
     # Misspelt names ---------------------------------------------------------------------------
 
-    def _mend(self, found: MentionedNames) -> None:
-        """Adds mentions for words that are one letter off a name."""
-        for unresolved in list(found.unresolved):
-            mention = self._misspelt_after(found, unresolved)
+    def _correct(self, mentioned: MentionedNames) -> None:
+        """Add mentions for words that are one letter off a name."""
+        for unresolved in list(mentioned.unresolved):
+            mention = self._misspelt_after(mentioned, unresolved)
             if mention is not None:
-                found.mentions.append(mention)
-                found.unresolved.remove(unresolved)
-        for mention in found.dangling():
-            self._lengthen(found, mention)
-        for start, end in found.unread():
-            found.mentions += self._misspelt_in(found, start, end)
-        found.mentions.sort(key=lambda mention: mention.start)
-        note_contexts(found)
-        if found.speaks_of_company:
-            note_company(found)
+                mentioned.mentions.append(mention)
+                mentioned.unresolved.remove(unresolved)
+        for mention in mentioned.dangling():
+            self._lengthen(mentioned, mention)
+        for start, end in mentioned.unread():
+            mentioned.mentions += self._misspelt_in(mentioned, start, end)
+        mentioned.mentions.sort(key=lambda mention: mention.start)
+        note_contexts(mentioned)
+        if mentioned.speaks_of_company:
+            note_company(mentioned)
 
-    def _lengthen(self, found: MentionedNames, mention: Mention) -> None:
-        """Reads a name with the unread word after it, if that is one letter off a longer name."""
-        words = found.tokens[mention.name_at : mention.end]
+    def _lengthen(self, mentioned: MentionedNames, mention: Mention) -> None:
+        """Extend a mention by the unread word after it, if that is one letter off a longer name."""
+        words = mentioned.tokens[mention.name_at : mention.end]
         letters = sum(len(token.word.key) for token in words)
-        for end, names in self._misspelt_from(found, mention.name_at):
+        for end, names in self._misspelt_from(mentioned, mention.name_at):
             longer = (name for name in names if len(name.key) > letters + 1)
-            senses = _slips(found, mention.name_at, end, longer, {Level.COMMUNE})
+            senses = _corrected_senses(mentioned, mention.name_at, end, longer, {Level.COMMUNE})
             if end > mention.end and senses:
                 mention.end, mention.senses = end, senses
                 mention.spelling = Spelling.MISSPELT
                 return
 
-    def _misspelt_after(self, found: MentionedNames, unresolved: Unresolved) -> Mention | None:
+    def _misspelt_after(self, mentioned: MentionedNames, unresolved: Unresolved) -> Mention | None:
         levels = {LEVEL_OF_KIND[kind] for kind in unresolved.type.kinds}
-        for end, names in self._misspelt_from(found, unresolved.name_at):
-            senses = _slips(found, unresolved.name_at, end, names, levels)
+        for end, names in self._misspelt_from(mentioned, unresolved.name_at):
+            senses = _corrected_senses(mentioned, unresolved.name_at, end, names, levels)
             if senses:
                 return Mention(
                     unresolved.start,
@@ -142,58 +145,62 @@ class AddressResolver:
         return None
 
     def _misspelt_from(
-        self, found: MentionedNames, start: int
+        self, mentioned: MentionedNames, start: int
     ) -> Iterator[tuple[int, tuple[Name, ...]]]:
         """Names one letter off the words from `start`, with more words first."""
         keys: list[tuple[int, str]] = []
         key = ""
-        for i in range(start, min(start + _LONGEST_MISSPELT_NAME, len(found.tokens))):
-            if i > start and found.tokens[i].pause >= 2:
+        for i in range(start, min(start + _MAX_MISSPELT_WORDS, len(mentioned.tokens))):
+            if i > start and mentioned.tokens[i].pause >= 2:
                 break
-            key += found.tokens[i].word.key
+            key += mentioned.tokens[i].word.key
             keys.append((i + 1, key))
         for end, key in reversed(keys):
             names = self.names.misspelt(key)
             if names:
                 yield end, names
 
-    def _misspelt_in(self, found: MentionedNames, start: int, end: int) -> Iterator[Mention]:
+    def _misspelt_in(self, mentioned: MentionedNames, start: int, end: int) -> Iterator[Mention]:
         i = start
         while i < end:
-            options = (o for o in self._misspelt_from(found, i) if o[0] <= end)
+            options = (o for o in self._misspelt_from(mentioned, i) if o[0] <= end)
             stop, names = next(options, (i + 1, ()))
-            senses = _slips(found, i, stop, names, set(Level))
-            if senses and not _is_no_name(found, i, stop):
+            senses = _corrected_senses(mentioned, i, stop, names, set(Level))
+            if senses and not _is_no_name(mentioned, i, stop):
                 yield Mention(i, i, stop, None, senses, (), Spelling.MISSPELT)
             i = stop if senses else i + 1
 
     # Answers ----------------------------------------------------------------------------------
 
-    def _suffices(self, found: MentionedNames, best: list[Reading]) -> bool:
-        """Whether the text says enough for an answer."""
-        if _unknown_upper(found):
+    def _suffices(self, mentioned: MentionedNames, best: list[Reading]) -> bool:
+        """True where the text says enough for an answer."""
+        if _unknown_upper(mentioned):
             return False
         if any(reading.supported or reading.kind_right for reading in best):
             return all(_is_sure_enough(reading) for reading in best)
-        return all(_stands_alone(reading, found) for reading in best)
+        return all(_stands_alone(reading, mentioned) for reading in best)
 
     def _answer(
-        self, found: MentionedNames, best: list[Reading], readings: list[Reading], day: date | None
+        self,
+        mentioned: MentionedNames,
+        best: list[Reading],
+        readings: list[Reading],
+        day: date | None,
     ) -> AddressMatch:
         (code,) = communes_of(best)
         commune = self._communes[code]
         chosen = _of_era(best)
         era = _era(best)
-        others = [r for r in readings if not r.against and code not in r.place.today]
-        candidates = tuple(self._candidates(others)) if others else ()
+        alternatives = [r for r in readings if not r.against and code not in r.place.today]
+        candidates = tuple(self._candidates(alternatives)) if alternatives else ()
         if chosen.may_be_district and not chosen.supported:
-            candidates = (*candidates, *self._of_district(found))
-        radius_m, why = self._said_of(chosen.place, commune)
+            candidates = (*candidates, *self._of_district(mentioned))
+        radius_m, why = self._explanation(chosen.place, commune)
         return AddressMatch(
             commune=commune,
             unit_then=_unit_then(chosen, commune, day, best),
             era=era,
-            confidence=_confidence(chosen, bool(others)),
+            confidence=_confidence(chosen, bool(alternatives)),
             precision_m=radius_m,
             candidates=candidates,
             why=why,
@@ -207,42 +214,46 @@ class AddressResolver:
         parts = 1 if place.is_new else self._parts.get(code, 1)
         return float(round(radius / sqrt(parts), -2))
 
-    def _said_of(self, place: NamedUnit, commune: Unit) -> tuple[float, str]:
-        """Radius and sentence of an answer; the same for every address in the place."""
-        said = self._said.get(place)
-        if said is None:
-            said = self._said[place] = (self._radius_m(place), _why(place, commune))
-        return said
+    def _explanation(self, place: NamedUnit, commune: Unit) -> tuple[float, str]:
+        """Radius (m) and sentence of an answer, cached: they are the same for the whole place."""
+        answer = self._explanations.get(place)
+        if answer is None:
+            answer = self._explanations[place] = (self._radius_m(place), _why(place, commune))
+        return answer
 
     def _no_answer(
-        self, found: MentionedNames, readings: list[Reading], best: list[Reading]
+        self, mentioned: MentionedNames, readings: list[Reading], best: list[Reading]
     ) -> AddressMatch:
-        strange = _unknown_upper(found)
-        if strange is not None:
-            name = " ".join(t.word.text for t in found.tokens[strange.start : strange.start + 4])
+        unknown = _unknown_upper(mentioned)
+        if unknown is not None:
+            name = " ".join(
+                t.word.text for t in mentioned.tokens[unknown.start : unknown.start + 4]
+            )
             return AddressMatch(
                 candidates=tuple(self._candidates(readings)),
                 why=f"Tỉnh không có đơn vị «{name}». / The province has no unit “{name}”.",
             )
         if len(communes_of(best)) > 1:
             return AddressMatch(candidates=tuple(self._candidates(best)), why=_AMBIGUOUS)
-        candidates = tuple(self._candidates([*readings, *self._hints(found)]))
+        candidates = tuple(self._candidates([*readings, *self._hints(mentioned)]))
         contradicted = bool(readings) and not best
         if candidates:
             return AddressMatch(
                 candidates=candidates, why=_CONTRARY if contradicted else _TOO_LITTLE
             )
-        return AddressMatch(candidates=tuple(self._of_district(found)), why=_NO_COMMUNE)
+        return AddressMatch(candidates=tuple(self._of_district(mentioned)), why=_NO_COMMUNE)
 
-    def _hints(self, found: MentionedNames) -> Iterator[Reading]:
-        """Communes that a landmark or a district is named like, then those of the district."""
-        for mention in found.mentions:
+    def _hints(self, mentioned: MentionedNames) -> Iterator[Reading]:
+        """Readings of all names of communes, also where they are streets or landmarks."""
+        for mention in mentioned.mentions:
             for sense in mention.of_level(Level.COMMUNE):
                 yield Reading(mention, sense)
 
-    def _of_district(self, found: MentionedNames) -> Iterator[Candidate]:
+    def _of_district(self, mentioned: MentionedNames) -> Iterator[Candidate]:
         districts = {
-            sense.place for mention in found.mentions for sense in mention.of_level(Level.DISTRICT)
+            sense.place
+            for mention in mentioned.mentions
+            for sense in mention.of_level(Level.DISTRICT)
         }
         for place in self.names.places:
             if place.is_new and not districts.isdisjoint(place.districts):
@@ -255,7 +266,7 @@ class AddressResolver:
         seen: set[str] = set()
         for reading in readings:
             for code in sorted(reading.place.today - seen):
-                if len(seen) < _MOST_CANDIDATES:
+                if len(seen) < _MAX_CANDIDATES:
                     seen.add(code)
                     commune = self._communes[code]
                     yield Candidate(code, commune.full_name, _reason(reading, commune))
@@ -282,26 +293,29 @@ def _counts(places: Iterable[NamedUnit]) -> dict[str, int]:
     return counts
 
 
-def _needs_mending(found: MentionedNames, readings: list[Reading]) -> bool:
-    """Whether something was left unread that may be a misspelt name which matters."""
-    if found.all_read:
+def _needs_correction(mentioned: MentionedNames, readings: list[Reading]) -> bool:
+    """True where an unread word may be a misspelt name that could change the answer."""
+    if mentioned.all_read:
         return False
-    if found.unresolved or found.dangling():
+    if mentioned.unresolved or mentioned.dangling():
         return True
     best = tied(readings)
     if len(communes_of(best)) == 1 and any(reading.supported for reading in best):
         return False
     if len(communes_of(best)) == 1 and any(r.kind_right and r.province for r in best):
         return False
-    return bool(found.unread())
+    return bool(mentioned.unread())
 
 
-def _slips(
-    found: MentionedNames, start: int, end: int, names: Iterable[Name], levels: set[Level]
+def _corrected_senses(
+    mentioned: MentionedNames, start: int, end: int, names: Iterable[Name], levels: set[Level]
 ) -> tuple[Sense, ...]:
-    """What a misspelt name may mean. Where it is written with diacritics, only names that one
-    slip makes of it: `Tân Hòa` is not `Tân Hợp`, though `tan hoa` may be `tan hop`."""
-    words = [token.word for token in found.tokens[start:end]]
+    """Senses of a misspelt name.
+
+    Where it is written with diacritics, one slip must explain these too: `Tân Hòa` is not
+    `Tân Hợp`, though `tan hoa` may be `tan hop`.
+    """
+    words = [token.word for token in mentioned.tokens[start:end]]
     marked = any(word.marked for word in words)
     letters, tones = "".join(w.letters for w in words), "".join(w.tones for w in words)
     return tuple(
@@ -315,21 +329,23 @@ def _slips(
 def _is_slip(letters: str, tones: str, sense: Sense) -> bool:
     if sense.marks is None or tones == sense.marks[1]:
         return True
-    right = sense.marks[0]
-    return is_one_letter_off(letters, right) or sound(letters) == sound(right)
+    correct = sense.marks[0]
+    return is_one_letter_off(letters, correct) or sound(letters) == sound(correct)
 
 
-def _is_no_name(found: MentionedNames, start: int, end: int) -> bool:
-    """Whether words say a relation (`cạnh`, one letter off Cán Hồ) or nothing, and name no unit."""
-    words = found.tokens[start:end]
-    if (found.marked or len(words) == 1) and any(is_joining(word, found.marked) for word in words):
+def _is_no_name(mentioned: MentionedNames, start: int, end: int) -> bool:
+    """True where words are a relation (`cạnh`, one letter off Cán Hồ) or noise, and no name."""
+    words = mentioned.tokens[start:end]
+    if (mentioned.marked or len(words) == 1) and any(
+        is_joining(word, mentioned.marked) for word in words
+    ):
         return True
     return all(is_noise(word) for word in words)
 
 
-def _unknown_upper(found: MentionedNames) -> Unresolved | None:
+def _unknown_upper(mentioned: MentionedNames) -> Unresolved | None:
     """A district or province that is named by its type and that we do not know."""
-    for unresolved in found.unresolved:
+    for unresolved in mentioned.unresolved:
         upper = all(LEVEL_OF_KIND[kind] is not Level.COMMUNE for kind in unresolved.type.kinds)
         if upper and unresolved.firm:
             return unresolved
@@ -341,7 +357,7 @@ def _foreign(mentions: list[Mention], readings: list[Reading]) -> Mention | None
     if not any(mention.abroad for mention in mentions):
         return None
     free = [reading for reading in readings if not reading.against]
-    ours = [m for m in mentions if any(s.level is not Level.COMMUNE for s in m.senses)]
+    local = [m for m in mentions if any(s.level is not Level.COMMUNE for s in m.senses)]
     for mention in mentions:
         if not mention.abroad or mention.weak or (mention.senses and mention.bare):
             continue
@@ -349,9 +365,9 @@ def _foreign(mentions: list[Mention], readings: list[Reading]) -> Mention | None
             continue
         if not mention.bare:
             return mention
-        province = any(one.level is Level.PROVINCE for one in mention.abroad)
-        after_ours = all(mention.start > own.start for own in ours)
-        if (province and after_ours) or not ours:
+        province = any(unit.level is Level.PROVINCE for unit in mention.abroad)
+        after_ours = all(mention.start > mention_here.start for mention_here in local)
+        if (province and after_ours) or not local:
             return mention
     return None
 
@@ -369,25 +385,25 @@ def _is_sure_enough(reading: Reading) -> bool:
     return reading.supported or reading.province
 
 
-def _stands_alone(reading: Reading, found: MentionedNames) -> bool:
-    """Whether a name without right type and without district is enough."""
+def _stands_alone(reading: Reading, mentioned: MentionedNames) -> bool:
+    """True where a name without right type and without district is enough."""
     mention = reading.mention
     if mention.type is not None:
         return False  # of the wrong type, and no district to say that it is meant
-    if not reading.province and any(one.level is Level.PROVINCE for one in mention.abroad):
+    if not reading.province and any(unit.level is Level.PROVINCE for unit in mention.abroad):
         return False
-    if any(_is_rival(reading, other) for other in found.mentions):
+    if any(_is_rival(reading, other) for other in mentioned.mentions):
         return False
     if reading.may_be_district:
-        return reading.province and _is_seat(mention) and _is_all(found)
+        return reading.province and _is_seat(mention) and _is_all(mentioned)
     if mention.spelling is Spelling.MISSPELT:
-        letters = sum(len(t.word.key) for t in found.tokens[mention.start : mention.end])
-        return reading.province and letters >= _SURE_LENGTH
-    return reading.province or _is_whole_text(mention, found)
+        letters = sum(len(t.word.key) for t in mentioned.tokens[mention.start : mention.end])
+        return reading.province and letters >= _MIN_SURE_LENGTH
+    return reading.province or _is_whole_text(mention, mentioned)
 
 
 def _is_rival(reading: Reading, other: Mention) -> bool:
-    """Whether another commune is named just as barely."""
+    """True where another commune is named just as barely."""
     if other is reading.mention or other.weak or other.spelling is Spelling.MISSPELT:
         return False
     communes = list(other.of_level(Level.COMMUNE))
@@ -400,18 +416,19 @@ def _is_rival(reading: Reading, other: Mention) -> bool:
 
 
 def _is_seat(mention: Mention) -> bool:
-    """Whether a name that a district has too is that of its town, where the district has one."""
+    """True where a name that a district has too is that of its town, where the district has one."""
     return any(sense.kind == "Thị trấn" for sense in mention.of_level(Level.COMMUNE))
 
 
-def _is_all(found: MentionedNames) -> bool:
-    """Whether the text says nothing but units: no landmark, no number, no other word."""
-    return found.all_read and all(m.spelling > Spelling.MISSPELT for m in found.mentions)
+def _is_all(mentioned: MentionedNames) -> bool:
+    """True where the text says nothing but units: no landmark, no number, no other word."""
+    return mentioned.all_read and all(m.spelling > Spelling.MISSPELT for m in mentioned.mentions)
 
 
-def _is_whole_text(mention: Mention, found: MentionedNames) -> bool:
+def _is_whole_text(mention: Mention, mentioned: MentionedNames) -> bool:
     return all(
-        mention.start <= i < mention.end or is_noise(token) for i, token in enumerate(found.tokens)
+        mention.start <= i < mention.end or is_noise(token)
+        for i, token in enumerate(mentioned.tokens)
     )
 
 
@@ -456,7 +473,7 @@ def _confidence(reading: Reading, has_rivals: bool) -> float:
 
 
 def _repeats_district(reading: Reading) -> bool:
-    """Whether nothing says that the commune is meant, and not the district of its name."""
+    """True where the text may mean the district of the same name instead of the commune."""
     names = [district.unit.name for district in reading.place.districts]
     return not reading.district or reading.place.unit.name in names
 
@@ -474,7 +491,10 @@ def _confidence_of(
     has_rivals: bool,
     may_be_district: bool,
 ) -> float:
-    """0–1. From the gold addresses: 0.8 and more only where a district or both names agree."""
+    """Confidence, 0–1, fitted to the gold addresses.
+
+    0.8 and more only where a district, or the commune's old and new name, agree.
+    """
     value = 0.55 + 0.1 * province + 0.1 * kind_right
     value += 0.3 * district - 0.2 * mixed + 0.2 * pair
     value -= 0.1 * alias + 0.1 * (typed and not kind_right) + 0.1 * has_rivals

@@ -1,8 +1,8 @@
-"""Address text as words: normalised, with the marks apart from the letters, and where it pauses.
+"""Tokens of address text: normalised words, marks apart from letters, with the pauses between.
 
-A key is what spellings of one name have in common: lower case, no diacritics, `i` for `y`, no
-blanks. Tone marks may sit on any vowel of a syllable ("hoà", "hòa"), so a word's marks are kept
-as (letters with their own marks, sequence of tones).
+A key is common to all spellings of a name: lower case, no diacritics, `i` for `y`, no blanks. Tone
+marks may sit on any vowel of a syllable ("hoà", "hòa"), so a word's marks are stored as (letters
+with their own marks, sequence of tones).
 """
 
 import re
@@ -127,11 +127,11 @@ def words(text: str) -> list[Token]:
 
 
 def words_of_clean(text: str) -> list[Token]:
-    found = _WORD.findall(text)
-    last = len(found) - 1
+    matches = _WORD.findall(text)
+    last = len(matches) - 1
     tokens: list[Token] = []
-    for i, (gap, word) in enumerate(found):
-        tokens += _tokens(gap, word, i < last and found[i + 1][0].startswith("."))
+    for i, (gap, word) in enumerate(matches):
+        tokens += _tokens(gap, word, i < last and matches[i + 1][0].startswith("."))
     return tokens
 
 

@@ -1,4 +1,4 @@
-"""The words of Vietnamese addresses that are not names: types of units, landmarks, relations.
+"""Vocabulary of Vietnamese addresses besides names: types of units, landmarks, relations.
 
 All keys are written without blanks and diacritics, with `i` for `y` (see `gis.placing.addresses.
 tokens`); `SPELT` guards short words whose marks tell them from other words.
@@ -11,7 +11,7 @@ from gis.boundaries.units import Level
 
 @dataclass(frozen=True, slots=True)
 class UnitType:
-    """What a type word says: the kinds it may mean. `firm` words always head a unit's name."""
+    """The kinds of unit that a type word may mean. `firm` words always head a unit's name."""
 
     kinds: frozenset[str]
     firm: bool = True

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from gis.errors import AmbiguousInput, BadFile
 from gis.intake.delimited import parse_delimited, sniff_delimiter
 from gis.intake.tables import RawTable, read_table, require_columns
-from gis.placing.crs import checked_points
+from gis.placing.crs import check_points
 from gis.values import BBox
 from tests.unit.intake.legacy import to_tcvn3
 
@@ -326,7 +326,7 @@ def test_the_datum_of_a_prj_is_read_and_not_guessed(
     crs = read_table(tmp_path / "a.shp").crs
     assert crs is not None and crs.startswith("PROJCS")
     with pytest.raises(AmbiguousInput, match="--assume-crs EPSG:9208 "):
-        checked_points([419735.65], [2486912.78], crs, BBox(103.5, 21.3, 105.1, 22.9))
+        check_points([419735.65], [2486912.78], crs, BBox(103.5, 21.3, 105.1, 22.9))
 
 
 def test_a_shapefile_without_its_attributes_is_told(

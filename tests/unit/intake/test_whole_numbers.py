@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from gis.errors import AmbiguousInput
 from gis.intake.numbers import (
-    GREATEST_INTEGER,
-    LEAST_INTEGER,
+    MAX_INTEGER,
+    MIN_INTEGER,
     Notation,
     parse_integers,
     parse_numbers,
@@ -26,7 +26,7 @@ NEAR_EDGES = st.builds(
 def test_each_whole_number_is_exact_or_a_fault(numbers: list[int | None]) -> None:
     column = parse_integers(["" if number is None else str(number) for number in numbers])
     for row, number in enumerate(numbers):
-        fits = number is None or LEAST_INTEGER <= number <= GREATEST_INTEGER
+        fits = number is None or MIN_INTEGER <= number <= MAX_INTEGER
         assert column.integers[row] == (number if fits else None)
         assert (row in column.faults) == (not fits)
 
@@ -37,7 +37,7 @@ def test_grouped_numbers_are_as_exact(number: int, notation: Notation) -> None:
     if notation is Notation.DECIMAL_COMMA:
         text = text.replace(",", ".")
     column = parse_integers([text], notation)
-    fits = LEAST_INTEGER <= number <= GREATEST_INTEGER
+    fits = MIN_INTEGER <= number <= MAX_INTEGER
     assert column.integers == [number if fits else None]
 
 
@@ -64,7 +64,7 @@ def test_lost_digits_are_a_fault(text: str) -> None:
     "text", ["9223372036854775808", "1e400", "1e99999999999999999999", "9" * 5000, "-1e19"]
 )
 def test_what_is_beyond_a_bigint_names_the_limit(text: str) -> None:
-    assert str(GREATEST_INTEGER) in parse_integers([text]).faults[0]
+    assert str(MAX_INTEGER) in parse_integers([text]).faults[0]
 
 
 @pytest.mark.parametrize("text", ["1.5", "1e-99999999999999999999", "NaN", "inf", "x"])

@@ -15,13 +15,13 @@ from gis.errors import AmbiguousInput, BadInput
 from gis.placing.crs import (
     Inside,
     check_crs,
-    checked_points,
+    check_points,
     parse_crs,
     point_faults,
     to_wgs84,
     zero_points,
 )
-from gis.placing.source_crs import vn2000_in_disguise
+from gis.placing.source_crs import mislabelled_vn2000
 from gis.values import BBox
 
 PROVINCE = BBox(103.5, 21.3, 105.1, 22.9)
@@ -118,7 +118,7 @@ def test_the_trap_would_move_every_point_by_223_m(degrees: Points) -> None:
     ],
 )
 def test_every_disguise_of_vn_2000_is_recognised(declared: str, likely: str) -> None:
-    assert str(vn2000_in_disguise(parse_crs(declared).crs)) == likely
+    assert str(mislabelled_vn2000(parse_crs(declared).crs)) == likely
 
 
 @pytest.mark.parametrize(
@@ -127,9 +127,9 @@ def test_every_disguise_of_vn_2000_is_recognised(declared: str, likely: str) -> 
 )
 def test_honest_systems_are_no_disguise(crs: str) -> None:
     source = parse_crs(crs)
-    assert vn2000_in_disguise(source.crs) is None
+    assert mislabelled_vn2000(source.crs) is None
     if source.code:
-        assert vn2000_in_disguise(CRS.from_wkt(source.crs.to_wkt("WKT1_ESRI"))) is None
+        assert mislabelled_vn2000(CRS.from_wkt(source.crs.to_wkt("WKT1_ESRI"))) is None
 
 
 def test_exchanged_axes_are_asked_and_can_be_answered(degrees: Points) -> None:
@@ -303,7 +303,7 @@ def test_single_points_that_cannot_be_are_faults_of_their_rows() -> None:
 
 def test_a_checked_batch_has_its_points_its_faults_and_its_crs(degrees: Points) -> None:
     x, y = (np.concatenate([values, [0, np.nan]]) for values in written_in(LOCAL, degrees))
-    checked = checked_points(x, y, TRAP, PROVINCE, assume=LOCAL)
+    checked = check_points(x, y, TRAP, PROVINCE, assume=LOCAL)
     np.testing.assert_allclose(checked.lon[:-2], degrees[0], atol=1e-7)
     np.testing.assert_allclose(checked.lat[:-2], degrees[1], atol=1e-7)
     assert np.isnan(checked.lon[-2:]).all() and np.isnan(checked.lat[-2:]).all()
@@ -311,7 +311,7 @@ def test_a_checked_batch_has_its_points_its_faults_and_its_crs(degrees: Points) 
 
 
 def test_a_batch_without_any_point_is_no_question() -> None:
-    checked = checked_points([0.0, np.nan, 1.0], [0.0, np.nan, np.nan], None, PROVINCE)
+    checked = check_points([0.0, np.nan, 1.0], [0.0, np.nan, np.nan], None, PROVINCE)
     assert checked.crs is None and set(checked.faults) == {0, 2}
     assert np.isnan(checked.lon).all()
 

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gis.placing.crs import parse_crs
-from gis.placing.shapes import near_to, points_on, shapes_in_degrees, vertex_fault
+from gis.placing.shapes import plausible_area, points_on, shapes_in_degrees, vertex_fault
 from gis.values import BBox
 
 WGS_84 = parse_crs("EPSG:4326")
-NEAR = near_to(BBox(104, 22, 104.3, 22.1))
+NEAR = plausible_area(BBox(104, 22, 104.3, 22.1))
 RING = np.array([(104.0, 22.0), (104.1, 22.0), (104.1, 22.1), (104.05, 22.12), (104.0, 22.1)])
 BAD = st.sampled_from([np.nan, np.inf, -np.inf, 1e308, -1e308, 200.0, 1042.0, -181.0])
 FAR = st.sampled_from([140.2, 0.0, -104.0, 25.5])

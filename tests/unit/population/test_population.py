@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from gis.errors import AmbiguousInput, BadFile
 from gis.hexes import areas_km2, boundaries
-from gis.population.pieces import PeopleByCell, gathered, pieces_of
-from gis.population.raster import opened_raster, people_in
-from gis.population.table import read_people, spread
+from gis.population.pieces import PeopleByCell, pieces_of, sum_by_cell
+from gis.population.raster import open_raster, people_in
+from gis.population.table import read_people, spread_evenly
 from tests.population_files import NORTH, PEOPLE, PIXEL, WEST, write_raster, write_table
 
 KNOWN = {"00001", "00004"}
@@ -22,8 +22,8 @@ CORNER = shapely.Polygon([(104.09, 22.01), (104.115, 22.02), (104.1, 22.035)])
 
 
 def people_of(path: Path, area: shapely.Geometry) -> PeopleByCell:
-    with opened_raster(path) as raster:
-        return gathered(list(raster.people_of(area)))
+    with open_raster(path) as raster:
+        return sum_by_cell(list(raster.people_of(area)))
 
 
 def total(found: PeopleByCell) -> float:
@@ -51,7 +51,7 @@ def test_all_people_of_a_raster_are_in_its_hexes_and_none_of_no_data(tmp_path):
 def test_the_people_of_two_parts_are_those_of_the_whole(tmp_path):
     path = write_raster(tmp_path / "people.tif")
     parts = [people_of(path, one) for one in (CORNER, shapely.difference(WHOLE, CORNER))]
-    assert total(gathered(parts)) == pytest.approx(3600, rel=1e-6)
+    assert total(sum_by_cell(parts)) == pytest.approx(3600, rel=1e-6)
 
 
 def test_a_raster_in_the_metres_of_the_province_has_the_same_people(tmp_path):
@@ -83,7 +83,7 @@ def test_pieces_of_an_area_are_the_area_without_overlaps():
 
 
 def test_the_people_of_a_commune_are_as_many_on_each_square_kilometre():
-    found = gathered(spread(CORNER, 1234.0))
+    found = sum_by_cell(spread_evenly(CORNER, 1234.0))
     assert total(found) == pytest.approx(1234)
     whole = shapely.contains(CORNER, boundaries(found.cells))
     density = found.people[whole] / areas_km2(found.cells[whole])

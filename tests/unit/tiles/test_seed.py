@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from api.cli.tiles import _asked, _wanted
+from api.cli.tiles import _fetch, _parse_zooms
 from gis.errors import BadInput, Unavailable
 from tests.unit.layers.examples import CATALOGUE
 
@@ -14,13 +14,13 @@ COMMUNES = CATALOGUE.get("communes")
     ("text", "zooms"), [("5-10", range(5, 11)), ("7", range(7, 8)), ("0-14", range(15))]
 )
 def test_zooms_are_one_or_from_the_first_to_the_last(text, zooms):
-    assert _wanted(COMMUNES, text) == zooms
+    assert _parse_zooms(COMMUNES, text) == zooms
 
 
 @pytest.mark.parametrize("text", ["", "a", "10-5", "5-15", "5-", "-5", "5,6"])
 def test_other_zooms_are_refused_with_what_would_be_right(text):
     with pytest.raises(BadInput, match=r"5-10|from zoom 0 to 14"):
-        _wanted(COMMUNES, text)
+        _parse_zooms(COMMUNES, text)
 
 
 def client(answer: httpx.Response | Exception) -> httpx.Client:
@@ -37,11 +37,11 @@ def test_a_service_that_does_not_answer_is_named():
         client(httpx.ConnectError("refused")) as nobody,
         pytest.raises(Unavailable, match="gis up"),
     ):
-        _asked(nobody, "http://localhost:8000/tiles/a/0/0/0.mvt")
+        _fetch(nobody, "http://localhost:8000/tiles/a/0/0/0.mvt")
 
 
 def test_a_layer_that_may_not_be_read_is_told():
     with client(httpx.Response(404)) as refusing, pytest.raises(BadInput, match="404"):
-        _asked(refusing, "http://localhost:8000/tiles/a/0/0/0.mvt")
+        _fetch(refusing, "http://localhost:8000/tiles/a/0/0/0.mvt")
     with client(httpx.Response(200, content=b"tile")) as serving:
-        assert _asked(serving, "http://localhost:8000/tiles/a/0/0/0.mvt") == b"tile"
+        assert _fetch(serving, "http://localhost:8000/tiles/a/0/0/0.mvt") == b"tile"
