@@ -157,7 +157,7 @@ class CellTable:
         )
 
 
-def cached_cell_table(connection: "Connection", communes: "gpd.GeoDataFrame") -> CellTable:
+def cached_cell_table(connection: Connection, communes: "gpd.GeoDataFrame") -> CellTable:
     """The table of these communes, cached in the database by their digest.
 
     In a read-only transaction it is built and not stored.

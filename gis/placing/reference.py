@@ -95,7 +95,7 @@ FROM gis.boundary_state
 """)
 
 
-def read_current_communes(connection: "Connection") -> "gpd.GeoDataFrame":
+def read_current_communes(connection: Connection) -> "gpd.GeoDataFrame":
     """Communes of today: columns code, name, full_name, geometry (EPSG:4326)."""
     import geopandas as gpd
 
@@ -139,7 +139,7 @@ def _placed_on(communes: "gpd.GeoDataFrame", former: "dict[date, gpd.GeoDataFram
     return hashlib.sha256("".join(parts).encode()).hexdigest()
 
 
-def _read_former(connection: "Connection") -> "dict[date, gpd.GeoDataFrame]":
+def _read_former(connection: Connection) -> "dict[date, gpd.GeoDataFrame]":
     """Old communes whose polygons an operator loaded, by the first day after their end."""
     import geopandas as gpd
 

@@ -49,11 +49,15 @@ def is_outdated(connection: Connection, catalogue: Catalogue, alert: AlertState)
     return connection.execute(unchanged).scalar_one() < len(records)
 
 
-# The end of a stream's newest look, where its layer has changed since.
+# The end of a stream's latest evaluation, where its layer has changed since: by the version that
+# the run read, since rows may be stored after the moment for which it was asked; rules have no run.
 _SEEN_BEFORE_CHANGE = text("""
-SELECT max(k.until) AS seen FROM gis.alert_look k JOIN gis.layer l ON l.id = k.layer_id
+SELECT max(k.until) AS seen
+FROM gis.alert_look k JOIN gis.layer l ON l.id = k.layer_id
+LEFT JOIN gis.hotspot_run r ON r.id = k.run_id
 WHERE k.layer_id = :layer AND k.rule = :rule AND k.stream = :stream
-GROUP BY l.changed_at HAVING max(k.until) < l.changed_at
+GROUP BY l.version, l.changed_at
+HAVING coalesce(max(r.input_version) < l.version, max(k.until) < l.changed_at)
 """)
 
 

@@ -54,7 +54,7 @@ class Opened:
 def opened(postgres, migrated, tmp_path_factory) -> Iterator[Opened]:
     folder = tmp_path_factory.mktemp("qgis")
     with postgres.opened(migrated) as database:
-        make_layer(database)
+        make_layer(database, STYLED)
         add_five(database)
         with database.writing() as connection:
             connection.execute(

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import column, func, select, table
 
 from gis.database.engine import Database
+from gis.database.roles import become
 from layers.cql2 import OperandKind, Property, condition, parse
 from tests.conftest import SHARED
 from tests.databases import Server
@@ -53,7 +54,9 @@ def _load(database: Database, path: Path, name: str) -> None:
     if "boolean" in frame:
         frame["boolean"] = frame["boolean"].astype("boolean")
     with database.writing() as connection:
+        become(connection, "none")  # schema public belongs to none of the service's roles
         frame.rename_geometry("geom").to_postgis(name, connection, schema="public")
+        connection.exec_driver_sql(f'GRANT SELECT ON public."{name}" TO gis_reader')
     PROPERTIES[name] = {
         column_name: Property(_kind(column_name, str(dtype)), column(column_name))
         for column_name, dtype in frame.dtypes.items()

@@ -26,6 +26,7 @@ LAYER = "citizen_reports"
 ROUTES = {  # those known; the test asks every route whether it takes a filter
     f"/counts/{LAYER}",
     f"/tiles/{LAYER}/0/0/0.mvt",
+    f"/tiles/{LAYER}/0/0/0.pbf",
     f"/ogc/collections/{LAYER}/tiles/WebMercatorQuad/0/0/0",
     f"/ogc/collections/{LAYER}/items",
     f"/ogc/collections/{LAYER}/dggs/H3/zones",

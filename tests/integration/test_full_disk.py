@@ -8,7 +8,7 @@ from sqlalchemy import text
 from api.app import create_app
 from gis.access import Role, create_key
 from gis.database.engine import Database
-from gis.database.roles import as_owner
+from gis.database.roles import as_owner, become
 from gis.errors import Unavailable
 from gis.settings import Settings
 from tests.integration.ogc_app import Client, serving
@@ -67,6 +67,7 @@ def test_a_service_whose_database_cannot_write_is_not_ready(client: Client, toy_
     assert client.get("/health").status_code == 200
     name = toy_province.url.split("?")[0].rsplit("/", 1)[1]
     with toy_province.writing() as connection:
+        become(connection, "none")
         connection.exec_driver_sql(f"ALTER DATABASE {name} SET temp_file_limit = '64kB'")
     toy_province.close()  # a connection learns of it when it is made
     answer = client.get("/health")
@@ -74,6 +75,7 @@ def test_a_service_whose_database_cannot_write_is_not_ready(client: Client, toy_
     assert "limit in the configuration" in answer.json()["detail"]
     assert client.get("/health/live").status_code == 200
     with toy_province.writing() as connection:
+        become(connection, "none")
         connection.exec_driver_sql(f"ALTER DATABASE {name} RESET temp_file_limit")
     toy_province.close()
     assert client.get("/health").status_code == 200

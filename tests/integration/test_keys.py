@@ -70,7 +70,7 @@ def test_the_row_of_a_former_key_is_found_again(
     again = load(toy_province, layer, files[0])
     assert (again.added, again.updated, again.unchanged) == (0, 0, 1)
     assert rows(toy_province, "id, source_key") == [(*before, r"a\|b|c")]
-    with toy_province.reading() as connection:
+    with toy_province.writing() as connection:  # a reader sees nothing of schema private
         history = connection.scalar(text("SELECT before ->> 'source_key' FROM gis.row_history"))
         reporter = connection.scalar(text("SELECT source_key FROM private.reporter"))
     assert history == reporter == r"a\|b|c"

@@ -186,7 +186,7 @@ def ask(url: str, key: str) -> None:
     headers = {"X-API-Key": key}
     with httpx.Client(base_url=url, timeout=10) as client:
         ok(client.get("/quarantine", headers=headers))
-        ok(client.get("/tiles/springs/8/201/112.mvt"))
+        ok(client.get("/tiles/springs/1/1/0.mvt"))
         ok(client.get("/ogc/collections/springs/items", params={"limit": 10}))
         body = {
             "type": "Feature",

@@ -18,7 +18,7 @@ from gis.alerts.inhibition import Silence
 from gis.alerts.precision import Outcomes, RulePrecision
 from gis.alerts.states import Status
 from gis.alerts.suppression import InhibitedBy
-from gis.notify.subscriptions import Channel, Subscription, SubscriptionRequest
+from gis.notify.subscriptions import Subscription, SubscriptionRequest
 
 NOON = datetime(2026, 3, 1, 5, tzinfo=UTC)
 ALERT = Alert(
@@ -27,7 +27,7 @@ ALERT = Alert(
     False, True, NOON, NOON, None, False, InhibitedBy(2), (104, 22, 105, 23),
 )  # fmt: skip
 SILENCE = Silence(1, "reports", None, frozenset({"02683", "02647"}), "desk", "drill", NOON, NOON)
-WISH = SubscriptionRequest("desk", Channel.MAIL, "a@b.vn", layers=("reports", "rain"))
+WISH = SubscriptionRequest("desk", "mail", "a@b.vn", layers=("reports", "rain"))
 
 
 def test_members_of_another_name_hold_the_same_value():

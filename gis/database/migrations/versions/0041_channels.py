@@ -7,7 +7,7 @@ from alembic import op
 from gis.database.migrate import run_sql
 
 revision = "0041"
-down_revision = "0034"
+down_revision = "0035"
 
 
 def upgrade() -> None:
