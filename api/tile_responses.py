@@ -30,7 +30,7 @@ from tiles.cache import DrawnTile, PackedTile, TileCache
 from tiles.grid import Tile
 from tiles.mvt import known_source_of
 from tiles.serving import StartedTile, TileServer
-from tiles.state import STATES, LayerState, digests_of, states_of
+from tiles.state import STATES, LayerState, digests_of
 
 MEDIA_TYPE = "application/vnd.mapbox-vector-tile"
 _LARGE = 64 * 1024  # bytes whose compression would keep the event loop from other requests
@@ -215,7 +215,7 @@ class TileResponder:
     async def _read_states(self) -> States:
         async with self._reading:
             self._next_states = None
-            return states_of(await self._reader.ask(STATES, {}))
+            return self.server.states.latest.of(await self._reader.ask(STATES, {}))
 
 
 def tile_response(request: Request, tile: PackedTile, cache: TileCache) -> Response:

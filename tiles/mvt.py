@@ -57,7 +57,7 @@ from tiles.sources import (
     place_of,
     values_of,
 )
-from tiles.state import DAY, LAYERS, STATE_COLUMNS, LayerState, not_published
+from tiles.state import DAY, LAYER_STATES, STATE_COLUMNS, LayerState, not_published
 
 MOST_ROWS = 10_000
 MOST_BYTES = 500_000
@@ -325,8 +325,8 @@ def _with_state(tile: Select[Any]) -> Select[Any]:
     drawn = tile.subquery("made")
     return (
         select(*STATE_COLUMNS, drawn.c.content, drawn.c.number)
-        .select_from(LAYERS.join(drawn, true()))
-        .where(LAYERS.c.published, LAYERS.c.id == bindparam("layer_id", type_=Text()))
+        .select_from(LAYER_STATES.join(drawn, true()))
+        .where(LAYER_STATES.c.published, LAYER_STATES.c.id == bindparam("layer_id", type_=Text()))
     )
 
 
@@ -335,8 +335,8 @@ def _of_present_shapes(statement: Select[Any], tolerance_px: float) -> Select[An
     simplified = table(
         "simplified_layer", column("layer_id"), column("stamp", Text()), schema="gis"
     ).c
-    state = cast(LAYERS.c.version, Text) + "." + DAY
+    state = cast(LAYER_STATES.c.version, Text) + "." + DAY
     return statement.where(
-        simplified.layer_id == LAYERS.c.id,
+        simplified.layer_id == LAYER_STATES.c.id,
         simplified.stamp == state + literal(f".{tolerance_px}", Text()),
     )

@@ -10,13 +10,11 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Connection,
+    Date,
     DateTime,
     Text,
-    case,
     cast,
     column,
-    func,
-    literal_column,
     select,
     table,
 )
@@ -54,37 +52,49 @@ class LayerState:
         return f"{self.version}.{self.day}"
 
 
-LAYERS = table(
-    "layer",
+LAYER_STATES = table(
+    "layer_state",
     column("id", Text()),
-    column("version", BigInteger()),
     column("published", Boolean()),
+    column("version", BigInteger()),
+    column("day", Date()),
     column("changed_at", DateTime(timezone=True)),
-    column("is_view", Boolean()),
     column("digest", Text()),
     column("archives_from", BigInteger()),
     schema="gis",
 )
-DAY: ColumnElement[str] = case(
-    (LAYERS.c.is_view, cast(func.gis.changed_by_calendar(LAYERS.c.id), Text())),
-    else_=literal_column("'-infinity'", Text()),
-)
+DAY = cast(LAYER_STATES.c.day, Text())
 # In the order of the fields of LayerState.
 STATE_COLUMNS: tuple[ColumnElement[Any], ...] = (
-    LAYERS.c.id,
-    LAYERS.c.version,
+    LAYER_STATES.c.id,
+    LAYER_STATES.c.version,
     DAY,
-    cast(LAYERS.c.changed_at, Text()),
-    LAYERS.c.digest,
-    LAYERS.c.archives_from,
+    cast(LAYER_STATES.c.changed_at, Text()),
+    LAYER_STATES.c.digest,
+    LAYER_STATES.c.archives_from,
 )
-_PUBLISHED = select(*STATE_COLUMNS).where(LAYERS.c.published)
+_PUBLISHED = select(*STATE_COLUMNS).where(LAYER_STATES.c.published)
 STATES = str(_PUBLISHED.compile(dialect=PGDialect_psycopg()))  # type: ignore[no-untyped-call]  # without values: for the driver
 
 
 def states_of(rows: Iterable[Sequence[Any]]) -> dict[str, LayerState]:
     """The states that rows of STATE_COLUMNS give, by layer id."""
     return {row[0]: LayerState(*row) for row in rows}
+
+
+class LatestStates:
+    """The states of the rows that were read last: most readings give the same rows again."""
+
+    def __init__(self) -> None:
+        self._latest: tuple[Sequence[Sequence[Any]], Mapping[str, LayerState]] = ((), {})
+
+    def of(self, rows: Sequence[Sequence[Any]]) -> Mapping[str, LayerState]:
+        """As `states_of`; the same object where the rows are the same."""
+        known, states = self._latest
+        if rows != known:
+            states = states_of(rows)
+            self._latest = rows, states
+        return states
 
 
 def digests_of(states: Mapping[str, LayerState]) -> dict[str, str]:
@@ -94,7 +104,7 @@ def digests_of(states: Mapping[str, LayerState]) -> dict[str, str]:
 
 def read_states(connection: Connection, layer_ids: Sequence[str]) -> dict[str, LayerState]:
     """The states of the published ones among some layers."""
-    return states_of(connection.execute(_PUBLISHED.where(LAYERS.c.id.in_(layer_ids))))
+    return states_of(connection.execute(_PUBLISHED.where(LAYER_STATES.c.id.in_(layer_ids))))
 
 
 def read_state(connection: Connection, layer_id: str) -> LayerState:
@@ -129,6 +139,7 @@ class States:
         self._lock = threading.Lock()
         self._running = threading.Lock()
         self._next: Future[Mapping[str, LayerState]] | None = None
+        self.latest = LatestStates()
 
     def of(self, layer_id: str) -> LayerState:
         """Raises NotFound when the layer is not published."""
@@ -146,7 +157,7 @@ class States:
             with self._lock:
                 self._next = None
             try:
-                states = states_of(self._database.ask(STATES, {}))
+                states = self.latest.of(self._database.ask(STATES, {}))
             except BaseException as error:
                 mine.set_exception(error)
                 raise

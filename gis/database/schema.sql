@@ -659,6 +659,15 @@ CREATE TABLE gis.touched (
 );
 CREATE INDEX touched_version ON gis.touched USING btree (layer_id, version);
 
+-- View gis.layer_state: functions/versions.sql
+--   id text
+--   published boolean
+--   version bigint
+--   day date
+--   changed_at timestamp with time zone
+--   digest text
+--   archives_from bigint
+
 -- View gis.run_in_force: functions/results.sql
 --   id bigint
 --   layer_id text
@@ -916,7 +925,6 @@ CREATE TABLE private.webhook_secret (
 --   gis.alert_as_told(wanted bigint) → jsonb: functions/alerts.sql
 --   gis.attach_hex_counts(layer_id text, category text DEFAULT NULL::text, measure text DEFAULT NULL::text) → void: functions/hexes.sql
 --   gis.attach_tiles(layer_id text) → void: functions/tiles.sql
---   gis.changed_by_calendar(view_id text) → date: functions/versions.sql
 --   gis.count_hexes() → trigger: functions/hexes.sql
 --   gis.day_of(at timestamp with time zone) → date: functions/values.sql
 --   gis.detach_hex_counts(layer_id text) → void: functions/hexes.sql

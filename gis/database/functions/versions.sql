@@ -37,24 +37,23 @@ BEGIN
   RETURN NULL;
 END $$;
 
--- The day on which the calendar alone last changed the rows of a view; '-infinity': it never does.
--- A view that is not known here may show other rows each day.
-CREATE OR REPLACE FUNCTION gis.changed_by_calendar(view_id text) RETURNS date
-LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
-BEGIN
-  IF view_id = 'communes' THEN
-    RETURN greatest(
+-- State of each layer, which caches and ETags go by. `day` is the day on which the calendar alone last
+-- changed the rows of a view, '-infinity' where it never does; a view that is not known here may show
+-- other rows each day. Each request for a tile reads this, so it is one expression and no function.
+CREATE OR REPLACE VIEW gis.layer_state AS
+SELECT id, published, version,
+  CASE
+    WHEN NOT is_view OR id IN ('admin_changes', 'admin_units', 'alerts', 'clusters', 'emerging',
+                               'hotspots', 'local_moran', 'series') THEN '-infinity'::date
+    WHEN id = 'communes' THEN greatest(
       '-infinity'::date,
       (SELECT max(valid_from) FROM gis.admin_unit
        WHERE level = 'commune' AND geom IS NOT NULL AND valid_from <= gis.today()),
       (SELECT max(valid_to) FROM gis.admin_unit
-       WHERE level = 'commune' AND geom IS NOT NULL AND valid_to <= gis.today()));
-  ELSIF view_id IN ('admin_changes', 'admin_units', 'alerts', 'clusters', 'emerging', 'hotspots',
-                    'local_moran', 'series') THEN
-    RETURN '-infinity';
-  END IF;
-  RETURN gis.today();
-END $$;
+       WHERE level = 'commune' AND geom IS NOT NULL AND valid_to <= gis.today()))
+    ELSE gis.today()
+  END AS day, changed_at, digest, archives_from
+FROM gis.layer;
 
 CREATE OR REPLACE TRIGGER results_of_access AFTER UPDATE OF definition ON gis.layer FOR EACH ROW
   WHEN (old.definition -> 'access' IS DISTINCT FROM new.definition -> 'access')
