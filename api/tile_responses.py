@@ -8,7 +8,6 @@ import asyncio
 import re
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import replace
 from functools import lru_cache
 from typing import Annotated
 
@@ -146,14 +145,11 @@ class TileResponder:
             if answer is None:
                 drawn = await run_sync(started.otherwise, limiter=self._threads)
             else:
-                state, content = answer
+                state, content, beyond = answer
                 if len(content) > _LARGE:
                     packed = await run_sync(PackedTile.of, content, limiter=self._threads)
                 else:
-                    packed = PackedTile.of(content)
-                if not content:
-                    ((beyond,),) = await self._reader.ask(*started.limits)
-                    packed = replace(packed, beyond=beyond)
+                    packed = PackedTile.of(content, beyond)
                 drawn = DrawnTile(state, packed)
             started.claim.store(drawn)
             return drawn

@@ -31,10 +31,10 @@ class PackedTile:
     beyond: bool = False
 
     @classmethod
-    def of(cls, content: bytes) -> Self:
+    def of(cls, content: bytes, beyond: bool = False) -> Self:
         digest = hashlib.blake2b(content, digest_size=12).hexdigest()
         if len(content) < _LEAST_WORTH_PACKING:
-            return cls(content, digest, gzipped=False)
+            return cls(content, digest, gzipped=False, beyond=beyond)
         return cls(igzip.compress(content, _PACKING, mtime=0), digest, gzipped=True)
 
     @property

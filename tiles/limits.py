@@ -52,17 +52,10 @@ def has_zoom(layer: Layer, z: int) -> bool:
     return layer.tiles is not None and layer.tiles.min_zoom <= z <= layer.tiles.max_zoom
 
 
-def beyond_limits(
-    dialect: Dialect, source: ItemSource, tile: Tile
-) -> tuple[str, Mapping[str, float]]:
-    """The question whether a tile lies beyond the limits of a layer's rows, which some rows must
-    have: where no row reaches the tile from one of its sides. An index answers it at once, which
-    the box of all rows it does not.
-    """
-    made = source.statements.compiled(dialect, "beyond limits", lambda: select(_is_beyond(source)))
+def limit_values(tile: Tile) -> dict[str, float]:
+    """The edges of a tile in degrees, by the names that `is_beyond` binds."""
     box = tile.bbox()
-    return made.sql, {
-        **made.values,
+    return {
         "limit_west": box.west,
         "limit_south": box.south,
         "limit_east": box.east,
@@ -70,7 +63,19 @@ def beyond_limits(
     }
 
 
-def _is_beyond(source: ItemSource) -> ColumnElement[bool]:
+def beyond_limits(
+    dialect: Dialect, source: ItemSource, tile: Tile
+) -> tuple[str, Mapping[str, float]]:
+    """The statement that tells whether a tile lies beyond the limits, with its values."""
+    made = source.statements.compiled(dialect, "beyond limits", lambda: select(is_beyond(source)))
+    return made.sql, {**made.values, **limit_values(tile)}
+
+
+def is_beyond(source: ItemSource) -> ColumnElement[bool]:
+    """True where a tile lies beyond the limits of a layer's rows, which some rows must have: where
+    no row reaches the tile from one of its sides. An index answers it at once, which the box of all
+    rows it does not.
+    """
     west, south, east, north = (
         bindparam(f"limit_{edge}", type_=Float()) for edge in ("west", "south", "east", "north")
     )
@@ -87,4 +92,4 @@ def _is_beyond(source: ItemSource) -> ColumnElement[bool]:
         reach(_WEST, south, _EAST, _NORTH),
         reach(_WEST, _SOUTH, _EAST, north),
     )
-    return and_(reach(_WEST, _SOUTH, _EAST, _NORTH), not_(on_all_sides)).label("beyond")
+    return and_(reach(_WEST, _SOUTH, _EAST, _NORTH), not_(on_all_sides))

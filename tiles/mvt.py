@@ -22,6 +22,7 @@ from sqlalchemy import (
     case,
     cast,
     column,
+    false,
     func,
     literal,
     literal_column,
@@ -46,6 +47,7 @@ from tiles.clusters import (
     number_counted,
 )
 from tiles.grid import EXTENT, Tile, pixel_m
+from tiles.limits import is_beyond, limit_values
 from tiles.sources import (
     GEOMETRY,
     ID,
@@ -99,18 +101,20 @@ class TileStatement:
     values: Mapping[str, Any]
     of_simplified: bool
 
-    def answer(self, rows: Sequence[tuple[Any, ...]]) -> tuple[LayerState, bytes] | None:
-        """The tile of the one row that came.
+    def answer(self, rows: Sequence[tuple[Any, ...]]) -> tuple[LayerState, bytes, bool] | None:
+        """The state, the tile and whether it lies beyond the limits, of the one row that came.
 
         None where it needs more than a statement: it holds too much, or the simplified shapes are
         not those of the present state. Raises NotFound for a layer that is not published.
         """
         if not rows and not self.of_simplified:
             raise not_published(self.layer_id)
-        if not rows or rows[0][-1] > MOST_ROWS or len(rows[0][-2]) > MOST_BYTES:
+        if not rows:
             return None
-        *state, content, _ = rows[0]
-        return LayerState(*state), bytes(content)
+        *state, content, number, beyond = rows[0]
+        if number > MOST_ROWS or len(content) > MOST_BYTES:
+            return None
+        return LayerState(*state), bytes(content), beyond
 
 
 def question(
@@ -130,7 +134,7 @@ def question(
 
     def select_tile() -> Select[Any]:
         place = place_of(source, request, simplified_zoom)
-        statement = _with_state(_features_or_clusters(place, request, fields))
+        statement = _with_state(source, _features_or_clusters(place, request, fields))
         return (
             statement
             if simplified_zoom is None
@@ -146,7 +150,12 @@ def question(
 
 def _values(source: ItemSource, request: TileRequest) -> dict[str, Any]:
     tile = request.tile
-    values = {**values_of(tile), **_own_box_of(tile), **request.query.values(source)}
+    values = {
+        **values_of(tile),
+        **_own_box_of(tile),
+        **limit_values(tile),
+        **request.query.values(source),
+    }
     counted = counted_values(tile) if are_counted(source, request) else {}
     return {**values, **counted, "layer_id": source.layer.id}
 
@@ -320,11 +329,13 @@ def _source_layer(rows: Subquery | CTE, name: str, number: ColumnElement[Any]) -
     return select(content.label("content"), number.label("number")).select_from(rows)
 
 
-def _with_state(tile: Select[Any]) -> Select[Any]:
-    """The state of the layer, and what is made of its rows."""
+def _with_state(source: ItemSource, tile: Select[Any]) -> Select[Any]:
+    """The state of the layer, the tile, and whether an empty one lies beyond the limits."""
     drawn = tile.subquery("made")
+    is_empty = func.length(drawn.c.content) == 0
+    beyond = case((is_empty, is_beyond(source)), else_=false()).label("beyond")
     return (
-        select(*STATE_COLUMNS, drawn.c.content, drawn.c.number)
+        select(*STATE_COLUMNS, drawn.c.content, drawn.c.number, beyond)
         .select_from(LAYER_STATES.join(drawn, true()))
         .where(LAYER_STATES.c.published, LAYER_STATES.c.id == bindparam("layer_id", type_=Text()))
     )

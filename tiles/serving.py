@@ -60,14 +60,12 @@ class _Key:
 class StartedTile:
     """A tile in no cache yet: the claim to draw it, and the statement that draws most tiles.
 
-    `otherwise` draws it in a thread where the statement does not. `limits` is the statement, with
-    its values, that tells whether an empty one lies beyond the limits of its tileset.
+    `otherwise` draws it in a thread where the statement does not.
     """
 
     claim: TileClaim
     statement: TileStatement
     otherwise: Callable[[], DrawnTile]
-    limits: tuple[str, Mapping[str, float]]
 
 
 @dataclass(frozen=True)
@@ -136,10 +134,7 @@ class TileServer:
         claim = None if statement is None else self.cache.claim(key)
         if statement is None or claim is None:
             return None
-        limits = beyond_limits(self.database.dialect, known_source_of(layer), tile)
-        return StartedTile(
-            claim, statement, lambda: self._drawn_in_limits(layer, request, zoom), limits
-        )
+        return StartedTile(claim, statement, lambda: self._drawn_in_limits(layer, request, zoom))
 
     def pending(
         self, layer: Layer, tile: Tile, principal: Principal, parameters: Mapping[str, str]
@@ -149,7 +144,7 @@ class TileServer:
 
     def _drawn_in_limits(self, layer: Layer, request: TileRequest, zoom: int | None) -> DrawnTile:
         drawn = self._drawn(layer, request, zoom)
-        if drawn.packed.body:
+        if drawn.packed.body or drawn.packed.beyond:
             return drawn
         limits = beyond_limits(self.database.dialect, known_source_of(layer), request.tile)
         ((beyond,),) = self.database.ask(*limits)
@@ -216,8 +211,13 @@ class TileServer:
 
     def _at_once(self, layer: Layer, request: TileRequest, shapes: int | None) -> DrawnTile | None:
         statement = question(self.database.dialect, layer, request, shapes)
-        answer = statement and statement.answer(self.database.ask(statement.sql, statement.values))
-        return DrawnTile(answer[0], PackedTile.of(answer[1])) if answer else None
+        if statement is None:
+            return None
+        answer = statement.answer(self.database.ask(statement.sql, statement.values))
+        if answer is None:
+            return None
+        state, content, beyond = answer
+        return DrawnTile(state, PackedTile.of(content, beyond))
 
     def cached(
         self,
