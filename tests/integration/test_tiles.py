@@ -380,6 +380,28 @@ def test_a_cached_tile_costs_one_statement_on_the_event_loop_on_every_route(http
     assert http.get(path, headers={"If-None-Match": drawn.headers["etag"]}).status_code == 304
 
 
+@pytest.mark.parametrize(("lon", "status"), [(104.1, 200), (120.0, 404)])
+def test_an_empty_tile_is_known_to_lie_within_the_limits_or_beyond_by_its_statement(
+    http, database, lon, status
+):
+    execute(database, "DELETE FROM layer.incidents WHERE ST_X(geom) BETWEEN 103.7 AND 104.5")
+    http.get(path_of("incidents", HERE))  # which layer files are in force is known from now on
+    asked = []
+    ask_on_loop = http.async_reader.ask
+
+    async def noted_on_loop(statement, values):
+        asked.append(statement)
+        return await ask_on_loop(statement, values)
+
+    http.async_reader.ask = noted_on_loop
+    try:
+        answer = http.get(path_of("incidents", tile_at(lon, 22.4, 13)))
+    finally:
+        del http.async_reader.ask
+    assert answer.status_code == status
+    assert ["ST_AsMVT(" in statement for statement in asked] == [True]
+
+
 @pytest.mark.parametrize("way", ["at once, and large", "in a thread, as the question fails"])
 def test_more_who_wait_for_one_tile_than_there_are_threads_hold_nothing_up(database, way):
     """The one who makes it may need a thread himself, of which an application has forty."""
