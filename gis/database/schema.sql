@@ -43,10 +43,8 @@ CREATE TABLE gis.admin_unit (
   CONSTRAINT admin_unit_quality_check CHECK ((quality = ANY (ARRAY['official'::text, 'approximate'::text]))),
   CONSTRAINT on_earth CHECK (gis.is_on_earth(geom)) NOT VALID
 );
-CREATE INDEX admin_unit_from ON gis.admin_unit USING btree (valid_from) WHERE ((level = 'commune'::text) AND (geom IS NOT NULL));
 CREATE INDEX admin_unit_geom ON gis.admin_unit USING gist (geom);
 CREATE INDEX admin_unit_search ON gis.admin_unit USING gin (search_key gin_trgm_ops);
-CREATE INDEX admin_unit_to ON gis.admin_unit USING btree (valid_to) WHERE ((level = 'commune'::text) AND (geom IS NOT NULL));
 CREATE TRIGGER version AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON gis.admin_unit FOR EACH STATEMENT EXECUTE FUNCTION gis.raise_layer_version('communes');
 CREATE TRIGGER version_of_units AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON gis.admin_unit FOR EACH STATEMENT EXECUTE FUNCTION gis.raise_layer_version('admin_units');
 
@@ -384,10 +382,13 @@ CREATE TABLE gis.layer (
   placed_on text,
   archives_from bigint NOT NULL DEFAULT 0,
   is_view boolean NOT NULL GENERATED ALWAYS AS (COALESCE(((definition #>> '{source,connector}'::text[]) = 'view'::text), false)) STORED,
+  calendar date[],
   CONSTRAINT layer_pkey PRIMARY KEY (id)
 );
+CREATE TRIGGER calendar BEFORE INSERT OR UPDATE ON gis.layer FOR EACH ROW WHEN (((new.definition #>> '{source,connector}'::text[]) = 'view'::text)) EXECUTE FUNCTION gis.set_calendar();
 CREATE TRIGGER results_of_access AFTER UPDATE OF definition ON gis.layer FOR EACH ROW WHEN (((old.definition -> 'access'::text) IS DISTINCT FROM (new.definition -> 'access'::text))) EXECUTE FUNCTION gis.raise_results();
 COMMENT ON COLUMN gis.layer.archives_from IS 'the least version of which archives, and tiles on disk, are handed out';
+COMMENT ON COLUMN gis.layer.calendar IS 'the days on which the calendar alone changes the rows of a view, in order, after -infinity';
 
 CREATE TABLE gis.load (
   id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
@@ -925,6 +926,7 @@ CREATE TABLE private.webhook_secret (
 --   gis.alert_as_told(wanted bigint) → jsonb: functions/alerts.sql
 --   gis.attach_hex_counts(layer_id text, category text DEFAULT NULL::text, measure text DEFAULT NULL::text) → void: functions/hexes.sql
 --   gis.attach_tiles(layer_id text) → void: functions/tiles.sql
+--   gis.calendar_of(view_id text) → date[]: functions/versions.sql
 --   gis.count_hexes() → trigger: functions/hexes.sql
 --   gis.day_of(at timestamp with time zone) → date: functions/values.sql
 --   gis.detach_hex_counts(layer_id text) → void: functions/hexes.sql
@@ -954,6 +956,7 @@ CREATE TABLE private.webhook_secret (
 --   gis.raise_results_of_run() → trigger: functions/versions.sql
 --   gis.rank_told(told gis.notice) → integer: functions/notify.sql
 --   gis.search_key(value text) → text: functions/values.sql
+--   gis.set_calendar() → trigger: functions/versions.sql
 --   gis.severity_rank(severity text) → integer: functions/values.sql
 --   gis.shape_as_told(shape geometry) → jsonb: functions/alerts.sql
 --   gis.subject_of(wanted gis.alert, definition jsonb) → jsonb: functions/alerts.sql

@@ -37,21 +37,41 @@ BEGIN
   RETURN NULL;
 END $$;
 
+-- The days on which the calendar alone changes the rows of a view, in order, after '-infinity'.
+-- NULL for a view that is not known here: it may show other rows each day.
+CREATE OR REPLACE FUNCTION gis.calendar_of(view_id text) RETURNS date[] LANGUAGE sql STABLE AS $$
+  SELECT CASE
+    WHEN view_id = 'communes' THEN ARRAY(
+      SELECT '-infinity'::date
+      UNION SELECT unnest(ARRAY[valid_from, valid_to]) FROM gis.admin_unit
+        WHERE level = 'commune' AND geom IS NOT NULL
+      EXCEPT SELECT NULL
+      ORDER BY 1)
+    WHEN view_id IN ('admin_changes', 'admin_units', 'alerts', 'clusters', 'emerging', 'hotspots',
+                     'local_moran', 'series') THEN '{-infinity}'
+  END
+$$;
+
+-- Changes of units raise the version of the communes, and so come by here.
+CREATE OR REPLACE FUNCTION gis.set_calendar() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  new.calendar := gis.calendar_of(new.id);
+  RETURN new;
+END $$;
+CREATE OR REPLACE TRIGGER calendar BEFORE INSERT OR UPDATE ON gis.layer FOR EACH ROW
+  WHEN (new.definition #>> '{source,connector}' = 'view') EXECUTE FUNCTION gis.set_calendar();
+UPDATE gis.layer SET calendar = gis.calendar_of(id)
+  WHERE is_view AND calendar IS DISTINCT FROM gis.calendar_of(id);
+
 -- State of each layer, which caches and ETags go by. `day` is the day on which the calendar alone last
--- changed the rows of a view, '-infinity' where it never does; a view that is not known here may show
--- other rows each day. Each request for a tile reads this, so it is one expression and no function.
+-- changed the rows of a view, '-infinity' where it never did. Each request for a tile reads this, so
+-- it is one expression without a look at another table.
 CREATE OR REPLACE VIEW gis.layer_state AS
 SELECT id, published, version,
   CASE
-    WHEN NOT is_view OR id IN ('admin_changes', 'admin_units', 'alerts', 'clusters', 'emerging',
-                               'hotspots', 'local_moran', 'series') THEN '-infinity'::date
-    WHEN id = 'communes' THEN greatest(
-      '-infinity'::date,
-      (SELECT max(valid_from) FROM gis.admin_unit
-       WHERE level = 'commune' AND geom IS NOT NULL AND valid_from <= gis.today()),
-      (SELECT max(valid_to) FROM gis.admin_unit
-       WHERE level = 'commune' AND geom IS NOT NULL AND valid_to <= gis.today()))
-    ELSE gis.today()
+    WHEN NOT is_view THEN '-infinity'::date
+    WHEN calendar IS NULL THEN gis.today()
+    ELSE calendar[width_bucket(gis.today(), calendar)]
   END AS day, changed_at, digest, archives_from
 FROM gis.layer;
 
