@@ -7,6 +7,7 @@ import psycopg
 from sqlalchemy.exc import DBAPIError
 
 from gis.database.engine import Database, reached
+from gis.database.placeholders import numbered
 
 type Rows = list[tuple[Any, ...]]
 
@@ -45,7 +46,9 @@ class AsyncReader:
         self, connection: psycopg.AsyncConnection[Any], statement: str, values: Mapping[str, Any]
     ) -> Rows:
         try:
-            cursor = await connection.execute(statement, values)
+            sql, names = numbered(statement)
+            cursor = psycopg.AsyncRawCursor(connection)
+            await cursor.execute(sql, [values[name] for name in names])
             return await cursor.fetchall()
         except psycopg.Error as error:
             raise DBAPIError.instance(statement, None, error, psycopg.Error) from error

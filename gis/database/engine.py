@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Dialect, Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from gis.database.placeholders import numbered
 from gis.errors import Unavailable
 
 # Roles that connections ask for (see gis.database.roles).
@@ -129,8 +130,9 @@ class Database:
         """
         with reached():
             try:
-                with self._asking() as connection:
-                    return connection.execute(statement, values).fetchall()
+                sql, names = numbered(statement)
+                with self._asking() as connection, psycopg.RawCursor(connection) as cursor:
+                    return cursor.execute(sql, [values[name] for name in names]).fetchall()
             except psycopg.Error as error:
                 raise DBAPIError.instance(statement, None, error, psycopg.Error) from error
 
