@@ -53,16 +53,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         law._hypothesis_internal_use_seed = soak.SEED
 
 
-class OneServiceAtATime(LoadFileScheduling):
-    """Tests of a file stay in one process, as do all acceptance tests: they share one service."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        return "acceptance" if nodeid.startswith("tests/acceptance/") else nodeid.split("::")[0]
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneServiceAtATime:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
+    """Tests of a file stay in one process: they share a database or a service."""
     config.option.loadscopereorder = False  # the long ones come first: acceptance, integration
-    return OneServiceAtATime(config, log)
+    return LoadFileScheduling(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,7 @@
-"""The real service with the demo on it, started once for all tests that only look."""
+"""The real service with the demo on it, started for each file of tests that needs it.
+
+Files share no port, folder or database, so that they run side by side.
+"""
 
 import tempfile
 from collections.abc import Iterator
@@ -34,7 +37,7 @@ def grid(home: Path) -> str:
     return str(write_boundaries(home, grid_communes()))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def running(home: Path, grid: str) -> Iterator[Service]:
     """`gis up` with the demo, on the grid of communes."""
     settings = {"GIS_BOUNDARIES": grid, "GIS_WEBHOOK_NETWORKS": "127.0.0.0/8"}
@@ -43,7 +46,7 @@ def running(home: Path, grid: str) -> Iterator[Service]:
         yield made
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def operator_key(running: Service) -> str:
     done = running.run("keys", "create", "--role", "operator", "--name", "tests")
     assert done.returncode == 0, done.stderr

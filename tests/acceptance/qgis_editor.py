@@ -4,7 +4,6 @@ import json
 import sys
 
 from qgis.core import (
-    Qgis,
     QgsApplication,
     QgsFeature,
     QgsFeatureRequest,
@@ -25,7 +24,7 @@ def main(*arguments):
 def edit(url, collection, key, note):
     source = f"url='{url}' typename='{collection}' username='{key}' password='x'"
     layer = QgsVectorLayer(source, collection, "OAPIF")
-    result = {"version": Qgis.versionInt(), "valid": layer.isValid()}
+    result = {"valid": layer.isValid()}
     result["can_add"] = bool(layer.dataProvider().capabilities() & layer.dataProvider().AddFeatures)
     result["added"] = commit(layer, lambda: add(layer, note))
     feature = find(layer, note)

@@ -2,15 +2,25 @@
 
 import json
 import subprocess
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 _PYTHON = Path("/usr/bin/python3")
 
 
+@cache
+def qgis_version() -> int:
+    """Such as 32216 for QGIS 3.22.16; 0 where there is none."""
+    probe = [str(_PYTHON), "-c", "from qgis.core import Qgis; print(Qgis.versionInt())"]
+    if not _PYTHON.exists():
+        return 0
+    done = subprocess.run(probe, capture_output=True, text=True, check=False)
+    return int(done.stdout) if done.returncode == 0 else 0
+
+
 def has_qgis() -> bool:
-    probe = [str(_PYTHON), "-c", "import qgis.core"]
-    return _PYTHON.exists() and subprocess.run(probe, capture_output=True).returncode == 0
+    return qgis_version() > 0
 
 
 def run_in_qgis(script: Path, home: Path, *arguments: str) -> dict[str, Any]:

@@ -1,21 +1,15 @@
 """The page of items in a real browser: a map, the table, on a wide screen and on a phone."""
 
-import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from api.routes import map as map_routes
 from gis.database.engine import Database
+from tests.acceptance.screenshot import CHROMIUM, browser
 from tests.integration.ogc_app import ogc_app, serving
 from tests.integration.ogc_layers import INCIDENTS, add_five, make_layer
-
-CHROMIUM = shutil.which("chromium")
-FLAGS = [
-    "--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 
 pytestmark = pytest.mark.skipif(
     CHROMIUM is None or not map_routes.MAPLIBRE.is_dir(),
@@ -33,13 +27,18 @@ def base(database: Database) -> Iterator[str]:
         yield address
 
 
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with browser() as opened:
+        yield opened
+
+
 @pytest.fixture(params=[(1200, 800), (390, 844)], ids=["desk", "phone"])
-def page(request: pytest.FixtureRequest) -> Iterator[Page]:
+def page(request: pytest.FixtureRequest, chromium: Browser) -> Iterator[Page]:
     width, height = request.param
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser.new_page(viewport={"width": width, "height": height}, locale="vi-VN")
-        browser.close()
+    opened = chromium.new_page(viewport={"width": width, "height": height}, locale="vi-VN")
+    yield opened
+    opened.close()
 
 
 def test_a_page_of_items_shows_a_map_and_the_table(base: str, page: Page) -> None:

@@ -34,13 +34,12 @@ def test_the_first_look_shows_the_main_job(running: Service):
     assert any(alert["simulated"] for alert in alerts)
 
 
-def test_a_second_start_does_no_work_again(home: Path, grid: str):
-    with service(home / "again", GIS_BOUNDARIES=grid) as made:
-        made.start().send_signal(signal.SIGTERM)
-        made.processes[0].wait(60)
-        first = made.log()
-        made.start()
-        second = made.log()[len(first) :]
+def test_a_second_start_does_no_work_again(running: Service):
+    running.processes[-1].send_signal(signal.SIGTERM)
+    running.processes[-1].wait(60)
+    first = running.log()
+    running.start()
+    second = running.log()[len(first) :]
     assert "==> boundaries" in first
     assert "==> simulated records" in first
     assert "==> boundaries" not in second

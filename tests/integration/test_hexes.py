@@ -224,11 +224,13 @@ def test_readers_and_a_writer_at_once_see_whole_states(http, database):
     moves = text("UPDATE layer.incidents SET h3 = :cell")
 
     def write() -> None:
-        for n in range(20):
-            to = (TENS[0], BESIDE)[n % 2]
-            with database.writing() as connection:
-                connection.execute(moves, {"cell": int(h3.cell_to_center_child(to, 11), 16)})
-        done.set()
+        try:
+            for n in range(20):
+                to = (TENS[0], BESIDE)[n % 2]
+                with database.writing() as connection:
+                    connection.execute(moves, {"cell": int(h3.cell_to_center_child(to, 11), 16)})
+        finally:
+            done.set()
 
     writer = threading.Thread(target=write)
     writer.start()

@@ -33,6 +33,7 @@ from tests.integration.tile_layers import (
     wavy_squares,
 )
 from tests.integration.tile_reader import decode
+from tests.waiting import wait_until
 from tiles.grid import EARTH_RADIUS_M, Tile, tile_at
 from tiles.mvt import MOST_ROWS
 
@@ -433,7 +434,7 @@ def test_a_tile_that_is_being_made_is_not_handed_to_who_asks_after_a_commit(http
     """Who asks while it is drawn waits for it, and is told of a later state all the same."""
     with counting(http, database, 0.5) as made, ThreadPoolExecutor(2) as pool:
         early = pool.submit(features, http, "incidents", HERE)
-        time.sleep(0.2)
+        wait_until(lambda: made != [])
         execute(database, "UPDATE layer.incidents SET severity = 77")
         late = features(http, "incidents", HERE)
         early.result()

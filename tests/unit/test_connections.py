@@ -110,7 +110,7 @@ def test_a_request_that_does_not_arrive_in_time_is_refused(url: str, first, drip
 def test_the_next_request_of_a_connection_has_as_long_and_no_longer(url: str, first: bytes):
     with connected(url, HEADER + b"\r\n") as client:
         assert b"200 OK" in client.recv(65536)
-        time.sleep(0.3)
+        time.sleep(0.1)
         client.sendall(first or b"\r\n")
         took_s, _ = ended(client)
     assert took_s < QUICK.body_s + 2
@@ -161,13 +161,14 @@ def test_a_client_that_reads_slowly_and_steadily_gets_all(url: str, path: str):
             size += len(part)
 
 
-def test_a_client_that_sends_slowly_but_in_time_is_answered(url: str):
+def test_a_client_that_sends_slowly_but_in_time_is_answered():
     def body() -> Iterator[bytes]:
         for _ in range(5):
             yield b"x" * 1000
             time.sleep(0.1)
 
-    assert httpx.post(url, content=body()).text == "5000"
+    with serving(application, Patience(body_s=5)) as url:
+        assert httpx.post(url, content=body()).text == "5000"
 
 
 def test_beyond_the_most_connections_those_that_keep_us_waiting_are_dropped():
@@ -185,9 +186,9 @@ def test_beyond_the_most_connections_who_does_not_read_makes_room():
     with serving(application, Patience(connections=8)) as url, ExitStack() as stack:
         asked = b"GET /large HTTP/1.1\r\n\r\n"
         slow = [stack.enter_context(connected(url, asked, window=4096)) for _ in range(8)]
-        time.sleep(1.2)  # until the service has seen that they do not read
-        assert httpx.get(url).text == "0"
-        assert sum(map(_is_open, slow)) == 7
+        # Refused until the service has seen that they do not read.
+        wait_until(lambda: httpx.get(url).text == "0", every_s=0.1)
+        wait_until(lambda: sum(map(_is_open, slow)) == 7)
 
 
 def test_where_all_are_being_answered_another_is_told():

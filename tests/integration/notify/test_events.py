@@ -41,6 +41,13 @@ def events(lines: Iterator[str]) -> Iterator[dict[str, str]]:
             event[name] = value
 
 
+def listening(answer: httpx.Response) -> Iterator[dict[str, str]]:
+    """The events of a stream that has begun: it tells of all that happens from now on."""
+    lines = answer.iter_lines()
+    assert next(lines) == ": listening"
+    return events(lines)
+
+
 def heard(client: httpx.Client, wanted: int, **parameters) -> list[dict[str, str]]:
     """The first so many events of a stream."""
     with client.stream("GET", "/events", **parameters) as answer:
@@ -61,10 +68,9 @@ def make(database, **changes) -> int:
 def test_an_alert_is_heard_by_who_listens(http, toy_province):
     with http.stream("GET", "/events") as answer:
         assert answer.headers["content-type"].startswith("text/event-stream")
-        lines = answer.iter_lines()
-        assert next(lines) == ": listening"
+        stream = listening(answer)
         made = make(toy_province)
-        event = next(events(lines))
+        event = next(stream)
     assert event["event"] == "alert"
     body = json.loads(event["data"])
     assert (body["act"], body["alert"]["id"], body["seq"]) == ("open", made, int(event["id"]))
@@ -82,7 +88,7 @@ def test_what_commits_later_under_an_earlier_number_is_not_skipped(http, toy_pro
     """The slow transaction writes its event first and commits last."""
     slow, quick = make(toy_province), make(toy_province)
     with http.stream("GET", "/events") as answer:
-        stream = events(answer.iter_lines())
+        stream = listening(answer)
         with toy_province.writing() as writing:
             step(writing, slow, "update")
             with toy_province.writing() as connection:
@@ -133,7 +139,7 @@ def test_a_number_that_is_none_is_400(http):
 
 def test_a_number_from_another_database_begins_now(http, toy_province):
     with http.stream("GET", "/events", params={"after": "999999"}) as answer:
-        stream = events(answer.iter_lines())
+        stream = listening(answer)
         made = make(toy_province)
         assert alerts_of([next(stream)]) == [made]
 
