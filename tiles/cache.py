@@ -2,13 +2,13 @@
 
 import hashlib
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
+from cachetools import LRUCache
 from isal import igzip, isal_zlib
 
 from tiles.state import LayerState
@@ -50,6 +50,10 @@ class DrawnTile:
     packed: PackedTile
 
 
+def _body_bytes(drawn: DrawnTile) -> int:
+    return len(drawn.packed.body)
+
+
 class TileCache:
     """One entry a key, with the state of which it is true; the least recently used are evicted
     when `most_bytes` are held.
@@ -60,20 +64,21 @@ class TileCache:
 
     def __init__(self, most_bytes: int = 128 * 2**20) -> None:
         self.most_bytes = most_bytes
-        self.held_bytes = 0
         self._lock = threading.Lock()
-        self._tiles: OrderedDict[Hashable, DrawnTile] = OrderedDict()
-        self._unpacked: OrderedDict[str, bytes] = OrderedDict()  # by digest
-        self._unpacked_bytes = 0  # of those held
+        self._tiles: LRUCache[Hashable, DrawnTile] = LRUCache(most_bytes, getsizeof=_body_bytes)
+        # By digest.
+        self._unpacked: LRUCache[str, bytes] = LRUCache(most_bytes // 2, getsizeof=len)
         self._pending: dict[Hashable, Future[DrawnTile]] = {}
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of all tiles and of those held unpacked."""
+        return int(self._tiles.currsize + self._unpacked.currsize)
 
     def entry(self, key: Hashable) -> DrawnTile | None:
         """The cached tile of a key, of whatever state; None where there is none."""
         with self._lock:
-            drawn = self._tiles.get(key)
-            if drawn is not None:
-                self._tiles.move_to_end(key)
-            return drawn
+            return self._tiles.get(key)
 
     def content(self, packed: PackedTile) -> bytes:
         """The content of a tile, uncompressed, which is cached as well."""
@@ -81,16 +86,12 @@ class TileCache:
             return packed.body
         with self._lock:
             content = self._unpacked.get(packed.digest)
-            if content is not None:
-                self._unpacked.move_to_end(packed.digest)
-                return content
-        content = packed.content
-        with self._lock:
-            if packed.digest not in self._unpacked:
-                self._unpacked[packed.digest] = content
-                self._unpacked_bytes += len(content)
-                self.held_bytes += len(content)
-                self._make_room()
+        if content is None:
+            content = packed.content
+            if len(content) <= self._unpacked.maxsize:
+                with self._lock:
+                    self._unpacked[packed.digest] = content
+                    self._make_room()
         return content
 
     def confirm(self, key: Hashable, drawn: DrawnTile, state: LayerState) -> None:
@@ -148,19 +149,14 @@ class TileCache:
 
     def _store(self, key: Hashable, drawn: DrawnTile) -> None:
         with self._lock:
-            before = self._tiles.pop(key, None)
-            self.held_bytes += len(drawn.packed.body) - (len(before.packed.body) if before else 0)
-            self._tiles[key] = drawn
-            self._make_room()
+            self._tiles.pop(key, None)
+            if _body_bytes(drawn) <= self.most_bytes:
+                self._tiles[key] = drawn
+                self._make_room()
 
     def _make_room(self) -> None:
         while self.held_bytes > self.most_bytes:
-            if self._unpacked_bytes > self.most_bytes // 2:
-                size = len(self._unpacked.popitem(last=False)[1])
-                self._unpacked_bytes -= size
-            else:
-                size = len(self._tiles.popitem(last=False)[1].packed.body)
-            self.held_bytes -= size
+            self._tiles.popitem()
 
     def _release(self, key: Hashable) -> None:
         with self._lock:

@@ -11,8 +11,10 @@ The source layer inside the tile is named like the layer.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import pi, radians, sin
+from threading import Lock
 from typing import Any
 
+from cachetools import LRUCache, cached
 from sqlalchemy import (
     Connection,
     Dialect,
@@ -178,17 +180,10 @@ def _tiled(layer: Layer) -> tuple[TileOptions, ItemSource]:
     return layer.tiles, source
 
 
-_sources: dict[int, ItemSource] = {}
-
-
+@cached(LRUCache(_MOST_SOURCES), key=id, lock=Lock())
 def known_source_of(layer: Layer) -> ItemSource:
     """The source with the statements that were made for it; it keeps alive what its id names."""
-    source = _sources.get(id(layer))
-    if source is None:
-        if len(_sources) >= _MOST_SOURCES:
-            _sources.clear()
-        source = _sources[id(layer)] = source_of(layer)
-    return source
+    return source_of(layer)
 
 
 def _fields(source: ItemSource, request: TileRequest) -> tuple[ServedColumn, ...]:

@@ -6,8 +6,10 @@ holds names of a layer and constants, nothing that a client wrote: values are bo
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any, Final
 
+from cachetools import LRUCache
 from sqlalchemy import Connection
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.elements import ClauseElement
@@ -27,7 +29,8 @@ class StatementCache:
     """The compiled statements of one layer, by shape."""
 
     def __init__(self) -> None:
-        self._statements: dict[Hashable, CachedStatement] = {}
+        self._statements: LRUCache[Hashable, CachedStatement] = LRUCache(_MOST)
+        self._lock = Lock()
 
     def __len__(self) -> int:
         return len(self._statements)
@@ -47,17 +50,15 @@ class StatementCache:
         self, dialect: Dialect, shape: Hashable | None, build: Callable[[], ClauseElement]
     ) -> CachedStatement:
         """The statement of a shape, compiled where it is not in the cache."""
-        statement = self._statements.get(shape) if shape is not None else None
+        if shape is None:
+            return _compiled(build(), dialect)
+        with self._lock:
+            statement = self._statements.get(shape)
         if statement is None:
             statement = _compiled(build(), dialect)
-            if shape is not None:
-                self._keep(shape, statement)
+            with self._lock:
+                self._statements[shape] = statement
         return statement
-
-    def _keep(self, shape: Hashable, statement: CachedStatement) -> None:
-        if len(self._statements) >= _MOST:
-            self._statements.clear()
-        self._statements[shape] = statement
 
 
 def _compiled(element: ClauseElement, dialect: Dialect) -> CachedStatement:

@@ -1,12 +1,12 @@
 """Results: exact for principals who work with a layer, sums of shown numbers for the public."""
 
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from cachetools import LRUCache
 from sqlalchemy import Connection
 
 from gis.access import Principal
@@ -96,7 +96,7 @@ class HexResults:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._kept: OrderedDict[Hashable, Any] = OrderedDict()
+        self._cache: LRUCache[Hashable, Any] = LRUCache(_MOST_CACHED)
 
     def table(
         self,
@@ -158,13 +158,10 @@ class HexResults:
 
     def _once[T](self, key: Hashable, make: Callable[[], T]) -> T:
         with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                cached: T = self._kept[key]
+            if key in self._cache:
+                cached: T = self._cache[key]
                 return cached
         computed = make()
         with self._lock:
-            self._kept[key] = computed
-            while len(self._kept) > _MOST_CACHED:
-                self._kept.popitem(last=False)
+            self._cache[key] = computed
         return computed
