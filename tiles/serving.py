@@ -1,5 +1,6 @@
 """Tile server: each tile is drawn once for each state of its layer, never from an older one."""
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Mapping
 from concurrent.futures import Future
@@ -332,5 +333,10 @@ def _still_true(changes: TouchedTiles, cached: DrawnTile, now: LayerState, tile:
 def _features_key(
     layer: Layer, tile: Tile, principal: Principal, parameters: Mapping[str, str]
 ) -> _Key:
-    rest = (principal.audience, tuple(sorted(parameters.items())))
+    rest = (principal.audience, _digest(parameters) if parameters else "")
     return _Key("features", tile, rest, id(layer), layer)
+
+
+def _digest(parameters: Mapping[str, str]) -> str:
+    """A filter may have thousands of letters, of which a cache would hold one for each tile."""
+    return hashlib.blake2b(repr(sorted(parameters.items())).encode(), digest_size=16).hexdigest()
