@@ -124,7 +124,7 @@ CREATE TABLE gis.alert_event (
   CONSTRAINT alert_event_within_id_fkey FOREIGN KEY (within_id) REFERENCES gis.alert(id) ON DELETE SET NULL
 );
 CREATE INDEX alert_event_of ON gis.alert_event USING btree (alert_id, id);
-CREATE CONSTRAINT TRIGGER tell AFTER INSERT ON gis.alert_event DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION gis.tell_step();
+CREATE CONSTRAINT TRIGGER event AFTER INSERT ON gis.alert_event DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION gis.add_event();
 
 CREATE TABLE gis.alert_look (
   layer_id text NOT NULL,
@@ -923,45 +923,45 @@ CREATE TABLE private.webhook_secret (
 );
 
 -- Functions
---   gis.alert_as_told(wanted bigint) → jsonb: functions/alerts.sql
+--   gis.add_event() → trigger: functions/notify.sql
+--   gis.alert_payload(alert_id bigint) → jsonb: functions/alerts.sql
 --   gis.attach_hex_counts(layer_id text, category text DEFAULT NULL::text, measure text DEFAULT NULL::text) → void: functions/hexes.sql
 --   gis.attach_tiles(layer_id text) → void: functions/tiles.sql
 --   gis.calendar_of(view_id text) → date[]: functions/versions.sql
 --   gis.count_hexes() → trigger: functions/hexes.sql
 --   gis.day_of(at timestamp with time zone) → date: functions/values.sql
 --   gis.detach_hex_counts(layer_id text) → void: functions/hexes.sql
---   gis.fill_outbox(told gis.notice) → void: functions/notify.sql
+--   gis.event_rank(event gis.notice) → integer: functions/notify.sql
+--   gis.fill_outbox(event gis.notice) → void: functions/notify.sql
 --   gis.h3_parent(cell bigint, resolution integer) → bigint: functions/values.sql
 --   gis.h3_resolution(cell bigint) → integer: functions/values.sql
 --   gis.h3_text(cell bigint) → text: functions/values.sql
 --   gis.has_better_null(run bigint) → boolean: functions/runs.sql
 --   gis.hex_rows(sign integer, category text, measure text, source text) → text: functions/hexes.sql
---   gis.is_corrected(told gis.notice) → boolean: functions/notify.sql
+--   gis.is_corrected(event gis.notice) → boolean: functions/notify.sql
 --   gis.is_on_earth(shape geometry) → boolean: functions/values.sql
 --   gis.is_public(layer_id text) → boolean: functions/versions.sql
+--   gis.is_recipient(event gis.notice, subscription gis.subscription) → boolean: functions/notify.sql
 --   gis.is_sent(act text) → boolean: functions/notify.sql
---   gis.is_wanted(told gis.notice, by gis.subscription) → boolean: functions/notify.sql
---   gis.is_wanted_by_file(told gis.notice, named jsonb) → boolean: functions/notify.sql
---   gis.is_wanted_by_itself(told gis.notice, by gis.subscription) → boolean: functions/notify.sql
 --   gis.lower_case(value text) → text: functions/values.sql
+--   gis.matches_entries(event gis.notice, entries jsonb) → boolean: functions/notify.sql
+--   gis.matches_subscription(event gis.notice, subscription gis.subscription) → boolean: functions/notify.sql
 --   gis.mercator_x(lon double precision) → double precision: functions/values.sql
 --   gis.mercator_y(lat double precision) → double precision: functions/values.sql
 --   gis.merge_hex_days(rows text) → text: functions/hexes.sql
 --   gis.merge_hexes(rows text) → text: functions/hexes.sql
 --   gis.merge_tile_counts(rows text) → text: functions/tiles.sql
---   gis.named_in(told gis.notice, by gis.subscription) → jsonb: functions/notify.sql
+--   gis.notify_late_recipients() → void: functions/notify.sql
 --   gis.null_fits(n gis.scan_null, last_day integer, code text, stratified boolean, cases integer) → boolean: functions/runs.sql
+--   gis.payload_shape(shape geometry) → jsonb: functions/alerts.sql
 --   gis.raise_layer_version() → trigger: functions/versions.sql
 --   gis.raise_results() → trigger: functions/versions.sql
 --   gis.raise_results_of_run() → trigger: functions/versions.sql
---   gis.rank_told(told gis.notice) → integer: functions/notify.sql
+--   gis.recipient_entries(event gis.notice, subscription gis.subscription) → jsonb: functions/notify.sql
 --   gis.search_key(value text) → text: functions/values.sql
 --   gis.set_calendar() → trigger: functions/versions.sql
 --   gis.severity_rank(severity text) → integer: functions/values.sql
---   gis.shape_as_told(shape geometry) → jsonb: functions/alerts.sql
---   gis.subject_of(wanted gis.alert, definition jsonb) → jsonb: functions/alerts.sql
---   gis.tell_step() → trigger: functions/notify.sql
---   gis.tell_waiting() → void: functions/notify.sql
+--   gis.subject_of(alert gis.alert, definition jsonb) → jsonb: functions/alerts.sql
 --   gis.tile_rows(sign integer, source text) → text: functions/tiles.sql
 --   gis.today() → date: functions/values.sql
 --   gis.touch_tiles() → trigger: functions/tiles.sql

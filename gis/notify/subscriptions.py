@@ -103,7 +103,7 @@ def subscribe(
 
 def notify_senders(connection: Connection) -> None:
     """Queue open alerts for those whom layer files name now and who were not notified of them."""
-    connection.execute(text("SELECT gis.tell_waiting()"))
+    connection.execute(text("SELECT gis.notify_late_recipients()"))
 
 
 def subscriptions(connection: Connection) -> list[Subscription]:

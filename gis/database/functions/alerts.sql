@@ -1,8 +1,8 @@
--- An alert as recipients are sent it.
+-- The payload of an alert: what recipients are sent.
 
--- The shape of an alert as GeoJSON, with fewer points, since the union of real communes has tens of
+-- The shape of an alert as GeoJSON, with fewer points than it has, since the union of real communes has tens of
 -- thousands: up to a thousand points as they are; larger shapes to about 100 m, at most 500 m.
-CREATE OR REPLACE FUNCTION gis.shape_as_told(shape geometry) RETURNS jsonb
+CREATE OR REPLACE FUNCTION gis.payload_shape(shape geometry) RETURNS jsonb
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
   SELECT ST_AsGeoJSON(ST_Multi(CASE
     WHEN ST_NPoints(shape) <= 1000 THEN shape
@@ -13,20 +13,20 @@ $$;
 
 -- The subject of an alert, for receivers that show no more than that: the title of its rule, else the
 -- name of its stream, else the title of its layer, which says whose records they are.
-CREATE OR REPLACE FUNCTION gis.subject_of(wanted gis.alert, definition jsonb) RETURNS jsonb
+CREATE OR REPLACE FUNCTION gis.subject_of(alert gis.alert, definition jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE AS $$
   SELECT coalesce(
     (SELECT rule -> 'title' FROM jsonb_array_elements(definition #> '{alerts,rules}') AS rule
-     WHERE rule ->> 'id' = wanted.rule),
-    definition #> ARRAY['fields', definition #>> '{hotspots,category}', 'values', wanted.stream],
+     WHERE rule ->> 'id' = alert.rule),
+    definition #> ARRAY['fields', definition #>> '{hotspots,category}', 'values', alert.stream],
     definition -> 'title')
 $$;
 
 -- The payload of an alert. The province's code places an alert of the whole province. An alert that was
 -- made public is public no more once its layer is closed.
-CREATE OR REPLACE FUNCTION gis.alert_as_told(wanted bigint) RETURNS jsonb LANGUAGE sql STABLE AS $$
+CREATE OR REPLACE FUNCTION gis.alert_payload(alert_id bigint) RETURNS jsonb LANGUAGE sql STABLE AS $$
   SELECT to_jsonb(a) - '{geom,centre,told,evidence,records}'::text[] || jsonb_build_object(
-    'geometry', gis.shape_as_told(a.geom),
+    'geometry', gis.payload_shape(a.geom),
     'places', (SELECT coalesce(jsonb_agg(jsonb_build_object(
                  'code', c.code, 'name', c.full_name, 'name_en', c.name_en) ORDER BY c.code), '[]')
                FROM layer.communes c WHERE c.code = ANY(a.communes)),
@@ -41,5 +41,5 @@ CREATE OR REPLACE FUNCTION gis.alert_as_told(wanted bigint) RETURNS jsonb LANGUA
             FROM gis.hotspot_run r WHERE r.id = a.run_id),
     'approved', p.alert_id IS NOT NULL AND gis.is_public(a.layer_id),
     'confirmed', coalesce(p.confirmed, false))
-  FROM gis.alert a LEFT JOIN gis.approval p ON p.alert_id = a.id WHERE a.id = wanted
+  FROM gis.alert a LEFT JOIN gis.approval p ON p.alert_id = a.id WHERE a.id = alert_payload.alert_id
 $$;

@@ -1,4 +1,4 @@
--- Counts of a layer's rows by H3 cell, kept by statement triggers inside the transaction that changes
+-- Counts of a layer's rows by H3 cell, maintained by statement triggers inside the transaction that changes
 -- the rows. Attached to each layer's table by layers (see layers/storage/sync.py).
 
 -- A query of (sign, h3, category, day, value) for the rows of `source` that count. `source` is a
@@ -19,18 +19,18 @@ $$ SELECT format(
 CREATE OR REPLACE FUNCTION gis.merge_hex_days(rows text) RETURNS text
 LANGUAGE sql IMMUTABLE AS
 $$ SELECT format($q$
-MERGE INTO gis.hex_day_count AS kept
+MERGE INTO gis.hex_day_count AS counts
 USING (
   SELECT day, gis.h3_parent(h3, 10) AS cell, category, sum(sign)::int AS change,
          coalesce(sum(sign) FILTER (WHERE value IS NOT NULL), 0)::int AS valued,
          coalesce(sum(sign * value), 0) AS total
   FROM (%s) AS rows GROUP BY 1, 2, 3) AS new
-ON kept.layer_id = $1 AND kept.day = new.day AND kept.cell = new.cell
-  AND kept.category = new.category
+ON counts.layer_id = $1 AND counts.day = new.day AND counts.cell = new.cell
+  AND counts.category = new.category
 WHEN MATCHED AND new.change = 0 AND new.valued = 0 AND new.total = 0 THEN DO NOTHING
-WHEN MATCHED AND kept.count + new.change = 0 THEN DELETE
-WHEN MATCHED THEN UPDATE SET count = kept.count + new.change,
-  valued = kept.valued + new.valued, total = kept.total + new.total
+WHEN MATCHED AND counts.count + new.change = 0 THEN DELETE
+WHEN MATCHED THEN UPDATE SET count = counts.count + new.change,
+  valued = counts.valued + new.valued, total = counts.total + new.total
 WHEN NOT MATCHED AND new.change = 0 THEN DO NOTHING
 WHEN NOT MATCHED THEN INSERT (layer_id, day, cell, category, count, valued, total)
   VALUES ($1, new.day, new.cell, new.category, new.change, new.valued, new.total)
@@ -44,18 +44,18 @@ WITH finest AS MATERIALIZED (
          coalesce(sum(sign) FILTER (WHERE value IS NOT NULL), 0) AS valued,
          coalesce(sum(sign * value), 0) AS total
   FROM (%s) AS rows GROUP BY 1, 2)
-MERGE INTO gis.hex_count AS kept
+MERGE INTO gis.hex_count AS counts
 USING (
   SELECT resolution, gis.h3_parent(cell, resolution) AS cell, category,
          sum(change)::int AS change, sum(valued)::int AS valued, sum(total) AS total
   FROM finest CROSS JOIN generate_series(5, 10) AS resolution
   GROUP BY 1, 2, 3) AS new
-ON kept.layer_id = $1 AND kept.resolution = new.resolution AND kept.cell = new.cell
-  AND kept.category = new.category
+ON counts.layer_id = $1 AND counts.resolution = new.resolution AND counts.cell = new.cell
+  AND counts.category = new.category
 WHEN MATCHED AND new.change = 0 AND new.valued = 0 AND new.total = 0 THEN DO NOTHING
-WHEN MATCHED AND kept.count + new.change = 0 THEN DELETE
-WHEN MATCHED THEN UPDATE SET count = kept.count + new.change,
-  valued = kept.valued + new.valued, total = kept.total + new.total
+WHEN MATCHED AND counts.count + new.change = 0 THEN DELETE
+WHEN MATCHED THEN UPDATE SET count = counts.count + new.change,
+  valued = counts.valued + new.valued, total = counts.total + new.total
 WHEN NOT MATCHED AND new.change = 0 THEN DO NOTHING
 WHEN NOT MATCHED THEN INSERT (layer_id, resolution, cell, category, count, valued, total)
   VALUES ($1, new.resolution, new.cell, new.category, new.change, new.valued, new.total)
@@ -127,9 +127,9 @@ BEGIN
       EXECUTE format('DROP TRIGGER IF EXISTS %I ON layer.%I', 'hexes_' || event, layer_id);
     END LOOP;
   END IF;
-  DELETE FROM gis.hex_count AS kept WHERE kept.layer_id = detach_hex_counts.layer_id;
-  DELETE FROM gis.hex_day_count AS kept WHERE kept.layer_id = detach_hex_counts.layer_id;
-  DELETE FROM gis.hex_counted AS kept WHERE kept.layer_id = detach_hex_counts.layer_id;
+  DELETE FROM gis.hex_count AS counts WHERE counts.layer_id = detach_hex_counts.layer_id;
+  DELETE FROM gis.hex_day_count AS counts WHERE counts.layer_id = detach_hex_counts.layer_id;
+  DELETE FROM gis.hex_counted AS counts WHERE counts.layer_id = detach_hex_counts.layer_id;
   UPDATE gis.layer SET version = version + 1, changed_at = now()
     WHERE id = detach_hex_counts.layer_id;
 END $$;

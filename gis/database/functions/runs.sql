@@ -1,6 +1,7 @@
--- Null distributions of the scan, drawn ahead.
+-- Precomputed null distributions of the scan.
 
--- A null distribution fits a stream. Cases within 2 % of those for which it was drawn move it less than its replicates do.
+-- A null distribution fits a stream. Cases within 2 % of those for which it was drawn move it less than
+-- its replicates do.
 CREATE OR REPLACE FUNCTION gis.null_fits(n gis.scan_null, last_day int, code text, stratified boolean,
                               cases int) RETURNS boolean
 LANGUAGE sql IMMUTABLE AS $$
@@ -9,7 +10,7 @@ LANGUAGE sql IMMUTABLE AS $$
 $$;
 
 -- A run judged a stream by another null distribution than the one that fits, or by none, and the one
--- that fits is there by now.
+-- that fits has been computed since.
 CREATE OR REPLACE FUNCTION gis.has_better_null(run bigint) RETURNS boolean
 LANGUAGE sql STABLE AS $$
   SELECT EXISTS (

@@ -1,6 +1,6 @@
 -- Where each change of a layer lies, so that it drops the tiles that it touches and no others; and how
--- many rows lie in each cell of a coarse grid, from which tiles of a large layer are made. Kept by
--- statement triggers inside the transaction that changes the rows.
+-- many rows lie in each cell of a coarse grid, from which tiles of a large layer are made. Maintained
+-- by statement triggers inside the transaction that changes the rows.
 
 -- A query of (sign, geom) for the changed rows that lie somewhere.
 CREATE OR REPLACE FUNCTION gis.tile_rows(sign int, source text) RETURNS text LANGUAGE sql IMMUTABLE AS
@@ -20,22 +20,22 @@ finest AS MATERIALIZED (
          sum(sign) AS count, sum(sign * round(x * 100)::bigint) AS sum_x,
          sum(sign * round(y * 100)::bigint) AS sum_y
   FROM middles GROUP BY 1, 2)
-MERGE INTO gis.tile_count AS kept
+MERGE INTO gis.tile_count AS counts
 USING (
   SELECT zoom, across >> (16 - zoom) AS across, up >> (16 - zoom) AS up, sum(count)::int AS count,
          sum(sum_x)::bigint AS sum_x, sum(sum_y)::bigint AS sum_y
   FROM finest CROSS JOIN (VALUES (11), (13), (16)) AS zooms (zoom)
   GROUP BY 1, 2, 3 HAVING sum(count) <> 0 OR sum(sum_x) <> 0 OR sum(sum_y) <> 0) AS new
-ON kept.layer_id = $1 AND kept.zoom = new.zoom AND kept.across = new.across AND kept.up = new.up
-WHEN MATCHED AND kept.count + new.count = 0 THEN DELETE
-WHEN MATCHED THEN UPDATE SET count = kept.count + new.count, sum_x = kept.sum_x + new.sum_x,
-  sum_y = kept.sum_y + new.sum_y
+ON counts.layer_id = $1 AND counts.zoom = new.zoom AND counts.across = new.across AND counts.up = new.up
+WHEN MATCHED AND counts.count + new.count = 0 THEN DELETE
+WHEN MATCHED THEN UPDATE SET count = counts.count + new.count, sum_x = counts.sum_x + new.sum_x,
+  sum_y = counts.sum_y + new.sum_y
 WHEN NOT MATCHED THEN INSERT
   VALUES ($1, new.zoom, new.across, new.up, new.count, new.sum_x, new.sum_y)
 $q$, rows) $$;
 
 -- Fires after the trigger `version`, which has locked the layer's row and raised its version: the
--- names of triggers give their order. Few places are told one by one, many by one box around all;
+-- names of triggers give their order. Few places are logged one by one, many by one box around all;
 -- the log holds the last thousand versions, and what is older counts as touched.
 CREATE OR REPLACE FUNCTION gis.touch_tiles() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
@@ -58,25 +58,25 @@ WITH places AS MATERIALIZED (
   SELECT ST_Extent(geom) AS box FROM (%s) AS rows
   GROUP BY floor(ST_XMin(geom) * 20), floor(ST_YMin(geom) * 20)),
 whole AS (SELECT count(*) AS number, ST_Extent(box::geometry) AS box FROM places),
-told AS (
+logged AS (
   SELECT places.box FROM places, whole WHERE number <= 32
   UNION ALL SELECT box FROM whole WHERE number = 0 OR number > 32)
 INSERT INTO gis.touched
-SELECT $1, $2, ST_XMin(box), ST_YMin(box), ST_XMax(box), ST_YMax(box) FROM told
+SELECT $1, $2, ST_XMin(box), ST_YMin(box), ST_XMax(box), ST_YMax(box) FROM logged
 $q$, rows) USING TG_ARGV[0], now_at;
     DELETE FROM gis.touched WHERE layer_id = TG_ARGV[0] AND version <= now_at - 1000;
   END IF;
   RETURN NULL;
 END $$;
 
--- From now on the changes of a layer's table are told; what is there is counted at once.
+-- From now on the changes of a layer's table are logged; the rows that are there are counted at once.
 CREATE OR REPLACE FUNCTION gis.attach_tiles(layer_id text) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
   target text := format('layer.%I', layer_id);
   event record;
 BEGIN
   EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', target);
-  DELETE FROM gis.tile_count AS kept WHERE kept.layer_id = attach_tiles.layer_id;
+  DELETE FROM gis.tile_count AS counts WHERE counts.layer_id = attach_tiles.layer_id;
   FOR event IN SELECT * FROM (VALUES
       ('INSERT', 'REFERENCING NEW TABLE AS new_rows'),
       ('UPDATE', 'REFERENCING NEW TABLE AS new_rows OLD TABLE AS old_rows'),

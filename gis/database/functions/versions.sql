@@ -1,7 +1,7 @@
 -- Versions of layers: raised by triggers, inside the transaction that changes the rows.
 
--- Whether all may read a layer. What is found in another layer is in no public layer: hotspots,
--- clusters, emerging hexes and alerts show those of public layers.
+-- Everybody may read a layer. Findings in any other layer are in no public layer: hotspots, clusters,
+-- emerging hexes and alerts show those of public layers alone.
 CREATE OR REPLACE FUNCTION gis.is_public(layer_id text) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE AS
 $$ SELECT coalesce((SELECT l.definition -> 'access' ->> 'read' = 'public'
                     FROM gis.layer l WHERE l.id = is_public.layer_id), false) $$;
@@ -13,7 +13,7 @@ BEGIN
   RETURN NULL;
 END $$;
 
--- When a layer is closed or opened, these layers change.
+-- The layers of results change when a layer is closed or opened.
 CREATE OR REPLACE FUNCTION gis.raise_results() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   UPDATE gis.layer SET version = version + 1, changed_at = now(),

@@ -163,8 +163,8 @@ def test_a_border_of_many_points_is_told_with_fewer_and_a_small_one_as_it_is(toy
     circle = "ST_Multi(ST_Buffer(ST_Point(104.1, 22.1, 4326), 0.5, 2000))"
     with toy_province.writing() as connection:
         before = connection.scalar(text(f"SELECT ST_NPoints({circle})"))
-        told = connection.scalar(text(f"SELECT gis.shape_as_told({circle})"))
-        small = connection.scalar(text(f"SELECT gis.shape_as_told('SRID=4326;{SQUARE}')"))
+        told = connection.scalar(text(f"SELECT gis.payload_shape({circle})"))
+        small = connection.scalar(text(f"SELECT gis.payload_shape('SRID=4326;{SQUARE}')"))
     (ring,) = told["coordinates"][0]
     assert before > 8000
     assert 20 < len(ring) < 2000
