@@ -2,7 +2,7 @@
 
 Any static web server hands it out:
 
-    index.html style.json bundle.json   the page, the style, what the map is of
+    index.html style.json bundle.json   the page, the style, the date and layers of the bundle
     <layer>.pmtiles                     its tiles; all layers are of one moment
     legends/<layer>.<language>.json     in Vietnamese and English
     web/                                modules of the page, MapLibre, the reader of archives
@@ -68,26 +68,28 @@ def bundle(
     for a folder that is no bundle, NotFound and BadInput for layers that cannot be in one,
     SetupError where the map's packages are missing.
     """
-    wanted = public_layers(catalogue, names)
-    with _in_place_of(folder.resolve()) as made, one_moment(database, wanted) as connection:
-        _copy_page(made)
-        shown = wanted if names else [one for one in wanted if has_rows(connection, one)]
+    layers = public_layers(catalogue, names)
+    with _replacing(folder.resolve()) as new, one_moment(database, layers) as connection:
+        _copy_page(new)
+        shown = layers if names else [layer for layer in layers if has_rows(connection, layer)]
         if not shown:
             raise BadInput("no public layer has a row on the map: there is nothing to bundle")
         for layer in shown:
             with bars(f"exporting {layer.id}") as show:
-                export_at(connection, layer, made / f"{layer.id}{SUFFIX}", show)
-        moment = _describe(connection, settings, shown, made)
-        size = sum(path.stat().st_size for path in made.rglob("*"))
-    ids = [layer.id for layer in shown]
-    return BundleReport(moment, ids, [one.id for one in wanted if one not in shown], size)
+                export_at(connection, layer, new / f"{layer.id}{SUFFIX}", show)
+        moment = _describe(connection, settings, shown, new)
+        size = sum(path.stat().st_size for path in new.rglob("*"))
+    empty = [layer.id for layer in layers if layer not in shown]
+    return BundleReport(moment, [layer.id for layer in shown], empty, size)
 
 
 def public_layers(catalogue: Catalogue, names: Sequence[str]) -> list[Layer]:
     """The layers of some names; without names, all with tiles that anybody may read."""
     public = catalogue.readable(ANONYMOUS)
     if not names:
-        return [one for one in public if one.tiles and one.geometry is not GeometryKind.NONE]
+        return [
+            layer for layer in public if layer.tiles and layer.geometry is not GeometryKind.NONE
+        ]
     layers = [catalogue.get(name) for name in dict.fromkeys(names)]
     for layer in layers:
         zooms_of(layer)
@@ -97,7 +99,7 @@ def public_layers(catalogue: Catalogue, names: Sequence[str]) -> list[Layer]:
 
 
 @contextmanager
-def _in_place_of(folder: Path) -> Iterator[Path]:
+def _replacing(folder: Path) -> Iterator[Path]:
     """A new folder that takes the place of another when the block ends well."""
     if folder.exists() and not _is_bundle(folder):
         raise Conflict(
@@ -105,18 +107,18 @@ def _in_place_of(folder: Path) -> Iterator[Path]:
         )
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as room:
-        made = Path(room, "made")
-        made.mkdir()
-        yield made
-        _swap(made, folder, Path(room, "old"))
+        new = Path(room, "new")
+        new.mkdir()
+        yield new
+        _swap(new, folder, Path(room, "old"))
 
 
-def _swap(made: Path, folder: Path, old: Path) -> None:
-    """Where the new folder cannot take its place, the old one is put back."""
+def _swap(new: Path, folder: Path, old: Path) -> None:
+    """Put a new folder in the place of another; the old one is put back where that fails."""
     if folder.exists():
         folder.rename(old)
     try:
-        made.rename(folder)
+        new.rename(folder)
     except OSError:
         if old.exists():
             old.rename(folder)
@@ -146,7 +148,7 @@ def _copy_page(to: Path) -> None:
 def _describe(
     connection: Connection, settings: Settings, layers: Sequence[Layer], to: Path
 ) -> datetime:
-    """Write the style, the legends and what the map is of; the moment of all of it."""
+    """Write the style, the legends and the description; gives the moment of which all of it is."""
     parts = [part for layer in layers for part in map_style(layer, _tiles(layer))]
     _write(to / "style.json", style_of(parts))
     (to / "legends").mkdir()
@@ -171,7 +173,7 @@ def _describe(
 
 
 def _tiles(layer: Layer) -> str:
-    """As the package pmtiles asks for a tile of an archive beside the page."""
+    """Address of the tiles of an archive beside the page, for the package pmtiles."""
     return f"pmtiles://{layer.id}{SUFFIX}/{{z}}/{{x}}/{{y}}"
 
 

@@ -10,7 +10,9 @@ from gis.errors import TooMany, Unavailable
 
 
 class ConcurrencyLimit:
-    """Of one process, for its event loop. `what` names them in an error, in the plural."""
+    """Limit of what a process does at a time, for its event loop. `what` names it in an error, in
+    the plural.
+    """
 
     def __init__(self, what: str, most: int, most_of_one: int) -> None:
         self._what = what

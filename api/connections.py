@@ -41,7 +41,7 @@ class Patience:
 
 
 def patience_of(settings: Settings) -> Patience:
-    """As the settings say, with no more connections than the process may have open files."""
+    """Patience by the settings, with no more connections than the process may have open files."""
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return Patience(
         header_s=settings.client_header_s,
@@ -52,7 +52,7 @@ def patience_of(settings: Settings) -> Patience:
 
 
 class Connections:
-    """Those of one process. They are looked at some times a second, while there are any."""
+    """Open connections of one process, checked some times a second while there are any."""
 
     def __init__(self, patience: Patience) -> None:
         self.patience = patience

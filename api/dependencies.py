@@ -33,8 +33,8 @@ class LayersInForce(NamedTuple):
 
 
 def layers_in_force(app: FastAPI) -> LayersInForce:
-    """As of this moment: from the commit on that closes a layer or a field, no process answers by
-    the layer file of before.
+    """Layers of this moment: from the commit on that closes a layer or a field, no process answers
+    by the layer file of before.
     """
     states = app.state.tiles.states.read()
     files: LayerFiles = app.state.layer_files

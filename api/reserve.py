@@ -9,7 +9,7 @@ from gis.database.engine import Database
 
 
 class Reserve:
-    """So many threads, and as many connections of each kind."""
+    """A reserve of threads, and of as many connections of each kind."""
 
     def __init__(self, database: Database, size: int) -> None:
         self.database = database.apart(size)

@@ -38,7 +38,7 @@ class Listener(socket.socket):
 
 
 def serving(app: ASGIApp | str, patience: Patience, **more: Any) -> uvicorn.Config:
-    """How an application is served, or what the name of its factory stands for."""
+    """Configuration by which an application, or that of a factory's name, is served."""
     return uvicorn.Config(
         app,
         http=cast(Any, Connections(patience).protocol),

@@ -62,7 +62,7 @@ def simplifying(database: Database, layer: Layer) -> Iterator[tuple[Connection, 
 
 
 def _stamp(layer: Layer, state: LayerState) -> str:
-    """As tiles.mvt asks for it."""
+    """Stamp of the simplified shapes of a state, by which tiles.mvt finds them."""
     return f"{state.stamp}.{_options(layer).simplify_px}"
 
 

@@ -102,7 +102,7 @@ class DiskCache:
         self._held_bytes = held
 
     def _files(self) -> Iterator[tuple[float, int, Path]]:
-        """When each file was used last, its bytes and its path."""
+        """Time of last use, bytes and path of each file."""
         for path in self._folder.glob("*/??/*"):
             with suppress(FileNotFoundError):  # another process dropped it
                 found = path.stat()

@@ -35,7 +35,7 @@ class Limits:
 
 
 def limits_of(box: BBox, z: int) -> Limits:
-    """Those of rows in a box, in degrees, at a zoom."""
+    """Limits of rows in a box, in degrees, at a zoom."""
     first, last, end = tile_at(box.west, box.north, z), tile_at(box.east, box.south, z), 1 << z
     left, up = max(first.x - 1, 0), max(first.y - 1, 0)
     right, down = min(last.x + 1, end - 1), min(last.y + 1, end - 1)

@@ -206,7 +206,7 @@ def _negotiate_geojson(request: Request, formats: tuple[str, ...]) -> Negotiatio
 
 
 def _zone_list(request: Request, negotiation: Negotiation, path: str, zones: Zones) -> Response:
-    """As many as are asked for, with a link to the next ones; in each form."""
+    """Page of zones, with a link to the next ones; in each form."""
     given = request.query_params
     cells = np.fromiter(zones, dtype=np.int64, count=len(zones))
     compact = given.get("compact-zones") is None or flag_of("compact-zones", given["compact-zones"])

@@ -27,7 +27,7 @@ Make = Callable[[Database, Spool], None]
 
 
 class Exports:
-    """Those of a process: a few are made at a time, the others of them wait or are sent."""
+    """Exports of a process: a few are made at a time, the others of them wait or are sent."""
 
     def __init__(self, database: Database, settings: Settings) -> None:
         self.places = ConcurrencyLimit("exports", settings.connections, settings.client_exports)

@@ -62,45 +62,49 @@ def _collection_paths(source: ItemSource) -> dict[str, Any]:
     shared = ["limit", "bbox", "bbox-crs", "crs", "datetime", "sortby", "cursor"]
     shared += ["properties", "skipGeometry", "filter", "filter-lang", "filter-crs"]
     items = _get(f"{root}/items", f"{title}: items", shared, form="itemsFormat")
-    items["parameters"] += [_of_property(served) for served in source.properties]
-    one = _get(f"{root}/items/item", f"{title}: one item", ["itemId", "crs"])
+    items["parameters"] += [_property_parameter(served) for served in source.properties]
+    item = _get(f"{root}/items/item", f"{title}: one item", ["itemId", "crs"])
     many, single = f"{root}/items", f"{root}/items/{{itemId}}"
-    found = {**paths, many: {"get": items}, single: {"get": one}}
+    operations = {**paths, many: {"get": items}, single: {"get": item}}
     if not source.layer.is_view and source.layer.access.write != "nobody":
-        found[many]["post"] = _write(source, "post", "add an item")
-        found[single]["put"] = _write(source, "put", "replace an item")
-        found[single]["patch"] = _write(source, "patch", "change an item")
-        found[single]["delete"] = _write(source, "delete", "remove an item")
-    return found
+        operations[many]["post"] = _write(source, "post", "add an item")
+        operations[single]["put"] = _write(source, "put", "replace an item")
+        operations[single]["patch"] = _write(source, "patch", "change an item")
+        operations[single]["delete"] = _write(source, "delete", "remove an item")
+    return operations
 
 
 def _write(source: ItemSource, method: str, summary: str) -> dict[str, Any]:
     """An operation that changes items (Features Part 4)."""
-    named = [] if method == "post" else ["itemId", "ifMatch"]
-    named += [] if method == "delete" else ["contentCrs"]
+    parameters = [] if method == "post" else ["itemId", "ifMatch"]
+    parameters += [] if method == "delete" else ["contentCrs"]
     refused = ("400", "401", "403", "404", "412", "413", "415", "503")
     done = "201" if method == "post" else "204"
     problem = {"$ref": "#/components/responses/Problem"}
-    found: dict[str, Any] = {
+    operation: dict[str, Any] = {
         "summary": f"{source.layer.title.en}: {summary}",
         "operationId": f"{method}_{source.layer.id}_item",
-        "parameters": [{"$ref": f"#/components/parameters/{name}"} for name in named],
+        "parameters": [{"$ref": f"#/components/parameters/{name}"} for name in parameters],
         "responses": {done: {"description": "Done"}, **dict.fromkeys(refused, problem)},
         "security": [{"key": []}],
     }
     if method != "delete":
         media = "application/merge-patch+json" if method == "patch" else "application/geo+json"
         schema = _feature(source, whole=method != "patch")
-        found["requestBody"] = {"required": True, "content": {media: {"schema": schema}}}
-    return found
+        operation["requestBody"] = {"required": True, "content": {media: {"schema": schema}}}
+    return operation
 
 
 def _feature(source: ItemSource, *, whole: bool) -> dict[str, Any]:
     properties = {
-        one.name: {**openapi_type(one.type), "nullable": not one.required}
-        | ({"enum": [*one.values, *([] if one.required else [None])]} if one.values else {})
-        for one in source.properties
-        if one.writable
+        served.name: {**openapi_type(served.type), "nullable": not served.required}
+        | (
+            {"enum": [*served.values, *([] if served.required else [None])]}
+            if served.values
+            else {}
+        )
+        for served in source.properties
+        if served.writable
     }
     geometry = {"type": "object", "nullable": True, "description": "GeoJSON, in Content-Crs"}
     return {
@@ -131,7 +135,7 @@ def _get(path: str, summary: str, parameters: Sequence[str], form: str = "f") ->
     }
 
 
-def _of_property(served: ServedColumn) -> dict[str, Any]:
+def _property_parameter(served: ServedColumn) -> dict[str, Any]:
     schema: dict[str, Any] = dict(openapi_type(served.type))
     if served.values:
         schema["enum"] = list(served.values)

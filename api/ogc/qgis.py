@@ -52,7 +52,7 @@ def qgis_layer(layer_id: str, request: Request, caller: Caller) -> Response:
 
 
 def _extent(connection: Connection, settings: Settings) -> Extent:
-    """Of the province, in the project's CRS; its edges are densified before they are moved."""
+    """Extent of the province in the project's CRS, of densified edges."""
     row = connection.execute(_EXTENT).one_or_none()
     box = settings.extent if row is None else BBox(*row)
     to_project = pyproj.Transformer.from_crs("OGC:CRS84", f"EPSG:{EPSG_9208.srid}", always_xy=True)

@@ -128,7 +128,7 @@ def _read(
 
 
 def _crs(request: Request) -> Crs:
-    """Of the header Content-Crs; CRS84 where there is none (Features Part 2, 7.3)."""
+    """CRS of the header Content-Crs; CRS84 where there is none (Features Part 2, 7.3)."""
     content_crs = request.headers.get("content-crs")
     return CRS84 if content_crs is None else crs_of(content_crs.strip())
 

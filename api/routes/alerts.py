@@ -192,7 +192,7 @@ def _readable(catalogue: Catalogue, caller: Principal) -> list[str]:
 
 
 def _silences(connection: Connection, catalogue: Catalogue, caller: Principal) -> list[Silence]:
-    """Those in force that name no layer which the caller may not read."""
+    """Silences in force that name no layer which the caller may not read."""
     readable = {None, *_readable(catalogue, caller)}
     in_force = silences_at(connection, datetime.now(UTC))
     return [each for each in in_force if each.layer_id in readable]

@@ -102,7 +102,7 @@ def _closed(catalogue: Catalogue, caller: Principal) -> set[str]:
 
 
 def _visible(connection: Connection, catalogue: Catalogue, caller: Principal) -> list[Subscription]:
-    """Those that name no layer which the caller may not read."""
+    """Subscriptions that name no layer which the caller may not read."""
     closed = _closed(catalogue, caller)
     return [each for each in subscriptions(connection) if closed.isdisjoint(each.request.layers)]
 

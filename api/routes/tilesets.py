@@ -176,7 +176,7 @@ def _tiled_of(layers: Sequence[Layer]) -> list[Layer]:
 def _described(
     request: Request, connection: Connection, layers: LayersInForce, chosen: Sequence[Layer]
 ) -> tuple[list[ItemSource], Box | None]:
-    """Those of the chosen layers that are published, and the box of all their rows."""
+    """Chosen layers that are published, and the box of all their rows."""
     catalogue, states = layers
     service = service_of(request)
     collections = [

@@ -16,7 +16,7 @@ class Outcomes:
 
     @property
     def share_true(self) -> float | None:
-        """Of those found true or false; None without any."""
+        """Share of true alerts among those found true or false, 0–1; None without any."""
         judged = self.true + self.false
         return self.true / judged if judged else None
 

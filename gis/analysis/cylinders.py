@@ -48,7 +48,7 @@ def llr_by_centre(
     total: int,
     counts: Counts,
 ) -> tuple[Floats, Counts, Counts]:
-    """Of each centre: the highest LLR, where its circle ends within `near`, and its days.
+    """The highest LLR of each centre, where its circle ends within `near`, and its days.
 
     Only a circle that grew by a case can be the best; of many days at once, a bound without
     logarithms or roots tells which may be.
@@ -116,7 +116,7 @@ def highest_llr(
     total: int,
     counts: Small,
 ) -> Floats:
-    """Of each replicate the highest LLR; `counts` of shape (replicates, places, days), cumulative.
+    """The highest LLR of each replicate; `counts` of shape (replicates, places, days), cumulative.
 
     All replicates grow one circle together, and only by places where they have cases. The counts of
     four days share a word of 64 bits (two days, where there are many cases): one addition serves

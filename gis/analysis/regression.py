@@ -14,7 +14,7 @@ LEAST = 1e-9  # of a mean at the step being judged
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """Of a design whose first column is 1 and whose others are 0 at the step being judged.
+    """Fit to a design whose first column is 1 and whose others are 0 at the step being judged.
 
     Where there is a trend it is the second column.
     """

@@ -172,7 +172,7 @@ class Expectation:
 
 
 def _law_of_counts(mean: float, spread: float) -> tuple[Any, tuple[float, ...]]:
-    """That with variance `spread`·`mean`, and its parameters."""
+    """The distribution with variance `spread`·`mean`, and its parameters."""
     if spread < 1 + 1e-9:  # nearer to 1 the negative binomial is no longer exact
         return poisson, (mean,)
     return nbinom, (mean / (spread - 1), 1 / spread)

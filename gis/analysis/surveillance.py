@@ -44,7 +44,7 @@ def shiryaev_roberts(
 
 
 def _log_ratios(near: npt.NDArray[np.bool_], growth: float) -> Floats:
-    """Of each possible start k: more in its cylinder, against what place and time alone give."""
+    """Log ratio of each possible start k: its cylinder against what place and time alone give."""
     events = len(near)
     inside = np.triu(near).sum(axis=1)
     expected = near.sum(axis=1) * (events - np.arange(events)) / events

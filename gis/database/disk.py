@@ -1,4 +1,4 @@
-"""Whether PostgreSQL has room to write, asked by a reader."""
+"""Check that PostgreSQL has room to write, by a reader."""
 
 from sqlalchemy import Connection, text
 

@@ -77,7 +77,7 @@ class Database:
 
     @property
     def asking_settings(self) -> dict[str, Any]:
-        """What the driver itself connects with, to ask as `ask` does."""
+        """Parameters with which the driver itself connects, to read as `ask` does."""
         _, address = self.engine.dialect.create_connect_args(self.engine.url)
         return {**address, **_connecting(self._asking_options)}
 
@@ -244,6 +244,6 @@ def reached() -> Iterator[None]:
 
 
 def _is_lost(state: str | None) -> bool:
-    """Whether the connection failed, rather than a statement (which carries an SQLSTATE)."""
+    """True where the connection failed, rather than a statement (which carries an SQLSTATE)."""
     lost = state is None or state[:2] in ("08", "28", "3D", "53", "57")
     return lost and state != "57014"  # a cancelled statement is not a lost connection

@@ -93,7 +93,7 @@ def as_owner(connection: Connection) -> Iterator[None]:
 
 
 def become(connection: Connection, role: str) -> None:
-    """To the end of the transaction; `none` is the role that connected."""
+    """Take a role until the transaction ends; `none` is the role that connected."""
     connection.exec_driver_sql("SELECT set_config('role', %(role)s, true)", {"role": role})
 
 

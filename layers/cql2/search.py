@@ -48,7 +48,7 @@ def _plain_words(text: str, *, is_pattern: bool) -> list[str]:
 
 
 def _key(word: str) -> str:
-    """As gis.search_key writes it; empty for letters whose case is not plain."""
+    """Search key of a word, as of gis.search_key; empty for letters whose case is not plain."""
     bare = unicodedata.normalize("NFD", word).translate(_MARKS)
     bare = bare.replace("đ", "d").replace("Đ", "D")
     return bare.lower() if bare.isascii() else ""

@@ -119,7 +119,7 @@ def layer_file_page() -> str:
 
 
 def _places() -> dict[str, str]:
-    """Where each part stands, with those of methods that have no field of `HotspotOptions`."""
+    """Place of each part, with those of methods that have no field of `HotspotOptions`."""
     sections = {f"hotspots.{word}": part.__name__ for word, part in method_sections().items()}
     return _PLACES | {part: place for place, part in sections.items()}
 
@@ -209,7 +209,7 @@ def _default(part: Json) -> str:
 
 
 def _anchor(heading: str) -> str:
-    """As GitHub makes it: small letters, hyphens for blanks, no punctuation."""
+    """Anchor of a heading as on GitHub: small letters, hyphens for blanks, no punctuation."""
     kept = "".join(char for char in heading.lower() if char.isalnum() or char in " -_")
     return kept.replace(" ", "-")
 

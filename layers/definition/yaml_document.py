@@ -150,7 +150,7 @@ def _doubled_in(node: yaml.MappingNode) -> Iterator[YamlFault]:
 
 
 def _read_keys_as_texts(node: yaml.Node | None) -> None:
-    """What stands before a colon is a name, also where it looks like a number or a boolean."""
+    """Make each key a text: before a colon stands a name, also one like a number or a boolean."""
     if node is None:
         return
     if isinstance(node, yaml.MappingNode):

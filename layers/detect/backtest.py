@@ -81,16 +81,16 @@ def backtest(
     rules = _chosen(layer, rule)
     if not timedelta(0) < until - since <= LONGEST:
         raise BadInput(
-            f"from {_told(since)} to {_told(until)} is no time to look at: "
+            f"from {_as_clock(since)} to {_as_clock(until)} is no time for a backtest: "
             f"it must be later, and within {LONGEST.days} days"
         )
     ledger = ReplayedAlerts()
-    looks = [
+    evaluations = [
         _hourly(connection, layer, each, _instants(since, until, _HOUR), ledger) for each in rules
     ]
     if alarms := _alarms(layer, rule):
-        looks.append(_reported(connection, layer, alarms, since, until))
-    for found in heapq.merge(*looks, key=lambda found: found.until):
+        evaluations.append(_reported(connection, layer, alarms, since, until))
+    for found in heapq.merge(*evaluations, key=lambda found: found.until):
         ledger.apply(found)
         show((found.until - since) // _HOUR, (until - since) // _HOUR)
     raised = tuple(ledger.raised())
@@ -117,7 +117,7 @@ def by_day(result: Backtest) -> list[dict[str, object]]:
     return rows
 
 
-def _told(moment: datetime) -> str:
+def _as_clock(moment: datetime) -> str:
     return moment.astimezone(HERE).strftime("%H:%M %d/%m/%Y")
 
 
@@ -149,8 +149,8 @@ def _reported(
     connection: Connection, layer: Layer, alarms: list[str], since: datetime, until: datetime
 ) -> Iterator[Findings]:
     names = commune_names(connection)
-    for look in replay(connection, layer, since, until):
-        yield from (each for each in past_findings(layer, look, names) if each.rule in alarms)
+    for past in replay(connection, layer, since, until):
+        yield from (each for each in past_findings(layer, past, names) if each.rule in alarms)
 
 
 def _hourly(
@@ -162,8 +162,8 @@ def _hourly(
 ) -> Iterator[Findings]:
     """Each evaluation is made when those before it have been applied."""
     for moment in instants:
-        kept = [each.signal.key for each in ledger.live() if each.rule == rule.id]
-        yield find_beyond(connection, layer, rule, moment, [key for key in kept if key])
+        live = [each.signal.key for each in ledger.live() if each.rule == rule.id]
+        yield find_beyond(connection, layer, rule, moment, [key for key in live if key])
 
 
 def _instants(since: datetime, until: datetime, step: timedelta) -> list[datetime]:

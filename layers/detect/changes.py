@@ -10,13 +10,13 @@ from gis.alerts.findings import Evidence
 from gis.alerts.store import live_records, live_streams
 from layers.detect.store import newest_input
 
-# What a record says to an alarm. That it now repeats another, or no longer does, is no change.
-_SAID = ("id", "stream", "day", "cell", "commune")
+# Columns that an alarm reads. That a record now repeats another, or no longer does, is no change.
+_READ = ("id", "stream", "day", "cell", "commune")
 
 
 @dataclass(frozen=True, slots=True)
 class InputChanges:
-    """The evidence of each stream of a look; of the first look nothing is known of the past."""
+    """The evidence of each stream of an evaluation; the first one knows nothing of the past."""
 
     evidence: Mapping[str, Evidence]
     ended: Sequence[str]  # streams with live alerts that have no record left
@@ -31,8 +31,8 @@ def input_changes(
     """Compare an input with that of the newest run of a method, before this one is stored.
 
     `frame`: id, stream, day and either cell or commune, or both; `first`: the number of the first
-    day that the look reads: records of earlier days are not gone but over. Each record beneath a
-    live alert of `rule` counts as known.
+    day that the evaluation reads: records of earlier days are not gone but over. Evidence of a live
+    alert of `rule` counts as known.
     """
     before = newest_input(connection, layer_id, method)
     live = live_streams(connection, layer_id, rule)
@@ -41,8 +41,8 @@ def input_changes(
     if before is None:
         return InputChanges({}, ended)
     before = before[before["day"] >= first]
-    said = [name for name in _SAID if name in frame]
-    old, new = (pd.util.hash_pandas_object(one[said], index=False) for one in (before, frame))
+    columns = [name for name in _READ if name in frame]
+    old, new = (pd.util.hash_pandas_object(one[columns], index=False) for one in (before, frame))
     gone = before[~old.isin(new).to_numpy()].groupby("stream")["id"].agg(frozenset)
     added = frame[~new.isin(old).to_numpy()].groupby("stream")["id"].agg(frozenset)
     known = frame.groupby("stream")["id"].agg(frozenset)

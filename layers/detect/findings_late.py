@@ -87,11 +87,11 @@ def held_rows(records: Observations) -> pd.DataFrame:
 def held_findings(
     scan_findings: ScanFindings, records: Observations, run_id: int | None = None
 ) -> Iterator[tuple[Findings, frozenset[int]]]:
-    """One look a kind at what came today and yesterday: one signal for the whole layer, if any.
-    With it the ids of all that are held, of whatever day.
+    """Findings of each kind of what came today and yesterday: one signal for the whole layer, if
+    any; with the ids of all that are held back, of whatever day.
 
-    It ends a day after its records have, and at once when they are mended or deleted; others
-    after that are another alert. Few undated records are to be watched.
+    An alert ends a day after its records have, and at once when they are corrected or deleted;
+    others after that are another alert. Few undated records are to be watched.
     """
     first = day_number(scan_findings.until) - _DAYS + 1
     policy = replace(

@@ -27,7 +27,7 @@ from layers.detect.observations import (
 )
 from layers.detect.scan import Stream, StreamScan, alarm_input, streams_of
 
-TOGETHER = "10min"  # reports of so long are one look: it bounds the looks of a day
+TOGETHER = "10min"  # reports of so long are one evaluation, which bounds those of a day
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +47,11 @@ class PastEvaluation:
 def replay(
     connection: Connection, layer: Layer, since: datetime, until: datetime
 ) -> Iterator[PastEvaluation]:
-    """The looks from `since` to `until`, in order of time: after reports, and as each day begins.
+    """Evaluations from `since` to `until`, in order of time: after reports, and as a day begins.
 
-    Reports of the same ten minutes are one look, when the last of them has come. The rows are read
-    and judged once: the gate goes by what came before alone, so each look knows what the service
-    knew. Nothing is stored. Raises BadInput for a layer without an alarm.
+    Reports of the same ten minutes are one evaluation, when the last of them has come. The rows
+    are read and judged once: the quality filter goes by what came before alone, so each evaluation
+    knows what the service knew. Nothing is stored. Raises BadInput for a layer without an alarm.
     """
     options = layer.hotspots
     if options is None or not alarms_of(layer):
@@ -61,7 +61,7 @@ def replay(
     past = _ReplayedRecords(records, options, len(commune_names(connection)))
     times = evaluation_times(records.rows["received_at"], since, until)
     for _, some in groupby(times, key=day_number):
-        yield from past.looks(list(some))
+        yield from past.evaluations(list(some))
 
 
 def evaluation_times(received: pd.Series, since: datetime, until: datetime) -> list[datetime]:
@@ -74,21 +74,21 @@ def evaluation_times(received: pd.Series, since: datetime, until: datetime) -> l
 
 
 def past_findings(
-    layer: Layer, look: PastEvaluation, names: Mapping[str, str] = MappingProxyType({})
+    layer: Layer, past: PastEvaluation, names: Mapping[str, str] = MappingProxyType({})
 ) -> list[Findings]:
     """Findings as of a past evaluation; communes by their `names`, else by their codes."""
-    streams = {scan.stream for scan in look.scans} | {each.stream for each in look.series}
+    streams = {scan.stream for scan in past.scans} | {each.stream for each in past.series}
     policy = policy_of(layer, list(streams), alarms_of(layer))
     scan_findings = ScanFindings(
-        layer, look.until, policy, names, official=True, simulated=look.simulated
+        layer, past.until, policy, names, official=True, simulated=past.simulated
     )
-    found = [scan_findings.findings(scan) for scan in look.scans]
-    if look.held is not None:
-        found += [each for each, _ in held_findings(scan_findings, look.held)]
+    findings = [scan_findings.findings(scan) for scan in past.scans]
+    if past.held is not None:
+        findings += [each for each, _ in held_findings(scan_findings, past.held)]
     if layer.hotspots is None or layer.hotspots.series is None:
-        return found
+        return findings
     series_findings = SeriesFindings(scan_findings, layer.hotspots.series)
-    return [*found, *(series_findings.findings(each) for each in look.series)]
+    return [*findings, *(series_findings.findings(each) for each in past.series)]
 
 
 def _window(options: HotspotOptions) -> int:
@@ -114,7 +114,7 @@ class _ReplayedRecords:
         self._series = self._in_order(series_input(records))
         self._held = held_rows(records).sort_values(["received_at", "id"], ignore_index=True)
 
-    def looks(self, times: Sequence[datetime]) -> Iterator[PastEvaluation]:
+    def evaluations(self, times: Sequence[datetime]) -> Iterator[PastEvaluation]:
         """Evaluations of one day; the first of all streams, a later one of those with a report."""
         news = [self._news(*both) for both in pairwise(times)]
         moments = [_EvaluationTime(times[0], None), *map(_EvaluationTime, times[1:], news)]
@@ -134,14 +134,14 @@ class _ReplayedRecords:
         return set(come["category"].astype(str))
 
     def _scans(self, moments: Sequence[_EvaluationTime]) -> list[list[StreamScan]]:
-        """Of each moment."""
-        found: list[list[StreamScan]] = [[] for _ in moments]
+        """The scans of each moment."""
+        by_moment: list[list[StreamScan]] = [[] for _ in moments]
         if self._options.scan is not None:
             numbered, again = tee(self._streams(moments, self._options.scan))
             scans = scan_day((stream for _, stream in again), self._options.scan)
             for (n, _), scan in zip(numbered, scans, strict=True):
-                found[n].append(scan)
-        return found
+                by_moment[n].append(scan)
+        return by_moment
 
     def _streams(
         self, moments: Sequence[_EvaluationTime], options: ScanOptions

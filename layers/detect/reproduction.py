@@ -14,7 +14,7 @@ type Rows = list[dict[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Reproduction:
-    """Whether a run, made again, found the same; `differences` in words where it did not.
+    """Comparison of a run with the same one made again; `differences` in words where there are any.
 
     `found`: as lists of runs count, so that what is too common for a tier is not; `compared`: all.
     """

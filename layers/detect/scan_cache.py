@@ -1,4 +1,4 @@
-"""Scans made before: at a look, most streams are as they were at the look before."""
+"""Cache of scans: in an evaluation most streams are as they were in the one before."""
 
 from hashlib import blake2b
 
@@ -26,10 +26,10 @@ class ScanCache:
 
 
 def _digest(stream: Stream, options: ScanOptions, maxima: Floats) -> bytes:
-    """Of all that a scan goes by."""
+    """Digest of all that a scan goes by."""
     stratified = stream.strata is not None
-    told = blake2b(f"{stream.last_day} {stratified} {options!r}".encode())
+    digest = blake2b(f"{stream.last_day} {stratified} {options!r}".encode())
     for numbers in (stream.cells, stream.place, stream.day, maxima):
-        told.update(numbers.tobytes())
-    told.update(pd.util.hash_pandas_object(stream.beneath, index=False).to_numpy().tobytes())
-    return told.digest()
+        digest.update(numbers.tobytes())
+    digest.update(pd.util.hash_pandas_object(stream.beneath, index=False).to_numpy().tobytes())
+    return digest.digest()

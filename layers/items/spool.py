@@ -99,14 +99,14 @@ class Spool(io.RawIOBase):
         self._size = size
 
     def take(self, path: Path) -> None:
-        """What another program has written becomes this file, and loses its name."""
+        """Take over the file that another program has written; it loses its name."""
         self.grow_to(path.stat().st_size)
         self._file.close()
         self._file = path.open("rb")
         path.unlink()
 
     def rewind(self) -> int:
-        """To be read from the start; gives the size in bytes."""
+        """Go back to the start, to be read; gives the size in bytes."""
         try:
             self._file.seek(0)
         except OSError as error:  # what was buffered could not be written

@@ -250,7 +250,7 @@ def _labeling(field: str) -> Xml.Element:
 
 
 def _aliases(layer: Layer) -> Xml.Element:
-    """Of all that items have: the layer's fields and what the service adds to them."""
+    """Aliases of all properties of items: the layer's fields and what the service adds to them."""
     aliases = Xml.Element("aliases")
     for index, served in enumerate(source_of(layer).properties):
         unit = f" ({served.unit})" if served.unit and served.unit != _NO_UNIT else ""

@@ -33,7 +33,7 @@ type CountsByResolution = Mapping[int, Counts]
 
 
 def may_be_shown(family: Numbers, records: Numbers, k: int) -> Mask:
-    """Of parts, each with its family and its number of records (at least 1): which are shown."""
+    """Mask of the parts that are shown; each has a family and a number of records, at least 1."""
     shown = records >= k
     number, of_family = np.unique(family, return_inverse=True)
     hidden = np.bincount(of_family, np.where(shown, 0, records), len(number))

@@ -47,12 +47,13 @@ class HexTable:
         )
 
     def within(self, cells: Cells | None) -> "HexTable":
-        """Of these cells alone; None: of all."""
+        """The table of these cells alone; None: of all."""
         return self if cells is None else self.where(np.isin(self.cells, cells))
 
     def measures(self) -> list[Measures]:
-        """Of each cell: `count`; `per_km2`; `share` of all categories (0–1); `mean`; `partial`;
-        `per_1000` inhabitants, where there are LEAST_PEOPLE, and whether it is `approximate`.
+        """Measures of each cell: `count`; `per_km2`; `share` of all categories (0–1); `mean`;
+        `partial`; `per_1000` inhabitants, where there are LEAST_PEOPLE, and whether it is
+        `approximate`.
         """
         rows: list[Measures] = [
             {"count": int(count), "per_km2": _rounded(count / area)}

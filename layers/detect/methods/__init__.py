@@ -32,5 +32,5 @@ def methods_of(layer: Layer) -> list[str]:
 
 
 def alarms_of(layer: Layer) -> tuple[str, ...]:
-    """Those of them that raise alerts, and share the budget of false ones."""
+    """Methods of a layer that raise alerts, and share the budget of false ones."""
     return tuple(name for name in methods_of(layer) if METHODS[name].rule is not None)

@@ -25,7 +25,7 @@ from layers.storage.tables import SCHEMA
 # Coarser places are counted in their commune alone; as in hotspots.
 _SHARP: Final = "h3 IS NOT NULL AND NOT default_point AND coalesce(place_precision_m, 0) <= 500"
 _DAY_MINUTES: Final = 1440
-_MOST_RECORDS: Final = 1000  # whose ids an alert keeps
+_MOST_RECORDS: Final = 1000  # whose ids an alert holds
 
 
 def _statements(path: Path) -> dict[str, str]:
@@ -41,15 +41,15 @@ def find_beyond(
     layer: Layer,
     rule: ThresholdRule,
     now: datetime,
-    kept: Sequence[str] = (),
+    live: Sequence[str] = (),
 ) -> Findings:
-    """What the rule holds of, by the rows that happened until `now`.
+    """Findings of a rule, by the rows that happened until `now`.
 
-    `kept` are the sensors with an alert: a reading that has become stale does not end it.
+    `live`: the sensors with an alert, which a reading that has become stale does not end.
     """
     assert layer.alerts is not None
     version = connection.scalar(_VERSION, {"layer": layer.id})
-    rows = connection.execute(*_asked(layer, rule, now, kept)).all()
+    rows = connection.execute(*_statement(layer, rule, now, live)).all()
     signals = tuple(_signal(connection, layer, rule, row) for row in rows)
     return Findings(
         layer_id=layer.id,
@@ -64,7 +64,7 @@ def find_beyond(
 
 
 def boundaries_are_official(connection: Connection) -> bool:
-    """Whether alerts may be: approximate units never raise an official one."""
+    """True where alerts may be official: with approximate units none is."""
     return bool(connection.scalar(_QUALITY) == "official")
 
 
@@ -72,15 +72,15 @@ _VERSION = text("SELECT version FROM gis.layer WHERE id = :layer")
 _QUALITY = text("SELECT quality FROM gis.boundary_state")
 
 
-def _asked(
-    layer: Layer, rule: ThresholdRule, now: datetime, kept: Sequence[str]
+def _statement(
+    layer: Layer, rule: ThresholdRule, now: datetime, live: Sequence[str]
 ) -> tuple[Any, dict[str, Any]]:
     """The statement of a rule and its values."""
     names = {"layer": f'{SCHEMA}."{layer.id}"'}
     match rule:
         case SensorRule():
             names |= _fields(rule) | {"beyond": ">" if rule.above is not None else "<"}
-            values = _sensor_values(rule) | {"kept": list(kept)}
+            values = _sensor_values(rule) | {"live": list(live)}
         case RainRule():
             names |= _fields(rule)
             values = {
@@ -90,7 +90,7 @@ def _asked(
             }
         case CountRule():
             names |= _places(rule)
-            values = {"limit": rule.at_least, "seconds": rule.hours * 3600} | _wanted(rule)
+            values = {"limit": rule.at_least, "seconds": rule.hours * 3600} | _field_values(rule)
             values |= {"resolution": rule.resolution} if rule.per == "hex" else {}
         case QuietRule():
             names |= _fields(rule)
@@ -116,7 +116,7 @@ def _sensor_values(rule: SensorRule) -> dict[str, Any]:
 
 
 def _places(rule: CountRule) -> dict[str, str]:
-    where = [f'"{name}" = :wanted_{n}' for n, name in enumerate(rule.where)]
+    where = [f'"{name}" = :value_{n}' for n, name in enumerate(rule.where)]
     hexes = "gis.h3_parent(h3, :resolution)"
     place, cell, sharp = {
         "hex": (f"gis.h3_text({hexes})", hexes, _SHARP),
@@ -127,8 +127,8 @@ def _places(rule: CountRule) -> dict[str, str]:
     return {"place": place, "cell": cell, "group": group, "where": " AND ".join([sharp, *where])}
 
 
-def _wanted(rule: CountRule) -> dict[str, Any]:
-    return {f"wanted_{n}": value for n, value in enumerate(rule.where.values())}
+def _field_values(rule: CountRule) -> dict[str, Any]:
+    return {f"value_{n}": value for n, value in enumerate(rule.where.values())}
 
 
 def _signal(connection: Connection, layer: Layer, rule: ThresholdRule, row: Row[Any]) -> Signal:
@@ -157,7 +157,7 @@ def _signal(connection: Connection, layer: Layer, rule: ThresholdRule, row: Row[
 
 
 def _beyond(rule: ThresholdRule, value: float) -> float | None:
-    """How far past the last value that raises nothing. A silence only grows: that is no news."""
+    """Distance from the last value that raises nothing; None of a silence, which only grows."""
     match rule:
         case QuietRule():
             return None
@@ -174,7 +174,7 @@ def _beyond(rule: ThresholdRule, value: float) -> float | None:
 
 
 def _label(connection: Connection, rule: ThresholdRule, row: Row[Any]) -> str:
-    """What people call the thing: a sensor by its name, a commune by its."""
+    """Name of the sensor or commune, as people call it; empty for the province."""
     if isinstance(rule, CountRule | RainRule):
         named = connection.scalar(_COMMUNE, {"code": row.commune}) if row.commune else None
         return str(named or "") if not isinstance(rule, CountRule) or rule.per != "province" else ""

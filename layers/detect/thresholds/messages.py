@@ -1,4 +1,4 @@
-"""What a duty officer reads of a threshold, in Vietnamese and English, made from the numbers."""
+"""Texts of threshold alerts for duty officers, in Vietnamese and English, made from the numbers."""
 
 from datetime import datetime
 
@@ -16,7 +16,7 @@ from layers.definition.model import (
 
 def headline(layer: Layer, rule: ThresholdRule, label: str, value: float) -> tuple[str, str]:
     """`<title>: <thing> <value>, <threshold>`."""
-    vi, en = _told(layer, rule, value)
+    vi, en = _measured(layer, rule, value)
     return (
         ": ".join(filter(None, (rule.title.vi, f"{label} {vi}".strip()))),
         ": ".join(filter(None, (rule.title.en, f"{label} {en}".strip()))),
@@ -24,7 +24,7 @@ def headline(layer: Layer, rule: ThresholdRule, label: str, value: float) -> tup
 
 
 def detail(since: datetime, until: datetime) -> tuple[str, str]:
-    """The time of the records beneath, as clocks in Vietnam show it."""
+    """The time of the evidence, as clocks in Vietnam show it."""
     first, last = (moment.astimezone(HERE).strftime("%H:%M %d/%m/%Y") for moment in (since, until))
     return f"Dữ liệu từ {first} đến {last}.", f"Records from {first} to {last}."
 
@@ -37,7 +37,7 @@ def _en(value: float) -> str:
     return number_en(value, 2, trim=True)
 
 
-def _told(layer: Layer, rule: ThresholdRule, value: float) -> tuple[str, str]:
+def _measured(layer: Layer, rule: ThresholdRule, value: float) -> tuple[str, str]:
     vi, en = _vi, _en
     match rule:
         case RainRule():

@@ -1,4 +1,4 @@
-"""Rules are looked at when rows changed, and each minute, since time alone changes what holds."""
+"""Schedule of rules: evaluated when rows changed, and each minute, as time passes."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -21,8 +21,8 @@ log = structlog.get_logger("thresholds")
 
 EVERY = timedelta(minutes=1)
 
-# The newest look of each rule.
-_LOOKS = text("""
+# The newest evaluation of each rule.
+_NEWEST = text("""
 SELECT DISTINCT ON (k.layer_id, k.rule) k.layer_id, k.rule, k.looked_at,
        k.version IS NOT DISTINCT FROM l.version AS knows_rows
 FROM gis.alert_look k JOIN gis.layer l ON l.id = k.layer_id
@@ -32,23 +32,23 @@ ORDER BY k.layer_id, k.rule, k.looked_at DESC
 
 
 def evaluate_rules(database: Database, catalogue: Catalogue, now: datetime) -> list[str]:
-    """Look at the rules that are due and keep their alerts; gives `layer rule` of each look.
+    """Evaluate the rules that are due and update their alerts; gives `layer rule` of each.
 
     Each rule has a transaction of its own: one that fails is logged, and the others go on.
     """
     with database.reading() as connection:
         due = due_rules(connection, catalogue, now)
-    return [f"{layer.id} {rule.id}" for layer, rule in due if _look(database, layer, rule, now)]
+    return [f"{layer.id} {rule.id}" for layer, rule in due if _evaluate(database, layer, rule, now)]
 
 
 def due_rules(
     connection: Connection, catalogue: Catalogue, now: datetime
 ) -> list[tuple[Layer, ThresholdRule]]:
-    """Rules that were never looked at, not since the rows changed, or not for a minute."""
+    """Rules that were never evaluated, not since the rows changed, or not for a minute."""
     ruled = [layer for layer in catalogue.layers if layer.alerts and layer.alerts.rules]
     if not ruled:
         return []
-    rows = connection.execute(_LOOKS, {"layers": [layer.id for layer in ruled]})
+    rows = connection.execute(_NEWEST, {"layers": [layer.id for layer in ruled]})
     fresh = {
         (row.layer_id, row.rule) for row in rows if row.knows_rows and row.looked_at > now - EVERY
     }
@@ -61,28 +61,32 @@ def due_rules(
     ]
 
 
-def _look(database: Database, layer: Layer, rule: ThresholdRule, now: datetime) -> bool:
+def _evaluate(database: Database, layer: Layer, rule: ThresholdRule, now: datetime) -> bool:
     try:
         with database.writing() as connection:
-            kept = live_keys(connection, layer.id, rule.id)
-            found = find_beyond(connection, layer, rule, now, kept)
-            gone = _gone(connection, layer, found, now)
-            apply_findings(connection, replace(found, evidence=Evidence(gone)), now)
+            live = live_keys(connection, layer.id, rule.id)
+            findings = find_beyond(connection, layer, rule, now, live)
+            gone = _gone(connection, layer, findings, now)
+            apply_findings(connection, replace(findings, evidence=Evidence(gone)), now)
     except Unavailable:  # the same for all
         raise
     except Exception:
-        log.exception("a rule could not be looked at", layer=layer.id, rule=rule.id)
+        log.exception("a rule could not be evaluated", layer=layer.id, rule=rule.id)
         return False
     return True
 
 
-def _gone(connection: Connection, layer: Layer, found: Findings, now: datetime) -> frozenset[int]:
-    """Records beneath the rule's alerts that were deleted, or changed since it was looked at."""
-    known = live_records(connection, layer.id, found.rule)
+def _gone(
+    connection: Connection, layer: Layer, findings: Findings, now: datetime
+) -> frozenset[int]:
+    """Evidence of the rule's alerts that was deleted, or changed since the last evaluation."""
+    known = live_records(connection, layer.id, findings.rule)
     if not known:
         return known
-    of, before = table_of(layer), last_evaluation(connection, found, now)
-    unchanged = select(of.c.id).where(of.c.id == any_(literal(list(known), ARRAY(BigInteger()))))
-    if before is not None and "updated_at" in of.c:
-        unchanged = unchanged.where((of.c.updated_at <= before) | (of.c.updated_at > now))
+    table, before = table_of(layer), last_evaluation(connection, findings, now)
+    unchanged = select(table.c.id).where(
+        table.c.id == any_(literal(list(known), ARRAY(BigInteger())))
+    )
+    if before is not None and "updated_at" in table.c:
+        unchanged = unchanged.where((table.c.updated_at <= before) | (table.c.updated_at > now))
     return known - frozenset(connection.execute(unchanged).scalars())

@@ -1,7 +1,7 @@
 -- Statements of layers/detect/thresholds/evaluation.py, each under its name. {layer}, {field}, {of} and
 -- {where} are identifiers of a validated layer file; all else is bound.
 -- Each gives, a row for each thing beyond its threshold: key, label (of the thing), value, since,
--- until, cell (H3), commune, lon, lat, records (ids of rows beneath), simulated.
+-- until, cell (H3), commune, lon, lat, records (ids of the evidence), simulated.
 
 -- name: sensor
 -- The newest reading of a sensor is beyond; since: the first of the readings beyond that no other
@@ -25,11 +25,11 @@ FROM newest n CROSS JOIN LATERAL (
     (SELECT max(c.valid_at) FROM reading c WHERE c.sensor = n.sensor AND NOT c.beyond),
     '-infinity')) AS run
 WHERE n.beyond AND (n.valid_at > :now - make_interval(mins => :stale_minutes)
-                    OR n.sensor = ANY(CAST(:kept AS text[])))
+                    OR n.sensor = ANY(CAST(:live AS text[])))
 ORDER BY n.sensor;
 
 -- name: rain
--- The gauge of a hex with the greatest sum stands for it: gauges of one hex measure one rain.
+-- The gauge with the greatest sum stands for its hex: gauges of one hex measure one rain.
 WITH gauge AS (
   SELECT gis.h3_parent(h3, :resolution) AS hex, {of} AS gauge, sum({field}) AS value,
          min(valid_at) AS since, max(valid_at) AS until, min(commune) AS commune,
@@ -57,7 +57,7 @@ GROUP BY {group} HAVING count(*) >= :limit
 ORDER BY 1;
 
 -- name: quiet
--- Whole hours since the newest record. What never spoke in a year is not missed.
+-- Whole hours since the newest record. A sensor without a record in a year is not missed.
 WITH newest AS (
   SELECT DISTINCT ON ({of}) {of} AS sensor, valid_at, h3, commune, geom, id, provenance
   FROM {layer}

@@ -1,4 +1,4 @@
-"""Functions of events and payloads under the words of the glossary; their texts are in functions/."""
+"""Functions of events and payloads have other names; their texts are in functions/."""
 
 from alembic import op
 
