@@ -6,6 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from api.cli.context import database_in_use, read_layers, read_settings, somebody_here
+from api.cli.file_options import (
+    AssumedCrs,
+    DateFormat,
+    Encoding,
+    FooterRows,
+    HeaderRow,
+    NumberFormat,
+    Table,
+)
 from api.cli.output import AsJson, complain, print_json, print_rows, progress, say
 from api.records import change_record, select
 from gis.errors import AmbiguousInput
@@ -17,12 +26,6 @@ if TYPE_CHECKING:
 app = typer.Typer(help="List, check, publish and fill layers.", no_args_is_help=True)
 
 _CHANGE: Final = {name: name for name in ("change", "item", "act", "at", "who")}
-
-AssumedCrs = Annotated[
-    str | None, typer.Option(help="The CRS of the coordinates, whatever the file says")
-]
-DateFormat = Annotated[str | None, typer.Option(help="How dates are written, for example %d/%m/%Y")]
-NumberFormat = Annotated[str | None, typer.Option(help="decimal_comma or decimal_point")]
 
 
 @app.command("list", epilog="Example: gis layers list --json")
@@ -76,25 +79,26 @@ def sync_command(as_json: AsJson = False) -> None:
 @app.command(epilog="Example: gis layers load landslides nasa_glc.csv")
 def load(
     layer: Annotated[str, typer.Argument(help="Id of the layer")],
-    file: Annotated[Path, typer.Argument(help="CSV, GeoJSON, GeoPackage, Shapefile or XLSX")],
+    file: Annotated[
+        Path, typer.Argument(help="Spreadsheet, CSV, GeoJSON, GIS file, or a zip of one")
+    ],
     source: Annotated[
         str | None, typer.Option(help="The system that the records come from; unset: file name")
     ] = None,
     assume_crs: AssumedCrs = None,
     date_format: DateFormat = None,
     number_format: NumberFormat = None,
-    encoding: Annotated[
-        str | None, typer.Option(help="The encoding of the text, for example tcvn3 or vni")
-    ] = None,
-    table: Annotated[
-        str | None, typer.Option(help="One of several tables of a GeoPackage or workbook")
-    ] = None,
+    encoding: Encoding = None,
+    table: Table = None,
+    header_row: HeaderRow = None,
+    footer_rows: FooterRows = None,
     simulated: Annotated[
         bool, typer.Option("--simulated", help="The records are simulated; say so in each")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Load records from a file: all or none. Loading twice changes nothing."""
+    from gis.intake.layout import parse_layout
     from layers.ingest.load import LoadOptions, load_file
     from layers.ingest.records import FileOptions
 
@@ -105,6 +109,7 @@ def load(
         table=table,
         date_format=date_format,
         number_format=number_format,
+        layout=parse_layout(header_row, footer_rows),
     )
     options = LoadOptions(
         who=somebody_here().name, source=source, answers=answers, simulated=simulated

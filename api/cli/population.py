@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from api.cli.context import database_in_use
+from api.cli.file_options import Encoding, FooterRows, HeaderRow, NumberFormat, Table
 from api.cli.output import AsJson, print_facts, progress, say
 
 if TYPE_CHECKING:
@@ -24,12 +25,11 @@ def load(
     source: Annotated[
         str | None, typer.Option(help="Who made the numbers; unset: file name")
     ] = None,
-    number_format: Annotated[
-        str | None, typer.Option(help="Of a table: decimal_comma or decimal_point")
-    ] = None,
-    encoding: Annotated[
-        str | None, typer.Option(help="Of a table: the encoding, for example tcvn3 or vni")
-    ] = None,
+    number_format: NumberFormat = None,
+    encoding: Encoding = None,
+    table: Table = None,
+    header_row: HeaderRow = None,
+    footer_rows: FooterRows = None,
     as_json: AsJson = False,
 ) -> None:
     """Load the inhabitants of the province, in the place of those loaded before.
@@ -37,9 +37,11 @@ def load(
     A table has a column ma_xa (or code), of codes of today, and dan_so (or population). Its people
     are spread evenly over their commune, and rates by them say `approximate`.
     """
+    from gis.intake.layout import parse_layout
     from gis.population.loader import PopulationFileOptions, load_population
 
-    options = PopulationFileOptions(year, source, encoding, number_format)
+    layout = parse_layout(header_row, footer_rows)
+    options = PopulationFileOptions(year, source, encoding, number_format, table, layout)
     with database_in_use() as database, progress("population") as show:
         report = load_population(database, file, options, show)
     without = {"communes_without_people": " ".join(report.communes_without)}

@@ -12,22 +12,33 @@ from numpy.typing import NDArray
 from gis.errors import AmbiguousInput, BadInput
 
 ISO_8601 = "ISO 8601"
+# Years of what an office records; others are slips of typing, or years of the Buddhist era.
+MIN_YEAR, MAX_YEAR = 1800, 2100
+BUDDHIST_YEARS = 543
 _MIDNIGHT = time()
 _HAS_TIME = re.compile(r"%[HIMSfpTXcsR]")
 _ZONE = re.compile(r"([+-])(\d\d):?(\d\d)")
-_TIME = r"(?P<hour>\d{1,2})\s*(?:[:hg]|giờ)\s*(?:(?P<minute>\d{2})(?::(?P<second>\d{2}))?)?p?h?"
+_TIME = (
+    r"(?P<hour>\d{1,2})\s*(?:[:hg]|giờ)\s*"
+    r"(?:(?P<minute>\d{1,2})(?::(?P<second>\d{2}))?\s*(?:phút|ph|p|')?)?h?"
+)
 _HALF = r"(?P<half>AM|PM|SA|CH)"  # SA, CH: sáng, chiều, as Vietnamese Windows writes them
 _CLOCK = rf"{_TIME}(?:\.\d+)?(?:\s*{_HALF})?"
+_WEEKDAY = r"(?:(?:thứ\s+\w+|chủ nhật|t[2-7]|cn)\s*,?\s+)?"
+_DAY = r"(?:lúc\s+)?(?:ngày\s+)?"
 _NUMERIC = (
     r"(?P<first>\d{1,2})(?P<mark>[/.-])(?P<second_part>\d{1,2})(?P=mark)(?P<year>\d{4}|\d{2})"
 )
 _DAY_FIRST_WORDS = re.compile(
-    rf"(?:{_CLOCK}[\s,]*)?(?:ngày\s+)?(?P<first>\d{{1,2}})\s+tháng\s+(?P<second_part>\d{{1,2}})"
+    rf"(?:(?:lúc\s+)?{_CLOCK}[\s,]*)?{_WEEKDAY}{_DAY}(?P<first>\d{{1,2}})\s+tháng\s+(?P<second_part>\d{{1,2}})"
     r"[\s,]+(?:năm\s+)?(?P<year>\d{4})",
     re.IGNORECASE,
 )
-_DATE_TIME = re.compile(rf"{_NUMERIC}(?:[\s,T]+{_CLOCK})?", re.IGNORECASE)
-_TIME_DATE = re.compile(rf"{_CLOCK}[\s,]+(?:ngày\s+)?{_NUMERIC}", re.IGNORECASE)
+_DATE_TIME = re.compile(
+    rf"{_WEEKDAY}{_DAY}{_NUMERIC}(?:[\s,T]+(?:lúc\s+)?{_CLOCK})?", re.IGNORECASE
+)
+_TIME_DATE = re.compile(rf"(?:lúc\s+)?{_CLOCK}[\s,]+{_WEEKDAY}{_DAY}{_NUMERIC}", re.IGNORECASE)
+_NUMBER = re.compile(r"\d{1,13}(?:[.,]\d{1,12})?")
 _YEAR_FIRST = re.compile(
     r"(?P<year>\d{4})(?P<mark>[-/.]?)(?P<month>\d{2})(?P=mark)(?P<day>\d{2})"
     r"(?:[T ](?P<clock>\d{2}:?\d{2}(?::?\d{2}(?:[.,]\d+)?)?)\s*(?P<zone>Z|[+-]\d{2}(?::?\d{2})?)?)?"
@@ -40,6 +51,28 @@ class DateOrder(StrEnum):
 
 
 FORMATS = {DateOrder.DAY_FIRST: "%d/%m/%Y", DateOrder.MONTH_FIRST: "%m/%d/%Y"}
+
+
+class DateWord(StrEnum):
+    """Words for ways of writing dates, which may stand in the place of a strptime format."""
+
+    DAY_FIRST = "day-first"
+    MONTH_FIRST = "month-first"
+    BUDDHIST = "buddhist"  # day first, years of the Buddhist era
+    EXCEL = "excel"  # days since 1899-12-30, as spreadsheets count
+    EPOCH_S = "epoch-s"  # seconds since 1970, UTC
+    EPOCH_MS = "epoch-ms"
+    ISO = "iso"  # year first; what is not is a fault of its row
+
+
+_ORDERS = {
+    DateWord.DAY_FIRST: DateOrder.DAY_FIRST,
+    DateWord.MONTH_FIRST: DateOrder.MONTH_FIRST,
+    DateWord.BUDDHIST: DateOrder.DAY_FIRST,
+}
+_SECONDS = {DateWord.EPOCH_S: 1, DateWord.EPOCH_MS: 1_000}
+_EXCEL_DAY_0 = datetime(1899, 12, 30)
+_PROVING_YEARS = range(1990, 2101)  # of a bare number that is proposed to be a date
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,28 +113,33 @@ def parse_dates(
     zone: str = "+07:00",
     *,
     column: str = "date",
+    asks: bool = True,
 ) -> DateColumn:
     """Instants of a column of text.
 
-    `format` is a strptime format, or None: then the values must be year-first (ISO 8601), name
-    the month in Vietnamese words, or at least one must prove the order of day and month. A
-    year-first value is read as such under any format. `zone` holds for values that name none.
-    Empty values give None and no fault.
+    `format` is a strptime format, a DateWord, or None: then the values must be year-first (ISO
+    8601), name the month in Vietnamese words, or at least one must prove the order of day and
+    month. A year-first value is read as such under any format. `zone` holds for values that name
+    none. Empty values give None and no fault; a year before 1800 or after 2100 is a fault.
 
     Raises AmbiguousInput when day and month can be exchanged in every value, when values prove
-    both orders, when years have two digits, or when no value at all fits the declared format;
+    both orders, when years have two digits, or when several values are there and none is a date
+    in the declared format or at all (unless `asks` is false: then each is a fault of its row);
     BadInput for an unknown `zone`.
     """
     texts = [_clean(value) for value in values]
     distinct = sorted({text for text in texts if text})
     home = parse_zone(zone)
     if format is not None and format != ISO_8601:
-        parsed = {text: _by_format(text, format, home) for text in distinct}
-        _ask_if_nothing_fits(column, format, parsed)
+        parsed = {text: _declared(text, format, home) for text in distinct}
+        if asks and format != DateWord.ISO and not _any_read(parsed):
+            raise _nothing_fits(column, format, distinct, home)
         return _column(texts, parsed, format, None)
     readings = {text: _parts_of(text) for text in distinct}
-    order, proof = _order(column, [(t, r) for t, r in readings.items() if r])
+    order, proof = _order(column, [(t, r) for t, r in readings.items() if r], distinct)
     parsed = {text: _resolve(text, reading, order, home) for text, reading in readings.items()}
+    if asks and sum(map(bool, texts)) > 1 and not _any_read(parsed):
+        raise _nothing_fits(column, None, distinct, home)
     return _column(texts, parsed, FORMATS[order] if order else ISO_8601, proof)
 
 
@@ -141,28 +179,115 @@ def _column(
     return DateColumn(instants, days, faults, format, proof)
 
 
-def _by_format(text: str, format: str, home: tzinfo) -> _Parsed:
+def _declared(text: str, format: str, home: tzinfo) -> _Parsed:
+    """The reading of a value by a declared format or word."""
+    if format in _ORDERS:
+        return _in_order(text, DateWord(format), home)
+    if format in _SECONDS:
+        return _by_seconds(text, _SECONDS[DateWord(format)], home)
+    if format == DateWord.EXCEL:
+        return _by_excel(text, home)
+    if format == DateWord.ISO:
+        return _year_first(text, home)
     try:
         instant = datetime.strptime(text, format)
-    except ValueError:
+    except (ValueError, re.error):
         if _YEAR_FIRST.fullmatch(text):  # as spreadsheets and databases give their own dates
             return _year_first(text, home)
         return f"“{text}”: không theo dạng {format} / is not a date of the form {format}"
-    return _zoned(instant, home), _HAS_TIME.search(format) is None
+    return _plausible(text, _zoned(instant, home), _HAS_TIME.search(format) is None)
+
+
+def _in_order(text: str, word: DateWord, home: tzinfo) -> _Parsed:
+    reading = _parts_of(text)
+    if reading is None:
+        return _year_first(text, home)
+    if reading.short_year:  # as strptime has it (POSIX): 69–99 are of the twentieth century
+        reading.year += 1900 if reading.year >= 69 else 2000
+    if word is DateWord.BUDDHIST:
+        reading.year -= BUDDHIST_YEARS
+    return _resolve(text, reading, _ORDERS[word], home)
+
+
+def _by_seconds(text: str, parts: int, home: tzinfo) -> _Parsed:
+    if not _NUMBER.fullmatch(text):
+        return _year_first(text, home)
+    try:
+        instant = datetime.fromtimestamp(float(text.replace(",", ".")) / parts, home)
+    except (ValueError, OverflowError, OSError):
+        return _implausible(text)
+    return _plausible(text, instant, False)
+
+
+def _by_excel(text: str, home: tzinfo) -> _Parsed:
+    if not _NUMBER.fullmatch(text):
+        return _year_first(text, home)
+    days = float(text.replace(",", "."))
+    try:
+        instant = _EXCEL_DAY_0 + timedelta(seconds=round(days * 86_400))
+    except OverflowError:
+        return _implausible(text)
+    return _plausible(text, instant.replace(tzinfo=home), days.is_integer())
 
 
 def _zoned(instant: datetime, home: tzinfo) -> datetime:
     return instant if instant.tzinfo else instant.replace(tzinfo=home)
 
 
-def _ask_if_nothing_fits(column: str, format: str, parsed: dict[str, _Parsed]) -> None:
-    if parsed and all(isinstance(result, str) for result in parsed.values()):
-        raise AmbiguousInput(
-            f"cột “{column}”: không giá trị nào theo dạng {format}, ví dụ {_examples(parsed)}; "
-            "hãy khai báo dạng đúng bằng --date-format / "
-            f"column “{column}”: none of its values has the form {format}; give the form they "
-            f"have with --date-format, such as --date-format '{FORMATS[DateOrder.DAY_FIRST]}'"
-        )
+def _plausible(text: str, instant: datetime, is_day: bool) -> _Parsed:
+    if MIN_YEAR <= instant.year <= MAX_YEAR:
+        return instant, is_day
+    return _implausible(text, instant.year)
+
+
+def _implausible(text: str, year: int | None = None) -> str:
+    era = year is not None and MIN_YEAR <= year - BUDDHIST_YEARS <= MAX_YEAR
+    buddhist = f" (Phật lịch? Buddhist era? {year - BUDDHIST_YEARS})" if era and year else ""
+    return (
+        f"“{text}”: năm phải từ {MIN_YEAR} đến {MAX_YEAR}{buddhist} / "
+        f"its year is not within {MIN_YEAR}–{MAX_YEAR}"
+    )
+
+
+def _any_read(parsed: dict[str, _Parsed]) -> bool:
+    return not parsed or any(not isinstance(result, str) for result in parsed.values())
+
+
+def _nothing_fits(
+    column: str, format: str | None, distinct: Sequence[str], home: tzinfo
+) -> AmbiguousInput:
+    """The question about a column of which no value is a date, with answers that read some."""
+    words = _words_that_read(distinct, home)
+    answers = " hoặc (or) ".join(f"--date-format {word}" for word in words)
+    form_vi = f" theo dạng {format}" if format else ""
+    fault_en = f"has the form {format}" if format else "is a date"
+    quarantine = " (iso: vào cách ly / to quarantine)" if DateWord.ISO in words else ""
+    return AmbiguousInput(
+        f"cột “{column}”: không giá trị nào là ngày{form_vi}, ví dụ {_examples(distinct)}; hãy xem "
+        f"lại cột, hoặc khai báo {answers}{quarantine} / column “{column}”: none of its values "
+        f"{fault_en}; check the column, or say how its dates are written"
+    )
+
+
+def _words_that_read(distinct: Sequence[str], home: tzinfo) -> list[str]:
+    """Words under which most of the values are dates; `iso` where there is none."""
+    words = [
+        word
+        for word in (DateWord.DAY_FIRST, DateWord.MONTH_FIRST, DateWord.BUDDHIST, *_BARE)
+        if sum(_reads(text, word, home) for text in distinct) * 2 > len(distinct)
+    ]
+    orders = {DateWord.DAY_FIRST, DateWord.MONTH_FIRST}
+    return [str(word) for word in words if not (orders & set(words) and word not in orders)] or [
+        str(DateWord.ISO)
+    ]
+
+
+_BARE = (DateWord.EPOCH_MS, DateWord.EPOCH_S, DateWord.EXCEL)
+
+
+def _reads(text: str, word: DateWord, home: tzinfo) -> bool:
+    parsed = _declared(text, word, home)
+    return not isinstance(parsed, str) and (word not in _BARE or parsed[0].year in _PROVING_YEARS)
 
 
 def _parts_of(text: str) -> _DateParts | None:
@@ -212,19 +337,19 @@ def _day(reading: _DateParts, order: DateOrder) -> datetime | None:
 
 
 def _order(
-    column: str, readings: Sequence[tuple[str, _DateParts]]
+    column: str, readings: Sequence[tuple[str, _DateParts]], distinct: Sequence[str]
 ) -> tuple[DateOrder | None, str | None]:
     """The order that the values prove, with the value that proves it; raises AmbiguousInput."""
     marked = [(text, reading) for text, reading in readings if reading.mark]
     short = [text for text, reading in marked if reading.short_year]
     if short:
-        raise AmbiguousInput(_question(column, short, _SHORT_YEARS, year="%y"))
+        raise AmbiguousInput(_question(column, short, _SHORT_YEARS, distinct))
     proofs = {_proven_order(reading): text for text, reading in reversed(marked)}
     proofs.pop(None, None)
     if len(proofs) == 2:
         raise AmbiguousInput(
             f"cột “{column}” có cả hai thứ tự: “{proofs[DateOrder.DAY_FIRST]}” là dd/mm, "
-            f"“{proofs[DateOrder.MONTH_FIRST]}” là mm/dd; {_answer('%Y')} / "
+            f"“{proofs[DateOrder.MONTH_FIRST]}” là mm/dd; {_answer(distinct)} / "
             f"column “{column}” holds values that prove opposite orders; say which is right, "
             "and the others become faults of their rows"
         )
@@ -232,7 +357,7 @@ def _order(
         return next(iter(proofs.items()))
     undecided = [text for text, reading in marked if reading.orders and _is_exchangeable(reading)]
     if undecided:
-        raise AmbiguousInput(_question(column, undecided, _BOTH_ORDERS))
+        raise AmbiguousInput(_question(column, undecided, _BOTH_ORDERS, distinct))
     return (DateOrder.DAY_FIRST if marked else None), None
 
 
@@ -254,7 +379,7 @@ def _resolve(
     instant = _day(reading, order) if order else None
     if instant is None:
         return f"“{text}”: không có ngày này / is no day, read as {order or DateOrder.DAY_FIRST}"
-    return instant.replace(tzinfo=home), reading.clock is None
+    return _plausible(text, instant.replace(tzinfo=home), reading.clock is None)
 
 
 def _year_first(text: str, home: tzinfo) -> _Parsed:
@@ -268,7 +393,9 @@ def _year_first(text: str, home: tzinfo) -> _Parsed:
         return f"“{text}”: không có ngày, giờ này / is no day or time, read as year-month-day"
     zone = match["zone"]
     instant = datetime.combine(day, clock or time())
-    return instant.replace(tzinfo=_written_zone(zone) if zone else home), clock is None
+    return _plausible(
+        text, instant.replace(tzinfo=_written_zone(zone) if zone else home), clock is None
+    )
 
 
 def _written_zone(zone: str) -> tzinfo:
@@ -280,20 +407,32 @@ _SHORT_YEARS = ("năm chỉ có hai chữ số", "have years of two digits")
 
 
 def _question(
-    column: str, values: Sequence[str], problem: tuple[str, str], *, year: str = "%Y"
+    column: str, values: Sequence[str], problem: tuple[str, str], distinct: Sequence[str]
 ) -> str:
     vi, en = problem
     return (
-        f"cột “{column}”: {vi}, ví dụ {_examples(values)}; {_answer(year)} / "
+        f"cột “{column}”: {vi}, ví dụ {_examples(values)}; {_answer(distinct)} / "
         f"column “{column}”: its values {en}; say which it is"
     )
 
 
-def _answer(year: str) -> str:
+def _answer(distinct: Sequence[str]) -> str:
+    """The two orders: as formats that fit all values, else as words."""
+    answers: tuple[str, ...] = (DateWord.DAY_FIRST, DateWord.MONTH_FIRST)
+    for year in ("%Y", "%y"):
+        if all(_is_numeric(text, year) for text in distinct):
+            answers = (f"'%d/%m/{year}'", f"'%m/%d/{year}'")
+    day_first, month_first = answers
     return (
-        f"hãy khai báo --date-format '%d/%m/{year}' hoặc (or) --date-format '%m/%d/{year}', "
+        f"hãy khai báo --date-format {day_first} hoặc (or) --date-format {month_first}, "
         "hay `format` trong tệp lớp (in the layer file)"
     )
+
+
+def _is_numeric(text: str, year: str) -> bool:
+    match = _DATE_TIME.fullmatch(text)
+    plain = match is not None and match["mark"] == "/" and match["hour"] is None
+    return plain and text[0].isdigit() and (len(match["year"]) == 4) == (year == "%Y")  # type: ignore[index]
 
 
 def _examples(values: Iterable[str]) -> str:

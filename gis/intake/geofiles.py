@@ -1,37 +1,87 @@
-"""Reader of GeoPackage, Shapefile and XLSX through GDAL: columns of text and geometries.
+"""Reader of the formats of GIS programs through GDAL and Arrow: columns of text and geometries.
 
-The attributes of a Shapefile come as ISO-8859-1, one character a byte: GDAL's own TCVN and
-CP1258 codecs drop the last character of every value and of every field's name.
+The libraries run in a child process (see gis.intake.confined). The attributes of a Shapefile come
+as ISO-8859-1, one character a byte: GDAL's own TCVN and CP1258 codecs drop the last character of
+every value and of every field's name.
 """
 
-import zipfile
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import compress
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from gis.errors import AmbiguousInput, BadFile
-from gis.intake.numbers import EXACT_IN_DOUBLE
-from gis.intake.texts import number_text
+from gis.errors import BadFile
+from gis.intake.confined import run_confined
+from gis.intake.geo_child import read_by_gdal, read_parquet
+from gis.intake.xml_prolog import root_element
 
-_OPTIONS = {
+_MAX_SIDECARS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class GeoFormat:
+    """A format of GIS programs.
+
+    `magic` are bytes of which one stands within its first 64 (none: any); `root` the root elements
+    of one that is XML. `sidecars` are the files beside it without which it cannot be read.
+    `options` are GDAL's. `byte_text`: its text comes as bytes. `crs`: that which the format has
+    where it declares none.
+    """
+
+    name: str
+    magic: tuple[bytes, ...] = ()
+    root: tuple[str, ...] = ()
+    sidecars: tuple[str, ...] = ()
+    options: Mapping[str, str] = field(default_factory=dict)
+    byte_text: bool = False
+    crs: str | None = None
+
+
+_OSM = GeoFormat("OpenStreetMap", magic=(b"OSMHeader",), crs="EPSG:4326")
+FORMATS: dict[str, GeoFormat] = {
+    ".gpkg": GeoFormat("GeoPackage", magic=(b"SQLite format 3\0",)),
     # Whole numbers of 19 digits would come as doubles, and change.
-    ".shp": {"encoding": "ISO-8859-1", "ADJUST_TYPE": "YES"},
-    # The first row names the columns: of a sheet that is all text, GDAL would take it for data.
-    ".xlsx": {"HEADERS": "FORCE"},
+    ".shp": GeoFormat(
+        "Shapefile",
+        magic=(b"\0\0\x27\x0a",),
+        sidecars=(".dbf", ".shx"),
+        options={"encoding": "ISO-8859-1", "ADJUST_TYPE": "YES"},
+        byte_text=True,
+    ),
+    ".kml": GeoFormat("KML", root=("kml",), crs="EPSG:4326"),
+    ".gpx": GeoFormat("GPX", root=("gpx",), crs="EPSG:4326"),
+    ".gml": GeoFormat(
+        "GML",
+        root=("FeatureCollection", "featureMembers"),
+        options={"DOWNLOAD_SCHEMA": "NO", "WRITE_GFS": "NO"},
+    ),
+    ".tab": GeoFormat("MapInfo TAB", magic=(b"!table", b"!TABLE"), sidecars=(".dat",)),
+    ".mif": GeoFormat("MapInfo MIF", magic=(b"VERSION", b"Version", b"version")),
+    ".fgb": GeoFormat("FlatGeobuf", magic=(b"fgb\x03",)),
+    ".gdb": GeoFormat("FileGDB"),
+    ".dxf": GeoFormat("DXF", magic=(b"SECTION", b"AutoCAD Binary DXF", b"999")),
+    ".osm.pbf": _OSM,
+    ".pbf": _OSM,
+    ".osm": GeoFormat("OpenStreetMap XML", root=("osm",), crs="EPSG:4326"),
+    ".parquet": GeoFormat("GeoParquet", magic=(b"PAR1",)),
+    ".geoparquet": GeoFormat("GeoParquet", magic=(b"PAR1",)),
 }
-_MIDNIGHT = "T00:00:00"
-_MAX_UNPACKED_BYTES = 4 * 2**30
+FOLDERS = (".gdb",)
+_FOREIGN_TABLE = re.compile(rb"create\s+view|open\s+table|type\s+(?!native|dbf)\w+", re.IGNORECASE)
+_NEUTRAL_CHARSET = re.compile(rb"charset\s+\"neutral\"", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class GeoFile:
-    """Cells column by column; `decoded` is false when their characters are bytes."""
+    """Cells column by column; `decoded` is false when their characters are bytes.
+
+    `unread` has, by 0-based row, the hexadecimal WKB of each geometry that could not be read.
+    """
 
     columns: list[str]
     cells: list[list[str]]
@@ -39,6 +89,13 @@ class GeoFile:
     crs: str | None
     decoded: bool
     lines: Sequence[int]
+    unread: dict[int, str]
+
+
+def geo_suffix(name: str) -> str | None:
+    """The suffix of a name, as FORMATS has it; the longest that fits."""
+    fitting = [suffix for suffix in FORMATS if name.lower().endswith(suffix)]
+    return max(fitting, key=len, default=None)
 
 
 def read_geofile(path: Path, table: str | None) -> GeoFile:
@@ -46,135 +103,105 @@ def read_geofile(path: Path, table: str | None) -> GeoFile:
 
     Raises BadFile, and AmbiguousInput where the file holds several tables and none is named.
     """
-    import pyogrio
-
-    source = _source(path)
-    kind = Path(source).suffix.lower()
-    try:
-        layer, options = _table(source, table), _OPTIONS.get(kind, {})
-        meta, ids, geometry, fields = pyogrio.raw.read(
-            source, layer=layer, datetime_as_string=True, return_fids=True, **options
-        )
-        rounded = [i for i, values in enumerate(fields) if _is_rounded(values, meta, i)]
-        exact = _exact_integers(source, layer, options, rounded) if rounded else {}
-    except pyogrio.errors.DataSourceError as error:
-        raise _unreadable(error) from None
-    columns = [str(name) for name in meta["fields"]]
-    cells = [
-        exact.get(i) or _texts(values, str(kind_of))
-        for i, (values, kind_of) in enumerate(zip(fields, meta["ogr_types"], strict=True))
-    ]
-    if kind == ".xlsx":
-        return _sheet(columns, cells, ids.tolist())
-    lines = range(1, len(ids) + 1)
-    return GeoFile(columns, cells, _shapes(geometry), meta["crs"], kind != ".shp", lines)
-
-
-def _is_rounded(values: NDArray[Any], meta: dict[str, Any], i: int) -> bool:
-    """True where whole numbers beyond 2^53 came as doubles, as they do beside missing values."""
-    if meta["ogr_types"][i] != "OFTInteger64" or values.dtype.kind != "f":
-        return False
-    return bool((np.abs(values[np.isfinite(values)]) >= EXACT_IN_DOUBLE).any())
-
-
-def _exact_integers(
-    source: str, layer: str, options: dict[str, str], columns: Sequence[int]
-) -> dict[int, list[str]]:
-    """The cells of columns of whole numbers, by index; Arrow has integers with missing values."""
-    import pyogrio
-
-    _, table = pyogrio.raw.read_arrow(source, layer=layer, read_geometry=False, **options)
-    return {i: [_text(value) for value in table.column(i).to_pylist()] for i in columns}
-
-
-def _sheet(columns: list[str], cells: list[list[str]], rows: list[int]) -> GeoFile:
-    """A sheet without its blank rows; `lines` are the row numbers that the spreadsheet shows."""
-    filled = [any(record) for record in zip(*cells, strict=True)]
-    columns_without_blanks = [list(compress(values, filled)) for values in cells]
-    return GeoFile(columns, columns_without_blanks, None, None, True, list(compress(rows, filled)))
-
-
-def _source(path: Path) -> str:
-    if path.suffix.lower() == ".shp":
-        _require_sidecar_files(path)
-    return _shapefile_in_zip(path) if path.suffix.lower() == ".zip" else str(path)
-
-
-def _require_sidecar_files(path: Path) -> None:
-    """Raises BadFile where a .shp stands alone: its attributes are in the .dbf beside it."""
-    suffixes = {sibling.suffix.lower() for sibling in path.parent.glob(f"{path.stem}.*")}
-    missing = [suffix for suffix in (".dbf", ".shx") if suffix not in suffixes]
-    if missing:
-        names = ", ".join(f"{path.stem}{suffix}" for suffix in missing)
-        raise BadFile(
-            f"thiếu {names}; gửi đủ .shp, .shx, .dbf, .prj, hoặc một tệp zip / "
-            f"lacks {names}; give .shp, .shx, .dbf and .prj together, or one zip of them"
-        )
-
-
-def _shapefile_in_zip(path: Path) -> str:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = archive.infolist()
-    except zipfile.BadZipFile:
-        raise BadFile("không phải tệp zip / is no zip file") from None
-    if sum(member.file_size for member in members) > _MAX_UNPACKED_BYTES:
-        raise BadFile("giải nén ra quá 4 GiB; hãy chia nhỏ / unpacks to more than 4 GiB; split it")
-    shapes = [member.filename for member in members if member.filename.lower().endswith(".shp")]
-    if len(shapes) != 1:
-        raise BadFile(
-            f"zip có {len(shapes)} tệp .shp, phải có đúng một / "
-            f"the zip holds {len(shapes)} .shp files; it must hold exactly one"
-        )
-    return f"/vsizip/{path.resolve()}/{shapes[0]}"
-
-
-def _table(source: str, table: str | None) -> str:
-    import pyogrio
-
-    names = [str(name) for name in pyogrio.list_layers(source)[:, 0]]
-    if table is None and len(names) == 1:
-        return names[0]
-    if table in names:
-        return str(table)
-    listed = ", ".join(f"“{name}”" for name in names)
-    if table is not None:
-        raise BadFile(f"không có bảng / there is no table “{table}”; có / there are: {listed}")
-    if not names:
-        raise BadFile("không có bảng nào / holds no table")
-    raise AmbiguousInput(
-        f"có {len(names)} bảng, hãy chọn một bằng --table / "
-        f"holds {len(names)} tables, choose one with --table: {listed}"
+    suffix = geo_suffix(path.name)
+    assert suffix is not None
+    kind = FORMATS[suffix]
+    _require_sidecar_files(path, kind)
+    _require_kind(path, kind)
+    options, byte_text = dict(kind.options), kind.byte_text
+    if suffix == ".tab" and _NEUTRAL_CHARSET.search(path.read_bytes()[:65_536]):
+        options["encoding"], byte_text = "ISO-8859-1", True
+    read = read_parquet if kind.name == "GeoParquet" else read_by_gdal
+    with tempfile.TemporaryDirectory() as folder:
+        source = _under_plain_name(path, suffix, Path(folder))
+        raw = run_confined(read, str(source), path.stem, table, options, size=_size(source))
+    geometry, unread = _shapes(raw["wkb"])
+    lines = range(1, len(raw["cells"][0]) + 1) if raw["cells"] else range(1, raw["rows"] + 1)
+    return GeoFile(
+        raw["columns"],
+        raw["cells"],
+        geometry,
+        raw["crs"] or (kind.crs if geometry is not None else None),
+        not byte_text,
+        lines,
+        unread,
     )
 
 
-def _shapes(geometry: NDArray[np.object_] | None) -> NDArray[np.object_] | None:
-    if geometry is None:
-        return None
+def _require_sidecar_files(path: Path, kind: GeoFormat) -> None:
+    """Raises BadFile where a .shp stands alone: its attributes are in the .dbf beside it."""
+    suffixes = {sibling.suffix.lower() for sibling in _siblings(path)}
+    missing = [suffix for suffix in kind.sidecars if suffix not in suffixes]
+    if missing:
+        names = ", ".join(f"{path.stem}{suffix}" for suffix in missing)
+        every = {".dbf": ".shp, .shx, .dbf, .prj"}.get(missing[0], ".shp, .shx, .dbf, .prj")
+        every = ".tab, .dat, .map, .id" if kind.sidecars == (".dat",) else every
+        raise BadFile(
+            f"thiếu {names}; gửi đủ {every}, hoặc một tệp zip / "
+            f"lacks {names}; give {every} together, or one zip of them"
+        )
+
+
+def _require_kind(path: Path, kind: GeoFormat) -> None:
+    """Raises BadFile where the content is not what the name says: GDAL goes by the content, and
+    some formats name other files to be read."""
+    if path.is_dir():
+        return
+    with path.open("rb") as file:
+        start = file.read(64)
+        file.seek(0)
+        if kind.root and root_element(file) not in kind.root:
+            raise _other_kind(kind)
+        file.seek(0)
+        if kind.sidecars == (".dat",) and _FOREIGN_TABLE.search(file.read(65_536)):
+            raise BadFile(
+                "TAB này trỏ tới bảng khác; hãy xuất thành một bảng riêng / "
+                "this TAB refers to other tables; export it as a table of its own"
+            )
+    if kind.magic and not any(magic in start for magic in kind.magic):
+        raise _other_kind(kind)
+
+
+def _under_plain_name(path: Path, suffix: str, folder: Path) -> Path:
+    """A link to the file, and to its sidecars, whose name means nothing to GDAL.
+
+    GDAL and pyogrio read `/vsi…`, `zip:…`, `…zip!…` and URLs out of names.
+    """
+    source = folder / f"data{suffix}"
+    source.symlink_to(path.resolve())
+    if FORMATS[suffix].sidecars or suffix in (".mif", ".gml"):
+        for sibling in _siblings(path):
+            rest = sibling.name[len(path.stem) :].lower()
+            if rest != suffix and (suffix != ".gml" or rest == ".xsd"):
+                (folder / f"data{rest}").symlink_to(sibling.resolve())
+    return source
+
+
+def _siblings(path: Path) -> list[Path]:
+    stem = f"{path.stem}."
+    beside = [each for each in path.parent.iterdir() if each.name.startswith(stem)]
+    return [each for each in sorted(beside)[:_MAX_SIDECARS] if each.is_file()]
+
+
+def _size(path: Path) -> int:
+    files = path.parent.rglob("*") if not path.is_dir() else path.resolve().iterdir()
+    return sum(each.stat().st_size for each in files if each.is_file())
+
+
+def _shapes(
+    wkb: Sequence[bytes | None] | None,
+) -> tuple[NDArray[np.object_] | None, dict[int, str]]:
+    if wkb is None:
+        return None, {}
+    packed = np.array([*wkb, None], object)[:-1]
     with np.errstate(invalid="ignore"):  # of NaN, which is one row's fault
-        shapes: NDArray[np.object_] = shapely.force_2d(shapely.from_wkb(geometry))
-    return shapes
+        shapes: NDArray[np.object_] = shapely.from_wkb(packed, on_invalid="ignore")
+        lost = np.flatnonzero(shapely.is_missing(shapes) & (packed != np.array(None)))
+        return shapely.force_2d(shapes), {int(row): packed[row].hex() for row in lost}
 
 
-def _texts(values: NDArray[Any], ogr_type: str) -> list[str]:
-    if values.dtype.kind == "f":
-        return [number_text(value) for value in values.tolist()]
-    texts = [_text(value) for value in values.tolist()]
-    if ogr_type == "OFTDateTime" and all(not text or text.endswith(_MIDNIGHT) for text in texts):
-        return [text.removesuffix(_MIDNIGHT) for text in texts]  # a column of days
-    return texts
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, float):
-        return number_text(value)
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _unreadable(error: Exception) -> BadFile:
+def _other_kind(kind: GeoFormat) -> BadFile:
     return BadFile(
-        f"không đọc được: {error}; hãy xuất lại từ QGIS thành GeoPackage / "
-        f"cannot be read: {error}; export it again from QGIS as GeoPackage"
+        f"nội dung không phải {kind.name}; hãy sửa đuôi tệp hoặc xuất lại / "
+        f"its content is no {kind.name}; mend its extension, or export it again"
     )

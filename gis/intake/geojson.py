@@ -1,9 +1,11 @@
-"""Parser of GeoJSON (RFC 7946): columns of text and geometries, without guessed types."""
+"""Parser of GeoJSON (RFC 7946) and of sequences of JSON (RFC 8142, NDJSON): columns of text and
+geometries, without guessed types."""
 
 import json
 import math
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ from numpy.typing import NDArray
 from gis.errors import BadFile
 from gis.intake.texts import number_text
 
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_BYTE_ORDER_MARK, _RECORD_SEPARATOR = b"\xef\xbb\xbf", b"\x1e"
 _MAX_DIGITS = 4_000  # of which Python makes a number
 _URN = re.compile(r"urn:ogc:def:crs:(?P<authority>[A-Z]+):[\d.]*:(?P<code>\w+)")
 
@@ -23,38 +25,119 @@ _URN = re.compile(r"urn:ogc:def:crs:(?P<authority>[A-Z]+):[\d.]*:(?P<code>\w+)")
 class GeoJson:
     """Cells column by column; geometries or None; `crs` as declared, else EPSG:4326.
 
-    `unread` has, by 0-based row, the text of each geometry that could not be read.
+    `geometry` is None for plain objects. `unread` has, by 0-based row, the text of each geometry
+    that could not be read, `faults` what is wrong with a line of a sequence.
     """
 
     columns: list[str]
     cells: list[list[str]]
-    geometry: NDArray[np.object_]
-    crs: str
+    geometry: NDArray[np.object_] | None
+    crs: str | None
     unread: dict[int, str]
+    lines: Sequence[int]
+    faults: dict[int, str] = field(default_factory=dict)
 
 
-def parse_geojson(content: bytes) -> GeoJson:
-    """The features of a FeatureCollection. Raises BadFile naming the feature."""
+def parse_geojson(content: bytes, *, sequence: bool = False) -> GeoJson:
+    """The features of a FeatureCollection, or the features or plain objects of a `sequence`.
+
+    A file that is a sequence all the same is read as one. Raises BadFile naming the feature.
+    """
     content = content.removeprefix(_BYTE_ORDER_MARK)
+    if sequence or _is_sequence(content):
+        return _parse_sequence(content)
     document = _document(content)
     features = document["features"]
-    properties = [_properties(feature, i) for i, feature in enumerate(features, start=1)]
-    if any(_is_rounded(value) for record in properties for value in record.values()):
+    if any(_is_beyond_doubles(feature) for feature in features):
         features = _parse_exactly(content)["features"]
-        properties = [_properties(feature, i) for i, feature in enumerate(features, start=1)]
+    return _of_features(features, _crs(document), range(1, len(features) + 1))
+
+
+def _is_sequence(content: bytes) -> bool:
+    """True for marked records, for objects one a line, and for a single feature."""
+    if content.startswith(_RECORD_SEPARATOR):
+        return True
+    first, _, rest = content.lstrip().partition(b"\n")
+    if not (first.startswith(b"{") and _is_object(first)):
+        return False
+    is_one = not rest.strip() and b'"geometry"' in first and b'"features"' not in first
+    return is_one or rest.lstrip().startswith(b"{")
+
+
+def _is_object(line: bytes) -> bool:
+    try:
+        return isinstance(orjson.loads(line), dict)
+    except orjson.JSONDecodeError:
+        return False
+
+
+def _parse_sequence(content: bytes) -> GeoJson:
+    """Features or plain objects, one a line; a bad line is its own fault."""
+    features: list[Any] = []
+    lines: list[int] = []
+    faults: dict[int, str] = {}
+    for number, line in enumerate(content.split(b"\n"), start=1):
+        text = line.strip(_RECORD_SEPARATOR + b" \t\r")
+        if not text:
+            continue
+        try:
+            features.append(_line(text))
+        except _BAD_LINE as error:
+            faults[len(features)] = _bad_line(text, error)
+            features.append({})
+        lines.append(number)
+    if len(faults) == len(features):
+        raise BadFile(f"dòng / line {lines[0]}: {faults[0]}" if lines else "trống / is empty")
+    parsed = replace(_of_features(features, "EPSG:4326", lines), faults=faults)
+    if any(each.get("type") for row, each in enumerate(features) if row not in faults):
+        return parsed
+    return replace(parsed, geometry=None, crs=None, unread={})
+
+
+def _line(text: bytes) -> dict[str, Any]:
+    """The feature of a line, or its object as one without a type; raises an error of _BAD_LINE."""
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        value = _parse_exactly(text, error)
+    if not isinstance(value, dict):
+        raise TypeError("no object")
+    is_feature = value.get("type") == "Feature"
+    feature = value if is_feature else {"properties": value}
+    if _is_beyond_doubles(feature):
+        exact = _parse_exactly(text)
+        feature = exact if is_feature else {"properties": exact}
+    _properties(feature, 1)
+    _geometry_member(feature, 1)
+    return feature
+
+
+def _bad_line(text: bytes, error: Exception) -> str:
+    excerpt = text[:200].decode("utf-8", "replace")
+    return f"không đọc được / cannot be read ({error}): {excerpt}"
+
+
+def _of_features(features: Sequence[Any], crs: str, lines: Sequence[int]) -> GeoJson:
+    properties = [_properties(feature, i) for i, feature in enumerate(features, start=1)]
     columns = list(dict.fromkeys(name for record in properties for name in record))
     cells = [[_text(record.get(name)) for record in properties] for name in columns]
     geometry = np.empty(len(features), dtype=object)
-    unread = {}
+    unread: dict[int, str] = {}
     for row, feature in enumerate(features):
         try:
             geometry[row] = _geometry(feature, row + 1)
         except _BAD_SHAPE:
             unread[row] = json.dumps(feature["geometry"])
-    return GeoJson(columns, cells, geometry, _crs(document), unread)
+    return GeoJson(columns, cells, geometry, crs, unread, lines)
 
 
 _BAD_SHAPE = (shapely.errors.ShapelyError, ValueError, TypeError, IndexError)
+_BAD_LINE = (BadFile, ValueError, TypeError, RecursionError)
+
+
+def _is_beyond_doubles(feature: Any) -> bool:
+    properties = feature.get("properties") if isinstance(feature, dict) else None
+    return isinstance(properties, dict) and any(map(_is_rounded, properties.values()))
 
 
 def _document(content: bytes) -> dict[str, Any]:
@@ -127,14 +210,21 @@ def _geometry(feature: dict[str, Any], number: int) -> Any:
 
     Raises BadFile for a member that is no geometry, an error of _BAD_SHAPE for a bad geometry.
     """
+    geometry = _geometry_member(feature, number)
+    if geometry is None:
+        return None
+    if geometry.get("type") == "Point":
+        return shapely.Point(geometry["coordinates"][:2])
+    return shapely.force_2d(shapely.from_geojson(orjson.dumps(geometry)))
+
+
+def _geometry_member(feature: dict[str, Any], number: int) -> dict[str, Any] | None:
     geometry = feature.get("geometry")
     if geometry is None:
         return None
     if not isinstance(geometry, dict) or not {"coordinates", "geometries"} & set(geometry):
         raise _bad_feature(number, "geometry")
-    if geometry.get("type") == "Point":
-        return shapely.Point(geometry["coordinates"][:2])
-    return shapely.force_2d(shapely.from_geojson(orjson.dumps(geometry)))
+    return geometry
 
 
 def _bad_feature(number: int, part: str) -> BadFile:
@@ -152,14 +242,16 @@ def _text(value: Any) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     if isinstance(value, str):
-        return value
+        # Half of a letter, which a cut text may end with, becomes U+FFFD.
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _crs(document: dict[str, Any]) -> str:
     """The member `crs` of GeoJSON 2008, which QGIS writes for other systems than WGS 84."""
-    declared = document.get("crs") or {}
-    name = str(declared.get("properties", {}).get("name", ""))
+    declared = document.get("crs")
+    properties = declared.get("properties") if isinstance(declared, dict) else None
+    name = str(properties.get("name", "")) if isinstance(properties, dict) else ""
     match = _URN.fullmatch(name)
     if match is None:
         return name or "EPSG:4326"

@@ -1,34 +1,46 @@
 """Reader of files of records: tables of text as in the file, with the line of each record.
 
-Formats: CSV, TSV and other delimited text (also .gz), GeoJSON, GeoPackage, Shapefile (also in a
-zip), XLSX. All values are text in NFC; `notes` list the conversions that this needed.
+Formats: CSV, TSV and other delimited text (also .gz); GeoJSON, GeoJSON sequences and NDJSON;
+spreadsheets (gis.intake.sheets); the formats of GIS programs (gis.intake.geofiles); and zip
+archives of one of these. All values are text in NFC; `notes` list the conversions that this
+needed. A child process reads binary formats, within bounds.
 """
 
 import gzip
 import hashlib
 import io
 import re
+import tempfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
-from pathlib import Path
+from itertools import chain
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 
 from gis.errors import AmbiguousInput, BadFile
-from gis.intake import geofiles, geojson
+from gis.intake import geofiles, geojson, sheets
+from gis.intake.archives import data_members, open_archive, take_out
+from gis.intake.choice import choose_table
 from gis.intake.delimited import parse_delimited
 from gis.intake.encodings import Decoded, EncodingNote, decode_columns, decode_file
+from gis.intake.layout import FOUND, MAX_COLUMNS, Layout, LayoutNote
 from gis.text import search_key
 
 DELIMITED = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
-GEOJSON = (".geojson", ".json", ".geojson.gz")
-GDAL = (".gpkg", ".shp", ".zip", ".xlsx")
-_SHAPEFILES, _DBF_NAME = (".shp", ".zip"), 10
-_NAMES = ".csv, .tsv, .txt, .csv.gz, .geojson, .gpkg, .shp, .zip (shapefile), .xlsx"
+SEQUENCES = (".geojsonl", ".geojsons", ".ndjson", ".jsonl")
+GEOJSON = (".geojson", ".json", ".geojson.gz", *SEQUENCES, *(f"{each}.gz" for each in SEQUENCES))
+ARCHIVES = (".zip", ".kmz")
+FORMATS = (*DELIMITED, *GEOJSON, *sheets.SUFFIXES, *geofiles.FORMATS)
+_PACKED = tuple(each for each in FORMATS if ".txt" not in each)  # a readme is no table
+_NAMES = ", ".join(dict.fromkeys(chain(FORMATS, ARCHIVES)))
+_DBF_NAME = 10
 _MAX_UNPACKED_BYTES = 2**30
+_MAX_TEXT_BYTES = 4 * 2**30
 _WEB_PAGE = re.compile(rb"\s*<(!doctype|html|\?xml)", re.IGNORECASE)
 _BINARY = {
     b"PK\x03\x04": "ZIP/XLSX",
@@ -39,6 +51,8 @@ _BINARY = {
     b"SQLite format 3": "SQLite/GeoPackage",
 }
 
+type Note = EncodingNote | LayoutNote
+
 
 @dataclass(frozen=True, slots=True)
 class RawTable:
@@ -48,7 +62,9 @@ class RawTable:
     are the 1-based lines of the records (of a GeoJSON or a binary format: their numbers).
     `geometry` holds n shapely geometries or None, in the axis order x (east), y (north), of a
     format that has them, and `crs` the CRS that the file declares: `EPSG:…` or WKT. `unread` has,
-    by 0-based row, the text of each geometry that could not be read.
+    by 0-based row, the text of each geometry that could not be read, `faults` what is wrong with a
+    record as such, such as its number of fields. `short_names`: the format keeps ten characters of
+    each column's name.
     """
 
     name: str
@@ -56,10 +72,12 @@ class RawTable:
     columns: tuple[str, ...]
     cells: dict[str, list[str]]
     lines: Sequence[int]
-    notes: tuple[EncodingNote, ...] = ()
+    notes: tuple[Note, ...] = ()
     geometry: NDArray[np.object_] | None = None
     crs: str | None = None
     unread: Mapping[int, str] = field(default_factory=dict)
+    faults: Mapping[int, str] = field(default_factory=dict)
+    short_names: bool = False
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -85,21 +103,32 @@ class RawTable:
         return shapely.get_x(points), shapely.get_y(points)
 
 
-def read_table(path: Path, *, encoding: str | None = None, table: str | None = None) -> RawTable:
+def read_table(
+    path: Path, *, encoding: str | None = None, table: str | None = None, layout: Layout = FOUND
+) -> RawTable:
     """All records of a file.
 
     `encoding` answers a question about the encoding of the file's text (one of
-    `gis.intake.encodings.ENCODINGS`), `table` names one of several in a GeoPackage or workbook.
-    Raises BadFile, naming file and line, when the file has not the format of its name, and
-    AmbiguousInput when its text has more than one reading or it holds several tables.
+    `gis.intake.encodings.ENCODINGS`), `table` names one of several in a workbook, GeoPackage or
+    zip, `layout` says where the names of columns and the footer are. Raises BadFile, naming file
+    and line, when the file has not the format of its name, and AmbiguousInput when its text has
+    more than one reading or it holds several tables.
     """
     if not path.is_file():
         raise BadFile(f"không có tệp {path} / there is no file {path}")
     try:
-        return _read(path, encoding, table)
+        read = _read(path, encoding, table, layout)
+        sha256 = _sha256(path)
     except (BadFile, AmbiguousInput) as error:
         error.args = (f"{path.name}: {error}",)
         raise
+    return replace(read, name=path.name, sha256=sha256)
+
+
+def require_whole_records(table: RawTable) -> None:
+    """Raises BadFile where a record is not whole, for callers who take all records or none."""
+    for row, fault in table.faults.items():
+        raise BadFile(f"{table.name}: dòng / line {table.lines[row]}: {fault}")
 
 
 def require_columns(table: RawTable, names: Iterable[str]) -> None:
@@ -116,7 +145,7 @@ def restore_full_names(table: RawTable, names: Iterable[str]) -> RawTable:
 
     `names` are the full names to restore; a name is restored when no other begins alike.
     """
-    if not table.name.lower().endswith(_SHAPEFILES):
+    if not table.short_names:
         return table
     cut: dict[str, list[str]] = {}
     for name in names:
@@ -133,38 +162,109 @@ def restore_full_names(table: RawTable, names: Iterable[str]) -> RawTable:
     )
 
 
-def _read(path: Path, encoding: str | None, table: str | None) -> RawTable:
-    content = path.read_bytes()
-    if not content:
-        raise BadFile("tệp trống / the file is empty")
-    sha256 = hashlib.sha256(content).hexdigest()
+def _read(path: Path, encoding: str | None, table: str | None, layout: Layout) -> RawTable:
     name = path.name.lower()
+    if path.is_file() and not path.stat().st_size:
+        raise BadFile("tệp trống / the file is empty")
+    if name.endswith(ARCHIVES):
+        return _archived(path, encoding, table, layout)
     if name.endswith(DELIMITED):
-        return _delimited(path.name, sha256, _unzipped(content, name), encoding)
+        return _delimited(_unzipped(_content(path), name), encoding, layout)
     if name.endswith(GEOJSON):
-        return _geojson(path.name, sha256, _unzipped(content, name), encoding)
-    if name.endswith(GDAL):
-        return _geofile(path, sha256, encoding, table)
+        sequence = name.removesuffix(".gz").endswith(SEQUENCES)
+        return _geojson(_unzipped(_content(path), name), encoding, sequence=sequence)
+    if name.endswith(sheets.SUFFIXES):
+        return _sheet(path, table, layout)
+    if geofiles.geo_suffix(name):
+        return _geofile(path, encoding, table)
     raise _unknown_format(path)
 
 
+def _archived(path: Path, encoding: str | None, table: str | None, layout: Layout) -> RawTable:
+    """The only table of a zip archive, or `table`: a member, or `member:table` in a member."""
+    with open_archive(path) as archive, tempfile.TemporaryDirectory() as folder:
+        members = data_members(archive, _PACKED, geofiles.FOLDERS)
+        main = [name for name in members if name.lower() == "doc.kml"]
+        members = main if path.suffix.lower() == ".kmz" and main else members
+        if not members:
+            raise BadFile(f"zip có 0 tệp đọc được / the zip holds 0 files that are read; {_NAMES}")
+        member, inner = _chosen_member(members, table)
+        taken = take_out(archive, member, Path(folder))
+        try:
+            return _read(taken, encoding, inner, layout)
+        except AmbiguousInput as question:
+            if len(members) == 1 or "--table" not in str(question):
+                raise
+            raise AmbiguousInput(
+                str(question).replace("“", f"“{member}:") + f" (trong / in {member})"
+            ) from None
+
+
+def _chosen_member(members: Sequence[str], table: str | None) -> tuple[str, str | None]:
+    if table is None or len(members) == 1:
+        inner = None if table in members or table == _stem(members[0]) else table
+        return choose_table(members, None), inner
+    member, _, inner = table.partition(":")
+    by_stem = {_stem(each): each for each in reversed(members)}
+    return choose_table(members, by_stem.get(member, member)), inner or None
+
+
+def _stem(member: str) -> str:
+    return str(PurePosixPath(member).with_suffix(""))
+
+
+def _content(path: Path) -> bytes:
+    """The bytes of a file that stays as it is while it is read."""
+    size = path.stat().st_size
+    if size > _MAX_TEXT_BYTES:
+        raise BadFile("lớn hơn 4 GiB; hãy chia nhỏ / is larger than 4 GiB; split it")
+    with path.open("rb") as file:
+        content = file.read(size + 1)
+    if len(content) != size:
+        raise BadFile(
+            "tệp đang được ghi; hãy đợi ghi xong rồi nạp lại / "
+            "is being written; wait until it is complete and load it again"
+        )
+    return content
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def _table(
-    name: str,
-    sha256: str,
     decoded: Decoded,
     lines: Sequence[int],
     geometry: NDArray[np.object_] | None = None,
     crs: str | None = None,
 ) -> RawTable:
+    if len(decoded.columns) > MAX_COLUMNS:
+        raise BadFile(
+            f"có {len(decoded.columns)} cột, nhiều nhất {MAX_COLUMNS} / holds "
+            f"{len(decoded.columns)} columns, at most {MAX_COLUMNS} are read"
+        )
+    if any("\0" in name for name in decoded.columns):
+        raise BadFile("tên cột có byte NUL / a column's name holds a NUL byte")
     if len(decoded.cells) < len(decoded.columns):
         repeated = next(column for column in decoded.columns if decoded.columns.count(column) > 1)
         raise BadFile(
             f"hai cột cùng tên “{repeated}”; hãy đặt tên khác nhau / "
             f"two columns are named “{repeated}”; give each column a name of its own"
         )
-    return RawTable(
-        name, sha256, decoded.columns, decoded.cells, lines, decoded.notes, geometry, crs
-    )
+    table = RawTable("", "", decoded.columns, decoded.cells, lines, decoded.notes, geometry, crs)
+    return replace(table, faults=_nul_faults(table))
+
+
+def _nul_faults(table: RawTable) -> dict[int, str]:
+    """Faults of records with a NUL, which no database keeps; it is shown as ␀ from here on."""
+    faults = {}
+    for column, cells in table.cells.items():
+        for row, value in enumerate(cells):
+            if "\0" in value:
+                cells[row] = value.replace("\0", "␀")
+                faults[row] = f"{column}: có byte NUL / holds a NUL byte, which text does not hold"
+    return faults
 
 
 def _unzipped(content: bytes, name: str) -> bytes:
@@ -173,7 +273,7 @@ def _unzipped(content: bytes, name: str) -> bytes:
     try:
         with gzip.open(io.BytesIO(content)) as file:
             plain = file.read(_MAX_UNPACKED_BYTES + 1)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise BadFile(
             "không giải nén được gzip; hãy nén lại bằng gzip / "
             f"is no complete gzip file ({error}); compress it again with gzip"
@@ -183,29 +283,39 @@ def _unzipped(content: bytes, name: str) -> bytes:
     return plain
 
 
-def _delimited(name: str, sha256: str, content: bytes, encoding: str | None) -> RawTable:
+def _delimited(content: bytes, encoding: str | None, layout: Layout) -> RawTable:
     _refuse_other_kinds(content)
     text, decoded = decode_file(content)
     _refuse_nul(text)
-    parsed = parse_delimited(text)
+    parsed = parse_delimited(text, layout)
     decoded_columns = decode_columns(
         parsed.header, parsed.cells, decoded=decoded, encoding=encoding
     )
-    return _table(name, sha256, decoded_columns, parsed.lines)
+    table = _table(decoded_columns, parsed.lines)
+    return replace(
+        table, notes=(*parsed.notes, *table.notes), faults={**table.faults, **parsed.faults}
+    )
 
 
-def _geojson(name: str, sha256: str, content: bytes, encoding: str | None) -> RawTable:
-    document = geojson.parse_geojson(content)
+def _geojson(content: bytes, encoding: str | None, *, sequence: bool) -> RawTable:
+    document = geojson.parse_geojson(content, sequence=sequence)
     decoded = decode_columns(document.columns, document.cells, decoded=True, encoding=encoding)
-    numbers = range(1, len(document.geometry) + 1)
-    table = _table(name, sha256, decoded, numbers, document.geometry, document.crs)
-    return replace(table, unread=document.unread)
+    table = _table(decoded, document.lines, document.geometry, document.crs)
+    return replace(table, unread=document.unread, faults={**table.faults, **document.faults})
 
 
-def _geofile(path: Path, sha256: str, encoding: str | None, table: str | None) -> RawTable:
+def _sheet(path: Path, table: str | None, layout: Layout) -> RawTable:
+    sheet = sheets.read_sheet(path, table, layout)
+    read = _table(decode_columns(sheet.columns, sheet.cells, decoded=True), sheet.lines)
+    notes, faults = (*sheet.notes, *read.notes), {**read.faults, **sheet.faults}
+    return replace(read, notes=notes, faults=faults)
+
+
+def _geofile(path: Path, encoding: str | None, table: str | None) -> RawTable:
     file = geofiles.read_geofile(path, table)
     decoded = decode_columns(file.columns, file.cells, decoded=file.decoded, encoding=encoding)
-    return _table(path.name, sha256, decoded, file.lines, file.geometry, file.crs)
+    read = _table(decoded, file.lines, file.geometry, file.crs)
+    return replace(read, unread=file.unread, short_names=path.suffix.lower() == ".shp")
 
 
 def _refuse_other_kinds(content: bytes) -> None:
@@ -234,13 +344,8 @@ def _refuse_nul(text: str) -> None:
 
 
 def _unknown_format(path: Path) -> BadFile:
-    hint = {
-        ".xls": "lưu thành .xlsx / save it as .xlsx",
-        ".tab": "xuất sang GeoPackage / export it to GeoPackage",
-        ".kml": "xuất sang GeoPackage / export it to GeoPackage",
-    }.get(path.suffix.lower(), "dùng / use")
     return BadFile(
-        f"không đọc định dạng “{path.suffix}”; {hint}; đọc được / "
+        f"không đọc định dạng “{path.suffix}”; đọc được / "
         f"the format “{path.suffix}” is not read; read are: {_NAMES}"
     )
 

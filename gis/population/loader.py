@@ -8,6 +8,7 @@ import geopandas as gpd
 
 from gis.database.engine import Database
 from gis.errors import BadFile, BadInput
+from gis.intake.layout import FOUND, Layout
 from gis.placing.reference import read_current_communes
 from gis.population.pieces import PeopleByCell, sum_by_cell
 from gis.population.raster import SUFFIXES, open_raster
@@ -20,12 +21,14 @@ type ByCommune = Iterator[list[PeopleByCell]]  # in the order of communes
 
 @dataclass(frozen=True, slots=True)
 class PopulationFileOptions:
-    """An operator's options for a file; `encoding` and `number_format` are of a table."""
+    """An operator's options for a file; those from `encoding` on are of a table."""
 
     year: int | None = None
     source: str | None = None
     encoding: str | None = None
     number_format: str | None = None
+    table: str | None = None
+    layout: Layout = FOUND
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,8 @@ def _of_table(path: Path, communes: gpd.GeoDataFrame, options: PopulationFileOpt
         set(communes["code"]),
         encoding=options.encoding,
         number_format=options.number_format,
+        table=options.table,
+        layout=options.layout,
     )
     for code, area in zip(communes["code"], communes.geometry, strict=True):
         yield spread_evenly(area, people.get(code, 0.0))

@@ -7,8 +7,9 @@ import numpy as np
 import shapely
 
 from gis.errors import BadFile
+from gis.intake.layout import FOUND, Layout
 from gis.intake.numbers import NumberColumn, parse_numbers
-from gis.intake.tables import RawTable, column_key, read_table
+from gis.intake.tables import RawTable, column_key, read_table, require_whole_records
 from gis.population.pieces import PeopleByCell, pieces_of
 
 # Names of columns, without case and diacritics.
@@ -19,21 +20,28 @@ _MAX_FAULTS = 5
 
 
 def read_people(
-    path: Path, communes: Collection[str], *, encoding: str | None, number_format: str | None
+    path: Path,
+    communes: Collection[str],
+    *,
+    encoding: str | None,
+    number_format: str | None,
+    table: str | None = None,
+    layout: Layout = FOUND,
 ) -> dict[str, float]:
     """People by commune; `known` are the codes of today.
 
     Raises BadFile for unknown or repeated codes and for what is no number of people, Question where
     the text or the numbers have two readings.
     """
-    table = read_table(path, encoding=encoding)
-    code, people = _column(table, CODES, "ma_xa"), _column(table, PEOPLE, "dan_so")
-    codes = [value.strip().zfill(_CODE_LENGTH) for value in table[code]]
-    numbers = parse_numbers(table[people], number_format, column=people)
-    faults = list(_faults(table, codes, numbers, communes))
+    read = read_table(path, encoding=encoding, table=table, layout=layout)
+    require_whole_records(read)
+    code, people = _column(read, CODES, "ma_xa"), _column(read, PEOPLE, "dan_so")
+    codes = [value.strip().zfill(_CODE_LENGTH) for value in read[code]]
+    numbers = parse_numbers(read[people], number_format, column=people)
+    faults = list(_faults(read, codes, numbers, communes))
     if faults:
         more = f"; … ({len(faults)})" if len(faults) > _MAX_FAULTS else ""
-        raise BadFile(f"{table.name}: {'; '.join(faults[:_MAX_FAULTS])}{more}")
+        raise BadFile(f"{read.name}: {'; '.join(faults[:_MAX_FAULTS])}{more}")
     return dict(zip(codes, numbers.numbers.tolist(), strict=True))
 
 

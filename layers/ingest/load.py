@@ -108,7 +108,7 @@ def load_file(
     an option), and BadInput for a layer that takes no files.
     """
     answers = options.answers
-    table = read_table(path, encoding=answers.encoding, table=answers.table)
+    table = read_table(path, encoding=answers.encoding, table=answers.table, layout=answers.layout)
     with database.writing() as connection:
         return load_table(connection, layer, table, options, show)
 
@@ -172,7 +172,7 @@ def _place_records(
 ) -> _PlacedBatch:
     territory = stored_territory(connection)
     area = ProvinceArea(BBox.of(territory.outline.bounds), territory.holds)
-    reader = RecordReader(layer, source, area, options.answers)
+    reader = RecordReader(layer, source, area, options.answers, asks=not options.replayed)
     records = reader.read(table)
     placer = stored_placer(connection, options.today or today())
     keeps_outside = source.outside == "keep"

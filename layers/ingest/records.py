@@ -13,6 +13,7 @@ import shapely
 
 from gis.errors import BadFile
 from gis.intake.dates import parse_dates
+from gis.intake.layout import FOUND, Layout
 from gis.intake.numbers import parse_integers, parse_numbers
 from gis.intake.tables import RawTable, require_columns, restore_full_names
 from gis.placing.crs import AS_DECLARED, CheckedPoints, check_points, parse_crs
@@ -52,21 +53,30 @@ class RecordFault:
 
 @dataclass(frozen=True, slots=True)
 class FileOptions:
-    """Answers of a person to questions about a file (AmbiguousInput); None where there is none."""
+    """Answers of a person to questions about a file (AmbiguousInput); None where there is none.
+
+    `layout` is of the file alone; the others are of its records too, wherever they are kept.
+    """
 
     crs: str | None = None
     encoding: str | None = None
     table: str | None = None
     date_format: str | None = None
     number_format: str | None = None
+    layout: Layout = FOUND
 
     def as_dict(self) -> dict[str, str]:
-        """The answers that are not None, by name."""
-        return {name: answer for name, answer in asdict(self).items() if answer is not None}
+        """The answers of records that are not None, by name."""
+        return {
+            name: answer
+            for name, answer in asdict(self).items()
+            if answer is not None and name != "layout"
+        }
 
     def completed_by(self, defaults: Mapping[str, str]) -> Self:
         """These answers, completed by `defaults` for questions that they leave open."""
-        return replace(self, **{**defaults, **self.as_dict()})
+        answers: dict[str, Any] = {**defaults, **self.as_dict()}
+        return replace(self, **answers)
 
 
 NO_OPTIONS = FileOptions()
@@ -118,7 +128,8 @@ class RecordReader:
     """Reads tables by one layer file and its section `source`.
 
     `area` is the province, by which a wrong CRS is recognised. `effective_answers` are, after
-    `read`, the answers given and those that the file itself settled.
+    `read`, the answers given and those that the file itself settled. `asks` is false for records
+    whose file was asked about already: a column without a date is then a fault of each.
     """
 
     def __init__(
@@ -127,6 +138,8 @@ class RecordReader:
         source: FileSource,
         area: ProvinceArea,
         answers: FileOptions = NO_OPTIONS,
+        *,
+        asks: bool = True,
     ) -> None:
         self.geometry = layer.geometry
         self.source = source
@@ -134,6 +147,7 @@ class RecordReader:
         self.area = area
         self.answers = answers
         self.effective_answers = answers
+        self.asks = asks
         self.checks_vertices = layer.placed and source.outside != "keep"
         self.faults: dict[int, list[RecordFault]] = {}
 
@@ -147,7 +161,7 @@ class RecordReader:
         required = needed_columns(self.source, self.fields, has_geometry=has_geometry)
         optional = _optional_coordinates(self.source, table)
         require_columns(table, [column for column in required if column not in optional])
-        self.faults = {}
+        self.faults = {row: [RecordFault("bad_record", why)] for row, why in table.faults.items()}
         lon, lat, shapes = self._places(table)
         public = {
             name: definition for name, definition in self.fields.items() if not definition.personal
@@ -295,7 +309,7 @@ class RecordReader:
     ) -> list[datetime | None]:
         zone = self.source.time.zone if self.source.time else "+07:00"
         format = self.answers.date_format or declared
-        parsed = parse_dates(table[column], format=format, zone=zone, column=column)
+        parsed = parse_dates(table[column], format=format, zone=zone, column=column, asks=self.asks)
         self._fault_each(parsed.faults, "bad_date", column)
         return parsed.instants
 

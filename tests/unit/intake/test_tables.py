@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from gis.errors import AmbiguousInput, BadFile
 from gis.intake.delimited import parse_delimited, sniff_delimiter
-from gis.intake.tables import RawTable, read_table, require_columns
+from gis.intake.tables import RawTable, read_table, require_columns, require_whole_records
 from gis.placing.crs import check_points
 from gis.values import BBox
 from tests.unit.intake.legacy import to_tcvn3
@@ -130,10 +130,20 @@ def test_a_table_without_records_is_a_table(tmp_path: Path) -> None:
     assert len(table) == 0 and table["a"] == [] and list(table.rows()) == []
 
 
-def test_a_record_of_another_width_names_its_line(tmp_path: Path) -> None:
-    message = fault(tmp_path, "a,b\n1,2\n\n1,2,3\n")
-    assert "line 4: 3 fields where the header has 2" in message
-    assert "dòng 4" in message
+def test_a_record_of_another_width_is_a_fault_of_its_own(tmp_path: Path) -> None:
+    table = read_table(written(tmp_path, "a.csv", "a,b\n1,2\n\n1,2,3\n4\n5,6\n"))
+    assert list(table.lines) == [2, 4, 5, 6] and table["b"] == ["2", "2,3", "", "6"]
+    assert set(table.faults) == {1, 2}
+    assert "3 fields where the header has 2" in table.faults[1]
+    with pytest.raises(BadFile, match=r"a.csv: dòng / line 4: .*3 fields"):
+        require_whole_records(table)
+
+
+def test_a_file_whose_records_mostly_have_another_width_is_told_with_the_line(
+    tmp_path: Path,
+) -> None:
+    message = fault(tmp_path, "a,b\n\n1,2,3\n1,2,4\n1,2\n")
+    assert "line 3: " in message and "3 fields where the header has 2" in message
 
 
 def test_a_quote_left_open_names_the_line_where_it_opens(tmp_path: Path) -> None:

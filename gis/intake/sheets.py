@@ -1,0 +1,252 @@
+"""Reader of spreadsheets (.xlsx, .xlsm, .xls, .xlsb, .ods): one sheet as columns of text.
+
+calamine reads them in a child process (see gis.intake.confined): numbers with all their digits,
+times whatever their format, days since 1904. The value of vertically merged cells counts for each
+of their rows.
+"""
+
+import io
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any
+from xml.parsers import expat
+
+from gis.errors import BadFile
+from gis.intake.archives import check_members, open_archive
+from gis.intake.choice import choose_table
+from gis.intake.confined import run_confined
+from gis.intake.delimited import check_header, is_value, unnamed_value
+from gis.intake.layout import (
+    FOUND,
+    HEAD_ROWS,
+    TAIL_ROWS,
+    Layout,
+    LayoutNote,
+    find_header,
+    footer_start,
+)
+from gis.intake.texts import value_text
+from gis.intake.xml_prolog import root_element
+
+SUFFIXES = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
+_ZIPPED = (".xlsx", ".xlsm", ".xlsb", ".ods")
+_OLD = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # of .xls, and of a locked .xlsx
+_MAX_CELLS = 20_000_000
+_MAX_PART_BYTES = 2**30
+
+type Range = tuple[int, int, int, int]  # first row, first column, last row, last column
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """Cells column by column; `lines` are the row numbers that the spreadsheet shows.
+
+    `faults` maps 0-based rows to what is wrong with them.
+    """
+
+    columns: list[str]
+    cells: list[list[str]]
+    lines: Sequence[int]
+    notes: tuple[LayoutNote, ...]
+    faults: dict[int, str]
+
+
+def read_sheet(path: Path, table: str | None, layout: Layout = FOUND) -> Sheet:
+    """All records of the workbook's only sheet that holds something and is shown, or of `table`.
+
+    Raises BadFile; AmbiguousInput where several sheets hold something and none is named, or the
+    header is not certain.
+    """
+    _require_workbook(path)
+    raw = run_confined(read_by_calamine, str(path.resolve()), table, size=path.stat().st_size)
+    rows, first_row = raw["rows"], raw["first_row"]
+    filled = [i for i, row in enumerate(rows) if any(cell.strip() for cell in row)]
+    if not filled:
+        raise BadFile("trang tính trống / the sheet is empty")
+    head = [rows[i] for i in filled[:HEAD_ROWS]]
+    numbers = [first_row + i for i in filled]
+    header = find_header(head, numbers[:HEAD_ROWS], layout, check_header, is_value)
+    records, lines = filled[header.first_record :], numbers[header.first_record :]
+    asked = layout.footer_rows
+    tail = max(0, len(records) - (TAIL_ROWS if asked is None else max(TAIL_ROWS, asked)))
+    start, note = footer_start(
+        [rows[i] for i in records[tail:]], lines[tail:], header.width, layout, numbers[-1]
+    )
+    records, lines = records[: tail + start], lines[: tail + start]
+    _fill_merged(rows, raw["merged"], set(records))
+    faults = {
+        row: unnamed_value(cell, column)
+        for row, i in enumerate(records)
+        for column, cell in enumerate(rows[i])
+        if cell and column not in header.columns and cell.strip()
+    }
+    cells = [[rows[i][column] for i in records] for column in header.columns]
+    notes = (*header.notes, *([note] if note else []))
+    return Sheet([name.strip() for name in header.names], cells, lines, notes, faults)
+
+
+def _require_workbook(path: Path) -> None:
+    """Raises BadFile for what is no workbook, is locked, or unpacks to more than is read."""
+    with path.open("rb") as file:
+        start = file.read(len(_OLD))
+    if not path.name.lower().endswith(_ZIPPED):
+        if start != _OLD and not start.startswith((b"\x09\x08", b"\x09\x04", b"\x09\x02", b"PK")):
+            raise _no_workbook()
+        return
+    if start == _OLD:
+        raise BadFile(
+            "tệp có mật khẩu (hoặc là .xls); hãy bỏ mật khẩu và lưu lại / "
+            "has a password (or is an .xls); take it off and save it again"
+        )
+    try:
+        _check_parts(path)
+    except BadFile as error:
+        raise BadFile(f"{error} (sổ tính / workbook)") from None
+
+
+def _check_parts(path: Path) -> None:
+    """Raises BadFile where a part is too large or declares entities."""
+    with open_archive(path) as archive:
+        parts = archive.infolist()
+        check_members(parts)
+        large = next((part for part in parts if part.file_size > _MAX_PART_BYTES), None)
+        if large is not None:
+            raise BadFile(
+                f"phần “{large.filename[:80]}” giải nén ra quá 1 GiB; hãy chia nhỏ / "
+                "a part unpacks to more than 1 GiB; split it"
+            )
+        for part in parts:
+            if part.filename.endswith((".xml", ".rels")):
+                with archive.open(part) as file:
+                    root_element(io.BytesIO(file.read(65_536)))
+
+
+def _fill_merged(rows: list[list[str]], merged: Sequence[Range], records: set[int]) -> None:
+    """Repeat the value of merged cells in each row of theirs that is a record."""
+    for first, column, last, _ in merged:
+        if last > first and 0 <= first < len(rows) and column < len(rows[first]):
+            for row in range(first + 1, min(last + 1, len(rows))):
+                if row in records and first in records:
+                    rows[row][column] = rows[first][column]
+
+
+# What follows runs in the child process.
+
+
+def read_by_calamine(source: str, table: str | None) -> dict[str, Any]:
+    """The rows of a sheet as plain values; raises as `read_sheet`."""
+    import python_calamine
+
+    try:
+        workbook = python_calamine.CalamineWorkbook.from_path(source)
+        sheet = _chosen_sheet(workbook, table)
+        if sheet.height * sheet.width > _MAX_CELLS:
+            raise BadFile(
+                f"trang tính trải trên {sheet.height} × {sheet.width} ô; hãy xóa các dòng, cột "
+                f"trống / the sheet spans {sheet.height} × {sheet.width} cells; delete its empty "
+                "rows and columns"
+            )
+        merged = _merged_ranges(source, sheet)
+        values = sheet.to_python(skip_empty_area=True)
+    except python_calamine.PasswordError:
+        raise BadFile("tệp có mật khẩu; hãy bỏ mật khẩu / has a password; take it off") from None
+    except (python_calamine.CalamineError, OSError, ValueError, OverflowError) as error:
+        raise BadFile(
+            f"không đọc được: {str(error)[:300]}; hãy lưu lại bằng Excel hoặc LibreOffice / cannot "
+            "be read; save it again with Excel or LibreOffice"
+        ) from None
+    top, left = sheet.start or (0, 0)
+    columns = [_texts(column) for column in zip(*values, strict=True)]
+    return {
+        "rows": [list(row) for row in zip(*columns, strict=True)],
+        "first_row": top + 1,
+        "merged": [[a - top, b - left, c - top, d - left] for a, b, c, d in merged],
+    }
+
+
+def _texts(values: Sequence[Any]) -> list[str]:
+    """The texts of a column; its days are times where one of them has a time of day.
+
+    calamine gives midnight as a day.
+    """
+    timed = any(type(value) is datetime for value in values)
+    return [
+        value_text(datetime.combine(value, time()) if timed and type(value) is date else value)
+        for value in values
+    ]
+
+
+def _chosen_sheet(workbook: Any, table: str | None) -> Any:
+    """The sheet that is named, else the only one that is shown and holds something."""
+    names = [about.name for about in workbook.sheets_metadata if _is_sheet(about)]
+    if table is None and len(names) > 1:
+        shown = [
+            about.name
+            for about in workbook.sheets_metadata
+            if _is_sheet(about) and str(about.visible).endswith(".Visible")
+        ]
+        filled = [name for name in shown if workbook.get_sheet_by_name(name).height]
+        names = filled or shown or names
+    return workbook.get_sheet_by_name(choose_table(names, table))
+
+
+def _is_sheet(about: Any) -> bool:
+    return str(about.typ).endswith(".WorkSheet")
+
+
+def _merged_ranges(source: str, sheet: Any) -> list[Range]:
+    if source.lower().endswith(".ods"):
+        return _merged_in_ods(source, sheet.name)
+    return [(*first, *last) for first, last in sheet.merged_cell_ranges or ()]
+
+
+def _merged_in_ods(source: str, name: str) -> list[Range]:
+    """The merged cells of a sheet of an OpenDocument file, which calamine does not give."""
+    merged: list[Range] = []
+    row = column = 0
+    within = False
+    repeats = 1
+
+    def begin(tag: str, attributes: dict[str, str]) -> None:
+        nonlocal row, column, within, repeats
+        if tag == "table:table":
+            within, row = attributes.get("table:name") == name, 0
+        elif within and tag == "table:table-row":
+            column, repeats = 0, _times(attributes, "table:number-rows-repeated")
+        elif within and tag in ("table:table-cell", "table:covered-table-cell"):
+            rows = _times(attributes, "table:number-rows-spanned")
+            columns = _times(attributes, "table:number-columns-spanned")
+            if rows > 1 or columns > 1:
+                merged.append((row, column, row + rows - 1, column + columns - 1))
+            column += _times(attributes, "table:number-columns-repeated")
+
+    def end(tag: str) -> None:
+        nonlocal row, within
+        if within and tag == "table:table-row":
+            row += repeats
+        elif tag == "table:table":
+            within = False
+
+    parser = expat.ParserCreate()
+    parser.StartElementHandler, parser.EndElementHandler = begin, end
+    try:
+        with zipfile.ZipFile(source) as archive, archive.open("content.xml") as file:
+            parser.ParseFile(file)
+    except (expat.ExpatError, zipfile.BadZipFile, KeyError, EOFError) as error:
+        raise BadFile(f"content.xml: {error}") from None
+    return merged
+
+
+def _times(attributes: dict[str, str], name: str) -> int:
+    text = attributes.get(name, "1")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 1
+
+
+def _no_workbook() -> BadFile:
+    return BadFile(
+        "không phải sổ tính; hãy lưu thành .xlsx bằng Excel hoặc LibreOffice / "
+        "is no workbook; save it as .xlsx with Excel or LibreOffice"
+    )
