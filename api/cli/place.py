@@ -4,18 +4,30 @@ import csv
 import re
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from api.cli.context import database_in_use
+from api.cli.file_options import (
+    AssumedCrs,
+    DateFormat,
+    Encoding,
+    FooterRows,
+    HeaderRow,
+    NumberFormat,
+    Table,
+)
 from api.cli.output import complain
 from gis.clock import today
 
 if TYPE_CHECKING:
     from gis.intake.tables import RawTable
     from gis.placing.placer import Claims
+    from gis.placing.reference import Territory
+    from gis.placing.source_crs import Floats
 
 _LINE_END = re.compile(r"\r\n|\n|\r")  # control characters may be letters of an old encoding
 _COLUMNS = (
@@ -27,41 +39,53 @@ _COLUMNS = (
 def place(
     file: Annotated[Path | None, typer.Argument(help="A table; unset: addresses on stdin")] = None,
     address: Annotated[str, typer.Option(help="Column of the address")] = "address",
-    lon: Annotated[str, typer.Option(help="Column of the longitude, WGS 84")] = "lon",
-    lat: Annotated[str, typer.Option(help="Column of the latitude, WGS 84")] = "lat",
+    lon: Annotated[str, typer.Option(help="Column of the longitude or easting")] = "lon",
+    lat: Annotated[str, typer.Option(help="Column of the latitude or northing")] = "lat",
     unit: Annotated[str, typer.Option(help="Column of a commune's code or name")] = "commune",
     day: Annotated[str, typer.Option(help="Column of the day")] = "day",
-    encoding: Annotated[
-        str | None, typer.Option(help="The encoding of the text, for example tcvn3 or vni")
-    ] = None,
+    assume_crs: AssumedCrs = None,
+    date_format: DateFormat = None,
+    number_format: NumberFormat = None,
+    encoding: Encoding = None,
+    table: Table = None,
+    header_row: HeaderRow = None,
+    footer_rows: FooterRows = None,
 ) -> None:
     """Place the records of a table, or one address a line on stdin; writes CSV to stdout.
 
+    Columns of coordinates are WGS 84 unless --assume-crs says otherwise.
     Example: echo "thôn 3, xã Bát Xát, Lào Cai" | gis place
     """
-    from gis.intake.tables import require_columns
-    from gis.placing.reference import stored_placer
+    from gis.intake.layout import parse_layout
+    from gis.intake.tables import read_table, require_columns
+    from gis.placing.reference import stored_placer, stored_territory
 
     names = {"address": address, "lon": lon, "lat": lat, "unit": unit, "day": day}
-    table = _read(file, address, encoding)
-    if not set(names.values()) & set(table.columns):
-        require_columns(table, [address])
-    with database_in_use() as database, database.reading() as connection:
-        placer = stored_placer(connection, today())
-        places = placer.place(_claims(table, names))
-    _write(table, [placer.answer(places, i) for i in range(len(table))])
-
-
-def _read(file: Path | None, column: str, encoding: str | None) -> "RawTable":
-    from gis.intake.tables import read_table
-
+    formats = _Formats(assume_crs, date_format, number_format)
     if file is None:
-        table = read_lines(sys.stdin.buffer.read(), column, encoding=encoding)
+        records = read_lines(sys.stdin.buffer.read(), address, encoding=encoding)
     else:
-        table = read_table(file, encoding=encoding)
-    for note in table.notes:
-        complain(f"{table.name}: {note}")
-    return table
+        layout = parse_layout(header_row, footer_rows)
+        records = read_table(file, encoding=encoding, table=table, layout=layout)
+    for note in records.notes:
+        complain(f"{records.name}: {note}")
+    with database_in_use() as database, database.reading() as connection:
+        claims = _claims(records, names, formats, stored_territory(connection))
+        if claims is None:
+            require_columns(records, [address])
+            return
+        placer = stored_placer(connection, today())
+        places = placer.place(claims)
+    _write(records, [placer.answer(places, i) for i in range(len(records))])
+
+
+@dataclass(frozen=True, slots=True)
+class _Formats:
+    """Answers to questions about the columns of a table."""
+
+    crs: str | None
+    date: str | None
+    number: str | None
 
 
 def read_lines(content: bytes, column: str, *, encoding: str | None = None) -> "RawTable":
@@ -81,24 +105,75 @@ def read_lines(content: bytes, column: str, *, encoding: str | None = None) -> "
     return RawTable("stdin", "", (column,), cells, range(1, len(lines) + 1), decoded_columns.notes)
 
 
-def _claims(table: "RawTable", names: dict[str, str]) -> "Claims":
+def _claims(
+    table: "RawTable", names: dict[str, str], formats: _Formats, territory: "Territory"
+) -> "Claims | None":
+    """The claims of the records; None where the table holds none of the columns.
+
+    Values that cannot be read, and records that are not whole, are told on stderr.
+    """
     import numpy as np
 
+    from gis.intake.coordinates import place_column, with_places
     from gis.intake.dates import parse_dates
-    from gis.intake.numbers import parse_numbers
+    from gis.placing.crs import check_points
     from gis.placing.placer import Claims
+    from gis.values import BBox
 
+    words = {names["address"], names["unit"], names["day"]}
+    located = table
+    if table.geometry is None and not {names["lon"], names["lat"]} & set(table.columns):
+        column = place_column(table, words)
+        located = table if column is None else with_places(table, column)
+    if located.geometry is None and not set(names.values()) & set(table.columns):
+        return None
+    x, y, crs = _coordinates(located, names, formats)
+    envelope = BBox.of(territory.outline.bounds)
+    points = check_points(x, y, crs, envelope, assume=formats.crs, inside=territory.holds)
     nothing = [""] * len(table)
-    columns = {part: table.cells.get(name, nothing) for part, name in names.items()}
-    instants = parse_dates(columns["day"], format=None, column=names["day"]).instants
+    dates = parse_dates(table.cells.get(names["day"], nothing), formats.date, column=names["day"])
+    for faults in (table.faults, located.unread, points.faults, dates.faults):
+        for row, why in faults.items():
+            complain(f"{table.name}: dòng / line {table.lines[row]}: {why}")
+    whole = [row not in table.faults for row in range(len(table))]
+    columns = {
+        part: [
+            value if is_whole else ""
+            for value, is_whole in zip(table.cells.get(names[part], nothing), whole, strict=True)
+        ]
+        for part in ("address", "unit")
+    }
     return Claims(
-        lon=parse_numbers(columns["lon"], column=names["lon"]).numbers,
-        lat=parse_numbers(columns["lat"], column=names["lat"]).numbers,
+        lon=np.where(whole, points.lon, np.nan),
+        lat=np.where(whole, points.lat, np.nan),
         address=columns["address"],
         unit=columns["unit"],
-        day=[instant.date() if instant else None for instant in instants],
+        day=[instant.date() if instant else None for instant in dates.instants],
         precision_m=np.full(len(table), np.nan),
     )
+
+
+def _coordinates(
+    table: "RawTable", names: dict[str, str], formats: _Formats
+) -> "tuple[Floats, Floats, str | None]":
+    """x, y and the declared CRS: of the geometry, else of two columns, degrees unless said."""
+    from gis.intake.coordinates import parse_degrees
+    from gis.intake.numbers import parse_numbers
+    from gis.placing.crs import AS_DECLARED, parse_crs
+
+    if table.points is not None:
+        return (*table.points, table.crs)
+    crs = "EPSG:4326" if formats.crs in (None, AS_DECLARED) else str(formats.crs)
+    read = parse_numbers if parse_crs(crs).crs.is_projected else parse_degrees
+    nothing = [""] * len(table)
+    x, y = (
+        read(table.cells.get(names[part], nothing), formats.number, column=names[part])
+        for part in ("lon", "lat")
+    )
+    for parsed in (x, y):
+        for row, why in parsed.faults.items():
+            complain(f"{table.name}: dòng / line {table.lines[row]}: {why}")
+    return x.numbers, y.numbers, "EPSG:4326"
 
 
 def _write(table: "RawTable", answers: Sequence[dict[str, Any]]) -> None:

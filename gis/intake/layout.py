@@ -211,7 +211,7 @@ def _header(head: Sequence[Row], numbers: Sequence[int], first: int, last: int) 
     columns = sorted(set[int]().union(*map(_filled, head[first : last + 1])))
     names = _names(head[first : last + 1])
     below = last + 1
-    if below < len(head) and _is_numbering(head[below], columns):
+    if below < len(head) and _is_numbering(head[below], columns, framed=last > 0):
         number = numbers[below]
         notes.append(
             LayoutNote(f"dòng {number} chỉ đánh số cột / row {number} only numbers the columns")
@@ -262,15 +262,16 @@ def _declared(head: Sequence[Row], numbers: Sequence[int], declared: tuple[int, 
     return Header(names, columns, header.first_record, header.notes)
 
 
-def _is_numbering(row: Row, columns: Sequence[int]) -> bool:
-    """True for the row `(1) (2) (3)`, or `A B 1 2 3`, that numbers the columns."""
+def _is_numbering(row: Row, columns: Sequence[int], *, framed: bool) -> bool:
+    """True for the row `(1) (2) (3)` that numbers the columns, or `A B 1 2 3` in a `framed` table,
+    which has titles above or names in two rows: elsewhere it may be a record."""
     cells = [row[i].strip() for i in columns if i < len(row) and row[i].strip()]
     marks = [match[1] for cell in cells if (match := _NUMBERING.fullmatch(cell))]
     numbers = [int(mark) for mark in marks if mark.isdigit()]
     letters = len(marks) - len(numbers)
     in_order = bool(numbers) and numbers[0] in (1, letters + 1)
     in_order = in_order and numbers == list(range(numbers[0], numbers[0] + len(numbers)))
-    whole = len(cells) == len(columns) > _MIN_COLUMNS
+    whole = framed and len(cells) == len(columns) > _MIN_COLUMNS
     bracketed = len(cells) >= _MIN_COLUMNS and all(cell[0] in "[(" for cell in cells)
     return len(marks) == len(cells) and in_order and (whole or bracketed)
 

@@ -19,10 +19,12 @@ from gis.placing.source_crs import (
     UTM,
     Floats,
     SourceCrs,
+    area_of_use,
     mislabelled_vn2000,
     parse_crs,
     projection,
     refuse_inexact,
+    siblings,
     to_wgs84,
     transform_points,
 )
@@ -56,6 +58,7 @@ _IMPOSSIBLE = 0.5  # or when this share cannot be coordinates of the declared CR
 # The next zone is 25 km off, which leaves most records inside. So a CRS that is not the province's
 # own is asked about earlier, when the province's own places nearly all records inside.
 _SOME_OUTSIDE, _SOME_RECORDS, _NEARLY_ALL = 0.05, 5, 0.98
+_AREA_MARGIN_DEGREES = 0.5
 # Where several systems fit alike, one of these is proposed; of others none.
 _COMMON = (LOCAL, "EPSG:4326")
 
@@ -77,16 +80,19 @@ def check_crs(
     assume: str | None = None,
     local: str = LOCAL,
     inside: Inside | None = None,
+    own_area: bool = False,
 ) -> SourceCrs:
     """The CRS of a batch, declared and plausible, to be given to `to_wgs84`.
 
     `envelope` is the province's box (degrees, WGS 84); `inside` (lon, lat → mask) is its exact
     test. `assume` answers an earlier question: a CRS, or `declared` to keep what is declared.
-    `local` is the CRS that the province uses, the likely one where several fit.
+    `local` is the CRS that the province uses, the likely one where several fit. `own_area`: the
+    batch may lie anywhere, so that the CRS is judged by its own area of use too.
 
     Raises AmbiguousInput when no CRS is declared, when it is VN-2000 with another datum, or when it
-    places the batch outside the province and another would place it inside; BadInput for a CRS
-    that cannot be transformed exactly, such as Hanoi 1972. A few records outside are no question.
+    places the batch outside the province and another would place it inside, or outside its own
+    area; BadInput for a CRS that cannot be transformed exactly, such as Hanoi 1972. A few records
+    outside are no question.
     """
     declared = None if crs is None else parse_crs(crs)
     if assume is not None:
@@ -101,6 +107,8 @@ def check_crs(
         )
     refuse_inexact(declared, envelope)
     _ask_if_outside(declared, batch, local)
+    if own_area:
+        _ask_if_beyond_own_area(declared, batch)
     return declared
 
 
@@ -126,6 +134,7 @@ def check_points(
     assume: str | None = None,
     local: str = LOCAL,
     inside: Inside | None = None,
+    own_area: bool = False,
 ) -> CheckedPoints:
     """The points of a batch after `check_crs`, whose arguments and errors it has.
 
@@ -136,7 +145,9 @@ def check_points(
     if not np.any(np.isfinite(east) & np.isfinite(north) & ~none):
         nowhere = np.full(len(east), np.nan)
         return CheckedPoints(nowhere, nowhere.copy(), point_faults(east, north, nowhere), None)
-    source = check_crs(east, north, crs, envelope, assume=assume, local=local, inside=inside)
+    source = check_crs(
+        east, north, crs, envelope, assume=assume, local=local, inside=inside, own_area=own_area
+    )
     lon, lat = to_wgs84(east, north, source)
     lon[none], lat[none] = np.nan, np.nan
     return CheckedPoints(lon, lat, point_faults(east, north, lon), source)
@@ -195,6 +206,19 @@ class _Batch:
         possible = ~np.isnan(lon)
         inside = self.inside(lon[possible], lat[possible])
         return int(np.count_nonzero(inside)), int(np.count_nonzero(~possible))
+
+    def count_in_own_area(self, source: SourceCrs) -> int:
+        """Number of records within the area for which a CRS is made, and half a degree around."""
+        lon, lat = transform_points(self.x, self.y, source)
+        area = area_of_use(source.crs)
+        within = ~np.isnan(lon)
+        if area is not None:
+            margin = _AREA_MARGIN_DEGREES
+            across = (lon >= area.west - margin) & (lon <= area.east + margin)
+            if area.west > area.east:  # beyond ±180°
+                across = (lon >= area.west - margin) | (lon <= area.east + margin)
+            within &= across & (lat >= area.south - margin) & (lat <= area.north + margin)
+        return int(np.count_nonzero(within))
 
     def count_inside(self, sources: Iterable[SourceCrs]) -> list[CrsCandidate]:
         return [CrsCandidate(source, self.count_points(source)[0]) for source in sources]
@@ -272,6 +296,25 @@ def _ask_if_mixed(declared: SourceCrs, batch: _Batch, local: str) -> None:
         raise AmbiguousInput(_mixed(declared, best, len(outside), len(batch)))
 
 
+def _ask_if_beyond_own_area(declared: SourceCrs, batch: _Batch) -> None:
+    """Raises AmbiguousInput where more than a few records lie beyond the CRS's own area of use.
+
+    Feet read as metres, or another zone, move whole batches by hundreds of kilometres.
+    """
+    beyond = len(batch) - batch.count_in_own_area(declared)
+    if beyond <= _SOME_OUTSIDE * len(batch):
+        return
+    codes = dict.fromkeys((*siblings(declared.crs), *_COMMON))
+    alternatives = [SourceCrs(declared.crs, swapped=not declared.swapped), *map(parse_crs, codes)]
+    candidates = [
+        CrsCandidate(source, count)
+        for source in alternatives
+        if str(source) != str(declared)
+        and (count := batch.count_in_own_area(source)) >= _INSIDE * len(batch)
+    ]
+    raise AmbiguousInput(_beyond_own_area(declared, beyond, len(batch), candidates))
+
+
 def _local_is_better(candidates: list[CrsCandidate], outside: int, n: int, local: str) -> bool:
     if outside < max(_SOME_OUTSIDE * n, _SOME_RECORDS):
         return False
@@ -320,6 +363,27 @@ def _outside(declared: SourceCrs, inside: int, n: int) -> _Reason:
     return _Reason(
         f"Hệ tọa độ khai báo {declared.label} chỉ đặt {inside}/{n} bản ghi trong tỉnh.",
         f"The declared CRS {declared.label} places only {inside} of {n} records in the province.",
+    )
+
+
+def _beyond_own_area(
+    declared: SourceCrs, beyond: int, n: int, candidates: Sequence[CrsCandidate]
+) -> str:
+    area = area_of_use(declared.crs)
+    name = area.name if area is not None else "World"
+    listed = "".join(
+        f"\n  {candidate.source.label}: {candidate.inside}/{n}: --assume-crs {candidate.source}"
+        for candidate in candidates[:_MAX_CANDIDATES]
+    )
+    may_vi, may_en = (" Có thể là:", " It may be:") if listed else ("", "")
+    return (
+        f"Hệ tọa độ {declared.label} dành cho “{name}”, nhưng {beyond}/{n} bản ghi nằm ngoài vùng "
+        f"đó: có thể sai đơn vị (feet, mét), sai múi hoặc đổi trục.{may_vi}{listed}\n"
+        f"Chưa lưu gì. Giữ hệ khai báo: --assume-crs {AS_DECLARED}\n"
+        f"The CRS {declared.label} is made for “{name}”, but {beyond} of {n} records lie beyond "
+        "it: its unit (feet, metres), its zone or the order of the axes may be wrong."
+        f"{may_en}{listed}\n"
+        f"Nothing was stored. To keep what is declared: --assume-crs {AS_DECLARED}"
     )
 
 

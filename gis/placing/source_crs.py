@@ -7,6 +7,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pyproj import CRS, Transformer
+from pyproj.aoi import AreaOfUse
+from pyproj.database import query_crs_info
+from pyproj.enums import PJType
 from pyproj.exceptions import CRSError, ProjError
 from pyproj.transformer import AreaOfInterest
 
@@ -21,6 +24,7 @@ UTM = ("EPSG:3405", "EPSG:3406", "EPSG:32648", "EPSG:32649")
 HANOI_72 = ("EPSG:2044", "EPSG:2045", "EPSG:3147", "EPSG:4147")
 _SWAPPED = ":yx"
 _VN_2000 = "Vietnam 2000"
+_UNIT_IN_NAME = re.compile(r"\s*\((?:ft|ftUS|ftIntl|m|US Feet)\)$")
 _VN_2000_NAME = re.compile(r"VN.?2000", re.IGNORECASE)
 
 
@@ -142,6 +146,21 @@ def projection(crs: CRS) -> Projection:
         round(float(values.get("Scale factor at natural origin", -1)), 9),
         round(float(values.get("False easting", -1)), 3),
     )
+
+
+def area_of_use(crs: CRS) -> AreaOfUse | None:
+    """The area for which a CRS is made; of one without a code, that of the code that it equals."""
+    code = crs.to_epsg(min_confidence=70)
+    area = crs.area_of_use or (CRS.from_epsg(code).area_of_use if code else None)
+    return None if area is None else AreaOfUse(*area.bounds, name=area.name)
+
+
+def siblings(crs: CRS) -> list[str]:
+    """Codes of the same projection in other units, such as feet: their names differ in that."""
+    code = crs.to_epsg(min_confidence=70)
+    name = _UNIT_IN_NAME.sub("", CRS.from_epsg(code).name if code else crs.name)
+    known = query_crs_info(auth_name="EPSG", pj_types=PJType.PROJECTED_CRS)
+    return [f"EPSG:{each.code}" for each in known if _UNIT_IN_NAME.sub("", each.name) == name]
 
 
 def _datum_name(crs: CRS) -> str:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import shapely
 
 from gis.errors import BadFile
+from gis.intake.coordinates import parse_degrees, place_column, with_places
 from gis.intake.dates import parse_dates
 from gis.intake.layout import FOUND, Layout
 from gis.intake.numbers import parse_integers, parse_numbers
@@ -156,8 +157,9 @@ class RecordReader:
 
         Raises BadFile when a column is missing, AmbiguousInput when a column has two readings.
         """
+        written = restore_full_names(table, _known_columns(self.source, self.fields))
+        table = self._located(written)
         has_geometry = table.geometry is not None
-        table = restore_full_names(table, _known_columns(self.source, self.fields))
         required = needed_columns(self.source, self.fields, has_geometry=has_geometry)
         optional = _optional_coordinates(self.source, table)
         require_columns(table, [column for column in required if column not in optional])
@@ -181,9 +183,25 @@ class RecordReader:
                 name: self._column(table, name, definition) for name, definition in public.items()
             },
             personal=self._personal(table),
-            raw=partial(self._raw, table),
+            raw=partial(self._raw, written),
             faults=self.faults,
         )
+
+    def _located(self, table: RawTable) -> RawTable:
+        """The table with the geometry of a column of places, where it has no other coordinates."""
+        columns = self.source.coordinates
+        pair = {columns.x, columns.y} if columns else set[str]()
+        crs = columns.crs if columns else "EPSG:4326"
+        if table.geometry is not None or self.geometry is GeometryKind.NONE:
+            return table
+        if len(pair) == 1 and pair <= set(table.columns):
+            return with_places(table, pair.pop(), crs)
+        if pair & set(table.columns) and self.geometry not in SHAPES:
+            return table
+        time = {self.source.time.column} if self.source.time else set()
+        other = {*key_columns(self.source), self.source.address or "", self.source.commune or ""}
+        column = place_column(table, other | time)
+        return table if column is None else with_places(table, column, crs)
 
     def _fault(self, row: int, reason: str, why: str) -> None:
         self.faults.setdefault(int(row), []).append(RecordFault(reason, why))
@@ -241,7 +259,13 @@ class RecordReader:
         """
         x, y, crs = self._coordinates(table)
         points = check_points(
-            x, y, crs, self.area.envelope, assume=self.answers.crs, inside=self.area.holds
+            x,
+            y,
+            crs,
+            self.area.envelope,
+            assume=self.answers.crs,
+            inside=self.area.holds,
+            own_area=self.source.outside == "keep",
         )
         if points.crs is not None and self.answers.crs is None:
             self.effective_answers = replace(self.answers, crs=AS_DECLARED)
@@ -291,16 +315,17 @@ class RecordReader:
             nowhere = np.full(len(table), np.nan)
             return nowhere, nowhere, "EPSG:4326"
         # In a column of degrees "21,028" can only be a decimal comma: 21028 is no angle.
-        at_most = 180 if parse_crs(columns.crs).crs.is_geographic else None
-        x = self._numbers(table, columns.x, None, at_most)
-        y = self._numbers(table, columns.y, None, at_most)
-        return x, y, columns.crs
+        read = self._degrees if parse_crs(columns.crs).crs.is_geographic else self._numbers
+        return read(table, columns.x), read(table, columns.y), columns.crs
 
-    def _numbers(
-        self, table: RawTable, column: str, declared: str | None, at_most: float | None = None
-    ) -> Floats:
+    def _degrees(self, table: RawTable, column: str) -> Floats:
+        parsed = parse_degrees(table[column], self.answers.number_format, column=column)
+        self._fault_each(parsed.faults, "bad_number", column)
+        return parsed.numbers
+
+    def _numbers(self, table: RawTable, column: str, declared: str | None = None) -> Floats:
         format = self.answers.number_format or declared
-        parsed = parse_numbers(table[column], format=format, column=column, at_most=at_most)
+        parsed = parse_numbers(table[column], format=format, column=column)
         self._fault_each(parsed.faults, "bad_number", column)
         return parsed.numbers
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gis.errors import AmbiguousInput, BadInput
-from gis.intake.dates import ISO_8601, parse_dates, parse_zone
+from gis.intake.dates import ISO_8601, DateWord, parse_dates, parse_zone
 
 VIETNAM = timezone(timedelta(hours=7))
 
@@ -133,3 +133,96 @@ def test_no_column_is_ever_read_as_other_days(days: list[date]) -> None:
         assert all(day.day <= 12 for day in days)
         return
     assert [instant and instant.date() for instant in column.instants] == days
+
+
+def question(values: list[str], format: str | None = None) -> str:
+    with pytest.raises(AmbiguousInput) as caught:
+        parse_dates(values, format, column="ngày")
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "clock"),
+    [
+        ("10h30 ngày 01/09/2025", (10, 30)),
+        ("9 giờ 15 phút, 13/09/2025", (9, 15)),
+        ("lúc 9 giờ 5 phút ngày 13/09/2025", (9, 5)),
+        ("01/09/2025 lúc 10 giờ 30", (10, 30)),
+        ("Thứ Hai, 01/09/2025", ()),
+        ("thứ 2 ngày 01/09/2025 7h", (7,)),
+        ("CN 31/08/2025 10:30", (10, 30)),
+        ("10g30p 01-09-2025", (10, 30)),
+    ],
+)
+def test_times_and_weekdays_in_words_are_read(value: str, clock: tuple[int, ...]) -> None:
+    read = parse_dates([value], "day-first").instants[0]
+    assert read is not None and (read.hour, read.minute) == (*clock, 0, 0)[:2]
+    assert read.year == 2025
+
+
+def test_a_word_answers_what_no_single_format_can() -> None:
+    values = ["01/09/2025 10:00", "10h30 ngày 01/09/2025", "2/9/25", "ngày 3 tháng 9 năm 2025"]
+    assert "--date-format day-first" in question(values[:2])
+    assert parse_dates(values, "day-first").instants == [
+        at(2025, 9, 1, 10), at(2025, 9, 1, 10, 30), at(2025, 9, 2), at(2025, 9, 3),
+    ]  # fmt: skip
+    assert parse_dates(values[:1], "month-first").instants == [at(2025, 1, 9, 10)]
+
+
+@pytest.mark.parametrize(
+    "value", ["01/09/2205", "2205-09-01", "0025-09-01", "13/09/0025", "9999-12-31", "1/9/1725"]
+)
+def test_a_year_that_cannot_be_meant_is_a_fault_of_its_row(value: str) -> None:
+    column = parse_dates(["13/09/2025", value])
+    assert column.instants == [at(2025, 9, 13), None]
+    assert "1800–2100" in column.faults[1]
+    for form in ("%d/%m/%Y", "day-first"):
+        assert set(parse_dates(["13/09/2025", value], form).faults) == {1}
+
+
+def test_years_of_the_buddhist_era_are_asked_and_answered() -> None:
+    values = ["01/09/2568", "13/09/2568"]
+    assert "--date-format buddhist" in question(values)
+    assert "Buddhist era? 2025" in parse_dates(["13/09/2025", *values]).faults[1]
+    assert parse_dates(values, "buddhist").instants == [at(2025, 9, 1), at(2025, 9, 13)]
+
+
+def test_bare_numbers_are_asked_with_the_word_that_reads_them() -> None:
+    ms, seconds, days = ["1756684800000", "1756771200000"], ["1756684800", "1756771200"], ["45901"]
+    assert "--date-format epoch-ms" in question(ms)
+    assert "--date-format epoch-s" in question(seconds)
+    assert "--date-format excel" in question([*days, "45902.4375"])
+    first = datetime(2025, 9, 1, tzinfo=UTC)
+    assert parse_dates(ms, "epoch-ms").instants[0] == first
+    assert parse_dates(seconds, "epoch-s").instants[0] == first
+    read = parse_dates([*days, "45902.4375", "2025-09-03"], "excel")
+    assert read.instants == [at(2025, 9, 1), at(2025, 9, 2, 10, 30), at(2025, 9, 3)]
+    assert read.day_precision.tolist() == [True, False, True]
+
+
+def test_a_column_without_any_date_is_one_question() -> None:
+    told = question(["hôm qua", "quý 3", ""])
+    assert "“hôm qua”" in told and "--date-format iso" in told
+    assert set(parse_dates(["hôm qua", "quý 3", ""], "iso").faults) == {0, 1}
+    assert set(parse_dates(["hôm qua", "quý 3", ""], asks=False).faults) == {0, 1}
+
+
+def test_a_single_value_that_is_no_date_is_a_fault_of_its_row() -> None:
+    assert set(parse_dates(["hôm qua", ""]).faults) == {0}
+
+
+@given(
+    st.lists(
+        st.one_of(st.text("0123456789/-.:hgT Zngày+", max_size=24), st.text(max_size=12)),
+        max_size=4,
+    ),
+    st.sampled_from([None, *DateWord, "%d/%m/%Y", "%", "%Q", "%H:%M %d.%m.%y", "%Z", "("]),
+)
+def test_no_text_and_no_format_stops_the_reader(values: list[str], format: str | None) -> None:
+    try:
+        column = parse_dates(values, format)
+    except AmbiguousInput:
+        return
+    for row, (value, instant) in enumerate(zip(values, column.instants, strict=True)):
+        assert (instant is None) == (row in column.faults or not value.strip())
+        assert instant is None or 1800 <= instant.year <= 2100

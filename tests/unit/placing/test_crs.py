@@ -342,3 +342,63 @@ def communes(shared: Path) -> tuple[Points, BBox, Inside]:
         BBox.of(tuple(frame.total_bounds)),
         lambda lon, lat: shapely.contains_xy(province, lon, lat),
     )
+
+
+LONG_ISLAND, LONG_ISLAND_FEET = "EPSG:32118", "EPSG:2263"
+
+
+@pytest.fixture(scope="module")
+def elsewhere() -> Points:
+    """A thousand places in New York, far from the province."""
+    random = np.random.default_rng(5)
+    return random.uniform(-74.2, -73.7, 1000), random.uniform(40.55, 40.9, 1000)
+
+
+def beyond(x: np.ndarray, y: np.ndarray, crs: str) -> str:
+    with pytest.raises(AmbiguousInput) as caught:
+        check_crs(x, y, crs, PROVINCE, own_area=True)
+    return str(caught.value)
+
+
+def test_data_from_elsewhere_in_their_own_area_are_no_question(elsewhere: Points) -> None:
+    for crs in (LONG_ISLAND, LONG_ISLAND_FEET, "EPSG:4326", "EPSG:32618"):
+        assert str(check_crs(*written_in(crs, elsewhere), crs, PROVINCE, own_area=True)) == crs
+
+
+@pytest.mark.parametrize(
+    ("written", "declared"), [(LONG_ISLAND_FEET, LONG_ISLAND), (LONG_ISLAND, LONG_ISLAND_FEET)]
+)
+def test_feet_read_as_metres_are_asked_with_the_system_that_is_meant(
+    elsewhere: Points, written: str, declared: str
+) -> None:
+    x, y = written_in(written, elsewhere)
+    told = beyond(x, y, declared)
+    assert "New York" in told and f"--assume-crs {written}" in told
+    answered = check_crs(x, y, declared, PROVINCE, assume=written, own_area=True)
+    np.testing.assert_allclose(to_wgs84(x, y, answered), elsewhere, atol=1e-6)
+    assert str(check_crs(x, y, declared, PROVINCE, assume="declared", own_area=True)) == declared
+    assert str(check_crs(x, y, declared, PROVINCE)) == declared  # only where it is asked for
+
+
+def test_a_wkt_without_a_code_is_judged_by_the_code_that_it_equals(elsewhere: Points) -> None:
+    wkt = CRS.from_user_input(LONG_ISLAND).to_wkt("WKT1_ESRI")
+    told = beyond(*written_in(LONG_ISLAND_FEET, elsewhere), wkt)
+    assert f"--assume-crs {LONG_ISLAND_FEET}" in told
+
+
+def test_exchanged_axes_and_metres_for_degrees_are_asked_wherever_they_lie(
+    elsewhere: Points,
+) -> None:
+    x, y = written_in("EPSG:32618", elsewhere)
+    assert "--assume-crs EPSG:32618:yx" in beyond(y, x, "EPSG:32618")
+    lon, lat = elsewhere
+    assert "--assume-crs EPSG:32618" not in beyond(lon, lat, "EPSG:32618")
+    assert "--assume-crs EPSG:4326" in beyond(lon, lat, "EPSG:32618")
+
+
+def test_a_few_records_beyond_the_area_are_no_question(elsewhere: Points) -> None:
+    x, y = written_in(LONG_ISLAND, elsewhere)
+    x[:40] += 1e6
+    assert str(check_crs(x, y, LONG_ISLAND, PROVINCE, own_area=True)) == LONG_ISLAND
+    x[:60] += 1e6
+    assert "60 of 1000" in beyond(x, y, LONG_ISLAND)
