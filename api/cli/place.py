@@ -42,6 +42,7 @@ def place(
     lon: Annotated[str, typer.Option(help="Column of the longitude or easting")] = "lon",
     lat: Annotated[str, typer.Option(help="Column of the latitude or northing")] = "lat",
     unit: Annotated[str, typer.Option(help="Column of a commune's code or name")] = "commune",
+    district: Annotated[str, typer.Option(help="Column of an old district")] = "district",
     day: Annotated[str, typer.Option(help="Column of the day")] = "day",
     assume_crs: AssumedCrs = None,
     date_format: DateFormat = None,
@@ -60,7 +61,9 @@ def place(
     from gis.intake.tables import read_table, require_columns
     from gis.placing.reference import stored_placer, stored_territory
 
-    names = {"address": address, "lon": lon, "lat": lat, "unit": unit, "day": day}
+    names = {
+        "address": address, "lon": lon, "lat": lat, "unit": unit, "district": district, "day": day,
+    }  # fmt: skip
     formats = _Formats(assume_crs, date_format, number_format)
     if file is None:
         records = read_lines(sys.stdin.buffer.read(), address, encoding=encoding)
@@ -120,7 +123,7 @@ def _claims(
     from gis.placing.placer import Claims
     from gis.values import BBox
 
-    words = {names["address"], names["unit"], names["day"]}
+    words = {names["address"], names["unit"], names["district"], names["day"]}
     located = table
     if table.geometry is None and not {names["lon"], names["lat"]} & set(table.columns):
         column = place_column(table, words)
@@ -141,7 +144,7 @@ def _claims(
             value if is_whole else ""
             for value, is_whole in zip(table.cells.get(names[part], nothing), whole, strict=True)
         ]
-        for part in ("address", "unit")
+        for part in ("address", "unit", "district")
     }
     return Claims(
         lon=np.where(whole, points.lon, np.nan),
@@ -150,6 +153,7 @@ def _claims(
         unit=columns["unit"],
         day=[instant.date() if instant else None for instant in dates.instants],
         precision_m=np.full(len(table), np.nan),
+        district=columns["district"],
     )
 
 

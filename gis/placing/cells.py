@@ -8,6 +8,7 @@ the least code.
 
 import hashlib
 import io
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -120,6 +121,23 @@ class CellTable:
         _, nearest = tree.query(np.column_stack([lon * self._narrowing, lat]))
         bearing, _, distance_m = _GEOD.inv(border[nearest, 0], border[nearest, 1], lon, lat)
         return Nearest(owner[nearest], np.asarray(distance_m), np.asarray(bearing))
+
+    def offset_m(self, codes: Iterable[str], lon: float, lat: float) -> tuple[float, float]:
+        """How far east and north, in metres, a point lies of the nearest of these communes.
+
+        (0, 0) inside one of them, and where none has a polygon here: nothing is known against it.
+        """
+        index = {code: i for i, code in enumerate(self.codes)}
+        shapes = self.shapes[[index[code] for code in codes if code in index]]
+        if len(shapes) == 0:
+            return 0.0, 0.0
+        # Degrees are not square, but which border is the nearest depends little on it.
+        ends = shapely.get_coordinates(shapely.shortest_line(shapes, shapely.Point(lon, lat)))
+        starts, points = ends[::2], ends[1::2]
+        azimuth, _, metres = _GEOD.inv(starts[:, 0], starts[:, 1], points[:, 0], points[:, 1])
+        nearest = int(np.argmin(metres))
+        bearing = np.radians(azimuth[nearest])
+        return float(metres[nearest] * np.sin(bearing)), float(metres[nearest] * np.cos(bearing))
 
     @property
     def _narrowing(self) -> float:

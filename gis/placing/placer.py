@@ -1,29 +1,50 @@
 """Placer: gives records their hex and commune, with method, confidence and precision.
 
-Coordinates come first, then an address, then a unit's code or name. A record that cannot be placed
-has a reason: one word for programs and one sentence for people.
+Coordinates come first, then an address, then a unit's code or name. All of them are clues: those
+that agree raise the confidence, and a record whose clues contradict each other has no place until a
+person decides. A record without a place has a reason: one word for programs and one sentence for
+people.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
 from enum import StrEnum
+from functools import cached_property
+from math import hypot
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from gis.boundaries.units import Level, UnitHistory
-from gis.placing.addresses import AddressMatch, AddressResolver
+from gis.placing.addresses import AddressMatch, AddressResolver, Candidate
 from gis.placing.cells import CellTable, h3_cells
+from gis.placing.centres import centre_points
+from gis.placing.clues import (
+    ADDRESS,
+    COMMUNE,
+    NARROWED,
+    Clue,
+    Clues,
+    Words,
+    address_clue,
+    district_clue,
+    unit_clue,
+)
 from gis.placing.gazetteer import Gazetteer
-from gis.placing.unit_names import UnitNames
-from gis.text import number_en, number_vi
+from gis.placing.unit_names import UnitMatch, UnitNames
+from gis.text import number_en, number_vi, search_key
 
 Floats = npt.NDArray[np.float64]
-Words = npt.NDArray[np.object_]
+Objects = npt.NDArray[np.object_]
 
 COMMUNE_PRECISION_M = 5_000.0
+# Borders are drawn, and phones measure, to some hundred metres: a point that much beyond a border
+# does not contradict the commune that its words name.
+BORDER_TOLERANCE_M = 300.0
+NEAR_BORDER_CONFIDENCE = 0.9
+CONTRADICTING_CONFIDENCE = 0.2
 
 
 class PlaceMethod(StrEnum):
@@ -39,6 +60,7 @@ class Reason(StrEnum):
     NONE = ""
     NO_PLACE = "no_place"
     OUTSIDE = "outside"
+    CONTRADICTION = "contradiction"
     UNCLEAR_ADDRESS = "unclear_address"
     UNKNOWN_UNIT = "unknown_unit"
     BAD_COORDINATES = "bad_coordinates"
@@ -50,7 +72,8 @@ class Claims:
 
     `lon`, `lat` in degrees, WGS 84, NaN where there are none; `address` and `unit` as text, empty
     where there is none; `day` on which it happened, None when unknown; `precision_m` as the source
-    declares it, NaN when it does not.
+    declares it, NaN when it does not. `district` as `unit`, where the source has such a column.
+    `reach_m`: how far a line or area goes from its point, where records are such.
     """
 
     lon: Floats
@@ -59,9 +82,21 @@ class Claims:
     unit: Sequence[str]
     day: Sequence[date | None]
     precision_m: Floats
+    district: Sequence[str] = ()
+    reach_m: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.lon)
+
+    def words(self, i: int) -> Words:
+        """The words of one record."""
+        district = self.district[i] if self.district else ""
+        return Words(self.address[i], self.unit[i], district, self.day[i])
+
+    def tolerance_m(self, i: int) -> float:
+        """How far the point of a record may lie from a commune without contradicting it."""
+        reach_m = 0.0 if self.reach_m is None else float(np.nan_to_num(self.reach_m[i]))
+        return max(BORDER_TOLERANCE_M, float(np.nan_to_num(self.precision_m[i])), reach_m)
 
 
 @dataclass(frozen=True)
@@ -76,15 +111,15 @@ class Placements:
     lon: Floats
     lat: Floats
     cell: npt.NDArray[np.uint64]
-    commune: Words
-    unit_then: Words
-    method: Words
+    commune: Objects
+    unit_then: Objects
+    method: Objects
     confidence: Floats
     precision_m: Floats
-    era: Words
-    candidates: Words  # a tuple each
-    reason: Words
-    why: Words
+    era: Objects
+    candidates: Objects  # a tuple each
+    reason: Objects
+    why: Objects
 
     @classmethod
     def nowhere(cls, n: int) -> Self:
@@ -133,21 +168,38 @@ class Placer:
         self.resolver = resolver
         self.gazetteer = gazetteer
         self.today = today
-        self._unit_names = UnitNames(history, today)
+        self.unit_names = UnitNames(history, today)
 
     def place(self, claims: Claims, *, report_outside: bool = True) -> Placements:
         """The place of each record, in their order.
 
-        `report_outside`: the sentence of a point outside says where it lies.
+        `report_outside`: points outside are held against the words, and the sentence says where
+        they lie.
         """
         places = Placements.nowhere(len(claims))
         has_point = np.isfinite(claims.lon) & np.isfinite(claims.lat)
         self._by_coordinates(claims, places, np.flatnonzero(has_point))
+        clues = self._clue_reader()
         if report_outside:
-            self._report_outside(claims, places)
-        for i in np.flatnonzero(~has_point):
-            self._by_words(claims, places, int(i))
+            self._report_outside(claims, places, clues)
+        for i in np.flatnonzero(places.commune != None).tolist():  # noqa: E711 (an array)
+            words = claims.words(i)
+            if self._is_named_in(words.address, places.commune[i]):
+                words = words._replace(address="")
+            if words:
+                self._hold_against_words(claims, places, i, clues(words))
+        for i in np.flatnonzero(~has_point).tolist():
+            self._by_words(places, i, claims.words(i), clues)
         return places
+
+    def on_centres(self, lon: Floats, lat: Floats, precision_m: Floats) -> npt.NDArray[np.bool_]:
+        """Mask of the points (degrees) that are a commune's centre and stand for all of it.
+
+        Points whose source says how precise they are (`precision_m` is not NaN) are none.
+        """
+        shapes = [table.shapes for table in (self.cells, *self.former.values())]
+        masked = np.where(np.isnan(precision_m), lon, np.nan)
+        return centre_points(masked, lat, np.concatenate(shapes))
 
     def address(self, text: str, day: date | None = None) -> AddressMatch:
         return self.resolver.resolve(text, day=day, gazetteer=self.gazetteer)
@@ -184,15 +236,38 @@ class Placer:
         for i in rows[indices >= 0]:
             places.unit_then[i] = self._then(places, int(i), claims.day[i])
 
-    def _report_outside(self, claims: Claims, places: Placements) -> None:
-        """Write where points outside lie, and that address or unit contradict it, if they do."""
+    def _clue_reader(self) -> Callable[[Words], Clues]:
+        """Clues of words; the same words stand in many records of a batch."""
+        known: dict[Words, Clues] = {}
+
+        def read(words: Words) -> Clues:
+            if words not in known:
+                known[words] = self._clues(words)
+            return known[words]
+
+        return read
+
+    def _clues(self, words: Words) -> Clues:
+        address = self.address(words.address, words.day) if words.address else None
+        unit = self.unit_names.match(words.unit, words.day) if words.unit else None
+        ever = self.unit_names.match(words.unit, None) if words.unit else None
+        found = (
+            address_clue(address) if address else None,
+            unit_clue(unit, ever) if unit and ever else None,
+            district_clue(self.unit_names.district(words.district)) if words.district else None,
+        )
+        return Clues(address, unit, tuple(clue for clue in found if clue is not None))
+
+    def _report_outside(
+        self, claims: Claims, places: Placements, clues: Callable[[Words], Clues]
+    ) -> None:
+        """Write where points outside lie; where the words name a commune, they contradict it."""
         rows = np.flatnonzero(places.reason == Reason.OUTSIDE.value)
         if len(rows) == 0:
             return
         lon, lat = claims.lon[rows], claims.lat[rows]
         exchanged = self.cells.assign(lat, lon) >= 0
         nearest = self.cells.nearest(lon, lat)
-        communes: dict[tuple[str, str, date | None], str | None] = {}
         for n, i in enumerate(rows.tolist()):
             message = _where_outside(
                 lon[n],
@@ -201,21 +276,73 @@ class Placer:
                 float(nearest.distance_m[n]),
                 float(nearest.bearing[n]),
             )
-            description = (claims.address[i], claims.unit[i], claims.day[i])
-            if description not in communes:
-                communes[description] = self._named(*description)
-            commune = communes[description]
-            if commune is not None:
-                message += _CONTRADICTION.format(name=self._name(commune))
+            clue = clues(claims.words(i)).against(()) if claims.words(i) else None
+            if clue is not None and self._is_beyond(claims, i, clue):
+                message += _CONTRADICTION.format(name=self._names(clue.communes))
+                self._contradict(places, i, clue.communes)
             places.why[i] = message + (_EXCHANGED if exchanged[n] else "")
 
-    def _named(self, address: str, unit: str, day: date | None) -> str | None:
-        """The commune that an address or unit names clearly, None without one."""
-        if address:
-            match = self.address(address, day)
-            if match.commune is not None:
-                return match.commune.code
-        return self._unit_names.match(unit, day).commune if unit else None
+    def _hold_against_words(self, claims: Claims, places: Placements, i: int, clues: Clues) -> None:
+        """Compare the commune of a point with what its words name."""
+        commune = places.commune[i]
+        clue = clues.against([commune])
+        if clue is None:
+            if clues.abroad:
+                places.confidence[i] = _ABROAD_CONFIDENCE
+                places.why[i] = clues.address.why if clues.address else ""
+        elif not self._is_beyond(claims, i, clue):
+            places.confidence[i] = NEAR_BORDER_CONFIDENCE
+            places.why[i] = _NEAR_BORDER.format(
+                here=self._name(commune), vi=clue.vi, en=clue.en, name=self._names(clue.communes)
+            )
+        else:
+            east_m, north_m = self.cells.offset_m(clue.communes, claims.lon[i], claims.lat[i])
+            places.why[i] = _point_elsewhere(
+                self._name(commune), self._names(clue.communes), clue, hypot(east_m, north_m)
+            )
+            self._contradict(places, i, [commune, *sorted(clue.communes)])
+
+    def _is_named_in(self, address: str, commune: str) -> bool:
+        """True where an address has the name of a commune in it: then it need not be resolved."""
+        key = search_key(address) if address else ""
+        return any(name in key for name in self._names_of.get(commune, ()))
+
+    @cached_property
+    def _names_of(self) -> dict[str, list[str]]:
+        """Search keys of each commune's names, and of the communes that it was made of.
+
+        Without those that a district or province bears too.
+        """
+        upper = {
+            search_key(unit.name) for unit in self.history.units if unit.level is not Level.COMMUNE
+        }
+        new_of: dict[str, set[str]] = {}
+        for change in self.history.changes:
+            new_of.setdefault(change.old, set()).add(change.new)
+        names: dict[str, list[str]] = {}
+        for unit in self.history.units:
+            key = search_key(unit.name)
+            if key not in upper and len(key) >= _TELLING_LENGTH:
+                for code in {unit.code, *new_of.get(unit.code, ())}:
+                    names.setdefault(code, []).append(key)
+        return names
+
+    def _is_beyond(self, claims: Claims, i: int, clue: Clue) -> bool:
+        east_m, north_m = self.cells.offset_m(clue.communes, claims.lon[i], claims.lat[i])
+        return hypot(east_m, north_m) > claims.tolerance_m(i)
+
+    def _contradict(self, places: Placements, i: int, communes: Iterable[str]) -> None:
+        """Take the place of a record away; the communes that its clues name are candidates."""
+        places.reason[i] = Reason.CONTRADICTION.value
+        places.confidence[i] = CONTRADICTING_CONFIDENCE
+        places.commune[i], places.unit_then[i] = None, None
+        places.candidates[i] = tuple(
+            Candidate(code, self._name(code), _ONE_OF_THE_CLUES) for code in communes
+        )
+
+    def _names(self, communes: frozenset[str]) -> str:
+        names = [self._name(code) for code in sorted(communes)]
+        return ", ".join(names[:_MAX_NAMES]) + (" …" if len(names) > _MAX_NAMES else "")
 
     def _name(self, code: str) -> str:
         commune = self.history.unit(code, Level.COMMUNE, self.today)
@@ -251,31 +378,81 @@ class Placer:
         index = int(table.assign(places.lon[i : i + 1], places.lat[i : i + 1])[0])
         return table.codes[index] if index >= 0 else None
 
-    def _by_words(self, claims: Claims, places: Placements, i: int) -> None:
-        address, unit, day = claims.address[i], claims.unit[i], claims.day[i]
-        if address:
-            _set_match(places, i, self.address(address, day))
-        elif unit:
-            self._by_unit(places, i, unit, day)
-        else:
-            places.reason[i] = Reason.NO_PLACE.value
-            places.why[i] = (
-                "Bản ghi không có tọa độ, địa chỉ hay đơn vị hành chính. / "
-                "The record has no coordinates, no address and no unit."
-            )
-
-    def _by_unit(self, places: Placements, i: int, unit: str, day: date | None) -> None:
-        match = self._unit_names.match(unit, day)
-        places.candidates[i] = match.candidates
-        if match.commune is None:
-            places.reason[i] = Reason.UNKNOWN_UNIT.value
-            places.why[i] = match.why
+    def _by_words(
+        self, places: Placements, i: int, words: Words, read: Callable[[Words], Clues]
+    ) -> None:
+        if not words:
+            places.reason[i], places.why[i] = Reason.NO_PLACE.value, _NO_PLACE
             return
-        places.commune[i] = match.commune
-        places.unit_then[i] = match.then.code if match.then else None
+        clues = read(words)
+        address, unit = clues.address, clues.unit
+        by_address = address.commune.code if address and address.commune else None
+        by_unit = unit.commune if unit else None
+        commune = by_address if by_address and clues.all[0].sure else by_unit or by_address
+        against = clues.against([commune]) if commune else None
+        if commune and (against or clues.abroad):
+            self._contradict_words(places, i, clues, commune, against)
+        elif address and commune and commune == by_address:
+            _set_match(places, i, address)
+            places.confidence[i] = clues.agreed_confidence(commune, address.confidence, but=ADDRESS)
+        elif unit and commune:
+            self._set_unit(places, i, unit)
+            places.confidence[i] = clues.agreed_confidence(commune, unit.confidence, but=COMMUNE)
+        elif len(clues.common) == 1:
+            self._set_common(places, i, clues)
+        elif address and not (unit and unit.candidates and not address.candidates):
+            _set_match(places, i, address)
+        elif unit:
+            places.candidates[i] = unit.candidates
+            places.reason[i], places.why[i] = Reason.UNKNOWN_UNIT.value, unit.why
+        else:
+            self._refuse_district(places, i, words.district, clues)
+
+    def _contradict_words(
+        self, places: Placements, i: int, clues: Clues, commune: str, against: Clue | None
+    ) -> None:
+        """The words of a record contradict each other: `commune` is what the best of them name."""
+        if against is None:
+            places.why[i] = f"{clues.address.why if clues.address else ''}" + _CONTRADICTION.format(
+                name=self._name(commune)
+            )
+            self._contradict(places, i, [commune])
+            return
+        says = next(clue for clue in clues.all if commune in clue.communes)
+        places.why[i] = _WORDS_APART.format(
+            vi=says.vi.capitalize(),
+            en=says.en.capitalize(),
+            name=self._name(commune),
+            other_vi=against.vi,
+            other_en=against.en,
+            other=self._names(against.communes),
+        )
+        self._contradict(places, i, [commune, *sorted(against.communes)])
+
+    def _set_unit(self, places: Placements, i: int, unit: UnitMatch) -> None:
+        places.candidates[i] = unit.candidates
+        places.commune[i] = unit.commune
+        places.unit_then[i] = unit.then.code if unit.then else None
         places.method[i] = PlaceMethod.COMMUNE.value
-        places.confidence[i] = match.confidence
         places.precision_m[i] = COMMUNE_PRECISION_M
+
+    def _set_common(self, places: Placements, i: int, clues: Clues) -> None:
+        """Place a record in the one commune that all its unclear clues leave."""
+        (commune,) = clues.common
+        named = clues.address is not None and bool(clues.address.candidates)
+        places.commune[i] = commune
+        places.method[i] = (PlaceMethod.ADDRESS if named else PlaceMethod.COMMUNE).value
+        places.confidence[i] = NARROWED
+        places.precision_m[i] = COMMUNE_PRECISION_M
+        places.why[i] = _NARROWED_BY_ALL.format(name=self._name(commune))
+
+    def _refuse_district(self, places: Placements, i: int, text: str, clues: Clues) -> None:
+        places.reason[i] = Reason.UNKNOWN_UNIT.value
+        codes = sorted(clues.all[0].communes) if clues.all else []
+        places.candidates[i] = tuple(
+            Candidate(code, self._name(code), _OF_DISTRICT.format(text=text)) for code in codes
+        )
+        places.why[i] = (_DISTRICT_ALONE if codes else _UNKNOWN_DISTRICT).format(text=text)
 
 
 _OUTSIDE = "Điểm nằm ngoài tỉnh. / The point lies outside the province."
@@ -283,7 +460,32 @@ _CONTRADICTION = (
     " Nhưng lời ghi nói {name}: tọa độ và lời ghi mâu thuẫn. / "
     "But its words name {name}: coordinates and words contradict each other."
 )
-_DIRECTIONS = (
+_NO_PLACE = (
+    "Bản ghi không có tọa độ, địa chỉ hay đơn vị hành chính. / "
+    "The record has no coordinates, no address and no unit."
+)
+_NEAR_BORDER = (
+    "Điểm nằm trong {here}, sát ranh giới {name} mà {vi} ghi. / "
+    "The point lies in {here}, close to {name}, which {en} names."
+)
+_WORDS_APART = (
+    "{vi} ghi {name}, {other_vi} ghi {other}: hai thông tin mâu thuẫn. / "
+    "{en} names {name}, {other_en} names {other}: they contradict each other."
+)
+_NARROWED_BY_ALL = (
+    "Chỉ {name} phù hợp với mọi thông tin của bản ghi. / Only {name} fits all that the record says."
+)
+_ONE_OF_THE_CLUES = "một trong các thông tin mâu thuẫn / one of the contradicting clues"
+_OF_DISTRICT = "nay gồm phần của {text} / holds a part of {text}"
+_DISTRICT_ALONE = (
+    "Chỉ biết huyện «{text}»: hãy cho xã, phường. / "
+    "Only the district “{text}” is known: give a commune."
+)
+_UNKNOWN_DISTRICT = "Không có huyện nào là «{text}». / There is no district “{text}”."
+_MAX_NAMES = 3
+_TELLING_LENGTH = 5  # letters of a name that other words do not hold by chance
+_ABROAD_CONFIDENCE = 0.7
+DIRECTIONS = (
     ("bắc", "north"), ("đông bắc", "northeast"), ("đông", "east"), ("đông nam", "southeast"),
     ("nam", "south"), ("tây nam", "southwest"), ("tây", "west"), ("tây bắc", "northwest"),
 )  # fmt: skip
@@ -296,13 +498,24 @@ _EXCHANGED = " Có lẽ kinh độ và vĩ độ đổi chỗ. / Longitude and l
 
 def _where_outside(lon: float, lat: float, nearest: str, distance_m: float, bearing: float) -> str:
     """Sentence on a point outside; `bearing` (degrees) is that from the nearest commune."""
-    vi, en = _DIRECTIONS[round(bearing / 45) % 8]
+    vi, en = DIRECTIONS[round(bearing / 45) % 8]
     km = distance_m / 1_000
     digits = 0 if km >= 10 else 1
     return (
         f"Điểm nằm ngoài tỉnh ({lon:.5f}, {lat:.5f}), cách {nearest} khoảng "
         f"{number_vi(km, digits)} km về phía {vi}. / The point lies outside the province "
         f"({lon:.5f}, {lat:.5f}), about {number_en(km, digits)} km {en} of {nearest}."
+    )
+
+
+def _point_elsewhere(here: str, named: str, clue: Clue, distance_m: float) -> str:
+    """Sentence on a point that lies far from the communes that a clue names."""
+    km = distance_m / 1_000
+    digits = 0 if km >= 10 else 1
+    return (
+        f"Điểm nằm trong {here}, nhưng {clue.vi} ghi {named}, cách đó {number_vi(km, digits)} km: "
+        f"tọa độ và lời ghi mâu thuẫn. / The point lies in {here}, but {clue.en} names {named}, "
+        f"{number_en(km, digits)} km away: coordinates and words contradict each other."
     )
 
 

@@ -12,6 +12,7 @@ from gis.values import BBox
 Shapes = npt.NDArray[np.object_]
 Floats = npt.NDArray[np.float64]
 
+_METRES_PER_DEGREE = 111_320.0
 NEAR_DEGREES = 2.0  # a road or river of the province may go on for 200 km beyond its border
 
 
@@ -52,6 +53,16 @@ def points_on(shapes: Shapes) -> Shapes:
             for i in np.flatnonzero(usable & shapely.is_valid(shapes)):
                 points[i] = shapely.point_on_surface(shapes[i])
     return points
+
+
+def reach_m(shapes: Shapes) -> Floats:
+    """The diagonal of each shape's box (EPSG:4326), in metres: no two of its points lie farther.
+
+    NaN where there is no shape.
+    """
+    west, south, east, north = shapely.bounds(shapes).T
+    narrowing = np.cos(np.radians((south + north) / 2))
+    return np.asarray(np.hypot((east - west) * narrowing, north - south) * _METRES_PER_DEGREE)
 
 
 def shapes_in_degrees(

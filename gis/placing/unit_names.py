@@ -3,6 +3,7 @@
 A name is all that such a column has; beside it only the day of the record can decide.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,6 +15,13 @@ from gis.placing.addresses import Candidate
 from gis.placing.addresses.tokens import key_of, marks_of, words
 
 _NAME_CONFIDENCE = 0.9  # without its type or its diacritics
+# A spreadsheet reads the code 02998 as a number and writes 2998, 2998.0 or, grouped, 2,998.
+_NUMBER = re.compile(r"(\d{1,3}(?:[.,]\d{3})+|\d+?)(?:[.,]0+)?")
+_CODE_DIGITS = {Level.COMMUNE: 5, Level.DISTRICT: 3}
+_ABBREVIATIONS = {
+    "p": "Phường", "x": "Xã", "tt": "Thị trấn", "h": "Huyện", "tx": "Thị xã", "tp": "Thành phố",
+}  # fmt: skip
+_ABBREVIATED = re.compile(r"^(p|x|tt|h|tx|tp)(?:\.\s*|\s+)(?=\w)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +29,8 @@ class UnitMatch:
     """The commune of today (code) and the unit of the day, or the candidates.
 
     `commune` is None when no unit, or several that end in different communes, may be meant; then
-    `why` is a sentence, Vietnamese / English. `then` is None without a day.
+    `why` is a sentence, Vietnamese / English. `then` is None without a day. `meant` are the codes
+    of all communes of today that the text may mean, empty where it may mean any.
     """
 
     commune: str | None
@@ -29,6 +38,7 @@ class UnitMatch:
     confidence: float
     candidates: tuple[Candidate, ...]
     why: str
+    meant: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +62,7 @@ class UnitNames:
         self.history = history
         self.today = today
         self._found: dict[tuple[str, date | None], UnitMatch] = {}
+        self._districts: dict[str, frozenset[str]] = {}
 
     def match(self, text: str, day: date | None) -> UnitMatch:
         """The commune that a text means on a day, or, without a day, on any day.
@@ -64,16 +75,52 @@ class UnitNames:
             self._found[key] = self._match(text.strip(), day)
         return self._found[key]
 
+    def restored_code(self, text: str, level: Level = Level.COMMUNE) -> str | None:
+        """The code that a spreadsheet made a number of (2998, 2998.0 → 02998), None for others.
+
+        The list of units proves it: the digits with zeros before them are the code of one.
+        """
+        number = _NUMBER.fullmatch(text.strip())
+        if number is None or (level, text.strip()) in self._by_code:
+            return None
+        code = re.sub(r"\D", "", number[1]).zfill(_CODE_DIGITS[level])
+        return code if (level, code) in self._by_code else None
+
+    def district(self, text: str) -> frozenset[str]:
+        """Codes of the communes of today that hold a part of a district, by its code or name.
+
+        Empty where the text names no district.
+        """
+        if text not in self._districts:
+            self._districts[text] = self._district(text.strip())
+        return self._districts[text]
+
     def _match(self, text: str, day: date | None) -> UnitMatch:
-        coded = [unit for unit in self.history.units if unit.code == text and _lived(unit, day)]
-        communes = [unit for unit in coded if unit.level is Level.COMMUNE]
-        if communes:
-            return self._of(text, communes[-1:], day, sure=True, upper=[])
+        code = self.restored_code(text) or text
+        coded = [unit for unit in self._by_code.get((Level.COMMUNE, code), ()) if _lived(unit, day)]
+        if coded:
+            return self._of(text, coded[-1:], day, sure=True, upper=[])
+        text = _unabbreviated(text)
         names = self._named(text, day)
         typed = any(name.typed for name in names)
         units = [name.unit for name in names if name.unit.level is Level.COMMUNE]
         upper = [name.unit for name in names if name.unit.level is not Level.COMMUNE]
         return self._of(text, units, day, sure=typed and _has_marks(text), upper=upper)
+
+    def _district(self, text: str) -> frozenset[str]:
+        code = self.restored_code(text, Level.DISTRICT) or text
+        units = self._by_code.get((Level.DISTRICT, code)) or [
+            name.unit
+            for name in self._named(_unabbreviated(text), None)
+            if name.unit.level is Level.DISTRICT
+        ]
+        return frozenset(code for unit in units for code in self._communes_of(unit))
+
+    def _communes_of(self, district: Unit) -> Iterable[str]:
+        for unit in self.history.units:
+            same_time = unit.valid_to == district.valid_to
+            if unit.level is Level.COMMUNE and unit.parent == district.code and same_time:
+                yield from self._communes_of_today(unit, None)
 
     def _named(self, text: str, day: date | None) -> list[_UnitName]:
         """Units that lived on the day, spelt as the text is as far as it has diacritics."""
@@ -82,6 +129,13 @@ class UnitNames:
         if exact and _has_marks(text):
             return exact
         return [name for name in names if name.is_plain_in(text)]
+
+    @cached_property
+    def _by_code(self) -> dict[tuple[Level, str], list[Unit]]:
+        index: dict[tuple[Level, str], list[Unit]] = {}
+        for unit in self.history.units:
+            index.setdefault((unit.level, unit.code), []).append(unit)
+        return index
 
     @cached_property
     def _by_key(self) -> defaultdict[str, list[_UnitName]]:
@@ -97,9 +151,17 @@ class UnitNames:
         codes = sorted({code for unit in units for code in self._communes_of_today(unit, day)})
         if len(codes) == 1 and not upper:
             then = units[0] if day and len(units) == 1 else None
-            return UnitMatch(codes[0], then, 1.0 if sure else _NAME_CONFIDENCE, (), "")
+            confidence = 1.0 if sure else _NAME_CONFIDENCE
+            return UnitMatch(codes[0], then, confidence, (), "", frozenset(codes))
         why = _ambiguous(text, codes, upper) if codes or upper else _unknown(text)
-        return UnitMatch(None, None, 0.0, tuple(self._candidates(codes, units, day)), why)
+        candidates = tuple(self._candidates(codes, units, day))
+        return UnitMatch(None, None, 0.0, candidates, why, self._meant(codes, upper))
+
+    def _meant(self, codes: list[str], upper: list[Unit]) -> frozenset[str]:
+        if any(unit.level is Level.PROVINCE for unit in upper):
+            return frozenset()
+        of_districts = (code for unit in upper for code in self._communes_of(unit))
+        return frozenset([*codes, *of_districts])
 
     def _communes_of_today(self, unit: Unit, day: date | None) -> list[str]:
         since = day or (unit.valid_to - timedelta(days=1) if unit.valid_to else self.today)
@@ -117,6 +179,11 @@ class UnitNames:
 
 def _lived(unit: Unit, day: date | None) -> bool:
     return day is None or unit.valid_on(day)
+
+
+def _unabbreviated(text: str) -> str:
+    """`P. Sa Pa` → `Phường Sa Pa`."""
+    return _ABBREVIATED.sub(lambda found: f"{_ABBREVIATIONS[found[1].lower()]} ", text, count=1)
 
 
 def _has_marks(text: str) -> bool:

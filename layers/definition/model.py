@@ -132,6 +132,11 @@ class FileSource(Strict):
     coordinates: Coordinates | None = Field(None, description="Columns of a point")
     address: str | None = Field(None, description="Column with an address in words")
     commune: str | None = Field(None, description="Column with a commune's code or name")
+    district: str | None = Field(
+        None,
+        description="Column with a district's code or name, of before 1 July 2025: it narrows what "
+        "the address and the commune may mean, and contradicts them elsewhere",
+    )
     time: Occurrence | None = Field(None, description="When the record happened")
     precision: SourcePrecision | None = Field(None, description="How exactly the place is known")
     outside: Literal["report", "keep"] = Field(

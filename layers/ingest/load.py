@@ -22,13 +22,15 @@ from gis.database.engine import Database
 from gis.errors import BadInput
 from gis.intake.tables import RawTable, read_table
 from gis.placing.default_points import default_points
-from gis.placing.placer import Claims, Placements, Reason
+from gis.placing.placer import COMMUNE_PRECISION_M, Claims, Placements, Reason
 from gis.placing.reference import stored_placer, stored_territory
+from gis.placing.shapes import reach_m
 from gis.values import BBox
 from layers.definition.model import FileSource, Layer
 from layers.ingest import quarantine
 from layers.ingest.former_keys import rename_former_keys
 from layers.ingest.merge import IncomingRows
+from layers.ingest.place_notes import centre_note, restored_codes_note
 from layers.ingest.records import (
     NO_OPTIONS,
     FileOptions,
@@ -37,6 +39,7 @@ from layers.ingest.records import (
     RecordFault,
     RecordReader,
 )
+from layers.ingest.shift import ask_if_shifted
 
 Show = Callable[[int, int], None]
 _SHOW_EVERY = 2_000  # rows
@@ -83,7 +86,8 @@ class LoadReport:
 class _PlacedBatch:
     """Records with their places, divided into rows that are kept and rows that failed.
 
-    `answers` are those by which the file was read, given or settled by the file itself.
+    `answers` are those by which the file was read, given or settled by the file itself. `notes`
+    are the conversions that placing needed.
     """
 
     records: RecordBatch
@@ -92,6 +96,7 @@ class _PlacedBatch:
     kept: list[int]
     failed: dict[int, list[RecordFault]]
     answers: FileOptions
+    notes: tuple[str, ...]
 
     @property
     def reasons(self) -> Counter[str]:
@@ -146,7 +151,7 @@ def load_table(
         removed=removed,
         default_points=int(batch.default_point[batch.kept].sum()),
         reasons=dict(batch.reasons),
-        notes=tuple(_public_notes(layer, table)),
+        notes=(*_public_notes(layer, table), *batch.notes),
     )
     if added or updated or removed or quarantined:
         _log_load(connection, report, table.sha256, options)
@@ -177,6 +182,8 @@ def _place_records(
     placer = stored_placer(connection, options.today or today())
     keeps_outside = source.outside == "keep"
     places = placer.place(_claims(records), report_outside=layer.placed and not keeps_outside)
+    if layer.placed and options.answers.crs is None and not options.replayed:
+        ask_if_shifted(records, places, placer)
     failed = dict(records.faults)
     if layer.placed:
         for row in np.flatnonzero(places.reason != Reason.NONE.value).tolist():
@@ -187,13 +194,20 @@ def _place_records(
                 # The first fault is the reason shown: a bad shape may itself be why it is outside.
                 bad_shape = any(fault.reason == "bad_geometry" for fault in faults)
                 failed[row] = [*faults, place] if bad_shape else [place, *faults]
+    on_centres = placer.on_centres(records.lon, records.lat, records.precision_m)
+    places.precision_m[on_centres] = COMMUNE_PRECISION_M
+    notes = (
+        restored_codes_note(source, records.unit, placer.unit_names),
+        centre_note(int(on_centres.sum())),
+    )
     return _PlacedBatch(
         records=records,
         places=places,
-        default_point=_default_points(records),
+        default_point=_default_points(records) | on_centres,
         kept=[row for row in range(len(records)) if row not in failed],
         failed=failed,
         answers=reader.effective_answers,
+        notes=tuple(note for note in notes if note),
     )
 
 
@@ -205,6 +219,8 @@ def _claims(records: RecordBatch) -> Claims:
         unit=records.unit,
         day=records.days,
         precision_m=records.precision_m,
+        district=records.district,
+        reach_m=None if records.shapes is None else reach_m(records.shapes),
     )
 
 

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime
+from enum import StrEnum
 from functools import partial
 from typing import Any, Self
 
@@ -17,7 +18,7 @@ from gis.intake.dates import parse_dates
 from gis.intake.layout import FOUND, Layout
 from gis.intake.numbers import parse_integers, parse_numbers
 from gis.intake.tables import RawTable, require_columns, restore_full_names
-from gis.placing.crs import AS_DECLARED, CheckedPoints, check_points, parse_crs
+from gis.placing.crs import AS_DECLARED, CheckedPoints, SourceCrs, check_points, parse_crs
 from gis.placing.shapes import plausible_area, points_on, shapes_in_degrees
 from gis.text import without_contacts
 from gis.values import BBox
@@ -37,6 +38,16 @@ _MAX_BYTES_PER_CHARACTER = 4  # of a character in UTF-8
 _KEY_EXCERPT, _GEOMETRY_EXCERPT = 60, 200
 # A quarantined record keeps its geometry in these columns.
 GEOMETRY, GEOMETRY_CRS = "geometry", "geometry_crs"
+# A person's decision on a record whose coordinates and words contradict each other.
+PLACE_BY = "#place_by"
+
+
+class PlaceBy(StrEnum):
+    """What a record is placed by, by the decision of a person."""
+
+    COORDINATES = "coordinates"
+    WORDS = "words"
+
 
 _BOOLEANS = {
     **dict.fromkeys(("true", "t", "1", "yes", "y", "có", "co", "x"), True),
@@ -96,10 +107,11 @@ class RecordBatch:
     """n records, column by column.
 
     `lon`, `lat` are degrees, WGS 84, NaN where there are none; of lines and polygons they are a
-    point on them, and `shapes` holds n geometries (EPSG:4326). `precision_m` is NaN where the
-    source does not say. `columns` holds the public fields, `personal` the personal ones. `raw`
-    gives the cells of a record as they stand in the file, without personal columns. `faults` are
-    by record. `former_keys` are keys that an earlier version wrote, by record, where they differ.
+    point on them, and `shapes` holds n geometries (EPSG:4326). `crs` is that of the source, None
+    without a point. `precision_m` is NaN where the source does not say. `columns` holds the public
+    fields, `personal` the personal ones. `raw` gives the cells of a record as they stand in the
+    file, without personal columns. `faults` are by record. `former_keys` are keys that an earlier
+    version wrote, by record, where they differ.
     """
 
     keys: list[str]
@@ -110,6 +122,8 @@ class RecordBatch:
     shapes: Shapes | None
     address: list[str]
     unit: list[str]
+    district: list[str]
+    crs: SourceCrs | None
     precision_m: Floats
     valid_at: list[datetime | None]
     columns: dict[str, list[Any]]
@@ -149,6 +163,7 @@ class RecordReader:
         self.answers = answers
         self.effective_answers = answers
         self.asks = asks
+        self.crs: SourceCrs | None = None
         self.checks_vertices = layer.placed and source.outside != "keep"
         self.faults: dict[int, list[RecordFault]] = {}
 
@@ -165,6 +180,17 @@ class RecordReader:
         require_columns(table, [column for column in required if column not in optional])
         self.faults = {row: [RecordFault("bad_record", why)] for row, why in table.faults.items()}
         lon, lat, shapes = self._places(table)
+        address, unit, district = (
+            self._words(table, column)
+            for column in (self.source.address, self.source.commune, self.source.district)
+        )
+        if PLACE_BY in table.cells:
+            by = np.array(table[PLACE_BY], object)
+            lon, lat = (np.where(by == PlaceBy.WORDS, np.nan, axis) for axis in (lon, lat))
+            address, unit, district = (
+                np.where(by == PlaceBy.COORDINATES, "", np.array(words, object)).tolist()
+                for words in (address, unit, district)
+            )
         public = {
             name: definition for name, definition in self.fields.items() if not definition.personal
         }
@@ -175,8 +201,10 @@ class RecordReader:
             lon=lon,
             lat=lat,
             shapes=shapes,
-            address=self._words(table, self.source.address),
-            unit=self._words(table, self.source.commune),
+            address=address,
+            unit=unit,
+            district=district,
+            crs=self.crs,
             precision_m=self._precision(table),
             valid_at=self._valid_at(table),
             columns={
@@ -267,6 +295,7 @@ class RecordReader:
             inside=self.area.holds,
             own_area=self.source.outside == "keep",
         )
+        self.crs = points.crs
         if points.crs is not None and self.answers.crs is None:
             self.effective_answers = replace(self.answers, crs=AS_DECLARED)
         if self.geometry in SHAPES and table.geometry is not None:
@@ -499,7 +528,7 @@ def _optional_coordinates(source: FileSource, table: RawTable) -> set[str]:
 
 def _known_columns(source: FileSource, fields: Mapping[str, LayerField]) -> set[str]:
     """All columns that a layer reads, required or not."""
-    words = {source.address, source.commune} - {None}
+    words = {source.address, source.commune, source.district} - {None}
     precision = {source.precision.column} if source.precision else set()
     field_columns = {definition.column or name for name, definition in fields.items()}
     return {*needed_columns(source, fields), *words, *precision, *field_columns}  # type: ignore[arg-type]

@@ -5,7 +5,7 @@ looked up anew; a row that is known by its commune alone follows the lineage. `u
 of a row's own day, stays.
 
 A row that lies outside the province now stays in its layer and is listed in quarantine; records
-in quarantine with the reason `outside` are replayed.
+in quarantine that are outside, or whose clues contradict each other, are replayed.
 """
 
 from collections.abc import Iterator, Sequence
@@ -103,8 +103,12 @@ def _outside_faults(points: Sequence[Row[Any]], places: Placements) -> dict[int,
 
 
 def _replay_outside(connection: Connection, layer: Layer) -> int:
-    """Replay the records in quarantine that are outside; gives how many are placed now."""
-    outcomes = replay(connection, layer, actor=SERVICE, reason=Reason.OUTSIDE.value)
+    """Replay the records that borders keep in quarantine; gives how many are placed now."""
+    outcomes = [
+        outcome
+        for reason in (Reason.OUTSIDE, Reason.CONTRADICTION)
+        for outcome in replay(connection, layer, actor=SERVICE, reason=reason.value)
+    ]
     reports = [outcome.report for outcome in outcomes if outcome.report is not None]
     return sum(report.added + report.updated + report.unchanged for report in reports)
 

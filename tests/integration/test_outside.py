@@ -48,10 +48,10 @@ def file(tmp_path: Path) -> Path:
 
 def test_the_file_of_a_district_loses_none_of_its_records(lao_cai: Database) -> None:
     report = load(lao_cai, MZ, FILES / "outside.csv")
-    assert counts(report) == (25, 21, 3, 1)
+    assert counts(report) == (25, 21, 1, 3)
     kept = {one.source_key: one for one in waiting(lao_cai)}
     assert {key: one.reason for key, one in kept.items()} == {
-        "sw": "bad_coordinates", "ty": "outside", "adr": "outside", "com": "outside",
+        "sw": "bad_coordinates", "ty": "outside", "adr": "contradiction", "com": "contradiction",
     }  # fmt: skip
     assert kept["ty"].raw["lon"] == "130.9707"
     assert "contradict" not in kept["ty"].why
@@ -63,9 +63,10 @@ def test_the_file_of_a_district_loses_none_of_its_records(lao_cai: Database) -> 
 
 def test_a_record_outside_waits_with_where_it_lies(toy_province: Database, file: Path) -> None:
     report = load(toy_province, MZ, file)
-    assert counts(report) == (3, 1, 2, 0)
-    assert report.reasons == {"outside": 2}
-    east, beside = waiting(toy_province, reason="outside")
+    assert counts(report) == (3, 1, 1, 1)
+    assert report.reasons == {"outside": 1, "contradiction": 1}
+    east, beside = waiting(toy_province)
+    assert [east.reason, beside.reason] == ["outside", "contradiction"]
     assert east.raw == {
         "id": "east", "lon": "104.35", "lat": "22.05", "when": "2026-03-01", "val": "1", "n": "1",
     }  # fmt: skip
@@ -78,7 +79,7 @@ def test_a_record_outside_waits_with_where_it_lies(toy_province: Database, file:
 def test_loading_again_adds_nothing(toy_province: Database, file: Path) -> None:
     load(toy_province, MZ, file)
     before = waiting(toy_province)
-    assert counts(load(toy_province, MZ, file)) == (3, 0, 2, 0)
+    assert counts(load(toy_province, MZ, file)) == (3, 0, 1, 1)
     assert waiting(toy_province) == before
     with toy_province.reading() as connection:
         assert connection.scalar(text("SELECT count(*) FROM gis.load")) == 1

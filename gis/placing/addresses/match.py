@@ -27,14 +27,15 @@ class AddressMatch:
     text names. `era` is `old` (units before their last reform), `new`, or `either` when both
     readings end in the same commune; None without a commune. `confidence` 0–1, 0 without a
     commune. `precision_m` is the radius in metres of a circle as large as the unit read, or the
-    precision of the landmark found. `lon`, `lat` (degrees, WGS 84) and `cell` (H3, resolution 11)
-    are those of a landmark or village of the gazetteer, else None. `why` is a sentence,
-    Vietnamese / English.
+    precision of the landmark found. `abroad`: the text names a place outside the province. `lon`,
+    `lat` (degrees, WGS 84) and `cell` (H3, resolution 11) are those of a landmark or village of the
+    gazetteer, else None. `why` is a sentence, Vietnamese / English.
     """
 
     commune: Unit | None = None
     unit_then: Unit | None = None
     era: str | None = None
+    abroad: bool = False
     confidence: float = 0.0
     precision_m: float | None = None
     cell: str | None = None

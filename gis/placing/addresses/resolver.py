@@ -375,7 +375,8 @@ def _foreign(mentions: list[Mention], readings: list[Reading]) -> Mention | None
 def _outside(mention: Mention) -> AddressMatch:
     name = mention.abroad[0].name
     return AddressMatch(
-        why=f"Địa chỉ nằm ngoài tỉnh ({name}). / The address is outside the province ({name})."
+        abroad=True,
+        why=f"Địa chỉ nằm ngoài tỉnh ({name}). / The address is outside the province ({name}).",
     )
 
 

@@ -129,3 +129,48 @@ def test_the_examples_of_the_how_to_are_true(names: UnitNames) -> None:
     for text, day, expected in rows:
         match = names.match(text, date.fromisoformat(day) if day else None)
         assert (match.commune or "–") == expected, (text, day)
+
+
+def test_each_code_is_read_as_a_spreadsheet_writes_it(
+    names: UnitNames, history: UnitHistory
+) -> None:
+    communes = [unit.code for unit in history.units if unit.level is Level.COMMUNE]
+    assert all(code.startswith("0") for code in communes)
+    for code in communes:
+        number = int(code)
+        for text in (f"{number}", f"{number}.0", f"{number},00", f"{number:,}", f" {number} "):
+            assert names.restored_code(text) == code
+            assert names.match(text, None) == names.match(code, None)
+        assert names.restored_code(code) is None, "nothing was lost"
+
+
+@pytest.mark.parametrize("text", ["2998.5", "29980", "9", "", "x2998", "2998.0.0", "2,99", "-2998"])
+def test_other_numbers_are_no_codes(names: UnitNames, text: str) -> None:
+    assert names.restored_code(text) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["Huyện Bát Xát", "huyen bat xat", "H. Bát Xát", "H.Bát Xát", "082", "82", "82.0"]
+)
+def test_a_district_leaves_the_communes_that_it_became(names: UnitNames, text: str) -> None:
+    communes = names.district(text)
+    assert {"02683", "02701"} <= communes
+    assert "03006" not in communes
+
+
+def test_what_is_no_district_leaves_nothing(names: UnitNames) -> None:
+    assert not any(names.district(text) for text in ("", "Phường Sa Pa", "huyện Tam Đường", "999"))
+
+
+@pytest.mark.parametrize("text", ["P. Sa Pa", "P.Sa Pa", "p sa pa", "X. Bát Xát", "TT. Sa Pa"])
+def test_types_may_be_abbreviated(names: UnitNames, text: str) -> None:
+    full = {"p": "Phường", "x": "Xã", "t": "Thị trấn"}[text[0].lower()]
+    name = text[-5:] if text.lower().endswith("sa pa") else "Bát Xát"
+    assert names.match(text, None).commune == names.match(f"{full} {name}", None).commune
+
+
+def test_what_may_be_meant_holds_all_readings(names: UnitNames) -> None:
+    assert names.match("Nam Cường", None).meant == {"02671", "04273"}
+    assert names.match("Phường Sa Pa", NEW).meant == {"03006"}
+    assert "02701" in names.match("Bát Xát", OLD).meant, "the district of old is meant too"
+    assert not names.match("Lào Cai", NEW).meant, "the province may be meant: no clue"
