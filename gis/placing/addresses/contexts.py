@@ -7,32 +7,32 @@ from itertools import pairwise
 from gis.boundaries.units import Level
 from gis.placing.addresses.mentions import Mention, MentionedNames
 from gis.placing.addresses.names import Sense
+from gis.placing.addresses.rules import (
+    Effect,
+    goes_on,
+    is_one_of,
+    is_upper,
+    near_word,
+    rule_of,
+    surroundings_of,
+    words_before,
+)
 from gis.placing.addresses.tokens import Token
 from gis.placing.addresses.words import (
     AND_PLAIN,
     AND_SPELT,
-    BESIDE,
     BETWEEN,
-    COUNTED,
     ENDS,
-    HOUSE,
-    LANDMARKS,
-    LENGTHS,
     NEW_AFTER,
-    OFFICES,
     OLD_AFTER,
-    RELATIONS_PLAIN,
-    RELATIONS_SPELT,
+    REFORM,
     ROAD_WORDS,
     ROADS,
+    ROADS_AFTER,
     STARTS,
-    THROUGH,
-    TIMES,
     WAY_PLAIN,
     WAY_SPELT,
 )
-
-_MAX_RELATION_WORDS = 6  # words from the relation to the name: `phía bắc của địa phận xã …`
 
 
 class Link(StrEnum):
@@ -49,123 +49,20 @@ class Link(StrEnum):
 def note_contexts(mentioned: MentionedNames) -> None:
     """Set the context of each mention by the words right before and after it."""
     for position, mention in enumerate(mentioned.mentions):
-        _note_context(mentioned, position, mention)
-
-
-def _note_context(mentioned: MentionedNames, position: int, mention: Mention) -> None:
-    before = mentioned.mentions[position - 1].end if position else 0
-    mention.era = era_of(mentioned, mention)
-    words = _words_before(mentioned.tokens, before, mention.start)
-    mention.between = not mention.bare and any(t.word.text in BETWEEN for t in words[:1])
-    mention.near = (
-        _relation(words, mentioned.marked)
-        or _measured(mentioned.tokens, mention)
-        or _start(mentioned, words, mention)
-    )
-    if mention.near == "phía" and not mention.bare and _is_upper(mention):
-        mention.near = ""  # the north of a district lies in it
-    mention.weak = bool(mention.near) or (mention.bare and _is_landmark(words))
-
-
-def _words_before(tokens: list[Token], since: int, start: int) -> list[Token]:
-    """The words right before `start`, nearest first, back to a hard pause or `since`."""
-    words: list[Token] = []
-    i = start
-    while i > since and tokens[i].pause < 2:
-        i -= 1
-        words.append(tokens[i])
-    return words
-
-
-def _is_landmark(before: list[Token]) -> bool:
-    """True where a bare name is that of a street, a village or a landmark."""
-    if not before:
-        return False
-    nearest = before[0].word.key
-    if nearest.isdigit() or (
-        len(nearest) == 1 and len(before) > 1 and before[1].word.key.isdigit()
-    ):
-        return _is_house_number(before[1:] if nearest.isdigit() else before[2:])
-    return nearest in LANDMARKS
-
-
-def _is_house_number(before: list[Token]) -> bool:
-    """True where a number before a name makes it a street ("591 Hoàng Liên"), unlike "tổ 5"."""
-    for token in before[:3]:
-        key = token.word.key
-        if key in COUNTED:
-            return False
-        if key not in HOUSE:
-            return not key.isdigit()
-    return True
-
-
-def _relation(before: list[Token], marked: bool) -> str:
-    """The word that says that the place is near, not in, the unit named; empty without any."""
-    office = False
-    for i, token in enumerate(before[:_MAX_RELATION_WORDS]):
-        word = token.word
-        if is_relation(token, marked) and not _is_other_word(word.text, before[i + 1 :]):
-            if word.text == "qua" and i > 1 and before[i - 1].word.key == "dia":
-                return ""  # `qua địa bàn xã …`
-            return "" if office and word.text in BESIDE else word.text
-        office = office or word.key in OFFICES
-        if word.key not in LANDMARKS and word.key not in THROUGH and word.key not in OFFICES:
-            return ""
-    return ""
-
-
-def is_relation(token: Token, marked: bool) -> bool:
-    """True where a word relates a place to the next name, as `gần` (near) does.
-
-    `marked`: the whole text is written with diacritics.
-    """
-    word = token.word
-    return word.text in RELATIONS_SPELT if word.marked or marked else word.key in RELATIONS_PLAIN
-
-
-def is_joining(token: Token, marked: bool) -> bool:
-    """True where a word is one of relation, of a way or `and`: no part of a name."""
-    return (
-        is_relation(token, marked)
-        or _is_one_of(token, marked, AND_SPELT, AND_PLAIN)
-        or _is_one_of(token, marked, WAY_SPELT, WAY_PLAIN)
-    )
-
-
-def _is_other_word(text: str, before: list[Token]) -> bool:
-    """True where the word is part of another: `đoạn qua` (within), `ngã tư`, `diện tích`."""
-    last = before[0].word.key if before else ""
-    if text == "qua":
-        return last in ("doan", "chai")
-    if text == "diện":
-        return last != "doi"
-    return (text == "tu" and last == "nga") or (text == "noi" and last not in ROADS)
-
-
-def _measured(tokens: list[Token], mention: Mention) -> str:
-    """The measure of `xã Y Tý 5 km`: the place is so far from it."""
-    after = tokens[mention.end : mention.end + 2]
-    if len(after) < 2 or after[0].pause >= 2 or _is_upper(mention):
-        return ""
-    number, length = after[0].word.key, after[1].word.key
-    squared = mention.end + 2 < len(tokens) and tokens[mention.end + 2].word.key == "2"
-    return length if number.isdigit() and length in LENGTHS and not squared else ""
-
-
-def _start(mentioned: MentionedNames, before: list[Token], mention: Mention) -> str:
-    """The `từ` of `từ nhà ở xã Y Tý đến …`; of `từ ngày …` none."""
-    before_words = [token.word for token in before]
-    start = next((word.text for word in before_words if word.text in STARTS), "")
-    if not start or any(word.key in TIMES for word in before_words):
-        return ""
-    return start if _goes_on(mentioned, mention.end) else ""
-
-
-def _goes_on(mentioned: MentionedNames, i: int) -> bool:
-    """True where word i leads from a start to an end."""
-    follows = i < len(mentioned.tokens) and mentioned.tokens[i].pause < 2
-    return follows and _is_one_of(mentioned.tokens[i], mentioned.marked, WAY_SPELT, WAY_PLAIN)
+        around = surroundings_of(mentioned, position)
+        effect = rule_of(around).effect
+        mention.era = era_of(mentioned, mention)
+        mention.between = not mention.bare and any(
+            token.word.text in BETWEEN for token in around.before[:1]
+        )
+        mention.denied = effect is Effect.DENIED
+        mention.hinted = effect is Effect.HINTED
+        mention.near = near_word(around) if effect is Effect.NEAR else ""
+        if mention.denied:
+            mention.near = around.before[0].word.text
+        mention.embedded = effect is Effect.AMONG
+        among = mention.embedded and not is_upper(mention)
+        mention.weak = among or effect in (Effect.NEAR, Effect.DENIED, Effect.OTHER)
 
 
 # Units named together -------------------------------------------------------------------------
@@ -193,7 +90,7 @@ def note_company(mentioned: MentionedNames) -> None:
             )
         ):
             mention.near, mention.weak, count = relation, True, count + 1
-        elif not (relation and _is_upper(mention) and link is not Link.NONE):
+        elif not (relation and is_upper(mention) and link is not Link.NONE):
             relation = ""
         if before and (link is Link.WAY or not relation):
             _note_pair(mentioned, before, mention, link)
@@ -203,18 +100,18 @@ def _is_also_near(before: Mention, mention: Mention, link: Link, relation: str, 
     """True where the relation said of the units before holds of this one: `giữa A và B`."""
     if link in (Link.AND, Link.WAY):
         return True
-    if not _is_commune(mention) or (mention.bare and _is_upper(mention)):
+    if not _is_commune(mention) or (mention.bare and is_upper(mention)):
         return False
     if link is Link.COMMA and not before.bare and _is_commune(before):
         return True  # `giáp xã A, xã B`: near both, or near A in B
-    alike = mention.bare == before.bare
+    alike = mention.bare or not before.bare
     return alike and (link is Link.DASH or (link is Link.COMMA and relation in ENDS and count == 1))
 
 
 def _is_end(mentioned: MentionedNames, before: Mention, mention: Mention) -> bool:
     """True where the way from the unit before ends in this one: `từ xã A đến thôn B xã C`."""
     between = mentioned.tokens[before.end + 1 : mention.start + 1]
-    return _goes_on(mentioned, before.end) and all(token.pause < 2 for token in between)
+    return goes_on(mentioned, before.end) and all(token.pause < 2 for token in between)
 
 
 def _note_pair(mentioned: MentionedNames, before: Mention, mention: Mention, link: Link) -> None:
@@ -223,7 +120,7 @@ def _note_pair(mentioned: MentionedNames, before: Mention, mention: Mention, lin
         mention.weak = mention.weak or (before.weak and before.bare and mention.bare)
     elif link is Link.WAY:
         mention.weak = True
-        before.weak = before.weak or not _is_upper(before) or not _has_place(mentioned, before)
+        before.weak = before.weak or not is_upper(before) or not _has_place(mentioned, before)
 
 
 def _has_place(mentioned: MentionedNames, before: Mention) -> bool:
@@ -238,17 +135,24 @@ def _has_place(mentioned: MentionedNames, before: Mention) -> bool:
 def _note_roads(mentioned: MentionedNames) -> None:
     """A road's name of several communes, `đường Y Tý - Mường Hum`, is a way between them."""
     for i, mention in enumerate(mentioned.mentions):
-        if not (mention.bare and _is_on_road(mentioned, i)):
+        chain = [mention, *_joined_after(mentioned, i)] if mention.bare else []
+        if len(chain) < 2:
             continue
-        chain = [mention, *_joined_after(mentioned, i)]
-        if len(chain) > 1 and _is_way(chain):
+        is_road = _is_before_road(mentioned, chain[-1])
+        if is_road or (_is_on_road(mentioned, i) and _is_way(chain)):
             for end in chain:
                 end.weak = True
 
 
+def _is_before_road(mentioned: MentionedNames, mention: Mention) -> bool:
+    """True where an English word for a road follows: `Y Ty - Muong Hum road`."""
+    after = mentioned.tokens[mention.end : mention.end + 1]
+    return bool(after) and after[0].pause < 2 and after[0].word.key in ROADS_AFTER
+
+
 def _is_on_road(mentioned: MentionedNames, i: int) -> bool:
     since = mentioned.mentions[i - 1].end if i else 0
-    for token in _words_before(mentioned.tokens, since, mentioned.mentions[i].start):
+    for token in words_before(mentioned.tokens, since, mentioned.mentions[i].start):
         key = token.word.key
         if key in ROADS:
             return True
@@ -279,7 +183,7 @@ def _is_way(chain: list[Mention]) -> bool:
     siblings = any(
         not a.place.districts.isdisjoint(b.place.districts) for a in first for b in second
     )
-    return siblings or not _is_upper(chain[-1])
+    return siblings or not is_upper(chain[-1])
 
 
 def _communes(mention: Mention) -> list[Sense]:
@@ -288,10 +192,6 @@ def _communes(mention: Mention) -> list[Sense]:
 
 def _is_commune(mention: Mention) -> bool:
     return any(sense.level is Level.COMMUNE for sense in mention.senses)
-
-
-def _is_upper(mention: Mention) -> bool:
-    return any(sense.level is not Level.COMMUNE for sense in mention.senses)
 
 
 def _link(mentioned: MentionedNames, before: Mention, mention: Mention) -> Link:
@@ -304,16 +204,11 @@ def _link(mentioned: MentionedNames, before: Mention, mention: Mention) -> Link:
         return (Link.NEXT, Link.NEXT if dotted else Link.DASH, Link.COMMA, Link.DASH)[pause]
     if pause >= 2:
         return Link.NONE
-    if all(_is_one_of(token, mentioned.marked, AND_SPELT, AND_PLAIN) for token in gap):
+    if all(is_one_of(token, mentioned.marked, AND_SPELT, AND_PLAIN) for token in gap):
         return Link.AND
-    if all(_is_one_of(token, mentioned.marked, WAY_SPELT, WAY_PLAIN) for token in gap):
+    if all(is_one_of(token, mentioned.marked, WAY_SPELT, WAY_PLAIN) for token in gap):
         return Link.NONE if gap[0].pause >= 2 else Link.WAY
     return Link.NONE
-
-
-def _is_one_of(token: Token, marked: bool, spelt: frozenset[str], plain: frozenset[str]) -> bool:
-    word = token.word
-    return word.text in spelt if word.marked or marked else word.key in plain
 
 
 # Old and new names ----------------------------------------------------------------------------
@@ -326,6 +221,11 @@ def era_of(mentioned: MentionedNames, mention: Mention) -> str:
             return "old"
         if tokens[end].word.text in NEW_AFTER:
             return "new"
+    if end + 1 < len(tokens) and tokens[end + 1].word.key in REFORM:
+        if tokens[end].word.key == "sau":
+            return "new"
+        if tokens[end].word.key == "truoc":
+            return "old"
     before = tokens[max(0, mention.start - 4) : mention.start]
     return _era_before([token.word.key for token in before])
 

@@ -24,8 +24,10 @@ class Mention:
     """A name in the text, words `start` to `end` (its type included), and its possible meanings.
 
     `type`: the type word, None for a bare name. `weak`: named only as a street, a landmark or a
-    neighbour. `near`: the word that makes it a neighbour. `between`: the second unit of "from …
-    to …". `equal`: named side by side with another ("and"). `era`: `old` or `new` if the text says.
+    neighbour. `near`: the word that makes it a neighbour. `denied`: the place is said not to lie
+    in it. `hinted`: it counts with less confidence. `embedded`: no commune is meant, as the name
+    stands among other words. `between`: the second unit of "from … to …". `equal`: named side by
+    side with another ("and"). `era`: `old` or `new` if the text says.
     """
 
     start: int
@@ -40,6 +42,9 @@ class Mention:
     era: str = ""
     near: str = ""
     equal: bool = False
+    denied: bool = False
+    hinted: bool = False
+    embedded: bool = False
 
     @property
     def bare(self) -> bool:
@@ -50,7 +55,7 @@ class Mention:
         return Mention(
             self.start + offset, self.name_at + offset, self.end + offset, self.type,
             self.senses, self.abroad, self.spelling, self.weak, self.between, self.era,
-            self.near, self.equal,
+            self.near, self.equal, self.denied, self.hinted, self.embedded,
         )  # fmt: skip
 
     def of_level(self, level: Level) -> Iterator[Sense]:

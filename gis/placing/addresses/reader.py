@@ -196,6 +196,10 @@ class Reader:
         abroad = tuple(unit for unit in name.abroad if _fits_abroad(unit, typed, words))
         if typed is None and not _stands_apart(mentioned.tokens, end):
             abroad = ()
+        elif abroad and not senses:
+            spelling = Spelling.EXACT
+        elif typed is None and not name.senses and mentioned.tokens[start].pause >= 2:
+            abroad = name.abroad  # `Quan Bạ` for Quản Bạ
         if not senses and not abroad:
             return False
         mention = Mention(start, name_at, last or end, typed, senses, abroad, spelling)
@@ -308,7 +312,9 @@ _TWO_WORD_TYPES = {
 def _best_spelt(
     senses: tuple[Sense, ...], words: Sequence[Syllable], marked_text: bool
 ) -> tuple[tuple[Sense, ...], Spelling]:
-    """At each level the senses whose diacritics are those written, or all when none has them."""
+    """At each level the senses whose diacritics are those written, else those with the same tones
+    (`Nậm Chầy` is Nậm Chày, not Nậm Chảy), or all when none has them.
+    """
     marks = "".join(w.letters for w in words), "".join(w.tones for w in words)
     exact = tuple(sense for sense in senses if sense.marks == marks)
     has_marks = any(word.marked for word in words)
@@ -320,7 +326,12 @@ def _best_spelt(
             if sense.marks is None or sense.marks == marks or sense.level not in levels
         ), Spelling.EXACT
     if has_marks:
-        return senses, Spelling.MARKS_OFF
+        same_tones = {s.level for s in senses if s.marks is not None and s.marks[1] == marks[1]}
+        return tuple(
+            sense
+            for sense in senses
+            if sense.level not in same_tones or sense.marks is None or sense.marks[1] == marks[1]
+        ), Spelling.MARKS_OFF
     return senses, Spelling.UNMARKED
 
 

@@ -27,7 +27,10 @@ MARGIN = 0.6
 
 @dataclass(slots=True)
 class Reading:
-    """One mention read as one unit. `points` weigh it; `against` are the mentions contradicting."""
+    """One mention read as one unit. `points` weigh it; `against` are the mentions contradicting.
+
+    `other_province`: with a former province that it was not in, though its district agrees.
+    """
 
     mention: Mention
     sense: Sense
@@ -37,6 +40,7 @@ class Reading:
     province: bool = False
     pair: bool = False
     against: list[Mention] = field(default_factory=list)
+    other_province: bool = False
 
     @property
     def place(self) -> NamedUnit:
@@ -109,7 +113,7 @@ def _decide_provinces(mentions: list[Mention]) -> None:
 
 
 def _readings_of(mention: Mention, mentions: list[Mention]) -> Iterator[Reading]:
-    for sense in mention.senses:
+    for sense in () if mention.embedded else mention.senses:
         if sense.level is not Level.COMMUNE or _of_wrong_era(mention, sense):
             continue
         reading = Reading(mention, sense)
@@ -117,7 +121,14 @@ def _readings_of(mention: Mention, mentions: list[Mention]) -> Iterator[Reading]
         for other in reversed(mentions):  # districts first: they tell villages from siblings
             if other.start >= mention.end or other.end <= mention.start:
                 _weigh(reading, other)
+        if reading.against and reading.district and all(map(_is_ended_province, reading.against)):
+            reading.other_province, reading.against = True, []
         yield reading
+
+
+def _is_ended_province(mention: Mention) -> bool:
+    """True where a name is that of a province which another took up: people mix the two."""
+    return all(sense.level is Level.PROVINCE and not sense.place.is_new for sense in mention.senses)
 
 
 def _of_wrong_era(mention: Mention, sense: Sense) -> bool:

@@ -9,13 +9,14 @@ from functools import lru_cache
 from math import pi, sqrt
 
 from gis.boundaries.units import Level, Unit, UnitHistory
-from gis.placing.addresses.contexts import is_joining, note_company, note_contexts
+from gis.placing.addresses.contexts import note_company, note_contexts
 from gis.placing.addresses.landmarks import with_landmark
 from gis.placing.addresses.match import AddressMatch, Candidate
 from gis.placing.addresses.mentions import Mention, MentionedNames, Spelling, Unresolved
 from gis.placing.addresses.names import Name, NamedUnit, Names, Sense, is_one_letter_off, sound
 from gis.placing.addresses.reader import Reader, is_noise
 from gis.placing.addresses.readings import Reading, communes_of, read, tied
+from gis.placing.addresses.rules import is_joining
 from gis.placing.addresses.tokens import segments
 from gis.placing.addresses.words import LEVEL_OF_KIND
 from gis.placing.gazetteer import Gazetteer
@@ -25,6 +26,7 @@ _MAX_TEXT_LENGTH = 1000  # characters; an address ends long before
 _MAX_CANDIDATES = 12
 _MAX_MISSPELT_WORDS = 5  # words
 _MIN_SURE_LENGTH = 7  # letters of a misspelt name that may stand without its district
+_HIGHEST_DOUBTFUL = 0.7  # confidence
 _COMMUNE_RADIUS_M = 6_500.0  # circle of 134 km², the mean commune of the province
 
 
@@ -196,11 +198,12 @@ class AddressResolver:
         if chosen.may_be_district and not chosen.supported:
             candidates = (*candidates, *self._of_district(mentioned))
         radius_m, why = self._explanation(chosen.place, commune)
+        doubt = _leaves_doubt(best, mentioned)
         return AddressMatch(
             commune=commune,
             unit_then=_unit_then(chosen, commune, day, best),
             era=era,
-            confidence=_confidence(chosen, bool(alternatives)),
+            confidence=_confidence(chosen, bool(alternatives), doubt=doubt),
             precision_m=radius_m,
             candidates=candidates,
             why=why,
@@ -361,6 +364,10 @@ def _foreign(mentions: list[Mention], readings: list[Reading]) -> Mention | None
     for mention in mentions:
         if not mention.abroad or mention.weak or (mention.senses and mention.bare):
             continue
+        if mention.spelling is Spelling.MARKS_OFF and mention.bare:
+            if any(reading.mention.start < mention.start for reading in free):
+                return mention
+            continue  # it may be a village of a like name
         if mention.senses and not mention.bare and free:
             continue
         if not mention.bare:
@@ -458,8 +465,16 @@ def _unit_then(
     return commune if commune.valid_on(day) else None
 
 
-def _confidence(reading: Reading, has_rivals: bool) -> float:
-    return _confidence_of(
+def _leaves_doubt(best: list[Reading], mentioned: MentionedNames) -> bool:
+    """True where the text only hints at the unit, says of another that it is not that, or names the
+    wrong former province.
+    """
+    hinted = all(reading.mention.hinted or reading.other_province for reading in best)
+    return hinted or any(mention.denied for mention in mentioned.mentions)
+
+
+def _confidence(reading: Reading, has_rivals: bool, *, doubt: bool) -> float:
+    confidence = _confidence_of(
         reading.district,
         reading.mixed,
         reading.pair,
@@ -471,6 +486,7 @@ def _confidence(reading: Reading, has_rivals: bool) -> float:
         has_rivals,
         reading.may_be_district and not reading.pair and _repeats_district(reading),
     )
+    return min(confidence, _HIGHEST_DOUBTFUL) if doubt else confidence
 
 
 def _repeats_district(reading: Reading) -> bool:

@@ -61,6 +61,7 @@ TYPES: dict[str, UnitType] = {
     "thitrannt": _FARM_TOWN,
     "ttnongtruong": _FARM_TOWN,
     "ttnt": _FARM_TOWN,
+    "ttr": _TOWN,
     "nongtruong": _type("Thị trấn", firm=False),
     "dackhu": _type("Đặc khu"),
     "commune": _type("Xã"),
@@ -79,6 +80,7 @@ TYPES_AFTER: dict[str, UnitType] = {
     "prov": _PROVINCE,
     "town": _type("Thị trấn", "Thị xã"),
     "township": _TOWN,
+    "townlet": _TOWN,
 }
 
 # A type word with marks is one only with these; without any mark it always may be.
@@ -106,6 +108,37 @@ LANDMARKS = frozenset(
     hospital school village hamlet station lake cave waterfall park cable treo com pho bun hoa nha
     lich truong tuien thung lung tho phien dem dai noc mom nguon bia vuc khe""".split()
 )
+# Words after which comes where the place is; institutions that sit in the unit of their name.
+INTRODUCTIONS_SPELT = (
+    " tại", " ở", " thuộc", " trong", " đoạn", " gồm", " cụm", " là", " nhập từ", " địa bàn",
+    " địa phận", " trung tâm", " in", " at", " now", " border of", " area of", " centre of",
+    " center of",
+)  # fmt: skip
+INTRODUCTIONS_PLAIN = (
+    " tai", " o", " thuoc", " trong", " doan", " gom", " cum", " la", " nhap tu", " dia ban",
+    " dia phan", " trung tam", " in", " at", " now", " border of", " area of", " centre of",
+    " center of",
+)  # fmt: skip
+INSTITUTIONS = tuple(
+    f" {words}"
+    for words in (
+        "ubnd", "hdnd", "uiban nhan dan", "ban nhan dan", "tram i te", "do mua", "bien phong",
+        "cong an", "cong nghiep", "kcn", "ccn",
+    )
+)  # fmt: skip
+# Keys of what happens at a place, right after its name: `ở Y Tý bị ngập`.
+EVENTS = frozenset("bi dang da mat sat ngap lu mua co tu hom xai hien van".split())
+# Keys of words of kind or praise between a type and its name.
+DESCRIPTIONS = frozenset(
+    """bien gioi vung cao sau xa moi cu mien nui dac biet kho khan ngheo nong thon thuan kieu
+    mau tren dia ban cua la""".split()
+)
+# Type words of communes.
+COMMUNE_TYPES = (" xa", " phuong", " thi tran", " tt", " ttr")
+PERSONS = frozenset("ong ba anh chi em co chu bac di cau thai".split())
+# Words for a village that no other word is spelt like.
+VILLAGES_SPELT = frozenset({"thôn", "bản", "làng", "xóm", "ấp"})
+VILLAGES_PLAIN = frozenset({"thon", "lang", "xom"})
 # Words for a village or a quarter.
 VILLAGE_WORDS = frozenset("thon ban lang xom ap to doi khu pho".split())
 # Offices that sit in the unit whose name follows them.
@@ -122,6 +155,19 @@ RELATIONS_SPELT = frozenset(
 RELATIONS_PLAIN = frozenset(
     "gan giap cach giua canh tu di ve len vao qua ranh phia quanh noi kia".split()
     + _RELATIONS_ENGLISH
+)
+# Words that deny where a place lies: at once, or before one of `DENIED_BY` (`not in`).
+EXCEPTIONS_SPELT = frozenset("trừ ngoại except excluding excepting without outside".split())
+EXCEPTIONS_PLAIN = frozenset("tru except excluding excepting without outside".split())
+DENIALS_SPELT = frozenset(
+    """không chưa chẳng chả đâu ko khong k0 not never isn doesn cannot neither nor""".split()
+)
+DENIALS_PLAIN = frozenset("khong chua chang ko k0 not never isn doesn cannot neither nor".split())
+# Keys of what may stand between a denial and the name denied.
+DENIED_BY = frozenset(
+    """phai thuoc o nam trong tai dia ban phan ro biet la chac con den tu cua khu vuc cac ngoai tru
+    co in at of on from within inside part the to sure whether it is lie lies located belong belongs
+    t hay xem""".split()
 )
 # An office beside which a place lies is in the same unit.
 BESIDE = frozenset("gần cạnh diện sát kề vào gan canh vao near opposite next beside".split())
@@ -145,18 +191,22 @@ WAY_PLAIN = frozenset("di den toi sang qua ve to".split())
 # Before a second unit: the place is in either, or on the way between.
 BETWEEN = frozenset("đến tới qua sang den toi to".split())
 ROADS = frozenset("duong tuien ql tl dt hl lo truc toc cung hanhlang".split())
+ROADS_AFTER = frozenset("road rd route highway street st way trail track".split())
 # What may stand between a word for a road and the places that it joins.
 ROAD_WORDS = frozenset("tinh quoc huien lien xa thon noi tu doan so giua cao".split())
 # Keys of the words from which units named together follow.
 COMPANY_WORDS = (
     frozenset({"giua", "canh", "sat", "ke", "noi", "phia", "ngoai", "hoac", "hai", "cung", "lan"})
-    | RELATIONS_PLAIN | AND_PLAIN | WAY_PLAIN | ROADS
+    | DENIALS_PLAIN | EXCEPTIONS_PLAIN | RELATIONS_PLAIN | AND_PLAIN | WAY_PLAIN | ROADS
+    | ROADS_AFTER
 )  # fmt: skip
 OLD_AFTER = frozenset({"cũ", "cu", "old", "former"})
 NEW_AFTER = frozenset({"mới", "moi", "new"})
+# Keys of what `trước` (before) and `sau` (after) a name tell of, where that is the reform.
+REFORM = frozenset("sap nhap 1 7 2025 ngai thang khi dot doi thai".split())
 # Keys of the words from which an era may follow.
 ERA_WORDS = frozenset(
-    "cu moi old new former nai now truoc nguien von xua formerli nhap gio".split()
+    "cu moi old new former nai now truoc sau nguien von xua formerli nhap gio".split()
 )
 COUNTRY = frozenset({"vietnam", "vn", "cuonghoaxahoichunghiavietnam"})
 # Counted places: a name after "tổ 5" is not the name of a street, one after "số 5" is.
