@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli.context import database_in_use
+from api.cli.context import database_in_use, somebody_here
 from api.cli.file_options import (
     AssumedCrs,
     DateFormat,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _LINE_END = re.compile(r"\r\n|\n|\r")  # control characters may be letters of an old encoding
 _COLUMNS = (
     "lon", "lat", "cell", "commune", "commune_name", "unit_then", "era", "method", "confidence",
-    "precision_m", "candidates", "reason", "why",
+    "precision_m", "matched", "candidates", "reason", "why",
 )  # fmt: skip
 
 
@@ -77,7 +77,7 @@ def place(
         if claims is None:
             require_columns(records, [address])
             return
-        placer = stored_placer(connection, today())
+        placer = stored_placer(connection, today(), somebody_here())
         places = placer.place(claims)
     _write(records, [placer.answer(places, i) for i in range(len(records))])
 

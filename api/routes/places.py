@@ -7,7 +7,7 @@ import numpy as np
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.dependencies import DeclaredParameters, Reader
+from api.dependencies import Caller, DeclaredParameters, Reader
 from gis.clock import today
 from gis.errors import BadInput
 from gis.placing.placer import Claims
@@ -45,24 +45,30 @@ Day = Annotated[date | None, Query(description="The day on which the address was
 
 @router.get("")
 def place(
-    connection: Reader, address: Address = None, lon: Lon = None, lat: Lat = None, day: Day = None
+    connection: Reader,
+    caller: Caller,
+    address: Address = None,
+    lon: Lon = None,
+    lat: Lat = None,
+    day: Day = None,
 ) -> dict[str, Any]:
     """One place: of an address, with candidates; or of a point, with its old units."""
     if address is not None and lon is None and lat is None:
-        match: dict[str, Any] = stored_placer(connection, today()).address(address, day).to_dict()
-        return match
+        placer = stored_placer(connection, today(), caller)
+        answer: dict[str, Any] = placer.address(address, day).to_dict()
+        return answer
     if address is None and lon is not None and lat is not None:
         return describe_point(connection, lon, lat, today())
     raise BadInput("give either `address`, or both `lon` and `lat`")
 
 
 @router.post("")
-def place_batch(connection: Reader, batch: Batch) -> dict[str, Any]:
+def place_batch(connection: Reader, caller: Caller, batch: Batch) -> dict[str, Any]:
     """The places of at most 10,000 records, in their order; nothing is stored.
 
     A record that cannot be placed has a `reason` and says `why`; the others are placed.
     """
-    placer = stored_placer(connection, today())
+    placer = stored_placer(connection, today(), caller)
     places = placer.place(_claims(batch.records))
     return {"places": [placer.answer(places, i) for i in range(len(batch.records))]}
 

@@ -280,6 +280,13 @@ CREATE TABLE gis.gazetteer (
 );
 CREATE INDEX gazetteer_geom ON gis.gazetteer USING gist (geom);
 
+CREATE TABLE gis.gazetteer_version (
+  only_row boolean NOT NULL DEFAULT true,
+  version bigint NOT NULL DEFAULT 1,
+  CONSTRAINT gazetteer_version_pkey PRIMARY KEY (only_row),
+  CONSTRAINT gazetteer_version_only_row_check CHECK (only_row)
+);
+
 CREATE TABLE gis.hex_count (
   layer_id text NOT NULL,
   resolution smallint NOT NULL,

@@ -1,22 +1,25 @@
-"""Gazetteer: landmarks and villages by name, with a point each, that the operator loads.
+"""Gazetteer: places by name, with a point each: villages, markets, schools, streets, roads.
 
-A table (CSV, UTF-8, with a head) of columns name, kind, lon, lat, unit, source, licence, or a
-file of GeoNames (https://download.geonames.org/export/dump/, for Vietnam `VN.txt`, CC BY 4.0:
-19 columns by tabs, no head). `unit` is a commune's code of today and may be empty.
+Places come from layers (see `gis.placing.layer_gazetteer`) and from tables that the operator loads:
+CSV, UTF-8, with a head of columns name, kind, lon, lat, unit, source, licence, or a file of
+GeoNames (https://download.geonames.org/export/dump/, for Vietnam `VN.txt`, CC BY 4.0: 19 columns by
+tabs, no head). `unit` is a commune's code of today and may be empty.
 """
 
 import csv
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import astuple, dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
+from typing import Final
 
 from sqlalchemy import Connection, text
 
 from gis.database.engine import Database
 from gis.errors import BadFile
+from gis.placing.road_kilometres import RoadNetwork
 from gis.text import nfc, search_key
 
 _COLUMNS = ("name", "kind", "lon", "lat", "unit", "source", "licence")
@@ -26,10 +29,49 @@ _GEONAMES_KINDS = {
     "V": "vegetation",
 }  # fmt: skip
 
+# Classes of kinds: keys of the words that stand before a name of the class (the last word of each),
+# the precision in metres where the source says none, and the kinds.
+_VILLAGE_M, _PLACE_M = 500.0, 100.0
+_CLASSES: Final = {
+    "village": (
+        """village hamlet neighbourhood quarter isolated_dwelling locality suburb thon ban lang xom
+        to todanpho ap""",
+        "thon ban lang xom ap to doi khu pho tdp kp village hamlet",
+    ),
+    "street": ("street road duong pho", "duong pho d street ngo"),
+    "market": ("market marketplace cho", "cho market"),
+    "bridge": ("bridge cau", "cau bridge"),
+    "school": ("school kindergarten truong", "truong th thcs thpt mn mg school"),
+    "health": (
+        "health_post hospital clinic doctors tramite benhvien", "te tit vien bv kham hospital",
+    ),
+}  # fmt: skip
+_CLASS_OF_KIND: Final = {
+    kind: name for name, (kinds, _) in _CLASSES.items() for kind in kinds.split()
+}
+CLASS_OF_WORD: Final = {
+    word: name for name, (_, words) in _CLASSES.items() for word in words.split()
+}
+
+# What people write in full or in short, as in keys; a name and a text are brought to the short.
+_SHORT: Final = {
+    "trunghocphothong": "thpt", "trunghoccoso": "thcs", "tieuhoc": "th", "mamnon": "mn",
+    "maugiao": "mg", "phothongdantocnoitru": "ptdtnt", "phothongdantocbantru": "ptdtbt",
+    "todanpho": "tdp", "khupho": "kp", "uibannhandan": "ubnd", "nhavanhoa": "nvh",
+    "benhvien": "bv", "tramite": "tit", "todanphoso": "tdp", "tdpso": "tdp", "khuphoso": "kp",
+    "thonso": "thon", "toso": "to", "banso": "ban",
+}  # fmt: skip
+_FULL = re.compile("|".join(sorted(_SHORT, key=len, reverse=True)))
+_SCHOOL = re.compile("^truong(?=th|mn|mg|ptdt)")
+_MIN_CLASS_KEY = 2  # letters of a name after the word of its class
+
 
 @dataclass(frozen=True, slots=True)
 class NamedPoint:
-    """A landmark or village: name, kind, degrees (WGS 84), commune of today or empty."""
+    """A place: name, kind, degrees (WGS 84), commune of today or empty, other names.
+
+    `precision_m` is in metres; None where the source does not say.
+    """
 
     name: str
     kind: str
@@ -38,32 +80,112 @@ class NamedPoint:
     unit: str
     source: str
     licence: str
+    precision_m: float | None = None
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def radius_m(self) -> float:
+        """The precision, or that of its kind."""
+        if self.precision_m is not None:
+            return self.precision_m
+        return _VILLAGE_M if class_of(self.kind) == "village" else _PLACE_M
+
+
+def class_of(kind: str) -> str | None:
+    """The class of a kind of place, as `village` for `thôn`; None for one of no class."""
+    return _CLASS_OF_KIND.get(kind) or _CLASS_OF_KIND.get(name_key(kind))
+
+
+def _nowhere(lon: float, lat: float) -> str | None:
+    return None
 
 
 @dataclass(frozen=True)
 class Gazetteer:
-    """Named points by a key that ignores case, diacritics, blanks and i/y."""
+    """Places by keys that ignore case, diacritics, blanks, i/y and short forms; and roads.
 
-    rows: tuple[NamedPoint, ...]
+    `parts` are gazetteers that are searched too. `commune_at` gives the code of the commune of
+    today at degrees (lon, lat), None outside.
+    """
+
+    rows: tuple[NamedPoint, ...] = ()
+    roads: RoadNetwork = field(default_factory=RoadNetwork)
+    parts: tuple["Gazetteer", ...] = ()
+    commune_at: Callable[[float, float], str | None] = field(default=_nowhere, compare=False)
 
     @cached_property
-    def _by_key(self) -> dict[str, list[NamedPoint]]:
-        index: defaultdict[str, list[NamedPoint]] = defaultdict(list)
+    def _by_key(self) -> dict[str, NamedPoint | list[NamedPoint]]:
+        """Lists are for keys of several places alone: most have one, and there are many."""
+        index: dict[str, NamedPoint | list[NamedPoint]] = {}
         for row in self.rows:
-            index[name_key(row.name)].append(row)
-        return dict(index)
+            for key in _keys_of(row):
+                one = index.get(key)
+                if one is None:
+                    index[key] = row
+                elif isinstance(one, list):
+                    one.append(row)
+                else:
+                    index[key] = [one, row]
+        return index
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.rows) + len(self.roads.roads) + sum(len(part) for part in self.parts)
 
-    def named(self, key: str) -> list[NamedPoint]:
-        """The rows whose name has this key (see `name_key`)."""
-        return self._by_key.get(key, [])
+    def named(self, key: str, word: str = "") -> list[NamedPoint]:
+        """The rows whose name has this key (see `place_key`).
+
+        `word` is the key of the word before the name in the text: after `thôn`, villages are
+        found whose name is written with or without a word of its kind.
+        """
+        found = self._own(key)
+        place_class = CLASS_OF_WORD.get(word)
+        if place_class is not None:
+            found = [*found, *self._own(f"{place_class}:{key}")]
+        return [*found, *chain.from_iterable(part.named(key, word) for part in self.parts)]
+
+    def _own(self, key: str) -> list[NamedPoint]:
+        found = self._by_key.get(key)
+        if found is None:
+            return []
+        return found if isinstance(found, list) else [found]
+
+    def networks(self) -> Iterator[RoadNetwork]:
+        """The networks of roads of all parts."""
+        if self.roads.roads:
+            yield self.roads
+        for part in self.parts:
+            yield from part.networks()
+
+
+def _keys_of(row: NamedPoint) -> set[str]:
+    """Keys of all names of a place; with its class, also of the names without a word of it."""
+    keys = {place_key(name_key(name)) for name in (row.name, *row.aliases)}
+    place_class = class_of(row.kind)
+    if place_class is not None:
+        for name in (row.name, *row.aliases):
+            bare = _without_class(search_key(name).replace("y", "i"), place_class)
+            if len(bare) >= _MIN_CLASS_KEY:
+                keys.add(f"{place_class}:{bare}")
+    return keys - {""}
+
+
+def _without_class(name: str, place_class: str) -> str:
+    """The key of a name without the words of its class before it: `thôn Làng Nủ` → `nu`."""
+    words = re.findall(r"[^\W_]+", name)
+    while len(words) > 1 and CLASS_OF_WORD.get(words[0]) == place_class:
+        words = words[1:]
+    return place_key(name_key(" ".join(words)))
 
 
 def name_key(name: str) -> str:
-    """`Chợ Cốc Lếu` → `chococleu`: no case, diacritics, blanks, and `i` for `y`."""
-    return re.sub(r"[\W_]", "", search_key(name)).replace("y", "i")
+    """`Chợ Cốc Lếu` → `chococleu`: no case, diacritics, blanks, `i` for `y`, no leading zeros."""
+    plain = re.sub(r"[\W_]", "", re.sub(r"\b0+(?=\d)", "", search_key(name)))
+    return plain.replace("y", "i")
+
+
+def place_key(key: str) -> str:
+    """A key with the short forms of kinds of places: `truongtieuhockimtan` → `thkimtan`."""
+    return _SCHOOL.sub("", _FULL.sub(lambda found: _SHORT[found[0]], key))
 
 
 def read_gazetteer(path: Path) -> Gazetteer:
@@ -89,7 +211,17 @@ def _table_rows(file: str, lines: list[str]) -> Iterator[NamedPoint]:
         yield _point(f"{file} line {number}", **values)
 
 
-def _point(line: str, *, lon: str, lat: str, name: str, **columns: str) -> NamedPoint:
+def _point(
+    line: str,
+    *,
+    lon: str,
+    lat: str,
+    name: str,
+    kind: str,
+    unit: str,
+    source: str,
+    licence: str,
+) -> NamedPoint:
     try:
         x, y = float(lon), float(lat)
     except ValueError:
@@ -100,7 +232,7 @@ def _point(line: str, *, lon: str, lat: str, name: str, **columns: str) -> Named
         raise BadFile(f"{line}: lon {lon}, lat {lat} are no degrees of WGS 84")
     if not name:
         raise BadFile(f"{line}: the name is empty")
-    return NamedPoint(name=nfc(name), lon=x, lat=y, **columns)
+    return NamedPoint(nfc(name), kind, x, y, unit, source, licence)
 
 
 def _geonames_rows(lines: Iterable[str]) -> Iterator[NamedPoint]:
@@ -125,20 +257,21 @@ def load_gazetteer(database: Database, path: Path) -> int:
     """
     rows = read_gazetteer(path).rows
     with database.writing() as connection:
+        connection.execute(_RAISE_VERSION)
         connection.execute(_CLEAR, {"sources": sorted({row.source for row in rows})})
         return sum(connection.execute(_STORE, _parameters(row)).rowcount for row in rows)
 
 
 def stored_gazetteer(connection: Connection) -> Gazetteer:
     """The gazetteer in the database."""
-    rows = connection.execute(_STORED)
-    return Gazetteer(tuple(NamedPoint(*row) for row in rows))
+    return Gazetteer(tuple(NamedPoint(*row) for row in connection.execute(_STORED)))
 
 
 def _parameters(row: NamedPoint) -> dict[str, object]:
-    return dict(zip(_COLUMNS, astuple(row), strict=True))
+    return {column: getattr(row, column) for column in _COLUMNS}
 
 
+_RAISE_VERSION = text("UPDATE gis.gazetteer_version SET version = version + 1")
 _CLEAR = text("DELETE FROM gis.gazetteer WHERE source = ANY(:sources)")
 
 # The unit given wins; else the commune of today under the point; no unit, no row.

@@ -104,8 +104,9 @@ class Placements:
     """Places of n records; arrays of length n.
 
     `lon`, `lat` NaN and `cell` 0 when there is no point; `commune` and `unit_then` are codes or
-    None; `era` is that of an address, `candidates` of an address or a unit; `reason` is empty for a
-    record that has a place, else `why` is the sentence for people.
+    None; `era` and `matched` (the place found) are those of an address, `candidates` of an address
+    or a unit; `reason` is empty for a record that has a place, else `why` is the sentence for
+    people.
     """
 
     lon: Floats
@@ -117,6 +118,7 @@ class Placements:
     confidence: Floats
     precision_m: Floats
     era: Objects
+    matched: Objects
     candidates: Objects  # a tuple each
     reason: Objects
     why: Objects
@@ -134,6 +136,7 @@ class Placements:
             confidence=np.full(n, np.nan),
             precision_m=np.full(n, np.nan),
             era=np.full(n, None, object),
+            matched=np.full(n, None, object),
             candidates=np.full(n, None, object),
             reason=np.full(n, "", object),
             why=np.full(n, "", object),
@@ -531,6 +534,7 @@ def _set_match(places: Placements, i: int, match: AddressMatch) -> None:
     places.method[i] = PlaceMethod.ADDRESS.value
     places.confidence[i] = match.confidence
     places.precision_m[i] = match.precision_m
+    places.matched[i] = match.matched
     if match.lon is not None and match.lat is not None and match.cell is not None:
         places.lon[i], places.lat[i] = match.lon, match.lat
         places.cell[i] = int(match.cell, 16)

@@ -15,12 +15,13 @@ import numpy.typing as npt
 import shapely
 from sqlalchemy import Connection, text
 
+from gis.access import ANONYMOUS, Principal
 from gis.boundaries.store import read_history
 from gis.boundaries.units import BoundaryQuality, UnitHistory
 from gis.errors import BadInput
 from gis.placing.addresses import AddressResolver
 from gis.placing.cells import CellTable, cached_cell_table, digest_of
-from gis.placing.gazetteer import stored_gazetteer
+from gis.placing.layer_gazetteer import gazetteer_for
 from gis.placing.placer import Placer
 
 if TYPE_CHECKING:
@@ -103,14 +104,17 @@ def read_current_communes(connection: Connection) -> "gpd.GeoDataFrame":
     return gpd.read_postgis(sql, connection, geom_col="geometry")
 
 
-def stored_placer(connection: Connection, today: date) -> Placer:
-    """A placer over the units in force. Raises BadInput when no boundaries are loaded."""
+def stored_placer(connection: Connection, today: date, principal: Principal = ANONYMOUS) -> Placer:
+    """A placer over the units in force, with the places of layers that the principal may read.
+
+    Raises BadInput when no boundaries are loaded.
+    """
     territory = stored_territory(connection)
     return Placer(
         territory.history,
         territory.table,
         territory.resolver,
-        stored_gazetteer(connection),
+        gazetteer_for(connection, principal, territory.table, territory.placed_on),
         today=today,
         former=territory.former,
     )

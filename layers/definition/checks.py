@@ -286,7 +286,31 @@ def _kind_of_layer(layer: Layer) -> str:
     return "a layer with `placed: false`" if not layer.placed else f"a layer of {layer.geometry}"
 
 
+def _gazetteer(layer: Layer) -> Iterator[Finding]:
+    """Names are texts that are served: a name that is found gives itself away."""
+    section = layer.gazetteer
+    if section is None:
+        return
+    if layer.is_view or layer.geometry is GeometryKind.NONE:
+        yield ("gazetteer",), "places are records that are loaded, with a geometry"
+    for name in section.names:
+        word = "name" if name == section.name else "aliases"
+        field = layer.public_fields.get(name)
+        if field is None:
+            yield ("gazetteer", word), _no_field(layer, name)
+        elif field.type is not FieldType.TEXT or field.free_text:
+            yield ("gazetteer", word), f"names are in a text; field `{name}` is another"
+    if section.kind in layer.fields and section.kind not in layer.public_fields:
+        yield ("gazetteer", "kind"), _no_field(layer, section.kind)
+    precision = section.precision_m if isinstance(section.precision_m, str) else None
+    for word, number in (("precision_m", precision), ("km", section.km)):
+        field = layer.public_fields.get(number or "")
+        if number is not None and (field is None or field.type not in _NUMERIC):
+            words = _no_field(layer, number) if field is None else f"field `{number}` is no number"
+            yield ("gazetteer", word), words
+
+
 _CHECKS: tuple[Callable[[Layer], Iterator[Finding]], ...] = (
     _named_fields, _field_words, _source_words, _style_classes, _zooms, _counting,
-    _alert_rules, _recipients,
+    _alert_rules, _recipients, _gazetteer,
 )  # fmt: skip

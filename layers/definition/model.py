@@ -656,6 +656,40 @@ class Style(Strict):
         return self
 
 
+class GazetteerOptions(Strict):
+    """Places of the layer that addresses name: villages, markets, schools, streets, roads.
+
+    A point stands for itself, a line for its part in each commune; of a line, kilometres are told
+    too: `QL4D Km 102+300`.
+    """
+
+    name: Identifier = Field(description="Field with the name of the place, or of the road")
+    aliases: Identifier | tuple[Identifier, ...] = Field(
+        (), description="Field or fields with other names, several parted by `;` or `|`"
+    )
+    kind: str = Field(
+        min_length=1,
+        description="Field with the kind of place, or one kind for all, such as village, school, "
+        "health_post, market, bridge, street or road",
+    )
+    precision_m: Metres | Identifier | None = Field(
+        None,
+        description="Metres, or a field with them; unset: 500 m of a village, the length within "
+        "the commune of a line, 100 m of others",
+    )
+    km: Identifier | None = Field(
+        None,
+        description="Number field: of points, the kilometre written on a post of the road `name`; "
+        "of lines, the kilometre at their start, which else is 0",
+    )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The fields with names: `name` first."""
+        aliases = (self.aliases,) if isinstance(self.aliases, str) else self.aliases
+        return (self.name, *aliases)
+
+
 class Layer(Strict):
     """All that a layer file says."""
 
@@ -677,6 +711,9 @@ class Layer(Strict):
     hexes: HexOptions | None = Field(None, description="Counts by hex; absent: none")
     hotspots: HotspotOptions | None = Field(None, description="Hotspots; absent: none")
     alerts: AlertOptions | None = Field(None, description="Alerts; absent: none")
+    gazetteer: GazetteerOptions | None = Field(
+        None, description="Names by which addresses find its records; absent: none"
+    )
     style: Style = Field(Style(), description="How map, legend and QGIS show it")
 
     @model_validator(mode="after")

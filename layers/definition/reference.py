@@ -46,6 +46,7 @@ _PLACES: Final = {
         (model.QuietRule, "alerts.rules[] (`kind: quiet`)"),
         (model.IndicatorRule, "alerts.rules[] (`kind: indicator`)"),
         (model.Recipient, "alerts.tell[]"),
+        (model.GazetteerOptions, "gazetteer"),
         (model.Style, "style"),
         (model.StyleClass, "style.classes[]"),
         (model.LocalizedText, "Texts for people"),

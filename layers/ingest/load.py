@@ -17,6 +17,7 @@ import orjson
 import shapely
 from sqlalchemy import Connection, text
 
+from gis.access import LOCAL_ADMIN
 from gis.clock import today
 from gis.database.engine import Database
 from gis.errors import BadInput
@@ -179,7 +180,7 @@ def _place_records(
     area = ProvinceArea(BBox.of(territory.outline.bounds), territory.holds)
     reader = RecordReader(layer, source, area, options.answers, asks=not options.replayed)
     records = reader.read(table)
-    placer = stored_placer(connection, options.today or today())
+    placer = stored_placer(connection, options.today or today(), LOCAL_ADMIN)
     keeps_outside = source.outside == "keep"
     places = placer.place(_claims(records), report_outside=layer.placed and not keeps_outside)
     if layer.placed and options.answers.crs is None and not options.replayed:

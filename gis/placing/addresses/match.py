@@ -8,7 +8,10 @@ from gis.boundaries.units import Unit
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A commune of today that the text may mean, and why (Vietnamese / English)."""
+    """A commune of today that the text may mean, or a place in it, and why (Vietnamese / English).
+
+    `code` is that of the commune.
+    """
 
     code: str
     name: str
@@ -27,9 +30,10 @@ class AddressMatch:
     text names. `era` is `old` (units before their last reform), `new`, or `either` when both
     readings end in the same commune; None without a commune. `confidence` 0–1, 0 without a
     commune. `precision_m` is the radius in metres of a circle as large as the unit read, or the
-    precision of the landmark found. `abroad`: the text names a place outside the province. `lon`,
-    `lat` (degrees, WGS 84) and `cell` (H3, resolution 11) are those of a landmark or village of the
-    gazetteer, else None. `why` is a sentence, Vietnamese / English.
+    precision of the place found. `abroad`: the text names a place outside the province. `lon`,
+    `lat` (degrees, WGS 84), `cell` (H3, resolution 11) and `matched`, its name, are those of a
+    place of the gazetteer, else None. Among `candidates` may be places of one name, each with its
+    commune. `why` is a sentence, Vietnamese / English.
     """
 
     commune: Unit | None = None
@@ -43,6 +47,7 @@ class AddressMatch:
     why: str = ""
     lon: float | None = None
     lat: float | None = None
+    matched: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The answer as the API gives it."""
@@ -52,7 +57,10 @@ class AddressMatch:
             "era": self.era,
             "confidence": self.confidence,
             "precision_m": self.precision_m,
+            "lon": self.lon,
+            "lat": self.lat,
             "cell": self.cell,
+            "matched": self.matched,
             "candidates": [candidate.to_dict() for candidate in self.candidates],
             "why": self.why,
         }

@@ -10,7 +10,7 @@ from math import pi, sqrt
 
 from gis.boundaries.units import Level, Unit, UnitHistory
 from gis.placing.addresses.contexts import note_company, note_contexts
-from gis.placing.addresses.landmarks import with_landmark
+from gis.placing.addresses.landmarks import with_place
 from gis.placing.addresses.match import AddressMatch, Candidate
 from gis.placing.addresses.mentions import Mention, MentionedNames, Spelling, Unresolved
 from gis.placing.addresses.names import Name, NamedUnit, Names, Sense, is_one_letter_off, sound
@@ -43,7 +43,7 @@ class AddressResolver:
         }
         self._parts = _counts(self.names.places)
         self._explanations: dict[NamedUnit, tuple[float, str]] = {}
-        self._without_landmarks = lru_cache(maxsize=_CACHED_ANSWERS)(self._resolve)
+        self._unit_of = lru_cache(maxsize=_CACHED_ANSWERS)(lambda *key: self._read(*key)[0])
 
     def resolve(
         self, text: str, *, day: date | None = None, gazetteer: Gazetteer | None = None
@@ -51,26 +51,29 @@ class AddressResolver:
         """The commune of today that the address lies in.
 
         `day` is the day of the event: before a reform its units did not exist, so the text is read
-        with the units of that day where possible. A landmark of `gazetteer` in the text gives a
+        with the units of that day where possible. A place of `gazetteer` in the text gives a
         point, within the unit that the text names if it names one.
         """
-        parts = segments(text[:_MAX_TEXT_LENGTH])
-        if gazetteer is None:
-            return self._without_landmarks(parts, day)
-        return self._resolve(parts, day, gazetteer)
+        shortened = text[:_MAX_TEXT_LENGTH]
+        parts = segments(shortened)
+        if not gazetteer:
+            return self._unit_of(parts, day)
+        match, mentioned = self._read(parts, day)
+        if mentioned is None:
+            return match
+        return with_place(match, shortened, mentioned, gazetteer, self._communes)
 
-    def _resolve(
-        self, parts: tuple[str, ...], day: date | None, gazetteer: Gazetteer | None = None
-    ) -> AddressMatch:
+    def _read(
+        self, parts: tuple[str, ...], day: date | None
+    ) -> tuple[AddressMatch, MentionedNames | None]:
+        """The unit of an address and the names in it; no names where it lies elsewhere."""
         mentioned = self._reader.find(parts)
         readings = self._readings(mentioned, day)
         foreign = _foreign(mentioned.mentions, readings)
         if foreign is not None:
-            return _outside(foreign)
+            return _outside(foreign), None
         match = self._match(mentioned, readings, day)
-        if gazetteer is None or _unknown_upper(mentioned):
-            return match
-        return with_landmark(match, mentioned, gazetteer, self._communes)
+        return match, None if _unknown_upper(mentioned) else mentioned
 
     def resolve_many(self, texts: Iterable[str]) -> list[AddressMatch]:
         """The match of each text, in order."""

@@ -144,11 +144,18 @@ def words_before(tokens: list[Token], since: int, start: int) -> list[Token]:
 # Denials --------------------------------------------------------------------------------------
 
 
+def is_denial(token: Token, marked: bool) -> bool:
+    """True where a word denies what follows it: `không`, `trừ`, `except`."""
+    return is_one_of(
+        token, marked, DENIALS_SPELT | EXCEPTIONS_SPELT, DENIALS_PLAIN | EXCEPTIONS_PLAIN
+    )
+
+
 def _is_denied(around: Surroundings) -> bool:
     """`không thuộc địa bàn xã …`, `trừ xã …`, `not in …`."""
     for i, token in enumerate(around.before[:_MAX_RELATION_WORDS]):
         if is_one_of(token, around.marked, EXCEPTIONS_SPELT, EXCEPTIONS_PLAIN):
-            return not _is_residence(around, i)
+            return not _is_residence(around.before, i)
         if is_one_of(token, around.marked, DENIALS_SPELT, DENIALS_PLAIN):
             return i > 0
         if token.word.key not in DENIED_BY:
@@ -156,11 +163,10 @@ def _is_denied(around: Surroundings) -> bool:
     return False
 
 
-def _is_residence(around: Surroundings, i: int) -> bool:
+def _is_residence(before: list[Token], i: int) -> bool:
     """True where `tru`, written without marks, is `trú` (to live) rather than `trừ` (except)."""
-    plain = around.before[i].word.text == "tru"
-    neighbours = [*around.before[max(0, i - 1) : i], *around.before[i + 1 : i + 2]]
-    return plain and any(
+    neighbours = [*before[max(0, i - 1) : i], *before[i + 1 : i + 2]]
+    return before[i].word.text == "tru" and any(
         token.word.key in ("thuong", "tam", "cu", "noi", "tai", "o") for token in neighbours
     )
 

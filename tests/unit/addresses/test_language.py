@@ -641,7 +641,8 @@ def test_a_day_before_the_reform_settles_what_the_era_leaves_open(
 def test_the_answer_has_the_promised_shape(resolver: AddressResolver) -> None:
     answer = resolver.resolve("xã Quang Kim, huyện Bát Xát").to_dict()
     assert list(answer) == [
-        "commune", "era", "confidence", "precision_m", "cell", "candidates", "why",
+        "commune", "era", "confidence", "precision_m", "lon", "lat", "cell", "matched",
+        "candidates", "why",
     ]  # fmt: skip
     assert answer["commune"] == {"code": "02683", "name": "Xã Bát Xát"}
     assert answer["era"] == "old"

@@ -1,0 +1,265 @@
+"""Gazetteers of layers: the places of each published layer whose file has a section `gazetteer`.
+
+Each is read when an address first asks for it and kept until the layer changes; a layer that an
+asker may not read is not searched for him.
+"""
+
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import shapely
+from geoalchemy2 import Geography, Geometry
+from sqlalchemy import (
+    ColumnClause,
+    Connection,
+    Float,
+    String,
+    TableClause,
+    cast,
+    column,
+    func,
+    literal,
+    null,
+    select,
+    table,
+    text,
+)
+from sqlalchemy.sql.elements import ColumnElement
+
+from gis.access import Principal, may_read
+from gis.placing.cells import CellTable
+from gis.placing.gazetteer import Gazetteer, NamedPoint, stored_gazetteer
+from gis.placing.road_kilometres import KilometrePost, RoadLine, RoadNetwork
+from gis.text import nfc
+
+_TABLE = "gis.gazetteer"  # the key of what operators loaded into the table, beside layers
+
+_kept: dict[str, tuple[object, Gazetteer]] = {}
+_reading = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class _Section:
+    """The section `gazetteer` of a published layer, with what else of its file concerns it."""
+
+    layer_id: str
+    geometry: str
+    fields: Mapping[str, Any]
+    section: Mapping[str, Any]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        aliases = self.section["aliases"]
+        return (self.section["name"], *([aliases] if isinstance(aliases, str) else aliases))
+
+    @property
+    def table(self) -> TableClause:
+        columns: list[ColumnClause[Any]] = [column(name) for name in self.fields]
+        return table(self.layer_id, column("geom", Geometry()), *columns, schema="layer")
+
+    def value(self, source: TableClause, word: str) -> ColumnElement[Any]:
+        """The column that a word of the section names, or the word itself as a constant."""
+        value = self.section[word]
+        if value is None:
+            return null()
+        if isinstance(value, str) and value in self.fields:
+            return source.c[value]
+        return literal(value)
+
+
+def gazetteer_for(
+    connection: Connection, principal: Principal, communes: CellTable, placed_on: str
+) -> Gazetteer:
+    """The places that somebody may ask for: the loaded table, and the layers that he may read.
+
+    `placed_on` is a digest of the polygons of `communes`.
+    """
+
+    def commune_at(lon: float, lat: float) -> str | None:
+        return _communes_at(communes, [lon], [lat])[0] or None
+
+    table_stamp = tuple(connection.execute(_TABLE_VERSION).one())
+    parts = [_current(_TABLE, table_stamp, partial(stored_gazetteer, connection))]
+    layers = connection.execute(_LAYERS).all()
+    for layer in layers:
+        if may_read(principal, layer.audience, layer.id):
+            stamp = (layer.version, layer.transaction, layer.digest, placed_on)
+            section = _Section(layer.id, layer.geometry, layer.fields, layer.gazetteer)
+            parts.append(_current(layer.id, stamp, partial(_read, connection, section, communes)))
+    for gone in _kept.keys() - {_TABLE, *(layer.id for layer in layers)}:
+        _kept.pop(gone, None)
+    return Gazetteer(parts=tuple(part for part in parts if part), commune_at=commune_at)
+
+
+def _current(name: str, stamp: object, read: Callable[[], Gazetteer]) -> Gazetteer:
+    """What is kept under a name while its stamp is the same, else what is read anew, by one."""
+    kept = _kept.get(name)
+    if kept is not None and kept[0] == stamp:
+        return kept[1]
+    with _reading:
+        kept = _kept.get(name)
+        if kept is None or kept[0] != stamp:
+            kept = _kept[name] = (stamp, read())
+        return kept[1]
+
+
+# A version that a transaction raised and did not commit may be raised again by another, to another
+# content: `xmin` tells the two apart.
+_TABLE_VERSION = text("SELECT version, xmin::text FROM gis.gazetteer_version")
+_LAYERS = text("""
+SELECT id, version, xmin::text AS transaction, digest, definition ->> 'geometry' AS geometry,
+       definition #>> '{access,read}' AS audience, definition -> 'gazetteer' AS gazetteer,
+       definition -> 'fields' AS fields
+FROM gis.layer
+WHERE published AND jsonb_typeof(definition -> 'gazetteer') = 'object' ORDER BY id
+""")
+
+
+def _read(connection: Connection, section: _Section, communes: CellTable) -> Gazetteer:
+    if section.geometry == "line":
+        rows = connection.execute(_lines_by_commune(section)).all()
+        return Gazetteer(tuple(_line_points(section, rows)), _roads_of_lines(connection, section))
+    if section.section["km"] is not None:
+        return Gazetteer((), _roads_of_posts(connection, section))
+    rows = connection.execute(_places(section)).all()
+    return Gazetteer(tuple(_points(section, rows, communes)))
+
+
+def _names(section: _Section, source: TableClause) -> list[ColumnElement[Any]]:
+    return [source.c[name].label(f"name{i}") for i, name in enumerate(section.names)]
+
+
+def _places(section: _Section) -> Any:
+    """Names, kind, precision (m) and degrees of each place; of an area a point in it, and the
+    radius of a circle as large.
+    """
+    source = section.table
+    point = func.ST_PointOnSurface(source.c.geom)
+    area = func.ST_Area(cast(source.c.geom, Geography()))
+    radius = func.sqrt(area / func.pi()) if section.geometry == "polygon" else cast(null(), Float)
+    return select(
+        *_names(section, source),
+        cast(section.value(source, "kind"), String).label("kind"),
+        func.coalesce(cast(section.value(source, "precision_m"), Float), radius).label(
+            "precision_m"
+        ),
+        func.ST_X(point).label("lon"),
+        func.ST_Y(point).label("lat"),
+    ).where(source.c.geom.is_not(None), source.c[section.section["name"]].is_not(None))
+
+
+def _points(section: _Section, rows: Sequence[Any], communes: CellTable) -> Iterator[NamedPoint]:
+    units = _communes_at(communes, [row.lon for row in rows], [row.lat for row in rows])
+    for row, unit in zip(rows, units, strict=True):
+        if unit:
+            yield _point(section, row, unit)
+
+
+def _communes_at(communes: CellTable, lon: Sequence[float], lat: Sequence[float]) -> list[str]:
+    """The commune of each point (degrees, WGS 84), empty outside."""
+    indices = communes.assign(np.array(lon, float), np.array(lat, float))
+    return [communes.codes[index] if index >= 0 else "" for index in indices]
+
+
+def _point(section: _Section, row: Any, unit: str) -> NamedPoint:
+    name, *aliases = _split_names(section, row)
+    return NamedPoint(
+        name, row.kind or "", row.lon, row.lat, unit, section.layer_id, "", row.precision_m,
+        tuple(aliases),
+    )  # fmt: skip
+
+
+def _split_names(section: _Section, row: Any) -> list[str]:
+    """The name, then the aliases."""
+    texts = [getattr(row, f"name{i}") for i in range(len(section.names))]
+    aliases = [alias for value in texts[1:] if value for alias in re.split(r"[;|]", value)]
+    return [nfc(texts[0]), *(nfc(alias) for alias in aliases if alias.strip())]
+
+
+def _lines_by_commune(section: _Section) -> Any:
+    """Names and kind of the lines of one name, their length in each commune (m), and of their part
+    there the point nearest to its middle (degrees).
+
+    Where they lie apart from each other, the span of them all stands for the length.
+    """
+    source, communes = (
+        section.table,
+        table("communes", column("code"), column("geom", Geometry()), schema="layer"),
+    )
+    names = _names(section, source)
+    kind = cast(section.value(source, "kind"), String).label("kind")
+    part = func.ST_CollectionExtract(func.ST_Intersection(source.c.geom, communes.c.geom), 2)
+    parts = (
+        select(
+            *names,
+            kind,
+            func.max(cast(section.value(source, "precision_m"), Float)).label("declared_m"),
+            communes.c.code.label("unit"),
+            func.ST_Collect(part).label("shape"),
+        )
+        .select_from(source.join(communes, func.ST_Intersects(source.c.geom, communes.c.geom)))
+        .where(source.c[section.section["name"]].is_not(None))
+        .group_by(*(source.c[name] for name in section.names), kind, communes.c.code)
+        .subquery()
+    )
+    middle = func.ST_ClosestPoint(parts.c.shape, func.ST_Centroid(parts.c.shape))
+    span = func.ST_BoundingDiagonal(parts.c.shape)
+    length_m = func.greatest(
+        *(func.ST_Length(cast(shape, Geography())) for shape in (parts.c.shape, span))
+    )
+    return select(
+        *(parts.c[name.name] for name in names),
+        parts.c.kind,
+        func.coalesce(parts.c.declared_m, length_m).label("precision_m"),
+        parts.c.unit,
+        func.ST_X(middle).label("lon"),
+        func.ST_Y(middle).label("lat"),
+    ).where(~func.ST_IsEmpty(parts.c.shape))
+
+
+def _line_points(section: _Section, rows: Sequence[Any]) -> Iterator[NamedPoint]:
+    return (_point(section, row, row.unit) for row in rows)
+
+
+def _roads_of_lines(connection: Connection, section: _Section) -> RoadNetwork:
+    source = section.table
+    rows = connection.execute(
+        select(
+            *_names(section, source),
+            cast(section.value(source, "km"), Float).label("km"),
+            func.ST_AsBinary(func.ST_LineMerge(source.c.geom, True)).label("shape"),
+        ).where(source.c.geom.is_not(None), source.c[section.section["name"]].is_not(None))
+    )
+    return RoadNetwork.of(_road_lines(section, rows.all()), ())
+
+
+def _road_lines(section: _Section, rows: Sequence[Any]) -> Iterator[tuple[list[str], RoadLine]]:
+    """A line of several parts has no measure of its own: its parts are lines by themselves."""
+    for row in rows:
+        parts = shapely.get_parts(shapely.from_wkb(bytes(row.shape)))
+        for part in parts:
+            yield _split_names(section, row), RoadLine(part, row.km if len(parts) == 1 else None)
+
+
+def _roads_of_posts(connection: Connection, section: _Section) -> RoadNetwork:
+    source = section.table
+    km = source.c[section.section["km"]]
+    rows = connection.execute(
+        select(
+            *_names(section, source),
+            cast(km, Float).label("km"),
+            func.ST_X(source.c.geom).label("lon"),
+            func.ST_Y(source.c.geom).label("lat"),
+        ).where(source.c.geom.is_not(None), km.is_not(None))
+    )
+    posts = [
+        (_split_names(section, row), KilometrePost(row.km, row.lon, row.lat))
+        for row in rows
+        if row.name0
+    ]
+    return RoadNetwork.of((), posts)

@@ -1,0 +1,255 @@
+"""Places of layers that addresses name, on a province of three squares (see tests.provinces)."""
+
+import json
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from gis.access import ANONYMOUS, LOCAL_ADMIN, Principal, Role
+from gis.database.engine import Database
+from gis.placing.addresses import AddressMatch
+from gis.placing.reference import stored_placer
+from layers.definition.catalogue import Catalogue, read_layer
+from layers.definition.model import Layer
+from layers.ingest.load import LoadOptions, load_file
+from layers.storage.sync import sync
+
+VILLAGES = """
+id: villages
+title: {vi: Thôn bản, en: Villages}
+description: {vi: Thôn bản để thử, en: Villages of a test}
+department: {vi: Sở Nội vụ, en: Home Affairs}
+licence: CC0-1.0
+geometry: point
+source: {connector: file, key: key, coordinates: {x: lon, y: lat}}
+fields:
+  ten: {type: text, label: {vi: Tên, en: Name}}
+  other: {type: text, label: {vi: Tên khác, en: Other names}}
+  loai: {type: text, label: {vi: Loại, en: Kind}}
+  exact_m: {type: number, unit: m, label: {vi: Độ chính xác, en: Precision}}
+gazetteer: {name: ten, aliases: other, kind: loai, precision_m: exact_m}
+access: {read: READ}
+"""
+ROADS = """
+id: test_roads
+title: {vi: Đường, en: Roads}
+description: {vi: Đường để thử, en: Roads of a test}
+department: {vi: Sở Xây dựng, en: Construction}
+licence: CC0-1.0
+geometry: line
+placed: false
+source: {connector: file, key: key}
+fields:
+  ten: {type: text, label: {vi: Tên, en: Name}}
+  km: {type: number, label: {vi: Lý trình đầu, en: Kilometre at the start}}
+gazetteer: {name: ten, kind: street, km: km}
+"""
+POSTS = """
+id: test_posts
+title: {vi: Cột km, en: Kilometre posts}
+description: {vi: Cột km để thử, en: Posts of a test}
+department: {vi: Sở Xây dựng, en: Construction}
+licence: CC0-1.0
+geometry: point
+source: {connector: file, key: key, coordinates: {x: lon, y: lat}}
+fields:
+  duong: {type: text, label: {vi: Đường, en: Road}}
+  km: {type: number, label: {vi: Lý trình, en: Kilometre}}
+gazetteer: {name: duong, kind: road, km: km}
+"""
+HEAD = "key,ten,other,loai,exact_m,lon,lat\n"
+ROWS = (
+    "1,Làng Nủ,Nủ Thượng;Nủ Hạ,thôn,250,104.05,22.05\n"
+    "2,Trường Tiểu học Sao Mai,,school,,104.06,22.06\n"
+    "3,Hòa Bình,,thôn,,104.07,22.02\n"
+    "4,Hòa Bình,,thôn,,104.17,22.02\n"
+    "5,Chợ Đôi,,market,,104.12,22.02\n"
+    "6,Chợ Đôi,,market,,104.18,22.08\n"
+    "7,Thôn ngoài tỉnh,,thôn,,104.95,22.02\n"
+)
+DEPARTMENT = Principal("villages", Role.DEPARTMENT, frozenset({"villages"}))
+
+
+@pytest.fixture
+def province(toy_province: Database) -> Iterator[Database]:
+    yield toy_province
+
+
+def layer_of(folder: Path, source: str, **words: str) -> Layer:
+    for word, value in words.items():
+        source = source.replace(word, value)
+    layer_id = source.split("id: ")[1].split("\n")[0]
+    path = folder / f"{layer_id}.yaml"
+    path.write_text(source, "utf-8")
+    return read_layer(path)
+
+
+def publish(database: Database, *layers: Layer) -> None:
+    with database.writing() as connection:
+        sync(connection, Catalogue(layers))
+
+
+def load(database: Database, layer: Layer, folder: Path, content: str, name: str = "a.csv") -> None:
+    path = folder / name
+    path.write_text(content, "utf-8")
+    load_file(database, layer, path, LoadOptions("tests", "tests", replace=True))
+
+
+def find(database: Database, address: str, principal: Principal = LOCAL_ADMIN) -> AddressMatch:
+    with database.reading() as connection:
+        return stored_placer(connection, date(2026, 6, 1), principal).address(address)
+
+
+@pytest.fixture
+def villages(province: Database, tmp_path: Path) -> Layer:
+    layer = layer_of(tmp_path, VILLAGES, READ="public")
+    publish(province, layer)
+    load(province, layer, tmp_path, HEAD + ROWS)
+    return layer
+
+
+@pytest.mark.parametrize(
+    ("address", "matched", "lon", "precision_m"),
+    [
+        ("thôn Làng Nủ, phường Sao Mai", "Làng Nủ", 104.05, 250),
+        ("lang nu, phuong sao mai", "Làng Nủ", 104.05, 250),
+        ("bản Nủ Hạ, phường Sao Mai, Lào Cai", "Làng Nủ", 104.05, 250),
+        ("trường TH Sao Mai, phường Sao Mai", "Trường Tiểu học Sao Mai", 104.06, 100),
+        ("gần trường tiểu học Sao Mai, phường Sao Mai", "Trường Tiểu học Sao Mai", 104.06, 300),
+        ("thôn Hoà Bình, xã Bãi Cát", "Hòa Bình", 104.17, 500),
+    ],
+)
+def test_a_place_of_a_layer_is_found_within_its_commune(
+    province: Database, villages: Layer, address: str, matched: str, lon: float, precision_m: float
+) -> None:
+    match = find(province, address)
+    assert (match.matched, match.lon, match.precision_m) == (matched, lon, precision_m)
+    assert match.cell is not None and match.commune is not None
+
+
+def test_two_places_that_fit_equally_are_candidates(province: Database, villages: Layer) -> None:
+    inside = find(province, "chợ Đôi, xã Bãi Cát")
+    assert inside.commune is not None and inside.cell is None
+    assert [(c.code, c.name) for c in inside.candidates] == [("00004", "Chợ Đôi")] * 2
+    nowhere = find(province, "thôn Hòa Bình, tỉnh Lào Cai")
+    assert nowhere.commune is None and nowhere.cell is None
+    assert {c.code for c in nowhere.candidates} == {"00001", "00004"}
+
+
+def test_what_is_outside_the_province_or_in_another_commune_adds_nothing(
+    province: Database, villages: Layer
+) -> None:
+    for address in ("thôn Làng Nủ, xã Đồi Thông", "thôn ngoài tỉnh, xã Đồi Thông"):
+        assert find(province, address).cell is None
+
+
+def test_a_changed_layer_is_read_anew(province: Database, villages: Layer, tmp_path: Path) -> None:
+    assert find(province, "thôn Mới, xã Đồi Thông").cell is None
+    load(province, villages, tmp_path, HEAD + ROWS + "9,Thôn Mới,,thôn,,104.25,22.05\n")
+    assert find(province, "thôn Mới, xã Đồi Thông").lon == 104.25
+    load(province, villages, tmp_path, HEAD + ROWS)
+    assert find(province, "thôn Mới, xã Đồi Thông").cell is None
+
+
+def test_a_load_that_is_rolled_back_leaves_no_place_behind(
+    province: Database, villages: Layer, tmp_path: Path
+) -> None:
+    insert = text(
+        "INSERT INTO layer.villages (geom, source, source_key, ten, loai)"
+        " VALUES (ST_SetSRID(ST_MakePoint(:lon, 22.05), 4326), 's', 'k', 'Thôn Xa', 'thôn')"
+    )
+    address, day = "thôn Xa, xã Đồi Thông", date(2026, 6, 1)
+    with pytest.raises(ZeroDivisionError), province.writing() as connection:
+        connection.execute(insert, {"lon": 104.25})
+        assert stored_placer(connection, day).address(address).lon == 104.25
+        raise ZeroDivisionError
+    assert find(province, address).cell is None
+    with province.writing() as connection:
+        connection.execute(insert, {"lon": 104.26})
+    assert find(province, address).lon == 104.26
+
+
+@pytest.mark.parametrize("audience", ["department", "private"])
+def test_a_closed_layer_serves_its_readers_and_loads_alone(
+    province: Database, tmp_path: Path, audience: str
+) -> None:
+    layer = layer_of(tmp_path, VILLAGES, READ=audience)
+    publish(province, layer)
+    load(province, layer, tmp_path, HEAD + ROWS)
+    address = "thôn Làng Nủ, phường Sao Mai"
+    assert find(province, address, DEPARTMENT).cell is not None
+    assert find(province, address, LOCAL_ADMIN).cell is not None
+    without = find(province, address, ANONYMOUS)
+    assert without.cell is None and without.matched is None and not without.candidates
+    other = Principal("other", Role.DEPARTMENT, frozenset({"roads"}))
+    assert find(province, address, other) == without
+    assert find(province, "chợ Đôi, xã Bãi Cát", ANONYMOUS).candidates == ()
+
+
+def test_a_layer_that_closes_gives_no_name_away_at_once(
+    province: Database, villages: Layer, tmp_path: Path
+) -> None:
+    address = "thôn Làng Nủ, phường Sao Mai"
+    assert find(province, address, ANONYMOUS).cell is not None
+    publish(province, layer_of(tmp_path, VILLAGES, READ="private"))
+    assert find(province, address, ANONYMOUS).cell is None
+
+
+def roads(folder: Path, *rows: tuple[str, str, float | None, list[list[float]]]) -> str:
+    features = [
+        {
+            "type": "Feature",
+            "properties": {"key": key, "ten": name, "km": km},
+            "geometry": {"type": "LineString", "coordinates": coordinates},
+        }
+        for key, name, km, coordinates in rows
+    ]
+    return json.dumps({"type": "FeatureCollection", "features": features})
+
+
+def test_a_street_has_the_middle_and_length_of_its_part_in_the_commune(
+    province: Database, tmp_path: Path
+) -> None:
+    layer = layer_of(tmp_path, ROADS)
+    publish(province, layer)
+    both = [[104.06, 22.05], [104.1, 22.05], [104.14, 22.05]]
+    load(province, layer, tmp_path, roads(tmp_path, ("1", "Đường Lá", None, both)), "r.geojson")
+    here = find(province, "12 đường Lá, phường Sao Mai")
+    assert here.lon == pytest.approx(104.08, abs=0.001)
+    assert here.precision_m == pytest.approx(4_127, abs=10)  # 0.04° of longitude at 22° N
+    there = find(province, "12 đ. Lá, xã Bãi Cát")
+    assert there.lon == pytest.approx(104.12, abs=0.001)
+    assert find(province, "đường Lá, xã Đồi Thông").cell is None
+
+
+def test_a_kilometre_is_found_on_a_road_within_the_commune_named(
+    province: Database, tmp_path: Path
+) -> None:
+    layer = layer_of(tmp_path, ROADS)
+    publish(province, layer)
+    road = [[104.0, 22.05], [104.3, 22.05]]
+    content = roads(tmp_path, ("1", "QL.4D", 100, road))
+    load(province, layer, tmp_path, content, "r.geojson")
+    match = find(province, "sạt lở QL4D Km 102+300, phường Sao Mai")
+    assert match.matched == "QL.4D Km 102+300"
+    assert match.lon == pytest.approx(104 + 2.3 / 103.2, abs=0.001)
+    assert match.precision_m == 100
+    alone = find(province, "Km102 quốc lộ 4D")
+    assert alone.commune is not None and alone.commune.code == "00001"
+    elsewhere = find(province, "Km102 QL4D, xã Đồi Thông")
+    assert elsewhere.matched == "QL.4D"  # its part in the commune, as the kilometre is not there
+
+
+def test_posts_of_one_layer_measure_the_road_of_another(province: Database, tmp_path: Path) -> None:
+    lines, posts = layer_of(tmp_path, ROADS), layer_of(tmp_path, POSTS)
+    publish(province, lines, posts)
+    bend = [[104.02, 22.05], [104.04, 22.07], [104.06, 22.05]]
+    load(province, lines, tmp_path, roads(tmp_path, ("1", "ĐT.155", None, bend)), "r.geojson")
+    rows = "key,duong,km,lon,lat\n1,ĐT155,10,104.02,22.05\n2,Tỉnh lộ 155,14,104.06,22.05\n"
+    load(province, posts, tmp_path, rows)
+    match = find(province, "Km 12 TL 155, phường Sao Mai")
+    assert (match.lon, match.lat) == pytest.approx((104.04, 22.07), abs=1e-4)
+    assert match.precision_m == 100
