@@ -207,6 +207,11 @@ def print_report(report: "LoadReport", *, as_json: bool) -> None:
         say(f"`gis quarantine list {report.layer_id}` shows the quarantined records and why")
 
 
+def _percent(share: float | None) -> str | None:
+    """The share of the addresses that reached a hex, as 37 %; None where there was no address."""
+    return None if share is None else f"{share:.0%}".replace("%", " %")
+
+
 def report_row(report: "LoadReport") -> dict[str, object]:
     return {
         "layer": report.layer_id,
@@ -219,4 +224,5 @@ def report_row(report: "LoadReport") -> dict[str, object]:
         "quarantined": report.quarantined,
         "removed": report.removed,
         "default_points": report.default_points,
+        "addresses_in_hexes": _percent(report.address_share),
     }

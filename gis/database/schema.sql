@@ -902,6 +902,14 @@ CREATE INDEX touched_version ON gis.touched USING btree (layer_id, version);
 --   valid_from date
 --   valid_to date
 
+CREATE TABLE private.address (
+  layer_id text NOT NULL,
+  source text NOT NULL,
+  source_key text NOT NULL,
+  address text NOT NULL,
+  CONSTRAINT address_pkey PRIMARY KEY (layer_id, source, source_key)
+);
+
 CREATE TABLE private.audit (
   id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
   at timestamp with time zone NOT NULL DEFAULT now(),

@@ -23,12 +23,13 @@ from gis.database.engine import Database
 from gis.errors import BadInput
 from gis.intake.tables import RawTable, read_table
 from gis.placing.default_points import default_points
-from gis.placing.placer import COMMUNE_PRECISION_M, Claims, Placements, Reason
+from gis.placing.placer import COMMUNE_PRECISION_M, Claims, Placements, PlaceMethod, Reason
 from gis.placing.reference import stored_placer, stored_territory
 from gis.placing.shapes import reach_m
 from gis.values import BBox
 from layers.definition.model import FileSource, Layer
 from layers.ingest import quarantine
+from layers.ingest.addresses import drop_addresses, keep_addresses
 from layers.ingest.former_keys import rename_former_keys
 from layers.ingest.merge import IncomingRows
 from layers.ingest.place_notes import centre_note, restored_codes_note
@@ -66,7 +67,8 @@ class LoadOptions:
 class LoadReport:
     """Counts of records: read = added + updated + unchanged + outside + quarantined.
 
-    Records outside the province are in quarantine too, with the reason `outside`.
+    Records outside the province are in quarantine too, with the reason `outside`. `address_share`
+    is the share of the records placed by address that have a hex; None where there are none.
     """
 
     layer_id: str
@@ -81,6 +83,7 @@ class LoadReport:
     default_points: int
     reasons: dict[str, int]  # of records in quarantine, `outside` among them
     notes: tuple[str, ...]  # conversions that were needed to read the file
+    address_share: float | None = None
 
 
 @dataclass(frozen=True)
@@ -139,6 +142,9 @@ def load_table(
     removed = incoming.remove_missing(source, failed_keys) if options.replace else 0
     quarantined = _quarantine_failed(connection, layer, batch, source, options)
     _store_reporters(connection, layer, batch, source)
+    _store_addresses(connection, layer, batch, source)
+    if removed:
+        drop_addresses(connection, layer)
     outside = batch.reasons[Reason.OUTSIDE.value]
     report = LoadReport(
         layer_id=layer.id,
@@ -153,10 +159,29 @@ def load_table(
         default_points=int(batch.default_point[batch.kept].sum()),
         reasons=dict(batch.reasons),
         notes=(*_public_notes(layer, table), *batch.notes),
+        address_share=_address_share(batch),
     )
     if added or updated or removed or quarantined:
         _log_load(connection, report, table.sha256, options)
     return report
+
+
+def _by_address(batch: _PlacedBatch) -> list[int]:
+    return [row for row in batch.kept if batch.places.method[row] == PlaceMethod.ADDRESS.value]
+
+
+def _address_share(batch: _PlacedBatch) -> float | None:
+    rows = _by_address(batch)
+    return float((batch.places.cell[rows] != 0).mean()) if rows else None
+
+
+def _store_addresses(
+    connection: Connection, layer: Layer, batch: _PlacedBatch, source: str
+) -> None:
+    rows = _by_address(batch)
+    keys = [batch.records.keys[row] for row in rows]
+    addresses = [batch.records.address[row] for row in rows]
+    keep_addresses(connection, layer, source, keys, addresses)
 
 
 def _public_notes(layer: Layer, table: RawTable) -> Iterator[str]:

@@ -4,6 +4,8 @@ When units change by a decree, get better polygons, or a decree's day comes, a p
 looked up anew; a row that is known by its commune alone follows the lineage. `unit_then`, the unit
 of a row's own day, stays.
 
+When the gazetteer has grown, rows placed by address are placed by it again.
+
 A row that lies outside the province now stays in its layer and is listed in quarantine; records
 in quarantine that are outside, or whose clues contradict each other, are replayed.
 """
@@ -18,23 +20,29 @@ from sqlalchemy import (
     ARRAY,
     BigInteger,
     Connection,
+    Double,
     Row,
     String,
     Table,
+    and_,
     bindparam,
     column,
     func,
     select,
+    table,
     text,
 )
 
+from gis.access import LOCAL_ADMIN
 from gis.boundaries.units import Level, UnitHistory
 from gis.clock import HERE, today
 from gis.database.engine import Database
-from gis.placing.placer import Claims, Placements, Reason
+from gis.errors import BadInput
+from gis.placing.placer import Claims, Placements, PlaceMethod, Reason
 from gis.placing.reference import stored_placer, stored_territory
 from layers.definition.catalogue import Catalogue
-from layers.definition.model import FileSource, Layer
+from layers.definition.model import FileSource, GeometryKind, Layer
+from layers.ingest.addresses import drop_addresses
 from layers.ingest.records import RecordFault
 from layers.ingest.retry import replay
 from layers.ingest.stored_records import SERVICE, list_rows
@@ -183,4 +191,158 @@ def _update(table: Table) -> Any:
         table.update()
         .where(table.c.id == values.c.id)
         .values(commune=values.c.commune, unit_then=values.c.unit_then, updated_at=func.now())
+    )
+
+
+# Addresses ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RegeocodedAddresses:
+    """Counts of one layer: its rows placed by `addresses`, and those of them `changed`.
+
+    `returned` counts records that came back from quarantine, where their address was unclear;
+    `in_hexes` all that have a hex by their address now; `without_words` rows of which no address
+    is kept: their file must be loaded again.
+    """
+
+    layer_id: str
+    addresses: int
+    changed: int
+    in_hexes: int
+    returned: int
+    without_words: int
+
+
+def regeocode_addresses(database: Database, layer: Layer) -> RegeocodedAddresses:
+    """Place the rows of a layer by their addresses again, in one transaction.
+
+    Raises BadInput for a layer whose records are not points with an address.
+    """
+    if not _has_addresses(layer):
+        raise BadInput(f"records of {layer.id} are not points with an address (source.address)")
+    with database.writing() as connection:
+        connection.execute(_LOCK, {"layer": layer.id})
+        drop_addresses(connection, layer)
+        stored = connection.execute(_rows_by_address(layer)).all()
+        rows = [row for row in stored if row.address]
+        placer = stored_placer(connection, today(), LOCAL_ADMIN)
+        places = placer.place(_address_claims(rows), report_outside=False)
+        changes = _address_columns(rows, places)
+        if changes["ids"]:
+            connection.execute(_update_places(table_of(layer)), changes)
+        outcomes = replay(connection, layer, actor=SERVICE, reason=Reason.UNCLEAR_ADDRESS.value)
+        in_hexes = connection.scalar(_count_in_hexes(layer)) or 0
+    reports = [outcome.report for outcome in outcomes if outcome.report is not None]
+    return RegeocodedAddresses(
+        layer_id=layer.id,
+        addresses=len(stored),
+        changed=len(changes["ids"]),
+        in_hexes=in_hexes,
+        returned=sum(report.added + report.updated + report.unchanged for report in reports),
+        without_words=len(stored) - len(rows),
+    )
+
+
+def layers_with_addresses(catalogue: Catalogue) -> list[Layer]:
+    """The layers whose records may be points that were placed by an address."""
+    return [layer for layer in catalogue.layers if _has_addresses(layer)]
+
+
+def _has_addresses(layer: Layer) -> bool:
+    is_of_points = layer.placed and layer.geometry is GeometryKind.POINT
+    return is_of_points and isinstance(layer.source, FileSource) and bool(layer.source.address)
+
+
+def _rows_by_address(layer: Layer) -> Any:
+    """Rows placed by address; `address` is the layer's own field, which may have been edited, else
+    what was kept beside it.
+    """
+    assert isinstance(layer.source, FileSource)
+    rows = table_of(layer)
+    names = ("layer_id", "source", "source_key", "address")
+    kept = table("address", *(column(name, String) for name in names), schema="private")
+    is_same = and_(
+        kept.c.layer_id == layer.id,
+        kept.c.source == rows.c.source,
+        kept.c.source_key == rows.c.source_key,
+    )
+    fields = {field.column or name: name for name, field in layer.public_fields.items()}
+    own = fields.get(layer.source.address or "")
+    address = kept.c.address if own is None else rows.c[own]
+    columns = (rows.c.id, rows.c.commune, rows.c.h3, rows.c.place_precision_m, rows.c.valid_at)
+    return (
+        select(*columns, address.label("address"))
+        .select_from(rows.outerjoin(kept, is_same))
+        .where(rows.c.place_method == PlaceMethod.ADDRESS.value)
+    )
+
+
+def _count_in_hexes(layer: Layer) -> Any:
+    rows = table_of(layer)
+    by_address = rows.c.place_method == PlaceMethod.ADDRESS.value
+    return select(func.count()).where(by_address, rows.c.h3.is_not(None))
+
+
+def _address_claims(rows: Sequence[Row[Any]]) -> Claims:
+    nothing = np.full(len(rows), np.nan)
+    return Claims(
+        lon=nothing,
+        lat=nothing,
+        address=[row.address for row in rows],
+        unit=[""] * len(rows),
+        day=[row.valid_at.astimezone(HERE).date() if row.valid_at else None for row in rows],
+        precision_m=nothing,
+    )
+
+
+def _is_placed_otherwise(row: Row[Any], places: Placements, i: int) -> bool:
+    """True where the address leads elsewhere; one that is not clear any more changes nothing."""
+    if places.reason[i] != Reason.NONE.value:
+        return False
+    stored = (row.commune, row.h3 or 0, row.place_precision_m)
+    return stored != (places.commune[i], int(places.cell[i]), float(places.precision_m[i]))
+
+
+def _address_columns(rows: Sequence[Row[Any]], places: Placements) -> dict[str, list[Any]]:
+    """The rows to change, column by column, by the names of `_PLACE_TYPES`."""
+    changed = [i for i, row in enumerate(rows) if _is_placed_otherwise(row, places, i)]
+    found = [places.row(i) for i in changed]
+    return {
+        "ids": [rows[i].id for i in changed],
+        "lons": [place["lon"] for place in found],
+        "lats": [place["lat"] for place in found],
+        "cells": [place["cell"] or None for place in found],
+        "communes": [place["commune"] for place in found],
+        "then": [place["unit_then"] for place in found],
+        "confidences": [place["confidence"] for place in found],
+        "precisions": [place["precision_m"] for place in found],
+    }
+
+
+_PLACE_TYPES = {
+    "ids": BigInteger, "lons": Double, "lats": Double, "cells": BigInteger, "communes": String,
+    "then": String, "confidences": Double, "precisions": Double,
+}  # fmt: skip
+
+
+def _update_places(rows: Table) -> Any:
+    """One statement for all rows, as each statement raises the layer's version."""
+    new = (
+        func.unnest(*(bindparam(name, type_=ARRAY(kind)) for name, kind in _PLACE_TYPES.items()))
+        .table_valued(*(column(name, kind) for name, kind in _PLACE_TYPES.items()), name="new")
+        .render_derived()
+    )
+    return (
+        rows.update()
+        .where(rows.c.id == new.c.ids)
+        .values(
+            geom=func.ST_SetSRID(func.ST_MakePoint(new.c.lons, new.c.lats), 4326),
+            h3=new.c.cells,
+            commune=new.c.communes,
+            unit_then=new.c.then,
+            place_confidence=new.c.confidences,
+            place_precision_m=new.c.precisions,
+            updated_at=func.now(),
+        )
     )

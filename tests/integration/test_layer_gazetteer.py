@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import ProgrammingError
 
 from gis.access import ANONYMOUS, LOCAL_ADMIN, Principal, Role
 from gis.database.engine import Database
@@ -15,6 +16,7 @@ from gis.placing.reference import stored_placer
 from layers.definition.catalogue import Catalogue, read_layer
 from layers.definition.model import Layer
 from layers.ingest.load import LoadOptions, load_file
+from layers.ingest.regeocode import regeocode_addresses
 from layers.storage.sync import sync
 
 VILLAGES = """
@@ -253,3 +255,68 @@ def test_posts_of_one_layer_measure_the_road_of_another(province: Database, tmp_
     match = find(province, "Km 12 TL 155, phường Sao Mai")
     assert (match.lon, match.lat) == pytest.approx((104.04, 22.07), abs=1e-4)
     assert match.precision_m == 100
+
+
+REPORTS = """report_id,happened_at,category,lon,lat,address,commune
+1,2026-03-01,traffic,,,"thôn Làng Nủ, phường Sao Mai",
+2,2026-03-01,traffic,,,"thôn Vắng, xã Bãi Cát",
+3,2026-03-01,traffic,104.05,22.05,,
+4,2026-03-01,traffic,,,"thôn Khe, tỉnh Lào Cai",
+"""
+
+
+def test_a_load_says_what_share_of_its_addresses_reached_a_hex(
+    province: Database, villages: Layer, catalogue: Catalogue, tmp_path: Path
+) -> None:
+    path = tmp_path / "reports.csv"
+    path.write_text(REPORTS, "utf-8")
+    layer = catalogue.get("citizen_reports")
+    report = load_file(province, layer, path, LoadOptions("tests", "tests"))
+    assert (report.added, report.quarantined, report.address_share) == (3, 1, 0.5)
+
+
+def test_addresses_are_read_again_when_the_gazetteer_has_grown(
+    province: Database, villages: Layer, catalogue: Catalogue, tmp_path: Path
+) -> None:
+    path = tmp_path / "reports.csv"
+    path.write_text(REPORTS, "utf-8")
+    layer = catalogue.get("citizen_reports")
+    load_file(province, layer, path, LoadOptions("tests", "tests"))
+    nothing_new = regeocode_addresses(province, layer)
+    assert (nothing_new.addresses, nothing_new.changed, nothing_new.in_hexes) == (2, 0, 1)
+    more = "8,Thôn Vắng,,thôn,,104.15,22.05\n9,Khe,,thôn,,104.25,22.05\n"
+    load(province, villages, tmp_path, HEAD + ROWS + more)
+    version = version_of(province, layer)
+    again = regeocode_addresses(province, layer)
+    assert (again.addresses, again.changed, again.in_hexes, again.returned) == (2, 1, 3, 1)
+    assert version_of(province, layer) == version + 2  # one statement for rows, one for returns
+    with province.reading() as connection:
+        rows = connection.execute(
+            text("SELECT source_key, ST_X(geom), h3 IS NOT NULL FROM layer.citizen_reports")
+        )
+        assert sorted(map(tuple, rows)) == [
+            ("1", 104.05, True), ("2", 104.15, True), ("3", 104.05, True), ("4", 104.25, True),
+        ]  # fmt: skip
+    load(province, villages, tmp_path, HEAD + ROWS)
+    assert regeocode_addresses(province, layer).in_hexes == 2  # 4 is not clear any more: it stays
+
+
+def version_of(database: Database, layer: Layer) -> int:
+    with database.reading() as connection:
+        sql = text("SELECT version FROM gis.layer WHERE id = :id")
+        return int(connection.execute(sql, {"id": layer.id}).scalar_one())
+
+
+def test_addresses_are_kept_in_private_and_go_with_their_records(
+    province: Database, villages: Layer, catalogue: Catalogue, tmp_path: Path
+) -> None:
+    layer = catalogue.get("citizen_reports")
+    path = tmp_path / "reports.csv"
+    for content in (REPORTS, REPORTS.rsplit("2,2026", 1)[0]):
+        path.write_text(content, "utf-8")
+        load_file(province, layer, path, LoadOptions("tests", "tests", replace=True))
+        with province.writing() as connection:
+            kept = connection.execute(text("SELECT source_key FROM private.address")).scalars()
+            assert sorted(kept) == (["1", "2"] if content is REPORTS else ["1"])
+    with province.reading() as connection, pytest.raises(ProgrammingError, match="permission"):
+        connection.execute(text("SELECT * FROM private.address"))
