@@ -1,5 +1,6 @@
 """From an empty database to a service that has something to show; each step can be repeated."""
 
+import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
@@ -14,13 +15,18 @@ from gis.boundaries.store import read_history
 from gis.boundaries.units import BoundaryQuality, UnitHistory
 from gis.database.engine import Database
 from gis.database.migrate import migrate
-from gis.errors import BadInput
+from gis.jobs.kind import JobKind, Report
+from gis.jobs.queue import Claim
+from gis.jobs.session import WorkerSession
+from gis.jobs.worker import ThisProcess, Worker
 from gis.settings import ROOT, Settings
 from layers.definition.catalogue import Catalogue
 from layers.definition.recipients import follow_files
-from layers.detect import run_method
+from layers.definition.reload import LayerFiles
 from layers.ingest.regeocode import regeocode
-from layers.jobs.detection import due_runs
+from layers.jobs.detection import RUNS, DetectionScheduler
+from layers.jobs.failures import Failures
+from layers.jobs.kinds import job_kinds
 from layers.storage.sync import sync
 from tiles.outdated import delete_outdated
 
@@ -52,12 +58,36 @@ def prepare(
         step("simulated records (GIS_DEMO=false goes without)")
         with progress("simulated records") as show:
             load_demo(database, catalogue, now, show)
-    for due in due_runs(database, catalogue, now):
-        step(f"hotspots of {due.layer.id}: {due.method}")
-        try:
-            run_method(database, due.layer, due.method, now)
-        except BadInput as error:  # the service starts all the same, and tries again each minute
-            step(f"not made: {error}")
+    make_runs(database, settings, catalogue, now, step)
+
+
+class _ToldRuns(ThisProcess):
+    """Runs jobs here, and says which."""
+
+    def __init__(self, database: Database, step: Step) -> None:
+        super().__init__(database)
+        self._step = step
+
+    def run(self, kind: JobKind, held: Claim, is_held: Callable[[], bool], report: Report) -> None:
+        self._step(f"hotspots of {held.arguments['layer']}: {held.arguments['method']}")
+        super().run(kind, held, is_held, report)
+
+
+def make_runs(
+    database: Database, settings: Settings, catalogue: Catalogue, now: datetime, step: Step
+) -> None:
+    """Make the runs that are due; one that fails is logged, and tried again by a worker."""
+    session, kinds = (
+        WorkerSession(database, leads=False),
+        job_kinds(database, LayerFiles(database, settings.layers, catalogue)),
+    )
+    worker = Worker(database, session, kinds, threading.Event())
+    scheduler = DetectionScheduler(database, Failures(database))
+    try:
+        while scheduler.queue_runs(catalogue, now, prompt=False):
+            worker.work_off(RUNS, _ToldRuns(database, step))
+    finally:
+        session.close()
 
 
 def _told(quality: BoundaryQuality) -> str:

@@ -11,6 +11,9 @@
     │   └── NoKey           no key, or one that is unknown or revoked
     ├── TooMany             one client asks for too much at a time
     ├── Conflict            the state of the thing does not admit the act
+    │   └── Superseded      a job was cancelled or taken up by another worker meanwhile
+    ├── JobFailed           a job exceeded a limit, or met an unexpected error
+    │   └── JobCrashed      the process that ran it ended by itself; another attempt may succeed
     ├── Unavailable         the database or another part cannot be reached, or is full
     ├── NotDelivered        a recipient did not take a notification; another attempt may succeed
     │   └── Undeliverable   the recipient will never take it, so no other attempt is made
@@ -71,6 +74,18 @@ class Conflict(GisError):
     """The state of the thing does not admit the act."""
 
     exit_code = 6
+
+
+class Superseded(Conflict):
+    """A job was cancelled, or taken up by another worker: its result must not be stored."""
+
+
+class JobFailed(GisError):
+    """A job met an unexpected error, or exceeded its limit of memory or time."""
+
+
+class JobCrashed(JobFailed):
+    """The process that ran a job ended by itself; another attempt may succeed."""
 
 
 class TooMany(GisError):

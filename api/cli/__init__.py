@@ -29,8 +29,9 @@ _NOUNS = (
     "gazetteer",
     "population",
     "tiles",
+    "jobs",
 )
-_VERBS = ("up", "place")
+_VERBS = ("up", "serve", "work", "place")
 
 
 class _Commands(TyperGroup):

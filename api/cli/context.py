@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from api.cli.output import complain
-from gis.errors import BadInput, Unavailable
+from gis.errors import BadInput
 from gis.text import fault_words
 
 if TYPE_CHECKING:
@@ -87,14 +87,9 @@ def _login() -> str:
 def database_in_use() -> Iterator["Database"]:
     """The database of the settings; raises Unavailable where it has another schema."""
     from gis.database.connect import opened
-    from gis.database.migrate import newest_revision, revision_of
+    from gis.database.migrate import check_revision
 
     with opened(read_settings()) as database:
         with database.reading() as connection:
-            revision = revision_of(connection)
-        if revision != newest_revision():
-            raise Unavailable(
-                f"the database is at revision {revision or 'none'}, this version needs "
-                f"{newest_revision()}: run `gis db migrate`"
-            )
+            check_revision(connection)
         yield database

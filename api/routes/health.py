@@ -10,8 +10,7 @@ from api.reserve import Reserve
 from gis.alerts.self_monitoring import failing_alarms
 from gis.database.disk import check_disk
 from gis.database.engine import Database
-from gis.database.migrate import newest_revision, revision_of
-from gis.errors import Unavailable
+from gis.database.migrate import check_revision
 from layers.definition.catalogue import Catalogue
 
 
@@ -55,11 +54,6 @@ async def ready(request: Request, caller: Caller) -> dict[str, str | int]:
 def _look(database: Database, layers: list[str]) -> tuple[str, int]:
     """The revision of the schema, and how many alarms fail."""
     with database.reading() as connection:
-        revision = revision_of(connection)
-        if revision != newest_revision():
-            raise Unavailable(
-                f"the database is at revision {revision}, this version needs "
-                f"{newest_revision()}: run `gis db migrate`"
-            )
+        revision = check_revision(connection)
         check_disk(connection)
         return revision, failing_alarms(connection, layers)

@@ -105,6 +105,13 @@ class Database:
                     with connection.begin():
                         connection.execute(_UNLOCK, {"name": name})
 
+    def connect_apart(self) -> Connection:
+        """A writer's connection that is in no pool: closed by who asked for it, with its locks."""
+        with reached():
+            connection = self.engine.connect()
+            connection.detach()
+            return connection
+
     def read_on(self, connection: Connection) -> None:
         """From here on a writer's transaction is as a reader's: it neither writes nor runs long."""
         connection.exec_driver_sql("SET TRANSACTION READ ONLY")

@@ -18,13 +18,13 @@ from sqlalchemy import Connection
 
 from gis.database.engine import Database
 from gis.database.roles import OWNER, RIGHTS, become, hand_over, is_handed_over
-from gis.errors import SetupError
+from gis.errors import SetupError, Unavailable
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 FUNCTIONS = Path(__file__).parent / "functions"
 # Each file may use what those before it made. Migrations may use the functions of values.
 _VALUES = "values"
-_TOPICS = ("versions", "units", "results", "runs", "alerts", "notify", "hexes", "tiles")
+_TOPICS = ("versions", "units", "results", "runs", "alerts", "notify", "hexes", "tiles", "jobs")
 _BASE = "0028"
 _MAY_READ = "SELECT has_table_privilege(to_regclass('alembic_version'), 'SELECT')"
 _LOCK = 0x6769735F  # "gis_": two starts migrate one after the other
@@ -56,6 +56,27 @@ def revision_of(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
+def check_revision(connection: Connection) -> str:
+    """The revision, which is that of this version. Raises Unavailable, which says what to do."""
+    revision, newest = revision_of(connection), newest_revision()
+    if revision == newest:
+        return newest
+    if revision is None:
+        raise Unavailable(
+            "the database is empty: `gis up` sets up all that is missing; or run `gis db migrate`, "
+            "then load boundaries (`gis boundaries load`) and layers (`gis layers sync`)"
+        )
+    if revision in _known() or revision == "unknown" or revision < _BASE:
+        raise Unavailable(
+            f"the database is at revision {revision}, this version needs {newest}: run "
+            "`gis db migrate`"
+        )
+    raise Unavailable(
+        f"the database is at revision {revision}, which is newer than this version (its newest is "
+        f"{newest}): start the version that made it, or a newer one"
+    )
+
+
 def run_sql(connection: Connection, path: Path) -> None:
     """Run a file of SQL statements; for migrations, whose files are ours."""
     driver = connection.connection.driver_connection
@@ -82,8 +103,7 @@ def _upgrade(connection: Connection) -> None:
 
 
 def _check_known(revision: str | None) -> None:
-    known = {script.revision for script in _scripts().walk_revisions()}
-    if revision is None or revision in known:
+    if revision is None or revision in _known():
         return
     if revision < _BASE:
         raise SetupError(
@@ -94,6 +114,10 @@ def _check_known(revision: str | None) -> None:
         f"the database is at revision {revision}, which this version does not know "
         f"(its newest is {newest_revision()}): start the version that made it, or a newer one"
     )
+
+
+def _known() -> set[str]:
+    return {script.revision for script in _scripts().walk_revisions()}
 
 
 def _create_functions(connection: Connection) -> None:

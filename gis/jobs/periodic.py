@@ -12,17 +12,27 @@ log = structlog.get_logger("work")
 
 
 @contextmanager
-def repeating(name: str, work: Callable[[], object], *, every_s: float = 1.0) -> Iterator[None]:
+def repeating(
+    name: str,
+    work: Callable[[], object],
+    *,
+    every_s: float = 1.0,
+    bell: threading.Event | None = None,
+) -> Iterator[None]:
     """While inside, a thread of its own does `work`, pauses, and does it again.
 
-    An error is logged and does not end it: the next round tries again. What it waits for is logged
-    once, not each round.
+    `bell` ends a pause early. An error is logged and does not end it: the next round tries again.
+    What it waits for is logged once, not each round.
     """
-    ended = threading.Event()
+    ended, bell = threading.Event(), bell or threading.Event()
 
     def rounds() -> None:
         why = ""
-        while not ended.wait(every_s):
+        while True:
+            bell.wait(every_s)
+            if ended.is_set():
+                return
+            bell.clear()  # before the work: what is rung for meanwhile is looked at once more
             try:
                 work()
                 why = ""
@@ -39,4 +49,5 @@ def repeating(name: str, work: Callable[[], object], *, every_s: float = 1.0) ->
         yield
     finally:
         ended.set()
+        bell.set()
         thread.join(timeout=10)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gis.analysis import Newest, newest_cusum, newest_ears, newest_farrington
+from gis import analysis
 from layers.definition.model import EarsOptions, FarringtonOptions, SeriesOptions
 from layers.detect.observations import Observations, beneath, day_numbers
 from layers.detect.scan import LONGEST_DAYS
@@ -41,7 +41,7 @@ class SeriesResult:
     p: float
     recurrence_days: float
     records: tuple[int, ...]
-    newest: Newest = field(compare=False)
+    newest: "analysis.Newest" = field(compare=False)
     apart: str | None = None
     elsewhere: int = 0
 
@@ -164,7 +164,7 @@ def _judged(view: _View, rows: _Rows) -> Iterator[SeriesResult]:
             yield _one(view, commune, newest, own)
 
 
-def _one(view: _View, commune: str, newest: Newest, rows: _Rows) -> SeriesResult:
+def _one(view: _View, commune: str, newest: "analysis.Newest", rows: _Rows) -> SeriesResult:
     days = newest.steps * (_WEEK if isinstance(view.options, FarringtonOptions) else 1)
     p = newest.p
     return SeriesResult(
@@ -190,13 +190,17 @@ def _counts(days: Counts, view: _View) -> Counts:
     return weeks
 
 
-def _newest(counts: Counts, options: SeriesOptions) -> Newest | None:
+def _newest(counts: Counts, options: SeriesOptions) -> "analysis.Newest | None":
     match options:
         case EarsOptions():
-            return newest_ears(counts, method=options.variant, baseline=options.baseline_days)
+            return analysis.newest_ears(
+                counts, method=options.variant, baseline=options.baseline_days
+            )
         case FarringtonOptions():
-            return newest_farrington(counts, years=options.years, flexible=options.flexible)
-    return newest_cusum(
+            return analysis.newest_farrington(
+                counts, years=options.years, flexible=options.flexible
+            )
+    return analysis.newest_cusum(
         counts, baseline=options.baseline_days, steps=options.max_days, ratio=options.ratio
     )
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from sqlalchemy import Connection, Row
 
 from gis.database.engine import Database
+from gis.jobs.kind import RunningJob
 from layers.definition.model import Layer, ScanOptions
 from layers.detect.observations import day_number
 from layers.detect.scan import (
@@ -71,12 +72,13 @@ class NullPrecomputation:
         self._database = database
         self._complete: dict[str, tuple[int, list[int]]] = {}  # by layer: its run, and the days
 
-    def draw_next(self, layer: Layer, now: datetime) -> str | None:
+    def draw_next(self, layer: Layer, now: datetime, job: RunningJob | None = None) -> str | None:
         """Draw one null, from what the layer's newest run read; gives its stream.
 
-        None where none is lacking. No transaction is open while it draws, and no run waits.
+        None where none is lacking. No transaction is open while it draws, and no run waits. Raises
+        Superseded where the job is another's by now, and nothing is stored.
         """
-        days = sorted({day_number(now), day_number(now + AHEAD)})
+        days = days_drawn(now)
         with self._database.reading() as connection:
             run = connection.execute(SQL["newest_scan"], {"layer": layer.id}).one_or_none()
             if run is None or self._complete.get(layer.id) == (run.id, days):
@@ -88,8 +90,15 @@ class NullPrecomputation:
         options = _scan_options(layer)
         maxima = draw_null(lacking, options)
         with self._database.writing() as connection:
+            if job is not None:
+                job.fence(connection)
             _store(connection, layer.id, lacking, options, run.input_digest, maxima)
         return lacking.name
+
+
+def days_drawn(now: datetime) -> list[int]:
+    """The days whose null distributions are to be there: today, and soon tomorrow."""
+    return sorted({day_number(now), day_number(now + AHEAD)})
 
 
 def _lacking(

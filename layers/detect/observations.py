@@ -23,8 +23,7 @@ from sqlalchemy import (
     text,
 )
 
-from gis.analysis import clean
-from gis.analysis.cleaning import CleaningRules
+from gis import analysis
 from gis.errors import BadInput
 from layers.definition.model import POPULATION, HotspotOptions, Layer
 from layers.storage.tables import SCHEMA, table_of
@@ -62,9 +61,9 @@ def read_records(
     Those shortly before are read too, of which the first of the window may be repeats. A row that
     tells no time at all is of the window in which it was stored, and left out.
     """
-    rules = CleaningRules(late_hours=options.late_hours)
+    rules = analysis.CleaningRules(late_hours=options.late_hours)
     early = since - timedelta(hours=rules.late_hours + rules.duplicate_hours)
-    judged = clean(_read(connection, layer, options, early, until), rules).records
+    judged = analysis.clean(_read(connection, layer, options, early, until), rules).records
     rows = judged[judged["received_at"] > since].reset_index(drop=True)
     simulated = frozenset(rows.loc[rows["simulated"], "id"].tolist())
     return Observations(rows, _left_out(rows, "in_alarm"), simulated)

@@ -6,6 +6,7 @@ from sqlalchemy import Connection, text
 
 from gis.database.engine import Database
 from gis.errors import BadInput
+from gis.jobs.kind import RunningJob
 from gis.placing.reference import stored_territory
 from layers.definition.model import Layer
 from layers.detect.method import RunContext, RunReport
@@ -31,13 +32,16 @@ def run_method(
     *,
     prompt: bool = False,
     scans: ScanCache | None = None,
+    job: RunningJob | None = None,
 ) -> RunReport:
     """One method, in one transaction; runs of a layer wait for each other.
 
     `prompt`: the alarm judges by the nearest null distribution rather than draw one that takes
     long, and leaves out a stream without any; `NullPrecomputation` draws them for a later run.
     `scans`: those of runs before, of which streams that did not change are taken.
-    Raises BadInput for a method that the layer's file does not ask for, or without boundaries.
+    `job`: that is to end with this transaction.
+    Raises BadInput for a method that the layer's file does not ask for, or without boundaries;
+    Superseded where the job is another's by now, and nothing is stored.
     """
     if layer.hotspots is None or method not in methods_of(layer):
         known = ", ".join(methods_of(layer)) or "none: it has no section `hotspots`"
@@ -55,7 +59,10 @@ def run_method(
             prompt=prompt,
             scans=scans or ScanCache(),
         )
-        return METHODS[method].run(context, METHODS[method].options_of(layer.hotspots))
+        report = METHODS[method].run(context, METHODS[method].options_of(layer.hotspots))
+        if job is not None:
+            job.succeed(connection, f"run {report.run_id}: {report.found} found")
+        return report
 
 
 _ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtextextended('hotspots ' || :layer, 0))")

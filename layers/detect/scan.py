@@ -15,9 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from gis import analysis
 from gis.alerts.policy import EVALUATIONS_A_DAY
-from gis.analysis import Null, replicate_p, stp_maxima, stp_scan, tail_p, weekday_strata
-from gis.analysis.repeats import EARTH_RADIUS_M
 from layers.definition.model import ScanOptions
 from layers.detect.observations import Observations, beneath, day_numbers
 
@@ -130,7 +129,7 @@ def streams_of(
 
 def scan_stream(stream: Stream, options: ScanOptions, null: NullOf) -> StreamScan:
     """Scan once. Circles are centred on hexes with cases; distances are on a sphere made plane."""
-    candidates = stp_scan(
+    candidates = analysis.stp_scan(
         stream.place, stream.day, stream.xy,
         max_radius=1000 * options.max_radius_km, max_days=options.max_days,
         last_day=stream.last_day, min_cases=options.min_cases, strata=stream.strata,
@@ -179,11 +178,11 @@ class IncrementalNull:
 def _maxima(stream: Stream, options: ScanOptions) -> Iterator[Floats]:
     """Each stream has random numbers of its own."""
     seed = (options.seed << 32) + zlib.crc32(stream.name.encode())
-    return stp_maxima(
+    return analysis.stp_maxima(
         stream.place, stream.day, stream.xy,
         max_radius=1000 * options.max_radius_km, max_days=options.max_days,
         last_day=stream.last_day, min_cases=options.min_cases, strata=stream.strata,
-        null=Null(options.replicates, seed=seed),
+        null=analysis.Null(options.replicates, seed=seed),
     )  # fmt: skip
 
 
@@ -192,7 +191,7 @@ def _strata(cases: pd.DataFrame, options: ScanOptions, last_day: int) -> bool:
         return options.strata == "weekday"
     areas = pd.factorize(cases["commune"])[0].astype(np.int64)
     days, first = cases["day"].to_numpy(np.int64), last_day - options.max_days + 1
-    return weekday_strata(areas, days, before=first) is not None
+    return analysis.weekday_strata(areas, days, before=first) is not None
 
 
 def _stream(name: str, frame: pd.DataFrame, stratified: bool, last_day: int) -> Stream:
@@ -222,6 +221,8 @@ def _plane(cells: Cells, latitude: float) -> Floats:
 
     Over a province (1.5° of latitude) distances are wrong by less than 1 %.
     """
+    from gis.analysis.repeats import EARTH_RADIUS_M
+
     lon, lat = np.radians(_degrees(cells)).T
     return EARTH_RADIUS_M * np.column_stack([lon * np.cos(np.radians(latitude)), lat])
 
@@ -259,7 +260,7 @@ def _p(maxima: Floats, llr: float) -> float:
 
     But no law is trusted beyond a century.
     """
-    of_replicates, of_law = replicate_p(maxima, llr), tail_p(maxima, llr)
+    of_replicates, of_law = analysis.replicate_p(maxima, llr), analysis.tail_p(maxima, llr)
     if of_replicates >= SURE_P or np.isnan(of_law):
         return of_replicates
     return max(of_law, 1 / (EVALUATIONS_A_DAY * LONGEST_DAYS))

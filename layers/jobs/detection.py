@@ -1,34 +1,27 @@
-"""Runs follow the data: an alarm within a second or two of a change, maps at a slower pace."""
+"""Runs follow the data: an alarm within a second or two of a change, maps at a slower pace.
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+The leader queues what is due; any worker runs it (see kinds.py).
+"""
 
-import structlog
-from sqlalchemy import text
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-from gis.alerts.self_monitoring import LAYER_FILE
+from sqlalchemy import Connection, text
+
 from gis.database.engine import Database
-from gis.errors import BadLayerFile
-from gis.jobs.periodic import repeating
+from gis.jobs.queue import enqueue
 from layers.definition.catalogue import Catalogue
 from layers.definition.model import Layer
-from layers.definition.reload import LayerFiles
-from layers.detect import METHODS, RunReport, methods_of, run_method
+from layers.detect import METHODS, methods_of
 from layers.detect.method import LatestRun
-from layers.detect.null_distribution import NullPrecomputation
-from layers.detect.scan_cache import ScanCache
+from layers.detect.null_distribution import days_drawn
 from layers.detect.store import prune
-from layers.ingest.regeocode import regeocode
-from layers.jobs.alert_maintenance import advance_all
 from layers.jobs.failures import Failures
 
-log = structlog.get_logger("watch")
-
-LOOK_EVERY_S = 0.5
-PLACE_EVERY_S = 5.0
+NULLS = "nulls"  # work on a layer, and the kind of its jobs
+ALARM, MAP = "alarm", "map"  # kinds of jobs, by what the method is for
+RUNS = (ALARM, MAP)
+ATTEMPTS = 3
 RECENT_DAYS = 7  # within which every run is kept, not only the last of each day
 
 # The newest run of each method of these layers, by the end of its window.
@@ -85,116 +78,103 @@ def _is_due(layer: Layer, name: str, latest: LatestRun | None, now: datetime) ->
     return method.is_due(method.options_of(layer.hotspots), latest, now)
 
 
-class Runner:
-    """Runs what is due; a failure stops no other run (see layers.jobs.failures)."""
+class DetectionScheduler:
+    """Queues the runs and null distributions that are due.
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._failures = Failures(database)
-        self._drawer = NullPrecomputation(database)
-        self._scans = ScanCache()
-
-    def run_due(self, catalogue: Catalogue, now: datetime) -> list[RunReport]:
-        due = due_runs(self._database, catalogue, now)
-        reports = [self._run(one) for one in due if not self._waits(one, now)]
-        return [report for report in reports if report is not None]
-
-    def draw_due(self, catalogue: Catalogue, now: datetime) -> None:
-        """One null for each layer whose alarm lacks any."""
-        for layer in catalogue.layers:
-            scans = layer.hotspots is not None and layer.hotspots.scan is not None
-            if scans and not self._failures.waits(layer, "nulls", now):
-                self._draw(layer, now)
-
-    def heed_files(self, files: LayerFiles, now: datetime) -> None:
-        """A layer file at fault stops nothing, and is told as what fails is."""
-        for layer in files.catalogue.layers:
-            faults = files.faults_of(layer)
-            if not faults:
-                self._failures.worked(layer, LAYER_FILE)
-            elif not self._failures.waits(layer, LAYER_FILE, now):
-                self._failures.failed(layer, LAYER_FILE, BadLayerFile("\n".join(faults)))
-
-    def _waits(self, due: DueRun, now: datetime) -> bool:
-        return self._failures.waits(due.layer, due.method, now) or (
-            self._awaits_other(due.layer, METHODS[due.method].follows, now)
-        )
-
-    def _awaits_other(self, layer: Layer, other: str | None, now: datetime) -> bool:
-        """Whether a method is to speak first that left streams out, and can judge them soon."""
-        if other not in methods_of(layer) or self._failures.waits(layer, "nulls", now):
-            return False
-        with self._database.reading() as connection:
-            return METHODS[other].is_incomplete(connection, layer)
-
-    def _run(self, due: DueRun) -> RunReport | None:
-        now = datetime.now(UTC)
-        try:
-            report = run_method(
-                self._database, due.layer, due.method, now, prompt=True, scans=self._scans
-            )
-        except Exception as error:
-            self._failures.failed(due.layer, due.method, error)
-            return None
-        self._failures.worked(due.layer, due.method)
-        log.info(
-            "run", layer=due.layer.id, method=due.method, run=report.run_id,
-            records=report.records, found=report.found,
-        )  # fmt: skip
-        return report
-
-    def _draw(self, layer: Layer, now: datetime) -> None:
-        try:
-            stream = self._drawer.draw_next(layer, now)
-        except Exception as error:
-            self._failures.failed(layer, "nulls", error)
-            return
-        self._failures.worked(layer, "nulls")
-        if stream is not None:
-            log.info("null drawn", layer=layer.id, stream=stream)
-
-
-@contextmanager
-def watching(
-    database: Database, folder: Path, catalogue: Catalogue, kept_days: int
-) -> Iterator[None]:
-    """While inside, runs and alerts are kept up to date, by the layer files as published.
-
-    Runs older than `kept_days` are forgotten, but for those that alerts rest on.
+    At first also what has just failed: who starts a service again may have mended it.
     """
-    files = LayerFiles(database, folder, catalogue)
-    runner = Runner(database)
 
-    def follow() -> None:
-        files.follow()
-        runner.heed_files(files, datetime.now(UTC))
+    def __init__(self, database: Database, failures: Failures) -> None:
+        self._database = database
+        self._failures = failures
+        self._is_new = True
 
-    def analyse() -> None:
-        runner.run_due(files.catalogue, datetime.now(UTC))
+    def queue_runs(self, catalogue: Catalogue, now: datetime, *, prompt: bool = True) -> int:
+        """Queue a job for each run that is due; gives how many are new.
 
-    def draw() -> None:
-        runner.draw_due(files.catalogue, datetime.now(UTC))
+        Left out is what has just failed, and what follows a method that is to speak first.
+        `prompt`: as of `run_method`.
+        """
+        if self._is_new:
+            self._failures.forget_pauses()
+            self._is_new = False
+        failing = self._failures.waiting(now)
+        due = [
+            one
+            for one in due_runs(self._database, catalogue, now)
+            if (one.layer.id, one.method) not in failing
+        ]
+        if not due:
+            return 0
+        first = {(one.layer.id, one.method) for one in due}
+        with self._database.writing() as connection:
+            return sum(
+                _queue_run(connection, one, prompt=prompt)
+                for one in due
+                if (one.layer.id, METHODS[one.method].follows) not in first
+                and not _awaits_other(connection, one, failing)
+            )
 
-    def keep() -> None:
-        advance_all(database, files.catalogue, datetime.now(UTC))
+    def queue_nulls(self, catalogue: Catalogue, now: datetime) -> int:
+        """Queue a job for each layer whose newest scan, or the day, has none that drew for it."""
+        scanned = [one.id for one in catalogue.layers if one.hotspots and one.hotspots.scan]
+        failing, days = self._failures.waiting(now), days_drawn(now)
+        with self._database.reading() as connection:
+            rows = connection.execute(_NOT_DRAWN, {"layers": scanned, "days": days}).all()
+        lacking = [row for row in rows if (row.layer_id, NULLS) not in failing]
+        if not lacking:
+            return 0
+        with self._database.writing() as connection:
+            return sum(
+                enqueue(
+                    connection,
+                    NULLS,
+                    {"layer": row.layer_id, "run": row.run, "days": days},
+                    key=f"{NULLS} {row.layer_id}",
+                    priority=5,
+                    most_attempts=ATTEMPTS,
+                )
+                is not None
+                for row in lacking
+            )
 
-    def place() -> None:
-        for done in regeocode(database, files.catalogue):
-            told = asdict(done)
-            log.info("placed again", layer=told.pop("layer_id"), **told)
 
-    def forget() -> None:
-        forget_old_runs(database, files.catalogue, datetime.now(UTC), kept_days)
+# The newest scans of layers, of which no job has drawn what they need on these days.
+_NOT_DRAWN = text("""
+SELECT r.layer_id, r.id AS run
+FROM unnest(CAST(:layers AS text[])) AS layer_id
+CROSS JOIN LATERAL (
+  SELECT layer_id, id FROM gis.hotspot_run
+  WHERE layer_id = layer_id.layer_id AND method = 'stp_scan' AND input_digest IS NOT NULL
+  ORDER BY input_until DESC, id DESC LIMIT 1) AS r
+WHERE NOT EXISTS (
+  SELECT FROM gis.job j
+  WHERE j.key = 'nulls ' || r.layer_id
+    AND (j.state IN ('queued', 'running')
+         OR j.state = 'succeeded' AND j.arguments ->> 'run' = r.id::text
+            AND j.arguments -> 'days' = to_jsonb(CAST(:days AS int[]))))
+""")
 
-    with (
-        repeating("layer files", follow, every_s=LOOK_EVERY_S),
-        repeating("hotspots", analyse, every_s=LOOK_EVERY_S),
-        repeating("nulls", draw, every_s=LOOK_EVERY_S),
-        repeating("alerts", keep),
-        repeating("places", place, every_s=PLACE_EVERY_S),
-        repeating("old runs", forget, every_s=3600),
-    ):
-        yield
+
+def _queue_run(connection: Connection, due: DueRun, *, prompt: bool) -> bool:
+    is_alarm = METHODS[due.method].rule is not None
+    number = enqueue(
+        connection,
+        ALARM if is_alarm else MAP,
+        {"layer": due.layer.id, "method": due.method, "prompt": prompt},
+        key=f"run {due.layer.id} {due.method}",
+        priority=10 if is_alarm else 0,
+        most_attempts=ATTEMPTS,
+    )
+    return number is not None
+
+
+def _awaits_other(connection: Connection, due: DueRun, failing: set[tuple[str, str]]) -> bool:
+    """Whether a method is to speak first that left streams out, and can judge them soon."""
+    other = METHODS[due.method].follows
+    if other not in methods_of(due.layer) or (due.layer.id, NULLS) in failing:
+        return False
+    return METHODS[other].is_incomplete(connection, due.layer)
 
 
 def forget_old_runs(database: Database, catalogue: Catalogue, now: datetime, kept_days: int) -> int:

@@ -1,9 +1,12 @@
-"""Work on layers that fails: logged, tried again after a while, and of alarms an alert."""
+"""Work on layers that fails: logged, tried again after a while, and of alarms an alert.
 
-from dataclasses import dataclass, replace
+What fails is stored, since each attempt may be made by another worker.
+"""
+
 from datetime import UTC, datetime, timedelta
 
 import structlog
+from sqlalchemy import text
 
 from gis.alerts.self_monitoring import WORKS, close_failing_alert, raise_failing_alert
 from gis.database.engine import Database
@@ -18,59 +21,63 @@ RETRY_LOST = timedelta(seconds=2)  # the database was lost, which says nothing o
 IN_A_ROW = 3  # failures that make an alert
 
 
-@dataclass(frozen=True, slots=True)
-class _Failing:
-    since: datetime
-    last: datetime
-    times: int
-    pause: timedelta = RETRY_AFTER
-
-
 class Failures:
-    """What fails now, by layer and kind of work: a method of runs, or `nulls`."""
+    """What fails now, by layer and kind of work: a method of runs, `nulls` or `layer_file`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._failing: dict[tuple[str, str], _Failing] = {}
         self._sound: set[tuple[str, str]] = set()  # what has no alert, that is known
 
+    def waiting(self, now: datetime) -> set[tuple[str, str]]:
+        """Layers and work that failed so lately that it is not tried again yet."""
+        with self._database.reading() as connection:
+            rows = connection.execute(_WAITING, {"now": now})
+            return {(row.layer_id, row.work) for row in rows}
+
     def waits(self, layer: Layer, work: str, now: datetime) -> bool:
-        """Whether it failed so lately that it is not tried again yet."""
-        failing = self._failing.get((layer.id, work))
-        return failing is not None and failing.last > now - failing.pause
+        return (layer.id, work) in self.waiting(now)
+
+    def forget_pauses(self) -> None:
+        """Try all again at once."""
+        with self._database.writing() as connection:
+            connection.execute(_FORGET_PAUSES)
 
     def failed(self, layer: Layer, work: str, error: Exception) -> None:
-        """To be called while the error is handled: the log gets its traceback."""
+        """To be called while an error is handled that is not ours: the log gets its traceback."""
         told = {"why": str(error)} if isinstance(error, GisError) else {"exc_info": True}
         log.error("run failed", layer=layer.id, method=work, **told)
-        key, now = (layer.id, work), datetime.now(UTC)
-        before = self._failing.get(key, _Failing(now, now, 0))
         pause = RETRY_LOST if isinstance(error, Unavailable) else RETRY_AFTER
-        failing = replace(before, last=now, times=before.times + 1, pause=pause)
-        self._failing[key] = failing
+        values = {"layer": layer.id, "work": work, "pause": pause}
+        try:
+            with self._database.writing() as connection:
+                failing = connection.execute(_FAILED, values).one()
+        except Unavailable as lost:
+            log.error("a failure is not counted", layer=layer.id, method=work, why=str(lost))
+            return
         if failing.times >= IN_A_ROW:
-            self._sound.discard(key)
-            self._tell(layer, work, failing)
+            self._sound.discard((layer.id, work))
+            self._tell(layer, work, failing.since)
 
     def worked(self, layer: Layer, work: str) -> None:
         key = (layer.id, work)
-        self._failing.pop(key, None)
-        if key not in self._sound and self._tell(layer, work, None):
+        with self._database.writing() as connection:
+            was_failing = connection.execute(_WORKED, {"layer": layer.id, "work": work}).rowcount
+        if (was_failing or key not in self._sound) and self._tell(layer, work, None):
             self._sound.add(key)
 
-    def _tell(self, layer: Layer, work: str, failing: _Failing | None) -> bool:
-        """Whether the alerts know; they are told of alarms alone."""
+    def _tell(self, layer: Layer, work: str, since: datetime | None) -> bool:
+        """Whether the alerts know; they are told of alarms alone. None: it works."""
         if layer.alerts is None or work not in WORKS:
             return True
         policy, now = layer.alerts.policy(), datetime.now(UTC)
         try:
             with self._database.writing() as connection:
-                if failing is None:
+                if since is None:
                     close_failing_alert(connection, layer.id, work, policy, now)
                     return True
                 titles, official = layer.title, boundaries_are_official(connection)
                 raise_failing_alert(
-                    connection, layer.id, (titles.vi, titles.en), work, policy, failing.since, now,
+                    connection, layer.id, (titles.vi, titles.en), work, policy, since, now,
                     official=official,
                 )  # fmt: skip
         except GisError as error:
@@ -80,3 +87,15 @@ class Failures:
             log.exception("a failing alarm could not be told", layer=layer.id, method=work)
             return False
         return True
+
+
+_WAITING = text("SELECT layer_id, work FROM gis.failing_work WHERE last > :now - pause")
+_FORGET_PAUSES = text("UPDATE gis.failing_work SET pause = interval '0'")
+_FAILED = text("""
+INSERT INTO gis.failing_work (layer_id, work, since, last, times, pause)
+VALUES (:layer, :work, clock_timestamp(), clock_timestamp(), 1, :pause)
+ON CONFLICT (layer_id, work) DO UPDATE
+  SET last = excluded.last, times = failing_work.times + 1, pause = excluded.pause
+RETURNING since, times
+""")
+_WORKED = text("DELETE FROM gis.failing_work WHERE layer_id = :layer AND work = :work")

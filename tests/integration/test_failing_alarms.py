@@ -16,8 +16,8 @@ from gis.errors import BadInput, Unavailable
 from gis.notify.cap.publication import publish_due
 from gis.notify.cap.validation import cap_faults
 from gis.settings import Settings
-from layers.jobs.detection import Runner
 from layers.jobs.failures import Failures
+from tests.integration.inline_jobs import Runner
 from tests.integration.ogc_app import serving
 
 LAYER = "citizen_reports"

@@ -24,7 +24,8 @@ from layers.detect import RunReport, repeat_run, run_hotspots, run_method
 from layers.detect.observations import read_records
 from layers.detect.store import runs_code
 from layers.items import PageRequest, Query, read_page, source_of
-from layers.jobs.detection import Runner, due_runs, forget_old_runs
+from layers.jobs.detection import due_runs, forget_old_runs
+from tests.integration.inline_jobs import Runner
 
 NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
 LAYER = "citizen_reports"

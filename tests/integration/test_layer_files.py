@@ -17,9 +17,12 @@ from gis.settings import Settings
 from layers.definition.catalogue import Catalogue, read_catalogue
 from layers.definition.model import Layer
 from layers.definition.reload import LayerFiles
-from layers.jobs.detection import Runner, watching
+from layers.jobs.failures import Failures
+from layers.jobs.leadership import FileFaults
+from layers.jobs.service import watching
 from layers.storage.sync import sync
 from tests.conftest import LAYERS
+from tests.integration.inline_jobs import inline
 from tests.integration.ogc_app import serving
 from tests.waiting import wait_until
 
@@ -57,9 +60,9 @@ def told(database: Database) -> list[Alert]:
     return [one for one in found if one.rule == RULE]
 
 
-def heed(database: Database, files: LayerFiles, runner: Runner, minutes: int) -> None:
+def heed(files: LayerFiles, faults: FileFaults, minutes: int) -> None:
     files.follow()
-    runner.heed_files(files, datetime.now(UTC) + timedelta(minutes=minutes))
+    faults.heed(files, datetime.now(UTC) + timedelta(minutes=minutes))
 
 
 @pytest.mark.parametrize("name", [LAYER, "power_plants", "new"])
@@ -68,7 +71,7 @@ def test_hotspots_go_on_beside_a_file_that_cannot_be_read(
 ):
     publish_other(toy_province)
     break_file(folder, name)
-    with watching(toy_province, folder, catalogue, 30):
+    with watching(toy_province, folder, catalogue, 30, inline(toy_province)):
         wait_until(lambda: runs(toy_province) >= 3)
 
 
@@ -105,18 +108,18 @@ def test_files_that_are_edited_and_not_published_change_nothing(
 def test_a_file_that_stays_at_fault_is_an_alert_of_its_layer_until_it_is_mended(
     toy_province: Database, catalogue: Catalogue, folder: Path
 ):
-    files, runner = LayerFiles(toy_province, folder, catalogue), Runner(toy_province)
+    files, faults = LayerFiles(toy_province, folder, catalogue), FileFaults(Failures(toy_province))
     break_file(folder, LAYER)
     for minutes in (0, 2):
-        heed(toy_province, files, runner, minutes)
+        heed(files, faults, minutes)
     assert told(toy_province) == []
-    heed(toy_province, files, runner, 4)
+    heed(files, faults, 4)
     (alert,) = told(toy_province)
     assert (alert.status, alert.severity) == (Status.OPEN, "alert")
     assert alert.headline_vi == "Không đọc được tệp cấu hình của lớp “Phản ánh của người dân”"
     assert alert.headline_en == "The layer file of “Citizen reports” cannot be read"
     shutil.copy(LAYERS / f"{LAYER}.yaml", folder)
-    heed(toy_province, files, runner, 5)
+    heed(files, faults, 5)
     assert [one.status for one in told(toy_province)] == [Status.EXPIRED]
 
 

@@ -10,7 +10,8 @@ from gis.database.engine import Database
 from layers.definition.model import Layer
 from layers.detect import RunReport, repeat_run, run_method
 from layers.detect.null_distribution import NullPrecomputation
-from layers.jobs.detection import Runner, due_runs
+from layers.jobs.detection import due_runs
+from tests.integration.inline_jobs import Runner
 from tests.integration.test_hotspots import LAYER, alerts, cluster, count, report
 
 EVENING = datetime(2026, 3, 31, 16, 30, tzinfo=UTC)  # 23:30 in Vietnam

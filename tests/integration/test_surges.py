@@ -14,8 +14,9 @@ from gis.alerts.actions import list_alerts
 from gis.alerts.states import Status
 from gis.database.engine import Database
 from layers.ingest.load import LoadOptions, load_file
-from layers.jobs.detection import watching
+from layers.jobs.service import watching
 from tests.conftest import LAYERS
+from tests.integration.inline_jobs import inline
 from tests.integration.test_hotspots import LAYER, alerts, report
 from tests.waiting import wait_until
 
@@ -43,7 +44,7 @@ def usual(toy_province: Database) -> Database:
 @contextmanager
 def served(database: Database, catalogue) -> Iterator[None]:
     """The loop of the service, once it has looked at what there is."""
-    with watching(database, LAYERS, catalogue, 400):
+    with watching(database, LAYERS, catalogue, 400, inline(database)):
         wait_until(lambda: not newest_is_unjudged(database))
         yield
 

@@ -8,8 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gis.analysis import disk_matrix, emerging_hot_spots
-from gis.analysis.weights import disk_size
+from gis import analysis
 from layers.definition.model import EmergingOptions, LocalizedText
 from layers.detect.messages import decimal_comma, p_text
 from layers.detect.method import HexMethod, LatestRun, Rows, RunContext, value_label
@@ -81,9 +80,11 @@ def emerging_hexes(frame: pd.DataFrame, options: EmergingOptions) -> list[dict[s
     cells, row = np.unique(frame["cell"].to_numpy(np.uint64), return_inverse=True)
     counts = np.zeros((len(cells), steps), np.int64)
     counts[row.ravel(), steps - 1 - frame["step"].to_numpy()] = frame["count"]
-    weights = disk_matrix(cells, options.disk)
+    from gis.analysis.weights import disk_size
+
+    weights = analysis.disk_matrix(cells, options.disk)
     edge = np.asarray(weights.sum(axis=1)).ravel() < disk_size(options.disk)
-    found = emerging_hot_spots(counts, weights, edge=edge)
+    found = analysis.emerging_hot_spots(counts, weights, edge=edge)
     found = found.assign(cell=cells, total=counts.sum(axis=1))
     classed = found[found["category"] != "none"]
     return [_row(one, steps, options) for one in classed.to_dict("records")]

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 from sqlalchemy import text
 
-from gis.analysis import hex_hotspots
+from gis import analysis
 from gis.errors import BadInput
 from gis.text import number_en, number_vi
 from layers.definition.model import POPULATION, HotspotOptions, LocalizedText, LocalMoranOptions
@@ -96,7 +96,7 @@ def hot_hexes(frame: pd.DataFrame, options: HotspotOptions) -> list[dict[str, ob
     """The significant hexes, each as it is stored, in the order of cells."""
     cells = frame["cell"].to_numpy(np.uint64)
     exposure = frame["exposure"].to_numpy(float) if "exposure" in frame else None
-    found = hex_hotspots(
+    found = analysis.hex_hotspots(
         cells,
         frame["count"].to_numpy(),
         k=options.disk,

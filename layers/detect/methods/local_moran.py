@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gis.analysis import hex_outliers
+from gis import analysis
 from gis.text import number_en, number_vi
 from layers.definition.model import LocalizedText, LocalMoranOptions
 from layers.detect.messages import days_en, decimal_comma, p_text, reports_en
@@ -43,7 +43,7 @@ def outlying_hexes(frame: pd.DataFrame, options: LocalMoranOptions) -> list[dict
 
     `frame` is that of layers.detect.methods.gi_star.map_input.
     """
-    found = hex_outliers(
+    found = analysis.hex_outliers(
         frame["cell"].to_numpy(np.uint64),
         frame["count"].to_numpy(),
         exposure=frame["exposure"].to_numpy(float) if "exposure" in frame else None,

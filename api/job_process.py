@@ -1,0 +1,20 @@
+"""`python -m api.job_process`: the process in which heavy jobs run; a worker starts it."""
+
+import sys
+from multiprocessing.connection import Connection
+
+from api.cli.context import read_layers, read_settings
+from api.logs import configure_logs
+from gis.jobs.child import serve_jobs
+from layers.definition.reload import LayerFiles
+from layers.jobs.kinds import job_kinds
+
+if __name__ == "__main__":
+    settings = read_settings()
+    configure_logs(settings)
+    catalogue = read_layers(settings)
+    serve_jobs(
+        Connection(int(sys.argv[1])),
+        int(sys.argv[2]),
+        lambda database: job_kinds(database, LayerFiles(database, settings.layers, catalogue)),
+    )

@@ -1,0 +1,105 @@
+"""The kinds of jobs, by name: the one registry of them.
+
+Alarms have a lane for themselves: they wait neither for a map nor for a null distribution, which
+may take a minute. What computes is imported when a job runs, so that a worker stays light.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import structlog
+
+from gis.database.engine import Database
+from gis.errors import GisError
+from gis.jobs.kind import JobKind, RunningJob
+from gis.jobs.queue import Claim
+from layers.definition.model import Layer
+from layers.definition.reload import LayerFiles
+from layers.jobs.detection import ALARM, ATTEMPTS, MAP, NULLS
+from layers.jobs.failures import Failures
+
+if TYPE_CHECKING:
+    from layers.detect.method import RunReport
+
+log = structlog.get_logger("watch")
+
+PROMPT, SLOW = "prompt", "slow"
+LANES = (PROMPT, SLOW)
+
+
+def job_kinds(database: Database, files: LayerFiles) -> dict[str, JobKind]:
+    """All kinds, over the layers in force when a job runs."""
+    runs, ended = _runs(files), _counted(database, files)
+    kinds = (
+        JobKind(ALARM, runs, 2000, 600, ATTEMPTS, PROMPT, ended),
+        JobKind(MAP, runs, 2000, 1800, ATTEMPTS, SLOW, ended),
+        JobKind(NULLS, _draws(database, files), 2000, 1800, ATTEMPTS, SLOW, ended),
+    )
+    return {kind.name: kind for kind in kinds}
+
+
+def _runs(files: LayerFiles) -> "Callable[[RunningJob], RunReport | None]":
+    """What runs a method on a layer: its arguments are `layer`, `method` and `prompt`."""
+    from layers.detect.scan_cache import ScanCache
+
+    scans = ScanCache()
+
+    def run(job: RunningJob) -> "RunReport | None":
+        from layers.detect import methods_of, run_method
+
+        files.follow()
+        layer, method = _layer(files, job.claim), str(job.arguments["method"])
+        if layer is None or method not in methods_of(layer):
+            return None  # the layer's file has asked for it no more since it was queued
+        prompt = bool(job.arguments["prompt"])
+        now = datetime.now(UTC)
+        report = run_method(job.database, layer, method, now, prompt=prompt, scans=scans, job=job)
+        log.info(
+            "run", layer=layer.id, method=method, run=report.run_id, records=report.records,
+            found=report.found,
+        )  # fmt: skip
+        return report
+
+    return run
+
+
+def _draws(database: Database, files: LayerFiles) -> Callable[[RunningJob], None]:
+    """What draws the null distributions that the newest scan of a layer lacks."""
+    from layers.detect.null_distribution import NullPrecomputation
+
+    drawer = NullPrecomputation(database)
+
+    def draw(job: RunningJob) -> None:
+        files.follow()
+        layer = _layer(files, job.claim)
+        if layer is None or layer.hotspots is None or layer.hotspots.scan is None:
+            return
+        while (stream := drawer.draw_next(layer, datetime.now(UTC), job)) is not None:
+            job.report(None, f"drawn: {stream}")
+            log.info("null drawn", layer=layer.id, stream=stream)
+
+    return draw
+
+
+def _counted(database: Database, files: LayerFiles) -> Callable[[Claim, GisError | None], None]:
+    """What counts failures in a row of a layer's work, which are an alert (see failures.py)."""
+    failures = Failures(database)
+
+    def ended(held: Claim, error: GisError | None) -> None:
+        layer = _layer(files, held)
+        work = str(held.arguments.get("method", NULLS))
+        if layer is None:
+            return
+        if error is None:
+            failures.worked(layer, work)
+        else:
+            failures.failed(layer, work, error)
+
+    return ended
+
+
+def _layer(files: LayerFiles, held: Claim) -> Layer | None:
+    """The layer that a job is about; None where there is none any more."""
+    wanted = held.arguments["layer"]
+    return next((layer for layer in files.catalogue.layers if layer.id == wanted), None)

@@ -1,0 +1,100 @@
+"""What the leader does: it follows layer files, queues what is due, and looks after alerts.
+
+Of all workers of a database one leads, so that time is acted on once. When it ends, another leads
+within a second.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+import structlog
+
+from gis.alerts.self_monitoring import LAYER_FILE
+from gis.database.engine import Database
+from gis.errors import BadLayerFile
+from gis.jobs.periodic import repeating
+from gis.jobs.pulse import Pulse
+from gis.jobs.queue import prune_jobs
+from gis.jobs.session import WorkerSession
+from layers.definition.reload import LayerFiles
+from layers.ingest.regeocode import regeocode
+from layers.jobs.alert_maintenance import advance_all
+from layers.jobs.detection import DetectionScheduler, forget_old_runs
+from layers.jobs.failures import Failures
+
+log = structlog.get_logger("watch")
+
+_LOOK_EVERY_S = 5.0  # without a bell: at what time alone changes
+_FORGET_EVERY_S = 3600.0
+
+
+class FileFaults:
+    """Layer files at fault: they stop nothing, and are told as what fails is."""
+
+    def __init__(self, failures: Failures) -> None:
+        self._failures = failures
+        self._good: set[str] = set()  # layers whose files are known to be right
+
+    def heed(self, files: LayerFiles, now: datetime) -> None:
+        for layer in files.catalogue.layers:
+            faults = files.faults_of(layer)
+            if not faults and layer.id not in self._good:
+                self._failures.worked(layer, LAYER_FILE)
+                self._good.add(layer.id)
+            elif faults:
+                self._good.discard(layer.id)
+                if not self._failures.waits(layer, LAYER_FILE, now):
+                    self._failures.failed(layer, LAYER_FILE, BadLayerFile("\n".join(faults)))
+
+
+@contextmanager
+def leading(
+    database: Database, session: WorkerSession, pulse: Pulse, files: LayerFiles, kept_days: int
+) -> Iterator[None]:
+    """While inside, this worker does what is the leader's whenever it leads.
+
+    Runs older than `kept_days` are forgotten, but for those that alerts rest on.
+    """
+    failures = Failures(database)
+    scheduler, file_faults = DetectionScheduler(database, failures), FileFaults(failures)
+
+    def follow() -> None:  # every worker: it runs jobs by these files
+        files.follow()
+        if session.is_leader:
+            file_faults.heed(files, datetime.now(UTC))
+
+    def queue() -> None:
+        now = datetime.now(UTC)
+        if scheduler.queue_runs(files.catalogue, now) + scheduler.queue_nulls(files.catalogue, now):
+            pulse.hurry()
+
+    def keep() -> None:
+        advance_all(database, files.catalogue, datetime.now(UTC))
+
+    def place() -> None:
+        for done in regeocode(database, files.catalogue):
+            told = asdict(done)
+            log.info("placed again", layer=told.pop("layer_id"), **told)
+
+    def forget() -> None:
+        forget_old_runs(database, files.catalogue, datetime.now(UTC), kept_days)
+        with database.writing() as connection:
+            prune_jobs(connection)
+
+    def led(work: Callable[[], None]) -> Callable[[], None]:
+        return lambda: work() if session.is_leader else None
+
+    with ExitStack() as threads:
+        for name, work, every_s, columns in (
+            ("layer files", follow, _LOOK_EVERY_S, ["files_published", "leader"]),
+            ("schedule", led(queue), _LOOK_EVERY_S, ["rows_changed", "files_published",
+                                                     "job_ended", "leader"]),
+            ("alerts", led(keep), _LOOK_EVERY_S, ["rows_changed", "alert_stepped", "leader"]),
+            ("places", led(place), _LOOK_EVERY_S, []),
+            ("forget", led(forget), _FORGET_EVERY_S, []),
+        ):  # fmt: skip
+            bell = pulse.bell(*columns)
+            threads.enter_context(repeating(name, work, every_s=every_s, bell=bell))
+        yield
