@@ -1,8 +1,8 @@
 """From an empty database to a service that has something to show; each step can be repeated."""
 
 import threading
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, text
@@ -23,10 +23,10 @@ from gis.settings import ROOT, Settings
 from layers.definition.catalogue import Catalogue
 from layers.definition.recipients import follow_files
 from layers.definition.reload import LayerFiles
-from layers.ingest.regeocode import regeocode
 from layers.jobs.detection import RUNS, DetectionScheduler
 from layers.jobs.failures import Failures
 from layers.jobs.kinds import job_kinds
+from layers.jobs.places import PLACES, queue_places
 from layers.storage.sync import sync
 from tiles.outdated import delete_outdated
 
@@ -38,7 +38,17 @@ Progress = Callable[[str], AbstractContextManager[Show]]
 def prepare(
     database: Database, settings: Settings, catalogue: Catalogue, step: Step, progress: Progress
 ) -> None:
-    """Bring the database to where the service can serve, naming each step that has work to do."""
+    """Bring the database to where the service can serve, naming each step that has work to do.
+
+    Who starts on the same database meanwhile waits, and then finds nothing left to do.
+    """
+    with database.alone("set up"):
+        _prepare(database, settings, catalogue, step, progress)
+
+
+def _prepare(
+    database: Database, settings: Settings, catalogue: Catalogue, step: Step, progress: Progress
+) -> None:
     step("schema of the database")
     migrate(database)
     if wants_boundaries(database, settings):
@@ -52,40 +62,45 @@ def prepare(
     delete_outdated(database, settings.archives, settings.kept_tiles)
     for words in follow_files(database):
         step(words)
-    regeocode(database, catalogue)
-    now = datetime.now(UTC)
-    if settings.demo and wants_demo(database, catalogue, now):
-        step("simulated records (GIS_DEMO=false goes without)")
-        with progress("simulated records") as show:
-            load_demo(database, catalogue, now, show)
-    make_runs(database, settings, catalogue, now, step)
+    with _working_here(database, settings, catalogue, step) as work_off:
+        queue_places(database)
+        work_off(PLACES)
+        now = datetime.now(UTC)
+        if settings.demo and wants_demo(database, catalogue, now):
+            step("simulated records (GIS_DEMO=false goes without)")
+            with progress("simulated records") as show:
+                load_demo(database, catalogue, now, show)
+        scheduler = DetectionScheduler(database, Failures(database))
+        while scheduler.queue_runs(catalogue, now, prompt=False):
+            work_off(*RUNS)
 
 
-class _ToldRuns(ThisProcess):
-    """Runs jobs here, and says which."""
+class _ToldJobs(ThisProcess):
+    """Runs jobs in this process, and says what of."""
 
     def __init__(self, database: Database, step: Step) -> None:
         super().__init__(database)
         self._step = step
 
     def run(self, kind: JobKind, held: Claim, is_held: Callable[[], bool], report: Report) -> None:
-        self._step(f"hotspots of {held.arguments['layer']}: {held.arguments['method']}")
+        if kind.name in RUNS:
+            self._step(f"hotspots of {held.arguments['layer']}: {held.arguments['method']}")
         super().run(kind, held, is_held, report)
 
 
-def make_runs(
-    database: Database, settings: Settings, catalogue: Catalogue, now: datetime, step: Step
-) -> None:
-    """Make the runs that are due; one that fails is logged, and tried again by a worker."""
-    session, kinds = (
-        WorkerSession(database, leads=False),
-        job_kinds(database, LayerFiles(database, settings.layers, catalogue)),
-    )
+@contextmanager
+def _working_here(
+    database: Database, settings: Settings, catalogue: Catalogue, step: Step
+) -> Iterator[Callable[..., int]]:
+    """While inside, jobs of the kinds that are named can be worked off.
+
+    One that fails is logged and stops nothing: a worker tries again.
+    """
+    session = WorkerSession(database, leads=False)
+    kinds = job_kinds(database, LayerFiles(database, settings.layers, catalogue))
     worker = Worker(database, session, kinds, threading.Event())
-    scheduler = DetectionScheduler(database, Failures(database))
     try:
-        while scheduler.queue_runs(catalogue, now, prompt=False):
-            worker.work_off(RUNS, _ToldRuns(database, step))
+        yield lambda *names: worker.work_off(names, _ToldJobs(database, step))
     finally:
         session.close()
 

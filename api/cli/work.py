@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 _WORK_CONNECTIONS = 12
 _SENDER_CONNECTIONS = 6
-_IDLE_S = 300.0  # after which a process of jobs ends; its imports take seconds
+# Seconds after which an idle process of jobs ends: alarms do not wait for imports between reports.
+_IDLE_S = {"prompt": 900.0, "slow": 60.0}
 
 
 def work() -> None:
@@ -57,4 +58,4 @@ def _processes(url: str, stopped: threading.Event) -> "Mapping[str, JobRunner]":
     from layers.jobs.kinds import LANES
 
     command = [sys.executable, "-m", "api.job_process"]
-    return {lane: JobProcess(command, url, stopped, _IDLE_S) for lane in LANES}
+    return {lane: JobProcess(command, url, stopped, _IDLE_S[lane]) for lane in LANES}

@@ -106,11 +106,26 @@ class Database:
                         connection.execute(_UNLOCK, {"name": name})
 
     def connect_apart(self) -> Connection:
-        """A writer's connection that is in no pool: closed by who asked for it, with its locks."""
+        """A writer's connection that is in no pool: closed by who asked for it, with its locks.
+
+        Each statement is a transaction of its own.
+        """
         with reached():
-            connection = self.engine.connect()
+            connection = self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
             connection.detach()
             return connection
+
+    @contextmanager
+    def alone(self, name: str) -> Iterator[None]:
+        """While inside, nobody else is in one of this name; waits as long as it takes."""
+        connection = self.connect_apart()
+        try:
+            with reached():
+                connection.exec_driver_sql("SET lock_timeout = 0")
+                connection.execute(_LOCK, {"name": name})
+            yield
+        finally:
+            connection.close()
 
     def read_on(self, connection: Connection) -> None:
         """From here on a writer's transaction is as a reader's: it neither writes nor runs long."""

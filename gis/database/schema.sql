@@ -267,6 +267,19 @@ CREATE TABLE gis.emerging (
 );
 CREATE INDEX emerging_geom ON gis.emerging USING gist (geom);
 
+CREATE TABLE gis.failing_work (
+  layer_id text NOT NULL,
+  work text NOT NULL,
+  since timestamp with time zone NOT NULL,
+  last timestamp with time zone NOT NULL,
+  times integer NOT NULL,
+  pause interval NOT NULL,
+  CONSTRAINT failing_work_pkey PRIMARY KEY (layer_id, work)
+);
+COMMENT ON COLUMN gis.failing_work.pause IS 'after the last failure, before it is tried again';
+COMMENT ON COLUMN gis.failing_work.times IS 'failures in a row';
+COMMENT ON COLUMN gis.failing_work.work IS 'a method of runs, nulls or layer_file';
+
 CREATE TABLE gis.gazetteer (
   id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
   name text NOT NULL,
@@ -378,6 +391,42 @@ CREATE TABLE gis.hotspot_run (
 CREATE INDEX hotspot_run_newest ON gis.hotspot_run USING btree (layer_id, method, input_until, id);
 CREATE TRIGGER version AFTER INSERT OR DELETE ON gis.hotspot_run FOR EACH ROW EXECUTE FUNCTION gis.raise_results_of_run();
 COMMENT ON COLUMN gis.hotspot_run.method IS 'a name of the registry in layers/detect/methods';
+
+CREATE TABLE gis.job (
+  id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+  kind text NOT NULL,
+  arguments jsonb NOT NULL DEFAULT '{}'::jsonb,
+  key text,
+  priority integer NOT NULL DEFAULT 0,
+  not_before timestamp with time zone NOT NULL DEFAULT now(),
+  state text NOT NULL DEFAULT 'queued'::text,
+  attempts integer NOT NULL DEFAULT 0,
+  most_attempts integer NOT NULL DEFAULT 1,
+  owner bigint,
+  token bigint,
+  progress real,
+  message text NOT NULL DEFAULT ''::text,
+  error text NOT NULL DEFAULT ''::text,
+  requested_by text NOT NULL DEFAULT 'service'::text,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  started_at timestamp with time zone,
+  ended_at timestamp with time zone,
+  CONSTRAINT job_pkey PRIMARY KEY (id),
+  CONSTRAINT job_check CHECK (((state = 'running'::text) = (owner IS NOT NULL))),
+  CONSTRAINT job_check1 CHECK (((state = ANY (ARRAY['queued'::text, 'running'::text])) = (ended_at IS NULL))),
+  CONSTRAINT job_most_attempts_check CHECK ((most_attempts > 0)),
+  CONSTRAINT job_progress_check CHECK (((progress >= (0)::double precision) AND (progress <= (1)::double precision))),
+  CONSTRAINT job_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'running'::text, 'succeeded'::text, 'failed'::text, 'cancelled'::text])))
+);
+CREATE INDEX job_ended ON gis.job USING btree (ended_at) WHERE (ended_at IS NOT NULL);
+CREATE INDEX job_of_key ON gis.job USING btree (key, id);
+CREATE INDEX job_running ON gis.job USING btree (owner) WHERE (state = 'running'::text);
+CREATE INDEX job_waiting ON gis.job USING btree (priority DESC, id) WHERE (state = 'queued'::text);
+CREATE UNIQUE INDEX job_key ON gis.job USING btree (key) WHERE (state = ANY (ARRAY['queued'::text, 'running'::text]));
+COMMENT ON COLUMN gis.job.key IS 'the same work is queued once: unique while queued or running';
+COMMENT ON COLUMN gis.job.owner IS 'the worker that runs it, alive as long as it holds its advisory lock';
+COMMENT ON COLUMN gis.job.priority IS 'greater goes first';
+COMMENT ON COLUMN gis.job.token IS 'of the latest claim: results of an earlier one are refused';
 
 CREATE TABLE gis.layer (
   id text NOT NULL,
@@ -675,6 +724,16 @@ CREATE INDEX touched_version ON gis.touched USING btree (layer_id, version);
 --   changed_at timestamp with time zone
 --   digest text
 --   archives_from bigint
+
+-- View gis.pulse: functions/jobs.sql
+--   rows_changed bigint
+--   files_published text
+--   alert_stepped bigint
+--   job_ended timestamp with time zone
+--   jobs_due text[]
+--   working bigint[]
+--   delivery_due boolean
+--   document_due boolean
 
 -- View gis.run_in_force: functions/results.sql
 --   id bigint

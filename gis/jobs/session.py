@@ -63,23 +63,21 @@ class WorkerSession:
 
     @contextmanager
     def _session(self) -> Iterator[Connection]:
-        """One transaction of the session, which is begun anew where it was lost."""
+        """The session, each statement of which is a transaction; begun anew where it was lost."""
         with self._lock, reached():
             try:
                 if self._connection is None:
                     self._begin()
                 assert self._connection is not None
-                with self._connection.begin():
-                    yield self._connection
+                yield self._connection
             except (DBAPIError, Unavailable):
                 self._drop()
                 raise
 
     def _begin(self) -> None:
         self._connection = self._database.connect_apart()
-        with self._connection.begin():
-            self._number = self._connection.execute(_NUMBER).scalar_one()
-            self._connection.execute(_LIVE, {"number": self._number})
+        self._number = self._connection.execute(_NUMBER).scalar_one()
+        self._connection.execute(_LIVE, {"number": self._number})
 
     def _drop(self) -> None:
         if self._is_leader:

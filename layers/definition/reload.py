@@ -1,5 +1,6 @@
 """A running service takes up the layer files that `gis layers sync` published meanwhile."""
 
+import os
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -34,6 +35,7 @@ class LayerFiles:
         self._published: Mapping[str, str] | None = None  # at the last evaluation
         self._written = known  # what the files said when they could be read
         self._stamps: Mapping[str, object] = {}
+        self._state: str | None = None  # of all that is published, at the last evaluation
         self.catalogue = known
         self.faults: tuple[str, ...] = ()  # each as `file: what, and what would be right`
 
@@ -53,9 +55,15 @@ class LayerFiles:
         return self._published is not None and self._published.get(layer_id) == digest
 
     def follow(self) -> None:
-        """Read the published digests, and the files where one of them was changed."""
+        """Read the published digests, and the files where one of them was changed.
+
+        Cheap where nothing has changed: it is asked each second.
+        """
         with self._lock:
             stamps = _stamps(self._folder)
+            ((state,),) = self._database.ask(_STATE, {})
+            if stamps == self._stamps and state == self._state:
+                return
             if stamps != self._stamps:
                 self._read()
                 self._stamps = stamps
@@ -65,7 +73,7 @@ class LayerFiles:
             if published != _digests(self.catalogue):
                 known = published == _digests(self._written)
                 self.catalogue = self._written if known else _restricted(self.catalogue, rows)
-            self._published = published
+            self._published, self._state = published, state
 
     def _read(self) -> None:
         try:
@@ -78,6 +86,9 @@ class LayerFiles:
         self.faults = faults
 
 
+_STATE = (
+    "SELECT md5(string_agg(concat_ws(' ', id, digest, published), ';' ORDER BY id)) FROM gis.layer"
+)
 _PUBLISHED = text("SELECT id, digest, published, definition FROM gis.layer")
 _RIGHTS = ("access", "fields", "tiles", "hexes", "source")  # who sees what, in which columns
 
@@ -111,12 +122,19 @@ def _as_published(layer: Layer, known: Catalogue, row: Row[Any] | None) -> Layer
         return None
 
 
+_SUFFIXES = (".yaml", ".yml")
+
+
 def _stamps(folder: Path) -> dict[str, object]:
     """Stamps that change whenever a file does, by name of the file."""
-    return {path.name: _stamp(path) for path in folder.glob("*.y*ml")}
+    try:
+        with os.scandir(folder) as entries:
+            return {one.name: _stamp(one) for one in entries if one.name.endswith(_SUFFIXES)}
+    except OSError:  # there is no such folder
+        return {}
 
 
-def _stamp(path: Path) -> object:
+def _stamp(path: "os.DirEntry[str]") -> object:
     try:
         status = path.stat()
     except OSError as error:  # a link to nowhere, or gone since

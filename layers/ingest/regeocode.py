@@ -38,6 +38,7 @@ from gis.boundaries.units import Level, UnitHistory
 from gis.clock import HERE, today
 from gis.database.engine import Database
 from gis.errors import BadInput
+from gis.jobs.kind import RunningJob
 from gis.placing.placer import Claims, Placements, PlaceMethod, Reason
 from gis.placing.reference import stored_placer, stored_territory
 from layers.definition.catalogue import Catalogue
@@ -63,15 +64,20 @@ class Regeocoded:
     returned: int
 
 
-def regeocode(database: Database, catalogue: Catalogue) -> list[Regeocoded]:
-    """Re-geocode all layers that were placed on earlier units; cheap when there are none."""
+def regeocode(
+    database: Database, catalogue: Catalogue, job: RunningJob | None = None
+) -> list[Regeocoded]:
+    """Re-geocode all layers that were placed on earlier units.
+
+    `job`: that does it. Raises Superseded where it is another's by now; nothing more is stored.
+    """
     with database.reading() as connection:
         if connection.execute(_BOUNDARIES).one_or_none() is None:
             return []
         key = stored_territory(connection).placed_on
         stale = {row.id for row in connection.execute(_STALE, {"key": key})}
     return [
-        _regeocode_layer(database, layer)
+        _regeocode_layer(database, layer, job)
         for layer in catalogue.layers
         if layer.id in stale and layer.placed and not layer.is_view
     ]
@@ -83,7 +89,7 @@ _LOCK = text("SELECT FROM gis.layer WHERE id = :layer FOR UPDATE")
 _MARK_PLACED = text("UPDATE gis.layer SET placed_on = :key WHERE id = :layer")
 
 
-def _regeocode_layer(database: Database, layer: Layer) -> Regeocoded:
+def _regeocode_layer(database: Database, layer: Layer, job: RunningJob | None) -> Regeocoded:
     """Re-geocode one layer in one transaction; writers of the layer wait for it."""
     table = table_of(layer)
     with database.writing() as connection:
@@ -101,6 +107,8 @@ def _regeocode_layer(database: Database, layer: Layer) -> Regeocoded:
         list_rows(connection, layer, outside)
         key = stored_territory(connection).placed_on
         connection.execute(_MARK_PLACED, {"key": key, "layer": layer.id})
+        if job is not None:
+            job.fence(connection)
     return Regeocoded(layer.id, len(rows), len(changes), len(outside), returned)
 
 

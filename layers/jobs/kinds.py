@@ -5,6 +5,7 @@ may take a minute. What computes is imported when a job runs, so that a worker s
 """
 
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from layers.definition.model import Layer
 from layers.definition.reload import LayerFiles
 from layers.jobs.detection import ALARM, ATTEMPTS, MAP, NULLS
 from layers.jobs.failures import Failures
+from layers.jobs.places import PLACES
 
 if TYPE_CHECKING:
     from layers.detect.method import RunReport
@@ -35,6 +37,7 @@ def job_kinds(database: Database, files: LayerFiles) -> dict[str, JobKind]:
         JobKind(ALARM, runs, 2000, 600, ATTEMPTS, PROMPT, ended),
         JobKind(MAP, runs, 2000, 1800, ATTEMPTS, SLOW, ended),
         JobKind(NULLS, _draws(database, files), 2000, 1800, ATTEMPTS, SLOW, ended),
+        JobKind(PLACES, _places(files), 4000, 3600, ATTEMPTS, SLOW),
     )
     return {kind.name: kind for kind in kinds}
 
@@ -80,6 +83,20 @@ def _draws(database: Database, files: LayerFiles) -> Callable[[RunningJob], None
             log.info("null drawn", layer=layer.id, stream=stream)
 
     return draw
+
+
+def _places(files: LayerFiles) -> Callable[[RunningJob], None]:
+    """What re-geocodes layers that were placed on earlier units."""
+
+    def place(job: RunningJob) -> None:
+        from layers.ingest.regeocode import regeocode
+
+        files.follow()
+        for done in regeocode(job.database, files.catalogue, job):
+            counts = asdict(done)
+            log.info("placed again", layer=counts.pop("layer_id"), **counts)
+
+    return place
 
 
 def _counted(database: Database, files: LayerFiles) -> Callable[[Claim, GisError | None], None]:

@@ -6,10 +6,7 @@ within a second.
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
 from datetime import UTC, datetime
-
-import structlog
 
 from gis.alerts.self_monitoring import LAYER_FILE
 from gis.database.engine import Database
@@ -19,12 +16,10 @@ from gis.jobs.pulse import Pulse
 from gis.jobs.queue import prune_jobs
 from gis.jobs.session import WorkerSession
 from layers.definition.reload import LayerFiles
-from layers.ingest.regeocode import regeocode
 from layers.jobs.alert_maintenance import advance_all
 from layers.jobs.detection import DetectionScheduler, forget_old_runs
 from layers.jobs.failures import Failures
-
-log = structlog.get_logger("watch")
+from layers.jobs.places import queue_places
 
 _LOOK_EVERY_S = 5.0  # without a bell: at what time alone changes
 _FORGET_EVERY_S = 3600.0
@@ -74,9 +69,8 @@ def leading(
         advance_all(database, files.catalogue, datetime.now(UTC))
 
     def place() -> None:
-        for done in regeocode(database, files.catalogue):
-            told = asdict(done)
-            log.info("placed again", layer=told.pop("layer_id"), **told)
+        if queue_places(database):
+            pulse.hurry()
 
     def forget() -> None:
         forget_old_runs(database, files.catalogue, datetime.now(UTC), kept_days)

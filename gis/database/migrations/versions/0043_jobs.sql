@@ -29,6 +29,7 @@ COMMENT ON COLUMN gis.job.priority IS 'greater goes first';
 COMMENT ON COLUMN gis.job.owner IS 'the worker that runs it, alive as long as it holds its advisory lock';
 COMMENT ON COLUMN gis.job.token IS 'of the latest claim: results of an earlier one are refused';
 CREATE UNIQUE INDEX job_key ON gis.job (key) WHERE state IN ('queued', 'running');
+CREATE INDEX job_of_key ON gis.job (key, id);
 CREATE INDEX job_waiting ON gis.job (priority DESC, id) WHERE state = 'queued';
 CREATE INDEX job_running ON gis.job (owner) WHERE state = 'running';
 CREATE INDEX job_ended ON gis.job (ended_at) WHERE ended_at IS NOT NULL;
