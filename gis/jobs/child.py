@@ -43,6 +43,7 @@ def serve_jobs(
     threading.Thread(target=_receive, args=(channel, inbox), daemon=True).start()
     while True:
         held = inbox.get()
+        channel.send_bytes(orjson.dumps({"began": held.id}))
         answer = _answer(kinds[held.kind], database, held, channel)
         channel.send_bytes(orjson.dumps(answer))
 

@@ -162,6 +162,12 @@ def is_held(connection: Connection, held: Claim) -> bool:
 _IS_HELD = text(f"SELECT state FROM gis.job {_HELD}")  # noqa: S608
 
 
+def has_succeeded(connection: Connection, held: Claim) -> bool:
+    """True where this very claim stored its result."""
+    statement = text("SELECT state = 'succeeded' AND token = :token FROM gis.job WHERE id = :id")
+    return bool(connection.scalar(statement, {"id": held.id, "token": held.token}))
+
+
 def sweep(connection: Connection) -> list[Claim]:
     """Take up the jobs of workers that have ended: queued again, or failed after all attempts.
 

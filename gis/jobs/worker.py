@@ -15,7 +15,7 @@ from gis.jobs.kind import JobKind, Report, RunningJob, run_here
 from gis.jobs.periodic import repeating
 from gis.jobs.process import WorkerStops
 from gis.jobs.pulse import Pulse
-from gis.jobs.queue import Claim, fail, is_held, release, report, retry, sweep
+from gis.jobs.queue import Claim, fail, has_succeeded, is_held, release, report, retry, sweep
 from gis.jobs.session import WorkerSession
 
 log = structlog.get_logger("work")
@@ -93,35 +93,38 @@ class Worker:
             with suppress(Superseded), self._database.writing() as connection:
                 release(connection, held)
             return
-        except Superseded as superseded:
-            log.info("not stored", job=held.id, kind=held.kind, why=str(superseded))
-            return
         except GisError as failure:
             error = failure
         except Exception as failure:
             log.exception("failed", job=held.id, kind=held.kind)
             error = JobFailed(f"unexpected {type(failure).__name__}: the log tells where")
-        if error is not None and not self._is_entered(held, error):
-            return
-        kind.ended(held, error)
+        match self._entered(held, error) if error else "succeeded":
+            case "succeeded":
+                kind.ended(held, None)
+            case "failed":
+                kind.ended(held, error)
 
-    def _is_entered(self, held: Claim, error: GisError) -> bool:
-        """Enter the error of a job, however long the database is lost; False: it has not failed
-        for good, or is another's by now.
-        """
+    def _entered(self, held: Claim, error: GisError) -> str:
+        """The state of a job after an error, which is entered however long the database is lost."""
         log.warning("job failed", job=held.id, kind=held.kind, why=str(error))
         while True:
             try:
-                with self._database.writing() as connection:
-                    if not isinstance(error, JobCrashed | Unavailable):
-                        fail(connection, held, str(error))
-                        return True
-                    return not retry(connection, held, str(error), _RETRY_AFTER)
-            except Superseded:
-                return False
+                return self._enter(held, error)
             except Unavailable:
                 if self._stopped.wait(1.0):
-                    return False  # the next worker's sweep takes it up
+                    return "running"  # the next worker's sweep takes it up
+
+    def _enter(self, held: Claim, error: GisError) -> str:
+        try:
+            with self._database.writing() as connection:
+                if isinstance(error, JobCrashed | Unavailable):
+                    is_queued = retry(connection, held, str(error), _RETRY_AFTER)
+                    return "queued" if is_queued else "failed"
+                fail(connection, held, str(error))
+                return "failed"
+        except Superseded:  # by itself, where it ended just before the process did
+            with self._database.reading() as connection:
+                return "succeeded" if has_succeeded(connection, held) else "superseded"
 
     def _is_held(self, held: Claim) -> bool:
         try:
@@ -131,7 +134,8 @@ class Worker:
             return True  # that is known; its result will be refused otherwise
 
     def _report(self, held: Claim, progress: float | None, message: str) -> None:
-        with suppress(Unavailable), self._database.writing() as connection:
+        # It may have ended since it said so.
+        with suppress(Superseded, Unavailable), self._database.writing() as connection:
             report(connection, held, progress, message)
 
 
