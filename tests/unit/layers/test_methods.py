@@ -34,7 +34,7 @@ def test_sql_knows_the_layers_of_results():
     assert set(re.findall(r"'(\w+)'", raised)) == SHOWN | {"alerts"}
     named = dict(re.findall(r"WHEN '(\w+)' THEN '(\w+)'", VERSIONS))
     assert {named.get(name, name) for name in METHODS} == SHOWN
-    (fixed,) = re.findall(r"ELSIF view_id IN \(([^)]*)\)", VERSIONS)
+    (fixed,) = re.findall(r"WHEN view_id IN \(([^)]*)\)", VERSIONS)
     assert set(re.findall(r"'(\w+)'", fixed)) >= SHOWN
 
 
