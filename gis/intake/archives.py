@@ -7,6 +7,7 @@ known formats are taken out, under names of our own.
 import shutil
 import stat
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -18,6 +19,8 @@ _MAX_MEMBERS = 10_000
 _ARCHIVES = (".zip", ".7z", ".rar", ".tar", ".tgz", ".kmz")
 _SYSTEM = ("__macosx/", ".ds_store", "thumbs.db")
 _ENCRYPTED = 0x1
+# What zipfile raises for a broken archive; NotImplementedError is a RuntimeError.
+BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError)
 
 
 @contextmanager
@@ -27,7 +30,7 @@ def open_archive(path: Path) -> Iterator[zipfile.ZipFile]:
         with zipfile.ZipFile(path) as archive:
             check_members(archive.infolist())
             yield archive
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError, RuntimeError, ValueError):
+    except BROKEN:
         raise BadFile(
             "không phải tệp zip lành lặn / is no zip file, or a broken one; pack it again"
         ) from None

@@ -64,7 +64,10 @@ def run_confined(function: Callable[..., Plain], *arguments: Plain, size: int) -
         raise _out_of_bounds(memory, seconds) from None
     if done.returncode or not done.stdout:
         raise _out_of_bounds(memory, seconds)
-    outcome, value = _PlainUnpickler(io.BytesIO(done.stdout)).load()
+    try:
+        outcome, value = _PlainUnpickler(io.BytesIO(done.stdout)).load()
+    except (pickle.UnpicklingError, EOFError, ValueError, TypeError, IndexError, KeyError) as error:
+        outcome, value = "broken", f"{type(error).__name__}: {error}"
     if outcome == "result":
         return value
     if outcome in _ERRORS:

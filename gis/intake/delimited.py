@@ -159,10 +159,7 @@ def check_header(header: list[str], line: int) -> None:
             "the file is empty: line 1 must name the columns, records follow it"
         )
     if len(header) > MAX_COLUMNS:
-        raise BadFile(
-            f"có {len(header)} cột, nhiều nhất {MAX_COLUMNS}; có phải bảng đã bị xoay ngang? / "
-            f"holds {len(header)} columns, at most {MAX_COLUMNS} are read; is the table transposed?"
-        )
+        raise _too_wide(len(header))
     columns: dict[str, int] = {}
     for number, name in enumerate(header, start=1):
         if not name.strip(" \t"):
@@ -185,6 +182,8 @@ def _records(text: str, delimiter: str, *, skip_first: bool) -> Iterator[tuple[i
             next(reader)
             before = reader.line_num
         for record in reader:
+            if len(record) > MAX_COLUMNS:
+                raise _too_wide(len(record))
             if any(record):
                 yield before + 1, record
             before = reader.line_num
@@ -225,6 +224,13 @@ def is_value(name: str) -> bool:
     if _DECIMAL.fullmatch(name) or _DATE.fullmatch(name):
         return True
     return name.isascii() and name.isdigit() and not _YEAR.fullmatch(name)
+
+
+def _too_wide(columns: int) -> BadFile:
+    return BadFile(
+        f"có {columns} cột, nhiều nhất {MAX_COLUMNS}; có phải bảng đã bị xoay ngang? / "
+        f"holds {columns} columns, at most {MAX_COLUMNS} are read; is the table transposed?"
+    )
 
 
 def _nameless(line: int, number: int) -> BadFile:

@@ -6,8 +6,9 @@ of their rows.
 """
 
 import io
+import re
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 from xml.parsers import expat
 
 from gis.errors import BadFile
-from gis.intake.archives import check_members, open_archive
+from gis.intake.archives import BROKEN, check_members, open_archive
 from gis.intake.choice import choose_table
 from gis.intake.confined import run_confined
 from gis.intake.delimited import check_header, is_value, unnamed_value
@@ -36,6 +37,10 @@ _ZIPPED = (".xlsx", ".xlsm", ".xlsb", ".ods")
 _OLD = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # of .xls, and of a locked .xlsx
 _MAX_CELLS = 20_000_000
 _MAX_PART_BYTES = 2**30
+
+_EXACT_IN_DOUBLE = 2**53
+_PLACE = re.compile(r"([A-Z]{1,3})(\d{1,7})")
+_LONG = re.compile(r"-?\d{16,400}")
 
 type Range = tuple[int, int, int, int]  # first row, first column, last row, last column
 
@@ -151,6 +156,7 @@ def read_by_calamine(source: str, table: str | None) -> dict[str, Any]:
             )
         merged = _merged_ranges(source, sheet)
         values = sheet.to_python(skip_empty_area=True)
+        _restore_digits(source, sheet, values)
     except python_calamine.PasswordError:
         raise BadFile("tệp có mật khẩu; hãy bỏ mật khẩu / has a password; take it off") from None
     except (python_calamine.CalamineError, OSError, ValueError, OverflowError) as error:
@@ -165,6 +171,94 @@ def read_by_calamine(source: str, table: str | None) -> dict[str, Any]:
         "first_row": top + 1,
         "merged": [[a - top, b - left, c - top, d - left] for a, b, c, d in merged],
     }
+
+
+def _restore_digits(source: str, sheet: Any, values: list[list[Any]]) -> None:
+    """Put whole numbers beyond 2^53 back as they are written: calamine makes doubles of them."""
+    large = any(
+        type(value) is float and abs(value) >= _EXACT_IN_DOUBLE for row in values for value in row
+    )
+    if large and source.lower().endswith((".xlsx", ".xlsm")):
+        top, left = sheet.start
+        for (row, column), digits in _long_numbers(source, sheet.name).items():
+            if 0 <= row - top < len(values) and 0 <= column - left < len(values[0]):
+                values[row - top][column - left] = digits
+
+
+def _long_numbers(source: str, name: str) -> dict[tuple[int, int], str]:
+    """The whole numbers of more than 15 digits in a sheet, by 0-based row and column."""
+    numbers: dict[tuple[int, int], str] = {}
+    cell, is_number = "", False
+    texts: list[str] | None = None
+
+    def begin(tag: str, attributes: dict[str, str]) -> None:
+        nonlocal cell, is_number, texts
+        if tag == "c":
+            cell, is_number = attributes.get("r", ""), attributes.get("t", "n") == "n"
+        texts = [] if tag == "v" and is_number else None
+
+    def end(tag: str) -> None:
+        nonlocal texts
+        digits, place = "".join(texts or ()), _PLACE.fullmatch(cell)
+        if tag == "v" and place and _LONG.fullmatch(digits):
+            numbers[int(place[2]) - 1, _column_number(place[1])] = digits
+        texts = None
+
+    def read(text: str) -> None:
+        if texts is not None:
+            texts.append(text)
+
+    with zipfile.ZipFile(source) as archive:
+        part = _part_of(archive, name)
+        if part is not None:
+            _parse(archive, part, begin, end, read)
+    return numbers
+
+
+def _part_of(archive: zipfile.ZipFile, name: str) -> str | None:
+    """The part of a workbook that holds the sheet of this name."""
+    sheets: dict[str, str] = {}
+    targets: dict[str, str] = {}
+
+    def begin(tag: str, attributes: dict[str, str]) -> None:
+        if tag == "sheet":
+            local = {key.rsplit(":", 1)[-1]: value for key, value in attributes.items()}
+            sheets[local.get("name", "")] = local.get("id", "")
+        elif tag == "Relationship":
+            targets[attributes.get("Id", "")] = attributes.get("Target", "")
+
+    for part in ("xl/workbook.xml", "xl/_rels/workbook.xml.rels"):
+        if part in archive.namelist():
+            _parse(archive, part, begin)
+    target = targets.get(sheets.get(name, ""), "")
+    part = target.lstrip("/") if target.startswith("/") else f"xl/{target}"
+    return part if part in archive.namelist() else None
+
+
+def _parse(
+    archive: zipfile.ZipFile,
+    part: str,
+    begin: Callable[[str, dict[str, str]], object],
+    end: Callable[[str], object] = lambda tag: None,
+    text: Callable[[str], object] = lambda text: None,
+) -> None:
+    """Parse a part, element by element, names without their prefix; raises BadFile."""
+    parser = expat.ParserCreate()
+    parser.StartElementHandler = lambda tag, given: begin(tag.rsplit(":", 1)[-1], given)
+    parser.EndElementHandler = lambda tag: end(tag.rsplit(":", 1)[-1])
+    parser.CharacterDataHandler = text
+    try:
+        with archive.open(part) as file:
+            parser.ParseFile(file)
+    except (expat.ExpatError, *BROKEN, KeyError) as error:
+        raise BadFile(f"{part}: {error}") from None
+
+
+def _column_number(letters: str) -> int:
+    number = 0
+    for letter in letters:
+        number = number * 26 + ord(letter) - ord("A") + 1
+    return number - 1
 
 
 def _texts(values: Sequence[Any]) -> list[str]:
@@ -212,11 +306,11 @@ def _merged_in_ods(source: str, name: str) -> list[Range]:
 
     def begin(tag: str, attributes: dict[str, str]) -> None:
         nonlocal row, column, within, repeats
-        if tag == "table:table":
+        if tag == "table":
             within, row = attributes.get("table:name") == name, 0
-        elif within and tag == "table:table-row":
+        elif within and tag == "table-row":
             column, repeats = 0, _times(attributes, "table:number-rows-repeated")
-        elif within and tag in ("table:table-cell", "table:covered-table-cell"):
+        elif within and tag in ("table-cell", "covered-table-cell"):
             rows = _times(attributes, "table:number-rows-spanned")
             columns = _times(attributes, "table:number-columns-spanned")
             if rows > 1 or columns > 1:
@@ -225,18 +319,13 @@ def _merged_in_ods(source: str, name: str) -> list[Range]:
 
     def end(tag: str) -> None:
         nonlocal row, within
-        if within and tag == "table:table-row":
+        if within and tag == "table-row":
             row += repeats
-        elif tag == "table:table":
+        elif tag == "table":
             within = False
 
-    parser = expat.ParserCreate()
-    parser.StartElementHandler, parser.EndElementHandler = begin, end
-    try:
-        with zipfile.ZipFile(source) as archive, archive.open("content.xml") as file:
-            parser.ParseFile(file)
-    except (expat.ExpatError, zipfile.BadZipFile, KeyError, EOFError) as error:
-        raise BadFile(f"content.xml: {error}") from None
+    with zipfile.ZipFile(source) as archive:
+        _parse(archive, "content.xml", begin, end)
     return merged
 
 
