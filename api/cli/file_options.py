@@ -1,8 +1,11 @@
 """Options that answer questions about a file (AmbiguousInput), the same at each command."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from layers.ingest.records import FileOptions
 
 AssumedCrs = Annotated[
     str | None, typer.Option(help="The CRS of the coordinates, whatever the file says")
@@ -26,3 +29,27 @@ HeaderRow = Annotated[
 FooterRows = Annotated[
     int | None, typer.Option(min=0, help="Rows at the end that are no records, blank ones too")
 ]
+
+
+def file_answers(
+    *,
+    assume_crs: str | None,
+    date_format: str | None,
+    number_format: str | None,
+    encoding: str | None = None,
+    table: str | None = None,
+    header_row: str | None = None,
+    footer_rows: int | None = None,
+) -> "FileOptions":
+    """The options as answers to the questions about a file. Raises BadInput."""
+    from gis.intake.layout import parse_layout
+    from layers.ingest.records import FileOptions
+
+    return FileOptions(
+        crs=assume_crs,
+        encoding=encoding,
+        table=table,
+        date_format=date_format,
+        number_format=number_format,
+        layout=parse_layout(header_row, footer_rows),
+    )

@@ -14,6 +14,7 @@ from api.cli.file_options import (
     HeaderRow,
     NumberFormat,
     Table,
+    file_answers,
 )
 from api.cli.output import AsJson, complain, print_json, print_rows, progress, say
 from api.records import change_record, select
@@ -98,18 +99,17 @@ def load(
     as_json: AsJson = False,
 ) -> None:
     """Load records from a file: all or none. Loading twice changes nothing."""
-    from gis.intake.layout import parse_layout
     from layers.ingest.load import LoadOptions, load_file
-    from layers.ingest.records import FileOptions
 
     chosen = read_layers(read_settings()).get(layer)
-    answers = FileOptions(
-        crs=assume_crs,
-        encoding=encoding,
-        table=table,
+    answers = file_answers(
+        assume_crs=assume_crs,
         date_format=date_format,
         number_format=number_format,
-        layout=parse_layout(header_row, footer_rows),
+        encoding=encoding,
+        table=table,
+        header_row=header_row,
+        footer_rows=footer_rows,
     )
     options = LoadOptions(
         who=somebody_here().name, source=source, answers=answers, simulated=simulated

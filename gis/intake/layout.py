@@ -279,8 +279,11 @@ def _is_numbering(row: Row, columns: Sequence[int], *, framed: bool) -> bool:
 def _question(
     head: Sequence[Row], numbers: Sequence[int], is_value: Callable[[str], bool]
 ) -> AmbiguousInput:
-    nameless = [i for i, row in enumerate(head) if not any(map(is_value, filter(None, row)))]
-    likely = max(nameless or range(len(head)), key=lambda i: (_count(head[i]), -i))
+    widest = max(map(_count, head))
+    likely = min(
+        (i for i, row in enumerate(head) if _count(row) * 2 > widest),
+        key=lambda i: sum(map(is_value, filter(None, head[i]))),
+    )
     listed = "\n".join(
         f"  {number}: {_excerpt(row)}"
         for number, row in list(zip(numbers, head, strict=True))[:_MAX_LISTED]

@@ -20,6 +20,7 @@ from gis.placing.source_crs import (
     Floats,
     SourceCrs,
     area_of_use,
+    is_exact,
     mislabelled_vn2000,
     parse_crs,
     projection,
@@ -102,9 +103,9 @@ def check_crs(
         raise _question(_NOT_DECLARED, batch, batch.candidates(local))
     true = mislabelled_vn2000(declared.crs)
     if true is not None:
-        raise _question(
-            _mislabelled(declared), batch, batch.mislabelled_candidates(true, declared, local)
-        )
+        candidates = batch.mislabelled_candidates(true, declared, local)
+        keeps = is_exact(declared, envelope)
+        raise _question(_mislabelled(declared), batch, candidates, keeps=keeps)
     refuse_inexact(declared, envelope)
     _ask_if_outside(declared, batch, local)
     if own_area:
@@ -402,18 +403,26 @@ def _mixed(declared: SourceCrs, best: CrsCandidate, outside: int, n: int) -> str
     )
 
 
-def _question(reason: _Reason, batch: _Batch, candidates: Sequence[CrsCandidate]) -> AmbiguousInput:
-    """The question about a batch; raises BadInput for Hanoi 1972, which no answer makes exact."""
+def _question(
+    reason: _Reason, batch: _Batch, candidates: Sequence[CrsCandidate], *, keeps: bool = True
+) -> AmbiguousInput:
+    """The question about a batch; raises BadInput for Hanoi 1972, which no answer makes exact.
+
+    `keeps`: what is declared may be kept.
+    """
     if not candidates:
         _refuse_hanoi_72(batch)
+        degrees = np.all((np.abs(batch.x) <= 180) & (np.abs(batch.y) <= 90))
+        undeclared = "EPSG:4326" if degrees else "EPSG:…"
+        answer = undeclared if reason is _NOT_DECLARED else AS_DECLARED
         return AmbiguousInput(
             f"{reason.vi} Không hệ tọa độ quen thuộc nào đặt bản ghi trong tỉnh: hãy xem lại cột "
-            "x, y; hoặc trả lời bằng --assume-crs.\n"
+            f"x, y; hoặc trả lời bằng: --assume-crs {answer}\n"
             f"{reason.en} No usual CRS places records in the province: check which columns hold "
-            "x and y; or answer with --assume-crs."
+            f"x and y; or answer with: --assume-crs {answer}"
         )
     answer = _likely(candidates)
-    keep = reason is not _NOT_DECLARED and answer != AS_DECLARED
+    keep = keeps and reason is not _NOT_DECLARED and answer != AS_DECLARED
     keep_vi = f" (giữ hệ khai báo: --assume-crs {AS_DECLARED})" if keep else ""
     keep_en = f" (to keep what is declared: --assume-crs {AS_DECLARED})" if keep else ""
     return AmbiguousInput(

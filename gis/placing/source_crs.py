@@ -98,7 +98,7 @@ def refuse_inexact(source: SourceCrs, area: BBox | None = None) -> None:
     """
     if "Hanoi" in _datum_name(source.crs):
         raise BadInput(_HANOI_72.format(source.label))
-    if _transformer(source.crs, _area_of_interest(source.crs, area)) is not None:
+    if is_exact(source, area):
         return
     raise BadInput(
         f"không có phép chuyển chính xác từ {source.label} sang WGS 84; hãy chuyển dữ liệu sang "
@@ -106,6 +106,11 @@ def refuse_inexact(source: SourceCrs, area: BBox | None = None) -> None:
         f"no exact transformation from {source.label} to WGS 84 is known; transform the data to "
         "VN-2000 or WGS 84 first"
     )
+
+
+def is_exact(source: SourceCrs, area: BBox | None = None) -> bool:
+    """True for a CRS that has an exact transformation to WGS 84 in `area`."""
+    return _transformer(source.crs, _area_of_interest(source.crs, area)) is not None
 
 
 def mislabelled_vn2000(crs: CRS) -> SourceCrs | None:
