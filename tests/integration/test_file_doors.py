@@ -160,10 +160,11 @@ def test_place_takes_coordinates_in_other_systems_and_in_one_column(
     code, output, told = run("place", str(metres), "--assume-crs", "EPSG:9208")
     assert code == 0, told
     assert float(placed(output)[0]["place_lon"]) == pytest.approx(104.05, abs=1e-6)
-    pairs = write_csv(tmp_path / "p.csv", ("ten", "noi"), ("a", "22.05, 104.05"), ("b", "22.05 x"))
+    places = [(f"p{i}", f"22.0{i}, 104.05") for i in range(1, 6)]
+    pairs = write_csv(tmp_path / "p.csv", ("ten", "noi"), *places, ("b", "22.05 x"))
     code, output, told = run("place", str(pairs))
     assert code == 0 and placed(output)[0]["lon"] == "104.05"
-    assert "line 3" in told
+    assert "line 7" in told and "22.05 x" in told
 
 
 def test_place_reads_workbooks_with_titles(run: Run) -> None:
