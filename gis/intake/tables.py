@@ -2,7 +2,7 @@
 
 Formats: CSV, TSV and other delimited text (also .gz); GeoJSON, GeoJSON sequences and NDJSON;
 spreadsheets (gis.intake.sheets); the formats of GIS programs (gis.intake.geofiles); and zip
-archives of one of these. All values are text in NFC; `notes` list the conversions that this
+archives of one of these; extracts of GeoNames and OpenStreetMap (gis.intake.extracts). All values are text in NFC; `notes` list the conversions that this
 needed. A child process reads binary formats, within bounds.
 """
 
@@ -23,7 +23,7 @@ import shapely
 from numpy.typing import NDArray
 
 from gis.errors import AmbiguousInput, BadFile
-from gis.intake import geofiles, geojson, sheets
+from gis.intake import extracts, geofiles, geojson, sheets
 from gis.intake.archives import data_members, open_archive, take_out
 from gis.intake.choice import choose_table
 from gis.intake.delimited import parse_delimited
@@ -166,6 +166,8 @@ def _read(path: Path, encoding: str | None, table: str | None, layout: Layout) -
     name = path.name.lower()
     if path.is_file() and not path.stat().st_size:
         raise BadFile("tệp trống / the file is empty")
+    if name.endswith(extracts.OSM) and table in extracts.OSM_TABLES:
+        return _extract(extracts.read_osm(path, table))
     if name.endswith(ARCHIVES):
         return _archived(path, encoding, table, layout)
     if name.endswith(DELIMITED):
@@ -287,6 +289,8 @@ def _delimited(content: bytes, encoding: str | None, layout: Layout) -> RawTable
     _refuse_other_kinds(content)
     text, decoded = decode_file(content)
     _refuse_nul(text)
+    if extracts.is_geonames(text):
+        return _extract(extracts.read_geonames(text))
     parsed = parse_delimited(text, layout)
     decoded_columns = decode_columns(
         parsed.header, parsed.cells, decoded=decoded, encoding=encoding
@@ -316,6 +320,13 @@ def _geofile(path: Path, encoding: str | None, table: str | None) -> RawTable:
     decoded = decode_columns(file.columns, file.cells, decoded=file.decoded, encoding=encoding)
     read = _table(decoded, file.lines, file.geometry, file.crs)
     return replace(read, unread=file.unread, short_names=path.suffix.lower() == ".shp")
+
+
+def _extract(extract: extracts.Extract) -> RawTable:
+    crs = None if extract.geometry is None else "EPSG:4326"
+    numbers = range(1, len(extract) + 1)
+    columns = tuple(extract.cells)
+    return RawTable("", "", columns, extract.cells, numbers, geometry=extract.geometry, crs=crs)
 
 
 def _refuse_other_kinds(content: bytes) -> None:

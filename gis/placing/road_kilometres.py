@@ -234,7 +234,12 @@ def point_at(networks: Iterable[RoadNetwork], keys: Iterable[str], km: float) ->
 
 
 def _keys_of(names: Iterable[str]) -> Iterator[tuple[str, str]]:
-    yield from {key: name for name in names for key in road_keys(name)}.items()
+    """Each key of a road once, with the first of the names that gives it."""
+    first: dict[str, str] = {}
+    for name in names:
+        for key in road_keys(name):
+            first.setdefault(key, name)
+    yield from first.items()
 
 
 def road_keys(name: str) -> list[str]:

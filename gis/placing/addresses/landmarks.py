@@ -62,7 +62,8 @@ def with_place(
 ) -> AddressMatch:
     """The match with the point of the place that the text names most exactly.
 
-    A place outside the unit that the text names adds nothing. Several that fit as well, further
+    A place outside the unit that the text names adds nothing, nor does one no more exact than the
+    unit, such as a long river. Several that fit as well, further
     apart than they are exact, are candidates.
     """
     doubtful: list[Place] = []
@@ -82,7 +83,8 @@ def with_place(
 
 def _may_lie_in(place: Place, match: AddressMatch, communes: Mapping[str, Unit]) -> bool:
     if match.commune is not None:
-        return place.unit == match.commune.code
+        narrows = match.precision_m is None or place.radius_m < match.precision_m
+        return place.unit == match.commune.code and narrows
     open_to = {candidate.code for candidate in match.candidates} or communes.keys()
     return place.unit in open_to and not place.local
 
