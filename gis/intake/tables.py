@@ -1,9 +1,10 @@
 """Reader of files of records: tables of text as in the file, with the line of each record.
 
 Formats: CSV, TSV and other delimited text (also .gz); GeoJSON, GeoJSON sequences and NDJSON;
-spreadsheets (gis.intake.sheets); the formats of GIS programs (gis.intake.geofiles); and zip
-archives of one of these; extracts of GeoNames and OpenStreetMap (gis.intake.extracts). All values are text in NFC; `notes` list the conversions that this
-needed. A child process reads binary formats, within bounds.
+spreadsheets (gis.intake.sheets); the formats of GIS programs (gis.intake.geofiles); extracts of
+GeoNames and OpenStreetMap (gis.intake.extracts); and zip archives of one of these. All values are
+text in NFC; `notes` list the conversions that this needed. A child process reads binary formats,
+within bounds.
 """
 
 import gzip

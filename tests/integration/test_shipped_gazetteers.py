@@ -1,5 +1,6 @@
 """The shipped layers places, roads and rivers: extracts are loaded, and addresses find them."""
 
+import re
 from datetime import date
 from pathlib import Path
 
@@ -47,3 +48,19 @@ def test_extracts_are_loaded_and_addresses_find_what_they_hold(
     assert {address: find(toy_province, address).matched for address in FOUND} == FOUND
     again = load(toy_province, catalogue, "places", osm, "places")
     assert (again.added, again.updated, again.unchanged) == (0, 0, 4)
+
+
+def test_the_walk_of_the_how_to_is_true(
+    lao_cai: Database, catalogue: Catalogue, tmp_path: Path
+) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "addresses.md").read_text("utf-8")
+    walk = page[page.index("## Tới tận ô lục giác") : page.index("## Giới hạn")]
+    (content,) = re.findall(r"```\n(id,name.*?)```", walk, re.DOTALL)
+    path = tmp_path / "dia_danh.csv"
+    path.write_text(content, "utf-8")
+    load(lao_cai, catalogue, "places", path)
+    rows = re.findall(r"^\| (.+?) \| (.+?) \|$", walk, re.MULTILINE)[1:]
+    rows = [(address, place) for address, place in rows if "---" not in address]
+    assert len(rows) == 8
+    for address, place in rows:
+        assert (find(lao_cai, address).matched or "không / none") == place, address

@@ -141,7 +141,7 @@ def test_a_job_that_crashes_its_process_has_all_its_attempts_and_then_fails(book
 def test_cancelling_a_job_kills_its_process_and_the_next_job_runs(booked: Database, tmp_path: Path):
     pid_file = tmp_path / "pid"
     job = queue(booked, "sleep", pid_file=str(pid_file))
-    with crew(booked) as at_work:
+    with crew(booked):
         wait_until(lambda: pid_file.exists() and pid_file.read_text() != "")
         sleeper = psutil.Process(int(pid_file.read_text()))
         with booked.writing() as connection:
@@ -155,7 +155,7 @@ def test_cancelling_a_job_kills_its_process_and_the_next_job_runs(booked: Databa
 def test_a_worker_that_stops_gives_back_what_runs(booked: Database, tmp_path: Path):
     pid_file = tmp_path / "pid"
     job = queue(booked, "sleep", pid_file=str(pid_file))
-    with crew(booked) as at_work:
+    with crew(booked):
         wait_until(lambda: pid_file.exists() and pid_file.read_text() != "")
         (child,) = children()
     assert not child.is_running()

@@ -11,6 +11,7 @@ from layers.style.classification import (
     Classification,
     ClassificationKind,
     FeatureClass,
+    FeatureShape,
     classify,
     hex_classification,
 )
@@ -52,7 +53,8 @@ def feature(of: Classification, value: Any) -> dict[str, Any]:
 def drawn(layers: list[dict[str, Any]], of: Classification, value: Any) -> tuple[Any, Any]:
     """The colour and size that the map gives to a feature; it is drawn in one class alone."""
     seen = [part for part in layers if shows(part.get("filter"), feature(of, value))]
-    (colour,) = (one for part in seen for name in FILLS if (one := part["paint"].get(name)))
+    fills = FILLS if of.shape is not FeatureShape.LINE else ("line-color",)
+    (colour,) = (one for part in seen for name in fills if (one := part["paint"].get(name)))
     (size,) = (one for part in seen for name in SIZES if (one := part["paint"].get(name)))
     return colour, size
 
