@@ -1,16 +1,23 @@
-"""Bodies of requests: no fields but those named, and no text that PostgreSQL cannot keep."""
+"""Bodies of requests: only fields that are named, only text that PostgreSQL can keep."""
 
 import re
 from collections.abc import Iterator
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import BaseModel, ConfigDict, field_validator, model_validator
+
+from gis.text import composed
 
 _UNKEPT = re.compile("[\0\ud800-\udfff]")  # NUL, and halves of characters
 
 
 class Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _composed(cls, document: Any) -> Any:
+        return composed(document)
 
     @field_validator("*")
     @classmethod

@@ -16,6 +16,7 @@ from api.caching import CREDENTIALS, cache_control, vary
 from api.errors import answer_to, problem
 from api.header_names import on_wire
 from api.logs import REQUEST_ID, RequestLog
+from api.normal_form import composed_address
 from api.origins import SAFE_METHODS, Headers, Origins, is_json, is_preflight
 from api.reserve import Reserve
 from gis.access import ANONYMOUS, Principal, authenticate
@@ -58,6 +59,7 @@ class RequestContext:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        scope = composed_address(scope)
         headers = dict(reversed(scope["headers"]))  # of headers of one name the first counts
         state = scope.setdefault("state", {})
         state["request_id"] = request_id = _request_id(headers)

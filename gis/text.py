@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from typing import Any
 
 _SPACES = re.compile(r"\s+")
 
@@ -22,6 +23,25 @@ _CONTACTS = re.compile(
 def nfc(text: str) -> str:
     """Normalised to NFC, with runs of white space folded to one blank and ends trimmed."""
     return _SPACES.sub(" ", unicodedata.normalize("NFC", text)).strip()
+
+
+def composed(value: Any) -> Any:
+    """A JSON value whose texts, names of members too, are in NFC; blanks stay as they are."""
+    result = [value]
+    todo: list[tuple[Any, Any]] = [(result, 0)]  # no recursion: clients nest as deep as they like
+    while todo:
+        holder, key = todo.pop()
+        match holder[key]:
+            case str(text):
+                holder[key] = unicodedata.normalize("NFC", text)
+            case dict(members):
+                copy = {composed(name): member for name, member in members.items()}
+                holder[key] = copy
+                todo += [(copy, name) for name in copy]
+            case list(members):
+                holder[key] = list(members)
+                todo += [(holder[key], index) for index in range(len(members))]
+    return result[0]
 
 
 def number_vi(value: float, digits: int = 0, *, trim: bool = False) -> str:

@@ -7,6 +7,7 @@ import importlib
 import os
 import sys
 import traceback
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -14,7 +15,7 @@ from typer.core import TyperGroup
 
 from api.cli.output import complain
 from gis.errors import GisError
-from gis.text import fault_words
+from gis.text import composed, fault_words
 
 _NOUNS = (
     "db",
@@ -64,10 +65,15 @@ def command_line() -> typer.Typer:
     return app
 
 
+def _composed(word: str) -> str:
+    """A word in NFC; the name of a file is whatever its disk says."""
+    return word if word.isascii() or Path(word).exists() else str(composed(word))
+
+
 def main() -> None:
     """Run a command; an error ends as one message and an exit code, never as a traceback."""
     try:
-        command_line()()
+        command_line()([_composed(word) for word in sys.argv[1:]])
     except GisError as error:
         complain(str(error))
         sys.exit(error.exit_code)

@@ -5,8 +5,9 @@ from typing import Annotated, Any
 
 import numpy as np
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from api.bodies import Body
 from api.dependencies import Caller, DeclaredParameters, Reader
 from gis.clock import today
 from gis.errors import BadInput
@@ -19,21 +20,18 @@ router = APIRouter(prefix="/places", tags=["places"], dependencies=[DeclaredPara
 MOST_RECORDS = 10_000
 
 
-class PlaceQuery(BaseModel):
+class PlaceQuery(Body):
     """The place of a record: coordinates, else an address, else a unit."""
-
-    model_config = ConfigDict(extra="forbid")
 
     lon: Annotated[float | None, Field(description="Longitude, degrees, WGS 84")] = None
     lat: Annotated[float | None, Field(description="Latitude, degrees, WGS 84")] = None
     address: str = Field("", max_length=500)
     unit: str = Field("", max_length=200)
+    district: str = Field("", max_length=200)
     day: date | None = None
 
 
-class Batch(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class Batch(Body):
     records: list[PlaceQuery] = Field(min_length=1, max_length=MOST_RECORDS)
 
 
@@ -81,4 +79,5 @@ def _claims(records: list[PlaceQuery]) -> Claims:
         unit=[record.unit for record in records],
         day=[record.day for record in records],
         precision_m=np.full(len(records), np.nan),
+        district=[record.district for record in records],
     )

@@ -5,6 +5,7 @@ from typing import Any, Literal
 import orjson
 
 from gis.errors import BadFilter
+from gis.text import composed
 from layers.cql2.text import json_of
 
 Language = Literal["cql2-text", "cql2-json"]
@@ -13,16 +14,19 @@ LONGEST_TEXT = 16_000
 
 
 def parse(text: str, language: Language = "cql2-text") -> Any:
-    """Raises BadFilter where the text is not CQL2, with the place of the fault."""
+    """The filter with its texts in NFC.
+
+    Raises BadFilter where the text is not CQL2, with the place of the fault.
+    """
     if len(text) > LONGEST_TEXT:
         raise BadFilter(
             f"the filter is longer than {LONGEST_TEXT} characters, it has {len(text)}: ask in parts"
         )
-    return _from_json(text) if language == "cql2-json" else json_of(text)
+    return _from_json(text) if language == "cql2-json" else json_of(composed(text))
 
 
 def _from_json(text: str) -> Any:
     try:
-        return orjson.loads(text)
+        return composed(orjson.loads(text))
     except orjson.JSONDecodeError as error:
         raise BadFilter(f"the filter is not JSON: {error.msg} at character {error.pos}") from None

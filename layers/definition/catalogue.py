@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from gis.access import Principal, may_read, may_write
 from gis.errors import BadLayerFile, NotFound
+from gis.text import composed
 from layers.definition.checks import DETECTORS, findings
 from layers.definition.messages import faults_of, near
 from layers.definition.model import POPULATION, Audience, GeometryKind, Layer
@@ -132,7 +133,7 @@ def read_good_layers(folder: Path) -> Catalogue:
 def read_layer(path: Path) -> Layer:
     """The layer of one file; raises BadLayerFile with all its faults, one a line."""
     try:
-        document = parse_yaml(path.read_bytes().decode("utf-8-sig"))
+        document = parse_yaml(composed(path.read_bytes().decode("utf-8-sig")))
     except UnicodeDecodeError as error:
         raise BadLayerFile(f"{path.name}:1: the file is not UTF-8: save it as UTF-8") from error
     except OSError as error:

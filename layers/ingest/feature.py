@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from gis.errors import BadInput
 from gis.intake.numbers import EXACT_IN_DOUBLE, MAX_INTEGER, MIN_INTEGER
 from gis.placing.shapes import vertex_fault
-from gis.text import without_contacts
+from gis.text import composed, without_contacts
 from layers.definition.model import FieldType, GeometryKind
 from layers.items import CRS84, Crs, ItemSource, ServedColumn
 from layers.items.literals import day_of, instant_of
@@ -155,7 +155,7 @@ _OFF_EARTH = "its coordinates are not on the earth"
 
 def _document(body: bytes) -> dict[str, Any]:
     try:
-        document = orjson.loads(body)
+        document = composed(orjson.loads(body))
     except orjson.JSONDecodeError as error:
         raise BadRecord([FeatureFault("body", f"it is not JSON: {error.msg}")]) from None
     if not isinstance(document, dict):

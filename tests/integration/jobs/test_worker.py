@@ -141,7 +141,7 @@ def test_a_job_that_crashes_its_process_has_all_its_attempts_and_then_fails(book
 def test_cancelling_a_job_kills_its_process_and_the_next_job_runs(booked: Database, tmp_path: Path):
     pid_file = tmp_path / "pid"
     job = queue(booked, "sleep", pid_file=str(pid_file))
-    with crew(booked):
+    with crew(booked) as at_work:
         wait_until(lambda: pid_file.exists() and pid_file.read_text() != "")
         sleeper = psutil.Process(int(pid_file.read_text()))
         with booked.writing() as connection:
