@@ -24,7 +24,9 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 FUNCTIONS = Path(__file__).parent / "functions"
 # Each file may use what those before it made. Migrations may use the functions of values.
 _VALUES = "values"
-_TOPICS = ("versions", "units", "results", "runs", "alerts", "notify", "hexes", "tiles", "jobs")
+_TOPICS = (
+    "versions", "units", "results", "runs", "alerts", "notify", "hexes", "shapes", "tiles", "jobs",
+)  # fmt: skip
 _BASE = "0028"
 _MAY_READ = "SELECT has_table_privilege(to_regclass('alembic_version'), 'SELECT')"
 _LOCK = 0x6769735F  # "gis_": two starts migrate one after the other

@@ -20,6 +20,8 @@ import shapely
 from pyproj import Geod
 from sqlalchemy import Connection, text
 
+from gis.placing.shares import UnitShares, unit_shares
+
 if TYPE_CHECKING:
     import geopandas as gpd
     from scipy.spatial import cKDTree
@@ -122,8 +124,12 @@ class CellTable:
         bearing, _, distance_m = _GEOD.inv(border[nearest, 0], border[nearest, 1], lon, lat)
         return Nearest(owner[nearest], np.asarray(distance_m), np.asarray(bearing))
 
-    def offset_m(self, codes: Iterable[str], lon: float, lat: float) -> tuple[float, float]:
-        """How far east and north, in metres, a point lies of the nearest of these communes.
+    def shares(self, shapes: npt.NDArray[np.object_]) -> list[UnitShares | None]:
+        """The communes of lines and areas (EPSG:4326), by their index in `codes`."""
+        return unit_shares(shapes, self.shapes)
+
+    def offset_m(self, codes: Iterable[str], place: shapely.Geometry) -> tuple[float, float]:
+        """How far east and north, in metres, a place (EPSG:4326) lies of the nearest of these.
 
         (0, 0) inside one of them, and where none has a polygon here: nothing is known against it.
         """
@@ -132,7 +138,7 @@ class CellTable:
         if len(shapes) == 0:
             return 0.0, 0.0
         # Degrees are not square, but which border is the nearest depends little on it.
-        ends = shapely.get_coordinates(shapely.shortest_line(shapes, shapely.Point(lon, lat)))
+        ends = shapely.get_coordinates(shapely.shortest_line(shapes, place))
         starts, points = ends[::2], ends[1::2]
         azimuth, _, metres = _GEOD.inv(starts[:, 0], starts[:, 1], points[:, 0], points[:, 1])
         nearest = int(np.argmin(metres))

@@ -16,10 +16,11 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
+import shapely
 
 from gis.boundaries.units import Level, UnitHistory
 from gis.placing.addresses import AddressMatch, AddressResolver, Candidate
-from gis.placing.cells import CellTable, h3_cells
+from gis.placing.cells import OUTSIDE, CellTable, Indexes, h3_cells
 from gis.placing.centres import centre_points
 from gis.placing.clues import (
     ADDRESS,
@@ -73,7 +74,8 @@ class Claims:
     `lon`, `lat` in degrees, WGS 84, NaN where there are none; `address` and `unit` as text, empty
     where there is none; `day` on which it happened, None when unknown; `precision_m` as the source
     declares it, NaN when it does not. `district` as `unit`, where the source has such a column.
-    `reach_m`: how far a line or area goes from its point, where records are such.
+    `shapes` (EPSG:4326, None where there is none), where records are lines or areas, of which `lon`
+    and `lat` are a point.
     """
 
     lon: Floats
@@ -83,7 +85,7 @@ class Claims:
     day: Sequence[date | None]
     precision_m: Floats
     district: Sequence[str] = ()
-    reach_m: Floats | None = None
+    shapes: Objects | None = None
 
     def __len__(self) -> int:
         return len(self.lon)
@@ -95,18 +97,24 @@ class Claims:
 
     def tolerance_m(self, i: int) -> float:
         """How far the point of a record may lie from a commune without contradicting it."""
-        reach_m = 0.0 if self.reach_m is None else float(np.nan_to_num(self.reach_m[i]))
-        return max(BORDER_TOLERANCE_M, float(np.nan_to_num(self.precision_m[i])), reach_m)
+        return max(BORDER_TOLERANCE_M, float(np.nan_to_num(self.precision_m[i])))
+
+    def place_of(self, i: int) -> shapely.Geometry:
+        """The point, line or area of one record (EPSG:4326)."""
+        if self.shapes is not None and self.shapes[i] is not None:
+            return self.shapes[i]
+        return shapely.Point(self.lon[i], self.lat[i])
 
 
 @dataclass(frozen=True)
 class Placements:
     """Places of n records; arrays of length n.
 
-    `lon`, `lat` NaN and `cell` 0 when there is no point; `commune` and `unit_then` are codes or
-    None; `era` and `matched` (the place found) are those of an address, `candidates` of an address
-    or a unit; `reason` is empty for a record that has a place, else `why` is the sentence for
-    people.
+    `lon`, `lat` NaN and `cell` 0 when there is no point; of a line or area they are on its largest
+    part in the province, `commune` holds that part, and `shares` has all. `commune` and `unit_then`
+    are codes or None; `era` and `matched` (the place found) are those of an address, `candidates`
+    of an address or a unit; `reason` is empty for a record that has a place, else `why` is the
+    sentence for people.
     """
 
     lon: Floats
@@ -122,6 +130,7 @@ class Placements:
     candidates: Objects  # a tuple each
     reason: Objects
     why: Objects
+    shares: Objects  # commune → share (0–1), None of points
 
     @classmethod
     def nowhere(cls, n: int) -> Self:
@@ -140,6 +149,7 @@ class Placements:
             candidates=np.full(n, None, object),
             reason=np.full(n, "", object),
             why=np.full(n, "", object),
+            shares=np.full(n, None, object),
         )
 
     def row(self, i: int) -> dict[str, Any]:
@@ -212,6 +222,7 @@ class Placer:
         unit of its day, the method, and the reason of a failure.
         """
         row = places.row(i)
+        del row["shares"]  # of lines and areas alone
         unit = row["commune"] and self.history.unit(row["commune"], Level.COMMUNE, self.today)
         return row | {
             "commune": unit and {"code": unit.code, "name": unit.full_name},
@@ -226,6 +237,8 @@ class Placer:
         rows = self._without_impossible(claims, places, rows)
         lon, lat = claims.lon[rows], claims.lat[rows]
         indices = self.cells.assign(lon, lat)
+        if claims.shapes is not None:
+            lon, lat = self._by_shapes(claims.shapes, places, rows, lon, lat, indices)
         codes = np.array([*self.cells.codes, None], object)  # index -1: outside
         places.lon[rows], places.lat[rows] = lon, lat
         places.cell[rows] = h3_cells(lon, lat)
@@ -238,6 +251,28 @@ class Placer:
         places.why[outside] = _OUTSIDE
         for i in rows[indices >= 0]:
             places.unit_then[i] = self._then(places, int(i), claims.day[i])
+
+    def _by_shapes(
+        self,
+        shapes: Objects,
+        places: Placements,
+        rows: npt.NDArray[np.intp],
+        lon: Floats,
+        lat: Floats,
+        indices: Indexes,
+    ) -> tuple[Floats, Floats]:
+        """Set the shares and `indices` of lines and areas; gives points on their main parts."""
+        lon, lat = lon.copy(), lat.copy()
+        for n, shares in enumerate(self.cells.shares(shapes[rows])):
+            if shapes[rows[n]] is None:
+                continue
+            indices[n] = OUTSIDE if shares is None else shares.main
+            if shares is not None:
+                lon[n], lat[n] = shares.point.x, shares.point.y
+                places.shares[rows[n]] = {
+                    self.cells.codes[index]: share for index, share in shares.shares.items()
+                }
+        return lon, lat
 
     def _clue_reader(self) -> Callable[[Words], Clues]:
         """Clues of words; the same words stand in many records of a batch."""
@@ -288,7 +323,7 @@ class Placer:
     def _hold_against_words(self, claims: Claims, places: Placements, i: int, clues: Clues) -> None:
         """Compare the commune of a point with what its words name."""
         commune = places.commune[i]
-        clue = clues.against([commune])
+        clue = clues.against(places.shares[i] or [commune])
         if clue is None:
             if clues.abroad:
                 places.confidence[i] = _ABROAD_CONFIDENCE
@@ -299,7 +334,7 @@ class Placer:
                 here=self._name(commune), vi=clue.vi, en=clue.en, name=self._names(clue.communes)
             )
         else:
-            east_m, north_m = self.cells.offset_m(clue.communes, claims.lon[i], claims.lat[i])
+            east_m, north_m = self.cells.offset_m(clue.communes, claims.place_of(i))
             places.why[i] = _point_elsewhere(
                 self._name(commune), self._names(clue.communes), clue, hypot(east_m, north_m)
             )
@@ -331,7 +366,7 @@ class Placer:
         return names
 
     def _is_beyond(self, claims: Claims, i: int, clue: Clue) -> bool:
-        east_m, north_m = self.cells.offset_m(clue.communes, claims.lon[i], claims.lat[i])
+        east_m, north_m = self.cells.offset_m(clue.communes, claims.place_of(i))
         return hypot(east_m, north_m) > claims.tolerance_m(i)
 
     def _contradict(self, places: Placements, i: int, communes: Iterable[str]) -> None:

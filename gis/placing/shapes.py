@@ -12,7 +12,6 @@ from gis.values import BBox
 Shapes = npt.NDArray[np.object_]
 Floats = npt.NDArray[np.float64]
 
-_METRES_PER_DEGREE = 111_320.0
 NEAR_DEGREES = 2.0  # a road or river of the province may go on for 200 km beyond its border
 
 
@@ -55,16 +54,6 @@ def points_on(shapes: Shapes) -> Shapes:
     return points
 
 
-def reach_m(shapes: Shapes) -> Floats:
-    """The diagonal of each shape's box (EPSG:4326), in metres: no two of its points lie farther.
-
-    NaN where there is no shape.
-    """
-    west, south, east, north = shapely.bounds(shapes).T
-    narrowing = np.cos(np.radians((south + north) / 2))
-    return np.asarray(np.hypot((east - west) * narrowing, north - south) * _METRES_PER_DEGREE)
-
-
 def shapes_in_degrees(
     shapes: Shapes, crs: SourceCrs | None, area: BBox | None = None
 ) -> CheckedShapes:
@@ -86,6 +75,7 @@ def shapes_in_degrees(
     good = ~shapely.is_missing(shapes)
     good[list(faults)] = False
     moved[good] = shapely.set_coordinates(shapes[good].copy(), lonlat[good[owner]])
+    moved = shapely.orient_polygons(moved)  # exteriors counter-clockwise: RFC 7946, 3.1.6
     for i in np.flatnonzero(good & ~shapely.is_valid(moved)):
         invalid_reason = shapely.is_valid_reason(moved[i])
         faults[int(i)] = f"hình không hợp lệ / invalid geometry: {invalid_reason}"

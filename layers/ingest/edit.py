@@ -229,7 +229,9 @@ def _geometry_value(layer: Layer, geometry: shapely.Geometry | None) -> ColumnEl
     if geometry is None:
         return None
     point = func.ST_GeomFromWKB(shapely.to_wkb(geometry), 4326)
-    return point if layer.geometry is GeometryKind.POINT else func.ST_Multi(point)
+    if layer.geometry is GeometryKind.POINT:
+        return point
+    return func.ST_Multi(func.ST_ForcePolygonCCW(point))  # RFC 7946, 3.1.6
 
 
 def _place(
@@ -275,6 +277,7 @@ def _placement(
         unit=[words.get("commune", "")],
         day=[at.astimezone(HERE).date() if at is not None else None],
         precision_m=np.array([np.nan]),
+        shapes=None if layer.geometry is GeometryKind.POINT else np.array([geometry], object),
     )
     return stored_placer(connection, today()).place(claims).row(0)
 

@@ -25,7 +25,6 @@ from gis.intake.tables import RawTable, read_table
 from gis.placing.default_points import default_points
 from gis.placing.placer import COMMUNE_PRECISION_M, Claims, Placements, PlaceMethod, Reason
 from gis.placing.reference import stored_placer, stored_territory
-from gis.placing.shapes import reach_m
 from gis.values import BBox
 from layers.definition.model import FileSource, Layer
 from layers.ingest import quarantine
@@ -246,7 +245,7 @@ def _claims(records: RecordBatch) -> Claims:
         day=records.days,
         precision_m=records.precision_m,
         district=records.district,
-        reach_m=None if records.shapes is None else reach_m(records.shapes),
+        shapes=records.shapes,
     )
 
 

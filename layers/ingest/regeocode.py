@@ -16,6 +16,7 @@ from datetime import date
 from typing import Any
 
 import numpy as np
+import shapely
 from sqlalchemy import (
     ARRAY,
     BigInteger,
@@ -47,7 +48,7 @@ from layers.ingest.addresses import drop_addresses
 from layers.ingest.records import RecordFault
 from layers.ingest.retry import replay
 from layers.ingest.stored_records import SERVICE, list_rows
-from layers.storage.tables import table_of
+from layers.storage.tables import has_unit_shares, table_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,7 @@ def regeocode(
 _BOUNDARIES = text("SELECT digest FROM gis.boundary_state")
 _STALE = text("SELECT id FROM gis.layer WHERE published AND placed_on IS DISTINCT FROM :key")
 _LOCK = text("SELECT FROM gis.layer WHERE id = :layer FOR UPDATE")
+_REFRESH_SHARES = text("SELECT gis.refresh_unit_shares(:layer)")
 _MARK_PLACED = text("UPDATE gis.layer SET placed_on = :key WHERE id = :layer")
 
 
@@ -96,9 +98,11 @@ def _regeocode_layer(database: Database, layer: Layer, job: RunningJob | None) -
         connection.execute(_LOCK, {"layer": layer.id})
         placer = stored_placer(connection, today())
         rows = connection.execute(_placed_rows(table)).all()
+        if has_unit_shares(layer):
+            connection.execute(_REFRESH_SHARES, {"layer": layer.id})
         points = [row for row in rows if row.x is not None]
         keeps_outside = isinstance(layer.source, FileSource) and layer.source.outside == "keep"
-        places = placer.place(_claims(points), report_outside=not keeps_outside)
+        places = placer.place(_claims(layer, points), report_outside=not keeps_outside)
         changes = [*_moved_rows(points, places), *_rows_of_successors(rows, placer.history)]
         if changes:
             connection.execute(_update(table), _columns(changes))
@@ -133,7 +137,8 @@ def _placed_rows(table: Table) -> Any:
     """Rows with `x`, `y` (degrees) of a point on their geometry; None without a geometry."""
     point = func.ST_PointOnSurface(table.c.geom)
     columns = (table.c.id, table.c.commune, table.c.unit_then, table.c.valid_at, table.c.updated_at)
-    return select(*columns, func.ST_X(point).label("x"), func.ST_Y(point).label("y"))
+    wkb = func.ST_AsBinary(table.c.geom).label("wkb")
+    return select(*columns, wkb, func.ST_X(point).label("x"), func.ST_Y(point).label("y"))
 
 
 type _Change = tuple[int, str | None, str | None]  # id, commune, unit of its day
@@ -156,8 +161,11 @@ def _rows_of_successors(rows: Sequence[Row[Any]], history: UnitHistory) -> Itera
                 yield row.id, commune, row.unit_then
 
 
-def _claims(points: Sequence[Row[Any]]) -> Claims:
+def _claims(layer: Layer, points: Sequence[Row[Any]]) -> Claims:
     nothing = [""] * len(points)
+    shapes = None
+    if has_unit_shares(layer):
+        shapes = np.asarray(shapely.from_wkb([bytes(row.wkb) for row in points]), object)
     return Claims(
         lon=np.array([row.x for row in points], float),
         lat=np.array([row.y for row in points], float),
@@ -165,6 +173,7 @@ def _claims(points: Sequence[Row[Any]]) -> Claims:
         unit=nothing,
         day=[row.valid_at.astimezone(HERE).date() if row.valid_at else None for row in points],
         precision_m=np.full(len(points), np.nan),
+        shapes=shapes,
     )
 
 

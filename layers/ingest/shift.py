@@ -7,6 +7,7 @@ fault alone, so the whole load is asked about.
 from collections.abc import Sequence
 
 import numpy as np
+import shapely
 from pyproj import CRS, Transformer
 
 from gis.errors import AmbiguousInput
@@ -41,7 +42,10 @@ def ask_if_shifted(records: RecordBatch, places: Placements, placer: Placer) -> 
         for n, row in enumerate(rows)
     ]
     offsets = np.array(
-        [placer.cells.offset_m(codes, lon[n], lat[n]) for n, codes in enumerate(named)]
+        [
+            placer.cells.offset_m(codes, shapely.Point(lon[n], lat[n]))
+            for n, codes in enumerate(named)
+        ]
     )
     lengths = np.hypot(offsets[:, 0], offsets[:, 1])
     directions = offsets[lengths > 0] / lengths[lengths > 0, None]

@@ -23,10 +23,11 @@ from layers.storage.closing import Closing, compare_access, outdate_derived, red
 from layers.storage.inspection import TableStructure, read_structures, types_of
 from layers.storage.redaction import hide_field
 from layers.storage.retype import Retyping, find_loss
-from layers.storage.tables import ON_EARTH, SCHEMA, table_of
+from layers.storage.tables import ON_EARTH, SCHEMA, has_unit_shares, table_of, unit_shares_of
 
 VERSION_TRIGGER: Final = "version"
 TOUCH_TRIGGER: Final = "version_touched_insert"
+SHARES_TRIGGER: Final = "units_insert"
 
 
 class SyncReport(StrEnum):
@@ -108,6 +109,7 @@ def sync(connection: Connection, catalogue: Catalogue) -> list[SyncChange]:
     connection.execute(_LOCK_SYNC)
     tasks = _tasks(connection, catalogue)
     faults = [fault for task in tasks for fault in _sync_faults(connection, task)]
+    faults += _taken_names(catalogue)
     if faults:
         raise BadLayerFile("\n".join(faults))
     with as_owner(connection):
@@ -162,6 +164,19 @@ def _sync_faults(connection: Connection, task: _Task) -> Iterator[str]:
             yield f"{file}: {_refusal(retyping, loss)}"
 
 
+def _taken_names(catalogue: Catalogue) -> Iterator[str]:
+    """Messages on layers whose id is that of the communes of another layer's rows."""
+    taken = {
+        unit_shares_of(each).name: each.id for each in catalogue.layers if has_unit_shares(each)
+    }
+    for layer in catalogue.layers:
+        if layer.id in taken:
+            yield (
+                f"{layer.id}.yaml: `layer.{layer.id}` holds the communes of `{taken[layer.id]}`: "
+                "choose another id"
+            )
+
+
 def _view_faults(task: _Task) -> Iterator[str]:
     shape = task.shape
     if shape is None or not shape.is_view:
@@ -195,6 +210,10 @@ def _apply(connection: Connection, task: _Task) -> Iterator[SyncChange]:
         yield from _migrate(connection, task, task.shape)
     yield from _create_indexes(connection, task)
     yield from _count_hexes(connection, task)
+    if has_unit_shares(task.layer) and (
+        task.shape is None or SHARES_TRIGGER not in task.shape.triggers
+    ):
+        connection.execute(_ATTACH_SHARES, {"id": task.layer.id})
     _attach_tile_invalidation(connection, task)
 
 
@@ -340,6 +359,7 @@ def _attach_tile_invalidation(connection: Connection, task: _Task) -> None:
         connection.execute(_ATTACH_TILES, {"id": layer.id})
 
 
+_ATTACH_SHARES = text("SELECT gis.attach_unit_shares(:id)")
 _ATTACH_TILES = text("SELECT gis.attach_tiles(:id)")
 _COUNTED = text("SELECT category, measure FROM gis.hex_counted WHERE layer_id = :id")
 _ATTACH = text("SELECT gis.attach_hex_counts(:id, :category, :measure)")

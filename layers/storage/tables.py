@@ -35,6 +35,7 @@ from layers.definition.model import FieldType, GeometryKind, Layer, LayerField
 SCHEMA: Final = "layer"
 SRID: Final = 4326
 ON_EARTH: Final = "gis.is_on_earth(geom)"
+_SHARED: Final = (GeometryKind.LINE, GeometryKind.POLYGON)
 _MAX_NAME_BYTES = 63  # PostgreSQL cuts longer names, which might then collide
 
 COLUMN_TYPES: Final[dict[FieldType, TypeEngine[Any]]] = {
@@ -61,6 +62,22 @@ def table_of(layer: Layer) -> Table:
     """
     parts = _view_parts(layer) if layer.is_view else _table_parts(layer)
     return Table(layer.id, MetaData(schema=SCHEMA), *parts)
+
+
+def has_unit_shares(layer: Layer) -> bool:
+    """True where `layer.<id>_units` holds the communes of each row, with their shares."""
+    return layer.placed and not layer.is_view and layer.geometry in _SHARED
+
+
+def unit_shares_of(layer: Layer) -> Table:
+    """The table of the communes of a layer's rows: id of the row, commune, share (0–1)."""
+    return Table(
+        f"{layer.id}_units",
+        MetaData(schema=SCHEMA),
+        Column("id", BigInteger(), primary_key=True),
+        Column("commune", Text(), primary_key=True),
+        Column("share", Double(), nullable=False),
+    )
 
 
 def free_text_fields(layer: Layer) -> list[str]:
