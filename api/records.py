@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # commands that show none of these need not load them
     from gis.alerts.inhibition import Silence
     from gis.alerts.precision import RulePrecision
     from gis.notify.subscriptions import Subscription
+    from layers.ingest.corrections import AppliedCorrection
     from layers.ingest.edit import RowChange
     from layers.ingest.quarantine import QuarantinedRecord
 
@@ -135,13 +136,32 @@ def quarantined_record(quarantined: "QuarantinedRecord") -> Record:
         "source": quarantined.source,
         "source_key": quarantined.source_key,
         "raw": quarantined.raw,
+        "undeclared": quarantined.undeclared,
         "answers": quarantined.answers,
         "reason": quarantined.reason,
         "why": quarantined.why,
         "status": quarantined.status,
+        "state": quarantined.state,
+        "load_id": quarantined.load_id,
         "created_at": quarantined.created_at,
         "changed_at": quarantined.changed_at,
         "changed_by": quarantined.changed_by,
+    }
+
+
+def correction_record(correction: "AppliedCorrection") -> Record:
+    """`matched` is None where the correction is no rule for later loads."""
+    return {
+        "id": correction.id,
+        "layer_id": correction.layer_id,
+        "source": correction.source,
+        "matched": correction.matched,
+        "changes": correction.changes,
+        "records": correction.records,
+        "at": correction.at,
+        "who": correction.who,
+        "undone_at": correction.undone_at,
+        "undone_by": correction.undone_by,
     }
 
 

@@ -62,7 +62,8 @@ def each_command(command: Any, name: str) -> Iterator[tuple[str, Any]]:
         yield name, command
         return
     for child in children:
-        yield from each_command(children[child], f"{name} {child}")
+        if not children[child].hidden:
+            yield from each_command(children[child], f"{name} {child}")
 
 
 def _commands(root: Any, name: str) -> Iterator[str]:

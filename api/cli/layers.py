@@ -204,7 +204,7 @@ def print_report(report: "LoadReport", *, as_json: bool) -> None:
     for note in report.notes:
         complain(note)
     if report.quarantined or report.outside:
-        say(f"`gis quarantine list {report.layer_id}` shows the quarantined records and why")
+        say(f"`gis records list {report.layer_id}` shows those that are not placed, and why")
 
 
 def _percent(share: float | None) -> str | None:

@@ -1,6 +1,6 @@
 """Routes of the items of a layer."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,13 +21,15 @@ from api.ogc.responses import (
     with_parameters,
 )
 from api.ogc.service import Collection, collection_of, facts_of, service_of
-from gis.access import Principal
+from gis.access import Principal, may_write
 from gis.database.engine import Database
 from gis.errors import BadInput
 from gis.settings import Settings
 from layers.ingest.edit import tag_of_row
+from layers.ingest.quarantine import newer_version
 from layers.items import Count, Page, PageRequest, read_item, read_page
 from layers.items.formats import FORMATS, ExportFormat, ExportRows, check_export
+from layers.items.geojson import id_of
 from layers.items.spool import Spool
 
 router = APIRouter(prefix="/ogc/collections/{layer_id}", include_in_schema=False)
@@ -85,13 +87,15 @@ def item(
             negotiation.language,
         ),
     ]
+    newer = _newer_version(connection, collection, item_id, caller)
     headers = items_headers(
-        negotiation, crs, _item_etag(request, connection, negotiation, collection, item_id)
+        negotiation, crs, _item_etag(request, connection, negotiation, collection, item_id, newer)
     )
     not_modified = unchanged(request, headers)
     if not_modified is not None:
         return not_modified
-    body = f'{feature[:-1]},"links":{orjson.dumps(links).decode()}}}'.encode()
+    more = {"links": links} | ({"stale": newer} if newer else {})
+    body = f"{feature[:-1]},{orjson.dumps(more)[1:].decode()}".encode()
     if negotiation.format == "html":
         return _as_page(request, negotiation, collection, body, headers)
     return Response(body, headers=headers, media_type=patches.GEOJSON)
@@ -157,15 +161,31 @@ def feature_collection(page: Page, links: list[dict[str, str]]) -> bytes:
     return f'{orjson.dumps(head)[:-1].decode()},"features":[\n{features}\n]}}'.encode()
 
 
+def _newer_version(
+    connection: Reader, collection: Collection, item_id: str, caller: Principal
+) -> dict[str, Any] | None:
+    """The newer version of an item that waits in quarantine, for those who may write the layer."""
+    layer = collection.source.layer
+    if layer.is_view or not may_write(caller, layer.access.read, layer.access.write, layer.id):
+        return None
+    record = newer_version(connection, layer.id, id_of(collection.source, item_id))
+    if record is None:
+        return None
+    names = ("id", "reason", "why", "changed_at")
+    return {name: value for name, value in asdict(record).items() if name in names}
+
+
 def _item_etag(
     request: Request,
     connection: Reader,
     negotiation: Negotiation,
     collection: Collection,
     item_id: str,
+    newer: dict[str, Any] | None,
 ) -> str:
     """Begins with the tag of the row, which is what If-Match of a write compares."""
-    tag_of_request = etag_of_request(request, negotiation, collection.state, "").strip('W/"')
+    mark = orjson.dumps(newer).decode() if newer else ""
+    tag_of_request = etag_of_request(request, negotiation, collection.state, mark).strip('W/"')
     tag = tag_of_row(connection, collection.source, item_id)
     return f'W/"{tag_of_request}"' if tag is None else f'"{tag}.{tag_of_request[:8]}"'
 

@@ -8,21 +8,33 @@ from sqlalchemy import Connection
 
 from api.bodies import Body
 from api.dependencies import Caller, DeclaredParameters, Reader, UsedCatalogue, Writer
-from api.records import json_ready, quarantined_record
+from api.records import correction_record, json_ready, quarantined_record
 from gis.access import Principal, Role, require
-from gis.errors import NotFound
+from gis.errors import BadInput, NotFound
 from layers.definition.catalogue import Catalogue
-from layers.ingest import quarantine
+from layers.definition.model import Layer
+from layers.ingest import corrections, quarantine
 from layers.ingest.quarantine import QuarantinedRecord
-from layers.ingest.records import FileOptions
+from layers.ingest.records import FileOptions, PlaceBy
 from layers.ingest.retry import replay
+from layers.ingest.undeclared import in_clear, masked
 
 router = APIRouter(prefix="/quarantine", tags=["quarantine"], dependencies=[DeclaredParameters])
 
 Status = Annotated[
-    Literal["waiting", "replayed", "dropped"], Query(description="Only records in this state")
+    Literal["waiting", "replayed", "dropped"],
+    Query(description="Only records that wait, have left, or were given up"),
 ]
+State = Annotated[
+    quarantine.State | None,
+    Query(
+        description="Only records in this state; stale: the layer serves the row of an earlier "
+        "version. It decides alone where it is given"
+    ),
+]
+LoadNumber = Annotated[int | None, Query(description="Only records that last came with this load")]
 Limit = Annotated[int, Query(ge=1, le=1000, description="Most records to list")]
+Rules = Annotated[bool, Query(description="Only rules that later loads go by")]
 After = Annotated[int, Query(ge=0, description="Only records with a greater number")]
 
 
@@ -36,7 +48,26 @@ Reason = Annotated[
 class Correction(Body):
     """New values of columns, as text, by the names that the source uses."""
 
-    changes: dict[str, str] = Field(min_length=1)
+    changes: dict[str, str] = Field({}, description="Columns and their values")
+    place_by: PlaceBy | None = Field(
+        None, description="Decides a contradiction: place by its coordinates or by its words"
+    )
+
+    @property
+    def all_changes(self) -> dict[str, str]:
+        """The changes, with the decision. Raises BadInput where there is neither."""
+        decided = corrections.decision(self.place_by) if self.place_by else {}
+        if not self.changes and not decided:
+            raise BadInput("give `changes`, or `place_by`")
+        return self.changes | decided
+
+
+class SharedCorrection(Correction):
+    """A correction of all records of a layer that share values."""
+
+    matched: dict[str, str] = Field(min_length=1, description="Columns and the values shared")
+    source: str | None = Field(None, description="Only records of this source")
+    once: bool = Field(False, description="Make no rule for later loads")
 
 
 class Replay(Body):
@@ -62,9 +93,11 @@ def records(
     catalogue: UsedCatalogue,
     caller: Caller,
     status: Status = "waiting",
+    state: State = None,
     layer: LayerId = None,
     source: Source = None,
     reason: Reason = None,
+    load: LoadNumber = None,
     limit: Limit = 100,
     after: After = 0,
 ) -> dict[str, Any]:
@@ -74,20 +107,81 @@ def records(
         connection,
         layers=layers,
         status=status,
+        state=state,
         source=source,
         reason=reason,
+        load=load,
         limit=limit,
         after=after,
     )
-    return {"records": [json_ready(quarantined_record(each)) for each in waiting]}
+    return {"records": [json_ready(quarantined_record(masked(each))) for each in waiting]}
+
+
+@router.get("/corrections")
+def list_corrections(
+    connection: Reader,
+    catalogue: UsedCatalogue,
+    caller: Caller,
+    layer: LayerId = None,
+    rules: Rules = False,
+    limit: Limit = 100,
+) -> dict[str, Any]:
+    """Corrections, newest first: who changed what in how many records."""
+    layers = [each for each in _writable(catalogue, caller) if layer in (None, each)]
+    found = corrections.list_corrections(connection, layers, rules_only=rules, limit=limit)
+    return {"corrections": [json_ready(correction_record(each)) for each in found]}
+
+
+@router.post("/corrections/{layer_id}")
+def correct_all(
+    layer_id: str,
+    body: SharedCorrection,
+    connection: Writer,
+    catalogue: UsedCatalogue,
+    caller: Caller,
+) -> dict[str, Any]:
+    """Correct all records of a layer that share values, and later loads of their sources alike.
+
+    POST /quarantine/replay/{layer} tries them again.
+    """
+    made = corrections.fix_all(
+        connection,
+        _writable_layer(catalogue, caller, layer_id),
+        body.matched,
+        body.all_changes,
+        caller.name,
+        source=body.source,
+        once=body.once,
+    )
+    found = [corrections.get_correction(connection, each) for each in made]
+    return {"corrections": [json_ready(correction_record(each)) for each in found]}
+
+
+@router.delete("/corrections/{correction_id}")
+def undo(
+    correction_id: int, connection: Writer, catalogue: UsedCatalogue, caller: Caller
+) -> dict[str, Any]:
+    """Undo a correction: its records wait as before, and its rule ends."""
+    layers = _writable(catalogue, caller)
+    correction = corrections.get_correction(connection, correction_id)
+    if correction.layer_id not in layers:
+        raise NotFound(corrections.no_correction(correction_id))
+    layer = catalogue.get(correction.layer_id)
+    undone = corrections.undo(connection, layer, correction_id, caller)
+    return {"waiting": undone.waiting, "changed": undone.changed}
 
 
 @router.get("/{record_id}")
 def record(
-    record_id: int, connection: Reader, catalogue: UsedCatalogue, caller: Caller
+    record_id: int, connection: Writer, catalogue: UsedCatalogue, caller: Caller
 ) -> dict[str, Any]:
-    """One record, as the source said it."""
-    return json_ready(quarantined_record(_visible(connection, record_id, catalogue, caller)))
+    """One record, as the source said it.
+
+    Cells of columns that the layer file does not declare are masked, but for the key that sent them
+    and administrators; the audit log says who saw them.
+    """
+    waiting = _visible(connection, record_id, catalogue, caller)
+    return json_ready(quarantined_record(in_clear(connection, waiting, caller)))
 
 
 @router.patch("/{record_id}")
@@ -95,9 +189,10 @@ def correct(
     record_id: int, body: Correction, connection: Writer, catalogue: UsedCatalogue, caller: Caller
 ) -> dict[str, Any]:
     """Correct columns of a record; POST /quarantine/replay/{layer} tries it again."""
-    _visible(connection, record_id, catalogue, caller)
-    corrected = quarantine.fix(connection, record_id, body.changes, caller.name)
-    return json_ready(quarantined_record(corrected))
+    waiting = _visible(connection, record_id, catalogue, caller)
+    corrections.check_columns(catalogue.get(waiting.layer_id), body.all_changes)
+    corrected = corrections.fix(connection, record_id, body.all_changes, caller.name)
+    return json_ready(quarantined_record(masked(corrected)))
 
 
 @router.delete("/{record_id}")
@@ -107,7 +202,8 @@ def drop(
     """Give a record up; a copy stays, in the state `dropped`."""
     _visible(connection, record_id, catalogue, caller)
     quarantine.drop(connection, record_id, caller.name)
-    return json_ready(quarantined_record(quarantine.get_waiting(connection, record_id)))
+    dropped = quarantine.get_waiting(connection, record_id)
+    return json_ready(quarantined_record(masked(dropped)))
 
 
 @router.post("/replay/{layer_id}")
@@ -123,10 +219,8 @@ def replay_layer(
     Records are read as their file was, with the answers given then; those of the body go before.
     `questions` holds, by source, what must be answered first.
     """
-    if layer_id not in _writable(catalogue, caller):
-        raise NotFound(f"there is no layer {layer_id} that this key may write")
+    layer = _writable_layer(catalogue, caller, layer_id)
     given = body or Replay()
-    layer = catalogue.get(layer_id)
     outcomes = replay(
         connection, layer, actor=caller.name, source=given.source, answers=given.answers
     )
@@ -142,6 +236,12 @@ def replay_layer(
 def _writable(catalogue: Catalogue, caller: Principal) -> list[str]:
     require(caller, caller.role is not Role.ANONYMOUS, "quarantine needs a key")
     return [layer.id for layer in catalogue.writable(caller)]
+
+
+def _writable_layer(catalogue: Catalogue, caller: Principal, layer_id: str) -> Layer:
+    if layer_id not in _writable(catalogue, caller):
+        raise NotFound(f"there is no layer {layer_id} that this key may write")
+    return catalogue.get(layer_id)
 
 
 def _visible(

@@ -221,6 +221,30 @@ CREATE TABLE gis.cell_table (
   CONSTRAINT cell_table_pkey PRIMARY KEY (digest)
 );
 
+CREATE TABLE gis.corrected_record (
+  correction_id bigint NOT NULL,
+  record_id bigint NOT NULL,
+  before jsonb NOT NULL,
+  CONSTRAINT corrected_record_pkey PRIMARY KEY (correction_id, record_id),
+  CONSTRAINT corrected_record_correction_id_fkey FOREIGN KEY (correction_id) REFERENCES gis.correction(id) ON DELETE CASCADE,
+  CONSTRAINT corrected_record_record_id_fkey FOREIGN KEY (record_id) REFERENCES gis.quarantine(id) ON DELETE CASCADE
+);
+CREATE INDEX corrected_record_of ON gis.corrected_record USING btree (record_id);
+
+CREATE TABLE gis.correction (
+  id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+  layer_id text NOT NULL,
+  source text NOT NULL,
+  matched jsonb,
+  changes jsonb NOT NULL,
+  at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  who text NOT NULL,
+  undone_at timestamp with time zone,
+  undone_by text,
+  CONSTRAINT correction_pkey PRIMARY KEY (id)
+);
+CREATE INDEX correction_rule ON gis.correction USING btree (layer_id, source) WHERE ((matched IS NOT NULL) AND (undone_at IS NULL));
+
 CREATE TABLE gis.delivery (
   id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
   key uuid NOT NULL DEFAULT gen_random_uuid(),
@@ -532,6 +556,8 @@ CREATE TABLE gis.quarantine (
   changed_by text,
   answers jsonb NOT NULL DEFAULT '{}'::jsonb,
   said text,
+  load_id bigint,
+  undeclared text[] NOT NULL DEFAULT '{}'::text[],
   CONSTRAINT quarantine_pkey PRIMARY KEY (id),
   CONSTRAINT quarantine_layer_id_source_source_key_key UNIQUE (layer_id, source, source_key),
   CONSTRAINT quarantine_status_check CHECK ((status = ANY (ARRAY['waiting'::text, 'replayed'::text, 'dropped'::text])))
@@ -547,7 +573,7 @@ CREATE TABLE gis.row_history (
   who text NOT NULL,
   before jsonb,
   CONSTRAINT row_history_pkey PRIMARY KEY (id),
-  CONSTRAINT row_history_act_check CHECK ((act = ANY (ARRAY['add'::text, 'replace'::text, 'update'::text, 'delete'::text, 'revert'::text])))
+  CONSTRAINT row_history_act_check CHECK ((act = ANY (ARRAY['add'::text, 'replace'::text, 'update'::text, 'delete'::text, 'revert'::text, 'replay'::text])))
 );
 CREATE INDEX row_history_row ON gis.row_history USING btree (layer_id, row_id, id);
 
@@ -989,6 +1015,16 @@ CREATE TABLE private.reporter (
   CONSTRAINT reporter_layer_id_source_source_key_key UNIQUE (layer_id, source, source_key)
 );
 
+CREATE TABLE private.undeclared (
+  layer_id text NOT NULL,
+  source text NOT NULL,
+  source_key text NOT NULL,
+  cells jsonb NOT NULL,
+  sender text,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT undeclared_pkey PRIMARY KEY (layer_id, source, source_key)
+);
+
 CREATE TABLE private.webhook_secret (
   subscription_id bigint NOT NULL,
   secret text NOT NULL,
@@ -1001,6 +1037,7 @@ CREATE TABLE private.webhook_secret (
 --   gis.alert_payload(alert_id bigint) → jsonb: functions/alerts.sql
 --   gis.attach_hex_counts(layer_id text, category text DEFAULT NULL::text, measure text DEFAULT NULL::text) → void: functions/hexes.sql
 --   gis.attach_tiles(layer_id text) → void: functions/tiles.sql
+--   gis.attach_unit_shares(layer_id text) → void: functions/shapes.sql
 --   gis.calendar_of(view_id text) → date[]: functions/versions.sql
 --   gis.count_hexes() → trigger: functions/hexes.sql
 --   gis.day_of(at timestamp with time zone) → date: functions/values.sql
@@ -1017,6 +1054,7 @@ CREATE TABLE private.webhook_secret (
 --   gis.is_public(layer_id text) → boolean: functions/versions.sql
 --   gis.is_recipient(event gis.notice, subscription gis.subscription) → boolean: functions/notify.sql
 --   gis.is_sent(act text) → boolean: functions/notify.sql
+--   gis.keep_unit_shares() → trigger: functions/shapes.sql
 --   gis.lower_case(value text) → text: functions/values.sql
 --   gis.matches_entries(event gis.notice, entries jsonb) → boolean: functions/notify.sql
 --   gis.matches_subscription(event gis.notice, subscription gis.subscription) → boolean: functions/notify.sql
@@ -1032,6 +1070,7 @@ CREATE TABLE private.webhook_secret (
 --   gis.raise_results() → trigger: functions/versions.sql
 --   gis.raise_results_of_run() → trigger: functions/versions.sql
 --   gis.recipient_entries(event gis.notice, subscription gis.subscription) → jsonb: functions/notify.sql
+--   gis.refresh_unit_shares(layer_id text) → void: functions/shapes.sql
 --   gis.search_key(value text) → text: functions/values.sql
 --   gis.set_calendar() → trigger: functions/versions.sql
 --   gis.severity_rank(severity text) → integer: functions/values.sql
@@ -1039,4 +1078,5 @@ CREATE TABLE private.webhook_secret (
 --   gis.tile_rows(sign integer, source text) → text: functions/tiles.sql
 --   gis.today() → date: functions/values.sql
 --   gis.touch_tiles() → trigger: functions/tiles.sql
+--   gis.unit_shares(geom geometry) → TABLE(commune text, share double precision): functions/shapes.sql
 --   gis.without_accents(value text) → text: functions/values.sql

@@ -29,6 +29,7 @@ from gis.values import BBox
 from layers.definition.model import FileSource, Layer
 from layers.ingest import quarantine
 from layers.ingest.addresses import drop_addresses, keep_addresses
+from layers.ingest.corrections import apply_rules
 from layers.ingest.former_keys import rename_former_keys
 from layers.ingest.merge import IncomingRows
 from layers.ingest.place_notes import centre_note, restored_codes_note
@@ -39,8 +40,10 @@ from layers.ingest.records import (
     RecordBatch,
     RecordFault,
     RecordReader,
+    declared_columns,
 )
 from layers.ingest.shift import ask_if_shifted
+from layers.ingest.undeclared import put_cells
 
 Show = Callable[[int, int], None]
 _SHOW_EVERY = 2_000  # rows
@@ -131,8 +134,9 @@ def load_table(
     """Load the records of a table, inside the caller's transaction; raises as `load_file`."""
     if not isinstance(layer.source, FileSource):
         raise BadInput(f"layer {layer.id} is made by the service itself and takes no files")
-    batch = _place_records(connection, layer, layer.source, table, options)
     source = options.source or table.name.split(".")[0]
+    table, rule_notes = apply_rules(connection, layer, source, table)
+    batch = _place_records(connection, layer, layer.source, table, options)
     rename_former_keys(connection, layer, layer.source, batch.records, source)
     incoming = IncomingRows(connection, layer)
     incoming.fill(_rows(batch, incoming.columns, source, options.simulated, show))
@@ -157,7 +161,7 @@ def load_table(
         removed=removed,
         default_points=int(batch.default_point[batch.kept].sum()),
         reasons=dict(batch.reasons),
-        notes=(*_public_notes(layer, table), *batch.notes),
+        notes=(*_public_notes(layer, table), *rule_notes, *batch.notes),
         address_share=_address_share(batch),
     )
     if added or updated or removed or quarantined:
@@ -184,13 +188,15 @@ def _store_addresses(
 
 
 def _public_notes(layer: Layer, table: RawTable) -> Iterator[str]:
-    """Conversions of the file, without those of personal columns: they quote values."""
+    """Conversions of the file in columns that are declared and not personal: they quote values."""
+    assert isinstance(layer.source, FileSource)
     personal = {
         definition.column or name
         for name, definition in layer.fields.items()
         if definition.personal
     }
-    return (str(note) for note in table.notes if note.column not in personal)
+    public = declared_columns(layer.source, layer.fields) - personal
+    return (str(note) for note in table.notes if note.column is None or note.column in public)
 
 
 def _place_records(
@@ -313,8 +319,17 @@ def _quarantine_failed(
     placed_keys = [keys[row] for row in batch.kept]
     quarantine.settle(connection, layer.id, source, placed_keys, replayed=options.replayed)
     failed = {keys[row]: (batch.records.raw(row), faults) for row, faults in batch.failed.items()}
+    undeclared = {keys[row]: batch.records.undeclared(row) for row in batch.failed}
+    put_cells(connection, layer.id, source, undeclared, options.who, replayed=options.replayed)
     return quarantine.put(
-        connection, layer.id, source, failed, options.who, batch.answers, replayed=options.replayed
+        connection,
+        layer.id,
+        source,
+        failed,
+        options.who,
+        batch.answers,
+        undeclared=undeclared,
+        replayed=options.replayed,
     )
 
 
@@ -352,7 +367,8 @@ def _log_load(
         "who": options.who,
         "simulated": options.simulated,
     }
-    connection.execute(_LOG_LOAD, values)
+    load_id = connection.execute(_LOG_LOAD, values).scalar_one()
+    quarantine.note_load(connection, report.layer_id, report.source, load_id)
 
 
 _LOG_LOAD = text("""
@@ -360,4 +376,5 @@ INSERT INTO gis.load (layer_id, source, sha256, loaded_by, read, added, updated,
                       outside, quarantined, simulated)
 VALUES (:layer_id, :source, :sha256, :who, :read, :added, :updated, :unchanged,
         :outside, :quarantined, :simulated)
+RETURNING id
 """)

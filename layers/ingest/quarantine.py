@@ -1,8 +1,16 @@
-"""Quarantine: records that could not be understood or placed, with their reason and correction."""
+"""Quarantine: records that could not be understood or placed, with their state and reason.
 
-from collections.abc import Mapping, Sequence
+The state of a record follows from what is stored, and is never kept beside it:
+
+* `quarantined`, `outside`, `contradicting`: it waits, by its reason;
+* `stale`: it waits, while its layer goes on serving the row of its earlier version;
+* `placed`: it was corrected or replayed, and has left; `dropped`: it was given up.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 import orjson
@@ -12,11 +20,23 @@ from gis.errors import Conflict, NotFound
 from layers.ingest.records import NO_OPTIONS, FileOptions, RecordFault
 
 
+class State(StrEnum):
+    """States of a record."""
+
+    PLACED = "placed"
+    QUARANTINED = "quarantined"
+    OUTSIDE = "outside"
+    CONTRADICTING = "contradicting"
+    STALE = "stale"
+    DROPPED = "dropped"
+
+
 @dataclass(frozen=True, slots=True)
 class QuarantinedRecord:
     """A record in quarantine.
 
-    `raw` is the record as its source gave it, or as corrected since, without personal columns.
+    `raw` is the record as its source gave it, or as corrected since, in the columns that its layer
+    file declares and that are not personal; `undeclared` are the names of others that it has.
     `answers` are the answers to questions about its file, by name.
     """
 
@@ -25,10 +45,13 @@ class QuarantinedRecord:
     source: str
     source_key: str
     raw: dict[str, str]
+    undeclared: list[str]
     answers: dict[str, str]
     reason: str
     why: str
     status: str
+    state: str
+    load_id: int | None
     created_at: datetime
     changed_at: datetime
     changed_by: str | None
@@ -45,16 +68,19 @@ def put(
     actor: str,
     answers: FileOptions = NO_OPTIONS,
     *,
+    undeclared: Mapping[str, Iterable[str]] | None = None,
     replayed: bool = False,
 ) -> int:
     """Put failed records into quarantine, by their source key; gives how many are new or changed.
 
     A record that an operator dropped or corrected stays as it is until its source sends something
-    else. `replayed`: the records come from quarantine itself, not from their source.
+    else. `undeclared`: names of undeclared columns, by source key. `replayed`: the records come
+    from quarantine itself, not from their source.
     """
     if not failed:
         return 0
     faults = [faults for _, faults in failed.values()]
+    names = undeclared or {}
     values = {
         "layer": layer_id,
         "source": source,
@@ -62,6 +88,7 @@ def put(
         "raws": [orjson.dumps(raw).decode() for raw, _ in failed.values()],
         "reasons": [each[0].reason for each in faults],
         "whys": ["; ".join(fault.why for fault in each) for each in faults],
+        "undeclared": [orjson.dumps(sorted(names.get(key, ()))).decode() for key in failed],
         "answers": orjson.dumps(answers.as_dict()).decode(),
         "who": actor,
         "replayed": replayed,
@@ -71,21 +98,24 @@ def put(
 
 # `said` is a digest of the record as the source gave it; `raw` may have been corrected since.
 _PUT = text("""
-INSERT INTO gis.quarantine AS q (layer_id, source, source_key, raw, said, answers, reason, why,
-                                 changed_by)
+INSERT INTO gis.quarantine AS q (layer_id, source, source_key, raw, said, undeclared, answers,
+                                 reason, why, changed_by)
 SELECT :layer, :source, n.key, CAST(n.raw AS jsonb), md5(CAST(CAST(n.raw AS jsonb) AS text)),
+       ARRAY(SELECT jsonb_array_elements_text(CAST(n.undeclared AS jsonb))),
        CAST(:answers AS jsonb), n.reason, n.why, :who
 FROM unnest(CAST(:keys AS text[]), CAST(:raws AS text[]), CAST(:reasons AS text[]),
-            CAST(:whys AS text[])) AS n (key, raw, reason, why)
+            CAST(:whys AS text[]), CAST(:undeclared AS text[]))
+  AS n (key, raw, reason, why, undeclared)
 ON CONFLICT (layer_id, source, source_key) DO UPDATE
 SET raw = excluded.raw, said = CASE WHEN :replayed THEN q.said ELSE excluded.said END,
-    answers = excluded.answers, reason = excluded.reason, why = excluded.why,
+    undeclared = excluded.undeclared, answers = excluded.answers, reason = excluded.reason,
+    why = excluded.why,
     status = 'waiting', changed_at = now(), changed_by = excluded.changed_by
 WHERE :replayed
    OR q.said IS DISTINCT FROM excluded.said
    OR q.raw = excluded.raw AND (q.status = 'replayed' OR q.status = 'waiting'
-      AND (q.answers, q.reason, q.why)
-          IS DISTINCT FROM (excluded.answers, excluded.reason, excluded.why))
+      AND (q.answers, q.reason, q.why, q.undeclared)
+          IS DISTINCT FROM (excluded.answers, excluded.reason, excluded.why, excluded.undeclared))
 """)
 
 
@@ -118,29 +148,43 @@ def list_waiting(
     connection: Connection,
     *,
     layers: Sequence[str],
-    status: str = "waiting",
+    status: str | None = "waiting",
+    state: str | None = None,
     source: str | None = None,
     reason: str | None = None,
+    load: int | None = None,
+    values: Mapping[str, str] | None = None,
+    ids: Sequence[int] | None = None,
     limit: int = 100,
     after: int = 0,
 ) -> list[QuarantinedRecord]:
     """Records of these layers, in the order in which they came, from the id after `after`.
 
-    `source` and `reason` (the first fault's) restrict them where they are given.
+    The others restrict them where they are given: `status` and `state` (which decides alone where
+    it is given), the first fault's `reason`, `values` of columns as the source wrote them, and
+    `ids`.
     """
     rows = connection.execute(
         text(
-            f"SELECT {_COLUMNS} FROM gis.quarantine"  # noqa: S608 (names of our own)
-            " WHERE layer_id = ANY(:layers) AND status = :status"
+            f"SELECT {_COLUMNS} FROM ({_with_state(connection, layers)}) AS record"  # noqa: S608
+            " WHERE (CAST(:status AS text) IS NULL OR status = :status)"
+            " AND (CAST(:state AS text) IS NULL OR state = :state)"
             " AND (CAST(:source AS text) IS NULL OR source = :source)"
             " AND (CAST(:reason AS text) IS NULL OR reason = :reason)"
+            " AND (CAST(:load AS bigint) IS NULL OR load_id = :load)"
+            " AND raw @> CAST(:values AS jsonb)"
+            " AND (CAST(:ids AS bigint[]) IS NULL OR id = ANY(CAST(:ids AS bigint[])))"
             " AND id > :after ORDER BY id LIMIT :limit"
         ),
         {
             "layers": list(layers),
-            "status": status,
+            "status": None if state else status,
+            "state": state,
             "source": source,
             "reason": reason,
+            "load": load,
+            "values": orjson.dumps(dict(values or {})).decode(),
+            "ids": None if ids is None else list(ids),
             "after": after,
             "limit": limit,
         },
@@ -150,34 +194,60 @@ def list_waiting(
 
 def get_waiting(connection: Connection, record_id: int) -> QuarantinedRecord:
     """One record, waiting or not; raises NotFound."""
-    row = connection.execute(
-        text(f"SELECT {_COLUMNS} FROM gis.quarantine WHERE id = :id"),  # noqa: S608
-        {"id": record_id},
-    ).one_or_none()
-    if row is None:
+    layer_id = connection.scalar(_LAYER_OF, {"id": record_id})
+    found = layer_id and list_waiting(connection, layers=[layer_id], status=None, ids=[record_id])
+    if not found:
         raise NotFound(f"there is no record {record_id} in quarantine")
-    return _waiting(row)
+    return found[0]
 
 
-def fix(
-    connection: Connection, record_id: int, changes: Mapping[str, str], actor: str
-) -> QuarantinedRecord:
-    """Correct values of a record; the values before go to the audit log.
-
-    Raises NotFound, and Conflict for a record that does not wait.
-    """
-    before = get_waiting(connection, record_id)
-    _require_waiting(before)
-    after = {**before.raw, **changes}
-    connection.execute(
+def newer_version(connection: Connection, layer_id: str, row_id: int) -> QuarantinedRecord | None:
+    """The record that waits while its layer serves a row of an earlier version, else None."""
+    record_id = connection.scalar(
         text(
-            "UPDATE gis.quarantine SET raw = CAST(:raw AS jsonb), changed_at = now(),"
-            " changed_by = :who WHERE id = :id"
+            f'SELECT q.id FROM layer."{layer_id}" t JOIN gis.quarantine q'  # noqa: S608
+            " USING (source, source_key)"
+            " WHERE t.id = :row AND q.layer_id = :layer AND q.status = 'waiting'"
         ),
-        {"id": record_id, "raw": orjson.dumps(after).decode(), "who": actor},
+        {"layer": layer_id, "row": row_id},
     )
-    _audit(connection, actor, "quarantine.fix", {"id": record_id, "before": before.raw})
-    return get_waiting(connection, record_id)
+    return None if record_id is None else get_waiting(connection, record_id)
+
+
+def note_load(connection: Connection, layer_id: str, source: str, load_id: int) -> None:
+    """Note the load on the records that this transaction put into quarantine."""
+    connection.execute(_NOTE_LOAD, {"layer": layer_id, "source": source, "load": load_id})
+
+
+def _with_state(connection: Connection, layers: Sequence[str]) -> str:
+    """A query of the records of `:layers` with their state."""
+    tables = connection.execute(_TABLES, {"layers": list(layers)}).scalars()
+    served = "".join(
+        f"WHEN '{table}' THEN EXISTS (SELECT FROM layer.\"{table}\" t"
+        " WHERE t.source = q.source AND t.source_key = q.source_key) "
+        for table in tables
+    )
+    stale = f"CASE q.layer_id {served}END" if served else "false"
+    return (
+        "SELECT q.*, CASE WHEN q.status = 'replayed' THEN 'placed'"  # noqa: S608
+        f" WHEN q.status = 'dropped' THEN 'dropped' WHEN {stale} THEN 'stale'"
+        " WHEN q.reason = 'outside' THEN 'outside'"
+        " WHEN q.reason = 'contradiction' THEN 'contradicting' ELSE 'quarantined' END AS state"
+        " FROM gis.quarantine q WHERE q.layer_id = ANY(:layers)"
+    )
+
+
+# Names of tables of layers hold letters, digits and `_` alone.
+_TABLES = text("""
+SELECT c.relname FROM pg_class c
+WHERE c.relnamespace = 'layer'::regnamespace AND c.relkind = 'r' AND c.relname = ANY(:layers)
+  AND EXISTS (SELECT FROM gis.quarantine q WHERE q.layer_id = c.relname)
+""")
+_LAYER_OF = text("SELECT layer_id FROM gis.quarantine WHERE id = :id")
+_NOTE_LOAD = text("""
+UPDATE gis.quarantine SET load_id = :load
+WHERE layer_id = :layer AND source = :source AND changed_at = now() AND status = 'waiting'
+""")
 
 
 def drop(connection: Connection, record_id: int, actor: str) -> None:
@@ -186,7 +256,7 @@ def drop(connection: Connection, record_id: int, actor: str) -> None:
     Raises NotFound, and Conflict for a record that does not wait.
     """
     before = get_waiting(connection, record_id)
-    _require_waiting(before)
+    require_waiting(before)
     connection.execute(
         text(
             "UPDATE gis.quarantine SET status = 'dropped', changed_at = now(), changed_by = :who"
@@ -194,15 +264,17 @@ def drop(connection: Connection, record_id: int, actor: str) -> None:
         ),
         {"id": record_id, "who": actor},
     )
-    _audit(connection, actor, "quarantine.drop", {"id": record_id})
+    audit(connection, actor, "quarantine.drop", {"id": record_id})
 
 
-def _require_waiting(record: QuarantinedRecord) -> None:
+def require_waiting(record: QuarantinedRecord) -> None:
+    """Raises Conflict for a record that was placed or dropped."""
     if record.status != "waiting":
         raise Conflict(f"record {record.id} is {record.status}, it does not wait any more")
 
 
-def _audit(connection: Connection, actor: str, act: str, details: dict[str, Any]) -> None:
+def audit(connection: Connection, actor: str, act: str, details: Mapping[str, Any]) -> None:
+    """Write to the audit log who did what."""
     connection.execute(
         text(
             "INSERT INTO private.audit (who, act, what) VALUES (:who, :act, CAST(:what AS jsonb))"

@@ -110,7 +110,8 @@ class RecordBatch:
     point on them, and `shapes` holds n geometries (EPSG:4326). `crs` is that of the source, None
     without a point. `precision_m` is NaN where the source does not say. `columns` holds the public
     fields, `personal` the personal ones. `raw` gives the cells of a record as they stand in the
-    file, without personal columns. `faults` are by record. `former_keys` are keys that an earlier
+    file, in declared columns that are not personal, and `undeclared` those of columns that the
+    layer file does not name. `faults` are by record. `former_keys` are keys that an earlier
     version wrote, by record, where they differ.
     """
 
@@ -129,6 +130,7 @@ class RecordBatch:
     columns: dict[str, list[Any]]
     personal: list[dict[str, str]]
     raw: Callable[[int], dict[str, str]]
+    undeclared: Callable[[int], dict[str, str]]
     faults: dict[int, list[RecordFault]] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -172,7 +174,7 @@ class RecordReader:
 
         Raises BadFile when a column is missing, AmbiguousInput when a column has two readings.
         """
-        written = restore_full_names(table, _known_columns(self.source, self.fields))
+        written = restore_full_names(table, known_columns(self.source, self.fields))
         table = self._located(written)
         has_geometry = table.geometry is not None
         required = needed_columns(self.source, self.fields, has_geometry=has_geometry)
@@ -212,6 +214,7 @@ class RecordReader:
             },
             personal=self._personal(table),
             raw=partial(self._raw, written),
+            undeclared=partial(self._undeclared, written),
             faults=self.faults,
         )
 
@@ -464,7 +467,8 @@ class RecordReader:
             for name, definition in self.fields.items()
             if definition.personal
         }
-        columns = [column for column in table.columns if column not in personal]
+        declared = declared_columns(self.source, self.fields) - personal
+        columns = [column for column in table.columns if column in declared]
         raw = {column: table[column][row] for column in columns if table[column][row]}
         free = {
             definition.column or name
@@ -476,6 +480,11 @@ class RecordReader:
             wkt = shapely.to_wkt(table.geometry[row], rounding_precision=-1)
             raw |= {GEOMETRY: table.unread.get(row, wkt or ""), GEOMETRY_CRS: table.crs or ""}
         return raw
+
+    def _undeclared(self, table: RawTable, row: int) -> dict[str, str]:
+        declared = declared_columns(self.source, self.fields)
+        columns = [column for column in table.columns if column not in declared]
+        return {column: table[column][row] for column in columns if table[column][row]}
 
 
 def _unreadable_geometry(text: str) -> str:
@@ -526,12 +535,17 @@ def _optional_coordinates(source: FileSource, table: RawTable) -> set[str]:
     return set() if point & set(table.columns) else point
 
 
-def _known_columns(source: FileSource, fields: Mapping[str, LayerField]) -> set[str]:
+def known_columns(source: FileSource, fields: Mapping[str, LayerField]) -> set[str]:
     """All columns that a layer reads, required or not."""
     words = {source.address, source.commune, source.district} - {None}
     precision = {source.precision.column} if source.precision else set()
     field_columns = {definition.column or name for name, definition in fields.items()}
     return {*needed_columns(source, fields), *words, *precision, *field_columns}  # type: ignore[arg-type]
+
+
+def declared_columns(source: FileSource, fields: Mapping[str, LayerField]) -> set[str]:
+    """All columns that a layer file names, and those that quarantine adds."""
+    return {*known_columns(source, fields), GEOMETRY, GEOMETRY_CRS, PLACE_BY}
 
 
 def key_columns(source: FileSource) -> tuple[str, ...]:

@@ -15,9 +15,11 @@ from sqlalchemy import Connection, text
 from gis.errors import AmbiguousInput
 from gis.intake.tables import RawTable
 from layers.definition.model import FileSource, Layer
+from layers.ingest import edit
 from layers.ingest.load import LoadOptions, LoadReport, load_table
 from layers.ingest.quarantine import QuarantinedRecord, list_waiting
 from layers.ingest.records import GEOMETRY, GEOMETRY_CRS, NO_OPTIONS, FileOptions, needed_columns
+from layers.ingest.undeclared import complete
 
 _MAX_RECORDS = 100_000
 
@@ -46,6 +48,7 @@ def replay(
     actor: str,
     source: str | None = None,
     reason: str | None = None,
+    ids: Sequence[int] | None = None,
     answers: FileOptions = NO_OPTIONS,
 ) -> list[RetryReport]:
     """Load the waiting records of a layer, file by file; records that fail again go on waiting.
@@ -54,7 +57,12 @@ def replay(
     leaves its records waiting; the other files are loaded all the same.
     """
     waiting = list_waiting(
-        connection, layers=[layer.id], source=source, reason=reason, limit=_MAX_RECORDS
+        connection,
+        layers=[layer.id],
+        source=source,
+        reason=reason,
+        ids=ids,
+        limit=_MAX_RECORDS,
     )
     return [
         _replay_file(connection, layer, list(records), actor, answers)
@@ -100,7 +108,12 @@ def _load_records(
         simulated=simulated,
         replayed=True,
     )
-    return load_table(connection, layer, _as_table(layer, source, records), options)
+    keys = [record.source_key for record in records]
+    last = edit.note_replayed(connection, layer, source, keys, actor)
+    table = _as_table(layer, source, complete(connection, records))
+    report = load_table(connection, layer, table, options)
+    edit.forget_unchanged(connection, layer, last)
+    return report
 
 
 _MARK_REPLAYED = text(

@@ -25,6 +25,18 @@ _CLEAN_QUARANTINE = text(
     " said = CASE said WHEN md5(raw::text) THEN md5((raw - CAST(:column AS text))::text)"
     "        ELSE said END WHERE layer_id = :layer"
 )
+# Corrections quote values; a rule that goes by a personal column would go on doing so.
+_CLEAN_CORRECTIONS = (
+    text(
+        "UPDATE gis.corrected_record r SET before = before - CAST(:column AS text)"
+        " FROM gis.correction c WHERE c.id = r.correction_id AND c.layer_id = :layer"
+    ),
+    text(
+        "UPDATE gis.correction SET changes = changes - CAST(:column AS text),"
+        " matched = CASE WHEN matched ? CAST(:column AS text) THEN NULL ELSE matched END"
+        " WHERE layer_id = :layer"
+    ),
+)
 # The reason of a record quotes the value that could not be read.
 _CLEAN_REASONS = text("""
 UPDATE gis.quarantine SET why = :words
@@ -44,13 +56,15 @@ def hide_field(
 ) -> None:
     """Move the values of a field to private.reporter: of rows and of records in quarantine.
 
-    They are removed from the reasons in quarantine and from the history of rows.
+    They are removed from the reasons in quarantine, from corrections and from the history of rows.
     """
     names = {"layer": layer_id, "field": name, "column": field.column or name}
     connection.execute(_KEEP_QUARANTINED, names)
     reason = f"{names['column']}: nay là dữ liệu cá nhân / is personal by now; a replay tells more"
     connection.execute(_CLEAN_REASONS, names | {"words": reason})
     connection.execute(_CLEAN_QUARANTINE, names)
+    for statement in _CLEAN_CORRECTIONS:
+        connection.execute(statement, names)
     connection.execute(_CLEAN_HISTORY, names)
     if has_column:
         table = f'{SCHEMA}."{layer_id}"'

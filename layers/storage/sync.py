@@ -19,6 +19,7 @@ from layers.definition.catalogue import Catalogue
 from layers.definition.model import GeometryKind, Layer
 from layers.ingest.records import RecordFault
 from layers.ingest.stored_records import move_rows
+from layers.ingest.undeclared import hide_undeclared
 from layers.storage.closing import Closing, compare_access, outdate_derived, redact_detection
 from layers.storage.inspection import TableStructure, read_structures, types_of
 from layers.storage.redaction import hide_field
@@ -208,6 +209,7 @@ def _apply(connection: Connection, task: _Task) -> Iterator[SyncChange]:
         yield SyncChange(task.layer.id, SyncReport.CREATED, f"layer.{task.layer.id}")
     else:
         yield from _migrate(connection, task, task.shape)
+        hide_undeclared(connection, task.layer)
     yield from _create_indexes(connection, task)
     yield from _count_hexes(connection, task)
     if has_unit_shares(task.layer) and (

@@ -10,8 +10,9 @@ from sqlalchemy import text
 from gis.database.engine import Database
 from gis.errors import AmbiguousInput, BadFile, BadInput
 from layers.definition.catalogue import Catalogue
+from layers.ingest.corrections import fix
 from layers.ingest.load import LoadOptions, LoadReport, load_file
-from layers.ingest.quarantine import drop, fix, list_waiting
+from layers.ingest.quarantine import drop, list_waiting
 from layers.ingest.records import FileOptions
 from layers.ingest.retry import replay
 

@@ -11,8 +11,9 @@ from gis.database.engine import Database
 from gis.errors import BadFile
 from layers.definition.catalogue import Catalogue
 from layers.definition.model import Layer
+from layers.ingest.corrections import fix
 from layers.ingest.load import LoadOptions, LoadReport, load_file
-from layers.ingest.quarantine import fix, list_waiting
+from layers.ingest.quarantine import list_waiting
 from layers.ingest.retry import replay
 from layers.storage.sync import sync
 

@@ -14,7 +14,8 @@ from gis.boundaries.sources import BoundarySource
 from gis.boundaries.units import BoundaryQuality
 from gis.database.engine import Database
 from layers.definition.catalogue import Catalogue
-from layers.ingest.quarantine import drop, fix
+from layers.ingest.corrections import fix
+from layers.ingest.quarantine import drop
 from layers.ingest.regeocode import regeocode
 from layers.ingest.retry import replay
 from tests.intake_layers import (

@@ -26,8 +26,10 @@ from gis.settings import Settings
 from layers.definition.catalogue import Catalogue, read_catalogue
 from layers.detect import run_method
 from layers.ingest import edit
+from layers.ingest.corrections import correct
 from layers.ingest.feature import Feature
 from layers.ingest.load import LoadOptions, load_file
+from layers.ingest.quarantine import State, list_waiting
 from layers.items import source_of
 from layers.storage.sync import sync
 from tests.conftest import LAYERS
@@ -101,7 +103,10 @@ def fill(database: Database, catalogue: Catalogue, layer_id: str, folder: Path) 
         row = connection.scalar(text(f"SELECT min(id) FROM layer.{layer_id}"))
         point = Feature(shapely.Point(104.15, 22.05), {"description": f"{SENTINEL} new"}, True)
         edit.modify(connection, source_of(layer), row, point, LOCAL_ADMIN)
+        waits = list_waiting(connection, layers=[layer_id])
+        correct(connection, waits, {"address": f"{SENTINEL} corrected"}, "tests")
         numbers = {
+            "correction_id": "SELECT min(id) FROM gis.correction WHERE layer_id = :id",
             "record_id": "SELECT min(id) FROM gis.quarantine WHERE layer_id = :id",
             "change_id": "SELECT min(id) FROM gis.row_history WHERE layer_id = :id",
             "cell": f"SELECT gis.h3_text(gis.h3_parent(h3, 8)) FROM layer.{layer_id} LIMIT 1",
@@ -203,7 +208,8 @@ def questions(of: World) -> Iterator[tuple[str, str, object]]:
     named = [f"?layer={one}" for one in layer_ids]
     more = {
         "/alerts": named,
-        "/quarantine": [*named, "?status=replayed", "?status=dropped"],
+        "/quarantine": [*named, *(f"?state={state}" for state in State), "?status=replayed"],
+        "/quarantine/corrections": [*named, "?rules=true"],
         "/events": ["?after=0", "?after=99999999", *(f"{one}&after=0" for one in named)],
         "/ogc/tiles/WebMercatorQuad": [f"?collections={one}" for one in layer_ids],
         "/layers/{layer_id}/changes": [f"?item={one}" for one in sorted(of.known["item_id"])],
@@ -219,6 +225,9 @@ def questions(of: World) -> Iterator[tuple[str, str, object]]:
         ],
         ("POST", "/alerts/{alert_id}/resolve"): [{"outcome": "true"}],
         ("PATCH", "/quarantine/{record_id}"): [{"changes": {"commune": "00004"}}],
+        ("POST", "/quarantine/corrections/{layer_id}"): [
+            {"matched": {"commune": "00004"}, "changes": {"commune": "00001"}}
+        ],
         ("POST", "/places"): [{"records": [{"lon": 104.15, "lat": 22.05}]}],
     }
     feature = {
@@ -278,7 +287,7 @@ def test_who_may_read_it_sees_all_that_the_others_do_not(worlds, who):
         for method, address, _ in questions(having)
         if method == "GET"
     )
-    kinds = ("row", "quarantine", "alert", PRIVATE)
+    kinds = ("row", "quarantine", "corrected", "alert", PRIVATE)
     for kind in kinds:
         words = f"{SENTINEL} {kind}"
         assert words.encode() in seen or orjson.dumps(words)[1:-1] in seen, kind

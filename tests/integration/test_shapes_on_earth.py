@@ -21,8 +21,8 @@ from gis.database.roles import as_owner
 from gis.errors import BadFile, BadInput
 from layers.definition.catalogue import Catalogue
 from layers.definition.model import GeometryKind, Layer
+from layers.ingest.corrections import fix
 from layers.ingest.edit import history, revert
-from layers.ingest.quarantine import fix
 from layers.ingest.records import FileOptions
 from layers.ingest.retry import replay
 from layers.storage.sync import SyncReport, sync
