@@ -14,22 +14,22 @@ from typing import Any
 
 from calibration.city import city
 from calibration.dirty import KINDS, Dirty, measured
-from calibration.injections import CORRIDOR, MERGED, RAMP, Found, burst, tried
-from calibration.looks import Looked, looked_at
-from calibration.looks import together as as_one
-from calibration.nulls import YEAR, Quiet, watched
+from calibration.injections import CORRIDOR, MERGED, RAMP, Detections, burst, detections
 from calibration.page import Results, page, pictures
 from calibration.province import province
+from calibration.quiet_streams import YEAR, QuietStream, quiet_stream
+from calibration.service_evaluations import EvaluatedDays, evaluated_days
+from calibration.service_evaluations import together as as_one
 
 DOCS = Path(__file__).parents[1] / "docs"
 PROCESSES = 2
 QUIET_PER_DAY = 4.0
-STREAM_YEARS = 16  # for each null, looked at each day
-# More of them, of so many years, looked at each 15 days: no two looks share a day that may alarm,
-# and each weekday has its turn.
+STREAM_YEARS = 16  # for each null, evaluated each day
+# More of them, of so many years, evaluated each 15 days: no two evaluations share a day that may
+# alarm, and each weekday has its turn.
 SPARSE_STREAMS, SPARSE_YEARS, SPARSE_DAYS = 50, 8, 15
-# Looked at after each report: so many streams of reports a day, on so many days each.
-LOOKED = {5.0: (15, 60), 20.0: (10, 20)}
+# Evaluated after each report: so many streams of reports a day, on so many days each.
+EVALUATED = {5.0: (15, 60), 20.0: (10, 20)}
 DIRTY_RUNS, DIRTY_PER_DAY = 100, 6.0
 STREAMS, TRIALS = 2, 20  # outbreaks are tried in so many streams, so often in each
 OUTBREAKS = [
@@ -43,29 +43,29 @@ FEW = [burst(0.5, 1, 6), burst(1.5, 3, 12), MERGED, RAMP, CORRIDOR]
 the_province = cache(province)
 
 
-def quiet_year(kind: str, seed: int) -> Quiet:
-    return watched(the_province(), kind, QUIET_PER_DAY, seed)
+def quiet_year(kind: str, seed: int) -> QuietStream:
+    return quiet_stream(the_province(), kind, QUIET_PER_DAY, seed)
 
 
-def quiet_years(kind: str, seed: int) -> Quiet:
+def quiet_years(kind: str, seed: int) -> QuietStream:
     days = SPARSE_YEARS * YEAR
-    return watched(the_province(), kind, QUIET_PER_DAY, seed, days, every=SPARSE_DAYS)
+    return quiet_stream(the_province(), kind, QUIET_PER_DAY, seed, days, every=SPARSE_DAYS)
 
 
-def looked_days(per_day: float, seed: int, days: int) -> Looked:
-    return looked_at(the_province(), per_day, seed, days)
+def evaluated_days_of(per_day: float, seed: int, days: int) -> EvaluatedDays:
+    return evaluated_days(the_province(), per_day, seed, days)
 
 
 def dirty_runs(kind: str) -> Dirty:
     return measured(the_province(), kind, DIRTY_PER_DAY, 1, DIRTY_RUNS)
 
 
-def found_in(per_day: float, seed: int) -> list[Found]:
+def found_in(per_day: float, seed: int) -> list[Detections]:
     outbreaks = OUTBREAKS if per_day == 20 else FEW
-    return list(tried(the_province(), per_day, outbreaks, seed, TRIALS))
+    return list(detections(the_province(), per_day, outbreaks, seed, TRIALS))
 
 
-def together(parts: list[Found]) -> tuple[Found, ...]:
+def together(parts: list[Detections]) -> tuple[Detections, ...]:
     """Trials of one outbreak in several streams as one."""
     ordered = sorted(parts, key=_kind)
     merged = []
@@ -73,11 +73,11 @@ def together(parts: list[Found]) -> tuple[Found, ...]:
         some = list(group)
         days = tuple(day for one in some for day in one.days)
         overlap = tuple(share for one in some for share in one.overlap)
-        merged.append(Found(some[0].outbreak, some[0].per_day, days, overlap))
+        merged.append(Detections(some[0].outbreak, some[0].per_day, days, overlap))
     return tuple(merged)
 
 
-def _kind(one: Found) -> tuple[float, bool, str]:
+def _kind(one: Detections) -> tuple[float, bool, str]:
     return one.per_day, one.outbreak in (RAMP, CORRIDOR, MERGED), one.outbreak.name
 
 
@@ -91,19 +91,19 @@ def main() -> None:
         streams = [(per_day, seed) for per_day in (5.0, 20.0) for seed in range(STREAMS)]
         found = sent(found_in, streams)
         dirty = sent(dirty_runs, [(kind,) for kind in KINDS])
-        looks = [
-            sent(looked_days, [(per_day, seed, days) for seed in range(streams)])
-            for per_day, (streams, days) in LOOKED.items()
+        evaluations = [
+            sent(evaluated_days_of, [(per_day, seed, days) for seed in range(streams)])
+            for per_day, (streams, days) in EVALUATED.items()
         ]
         quiet = []
         for kind in "AB":
             quiet += sent(quiet_year, [(kind, seed) for seed in range(STREAM_YEARS)])
             quiet += sent(quiet_years, [(kind, 100 + seed) for seed in range(SPARSE_STREAMS)])
-        trials = together([part for one in found for part in _told(one, started)])
-        runs = tuple(_told(one, started) for one in dirty)
-        looked = tuple(as_one([_told(one, started) for one in each]) for each in looks)
-        years_watched = tuple(_told(one, started) for one in quiet)
-        results = Results(years_watched, runs, trials, looked)
+        trials = together([part for one in found for part in _result(one, started)])
+        runs = tuple(_result(one, started) for one in dirty)
+        evaluated = tuple(as_one([_result(one, started) for one in each]) for each in evaluations)
+        years_watched = tuple(_result(one, started) for one in quiet)
+        results = Results(years_watched, runs, trials, evaluated)
     write(results)
 
 
@@ -114,7 +114,7 @@ def write(results: Results) -> None:
         (DOCS / "calibration" / name).write_text(svg, encoding="utf-8")
 
 
-def _told(one: Any, started: float) -> Any:
+def _result(one: Any, started: float) -> Any:
     result = one.result()
     print(f"{time.monotonic() - started:6.0f} s  {str(result)[:70]}", flush=True)
     return result
@@ -131,6 +131,6 @@ if __name__ == "__main__":
     asked = arguments()
     if asked.city:
         with ProcessPoolExecutor(PROCESSES) as pool:
-            print(city(asked.city, one_stream=asked.one_stream, each=pool.map).told())
+            print(city(asked.city, one_stream=asked.one_stream, each=pool.map).text())
     else:
         main()

@@ -19,7 +19,7 @@ class Axis:
     words: Sequence[str] = ()
 
     def share(self, value: float) -> float:
-        """Where a value lies, 0 to 1; values beyond an end lie on it."""
+        """Position of a value, 0 to 1; values beyond an end lie on it."""
         low, high = self.ticks[0], self.ticks[-1]
         return min(max((value - low) / (high - low), 0.0), 1.0)
 

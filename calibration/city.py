@@ -10,8 +10,17 @@ import h3
 import numpy as np
 import pandas as pd
 
+from calibration.daily_evaluation import (
+    DAY_LIMITS,
+    STOP,
+    WINDOW_DAYS,
+    DailyEvaluation,
+    Raised,
+    alarms,
+    evaluate,
+    signals,
+)
 from calibration.province import Counts, Events, Floats, Province
-from calibration.watch import DAY_LIMITS, STOP, WINDOW_DAYS, Look, Raised, alarms, look, signals
 from gis.analysis import Null, clean
 from gis.errors import BadInput
 
@@ -24,25 +33,25 @@ DEGREE_M = 111_195.0
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """The reports of one kind: how many counted, the looks at them, and where they lie."""
+    """The reports of one kind: how many counted, the evaluations at them, and where they lie."""
 
     name: str
     counted: int
-    looks: tuple[Look, ...]
+    evaluations: tuple[DailyEvaluation, ...]
     where: Province
     first: date  # of day 0
 
     def a_year(self, number: int) -> float:
-        return number * 365 / len(self.looks)
+        return number * 365 / len(self.evaluations)
 
     def signals(self, days: int) -> list[Raised]:
         """Distinct signals with a recurrence interval of so many days."""
-        return signals(self.where, self.looks, days)
+        return signals(self.where, self.evaluations, days)
 
-    def told(self) -> str:
+    def text(self) -> str:
         each = (
             f"{self.a_year(len(self.signals(days))):5.1f} "
-            f"({self.a_year(len(alarms(self.looks, days))):5.1f})"
+            f"({self.a_year(len(alarms(self.evaluations, days))):5.1f})"
             for days in DAY_LIMITS
         )
         return f"{self.name[:38]:<38} {self.counted:>7,}  {'  '.join(each)}"
@@ -57,7 +66,7 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class City:
-    """What the reports of a city raised, each kind of them a stream."""
+    """Alarms of the reports of a city, each kind of them a stream."""
 
     reports: int
     streams: tuple[Stream, ...]
@@ -70,17 +79,17 @@ class City:
     def within_budget(self) -> list[tuple[Stream, Raised]]:
         return [(one, each) for one in self.streams for each in one.signals(self.budget_days)]
 
-    def told(self) -> str:
+    def text(self) -> str:
         """A line for each stream; of the signals within the budget one each."""
         found = self.within_budget()
         a_year = self.streams[0].a_year(len(found))
         limits = "  ".join(f"{f'RI {days}':>13}" for days in DAY_LIMITS)
         return "\n".join(
             [
-                f"{self.reports:,} reports; {len(self.streams[0].looks)} looks",
+                f"{self.reports:,} reports; {len(self.streams[0].evaluations)} evaluations",
                 "distinct signals (alarm-days) a year",
                 f"{'stream':<38} counted  {limits}",
-                *(one.told() for one in self.streams),
+                *(one.text() for one in self.streams),
                 f"all, with a budget of one false alert a year (RI {self.budget_days:,}): "
                 f"{a_year:.1f} distinct signals a year",
                 *(one.described(each) for one, each in found),
@@ -109,24 +118,24 @@ def city(
     begun = kept["received_at"].min().floor("D")
     days = (last - begun).days
     first = max(min(WINDOW_DAYS, days // 2), days - longest_days + 1)
-    watch = partial(_watched, begun=begun, days=range(first, days + 1), replicates=replicates)
+    watch = partial(_stream_of, begun=begun, days=range(first, days + 1), replicates=replicates)
     kinds = [(str(name), rows) for name, rows in kept.groupby("category")]
     return City(len(records), tuple(each(watch, kinds)))
 
 
-def _watched(
+def _stream_of(
     kind: tuple[str, pd.DataFrame], begun: pd.Timestamp, days: range, replicates: int
 ) -> Stream:
     name, rows = kind
     where, events = _placed(rows, begun)
-    looks = tuple(
-        look(where, events, day, Null(replicates, STOP, day), stratified=True) for day in days
+    evaluations = tuple(
+        evaluate(where, events, day, Null(replicates, STOP, day), stratified=True) for day in days
     )
-    return Stream(name, len(rows), looks, where, begun.date())
+    return Stream(name, len(rows), evaluations, where, begun.date())
 
 
 def reports(path: Path, one_stream: bool = False) -> pd.DataFrame:
-    """The file as the gate reads records; days without a time of day stay at midnight."""
+    """The file as the quality filter reads records; days without a time of day stay at midnight."""
     rows = pd.read_csv(path, low_memory=False)
     date, key = (_named(rows, names) for names in (DATES, KEYS))
     at = pd.to_datetime(rows[date], format="mixed").dt.tz_localize("Asia/Ho_Chi_Minh")

@@ -1,6 +1,5 @@
-"""Null C: streams without an outbreak, but recorded as such streams are; before and after the gate.
-
-Each run is 90 days of one stream, scanned once at a nominal 5 %.
+"""Null C: streams without an outbreak, but recorded as such streams are; before and after the
+quality filter. Each run is 90 days of one stream, scanned once at a nominal 5 %.
 """
 
 from collections.abc import Callable
@@ -9,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from calibration.daily_evaluation import CYLINDER_DAYS, RADIUS_M, WINDOW_DAYS
 from calibration.province import Counts, Events, Province, quiet
-from calibration.watch import CYLINDER_DAYS, RADIUS_M, WINDOW_DAYS
 from gis.analysis import Null, clean, stp_scan, weekday_strata
 
 START = pd.Timestamp("2026-01-05", tz="Asia/Ho_Chi_Minh")  # a Monday
@@ -20,12 +19,12 @@ DEGREE_M = 111_195.0
 
 @dataclass(frozen=True, slots=True)
 class Dirty:
-    """Share of runs with p ≤ .05: of the records as they came, and after the gate."""
+    """Share of runs with p ≤ .05: of the records as they came, and after the quality filter."""
 
     kind: str
     runs: int
     raw: float
-    gated: float
+    filtered: float
 
 
 def records_of(
@@ -122,8 +121,8 @@ def measured(where: Province, kind: str, per_day: float, seed: int, runs: int) -
     """Both shares of one kind of dirt."""
     random = np.random.default_rng([seed, sum(kind.encode()), int(per_day)])
     hits = np.array([_run(where, kind, per_day, random) for _ in range(runs)])
-    raw, gated = hits.mean(axis=0)
-    return Dirty(kind, runs, float(raw), float(gated))
+    raw, filtered = hits.mean(axis=0)
+    return Dirty(kind, runs, float(raw), float(filtered))
 
 
 def _run(

@@ -6,8 +6,15 @@ from statistics import median
 
 import numpy as np
 
+from calibration.daily_evaluation import (
+    CYLINDER_DAYS,
+    RADIUS_M,
+    WINDOW_DAYS,
+    DailyEvaluation,
+    evaluate,
+    jaccard,
+)
 from calibration.province import Counts, Events, Floats, Province, quiet, within
-from calibration.watch import CYLINDER_DAYS, RADIUS_M, WINDOW_DAYS, Look, jaccard, look
 from gis.analysis import Null, stp_null
 
 FOLLOWED_DAYS = 14  # after the first day of an outbreak
@@ -28,7 +35,7 @@ class Outbreak:
     apart: bool = True
 
     def hexes(self, where: Province, centre: int, random: np.random.Generator) -> Counts:
-        """Where it strikes."""
+        """Rows of the hexes that it strikes."""
         if not self.corridor:
             return within(where, centre, self.radius_m)
         turn = random.uniform(0, np.pi)
@@ -62,8 +69,8 @@ CORRIDOR = Outbreak("corridor, 10 km, 3 d, 15", 0.0, (5, 5, 5), corridor=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """Of each trial: the day (1 is the first) it was found on, or None; and how well placed."""
+class Detections:
+    """Detections of an outbreak: the day of each trial (1: the first), or None, and the overlap."""
 
     outbreak: Outbreak
     per_day: float
@@ -80,29 +87,29 @@ class Found:
         return median(np.inf if day is None else day for day in self.days)
 
 
-def tried(
+def detections(
     where: Province,
     per_day: float,
     outbreaks: list[Outbreak],
     seed: int,
     trials: int,
     min_days: int = 100,
-) -> Iterator[Found]:
+) -> Iterator[Detections]:
     """Each outbreak `trials` times in one quiet stream, at places chosen by people.
 
-    The null is that of the stream without the outbreak, kept, as the service keeps it. Found is an
-    alarm of at least `min_days` whose cluster holds a hex of the outbreak.
+    The null is that of the stream without the outbreak, precomputed as by the service. A detection
+    is an alarm of at least `min_days` whose cluster holds a hex of the outbreak.
     """  # fmt: skip
     random = np.random.default_rng([seed, int(per_day)])
     base = quiet(where, per_day, WINDOW_DAYS + FOLLOWED_DAYS, random).counted()
-    null = _kept_null(where, base)
+    null = _precomputed_null(where, base)
     for outbreak in outbreaks:
         results = [_trial(where, base, outbreak, null, random, min_days) for _ in range(trials)]
         overlaps = tuple(overlap for day, overlap in results if day is not None)
-        yield Found(outbreak, per_day, tuple(day for day, _ in results), overlaps)
+        yield Detections(outbreak, per_day, tuple(day for day, _ in results), overlaps)
 
 
-def _kept_null(where: Province, base: Events) -> Floats:
+def _precomputed_null(where: Province, base: Events) -> Floats:
     before = base.between(0, WINDOW_DAYS - 1)
     at, place = np.unique(before.place, return_inverse=True)
     return stp_null(
@@ -119,13 +126,13 @@ def _trial(
     hexes = outbreak.hexes(where, centre, random)
     events = base.and_more(outbreak.events(hexes, WINDOW_DAYS, random)).counted()
     for day in range(WINDOW_DAYS, WINDOW_DAYS + max(7, len(outbreak.daily))):
-        seen = look(where, events, day, null)
+        seen = evaluate(where, events, day, null)
         if seen.p * min_days <= 1 and seen.hexes & set(hexes.tolist()):
             return day - WINDOW_DAYS + 1, _overlap(events, hexes, seen)
     return None, 0.0
 
 
-def _overlap(events: Events, hexes: Counts, seen: Look) -> float:
+def _overlap(events: Events, hexes: Counts, seen: DailyEvaluation) -> float:
     """Jaccard with those hexes of the outbreak that have any report at all."""
     known = events.between(seen.day - WINDOW_DAYS + 1, seen.day)
     return jaccard(seen.hexes, frozenset(np.intersect1d(hexes, known.place).tolist()))

@@ -9,36 +9,36 @@ import numpy as np
 from scipy.stats import chi2
 
 from calibration.charts import Axis, Points, chart
+from calibration.daily_evaluation import DAY_LIMITS
 from calibration.dirty import Dirty
-from calibration.injections import CORRIDOR, MERGED, RAMP, Found
-from calibration.looks import Looked, together
-from calibration.nulls import YEAR, Quiet
-from calibration.watch import DAY_LIMITS
+from calibration.injections import CORRIDOR, MERGED, RAMP, Detections
+from calibration.quiet_streams import YEAR, QuietStream
+from calibration.service_evaluations import EvaluatedDays, together
 
-LOOK_LIMITS = (30, 100)  # days; for 365, far more of them would have to be looked at
+EVALUATION_LIMITS = (30, 100)  # days; for 365, far more of them would have to be evaluated
 
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """Everything that was measured."""
+    """All measurements."""
 
-    quiet: tuple[Quiet, ...]
+    quiet: tuple[QuietStream, ...]
     dirty: tuple[Dirty, ...]
-    found: tuple[Found, ...]
-    looked: tuple[Looked, ...]
+    detections: tuple[Detections, ...]
+    evaluated: tuple[EvaluatedDays, ...]
 
-    def one(self, name: str, per_day: float = 20.0) -> Found:
+    def one(self, name: str, per_day: float = 20.0) -> Detections:
         """The trials of an outbreak in the stream of so many reports a day."""
-        return next(f for f in self.found if f.outbreak.name == name and f.per_day == per_day)
+        return next(f for f in self.detections if f.outbreak.name == name and f.per_day == per_day)
 
 
-def realised(streams: Sequence[Quiet], limit: int) -> float:
+def realised(streams: Sequence[QuietStream], limit: int) -> float:
     """Alarm-days over those to be expected."""
     days = sum(len(one.p) for one in streams)
     return sum(one.alarm_days[limit] for one in streams) / (days / limit)
 
 
-def interval(streams: Sequence[Quiet], limit: int) -> tuple[float, float]:
+def interval(streams: Sequence[QuietStream], limit: int) -> tuple[float, float]:
     """The 95 % interval of `realised`: its runs of alarm-days taken as a Poisson number of them.
 
     Each run as long as they are on average; without any, as of a day. Source: Garwood 1936.
@@ -62,12 +62,14 @@ def targets(results: Results) -> list[tuple[str, str, bool]]:
     ratios = [realised(streams, limit) for streams in by_null for limit in DAY_LIMITS]
     spans = [interval(streams, limit) for streams in by_null for limit in DAY_LIMITS]
     low, high = min(low for low, _ in spans), max(high for _, high in spans)
-    every = together(list(results.looked))
-    live = [every.alarms(limit) * limit / every.days for limit in LOOK_LIMITS]
+    every = together(list(results.evaluated))
+    live = [every.alarms(limit) * limit / every.days for limit in EVALUATION_LIMITS]
     spread = [
-        at * limit / every.days for limit in LOOK_LIMITS for at in garwood(every.alarms(limit))
+        at * limit / every.days
+        for limit in EVALUATION_LIMITS
+        for at in garwood(every.alarms(limit))
     ]
-    worst = max(one.gated for one in results.dirty)
+    worst = max(one.filtered for one in results.dirty)
     wide, sharp = results.one("1.5 km, 3 d, 12"), results.one("0.5 km, 1 d, 6")
     ramp = results.one(RAMP.name)
     overlaps = [float(np.mean(one.overlap)) for one in (wide, ramp)]
@@ -78,11 +80,11 @@ def targets(results: Results) -> list[tuple[str, str, bool]]:
             min(ratios) >= 0.5 and max(ratios) <= 1.5,
         ),
         (
-            "days with an alarm at any look over nominal, RI 30 and 100, in 0.5–1.5",
+            "days with an alarm in any evaluation over nominal, RI 30 and 100, in 0.5–1.5",
             f"{_between(min(live), max(live))} (95 %: {_between(min(spread), max(spread))})",
             min(live) >= 0.5 and max(live) <= 1.5,
         ),
-        ("each kind of dirt at most 10 % after the gate", f"{worst:.1%}", worst <= 0.10),
+        ("each kind of fault at most 10 % after the quality filter", f"{worst:.1%}", worst <= 0.10),
         (
             "power 1.5 km, 3 days, 12 reports at least .85",
             _share(wide.power()),
@@ -103,8 +105,8 @@ def page(results: Results) -> str:
     return (
         "\n\n".join(
             [
-                _HEAD, _targets(results), _nulls(results), _looked(results), _dirt(results),
-                _found(results),
+                _HEAD, _targets(results), _nulls(results), _evaluations(results), _dirt(results),
+                _detections(results),
             ]
         )
         + "\n"
@@ -119,9 +121,9 @@ fixed seeds; nobody edits it. The province is made up: a disk of hexes of the si
 up to 10 km, up to 14 days, at least 3 reports, 999 replicates (given up at 34 that reach the value,
 which leaves every p up to 1/30 as it is); below p .01 the law of their tail (`tail_p`). A
 *recurrence interval* (RI) of 100 days means: chance alone brings such a cluster once in 100
-days. Where each day is looked at once, it is 1/p. The service looks after each report, and
-takes it as 1/(3p): of a day's looks the rarest is about as rare as that ([why](why.md)). Its looks
-have a section of their own; all others look once a day."""
+days. Where each day is evaluated once, it is 1/p. The service evaluates after each report, and
+takes it as 1/(3p): of a day's evaluations the rarest is about as rare as that ([why](why.md)).
+These have a section of their own; in all others there is one a day."""
 
 
 def _targets(results: Results) -> str:
@@ -140,8 +142,9 @@ def _nulls(results: Results) -> str:
             rows += _quiet_rows(_named(*stream), list(group))
         rows += _quiet_rows((kind, "all", "together"), streams)
     heads = (
-        "null", "reports a day", "looks every", "looks", "stream-years", "RI", "alarms expected",
-        "found", "in runs", "realised / nominal", "95 %", "distinct signals a year",
+        "null", "reports a day", "evaluated every", "evaluations", "stream-years", "RI",
+        "alarms expected", "found", "in runs", "realised / nominal", "95 %",
+        "distinct signals a year",
     )  # fmt: skip
     return f"""## Nothing happens
 
@@ -149,11 +152,11 @@ Null A: people × weekday × season. Null B: events in lumps of place and time, 
 permuted within weekday. A *distinct signal* is an alert by the service's own rules of identity and
 life: one thing that goes on, moves a little or comes back within days is one.
 
-Alarms come in runs of days, so looks day after day say little about rare alarms: in a stream-year
-an RI of 365 days stands for one day, and less than one run. Looks 15 days apart share no day that
-may alarm and hardly depend on each other; so most stream-years are looked at so. The target is of
-all looks together, however far apart. The 95 % interval says what is noise: it takes the runs of
-alarms, those less than 14 days apart being one, as a Poisson number.
+Alarms come in runs of days, so evaluations day after day say little about rare alarms: in a
+stream-year an RI of 365 days stands for one day, and less than one run. Evaluations 15 days apart
+share no day that may alarm and hardly depend on each other; so most stream-years are evaluated so.
+The target is of all evaluations together, however far apart. The 95 % interval says what is noise:
+it takes the runs of alarms, those less than 14 days apart being one, as a Poisson number.
 
 {_table(heads, rows)}
 
@@ -161,7 +164,7 @@ alarms, those less than 14 days apart being one, as a Poisson number.
 ![QQ plot of p under null B](calibration/qq-b.svg)"""
 
 
-def _stream(one: Quiet) -> tuple[str, float, int]:
+def _stream(one: QuietStream) -> tuple[str, float, int]:
     return one.kind, one.per_day, one.every
 
 
@@ -169,14 +172,16 @@ def _named(kind: str, per_day: float, every: int) -> tuple[str, str, str]:
     return kind, f"{per_day:g}", "day" if every == 1 else f"{every} days"
 
 
-def _quiet_rows(name: tuple[str, str, str], streams: Sequence[Quiet]) -> list[tuple[str, ...]]:
+def _quiet_rows(
+    name: tuple[str, str, str], streams: Sequence[QuietStream]
+) -> list[tuple[str, ...]]:
     """One row a limit."""
-    looks = sum(len(one.p) for one in streams)
+    evaluations = sum(len(one.p) for one in streams)
     years = sum(len(one.p) * one.every for one in streams) / YEAR
     daily = all(one.every == 1 for one in streams)
     return [
         (
-            *name, f"{looks:,}", f"{years:.1f}", str(limit), f"{looks / limit:.1f}",
+            *name, f"{evaluations:,}", f"{years:.1f}", str(limit), f"{evaluations / limit:.1f}",
             str(sum(one.alarm_days[limit] for one in streams)),
             str(sum(one.runs[limit] for one in streams)),
             f"{realised(streams, limit):.2f}", _between(*interval(streams, limit)),
@@ -186,28 +191,30 @@ def _quiet_rows(name: tuple[str, str, str], streams: Sequence[Quiet]) -> list[tu
     ]  # fmt: skip
 
 
-def _looked(results: Results) -> str:
-    rows = [row for one in results.looked for row in _look_rows(f"{one.per_day:g}", one)]
-    rows += _look_rows("together", together(list(results.looked)))
+def _evaluations(results: Results) -> str:
+    rows = [row for one in results.evaluated for row in _evaluation_rows(f"{one.per_day:g}", one)]
+    rows += _evaluation_rows("together", together(list(results.evaluated)))
     heads = (
-        "reports a day", "days", "looks", "RI", "days expected", "found", "realised / nominal",
-        "95 %", "if RI were 1/p", "last look alone", "last look, RI 1/p",
+        "reports a day", "days", "evaluations", "RI", "days expected", "found",
+        "realised / nominal", "95 %", "if RI were 1/p", "last evaluation alone",
+        "last evaluation, RI 1/p",
     )  # fmt: skip
-    return f"""## Nothing happens, and each report is a look
+    return f"""## Nothing happens, and each report is an evaluation
 
-Null A as the service looks at it: as the day begins and after each report, by a null that is drawn
-at the day's first look and judges the others until there are 2 % more cases. *Found*: days on which
-any look had an RI, taken as 1/(3p), of at least so much; the interval is that of a Poisson number.
+Null A as the service evaluates it: as the day begins and after each report, by a null that is
+drawn in the day's first evaluation and judges the others until there are 2 % more cases. *Found*:
+days on which any evaluation had an RI, taken as 1/(3p), of at least so much; the interval is that
+of a Poisson number.
 The days are 15 days apart, and each counts once. For contrast, the ratio if the RI were 1/p; and
-both ratios of the last look of each day alone.
+both ratios of the last evaluation of each day alone.
 
 {_table(heads, rows)}"""
 
 
-def _look_rows(name: str, one: Looked) -> list[tuple[str, ...]]:
+def _evaluation_rows(name: str, one: EvaluatedDays) -> list[tuple[str, ...]]:
     """One row a limit."""
     rows = []
-    for limit in LOOK_LIMITS:
+    for limit in EVALUATION_LIMITS:
         expected, found = one.days / limit, one.alarms(limit)
         low, high = garwood(found)
         others = (
@@ -217,7 +224,8 @@ def _look_rows(name: str, one: Looked) -> list[tuple[str, ...]]:
         )
         rows.append(
             (
-                name, f"{one.days:,}", f"{one.looks:,}", str(limit), f"{expected:.1f}", str(found),
+                name, f"{one.days:,}", f"{one.evaluations:,}", str(limit), f"{expected:.1f}",
+                str(found),
                 f"{found / expected:.2f}", _between(low / expected, high / expected),
                 *(f"{days / expected:.2f}" for days in others),
             )
@@ -231,26 +239,26 @@ def _between(low: float, high: float) -> str:
 
 def _dirt(results: Results) -> str:
     rows = [
-        (one.kind, str(one.runs), f"{one.raw:.1%}", f"{one.gated:.1%}") for one in results.dirty
+        (one.kind, str(one.runs), f"{one.raw:.1%}", f"{one.filtered:.1%}") for one in results.dirty
     ]
     return f"""## Nothing happens, and the records are dirty
 
-Null C, 6 reports a day, each run one look at a nominal 5 %. *Raw* takes every record on the day it
-came (uneven delay: on its own day); *after the gate* takes what `clean` lets through, with strata
+Null C, 6 reports a day, each run one evaluation at a nominal 5 %. *Raw* takes every record on the
+day it came (uneven delay: on its own day); *filtered* takes what `clean` lets through, with strata
 of weekdays where towns differ in their week. The backlog comes today, with the true dates of its
-events, which is how the gate knows it. One that is dated today as well cannot be told from a surge,
-by nobody: it raises an alarm, and has to be looked at.
+events, which is how the quality filter knows it. Nothing tells one that is dated today as well
+from a surge: it raises an alarm, and a person has to check it.
 
-{_table(("records", "runs", "raw", "after the gate"), rows)}"""
+{_table(("records", "runs", "raw", "filtered"), rows)}"""
 
 
-def _found(results: Results) -> str:
+def _detections(results: Results) -> str:
     rows = [
         (
             f"{one.per_day:g}", one.outbreak.name, str(len(one.days)), _share(one.power()),
             f"{one.median_day():g}", f"{np.mean(one.overlap):.2f}" if one.overlap else "–",
         )
-        for one in results.found
+        for one in results.detections
     ]  # fmt: skip
     heads = (
         "reports a day",
@@ -279,7 +287,7 @@ def pictures(results: Results) -> dict[str, str]:
     by_size = {
         shape: [
             (sum(one.outbreak.daily), one.power())
-            for one in results.found
+            for one in results.detections
             if one.per_day == 20 and one.outbreak.name.startswith(shape) and one.outbreak.apart
         ]
         for shape in ("0.5 km, 1 d", "1.5 km, 3 d")
@@ -304,8 +312,8 @@ def _sorted(lines: Mapping[str, Points]) -> dict[str, Points]:
     return {name: sorted(points) for name, points in lines.items()}
 
 
-def _qq(kind: str, streams: Iterable[Quiet]) -> str:
-    """Sorted p against what as many uniform ones would be, both as powers of ten."""
+def _qq(kind: str, streams: Iterable[QuietStream]) -> str:
+    """QQ plot of sorted p against what as many uniform ones would be, both as powers of ten."""
     some = [one for one in streams if one.kind == kind]
     lines: dict[str, Points] = {}
     for per_day in sorted({one.per_day for one in some}):

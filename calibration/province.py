@@ -30,14 +30,14 @@ class Province:
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """Of each event: its row among the hexes, its day, and which of 7 smaller hexes it is in."""
+    """Events: the row of each among the hexes, its day, and which of 7 smaller hexes it is in."""
 
     place: Counts
     day: Counts
     part: Counts
 
     def counted(self) -> "Events":
-        """As alarms count: one a smaller hex and day."""
+        """Events as alarms count them: one a smaller hex and day."""
         key = (self.day * 10_000_000 + self.place) * 7 + self.part
         _, first = np.unique(key, return_index=True)
         return Events(self.place[first], self.day[first], self.part[first])

@@ -54,7 +54,7 @@ def fresh_alert(running: Service) -> Iterator[int]:
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="no curl")
-def test_curl_hears_a_new_alert(running: Service):
+def test_curl_receives_a_new_alert(running: Service):
     with subprocess.Popen(
         ["curl", "-sN", "-m", "60", f"{running.url}/events"], stdout=subprocess.PIPE, text=True
     ) as curl:

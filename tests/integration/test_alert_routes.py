@@ -1,4 +1,4 @@
-"""Alerts over HTTP: who sees what, the records beneath, silences, and how often they were true."""
+"""Alerts over HTTP: who sees what, the evidence, silences, and how often they were true."""
 
 import json
 from collections.abc import Iterator
@@ -51,7 +51,7 @@ def raised(database, **changes) -> int:
     return (*done.opened, 0)[0]
 
 
-def test_an_alert_tells_its_numbers_and_what_it_rests_on(http, toy_province):
+def test_an_alert_has_its_numbers_and_its_evidence(http, toy_province):
     number = raised(toy_province)
     told = http.get(f"/alerts/{number}").json()
     assert (told["observed"], told["expected"], told["p"]) == (12, 1, 0.001)
@@ -60,9 +60,7 @@ def test_an_alert_tells_its_numbers_and_what_it_rests_on(http, toy_province):
     assert told["outcome"] is None
 
 
-def test_the_records_beneath_carry_nothing_personal(
-    http, toy_province, catalogue, operator, tmp_path: Path
-):
+def test_the_evidence_has_nothing_personal(http, toy_province, catalogue, operator, tmp_path: Path):
     path = tmp_path / "reports.csv"
     path.write_text(HEADER + LINE, encoding="utf-8")
     layer = catalogue.get("citizen_reports")

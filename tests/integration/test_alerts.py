@@ -1,4 +1,4 @@
-"""Alerts as rows: the same life as in memory, the acts of people, silences, and time passing."""
+"""Alerts as rows: the same lifecycle as in memory, acts of people, silences, and time."""
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -80,7 +80,7 @@ def test_an_alert_without_hexes_has_the_shape_of_its_units_or_of_the_province(co
     assert get_alert(connection, of_province).bbox == pytest.approx((104.0, 22.0, 104.3, 22.1))
 
 
-def test_changes_are_told_by_number(connection):
+def test_changes_have_the_number_of_their_alert(connection):
     opened, updated, quiet, _, closed = looked(
         connection, found(0, signal(0)), found(1, signal(1, observed=13)), *map(found, (2, 3, 4))
     )
@@ -174,7 +174,7 @@ def test_a_person_ends_an_alert_and_says_what_became_of_it(connection):
         acknowledge(connection, number, "colleague")
 
 
-def test_an_alert_that_a_person_closed_does_not_come_back_with_the_next_look(connection):
+def test_an_alert_that_a_person_closed_does_not_come_back_with_the_next_evaluation(connection):
     (done,) = looked(connection, found(0, signal(0)))
     resolve(connection, done.opened[0], "officer", Outcome.FALSE, "an exercise")
     (again,) = looked(connection, found(1, signal(1)))
@@ -205,7 +205,7 @@ def test_a_comment_needs_words(connection):
 
 
 @pytest.mark.parametrize(("tier", "minutes"), [(Tier.URGENT, 15), (Tier.ALERT, 240)])
-def test_what_nobody_takes_on_is_told_again_once(connection, tier, minutes):
+def test_what_nobody_acknowledges_escalates_once(connection, tier, minutes):
     looked(connection, found(0, signal(0, tier=tier)))
     just_before = day(0) + timedelta(minutes=minutes, seconds=-1)
     advance_alerts(connection, POLICIES, just_before)
@@ -232,7 +232,7 @@ def test_what_is_watched_or_taken_on_does_not_escalate(connection):
         ({"layer_id": "field_incidents"}, Status.OPEN),
     ],
 )
-def test_nobody_hears_of_what_is_silenced(connection, of, status):
+def test_nobody_is_notified_of_what_is_silenced(connection, of, status):
     hush(connection, **of)
     now = datetime.now(UTC)
     apply_findings(connection, found(0, signal(0)), now)
@@ -318,7 +318,7 @@ def test_a_silence_says_what_why_and_until_when(connection, of, told):
         silence(connection, **(whole | of))
 
 
-def test_an_alert_at_which_nothing_looks_any_more_ends(connection):
+def test_an_alert_that_nothing_evaluates_any_more_ends(connection):
     looked(connection, found(0, signal(0)))
     advance_alerts(connection, {}, day(14.9))
     assert Status.EXPIRED not in states(connection)
@@ -344,7 +344,7 @@ def test_two_processes_that_find_the_same_at_once_open_one_alert(toy_province):
         assert sorted(pool.map(look, range(4))) == [0, 0, 0, 1]
 
 
-def test_a_look_without_news_leaves_the_time_of_the_last_change(connection):
+def test_an_evaluation_without_news_leaves_the_time_of_the_last_change(connection):
     looked(connection, found(0, signal(0)), found(1, signal(0)))
     assert get_alert(connection, 1).updated_at == day(0)
     looked(connection, found(2, signal(2, observed=13)))

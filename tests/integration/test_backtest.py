@@ -68,7 +68,7 @@ def test_one_rule_of_several_may_be_tried(measured):
 
 
 def test_a_time_that_is_none_is_refused(measured):
-    with pytest.raises(BadInput, match="is no time to look at"):
+    with pytest.raises(BadInput, match="is no time for a backtest"):
         tried(measured(), gauges(LEVEL), since=NOW)
     with pytest.raises(BadInput, match="within 400 days"):
         tried(measured(), gauges(LEVEL), since=NOW - timedelta(days=401))
@@ -112,7 +112,7 @@ def test_after_a_backlog_of_the_same_day_the_past_is_as_it_was(toy_province, cat
     assert past.alert.last_notification.records == set(live.records)
 
 
-def test_a_look_follows_the_reports_of_ten_minutes_and_the_beginning_of_each_day():
+def test_an_evaluation_follows_the_reports_of_ten_minutes_and_the_beginning_of_each_day():
     minutes = [0, 3, 9, 12, 16 * 60 - 1, 16 * 60 + 1]
     received = pd.Series(pd.to_datetime([START + timedelta(minutes=n) for n in minutes]))
     until = START + timedelta(hours=30)  # START is at 19:00 in Vietnam, where two days begin
@@ -121,7 +121,7 @@ def test_a_look_follows_the_reports_of_ten_minutes_and_the_beginning_of_each_day
     assert told == [9, 12, 5 * 60, 16 * 60 - 1, 16 * 60 + 1, 29 * 60]
 
 
-def test_only_streams_with_a_report_are_looked_at_again_but_all_as_a_day_begins(
+def test_only_streams_with_a_report_are_evaluated_again_but_all_as_a_day_begins(
     toy_province, catalogue
 ):
     report(toy_province, noise(), days=90)  # each at 12:00 UTC of its day, or before

@@ -313,7 +313,7 @@ def test_what_was_approved_is_public_no_more_once_its_layer_is_closed(
     assert http.post(f"/alerts/{number}/approve", json={}, headers=desk).status_code == 409
 
 
-def test_subscriptions_hear_of_it_unless_it_is_private(closed, toy_province, tmp_path):
+def test_subscriptions_are_notified_of_it_unless_it_is_private(closed, toy_province, tmp_path):
     with toy_province.writing() as connection:
         for name, wish in {"all": {}, "others": {"layers": ["landslides"]}}.items():
             subscribe(connection, name, **wish)

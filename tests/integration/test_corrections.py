@@ -97,7 +97,7 @@ def test_an_alert_whose_records_are_gone_ends_at_once_and_says_so(outbreak, cata
     assert {one.stream for one in live} == ({"security"} if how == "recategorised" else set())
 
 
-def test_an_alert_with_fewer_records_has_its_new_numbers_and_who_was_told_hears(
+def test_an_alert_with_fewer_records_has_its_new_numbers_and_its_recipients_are_notified(
     outbreak, catalogue
 ):
     look(outbreak, catalogue)
@@ -150,7 +150,7 @@ def test_a_new_report_after_a_correction_is_news(outbreak, catalogue):
     assert {act for _, act in notified(outbreak)[told:]} & {"open", "notify"}
 
 
-def test_nothing_escalates_before_its_records_were_looked_at_again(toy_province, catalogue):
+def test_nothing_escalates_before_its_records_were_evaluated_again(toy_province, catalogue):
     """The service's own clock: the loop of each second comes before the look."""
     now = datetime.now(UTC)
     report(toy_province, noise(), at=now - timedelta(days=1), days=90)

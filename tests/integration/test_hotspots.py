@@ -159,7 +159,7 @@ def test_a_cluster_opens_one_alert_that_says_where_and_how_much(outbreak, catalo
     assert re.fullmatch(r"Traffic: \d+ reports in \d+ days?, normally \d\.\d", alert.headline_en)
 
 
-def test_an_alert_rests_on_the_records_beneath_and_counts_one_a_hex_and_day(outbreak, catalogue):
+def test_an_alert_rests_on_its_evidence_and_counts_one_a_hex_and_day(outbreak, catalogue):
     run(outbreak, catalogue)
     with outbreak.reading() as connection:
         found = connection.execute(
@@ -193,7 +193,7 @@ def test_two_clusters_far_apart_are_two_alerts(quiet, catalogue):
     assert len(run(quiet, catalogue).alerts.opened) == 2
 
 
-def test_streams_are_looked_at_apart(quiet, catalogue):
+def test_streams_are_evaluated_apart(quiet, catalogue):
     report(quiet, noise() + 0.001, days=90, category="security")
     report(quiet, cluster(), category="security")
     run(quiet, catalogue)

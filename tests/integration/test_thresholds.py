@@ -249,7 +249,7 @@ def minutes(n: int) -> datetime:
     return NOW + timedelta(minutes=n)
 
 
-def test_high_water_that_a_person_closed_is_told_again_when_it_rises_on(measured):
+def test_high_water_that_a_person_closed_is_notified_again_when_it_rises_on(measured):
     high = LEVEL | {"minutes": 0}
     database = measured((0, "Bảo Hà", 4.0))
     follow(database, high)
@@ -262,7 +262,7 @@ def test_high_water_that_a_person_closed_is_told_again_when_it_rises_on(measured
     assert [alert.status for alert in live(database)] == [Status.OPEN]
 
 
-def test_many_records_that_a_person_closed_are_told_again_when_they_become_many_again(measured):
+def test_many_records_that_a_person_closed_are_notified_again_when_they_become_many_again(measured):
     """The window still holds records of the first time, and its end stays when it ended."""
     few = COUNT | {"hours": 1}
     database = measured((58, "Bảo Hà", 1.0), (57, "Bảo Hà", 1.0), (0, "Bảo Hà", 1.0))
@@ -296,7 +296,7 @@ def test_a_sensor_that_falls_silent_in_high_water_keeps_its_alert_for_a_day(meas
     assert live(database) == []
 
 
-def test_a_rule_is_looked_at_when_rows_change_and_each_minute(measured):
+def test_a_rule_is_evaluated_when_rows_change_and_each_minute(measured):
     database = measured()
     assert follow(database, LEVEL) == ["gauges by_sensor"]
     assert follow(database, LEVEL, NOW + timedelta(seconds=59)) == []

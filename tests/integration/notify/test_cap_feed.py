@@ -378,7 +378,7 @@ def test_a_document_given_up_is_an_alert_that_is_told_and_can_be_tried_anew(
     assert publish_due(toy_province, SENDER, SOON) == 2
 
 
-def test_many_notices_are_all_published(toy_province):
+def test_many_events_are_all_published(toy_province):
     with toy_province.writing() as connection:
         for _ in range(120):
             make_alert(connection)

@@ -65,7 +65,7 @@ def make(database, **changes) -> int:
         return make_alert(connection, **changes)
 
 
-def test_an_alert_is_heard_by_who_listens(http, toy_province):
+def test_an_alert_reaches_whoever_follows_the_stream(http, toy_province):
     with http.stream("GET", "/events") as answer:
         assert answer.headers["content-type"].startswith("text/event-stream")
         stream = listening(answer)
@@ -76,7 +76,7 @@ def test_an_alert_is_heard_by_who_listens(http, toy_province):
     assert (body["act"], body["alert"]["id"], body["seq"]) == ("open", made, int(event["id"]))
 
 
-def test_who_was_away_hears_what_was_missed(http, toy_province):
+def test_who_was_away_is_sent_what_was_missed(http, toy_province):
     first, second, third = (make(toy_province) for _ in range(3))
     (event,) = heard(http, 1, headers={"Last-Event-ID": "0"})
     assert alerts_of([event]) == [first]
@@ -114,7 +114,7 @@ def test_a_stream_may_be_of_some_layers(http, toy_province):
     assert alerts_of(found) == [of_reports]
 
 
-def test_alerts_of_layers_that_one_may_not_read_are_not_heard(http, toy_province):
+def test_alerts_of_layers_that_one_may_not_read_are_not_sent(http, toy_province):
     hidden = make(toy_province, layer_id="field_incidents")
     shown = make(toy_province)
     assert alerts_of(heard(http, 1, params={"after": "0"})) == [shown]

@@ -1,4 +1,4 @@
-"""`alerts: tell:` of a layer file: who hears of which steps, and whom nobody knows."""
+"""`alerts: tell:` of a layer file: who is notified of which steps, and whom nobody knows."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +20,7 @@ from tests.acceptance.service import free_port
 from tests.integration.notify import made
 from tests.integration.notify.made import make_alert, step
 from tests.integration.notify.processes import HERE, Receiver
-from tests.integration.notify.test_notices import end, waiting
+from tests.integration.notify.test_outbox import end, waiting
 
 NOWHERE = "http://127.0.0.1:9/"
 
@@ -68,7 +68,7 @@ def stepped(database: Database, alert: int, act: str) -> None:
         step(connection, alert, act)
 
 
-def test_each_is_told_from_the_tier_on_that_the_file_says(told):
+def test_each_is_notified_from_the_tier_on_that_the_file_says(told):
     raised(told, severity="watch")
     assert waiting(told) == []
     raised(told, severity="alert")
@@ -77,7 +77,7 @@ def test_each_is_told_from_the_tier_on_that_the_file_says(told):
     assert sorted(waiting(told)[1:]) == [("department", "open"), ("desk", "open")]
 
 
-def test_who_is_told_of_what_nobody_took_on_hears_of_nothing_else(told):
+def test_a_recipient_of_escalations_is_notified_of_nothing_else(told):
     quiet, alert = raised(told), raised(told)
     with told.writing() as connection:
         acknowledge(connection, quiet, "tests")
@@ -94,7 +94,7 @@ def test_who_is_told_of_what_nobody_took_on_hears_of_nothing_else(told):
     assert heard == ["escalate", "acknowledged", "resolved"]
 
 
-def test_what_has_weakened_since_it_was_told_escalates_to_those_who_wait_for_it(told):
+def test_what_has_weakened_since_its_notification_escalates_to_those_who_wait_for_it(told):
     with told.writing() as connection:
         made.subscribe(connection, "by itself", least_severity="alert")
     alert = raised(told)
@@ -127,7 +127,7 @@ def test_communes_and_simulated_data_are_the_choice_of_the_subscription(toy_prov
     assert waiting(toy_province) == []
 
 
-def test_a_private_layer_tells_only_who_was_given_it(toy_province, catalogue):
+def test_of_a_private_layer_only_who_was_given_it_is_notified(toy_province, catalogue):
     names = ("outsider", "operators", "insider")
     publish(toy_province, catalogue, *({"who": name} for name in names))
     with toy_province.writing() as connection:
@@ -150,7 +150,7 @@ def test_a_private_layer_tells_only_who_was_given_it(toy_province, catalogue):
     assert waiting(toy_province) == [("insider", "open")]
 
 
-def test_a_name_without_a_subscription_is_told_in_words(toy_province, catalogue):
+def test_a_name_without_a_subscription_is_a_warning(toy_province, catalogue):
     publish(toy_province, catalogue, {"who": "duty-dsk"}, {"who": "trực ban"})
     with toy_province.writing() as connection:
         add(connection, "duty-desk")
@@ -165,7 +165,7 @@ def test_a_name_without_a_subscription_is_told_in_words(toy_province, catalogue)
         assert missing_recipients(connection) == []
 
 
-def test_who_is_added_late_is_told_of_what_is_open(toy_province, catalogue):
+def test_a_late_subscription_is_notified_of_what_is_open(toy_province, catalogue):
     publish(toy_province, catalogue, {"who": "late"}, {"who": "head", "when": "escalated"})
     taken, news, _ = raised(toy_province), raised(toy_province), raised(toy_province)
     with toy_province.writing() as connection:
@@ -178,7 +178,7 @@ def test_who_is_added_late_is_told_of_what_is_open(toy_province, catalogue):
     assert waiting(toy_province) == [("late", "notify"), ("late", "open")]
 
 
-def test_who_is_named_late_is_told_of_what_is_open_once(toy_province, catalogue):
+def test_a_late_recipient_is_notified_of_what_is_open_once(toy_province, catalogue):
     with toy_province.writing() as connection:
         for name in ("late", "head"):
             add(connection, name)

@@ -25,7 +25,7 @@ def key(database: Database, role: Role, *layers: str) -> dict[str, str]:
         return {"X-API-Key": create_key(connection, "tests", role, layers)}
 
 
-def test_an_operator_subscribes_looks_and_ends(http, toy_province):
+def test_an_operator_adds_lists_and_ends_a_subscription(http, toy_province):
     operator = key(toy_province, Role.OPERATOR)
     added = http.post("/subscriptions", json=WISH, headers=operator)
     assert added.status_code == 201

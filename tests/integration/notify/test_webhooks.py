@@ -79,7 +79,7 @@ def test_a_secret_stored_before_the_convention_still_signs(toy_province, receive
     assert (desk(toy_province).delivered, entered(receiver)) == (1, 1)
 
 
-def test_what_arrives_tells_the_alert_and_nothing_personal(toy_province, receiver, alert):
+def test_a_payload_has_the_alert_and_nothing_personal(toy_province, receiver, alert):
     receiver.enter = lambda key, body: bodies.append(orjson.loads(body))
     bodies: list[dict] = []
     send_due(toy_province, Sender(HERE))

@@ -7,13 +7,21 @@ from scipy import stats
 
 from calibration.charts import Axis, chart
 from calibration.city import city
+from calibration.daily_evaluation import (
+    CYLINDER_DAYS,
+    RADIUS_M,
+    Cluster,
+    DailyEvaluation,
+    alarms,
+    runs,
+    signals,
+)
 from calibration.dirty import KINDS, Dirty, measured
-from calibration.injections import CORRIDOR, MERGED, RAMP, Found, Outbreak, burst, tried
-from calibration.looks import Looked, looked_at, together
-from calibration.nulls import Quiet, watched
+from calibration.injections import CORRIDOR, MERGED, RAMP, Detections, Outbreak, burst, detections
 from calibration.page import Results, page, pictures, targets
 from calibration.province import Events, lumpy, province, quiet, within
-from calibration.watch import CYLINDER_DAYS, RADIUS_M, Cluster, Look, alarms, runs, signals
+from calibration.quiet_streams import QuietStream, quiet_stream
+from calibration.service_evaluations import EvaluatedDays, evaluated_days, together
 from gis.analysis import Null, stp_null, stp_scan, tail_p
 from gis.errors import BadInput
 
@@ -42,9 +50,9 @@ def test_permuting_within_weekdays_keeps_each_week_day_and_place(small):
 
 @pytest.mark.parametrize("kind", ["A", "B"])
 def test_quiet_streams_alarm_as_often_as_their_recurrence_interval_says(small, kind):
-    # 120 looks at 99 replicates; for rarer alarms see the page.
+    # 120 evaluations at 99 replicates; for rarer alarms see the page.
     p = np.concatenate(
-        [watched(small, kind, 2.0, seed, days=40, replicates=99).p for seed in range(3)]
+        [quiet_stream(small, kind, 2.0, seed, days=40, replicates=99).p for seed in range(3)]
     )
     assert 0.5 <= (p <= 0.2).mean() / 0.2 <= 1.5
 
@@ -103,13 +111,13 @@ def test_few_or_equal_maxima_have_no_tail():
     assert tail_p(np.full(999, 2.0), 2.0) == 1.0
 
 
-def test_the_gate_takes_away_what_a_backlog_brings(small):
+def test_the_quality_filter_takes_away_what_a_backlog_brings(small):
     found = measured(small, "a backlog of 30 dated today", 5.0, 1, 10)
-    assert (found.raw, found.gated) == (1.0, 0.0)
+    assert (found.raw, found.filtered) == (1.0, 0.0)
 
 
 def test_outbreaks_are_found_soon_and_where_they_are(small):
-    sharp, wide, ramp = tried(small, 5.0, [burst(0.5, 1, 6), burst(1.5, 3, 12), RAMP], 1, 15)
+    sharp, wide, ramp = detections(small, 5.0, [burst(0.5, 1, 6), burst(1.5, 3, 12), RAMP], 1, 15)
     assert wide.power() >= 0.85
     assert sharp.power() >= 0.95
     assert ramp.median_day() <= 5
@@ -128,14 +136,16 @@ def test_an_outbreak_has_its_reports_on_its_days_in_its_hexes(small):
 
 
 def some_results():
-    found = [
-        Found(one, 20.0, (1, 2, None, 3), (0.7, 0.8, 0.9))
+    some = [
+        Detections(one, 20.0, (1, 2, None, 3), (0.7, 0.8, 0.9))
         for one in (burst(0.5, 1, 6), burst(1.5, 3, 12), MERGED, RAMP, CORRIDOR)
     ]
     none = {30: 12, 100: 4, 365: 1}
-    quiet_years = [Quiet(kind, 5.0, (0.5,) * 365, none, none, none) for kind in "AB"]
-    looked = Looked(5.0, 1800, (0.01,) * 8 + (0.02, 0.5) * 146, (0.01,) * 4 + (0.5,) * 296)
-    return Results(tuple(quiet_years), (Dirty("clean", 50, 0.05, 0.12),), tuple(found), (looked,))
+    quiet_years = [QuietStream(kind, 5.0, (0.5,) * 365, none, none, none) for kind in "AB"]
+    evaluated = EvaluatedDays(
+        5.0, 1800, (0.01,) * 8 + (0.02, 0.5) * 146, (0.01,) * 4 + (0.5,) * 296
+    )
+    return Results(tuple(quiet_years), (Dirty("clean", 50, 0.05, 0.12),), tuple(some), (evaluated,))
 
 
 def test_the_page_says_which_targets_are_missed():
@@ -146,13 +156,15 @@ def test_the_page_says_which_targets_are_missed():
     assert "| A | 5 | day | 365 | 1.0 | 100 | 3.6 | 4 | 4 | 1.10 | 0.30–2.81 | 4.00 |" in written
 
 
-def test_looks_far_apart_count_as_many_years_and_all_looks_together(small):
-    sparse = watched(small, "A", 2.0, 1, days=60, replicates=19, every=15)
+def test_evaluations_far_apart_count_as_many_years_and_all_together(small):
+    sparse = quiet_stream(small, "A", 2.0, 1, days=60, replicates=19, every=15)
     assert (len(sparse.p), sparse.every) == (4, 15)
     results = some_results()
     none, few = {30: 0, 100: 0, 365: 0}, {30: 24, 100: 7, 365: 2}
-    sparse = Quiet("A", 5.0, (0.5,) * 730, few, few, none, 15)
-    results = Results((*results.quiet, sparse), results.dirty, results.found, results.looked)
+    sparse = QuietStream("A", 5.0, (0.5,) * 730, few, few, none, 15)
+    results = Results(
+        (*results.quiet, sparse), results.dirty, results.detections, results.evaluated
+    )
     written = page(results)
     assert "| A | 5 | 15 days | 730 | 30.0 | 365 | 2.0 | 2 | 2 | 1.00 | 0.12–3.61 | – |" in written
     assert (
@@ -161,43 +173,47 @@ def test_looks_far_apart_count_as_many_years_and_all_looks_together(small):
     )
 
 
-def test_a_day_alarms_by_any_of_its_looks_and_for_contrast_by_its_last():
-    """Of 300 days 8 have a look of 1/(3·.01) = 33 days, 4 of them at their end; none of 100."""
-    (looked,) = some_results().looked
-    assert (looked.alarms(30), looked.alarms(100)) == (8, 0)
-    assert (looked.alarms(30, last=True), looked.alarms(30, last=True, factor=1)) == (4, 4)
-    assert looked.alarms(30, factor=1) == 8 + 146
+def test_a_day_alarms_by_any_of_its_evaluations_and_for_contrast_by_its_last():
+    """Of 300 days 8 have one of 1/(3·.01) = 33 days, 4 of them at their end; none of 100."""
+    (evaluated,) = some_results().evaluated
+    assert (evaluated.alarms(30), evaluated.alarms(100)) == (8, 0)
+    assert (evaluated.alarms(30, last=True), evaluated.alarms(30, last=True, factor=1)) == (4, 4)
+    assert evaluated.alarms(30, factor=1) == 8 + 146
     row = "| 300 | 1,800 | 30 | 10.0 | 8 | 0.80 | 0.35–1.58 | 15.40 | 0.40 | 0.40 |"
     written = page(some_results())
     assert f"| 5 {row}" in written and f"| together {row}" in written
-    both = together([looked, Looked(20.0, 21, (0.001,), (0.001,))])
-    assert (both.days, both.looks, both.alarms(100)) == (301, 1821, 1)
+    both = together([evaluated, EvaluatedDays(20.0, 21, (0.001,), (0.001,))])
+    assert (both.days, both.evaluations, both.alarms(100)) == (301, 1821, 1)
 
 
-def test_quiet_days_looked_at_after_each_report_alarm_as_often_as_the_service_says(small):
-    # 60 days of six looks, 99 replicates; for rarer alarms see the page.
-    found = together([looked_at(small, 5.0, seed, 30, replicates=99) for seed in range(2)])
+def test_quiet_days_evaluated_after_each_report_alarm_as_often_as_the_service_says(small):
+    # 60 days of six evaluations, 99 replicates; for rarer alarms see the page.
+    found = together([evaluated_days(small, 5.0, seed, 30, replicates=99) for seed in range(2)])
     assert found.days == 60
-    assert 60 * 5 <= found.looks <= 60 * 7, "each report, and the beginning of the day"
+    assert 60 * 5 <= found.evaluations <= 60 * 7, "each report, and the beginning of the day"
     assert all(least <= last for least, last in zip(found.least, found.last, strict=True))
     assert 0.5 <= found.alarms(5) / (60 / 5) <= 1.5
     assert found.alarms(5, factor=1) > 1.5 * 60 / 5, "each report is a chance of its own"
 
 
 def seen(day, p, centre=900, radius=1500.0):
-    return Look(day, (Cluster(p, frozenset({centre}), centre, radius, 1, 8, 1.0),))
+    return DailyEvaluation(day, (Cluster(p, frozenset({centre}), centre, radius, 1, 8, 1.0),))
 
 
 def test_alarms_that_may_share_a_report_are_one_run():
-    looks = [seen(day, p) for day, p in [(0, 0.001), (13, 0.002), (20, 0.5), (27, 0.001)]]
-    assert (len(alarms(looks, 365)), runs(looks, 365), runs(looks[2:3], 365)) == (3, 2, 0)
+    evaluations = [seen(day, p) for day, p in [(0, 0.001), (13, 0.002), (20, 0.5), (27, 0.001)]]
+    assert (len(alarms(evaluations, 365)), runs(evaluations, 365), runs(evaluations[2:3], 365)) == (
+        3,
+        2,
+        0,
+    )
 
 
 def test_a_signal_that_goes_on_is_one_and_one_elsewhere_or_weeks_later_another(small):
     far = len(small.cells) - 1
     days = [(0, 0.001, 900), (1, 0.02, 900), (2, 0.001, 900), (3, 0.001, far), (40, 0.001, 900)]
-    looks = [seen(day, p, centre) for day, p, centre in days]
-    raised = signals(small, looks, 365)
+    evaluations = [seen(day, p, centre) for day, p, centre in days]
+    raised = signals(small, evaluations, 365)
     assert [(one.day, one.cluster.centre) for one in raised] == [(0, 900), (3, far), (40, 900)]
 
 
@@ -237,13 +253,13 @@ def city_file(path, heap):
     return path
 
 
-def test_a_city_is_watched_behind_the_gate_and_its_heap_is_one_signal(tmp_path):
+def test_a_city_is_watched_behind_the_quality_filter_and_its_heap_is_one_signal(tmp_path):
     found = city(city_file(tmp_path / "city.csv", 9), replicates=199, longest_days=4)
     (stream,) = found.streams
-    assert (found.reports, len(stream.looks), found.budget_days) == (329 + 50, 4, 365)
+    assert (found.reports, len(stream.evaluations), found.budget_days) == (329 + 50, 4, 365)
     assert stream.counted <= 329
     assert len(stream.signals(365)) == 1
-    assert "91.2 distinct signals a year\n  2025-03-21 reports: 9 reports in" in found.told()
+    assert "91.2 distinct signals a year\n  2025-03-21 reports: 9 reports in" in found.text()
     quiet_city = city(city_file(tmp_path / "quiet.csv", 0), replicates=199, longest_days=4)
     assert quiet_city.within_budget() == []
 

@@ -1,4 +1,4 @@
-"""The cleaning gate: each rule on a few records, and laws."""
+"""The quality filter: each rule on a few records, and laws."""
 
 import h3
 import numpy as np
@@ -71,7 +71,7 @@ def test_a_chain_of_reports_is_not_one_incident():
     assert judged(*chain).records["incident"].tolist() == [True, False, True, False]
 
 
-def test_a_gate_without_tolerance_keeps_what_is_not_the_very_same():
+def test_a_filter_without_tolerance_leaves_what_is_not_the_very_same():
     strict = CleaningRules(duplicate_m=0.0, duplicate_hours=0.0)
     records = [record("a"), record("b"), record("c", lon=104.00001, cell=2)]
     assert clean(pd.DataFrame(records), strict).reasons == {"same_place": 1}

@@ -77,7 +77,7 @@ def test_four_cases_in_one_hex_in_two_days_are_a_cluster_there():
     assert found.p == best.p < 0.05
 
 
-def test_a_stream_of_repeats_alone_has_no_cluster_and_keeps_no_other_from_its_look():
+def test_a_stream_of_repeats_alone_has_no_cluster_and_keeps_no_other_from_being_evaluated():
     """Their incident came late, or before the window; they stay for who asks what lies there."""
     repeats = records([(CENTRE, 3), (CENTRE, 2)], "rare", in_alarm=False)
     frame = pd.concat([repeats, records(level())], ignore_index=True)
@@ -147,7 +147,7 @@ def later(cases: int, stream: str = "s", strata: bool = False) -> Stream:
     return only(records(rows, stream), chosen)
 
 
-def test_the_looks_of_a_day_share_the_null_of_the_first_until_there_are_many_more_cases():
+def test_the_evaluations_of_a_day_share_the_null_of_the_first_until_there_are_many_more_cases():
     looks = [later(0), later(1), later(2), later(3), later(4), later(1, strata=True)]
     origins = [looks[0], looks[0], looks[2], looks[2], looks[4], looks[5]]
     expected = [by_null_of(*both) for both in zip(looks, origins, strict=True)]
@@ -158,7 +158,7 @@ def test_the_looks_of_a_day_share_the_null_of_the_first_until_there_are_many_mor
     assert other == by_null_of(later(0, "other"), later(0, "other"))
 
 
-def test_looks_that_chance_explains_easily_are_judged_by_fewer_replicates():
+def test_evaluations_that_chance_explains_easily_are_judged_by_fewer_replicates():
     common, rare = later(0), only(records([*level(), *[(CENTRE, 0)] * 12]))
     (few,), (whole,) = scan_day([common], OPTIONS, stop=10), scan_day([common], OPTIONS, stop=199)
     assert few.p is not None and few.p != whole.p > 0.2

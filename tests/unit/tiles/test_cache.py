@@ -28,7 +28,7 @@ def never() -> DrawnTile:
     raise AssertionError("it is kept")
 
 
-def test_what_is_kept_is_not_made_again():
+def test_what_is_cached_is_not_made_again():
     cache = TileCache()
     first = cache.get_or_draw("a", OLD, lambda: made(b"tile"))
     assert cache.get_or_draw("a", OLD, never) is first
@@ -36,7 +36,7 @@ def test_what_is_kept_is_not_made_again():
     assert cache.entry("b") is None
 
 
-def test_what_is_kept_of_another_state_is_made_anew_and_replaced():
+def test_what_is_cached_of_another_state_is_made_anew_and_replaced():
     cache = TileCache()
     cache.get_or_draw("a", OLD, lambda: made(b"old"))
     assert cache.get_or_draw("a", NEW, lambda: made(b"new", NEW)).content == b"new"
@@ -82,7 +82,7 @@ def test_many_who_ask_at_once_make_one_tile():
     assert calls == [1]
 
 
-def test_an_error_reaches_who_asked_and_is_not_kept():
+def test_an_error_reaches_who_asked_and_is_not_cached():
     cache = TileCache()
 
     def fail() -> DrawnTile:
@@ -93,7 +93,7 @@ def test_an_error_reaches_who_asked_and_is_not_kept():
     assert cache.get_or_draw("a", OLD, lambda: made(b"now")).content == b"now"
 
 
-def test_what_is_new_is_claimed_once_and_kept_for_all_who_wait():
+def test_what_is_new_is_claimed_once_and_cached_for_all_who_wait():
     cache = TileCache()
     claim = cache.claim("a")
     assert claim is not None and cache.claim("a") is None and not cache.is_new("a")

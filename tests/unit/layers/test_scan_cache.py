@@ -1,4 +1,4 @@
-"""Scans of streams that did not change are taken from the look before, and of others made anew."""
+"""Scans of streams that did not change come from the evaluation before; others are made anew."""
 
 from dataclasses import replace
 

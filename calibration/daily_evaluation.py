@@ -1,6 +1,6 @@
-"""A stream watched as the service does, but looked at once a day rather than at each report.
+"""A stream watched as the service does, but evaluated once a day rather than at each report.
 
-So a recurrence interval is 1/p here. See calibration.looks for looks at each report.
+So a recurrence interval is 1/p here. See calibration.service_evaluations for those at each report.
 """
 
 from collections.abc import Iterable
@@ -32,7 +32,7 @@ STOP = ENOUGH
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """A cluster of a look; `hexes` and `centre` are rows of the province's hexes."""
+    """A cluster of an evaluation; `hexes` and `centre` are rows of the province's hexes."""
 
     p: float
     hexes: frozenset[int]
@@ -44,8 +44,8 @@ class Cluster:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """One day's look: its clusters, the most likely first; `p` is of that one, 1 without any."""
+class DailyEvaluation:
+    """Clusters of one day, the most likely first; `p` is of that one, 1 without any."""
 
     day: int
     clusters: tuple[Cluster, ...]
@@ -56,32 +56,32 @@ class Look:
 
     @property
     def hexes(self) -> frozenset[int]:
-        """Those of the most likely cluster."""
+        """Hexes of the most likely cluster."""
         return self.clusters[0].hexes if self.clusters else frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Raised:
-    """One distinct signal: the first look that made it one, and the cluster then."""
+    """One distinct signal: the first evaluation that made it one, and the cluster then."""
 
     day: int
     cluster: Cluster
 
 
-def look(
+def evaluate(
     where: Province, events: Events, day: int, null: Null | Floats, stratified: bool = False
-) -> Look:
+) -> DailyEvaluation:
     """Scan the window that ends on `day`."""
     known = events.between(day - WINDOW_DAYS + 1, day)
     at, place = np.unique(known.place, return_inverse=True)
     first = day - CYLINDER_DAYS + 1
     areas = where.town[known.place]
     strata = weekday_strata(areas, known.day, before=first) if stratified else None
-    found = stp_scan(
+    clusters = stp_scan(
         place, known.day, where.xy[at], max_radius=RADIUS_M, max_days=CYLINDER_DAYS,
         last_day=day, strata=strata, null=null, max_clusters=CLUSTERS,
     )  # fmt: skip
-    return Look(day, tuple(_cluster(where, at, row) for _, row in found.iterrows()))
+    return DailyEvaluation(day, tuple(_cluster(where, at, row) for _, row in clusters.iterrows()))
 
 
 def _cluster(where: Province, at: Counts, row: pd.Series) -> Cluster:
@@ -94,25 +94,25 @@ def _cluster(where: Province, at: Counts, row: pd.Series) -> Cluster:
     return Cluster(p, hexes, centre, radius, int(row["days"]), int(row["observed"]), expected)
 
 
-def alarms(looks: Iterable[Look], days: int) -> list[Look]:
-    """Those with a recurrence interval of at least `days`."""
-    return [one for one in looks if one.p * days <= 1]
+def alarms(evaluations: Iterable[DailyEvaluation], days: int) -> list[DailyEvaluation]:
+    """Evaluations with a recurrence interval of at least `days`."""
+    return [one for one in evaluations if one.p * days <= 1]
 
 
-def runs(looks: Iterable[Look], days: int) -> int:
-    """How often alarms came: those that may share a report of the last days count once."""
-    at = [one.day for one in alarms(looks, days)]
+def runs(evaluations: Iterable[DailyEvaluation], days: int) -> int:
+    """Number of runs of alarms: those that may share a report of the last days count once."""
+    at = [one.day for one in alarms(evaluations, days)]
     return len(at) and 1 + int((np.diff(at) >= CYLINDER_DAYS).sum())
 
 
-def signals(where: Province, looks: Iterable[Look], days: int) -> list[Raised]:
+def signals(where: Province, evaluations: Iterable[DailyEvaluation], days: int) -> list[Raised]:
     """Distinct signals: alerts of the service that ever had a recurrence interval of `days`.
 
     The same identity and life: one that goes on, moves a little or comes back within days is one.
     """
     policy = Policy(false_alerts_a_year=DAYS_A_YEAR / days, watch_days=min(30, days))
     ledger, raised = ReplayedAlerts(), dict[int, Raised]()
-    for one in looks:
+    for one in evaluations:
         for step in ledger.apply(_findings(where, one, policy)):
             number, signal = step.alert.id, step.alert.signal
             rare = signal.tier.rank >= Tier.ALERT.rank and signal.until == _instant(one.day)
@@ -122,13 +122,13 @@ def signals(where: Province, looks: Iterable[Look], days: int) -> list[Raised]:
     return list(raised.values())
 
 
-def _findings(where: Province, one: Look, policy: Policy) -> Findings:
-    told = []
+def _findings(where: Province, one: DailyEvaluation, policy: Policy) -> Findings:
+    signals = []
     for rank, each in enumerate(one.clusters):
         tier = policy.tier(1 / each.p, each.observed, each.expected)
         if tier is not None:
-            told.append(_signal(where, one.day, each, tier, rank))
-    return Findings("calibration", "scan", _instant(one.day), True, True, tuple(told), policy)
+            signals.append(_signal(where, one.day, each, tier, rank))
+    return Findings("calibration", "scan", _instant(one.day), True, True, tuple(signals), policy)
 
 
 def _signal(where: Province, day: int, one: Cluster, tier: Tier, rank: int) -> Signal:

@@ -1,4 +1,4 @@
-"""Statements that are kept: bounded, and never with what a client wrote."""
+"""Cached statements: bounded, and never with what a client wrote."""
 
 from sqlalchemy import Integer, bindparam, literal, select
 

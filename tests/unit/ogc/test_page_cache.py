@@ -1,4 +1,4 @@
-"""Pages kept in memory: found again, the oldest given up first, never too many."""
+"""Cached pages: found again, the least recently used evicted first, never too many."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,7 +19,7 @@ def test_a_page_is_found_again_and_the_oldest_goes_first() -> None:
     assert kept.get("b") is None and kept.get("a") is not None and kept.get("e") is not None
 
 
-def test_small_pages_and_huge_ones_are_not_kept() -> None:
+def test_small_pages_and_huge_ones_are_not_cached() -> None:
     kept = PageCache(8 * LEAST_BYTES)
     kept.keep("small", page(LEAST_BYTES - 1))
     kept.keep("huge", page(3 * LEAST_BYTES))

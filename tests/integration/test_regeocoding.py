@@ -1,4 +1,4 @@
-"""When units change, rows lie in the communes of today again."""
+"""Rows are re-geocoded when units change: they lie in the communes of today again."""
 
 from datetime import date
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Quiet streams looked at as the service does: as a day begins, and after each report."""
+"""Quiet streams evaluated as the service does: as a day begins, and after each report."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ import h3
 import numpy as np
 import pandas as pd
 
+from calibration.daily_evaluation import WINDOW_DAYS
 from calibration.province import Events, Province, quiet
-from calibration.watch import WINDOW_DAYS
 from gis.alerts.policy import EVALUATIONS_A_DAY
 from layers.definition.model import ScanOptions
 from layers.detect.null_distribution import scan_day
@@ -18,14 +18,14 @@ APART_DAYS = 15  # days that share none of the last 14 hardly depend on each oth
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
-    """Quiet days of null A: how many looks, and of each day the least p and that of its last look.
+class EvaluatedDays:
+    """Quiet days of null A: the number of evaluations, the least p of each day and the last one.
 
     Values above 1/30 are of fewer than all replicates.
     """
 
     per_day: float
-    looks: int
+    evaluations: int
     least: tuple[float, ...]
     last: tuple[float, ...]
 
@@ -34,38 +34,38 @@ class Looked:
         return len(self.last)
 
     def alarms(self, limit: int, *, last: bool = False, factor: float = EVALUATIONS_A_DAY) -> int:
-        """Days with a recurrence interval 1/(factor·p) of `limit` days: at any look, or the last.
+        """Days with a recurrence interval 1/(factor·p) of `limit` days, at any time or at the end.
 
-        Without more said, as the service reckons and looks.
+        By default with the service's own factor, in any evaluation.
         """
         return sum(factor * p * limit <= 1 for p in (self.last if last else self.least))
 
 
-def together(parts: list[Looked]) -> Looked:
+def together(parts: list[EvaluatedDays]) -> EvaluatedDays:
     """The days of several streams as of one of them; its reports a day are those on average."""
     days = sum(one.days for one in parts)
-    return Looked(
+    return EvaluatedDays(
         sum(one.per_day * one.days for one in parts) / days,
-        sum(one.looks for one in parts),
+        sum(one.evaluations for one in parts),
         tuple(p for one in parts for p in one.least),
         tuple(p for one in parts for p in one.last),
     )
 
 
-def looked_at(
+def evaluated_days(
     where: Province, per_day: float, seed: int, days: int, replicates: int = 999
-) -> Looked:
-    """So many days of one stream of null A, 15 days apart, after a window to begin with.
+) -> EvaluatedDays:
+    """Days of one stream of null A, 15 days apart, after a window to begin with.
 
-    Looks, nulls and p are those of the service's own functions: the null of the day's first look
-    judges the others until there are 2 % more cases.
+    Evaluations, nulls and p are those of the service's own functions: the null of the day's first
+    evaluation judges the others until there are 2 % more cases.
     """
     random = np.random.default_rng([seed, ord("L"), int(per_day)])
     length = WINDOW_DAYS + APART_DAYS * days
     frame = _alarm_input(where, quiet(where, per_day, length, random).counted(), random)
     options = ScanOptions(replicates=replicates, seed=seed)
-    by_day = [_looks(frame, day, options) for day in range(WINDOW_DAYS, length, APART_DAYS)]
-    return Looked(
+    by_day = [_p_values(frame, day, options) for day in range(WINDOW_DAYS, length, APART_DAYS)]
+    return EvaluatedDays(
         per_day,
         sum(len(p) for p in by_day),
         tuple(min(p) for p in by_day),
@@ -73,8 +73,8 @@ def looked_at(
     )
 
 
-def _looks(frame: pd.DataFrame, day: int, options: ScanOptions) -> list[float]:
-    """p of each look of a day."""
+def _p_values(frame: pd.DataFrame, day: int, options: ScanOptions) -> list[float]:
+    """p of each evaluation of a day."""
     begin, end = frame["day"].searchsorted([day, day + 1])
 
     def states() -> Iterator[Stream]:
@@ -85,7 +85,7 @@ def _looks(frame: pd.DataFrame, day: int, options: ScanOptions) -> list[float]:
 
 
 def _alarm_input(where: Province, events: Events, random: np.random.Generator) -> pd.DataFrame:
-    """As the alarm reads it, in the order in which it came: by day, and at random within a day."""
+    """Input of the alarm, in the order in which it came: by day, and at random within a day."""
     shuffled = random.permutation(len(events.day))
     order = shuffled[np.argsort(events.day[shuffled], kind="stable")]
     place = events.place[order]

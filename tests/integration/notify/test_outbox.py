@@ -1,4 +1,4 @@
-"""Each step of an alert becomes one notice, in the order of commits, and fills the outbox."""
+"""Each step of an alert becomes one event, in the order of commits, and fills the outbox."""
 
 from collections.abc import Iterator
 
@@ -35,7 +35,7 @@ def waiting(database: Database) -> list[tuple[str, str]]:
         return [(row.name, row.act) for row in rows]
 
 
-def test_notices_are_numbered_in_the_order_of_commits(toy_province, two):
+def test_events_are_numbered_in_the_order_of_commits(toy_province, two):
     with toy_province.writing() as connection:
         slow, quick = make_alert(connection), make_alert(connection)
     first, second = two
@@ -46,7 +46,7 @@ def test_notices_are_numbered_in_the_order_of_commits(toy_province, two):
     assert notices(toy_province)[2:] == [(quick, "acknowledged"), (slow, "acknowledged")]
 
 
-def test_what_is_rolled_back_is_never_told(toy_province, two):
+def test_what_is_rolled_back_is_no_event(toy_province, two):
     first, _ = two
     subscribe(first, "a")
     make_alert(first)
@@ -55,7 +55,7 @@ def test_what_is_rolled_back_is_never_told(toy_province, two):
     assert waiting(toy_province) == []
 
 
-def test_a_notice_holds_the_alert_as_it_stood_at_the_commit(toy_province):
+def test_an_event_holds_the_alert_as_it_stood_at_the_commit(toy_province):
     with toy_province.writing() as connection:
         alert = make_alert(connection, headline_vi="Ngập")
         connection.execute(text("UPDATE gis.alert SET headline_vi = 'Ngập sâu'"))
@@ -82,7 +82,7 @@ def test_a_notice_holds_the_alert_as_it_stood_at_the_commit(toy_province):
         ({"simulated": False}, False),
     ],
 )
-def test_a_subscription_is_told_what_it_asked_for(toy_province, wish, told):
+def test_a_subscription_is_notified_of_what_it_asked_for(toy_province, wish, told):
     with toy_province.writing() as connection:
         subscribe(connection, "a", **wish)
         make_alert(connection)
@@ -124,7 +124,7 @@ def end(connection: Connection, alert: int) -> None:
     step(connection, alert, "resolved")
 
 
-def test_the_end_is_sent_to_those_who_heard_of_the_alert_and_to_nobody_else(toy_province):
+def test_the_end_is_sent_to_recipients_of_the_alert_and_to_nobody_else(toy_province):
     with toy_province.writing() as connection:
         subscribe(connection, "told")
         alert = make_alert(connection)
@@ -134,7 +134,7 @@ def test_the_end_is_sent_to_those_who_heard_of_the_alert_and_to_nobody_else(toy_
     assert waiting(toy_province) == [("told", "open"), ("told", "resolved")]
 
 
-def test_who_heard_of_an_alert_hears_its_end_though_it_grew_less_severe(toy_province):
+def test_a_recipient_is_notified_of_the_end_though_the_alert_grew_less_severe(toy_province):
     with toy_province.writing() as connection:
         subscribe(connection, "a", least_severity="alert")
         alert = make_alert(connection)
@@ -144,7 +144,7 @@ def test_who_heard_of_an_alert_hears_its_end_though_it_grew_less_severe(toy_prov
     assert waiting(toy_province) == [("a", "open"), ("a", "resolved")]
 
 
-def test_that_a_subscription_fails_is_told_to_the_others(toy_province):
+def test_the_others_are_notified_that_a_subscription_fails(toy_province):
     with toy_province.writing() as connection:
         failing = subscribe(connection, "failing")
         subscribe(connection, "other")
@@ -152,14 +152,14 @@ def test_that_a_subscription_fails_is_told_to_the_others(toy_province):
     assert waiting(toy_province) == [("other", "open")]
 
 
-def test_what_is_about_the_whole_province_is_told_to_who_watches_one_commune(toy_province):
+def test_an_alert_of_the_whole_province_reaches_who_watches_one_commune(toy_province):
     with toy_province.writing() as connection:
         subscribe(connection, "a", communes=["00001"])
         make_alert(connection, communes=[])
     assert waiting(toy_province) == [("a", "open")]
 
 
-def test_a_border_of_many_points_is_told_with_fewer_and_a_small_one_as_it_is(toy_province):
+def test_a_payload_has_fewer_points_of_a_long_border_and_all_of_a_small_one(toy_province):
     circle = "ST_Multi(ST_Buffer(ST_Point(104.1, 22.1, 4326), 0.5, 2000))"
     with toy_province.writing() as connection:
         before = connection.scalar(text(f"SELECT ST_NPoints({circle})"))

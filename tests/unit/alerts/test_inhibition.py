@@ -1,4 +1,4 @@
-"""Which alert may keep another from being told: only one that tells of the same."""
+"""Inhibition: an alert is kept from notification by one of the same evidence alone."""
 
 from dataclasses import replace
 
@@ -40,7 +40,7 @@ def unit(**changes) -> AlertState:
     return standing(2, **({"rule": "series", "signal": signal(0, **UNIT)} | changes))
 
 
-def test_a_commune_is_not_told_within_a_cluster_that_rests_on_its_records():
+def test_a_commune_is_not_notified_within_a_cluster_that_rests_on_its_records():
     assert covers(standing(), unit())
     assert Suppressions((), (standing(), unit())).why(unit()) == InhibitedBy(1)
     assert Suppressions((), (standing(), unit()), inhibit=False).why(unit()) is None
@@ -69,7 +69,7 @@ def test_a_commune_is_not_told_within_a_cluster_that_rests_on_its_records():
         ({}, {"rule": "held_back"}),
     ],
 )
-def test_nothing_is_hidden_by_what_tells_of_something_else(outer, inner):
+def test_nothing_is_inhibited_by_an_alert_of_something_else(outer, inner):
     assert not covers(standing(**outer), unit(**inner))
 
 
@@ -116,7 +116,7 @@ _alerts = st.builds(
 
 @settings(max_examples=500)
 @given(st.lists(_alerts, min_size=2, max_size=12))
-def test_no_alert_is_ever_suppressed_by_one_that_tells_of_something_else(alerts):
+def test_no_alert_is_ever_suppressed_by_one_of_something_else(alerts):
     alerts = [replace(one, id=n) for n, one in enumerate(alerts)]
     muting = Suppressions((), tuple(alerts))
     for inner in alerts:

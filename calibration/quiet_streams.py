@@ -4,16 +4,25 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from calibration.daily_evaluation import (
+    DAY_LIMITS,
+    STOP,
+    WINDOW_DAYS,
+    DailyEvaluation,
+    alarms,
+    evaluate,
+    runs,
+    signals,
+)
 from calibration.province import Province, lumpy, quiet
-from calibration.watch import DAY_LIMITS, STOP, WINDOW_DAYS, Look, alarms, look, runs, signals
 from gis.analysis import Null
 
 YEAR = 365
 
 
 @dataclass(frozen=True, slots=True)
-class Quiet:
-    """What a stream without an outbreak raised: `p` of each look, and counts by limit in days.
+class QuietStream:
+    """Alarms of a stream without an outbreak: `p` of each evaluation, and counts by limit in days.
 
     `runs`: alarms that may share a report count once; `distinct`: alerts, as the service has them.
     """
@@ -24,10 +33,10 @@ class Quiet:
     alarm_days: dict[int, int]
     runs: dict[int, int]
     distinct: dict[int, int]
-    every: int = 1  # days from look to look
+    every: int = 1  # days from one evaluation to the next
 
 
-def watched(
+def quiet_stream(
     where: Province,
     kind: str,
     per_day: float,
@@ -35,25 +44,25 @@ def watched(
     days: int = YEAR,
     replicates: int = 999,
     every: int = 1,
-) -> Quiet:
+) -> QuietStream:
     """One stream of null `kind` (A or B) over `days` days, after a window to begin with.
 
-    Looked at `every` so many days: two looks that share none of the last days hardly depend on each
-    other, so as many of them say more about how often p is rare than looks day after day.
+    Evaluated each `every` days: two evaluations that share none of the last days hardly depend on
+    each other, so as many of them say more about how often p is rare than evaluations day by day.
     """
     random = np.random.default_rng([seed, ord(kind), int(per_day)])
     make = quiet if kind == "A" else lumpy
     events = make(where, per_day, days + WINDOW_DAYS, random).counted()
-    looks: list[Look] = [
-        look(where, events, day, Null(replicates, STOP, seed * 10_000 + day))
+    evaluations: list[DailyEvaluation] = [
+        evaluate(where, events, day, Null(replicates, STOP, seed * 10_000 + day))
         for day in range(WINDOW_DAYS, WINDOW_DAYS + days, every)
     ]
-    return Quiet(
+    return QuietStream(
         kind,
         per_day,
-        tuple(one.p for one in looks),
-        {limit: len(alarms(looks, limit)) for limit in DAY_LIMITS},
-        {limit: runs(looks, limit) for limit in DAY_LIMITS},
-        {limit: len(signals(where, looks, limit)) for limit in DAY_LIMITS},
+        tuple(one.p for one in evaluations),
+        {limit: len(alarms(evaluations, limit)) for limit in DAY_LIMITS},
+        {limit: runs(evaluations, limit) for limit in DAY_LIMITS},
+        {limit: len(signals(where, evaluations, limit)) for limit in DAY_LIMITS},
         every,
     )

@@ -1,4 +1,4 @@
-"""Questions asked from an event loop: the same answers and errors as the database's own."""
+"""Statements from an event loop: the same answers and errors as the database's own."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -1,4 +1,4 @@
-"""The life of alerts by evidence alone: each rule by hand, then laws over any sequence of looks."""
+"""The lifecycle of alerts by evidence alone: each rule by hand, then laws over any evaluations."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -78,18 +78,18 @@ def test_more_streams_share_the_budget():
     assert Policy(streams=3, false_alerts_a_year=1).alert_days == 1095
 
 
-def test_a_signal_opens_an_alert_that_people_hear_of():
+def test_a_signal_opens_an_alert_that_is_notified():
     ledger = replayed(found(0, signal(0)))
     (told,) = ledger.alerts[1].history
     assert (told.act, told.notify) == (Act.OPEN, True)
 
 
-def test_the_same_evidence_again_tells_nothing():
+def test_the_same_evidence_again_is_no_step():
     ledger = replayed(found(0, signal(0)), found(1, signal(0)))
     assert acts(ledger) == [Act.OPEN]
 
 
-def test_a_record_more_is_told_in_the_history_alone():
+def test_a_record_more_is_in_the_history_alone():
     more = signal(1, observed=13, records=tuple(range(1, 14)))
     ledger = replayed(found(0, signal(0)), found(1, more))
     assert [(t.act, t.notify) for t in ledger.alerts[1].history][1:] == [(Act.UPDATE, False)]
@@ -105,7 +105,7 @@ def test_a_record_more_is_told_in_the_history_alone():
         ({"llr": 30.0, "records": tuple(range(1, 13))}, False),  # no new incident
     ],
 )
-def test_people_hear_again_of_a_new_incident_that_makes_it_worse(changes, news):
+def test_a_new_incident_that_makes_it_worse_is_notified_again(changes, news):
     first = signal(0)
     later = signal(1, **({"records": tuple(range(1, 14))} | changes))
     ledger = replayed(found(0, first), found(1, later))
@@ -145,7 +145,7 @@ def test_after_a_gap_it_is_a_new_alert_and_the_old_one_ends():
     assert len(replayed(found(0, signal(0)), found(6, signal(6))).alerts) == 1
 
 
-def test_three_days_without_evidence_end_it_and_looks_of_one_day_count_once():
+def test_three_days_without_evidence_end_it_and_evaluations_of_one_day_count_once():
     ledger = replayed(found(0, signal(0)), *(found(1 + n / 10) for n in range(5)), found(2))
     assert ledger.live()
     ledger.apply(found(3))
@@ -180,7 +180,7 @@ def test_evidence_that_must_hold_is_pending_until_then():
     assert acts(ledger) == [Act.PENDING, Act.OPEN]
 
 
-def test_evidence_that_does_not_hold_is_never_told():
+def test_evidence_that_does_not_hold_is_never_notified():
     policy = replace(POLICY, hold=timedelta(days=9))
     ledger = replayed(found(0, signal(0), policy=policy), found(1, policy=policy))
     assert acts(ledger) == [Act.PENDING, Act.EXPIRED]
@@ -212,13 +212,15 @@ RULED = replace(POLICY, same_gap=timedelta(0), close_days=None, quiet=timedelta(
 
 @pytest.mark.parametrize("status", [Status.RESOLVED, Status.FALSE])
 @pytest.mark.parametrize(("beyond", "told"), [(0.39, False), (0.4, True), (None, False)])
-def test_what_a_person_closed_is_told_again_twice_as_far_beyond_its_threshold(status, beyond, told):
+def test_what_a_person_closed_is_notified_again_twice_as_far_beyond_its_threshold(
+    status, beyond, told
+):
     ledger = ended(replayed(level(0, 0.1), level(0.1, 0.2, 14)), status)
     ledger.apply(level(0.2, beyond, 15))
     assert len(ledger.alerts) == 1 + told
 
 
-def test_a_tier_worse_is_told_again_after_a_person_closed_it():
+def test_a_tier_worse_is_notified_again_after_a_person_closed_it():
     ledger = ended(replayed(level(0, 0.2)), Status.RESOLVED)
     worse = level(0.1, 0.21, 14)
     urgent = replace(worse.signals[0], tier=Tier.URGENT)
@@ -226,7 +228,7 @@ def test_a_tier_worse_is_told_again_after_a_person_closed_it():
     assert acts(ledger, 2) == [Act.OPEN]
 
 
-def test_a_threshold_crossed_again_after_a_person_closed_it_is_told_again():
+def test_a_threshold_crossed_again_after_a_person_closed_it_is_notified_again():
     """By the time that ends alerts too: a dip of some minutes is none."""
     ledger = ended(replayed(level(0, 0.2)), Status.RESOLVED)
     minute = 1 / 1440
@@ -259,7 +261,7 @@ def test_clusters_that_grow_together_become_one_alert():
     assert ledger.alerts[2].history[-1].why == "goes on in another alert"
 
 
-def test_a_unit_is_not_told_of_while_a_cluster_covers_it():
+def test_a_unit_is_not_notified_while_a_cluster_covers_it():
     unit = replace(signal(0), cells=(), centre=None, radius_m=None)
     scan, series = found(0, signal(0)), found(0, unit, rule="series")
     ledger = replayed(scan, series)
@@ -274,13 +276,13 @@ def test_a_unit_is_not_told_of_while_a_cluster_covers_it():
 @pytest.mark.parametrize(
     "changes", [{"communes": ("00001",)}, {"tier": Tier.WATCH}, {"centre": None, "radius_m": None}]
 )
-def test_a_unit_is_told_of_where_no_cluster_as_grave_covers_it(changes):
+def test_a_unit_is_notified_where_no_cluster_as_grave_covers_it(changes):
     unit = replace(signal(0), cells=(), centre=None, radius_m=None)
     ledger = replayed(found(0, signal(0, **changes)), found(0, unit, rule="series"))
     assert acts(ledger, 2) == [Act.OPEN]
 
 
-def test_a_look_at_the_past_changes_nothing():
+def test_an_evaluation_of_the_past_changes_nothing():
     ledger = replayed(found(5, signal(5)))
     assert ledger.apply(found(4, signal(4, lon=104.3))) == []
     assert ledger.apply(found(1)) == []

@@ -1,4 +1,4 @@
-"""Nulls are drawn beside the runs, so that a report is judged at once, at midnight too."""
+"""Null distributions are drawn beside the runs: a report is judged at once, at midnight too."""
 
 from datetime import UTC, datetime, timedelta
 

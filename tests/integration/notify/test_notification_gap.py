@@ -158,7 +158,7 @@ def test_what_is_no_longer_news_when_its_time_comes_is_not_sent(told):
     assert told.acts == ["open", "open"]
 
 
-def test_what_came_back_to_what_was_told_is_not_sent(told):
+def test_what_came_back_to_the_last_notification_is_not_sent(told):
     with told.database.reading() as connection:
         before = connection.scalar(text("SELECT observed FROM gis.alert"))
     told.step("notify", observed=20.0)

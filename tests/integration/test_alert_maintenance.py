@@ -1,4 +1,4 @@
-"""What happens to alerts each second, beside the detectors; and how alarms are held to a budget."""
+"""Maintenance of alerts each second, beside the detectors, and of the budget of alarms."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -62,7 +62,7 @@ def test_simulated_alarms_and_those_to_be_watched_are_none(connection):
     assert told(connection, day(40)).alarms == 0
 
 
-def test_neither_looks_nor_alarms_of_simulated_records_are_judged(connection):
+def test_neither_evaluations_nor_alarms_of_simulated_records_are_judged(connection):
     """A simulation without an alarm says nothing of a deaf detector, nor its p-values of skew."""
     looks(connection, 40, p=0.01, simulated=True)
     alarms(connection, 3, simulated=True)
@@ -73,7 +73,7 @@ def test_neither_looks_nor_alarms_of_simulated_records_are_judged(connection):
     assert told(connection, day(41)).days == 30
 
 
-def test_one_p_a_stream_and_day_is_kept_and_one_a_fortnight_counted(connection):
+def test_one_p_a_stream_and_day_is_stored_and_one_a_fortnight_counted(connection):
     looks(connection, 29)
     looks(connection, 29, p=0.01, stream="other")
     apply_findings(connection, found(28.1, p=0.2), day(28.1))
@@ -83,7 +83,7 @@ def test_one_p_a_stream_and_day_is_kept_and_one_a_fortnight_counted(connection):
     assert kept.small == 3
 
 
-def test_the_least_p_of_a_days_looks_is_kept_beside_the_last(connection):
+def test_the_least_p_of_a_days_evaluations_is_stored_beside_the_last(connection):
     looks(connection, 29)
     for at, p in ((28.05, 0.01), (28.1, None), (28.15, 0.4)):
         apply_findings(connection, found(at, p=p), day(at))
