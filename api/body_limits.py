@@ -56,7 +56,7 @@ class BodyLimits:
             self._held -= size if anonymous else 0
 
     def _refusal(self, request: Request) -> tuple[int, str] | None:
-        """A status and why, as far as the headers tell."""
+        """A status and why, as far as the headers show."""
         declared = request.headers.get("content-length", "")
         if declared.isdecimal() and int(declared) > self._largest:
             return 413, self._too_large

@@ -45,5 +45,5 @@ class ConcurrencyLimit:
 
 
 def client_of(request: HTTPConnection) -> str:
-    """The address of a client, as a proxy on this machine tells it."""
+    """The address of a client, as a proxy on this machine gives it."""
     return "" if request.client is None else request.client.host

@@ -59,7 +59,7 @@ class Connections:
         shortest = min(patience.header_s, patience.body_s, patience.read_s)
         self._every_s = min(0.5, shortest / 4)
         self._open: set[Connection] = set()
-        self._looking = False
+        self._checking = False
 
     def protocol(self, **given: Any) -> asyncio.Protocol:
         """The protocol that uvicorn creates for each new connection."""
@@ -73,9 +73,9 @@ class Connections:
                 return
             slowest.cut()
         self._open.add(new)
-        if not self._looking:
-            self._looking = True
-            new.loop.call_later(self._every_s, self._look, new.loop)
+        if not self._checking:
+            self._checking = True
+            new.loop.call_later(self._every_s, self._check, new.loop)
 
     def closed(self, old: "Connection") -> None:
         self._open.discard(old)
@@ -90,19 +90,19 @@ class Connections:
             unread, key=lambda connection: cast(float, connection.unread_since), default=None
         )
 
-    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _check(self, loop: asyncio.AbstractEventLoop) -> None:
         now = time.monotonic()
         for connection in list(self._open):
-            connection.look(now, self._every_s)
+            connection.check(now, self._every_s)
         unread = [connection for connection in self._open if connection.unread_since is not None]
         unread.sort(key=lambda connection: cast(float, connection.unread_since))
         unsent = sum(connection.unsent for connection in unread)
         while unsent > _MOST_UNSENT:
             unsent -= unread[0].unsent
             unread.pop(0).cut()
-        self._looking = bool(self._open)
-        if self._looking:
-            loop.call_later(self._every_s, self._look, loop)
+        self._checking = bool(self._open)
+        if self._checking:
+            loop.call_later(self._every_s, self._check, loop)
 
 
 class Connection(HttpToolsProtocol):
@@ -178,7 +178,7 @@ class Connection(HttpToolsProtocol):
         self.since = time.monotonic()
         self._due = self.since + within_s
 
-    def look(self, now: float, every_s: float) -> None:
+    def check(self, now: float, every_s: float) -> None:
         """End what takes too long."""
         if self._ended_at is not None:
             if now > self._ended_at + _LONGEST_FAREWELL_S:
@@ -188,7 +188,7 @@ class Connection(HttpToolsProtocol):
         elif self._due is not None and now >= self._due:
             self._give_up()
         else:
-            self._look_at_reading(now)
+            self._check_reading(now)
 
     def _give_up(self) -> None:
         if self._header is None:
@@ -196,7 +196,7 @@ class Connection(HttpToolsProtocol):
         else:
             self.refuse(408, f"the header did not arrive within {self._patience.header_s:g} s")
 
-    def _look_at_reading(self, now: float) -> None:
+    def _check_reading(self, now: float) -> None:
         buffered = self.transport.get_write_buffer_size()
         if not buffered:
             self.unread_since, self.unsent, self._read = None, 0, 0

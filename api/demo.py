@@ -16,7 +16,7 @@ from layers.ingest.load import LoadOptions, LoadReport, load_file
 
 SOURCE = "demo"
 LAYERS = ("citizen_reports", "field_incidents")
-_FRESH = timedelta(days=2)  # older simulated days would tell of no outbreak any more
+_FRESH = timedelta(days=2)  # older simulated days would show no outbreak any more
 
 Show = Callable[[int, int], None]
 

@@ -34,7 +34,7 @@ _HEADERS = {
 }
 # query_canceled, lock_not_available: the timeouts of readers' statements, and of writers who wait
 _TOO_SLOW = ("57014", "55P03")
-# Texts that PostgreSQL cannot keep; psycopg itself, which tells no state, refuses NUL.
+# Texts that PostgreSQL cannot keep; psycopg itself, which gives no state, refuses NUL.
 _UNREADABLE = {"22021", "22P05"}
 
 log = structlog.get_logger("api")

@@ -1,7 +1,7 @@
 """Names of headers as RFCs write them.
 
-Names mean the same in any case, but there are clients that look for one case alone: QGIS 3.40 finds
-the address of a new item under `Location` only, and tells its user that the item was not stored.
+Names mean the same in any case, but there are clients that read one case alone: QGIS 3.40 finds
+the address of a new item under `Location` only, and reports that the item was not stored.
 Starlette writes names in lower case, and uvicorn lower-cases whatever it is given.
 """
 

@@ -1,4 +1,4 @@
-"""Work to do the moment the service is told to stop, before the server waits for its clients."""
+"""Work to do the moment the service is asked to stop, before the server waits for its clients."""
 
 import signal
 import threading
@@ -13,7 +13,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 def when_stopped(act: Callable[[], None]) -> Iterator[None]:
     """While inside, a signal to stop calls `act` first, then what was to be done before.
 
-    Outside the main thread, which alone hears signals, it changes nothing.
+    Outside the main thread, which alone receives signals, it changes nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -51,7 +51,7 @@ def serving(app: ASGIApp | str, patience: Patience, **more: Any) -> uvicorn.Conf
 
 
 def serve_many(factory: str, processes: int, listener: Listener, patience: Patience) -> None:
-    """Until told to stop; `factory` names what makes the application, as `module:function`."""
+    """Serve until a signal; `factory` names what makes the application, as `module:function`."""
     config = serving(
         factory,
         patience,

@@ -77,7 +77,7 @@ class TileResponder:
         except DBAPIError as error:
             if getattr(error.orig, "sqlstate", None) != _NO_SUCH_COLUMN:
                 raise
-            # A field was closed since the states were read: those read now tell of it.
+            # A field was closed since the states were read: those read now show it.
             packed = await self._tile_in_force(layer_id, tile, principal, parameters)
         if packed.beyond:
             self._require_limits(layer_id, tile)

@@ -201,7 +201,7 @@ _POSTGRESQL = ("postgres", "postgresql", "postgresql+psycopg")
 
 
 def _checked(secret: SecretStr | None, example: str, *schemes: str) -> SecretStr | None:
-    """A URL that libraries can read: their own errors would tell what they could not.
+    """A URL that libraries can read: their own errors would show what they could not read.
 
     Raises ValueError without the value.
     """

@@ -112,7 +112,7 @@ def is_outdated(path: Path, state: LayerState) -> bool:
 
 
 def version_of(path: Path) -> int:
-    """The version of the layer that an archive is of; 0 for a file that tells none."""
+    """The version of the layer that an archive is of; 0 for a file that names none."""
     try:
         with path.open("rb") as file:
             return int(Reader(MmapSource(file)).metadata()["version"])  # type: ignore[no-untyped-call]

@@ -34,7 +34,7 @@ class DiskCache:
     """At most `most_bytes` of files in a folder, the least recently used dropped first.
 
     The tiles of a layer have a folder of their own, which is another one when the layer, or a field
-    of it, is closed. Other processes may use the folder too. What the disk refuses is told in the
+    of it, is closed. Other processes may use the folder too. What the disk refuses is in the
     log; the tile is answered all the same.
     """
 

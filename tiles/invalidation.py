@@ -54,7 +54,7 @@ class TouchedTiles:
     ) -> None:
         """Read what happened after version `since`, up to `until`, which `connection` must see.
 
-        `reach` tells how far a change to what lies in a box is seen.
+        `reach` gives how far a change to what lies in a box is seen.
         """
         touched: dict[int, list[BBox]] = {}
         for row in connection.execute(_TOUCHED, {"id": layer_id, "since": since, "until": until}):

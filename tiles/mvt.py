@@ -260,7 +260,7 @@ def _features_or_clusters(
     if are_gathered(source, tile):
         return _source_layer(gathered, name, func.count())
     crowded = select(func.coalesce(func.sum(gathered.c["count"]), 0) > CROWD).scalar_subquery()
-    # A limit of 0 is told before the rows are looked for.
+    # A limit of 0 is an error before any row is read.
     few = _features_layer(place, request, fields, case((crowded, 0), else_=MOST_ROWS + 1))
     features = few.subquery("features_if_few")
     crowd = select(*gathered.c).where(crowded).subquery("tile_crowd")
@@ -316,7 +316,7 @@ def _own_box_of(tile: Tile) -> dict[str, float]:
 
 
 def _source_layer(rows: Subquery | CTE, name: str, number: ColumnElement[Any]) -> Select[Any]:
-    """A source layer of named rows, as `content`, and a `number` that is told beside it."""
+    """A source layer of named rows, as `content`, and a `number` beside it."""
     identity = [ID] if ID in rows.c else []
     whole_row: ColumnElement[Any] = literal_column(rows.name)
     encoded = func.ST_AsMVT(whole_row, name, EXTENT, GEOMETRY, *identity)

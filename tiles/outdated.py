@@ -36,7 +36,7 @@ def delete_outdated(database: Database, archives: Path, tiles: Path) -> int:
 
 
 def _archives(folder: Path, states: dict[str, LayerState]) -> Iterator[Path]:
-    """A file that tells no version is none of ours: it stays, and is not handed out."""
+    """A file without a version is none of ours: it stays, and is not handed out."""
     for layer_id, state in states.items():
         path = folder / f"{layer_id}{SUFFIX}"
         if path.is_file() and is_outdated(path, state) and version_of(path):

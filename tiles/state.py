@@ -28,7 +28,7 @@ from gis.errors import NotFound
 @dataclass(frozen=True, slots=True)
 class LayerState:
     """A layer's version, the day on which the calendar alone last changed its rows ("-infinity":
-    never; only views follow it), and when the version came, which tells it from that of a database
+    never; only views follow it), and when the version came, which differs in a database that was
     put back to an earlier day.
 
     `digest` is of the layer file that is published; `derived_from` the least version of which what

@@ -85,7 +85,7 @@ def main() -> None:
     except Exception as error:  # the last resort: nobody should have to read a traceback
         if os.environ.get("GIS_LOG_LEVEL") == "debug":
             traceback.print_exc()
-        complain(f"unexpected {type(error).__name__}: {error} (GIS_LOG_LEVEL=debug tells where)")
+        complain(f"unexpected {type(error).__name__}: {error} (GIS_LOG_LEVEL=debug shows where)")
         sys.exit(1)
 
 

@@ -130,7 +130,7 @@ def grid(request: Request, service: Service) -> Response:
 @router.get(f"/dggs/{GRID}/zones")
 @router.get(f"/collections/{{layer_id}}/dggs/{GRID}/zones")
 def zones(request: Request, service: Service) -> Response:
-    """Zones that have records, by box, parent, time and CQL2 filter; compact unless told not."""
+    """Zones that have records, by box, parent, time and CQL2 filter; compact by default."""
     only_known(request, ZONES)
     negotiation = _negotiate_geojson(request, ("json", "geojson", "binary"))
     given = with_subset(request.query_params)

@@ -1,4 +1,4 @@
-"""The query parameters of zones, each read by one function; wrong ones are told what is right."""
+"""Query parameters of zones, each read by one function, whose errors say what would be right."""
 
 import re
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""The part of the API definition that tells of zones (OGC 21-038r1)."""
+"""Zones in the API definition (OGC 21-038r1)."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -65,7 +65,7 @@ def zone_parameters() -> dict[str, Any]:
         },
         "zoneLevel": query_parameter("zone-level", "Level of the zones", level),
         "compactZones": query_parameter(
-            "compact-zones", "Zones that fill their parent are told by it", {"type": "boolean"}
+            "compact-zones", "Zones that fill their parent are replaced by it", {"type": "boolean"}
         ),
         "parentZone": query_parameter("parent-zone", "Only this zone and those within it", text),
         "subset": query_parameter("subset", "As in Lat(21:23),Lon(103:105)", texts),

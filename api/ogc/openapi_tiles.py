@@ -1,4 +1,4 @@
-"""The part of the API definition that tells of tiles (OGC 20-057, 15: OpenAPI 3.0)."""
+"""Tiles in the API definition (OGC 20-057, 15: OpenAPI 3.0)."""
 
 from collections.abc import Sequence
 from typing import Any

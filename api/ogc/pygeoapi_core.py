@@ -1,7 +1,7 @@
 """pygeoapi as the frame of the OGC API: landing page, conformance, the list of collections.
 
 It is embedded from a dict, so that it reads neither files nor the environment. Its documents are
-taken as JSON and mended in api.ogc.patches; HTML is made of the mended document.
+taken as JSON and patched in api.ogc.patches; HTML is made of the patched document.
 """
 
 import copy
@@ -26,7 +26,7 @@ DESCRIPTION = {
     "vi": "Các lớp dữ liệu của Trung tâm điều hành thông minh (IOC) theo chuẩn OGC API",
     "en": "The layers of the Intelligent Operations Centre (IOC), served as OGC API",
 }
-_CONTACT = {"name": "IOC", "url": "http://localhost/ogc"}  # pygeoapi insists; mended away
+_CONTACT = {"name": "IOC", "url": "http://localhost/ogc"}  # pygeoapi insists; patched away
 _WORLD = [-180, -90, 180, 90]  # the true extent is put in later, from the data
 
 with warnings.catch_warnings():  # its other modules, imported late, are written for Pydantic 1

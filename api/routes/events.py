@@ -27,7 +27,7 @@ router = APIRouter(tags=["alerts"])
 log = structlog.get_logger("events")
 
 HEARTBEAT_S = 15.0
-_LONGEST_S = 900.0  # then the client comes again, and its key is looked at again
+_LONGEST_S = 900.0  # then the client comes again, and its key is checked again
 _RETRY_MS = 2000
 _BATCH = 100
 _SPARE_FOR_KEYS = 100  # streams that nobody without a key may have

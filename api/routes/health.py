@@ -39,7 +39,7 @@ async def ready(request: Request, caller: Caller) -> dict[str, str | int]:
     `bad_layer_files`: how many cannot be read, so that the last good layers stay in force.
     """
     reserve: Reserve = request.app.state.health
-    # The layers that were in force at the last look: what is asked anew might have to wait.
+    # The layers that were in force at the last check: what is asked anew might have to wait.
     catalogue: Catalogue = request.app.state.layer_files.catalogue
     readable = [layer.id for layer in catalogue.readable(caller)]
     revision, failing = await reserve.run(_look, reserve.database, readable)

@@ -61,7 +61,7 @@ def hex_tile(
     only_known(request, ("category", "datetime"))
     layer = hexed(catalogue, caller, layer_id)
     question = hex_query(layer, category, window)
-    # No limits: they would tell where hexes lie that are not shown.
+    # No limits: they would show where hexes lie that are not shown.
     packed = server.hexes(layer, Tile(z, x, y), caller, question)
     return tile_response(request, packed, server.cache)
 
@@ -87,7 +87,7 @@ def hex_facts(
         place = {"cell": number, "resolution": resolution_of(number), "layers": readable}
         return {
             **_place(connection, number),
-            "counts": {name: told["count"] for name, told in layers.items()},
+            "counts": {name: facts["count"] for name, facts in layers.items()},
             "layers": layers,
             "hotspots": [dict(row._mapping) for row in connection.execute(_HOTSPOTS, place)],
             "alerts": [dict(row._mapping) for row in connection.execute(_ALERTS, place)],
@@ -168,7 +168,7 @@ def _facts(
     return {**measures, "trend": None if trend is None else asdict(trend)}
 
 
-# A hotspot or an alert is told of its own hexes, of those within them and of those around them.
+# A hotspot or an alert is shown in its own hexes, of those within them and of those around them.
 _TOUCHES = """gis.h3_parent(found.cell, least(gis.h3_resolution(found.cell), :resolution))
   = gis.h3_parent(:cell, least(gis.h3_resolution(found.cell), :resolution))"""
 _HOTSPOTS = text(f"""

@@ -16,7 +16,7 @@ router = APIRouter(tags=["layers"], dependencies=[DeclaredParameters])
 def layers(catalogue: UsedCatalogue, caller: Caller) -> dict[str, Any]:
     """The layers that the caller may see something of, with what a client needs to show it.
 
-    Of a layer whose counts by hex alone are open, only these are told.
+    Of a layer whose counts by hex alone are open, only these are listed.
     """
     readable = catalogue.readable(caller)
     counted = with_hexes(caller, catalogue.layers)

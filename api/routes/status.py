@@ -37,7 +37,7 @@ def facts(
     """Status of a map of some layers, and of the counts by hex of others."""
     shown = {layer.id for layer in (*layers, *counted)}
     versions = {row.id: row.version for row in connection.execute(_VERSIONS)}
-    told = [
+    described = [
         {"id": layer.id, "version": versions[layer.id], "title": layer.title.model_dump()}
         for layer in layers
         if layer.id in versions
@@ -47,7 +47,7 @@ def facts(
         "simulated": bool(connection.scalar(_SIMULATED, {"layers": list(shown)})),
         "boundaries": _boundaries(connection),
         "extent": _extent(connection, settings, versions.get("communes", 0)),
-        "layers": told,
+        "layers": described,
     }
 
 

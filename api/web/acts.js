@@ -3,7 +3,7 @@
 
 import { Refused, forgetKey, get, hasKey, keepKey, post } from "./service.js";
 import { stepWords } from "./story.js";
-import { tell, tellForAWhile } from "./view.js";
+import { showProblem, showProblemForAWhile } from "./view.js";
 import { inLanguage, refusal, word } from "./words.js";
 
 const HOUR_MS = 3_600_000;
@@ -31,7 +31,7 @@ export async function acknowledge(alert) {
   try {
     if (!(await send(`/alerts/${alert.id}/acknowledge`, { note: "" }))) return;
   } catch (error) {
-    tellForAWhile(await whyRefused(error, alert));
+    showProblemForAWhile(await whyRefused(error, alert));
   }
   await done(alert);
 }
@@ -63,13 +63,13 @@ export function approve(alert) {
 function showPublic(alert) {
   const headline = inLanguage({ vi: alert.headline_vi, en: alert.headline_en });
   const detail = inLanguage({ vi: alert.detail_vi, en: alert.detail_en });
-  const told = {
+  const texts = {
     headline: `${word(`severity_${alert.severity}`)}: ${headline}`,
     detail: detail === headline ? "" : detail,
     place: placeOf(alert),
     simulated: alert.simulated ? word("public_exercise") : "",
   };
-  for (const [name, text] of Object.entries(told)) {
+  for (const [name, text] of Object.entries(texts)) {
     const line = document.getElementById(`public-${name}`);
     line.textContent = text;
     line.hidden = !text;
@@ -115,7 +115,7 @@ function refuse(dialog, words) {
   const place = dialog.querySelector(".refused");
   place.textContent = words;
   place.hidden = !words;
-  if (words && !dialog.open) tellForAWhile(words);
+  if (words && !dialog.open) showProblemForAWhile(words);
 }
 
 // In the language of the page; where the alert has changed meanwhile, with who did what, and when.
@@ -133,7 +133,7 @@ async function send(path, body) {
     if (!hasKey() && !(await askKey(refused))) return false;
     try {
       await post(path, body);
-      tell("");
+      showProblem("");
       return true;
     } catch (error) {
       if (error.status !== 401) throw error;

@@ -7,16 +7,16 @@ import { tellForAWhile } from "./view.js";
 import { ago, currentLanguage, element, inLanguage, refusal, word } from "./words.js";
 
 const LIVE = "/alerts?status=open&status=acknowledged";
-const TOLD = new Set(["open", "acknowledged"]);
+const ACTIVE = new Set(["open", "acknowledged"]);
 // `duty`: only shown to whoever has given a key.
 const ACTS = [
   { name: "acknowledge", does: acknowledge, suits: (alert) => alert.status === "open" },
   { name: "resolve", does: resolve, kind: "plain", suits: () => true },
   { name: "comment", does: comment, kind: "plain", duty: true, suits: () => true },
-  { name: "silence", does: silence, kind: "plain", duty: true, suits: (alert) => TOLD.has(alert.status) },
+  { name: "silence", does: silence, kind: "plain", duty: true, suits: (alert) => ACTIVE.has(alert.status) },
   {
     name: "approve", does: approve, kind: "plain", duty: true,
-    suits: (alert) => TOLD.has(alert.status) && alert.official && !alert.approved,
+    suits: (alert) => ACTIVE.has(alert.status) && alert.official && !alert.approved,
   },
 ];
 // Why an alert is suppressed, by kind.
@@ -28,8 +28,8 @@ const WHY = {
 const list = document.getElementById("alert-list");
 const answers = new Map();  // by what was asked
 let alerts = [];
-let chosen = null;  // the number of the alert that is told in full
-let story = null;  // what is told of it besides
+let chosen = null;  // the number of the alert that is shown in full
+let story = null;  // its details
 let show = () => {};
 let mark = () => {};
 
@@ -40,7 +40,7 @@ const byNeed = (one, other) =>
   STATES.indexOf(one.status) - STATES.indexOf(other.status)
   || TIERS.indexOf(one.severity) - TIERS.indexOf(other.severity)
   || new Date(other.opened_at) - new Date(one.opened_at);
-// `onShow`: an alert is to be looked at; `onMark`: it is marked with its records, or none is (null).
+// `onShow`: an alert is to be shown; `onMark`: it is marked with its records, or none is (null).
 export const onShow = (handler) => { show = handler; };
 export const onMark = (handler) => { mark = handler; };
 
@@ -52,7 +52,7 @@ onActed(async (alert) => {
 });
 document.getElementById("duty").addEventListener("click", changeDuty);
 
-// With a key also what nobody is told of.
+// With a key also what is suppressed.
 export async function refreshAlerts() {
   const asked = hasKey() ? `${LIVE}&status=suppressed` : LIVE;
   try {

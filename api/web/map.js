@@ -3,7 +3,7 @@
 import { drawAlerts, onMark, onShow, refreshAlerts, selectNamed } from "./alerts.js";
 import { drawLayers, entriesOf, switchOffAtFirst } from "./layers.js";
 import { Refused, credentials, followEvents, get, getIfNew, keyHeaders } from "./service.js";
-import { applyVisibility, drawBadges, makeMap, markAlert, roomFor, tell, tellOnClick } from "./view.js";
+import { applyVisibility, drawBadges, makeMap, markAlert, roomFor, showProblem, openPopupOnClick } from "./view.js";
 import { applyWords, currentLanguage, refusal, setLanguage, word } from "./words.js";
 
 const POLL_MS = 500;
@@ -55,16 +55,16 @@ function takeStatus(status) {
 }
 
 // Twice a second: what changed is drawn anew; a round that takes longer delays the next one. Of
-// alerts the event stream tells.
+// alerts the event stream gives notice.
 function watch(map) {
   setTimeout(async () => {
     try {
       await refresh(map);
-      if (state.offline) tell("");
+      if (state.offline) showProblem("");
       state.offline = false;
     } catch (error) {
       state.offline = !isKeyRefused(error);
-      if (state.offline) tell(word("offline"));
+      if (state.offline) showProblem(word("offline"));
     }
     watch(map);
   }, POLL_MS);
@@ -90,7 +90,7 @@ function reload(map, { id, version }) {
 }
 
 function listen(map) {
-  tellOnClick(map, state.layers);
+  openPopupOnClick(map, state.layers);
   document.getElementById("language").addEventListener("click", async () => {
     setLanguage(currentLanguage() === "vi" ? "en" : "vi");
     drawBadges(state.status);
@@ -110,4 +110,4 @@ function listen(map) {
   }
 }
 
-start().catch((error) => tell(error instanceof Refused ? refusal(error.status) : error.message));
+start().catch((error) => showProblem(error instanceof Refused ? refusal(error.status) : error.message));

@@ -1,9 +1,9 @@
-// What is under the pointer, in words.
+// Popup of what is under the pointer, in words.
 
 import { currentLanguage, day, days, element, inLanguage, moment, number, word } from "./words.js";
 
 const MOST = 3;  // besides alerts, which come first
-const BENEATH = /_beneath$/;
+const EVIDENCE = /_evidence$/;
 
 // What hexes and clusters have instead of fields.
 const MEASURES = { count: {}, per_km2: { unit: "km⁻²" }, share: {}, mean: {}, per_1000: {} };
@@ -11,11 +11,11 @@ const MEASURES = { count: {}, per_km2: { unit: "km⁻²" }, share: {}, mean: {},
 const UNITS = { 1: "", km2: "km²", "GW.h": "GWh" };
 
 export function popupOf(features, layers) {
-  const told = distinct(features);
-  const alerts = told.filter(({ source }) => source === "alerts");
-  const others = told.filter(({ source }) => source !== "alerts");
+  const shown = distinct(features);
+  const alerts = shown.filter(({ source }) => source === "alerts");
+  const others = shown.filter(({ source }) => source !== "alerts");
   const parts = [...alerts, ...others].flatMap((feature) => {
-    const layer = layers.find((one) => one.id === feature.source.replace(/_(hexes|beneath)$/, ""));
+    const layer = layers.find((one) => one.id === feature.source.replace(/_(hexes|evidence)$/, ""));
     return layer ? [describe(feature, layer, layers)] : [];
   }).slice(0, alerts.length + MOST);
   if (!parts.length) return null;
@@ -26,7 +26,7 @@ export function popupOf(features, layers) {
 
 // One a thing, however often it is drawn.
 function distinct(features) {
-  const keyed = features.map((feature) => [`${feature.source.replace(BENEATH, "")}/${feature.id}`, feature]);
+  const keyed = features.map((feature) => [`${feature.source.replace(EVIDENCE, "")}/${feature.id}`, feature]);
   return [...new Map(keyed.reverse()).values()].reverse();
 }
 
@@ -39,8 +39,8 @@ function describe(feature, layer, layers) {
     if (value === null || value === "" || (!field && !(name in MEASURES))) continue;
     if (isForOthers(name, layer.fields)) continue;
     const about = name === "per_1000" && properties.approximate ? "≈ " : "";
-    const told = NAMES[name]?.(value, properties, layers) ?? valueOf(field ?? MEASURES[name], value);
-    table.append(element("dt", "", field ? inLanguage(field.label) : word(name)), element("dd", "", about + told));
+    const text = NAMES[name]?.(value, properties, layers) ?? valueOf(field ?? MEASURES[name], value);
+    table.append(element("dt", "", field ? inLanguage(field.label) : word(name)), element("dd", "", about + text));
   }
   part.append(element("h3", "", inLanguage(layer.title)), table);
   return part;

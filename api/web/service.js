@@ -57,25 +57,25 @@ export async function post(path, body) {
   return response.json();
 }
 
-// Server-sent events for as long as the page is open: `heard` is called at each, and whenever
+// Server-sent events for as long as the page is open: `onEvent` is called at each, and whenever
 // listening begins, since something may have been missed. Another key means listening anew.
-export async function followEvents(path, heard) {
+export async function followEvents(path, onEvent) {
   for (;;) {
-    await readEvents(path, heard).catch(() => {});
+    await readEvents(path, onEvent).catch(() => {});
     await new Promise((done) => setTimeout(done, following.signal.aborted ? 0 : RETRY_MS));
   }
 }
 
-async function readEvents(path, heard) {
+async function readEvents(path, onEvent) {
   following = new AbortController();
   const response = await fetch(path, { headers: keyHeaders(), credentials, signal: following.signal });
   if (!response.ok) throw await refusal(response);
-  await heard();
+  await onEvent();
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   for (;;) {
     const { value, done } = await reader.read();
     if (done) return;
-    if (value.includes("data:")) await heard();
+    if (value.includes("data:")) await onEvent();
   }
 }
 

@@ -1,4 +1,4 @@
-// What a card tells of the alert that is chosen: its words, its numbers and its history.
+// Details of the chosen alert on its card: words, numbers and history.
 
 import { days, element, inLanguage, moment, number, word } from "./words.js";
 
@@ -16,7 +16,7 @@ export function storyOf(alert, { history, records }, unplaced) {
 }
 
 function numbers(alert, records, unplaced) {
-  const told = [
+  const rows = [
     ["observed", number(alert.observed)],
     ["expected", alert.expected === null ? null : number(alert.expected)],
     ["recurrence", alert.recurrence_days === null ? null : days(alert.recurrence_days)],
@@ -25,13 +25,13 @@ function numbers(alert, records, unplaced) {
     ["records", unplaced ? `${number(records)} (${number(unplaced)} ${word("unplaced")})` : number(records)],
   ];
   const table = element("dl", "numbers");
-  for (const [name, value] of told) {
+  for (const [name, value] of rows) {
     if (value !== null) table.append(element("dt", "", word(name)), element("dd", "", value));
   }
   return table;
 }
 
-// Who did it, and the words, are told to holders of a key alone.
+// Who did it, and the words, are shown to holders of a key alone.
 export function stepWords({ at, act, who }) {
   return [moment(at), word(`act_${act}`), who === SERVICE ? word("service") : who].filter(Boolean).join(" · ");
 }
@@ -44,7 +44,7 @@ function step({ at, act, who, note }) {
   return item;
 }
 
-// Of the notes of the service only why it tells nobody is for people.
+// Of the notes of the service only why nobody is notified is for people.
 function whyQuiet(note) {
   const [, silence] = /^silence \d+ of (.*)$/s.exec(note) ?? [];
   const [, outer] = /^within alert (\d+)$/.exec(note) ?? [];

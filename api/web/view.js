@@ -6,7 +6,7 @@ import { popupOf } from "./popup.js";
 import { inLanguage, word } from "./words.js";
 
 const HEXES_UNTIL_ZOOM = 12;
-const TOLD_MS = 10_000;
+const PROBLEM_MS = 10_000;
 const REPAINT_MS = 500;
 const MANY_COMMUNES = 20;
 const CODE_LENGTH = 6;  // with the space between two
@@ -32,7 +32,7 @@ export function makeMap(style, [west, south, east, north], options = {}) {
   map.on("zoomend", () => applyVisibility(map));
   map.on("idle", () => {
     document.body.dataset.drawn = "true";
-    document.body.dataset.beneath = recordsDrawn(map);
+    document.body.dataset.evidence = evidenceDrawn(map);
   });
   untilFirstDrawn(map);
   return map;
@@ -89,20 +89,20 @@ export function applyVisibility(map) {
 }
 
 const MARK = "chosen";
-const BENEATH = "_beneath";
+const EVIDENCE = "_evidence";
 const INK = "#16262b";
 
-// The alert that is chosen: its outline, and its records as points of a source that is named after
+// The alert that is chosen: its outline, and its evidence as points of a source that is named after
 // their layer; null: none is.
 export function markAlert(map, alert, records = []) {
   for (const { id } of map.getStyle().layers) {
     if (id.startsWith(`${MARK}-`)) map.removeLayer(id);
   }
   for (const id of Object.keys(map.getStyle().sources)) {
-    if (id.endsWith(BENEATH)) map.removeSource(id);
+    if (id.endsWith(EVIDENCE)) map.removeSource(id);
   }
   if (!alert) return;
-  const source = `${alert.layer_id}${BENEATH}`;
+  const source = `${alert.layer_id}${EVIDENCE}`;
   const placed = records.filter((record) => record.geometry);
   map.addSource(source, { type: "geojson", data: { type: "FeatureCollection", features: placed } });
   if (map.getSource("alerts")) {
@@ -115,8 +115,8 @@ export function markAlert(map, alert, records = []) {
   map.addLayer({ id: `${MARK}-records`, type: "circle", source, paint });
 }
 
-// How many records beneath the chosen alert are to be seen.
-function recordsDrawn(map) {
+// Number of records of the chosen alert's evidence on the map.
+function evidenceDrawn(map) {
   const layers = [`${MARK}-records`].filter((id) => map.getLayer(id));
   return layers.length ? new Set(map.queryRenderedFeatures({ layers }).map(({ id }) => id)).size : 0;
 }
@@ -128,7 +128,7 @@ function addOutline(map, id, name, colour, width) {
   });
 }
 
-export function tellOnClick(map, layers) {
+export function openPopupOnClick(map, layers) {
   map.on("click", (event) => {
     const content = popupOf(map.queryRenderedFeatures(event.point), layers);
     if (!content) return;
@@ -150,15 +150,15 @@ export function drawBadges({ province, simulated, boundaries }, others = []) {
   }));
 }
 
-export function tell(problem) {
+export function showProblem(problem) {
   const place = document.getElementById("problem");
   place.textContent = problem;
   place.hidden = !problem;
 }
 
-// What is refused is told until the next act, at most for ten seconds.
-export function tellForAWhile(problem) {
-  tell(problem);
+// A refusal is shown until the next act, at most for ten seconds.
+export function showProblemForAWhile(problem) {
+  showProblem(problem);
   const place = document.getElementById("problem");
-  setTimeout(() => { if (place.textContent === problem) tell(""); }, TOLD_MS);
+  setTimeout(() => { if (place.textContent === problem) showProblem(""); }, PROBLEM_MS);
 }

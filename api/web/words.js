@@ -131,7 +131,7 @@ const WORDS = {
     recurrence: "Recurrence interval",
     since: "Records from",
     until: "Records until",
-    records: "Records beneath",
+    records: "Records (evidence)",
     unplaced: "without a point",
     service: "the service",
     act_pending: "pending",
@@ -143,8 +143,8 @@ const WORDS = {
     act_false: "false alarm",
     act_update: "updated",
     act_corrected: "corrected",
-    act_notify: "told again",
-    act_escalate: "told again, since nobody acknowledged it",
+    act_notify: "notified again",
+    act_escalate: "escalated, since nobody acknowledged it",
     act_comment: "comment",
     act_approved: "made public",
     act_renewed: "public notice renewed",
@@ -174,7 +174,7 @@ const WORDS = {
     comment_label: "Comment, kept in the alert's history",
     silence: "Silence",
     silence_title: "Silence",
-    silence_text: "Nobody is told of alerts of this kind, in this place alone:",
+    silence_text: "Nobody is notified of alerts of this kind, in this place alone:",
     hours: "For",
     hours_1: "1 hour",
     hours_8: "8 hours",
@@ -258,7 +258,7 @@ export function number(value) {
   return value.toLocaleString(LOCALES[language], digits);
 }
 
-// An interval in the unit that people would use; the service tells none longer than a century.
+// An interval in the unit that people would use; the service gives none longer than a century.
 export function days(value) {
   if (value >= 99.9 * YEAR_DAYS) return word("century");
   const [unit, size] = value >= 2 * YEAR_DAYS ? ["year", YEAR_DAYS] : ["day", 1];

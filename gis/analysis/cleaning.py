@@ -1,4 +1,4 @@
-"""The gate before the detectors: what counts as an incident, and what may raise an alarm."""
+"""Quality filter before the detectors: what counts as an incident, and what may raise an alarm."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ JUDGED = ("incident", "in_alarm", "in_commune", "held_back", "reason")
 
 @dataclass(frozen=True, slots=True)
 class CleaningRules:
-    """The limits of the gate; one rule a field."""
+    """The limits of the quality filter; one rule a field."""
 
     duplicate_m: float = 150.0
     duplicate_hours: float = 24.0
@@ -48,14 +48,14 @@ def clean(records: pd.DataFrame, rules: CleaningRules = RULES) -> Cleaned:
     resolution 9). `incident` is false for repeats and for what does not say when it happened or was
     received (NaT); `in_alarm` says who may raise an alarm, on the received date. Reasons, the first
     that holds: same_key; undated; same_place (category, distance, hours; of incidents already
-    kept; not of what is late); default_point; coarse (counts in its commune alone); late (its own
-    event lies longer before its receipt than the rules allow; a date without an hour, which is
+    counted; not of what is late); default_point; coarse (counts in its commune alone); late (its
+    own event lies longer before its receipt than the rules allow; a date without an hour, which is
     local midnight, counts from its end); same_hex_day (alarms count one a hex, category and day);
     "" for none.
     `in_commune` says who may raise an alarm of a commune: these and the coarse, unless late;
     `held_back`, what nothing but its lateness keeps from both. How many come in a day, from whom or
     in which file is irrelevant, for a disaster comes so too. What is late takes the place of
-    nothing that is not: of one incident told late and in time, the report in time may alarm. No
+    nothing that is not: of one incident reported late and in time, the report in time may alarm. No
     judgement of `in_alarm`, `in_commune` and `held_back` rests on what is received later. The order
     of rows is irrelevant. Raises BadInput for a missing column, times without a zone, and degrees
     that are none.
@@ -94,7 +94,9 @@ def clean(records: pd.DataFrame, rules: CleaningRules = RULES) -> Cleaned:
 def _check(records: pd.DataFrame) -> None:
     missing = [name for name in NEEDED if name not in records]
     if missing:
-        raise BadInput(f"records lack {', '.join(missing)}: the gate needs {', '.join(NEEDED)}")
+        raise BadInput(
+            f"records lack {', '.join(missing)}: the quality filter needs {', '.join(NEEDED)}"
+        )
     for name in ("happened_at", "received_at"):
         if not isinstance(records[name].dtype, pd.DatetimeTZDtype):
             raise BadInput(f"{name} has no time zone: give times such as 2026-01-31T08:00+07:00")

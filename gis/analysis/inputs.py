@@ -76,7 +76,7 @@ def square(weights: Any, n: int) -> sparse.csr_array:
 
 
 def rows(weights: Any, n: int) -> sparse.csr_array:
-    """Weights of n places as `square` gives them, but with nothing but their shape looked at."""
+    """Weights of n places as `square` gives them, but with nothing but their shape checked."""
     shape = getattr(weights, "shape", None)
     if shape != (n, n):
         raise BadInput(f"{n} values need weights of shape ({n}, {n}), these are {shape}")

@@ -59,7 +59,7 @@ def newest_ears(
     A new value of a normal series, less the mean of n before and over their standard deviation, is
     √(1 + 1/n) times Student's t with n − 1 degrees of freedom. C3 adds what the two steps before
     had in excess of 1 deviation; its law is that of the sum, the days taken as independent, and it
-    tells of three steps.
+    is of three steps.
     """
     counts = integers("counts", counts, least=0)
     one_of("method", method, ("C1", "C2", "C3"))
@@ -149,7 +149,7 @@ def newest_cusum(
 
     Expected and dispersion are those of the `baseline` steps before, and what these leave unknown
     of the mean is dispersion too. A sum of log likelihood ratios reaches C by chance no oftener
-    than once in e^C steps (Lorden 1971): p is e^−C. It tells of the steps since the sum was 0.
+    than once in e^C steps (Lorden 1971): p is e^−C. It is of the steps since the sum was 0.
     """
     counts = integers("counts", counts, least=0)
     whole("baseline", baseline, 2)

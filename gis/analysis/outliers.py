@@ -86,5 +86,5 @@ def _categories(above: Floats, crowded: npt.NDArray[np.bool_]) -> npt.NDArray[np
     """By the hex's own distance from the mean, and whether its neighbours lie above it."""
     here = np.select([above > 0, above < 0], ["high", "low"], "")
     around = np.where(crowded, "_high", "_low")
-    told = here.astype(object) + around
-    return np.where(here == "", "none", told)
+    labels = here.astype(object) + around
+    return np.where(here == "", "none", labels)

@@ -176,7 +176,7 @@ def weekday_strata(
 
     `area` numbers the area (commune) of each event, `day` its day, both of shape (E,). A χ² test of
     area × weekday at `alpha`; areas with fewer than 35 events, 5 a weekday, are tested as one. Days
-    from `before` on are not looked at: what a scan is to judge must not decide how. A day counts at
+    from `before` on are not read: what a scan is to judge must not decide how. A day counts at
     most thrice the mean day of its area (1 at least): one great day is no habit.
     """
     between("alpha", alpha, 0, 1)

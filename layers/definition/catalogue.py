@@ -61,7 +61,7 @@ class Catalogue:
         if rule not in known and self.faults:
             raise BadLayerFile(
                 f"there is no rule {rule} in the layer files that are right{near(rule, known)}; "
-                f"mend {', '.join(sorted(self.faulty))} first, or silence the layer"
+                f"correct {', '.join(sorted(self.faulty))} first, or silence the layer"
             )
         if rule not in known:
             raise NotFound(f"there is no rule {rule}{near(rule, known)}")

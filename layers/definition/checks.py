@@ -218,7 +218,7 @@ def _counting(layer: Layer) -> Iterator[Finding]:
 
 
 def _alert_rules(layer: Layer) -> Iterator[Finding]:
-    """Rules are told apart by their ids, and speak of fields that can hold what they ask."""
+    """Rules differ in their ids, and speak of fields that can hold what they ask."""
     rules = layer.alerts.rules if layer.alerts else ()
     seen: set[str] = set()
     for index, rule in enumerate(rules):
@@ -230,7 +230,10 @@ def _alert_rules(layer: Layer) -> Iterator[Finding]:
         seen.add(rule.id)
         yield from ((where, words) for words in _rule_fields(layer, rule))
     if rules and layer.is_view:
-        yield ("alerts", "rules"), "rules look at records that are loaded, not the rows of a view"
+        yield (
+            ("alerts", "rules"),
+            "rules are evaluated on records that are loaded, not on the rows of a view",
+        )
     elif rules and isinstance(layer.source, FileSource) and layer.source.time is None:
         yield ("alerts", "rules"), "rules need `source.time`: when each record happened"
 
@@ -253,7 +256,7 @@ def _recipients(layer: Layer) -> Iterator[Finding]:
             words = "`escalate_urgent_minutes` and `escalate_alert_minutes` say when"
             yield (
                 (*where, "when"),
-                f"nothing escalates, so `{recipient.who}` is never told: {words}",
+                f"nothing escalates, so `{recipient.who}` is never notified: {words}",
             )
 
 

@@ -1,6 +1,6 @@
 """The vocabulary of a layer file. A layer is a file; everything else is derived from it.
 
-Absent section, absent feature. An unknown word is an error, told by layers.definition.catalogue.
+Absent section, absent feature. An unknown word is an error of layers.definition.catalogue.
 """
 
 from dataclasses import replace
@@ -107,7 +107,7 @@ class Coordinates(Strict):
 
 
 class Occurrence(Strict):
-    """When the record happened."""
+    """Time at which the record happened."""
 
     column: str = Field(description="Column of the source")
     format: str | None = Field(None, description="strptime format; unset: it must be ISO 8601")
@@ -117,7 +117,7 @@ class Occurrence(Strict):
 
 
 class SourcePrecision(Strict):
-    """How the source says how exactly it knows the place."""
+    """Precision of places, as the source gives it."""
 
     column: str = Field(description="Column of the source")
     metres: dict[str, Metres] = Field(description="Metres for each value of the column")
@@ -247,7 +247,7 @@ class EmergingOptions(Strict):
 
     resolution: Resolution = Field(8, description="H3 resolution of the hexes")
     step_days: int = Field(7, ge=1, le=31, description="Days of a step")
-    steps: int = Field(52, ge=8, le=120, description="How many steps are looked at")
+    steps: int = Field(52, ge=8, le=120, description="How many steps are read")
     disk: int = Field(1, ge=1, le=5, description="Rings of neighbours")
 
 
@@ -257,17 +257,17 @@ class LocalMoranOptions(Strict):
     resolution: Resolution = Field(
         7, description="H3 resolution of the hexes; where most are empty, none can have too few"
     )
-    window_days: int = Field(90, ge=1, le=3660, description="Days looked at")
+    window_days: int = Field(90, ge=1, le=3660, description="Days that are read")
     disk: int = Field(1, ge=1, le=5, description="Rings of neighbours")
     alpha: float = Field(0.05, gt=0, lt=1, description="False discovery rate")
     seed: int = Field(0, ge=0, description="Of the random orders that give p")
 
 
 class SeriesDetector(Strict):
-    """What every detector of series says."""
+    """Options of every detector of series."""
 
     min_count: int = Field(
-        3, ge=1, description="Least number of records that is told of, however rare"
+        3, ge=1, description="Least number of records that is a finding, however rare"
     )
 
 
@@ -349,7 +349,7 @@ class HotspotOptions(Strict):
         "gi_star", description="Of the map: Getis and Ord's Gi*, exact p"
     )
     resolution: Resolution = Field(8, description="Of the map: H3 resolution of the hexes")
-    window_days: int = Field(30, ge=1, le=3660, description="Of the map: days looked at")
+    window_days: int = Field(30, ge=1, le=3660, description="Of the map: days that are read")
     disk: int = Field(1, ge=1, le=5, description="Of the map: rings of neighbours")
     alpha: float = Field(0.05, gt=0, lt=1, description="Of the map: false discovery rate")
     measure: Identifier | None = Field(
@@ -422,7 +422,7 @@ class HotspotOptions(Strict):
 
 
 class AlertRule(Strict):
-    """What every rule says."""
+    """Options of every rule."""
 
     id: Identifier = Field(description="Its name, unlike that of any other rule of the layer")
     title: LocalizedText = Field(description="What its alerts are called")
@@ -515,7 +515,7 @@ CapCategory = Literal[
 
 
 class Recipient(Strict):
-    """Somebody who is told of the layer's alerts, by name: a file is read by all."""
+    """A recipient of the layer's alerts, by name: a file is read by all."""
 
     who: str = Field(pattern=NAME, description="Name of a subscription, never an address")
     from_tier: Tier = Field(Tier.ALERT, description="And what is graver")
@@ -559,24 +559,24 @@ class AlertOptions(Strict):
         1 / 3, ge=0, le=1, description="Weak is evidence below this share of its threshold"
     )
     close_days: int = Field(3, ge=1, description="Days of weak evidence, in a row, that close it")
-    quiet_days: int = Field(14, ge=1, description="Days without any look that showed it")
+    quiet_days: int = Field(14, ge=1, description="Days without an evaluation that found it")
     notify_llr: float = Field(
-        2, ge=0, description="Rise of the log likelihood ratio that is told again"
+        2, ge=0, description="Rise of the log likelihood ratio that is notified again"
     )
     inhibit: bool = Field(
         True,
-        description="Whether a commune is not told of within a cluster of its stream, as grave, "
+        description="Whether a commune is not notified within a cluster of its stream, as grave, "
         "that rests on most of its records",
     )
     escalate_urgent_minutes: Minutes | None = Field(
-        15, description="An urgent one that nobody took on is told again; null: never"
+        15, description="An urgent one that nobody acknowledged escalates; null: never"
     )
     escalate_alert_minutes: Minutes | None = Field(240, description="The same of an alert")
     cap_categories: tuple[CapCategory, ...] = Field(
         ("Other",), min_length=1, description="Categories of the layer's alerts in CAP documents"
     )
     rules: tuple[ThresholdRule, ...] = Field((), description="Thresholds that raise alerts too")
-    tell: tuple[Recipient, ...] = Field((), description="Who is told, and when")
+    tell: tuple[Recipient, ...] = Field((), description="Who is notified, and when")
 
     def policy(self, streams: int = 1) -> Policy:
         """How alerts of the layer's detectors live; so many `streams` share the budget."""

@@ -1,4 +1,4 @@
-"""Names that layer files tell of alerts, held against the subscriptions there are."""
+"""Recipients that layer files name, held against the subscriptions there are."""
 
 import shlex
 from collections.abc import Collection, Iterator, Sequence
@@ -10,12 +10,12 @@ from gis.database.engine import Database
 from gis.notify.channels import CHANNELS
 from gis.notify.subscriptions import notify_senders
 
-# Whom published files name, and whether that subscription is sent alerts of the layer.
+# Recipients of published files, and whether a subscription of that name gets alerts of the layer.
 _NAMED = text("""
-SELECT DISTINCT l.id, one ->> 'who' AS who, s.id IS NOT NULL AS known
+SELECT DISTINCT l.id, entry ->> 'who' AS who, s.id IS NOT NULL AS known
 FROM gis.layer l
-CROSS JOIN jsonb_array_elements(l.definition #> '{alerts,tell}') AS one
-LEFT JOIN gis.subscription s ON s.name = one ->> 'who' AND s.ended_at IS NULL
+CROSS JOIN jsonb_array_elements(l.definition #> '{alerts,tell}') AS entry
+LEFT JOIN gis.subscription s ON s.name = entry ->> 'who' AND s.ended_at IS NULL
 WHERE l.published
   AND (s.id IS NULL
        OR l.definition #>> '{access,read}' = 'private'
@@ -25,7 +25,7 @@ ORDER BY l.id, who
 
 
 def follow_files(database: Database) -> list[str]:
-    """Whom the published files newly name hears of open alerts; gives whom nobody tells.
+    """Notify recipients that published files newly name of open alerts; gives the missing ones.
 
     In a transaction of its own: the lock that it takes keeps all alerts waiting.
     """
@@ -35,8 +35,8 @@ def follow_files(database: Database) -> list[str]:
 
 
 def missing_recipients(connection: Connection, *, but_of: Collection[str] = ()) -> list[str]:
-    """Whom the files name and nobody tells, but for those of some layers: a sentence each, with
-    what would mend it.
+    """Recipients that are not subscribed, but for those of some layers: a sentence each, with what
+    would correct it.
     """
     return list(_sentences(connection, but_of))
 
@@ -46,7 +46,7 @@ def _sentences(connection: Connection, but_of: Collection[str]) -> Iterator[str]
     for layer_id, who, known in connection.execute(_NAMED):
         if layer_id in but_of:
             continue
-        yield f"{layer_id}.yaml tells {who}, " + (
+        yield f"{layer_id}.yaml notifies {who}, " + (
             "whose subscription does not name this private layer: an administrator adds it with "
             f"--layer {layer_id}"
             if known

@@ -71,7 +71,7 @@ _OPENING: Final = """\
 
 One YAML file in the folder of the layers (`GIS_LAYERS`) is one layer; its name is `<id>.yaml`. An
 absent section is an absent feature. An unknown word is an error that names file, line and the
-right word: `gis layers check` tells all of them at once. How to write one:
+right word: `gis layers check` names all of them at once. How to write one:
 [add a layer](../how-to/add-a-layer.md).
 
 The file is YAML 1.2: `no` and `12:30` are texts. A text with a comma inside `{ }`, and a colour,

@@ -71,5 +71,5 @@ class AlarmMethod[O: Strict](Method[O]):
 
 
 def _late_evidence(context: RunContext, findings: Findings, held: frozenset[int]) -> Evidence:
-    """Records beneath the alert that are no longer held: corrected, or deleted."""
+    """Evidence of the alert that is no longer held back: corrected, or deleted."""
     return Evidence(live_records(context.connection, findings.layer_id, findings.rule) - held)

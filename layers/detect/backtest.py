@@ -40,7 +40,7 @@ class Backtest:
     until: datetime
     alerts: tuple[
         ReplayedAlert, ...
-    ]  # people would have been told of them, in the order of opening
+    ]  # recipients would have been notified of them, in the order of opening
     pending: int  # did not hold for long enough
     records: int  # of the layer that are of this time
 

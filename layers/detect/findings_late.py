@@ -1,4 +1,4 @@
-"""Records that no alarm judges for the sake of their time, as the officer on duty is told of them:
+"""Findings of records that no alarm judges for the sake of their time, for the officer on duty:
 those that came long after their event, and those that say nothing of when it was.
 """
 
@@ -35,7 +35,7 @@ class _Kind:
     """One reason of time for which records are in no alarm."""
 
     rule: str
-    least: int  # records from which it is told
+    least: int  # records from which there is a finding
     tier: Callable[[AlertOptions], Tier]
     chosen: Callable[[pd.DataFrame], pd.Series]
     headline: Words  # with `title` and `count`
@@ -79,7 +79,7 @@ _KINDS = (
 
 
 def held_rows(records: Observations) -> pd.DataFrame:
-    """The records that either kind tells of."""
+    """The records of either kind."""
     chosen = [kind.chosen(records.rows) for kind in _KINDS]
     return records.rows[pd.concat(chosen, axis=1).any(axis=1)]
 

@@ -99,8 +99,8 @@ def _where(one: ScanCluster, names: Sequence[str]) -> tuple[str, str]:
     km = one.radius_m / 1000
     vi = "trong một ô" if km == 0 else f"trong bán kính {number_vi(km, 1)} km"
     en = "in one hex" if km == 0 else f"within {number_en(km, 1)} km"
-    told = ", ".join(names)
-    return (f"{vi}, {told}", f"{en}, {told}") if told else (vi, en)
+    places = ", ".join(names)
+    return (f"{vi}, {places}", f"{en}, {places}") if places else (vi, en)
 
 
 def _how_rarely(days: float) -> tuple[str, str]:

@@ -60,7 +60,7 @@ def hide_field(
     """
     names = {"layer": layer_id, "field": name, "column": field.column or name}
     connection.execute(_KEEP_QUARANTINED, names)
-    reason = f"{names['column']}: nay là dữ liệu cá nhân / is personal by now; a replay tells more"
+    reason = f"{names['column']}: nay là dữ liệu cá nhân / is personal by now; a replay says more"
     connection.execute(_CLEAN_REASONS, names | {"words": reason})
     connection.execute(_CLEAN_QUARANTINE, names)
     for statement in _CLEAN_CORRECTIONS:

@@ -69,7 +69,7 @@ class Classification:
 
     @property
     def entries(self) -> tuple[FeatureClass, ...]:
-        """The classes that a legend tells."""
+        """The classes of a legend."""
         return self.classes if self.closed else self.drawn
 
     def class_of(self, value: str | bool | float | None) -> FeatureClass | None:

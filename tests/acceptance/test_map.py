@@ -191,8 +191,8 @@ def test_an_alert_opens_on_the_map_with_its_words_history_and_records(
     expect(card.locator("dl")).to_contain_text("Chu kỳ lặp lại")
     expect(card.locator("dl")).to_contain_text("hơn 100 năm")
     expect(card.locator(".history")).to_contain_text("mở · hệ thống")
-    beneath = str(len(told["records"]))
-    expect(page.locator("body")).to_have_attribute("data-beneath", beneath)
+    evidence = str(len(told["records"]))
+    expect(page.locator("body")).to_have_attribute("data-evidence", evidence)
 
     card.get_by_role("button", name="Ghi chú").click()
     page.keyboard.type("thuyền đã tới")
@@ -202,7 +202,7 @@ def test_an_alert_opens_on_the_map_with_its_words_history_and_records(
 
     card.locator(".headline").click()
     expect(page.locator("#alert-list li.chosen, .story")).to_have_count(0)
-    expect(page.locator("body")).to_have_attribute("data-beneath", "0")
+    expect(page.locator("body")).to_have_attribute("data-evidence", "0")
 
 
 def test_the_link_of_a_mail_opens_its_alert(page: Page, running: Service):

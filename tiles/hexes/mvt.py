@@ -13,7 +13,7 @@ _WHOLE_LAYER_BELOW_ZOOM = 6  # there a tile holds more cells of resolution 5 tha
 
 
 def cells_of(tile: Tile, resolution: int) -> Cells | None:
-    """The cells that a tile may show; None where it is quicker to look at all of a layer."""
+    """The cells that a tile may show; None where it is quicker to read all of a layer."""
     return None if tile.z < _WHOLE_LAYER_BELOW_ZOOM else cells_over(tile.bbox(), resolution)
 
 

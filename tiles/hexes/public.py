@@ -117,8 +117,8 @@ def parts_table(
     if question.days is None:
         partial = np.full(len(cells.cells), resolution < filtered)
         return HexTable(cells.cells, cells.records, shown, partial=partial)
-    told = _of(summed(parents_of(parts.cells, resolution), parts.records), cells.cells)
-    return HexTable(cells.cells, cells.records, partial=told < shown)
+    shown_parts = _of(summed(parents_of(parts.cells, resolution), parts.records), cells.cells)
+    return HexTable(cells.cells, cells.records, partial=shown_parts < shown)
 
 
 def _of(counts: Counts, cells: Cells) -> Numbers:

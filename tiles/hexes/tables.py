@@ -15,7 +15,7 @@ from tiles.hexes.suppression import Mask, Numbers
 _SPAN_STEPS = 2  # cells are looked up by the spans of ancestors so many resolutions coarser
 _DIGITS = 4
 LEAST_PEOPLE = 50  # with fewer inhabitants one record more or less makes another rate
-FLAGS = ("partial", "approximate")  # measures that are true where they are told
+FLAGS = ("partial", "approximate")  # measures that are true where they are present
 
 type Measures = dict[str, float | int | bool]
 
@@ -118,7 +118,7 @@ def with_people(connection: Connection, table: HexTable) -> HexTable:
 
 
 def _spans(cells: Cells | None, resolution: int) -> dict[str, list[int]]:
-    """Bounds of the rows to look at, at a resolution; one without end where all are wanted."""
+    """Bounds of the rows to read, at a resolution; one without end where all are wanted."""
     if cells is None:
         return {"firsts": [0], "lasts": [2**63 - 1]}
     if len(cells) == 0:

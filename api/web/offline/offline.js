@@ -1,7 +1,7 @@
 // The map of a bundle (`gis tiles bundle`): its folder is all it asks.
 
 import { drawLayers, entriesOf, switchOffAtFirst } from "./layers.js";
-import { addProtocol, applyVisibility, drawBadges, makeMap, roomFor, tell, tellOnClick } from "./view.js";
+import { addProtocol, applyVisibility, drawBadges, makeMap, roomFor, showProblem, openPopupOnClick } from "./view.js";
 import { applyWords, currentLanguage, setLanguage, word } from "./words.js";
 
 const { PMTiles, Protocol } = globalThis.pmtiles;
@@ -39,9 +39,9 @@ async function start() {
   const entries = entriesOf(about.layers);
   switchOffAtFirst(entries);
   const map = makeMap(style, about.status.extent, { fitBoundsOptions: { padding: roomFor(350, 16) } });
-  map.on("error", ({ error }) => tell(error.message));
+  map.on("error", ({ error }) => showProblem(error.message));
   map.on("idle", () => { document.body.dataset.features = JSON.stringify(drawn(map)); });
-  tellOnClick(map, about.layers);
+  openPopupOnClick(map, about.layers);
   await redraw(map, entries, about);
   document.getElementById("language").addEventListener("click", () => {
     setLanguage(currentLanguage() === "vi" ? "en" : "vi");
@@ -63,4 +63,4 @@ async function redraw(map, entries, { moment, classification, status }) {
   await drawLayers(entries, legendOf, () => applyVisibility(map));
 }
 
-start().catch((error) => tell(error.message));
+start().catch((error) => showProblem(error.message));

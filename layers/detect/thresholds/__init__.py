@@ -1,4 +1,4 @@
-"""Threshold rules of layer files: what is beyond its threshold now, told to the alerts.
+"""Threshold rules of layer files: findings beyond a threshold now, for the alerts.
 
 * `find_beyond(connection, layer, rule, now)`: the findings of one rule at a moment;
 * `follow_rules(database, catalogue, now)`: all rules that are due, and the alerts they raise.

@@ -142,7 +142,7 @@ def test_of_a_private_layer_only_who_was_given_it_is_notified(toy_province, cata
         add(connection, "operators", layers=("citizen_reports",))
         add(connection, "insider", by_admin=True, layers=("citizen_reports",))
         assert missing_recipients(connection) == [
-            f"citizen_reports.yaml tells {name}, whose subscription does not name this private "
+            f"citizen_reports.yaml notifies {name}, whose subscription does not name this private "
             "layer: an administrator adds it with --layer citizen_reports"
             for name in ("operators", "outsider")
         ]
@@ -155,9 +155,9 @@ def test_a_name_without_a_subscription_is_a_warning(toy_province, catalogue):
     with toy_province.writing() as connection:
         add(connection, "duty-desk")
         assert missing_recipients(connection) == [
-            "citizen_reports.yaml tells duty-dsk, which is no subscription; "
+            "citizen_reports.yaml notifies duty-dsk, which is no subscription; "
             "did you mean duty-desk?",
-            "citizen_reports.yaml tells trực ban, which is no subscription: "
+            "citizen_reports.yaml notifies trực ban, which is no subscription: "
             "gis subscriptions add 'trực ban' mail …, or webhook …",
         ]
     publish(toy_province, catalogue)
@@ -188,7 +188,7 @@ def test_a_late_recipient_is_notified_of_what_is_open_once(toy_province, catalog
     assert waiting(toy_province) == []
     publish(toy_province, catalogue, {"who": "late"}, {"who": "hed", "when": "escalated"})
     assert follow_files(toy_province) == [
-        "citizen_reports.yaml tells hed, which is no subscription; did you mean head?"
+        "citizen_reports.yaml notifies hed, which is no subscription; did you mean head?"
     ]
     assert waiting(toy_province) == [("late", "escalate")]
     publish(toy_province, catalogue, {"who": "late"}, {"who": "head", "when": "escalated"})
