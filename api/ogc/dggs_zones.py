@@ -55,23 +55,23 @@ type Zones = dict[int, Measures]  # by cell, in the order of cells
 
 @dataclass(frozen=True)
 class Origin:
-    """Whose zones: the path of a collection (or nothing) and what is asked of each layer."""
+    """Origin of zones: the path of a collection (or nothing) and a request of each layer."""
 
     path: str
-    asked: tuple[HexRequest, ...]
+    hex_requests: tuple[HexRequest, ...]
 
     @property
     def finest(self) -> int:
-        return min((request.finest or FINEST for request in self.asked), default=FINEST)
+        return min((request.finest or FINEST for request in self.hex_requests), default=FINEST)
 
     def measures(self, population: Population | None) -> tuple[str, ...]:
         """The names of what a zone may have."""
         if self.path:
-            return self.asked[0].measures(population)
-        return tuple(f"{request.layer.id}_count" for request in self.asked)
+            return self.hex_requests[0].measures(population)
+        return tuple(f"{request.layer.id}_count" for request in self.hex_requests)
 
-    def named(self, asked: HexRequest, measures: Measures) -> Measures:
-        return measures if self.path else {f"{asked.layer.id}_count": measures["count"]}
+    def named(self, hex_request: HexRequest, measures: Measures) -> Measures:
+        return measures if self.path else {f"{hex_request.layer.id}_count": measures["count"]}
 
 
 @dataclass(frozen=True)
@@ -130,13 +130,13 @@ def read_zones(
 ) -> Zones:
     """The measures of zones of a level, among `cells`; None: of all. One snapshot is read."""
     zones: Zones = {}
-    states = read_states(connection, [request.layer.id for request in origin.asked])
-    for asked in origin.asked:
-        if asked.layer.id not in states:
+    states = read_states(connection, [request.layer.id for request in origin.hex_requests])
+    for hex_request in origin.hex_requests:
+        if hex_request.layer.id not in states:
             continue
-        table = answers.table(connection, states[asked.layer.id], asked, level, cells)
+        table = answers.table(connection, states[hex_request.layer.id], hex_request, level, cells)
         for cell, measures in zip(table.cells.tolist(), table.measures(), strict=True):
-            zones.setdefault(cell, {}).update(origin.named(asked, measures))
+            zones.setdefault(cell, {}).update(origin.named(hex_request, measures))
     return dict(sorted(zones.items()))
 
 

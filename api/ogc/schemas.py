@@ -90,24 +90,26 @@ def _all(source: ItemSource, negotiation: Negotiation) -> dict[str, Any]:
 def _property(
     source: ItemSource, served: ServedColumn, negotiation: Negotiation, sequence: int
 ) -> dict[str, Any]:
-    found: dict[str, Any] = {
+    property_schema: dict[str, Any] = {
         "title": getattr(served.label, negotiation.language),
         **_TYPES[served.type],
         "x-ogc-propertySeq": sequence,
     }
     if served.description is not None:
-        found["description"] = getattr(served.description, negotiation.language)
+        property_schema["description"] = getattr(served.description, negotiation.language)
     if served.unit is not None:
-        found["x-ogc-unit"] = served.unit
+        property_schema["x-ogc-unit"] = served.unit
     if served.values:
-        found["oneOf"] = [
+        property_schema["oneOf"] = [
             {"const": value, "title": getattr(words, negotiation.language)}
             for value, words in served.values.items()
         ]
     if not served.writable:
-        found["readOnly"] = True
+        property_schema["readOnly"] = True
     if source.time is served:
-        found["x-ogc-role"] = "primary-instant" if source.end is None else "primary-interval-start"
+        property_schema["x-ogc-role"] = (
+            "primary-instant" if source.end is None else "primary-interval-start"
+        )
     if source.end is served:
-        found["x-ogc-role"] = "primary-interval-end"
-    return found
+        property_schema["x-ogc-role"] = "primary-interval-end"
+    return property_schema

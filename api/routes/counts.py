@@ -55,12 +55,12 @@ def counts(
     if has_unit_shares(layer) and by == "commune":
         total, shared = _by_intersection(connection, source, query, history)
         return {"layer": layer_id, "by": by, "total": total, "units": shared}
-    found = _by_key(connection, source, query)
+    by_key = _by_key(connection, source, query)
     if by == "commune":
-        units = counts_by_commune(history, found, today())
+        units = counts_by_commune(history, by_key, today())
     else:
-        units = counts_by_old_district(history, found, REFORM - timedelta(days=1))
-    return {"layer": layer_id, "by": by, "total": sum(found.values()), "units": _as_json(units)}
+        units = counts_by_old_district(history, by_key, REFORM - timedelta(days=1))
+    return {"layer": layer_id, "by": by, "total": sum(by_key.values()), "units": _as_json(units)}
 
 
 def _by_key(connection: Connection, source: ItemSource, query: ItemQuery) -> dict[Key, int]:
@@ -68,9 +68,9 @@ def _by_key(connection: Connection, source: ItemSource, query: ItemQuery) -> dic
     day = func.timezone("Asia/Ho_Chi_Minh", columns.valid_at)
     is_old = func.coalesce(day < _start(REFORM), False)
     keys = (columns.unit_then, columns.commune, is_old)
-    asked = select(*keys, func.count()).where(*query.conditions(source)).group_by(*keys)
+    statement = select(*keys, func.count()).where(*query.conditions(source)).group_by(*keys)
     with computed():
-        rows = connection.execute(asked).all()
+        rows = connection.execute(statement).all()
     return {Key(then, commune, old): count for then, commune, old, count in rows}
 
 

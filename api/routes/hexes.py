@@ -101,7 +101,7 @@ def counted_cell(text_of_cell: str) -> int:
     resolution = resolution_of(number)
     if not COARSEST <= resolution <= FINEST:
         raise BadInput(
-            f"{text_of_cell} has resolution {resolution}: counts are kept from {COARSEST} to "
+            f"{text_of_cell} has resolution {resolution}: counts are stored from {COARSEST} to "
             f"{FINEST}"
         )
     return number
@@ -155,32 +155,32 @@ def _layers(
 def _facts(
     connection: Connection,
     state: LayerState,
-    asked: HexRequest,
+    hex_request: HexRequest,
     answers: HexResults,
     cell: int,
     today: date,
 ) -> dict[str, Any]:
     only = np.array([cell])
-    table = answers.table(connection, state, asked, resolution_of(cell), only)
-    nothing = {"count": 0 if asked.k == 1 else None}
+    table = answers.table(connection, state, hex_request, resolution_of(cell), only)
+    nothing = {"count": 0 if hex_request.k == 1 else None}
     measures = dict(next(iter(table.measures()), nothing))
-    trend = answers.trend(connection, state, asked, cell, today)
+    trend = answers.trend(connection, state, hex_request, cell, today)
     return {**measures, "trend": None if trend is None else asdict(trend)}
 
 
 # A hotspot or an alert is shown in its own hexes, of those within them and of those around them.
-_TOUCHES = """gis.h3_parent(found.cell, least(gis.h3_resolution(found.cell), :resolution))
-  = gis.h3_parent(:cell, least(gis.h3_resolution(found.cell), :resolution))"""
+_TOUCHES = """gis.h3_parent(place.cell, least(gis.h3_resolution(place.cell), :resolution))
+  = gis.h3_parent(:cell, least(gis.h3_resolution(place.cell), :resolution))"""
 _HOTSPOTS = text(f"""
-SELECT run.layer_id AS of_layer, gis.h3_text(found.cell) AS cell, run.method, found.count,
-       found.expected, found.z, found.p, found.q
-FROM gis.hotspot AS found JOIN gis.run_in_force AS run ON run.id = found.run_id
+SELECT run.layer_id AS of_layer, gis.h3_text(place.cell) AS cell, run.method, place.count,
+       place.expected, place.z, place.p, place.q
+FROM gis.hotspot AS place JOIN gis.run_in_force AS run ON run.id = place.run_id
 WHERE run.valid_to IS NULL AND run.layer_id = ANY(:layers) AND {_TOUCHES}
-ORDER BY run.layer_id, found.q, found.cell
+ORDER BY run.layer_id, place.q, place.cell
 """)  # noqa: S608 (no part comes from outside)
 _ALERTS = text(f"""
 SELECT id, layer_id, status, severity, headline_vi, headline_en FROM gis.alert
 WHERE status IN ('open', 'acknowledged') AND layer_id = ANY(:layers)
-  AND EXISTS (SELECT FROM unnest(cells) AS found (cell) WHERE {_TOUCHES})
+  AND EXISTS (SELECT FROM unnest(cells) AS place (cell) WHERE {_TOUCHES})
 ORDER BY id
 """)  # noqa: S608 (no part comes from outside)

@@ -3,7 +3,7 @@
 import { acknowledge, approve, changeDuty, comment, onActed, placeOf, resolve, silence } from "./acts.js";
 import { Refused, forgetKey, get, getIfNew, hasKey } from "./service.js";
 import { storyOf } from "./story.js";
-import { tellForAWhile } from "./view.js";
+import { showProblemForAWhile } from "./view.js";
 import { ago, currentLanguage, element, inLanguage, refusal, word } from "./words.js";
 
 const LIVE = "/alerts?status=open&status=acknowledged";
@@ -66,7 +66,7 @@ export async function refreshAlerts() {
   } catch (error) {
     if (!(error instanceof Refused && error.status === 401)) throw error;
     forgetKey();
-    tellForAWhile(refusal(401));
+    showProblemForAWhile(refusal(401));
     await refreshAlerts();
   }
 }
@@ -87,7 +87,7 @@ async function select(alert) {
 export async function selectNamed(id) {
   const alert = alerts.find((one) => String(one.id) === id);
   if (alert) await select(alert);
-  else if (id !== null) tellForAWhile(`${word("not_live")} ${id}`);
+  else if (id !== null) showProblemForAWhile(`${word("not_live")} ${id}`);
 }
 
 // A history grows without the list of alerts changing: comments are in it alone.

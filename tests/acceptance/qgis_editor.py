@@ -50,7 +50,7 @@ def add(layer, note):
 
 
 def commit(layer, act):
-    """Whether QGIS takes the edit for stored, and what it says."""
+    """The edit as QGIS sees it: stored or not, and its messages."""
     layer.startEditing()
     if not act():
         layer.rollBack()

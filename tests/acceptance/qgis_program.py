@@ -11,7 +11,7 @@ _PYTHON = Path("/usr/bin/python3")
 
 @cache
 def qgis_version() -> int:
-    """Such as 32216 for QGIS 3.22.16; 0 where there is none."""
+    """Version of QGIS, such as 32216 for 3.22.16; 0 where there is none."""
     probe = [str(_PYTHON), "-c", "from qgis.core import Qgis; print(Qgis.versionInt())"]
     if not _PYTHON.exists():
         return 0
@@ -24,7 +24,7 @@ def has_qgis() -> bool:
 
 
 def run_in_qgis(script: Path, home: Path, *arguments: str) -> dict[str, Any]:
-    """What a script prints after `JSON:`; `home` is QGIS's folder for its profile."""
+    """The document that a script prints after `JSON:`; `home` is QGIS's folder for its profile."""
     environment = {
         "QT_QPA_PLATFORM": "offscreen",
         "HOME": str(home),

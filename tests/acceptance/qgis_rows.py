@@ -46,7 +46,7 @@ def bounds(feature):
 
 
 def drawn(source):
-    """How many pixels of a tileset are coloured; None: QGIS does not open it."""
+    """Number of coloured pixels of a tileset; None: QGIS does not open it."""
     layer = QgsVectorTileLayer(source, "tiles")
     if not layer.isValid():
         return None

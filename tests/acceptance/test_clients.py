@@ -87,7 +87,7 @@ def rows_of_geojson(document: dict[str, Any]) -> Rows:
 
 
 def ogr2ogr(*arguments: str) -> Rows:
-    """What GDAL reads, in degrees."""
+    """Rows as GDAL reads them, in degrees."""
     command = ["ogr2ogr", "-f", "GeoJSON", "-t_srs", "OGC:CRS84", "/vsistdout/", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
@@ -188,7 +188,7 @@ def test_gdal_reads_a_tile(files: Path, name: str) -> None:
 
 @pytest.fixture(scope="module")
 def in_qgis(url: str, files: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What QGIS reads of every source, by `format layer`."""
+    """Rows of every source as QGIS reads them, by `format layer`."""
     sources = []
     for name in NAMES:
         sources.append([f"json {name}", "OAPIF", f"url='{url}/ogc' typename='{name}'"])

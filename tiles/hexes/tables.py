@@ -134,24 +134,24 @@ def _rounded(value: float) -> float:
 
 
 _SUMS = """
-  coalesce(sum(count) FILTER (WHERE asked), 0), sum(count),
-  coalesce(sum(valued) FILTER (WHERE asked), 0),
-  coalesce(sum(total) FILTER (WHERE asked), 0)::float8"""
+  coalesce(sum(count) FILTER (WHERE wanted), 0), sum(count),
+  coalesce(sum(valued) FILTER (WHERE wanted), 0),
+  coalesce(sum(total) FILTER (WHERE wanted), 0)::float8"""
 _TOTALS = text(f"""
 SELECT cell, {_SUMS}
 FROM unnest(CAST(:firsts AS bigint[]), CAST(:lasts AS bigint[])) AS span (first, last)
-JOIN gis.hex_count AS kept ON kept.layer_id = :layer AND kept.resolution = :resolution
-  AND kept.cell BETWEEN span.first AND span.last,
-  LATERAL (SELECT CAST(:category AS text) IS NULL OR category = :category) AS found (asked)
-GROUP BY cell HAVING bool_or(asked) ORDER BY cell
+JOIN gis.hex_count AS counts ON counts.layer_id = :layer AND counts.resolution = :resolution
+  AND counts.cell BETWEEN span.first AND span.last,
+  LATERAL (SELECT CAST(:category AS text) IS NULL OR category = :category) AS chosen (wanted)
+GROUP BY cell HAVING bool_or(wanted) ORDER BY cell
 """)  # noqa: S608 (no part comes from outside)
 # A row without a time is in no window, also not in one with open ends; as it is with items.
 _BY_DAY = text(f"""
 SELECT gis.h3_parent(cell, :resolution), {_SUMS}
 FROM unnest(CAST(:firsts AS bigint[]), CAST(:lasts AS bigint[])) AS span (first, last)
-JOIN gis.hex_day_count AS kept ON kept.layer_id = :layer
-  AND kept.cell BETWEEN span.first AND span.last
-  AND kept.day BETWEEN CAST(:first AS date) AND CAST(:last AS date) AND kept.day <> '-infinity',
-  LATERAL (SELECT CAST(:category AS text) IS NULL OR category = :category) AS found (asked)
-GROUP BY 1 HAVING bool_or(asked) ORDER BY 1
+JOIN gis.hex_day_count AS counts ON counts.layer_id = :layer
+  AND counts.cell BETWEEN span.first AND span.last
+  AND counts.day BETWEEN CAST(:first AS date) AND CAST(:last AS date) AND counts.day <> '-infinity',
+  LATERAL (SELECT CAST(:category AS text) IS NULL OR category = :category) AS chosen (wanted)
+GROUP BY 1 HAVING bool_or(wanted) ORDER BY 1
 """)  # noqa: S608 (no part comes from outside)

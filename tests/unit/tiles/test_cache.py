@@ -165,7 +165,7 @@ def test_packing_loses_nothing(content):
 
 
 def test_empty_tiles_of_long_filters_are_bounded_too():
-    """As one who asks for nothing in ever more places, each time in other words."""
+    """A client asks for nothing in ever more places, each time in other words."""
     cache = TileCache(most_bytes=500_000)
     tracemalloc.start()
     try:
