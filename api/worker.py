@@ -14,7 +14,7 @@ def create() -> FastAPI:
     settings = read_settings()
     configure_logs(settings)
     if settings.database_url is None:
-        raise SetupError("a worker is started by `gis up`, which names the database")
+        raise SetupError("serving processes are started by `gis serve`, which names the database")
     url = settings.database_url.get_secret_value()
     database = Database(url, reader_timeout_ms=settings.reader_timeout_ms)
     return create_app(settings, database, read_layers(settings))

@@ -30,7 +30,8 @@ def up() -> None:
         with opened(settings) as database:
             # What setting up imports takes more memory than serving, so it is done elsewhere;
             # meanwhile this process imports what it serves with.
-            threading.Thread(target=_import_service, daemon=True).start()
+            if settings.workers == 1:
+                threading.Thread(target=_import_service, daemon=True).start()
             _set_up()
             with retried(settings), supervised(database.url):
                 run_server(settings, database, listener)

@@ -76,10 +76,10 @@ class Tally:
 
     def faults(self) -> list[tuple[str, str]]:
         """The measures that are out of band, in Vietnamese and English."""
-        from scipy.special import bdtrc, pdtr, pdtrc
-
         if not self.judged:
             return []
+        from scipy.special import bdtrc, pdtr, pdtrc
+
         n, small, any_look = self.alarms, self.small, self.small_at_any_look
         faults = []
         if n and pdtrc(n - 1, self.allowed) < UNLIKELY:

@@ -49,7 +49,11 @@ class Database:
         self._apart: list[Database] = []
         kept = -(-connections // 2)
         pool = {"pool_size": kept, "max_overflow": connections - kept}
-        writer = f"-c role={WRITER} -c timezone=UTC -c lock_timeout=30s"
+        # A statement whose client was killed ends, and lets go of its locks.
+        writer = (
+            f"-c role={WRITER} -c timezone=UTC -c lock_timeout=30s "
+            "-c client_connection_check_interval=2s"
+        )
         self.engine = _engine(self.url, writer, **pool)
         reader = (
             f"-c role={READER} -c timezone=UTC -c default_transaction_read_only=on "

@@ -52,18 +52,22 @@ def test_two_workers_do_all_once_and_one_takes_over(
         gis_work(toy_province.url, tmp_path, "two") as (two, log_of_two),
     ):
         works = [(one, log_of_one), (two, log_of_two)]
-        wait_until(lambda: leaders(works) != [] and all(map(works_now, works)), within_s=WITHIN_S)
+        wait_until(
+            lambda: leaders(works) != [] and all(map(works_now, works)),
+            within_s=WITHIN_S,
+            every_s=0.3,
+        )
         report(toy_province, cluster(n=20), at=now)
-        wait_until(lambda: opened(toy_province) > 0, within_s=WITHIN_S)
-        wait_until(lambda: is_settled(toy_province, catalogue), within_s=WITHIN_S)
+        wait_until(lambda: opened(toy_province) > 0, within_s=WITHIN_S, every_s=0.3)
+        wait_until(lambda: is_settled(toy_province, catalogue), within_s=WITHIN_S, every_s=0.3)
         check_runs(toy_province)
         assert documents(toy_province) == steps(toy_province)
         (leader,) = leaders(works)
         leader[0].kill()
         leader[0].wait(30)
         report(toy_province, cluster(n=5), at=datetime.now(UTC))
-        wait_until(lambda: len(leaders(works)) == 2, within_s=WITHIN_S)
-        wait_until(lambda: is_settled(toy_province, catalogue), within_s=WITHIN_S)
+        wait_until(lambda: len(leaders(works)) == 2, within_s=WITHIN_S, every_s=0.3)
+        wait_until(lambda: is_settled(toy_province, catalogue), within_s=WITHIN_S, every_s=0.3)
         check_runs(toy_province)
         (other,) = [work for work in works if work[0].poll() is None]
         assert "leads" in other[1].read_text()

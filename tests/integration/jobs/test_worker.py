@@ -123,9 +123,17 @@ def test_a_job_beyond_a_limit_or_at_fault_fails_with_words_and_the_next_one_runs
         wait_until(lambda: entered(booked) == [good])
         wait_until(lambda: len(at_work.ended) == 2)
     found = facts(booked, failing)
+    wait_until(lambda: not is_sleeping(booked))  # nor does the database go on
     assert why in found["error"]
     assert found["attempts"] == 1
     assert (at_work.ended[0][0], type(at_work.ended[0][1])) == (failing, error)
+
+
+def is_sleeping(database: Database) -> bool:
+    statement = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND query = :it"
+    with database.reading() as connection:
+        values = {"it": "SELECT pg_sleep(600)"}
+        return connection.scalar(text(f"{statement} AND state = 'active'"), values) is not None
 
 
 def test_a_job_that_crashes_its_process_has_all_its_attempts_and_then_fails(booked: Database):
