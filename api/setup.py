@@ -136,7 +136,7 @@ def units_source(settings: Settings, show: Show) -> BoundarySource:
 
 
 def wants_boundaries(database: Database, settings: Settings) -> bool:
-    """Whether there are none, or only approximate ones although a source is named."""
+    """True where there are none, or only approximate ones although a source is named."""
     with database.reading() as connection:
         quality = _quality(connection)
     return quality is None or (

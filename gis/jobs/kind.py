@@ -29,11 +29,11 @@ class RunningJob:
         return dict(self.claim.arguments)
 
     def fence(self, connection: Connection) -> None:
-        """To be asked in each transaction that stores a part of the result. Raises Superseded."""
+        """Fence a transaction that stores a part of the result. Raises Superseded."""
         fence(connection, self.claim)
 
     def succeed(self, connection: Connection, message: str = "") -> None:
-        """To be asked last in the transaction of the result. Raises Superseded."""
+        """End the job, last in the transaction of its result. Raises Superseded."""
         succeed(connection, self.claim, message)
         self.is_ended = True
 

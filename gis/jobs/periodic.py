@@ -32,7 +32,7 @@ def repeating(
             bell.wait(every_s)
             if ended.is_set():
                 return
-            bell.clear()  # before the work: what is rung for meanwhile is looked at once more
+            bell.clear()  # before the work: what is rung for meanwhile is done once more
             try:
                 work()
                 why = ""

@@ -29,7 +29,7 @@ _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 class WorkerStops(Exception):
-    """A job was ended because its worker is told to stop."""
+    """A job was ended because its worker stops."""
 
 
 class JobProcess:
@@ -68,7 +68,7 @@ class JobProcess:
             raise getattr(errors, answer["error"])(answer["why"])
 
     def rest(self) -> None:
-        """To be called between jobs: ends the process when it has been idle for long."""
+        """End the process when it has been idle for long; called between jobs."""
         idle_s = time.monotonic() - self._used_at
         if self._process is not None and self._idle_s is not None and idle_s > self._idle_s:
             self._end()

@@ -13,7 +13,7 @@ import pandas as pd
 
 from gis import analysis
 from layers.definition.model import EarsOptions, FarringtonOptions, SeriesOptions
-from layers.detect.observations import Observations, beneath, day_numbers
+from layers.detect.observations import Observations, day_numbers, evidence_rows
 from layers.detect.scan import LONGEST_DAYS
 
 Counts = npt.NDArray[np.int64]
@@ -29,7 +29,7 @@ class SeriesResult:
     are `expected` by its past.
 
     `p` is of this series alone, `recurrence_days` of the like in any series of its stream.
-    `records` are the ids of all rows beneath, repeats included. `apart`: the commune whose rise,
+    `records` are the ids of all evidence, repeats included. `apart`: the commune whose rise,
     of `elsewhere` records, `recurrence_days` leaves out.
     """
 
@@ -51,7 +51,7 @@ class SeriesResult:
         return max(self.observed - self.expected, 0.0)
 
     def without(self, commune: "SeriesResult", size: int) -> "SeriesResult":
-        """The province without the rise of a commune that is told of by itself."""
+        """The province without the rise of a commune that is a finding by itself."""
         elsewhere = min(int(commune.rise), self.newest.count)
         left = np.array([self.newest.count - elsewhere])
         rarity = recurrence_days(float(self.newest.p_of(left)[0]), size)
@@ -91,7 +91,9 @@ def series_input(records: Observations) -> pd.DataFrame:
 
     Days are numbered, and those on which records were received.
     """
-    rows = pd.concat([beneath(records.rows), records.rows[records.rows["reason"] == "coarse"]])
+    rows = pd.concat(
+        [evidence_rows(records.rows), records.rows[records.rows["reason"] == "coarse"]]
+    )
     return pd.DataFrame(
         {
             "id": rows["id"].astype(np.int64),

@@ -32,7 +32,7 @@ Floats = npt.NDArray[np.float64]
 FEW = 500  # cases, whose null is drawn in about a tenth of a second
 AHEAD = timedelta(hours=1)  # before midnight, from when on the nulls of the next day are drawn
 SHARE_OF_CASES = 0.02  # within which a null fits, as gis.null_fits has it
-# Of 999 replicates that reach a look: where its p ≤ 1/30, all are drawn.
+# Of 999 replicates that reach an evaluation: where its p ≤ 1/30, all are drawn.
 ENOUGH = 34
 
 

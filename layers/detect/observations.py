@@ -32,8 +32,8 @@ ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 GATE_RESOLUTION = 9  # of "one a hex, category and day"
 _EPOCH = datetime(1970, 1, 1).toordinal()
 
-# The records of an incident that the gate counts once.
-_BENEATH = ("", "same_key", "same_place", "same_hex_day")
+# The records of an incident that the quality filter counts once.
+_EVIDENCE = ("", "same_key", "same_place", "same_hex_day")
 _FLAWED = ("default_point", "coarse")
 
 
@@ -96,9 +96,9 @@ def midnight(day: int) -> datetime:
     return datetime.fromordinal(day + _EPOCH).replace(tzinfo=ZONE)
 
 
-def beneath(rows: pd.DataFrame) -> pd.DataFrame:
+def evidence_rows(rows: pd.DataFrame) -> pd.DataFrame:
     """Records of incidents that alarms count, with the repeats that count once."""
-    return rows[rows["reason"].isin(_BENEATH)]
+    return rows[rows["reason"].isin(_EVIDENCE)]
 
 
 def sharp(rows: pd.DataFrame) -> pd.DataFrame:
@@ -117,9 +117,9 @@ def _read(
     connection: Connection, layer: Layer, options: HotspotOptions, since: datetime, until: datetime
 ) -> pd.DataFrame:
     of = table_of(layer)
-    told = _received(of, options)
+    stated = _received(of, options)
     # Nothing was received after it was stored: a sender's clock may be ahead.
-    received = func.least(told, of.c.updated_at)
+    received = func.least(stated, of.c.updated_at)
     category = cast(of.c[options.category], Text) if options.category else literal("")
     columns = {
         "id": of.c.id,
@@ -138,10 +138,10 @@ def _read(
         "amount": func.greatest(func.coalesce(_amount(of, options), 0), 0),
         "simulated": func.coalesce(of.c.provenance["simulated"].as_boolean(), False),
     }
-    # Two conditions, so that an index on the time that is told can be used.
+    # Two conditions, so that an index on the stated time can be used.
     inside = or_(
-        and_(told > since, of.c.updated_at > since, received <= until),
-        and_(told.is_(None), of.c.updated_at > since, of.c.updated_at <= until),
+        and_(stated > since, of.c.updated_at > since, received <= until),
+        and_(stated.is_(None), of.c.updated_at > since, of.c.updated_at <= until),
     )
     asked = select(*(sql.label(name) for name, sql in columns.items())).where(inside)
     found = connection.execute(asked.order_by(of.c.id))

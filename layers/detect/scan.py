@@ -18,7 +18,7 @@ import pandas as pd
 from gis import analysis
 from gis.alerts.policy import EVALUATIONS_A_DAY
 from layers.definition.model import ScanOptions
-from layers.detect.observations import Observations, beneath, day_numbers
+from layers.detect.observations import Observations, day_numbers, evidence_rows
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -34,7 +34,7 @@ class ScanCluster:
     """A circle of hexes in the last days with more cases than its places and days explain.
 
     `cells` are all hexes of the circle, `centre` one of them; `observed` counts cases (one a hex,
-    category and day), `records` are the ids of all rows beneath, repeats included.
+    category and day), `records` are the ids of all evidence, repeats included.
     """
 
     stream: str
@@ -72,11 +72,11 @@ class StreamScan:
 
 @dataclass(frozen=True)
 class Stream:
-    """The cases of one stream, as the scan reads them, and the records beneath."""
+    """The cases of one stream, as the scan reads them, and their evidence."""
 
     name: str
     last_day: int
-    beneath: pd.DataFrame
+    evidence: pd.DataFrame
     cells: Cells  # of the places
     latitude: float  # degrees, at which distances east and west are right
     xy: Floats  # metres
@@ -85,7 +85,7 @@ class Stream:
     strata: Integers | None
 
 
-# From the likelihood ratio of a look to the maxima of the null that it is judged by.
+# From the likelihood ratio of an evaluation to the maxima of the null that it is judged by.
 NullOf = Callable[[float], Floats]
 
 
@@ -94,7 +94,7 @@ def alarm_input(records: Observations) -> pd.DataFrame:
 
     Cells are of resolution 11; days are numbered, and those on which records were received.
     """
-    rows = beneath(records.rows)
+    rows = evidence_rows(records.rows)
     rows = rows[rows["h3"] > 0]
     return pd.DataFrame(
         {
@@ -202,7 +202,7 @@ def _stream(name: str, frame: pd.DataFrame, stratified: bool, last_day: int) -> 
     return Stream(
         name=name,
         last_day=last_day,
-        beneath=frame,
+        evidence=frame,
         cells=cells,
         latitude=latitude,
         xy=_plane(cells, latitude),
@@ -236,7 +236,7 @@ def _degrees(cells: Cells) -> Floats:
 def _cluster(stream: Stream, rank: int, row: Mapping[Any, Any]) -> ScanCluster:
     centre, days = int(stream.cells[int(row["centre"])]), int(row["days"])
     cells = _circle(stream, centre, row["radius"])
-    near = stream.beneath
+    near = stream.evidence
     within = near[(near["day"] > stream.last_day - days) & near["place"].isin(cells)]
     return ScanCluster(
         stream=stream.name,

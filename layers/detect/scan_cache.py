@@ -31,5 +31,5 @@ def _digest(stream: Stream, options: ScanOptions, maxima: Floats) -> bytes:
     digest = blake2b(f"{stream.last_day} {stratified} {options!r}".encode())
     for numbers in (stream.cells, stream.place, stream.day, maxima):
         digest.update(numbers.tobytes())
-    digest.update(pd.util.hash_pandas_object(stream.beneath, index=False).to_numpy().tobytes())
+    digest.update(pd.util.hash_pandas_object(stream.evidence, index=False).to_numpy().tobytes())
     return digest.digest()

@@ -1,4 +1,4 @@
-"""What is done about alerts each second, whether or not a detector ran."""
+"""Maintenance of alerts each second, beside the runs of detectors."""
 
 from datetime import datetime
 
@@ -34,7 +34,7 @@ def advance_all(database: Database, catalogue: Catalogue, now: datetime) -> None
 
 
 def is_outdated(connection: Connection, catalogue: Catalogue, alert: AlertState) -> bool:
-    """Whether a record beneath an alert was deleted, or changed since its stream was looked at."""
+    """True where evidence of an alert was deleted, or changed since its stream was evaluated."""
     layer = next((one for one in catalogue.layers if one.id == alert.layer_id), None)
     records = set(alert.signal.records)
     if layer is None or layer.is_view or not records:
@@ -62,7 +62,7 @@ HAVING coalesce(max(r.input_version) < l.version, max(k.until) < l.changed_at)
 
 
 def judge_calibration(database: Database, layer: Layer, now: datetime) -> bool:
-    """Whether today's judgement was made now; False where it was made before, or none is due."""
+    """Judge today; False where it was done before, or is not due."""
     budget = budget_of(layer)
     if budget is None or layer.alerts is None:
         return False
@@ -70,10 +70,10 @@ def judge_calibration(database: Database, layer: Layer, now: datetime) -> bool:
         if _judged(connection, layer, now):
             return False
     with database.writing() as connection:
-        told = tally(connection, budget, *last_year(now))
+        tallied = tally(connection, budget, *last_year(now))
         titles, policy = (layer.title.vi, layer.title.en), layer.alerts.policy()
         official = boundaries_are_official(connection)
-        found = calibration_findings(told, titles, policy, now, official=official)
+        found = calibration_findings(tallied, titles, policy, now, official=official)
         apply_findings(connection, found, now)
     return True
 

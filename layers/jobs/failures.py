@@ -43,9 +43,9 @@ class Failures:
             connection.execute(_FORGET_PAUSES)
 
     def failed(self, layer: Layer, work: str, error: Exception) -> None:
-        """To be called while an error is handled that is not ours: the log gets its traceback."""
-        told = {"why": str(error)} if isinstance(error, GisError) else {"exc_info": True}
-        log.error("run failed", layer=layer.id, method=work, **told)
+        """Count a failure, while its error is handled: the log gets the traceback of an odd one."""
+        reason = {"why": str(error)} if isinstance(error, GisError) else {"exc_info": True}
+        log.error("run failed", layer=layer.id, method=work, **reason)
         pause = RETRY_LOST if isinstance(error, Unavailable) else RETRY_AFTER
         values = {"layer": layer.id, "work": work, "pause": pause}
         try:
@@ -56,17 +56,17 @@ class Failures:
             return
         if failing.times >= IN_A_ROW:
             self._sound.discard((layer.id, work))
-            self._tell(layer, work, failing.since)
+            self._update_alert(layer, work, failing.since)
 
     def worked(self, layer: Layer, work: str) -> None:
         key = (layer.id, work)
         with self._database.writing() as connection:
             was_failing = connection.execute(_WORKED, {"layer": layer.id, "work": work}).rowcount
-        if (was_failing or key not in self._sound) and self._tell(layer, work, None):
+        if (was_failing or key not in self._sound) and self._update_alert(layer, work, None):
             self._sound.add(key)
 
-    def _tell(self, layer: Layer, work: str, since: datetime | None) -> bool:
-        """Whether the alerts know; they are told of alarms alone. None: it works."""
+    def _update_alert(self, layer: Layer, work: str, since: datetime | None) -> bool:
+        """Raise or end the alert; True where that is done. `since` None: it works."""
         if layer.alerts is None or work not in WORKS:
             return True
         policy, now = layer.alerts.policy(), datetime.now(UTC)
@@ -81,10 +81,10 @@ class Failures:
                     official=official,
                 )  # fmt: skip
         except GisError as error:
-            log.error("a failing alarm waits to be told", layer=layer.id, why=str(error))
+            log.error("a failing alarm waits to be an alert", layer=layer.id, why=str(error))
             return False
         except Exception:
-            log.exception("a failing alarm could not be told", layer=layer.id, method=work)
+            log.exception("a failing alarm could not be an alert", layer=layer.id, method=work)
             return False
         return True
 

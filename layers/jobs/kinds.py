@@ -43,7 +43,7 @@ def job_kinds(database: Database, files: LayerFiles) -> dict[str, JobKind]:
 
 
 def _runs(files: LayerFiles) -> "Callable[[RunningJob], RunReport | None]":
-    """What runs a method on a layer: its arguments are `layer`, `method` and `prompt`."""
+    """Job that runs a method on a layer: its arguments are `layer`, `method` and `prompt`."""
     from layers.detect.scan_cache import ScanCache
 
     scans = ScanCache()
@@ -68,7 +68,7 @@ def _runs(files: LayerFiles) -> "Callable[[RunningJob], RunReport | None]":
 
 
 def _draws(database: Database, files: LayerFiles) -> Callable[[RunningJob], None]:
-    """What draws the null distributions that the newest scan of a layer lacks."""
+    """Job that draws the null distributions that the newest scan of a layer lacks."""
     from layers.detect.null_distribution import NullPrecomputation
 
     drawer = NullPrecomputation(database)
@@ -86,7 +86,7 @@ def _draws(database: Database, files: LayerFiles) -> Callable[[RunningJob], None
 
 
 def _places(files: LayerFiles) -> Callable[[RunningJob], None]:
-    """What re-geocodes layers that were placed on earlier units."""
+    """Job that re-geocodes layers that were placed on earlier units."""
 
     def place(job: RunningJob) -> None:
         from layers.ingest.regeocode import regeocode
@@ -100,7 +100,7 @@ def _places(files: LayerFiles) -> Callable[[RunningJob], None]:
 
 
 def _counted(database: Database, files: LayerFiles) -> Callable[[Claim, GisError | None], None]:
-    """What counts failures in a row of a layer's work, which are an alert (see failures.py)."""
+    """Counter of failures in a row of a layer's work, which are an alert (see failures.py)."""
     failures = Failures(database)
 
     def ended(held: Claim, error: GisError | None) -> None:

@@ -26,7 +26,7 @@ _FORGET_EVERY_S = 3600.0
 
 
 class FileFaults:
-    """Layer files at fault: they stop nothing, and are told as what fails is."""
+    """Layer files at fault: they stop nothing, and are alerts as failures are."""
 
     def __init__(self, failures: Failures) -> None:
         self._failures = failures

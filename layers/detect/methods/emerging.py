@@ -93,8 +93,8 @@ def emerging_hexes(frame: pd.DataFrame, options: EmergingOptions) -> list[dict[s
 def _row(one: Mapping[Any, Any], steps: int, options: EmergingOptions) -> dict[str, object]:
     hot, cold = (round(one[name] * steps) for name in ("hot_share", "cold_share"))
     category, trend, p = one["category"], int(one["trend"]), float(one["trend_p"])
-    told = hot if category.startswith("hot") else cold
-    vi, en = emerging_message(category, told, steps, options.step_days, trend, p)
+    marked = hot if category.startswith("hot") else cold
+    vi, en = emerging_message(category, marked, steps, options.step_days, trend, p)
     return {
         "cell": int(one["cell"]),
         "category": category,

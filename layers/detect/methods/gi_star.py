@@ -58,7 +58,7 @@ def read_map(context: RunContext, options: MapOptions) -> tuple[Observations, pd
     exposure = (
         read_exposure(context.connection, exposed_to, options.resolution) if exposed_to else None
     )
-    # Asked after its points were read: a layer that was closed meanwhile is told of in no map.
+    # Asked after its points were read: a layer that was closed meanwhile is in no map.
     if exposed_to not in (None, POPULATION, context.layer.id) and not context.connection.scalar(
         _IS_PUBLIC, {"layer": exposed_to}
     ):
@@ -88,8 +88,8 @@ def map_input(
     columns = {"count": sums} if exposed is None else {"count": sums, "exposure": exposed}
     known = [one.index.to_numpy(np.int64) for one in columns.values()]
     cells = pd.Index(np.unique(np.concatenate([domain.astype(np.int64), *known])), name="cell")
-    told = {name: one.reindex(cells, fill_value=0) for name, one in columns.items()}
-    return pd.DataFrame(told, index=cells).astype({"count": np.int64}).reset_index()
+    by_cell = {name: one.reindex(cells, fill_value=0) for name, one in columns.items()}
+    return pd.DataFrame(by_cell, index=cells).astype({"count": np.int64}).reset_index()
 
 
 def hot_hexes(frame: pd.DataFrame, options: HotspotOptions) -> list[dict[str, object]]:
@@ -126,7 +126,7 @@ def _row(one: Mapping[Any, Any], options: HotspotOptions) -> dict[str, object]:
 
 
 def map_message(count: int, expected: float, days: int, q: float) -> tuple[str, str]:
-    """Of a hot hex and its neighbours."""
+    """Explanation of a hot hex and its neighbours."""
     return (
         f"{number_vi(count)} báo cáo ở ô này và quanh nó trong {days} ngày, nếu rải đều "
         f"{number_vi(expected, 1)}; tỷ lệ phát hiện sai q {decimal_comma(p_text(q))}",

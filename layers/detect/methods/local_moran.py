@@ -51,8 +51,8 @@ def outlying_hexes(frame: pd.DataFrame, options: LocalMoranOptions) -> list[dict
         alpha=options.alpha,
         seed=options.seed,
     )
-    told = found[found["category"] != "none"]
-    return [_row(one, options.window_days) for one in told.to_dict("records")]
+    classed = found[found["category"] != "none"]
+    return [_row(one, options.window_days) for one in classed.to_dict("records")]
 
 
 def _row(one: Mapping[Any, Any], days: int) -> dict[str, object]:
