@@ -79,7 +79,10 @@ class TileCache:
     def entry(self, key: Hashable) -> DrawnTile | None:
         """The cached tile of a key, of whatever state; None where there is none."""
         with self._lock:
-            return self._tiles.get(key)
+            try:  # `get` would hash the key once more, which is most of what this costs
+                return self._tiles[key]
+            except KeyError:
+                return None
 
     def content(self, packed: PackedTile) -> bytes:
         """The content of a tile, uncompressed, which is cached as well."""
