@@ -6,11 +6,13 @@ none of the settings of its parent, so no secret either.
 """
 
 import contextlib
+import ctypes
 import importlib
 import io
 import os
 import pickle
 import resource
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -25,6 +27,7 @@ _MIB = 2**20
 _MEMORY_BYTES, _MEMORY_PER_BYTE, _MOST_MEMORY_BYTES = 2_048 * _MIB, 12, 8_192 * _MIB
 _SECONDS, _BYTES_PER_SECOND = 60, _MIB
 _WAITING = 4  # times as long by the clock as on a processor
+_PR_SET_PDEATHSIG = 1  # prctl(2): the child dies with its parent
 _MAX_TEMPORARY_BYTES = 4_096 * _MIB
 _KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "PROJ_DATA", "GDAL_DATA")
 _VARIABLES = {
@@ -102,6 +105,8 @@ def _out_of_bounds(memory: int, seconds: int) -> BadFile:
 def _serve() -> None:
     """What the child does: one task from stdin, its outcome to stdout."""
     module, name, arguments, memory, seconds = pickle.load(sys.stdin.buffer)
+    with contextlib.suppress(AttributeError, OSError):  # of Linux
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     output = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # libraries may print
     for limit, bound in (

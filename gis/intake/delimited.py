@@ -27,6 +27,7 @@ from gis.intake.layout import (
 
 DELIMITERS = ",;\t|"
 SNIFFED_RECORDS = 50
+_MAX_RECORDS = 20_000_000
 _MAX_FIELD_LENGTH = 16 * 2**20  # an outline in WKT is long; a lost quote is longer
 _SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)
 _DECIMAL = re.compile(r"[+-]?\d+[.,]\d+")
@@ -73,6 +74,11 @@ def parse_delimited(text: str, layout: Layout = FOUND) -> DelimitedText:
     for line, record in parsed:
         records.append(record)
         lines.append(line)
+        if len(lines) > _MAX_RECORDS:
+            raise BadFile(
+                f"có hơn {_MAX_RECORDS} bản ghi; hãy chia nhỏ / "
+                f"holds more than {_MAX_RECORDS} records; split it"
+            )
     notes = [*header.notes, *_cut_footer(records, lines, width, layout, text)]
     ragged = [row for row, record in enumerate(records) if len(record) != width]
     faults = {row: fault for row in ragged if (fault := _fit(records, row, width, delimiter))}

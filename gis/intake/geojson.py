@@ -53,6 +53,29 @@ def parse_geojson(content: bytes, *, sequence: bool = False) -> GeoJson:
     return _of_features(features, _crs(document), range(1, len(features) + 1))
 
 
+def read_plain(path: str, sequence: bool) -> dict[str, Any]:
+    """As `parse_geojson`, of a file, as plain values: for a child process with bounds."""
+    with open(path, "rb") as file:  # noqa: PTH123 (a name of a temporary file)
+        parsed = parse_geojson(file.read(), sequence=sequence)
+    shapes = parsed.geometry
+    return {
+        "columns": parsed.columns,
+        "cells": parsed.cells,
+        "wkb": None if shapes is None else shapely.to_wkb(shapes).tolist(),
+        "crs": parsed.crs,
+        "unread": parsed.unread,
+        "lines": list(parsed.lines),
+        "faults": parsed.faults,
+    }
+
+
+def from_plain(plain: dict[str, Any]) -> GeoJson:
+    """The document that `read_plain` gave."""
+    wkb = plain.pop("wkb")
+    shapes = None if wkb is None else np.asarray(shapely.from_wkb([*wkb, None])[:-1], object)
+    return GeoJson(**plain, geometry=shapes)
+
+
 def _is_sequence(content: bytes) -> bool:
     """True for marked records, for objects one a line, and for a single feature."""
     if content.startswith(_RECORD_SEPARATOR):

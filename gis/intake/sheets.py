@@ -39,6 +39,7 @@ _MAX_CELLS = 20_000_000
 _MAX_PART_BYTES = 2**30
 
 _EXACT_IN_DOUBLE = 2**53
+_ERROR = b't="e"'
 _PLACE = re.compile(r"([A-Z]{1,3})(\d{1,7})")
 _LONG = re.compile(r"-?\d{16,400}")
 
@@ -156,7 +157,7 @@ def read_by_calamine(source: str, table: str | None) -> dict[str, Any]:
             )
         merged = _merged_ranges(source, sheet)
         values = sheet.to_python(skip_empty_area=True)
-        _restore_digits(source, sheet, values)
+        _restore_text(source, sheet, values)
     except python_calamine.PasswordError:
         raise BadFile("tệp có mật khẩu; hãy bỏ mật khẩu / has a password; take it off") from None
     except (python_calamine.CalamineError, OSError, ValueError, OverflowError) as error:
@@ -173,46 +174,60 @@ def read_by_calamine(source: str, table: str | None) -> dict[str, Any]:
     }
 
 
-def _restore_digits(source: str, sheet: Any, values: list[list[Any]]) -> None:
-    """Put whole numbers beyond 2^53 back as they are written: calamine makes doubles of them."""
+def _restore_text(source: str, sheet: Any, values: list[list[Any]]) -> None:
+    """Put back as they are written what calamine does not give: whole numbers beyond 2^53, of
+    which it makes doubles, and errors such as #N/A, which it leaves empty."""
+    if not source.lower().endswith((".xlsx", ".xlsm")):
+        return
     large = any(
         type(value) is float and abs(value) >= _EXACT_IN_DOUBLE for row in values for value in row
     )
-    if large and source.lower().endswith((".xlsx", ".xlsm")):
-        top, left = sheet.start
-        for (row, column), digits in _long_numbers(source, sheet.name).items():
-            if 0 <= row - top < len(values) and 0 <= column - left < len(values[0]):
-                values[row - top][column - left] = digits
+    with zipfile.ZipFile(source) as archive:
+        part = _part_of(archive, sheet.name)
+        if part is None or not (large or _holds_errors(archive, part)):
+            return
+        written = _written_cells(archive, part)
+    top, left = sheet.start
+    for (row, column), text in written.items():
+        if 0 <= row - top < len(values) and 0 <= column - left < len(values[0]):
+            values[row - top][column - left] = text
 
 
-def _long_numbers(source: str, name: str) -> dict[tuple[int, int], str]:
-    """The whole numbers of more than 15 digits in a sheet, by 0-based row and column."""
-    numbers: dict[tuple[int, int], str] = {}
-    cell, is_number = "", False
+def _holds_errors(archive: zipfile.ZipFile, part: str) -> bool:
+    end = b""
+    with archive.open(part) as file:
+        while block := file.read(2**20):
+            if _ERROR in end + block:
+                return True
+            end = block[-len(_ERROR) :]
+    return False
+
+
+def _written_cells(archive: zipfile.ZipFile, part: str) -> dict[tuple[int, int], str]:
+    """Errors, and whole numbers of more than 15 digits, by 0-based row and column."""
+    written: dict[tuple[int, int], str] = {}
+    place, kind = "", "n"
     texts: list[str] | None = None
 
     def begin(tag: str, attributes: dict[str, str]) -> None:
-        nonlocal cell, is_number, texts
+        nonlocal place, kind, texts
         if tag == "c":
-            cell, is_number = attributes.get("r", ""), attributes.get("t", "n") == "n"
-        texts = [] if tag == "v" and is_number else None
+            place, kind = attributes.get("r", ""), attributes.get("t", "n")
+        texts = [] if tag == "v" and kind in ("n", "e") else None
 
     def end(tag: str) -> None:
         nonlocal texts
-        digits, place = "".join(texts or ()), _PLACE.fullmatch(cell)
-        if tag == "v" and place and _LONG.fullmatch(digits):
-            numbers[int(place[2]) - 1, _column_number(place[1])] = digits
+        text, match = "".join(texts or ()), _PLACE.fullmatch(place)
+        if tag == "v" and match and (kind == "e" or _LONG.fullmatch(text)):
+            written[int(match[2]) - 1, _column_number(match[1])] = text
         texts = None
 
     def read(text: str) -> None:
         if texts is not None:
             texts.append(text)
 
-    with zipfile.ZipFile(source) as archive:
-        part = _part_of(archive, name)
-        if part is not None:
-            _parse(archive, part, begin, end, read)
-    return numbers
+    _parse(archive, part, begin, end, read)
+    return written
 
 
 def _part_of(archive: zipfile.ZipFile, name: str) -> str | None:

@@ -27,6 +27,7 @@ from gis.errors import AmbiguousInput, BadFile
 from gis.intake import extracts, geofiles, geojson, sheets
 from gis.intake.archives import data_members, open_archive, take_out
 from gis.intake.choice import choose_table
+from gis.intake.confined import run_confined
 from gis.intake.delimited import parse_delimited
 from gis.intake.encodings import Decoded, EncodingNote, decode_columns, decode_file
 from gis.intake.layout import FOUND, MAX_COLUMNS, Layout, LayoutNote
@@ -41,7 +42,8 @@ _PACKED = tuple(each for each in FORMATS if ".txt" not in each)  # a readme is n
 _NAMES = ", ".join(dict.fromkeys(chain(FORMATS, ARCHIVES)))
 _DBF_NAME = 10
 _MAX_UNPACKED_BYTES = 2**30
-_MAX_TEXT_BYTES = 4 * 2**30
+_MAX_TEXT_BYTES = 2**30
+_CONFINED_FROM_BYTES = 4 * 2**20
 _WEB_PAGE = re.compile(rb"\s*<(!doctype|html|\?xml)", re.IGNORECASE)
 _BINARY = {
     b"PK\x03\x04": "ZIP/XLSX",
@@ -175,7 +177,7 @@ def _read(path: Path, encoding: str | None, table: str | None, layout: Layout) -
         return _delimited(_unzipped(_content(path), name), encoding, layout)
     if name.endswith(GEOJSON):
         sequence = name.removesuffix(".gz").endswith(SEQUENCES)
-        return _geojson(_unzipped(_content(path), name), encoding, sequence=sequence)
+        return _json(_unzipped(_content(path), name), encoding, sequence=sequence)
     if name.endswith(sheets.SUFFIXES):
         return _sheet(path, table, layout)
     if geofiles.geo_suffix(name):
@@ -220,10 +222,10 @@ def _content(path: Path) -> bytes:
     """The bytes of a file that stays as it is while it is read."""
     size = path.stat().st_size
     if size > _MAX_TEXT_BYTES:
-        raise BadFile("lớn hơn 4 GiB; hãy chia nhỏ / is larger than 4 GiB; split it")
+        raise BadFile("lớn hơn 1 GiB; hãy chia nhỏ / is larger than 1 GiB; split it")
     with path.open("rb") as file:
         content = file.read(size + 1)
-    if len(content) != size:
+    if len(content) != size or path.stat().st_size != size:
         raise BadFile(
             "tệp đang được ghi; hãy đợi ghi xong rồi nạp lại / "
             "is being written; wait until it is complete and load it again"
@@ -302,8 +304,16 @@ def _delimited(content: bytes, encoding: str | None, layout: Layout) -> RawTable
     )
 
 
-def _geojson(content: bytes, encoding: str | None, *, sequence: bool) -> RawTable:
-    document = geojson.parse_geojson(content, sequence=sequence)
+def _json(content: bytes, encoding: str | None, *, sequence: bool) -> RawTable:
+    """GeoJSON or a sequence; of a large one, which may take fifty times its size, in a child."""
+    if len(content) < _CONFINED_FROM_BYTES:
+        document = geojson.parse_geojson(content, sequence=sequence)
+    else:
+        with tempfile.NamedTemporaryFile() as copy:
+            copy.write(content)
+            copy.flush()
+            plain = run_confined(geojson.read_plain, copy.name, sequence, size=len(content))
+        document = geojson.from_plain(plain)
     decoded = decode_columns(document.columns, document.cells, decoded=True, encoding=encoding)
     table = _table(decoded, document.lines, document.geometry, document.crs)
     return replace(table, unread=document.unread, faults={**table.faults, **document.faults})

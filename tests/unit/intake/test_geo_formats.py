@@ -108,6 +108,38 @@ def test_an_extract_of_openstreetmap_asks_which_table(tmp_path: Path) -> None:
     assert points.crs == "EPSG:4326"
 
 
+def protobuf(*fields: tuple[int, int | bytes]) -> bytes:
+    """A message of protocol buffers: numbers of fields with whole numbers or bytes."""
+
+    def varint(number: int) -> bytes:
+        head = number & 0x7F
+        return bytes([head]) if number < 0x80 else bytes([head | 0x80]) + varint(number >> 7)
+
+    return b"".join(
+        varint(field << 3) + varint(value)
+        if isinstance(value, int)
+        else varint(field << 3 | 2) + varint(len(value)) + value
+        for field, value in fields
+    )
+
+
+def test_a_packed_extract_of_openstreetmap_is_read(tmp_path: Path) -> None:
+    head = protobuf((4, b"OsmSchema-V0.6"))
+    texts = protobuf((1, b""), (1, b"name"), (1, "Chợ Cốc Lếu".encode()))
+    # Whole numbers with a sign are doubled (zigzag); the unit is 1e-7 of a degree.
+    node = protobuf((1, 2), (2, b"\x01"), (3, b"\x02"), (8, 2 * 224856000), (9, 2 * 1039707000))
+    blocks = ((b"OSMHeader", head), (b"OSMData", protobuf((1, texts), (2, protobuf((1, node))))))
+    content = b""
+    for kind, block in blocks:
+        blob = protobuf((1, block))
+        header = protobuf((1, kind), (3, len(blob)))
+        content += len(header).to_bytes(4, "big") + header + blob
+    (tmp_path / "sapa.osm.pbf").write_bytes(content)
+    table = read_table(tmp_path / "sapa.osm.pbf", table="points")
+    assert table["name"] == ["Chợ Cốc Lếu"] and table.points is not None
+    assert (table.points[0][0], table.points[1][0]) == pytest.approx((103.9707, 22.4856))
+
+
 def test_a_zip_of_two_shapefiles_asks_which_and_the_option_answers() -> None:
     path = FILES / "s_two.zip"
     with pytest.raises(AmbiguousInput, match=r"--table: “a/s_utf8.shp”, “b/s_b.shp”"):

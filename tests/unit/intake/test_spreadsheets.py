@@ -44,6 +44,22 @@ def test_numbers_have_all_their_digits(tmp_path: Path) -> None:
     assert table["a"][3] == "123456789012345" and table["a"][5] == "2998"
 
 
+def test_errors_and_spans_of_time_are_as_the_spreadsheet_shows_them(tmp_path: Path) -> None:
+    sheet = (
+        '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
+        '<row r="1"><c r="A1" t="inlineStr"><is><t>a</t></is></c>'
+        '<c r="B1" t="inlineStr"><is><t>b</t></is></c></row>'
+        '<row r="2"><c r="A2" t="e"><v>#N/A</v></c><c r="B2" s="1"><v>1.1041666666666667</v></c>'
+        '</row><row r="3"><c r="A3"><v>9007199254740993</v></c><c r="B3" t="b"><v>1</v></c></row>'
+        "</sheetData></worksheet>"
+    )
+    parts = {"xl/worksheets/sheet1.xml": sheet}
+    path = write_xlsx(tmp_path / "a.xlsx", {"S": []}, parts=parts, number_format="[h]:mm")
+    assert list(read_table(path).rows()) == [
+        {"a": "#N/A", "b": "26:30:00"}, {"a": "9007199254740993", "b": "true"},
+    ]  # fmt: skip
+
+
 def test_merged_cells_hold_for_each_of_their_rows() -> None:
     assert read_table(FILES / "x_merged_rows.xlsx")["commune"] == [
         "Xã Bát Xát", "Xã Bát Xát", "Phường Sa Pa",
