@@ -124,12 +124,16 @@ def read_parquet(
 def _parquet_crs(about: dict[str, Any]) -> str | None:
     """The CRS of a geometry column; where none is written, the format says longitude, latitude."""
     from pyproj import CRS
+    from pyproj.exceptions import CRSError
 
     if "crs" not in about:
         return "EPSG:4326"
     if about["crs"] is None:
         return None
-    crs = CRS.from_json_dict(about["crs"])
+    try:
+        crs = CRS.from_json_dict(about["crs"])
+    except (CRSError, TypeError, AttributeError) as error:
+        raise _unreadable(error) from None
     authority = crs.to_authority(min_confidence=100)
     if authority == ("OGC", "CRS84"):
         return "EPSG:4326"
