@@ -10,7 +10,7 @@ import csv
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import chain
 from pathlib import Path
 from typing import Final
@@ -63,6 +63,7 @@ _SHORT: Final = {
 }  # fmt: skip
 _FULL = re.compile("|".join(sorted(_SHORT, key=len, reverse=True)))
 _SCHOOL = re.compile("^truong(?=th|mn|mg|ptdt)")
+_WORD = re.compile(r"[1-9]\d*|0(?!\d)|[^\W\d_]+")  # a number without zeros before it
 _MIN_CLASS_KEY = 2  # letters of a name after the word of its class
 
 
@@ -91,6 +92,7 @@ class NamedPoint:
         return _VILLAGE_M if class_of(self.kind) == "village" else _PLACE_M
 
 
+@lru_cache(maxsize=1024)
 def class_of(kind: str) -> str | None:
     """The class of a kind of place, as `village` for `thôn`; None for one of no class."""
     return _CLASS_OF_KIND.get(kind) or _CLASS_OF_KIND.get(name_key(kind))
@@ -159,28 +161,26 @@ class Gazetteer:
 
 def _keys_of(row: NamedPoint) -> set[str]:
     """Keys of all names of a place; with its class, also of the names without a word of it."""
-    keys = {place_key(name_key(name)) for name in (row.name, *row.aliases)}
     place_class = class_of(row.kind)
-    if place_class is not None:
-        for name in (row.name, *row.aliases):
-            bare = _without_class(search_key(name).replace("y", "i"), place_class)
-            if len(bare) >= _MIN_CLASS_KEY:
-                keys.add(f"{place_class}:{bare}")
+    keys: set[str] = set()
+    for name in (row.name, *row.aliases):
+        words = _words(name)
+        keys.add(place_key("".join(words)))
+        while len(words) > 1 and place_class and CLASS_OF_WORD.get(words[0]) == place_class:
+            words = words[1:]  # `thôn Làng Nủ` is found as `bản Nủ` too
+        bare = place_key("".join(words))
+        if place_class is not None and len(bare) >= _MIN_CLASS_KEY:
+            keys.add(f"{place_class}:{bare}")
     return keys - {""}
 
 
-def _without_class(name: str, place_class: str) -> str:
-    """The key of a name without the words of its class before it: `thôn Làng Nủ` → `nu`."""
-    words = re.findall(r"[^\W_]+", name)
-    while len(words) > 1 and CLASS_OF_WORD.get(words[0]) == place_class:
-        words = words[1:]
-    return place_key(name_key(" ".join(words)))
+def _words(name: str) -> list[str]:
+    return _WORD.findall(search_key(name).replace("y", "i"))
 
 
 def name_key(name: str) -> str:
     """`Chợ Cốc Lếu` → `chococleu`: no case, diacritics, blanks, `i` for `y`, no leading zeros."""
-    plain = re.sub(r"[\W_]", "", re.sub(r"\b0+(?=\d)", "", search_key(name)))
-    return plain.replace("y", "i")
+    return "".join(_words(name))
 
 
 def place_key(key: str) -> str:

@@ -12,8 +12,10 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import shapely
 from geoalchemy2 import Geography, Geometry
+from pyproj import Geod
 from sqlalchemy import (
     ColumnClause,
     Connection,
@@ -37,6 +39,8 @@ from gis.placing.gazetteer import Gazetteer, NamedPoint, stored_gazetteer
 from gis.placing.road_kilometres import KilometrePost, RoadLine, RoadNetwork
 from gis.text import nfc
 
+_GEOD = Geod(ellps="WGS84")
+_PIECE_DEGREES = 0.001  # about 100 m
 _TABLE = "gis.gazetteer"  # the key of what operators loaded into the table, beside layers
 
 _kept: dict[str, tuple[object, Gazetteer]] = {}
@@ -88,7 +92,7 @@ def gazetteer_for(
     layers = connection.execute(_LAYERS).all()
     for layer in layers:
         if may_read(principal, layer.audience, layer.id):
-            stamp = (layer.version, layer.transaction, layer.digest, placed_on)
+            stamp = (*table_stamp[2:], layer.version, layer.transaction, layer.digest, placed_on)
             section = _Section(layer.id, layer.geometry, layer.fields, layer.gazetteer)
             parts.append(_current(layer.id, stamp, partial(_read, connection, section, communes)))
     for gone in _kept.keys() - {_TABLE, *(layer.id for layer in layers)}:
@@ -110,7 +114,7 @@ def _current(name: str, stamp: object, read: Callable[[], Gazetteer]) -> Gazette
 
 # A version that a transaction raised and did not commit may be raised again by another, to another
 # content: `xmin` tells the two apart.
-_TABLE_VERSION = text("SELECT version, xmin::text FROM gis.gazetteer_version")
+_TABLE_VERSION = text("SELECT version, xmin::text, current_database() FROM gis.gazetteer_version")
 _LAYERS = text("""
 SELECT id, version, xmin::text AS transaction, digest, definition ->> 'geometry' AS geometry,
        definition #>> '{access,read}' AS audience, definition -> 'gazetteer' AS gazetteer,
@@ -122,8 +126,9 @@ WHERE published AND jsonb_typeof(definition -> 'gazetteer') = 'object' ORDER BY 
 
 def _read(connection: Connection, section: _Section, communes: CellTable) -> Gazetteer:
     if section.geometry == "line":
-        rows = connection.execute(_lines_by_commune(section)).all()
-        return Gazetteer(tuple(_line_points(section, rows)), _roads_of_lines(connection, section))
+        rows = connection.execute(_lines(section)).all()
+        network = RoadNetwork.of(_road_lines(section, rows), ())
+        return Gazetteer(tuple(_line_points(section, rows, communes)), network)
     if section.section["km"] is not None:
         return Gazetteer((), _roads_of_posts(connection, section))
     rows = connection.execute(_places(section)).all()
@@ -181,61 +186,69 @@ def _split_names(section: _Section, row: Any) -> list[str]:
     return [nfc(texts[0]), *(nfc(alias) for alias in aliases if alias.strip())]
 
 
-def _lines_by_commune(section: _Section) -> Any:
-    """Names and kind of the lines of one name, their length in each commune (m), and of their part
-    there the point nearest to its middle (degrees).
-
-    Where they lie apart from each other, the span of them all stands for the length.
-    """
-    source, communes = (
-        section.table,
-        table("communes", column("code"), column("geom", Geometry()), schema="layer"),
-    )
-    names = _names(section, source)
-    kind = cast(section.value(source, "kind"), String).label("kind")
-    part = func.ST_CollectionExtract(func.ST_Intersection(source.c.geom, communes.c.geom), 2)
-    parts = (
-        select(
-            *names,
-            kind,
-            func.max(cast(section.value(source, "precision_m"), Float)).label("declared_m"),
-            communes.c.code.label("unit"),
-            func.ST_Collect(part).label("shape"),
-        )
-        .select_from(source.join(communes, func.ST_Intersects(source.c.geom, communes.c.geom)))
-        .where(source.c[section.section["name"]].is_not(None))
-        .group_by(*(source.c[name] for name in section.names), kind, communes.c.code)
-        .subquery()
-    )
-    middle = func.ST_ClosestPoint(parts.c.shape, func.ST_Centroid(parts.c.shape))
-    span = func.ST_BoundingDiagonal(parts.c.shape)
-    length_m = func.greatest(
-        *(func.ST_Length(cast(shape, Geography())) for shape in (parts.c.shape, span))
-    )
-    return select(
-        *(parts.c[name.name] for name in names),
-        parts.c.kind,
-        func.coalesce(parts.c.declared_m, length_m).label("precision_m"),
-        parts.c.unit,
-        func.ST_X(middle).label("lon"),
-        func.ST_Y(middle).label("lat"),
-    ).where(~func.ST_IsEmpty(parts.c.shape))
-
-
-def _line_points(section: _Section, rows: Sequence[Any]) -> Iterator[NamedPoint]:
-    return (_point(section, row, row.unit) for row in rows)
-
-
-def _roads_of_lines(connection: Connection, section: _Section) -> RoadNetwork:
+def _lines(section: _Section) -> Any:
+    """Names, kind, precision (m), first kilometre and shape of each line with a name."""
     source = section.table
-    rows = connection.execute(
-        select(
-            *_names(section, source),
-            cast(section.value(source, "km"), Float).label("km"),
-            func.ST_AsBinary(func.ST_LineMerge(source.c.geom, True)).label("shape"),
-        ).where(source.c.geom.is_not(None), source.c[section.section["name"]].is_not(None))
+    return select(
+        *_names(section, source),
+        cast(section.value(source, "kind"), String).label("kind"),
+        cast(section.value(source, "precision_m"), Float).label("precision_m"),
+        cast(section.value(source, "km"), Float).label("km"),
+        func.ST_AsBinary(func.ST_LineMerge(source.c.geom, True)).label("shape"),
+    ).where(source.c.geom.is_not(None), source.c[section.section["name"]].is_not(None))
+
+
+def _line_points(
+    section: _Section, rows: Sequence[Any], communes: CellTable
+) -> Iterator[NamedPoint]:
+    """The lines of each name and kind in each commune: the point of them nearest to their middle.
+
+    Its precision is their length there; where they lie apart, the span of them all. Lines are cut
+    into pieces of 100 m, of which each lies in the commune of its middle: exact enough, and a
+    hundred times faster than intersecting polygons.
+    """
+    names: dict[tuple[Any, ...], int] = {}
+    name_of_row = [names.setdefault((*_split_names(section, row), row.kind), i)
+                   for i, row in enumerate(rows)]  # fmt: skip
+    pieces = _cut(shapely.from_wkb([bytes(row.shape) for row in rows]))
+    index = communes.assign(*pieces.middle.T)
+    group = np.array(name_of_row)[pieces.line] * len(communes.codes) + index
+    inside = np.flatnonzero(index >= 0)
+    order = inside[np.argsort(group[inside], kind="stable")]
+    starts = np.flatnonzero(np.diff(group[order], prepend=-1))
+    for members in np.split(order, starts[1:]) if len(order) else ():
+        row = rows[name_of_row[pieces.line[members[0]]]]
+        middle, metres = pieces.middle[members], pieces.metres[members]
+        (west, south), (east, north) = middle.min(axis=0), middle.max(axis=0)
+        span_m = _GEOD.inv(west, south, east, north)[2]
+        centre = np.average(middle, axis=0, weights=metres)
+        lon, lat = middle[np.argmin(np.hypot(*(middle - centre).T))].tolist()
+        name, *aliases = _split_names(section, row)
+        precision_m = row.precision_m or max(float(metres.sum()), span_m)
+        yield NamedPoint(
+            name, row.kind or "", lon, lat, communes.codes[index[members[0]]], section.layer_id,
+            "", precision_m, tuple(aliases),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Pieces:
+    """n pieces of lines: the index of the line, the middle (degrees, (n, 2)), the length."""
+
+    line: npt.NDArray[np.intp]
+    middle: npt.NDArray[np.float64]
+    metres: npt.NDArray[np.float64]
+
+
+def _cut(shapes: npt.NDArray[np.object_]) -> _Pieces:
+    parts, line_of_part = shapely.get_parts(shapes, return_index=True)
+    coordinates, part = shapely.get_coordinates(
+        shapely.segmentize(parts, _PIECE_DEGREES), return_index=True
     )
-    return RoadNetwork.of(_road_lines(section, rows.all()), ())
+    same = np.flatnonzero(part[:-1] == part[1:])
+    start, stop = coordinates[same], coordinates[same + 1]
+    metres = np.asarray(_GEOD.inv(*start.T, *stop.T)[2])
+    return _Pieces(line_of_part[part[same]], (start + stop) / 2, metres)
 
 
 def _road_lines(section: _Section, rows: Sequence[Any]) -> Iterator[tuple[list[str], RoadLine]]:

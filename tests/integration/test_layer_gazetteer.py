@@ -4,19 +4,23 @@ import json
 from datetime import date
 from pathlib import Path
 
+import httpx
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
-from gis.access import ANONYMOUS, LOCAL_ADMIN, Principal, Role
+from api.app import create_app
+from gis.access import ANONYMOUS, LOCAL_ADMIN, Principal, Role, create_key
 from gis.database.engine import Database
 from gis.placing.addresses import AddressMatch
 from gis.placing.reference import stored_placer
+from gis.settings import Settings
 from layers.definition.catalogue import Catalogue, read_layer
 from layers.definition.model import Layer
 from layers.ingest.load import LoadOptions, load_file
 from layers.ingest.regeocode import regeocode_addresses
 from layers.storage.sync import sync
+from tests.integration.ogc_app import serving
 
 VILLAGES = """
 id: villages
@@ -322,3 +326,29 @@ def test_addresses_are_kept_in_private_and_go_with_their_records(
             assert sorted(kept) == (["1", "2"] if content is REPORTS else ["1"])
     with toy_province.reading() as connection, pytest.raises(ProgrammingError, match="permission"):
         connection.execute(text("SELECT * FROM private.address"))
+
+
+def test_nobody_learns_the_places_of_a_closed_layer_from_the_routes(
+    toy_province: Database, catalogue: Catalogue, tmp_path: Path
+) -> None:
+    layer = layer_of(tmp_path, VILLAGES, READ="private")
+    publish(toy_province, layer)
+    load(toy_province, layer, tmp_path, HEAD + ROWS)
+    with toy_province.writing() as connection:
+        keys = {
+            "reader": create_key(connection, "reader", Role.DEPARTMENT, ("villages",)),
+            "other": create_key(connection, "other", Role.DEPARTMENT, ("landslides",)),
+            "operator": create_key(connection, "operator", Role.OPERATOR),
+        }
+    app = create_app(Settings(_env_file=None), toy_province, catalogue)
+    address = "thôn Làng Nủ, phường Sao Mai"
+    with serving(app) as url, httpx.Client(base_url=url, timeout=30) as client:
+        for who in ("reader", "other", "operator", None):
+            headers = {"X-API-Key": keys[who]} if who else {}
+            alone = client.get("/places", params={"address": address}, headers=headers)
+            body = {"records": [{"address": address}]}
+            (batch,) = client.post("/places", json=body, headers=headers).json()["places"]
+            for answer in (alone.json(), batch):
+                assert (answer["matched"] == "Làng Nủ") is (who == "reader"), who
+                assert (answer["cell"] is not None) is (who == "reader"), who
+                assert answer["commune"]["code"] == "00001"

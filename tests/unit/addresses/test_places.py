@@ -1,5 +1,7 @@
 """Places of the gazetteer in addresses: laws for any name, and the words that stand around one."""
 
+import random
+import time
 import unicodedata
 
 import h3
@@ -221,3 +223,36 @@ def test_a_kilometre_counted_from_where_a_line_starts_needs_the_commune(
     roads = kilometres(TA_VAN, posts=False)
     assert resolver.resolve("Km 12 QL4D", gazetteer=roads).commune is None
     assert resolver.resolve("Km 12 QL4D, xã Tả Van", gazetteer=roads).cell is not None
+
+
+def test_many_addresses_are_read_a_second_beside_many_names(resolver: AddressResolver) -> None:
+    dice = random.Random(1)
+    names = [" ".join(dice.choices(SYLLABLES, k=3)).title() for _ in range(20_000)]
+    rows = [point(name, unit=dice.choice(_COMMUNES).code) for name in names]
+    gazetteer = Gazetteer(tuple(rows))
+    full_names = {unit.code: unit.full_name for unit in _COMMUNES}
+    texts = [f"số 5, thôn {row.name}, {full_names[row.unit]}, Lào Cai" for row in rows[:2_000]]
+    resolver.resolve(texts[0], gazetteer=gazetteer)  # builds the index
+    started = time.process_time()
+    matches = [resolver.resolve(text, gazetteer=gazetteer) for text in texts]
+    assert len(texts) / (time.process_time() - started) > 2_000
+    assert sum(match.cell is not None for match in matches) > 0.9 * len(texts)
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            "thôn bản chợ cầu trường đường Sín Chải Tả Van xã Km 102+3 QL4D km - , ( ) + giữa không"
+            " gần 5 0 và \n . Ô đ.".split(" ")
+        ),
+        max_size=14,
+    )
+)
+def test_any_words_in_any_order_are_read_without_an_error(
+    resolver: AddressResolver, words: list[str]
+) -> None:
+    rows = (point("Sín Chải"), point("Chợ Sín Chải", "market", lon=103.8))
+    gazetteer = Gazetteer(rows, parts=(kilometres(TA_VAN),), commune_at=lambda lon, lat: TA_VAN)
+    match = resolver.resolve(" ".join(words), gazetteer=gazetteer)
+    assert (match.cell is None) == (match.matched is None) == (match.lon is None)
+    assert match.cell is None or match.commune is not None
