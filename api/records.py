@@ -4,12 +4,13 @@ Moments stay datetimes, since commands show them by the clock of Vietnam; `json_
 as ISO 8601.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from gis.alerts.suppression import InhibitedBy, Reason, Silenced
+from gis.errors import BadInput
 
 if TYPE_CHECKING:  # commands that show none of these need not load them
     from gis.alerts.actions import Alert, AlertEvent
@@ -29,6 +30,15 @@ def json_ready(record: Mapping[str, Any]) -> Record:
         name: value.isoformat() if isinstance(value, datetime) else value
         for name, value in record.items()
     }
+
+
+def column_values(texts: Iterable[str] | None) -> dict[str, str]:
+    """Values by column, of texts `column=value`; raises BadInput."""
+    pairs = [text.partition("=") for text in texts or ()]
+    for name, equals, value in pairs:
+        if not (name and equals):
+            raise BadInput(f"{name + equals + value!r}: write column=value")
+    return {name: value for name, _, value in pairs}
 
 
 def select(record: Mapping[str, Any], names: Mapping[str, str]) -> Record:

@@ -9,7 +9,7 @@ import typer
 from api.cli.context import database_in_use, read_layers, read_settings, somebody_here
 from api.cli.layers import replay_command
 from api.cli.output import AsJson, check_folder, complain, print_json, print_rows, say
-from api.records import correction_record, quarantined_record, select
+from api.records import column_values, correction_record, quarantined_record, select
 from gis.errors import BadInput
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def list_command(
                 source=source,
                 reason=reason,
                 load=load,
-                values=_assignments(where),
+                values=column_values(where),
                 limit=limit,
             )
             rows = [select(quarantined_record(record), _SHOWN) for record in records]
@@ -142,7 +142,7 @@ def export(
             source=source,
             reason=reason,
             load=load,
-            values=_assignments(where),
+            values=column_values(where),
             limit=_MOST,
         )
         if unmask:
@@ -182,12 +182,12 @@ def fix(
     """
     from layers.ingest import corrections, quarantine
 
-    changes = _assignments(set_) | (corrections.decision(place_by) if place_by else {})
+    changes = column_values(set_) | (corrections.decision(place_by) if place_by else {})
     if not changes:
         raise BadInput("say what is right: --set column=value, or --place-by")
     if bool(numbers) == bool(layer):
         raise BadInput("name records by their numbers, or a selection by --layer")
-    matched = _assignments(where)
+    matched = column_values(where)
     selects = bool(numbers or state or reason or load)
     catalogue, who = read_layers(read_settings()), somebody_here().name
     with database_in_use() as database, database.writing() as connection:
@@ -318,14 +318,3 @@ def _state(state: str | None) -> str | None:
     if state is not None and state not in set(State):
         raise BadInput(f"--state {state!r} is none of {', '.join(State)}")
     return state
-
-
-def _assignments(texts: list[str] | None) -> dict[str, str]:
-    return dict(_assignment(each) for each in texts or ())
-
-
-def _assignment(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not (name and equals):
-        raise BadInput(f"{text!r}: write column=value")
-    return name, value

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from api.bodies import Body
 from api.dependencies import Caller, DeclaredParameters, Reader, UsedCatalogue, Writer
-from api.records import correction_record, json_ready, quarantined_record
+from api.records import column_values, correction_record, json_ready, quarantined_record
 from gis.access import Principal, Role, require
 from gis.errors import BadInput, NotFound
 from layers.definition.catalogue import Catalogue
@@ -33,6 +33,10 @@ State = Annotated[
     ),
 ]
 LoadNumber = Annotated[int | None, Query(description="Only records that last came with this load")]
+Where = Annotated[
+    list[str] | None,
+    Query(description="Only records with column=value, as the source wrote it; can be repeated"),
+]
 Limit = Annotated[int, Query(ge=1, le=1000, description="Most records to list")]
 Rules = Annotated[bool, Query(description="Only rules that later loads go by")]
 After = Annotated[int, Query(ge=0, description="Only records with a greater number")]
@@ -98,6 +102,7 @@ def records(
     source: Source = None,
     reason: Reason = None,
     load: LoadNumber = None,
+    where: Where = None,
     limit: Limit = 100,
     after: After = 0,
 ) -> dict[str, Any]:
@@ -111,6 +116,7 @@ def records(
         source=source,
         reason=reason,
         load=load,
+        values=column_values(where),
         limit=limit,
         after=after,
     )

@@ -93,7 +93,8 @@ def _rename_waiting(
         if matches:
             connection.execute(_RENAME_WAITING, {"id": row.id, "key": records.keys[matches[-1]]})
             values = {"layer": layer.id, "source": name, "former": row.source_key}
-            connection.execute(_RENAME_REPORTER, {**values, "key": records.keys[matches[-1]]})
+            for statement in (_RENAME_REPORTER, _RENAME_UNDECLARED):
+                connection.execute(statement, {**values, "key": records.keys[matches[-1]]})
 
 
 def _key_parts(raw: Mapping[str, str], columns: Sequence[str]) -> list[str]:
@@ -109,6 +110,12 @@ _RENAME_REPORTER = text("""
 UPDATE private.reporter r SET source_key = :key
 WHERE layer_id = :layer AND source = :source AND source_key = :former
   AND NOT EXISTS (SELECT FROM private.reporter o
+                  WHERE (o.layer_id, o.source, o.source_key) = (:layer, :source, :key))
+""")
+_RENAME_UNDECLARED = text("""
+UPDATE private.undeclared u SET source_key = :key
+WHERE layer_id = :layer AND source = :source AND source_key = :former
+  AND NOT EXISTS (SELECT FROM private.undeclared o
                   WHERE (o.layer_id, o.source, o.source_key) = (:layer, :source, :key))
 """)
 _WAITING = text("""

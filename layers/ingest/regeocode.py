@@ -97,7 +97,7 @@ def _regeocode_layer(database: Database, layer: Layer, job: RunningJob | None) -
     with database.writing() as connection:
         connection.execute(_LOCK, {"layer": layer.id})
         placer = stored_placer(connection, today())
-        rows = connection.execute(_placed_rows(table)).all()
+        rows = connection.execute(_placed_rows(layer, table)).all()
         if has_unit_shares(layer):
             connection.execute(_REFRESH_SHARES, {"layer": layer.id})
         points = [row for row in rows if row.x is not None]
@@ -133,12 +133,14 @@ def _replay_outside(connection: Connection, layer: Layer) -> int:
     return sum(report.added + report.updated + report.unchanged for report in reports)
 
 
-def _placed_rows(table: Table) -> Any:
-    """Rows with `x`, `y` (degrees) of a point on their geometry; None without a geometry."""
+def _placed_rows(layer: Layer, table: Table) -> Any:
+    """Rows with `x`, `y` (degrees) of a point on their geometry, None without a geometry; lines and
+    areas with all of it as WKB.
+    """
     point = func.ST_PointOnSurface(table.c.geom)
     columns = (table.c.id, table.c.commune, table.c.unit_then, table.c.valid_at, table.c.updated_at)
-    wkb = func.ST_AsBinary(table.c.geom).label("wkb")
-    return select(*columns, wkb, func.ST_X(point).label("x"), func.ST_Y(point).label("y"))
+    wkb = [func.ST_AsBinary(table.c.geom).label("wkb")] if has_unit_shares(layer) else []
+    return select(*columns, *wkb, func.ST_X(point).label("x"), func.ST_Y(point).label("y"))
 
 
 type _Change = tuple[int, str | None, str | None]  # id, commune, unit of its day

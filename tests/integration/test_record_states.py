@@ -257,6 +257,9 @@ def test_http_has_the_same_states_and_corrections(loaded: Database, desk: httpx.
         expected = {key for key, each in states(loaded).items() if each == state}
         assert {each["source_key"] for each in answer["records"]} == expected
     assert desk.get("/quarantine?state=lost").status_code == 400
+    assert desk.get("/quarantine?where=lost").status_code == 400
+    shared = desk.get("/quarantine", params={"where": ["commune=khu 1", "n=1"]}).json()["records"]
+    assert {each["source_key"] for each in shared} == {"w0", "w1", "w2"}
     body = {"matched": {"commune": "khu 1"}, "changes": {"commune": "00001"}}
     (made,) = desk.post("/quarantine/corrections/mz", json=body).json()["corrections"]
     assert (made["records"], made["who"], made["matched"]) == (3, "desk", {"commune": "khu 1"})
