@@ -288,7 +288,7 @@ def test_a_field_that_becomes_personal_leaves_the_table_for_the_private_schema(
         filled,
         """
         INSERT INTO gis.quarantine (layer_id, source, source_key, raw, reason, why) VALUES
-          ('wells', 't', '3', '{"Chủ giếng": "Bình", "x": "1"}', 'no_place', ''),
+          ('wells', 't', '3', '{"Chủ giếng": "Bình", "depth": "1"}', 'no_place', ''),
           ('other', 't', '4', '{"Chủ giếng": "Chi"}', 'no_place', '');
         INSERT INTO gis.row_history (layer_id, row_id, act, who, before)
           VALUES ('wells', 1, 'update', 'desk', '{"owner": "Dung", "depth": 3}');
@@ -300,7 +300,7 @@ def test_a_field_that_becomes_personal_leaves_the_table_for_the_private_schema(
     kept = run(filled, "SELECT source_key, details->>'owner' FROM private.reporter ORDER BY 1")
     assert [tuple(row) for row in kept] == [("1", "An"), ("3", "Bình")]
     assert [row.raw for row in run(filled, "SELECT raw FROM gis.quarantine ORDER BY id")] == [
-        {"x": "1"},
+        {"depth": "1"},
         {"Chủ giếng": "Chi"},
     ]
     assert run(filled, "SELECT before FROM gis.row_history")[0].before == {"depth": 3}
