@@ -152,6 +152,7 @@ def quarantined_record(quarantined: "QuarantinedRecord") -> Record:
         "why": quarantined.why,
         "status": quarantined.status,
         "state": quarantined.state,
+        "item": quarantined.item,
         "load_id": quarantined.load_id,
         "created_at": quarantined.created_at,
         "changed_at": quarantined.changed_at,

@@ -104,7 +104,7 @@ def show(number: Number) -> None:
     with database_in_use() as database, database.writing() as connection:
         waiting = quarantine.get_waiting(connection, number)
         record = quarantined_record(in_clear(connection, waiting, somebody_here()))
-    whole = _SHOWN | {name: name for name in ("raw", "answers", "load_id", "changed_by")}
+    whole = _SHOWN | {name: name for name in ("raw", "answers", "item", "load_id", "changed_by")}
     print_json(select(record, whole))
 
 

@@ -37,6 +37,7 @@ class QuarantinedRecord:
 
     `raw` is the record as its source gave it, or as corrected since, in the columns that its layer
     file declares and that are not personal; `undeclared` are the names of others that it has.
+    `item` is the id of the row that its layer serves of it, None where there is none.
     `answers` are the answers to questions about its file, by name.
     """
 
@@ -51,6 +52,7 @@ class QuarantinedRecord:
     why: str
     status: str
     state: str
+    item: int | None
     load_id: int | None
     created_at: datetime
     changed_at: datetime
@@ -220,20 +222,21 @@ def note_load(connection: Connection, layer_id: str, source: str, load_id: int) 
 
 
 def _with_state(connection: Connection, layers: Sequence[str]) -> str:
-    """A query of the records of `:layers` with their state."""
+    """A query of the records of `:layers` with the item that is served of each, and their state."""
     tables = connection.execute(_TABLES, {"layers": list(layers)}).scalars()
-    served = "".join(
-        f"WHEN '{table}' THEN EXISTS (SELECT FROM layer.\"{table}\" t"
+    items = "".join(
+        f"WHEN '{table}' THEN (SELECT t.id FROM layer.\"{table}\" t"  # noqa: S608
         " WHERE t.source = q.source AND t.source_key = q.source_key) "
         for table in tables
     )
-    stale = f"CASE q.layer_id {served}END" if served else "false"
+    item = f"CASE q.layer_id {items}END" if items else "NULL::bigint"
     return (
-        "SELECT q.*, CASE WHEN q.status = 'replayed' THEN 'placed'"  # noqa: S608
-        f" WHEN q.status = 'dropped' THEN 'dropped' WHEN {stale} THEN 'stale'"
-        " WHEN q.reason = 'outside' THEN 'outside'"
-        " WHEN q.reason = 'contradiction' THEN 'contradicting' ELSE 'quarantined' END AS state"
-        " FROM gis.quarantine q WHERE q.layer_id = ANY(:layers)"
+        "SELECT r.*, CASE WHEN status = 'replayed' THEN 'placed'"  # noqa: S608
+        " WHEN status = 'dropped' THEN 'dropped' WHEN item IS NOT NULL THEN 'stale'"
+        " WHEN reason = 'outside' THEN 'outside'"
+        " WHEN reason = 'contradiction' THEN 'contradicting' ELSE 'quarantined' END AS state"
+        f" FROM (SELECT q.*, {item} AS item FROM gis.quarantine q"
+        " WHERE q.layer_id = ANY(:layers)) AS r"
     )
 
 

@@ -102,6 +102,7 @@ def test_a_stale_row_is_served_and_only_those_who_may_write_are_told(
         own = client.get(url, headers={"X-API-Key": key})
         stale = own.json()["stale"]
         assert (stale["reason"], stale["id"]) == ("outside", number(loaded, "in"))
+        assert [each.item for each in waiting(loaded, state="stale")] == [item["id"]]
         assert own.json()["properties"] == public.json()["properties"]
         assert own.headers["ETag"] != public.headers["ETag"]
         load(loaded, MZ, write_csv(tmp_path / "new.csv", COLUMNS, IN))
