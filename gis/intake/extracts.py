@@ -113,6 +113,19 @@ def read_osm(path: Path, table: str | None) -> Extract:
     return Extract(cells, np.array([thing.shape for thing in things], object))
 
 
+def read_plain(path: str, table: str) -> dict[str, Any]:
+    """As `read_osm`, as plain values: for a child process with bounds."""
+    extract = read_osm(Path(path), table)
+    assert extract.geometry is not None
+    return {"cells": extract.cells, "wkb": shapely.to_wkb(extract.geometry).tolist()}
+
+
+def from_plain(plain: dict[str, Any]) -> Extract:
+    """The extract that `read_plain` gave."""
+    shapes = np.array([*plain["wkb"], None], object)[:-1]
+    return Extract(plain["cells"], np.asarray(shapely.from_wkb(shapes), object))
+
+
 def _places(path: Path) -> Iterator[_Thing]:
     """Points, and areas by a point on them."""
     for layer in ("points", "multipolygons"):

@@ -7,9 +7,11 @@ every value and of every field's name.
 
 import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import shapely
@@ -106,14 +108,11 @@ def read_geofile(path: Path, table: str | None) -> GeoFile:
     suffix = geo_suffix(path.name)
     assert suffix is not None
     kind = FORMATS[suffix]
-    _require_sidecar_files(path, kind)
-    _require_kind(path, kind)
     options, byte_text = dict(kind.options), kind.byte_text
     if suffix == ".tab" and _NEUTRAL_CHARSET.search(path.read_bytes()[:65_536]):
         options["encoding"], byte_text = "ISO-8859-1", True
     read = read_parquet if kind.name == "GeoParquet" else read_by_gdal
-    with tempfile.TemporaryDirectory() as folder:
-        source = _under_plain_name(path, suffix, Path(folder))
+    with plain_source(path) as source:
         raw = run_confined(read, str(source), path.stem, table, options, size=_size(source))
     geometry, unread = _shapes(raw["wkb"])
     lines = range(1, len(raw["cells"][0]) + 1) if raw["cells"] else range(1, raw["rows"] + 1)
@@ -126,6 +125,20 @@ def read_geofile(path: Path, table: str | None) -> GeoFile:
         lines,
         unread,
     )
+
+
+@contextmanager
+def plain_source(path: Path) -> Iterator[Path]:
+    """A link to a file that is what its name says, under a name that means nothing to GDAL.
+
+    Raises BadFile for what is something else, or lacks files beside it.
+    """
+    suffix = geo_suffix(path.name)
+    assert suffix is not None
+    _require_sidecar_files(path, FORMATS[suffix])
+    _require_kind(path, FORMATS[suffix])
+    with tempfile.TemporaryDirectory() as folder:
+        yield _under_plain_name(path, suffix, Path(folder))
 
 
 def _require_sidecar_files(path: Path, kind: GeoFormat) -> None:
@@ -150,7 +163,7 @@ def _require_kind(path: Path, kind: GeoFormat) -> None:
     with path.open("rb") as file:
         start = file.read(64)
         file.seek(0)
-        if kind.root and root_element(file) not in kind.root:
+        if kind.root and _root(file, kind) not in kind.root:
             raise _other_kind(kind)
         file.seek(0)
         if kind.sidecars == (".dat",) and _FOREIGN_TABLE.search(file.read(65_536)):
@@ -160,6 +173,13 @@ def _require_kind(path: Path, kind: GeoFormat) -> None:
             )
     if kind.magic and not any(magic in start for magic in kind.magic):
         raise _other_kind(kind)
+
+
+def _root(file: BinaryIO, kind: GeoFormat) -> str:
+    try:
+        return root_element(file)
+    except BadFile as error:
+        raise BadFile(f"{kind.name}: {error}") from None
 
 
 def _under_plain_name(path: Path, suffix: str, folder: Path) -> Path:

@@ -169,8 +169,8 @@ def _read(path: Path, encoding: str | None, table: str | None, layout: Layout) -
     name = path.name.lower()
     if path.is_file() and not path.stat().st_size:
         raise BadFile("tệp trống / the file is empty")
-    if name.endswith(extracts.OSM) and table in extracts.OSM_TABLES:
-        return _extract(extracts.read_osm(path, table))
+    if name.endswith(extracts.OSM) and table in (None, *extracts.OSM_TABLES):
+        return _extract(_openstreetmap(path, table))
     if name.endswith(ARCHIVES):
         return _archived(path, encoding, table, layout)
     if name.endswith(DELIMITED):
@@ -331,6 +331,15 @@ def _geofile(path: Path, encoding: str | None, table: str | None) -> RawTable:
     decoded = decode_columns(file.columns, file.cells, decoded=file.decoded, encoding=encoding)
     read = _table(decoded, file.lines, file.geometry, file.crs)
     return replace(read, unread=file.unread, short_names=path.suffix.lower() == ".shp")
+
+
+def _openstreetmap(path: Path, table: str | None) -> extracts.Extract:
+    """The named things of one kind; of which, is asked. Other tables are those of GDAL."""
+    with geofiles.plain_source(path) as source:
+        if table is None:
+            return extracts.read_osm(source, table)
+        plain = run_confined(extracts.read_plain, str(source), table, size=path.stat().st_size)
+        return extracts.from_plain(plain)
 
 
 def _extract(extract: extracts.Extract) -> RawTable:

@@ -13,7 +13,7 @@ from api.cli import command_line
 from gis.database.engine import Database
 from gis.errors import AmbiguousInput
 from gis.intake.layout import parse_layout
-from layers.ingest import quarantine
+from layers.ingest import corrections
 from layers.ingest.records import FileOptions
 from layers.ingest.retry import replay
 from tests.intake_layers import FILES, MZ, layer_of, load, rows, waiting, write_csv
@@ -86,7 +86,7 @@ def test_a_place_in_one_column_is_corrected_where_it_is_written(
     (record,) = waiting(toy_province)
     assert record.raw["noi"] == "22.05 gần chợ" and "geometry" not in record.raw
     with toy_province.writing() as connection:
-        quarantine.fix(connection, record.id, {"noi": "22.05 104.25"}, "tests")
+        corrections.fix(connection, record.id, {"noi": "22.05 104.25"}, "tests")
         replay(connection, layer, actor="tests")
     assert waiting(toy_province) == []
     assert (104.25, 22.05) in rows(toy_province, "ST_X(geom), ST_Y(geom)")

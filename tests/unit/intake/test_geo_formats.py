@@ -101,7 +101,7 @@ def test_files_of_others_are_read(name: str) -> None:
 def test_an_extract_of_openstreetmap_asks_which_table(tmp_path: Path) -> None:
     path = tmp_path / "sapa.osm"
     path.write_text(OSM, encoding="utf-8")
-    with pytest.raises(AmbiguousInput, match="--table: “points”, “lines”"):
+    with pytest.raises(AmbiguousInput, match="--table: places, roads, rivers"):
         read_table(path)
     points, lines = read_table(path, table="points"), read_table(path, table="lines")
     assert points["name"] == ["Chợ Cốc Lếu"] and lines["highway"] == ["primary"]

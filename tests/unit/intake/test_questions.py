@@ -27,6 +27,7 @@ from gis.intake.tables import read_table
 from gis.values import BBox
 from layers.definition.model import Layer
 from layers.ingest.records import ProvinceArea, RecordBatch, RecordReader
+from tests.extracts import write_osm_xml
 from tests.intake_layers import FILES, MZ, layer_of
 from tests.unit.placing.test_crs import BARE_TMERC, LONG_ISLAND, LONG_ISLAND_FEET
 from tests.workbooks import write_xlsx
@@ -135,6 +136,7 @@ def fixture_file(name: str) -> Callable[[Path], Path]:
 
 
 PLACES = metres_of("EPSG:4326")
+NAMED = layer_of({"key": "id"}, {"kind": "text"})
 LOCAL, UTM = in_crs("EPSG:9208"), in_crs("EPSG:32648")
 DEGREES = in_crs("EPSG:4326")
 MIXED = np.where(np.arange(20)[:, None] < 8, DEGREES[:, ::-1], DEGREES)
@@ -142,6 +144,7 @@ FEET = in_crs(LONG_ISLAND_FEET, west=-74.2, south=40.0)
 CASES: dict[str, tuple[Callable[[Path], Path], Layer, list[str]]] = {
     "sheets": (workbook, MZ, []),
     "members of a zip, and sheets of one": (archive, MZ, []),
+    "things of OpenStreetMap": (lambda folder: write_osm_xml(folder / "a.osm"), NAMED, []),
     "header": (titled, MZ, []),
     "encoding": (bytes_of_names, MZ, []),
     "numbers": (csv_with("when,val", '2025-09-01","1.234', '2025-09-01","2.345'), MZ, []),
@@ -202,9 +205,9 @@ def advice(question: str) -> list[list[str]]:
     ]
     options = [pair for pair in options if pair != ["--header-row", "hoặc"]]
     if "--table: " in question:
-        options += [
-            ["--table", name] for name in re.findall("“([^”]+)”", question.split("--table: ")[1])
-        ]
+        listed = question.split("--table: ")[1]
+        names = re.findall("“([^”]+)”", listed) or listed.split(" / ")[0].split(", ")
+        options += [["--table", name] for name in names]
     if "--encoding" in question:
         options += [["--encoding", name] for name in ENCODINGS if f"{name}: “" in question]
     if ["--assume-crs", "EPSG:…"] in options:
