@@ -290,13 +290,22 @@ def _nearly_type(tokens: list[Token], i: int) -> UnitType | None:
     if i + 1 >= len(tokens) or tokens[i + 1].pause >= 2:
         return None
     first, second = tokens[i].word.key, tokens[i + 1].word.key
-    for correct, type_key in _TWO_WORD_TYPES.get(second, ()):
-        if len(first) > 1 and is_one_letter_off(first, correct):
-            return TYPES[type_key]
-    for correct, type_key in _TWO_WORD_TYPES.get(first, ()):
-        if len(second) > 1 and is_one_letter_off(second, correct):
-            return TYPES[type_key]
+    if _is_type_word(tokens[i + 1].word):
+        for correct, type_key in _TWO_WORD_TYPES[second]:
+            if len(first) > 1 and is_one_letter_off(first, correct):
+                return TYPES[type_key]
+    if _is_type_word(tokens[i].word):
+        for correct, type_key in _TWO_WORD_TYPES[first]:
+            if len(second) > 1 and is_one_letter_off(second, correct):
+                return TYPES[type_key]
     return None
+
+
+def _is_type_word(word: Syllable) -> bool:
+    """True where a word of a type is spelt as one: `trấn` in `thị trấn`, unlike the name Trần."""
+    if word.key not in _TWO_WORD_TYPES:
+        return False
+    return not word.marked or word.text in ("phố", "xã", "trấn", "thành", "thị")
 
 
 # One word of a type of two words → the other word, and the type.
@@ -313,7 +322,7 @@ def _best_spelt(
     senses: tuple[Sense, ...], words: Sequence[Syllable], marked_text: bool
 ) -> tuple[tuple[Sense, ...], Spelling]:
     """At each level the senses whose diacritics are those written, else those with the same tones
-    (`Nậm Chầy` is Nậm Chày, not Nậm Chảy), or all when none has them.
+    (`Nậm Chẩy` is Nậm Chảy, not Nậm Chày), or all when none has them.
     """
     marks = "".join(w.letters for w in words), "".join(w.tones for w in words)
     exact = tuple(sense for sense in senses if sense.marks == marks)

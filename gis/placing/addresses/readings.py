@@ -150,6 +150,8 @@ def _weigh(reading: Reading, other: Mention) -> None:
     """Add the support or contradiction of another mention to a reading."""
     place = reading.sense.place
     district = province = 0.0
+    if other.embedded and reading.may_be_district:
+        return  # `Sa Pa market, Sa Pa` says Sa Pa twice, and not that the ward is meant
     for sense in other.senses:
         if sense.level is Level.DISTRICT:
             district = max(district, _as_district(place, sense))

@@ -191,7 +191,7 @@ WAY_PLAIN = frozenset("di den toi sang qua ve to".split())
 # Before a second unit: the place is in either, or on the way between.
 BETWEEN = frozenset("đến tới qua sang den toi to".split())
 ROADS = frozenset("duong tuien ql tl dt hl lo truc toc cung hanhlang".split())
-ROADS_AFTER = frozenset("road rd route highway street st way trail track".split())
+ROADS_AFTER = frozenset("road rd route highwai street st wai trail track".split())
 # What may stand between a word for a road and the places that it joins.
 ROAD_WORDS = frozenset("tinh quoc huien lien xa thon noi tu doan so giua cao".split())
 # Keys of the words from which units named together follow.
