@@ -41,7 +41,6 @@ def run_server(settings: "Settings", database: "Database", listener: "Listener")
     """Serve until told to stop, in one process or in several."""
     import uvicorn
 
-    from api.app import create_app
     from api.connections import patience_of
     from api.sockets import serve_many, serving
 
@@ -49,6 +48,8 @@ def run_server(settings: "Settings", database: "Database", listener: "Listener")
     host = "localhost" if settings.host in everywhere else settings.host
     step(f"serving http://{host}:{settings.port} (Ctrl-C stops)")
     if settings.workers == 1:
+        from api.app import create_app  # several processes have it each for itself
+
         app = create_app(settings, database, read_layers(settings))
         uvicorn.Server(serving(app, patience_of(settings))).run(sockets=[listener])
         return

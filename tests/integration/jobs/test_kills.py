@@ -183,7 +183,7 @@ def post(parts: Parts, key: str, mark: str) -> int | None:
     feature = {
         "type": "Feature",
         "geometry": {"type": "Point", "coordinates": [104.05, 22.05]},
-        "properties": {"description": mark, "happened_at": datetime.now(UTC).isoformat(),
+        "properties": {"description": mark, "valid_at": datetime.now(UTC).isoformat(),
                        "received_at": datetime.now(UTC).isoformat(), "category": "traffic"},
     }  # fmt: skip
     address = f"http://127.0.0.1:{parts.port}/ogc/collections/{LAYER}/items"
