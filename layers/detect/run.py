@@ -34,7 +34,7 @@ def run_method(
     scans: ScanCache | None = None,
     job: RunningJob | None = None,
 ) -> RunReport:
-    """One method, in one transaction; runs of a layer wait for each other.
+    """One method, in one transaction; alarms of a layer wait for each other, and so do maps.
 
     `prompt`: the alarm judges by the nearest null distribution rather than draw one that takes
     long, and leaves out a stream without any; `NullPrecomputation` draws them for a later run.
@@ -47,7 +47,7 @@ def run_method(
         known = ", ".join(methods_of(layer)) or "none: it has no section `hotspots`"
         raise BadInput(f"layer {layer.id} has no method {method}; it has {known}")
     with database.writing() as connection:
-        connection.execute(_ONE_AT_A_TIME, {"layer": layer.id})
+        _wait_for_others(connection, layer, method)
         context = RunContext(
             connection=connection,
             version=_version_of(connection, layer),  # read before the rows
@@ -65,7 +65,18 @@ def run_method(
         return report
 
 
-_ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtextextended('hotspots ' || :layer, 0))")
+def _wait_for_others(connection: Connection, layer: Layer, method: str) -> None:
+    """As long as it takes, since a run that is under way ends by itself.
+
+    No alarm waits for a map, which may take minutes.
+    """
+    purpose = "map" if METHODS[method].rule is None else "alarm"
+    connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
+    connection.execute(_ONE_AT_A_TIME, {"name": f"hotspots {layer.id} {purpose}"})
+    connection.exec_driver_sql("SET LOCAL lock_timeout TO DEFAULT")
+
+
+_ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
 
 
 def _version_of(connection: Connection, layer: Layer) -> int:
