@@ -26,7 +26,7 @@ BETWEEN_WORDS = ("there is no field", "is personal", "are of a text", "is of a n
                  "without an hour", "kept apart by",
                  "a mean is of", "is one of `resolutions`", "is free",
                  "are added up", "are received at", "`latest` needs",
-                 "nothing escalates")  # fmt: skip
+                 "nothing escalates", "names are in a text", "is no number")  # fmt: skip
 
 
 def as_json(data: Any) -> Any:
