@@ -5,8 +5,9 @@ the values prove which is the latitude.
 """
 
 import re
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
 import shapely
@@ -18,6 +19,7 @@ from gis.intake.tables import RawTable
 MAX_DEGREES = 180.0
 LAT_LON = "EPSG:4326:yx"
 _LON_LAT = "EPSG:4326"
+HEAD_RECORDS = 10_000  # of a column, those that tell whether it holds places
 _SAMPLE, _MOST = 200, 0.8
 _SOUTH_OR_WEST = ("s", "w", "nam", "tây", "t")
 _LATITUDE = ("n", "s", "b", "bắc", "nam")
@@ -47,14 +49,27 @@ _WKT = re.compile(
 _HEX_WKB = re.compile(r"0[01](?:[0-9A-Fa-f]{2}){8,}")
 
 
+@dataclass(frozen=True, slots=True)
+class PlaceColumn:
+    """A column of places: of geometries or of two numbers, and their CRS, None: not known."""
+
+    name: str
+    holds_geometries: bool
+    crs: str | None
+
+
 def parse_degrees(
-    values: Sequence[str], format: str | None = None, *, column: str = "degrees"
+    values: Sequence[str],
+    format: str | None = None,
+    *,
+    column: str = "degrees",
+    deciding: Sequence[str] | None = None,
 ) -> NumberColumn:
     """Angles in degrees of a column of text: `22.48`, `22,48`, `22.48°`, `22°29'08"N`.
 
     As `parse_numbers` with 180 as the greatest magnitude, whose errors it raises.
     """
-    parsed = parse_numbers(values, format, column=column, at_most=MAX_DEGREES)
+    parsed = parse_numbers(values, format, column=column, at_most=MAX_DEGREES, deciding=deciding)
     angles = {row: parse_angle(values[row]) for row in parsed.faults}
     numbers = parsed.numbers.copy()
     for row, angle in angles.items():
@@ -93,21 +108,51 @@ def place_column(table: RawTable, other: Collection[str] = ()) -> str | None:
     return None
 
 
-def with_places(table: RawTable, column: str, crs: str = _LON_LAT) -> RawTable:
-    """The table with the places of a column as its geometry.
+def settle_places(
+    name: str, parts: Iterable[Sequence[str]], crs: str | None = _LON_LAT
+) -> PlaceColumn:
+    """What a column of places holds, by its values in one or several parts.
 
     `crs` is that of geometries and numbers that name none. Of two numbers the order is that which
-    one of them proves, being no latitude; where none does, the CRS is not known. A place that
-    cannot be read is in `unread`.
+    one of them proves, being no latitude; where none does, the CRS is not known.
     """
-    values = [value.strip() for value in table[column]]
-    if _mostly(values, _is_geometry):
-        return _with_geometries(table, values, crs)
-    return _with_pairs(table, values, crs)
+    head: list[str] = []
+    rest = iter(parts)
+    while len(head) < HEAD_RECORDS and (part := next(rest, None)) is not None:
+        head += part
+    if _mostly(head, _is_geometry):
+        codes = {
+            srid for part in chain([head], rest) for value in part
+            for shape, srid in (_geometry(value.strip()),) if shape is not None and srid
+        }  # fmt: skip
+        return PlaceColumn(name, True, f"EPSG:{codes.pop()}" if len(codes) == 1 else crs)
+    lat_first, lon_first, degrees = False, False, True
+    for part in chain([head], rest):
+        for a, b, order in filter(None, map(_pair, part)):
+            lat_first |= order is True or abs(b) > 90 >= abs(a)
+            lon_first |= order is False or abs(a) > 90 >= abs(b)
+            degrees &= abs(a) <= MAX_DEGREES and abs(b) <= MAX_DEGREES
+    if degrees:
+        crs = {(True, False): LAT_LON, (False, True): _LON_LAT}.get((lat_first, lon_first))
+    return PlaceColumn(name, False, crs)
+
+
+def with_places(table: RawTable, column: str, crs: str = _LON_LAT) -> RawTable:
+    """The table with the places of a column as its geometry; see `settle_places`."""
+    return with_settled_places(table, settle_places(column, [table[column]], crs))
+
+
+def with_settled_places(table: RawTable, column: PlaceColumn) -> RawTable:
+    """The table, or a part of it, with the places of a column as its geometry.
+
+    A place that cannot be read, or names another CRS, is in `unread`.
+    """
+    values = [value.strip() for value in table[column.name]]
+    return (_with_geometries if column.holds_geometries else _with_pairs)(table, values, column.crs)
 
 
 def _mostly(values: Sequence[str], is_place: Callable[[str], bool]) -> bool:
-    given = [value for value in values[: 50 * _SAMPLE] if value.strip()][:_SAMPLE]
+    given = [value for value in values[:HEAD_RECORDS] if value.strip()][:_SAMPLE]
     return bool(given) and sum(map(is_place, given)) >= _MOST * len(given)
 
 
@@ -126,19 +171,16 @@ def _is_pair(value: str) -> bool:
     return pair is not None and (pair[2] is not None or written)
 
 
-def _with_geometries(table: RawTable, values: Sequence[str], crs: str) -> RawTable:
-    read = [_geometry(value) for value in values]
-    codes = {srid for shape, srid in read if shape is not None and srid}
-    declared = f"EPSG:{codes.pop()}" if len(codes) == 1 else crs
+def _with_geometries(table: RawTable, values: Sequence[str], crs: str | None) -> RawTable:
     geometry = np.empty(len(values), object)
     unread = {}
-    for row, (shape, srid) in enumerate(read):
-        if shape is None or (srid and f"EPSG:{srid}" != declared):
+    for row, (shape, srid) in enumerate(map(_geometry, values)):
+        if shape is None or (srid and f"EPSG:{srid}" != crs):
             if values[row]:
                 unread[row] = values[row]
             continue
         geometry[row] = shape
-    return replace(table, geometry=geometry, crs=declared, unread={**table.unread, **unread})
+    return replace(table, geometry=geometry, crs=crs, unread={**table.unread, **unread})
 
 
 def _geometry(value: str) -> tuple[shapely.Geometry | None, int]:
@@ -159,20 +201,13 @@ def _geometry(value: str) -> tuple[shapely.Geometry | None, int]:
         return shapely.force_2d(shape), int(match["srid"] or 0)
 
 
-def _with_pairs(table: RawTable, values: Sequence[str], crs: str) -> RawTable:
+def _with_pairs(table: RawTable, values: Sequence[str], crs: str | None) -> RawTable:
     pairs = [_pair(value) for value in values]
-    given = [pair for pair in pairs if pair is not None]
     first, second = _column(pairs, 0), _column(pairs, 1)
-    lat_first = any(order is True or abs(b) > 90 >= abs(a) for a, b, order in given)
-    lon_first = any(order is False or abs(a) > 90 >= abs(b) for a, b, order in given)
-    degrees = all(abs(a) <= MAX_DEGREES and abs(b) <= MAX_DEGREES for a, b, _ in given)
-    declared: str | None = crs
-    if degrees:
-        declared = {(True, False): LAT_LON, (False, True): _LON_LAT}.get((lat_first, lon_first))
     geometry = shapely.points(first, second)
     geometry[np.isnan(first)] = None
     unread = {row: value for row, value in enumerate(values) if value and pairs[row] is None}
-    return replace(table, geometry=geometry, crs=declared, unread={**table.unread, **unread})
+    return replace(table, geometry=geometry, crs=crs, unread={**table.unread, **unread})
 
 
 def _column(

@@ -43,6 +43,12 @@ _YEAR_FIRST = re.compile(
     r"(?P<year>\d{4})(?P<mark>[-/.]?)(?P<month>\d{2})(?P=mark)(?P<day>\d{2})"
     r"(?:[T ](?P<clock>\d{2}:?\d{2}(?::?\d{2}(?:[.,]\d+)?)?)\s*(?P<zone>Z|[+-]\d{2}(?::?\d{2})?)?)?"
 )
+# In the words of RE2: a day, or a time whose zone is written or none.
+_USUAL = (
+    r"\A((19[0-9][0-9]|20[0-3][0-9])-[0-9]{2}-[0-9]{2}"
+    r"([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})?)?)?\z"
+)
+_DAY_LENGTH = 10
 
 
 class DateOrder(StrEnum):
@@ -114,6 +120,7 @@ def parse_dates(
     *,
     column: str = "date",
     asks: bool = True,
+    deciding: Sequence[str] | None = None,
 ) -> DateColumn:
     """Instants of a column of text.
 
@@ -121,15 +128,22 @@ def parse_dates(
     8601), name the month in Vietnamese words, or at least one must prove the order of day and
     month. A year-first value is read as such under any format. `zone` holds for values that name
     none. Empty values give None and no fault; a year before 1800 or after 2100 is a fault.
+    `deciding`: the values are a part of a column of which these decide (see `deciding_dates`).
 
     Raises AmbiguousInput when day and month can be exchanged in every value, when values prove
     both orders, when years have two digits, or when several values are there and none is a date
     in the declared format or at all (unless `asks` is false: then each is a fault of its row);
     BadInput for an unknown `zone`.
     """
-    texts = [_clean(value) for value in values]
-    distinct = sorted({text for text in texts if text})
+    values = list(values)
     home = parse_zone(zone)
+    if format in (None, ISO_8601) and _are_usual(deciding or ()):
+        usual = _usual_column(values, home)
+        if usual is not None:
+            return usual
+    texts = [_clean(value) for value in values]
+    column_texts = texts if deciding is None else [*texts, *deciding]
+    distinct = sorted({text for text in column_texts if text})
     if format is not None and format != ISO_8601:
         parsed = {text: _declared(text, format, home) for text in distinct}
         if asks and format != DateWord.ISO and not _any_read(parsed):
@@ -138,9 +152,77 @@ def parse_dates(
     readings = {text: _parts_of(text) for text in distinct}
     order, proof = _order(column, [(t, r) for t, r in readings.items() if r], distinct)
     parsed = {text: _resolve(text, reading, order, home) for text, reading in readings.items()}
-    if asks and sum(map(bool, texts)) > 1 and not _any_read(parsed):
+    several = sum(map(bool, texts if deciding is None else deciding)) > 1
+    if asks and several and not _any_read(parsed):
         raise _nothing_fits(column, None, distinct, home)
     return _column(texts, parsed, FORMATS[order] if order else ISO_8601, proof)
+
+
+def deciding_dates(values: Iterable[str | None], format: str | None = None) -> list[str]:
+    """The few values of a column that decide how it is read: the least of each kind.
+
+    A kind are those that prove one order of day and month, those of short years, those that fit
+    both orders, and those that are no date; by a `format`, those that fit it and those that do
+    not. The only one is there twice where the column has several. Those of a whole column are
+    those of what its parts give.
+    """
+    values = list(values)
+    declared = format if format != ISO_8601 else None
+    if declared is None and _are_usual(values):
+        read = next((text for text in values if text and _is_read(_year_first(text, UTC))), None)
+        if read is not None:
+            return [read]
+    texts = [text for text in map(_clean, values) if text]
+    kinds: dict[object, str] = {}
+    for text in sorted(set(texts)):
+        if declared is not None:
+            kinds.setdefault(_is_read(_declared(text, declared, UTC)), text)
+        else:
+            kinds.setdefault(_kind(text), text)
+    deciding = list(kinds.values())
+    return deciding * 2 if len(deciding) == 1 < len(texts) else deciding
+
+
+def _kind(text: str) -> object:
+    reading = _parts_of(text)
+    if reading is None:
+        return _is_read(_year_first(text, UTC))
+    exchangeable = bool(reading.orders) and _is_exchangeable(reading)
+    proven = _proven_order(reading) if reading.mark else None
+    read = [_is_read(_resolve(text, reading, order, UTC)) for order in DateOrder]
+    return (reading.mark != "", reading.short_year, proven, exchangeable, *read)
+
+
+def _is_read(parsed: _Parsed) -> bool:
+    return not isinstance(parsed, str)
+
+
+def _are_usual(values: Sequence[str | None]) -> bool:
+    """True where all values are empty or like 2026-03-01T08:00:00+07:00, of our time."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    try:
+        texts = pa.array(values, pa.string())
+    except (pa.ArrowException, TypeError):
+        return False
+    return bool(pc.all(pc.match_substring_regex(texts, _USUAL), min_count=0).as_py())
+
+
+def _usual_column(values: Sequence[str | None], home: tzinfo) -> DateColumn | None:
+    """The instants of usual values, which need no look at each; None for a column of others."""
+    if not _are_usual(values):
+        return None
+    days = np.array([len(value or "") == _DAY_LENGTH for value in values], np.bool_)
+    read = datetime.fromisoformat
+    try:
+        instants = [read(value) if value else None for value in values]
+    except ValueError:  # no such day
+        return None
+    zoned = [
+        each if each is None or each.tzinfo else each.replace(tzinfo=home) for each in instants
+    ]
+    return DateColumn(zoned, days, {}, ISO_8601)
 
 
 def parse_zone(zone: str) -> tzinfo:
@@ -250,7 +332,7 @@ def _implausible(text: str, year: int | None = None) -> str:
 
 
 def _any_read(parsed: dict[str, _Parsed]) -> bool:
-    return not parsed or any(not isinstance(result, str) for result in parsed.values())
+    return not parsed or any(map(_is_read, parsed.values()))
 
 
 def _nothing_fits(

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,10 @@ _MAX_DIGITS = 19  # of a bigint
 _MAX_NUMBER = sys.float_info.max
 _NEUTRAL = re.compile(r"[+-]?\d+")
 _AMBIGUOUS = re.compile(r"[+-]?[1-9]\d{0,2}[.,]\d{3}")
+# In the words of RE2. At most fifteen digits: a double holds them all.
+_PLAIN_COLUMN = r"\A-?[0-9]{1,15}(\.[0-9]{1,15})?\z"
+_PLAIN_AMBIGUOUS = r"\A-?[1-9][0-9]{0,2}\.[0-9]{3}\z"
+_LEAST_GROUPED = 1000
 _SHAPE = {  # of a number, for each sign of the fraction
     "point": re.compile(r"[+-]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d*)?(?:[eE][+-]?\d+)?"),
     "comma": re.compile(r"[+-]?(?:\d{1,3}(?:\.\d{3})+|\d+)?(?:,\d*)?(?:[eE][+-]?\d+)?"),
@@ -67,20 +72,29 @@ def parse_numbers(
     *,
     column: str = "number",
     at_most: float | None = None,
+    deciding: Sequence[str] | None = None,
 ) -> NumberColumn:
     """Numbers of a column of text.
 
     `format` is `decimal_comma`, `decimal_point` or None: then a value must prove the notation
     (`1.234,5`, `12,5`, `1.234.567`, `0.123`), or none may need it. Empty values give NaN and no
     fault. `at_most` is the greatest magnitude that can be meant (180 of degrees): it proves that
-    `103.972` has a decimal point.
+    `103.972` has a decimal point. `deciding`: the values are a part of a column of which these
+    decide (see `deciding_numbers`).
 
     Raises BadInput for another `format`; AmbiguousInput for a column whose values with a sign are
     all like `1.234`, and for one whose values prove both notations.
     """
+    values = list(values)
+    if deciding is None and format is None:
+        deciding = deciding_numbers(values, at_most=at_most)
+    notation, proof = _notation(deciding or (), format, column, at_most)
+    if notation is not Notation.DECIMAL_COMMA:
+        plain = _plain_column(values)
+        if plain is not None:
+            return NumberColumn(plain[1], {}, notation, proof)
     texts = [_clean(value) for value in values]
     distinct = sorted({text for text in texts if text})
-    notation, proof = _notation(distinct, format, column, at_most)
     parsed = {text: _number(text, notation) for text in distinct}
     wrong = {
         text: fault for text, number in parsed.items() if (fault := _fault(text, number, notation))
@@ -91,7 +105,11 @@ def parse_numbers(
 
 
 def parse_integers(
-    values: Iterable[str | None], format: str | None = None, *, column: str = "number"
+    values: Iterable[str | None],
+    format: str | None = None,
+    *,
+    column: str = "number",
+    deciding: Sequence[str] | None = None,
 ) -> IntegerColumn:
     """Whole numbers of a column of text, each with all its digits.
 
@@ -101,12 +119,69 @@ def parse_integers(
     """
     texts = [_clean(value) for value in values]
     distinct = sorted({text for text in texts if text})
-    notation, proof = _notation(distinct, format, column, whole=True)
+    decisive = distinct if deciding is None else deciding
+    notation, proof = _notation(decisive, format, column, whole=True)
     parsed = {text: _integer(text, notation) for text in distinct}
     results = [parsed[text] if text else None for text in texts]
     faults = {row: result for row, result in enumerate(results) if isinstance(result, str)}
     integers = [result if isinstance(result, int) else None for result in results]
     return IntegerColumn(integers, faults, notation, proof)
+
+
+def deciding_numbers(
+    values: Iterable[str | None], *, at_most: float | None = None, whole: bool = False
+) -> list[str]:
+    """The few values of a column that decide how it is read: the least of each kind.
+
+    A kind are those that prove one notation, and those that fit both. Those of a whole column are
+    those of what its parts give.
+    """
+    values = list(values)
+    plain = None if whole or (at_most or 0) >= _LEAST_GROUPED else _plain_column(values)
+    if plain is not None:
+        return _deciding_plain(*plain, at_most)
+    kinds: dict[Notation | str, str] = {}
+    for text in sorted({text for text in map(_clean, values) if text}):
+        kind = proven_notation(text, at_most, whole=whole)
+        if kind is not None:
+            kinds.setdefault(kind, text)
+        elif _AMBIGUOUS.fullmatch(text):
+            kinds.setdefault("ambiguous", text)
+    return list(kinds.values())
+
+
+def _plain_column(values: Sequence[str | None]) -> tuple[Any, NDArray[np.float64]] | None:
+    """An Arrow array of texts that are all empty or like `-103.97`, and their numbers (NaN where
+    empty); None where another is among them. The usual case, which needs no look at each.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    try:
+        texts = pa.array(values, pa.string())
+    except (pa.ArrowException, TypeError):
+        return None
+    texts = pc.if_else(pc.equal(texts, ""), None, texts)
+    if not pc.all(pc.match_substring_regex(texts, _PLAIN_COLUMN), min_count=0).as_py():
+        return None
+    numbers = pc.cast(texts, pa.float64()).to_numpy(zero_copy_only=False)
+    return texts, np.asarray(numbers, np.float64)
+
+
+def _deciding_plain(texts: Any, numbers: NDArray[np.float64], at_most: float | None) -> list[str]:
+    """As `deciding_numbers`, of plain values: a point proves itself where nothing is grouped."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    pointed = pc.match_substring_regex(texts, r"\.")
+    if at_most is None:
+        ambiguous = pc.match_substring_regex(texts, _PLAIN_AMBIGUOUS)
+        kinds = [pc.and_(pointed, pc.invert(ambiguous)), ambiguous]
+    else:
+        with np.errstate(invalid="ignore"):
+            kinds = [pc.and_(pointed, pa.array(np.abs(numbers) <= at_most))]
+    least = [pc.min(pc.filter(texts, kind)).as_py() for kind in kinds]
+    return [text for text in least if text is not None]
 
 
 def _notation(

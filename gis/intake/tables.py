@@ -289,7 +289,7 @@ def _unzipped(content: bytes, name: str) -> bytes:
 
 
 def _delimited(content: bytes, encoding: str | None, layout: Layout) -> RawTable:
-    _refuse_other_kinds(content)
+    refuse_other_kinds(content)
     text, decoded = decode_file(content)
     _refuse_nul(text)
     if extracts.is_geonames(text):
@@ -349,7 +349,8 @@ def _extract(extract: extracts.Extract) -> RawTable:
     return RawTable("", "", columns, extract.cells, numbers, geometry=extract.geometry, crs=crs)
 
 
-def _refuse_other_kinds(content: bytes) -> None:
+def refuse_other_kinds(content: bytes) -> None:
+    """Raises BadFile for the beginning of a file that is no text, or a web page."""
     if _WEB_PAGE.match(content):
         raise BadFile(
             "là trang web hoặc XML, không phải bảng; hãy tải lại tệp dữ liệu / "

@@ -19,13 +19,15 @@ _METRES_PER_DEGREE = 111_320.0
 _STEP_DEGREES = 0.001
 
 
-def centre_points(
-    lon: Floats, lat: Floats, shapes: npt.NDArray[np.object_]
-) -> npt.NDArray[np.bool_]:
-    """Mask of the points (degrees, WGS 84, NaN where there is none) on centres of the shapes.
+def stand_for_communes(records: int, centres: int) -> bool:
+    """True where so many records on so many centres tell that the sender knows no more."""
+    return records >= MIN_RECORDS and centres >= MIN_CENTRES
 
-    A centre is the centroid, the middle of the box, or a point on the surface. Nothing is masked
-    unless at least 20 records are on centres, and on at least three of them.
+
+def centres_at(lon: Floats, lat: Floats, shapes: npt.NDArray[np.object_]) -> npt.NDArray[np.intp]:
+    """Index of the shape on whose centre each point is (degrees, WGS 84), -1 on none.
+
+    A centre is the centroid, the middle of the box, or a point on the surface.
     """
     west, south, east, north = shapely.bounds(shapes).T
     centres = np.concatenate(
@@ -35,18 +37,16 @@ def centre_points(
             np.column_stack([(west + east) / 2, (south + north) / 2]),
         ]
     )
-    mask = np.zeros(len(lon), np.bool_)
+    shape = np.full(len(lon), -1, np.intp)
     near = np.flatnonzero(np.isin(_cells(lon, lat), _cells_around(centres)))
-    if len(near) < MIN_RECORDS:
-        return mask
+    if len(near) == 0:
+        return shape
     at, record_at = np.unique(lon[near] + 1j * lat[near], return_inverse=True)
     eastward = (at.real[:, None] - centres[:, 0]) * np.cos(np.radians(at.imag[:, None]))
     metres = np.hypot(eastward, at.imag[:, None] - centres[:, 1]) * _METRES_PER_DEGREE
-    on_one = (metres.min(axis=1) <= _RADIUS_M)[record_at]
-    shape = (metres.argmin(axis=1) % len(shapes))[record_at][on_one]
-    if on_one.sum() >= MIN_RECORDS and len(np.unique(shape)) >= MIN_CENTRES:
-        mask[near[on_one]] = True
-    return mask
+    nearest = np.where(metres.min(axis=1) <= _RADIUS_M, metres.argmin(axis=1) % len(shapes), -1)
+    shape[near] = nearest[record_at]
+    return shape
 
 
 def _cells(lon: Floats, lat: Floats) -> npt.NDArray[np.complex128]:

@@ -21,7 +21,7 @@ import shapely
 from gis.boundaries.units import Level, UnitHistory
 from gis.placing.addresses import AddressMatch, AddressResolver, Candidate
 from gis.placing.cells import OUTSIDE, CellTable, Indexes, h3_cells
-from gis.placing.centres import centre_points
+from gis.placing.centres import centres_at
 from gis.placing.clues import (
     ADDRESS,
     COMMUNE,
@@ -205,14 +205,15 @@ class Placer:
             self._by_words(places, i, claims.words(i), clues)
         return places
 
-    def on_centres(self, lon: Floats, lat: Floats, precision_m: Floats) -> npt.NDArray[np.bool_]:
-        """Mask of the points (degrees) that are a commune's centre and stand for all of it.
+    def centres_at(self, lon: Floats, lat: Floats, precision_m: Floats) -> npt.NDArray[np.intp]:
+        """Number of the commune on whose centre each point (degrees) is, -1 on none.
 
-        Points whose source says how precise they are (`precision_m` is not NaN) are none.
+        Many of them may stand for all of it: see `gis.placing.centres.stand_for_communes`. Points
+        whose source says how precise they are (`precision_m` is not NaN) are none.
         """
         shapes = [table.shapes for table in (self.cells, *self.former.values())]
         masked = np.where(np.isnan(precision_m), lon, np.nan)
-        return centre_points(masked, lat, np.concatenate(shapes))
+        return centres_at(masked, lat, np.concatenate(shapes))
 
     def address(self, text: str, day: date | None = None) -> AddressMatch:
         return self.resolver.resolve(text, day=day, gazetteer=self.gazetteer)

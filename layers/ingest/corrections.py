@@ -4,8 +4,8 @@ Each act is kept with what it changed, and can be undone. One of all that share 
 rule of their source too: later loads of it change the records that have the value.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -236,29 +236,46 @@ def _take_back_rows(
             edit.delete(connection, source_of(layer), row.id, principal)
 
 
-def apply_rules(
-    connection: Connection, layer: Layer, source: str, table: RawTable
-) -> tuple[RawTable, tuple[str, ...]]:
-    """The table as the rules of its source change it, and a note on each that changed records."""
-    rules = connection.execute(_RULES, {"layer": layer.id, "source": source}).all()
-    notes = []
-    for rule in rules:
-        rows = _matching_rows(table, rule.matched)
-        if not rows:
-            continue
-        cells = dict(table.cells)
-        for column, value in rule.changes.items():
-            cells[column] = list(cells.get(column, [""] * len(table)))
-            for row in rows:
-                cells[column][row] = value
-        columns = tuple(dict.fromkeys([*table.columns, *rule.changes]))
-        table = replace(table, columns=columns, cells=cells)
-        words = f"{_as_words(rule.matched)} → {_as_words(rule.changes)}"
-        notes.append(
-            f"quy tắc {rule.id} ({words}) đã sửa {len(rows)} bản ghi / rule {rule.id} changed "
-            f"{len(rows)} records (`gis records undo {rule.id}` ends it)"
-        )
-    return table, tuple(notes)
+class MappingRules:
+    """The rules of a source, as they change the tables of one file, and how many records each did.
+
+    The columns that a rule gives are there from the first table on in which it changed a record.
+    """
+
+    def __init__(self, connection: Connection, layer: Layer, source: str) -> None:
+        values = {"layer": layer.id, "source": source}
+        self._rules = connection.execute(_RULES, values).all()
+        self._used: set[int] = set()
+        self.records: Counter[int] = Counter()
+
+    def apply(self, table: RawTable) -> RawTable:
+        """The table, or the next part of one, as the rules change it."""
+        for rule in self._rules:
+            rows = _matching_rows(table, rule.matched)
+            if rows:
+                self._used.add(rule.id)
+                self.records[rule.id] += len(rows)
+            if rule.id not in self._used:
+                continue
+            cells = dict(table.cells)
+            for column, value in rule.changes.items():
+                cells[column] = list(cells.get(column, [""] * len(table)))
+                for row in rows:
+                    cells[column][row] = value
+            columns = tuple(dict.fromkeys([*table.columns, *rule.changes]))
+            table = replace(table, columns=columns, cells=cells)
+        return table
+
+    def notes(self) -> Iterator[str]:
+        """A note on each rule that changed records."""
+        for rule in self._rules:
+            if self.records[rule.id]:
+                words = f"{_as_words(rule.matched)} → {_as_words(rule.changes)}"
+                yield (
+                    f"quy tắc {rule.id} ({words}) đã sửa {self.records[rule.id]} bản ghi / rule "
+                    f"{rule.id} changed {self.records[rule.id]} records "
+                    f"(`gis records undo {rule.id}` ends it)"
+                )
 
 
 def _matching_rows(table: RawTable, matched: Mapping[str, str]) -> list[int]:

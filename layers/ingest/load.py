@@ -5,11 +5,11 @@ a file twice changes nothing, not even the layer's version.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -21,18 +21,20 @@ from gis.access import LOCAL_ADMIN
 from gis.clock import today
 from gis.database.engine import Database
 from gis.errors import BadInput
-from gis.intake.tables import RawTable, read_table
-from gis.placing.default_points import default_points
-from gis.placing.placer import COMMUNE_PRECISION_M, Claims, Placements, PlaceMethod, Reason
+from gis.intake.chunks import TableChunks, open_chunks
+from gis.intake.tables import Note, RawTable
+from gis.placing.centres import stand_for_communes
+from gis.placing.default_points import DefaultPoints, default_points
+from gis.placing.placer import COMMUNE_PRECISION_M, Claims, Placements, PlaceMethod, Placer, Reason
 from gis.placing.reference import stored_placer, stored_territory
 from gis.values import BBox
 from layers.definition.model import FileSource, Layer
 from layers.ingest import quarantine
 from layers.ingest.addresses import drop_addresses, keep_addresses
-from layers.ingest.corrections import apply_rules
+from layers.ingest.corrections import MappingRules
 from layers.ingest.former_keys import rename_former_keys
 from layers.ingest.merge import IncomingRows
-from layers.ingest.place_notes import centre_note, restored_codes_note
+from layers.ingest.place_notes import centre_note, restored_codes, restored_codes_note
 from layers.ingest.records import (
     NO_OPTIONS,
     FileOptions,
@@ -41,12 +43,13 @@ from layers.ingest.records import (
     RecordFault,
     RecordReader,
     declared_columns,
+    key_columns,
 )
-from layers.ingest.shift import ask_if_shifted
+from layers.ingest.shift import ShiftCheck
+from layers.ingest.survey import survey
 from layers.ingest.undeclared import put_cells
 
 Show = Callable[[int, int], None]
-_SHOW_EVERY = 2_000  # rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,22 +95,28 @@ class LoadReport:
 class _PlacedBatch:
     """Records with their places, divided into rows that are kept and rows that failed.
 
-    `answers` are those by which the file was read, given or settled by the file itself. `notes`
-    are the conversions that placing needed.
+    `answers` are those by which the file was read, given or settled by the file itself. `centre`
+    is the number of the commune on whose centre a point is, -1 on none.
     """
 
     records: RecordBatch
     places: Placements
     default_point: npt.NDArray[np.bool_]
+    centre: npt.NDArray[np.intp]
     kept: list[int]
     failed: dict[int, list[RecordFault]]
     answers: FileOptions
-    notes: tuple[str, ...]
 
     @property
     def reasons(self) -> Counter[str]:
         """Counts of failed records by the reason of their first fault."""
         return Counter(faults[0].reason for faults in self.failed.values())
+
+    @property
+    def by_address(self) -> list[int]:
+        """Rows that are kept and placed by their address."""
+        method = self.places.method
+        return [row for row in self.kept if method[row] == PlaceMethod.ADDRESS.value]
 
 
 def load_file(
@@ -119,9 +128,11 @@ def load_file(
     an option), and BadInput for a layer that takes no files.
     """
     answers = options.answers
-    table = read_table(path, encoding=answers.encoding, table=answers.table, layout=answers.layout)
+    chunks = open_chunks(
+        path, encoding=answers.encoding, table=answers.table, layout=answers.layout
+    )
     with database.writing() as connection:
-        return load_table(connection, layer, table, options, show)
+        return load_chunks(connection, layer, chunks, options, show)
 
 
 def load_table(
@@ -132,62 +143,233 @@ def load_table(
     show: Show | None = None,
 ) -> LoadReport:
     """Load the records of a table, inside the caller's transaction; raises as `load_file`."""
+    return load_chunks(connection, layer, TableChunks(None, table), options, show)
+
+
+def load_chunks(
+    connection: Connection,
+    layer: Layer,
+    chunks: TableChunks,
+    options: LoadOptions,
+    show: Show | None = None,
+) -> LoadReport:
+    """Load the records of a file, inside the caller's transaction; raises as `load_file`.
+
+    They are read, placed and staged chunk by chunk, then merged at once.
+    """
     if not isinstance(layer.source, FileSource):
         raise BadInput(f"layer {layer.id} is made by the service itself and takes no files")
-    source = options.source or table.name.split(".")[0]
-    table, rule_notes = apply_rules(connection, layer, source, table)
-    batch = _place_records(connection, layer, layer.source, table, options)
-    rename_former_keys(connection, layer, layer.source, batch.records, source)
+    source = options.source or chunks.name.split(".")[0]
+    rules = MappingRules(connection, layer, source)
+    stage = _Stage.of(connection, layer, layer.source, _RuledChunks(chunks, rules), options)
     incoming = IncomingRows(connection, layer)
-    incoming.fill(_rows(batch, incoming.columns, source, options.simulated, show))
+    shift = ShiftCheck(stage.placer)
+    tally = _Tally()
+    for table in stage.chunks:
+        batch = stage.place(table)
+        shift.add(batch.records, batch.places)
+        rename_former_keys(connection, layer, layer.source, batch.records, source)
+        incoming.add(_rows(batch, source, options.simulated))
+        incoming.add_failed(batch.records.keys[row] for row in batch.failed)
+        quarantined = _quarantine_failed(connection, layer, batch, source, options)
+        _store_reporters(connection, layer, batch, source)
+        _store_addresses(connection, layer, batch, source)
+        tally.add(batch, table, quarantined)
+        tally.restored_codes += restored_codes(batch.records.unit, stage.placer.unit_names)
+        if show:
+            show(tally.read, stage.records or tally.read)
+    if layer.placed and options.answers.crs is None and not options.replayed:
+        shift.ask_if_shifted()
+    if tally.stand_for_communes:
+        incoming.mark_centres(COMMUNE_PRECISION_M)
     added, updated = incoming.merge()
-    failed_keys = [batch.records.keys[row] for row in batch.failed]
-    removed = incoming.remove_missing(source, failed_keys) if options.replace else 0
-    quarantined = _quarantine_failed(connection, layer, batch, source, options)
-    _store_reporters(connection, layer, batch, source)
-    _store_addresses(connection, layer, batch, source)
+    removed = incoming.remove_missing(source) if options.replace else 0
     if removed:
         drop_addresses(connection, layer)
-    outside = batch.reasons[Reason.OUTSIDE.value]
+    outside = tally.reasons[Reason.OUTSIDE.value]
     report = LoadReport(
         layer_id=layer.id,
         source=source,
-        read=len(table),
+        read=tally.read,
         added=added,
         updated=updated,
-        unchanged=len(batch.kept) - added - updated,
+        unchanged=tally.kept - added - updated,
         outside=outside,
-        quarantined=len(batch.failed) - outside,
+        quarantined=tally.read - tally.kept - outside,
         removed=removed,
-        default_points=int(batch.default_point[batch.kept].sum()),
-        reasons=dict(batch.reasons),
-        notes=(*_public_notes(layer, table), *rule_notes, *batch.notes),
-        address_share=_address_share(batch),
+        default_points=tally.default_points,
+        reasons=dict(tally.reasons),
+        notes=(
+            *_public_notes(layer, tally.notes),
+            *rules.notes(),
+            *filter(None, tally.place_notes(layer.source)),
+        ),
+        address_share=tally.address_share,
     )
-    if added or updated or removed or quarantined:
-        _log_load(connection, report, table.sha256, options)
+    if added or updated or removed or tally.new_in_quarantine:
+        _log_load(connection, report, chunks.sha256, options)
     return report
 
 
-def _by_address(batch: _PlacedBatch) -> list[int]:
-    return [row for row in batch.kept if batch.places.method[row] == PlaceMethod.ADDRESS.value]
+@dataclass(frozen=True)
+class _RuledChunks:
+    """The chunks of a file as the rules of its source change them, as often as they are asked
+    for."""
+
+    chunks: TableChunks
+    rules: MappingRules
+
+    def __iter__(self) -> Iterator[RawTable]:
+        self.rules.records.clear()
+        return map(self.rules.apply, self.chunks)
 
 
-def _address_share(batch: _PlacedBatch) -> float | None:
-    rows = _by_address(batch)
-    return float((batch.places.cell[rows] != 0).mean()) if rows else None
+@dataclass(frozen=True)
+class _NamedChunks:
+    """The chunks of a file with full names of their columns."""
+
+    chunks: _RuledChunks
+    reader: RecordReader
+
+    def __iter__(self) -> Iterator[RawTable]:
+        return map(self.reader.with_full_names, self.chunks)
+
+
+@dataclass
+class _Tally:
+    """Counts of the chunks that are staged."""
+
+    read: int = 0
+    kept: int = 0
+    new_in_quarantine: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    notes: dict[Note, None] = field(default_factory=dict)
+    restored_codes: Counter[tuple[str, str]] = field(default_factory=Counter)
+    by_address: int = 0
+    by_address_in_hex: int = 0
+    kept_on_heaps: int = 0
+    kept_on_centres: int = 0  # and on no heap
+    on_centres: int = 0
+    centres: set[int] = field(default_factory=set)
+
+    def add(self, batch: _PlacedBatch, table: RawTable, quarantined: int) -> None:
+        self.read += len(table)
+        self.kept += len(batch.kept)
+        self.new_in_quarantine += quarantined
+        self.reasons += batch.reasons
+        self.notes |= dict.fromkeys(table.notes)
+        self.by_address += len(batch.by_address)
+        self.by_address_in_hex += int((batch.places.cell[batch.by_address] != 0).sum())
+        on_centre = batch.centre >= 0
+        self.kept_on_heaps += int(batch.default_point[batch.kept].sum())
+        self.kept_on_centres += int((on_centre & ~batch.default_point)[batch.kept].sum())
+        self.on_centres += int(on_centre.sum())
+        self.centres |= set(batch.centre[on_centre].tolist())
+
+    @property
+    def stand_for_communes(self) -> bool:
+        return stand_for_communes(self.on_centres, len(self.centres))
+
+    @property
+    def default_points(self) -> int:
+        return self.kept_on_heaps + (self.kept_on_centres if self.stand_for_communes else 0)
+
+    @property
+    def address_share(self) -> float | None:
+        return self.by_address_in_hex / self.by_address if self.by_address else None
+
+    def place_notes(self, source: FileSource) -> Iterator[str]:
+        yield restored_codes_note(source, self.restored_codes)
+        yield centre_note(self.on_centres if self.stand_for_communes else 0)
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """What places the chunks of one file; `records` is the number of its records.
+
+    `default_points` are the default points of the file (degrees, x + yi), None: those of the one
+    chunk that it has.
+    """
+
+    layer: Layer
+    source: FileSource
+    reader: RecordReader
+    placer: Placer
+    chunks: Iterable[RawTable]
+    records: int
+    default_points: npt.NDArray[np.complex128] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        connection: Connection,
+        layer: Layer,
+        source: FileSource,
+        chunks: _RuledChunks,
+        options: LoadOptions,
+    ) -> Self:
+        """Raises BadFile for a missing column, AmbiguousInput for one with two readings."""
+        territory = stored_territory(connection)
+        area = ProvinceArea(BBox.of(territory.outline.bounds), territory.holds)
+        asks = not options.replayed
+        reader = RecordReader(layer, source, area, options.answers, asks=asks)
+        placer = stored_placer(connection, options.today or today(), LOCAL_ADMIN)
+        whole = chunks.chunks.whole
+        if whole is not None and len(whole) <= chunks.chunks.rows:
+            return cls(layer, source, reader, placer, chunks, len(whole))
+        named = _NamedChunks(chunks, reader)
+        places = reader.places_of(named)
+        found = survey(named, reader.readings(), key_columns(source), places)
+        alone = RecordReader(
+            layer, source, area, options.answers, replace(found, repeats={}), asks=asks
+        )
+        sample = alone.read(found.sample)
+        points = [complex(point.lon, point.lat) for point in _default_points(sample).found]
+        heaps = np.array(points, np.complex128)
+        reader = RecordReader(layer, source, area, options.answers, found, asks=asks)
+        return cls(layer, source, reader, placer, named, found.rows, heaps)
+
+    def place(self, table: RawTable) -> _PlacedBatch:
+        """The records of the next chunk, with their places."""
+        records = self.reader.read(table)
+        keeps_outside = self.source.outside == "keep"
+        reports_outside = self.layer.placed and not keeps_outside
+        places = self.placer.place(_claims(records), report_outside=reports_outside)
+        failed = dict(records.faults)
+        misplaced = np.flatnonzero(places.reason != Reason.NONE.value) if self.layer.placed else ()
+        for row in map(int, misplaced):
+            place, faults = RecordFault(places.reason[row], places.why[row]), failed.get(row, [])
+            if place.reason != Reason.OUTSIDE.value:
+                failed[row] = [*faults, place]
+            elif not keeps_outside:
+                # The first fault is the reason shown: a bad shape may itself be why it is outside.
+                bad_shape = any(fault.reason == "bad_geometry" for fault in faults)
+                failed[row] = [*faults, place] if bad_shape else [place, *faults]
+        if self.default_points is None:
+            mask = _default_points(records).mask
+        else:
+            mask = np.isin(records.lon + 1j * records.lat, self.default_points)
+        return _PlacedBatch(
+            records=records,
+            places=places,
+            default_point=mask,
+            centre=self.placer.centres_at(records.lon, records.lat, records.precision_m),
+            kept=[row for row in range(len(records)) if row not in failed],
+            failed=failed,
+            answers=self.reader.effective_answers,
+        )
 
 
 def _store_addresses(
     connection: Connection, layer: Layer, batch: _PlacedBatch, source: str
 ) -> None:
-    rows = _by_address(batch)
+    rows = batch.by_address
     keys = [batch.records.keys[row] for row in rows]
     addresses = [batch.records.address[row] for row in rows]
     keep_addresses(connection, layer, source, keys, addresses)
 
 
-def _public_notes(layer: Layer, table: RawTable) -> Iterator[str]:
+def _public_notes(layer: Layer, notes: Iterable[Note]) -> Iterator[str]:
     """Conversions of the file in columns that are declared and not personal: they quote values."""
     assert isinstance(layer.source, FileSource)
     personal = {
@@ -196,50 +378,7 @@ def _public_notes(layer: Layer, table: RawTable) -> Iterator[str]:
         if definition.personal
     }
     public = declared_columns(layer.source, layer.fields) - personal
-    return (str(note) for note in table.notes if note.column is None or note.column in public)
-
-
-def _place_records(
-    connection: Connection,
-    layer: Layer,
-    source: FileSource,
-    table: RawTable,
-    options: LoadOptions,
-) -> _PlacedBatch:
-    territory = stored_territory(connection)
-    area = ProvinceArea(BBox.of(territory.outline.bounds), territory.holds)
-    reader = RecordReader(layer, source, area, options.answers, asks=not options.replayed)
-    records = reader.read(table)
-    placer = stored_placer(connection, options.today or today(), LOCAL_ADMIN)
-    keeps_outside = source.outside == "keep"
-    places = placer.place(_claims(records), report_outside=layer.placed and not keeps_outside)
-    if layer.placed and options.answers.crs is None and not options.replayed:
-        ask_if_shifted(records, places, placer)
-    failed = dict(records.faults)
-    if layer.placed:
-        for row in np.flatnonzero(places.reason != Reason.NONE.value).tolist():
-            place, faults = RecordFault(places.reason[row], places.why[row]), failed.get(row, [])
-            if place.reason != Reason.OUTSIDE.value:
-                failed[row] = [*faults, place]
-            elif not keeps_outside:
-                # The first fault is the reason shown: a bad shape may itself be why it is outside.
-                bad_shape = any(fault.reason == "bad_geometry" for fault in faults)
-                failed[row] = [*faults, place] if bad_shape else [place, *faults]
-    on_centres = placer.on_centres(records.lon, records.lat, records.precision_m)
-    places.precision_m[on_centres] = COMMUNE_PRECISION_M
-    notes = (
-        restored_codes_note(source, records.unit, placer.unit_names),
-        centre_note(int(on_centres.sum())),
-    )
-    return _PlacedBatch(
-        records=records,
-        places=places,
-        default_point=_default_points(records) | on_centres,
-        kept=[row for row in range(len(records)) if row not in failed],
-        failed=failed,
-        answers=reader.effective_answers,
-        notes=tuple(note for note in notes if note),
-    )
+    return (str(note) for note in notes if note.column is None or note.column in public)
 
 
 def _claims(records: RecordBatch) -> Claims:
@@ -255,27 +394,48 @@ def _claims(records: RecordBatch) -> Claims:
     )
 
 
-def _default_points(records: RecordBatch) -> npt.NDArray[np.bool_]:
-    """Mask of the records on a default point: the coordinate a geocoder gives when it fails."""
+def _default_points(records: RecordBatch) -> DefaultPoints:
+    """The records on a default point: the coordinate a geocoder gives when it fails."""
     columns = records.columns.values()
     texts = [column for column in columns if any(isinstance(value, str) for value in column)]
     subjects = [*texts, records.address]
-    return default_points(records.lon, records.lat, *subjects, days=records.days).mask
+    return default_points(records.lon, records.lat, *subjects, days=records.days)
 
 
-def _rows(
-    batch: _PlacedBatch, columns: tuple[str, ...], source: str, simulated: bool, show: Show | None
-) -> Iterator[list[Any]]:
-    """The rows of a layer's table, in the order of `columns`."""
-    geometries = _ewkb(batch)
-    for done, row in enumerate(batch.kept):
-        if show and done % _SHOW_EVERY == 0:
-            show(done, len(batch.kept))
-        values = _row(batch, row, source, simulated)
-        values["geom"] = geometries[row]
-        yield [
-            values[name] if name in values else batch.records.columns[name][row] for name in columns
-        ]
+def _rows(batch: _PlacedBatch, source: str, simulated: bool) -> dict[str, Any]:
+    """The rows of a layer's table, column by column."""
+    records, places = batch.records, batch.places
+    kept = np.array(batch.kept, np.intp)
+    cells = places.cell[kept].astype(np.int64).tolist()
+    flag = ',"simulated":true' if simulated else ""
+    return {
+        "geom": _ewkb(batch)[kept],
+        "h3": [cell or None for cell in cells] if records.shapes is None else [None] * len(kept),
+        "commune": places.commune[kept],
+        "unit_then": places.unit_then[kept],
+        "place_method": places.method[kept],
+        "place_confidence": places.confidence[kept],
+        "place_precision_m": places.precision_m[kept],
+        "default_point": batch.default_point[kept],
+        "on_centre": batch.centre[kept] >= 0,
+        "valid_at": [_iso(records.valid_at[row]) for row in batch.kept],
+        "source": [source] * len(kept),
+        "source_key": [records.keys[row] for row in batch.kept],
+        "provenance": [f'{{"line":{records.lines[row]}{flag}}}' for row in batch.kept],
+        **{
+            name: [_iso(value) for value in column] if _has_days(column) else column
+            for name, values in records.columns.items()
+            for column in ([values[row] for row in batch.kept],)
+        },
+    }
+
+
+def _has_days(values: Sequence[Any]) -> bool:
+    return isinstance(next((value for value in values if value is not None), None), date)
+
+
+def _iso(day: date | None) -> str | None:
+    return None if day is None else day.isoformat()
 
 
 def _ewkb(batch: _PlacedBatch) -> npt.NDArray[np.object_]:
@@ -287,25 +447,6 @@ def _ewkb(batch: _PlacedBatch) -> npt.NDArray[np.object_]:
     return np.asarray(
         shapely.to_wkb(shapely.set_srid(shapes, 4326), hex=True, include_srid=True), object
     )
-
-
-def _row(batch: _PlacedBatch, row: int, source: str, simulated: bool) -> dict[str, Any]:
-    place = batch.places.row(row)
-    provenance = {"line": batch.records.lines[row]} | ({"simulated": True} if simulated else {})
-    default_point = bool(batch.default_point[row])
-    return {
-        "h3": (place["cell"] or None) if batch.records.shapes is None else None,
-        "commune": place["commune"],
-        "unit_then": place["unit_then"],
-        "place_method": place["method"],
-        "place_confidence": place["confidence"],
-        "place_precision_m": place["precision_m"],
-        "default_point": default_point,
-        "valid_at": batch.records.valid_at[row],
-        "source": source,
-        "source_key": batch.records.keys[row],
-        "provenance": orjson.dumps(provenance).decode(),
-    }
 
 
 def _quarantine_failed(

@@ -1,6 +1,6 @@
 """Merge of rows into a layer's table: copied into a temporary table, compared, merged by key."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import psycopg
@@ -17,7 +17,13 @@ PLACE_COLUMNS = (
 # A change of these alone is no update of the row: a line number in `provenance` may change.
 _NOT_COMPARED = ("source", "source_key", "provenance")
 
-_CREATE = "CREATE TEMP TABLE incoming ON COMMIT DROP AS SELECT {columns} FROM {table} WITH NO DATA"
+# `on_centre`: the point is a commune's centre, which many together make a default point.
+_CREATE = """
+CREATE TEMP TABLE incoming ON COMMIT DROP AS
+SELECT {columns}, false AS on_centre FROM {table} WITH NO DATA"""
+_CREATE_FAILED = "CREATE TEMP TABLE incoming_failed (source_key text) ON COMMIT DROP"
+_MARK_CENTRES = """
+UPDATE incoming SET default_point = true, place_precision_m = %(precision_m)s WHERE on_centre"""
 _COUNT = """
 SELECT count(*) FILTER (WHERE t.id IS NULL),
        count(*) FILTER (WHERE t.id IS NOT NULL AND ({theirs}) IS DISTINCT FROM ({ours}))
@@ -26,14 +32,15 @@ _UPDATE = """
 UPDATE {table} t SET ({names}, provenance, updated_at) = ROW({ours}, i.provenance, now())
 FROM incoming i WHERE t.source = i.source AND t.source_key = i.source_key
 AND ({theirs}) IS DISTINCT FROM ({ours})"""
+# No join with the table that grows meanwhile: where it was empty when it was analyzed, the planner
+# reads all of it again for each row.
 _INSERT = """
 INSERT INTO {table} ({columns}, updated_at) SELECT {incoming}, now() FROM incoming i
-WHERE NOT EXISTS (SELECT FROM {table} t
-                  WHERE t.source = i.source AND t.source_key = i.source_key)"""
+ON CONFLICT (source, source_key) DO NOTHING"""
 _MISSING = """
 FROM {table} t WHERE t.source = %(source)s AND NOT EXISTS (
   SELECT FROM incoming i WHERE t.source = i.source AND t.source_key = i.source_key)
-AND NOT t.source_key = ANY(%(failed)s)"""
+AND NOT EXISTS (SELECT FROM incoming_failed f WHERE f.source_key = t.source_key)"""
 
 
 class IncomingRows:
@@ -56,18 +63,43 @@ class IncomingRows:
             "ours": _names(compared, "i"),
             "theirs": _names(compared, "t"),
         }
-        self._run("DROP TABLE IF EXISTS pg_temp.incoming")
+        self._run("DROP TABLE IF EXISTS pg_temp.incoming, pg_temp.incoming_failed")
         self._run(_CREATE)
+        self._run(_CREATE_FAILED)
 
-    def fill(self, rows: Iterable[Sequence[Any]]) -> None:
-        """Copy rows, in the order of `columns`; `geom` as hexadecimal EWKB."""
-        with self._cursor.copy(self._statement("COPY incoming ({columns}) FROM STDIN")) as copy:
-            for row in rows:
-                copy.write_row(row)
-        self._run("ANALYZE incoming")
+    def add(self, rows: Mapping[str, Any]) -> None:
+        """Copy rows, column by column: arrays or lists of the values of each of `columns`, and
+        `on_centre`.
+
+        `geom` is hexadecimal EWKB, instants and days are ISO 8601; None and NaN are null.
+        """
+        columns = (*self.columns, "on_centre")
+        self._copy("COPY incoming ({columns}, on_centre) FROM STDIN (FORMAT csv)", rows, columns)
+
+    def mark_centres(self, precision_m: float) -> None:
+        """Make the points on centres of communes default points, precise to so many metres."""
+        self._cursor.execute(self._statement(_MARK_CENTRES), {"precision_m": precision_m})
+
+    def add_failed(self, keys: Iterable[str]) -> None:
+        """Note the keys of records that came, but with faults: their rows stay."""
+        rows = {"source_key": list(keys)}
+        self._copy("COPY incoming_failed FROM STDIN (FORMAT csv)", rows, ("source_key",))
+
+    def _copy(self, template: str, rows: Mapping[str, Any], columns: Iterable[str]) -> None:
+        import pyarrow as pa
+        from pyarrow import csv
+
+        arrays = {name: pa.array(rows[name], from_pandas=True) for name in columns}
+        content = pa.BufferOutputStream()
+        # Nulls alone are without quotes, which is how PostgreSQL tells them from empty text.
+        options = csv.WriteOptions(include_header=False, quoting_style="all_valid")
+        csv.write_csv(pa.table(arrays), content, options)
+        with self._cursor.copy(self._statement(template)) as copy:
+            copy.write(content.getvalue())
 
     def merge(self) -> tuple[int, int]:
         """Merge the rows; gives how many were added and how many updated."""
+        self._run("ANALYZE incoming")
         self._run(_COUNT)
         added, updated = self._cursor.fetchone() or (0, 0)
         if updated:
@@ -76,12 +108,9 @@ class IncomingRows:
             self._run(_INSERT)
         return added, updated
 
-    def remove_missing(self, source: str, failed: Sequence[str]) -> int:
-        """Delete the rows of a source that are not among the incoming rows; gives their number.
-
-        `failed` are keys of records that came, but with faults: their rows stay.
-        """
-        values = {"source": source, "failed": list(failed)}
+    def remove_missing(self, source: str) -> int:
+        """Delete the rows of a source that did not come again; gives their number."""
+        values = {"source": source}
         self._cursor.execute(self._statement("SELECT count(*)" + _MISSING), values)
         (missing,) = self._cursor.fetchone() or (0,)
         if missing:

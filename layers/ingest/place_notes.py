@@ -9,14 +9,19 @@ from layers.definition.model import FileSource
 _EXAMPLES = 3
 
 
-def restored_codes_note(source: FileSource, units: Sequence[str], names: UnitNames) -> str:
-    """Note on codes of communes that a spreadsheet made numbers of; empty where there are none."""
+def restored_codes(units: Sequence[str], names: UnitNames) -> Counter[tuple[str, str]]:
+    """Counts of codes of communes that a spreadsheet made numbers of, each with what it was."""
     counts = Counter(units)
     restored = {text: code for text in counts if text and (code := names.restored_code(text))}
+    return Counter({(text, code): counts[text] for text, code in restored.items()})
+
+
+def restored_codes_note(source: FileSource, restored: Counter[tuple[str, str]]) -> str:
+    """Note on `restored_codes` of a file; empty where there are none."""
     if not restored:
         return ""
-    records = sum(counts[text] for text in restored)
-    examples = ", ".join(f"{text} → {code}" for text, code in list(restored.items())[:_EXAMPLES])
+    records = restored.total()
+    examples = ", ".join(f"{text} → {code}" for text, code in list(restored)[:_EXAMPLES])
     return (
         f"cột (column) “{source.commune}”: {records} mã xã mất số 0 ở đầu đã được khôi phục theo "
         f"danh mục đơn vị / codes that had lost their leading 0 were restored by the list of "

@@ -13,7 +13,15 @@ import numpy.typing as npt
 import shapely
 
 from gis.errors import BadFile
-from gis.intake.coordinates import parse_degrees, place_column, with_places
+from gis.intake.chunks import joined
+from gis.intake.coordinates import (
+    HEAD_RECORDS,
+    PlaceColumn,
+    parse_degrees,
+    place_column,
+    settle_places,
+    with_settled_places,
+)
 from gis.intake.dates import parse_dates
 from gis.intake.layout import FOUND, Layout
 from gis.intake.numbers import parse_integers, parse_numbers
@@ -22,7 +30,15 @@ from gis.placing.crs import AS_DECLARED, CheckedPoints, SourceCrs, check_points,
 from gis.placing.shapes import plausible_area, points_on, shapes_in_degrees
 from gis.text import without_contacts
 from gis.values import BBox
-from layers.definition.model import FieldType, FileSource, GeometryKind, Layer, LayerField
+from layers.definition.model import (
+    Coordinates,
+    FieldType,
+    FileSource,
+    GeometryKind,
+    Layer,
+    LayerField,
+)
+from layers.ingest.survey import ColumnReading, Reading, Survey
 
 Floats = npt.NDArray[np.float64]
 Shapes = npt.NDArray[np.object_]
@@ -49,6 +65,12 @@ class PlaceBy(StrEnum):
     WORDS = "words"
 
 
+_READINGS = {
+    FieldType.INTEGER: Reading.INTEGER,
+    FieldType.NUMBER: Reading.NUMBER,
+    FieldType.DATE: Reading.DATE,
+    FieldType.DATETIME: Reading.DATE,
+}
 _BOOLEANS = {
     **dict.fromkeys(("true", "t", "1", "yes", "y", "có", "co", "x"), True),
     **dict.fromkeys(("false", "f", "0", "no", "n", "không", "khong"), False),
@@ -145,8 +167,10 @@ class RecordReader:
     """Reads tables by one layer file and its section `source`.
 
     `area` is the province, by which a wrong CRS is recognised. `effective_answers` are, after
-    `read`, the answers given and those that the file itself settled. `asks` is false for records
-    whose file was asked about already: a column without a date is then a fault of each.
+    `read`, the answers given and those that the file itself settled. A reader that was given a
+    `survey` reads the chunks of one file, in their order: what a whole column decides is decided
+    by the survey. `asks` is false for records whose file was asked about already: a column without
+    a date is then a fault of each.
     """
 
     def __init__(
@@ -155,6 +179,7 @@ class RecordReader:
         source: FileSource,
         area: ProvinceArea,
         answers: FileOptions = NO_OPTIONS,
+        survey: Survey | None = None,
         *,
         asks: bool = True,
     ) -> None:
@@ -164,22 +189,24 @@ class RecordReader:
         self.area = area
         self.answers = answers
         self.effective_answers = answers
+        self.survey = survey
         self.asks = asks
-        self.crs: SourceCrs | None = None
         self.checks_vertices = layer.placed and source.outside != "keep"
         self.faults: dict[int, list[RecordFault]] = {}
+        self._done = 0  # records of the survey's file that are read
+        self._crs = None if survey is None else self._settled_crs(survey.sample)
+        self.crs = self._crs
+        if self._crs is not None and answers.crs is None:
+            self.effective_answers = replace(answers, crs=AS_DECLARED)
 
     def read(self, table: RawTable) -> RecordBatch:
         """The records of a table.
 
         Raises BadFile when a column is missing, AmbiguousInput when a column has two readings.
         """
-        written = restore_full_names(table, known_columns(self.source, self.fields))
+        written = self.with_full_names(table)
         table = self._located(written)
-        has_geometry = table.geometry is not None
-        required = needed_columns(self.source, self.fields, has_geometry=has_geometry)
-        optional = _optional_coordinates(self.source, table)
-        require_columns(table, [column for column in required if column not in optional])
+        self.require_columns(table)
         self.faults = {row: [RecordFault("bad_record", why)] for row, why in table.faults.items()}
         lon, lat, shapes = self._places(table)
         address, unit, district = (
@@ -196,8 +223,10 @@ class RecordReader:
         public = {
             name: definition for name, definition in self.fields.items() if not definition.personal
         }
+        keys = self._keys(table)
+        self._done += len(table)
         return RecordBatch(
-            keys=self._keys(table),
+            keys=keys,
             former_keys=self._former_keys(table),
             lines=table.lines,
             lon=lon,
@@ -218,21 +247,48 @@ class RecordReader:
             faults=self.faults,
         )
 
-    def _located(self, table: RawTable) -> RawTable:
-        """The table with the geometry of a column of places, where it has no other coordinates."""
+    def with_full_names(self, table: RawTable) -> RawTable:
+        """The table with full names of its columns, which a format may have cut."""
+        return restore_full_names(table, known_columns(self.source, self.fields))
+
+    def require_columns(self, table: RawTable) -> None:
+        """Raises BadFile when a column is missing."""
+        has_geometry = table.geometry is not None
+        required = needed_columns(self.source, self.fields, has_geometry=has_geometry)
+        optional = _optional_coordinates(self.source, table)
+        require_columns(table, [column for column in required if column not in optional])
+
+    def places_of(self, chunks: Iterable[RawTable]) -> PlaceColumn | None:
+        """The column that holds the places of a file; None where it has other coordinates."""
+        head, count = [], 0
+        for chunk in chunks:
+            head.append(chunk)
+            count += len(chunk)
+            if count >= HEAD_RECORDS:
+                break
+        column = self._place_column(joined(head))
+        if column is None:
+            return None
+        crs = self.source.coordinates.crs if self.source.coordinates else "EPSG:4326"
+        return settle_places(column, (chunk[column] for chunk in chunks), crs)
+
+    def _place_column(self, table: RawTable) -> str | None:
         columns = self.source.coordinates
         pair = {columns.x, columns.y} if columns else set[str]()
-        crs = columns.crs if columns else "EPSG:4326"
         if table.geometry is not None or self.geometry is GeometryKind.NONE:
-            return table
+            return None
         if len(pair) == 1 and pair <= set(table.columns):
-            return with_places(table, pair.pop(), crs)
+            return pair.pop()
         if pair & set(table.columns) and self.geometry not in SHAPES:
-            return table
+            return None
         time = {self.source.time.column} if self.source.time else set()
         other = {*key_columns(self.source), self.source.address or "", self.source.commune or ""}
-        column = place_column(table, other | time)
-        return table if column is None else with_places(table, column, crs)
+        return place_column(table, other | time)
+
+    def _located(self, table: RawTable) -> RawTable:
+        """The table with the geometry of a column of places, where it has no other coordinates."""
+        places = self.places_of([table]) if self.survey is None else self.survey.places
+        return table if places is None else with_settled_places(table, places)
 
     def _fault(self, row: int, reason: str, why: str) -> None:
         self.faults.setdefault(int(row), []).append(RecordFault(reason, why))
@@ -248,20 +304,37 @@ class RecordReader:
         counts, as it would if they came in one file after the other.
         """
         columns = key_columns(self.source)
-        records = list(zip(*(table[column] for column in columns), strict=True))
-        keys = [key_of(parts) for parts in records]
+        if len(columns) == 1:
+            keys = list(table[columns[0]])
+        else:
+            keys = [key_of(parts) for parts in zip(*(table[c] for c in columns), strict=True)]
         last = {key: row for row, key in enumerate(keys)}
-        for row, key in enumerate(keys):
-            if not any(records[row]):
-                keys[row] = _unused_key(f"#line {table.lines[row]}", last)
-                self._fault(row, "no_key", f"thiếu khóa / no key in {', '.join(columns)}")
-            elif last[key] != row:
-                keys[row] = _unused_key(f"{key}#line {table.lines[row]}", last)
-                repeat = f"line {table.lines[last[key]]}"
-                self._fault(row, "repeated_key", f"khóa lặp lại / the key comes again in {repeat}")
-            if len(key) * _MAX_BYTES_PER_CHARACTER > MAX_KEY_BYTES:
+        blank = key_of([""] * len(columns))
+        repeats = self._repeats(table, keys, last)
+        for row in np.flatnonzero(np.fromiter(map(blank.__eq__, keys), np.bool_)).tolist():
+            keys[row] = _unused_key(f"#line {table.lines[row]}", last)
+            self._fault(row, "no_key", f"thiếu khóa / no key in {', '.join(columns)}")
+            repeats.pop(row, None)
+        for row, line in repeats.items():
+            keys[row] = _unused_key(f"{keys[row]}#line {table.lines[row]}", last)
+            self._fault(row, "repeated_key", f"khóa lặp lại / the key comes again in line {line}")
+        longest = max(map(len, keys), default=0)
+        if longest * _MAX_BYTES_PER_CHARACTER > MAX_KEY_BYTES:
+            for row in range(len(keys)):
                 self._shorten(keys, row, columns)
         return keys
+
+    def _repeats(
+        self, table: RawTable, keys: Sequence[str], last: Mapping[str, int]
+    ) -> dict[int, int]:
+        """The line of the last record with the same key, by the row of each that is not it."""
+        if self.survey is not None:
+            rows = range(self._done, self._done + len(table))
+            later = self.survey.repeats
+            return {row - self._done: later[row] for row in rows if row in later} if later else {}
+        if len(last) == len(keys):
+            return {}
+        return {row: table.lines[last[key]] for row, key in enumerate(keys) if last[key] != row}
 
     def _shorten(self, keys: list[str], row: int, columns: Sequence[str]) -> None:
         """Replace an overlong key by its beginning and a digest, which stays unique."""
@@ -289,16 +362,17 @@ class RecordReader:
         A wrong coordinate is a fault unless the record has an address or a unit instead.
         """
         x, y, crs = self._coordinates(table)
+        settled = None if self._crs is None else AS_DECLARED
         points = check_points(
             x,
             y,
             crs,
             self.area.envelope,
-            assume=self.answers.crs,
+            assume=self.answers.crs or settled,
             inside=self.area.holds,
             own_area=self.source.outside == "keep",
         )
-        self.crs = points.crs
+        self.crs = self._crs or points.crs
         if points.crs is not None and self.answers.crs is None:
             self.effective_answers = replace(self.answers, crs=AS_DECLARED)
         if self.geometry in SHAPES and table.geometry is not None:
@@ -310,6 +384,25 @@ class RecordReader:
             if not (address[row] or unit[row]):
                 self._fault(row, "bad_coordinates", why)
         return points.lon, points.lat, None
+
+    def _settled_crs(self, sample: RawTable) -> SourceCrs | None:
+        """The CRS of a file by a sample of its records, None where they have no point.
+
+        Raises AmbiguousInput, as `check_crs`.
+        """
+        located = self._located(sample)
+        self.require_columns(located)
+        x, y, crs = self._coordinates(located)
+        self.faults = {}
+        return check_points(
+            x,
+            y,
+            crs,
+            self.area.envelope,
+            assume=self.answers.crs,
+            inside=self.area.holds,
+            own_area=self.source.outside == "keep",
+        ).crs
 
     def _shapes(self, table: RawTable, geometry: Shapes, points: CheckedPoints) -> Shapes:
         """Multi-geometries (EPSG:4326), as tables of layers hold them."""
@@ -346,18 +439,49 @@ class RecordReader:
         if columns is None or not {columns.x, columns.y} & set(table.columns):
             nowhere = np.full(len(table), np.nan)
             return nowhere, nowhere, "EPSG:4326"
-        # In a column of degrees "21,028" can only be a decimal comma: 21028 is no angle.
-        read = self._degrees if parse_crs(columns.crs).crs.is_geographic else self._numbers
+        axis = self._axis(columns)
+        read = self._degrees if axis is Reading.ANGLE else self._numbers
         return read(table, columns.x), read(table, columns.y), columns.crs
 
+    def _axis(self, columns: Coordinates) -> Reading:
+        """In a column of degrees "21,028" can only be a decimal comma: 21028 is no angle."""
+        return Reading.ANGLE if parse_crs(columns.crs).crs.is_geographic else Reading.NUMBER
+
+    def readings(self) -> list[ColumnReading]:
+        """The columns that a whole file decides how to read, each with what it is read as."""
+        numbers, dates = self.answers.number_format, self.answers.date_format
+        readings = []
+        if self.source.coordinates is not None:
+            axis = self._axis(self.source.coordinates)
+            for column in (self.source.coordinates.x, self.source.coordinates.y):
+                readings.append(ColumnReading(column, axis, numbers))
+        if self.source.time is not None:
+            time = self.source.time
+            readings.append(ColumnReading(time.column, Reading.DATE, dates or time.format))
+        for name, definition in self.fields.items():
+            reading = _READINGS.get(definition.type)
+            if reading is not None and not definition.personal:
+                given = dates if reading is Reading.DATE else numbers
+                column = definition.column or name
+                readings.append(ColumnReading(column, reading, given or definition.format))
+        return readings
+
+    def _deciding(self, column: str, reading: Reading, format: str | None) -> list[str] | None:
+        if self.survey is None:
+            return None
+        return self.survey.deciding.get(ColumnReading(column, reading, format))
+
     def _degrees(self, table: RawTable, column: str) -> Floats:
-        parsed = parse_degrees(table[column], self.answers.number_format, column=column)
+        format = self.answers.number_format
+        deciding = self._deciding(column, Reading.ANGLE, format)
+        parsed = parse_degrees(table[column], format, column=column, deciding=deciding)
         self._fault_each(parsed.faults, "bad_number", column)
         return parsed.numbers
 
     def _numbers(self, table: RawTable, column: str, declared: str | None = None) -> Floats:
         format = self.answers.number_format or declared
-        parsed = parse_numbers(table[column], format=format, column=column)
+        deciding = self._deciding(column, Reading.NUMBER, format)
+        parsed = parse_numbers(table[column], format=format, column=column, deciding=deciding)
         self._fault_each(parsed.faults, "bad_number", column)
         return parsed.numbers
 
@@ -366,7 +490,10 @@ class RecordReader:
     ) -> list[datetime | None]:
         zone = self.source.time.zone if self.source.time else "+07:00"
         format = self.answers.date_format or declared
-        parsed = parse_dates(table[column], format=format, zone=zone, column=column, asks=self.asks)
+        deciding = self._deciding(column, Reading.DATE, format)
+        parsed = parse_dates(
+            table[column], format, zone, column=column, asks=self.asks, deciding=deciding
+        )
         self._fault_each(parsed.faults, "bad_date", column)
         return parsed.instants
 
@@ -390,7 +517,7 @@ class RecordReader:
         if column not in table.cells:
             return [None] * len(table)
         values = self._typed(table, column, definition)
-        if definition.required:
+        if definition.required and None in values:
             for row, value in enumerate(values):
                 if value is None and not self._has_fault(row, column):
                     self._fault(row, "missing", f"{column}: bắt buộc / a value is required")
@@ -407,7 +534,7 @@ class RecordReader:
                 return self._integers(table, column, definition)
             case FieldType.NUMBER:
                 numbers = self._numbers(table, column, definition.format)
-                return [None if np.isnan(number) else float(number) for number in numbers]
+                return [None if number != number else number for number in numbers.tolist()]
             case FieldType.BOOLEAN:
                 return self._booleans(table, column)
             case FieldType.DATE:
@@ -418,7 +545,7 @@ class RecordReader:
 
     def _texts(self, table: RawTable, column: str, definition: LayerField) -> list[str | None]:
         texts = [value or None for value in table[column]]
-        if definition.values is not None:
+        if definition.values is not None and not set(texts) <= {None, *definition.values}:
             allowed = ", ".join(definition.values)
             for row, value in enumerate(texts):
                 if value is not None and value not in definition.values:
@@ -430,7 +557,8 @@ class RecordReader:
 
     def _integers(self, table: RawTable, column: str, definition: LayerField) -> list[int | None]:
         format = self.answers.number_format or definition.format
-        parsed = parse_integers(table[column], format, column=column)
+        deciding = self._deciding(column, Reading.INTEGER, format)
+        parsed = parse_integers(table[column], format, column=column, deciding=deciding)
         self._fault_each(parsed.faults, "bad_number", column)
         return parsed.integers
 

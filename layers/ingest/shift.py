@@ -5,6 +5,8 @@ fault alone, so the whole load is asked about.
 """
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
 
 import numpy as np
 import shapely
@@ -24,39 +26,62 @@ _ONE_DIRECTION = 0.8  # length of the mean of their directions, 1 when all are t
 _FITS = 0.8  # share of them that another CRS must place in the communes that they name
 
 
-def ask_if_shifted(records: RecordBatch, places: Placements, placer: Placer) -> None:
-    """Raises AmbiguousInput where many points lie off their communes in one direction."""
-    has_point = np.isfinite(records.lon) & np.isfinite(records.lat)
-    rows = np.flatnonzero(has_point & (places.reason == Reason.CONTRADICTION.value)).tolist()
-    has_words = [
-        any(words) for words in zip(records.address, records.unit, records.district, strict=True)
-    ]
-    both = int(np.count_nonzero(has_point & np.array(has_words, bool)))
-    many = len(rows) >= _SOME and len(rows) > _SHARE * both
-    if not many and (len(rows) < _FEW or len(rows) < _MOST * both):
-        return
-    lon, lat = records.lon[rows], records.lat[rows]
-    here = placer.cells.assign(lon, lat)
-    named = [
-        {candidate.code for candidate in places.candidates[row]} - {_code(placer, here[n])}
-        for n, row in enumerate(rows)
-    ]
-    offsets = np.array(
-        [
-            placer.cells.offset_m(codes, shapely.Point(lon[n], lat[n]))
-            for n, codes in enumerate(named)
+@dataclass
+class ShiftCheck:
+    """The contradicting records of a file, chunk by chunk; `both` have a point and words."""
+
+    placer: Placer
+    both: int = 0
+    crs: SourceCrs | None = None
+    lon: list[Floats] = field(default_factory=list)
+    lat: list[Floats] = field(default_factory=list)
+    communes: list[frozenset[str]] = field(default_factory=list)  # candidates of each record
+
+    def add(self, records: RecordBatch, places: Placements) -> None:
+        """Take the next records of the file."""
+        has_point = np.isfinite(records.lon) & np.isfinite(records.lat)
+        rows = np.flatnonzero(has_point & (places.reason == Reason.CONTRADICTION.value))
+        words = zip(records.address, records.unit, records.district, strict=True)
+        has_words = np.fromiter(map(any, words), np.bool_, len(records))
+        self.both += int(np.count_nonzero(has_point & has_words))
+        self.crs = self.crs or records.crs
+        self.lon.append(records.lon[rows])
+        self.lat.append(records.lat[rows])
+        known: dict[frozenset[str], frozenset[str]] = {}
+        for row in rows.tolist():
+            codes = frozenset(candidate.code for candidate in places.candidates[row])
+            self.communes.append(known.setdefault(codes, codes))
+
+    def ask_if_shifted(self) -> None:
+        """Raises AmbiguousInput where many points lie off their communes in one direction."""
+        count = len(self.communes)
+        many = count >= _SOME and count > _SHARE * self.both
+        if not many and (count < _FEW or count < _MOST * self.both):
+            return
+        lon, lat = np.concatenate(self.lon), np.concatenate(self.lat)
+        cells = self.placer.cells
+        here = cells.assign(lon, lat)
+        named = [
+            codes - {_code(self.placer, index)}
+            for codes, index in zip(self.communes, here, strict=True)
         ]
-    )
-    lengths = np.hypot(offsets[:, 0], offsets[:, 1])
-    directions = offsets[lengths > 0] / lengths[lengths > 0, None]
-    if len(directions) == 0:
-        return
-    east, north = directions.mean(axis=0)
-    if np.hypot(east, north) < _ONE_DIRECTION:
-        return
-    bearing = float(np.degrees(np.arctan2(east, north)))
-    other = _better_crs(records.crs, placer, lon, lat, named)
-    raise AmbiguousInput(_question(len(rows), both, float(np.median(lengths)), bearing, other))
+        offsets = np.array(
+            [
+                cells.offset_m(codes, shapely.Point(east, north))
+                for codes, east, north in zip(named, lon, lat, strict=True)
+            ]
+        )
+        lengths = np.hypot(offsets[:, 0], offsets[:, 1])
+        directions = offsets[lengths > 0] / lengths[lengths > 0, None]
+        if len(directions) == 0:
+            return
+        east, north = directions.mean(axis=0)
+        if np.hypot(east, north) < _ONE_DIRECTION:
+            return
+        bearing = float(np.degrees(np.arctan2(east, north)))
+        other = _better_crs(self.crs, self.placer, lon, lat, named)
+        metres = float(np.median(lengths))
+        raise AmbiguousInput(_question(count, self.both, metres, bearing, other))
 
 
 def _code(placer: Placer, index: int) -> str:
@@ -68,7 +93,7 @@ def _better_crs(
     placer: Placer,
     lon: Floats,
     lat: Floats,
-    named: Sequence[set[str]],
+    named: Sequence[AbstractSet[str]],
 ) -> tuple[SourceCrs, int] | None:
     """The known CRS that places most of these points where their words say, and how many."""
     if declared is None:
