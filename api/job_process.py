@@ -3,6 +3,10 @@
 import sys
 from multiprocessing.connection import Connection
 
+# What alarms need, so that the first one does not wait for it.
+import gis.analysis.cleaning
+import gis.analysis.newest
+import gis.analysis.scan  # noqa: F401
 from api.cli.context import read_layers, read_settings
 from api.logs import configure_logs
 from gis.jobs.child import serve_jobs

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 _WORK_CONNECTIONS = 12
 _SENDER_CONNECTIONS = 6
-# Seconds after which an idle process of jobs ends: alarms do not wait for imports between reports.
-_IDLE_S = {"prompt": 900.0, "slow": 60.0}
+# Seconds after which an idle process of jobs ends; None: never, since alarms wait for no import.
+_IDLE_S = {"prompt": None, "slow": 60.0}
 
 
 def work() -> None:
@@ -53,7 +53,7 @@ def work() -> None:
 
 
 def _processes(url: str, stopped: threading.Event) -> "Mapping[str, JobRunner]":
-    """A process for each lane of jobs, made when it is first needed."""
+    """A process for each lane of jobs."""
     from gis.jobs.process import JobProcess
     from layers.jobs.kinds import LANES
 

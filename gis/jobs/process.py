@@ -36,7 +36,8 @@ class JobProcess:
     """A process that runs jobs of one lane, one after the other; for one thread of the worker.
 
     `command` is to call `gis.jobs.child.serve_jobs` with the two arguments that are added to it.
-    After `idle_s` seconds without a job the process ends; None: it is kept.
+    After `idle_s` seconds without a job the process ends; None: it is kept, and there before the
+    first job.
     """
 
     def __init__(
@@ -68,9 +69,10 @@ class JobProcess:
             raise getattr(errors, answer["error"])(answer["why"])
 
     def rest(self) -> None:
-        """End the process when it has been idle for long; called between jobs."""
-        idle_s = time.monotonic() - self._used_at
-        if self._process is not None and self._idle_s is not None and idle_s > self._idle_s:
+        """End a process that is idle for long, start one that is kept; called between jobs."""
+        if self._idle_s is None:
+            self._started()
+        elif self._process is not None and time.monotonic() > self._used_at + self._idle_s:
             self._end()
 
     def close(self) -> None:

@@ -103,6 +103,18 @@ def test_a_process_without_a_job_for_long_ends_and_the_next_job_has_another(book
     assert len(entered(booked)) == 2
 
 
+def test_a_process_that_is_kept_is_there_before_the_first_job_and_after_its_death(url: str):
+    process = JobProcess(CHILD, url, threading.Event(), idle_s=None)
+    process.rest()
+    (child,) = children()
+    child.kill()
+    child.wait(10)
+    process.rest()
+    assert [one.pid for one in children()] != [child.pid]
+    process.close()
+    assert children() == []
+
+
 @pytest.mark.parametrize(
     ("kind", "limits", "error", "why"),
     [
