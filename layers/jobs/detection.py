@@ -69,6 +69,11 @@ def due_runs(database: Database, catalogue: Catalogue, now: datetime) -> list[Du
     return sorted(due, key=lambda one: list(METHODS).index(one.method))
 
 
+def is_due(database: Database, layer: Layer, method: str, now: datetime) -> bool:
+    """Whether one method is due on one layer."""
+    return DueRun(layer, method) in due_runs(database, Catalogue((layer,)), now)
+
+
 def _is_due(layer: Layer, name: str, latest: LatestRun | None, now: datetime) -> bool:
     if latest is None:
         return True

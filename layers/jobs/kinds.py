@@ -17,7 +17,7 @@ from gis.jobs.kind import JobKind, RunningJob
 from gis.jobs.queue import Claim
 from layers.definition.model import Layer
 from layers.definition.reload import LayerFiles
-from layers.jobs.detection import ALARM, ATTEMPTS, MAP, NULLS
+from layers.jobs.detection import ALARM, ATTEMPTS, MAP, NULLS, is_due
 from layers.jobs.failures import Failures
 from layers.jobs.places import PLACES
 
@@ -55,8 +55,10 @@ def _runs(files: LayerFiles) -> "Callable[[RunningJob], RunReport | None]":
         layer, method = _layer(files, job.claim), str(job.arguments["method"])
         if layer is None or method not in methods_of(layer):
             return None  # the layer's file has asked for it no more since it was queued
-        prompt = bool(job.arguments["prompt"])
         now = datetime.now(UTC)
+        if not is_due(job.database, layer, method, now):
+            return None  # it was run between the look of the leader and this claim
+        prompt = bool(job.arguments["prompt"])
         report = run_method(job.database, layer, method, now, prompt=prompt, scans=scans, job=job)
         log.info(
             "run", layer=layer.id, method=method, run=report.run_id, records=report.records,

@@ -60,7 +60,7 @@ class Runner:
                 connection.execute(_LONGER_AGO, {"ahead": ahead})
         reports: list[RunReport] = []
         while self._scheduler.queue_runs(catalogue, now):
-            reports += self._work_off(catalogue, RUNS)
+            reports += self.work_off(catalogue, RUNS)
         return reports
 
     def draw_due(self, catalogue: Catalogue, now: datetime) -> None:
@@ -68,9 +68,9 @@ class Runner:
         with self._database.writing() as connection:
             connection.execute(_LONGER_AGO, {"ahead": timedelta(minutes=2)})
         self._scheduler.queue_nulls(catalogue, datetime.now(UTC))
-        self._work_off(catalogue, (NULLS,))
+        self.work_off(catalogue, (NULLS,))
 
-    def _work_off(self, catalogue: Catalogue, names: tuple[str, ...]) -> list[Any]:
+    def work_off(self, catalogue: Catalogue, names: tuple[str, ...]) -> list[Any]:
         session = WorkerSession(self._database, leads=False)
         kinds = job_kinds(self._database, TestedLayers(self._database, LAYERS, catalogue))
         reporting = Reporting(self._database)

@@ -1,12 +1,16 @@
 """Which runs wait for which: no alarm for a map, and none gives up because another takes long."""
 
 import threading
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import text
 
 from gis.database.engine import Database
-from layers.detect import METHODS, run_method
+from layers.detect import METHODS, run_hotspots, run_method
+from layers.jobs.detection import RUNS, DetectionScheduler
+from layers.jobs.failures import Failures
+from tests.integration.inline_jobs import Runner
 from tests.integration.test_hotspots import LAYER, NOW
 from tests.waiting import wait_until
 
@@ -45,3 +49,15 @@ def is_waiting(database: Database) -> bool:
     statement = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
     with database.reading() as connection:
         return connection.scalar(text(statement)) is not None
+
+
+def test_a_run_that_was_made_since_it_was_queued_is_not_made_again(
+    toy_province: Database, catalogue
+):
+    now = datetime.now(UTC)
+    runner = Runner(toy_province)
+    assert DetectionScheduler(toy_province, Failures(toy_province)).queue_runs(catalogue, now) > 0
+    run_hotspots(toy_province, catalogue.get(LAYER), now)
+    assert runner.work_off(catalogue, RUNS) == [None] * (len(METHODS) - 1)  # the series follow
+    with toy_province.reading() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM gis.hotspot_run")) == len(METHODS)
