@@ -23,6 +23,7 @@ from api.routes import (
     events,
     health,
     hexes,
+    ingest,
     layers,
     map,
     places,
@@ -67,6 +68,7 @@ def create_app(settings: Settings, database: Database, catalogue: Catalogue) -> 
     for part in (health, status, layers, alerts, counts, places, quarantine, tiles, styles, hexes):
         app.include_router(part.router)
     app.include_router(changes.router)
+    app.include_router(ingest.router)
     app.include_router(events.router)
     app.include_router(cap.router)
     app.include_router(subscriptions.router)

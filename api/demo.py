@@ -13,6 +13,7 @@ from gis.placing.reference import read_current_communes
 from layers.definition.catalogue import Catalogue
 from layers.ingest.demo import Incident, Report, simulate_incidents, simulate_reports, write_csv
 from layers.ingest.load import LoadOptions, LoadReport, load_file
+from layers.ingest.mode import LoadMode
 
 SOURCE = "demo"
 LAYERS = ("citizen_reports", "field_incidents")
@@ -35,7 +36,12 @@ def load_demo(
         "field_incidents": simulate_incidents(communes, until),
     }
     options = LoadOptions(
-        who=LOCAL_ADMIN.name, source=SOURCE, simulated=True, replace=True, today=until.date()
+        who=LOCAL_ADMIN.name,
+        source=SOURCE,
+        simulated=True,
+        mode=LoadMode.REPLACE,
+        confirmed=True,
+        today=until.date(),
     )
     reports = []
     with tempfile.TemporaryDirectory() as folder:

@@ -8,10 +8,12 @@ from sqlalchemy import Connection
 
 from gis.access import Principal
 from gis.database.engine import Database
-from gis.errors import BadInput
+from gis.errors import BadInput, NotFound
 from gis.settings import Settings
 from layers.definition.catalogue import Catalogue
+from layers.definition.model import Layer
 from layers.definition.reload import LayerFiles
+from layers.ingest.edit import require_writable
 from tiles.serving import TileServer
 from tiles.state import LayerState, digests_of
 
@@ -93,6 +95,18 @@ async def declared_parameters(request: Request) -> None:
     if unknown:
         offered = f"it has {', '.join(known)}" if known else "it has none"
         raise BadInput(f"there is no parameter {unknown[0]!r} here: {offered}")
+
+
+def writable_layer(catalogue: Catalogue, layer_id: str, caller: Principal) -> Layer:
+    """A layer whose rows the caller may change.
+
+    Raises NotFound for one that he may not read, NoKey and NotAllowed.
+    """
+    layer = next((each for each in catalogue.readable(caller) if each.id == layer_id), None)
+    if layer is None:
+        raise NotFound(f"there is no layer {layer_id}, or this key may not read it")
+    require_writable(layer, caller)
+    return layer
 
 
 DeclaredParameters = Depends(declared_parameters)

@@ -17,7 +17,7 @@ from api.errors import answer_to, problem
 from api.header_names import on_wire
 from api.logs import REQUEST_ID, RequestLog
 from api.normal_form import composed_address
-from api.origins import SAFE_METHODS, Headers, Origins, is_json, is_preflight
+from api.origins import SAFE_METHODS, Headers, Origins, is_json, is_preflight, is_records
 from api.reserve import Reserve
 from gis.access import ANONYMOUS, Principal, authenticate
 from gis.database.engine import Database
@@ -117,7 +117,7 @@ class RequestContext:
                 f"a page of {origin} may not write here: send it from this service's own pages or "
                 "from no browser, or let an administrator name the origin in GIS_CORS_ORIGINS",
             )
-        if not is_json(headers):
+        if not (is_json(headers) or is_records(scope["path"], headers)):
             given = headers.get(b"content-type", b"none").decode("latin-1")
             return problem(
                 request,

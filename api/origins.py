@@ -2,7 +2,7 @@
 
 A browser sends the password of HTTP Basic along with whatever a page of any origin makes it send.
 So a write counts only where the browser names no page, this service's own page, or one of an origin
-that the settings name; and its body has a type that no form can have.
+that the settings name; and its body has a type that no form can have, or a key beside it.
 """
 
 from collections.abc import Mapping
@@ -109,3 +109,19 @@ def is_json(headers: Headers) -> bool:
     return media == b"application/json" or (
         media.startswith(b"application/") and media.endswith(b"+json")
     )
+
+
+def is_records(path: str, headers: Headers) -> bool:
+    """True for records sent to a layer: of a type that no form can have, or in a form with a key
+    in a header, which no form can send.
+    """
+    if not path.startswith("/ingest/"):
+        return False
+    media = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+    return media in _RECORDS or (media == b"multipart/form-data" and b"x-api-key" in headers)
+
+
+_RECORDS = {
+    b"text/csv", b"text/tab-separated-values", b"application/x-ndjson", b"application/ndjson",
+    b"application/jsonl",
+}  # fmt: skip

@@ -21,6 +21,7 @@ _NOUNS = (
     "db",
     "boundaries",
     "layers",
+    "loads",
     "demo",
     "hotspots",
     "alerts",

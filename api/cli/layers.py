@@ -1,5 +1,6 @@
 """gis layers: layer files and the records of their tables."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -16,9 +17,10 @@ from api.cli.file_options import (
     Table,
     file_answers,
 )
-from api.cli.output import AsJson, complain, print_json, print_rows, progress, say
+from api.cli.output import AsJson, check_folder, complain, print_json, print_rows, progress, say
 from api.records import change_record, select
-from gis.errors import AmbiguousInput
+from gis.errors import AmbiguousInput, BadInput
+from layers.ingest.mode import LoadMode
 
 if TYPE_CHECKING:
     from layers.ingest.load import LoadReport
@@ -49,6 +51,39 @@ def list_command(as_json: AsJson = False) -> None:
 def check() -> None:
     """Read all layer files; each fault is named by file, line and the right word."""
     say(f"{len(read_layers(read_settings()).layers)} layer files are right")
+
+
+@app.command(epilog="Example: gis layers draft gieng_khoan.csv --id wells --out layers/wells.yaml")
+def draft(
+    file: Annotated[Path, typer.Argument(help="CSV, GeoJSON, GeoPackage, Shapefile or XLSX")],
+    layer_id: Annotated[
+        str | None, typer.Option("--id", help="Id of the layer; unset: from the file's name")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="File to write, not there yet; unset: standard output")
+    ] = None,
+    encoding: Annotated[str | None, typer.Option(help="The encoding of the text")] = None,
+    table: Annotated[str | None, typer.Option(help="One of several tables")] = None,
+) -> None:
+    """Draft a layer file from a file of records: types, key, place, and personal columns.
+
+    `gis layers check` and `load` accept it as it is; titles, labels and units are to be filled in.
+    """
+    from gis.intake.chunks import open_chunks
+    from layers.definition.draft import draft_layer
+
+    check_folder(out)
+    first = next(iter(open_chunks(file, encoding=encoding, table=table)))
+    name, text = draft_layer(first, layer_id or (out.stem if out else None))
+    if out is None:
+        typer.echo(text, nl=False)
+        return
+    try:
+        with out.open("x", encoding="utf-8") as written:
+            written.write(text)
+    except FileExistsError:
+        raise BadInput(f"{out} is there already: name another file, or remove it") from None
+    say(f"drafted {name} in {out}: fill in what says “?”, then `gis layers check`")
 
 
 @app.command("sync", epilog="Example: gis layers sync")
@@ -84,7 +119,27 @@ def load(
         Path, typer.Argument(help="Spreadsheet, CSV, GeoJSON, GIS file, or a zip of one")
     ],
     source: Annotated[
-        str | None, typer.Option(help="The system that the records come from; unset: file name")
+        str | None,
+        typer.Option(
+            help="The system that the records come from; unset: as the layer file says, "
+            "else the file's name"
+        ),
+    ] = None,
+    mode: Annotated[
+        LoadMode,
+        typer.Option(
+            help="append: rows that are there stay as they are; upsert: they take new values; "
+            "replace, mirror: those that the file has no more go, mirror asks where many would"
+        ),
+    ] = LoadMode.UPSERT,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do not ask about what is overwritten or removed")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Store nothing; say what would be read and change")
+    ] = False,
+    failures: Annotated[
+        Path | None, typer.Option(help="CSV file to write, with the records that fail and why")
     ] = None,
     assume_crs: AssumedCrs = None,
     date_format: DateFormat = None,
@@ -111,8 +166,16 @@ def load(
         header_row=header_row,
         footer_rows=footer_rows,
     )
+    check_folder(failures)
     options = LoadOptions(
-        who=somebody_here().name, source=source, answers=answers, simulated=simulated
+        who=somebody_here().name,
+        source=source,
+        answers=answers,
+        mode=mode,
+        confirmed=yes,
+        dry_run=dry_run,
+        failures=failures,
+        simulated=simulated,
     )
     with database_in_use() as database, progress(f"loading {layer}") as show:
         report = load_file(database, chosen, file, options, show)
@@ -194,15 +257,23 @@ def revert(
 
 
 def print_report(report: "LoadReport", *, as_json: bool) -> None:
+    columns = [asdict(column) for column in report.columns]
     if as_json:
-        print_json({**report_row(report), "reasons": report.reasons, "notes": report.notes})
+        more = {"reasons": report.reasons, "notes": report.notes}
+        print_json({**report_row(report), **more, **({"columns": columns} if columns else {})})
         return
+    if columns:
+        print_rows(columns, as_json=False, empty="")
+        say("nothing was stored: this was a dry run")
     for name, value in report_row(report).items():
-        say(f"{name:<15} {value}")
+        if value is not None:
+            say(f"{name:<15} {value}")
     for reason, count in sorted(report.reasons.items()):
         say(f"  {count} × {reason}")
     for note in report.notes:
         complain(note)
+    if report.load_id is not None:
+        say(f"`gis loads show {report.load_id}` shows it, `gis loads revert` takes it back")
     if report.quarantined or report.outside:
         say(f"`gis records list {report.layer_id}` shows those that are not placed, and why")
 
@@ -214,6 +285,7 @@ def _percent(share: float | None) -> str | None:
 
 def report_row(report: "LoadReport") -> dict[str, object]:
     return {
+        "load": report.load_id,
         "layer": report.layer_id,
         "source": report.source,
         "read": report.read,

@@ -4,12 +4,15 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from api.dependencies import Caller, DeclaredParameters, Reader, UsedCatalogue, Writer
+from api.dependencies import (
+    Caller,
+    DeclaredParameters,
+    Reader,
+    UsedCatalogue,
+    Writer,
+    writable_layer,
+)
 from api.records import Record, change_record, json_ready
-from gis.access import Principal
-from gis.errors import NotFound
-from layers.definition.catalogue import Catalogue
-from layers.definition.model import Layer
 from layers.ingest import edit
 from layers.ingest.edit import RowChange
 from layers.storage.tables import table_of
@@ -34,7 +37,7 @@ def changes(
     """The edits of a layer's items, newest first; `before` is the row as it was, in the fields that
     the layer has by now.
     """
-    layer = _writable(catalogue, layer_id, caller)
+    layer = writable_layer(catalogue, layer_id, caller)
     names = set(table_of(layer).columns.keys())
     found = edit.history(connection, layer.id, item, limit)
     return {"changes": [_in_fields_of_today(change, names) for change in found]}
@@ -45,16 +48,8 @@ def revert(
     layer_id: str, change_id: int, connection: Writer, catalogue: UsedCatalogue, caller: Caller
 ) -> dict[str, Any]:
     """Put an item back as it was before a change. This is a change too, and can be reverted."""
-    layer = _writable(catalogue, layer_id, caller)
+    layer = writable_layer(catalogue, layer_id, caller)
     return {"item": edit.revert(connection, layer, change_id, caller)}
-
-
-def _writable(catalogue: Catalogue, layer_id: str, caller: Principal) -> Layer:
-    layer = next((one for one in catalogue.readable(caller) if one.id == layer_id), None)
-    if layer is None:
-        raise NotFound(f"there is no layer {layer_id}, or this key may not read it")
-    edit.require_writable(layer, caller)
-    return layer
 
 
 def _in_fields_of_today(change: RowChange, names: set[str]) -> Record:

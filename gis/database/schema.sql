@@ -484,8 +484,19 @@ CREATE TABLE gis.load (
   outside integer NOT NULL,
   quarantined integer NOT NULL,
   simulated boolean NOT NULL DEFAULT false,
-  CONSTRAINT load_pkey PRIMARY KEY (id)
+  file text,
+  mode text,
+  options jsonb NOT NULL DEFAULT '{}'::jsonb,
+  removed integer NOT NULL DEFAULT 0,
+  reasons jsonb NOT NULL DEFAULT '{}'::jsonb,
+  started_at timestamp with time zone,
+  ended_at timestamp with time zone,
+  reverted_at timestamp with time zone,
+  reverted_by text,
+  CONSTRAINT load_pkey PRIMARY KEY (id),
+  CONSTRAINT load_mode_check CHECK ((mode = ANY (ARRAY['append'::text, 'upsert'::text, 'replace'::text, 'mirror'::text])))
 );
+COMMENT ON COLUMN gis.load.loaded_at IS 'time of the transaction: the rows that it wrote have it as updated_at';
 
 CREATE TABLE gis.local_moran (
   id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
@@ -542,6 +553,17 @@ CREATE TABLE gis.population_source (
   CONSTRAINT population_source_quality_check CHECK ((quality = ANY (ARRAY['gridded'::text, 'approximate'::text])))
 );
 
+CREATE TABLE gis.pushed (
+  layer_id text NOT NULL,
+  who text NOT NULL,
+  key text NOT NULL,
+  sha256 text NOT NULL,
+  answer jsonb,
+  at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT pushed_pkey PRIMARY KEY (layer_id, who, key)
+);
+CREATE INDEX pushed_at ON gis.pushed USING btree (at);
+
 CREATE TABLE gis.quarantine (
   id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
   layer_id text NOT NULL,
@@ -572,9 +594,11 @@ CREATE TABLE gis.row_history (
   at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
   who text NOT NULL,
   before jsonb,
+  load_id bigint,
   CONSTRAINT row_history_pkey PRIMARY KEY (id),
   CONSTRAINT row_history_act_check CHECK ((act = ANY (ARRAY['add'::text, 'replace'::text, 'update'::text, 'delete'::text, 'revert'::text, 'replay'::text])))
 );
+CREATE INDEX row_history_load ON gis.row_history USING btree (load_id, row_id) WHERE (load_id IS NOT NULL);
 CREATE INDEX row_history_row ON gis.row_history USING btree (layer_id, row_id, id);
 
 CREATE TABLE gis.run_input (

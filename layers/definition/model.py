@@ -128,6 +128,13 @@ class FileSource(Strict):
     """Records from files that somebody loads."""
 
     connector: Literal["file"] = Field(description="Files that somebody loads")
+    name: str | None = Field(
+        None,
+        min_length=1,
+        max_length=200,
+        description="The system that the records come from; unset: each load says it, or the name "
+        "of its file does",
+    )
     key: str | Columns = Field(description="Column or columns that tell records apart")
     coordinates: Coordinates | None = Field(None, description="Columns of a point")
     address: str | None = Field(None, description="Column with an address in words")

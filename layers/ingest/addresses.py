@@ -12,12 +12,18 @@ from layers.definition.model import Layer
 
 
 def keep_addresses(
-    connection: Connection, layer: Layer, source: str, keys: Sequence[str], addresses: Sequence[str]
+    connection: Connection,
+    layer: Layer,
+    source: str,
+    keys: Sequence[str],
+    addresses: Sequence[str],
+    *,
+    overwrites: bool = True,
 ) -> None:
-    """Keep the address of each record, by its key."""
+    """Keep the address of each record, by its key; `overwrites`: in the place of an earlier one."""
     if keys:
         values = {"layer": layer.id, "source": source, "keys": keys, "addresses": addresses}
-        connection.execute(_KEEP, values)
+        connection.execute(_KEEP, values | {"overwrites": overwrites})
 
 
 def drop_addresses(connection: Connection, layer: Layer) -> None:
@@ -31,7 +37,7 @@ INSERT INTO private.address AS a (layer_id, source, source_key, address)
 SELECT :layer, :source, key, address
 FROM unnest(CAST(:keys AS text[]), CAST(:addresses AS text[])) AS given (key, address)
 ON CONFLICT (layer_id, source, source_key) DO UPDATE SET address = excluded.address
-WHERE a.address <> excluded.address
+WHERE :overwrites AND a.address <> excluded.address
 """)
 _DROP = """
 DELETE FROM private.address a

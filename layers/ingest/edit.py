@@ -6,7 +6,7 @@ version rises by its trigger. Rows of views are the service's own and are not ed
 
 import hashlib
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,20 +16,14 @@ import numpy as np
 import orjson
 import shapely
 from sqlalchemy import (
-    ARRAY,
     Connection,
     Table,
-    Text,
-    any_,
-    column,
     func,
     insert,
-    literal,
     select,
     text,
     update,
 )
-from sqlalchemy import table as sa_table
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -184,38 +178,6 @@ def revert(connection: Connection, layer: Layer, change_id: int, principal: Prin
             _restore(connection, table, change.before)
     _write_history(connection, layer, change.row_id, "revert", principal, current)
     return int(change.row_id)
-
-
-def note_replayed(
-    connection: Connection, layer: Layer, source: str, keys: Sequence[str], who: str
-) -> int:
-    """Write rows that a replay may update into the history; gives the number of the last entry."""
-    table = table_of(layer)
-    alias = table.alias("kept")
-    geom = func.jsonb_build_object("geom", func.encode(func.ST_AsEWKB(alias.c.geom), "hex"))
-    before = func.to_jsonb(text("kept")).op("-")("geom").op("||")(geom)
-    rows = select(literal(layer.id), alias.c.id, literal(REPLAYED), literal(who), before).where(
-        alias.c.source == source, alias.c.source_key == any_(literal(list(keys), ARRAY(Text())))
-    )
-    history = sa_table(
-        "row_history", *map(column, ("layer_id", "row_id", "act", "who", "before")), schema="gis"
-    )
-    last = connection.scalar(_LAST_CHANGE)
-    connection.execute(insert(history).from_select(list(history.c.keys()), rows))
-    return int(last or 0)
-
-
-def forget_unchanged(connection: Connection, layer: Layer, since: int) -> None:
-    """Take entries of `note_replayed` after the number `since` back whose rows did not change."""
-    table = table_of(layer)
-    connection.execute(
-        text(
-            f'DELETE FROM gis.row_history h USING "{table.schema}"."{table.name}" t'  # noqa: S608
-            " WHERE h.layer_id = :layer AND h.id > :since AND h.act = :act AND t.id = h.row_id"
-            " AND t.updated_at = CAST(h.before ->> 'updated_at' AS timestamptz)"
-        ),
-        {"layer": layer.id, "since": since, "act": REPLAYED},
-    )
 
 
 def _change(
@@ -412,7 +374,6 @@ SELECT id, row_id, act, at, who, before FROM gis.row_history
 WHERE layer_id = :layer AND (CAST(:row AS bigint) IS NULL OR row_id = :row)
 ORDER BY id DESC LIMIT :limit
 """)
-_LAST_CHANGE = text("SELECT max(id) FROM gis.row_history")
 _CHANGE = text("""
 SELECT row_id, before FROM gis.row_history WHERE layer_id = :layer AND id = :id
 """)

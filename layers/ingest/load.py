@@ -32,9 +32,14 @@ from layers.definition.model import FileSource, Layer
 from layers.ingest import quarantine
 from layers.ingest.addresses import drop_addresses, keep_addresses
 from layers.ingest.corrections import MappingRules
+from layers.ingest.edit import REPLAYED
+from layers.ingest.failures import failures_file
 from layers.ingest.former_keys import rename_former_keys
 from layers.ingest.merge import IncomingRows
+from layers.ingest.mode import LoadMode
+from layers.ingest.overwriting import ask_to_overwrite
 from layers.ingest.place_notes import centre_note, restored_codes, restored_codes_note
+from layers.ingest.preview import ColumnUse, column_uses
 from layers.ingest.records import (
     NO_OPTIONS,
     FileOptions,
@@ -42,8 +47,8 @@ from layers.ingest.records import (
     RecordBatch,
     RecordFault,
     RecordReader,
-    declared_columns,
     key_columns,
+    public_columns,
 )
 from layers.ingest.shift import ShiftCheck
 from layers.ingest.survey import survey
@@ -56,26 +61,43 @@ Show = Callable[[int, int], None]
 class LoadOptions:
     """Options of a load.
 
-    `source` names the system that the records come from; None: the file's name.
+    `source` names the system that the records come from; None: as the layer file says, else the
+    file's name. `failures` is a CSV file that is written, with the records that failed.
     """
 
     who: str
     source: str | None = None
     answers: FileOptions = NO_OPTIONS
+    mode: LoadMode = LoadMode.UPSERT
+    confirmed: bool = False  # what a load would overwrite or remove is not asked about
+    dry_run: bool = False  # nothing is stored
+    failures: Path | None = None
+    most_failed: int = 0  # of the failed records, those that the report lists
     simulated: bool = False
-    replace: bool = False  # rows of the source that the file does not hold are removed
     replayed: bool = False  # the records come from quarantine, not from their source
     today: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FailedRecord:
+    """A record that failed: its line, its key, and its first fault."""
+
+    line: int
+    key: str
+    reason: str
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
 class LoadReport:
     """Counts of records: read = added + updated + unchanged + outside + quarantined.
 
-    Records outside the province are in quarantine too, with the reason `outside`. `address_share`
-    is the share of the records placed by address that have a hex; None where there are none.
+    Records outside the province are in quarantine too, with the reason `outside`. `load_id` is
+    None where nothing changed. `address_share` is the share of the records placed by address that
+    have a hex; None where there are none. `columns` are those of the file, of a dry run.
     """
 
+    load_id: int | None
     layer_id: str
     source: str
     read: int
@@ -89,6 +111,8 @@ class LoadReport:
     reasons: dict[str, int]  # of records in quarantine, `outside` among them
     notes: tuple[str, ...]  # conversions that were needed to read the file
     address_share: float | None = None
+    columns: tuple[ColumnUse, ...] = ()
+    failed: tuple[FailedRecord, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -132,7 +156,10 @@ def load_file(
         path, encoding=answers.encoding, table=answers.table, layout=answers.layout
     )
     with database.writing() as connection:
-        return load_chunks(connection, layer, chunks, options, show)
+        report = load_chunks(connection, layer, chunks, options, show)
+        if options.dry_run:
+            connection.rollback()
+    return report
 
 
 def load_table(
@@ -159,44 +186,58 @@ def load_chunks(
     """
     if not isinstance(layer.source, FileSource):
         raise BadInput(f"layer {layer.id} is made by the service itself and takes no files")
-    source = options.source or chunks.name.split(".")[0]
+    declared = options.source or layer.source.name
+    source = declared or _name_of(chunks)
     rules = MappingRules(connection, layer, source)
     stage = _Stage.of(connection, layer, layer.source, _RuledChunks(chunks, rules), options)
+    load_id = 0  # of a dry run, which leaves no gap in the numbers
+    if not options.dry_run:
+        beginning = _beginning(layer, source, chunks, options)
+        load_id = connection.execute(_BEGIN, beginning).scalar_one()
     incoming = IncomingRows(connection, layer)
     shift = ShiftCheck(stage.placer)
     tally = _Tally()
-    for table in stage.chunks:
-        batch = stage.place(table)
-        shift.add(batch.records, batch.places)
-        rename_former_keys(connection, layer, layer.source, batch.records, source)
-        incoming.add(_rows(batch, source, options.simulated))
-        incoming.add_failed(batch.records.keys[row] for row in batch.failed)
-        quarantined = _quarantine_failed(connection, layer, batch, source, options)
-        _store_reporters(connection, layer, batch, source)
-        _store_addresses(connection, layer, batch, source)
-        tally.add(batch, table, quarantined)
-        tally.restored_codes += restored_codes(batch.records.unit, stage.placer.unit_names)
-        if show:
-            show(tally.read, stage.records or tally.read)
-    if layer.placed and options.answers.crs is None and not options.replayed:
-        shift.ask_if_shifted()
-    if tally.stand_for_communes:
-        incoming.mark_centres(COMMUNE_PRECISION_M)
-    added, updated = incoming.merge()
-    removed = incoming.remove_missing(source) if options.replace else 0
-    if removed:
+    with failures_file(options.failures, layer) as failures:
+        for table in stage.chunks:
+            batch = stage.place(table)
+            shift.add(batch.records, batch.places)
+            rename_former_keys(connection, layer, layer.source, batch.records, source)
+            incoming.add(_rows(batch, source, load_id, options.simulated))
+            incoming.add_failed(batch.records.keys[row] for row in batch.failed)
+            quarantined = _quarantine_failed(connection, layer, batch, source, options)
+            _store_reporters(connection, layer, batch, source)
+            _store_addresses(connection, layer, batch, source, options.mode)
+            failures.add(table, batch.records, batch.failed)
+            tally.add(batch, table, quarantined, options.most_failed)
+            tally.restored_codes += restored_codes(batch.records.unit, stage.placer.unit_names)
+            if show:
+                show(tally.read, stage.records or tally.read)
+        if layer.placed and options.answers.crs is None and not options.replayed:
+            shift.ask_if_shifted()
+        if tally.stand_for_communes:
+            incoming.mark_centres(COMMUNE_PRECISION_M)
+        counts = incoming.count(source)
+        if not (options.confirmed or options.replayed or options.dry_run):
+            ask_to_overwrite(counts, options.mode, source, declared=declared is not None)
+    if not options.dry_run:
+        act = REPLAYED if options.replayed else "update"
+        incoming.merge(counts, options.mode, options.who, load_id, source, act)
+    overwrites = options.mode is not LoadMode.APPEND
+    removes = options.mode in (LoadMode.REPLACE, LoadMode.MIRROR)
+    if (removes and counts.missing) or not overwrites:
         drop_addresses(connection, layer)
     outside = tally.reasons[Reason.OUTSIDE.value]
     report = LoadReport(
+        load_id=load_id,
         layer_id=layer.id,
         source=source,
         read=tally.read,
-        added=added,
-        updated=updated,
-        unchanged=tally.kept - added - updated,
+        added=counts.added,
+        updated=counts.updated if overwrites else 0,
+        unchanged=tally.kept - counts.added - (counts.updated if overwrites else 0),
         outside=outside,
         quarantined=tally.read - tally.kept - outside,
-        removed=removed,
+        removed=counts.missing if removes else 0,
         default_points=tally.default_points,
         reasons=dict(tally.reasons),
         notes=(
@@ -205,10 +246,23 @@ def load_chunks(
             *filter(None, tally.place_notes(layer.source)),
         ),
         address_share=tally.address_share,
+        failed=tuple(tally.failed[: options.most_failed]),
     )
-    if added or updated or removed or tally.new_in_quarantine:
-        _log_load(connection, report, chunks.sha256, options)
-    return report
+    if options.dry_run:
+        uses = column_uses(layer, stage.reader, stage.sample)
+        return replace(report, load_id=None, columns=tuple(uses))
+    if report.added or report.updated or report.removed or tally.new_in_quarantine:
+        connection.execute(_END, _ending(report))
+        quarantine.note_load(connection, layer.id, source, load_id)
+        return report
+    connection.execute(_FORGET, {"id": load_id})
+    return replace(report, load_id=None)
+
+
+def _name_of(chunks: TableChunks) -> str:
+    """The name of a file without that of its format; dots may be in it."""
+    name = chunks.name.removesuffix(".gz")
+    return name.removesuffix(Path(name).suffix) or name
 
 
 @dataclass(frozen=True)
@@ -251,13 +305,20 @@ class _Tally:
     kept_on_centres: int = 0  # and on no heap
     on_centres: int = 0
     centres: set[int] = field(default_factory=set)
+    failed: list[FailedRecord] = field(default_factory=list)
 
-    def add(self, batch: _PlacedBatch, table: RawTable, quarantined: int) -> None:
+    def add(self, batch: _PlacedBatch, table: RawTable, quarantined: int, most_failed: int) -> None:
         self.read += len(table)
         self.kept += len(batch.kept)
         self.new_in_quarantine += quarantined
         self.reasons += batch.reasons
         self.notes |= dict.fromkeys(table.notes)
+        if len(self.failed) < most_failed:
+            keys, lines = batch.records.keys, batch.records.lines
+            self.failed += [
+                FailedRecord(lines[row], keys[row], faults[0].reason, faults[0].why)
+                for row, faults in sorted(batch.failed.items())
+            ]
         self.by_address += len(batch.by_address)
         self.by_address_in_hex += int((batch.places.cell[batch.by_address] != 0).sum())
         on_centre = batch.centre >= 0
@@ -296,6 +357,7 @@ class _Stage:
     reader: RecordReader
     placer: Placer
     chunks: Iterable[RawTable]
+    sample: RawTable
     records: int
     default_points: npt.NDArray[np.complex128] | None = None
 
@@ -314,10 +376,11 @@ class _Stage:
         asks = not options.replayed
         reader = RecordReader(layer, source, area, options.answers, asks=asks)
         placer = stored_placer(connection, options.today or today(), LOCAL_ADMIN)
+        named = _NamedChunks(chunks, reader)
         whole = chunks.chunks.whole
         if whole is not None and len(whole) <= chunks.chunks.rows:
-            return cls(layer, source, reader, placer, chunks, len(whole))
-        named = _NamedChunks(chunks, reader)
+            (table,) = named
+            return cls(layer, source, reader, placer, (table,), table, len(table))
         places = reader.places_of(named)
         found = survey(named, reader.readings(), key_columns(source), places)
         alone = RecordReader(
@@ -327,7 +390,7 @@ class _Stage:
         points = [complex(point.lon, point.lat) for point in _default_points(sample).found]
         heaps = np.array(points, np.complex128)
         reader = RecordReader(layer, source, area, options.answers, found, asks=asks)
-        return cls(layer, source, reader, placer, named, found.rows, heaps)
+        return cls(layer, source, reader, placer, named, found.sample, found.rows, heaps)
 
     def place(self, table: RawTable) -> _PlacedBatch:
         """The records of the next chunk, with their places."""
@@ -361,23 +424,19 @@ class _Stage:
 
 
 def _store_addresses(
-    connection: Connection, layer: Layer, batch: _PlacedBatch, source: str
+    connection: Connection, layer: Layer, batch: _PlacedBatch, source: str, mode: LoadMode
 ) -> None:
     rows = batch.by_address
     keys = [batch.records.keys[row] for row in rows]
     addresses = [batch.records.address[row] for row in rows]
-    keep_addresses(connection, layer, source, keys, addresses)
+    overwrites = mode is not LoadMode.APPEND
+    keep_addresses(connection, layer, source, keys, addresses, overwrites=overwrites)
 
 
 def _public_notes(layer: Layer, notes: Iterable[Note]) -> Iterator[str]:
     """Conversions of the file in columns that are declared and not personal: they quote values."""
     assert isinstance(layer.source, FileSource)
-    personal = {
-        definition.column or name
-        for name, definition in layer.fields.items()
-        if definition.personal
-    }
-    public = declared_columns(layer.source, layer.fields) - personal
+    public = public_columns(layer.source, layer.fields)
     return (str(note) for note in notes if note.column is None or note.column in public)
 
 
@@ -402,12 +461,12 @@ def _default_points(records: RecordBatch) -> DefaultPoints:
     return default_points(records.lon, records.lat, *subjects, days=records.days)
 
 
-def _rows(batch: _PlacedBatch, source: str, simulated: bool) -> dict[str, Any]:
+def _rows(batch: _PlacedBatch, source: str, load_id: int, simulated: bool) -> dict[str, Any]:
     """The rows of a layer's table, column by column."""
     records, places = batch.records, batch.places
     kept = np.array(batch.kept, np.intp)
     cells = places.cell[kept].astype(np.int64).tolist()
-    flag = ',"simulated":true' if simulated else ""
+    more = f',"load":{load_id}' + (',"simulated":true' if simulated else "")
     return {
         "geom": _ewkb(batch)[kept],
         "h3": [cell or None for cell in cells] if records.shapes is None else [None] * len(kept),
@@ -421,7 +480,7 @@ def _rows(batch: _PlacedBatch, source: str, simulated: bool) -> dict[str, Any]:
         "valid_at": [_iso(records.valid_at[row]) for row in batch.kept],
         "source": [source] * len(kept),
         "source_key": [records.keys[row] for row in batch.kept],
-        "provenance": [f'{{"line":{records.lines[row]}{flag}}}' for row in batch.kept],
+        "provenance": [f'{{"line":{records.lines[row]}{more}}}' for row in batch.kept],
         **{
             name: [_iso(value) for value in column] if _has_days(column) else column
             for name, values in records.columns.items()
@@ -500,22 +559,36 @@ WHERE r.details IS DISTINCT FROM excluded.details
 """)
 
 
-def _log_load(
-    connection: Connection, report: LoadReport, sha256: str, options: LoadOptions
-) -> None:
-    values = asdict(report) | {
-        "sha256": sha256,
+def _beginning(
+    layer: Layer, source: str, chunks: TableChunks, options: LoadOptions
+) -> dict[str, Any]:
+    return {
+        "layer_id": layer.id,
+        "source": source,
+        "sha256": chunks.sha256,
         "who": options.who,
+        "file": None if options.replayed else chunks.name,
+        "mode": options.mode.value,
+        "options": orjson.dumps(options.answers.as_dict()).decode(),
         "simulated": options.simulated,
     }
-    load_id = connection.execute(_LOG_LOAD, values).scalar_one()
-    quarantine.note_load(connection, report.layer_id, report.source, load_id)
 
 
-_LOG_LOAD = text("""
-INSERT INTO gis.load (layer_id, source, sha256, loaded_by, read, added, updated, unchanged,
-                      outside, quarantined, simulated)
-VALUES (:layer_id, :source, :sha256, :who, :read, :added, :updated, :unchanged,
-        :outside, :quarantined, :simulated)
+def _ending(report: LoadReport) -> dict[str, Any]:
+    return asdict(report) | {"reasons": orjson.dumps(report.reasons).decode()}
+
+
+_BEGIN = text("""
+INSERT INTO gis.load (layer_id, source, sha256, loaded_by, file, mode, options, started_at, read,
+                      added, updated, unchanged, outside, quarantined, simulated)
+VALUES (:layer_id, :source, :sha256, :who, :file, :mode, CAST(:options AS jsonb),
+        clock_timestamp(), 0, 0, 0, 0, 0, 0, :simulated)
 RETURNING id
 """)
+_END = text("""
+UPDATE gis.load SET read = :read, added = :added, updated = :updated, unchanged = :unchanged,
+  removed = :removed, outside = :outside, quarantined = :quarantined,
+  reasons = CAST(:reasons AS jsonb), ended_at = clock_timestamp()
+WHERE id = :load_id
+""")
+_FORGET = text("DELETE FROM gis.load WHERE id = :id")

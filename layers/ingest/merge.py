@@ -1,6 +1,7 @@
 """Merge of rows into a layer's table: copied into a temporary table, compared, merged by key."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
@@ -8,6 +9,7 @@ from psycopg import sql
 from sqlalchemy import Connection
 
 from layers.definition.model import Layer
+from layers.ingest.mode import LoadMode
 
 # Filled by the loader, beside the layer's own fields.
 PLACE_COLUMNS = (
@@ -24,23 +26,52 @@ SELECT {columns}, false AS on_centre FROM {table} WITH NO DATA"""
 _CREATE_FAILED = "CREATE TEMP TABLE incoming_failed (source_key text) ON COMMIT DROP"
 _MARK_CENTRES = """
 UPDATE incoming SET default_point = true, place_precision_m = %(precision_m)s WHERE on_centre"""
+# Rows before they change, for the history; the geometry as EWKB in hexadecimal digits.
+_KEEP = """
+INSERT INTO gis.row_history (layer_id, row_id, act, who, before, load_id)
+SELECT %(layer)s, t.id, %(act)s, %(who)s,
+       to_jsonb(t) - 'geom' || jsonb_build_object('geom', encode(ST_AsEWKB(t.geom), 'hex')),
+       %(load)s"""
 _COUNT = """
 SELECT count(*) FILTER (WHERE t.id IS NULL),
        count(*) FILTER (WHERE t.id IS NOT NULL AND ({theirs}) IS DISTINCT FROM ({ours}))
 FROM incoming i LEFT JOIN {table} t USING (source, source_key)"""
+_UPDATED = """
+WHERE t.source = i.source AND t.source_key = i.source_key
+AND ({theirs}) IS DISTINCT FROM ({ours})"""
 _UPDATE = """
 UPDATE {table} t SET ({names}, provenance, updated_at) = ROW({ours}, i.provenance, now())
-FROM incoming i WHERE t.source = i.source AND t.source_key = i.source_key
-AND ({theirs}) IS DISTINCT FROM ({ours})"""
+FROM incoming i"""
 # No join with the table that grows meanwhile: where it was empty when it was analyzed, the planner
 # reads all of it again for each row.
 _INSERT = """
 INSERT INTO {table} ({columns}, updated_at) SELECT {incoming}, now() FROM incoming i
 ON CONFLICT (source, source_key) DO NOTHING"""
+_STORED = "SELECT count(*) FROM {table} t WHERE t.source = %(source)s"
+_OTHERS = """
+SELECT t.source, count(*) FROM {table} t JOIN incoming i USING (source_key)
+WHERE t.source <> %(source)s AND NOT EXISTS (
+  SELECT FROM {table} s WHERE s.source = %(source)s AND s.source_key = i.source_key)
+GROUP BY t.source ORDER BY count(*) DESC"""
 _MISSING = """
 FROM {table} t WHERE t.source = %(source)s AND NOT EXISTS (
   SELECT FROM incoming i WHERE t.source = i.source AND t.source_key = i.source_key)
 AND NOT EXISTS (SELECT FROM incoming_failed f WHERE f.source_key = t.source_key)"""
+
+
+@dataclass(frozen=True, slots=True)
+class MergeCounts:
+    """Counts of rows: new ones, those with other values, and those that did not come again.
+
+    `stored` are the rows of the source so far. `others` are, by other sources of the layer, how
+    many of the new keys are known there.
+    """
+
+    added: int
+    updated: int
+    missing: int
+    stored: int
+    others: dict[str, int]
 
 
 class IncomingRows:
@@ -53,6 +84,7 @@ class IncomingRows:
         driver = connection.connection.driver_connection
         assert isinstance(driver, psycopg.Connection)
         self._cursor = driver.cursor()
+        self._layer_id = layer.id
         self.columns = (*PLACE_COLUMNS, *layer.public_fields)
         compared = [name for name in self.columns if name not in _NOT_COMPARED]
         self._parts = {
@@ -97,28 +129,38 @@ class IncomingRows:
         with self._cursor.copy(self._statement(template)) as copy:
             copy.write(content.getvalue())
 
-    def merge(self) -> tuple[int, int]:
-        """Merge the rows; gives how many were added and how many updated."""
+    def count(self, source: str) -> MergeCounts:
+        """Counts of what a merge would do; `source` is that of the rows."""
         self._run("ANALYZE incoming")
-        self._run(_COUNT)
-        added, updated = self._cursor.fetchone() or (0, 0)
-        if updated:
-            self._run(_UPDATE)
-        if added:
-            self._run(_INSERT)
-        return added, updated
-
-    def remove_missing(self, source: str) -> int:
-        """Delete the rows of a source that did not come again; gives their number."""
+        added, updated = self._fetch(_COUNT)
         values = {"source": source}
-        self._cursor.execute(self._statement("SELECT count(*)" + _MISSING), values)
-        (missing,) = self._cursor.fetchone() or (0,)
-        if missing:
-            self._cursor.execute(self._statement("DELETE" + _MISSING), values)
-        return int(missing)
+        (stored,) = self._fetch(_STORED, values)
+        (missing,) = self._fetch("SELECT count(*)" + _MISSING, values)
+        others = self._cursor.execute(self._statement(_OTHERS), values).fetchall()
+        return MergeCounts(added, updated, missing, stored, dict(others))
 
-    def _run(self, template: str) -> None:
-        self._cursor.execute(self._statement(template))
+    def merge(
+        self, counts: MergeCounts, mode: LoadMode, who: str, load_id: int, source: str, act: str
+    ) -> None:
+        """Merge the rows as counted; what changes or goes is kept in the history of rows.
+
+        `act` is the word of the history for a row that takes new values.
+        """
+        values = {"source": source, "layer": self._layer_id, "who": who, "load": load_id}
+        if mode in (LoadMode.MIRROR, LoadMode.REPLACE) and counts.missing:
+            self._run(_KEEP + _MISSING, values | {"act": "delete"})
+            self._run("DELETE" + _MISSING, values)
+        if mode is not LoadMode.APPEND and counts.updated:
+            self._run(_KEEP + " FROM {table} t, incoming i" + _UPDATED, values | {"act": act})
+            self._run(_UPDATE + _UPDATED)
+        if counts.added:
+            self._run(_INSERT)
+
+    def _fetch(self, template: str, values: Mapping[str, Any] | None = None) -> tuple[Any, ...]:
+        return tuple(self._cursor.execute(self._statement(template), values).fetchone() or ())
+
+    def _run(self, template: str, values: Mapping[str, Any] | None = None) -> None:
+        self._cursor.execute(self._statement(template), values)
 
     def _statement(self, template: str) -> sql.Composed:
         return sql.SQL(template).format(**self._parts)

@@ -28,7 +28,7 @@ from gis.intake.numbers import parse_integers, parse_numbers
 from gis.intake.tables import RawTable, require_columns, restore_full_names
 from gis.placing.crs import AS_DECLARED, CheckedPoints, SourceCrs, check_points, parse_crs
 from gis.placing.shapes import plausible_area, points_on, shapes_in_degrees
-from gis.text import without_contacts
+from gis.text import HIDDEN, without_contacts
 from gis.values import BBox
 from layers.definition.model import (
     Coordinates,
@@ -38,7 +38,7 @@ from layers.definition.model import (
     Layer,
     LayerField,
 )
-from layers.ingest.survey import ColumnReading, Reading, Survey
+from layers.ingest.survey import ColumnReading, ColumnType, Survey
 
 Floats = npt.NDArray[np.float64]
 Shapes = npt.NDArray[np.object_]
@@ -66,11 +66,12 @@ class PlaceBy(StrEnum):
 
 
 _READINGS = {
-    FieldType.INTEGER: Reading.INTEGER,
-    FieldType.NUMBER: Reading.NUMBER,
-    FieldType.DATE: Reading.DATE,
-    FieldType.DATETIME: Reading.DATE,
+    FieldType.INTEGER: ColumnType.INTEGER,
+    FieldType.NUMBER: ColumnType.NUMBER,
+    FieldType.DATE: ColumnType.DATE,
+    FieldType.DATETIME: ColumnType.DATE,
 }
+_NONE = ("", HIDDEN)  # a file of failures hides what is personal
 _BOOLEANS = {
     **dict.fromkeys(("true", "t", "1", "yes", "y", "có", "co", "x"), True),
     **dict.fromkeys(("false", "f", "0", "no", "n", "không", "khong"), False),
@@ -440,12 +441,12 @@ class RecordReader:
             nowhere = np.full(len(table), np.nan)
             return nowhere, nowhere, "EPSG:4326"
         axis = self._axis(columns)
-        read = self._degrees if axis is Reading.ANGLE else self._numbers
+        read = self._degrees if axis is ColumnType.ANGLE else self._numbers
         return read(table, columns.x), read(table, columns.y), columns.crs
 
-    def _axis(self, columns: Coordinates) -> Reading:
+    def _axis(self, columns: Coordinates) -> ColumnType:
         """In a column of degrees "21,028" can only be a decimal comma: 21028 is no angle."""
-        return Reading.ANGLE if parse_crs(columns.crs).crs.is_geographic else Reading.NUMBER
+        return ColumnType.ANGLE if parse_crs(columns.crs).crs.is_geographic else ColumnType.NUMBER
 
     def readings(self) -> list[ColumnReading]:
         """The columns that a whole file decides how to read, each with what it is read as."""
@@ -457,30 +458,30 @@ class RecordReader:
                 readings.append(ColumnReading(column, axis, numbers))
         if self.source.time is not None:
             time = self.source.time
-            readings.append(ColumnReading(time.column, Reading.DATE, dates or time.format))
+            readings.append(ColumnReading(time.column, ColumnType.DATE, dates or time.format))
         for name, definition in self.fields.items():
             reading = _READINGS.get(definition.type)
             if reading is not None and not definition.personal:
-                given = dates if reading is Reading.DATE else numbers
+                given = dates if reading is ColumnType.DATE else numbers
                 column = definition.column or name
                 readings.append(ColumnReading(column, reading, given or definition.format))
         return readings
 
-    def _deciding(self, column: str, reading: Reading, format: str | None) -> list[str] | None:
+    def _deciding(self, column: str, kind: ColumnType, format: str | None) -> list[str] | None:
         if self.survey is None:
             return None
-        return self.survey.deciding.get(ColumnReading(column, reading, format))
+        return self.survey.deciding.get(ColumnReading(column, kind, format))
 
     def _degrees(self, table: RawTable, column: str) -> Floats:
         format = self.answers.number_format
-        deciding = self._deciding(column, Reading.ANGLE, format)
+        deciding = self._deciding(column, ColumnType.ANGLE, format)
         parsed = parse_degrees(table[column], format, column=column, deciding=deciding)
         self._fault_each(parsed.faults, "bad_number", column)
         return parsed.numbers
 
     def _numbers(self, table: RawTable, column: str, declared: str | None = None) -> Floats:
         format = self.answers.number_format or declared
-        deciding = self._deciding(column, Reading.NUMBER, format)
+        deciding = self._deciding(column, ColumnType.NUMBER, format)
         parsed = parse_numbers(table[column], format=format, column=column, deciding=deciding)
         self._fault_each(parsed.faults, "bad_number", column)
         return parsed.numbers
@@ -490,7 +491,7 @@ class RecordReader:
     ) -> list[datetime | None]:
         zone = self.source.time.zone if self.source.time else "+07:00"
         format = self.answers.date_format or declared
-        deciding = self._deciding(column, Reading.DATE, format)
+        deciding = self._deciding(column, ColumnType.DATE, format)
         parsed = parse_dates(
             table[column], format, zone, column=column, asks=self.asks, deciding=deciding
         )
@@ -557,7 +558,7 @@ class RecordReader:
 
     def _integers(self, table: RawTable, column: str, definition: LayerField) -> list[int | None]:
         format = self.answers.number_format or definition.format
-        deciding = self._deciding(column, Reading.INTEGER, format)
+        deciding = self._deciding(column, ColumnType.INTEGER, format)
         parsed = parse_integers(table[column], format, column=column, deciding=deciding)
         self._fault_each(parsed.faults, "bad_number", column)
         return parsed.integers
@@ -575,7 +576,7 @@ class RecordReader:
             if definition.personal and (definition.column or name) in table.cells
         }
         details = [
-            {name: values[row] for name, values in columns.items() if values[row]}
+            {name: values[row] for name, values in columns.items() if values[row] not in _NONE}
             for row in range(len(table))
         ]
         for name, values in self._free_texts(table):
@@ -590,13 +591,8 @@ class RecordReader:
                 yield name, table[definition.column or name]
 
     def _raw(self, table: RawTable, row: int) -> dict[str, str]:
-        personal = {
-            definition.column or name
-            for name, definition in self.fields.items()
-            if definition.personal
-        }
-        declared = declared_columns(self.source, self.fields) - personal
-        columns = [column for column in table.columns if column in declared]
+        public = public_columns(self.source, self.fields)
+        columns = [column for column in table.columns if column in public]
         raw = {column: table[column][row] for column in columns if table[column][row]}
         free = {
             definition.column or name
@@ -612,7 +608,7 @@ class RecordReader:
     def _undeclared(self, table: RawTable, row: int) -> dict[str, str]:
         declared = declared_columns(self.source, self.fields)
         columns = [column for column in table.columns if column not in declared]
-        return {column: table[column][row] for column in columns if table[column][row]}
+        return {column: table[column][row] for column in columns if table[column][row] not in _NONE}
 
 
 def _unreadable_geometry(text: str) -> str:
@@ -674,6 +670,12 @@ def known_columns(source: FileSource, fields: Mapping[str, LayerField]) -> set[s
 def declared_columns(source: FileSource, fields: Mapping[str, LayerField]) -> set[str]:
     """All columns that a layer file names, and those that quarantine adds."""
     return {*known_columns(source, fields), GEOMETRY, GEOMETRY_CRS, PLACE_BY}
+
+
+def public_columns(source: FileSource, fields: Mapping[str, LayerField]) -> set[str]:
+    """The declared columns that are not personal."""
+    personal = {field.column or name for name, field in fields.items() if field.personal}
+    return declared_columns(source, fields) - personal
 
 
 def key_columns(source: FileSource) -> tuple[str, ...]:

@@ -15,7 +15,6 @@ from sqlalchemy import Connection, text
 from gis.errors import AmbiguousInput
 from gis.intake.tables import RawTable
 from layers.definition.model import FileSource, Layer
-from layers.ingest import edit
 from layers.ingest.load import LoadOptions, LoadReport, load_table
 from layers.ingest.quarantine import QuarantinedRecord, list_waiting
 from layers.ingest.records import GEOMETRY, GEOMETRY_CRS, NO_OPTIONS, FileOptions, needed_columns
@@ -108,12 +107,8 @@ def _load_records(
         simulated=simulated,
         replayed=True,
     )
-    keys = [record.source_key for record in records]
-    last = edit.note_replayed(connection, layer, source, keys, actor)
     table = _as_table(layer, source, complete(connection, records))
-    report = load_table(connection, layer, table, options)
-    edit.forget_unchanged(connection, layer, last)
-    return report
+    return load_table(connection, layer, table, options)
 
 
 _MARK_REPLAYED = text(

@@ -16,7 +16,7 @@ from gis.intake.tables import RawTable
 SAMPLE_ROWS = 50_000
 
 
-class Reading(StrEnum):
+class ColumnType(StrEnum):
     """What a column is read as."""
 
     ANGLE = "angle"  # degrees
@@ -30,21 +30,21 @@ class ColumnReading:
     """A column, what it is read as, and the format that is declared for it."""
 
     column: str
-    reading: Reading
+    type: ColumnType
     format: str | None = None
 
     def deciding(self, values: Iterable[str]) -> list[str]:
         """The few values that decide the notation or the order of day and month."""
-        match self.reading:
-            case Reading.DATE:
+        match self.type:
+            case ColumnType.DATE:
                 return deciding_dates(values, self.format)
             case _ if self.format is not None:
                 return []
-            case Reading.INTEGER:
+            case ColumnType.INTEGER:
                 return deciding_numbers(values, whole=True)
-            case Reading.ANGLE:
+            case ColumnType.ANGLE:
                 return deciding_numbers(values, at_most=MAX_DEGREES)
-            case Reading.NUMBER:
+            case ColumnType.NUMBER:
                 return deciding_numbers(values)
 
 

@@ -26,6 +26,7 @@ from layers.detect.findings_scan import policy_of
 from layers.detect.replay import PastEvaluation, past_findings, replay
 from layers.ingest.demo import DEFAULT_POINT_RECORDS, Report, simulate_reports, write_csv
 from layers.ingest.load import LoadOptions, load_file
+from layers.ingest.mode import LoadMode
 from layers.storage.sync import sync
 from tests.conftest import SHARED
 from tests.databases import Server
@@ -66,7 +67,12 @@ def told(database: Database, layer: Layer, *, outbreaks: bool) -> list[Report]:
         communes = read_current_communes(connection)
     reports = simulate_reports(communes, UNTIL, outbreaks=outbreaks)
     options = LoadOptions(
-        who="tests", source="demo", simulated=True, replace=True, today=UNTIL.date()
+        who="tests",
+        source="demo",
+        simulated=True,
+        mode=LoadMode.REPLACE,
+        confirmed=True,
+        today=UNTIL.date(),
     )
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "reports.csv"

@@ -17,9 +17,14 @@ from gis.placing.reference import stored_placer
 from gis.settings import Settings
 from layers.definition.catalogue import Catalogue, read_layer
 from layers.definition.model import Layer
-from layers.ingest.load import LoadOptions, load_file
+from layers.ingest import loads
+from layers.ingest.load import LoadOptions, LoadReport, load_file
+from layers.ingest.mode import LoadMode
 from layers.ingest.regeocode import regeocode_addresses
 from layers.storage.sync import sync
+from tests.intake_layers import WORDY
+from tests.intake_layers import layer_of as intake_layer
+from tests.intake_layers import write_csv as write_records
 from tests.integration.ogc_app import serving
 
 VILLAGES = """
@@ -65,6 +70,7 @@ fields:
   km: {type: number, label: {vi: Lý trình, en: Kilometre}}
 gazetteer: {name: duong, kind: road, km: km}
 """
+WORDS = ("id", "lon", "lat", "address", "commune", "note")
 HEAD = "key,ten,other,loai,exact_m,lon,lat\n"
 ROWS = (
     "1,Làng Nủ,Nủ Thượng;Nủ Hạ,thôn,250,104.05,22.05\n"
@@ -95,7 +101,7 @@ def publish(database: Database, *layers: Layer) -> None:
 def load(database: Database, layer: Layer, folder: Path, content: str, name: str = "a.csv") -> None:
     path = folder / name
     path.write_text(content, "utf-8")
-    load_file(database, layer, path, LoadOptions("tests", "tests", replace=True))
+    load_file(database, layer, path, LoadOptions("tests", "tests", mode=LoadMode.REPLACE))
 
 
 def find(database: Database, address: str, principal: Principal = LOCAL_ADMIN) -> AddressMatch:
@@ -320,12 +326,39 @@ def test_addresses_are_kept_in_private_and_go_with_their_records(
     path = tmp_path / "reports.csv"
     for content in (REPORTS, REPORTS.rsplit("2,2026", 1)[0]):
         path.write_text(content, "utf-8")
-        load_file(toy_province, layer, path, LoadOptions("tests", "tests", replace=True))
+        load_file(toy_province, layer, path, LoadOptions("tests", "tests", mode=LoadMode.REPLACE))
         with toy_province.writing() as connection:
             kept = connection.execute(text("SELECT source_key FROM private.address")).scalars()
             assert sorted(kept) == (["1", "2"] if content is REPORTS else ["1"])
     with toy_province.reading() as connection, pytest.raises(ProgrammingError, match="permission"):
         connection.execute(text("SELECT * FROM private.address"))
+
+
+def test_an_address_is_kept_only_of_the_row_that_is_stored(
+    toy_province: Database, villages: Layer, tmp_path: Path
+) -> None:
+    reports = intake_layer({"key": "id", **WORDY}, {"note": "text"})
+    publish(toy_province, villages, reports)
+    first, second = FOUND[0][0], FOUND[-1][0]
+
+    def load_addresses(mode: LoadMode, **addresses: str) -> LoadReport:
+        records = [(key, "", "", address, "", "") for key, address in addresses.items()]
+        path = write_records(tmp_path / "mz.csv", WORDS, *records)
+        return load_file(toy_province, reports, path, LoadOptions("tests", "tests", mode=mode))
+
+    def kept() -> dict[str, str]:
+        with toy_province.writing() as connection:
+            found = connection.execute(text("SELECT source_key, address FROM private.address"))
+            return {row.source_key: row.address for row in found}
+
+    load_addresses(LoadMode.UPSERT, a=first)
+    load_addresses(LoadMode.APPEND, a=second, b=second)
+    assert kept() == {"a": first, "b": second}
+    report = load_addresses(LoadMode.UPSERT, a=second, b=second, c=second)
+    assert (report.updated, kept()) == (1, dict.fromkeys("abc", second))
+    with toy_province.writing() as connection:
+        loads.revert(connection, reports, report.load_id, LOCAL_ADMIN)
+    assert kept() == {"b": second}
 
 
 def test_nobody_learns_the_places_of_a_closed_layer_from_the_routes(

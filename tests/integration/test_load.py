@@ -12,6 +12,7 @@ from gis.errors import AmbiguousInput, BadFile, BadInput
 from layers.definition.catalogue import Catalogue
 from layers.ingest.corrections import fix
 from layers.ingest.load import LoadOptions, LoadReport, load_file
+from layers.ingest.mode import LoadMode
 from layers.ingest.quarantine import drop, list_waiting
 from layers.ingest.records import FileOptions
 from layers.ingest.retry import replay
@@ -282,8 +283,8 @@ def test_a_dropped_record_stays_dropped_when_the_file_comes_again(toy_province, 
 
 def test_replacing_a_source_removes_what_does_not_come_again(toy_province, catalogue, file):
     both = file(line("a", commune="00001"), line("b", commune="00004"))
-    load(toy_province, catalogue, both, replace=True)
-    report = load(toy_province, catalogue, file(line("b", commune="00004")), replace=True)
+    load(toy_province, catalogue, both, mode=LoadMode.REPLACE)
+    report = load(toy_province, catalogue, file(line("b", commune="00004")), mode=LoadMode.REPLACE)
     assert (report.removed, report.unchanged) == (1, 1)
 
 

@@ -15,6 +15,7 @@ from gis.boundaries.units import BoundaryQuality
 from gis.database.engine import Database
 from layers.definition.catalogue import Catalogue
 from layers.ingest.corrections import fix
+from layers.ingest.mode import LoadMode
 from layers.ingest.quarantine import drop
 from layers.ingest.regeocode import regeocode
 from layers.ingest.retry import replay
@@ -162,7 +163,7 @@ def test_a_replacing_load_keeps_the_row_of_a_record_that_came_again_outside(
 ) -> None:
     path = tmp_path / "mz.csv"
     load(toy_province, MZ, write_csv(path, COLUMNS, IN, (*EAST[:1], 104.25, *EAST[2:])))
-    report = load(toy_province, MZ, write_csv(path, COLUMNS, IN, EAST), replace=True)
+    report = load(toy_province, MZ, write_csv(path, COLUMNS, IN, EAST), mode=LoadMode.REPLACE)
     assert report.removed == 0
     assert [key for (key,) in rows(toy_province, "source_key")] == ["east", "in"]
 

@@ -16,7 +16,7 @@ from gis.intake.chunks import TableChunks, joined, open_chunks, part_of
 from gis.intake.dates import deciding_dates, parse_dates
 from gis.intake.numbers import deciding_numbers, parse_integers, parse_numbers
 from gis.intake.tables import read_table
-from layers.ingest.survey import ColumnReading, Reading, survey
+from layers.ingest.survey import ColumnReading, ColumnType, survey
 
 HEADER = ["id", "tên", "note"]
 FIELDS = st.one_of(
@@ -145,7 +145,7 @@ def test_a_survey_knows_the_last_of_repeated_keys_and_an_even_sample(tmp_path, m
     path = tmp_path / "a.csv"
     path.write_text("id,n\n" + "".join(f"{key},{n}.5\n" for n, key in enumerate(keys)))
     parts = [part_of(read_table(path), slice(start, start + 7)) for start in range(0, 100, 7)]
-    reading = ColumnReading("n", Reading.NUMBER)
+    reading = ColumnReading("n", ColumnType.NUMBER)
     seen = survey(parts, [reading], ("id",))
     assert seen.rows == 100
     assert dict(seen.repeats) == {n: 90 + n + 2 for n in range(10)}
