@@ -24,8 +24,9 @@ EXPOSED = (
 )
 _ASKED = (
     b"Accept, Accept-Language, Authorization, Cache-Control, Content-Crs, Content-Language, "
-    b"Content-Type, If-Match, If-Modified-Since, If-None-Match, If-Range, If-Unmodified-Since, "
-    b"Last-Event-ID, Pragma, Prefer, Range, X-API-Key, X-Request-Id, X-Requested-With"
+    b"Content-Type, Idempotency-Key, If-Match, If-Modified-Since, If-None-Match, If-Range, "
+    b"If-Unmodified-Since, Last-Event-ID, Pragma, Prefer, Range, X-API-Key, X-Request-Id, "
+    b"X-Requested-With"
 )
 _KEPT_S = b"3600"
 

@@ -216,7 +216,7 @@ def load_chunks(
             shift.ask_if_shifted()
         if tally.stand_for_communes:
             incoming.mark_centres(COMMUNE_PRECISION_M)
-        counts = incoming.count(source)
+        counts = incoming.count(source, options.mode, declared=declared is not None)
         if not (options.confirmed or options.replayed or options.dry_run):
             ask_to_overwrite(counts, options.mode, source, declared=declared is not None)
     if not options.dry_run:

@@ -19,6 +19,7 @@ PLACE_COLUMNS = (
 # A change of these alone is no update of the row: a line number in `provenance` may change.
 _NOT_COMPARED = ("source", "source_key", "provenance")
 
+SOME = 20  # rows that may change without a question
 # `on_centre`: the point is a commune's centre, which many together make a default point.
 _CREATE = """
 CREATE TEMP TABLE incoming ON COMMIT DROP AS
@@ -63,14 +64,14 @@ AND NOT EXISTS (SELECT FROM incoming_failed f WHERE f.source_key = t.source_key)
 class MergeCounts:
     """Counts of rows: new ones, those with other values, and those that did not come again.
 
-    `stored` are the rows of the source so far. `others` are, by other sources of the layer, how
-    many of the new keys are known there.
+    `stored` are the rows of the source so far, None where few change. `others` are, by other
+    sources of the layer, how many of the new keys are known there.
     """
 
     added: int
     updated: int
     missing: int
-    stored: int
+    stored: int | None
     others: dict[str, int]
 
 
@@ -129,14 +130,20 @@ class IncomingRows:
         with self._cursor.copy(self._statement(template)) as copy:
             copy.write(content.getvalue())
 
-    def count(self, source: str) -> MergeCounts:
-        """Counts of what a merge would do; `source` is that of the rows."""
+    def count(self, source: str, mode: LoadMode, *, declared: bool) -> MergeCounts:
+        """Counts of what a merge would do; `source` is that of the rows.
+
+        What no question and no act of the mode depends on is not counted: it may read all rows.
+        """
         self._run("ANALYZE incoming")
         added, updated = self._fetch(_COUNT)
         values = {"source": source}
-        (stored,) = self._fetch(_STORED, values)
-        (missing,) = self._fetch("SELECT count(*)" + _MISSING, values)
-        others = self._cursor.execute(self._statement(_OTHERS), values).fetchall()
+        removes = mode in (LoadMode.REPLACE, LoadMode.MIRROR)
+        (missing,) = self._fetch("SELECT count(*)" + _MISSING, values) if removes else (0,)
+        stored = self._fetch(_STORED, values)[0] if missing or updated >= SOME else None
+        others = []
+        if added and not declared:
+            others = self._cursor.execute(self._statement(_OTHERS), values).fetchall()
         return MergeCounts(added, updated, missing, stored, dict(others))
 
     def merge(

@@ -242,8 +242,8 @@ def _load_and_die(url: str, path: Path, phase: str) -> None:
     else:
         inner = getattr(IncomingRows, phase)
 
-        def die(self: IncomingRows, *given: object) -> None:
-            inner(self, *given)
+        def die(self: IncomingRows, *given: object, **named: object) -> None:
+            inner(self, *given, **named)
             os.kill(os.getpid(), signal.SIGKILL)
 
         setattr(IncomingRows, phase, die)
