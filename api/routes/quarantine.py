@@ -177,7 +177,7 @@ def undo(
     return {"waiting": undone.waiting, "changed": undone.changed}
 
 
-@router.get("/{record_id}")
+@router.get("/{record_id:int}")
 def record(
     record_id: int, connection: Writer, catalogue: UsedCatalogue, caller: Caller
 ) -> dict[str, Any]:
@@ -190,7 +190,7 @@ def record(
     return json_ready(quarantined_record(in_clear(connection, waiting, caller)))
 
 
-@router.patch("/{record_id}")
+@router.patch("/{record_id:int}")
 def correct(
     record_id: int, body: Correction, connection: Writer, catalogue: UsedCatalogue, caller: Caller
 ) -> dict[str, Any]:
@@ -201,7 +201,7 @@ def correct(
     return json_ready(quarantined_record(masked(corrected)))
 
 
-@router.delete("/{record_id}")
+@router.delete("/{record_id:int}")
 def drop(
     record_id: int, connection: Writer, catalogue: UsedCatalogue, caller: Caller
 ) -> dict[str, Any]:

@@ -89,7 +89,8 @@ def test_a_point_outside_has_no_commune(http):
 def test_an_address_is_told_in_the_shape_that_is_promised(http):
     found = http.get("/places", params={"address": "thôn 2, xã Bãi Cát, Lào Cai"}).json()
     assert set(found) == {
-        "commune", "era", "confidence", "precision_m", "cell", "candidates", "why",
+        "commune", "era", "confidence", "precision_m", "lon", "lat", "cell", "matched",
+        "candidates", "why",
     }  # fmt: skip
     assert found["commune"] == {"code": "00004", "name": "Xã Bãi Cát"}
 

@@ -7,7 +7,7 @@ from alembic import op
 from gis.database.migrate import run_sql
 
 revision = "0047"
-down_revision = "0043"
+down_revision = "0046"
 
 
 def upgrade() -> None:

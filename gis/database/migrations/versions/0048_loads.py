@@ -1,4 +1,4 @@
-"""A queue of jobs; what keeps failing is known to every worker; see 0043_jobs.sql."""
+"""Loads can be listed, compared and reverted; see 0048_loads.sql."""
 
 from pathlib import Path
 
@@ -6,8 +6,8 @@ from alembic import op
 
 from gis.database.migrate import run_sql
 
-revision = "0043"
-down_revision = "0045"
+revision = "0048"
+down_revision = "0047"
 
 
 def upgrade() -> None:

@@ -1,4 +1,4 @@
-"""Loads can be listed, compared and reverted; see 0046_loads.sql."""
+"""A queue of jobs; what keeps failing is known to every worker; see 0046_jobs.sql."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from alembic import op
 from gis.database.migrate import run_sql
 
 revision = "0046"
-down_revision = "0047"
+down_revision = "0045"
 
 
 def upgrade() -> None:
