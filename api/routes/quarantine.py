@@ -138,7 +138,7 @@ def list_corrections(
     return {"corrections": [json_ready(correction_record(each)) for each in found]}
 
 
-@router.post("/corrections/{layer_id}")
+@router.post("/{layer_id}/corrections")
 def correct_all(
     layer_id: str,
     body: SharedCorrection,
@@ -163,7 +163,7 @@ def correct_all(
     return {"corrections": [json_ready(correction_record(each)) for each in found]}
 
 
-@router.delete("/corrections/{correction_id}")
+@router.delete("/corrections/{correction_id:int}")
 def undo(
     correction_id: int, connection: Writer, catalogue: UsedCatalogue, caller: Caller
 ) -> dict[str, Any]:

@@ -262,7 +262,7 @@ def test_http_has_the_same_states_and_corrections(loaded: Database, desk: httpx.
     shared = desk.get("/quarantine", params={"where": ["commune=khu 1", "n=1"]}).json()["records"]
     assert {each["source_key"] for each in shared} == {"w0", "w1", "w2"}
     body = {"matched": {"commune": "khu 1"}, "changes": {"commune": "00001"}}
-    (made,) = desk.post("/quarantine/corrections/mz", json=body).json()["corrections"]
+    (made,) = desk.post("/quarantine/mz/corrections", json=body).json()["corrections"]
     assert (made["records"], made["who"], made["matched"]) == (3, "desk", {"commune": "khu 1"})
     assert desk.post("/quarantine/replay/mz").json()["replayed"] == 3
     assert desk.get("/quarantine/corrections?rules=true").json()["corrections"] == [made]

@@ -225,7 +225,7 @@ def questions(of: World) -> Iterator[tuple[str, str, object]]:
         ],
         ("POST", "/alerts/{alert_id}/resolve"): [{"outcome": "true"}],
         ("PATCH", "/quarantine/{record_id}"): [{"changes": {"commune": "00004"}}],
-        ("POST", "/quarantine/corrections/{layer_id}"): [
+        ("POST", "/quarantine/{layer_id}/corrections"): [
             {"matched": {"commune": "00004"}, "changes": {"commune": "00001"}}
         ],
         ("POST", "/places"): [{"records": [{"lon": 104.15, "lat": 22.05}]}],

@@ -3,7 +3,8 @@
 
 -- The communes of today that hold a part of a line or area, with their shares of its length or area
 -- (0–1). What only touches a border has no part there; across the border of the province the shares
--- add up to less than 1.
+-- add up to less than 1. A shape with a vertex off the earth, as an old table may hold until it is
+-- checked, has none.
 CREATE OR REPLACE FUNCTION gis.unit_shares(geom geometry)
 RETURNS TABLE (commune text, share double precision) LANGUAGE sql STABLE AS
 $$ SELECT code, least(share, 1) FROM (
@@ -13,7 +14,8 @@ $$ SELECT code, least(share, 1) FROM (
          / nullif(ST_Area($1::geography), 0)
        ELSE ST_Length(ST_Intersection(c.geom, $1)::geography) / nullif(ST_Length($1::geography), 0)
      END AS share
-     FROM layer.communes c WHERE ST_Intersects(c.geom, $1)) AS parts
+     FROM layer.communes c
+     WHERE ST_Intersects(c.geom, CASE WHEN gis.is_on_earth($1) THEN $1 END)) AS parts
    WHERE share > 1e-9 $$;
 
 -- The argument of the trigger is the layer. Rows whose shape did not change keep their shares.
