@@ -53,6 +53,13 @@ _HEAD = """\
 """
 
 
+class _PlainDumper(yaml.SafeDumper):
+    """Writes equal values out, where YAML would refer to the first."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
 def draft_layer(table: RawTable, layer_id: str | None = None) -> tuple[str, str]:
     """The id and the text of a layer file for a table; `layer_id` None: from the file's name.
 
@@ -94,7 +101,7 @@ def draft_layer(table: RawTable, layer_id: str | None = None) -> tuple[str, str]
         "access": {"read": "department", "write": "department"},
         **({} if geometry is GeometryKind.NONE else {"tiles": {"min_zoom": 0, "max_zoom": 14}}),
     }
-    text = yaml.safe_dump(layer, allow_unicode=True, sort_keys=False, width=100)
+    text = yaml.dump(layer, Dumper=_PlainDumper, allow_unicode=True, sort_keys=False, width=100)
     return name, _HEAD.format(name=_one_line(table.name)) + text
 
 
