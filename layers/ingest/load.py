@@ -35,7 +35,7 @@ from layers.ingest.corrections import MappingRules
 from layers.ingest.edit import REPLAYED
 from layers.ingest.failures import failures_file
 from layers.ingest.former_keys import rename_former_keys
-from layers.ingest.merge import IncomingRows
+from layers.ingest.merge import IncomingRows, MergeCounts
 from layers.ingest.mode import LoadMode
 from layers.ingest.overwriting import ask_to_overwrite
 from layers.ingest.place_notes import centre_note, restored_codes, restored_codes_note
@@ -222,32 +222,14 @@ def load_chunks(
     if not options.dry_run:
         act = REPLAYED if options.replayed else "update"
         incoming.merge(counts, options.mode, options.who, load_id, source, act)
-    overwrites = options.mode is not LoadMode.APPEND
-    removes = options.mode in (LoadMode.REPLACE, LoadMode.MIRROR)
-    if (removes and counts.missing) or not overwrites:
-        drop_addresses(connection, layer)
-    outside = tally.reasons[Reason.OUTSIDE.value]
-    report = LoadReport(
-        load_id=load_id,
-        layer_id=layer.id,
-        source=source,
-        read=tally.read,
-        added=counts.added,
-        updated=counts.updated if overwrites else 0,
-        unchanged=tally.kept - counts.added - (counts.updated if overwrites else 0),
-        outside=outside,
-        quarantined=tally.read - tally.kept - outside,
-        removed=counts.missing if removes else 0,
-        default_points=tally.default_points,
-        reasons=dict(tally.reasons),
-        notes=(
-            *_public_notes(layer, tally.notes),
-            *rules.notes(),
-            *filter(None, tally.place_notes(layer.source)),
-        ),
-        address_share=tally.address_share,
-        failed=tuple(tally.failed[: options.most_failed]),
+    notes = (
+        *_public_notes(layer, tally.notes),
+        *rules.notes(),
+        *filter(None, tally.place_notes(layer.source)),
     )
+    report = _report(load_id, layer, source, tally, counts, options, notes)
+    if report.removed or options.mode is LoadMode.APPEND:
+        drop_addresses(connection, layer)
     if options.dry_run:
         uses = column_uses(layer, stage.reader, stage.sample)
         return replace(report, load_id=None, columns=tuple(uses))
@@ -431,6 +413,38 @@ def _store_addresses(
     addresses = [batch.records.address[row] for row in rows]
     overwrites = mode is not LoadMode.APPEND
     keep_addresses(connection, layer, source, keys, addresses, overwrites=overwrites)
+
+
+def _report(
+    load_id: int,
+    layer: Layer,
+    source: str,
+    tally: _Tally,
+    counts: MergeCounts,
+    options: LoadOptions,
+    notes: tuple[str, ...],
+) -> LoadReport:
+    """What a load did, or would do where it is a dry run."""
+    updated = 0 if options.mode is LoadMode.APPEND else counts.updated
+    removes = options.mode in (LoadMode.REPLACE, LoadMode.MIRROR)
+    outside = tally.reasons[Reason.OUTSIDE.value]
+    return LoadReport(
+        load_id=load_id,
+        layer_id=layer.id,
+        source=source,
+        read=tally.read,
+        added=counts.added,
+        updated=updated,
+        unchanged=tally.kept - counts.added - updated,
+        outside=outside,
+        quarantined=tally.read - tally.kept - outside,
+        removed=counts.missing if removes else 0,
+        default_points=tally.default_points,
+        reasons=dict(tally.reasons),
+        notes=notes,
+        address_share=tally.address_share,
+        failed=tuple(tally.failed[: options.most_failed]),
+    )
 
 
 def _public_notes(layer: Layer, notes: Iterable[Note]) -> Iterator[str]:

@@ -28,7 +28,6 @@ EPSG_9208 = Crs(f"{OGC}/EPSG/0/9208", 9208, yx=False, decimals=3)
 EPSG_32648 = Crs(f"{OGC}/EPSG/0/32648", 32648, yx=False, decimals=3)
 
 SUPPORTED = (CRS84, EPSG_4326, EPSG_3857, EPSG_9208, EPSG_32648)
-STORAGE = CRS84
 
 _BY_URI = {crs.uri: crs for crs in SUPPORTED}
 _EPSG = re.compile(

@@ -75,10 +75,6 @@ class AddressResolver:
         match = self._match(mentioned, readings, day)
         return match, None if _unknown_upper(mentioned) else mentioned
 
-    def resolve_many(self, texts: Iterable[str]) -> list[AddressMatch]:
-        """The match of each text, in order."""
-        return [self.resolve(text) for text in texts]
-
     def _readings(self, mentioned: MentionedNames, day: date | None) -> list[Reading]:
         readings = self._of_day(read(mentioned.mentions), day)
         if _needs_correction(mentioned, readings):

@@ -693,7 +693,8 @@ def test_a_split_ward_of_another_province_is_not_guessed() -> None:
 def test_an_hour_of_a_busy_day_is_read_in_a_second(resolver: AddressResolver) -> None:
     texts = [line.rpartition("|")[0] for line in lines(READ)] * 20
     started = time.process_time()
-    resolver.resolve_many(texts)
+    for text in texts:
+        resolver.resolve(text)
     assert len(texts) / (time.process_time() - started) > 2_000
 
 
