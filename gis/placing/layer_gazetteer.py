@@ -20,6 +20,7 @@ from sqlalchemy import (
     ColumnClause,
     Connection,
     Float,
+    Row,
     String,
     TableClause,
     cast,
@@ -46,6 +47,7 @@ _TABLE = "gis.gazetteer"  # the key of what operators loaded into the table, bes
 
 _kept: dict[str, tuple[object, Gazetteer]] = {}
 _reading = threading.Lock()
+_latest: tuple[tuple[Row[Any], ...], Sequence[Row[Any]]] = ((), ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +90,10 @@ def gazetteer_for(
     def commune_at(lon: float, lat: float) -> str | None:
         return _communes_at(communes, [lon], [lat])[0] or None
 
-    table_stamp = tuple(connection.execute(_TABLE_VERSION).one())
+    versions = connection.execute(_VERSIONS).all()
+    table_stamp = tuple(versions[0][:3])
     parts = [_current(_TABLE, table_stamp, partial(stored_gazetteer, connection))]
-    layers = connection.execute(_LAYERS).all()
+    layers = _sections(connection, tuple(versions))
     for layer in layers:
         if may_read(principal, layer.audience, layer.id):
             stamp = (*table_stamp[2:], layer.version, layer.transaction, layer.digest, placed_on)
@@ -115,7 +118,12 @@ def _current(name: str, stamp: object, read: Callable[[], Gazetteer]) -> Gazette
 
 # A version that a transaction raised and did not commit may be raised again by another, to another
 # content: `xmin` tells the two apart.
-_TABLE_VERSION = text("SELECT version, xmin::text, current_database() FROM gis.gazetteer_version")
+# Of the table, and of each published layer: a row is the same while its place and transaction are.
+_VERSIONS = text("""
+SELECT t.version, t.xmin::text, current_database(), l.id, l.ctid::text, l.xmin::text
+FROM gis.gazetteer_version t LEFT JOIN gis.layer l ON l.published ORDER BY l.id
+""")
+# Definitions are long, and to unpack all of them takes longer than to place an address.
 _LAYERS = text("""
 SELECT id, version, xmin::text AS transaction, digest, definition ->> 'geometry' AS geometry,
        definition #>> '{access,read}' AS audience, definition -> 'gazetteer' AS gazetteer,
@@ -123,6 +131,16 @@ SELECT id, version, xmin::text AS transaction, digest, definition ->> 'geometry'
 FROM gis.layer
 WHERE published AND jsonb_typeof(definition -> 'gazetteer') = 'object' ORDER BY id
 """)
+
+
+def _sections(connection: Connection, versions: tuple[Row[Any], ...]) -> Sequence[Row[Any]]:
+    """The published layers with a section, by rows of `_VERSIONS`; read where one has changed."""
+    global _latest
+    known, layers = _latest
+    if known != versions:
+        layers = connection.execute(_LAYERS).all()
+        _latest = versions, layers
+    return layers
 
 
 def _read(connection: Connection, section: _Section, communes: CellTable) -> Gazetteer:
