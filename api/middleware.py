@@ -17,7 +17,15 @@ from api.errors import answer_to, problem
 from api.header_names import on_wire
 from api.logs import REQUEST_ID, RequestLog
 from api.normal_form import composed_address
-from api.origins import SAFE_METHODS, Headers, Origins, is_json, is_preflight, is_records
+from api.origins import (
+    SAFE_METHODS,
+    Headers,
+    Origins,
+    body_advice,
+    is_json,
+    is_preflight,
+    is_records,
+)
 from api.reserve import Reserve
 from gis.access import ANONYMOUS, Principal, authenticate
 from gis.database.engine import Database
@@ -122,9 +130,7 @@ class RequestContext:
             return problem(
                 request,
                 415,
-                f"the header Content-Type is {given}: a body is JSON here, so send "
-                "Content-Type: application/json (or another of JSON, such as "
-                "application/geo+json); without a body, leave the header out",
+                f"the header Content-Type is {given}: {body_advice(scope['path'])}",
             )
         return None
 

@@ -122,6 +122,20 @@ def is_records(path: str, headers: Headers) -> bool:
     return media in _RECORDS or (media == b"multipart/form-data" and b"x-api-key" in headers)
 
 
+def body_advice(path: str) -> str:
+    """What a write to this path may have as its Content-Type."""
+    if path.startswith("/ingest/"):
+        kinds = ", ".join(sorted(media.decode() for media in _RECORDS))
+        return (
+            f"records are one of {kinds}, application/geo+json, or, with the key in the header "
+            "X-API-Key, a multipart/form-data with one file"
+        )
+    return (
+        "a body is JSON here, so send Content-Type: application/json (or another of JSON, such as "
+        "application/geo+json); without a body, leave the header out"
+    )
+
+
 _RECORDS = {
     b"text/csv", b"text/tab-separated-values", b"application/x-ndjson", b"application/ndjson",
     b"application/jsonl",

@@ -1,5 +1,6 @@
 """Records that programs send: one body is one load, loaded once, asked about as a file is."""
 
+import re
 from collections.abc import Iterator
 
 import orjson
@@ -169,6 +170,15 @@ def test_what_no_program_sends_is_refused(client, database, headers, status):
     answer = client.post(PATH, content=(HEADER + line("a")).encode(), headers=headers)
     assert answer.status_code == status, answer.text
     assert rows(database, "id") == []
+
+
+def test_a_refused_type_is_told_which_types_are_taken(client):
+    refused = client.post(PATH, content=b"x", headers={"Content-Type": "text/plain"})
+    named = re.findall(r"(?:text|application)/[a-z+-]+", refused.json()["detail"])
+    taken = set(named) - {"text/plain"}
+    assert {"text/csv", "application/x-ndjson", "application/geo+json"} <= taken
+    for kind in taken:
+        assert client.post(PATH, content=b"x", headers={"Content-Type": kind}).status_code == 400
 
 
 def test_a_form_without_a_key_in_its_header_is_refused(client, database):
