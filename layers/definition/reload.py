@@ -108,10 +108,10 @@ def _restricted(known: Catalogue, rows: Sequence[Row[Any]]) -> Catalogue:
 
 
 def _as_published(layer: Layer, known: Catalogue, row: Row[Any] | None) -> Layer | None:
-    if row is None or (row.published and row.digest == known.digest_of(layer)):
-        return layer
-    if not row.published:
+    if row is None or not row.published:  # such a file was never synced, and has no table
         return None
+    if row.digest == known.digest_of(layer):
+        return layer
     definition = layer.model_dump(mode="json")
     if all(definition.get(section) == row.definition.get(section) for section in _RIGHTS):
         return layer

@@ -61,11 +61,13 @@ def leading(
             file_faults.heed(files, datetime.now(UTC))
 
     def queue() -> None:
+        files.follow()
         now = datetime.now(UTC)
         if scheduler.queue_runs(files.catalogue, now) + scheduler.queue_nulls(files.catalogue, now):
             pulse.hurry()
 
     def keep() -> None:
+        files.follow()
         advance_all(database, files.catalogue, datetime.now(UTC))
 
     def place() -> None:

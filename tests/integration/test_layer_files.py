@@ -105,6 +105,20 @@ def test_files_that_are_edited_and_not_published_change_nothing(
     assert files.catalogue is catalogue
 
 
+def test_a_file_that_lay_there_unpublished_at_the_start_is_no_layer_until_it_is_published(
+    toy_province: Database, folder: Path
+):
+    springs = (folder / "power_plants.yaml").read_text().replace("id: power_plants", "id: springs")
+    (folder / "springs.yaml").write_text(springs)
+    files = LayerFiles(toy_province, folder, read_catalogue(folder))
+    files.follow()
+    assert "springs" not in {layer.id for layer in files.catalogue.layers}
+    with toy_province.writing() as connection:
+        sync(connection, read_catalogue(folder))
+    files.follow()
+    assert files.catalogue == read_catalogue(folder)
+
+
 def test_a_file_that_stays_at_fault_is_an_alert_of_its_layer_until_it_is_mended(
     toy_province: Database, catalogue: Catalogue, folder: Path
 ):
