@@ -1,7 +1,8 @@
 """Invalidation: the boxes that changed between two versions of a layer, whose tiles alone are lost.
 
-The triggers of layers' tables write each change's boxes to gis.touched. A tile that was made of an
-older version is still true when every version since has logged its boxes, and none meets the tile.
+The triggers of layers' tables write each change's boxes to gis.changed_area. A tile that was made
+of an older version is still true when every version since has logged its boxes, and none meets the
+tile.
 """
 
 import threading
@@ -72,7 +73,7 @@ class TouchedTiles:
 
 
 _TOUCHED = text(
-    "SELECT version, west, south, east, north FROM gis.touched"
+    "SELECT version, west, south, east, north FROM gis.changed_area"
     " WHERE layer_id = :id AND version > :since AND version <= :until"
 )
 

@@ -132,7 +132,7 @@ _EVALUATIONS = text("""
 SELECT day,
   array_agg(coalesce(p, 1) ORDER BY rule, stream) FILTER (WHERE NOT simulated) AS p,
   array_agg(coalesce(least_p, 1) ORDER BY rule, stream) FILTER (WHERE NOT simulated) AS least_p
-FROM gis.alert_look
+FROM gis.alert_evaluation
 WHERE layer_id = :layer AND rule = ANY(:rules) AND day BETWEEN :first AND :last
 GROUP BY day ORDER BY day
 """)
@@ -141,9 +141,9 @@ SELECT opened.day, a.outcome
 FROM gis.alert a,
   LATERAL (SELECT (a.opened_at AT TIME ZONE 'Asia/Ho_Chi_Minh')::date AS day) AS opened
 WHERE a.layer_id = :layer AND a.rule = ANY(:rules) AND NOT a.simulated
-  AND opened.day BETWEEN :first AND :last AND a.told ->> 'tier' IN ('alert', 'urgent')
+  AND opened.day BETWEEN :first AND :last AND a.last_notification ->> 'tier' IN ('alert', 'urgent')
   AND NOT EXISTS (
-    SELECT FROM gis.alert_look l
+    SELECT FROM gis.alert_evaluation l
     WHERE (l.layer_id, l.rule, l.stream, l.day) = (a.layer_id, a.rule, a.stream, opened.day)
       AND l.simulated)
 """)

@@ -21,18 +21,19 @@ SELECT id, status FROM gis.alert WHERE layer_id = :layer AND rule = ANY(:rules) 
 _REDACT = text("""
 UPDATE gis.alert
 SET headline_vi = :vi, headline_en = :en, detail_vi = '', detail_en = '', stream = '', key = NULL,
-    records = '{}', evidence = '{}', measures = '{}', told = NULL, observed = 0, expected = NULL,
-    llr = NULL, p = NULL, recurrence_days = NULL, resumes = NULL, updated_at = now(),
+    records = '{}', evidence = '{}', measures = '{}', last_notification = NULL,
+    observed = 0, expected = NULL, llr = NULL, p = NULL, recurrence_days = NULL, resumes = NULL,
+    updated_at = now(),
     status = CASE WHEN status = ANY(:ends) THEN status ELSE 'expired' END,
     resolved_at = coalesce(resolved_at, now())
 WHERE id = ANY(:ids)
 """)
 _DELETE_EVALUATIONS = text("""
-DELETE FROM gis.alert_look WHERE layer_id = :layer AND rule = ANY(:rules)
+DELETE FROM gis.alert_evaluation WHERE layer_id = :layer AND rule = ANY(:rules)
 """)
 # Events are read again by event streams, waiting deliveries and the publication of CAP documents.
 _REDACT_EVENTS = text("""
-UPDATE gis.notice n
+UPDATE gis.notification n
 SET alert = (n.alert - '{stream,key,measures,llr,p,expected,recurrence_days,run}'::text[])
   || jsonb_build_object(
     'headline_vi', CAST(:vi AS text), 'headline_en', CAST(:en AS text), 'detail_vi', '',

@@ -48,10 +48,10 @@ _WRITTEN = (
     "seen_at", "expires_at", "escalate_at", "beyond", "gone",
 )  # fmt: skip
 _CENTRE = "ST_Point(CAST(:lon AS float8), CAST(:lat AS float8), 4326)"
-_NAMES = f"{', '.join(_WRITTEN)}, centre, geom, measures, told"
+_NAMES = f"{', '.join(_WRITTEN)}, centre, geom, measures, last_notification"
 _VALUES = (
     f"{', '.join(f':{name}' for name in _WRITTEN)}, {_CENTRE}, {_SHAPE}, "
-    "CAST(:measures AS jsonb), CAST(:told AS jsonb)"
+    "CAST(:measures AS jsonb), CAST(:last_notification AS jsonb)"
 )
 _INSERT = text(
     f"INSERT INTO gis.alert (layer_id, rule, stream, opened_at, updated_at, {_NAMES})"  # noqa: S608
@@ -203,7 +203,7 @@ def alert_of(row: Row[Any]) -> AlertState:
         run_id=row.run_id,
         seen_at=row.seen_at,
         expires_at=row.expires_at,
-        last_notification=_last_notification(row.told) if row.told else None,
+        last_notification=_last_notification(row.last_notification),
         weak_days=row.weak_days,
         weak_on=row.weak_on,
         escalate_at=row.escalate_at,
@@ -236,7 +236,9 @@ def _signal(row: Row[Any]) -> Signal:
     )
 
 
-def _last_notification(values: Mapping[str, Any]) -> LastNotification:
+def _last_notification(values: Mapping[str, Any] | None) -> LastNotification | None:
+    if values is None:
+        return None
     return LastNotification(
         tier=Tier(values["tier"]),
         observed=values["observed"],
@@ -266,7 +268,7 @@ def _values(alert: AlertState) -> dict[str, object]:
         "lat": lat,
         "wkt": outline_of(signal.cells) if signal.cells else None,
         "measures": orjson.dumps(dict(signal.measures)).decode(),
-        "told": _last_notification_json(alert.last_notification),
+        "last_notification": _last_notification_json(alert.last_notification),
     }
 
 
@@ -287,7 +289,7 @@ def last_evaluation(connection: Connection, findings: Findings, now: datetime) -
     """The end of the last evaluation of the stream; those beyond `now` do not count."""
     latest: datetime | None = connection.scalar(
         text(
-            "SELECT max(until) FROM gis.alert_look WHERE layer_id = :layer AND rule = :rule"
+            "SELECT max(until) FROM gis.alert_evaluation WHERE layer_id = :layer AND rule = :rule"
             " AND stream = :stream AND until <= :now"
         ),
         {"layer": findings.layer_id, "rule": findings.rule, "stream": findings.stream, "now": now},
@@ -296,14 +298,15 @@ def last_evaluation(connection: Connection, findings: Findings, now: datetime) -
 
 
 _RECORD_EVALUATION = text("""
-INSERT INTO gis.alert_look
-  (layer_id, rule, stream, day, until, looked_at, version, run_id, signals, p, least_p, simulated)
+INSERT INTO gis.alert_evaluation
+  (layer_id, rule, stream, day, until, evaluated_at, version, run_id, signals, p, least_p,
+   simulated)
 VALUES (:layer, :rule, :stream, :day, :until, :now,
         :version, :run_id, :signals, :p, :p, :simulated)
 ON CONFLICT (layer_id, rule, stream, day) DO UPDATE SET until = excluded.until,
-  looked_at = excluded.looked_at, version = excluded.version, run_id = excluded.run_id,
+  evaluated_at = excluded.evaluated_at, version = excluded.version, run_id = excluded.run_id,
   signals = excluded.signals, p = excluded.p,
-  least_p = least(alert_look.least_p, excluded.p), simulated = excluded.simulated
+  least_p = least(alert_evaluation.least_p, excluded.p), simulated = excluded.simulated
 """)
 
 

@@ -84,7 +84,7 @@ CREATE TABLE gis.alert (
   measures jsonb NOT NULL DEFAULT '{}'::jsonb,
   outcome text,
   resumes text,
-  told jsonb,
+  last_notification jsonb,
   weak_days integer NOT NULL DEFAULT 0,
   weak_on date,
   seen_at timestamp with time zone NOT NULL DEFAULT now(),
@@ -108,6 +108,22 @@ CREATE TRIGGER version_of_gone AFTER DELETE ON gis.alert FOR EACH ROW WHEN (gis.
 CREATE TRIGGER version_of_new AFTER INSERT OR UPDATE ON gis.alert FOR EACH ROW WHEN (gis.is_public(new.layer_id)) EXECUTE FUNCTION gis.raise_layer_version('alerts');
 COMMENT ON COLUMN gis.alert.resolved_at IS 'When it ended: resolved, expired or false.';
 
+CREATE TABLE gis.alert_evaluation (
+  layer_id text NOT NULL,
+  rule text NOT NULL,
+  stream text NOT NULL,
+  day date NOT NULL,
+  until timestamp with time zone NOT NULL,
+  evaluated_at timestamp with time zone NOT NULL,
+  version bigint,
+  run_id bigint,
+  signals integer NOT NULL,
+  p double precision,
+  simulated boolean NOT NULL DEFAULT false,
+  least_p double precision,
+  CONSTRAINT alert_evaluation_pkey PRIMARY KEY (layer_id, rule, stream, day)
+);
+
 CREATE TABLE gis.alert_event (
   id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
   alert_id bigint NOT NULL,
@@ -125,22 +141,6 @@ CREATE TABLE gis.alert_event (
 );
 CREATE INDEX alert_event_of ON gis.alert_event USING btree (alert_id, id);
 CREATE CONSTRAINT TRIGGER event AFTER INSERT ON gis.alert_event DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION gis.add_event();
-
-CREATE TABLE gis.alert_look (
-  layer_id text NOT NULL,
-  rule text NOT NULL,
-  stream text NOT NULL,
-  day date NOT NULL,
-  until timestamp with time zone NOT NULL,
-  looked_at timestamp with time zone NOT NULL,
-  version bigint,
-  run_id bigint,
-  signals integer NOT NULL,
-  p double precision,
-  simulated boolean NOT NULL DEFAULT false,
-  least_p double precision,
-  CONSTRAINT alert_look_pkey PRIMARY KEY (layer_id, rule, stream, day)
-);
 
 CREATE TABLE gis.api_key (
   id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
@@ -190,7 +190,7 @@ CREATE TABLE gis.cap_message (
   withdrawn_at timestamp with time zone,
   CONSTRAINT cap_message_pkey PRIMARY KEY (identifier),
   CONSTRAINT cap_message_seq_key UNIQUE (seq),
-  CONSTRAINT cap_message_seq_fkey FOREIGN KEY (seq) REFERENCES gis.notice(seq),
+  CONSTRAINT cap_message_seq_fkey FOREIGN KEY (seq) REFERENCES gis.notification(seq),
   CONSTRAINT cap_message_type_check CHECK ((type = ANY (ARRAY['Alert'::text, 'Update'::text, 'Cancel'::text])))
 );
 CREATE INDEX cap_message_alert ON gis.cap_message USING btree (alert_id, seq);
@@ -202,17 +202,17 @@ CREATE TABLE gis.cap_progress (
   CONSTRAINT cap_progress_only_row_check CHECK (only_row)
 );
 
-CREATE TABLE gis.cap_undone (
+CREATE TABLE gis.cap_retry (
   seq bigint NOT NULL,
   alert_id bigint NOT NULL,
   failures integer NOT NULL,
   due_at timestamp with time zone NOT NULL,
   error text NOT NULL,
   ended_at timestamp with time zone,
-  CONSTRAINT cap_undone_pkey PRIMARY KEY (seq),
-  CONSTRAINT cap_undone_seq_fkey FOREIGN KEY (seq) REFERENCES gis.notice(seq)
+  CONSTRAINT cap_retry_pkey PRIMARY KEY (seq),
+  CONSTRAINT cap_retry_seq_fkey FOREIGN KEY (seq) REFERENCES gis.notification(seq)
 );
-CREATE INDEX cap_undone_alert ON gis.cap_undone USING btree (alert_id, seq);
+CREATE INDEX cap_retry_alert ON gis.cap_retry USING btree (alert_id, seq);
 
 CREATE TABLE gis.cell_table (
   digest text NOT NULL,
@@ -220,6 +220,16 @@ CREATE TABLE gis.cell_table (
   built_at timestamp with time zone NOT NULL DEFAULT now(),
   CONSTRAINT cell_table_pkey PRIMARY KEY (digest)
 );
+
+CREATE TABLE gis.changed_area (
+  layer_id text NOT NULL,
+  version bigint NOT NULL,
+  west double precision,
+  south double precision,
+  east double precision,
+  north double precision
+);
+CREATE INDEX changed_area_version ON gis.changed_area USING btree (layer_id, version);
 
 CREATE TABLE gis.corrected_record (
   correction_id bigint NOT NULL,
@@ -260,7 +270,7 @@ CREATE TABLE gis.delivery (
   CONSTRAINT delivery_pkey PRIMARY KEY (id),
   CONSTRAINT delivery_key_key UNIQUE (key),
   CONSTRAINT delivery_subscription_id_seq_key UNIQUE (subscription_id, seq),
-  CONSTRAINT delivery_seq_fkey FOREIGN KEY (seq) REFERENCES gis.notice(seq),
+  CONSTRAINT delivery_seq_fkey FOREIGN KEY (seq) REFERENCES gis.notification(seq),
   CONSTRAINT delivery_subscription_id_fkey FOREIGN KEY (subscription_id) REFERENCES gis.subscription(id),
   CONSTRAINT delivery_status_check CHECK ((status = ANY (ARRAY['waiting'::text, 'delivered'::text, 'dead'::text, 'cancelled'::text, 'superseded'::text])))
 );
@@ -521,7 +531,7 @@ CREATE TABLE gis.local_moran (
 );
 CREATE INDEX local_moran_geom ON gis.local_moran USING gist (geom);
 
-CREATE TABLE gis.notice (
+CREATE TABLE gis.notification (
   seq bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
   event_id bigint NOT NULL,
   alert_id bigint NOT NULL,
@@ -529,10 +539,10 @@ CREATE TABLE gis.notice (
   at timestamp with time zone NOT NULL,
   act text NOT NULL,
   alert jsonb NOT NULL,
-  CONSTRAINT notice_pkey PRIMARY KEY (seq),
-  CONSTRAINT notice_event_id_key UNIQUE (event_id)
+  CONSTRAINT notification_pkey PRIMARY KEY (seq),
+  CONSTRAINT notification_event_id_key UNIQUE (event_id)
 );
-CREATE INDEX notice_alert ON gis.notice USING btree (alert_id, seq);
+CREATE INDEX notification_alert ON gis.notification USING btree (alert_id, seq);
 
 CREATE TABLE gis.population (
   cell bigint NOT NULL,
@@ -755,16 +765,6 @@ CREATE TABLE gis.tile_count (
   CONSTRAINT tile_count_pkey PRIMARY KEY (layer_id, zoom, across, up),
   CONSTRAINT tile_count_count_check CHECK ((count > 0))
 );
-
-CREATE TABLE gis.touched (
-  layer_id text NOT NULL,
-  version bigint NOT NULL,
-  west double precision,
-  south double precision,
-  east double precision,
-  north double precision
-);
-CREATE INDEX touched_version ON gis.touched USING btree (layer_id, version);
 
 -- View gis.layer_state: functions/versions.sql
 --   id text
@@ -1066,22 +1066,22 @@ CREATE TABLE private.webhook_secret (
 --   gis.count_hexes() → trigger: functions/hexes.sql
 --   gis.day_of(at timestamp with time zone) → date: functions/values.sql
 --   gis.detach_hex_counts(layer_id text) → void: functions/hexes.sql
---   gis.event_rank(event gis.notice) → integer: functions/notify.sql
---   gis.fill_outbox(event gis.notice) → void: functions/notify.sql
+--   gis.event_rank(event gis.notification) → integer: functions/notify.sql
+--   gis.fill_outbox(event gis.notification) → void: functions/notify.sql
 --   gis.h3_parent(cell bigint, resolution integer) → bigint: functions/values.sql
 --   gis.h3_resolution(cell bigint) → integer: functions/values.sql
 --   gis.h3_text(cell bigint) → text: functions/values.sql
 --   gis.has_better_null(run bigint) → boolean: functions/runs.sql
 --   gis.hex_rows(sign integer, category text, measure text, source text) → text: functions/hexes.sql
---   gis.is_corrected(event gis.notice) → boolean: functions/notify.sql
+--   gis.is_corrected(event gis.notification) → boolean: functions/notify.sql
 --   gis.is_on_earth(shape geometry) → boolean: functions/values.sql
 --   gis.is_public(layer_id text) → boolean: functions/versions.sql
---   gis.is_recipient(event gis.notice, subscription gis.subscription) → boolean: functions/notify.sql
+--   gis.is_recipient(event gis.notification, subscription gis.subscription) → boolean: functions/notify.sql
 --   gis.is_sent(act text) → boolean: functions/notify.sql
 --   gis.keep_unit_shares() → trigger: functions/shapes.sql
 --   gis.lower_case(value text) → text: functions/values.sql
---   gis.matches_entries(event gis.notice, entries jsonb) → boolean: functions/notify.sql
---   gis.matches_subscription(event gis.notice, subscription gis.subscription) → boolean: functions/notify.sql
+--   gis.matches_entries(event gis.notification, entries jsonb) → boolean: functions/notify.sql
+--   gis.matches_subscription(event gis.notification, subscription gis.subscription) → boolean: functions/notify.sql
 --   gis.mercator_x(lon double precision) → double precision: functions/values.sql
 --   gis.mercator_y(lat double precision) → double precision: functions/values.sql
 --   gis.merge_hex_days(rows text) → text: functions/hexes.sql
@@ -1093,7 +1093,7 @@ CREATE TABLE private.webhook_secret (
 --   gis.raise_layer_version() → trigger: functions/versions.sql
 --   gis.raise_results() → trigger: functions/versions.sql
 --   gis.raise_results_of_run() → trigger: functions/versions.sql
---   gis.recipient_entries(event gis.notice, subscription gis.subscription) → jsonb: functions/notify.sql
+--   gis.recipient_entries(event gis.notification, subscription gis.subscription) → jsonb: functions/notify.sql
 --   gis.refresh_unit_shares(layer_id text) → void: functions/shapes.sql
 --   gis.search_key(value text) → text: functions/values.sql
 --   gis.set_calendar() → trigger: functions/versions.sql

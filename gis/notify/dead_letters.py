@@ -19,9 +19,7 @@ _COUNT_DEAD = text("""
 SELECT count(*) FROM gis.delivery
 WHERE subscription_id = :id AND status = 'dead' AND ended_at > now() - interval '1 day'
 """)
-_COUNT_UNDONE = text(
-    "SELECT count(*) FROM gis.cap_undone WHERE ended_at > now() - interval '1 day'"
-)
+_COUNT_UNDONE = text("SELECT count(*) FROM gis.cap_retry WHERE ended_at > now() - interval '1 day'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +59,7 @@ def raise_dead_letter_alerts(connection: Connection, delivery: Delivery) -> None
 
 
 def raise_unpublished_alerts(connection: Connection, row: Row[Any]) -> None:
-    """Open or update the alert that CAP documents could not be made; `row` is of gis.notice."""
+    """Open or update the alert that no CAP document could be made; `row`: of gis.notification."""
     if row.alert.get("rule") == RULE:
         return
     undone = connection.scalar(_COUNT_UNDONE) or 0

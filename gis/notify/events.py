@@ -1,4 +1,4 @@
-"""Events of alerts (gis.notice), in the order of their commits."""
+"""Events of alerts (gis.notification), in the order of their commits."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -14,14 +14,14 @@ _MEASURES = ("observed", "expected", "llr", "p", "recurrence_days")
 _READABLE = """
 layer_id = ANY(:layers) AND (:all_states OR NOT alert ->> 'status' = ANY(:not_notified))"""
 _AFTER = text(
-    f"SELECT * FROM gis.notice WHERE seq > :after AND {_READABLE} ORDER BY seq LIMIT :limit"  # noqa: S608
+    f"SELECT * FROM gis.notification WHERE seq > :after AND {_READABLE} ORDER BY seq LIMIT :limit"  # noqa: S608
 )
-_LATEST = text(f"SELECT coalesce(max(seq), 0) FROM gis.notice WHERE {_READABLE}")  # noqa: S608
+_LATEST = text(f"SELECT coalesce(max(seq), 0) FROM gis.notification WHERE {_READABLE}")  # noqa: S608
 
 
 def last_seq(connection: Connection) -> int:
     """The number of the latest event of all alerts; 0 when there is none."""
-    latest: int = connection.scalar(text("SELECT coalesce(max(seq), 0) FROM gis.notice"))
+    latest: int = connection.scalar(text("SELECT coalesce(max(seq), 0) FROM gis.notification"))
     return latest
 
 
@@ -51,7 +51,7 @@ def _readable(layers: Sequence[str], *, to_desk: bool) -> dict[str, Any]:
 
 
 def notification_of(row: Row[Any]) -> Notification:
-    """The notification of a row of gis.notice."""
+    """The notification of a row of gis.notification."""
     alert: Mapping[str, Any] = row.alert
     layer: Mapping[str, Any] = alert.get("layer") or {}
     options: Mapping[str, Any] = layer.get("alerts") or {}

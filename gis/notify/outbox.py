@@ -56,10 +56,10 @@ SELECT d.id AS delivery_id, d.key, d.attempts, d.subscription_id, s.channel, s.t
        n.*
 FROM gis.delivery d
 JOIN gis.subscription s ON s.id = d.subscription_id
-JOIN gis.notice n ON n.seq = d.seq
+JOIN gis.notification n ON n.seq = d.seq
 LEFT JOIN private.webhook_secret w ON w.subscription_id = s.id
 LEFT JOIN LATERAL (
-  SELECT e.ended_at, m.seq, m.alert FROM gis.delivery e JOIN gis.notice m ON m.seq = e.seq
+  SELECT e.ended_at, m.seq, m.alert FROM gis.delivery e JOIN gis.notification m ON m.seq = e.seq
   WHERE e.subscription_id = d.subscription_id AND e.alert_id = d.alert_id
     AND e.status = 'delivered'
   ORDER BY e.ended_at DESC, e.id DESC LIMIT 1) AS last ON true

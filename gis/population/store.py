@@ -110,5 +110,5 @@ WITH locked AS MATERIALIZED (
 raised AS (
   UPDATE gis.layer SET version = version + 1, changed_at = now()
   FROM locked WHERE layer.id = locked.id RETURNING layer.id, layer.version)
-INSERT INTO gis.touched (layer_id, version) SELECT id, version FROM raised
+INSERT INTO gis.changed_area (layer_id, version) SELECT id, version FROM raised
 """)

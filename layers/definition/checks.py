@@ -244,8 +244,8 @@ def _recipients(layer: Layer) -> Iterator[Finding]:
         return
     seen: set[tuple[str, str | None]] = set()
     policy = layer.alerts.policy()
-    for index, recipient in enumerate(layer.alerts.tell):
-        where = ("alerts", "tell", index)
+    for index, recipient in enumerate(layer.alerts.recipients):
+        where = ("alerts", "recipients", index)
         if (recipient.who, recipient.when) in seen:
             yield (*where, "who"), f"`{recipient.who}` stands twice"
         seen.add((recipient.who, recipient.when))

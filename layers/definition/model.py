@@ -583,7 +583,7 @@ class AlertOptions(Strict):
         ("Other",), min_length=1, description="Categories of the layer's alerts in CAP documents"
     )
     rules: tuple[ThresholdRule, ...] = Field((), description="Thresholds that raise alerts too")
-    tell: tuple[Recipient, ...] = Field((), description="Who is notified, and when")
+    recipients: tuple[Recipient, ...] = Field((), description="Who is notified, and when")
 
     def policy(self, streams: int = 1) -> Policy:
         """How alerts of the layer's detectors live; so many `streams` share the budget."""

@@ -14,7 +14,7 @@ from gis.notify.subscriptions import notify_senders
 _NAMED = text("""
 SELECT DISTINCT l.id, entry ->> 'who' AS who, s.id IS NOT NULL AS known
 FROM gis.layer l
-CROSS JOIN jsonb_array_elements(l.definition #> '{alerts,tell}') AS entry
+CROSS JOIN jsonb_array_elements(l.definition #> '{alerts,recipients}') AS entry
 LEFT JOIN gis.subscription s ON s.name = entry ->> 'who' AND s.ended_at IS NULL
 WHERE l.published
   AND (s.id IS NULL

@@ -45,7 +45,7 @@ _PLACES: Final = {
         (model.CountRule, "alerts.rules[] (`kind: count`)"),
         (model.QuietRule, "alerts.rules[] (`kind: quiet`)"),
         (model.IndicatorRule, "alerts.rules[] (`kind: indicator`)"),
-        (model.Recipient, "alerts.tell[]"),
+        (model.Recipient, "alerts.recipients[]"),
         (model.GazetteerOptions, "gazetteer"),
         (model.Style, "style"),
         (model.StyleClass, "style.classes[]"),

@@ -53,7 +53,7 @@ def is_outdated(connection: Connection, catalogue: Catalogue, alert: AlertState)
 # the run read, since rows may be stored after the moment for which it was asked; rules have no run.
 _SEEN_BEFORE_CHANGE = text("""
 SELECT max(k.until) AS seen
-FROM gis.alert_look k JOIN gis.layer l ON l.id = k.layer_id
+FROM gis.alert_evaluation k JOIN gis.layer l ON l.id = k.layer_id
 LEFT JOIN gis.hotspot_run r ON r.id = k.run_id
 WHERE k.layer_id = :layer AND k.rule = :rule AND k.stream = :stream
 GROUP BY l.version, l.changed_at
@@ -80,7 +80,7 @@ def judge_calibration(database: Database, layer: Layer, now: datetime) -> bool:
 
 def _judged(connection: Connection, layer: Layer, now: datetime) -> bool:
     looked = text(
-        "SELECT EXISTS (SELECT FROM gis.alert_look"
+        "SELECT EXISTS (SELECT FROM gis.alert_evaluation"
         " WHERE layer_id = :layer AND rule = :rule AND day = :day)"
     )
     values = {"layer": layer.id, "rule": RULE, "day": local_day(now)}

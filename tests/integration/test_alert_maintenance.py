@@ -161,5 +161,7 @@ def test_each_second_rules_calibration_and_escalation_are_seen_to(toy_province, 
     with toy_province.reading() as connection:
         acts = connection.execute(text("SELECT act FROM gis.alert_event ORDER BY id")).scalars()
         assert list(acts) == ["open", "escalate"]
-        judged = connection.scalar(text("SELECT rule FROM gis.alert_look WHERE rule <> 'scan'"))
+        judged = connection.scalar(
+            text("SELECT rule FROM gis.alert_evaluation WHERE rule <> 'scan'")
+        )
     assert judged == RULE

@@ -139,7 +139,7 @@ def test_a_backtest_leaves_no_trace(measured):
     database = flood(measured)
     tried(database, gauges(LEVEL))
     with database.reading() as connection:
-        for table in ("alert", "alert_event", "alert_look"):
+        for table in ("alert", "alert_event", "alert_evaluation"):
             assert connection.scalar(text(f"SELECT count(*) FROM gis.{table}")) == 0
 
 

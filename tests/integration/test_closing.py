@@ -227,8 +227,9 @@ def test_what_was_derived_from_a_field_that_becomes_personal_is_nowhere(opened, 
         before = {path for path, read in walk(http, people["admin"]) if told_of(read)}
         assert set(KINDS.values()) <= before
         kept = tables_with_owner(database)
-        assert {"gis.run_input", "gis.alert", "gis.notice", "gis.cap_message", "gis.row_history",
-                "gis.quarantine", "gis.scan_cluster", "gis.hex_count"} <= set(kept)  # fmt: skip
+        assert {"gis.run_input", "gis.alert", "gis.notification", "gis.cap_message",
+                "gis.row_history", "gis.quarantine", "gis.scan_cluster",
+                "gis.hex_count"} <= set(kept)  # fmt: skip
         files = files_with_owner(settings.home)
         assert any(name.startswith("tiles/") for name in files)
         assert f"pmtiles/{LAYER}.pmtiles" in files and "pmtiles/alerts.pmtiles" in files

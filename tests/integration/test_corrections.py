@@ -49,8 +49,8 @@ def notified(database: Database) -> list[tuple[int, str]]:
     """The steps that the desk is sent."""
     with database.reading() as connection:
         rows = connection.execute(
-            text("SELECT n.alert_id, n.act FROM gis.delivery d JOIN gis.notice n ON n.seq = d.seq"
-                 " ORDER BY d.id")
+            text("SELECT n.alert_id, n.act FROM gis.delivery d"
+                 " JOIN gis.notification n ON n.seq = d.seq ORDER BY d.id")
         )  # fmt: skip
         return [tuple(row) for row in rows]
 

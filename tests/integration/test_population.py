@@ -171,7 +171,7 @@ def test_a_load_changes_the_layers_with_hexes_but_none_of_their_features(provinc
     before = version(province), version(province, "communes")
     load_population(province, raster, PopulationFileOptions())
     assert (version(province), version(province, "communes")) == (before[0] + 1, before[1])
-    touched = "SELECT west FROM gis.touched WHERE layer_id = 'incidents' AND version = :now"
+    touched = "SELECT west FROM gis.changed_area WHERE layer_id = 'incidents' AND version = :now"
     assert asked(province, touched, now=version(province)) == [(None,)]
 
 

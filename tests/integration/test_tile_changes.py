@@ -23,7 +23,7 @@ def version_of(database: Database) -> int:
 def touches(database: Database, since: int) -> list[Any]:
     found = rows_of(
         database,
-        "SELECT version, west, south, east, north FROM gis.touched"
+        "SELECT version, west, south, east, north FROM gis.changed_area"
         f" WHERE layer_id = 'incidents' AND version > {since} ORDER BY 1, 2, 3",
     )
     return [(row[0] - since, *row[1:]) for row in found]
@@ -84,7 +84,7 @@ def test_many_places_are_told_as_one_box(points):
 def test_the_log_is_bounded(points):
     execute(points, "UPDATE gis.layer SET version = version + 5000 WHERE id = 'incidents'")
     execute(points, "UPDATE layer.incidents SET note = 'x' WHERE id = 1")
-    told = rows_of(points, "SELECT version FROM gis.touched WHERE layer_id = 'incidents'")
+    told = rows_of(points, "SELECT version FROM gis.changed_area WHERE layer_id = 'incidents'")
     assert [row[0] for row in told] == [version_of(points)]
 
 

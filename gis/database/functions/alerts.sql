@@ -25,7 +25,7 @@ $$;
 -- The payload of an alert. The province's code places an alert of the whole province. An alert that was
 -- made public is public no more once its layer is closed.
 CREATE OR REPLACE FUNCTION gis.alert_payload(alert_id bigint) RETURNS jsonb LANGUAGE sql STABLE AS $$
-  SELECT to_jsonb(a) - '{geom,centre,told,evidence,records}'::text[] || jsonb_build_object(
+  SELECT to_jsonb(a) - '{geom,centre,last_notification,evidence,records}'::text[] || jsonb_build_object(
     'geometry', gis.payload_shape(a.geom),
     'places', (SELECT coalesce(jsonb_agg(jsonb_build_object(
                  'code', c.code, 'name', c.full_name, 'name_en', c.name_en) ORDER BY c.code), '[]')

@@ -14,6 +14,6 @@ SELECT
   (SELECT array_agg(DISTINCT owner ORDER BY owner) FROM gis.job WHERE state = 'running')
     AS working,
   EXISTS (SELECT FROM gis.delivery WHERE status = 'waiting' AND due_at <= now()) AS delivery_due,
-  EXISTS (SELECT FROM gis.notice n, gis.cap_progress c WHERE n.seq > c.seq)
-    OR EXISTS (SELECT FROM gis.cap_undone WHERE ended_at IS NULL AND due_at <= now())
+  EXISTS (SELECT FROM gis.notification n, gis.cap_progress c WHERE n.seq > c.seq)
+    OR EXISTS (SELECT FROM gis.cap_retry WHERE ended_at IS NULL AND due_at <= now())
     AS document_due;

@@ -7,19 +7,19 @@ $$ SELECT act NOT IN ('update', 'comment', 'pending', 'suppressed', 'approve') $
 
 -- An event is void once the records of its alert were corrected: neither escalations nor subscriptions
 -- that come later go by it.
-CREATE OR REPLACE FUNCTION gis.is_corrected(event gis.notice) RETURNS boolean LANGUAGE sql STABLE AS $$
-  SELECT EXISTS (SELECT FROM gis.notice later
+CREATE OR REPLACE FUNCTION gis.is_corrected(event gis.notification) RETURNS boolean LANGUAGE sql STABLE AS $$
+  SELECT EXISTS (SELECT FROM gis.notification later
                  WHERE later.alert_id = event.alert_id AND later.act = 'corrected'
                    AND later.seq > event.seq)
 $$;
 
 -- The rank of an event's tier. An escalation has the highest tier that people were notified of: evidence
 -- that has weakened since then keeps it from nobody who waits for it.
-CREATE OR REPLACE FUNCTION gis.event_rank(event gis.notice) RETURNS int LANGUAGE sql STABLE AS $$
+CREATE OR REPLACE FUNCTION gis.event_rank(event gis.notification) RETURNS int LANGUAGE sql STABLE AS $$
   SELECT greatest(
     gis.severity_rank(event.alert ->> 'severity'),
     CASE WHEN event.act = 'escalate' THEN
-      (SELECT max(gis.severity_rank(n.alert ->> 'severity')) FROM gis.notice n
+      (SELECT max(gis.severity_rank(n.alert ->> 'severity')) FROM gis.notification n
        WHERE n.alert_id = event.alert_id AND n.act IN ('open', 'notify', 'corrected')
          AND NOT gis.is_corrected(n))
     END)
@@ -27,14 +27,14 @@ $$;
 
 -- The entries of a layer file that name a subscription; an empty list: there is none. The file is read
 -- from the event itself, which has the options of the layer as they were at the step.
-CREATE OR REPLACE FUNCTION gis.recipient_entries(event gis.notice, subscription gis.subscription)
+CREATE OR REPLACE FUNCTION gis.recipient_entries(event gis.notification, subscription gis.subscription)
 RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
-  SELECT jsonb_path_query_array(event.alert, '$.layer.alerts.tell[*] ? (@.who == $name)',
+  SELECT jsonb_path_query_array(event.alert, '$.layer.alerts.recipients[*] ? (@.who == $name)',
                                 jsonb_build_object('name', subscription.name))
 $$;
 
 -- An event is for a subscription that the layer file names in these entries.
-CREATE OR REPLACE FUNCTION gis.matches_entries(event gis.notice, entries jsonb) RETURNS boolean
+CREATE OR REPLACE FUNCTION gis.matches_entries(event gis.notification, entries jsonb) RETURNS boolean
 LANGUAGE sql STABLE AS $$
   SELECT EXISTS (
     SELECT FROM jsonb_array_elements(entries) AS entry
@@ -43,7 +43,7 @@ LANGUAGE sql STABLE AS $$
 $$;
 
 -- An event is for a subscription that the layer file does not name.
-CREATE OR REPLACE FUNCTION gis.matches_subscription(event gis.notice, subscription gis.subscription)
+CREATE OR REPLACE FUNCTION gis.matches_subscription(event gis.notification, subscription gis.subscription)
 RETURNS boolean LANGUAGE sql STABLE AS $$
   SELECT NOT subscription.only_named
     AND (subscription.layers = '{}' OR event.layer_id = ANY(subscription.layers))
@@ -53,7 +53,7 @@ $$;
 -- An event is for a subscription. A layer file decides for the subscriptions that it names, each other
 -- one for itself. Alerts of private layers go only where an administrator sent them, who alone may read
 -- the layer. An alert of a subscription that fails (its key) is not sent to that one.
-CREATE OR REPLACE FUNCTION gis.is_recipient(event gis.notice, subscription gis.subscription)
+CREATE OR REPLACE FUNCTION gis.is_recipient(event gis.notification, subscription gis.subscription)
 RETURNS boolean LANGUAGE sql STABLE AS $$
   SELECT CASE gis.recipient_entries(event, subscription)
          WHEN '[]' THEN gis.matches_subscription(event, subscription)
@@ -69,7 +69,7 @@ $$;
 
 -- Recipients of an alert are also notified of its end, that somebody acknowledged it, and that its
 -- records were corrected, so that it is less grave than its former notifications say.
-CREATE OR REPLACE FUNCTION gis.fill_outbox(event gis.notice) RETURNS void LANGUAGE sql AS $$
+CREATE OR REPLACE FUNCTION gis.fill_outbox(event gis.notification) RETURNS void LANGUAGE sql AS $$
   INSERT INTO gis.delivery (subscription_id, seq, alert_id)
   SELECT s.id, event.seq, event.alert_id
   FROM gis.subscription s
@@ -86,10 +86,10 @@ $$;
 -- Runs when the transaction commits. The lock, held for that moment, makes `seq` follow the order
 -- of commits; it is released when the transaction's rows can be seen.
 CREATE OR REPLACE FUNCTION gis.add_event() RETURNS trigger LANGUAGE plpgsql AS $$
-DECLARE event gis.notice;
+DECLARE event gis.notification;
 BEGIN
   PERFORM pg_advisory_xact_lock(1734963039, 7);
-  INSERT INTO gis.notice (event_id, alert_id, layer_id, at, act, alert)
+  INSERT INTO gis.notification (event_id, alert_id, layer_id, at, act, alert)
   SELECT NEW.id, NEW.alert_id, a.layer_id, clock_timestamp(), NEW.act, gis.alert_payload(a.id)
   FROM gis.alert a WHERE a.id = NEW.alert_id RETURNING * INTO event;
   IF event.seq IS NOT NULL AND NEW.notify AND gis.is_sent(event.act) THEN
@@ -108,7 +108,7 @@ BEGIN
   SELECT DISTINCT ON (s.id, n.alert_id) s.id, n.seq, n.alert_id
   FROM gis.alert a
   JOIN gis.layer l ON l.id = a.layer_id AND l.published
-  JOIN gis.notice n ON n.alert_id = a.id AND n.act IN ('open', 'notify', 'corrected', 'escalate')
+  JOIN gis.notification n ON n.alert_id = a.id AND n.act IN ('open', 'notify', 'corrected', 'escalate')
     AND NOT gis.is_corrected(n)
   JOIN gis.alert_event e ON e.id = n.event_id AND e.notify
   CROSS JOIN LATERAL jsonb_populate_record(n, jsonb_build_object('alert', n.alert ||

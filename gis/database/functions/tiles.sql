@@ -61,10 +61,10 @@ whole AS (SELECT count(*) AS number, ST_Extent(box::geometry) AS box FROM places
 logged AS (
   SELECT places.box FROM places, whole WHERE number <= 32
   UNION ALL SELECT box FROM whole WHERE number = 0 OR number > 32)
-INSERT INTO gis.touched
+INSERT INTO gis.changed_area
 SELECT $1, $2, ST_XMin(box), ST_YMin(box), ST_XMax(box), ST_YMax(box) FROM logged
 $q$, rows) USING TG_ARGV[0], now_at;
-    DELETE FROM gis.touched WHERE layer_id = TG_ARGV[0] AND version <= now_at - 1000;
+    DELETE FROM gis.changed_area WHERE layer_id = TG_ARGV[0] AND version <= now_at - 1000;
   END IF;
   RETURN NULL;
 END $$;

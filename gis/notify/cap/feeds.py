@@ -49,7 +49,7 @@ class Feed:
 _SELECT = """
 SELECT m.identifier, m.type, m.sent, m.public AND gis.is_public(m.layer_id) AS public, m.document,
        n.*
-FROM gis.cap_message m JOIN gis.notice n ON n.seq = m.seq
+FROM gis.cap_message m JOIN gis.notification n ON n.seq = m.seq
 """
 _LATEST = text(
     _SELECT + "WHERE m.withdrawn_at IS NULL"

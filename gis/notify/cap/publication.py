@@ -1,6 +1,6 @@
 """CAP documents of events, made once, in the order of the events, and never changed.
 
-An event without its document is stored in gis.cap_undone and tried again, as deliveries are; a
+An event without its document is stored in gis.cap_retry and tried again, as deliveries are; a
 newer document of the same alert makes it needless.
 """
 
@@ -41,10 +41,10 @@ class EarlierDocument:
 # One process at a time; the others have nothing to do meanwhile.
 _PROGRESS = text("SELECT seq FROM gis.cap_progress FOR UPDATE SKIP LOCKED")
 _NEXT = text("""
-SELECT n.*, 0 AS failures FROM gis.notice n WHERE n.seq > :seq ORDER BY n.seq LIMIT :limit
+SELECT n.*, 0 AS failures FROM gis.notification n WHERE n.seq > :seq ORDER BY n.seq LIMIT :limit
 """)
 _AGAIN = text("""
-SELECT n.*, u.failures FROM gis.cap_undone u JOIN gis.notice n ON n.seq = u.seq
+SELECT n.*, u.failures FROM gis.cap_retry u JOIN gis.notification n ON n.seq = u.seq
 WHERE u.ended_at IS NULL AND u.due_at <= now() ORDER BY n.seq LIMIT :limit
 """)
 # The public's documents know nothing of those that the public cannot read.
@@ -58,9 +58,9 @@ INSERT INTO gis.cap_message (identifier, seq, alert_id, layer_id, sender, sent, 
 VALUES (:identifier, :seq, :alert_id, :layer_id, :sender, :sent, :expires, :type,
         :public, :document)
 """)
-_DONE = text("DELETE FROM gis.cap_undone WHERE alert_id = :alert AND seq <= :seq")
+_DONE = text("DELETE FROM gis.cap_retry WHERE alert_id = :alert AND seq <= :seq")
 _UNDONE = text("""
-INSERT INTO gis.cap_undone (seq, alert_id, failures, due_at, error, ended_at)
+INSERT INTO gis.cap_retry (seq, alert_id, failures, due_at, error, ended_at)
 VALUES (:seq, :alert, :failures, now() + coalesce(:wait, interval '0'), :why,
         CASE WHEN CAST(:wait AS interval) IS NULL THEN now() END)
 ON CONFLICT (seq) DO UPDATE SET failures = excluded.failures, due_at = excluded.due_at,
@@ -78,9 +78,9 @@ CROSS JOIN LATERAL (
   ORDER BY m.seq DESC LIMIT 1) AS latest
 WHERE a.status IN ('open', 'acknowledged') AND latest.type <> 'Cancel'
   AND now() >= latest.expires - (latest.expires - latest.sent) / 4
-  AND NOT EXISTS (SELECT FROM gis.notice n WHERE n.alert_id = a.id AND n.act = 'renewed'
+  AND NOT EXISTS (SELECT FROM gis.notification n WHERE n.alert_id = a.id AND n.act = 'renewed'
                   AND n.at > now() - interval '1 hour')
-  AND NOT EXISTS (SELECT FROM gis.cap_undone u WHERE u.alert_id = a.id AND u.ended_at IS NULL)
+  AND NOT EXISTS (SELECT FROM gis.cap_retry u WHERE u.alert_id = a.id AND u.ended_at IS NULL)
 ORDER BY a.id
 """)
 
@@ -118,7 +118,7 @@ def retry_undone(connection: Connection) -> int:
     """Queue the documents again that were given up; gives their number."""
     result = connection.execute(
         text(
-            "UPDATE gis.cap_undone SET failures = 0, due_at = now(), ended_at = NULL"
+            "UPDATE gis.cap_retry SET failures = 0, due_at = now(), ended_at = NULL"
             " WHERE ended_at IS NOT NULL"
         )
     )

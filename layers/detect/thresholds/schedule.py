@@ -23,11 +23,11 @@ EVERY = timedelta(minutes=1)
 
 # The newest evaluation of each rule.
 _NEWEST = text("""
-SELECT DISTINCT ON (k.layer_id, k.rule) k.layer_id, k.rule, k.looked_at,
+SELECT DISTINCT ON (k.layer_id, k.rule) k.layer_id, k.rule, k.evaluated_at,
        k.version IS NOT DISTINCT FROM l.version AS knows_rows
-FROM gis.alert_look k JOIN gis.layer l ON l.id = k.layer_id
+FROM gis.alert_evaluation k JOIN gis.layer l ON l.id = k.layer_id
 WHERE k.layer_id = ANY(:layers) AND k.stream = ''
-ORDER BY k.layer_id, k.rule, k.looked_at DESC
+ORDER BY k.layer_id, k.rule, k.evaluated_at DESC
 """)
 
 
@@ -50,7 +50,9 @@ def due_rules(
         return []
     rows = connection.execute(_NEWEST, {"layers": [layer.id for layer in ruled]})
     fresh = {
-        (row.layer_id, row.rule) for row in rows if row.knows_rows and row.looked_at > now - EVERY
+        (row.layer_id, row.rule)
+        for row in rows
+        if row.knows_rows and row.evaluated_at > now - EVERY
     }
     return [
         (layer, rule)

@@ -217,7 +217,7 @@ def check_runs(database: Database) -> None:
             """)).all()  # fmt: skip
         failed = connection.scalar(text("SELECT count(*) FROM gis.job WHERE state = 'failed'"))
         steps = connection.scalar(text("SELECT count(*) FROM gis.alert_event"))
-        notices = connection.scalar(text("SELECT count(DISTINCT event_id) FROM gis.notice"))
+        notices = connection.scalar(text("SELECT count(DISTINCT event_id) FROM gis.notification"))
         opened = connection.execute(text("""
             SELECT alert_id FROM gis.alert_event WHERE act = 'open'
             GROUP BY alert_id HAVING count(*) > 1

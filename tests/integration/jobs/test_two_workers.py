@@ -97,7 +97,9 @@ def documents(database: Database) -> list[int]:
 
 
 def steps(database: Database) -> list[int]:
-    statement = text("SELECT seq FROM gis.notice WHERE act IN ('open', 'notify') ORDER BY seq")
+    statement = text(
+        "SELECT seq FROM gis.notification WHERE act IN ('open', 'notify') ORDER BY seq"
+    )
     with database.reading() as connection:
         return list(connection.scalars(statement))
 

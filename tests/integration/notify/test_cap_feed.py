@@ -303,13 +303,13 @@ LATER = Backoff(3, timedelta(hours=1), timedelta(hours=1))
 def undone(database: Database) -> list[tuple[int, bool]]:
     """How often each document failed, and whether it was given up."""
     with database.reading() as connection:
-        rows = connection.execute(text("SELECT * FROM gis.cap_undone ORDER BY seq"))
+        rows = connection.execute(text("SELECT * FROM gis.cap_retry ORDER BY seq"))
         return [(row.failures, row.ended_at is not None) for row in rows]
 
 
 def due_now(database: Database) -> None:
     with database.writing() as connection:
-        connection.execute(text("UPDATE gis.cap_undone SET due_at = now()"))
+        connection.execute(text("UPDATE gis.cap_retry SET due_at = now()"))
 
 
 def test_a_document_with_faults_is_tried_again_and_not_at_once(http, toy_province, operator):
@@ -331,8 +331,8 @@ def test_a_step_that_cannot_be_read_keeps_no_other_from_being_published(toy_prov
     with toy_province.writing() as connection:
         connection.execute(
             text(
-                "UPDATE gis.notice SET alert = alert - 'places'"
-                " WHERE seq = (SELECT min(seq) FROM gis.notice)"
+                "UPDATE gis.notification SET alert = alert - 'places'"
+                " WHERE seq = (SELECT min(seq) FROM gis.notification)"
             )
         )
     assert publish_due(toy_province, SENDER, LATER) == 1

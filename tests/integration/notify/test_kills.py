@@ -318,7 +318,9 @@ def check_documents(database: Database, before: dict[str, str]) -> None:
     """One document a step that has one, each valid, in the chain of its alert, and as it was."""
     with database.reading() as connection:
         steps = connection.execute(
-            text("SELECT seq, act FROM gis.notice WHERE act IN ('open', 'notify') ORDER BY seq")
+            text(
+                "SELECT seq, act FROM gis.notification WHERE act IN ('open', 'notify') ORDER BY seq"
+            )
         ).all()
         made = connection.execute(text("SELECT seq, type FROM gis.cap_message ORDER BY seq")).all()
     kinds = {"open": "Alert", "notify": "Update"}

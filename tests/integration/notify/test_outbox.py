@@ -18,7 +18,7 @@ def two(toy_province: Database) -> Iterator[tuple[Connection, Connection]]:
 
 def notices(database: Database) -> list[tuple[int, str]]:
     with database.reading() as connection:
-        rows = connection.execute(text("SELECT alert_id, act FROM gis.notice ORDER BY seq"))
+        rows = connection.execute(text("SELECT alert_id, act FROM gis.notification ORDER BY seq"))
         return [(row.alert_id, row.act) for row in rows]
 
 
@@ -29,7 +29,7 @@ def waiting(database: Database) -> list[tuple[str, str]]:
             text(
                 "SELECT s.name, n.act FROM gis.delivery d"
                 " JOIN gis.subscription s ON s.id = d.subscription_id"
-                " JOIN gis.notice n ON n.seq = d.seq ORDER BY d.id"
+                " JOIN gis.notification n ON n.seq = d.seq ORDER BY d.id"
             )
         )
         return [(row.name, row.act) for row in rows]
@@ -61,7 +61,7 @@ def test_an_event_holds_the_alert_as_it_stood_at_the_commit(toy_province):
         connection.execute(text("UPDATE gis.alert SET headline_vi = 'Ngập sâu'"))
     with toy_province.writing() as connection:
         connection.execute(text("UPDATE gis.alert SET headline_vi = 'Hết ngập'"))
-        told = connection.execute(text("SELECT alert FROM gis.notice")).scalar_one()
+        told = connection.execute(text("SELECT alert FROM gis.notification")).scalar_one()
     assert told["headline_vi"] == "Ngập sâu"
     assert told["id"] == alert
     assert told["places"] == [{"code": "00004", "name": "Xã Bãi Cát", "name_en": ""}]

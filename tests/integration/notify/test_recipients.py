@@ -1,4 +1,4 @@
-"""`alerts: tell:` of a layer file: who is notified of which steps, and whom nobody knows."""
+"""`alerts: recipients:` of a layer file: who is notified of which steps, and whom nobody knows."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,10 +25,10 @@ from tests.integration.notify.test_outbox import end, waiting
 NOWHERE = "http://127.0.0.1:9/"
 
 
-def publish(database: Database, catalogue: Catalogue, *tell: dict[str, str]) -> None:
+def publish(database: Database, catalogue: Catalogue, *recipients: dict[str, str]) -> None:
     """The layer file of citizen reports, with these recipients."""
     words = catalogue.get("citizen_reports").model_dump(mode="json")
-    words["alerts"]["tell"] = tell
+    words["alerts"]["recipients"] = recipients
     layer = Layer.model_validate(words)
     others = [each for each in catalogue.layers if each.id != layer.id]
     with database.writing() as connection:

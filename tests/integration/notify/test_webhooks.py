@@ -232,7 +232,7 @@ def test_a_message_given_up_is_an_alert_that_goes_to_the_others(toy_province, re
             text(
                 "SELECT s.name, n.act FROM gis.delivery d"
                 " JOIN gis.subscription s ON s.id = d.subscription_id"
-                " JOIN gis.notice n ON n.seq = d.seq WHERE d.alert_id = :id"
+                " JOIN gis.notification n ON n.seq = d.seq WHERE d.alert_id = :id"
             ),
             {"id": raised.id},
         ).all()

@@ -12,7 +12,7 @@ NAMES = ("version", "west", "south", "east", "north")
 
 
 class Log:
-    """Stands for a connection: the rows of gis.touched."""
+    """Stands for a connection: the rows of gis.changed_area."""
 
     def __init__(self, *rows: tuple[Any, ...]) -> None:
         self.rows = [type("Row", (), dict(zip(NAMES, row, strict=True))) for row in rows]
