@@ -26,13 +26,13 @@ def map_document(
 ) -> dict[str, Any]:
     """One MapLibre style with all that the caller may see: areas, hexes, lines, points."""
     base = public_url(request, settings)
-    readable = catalogue.readable(caller)
+    readable = {layer.id for layer in catalogue.readable(caller)}
     parts = []
     for layer in catalogue.layers:
         if may_read_hexes(caller, layer):
             seen = _as_seen(layer, caller, settings)
             parts += hex_style(seen, _hexes(base, layer.id))
-        if layer in readable and layer.tiles is not None:
+        if layer.id in readable and layer.tiles is not None:
             parts += map_style(layer, _tiles(base, layer.id))
     return style_of(parts)
 

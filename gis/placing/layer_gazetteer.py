@@ -47,7 +47,7 @@ _TABLE = "gis.gazetteer"  # the key of what operators loaded into the table, bes
 
 _kept: dict[str, tuple[object, Gazetteer]] = {}
 _reading = threading.Lock()
-_latest: tuple[tuple[Row[Any], ...], Sequence[Row[Any]]] = ((), ())
+_latest: tuple[list[tuple[str, str, str]], Sequence[Row[Any]]] = ([], ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +93,12 @@ def gazetteer_for(
     versions = connection.execute(_VERSIONS).all()
     table_stamp = tuple(versions[0][:3])
     parts = [_current(_TABLE, table_stamp, partial(stored_gazetteer, connection))]
-    layers = _sections(connection, tuple(versions))
+    layers = _sections(connection, versions)
+    latest = {row.id: (row.database, row.layer_version, row.transaction) for row in versions}
     for layer in layers:
-        if may_read(principal, layer.audience, layer.id):
-            stamp = (*table_stamp[2:], layer.version, layer.transaction, layer.digest, placed_on)
+        # A layer that was published between the two statements is searched from the next time on.
+        if layer.id in latest and may_read(principal, layer.audience, layer.id):
+            stamp = (*latest[layer.id], layer.digest, placed_on)
             section = _Section(layer.id, layer.geometry, layer.fields, layer.gazetteer)
             parts.append(_current(layer.id, stamp, partial(_read, connection, section, communes)))
     for gone in _kept.keys() - {_TABLE, *(layer.id for layer in layers)}:
@@ -116,16 +118,17 @@ def _current(name: str, stamp: object, read: Callable[[], Gazetteer]) -> Gazette
         return kept[1]
 
 
-# A version that a transaction raised and did not commit may be raised again by another, to another
-# content: `xmin` tells the two apart.
-# Of the table, and of each published layer: a row is the same while its place and transaction are.
+# Of the table, and of each published layer. A version that a transaction raised and did not commit
+# may be raised again by another, to another content: `xmin` tells the two apart.
 _VERSIONS = text("""
-SELECT t.version, t.xmin::text, current_database(), l.id, l.ctid::text, l.xmin::text
+SELECT t.version, t.xmin::text, current_database() AS database, l.id, l.digest,
+       l.version AS layer_version, l.xmin::text AS transaction
 FROM gis.gazetteer_version t LEFT JOIN gis.layer l ON l.published ORDER BY l.id
 """)
-# Definitions are long, and to unpack all of them takes longer than to place an address.
+# Definitions are long, and to unpack all of them takes longer than to place an address: they are
+# read where a digest has changed, not at each change of a layer's rows.
 _LAYERS = text("""
-SELECT id, version, xmin::text AS transaction, digest, definition ->> 'geometry' AS geometry,
+SELECT id, digest, definition ->> 'geometry' AS geometry,
        definition #>> '{access,read}' AS audience, definition -> 'gazetteer' AS gazetteer,
        definition -> 'fields' AS fields
 FROM gis.layer
@@ -133,13 +136,14 @@ WHERE published AND jsonb_typeof(definition -> 'gazetteer') = 'object' ORDER BY 
 """)
 
 
-def _sections(connection: Connection, versions: tuple[Row[Any], ...]) -> Sequence[Row[Any]]:
-    """The published layers with a section, by rows of `_VERSIONS`; read where one has changed."""
+def _sections(connection: Connection, versions: Sequence[Row[Any]]) -> Sequence[Row[Any]]:
+    """The published layers with a section, by rows of `_VERSIONS`."""
     global _latest
     known, layers = _latest
-    if known != versions:
+    published = [(row.database, row.id, row.digest) for row in versions]
+    if known != published:
         layers = connection.execute(_LAYERS).all()
-        _latest = versions, layers
+        _latest = published, layers
     return layers
 
 

@@ -109,7 +109,13 @@ def stored_placer(connection: Connection, today: date, principal: Principal = AN
 
     Raises BadInput when no boundaries are loaded.
     """
-    territory = stored_territory(connection)
+    return placer_on(stored_territory(connection), connection, today, principal)
+
+
+def placer_on(
+    territory: Territory, connection: Connection, today: date, principal: Principal = ANONYMOUS
+) -> Placer:
+    """A placer over these units, with the places of layers that the principal may read."""
     return Placer(
         territory.history,
         territory.table,

@@ -31,7 +31,7 @@ from gis.access import Principal, may_write, require
 from gis.clock import HERE, today
 from gis.errors import BadInput, NotAllowed, NotFound
 from gis.placing.placer import Claims, Reason
-from gis.placing.reference import stored_placer, stored_territory
+from gis.placing.reference import placer_on, stored_territory
 from gis.placing.shapes import plausible_area, vertex_fault
 from gis.values import BBox
 from layers.definition.model import FileSource, GeometryKind, Layer
@@ -250,10 +250,12 @@ def _place(
     properties: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The columns of a row's place: hex, commune, method …; raises BadRecord without a place."""
-    place = _placement(connection, layer, geometry, properties)
+    territory = stored_territory(connection)
+    placer = placer_on(territory, connection, today())
+    place = placer.place(_claims(layer, geometry, properties)).row(0)
     tolerated = isinstance(layer.source, FileSource) and layer.source.outside == "keep"
     if geometry is not None and not tolerated and not place["reason"]:
-        area = plausible_area(BBox.of(stored_territory(connection).outline.bounds))
+        area = plausible_area(BBox.of(territory.outline.bounds))
         fault = vertex_fault(geometry, area)
         if fault is not None:
             raise BadRecord([FeatureFault("geometry", fault)])
@@ -270,16 +272,13 @@ def _place(
     }
 
 
-def _placement(
-    connection: Connection,
-    layer: Layer,
-    geometry: shapely.Geometry | None,
-    properties: Mapping[str, Any],
-) -> dict[str, Any]:
+def _claims(
+    layer: Layer, geometry: shapely.Geometry | None, properties: Mapping[str, Any]
+) -> Claims:
     point = None if geometry is None else shapely.point_on_surface(geometry)
     words = {use: str(properties.get(name) or "") for use, name in _place_fields(layer).items()}
     at = properties.get("valid_at")
-    claims = Claims(
+    return Claims(
         lon=np.array([np.nan if point is None else point.x]),
         lat=np.array([np.nan if point is None else point.y]),
         address=[words.get("address", "")],
@@ -288,7 +287,6 @@ def _placement(
         precision_m=np.array([np.nan]),
         shapes=None if layer.geometry is GeometryKind.POINT else np.array([geometry], object),
     )
-    return stored_placer(connection, today()).place(claims).row(0)
 
 
 def _place_fields(layer: Layer) -> dict[str, str]:
