@@ -33,6 +33,7 @@ STEP_DEGREES = 0.0005  # about 50 m
 OUTSIDE, BORDER = -1, -2
 RESOLUTION = 11
 _BORDER_STEP_DEGREES = 0.005
+_GAP_DEGREES = 0.0005  # so wide a gap may lie between neighbours
 _GEOD = Geod(ellps="WGS84")
 
 
@@ -128,6 +129,11 @@ class CellTable:
         """The communes of lines and areas (EPSG:4326), by their index in `codes`."""
         return unit_shares(shapes, self.shapes)
 
+    def neighbours(self, index: int) -> list[str]:
+        """Codes of the communes around one, by its index: within about 50 m of it, in order."""
+        near = self._tree.query(self.shapes[index], predicate="dwithin", distance=_GAP_DEGREES)
+        return [self.codes[i] for i in sorted(near.tolist()) if i != index]
+
     def offset_m(self, codes: Iterable[str], place: shapely.Geometry) -> tuple[float, float]:
         """How far east and north, in metres, a place (EPSG:4326) lies of the nearest of these.
 
@@ -148,6 +154,10 @@ class CellTable:
     @property
     def _narrowing(self) -> float:
         return float(np.cos(np.radians(self.south)))
+
+    @cached_property
+    def _tree(self) -> shapely.STRtree:
+        return shapely.STRtree(self.shapes)
 
     @cached_property
     def _borders(self) -> "tuple[Floats, Indexes, cKDTree]":

@@ -4,18 +4,11 @@ from datetime import date
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from gis.boundaries.units import Level, Unit
 from gis.placing.cells import h3_cells
 from gis.placing.reference import stored_territory
-
-_NEIGHBOURS = text("""
-SELECT other.code, other.full_name AS name
-FROM layer.communes here JOIN layer.communes other
-  ON other.code <> here.code AND ST_DWithin(here.geom, other.geom, 0.0005)
-WHERE here.code = :code ORDER BY other.code
-""")
 
 
 def describe_point(connection: Connection, lon: float, lat: float, today: date) -> dict[str, Any]:
@@ -39,11 +32,15 @@ def describe_point(connection: Connection, lon: float, lat: float, today: date) 
         for unit in history.units
         if unit.level is Level.COMMUNE and unit.code in old_codes and unit.valid_to is not None
     ]
-    neighbours = connection.execute(_NEIGHBOURS, {"code": code})
+    neighbours = [
+        {"code": near, "name": unit.full_name if unit else None}
+        for near in territory.table.neighbours(index)
+        for unit in (history.unit(near, Level.COMMUNE, today),)
+    ]
     return answer | {
         "commune": _as_json(commune) if commune else {"code": code},
         "old_units": [_as_json(unit) for unit in sorted(old_units, key=lambda unit: unit.code)],
-        "neighbours": [dict(row._mapping) for row in neighbours],
+        "neighbours": neighbours,
     }
 
 
