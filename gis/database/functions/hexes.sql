@@ -15,13 +15,14 @@ $$ SELECT format(
        $q$CASE WHEN abs(%1$I::float8) < 'Infinity' THEN %1$I::numeric END$q$, measure) END,
      source) $$;
 
--- The statements that add such signed rows to the counts of the layer $1.
+-- The statements that add such signed rows to the counts of the layer $1. They give their rows in the
+-- order of the primary keys, so that a load of many rows fills one page after the other.
 CREATE OR REPLACE FUNCTION gis.merge_hex_days(rows text) RETURNS text
 LANGUAGE sql IMMUTABLE AS
 $$ SELECT format($q$
 MERGE INTO gis.hex_day_count AS counts
 USING (
-  SELECT day, gis.h3_parent(h3, 10) AS cell, category, sum(sign)::int AS change,
+  SELECT gis.h3_parent(h3, 10) AS cell, day, category, sum(sign)::int AS change,
          coalesce(sum(sign) FILTER (WHERE value IS NOT NULL), 0)::int AS valued,
          coalesce(sum(sign * value), 0) AS total
   FROM (%s) AS rows GROUP BY 1, 2, 3) AS new
@@ -36,20 +37,20 @@ WHEN NOT MATCHED THEN INSERT (layer_id, day, cell, category, count, valued, tota
   VALUES ($1, new.day, new.cell, new.category, new.change, new.valued, new.total)
 $q$, rows) $$;
 
+-- The sums of a resolution are those of the next finer one, so that rows are gone through once. What
+-- has no value keeps null as its sum to the end: nothing is to be added up then.
 CREATE OR REPLACE FUNCTION gis.merge_hexes(rows text) RETURNS text
 LANGUAGE sql IMMUTABLE AS
 $$ SELECT format($q$
-WITH finest AS MATERIALIZED (
+WITH cells_10 AS MATERIALIZED (
   SELECT gis.h3_parent(h3, 10) AS cell, category, sum(sign) AS change,
-         coalesce(sum(sign) FILTER (WHERE value IS NOT NULL), 0) AS valued,
-         coalesce(sum(sign * value), 0) AS total
-  FROM (%s) AS rows GROUP BY 1, 2)
+         sum(sign) FILTER (WHERE value IS NOT NULL) AS valued, sum(sign * value) AS total
+  FROM (%s) AS rows GROUP BY 1, 2)%s
 MERGE INTO gis.hex_count AS counts
 USING (
-  SELECT resolution, gis.h3_parent(cell, resolution) AS cell, category,
-         sum(change)::int AS change, sum(valued)::int AS valued, sum(total) AS total
-  FROM finest CROSS JOIN generate_series(5, 10) AS resolution
-  GROUP BY 1, 2, 3) AS new
+  SELECT resolution, cell, category, change::int, coalesce(valued, 0)::int AS valued,
+         coalesce(total, 0) AS total
+  FROM (%s) AS cells) AS new
 ON counts.layer_id = $1 AND counts.resolution = new.resolution AND counts.cell = new.cell
   AND counts.category = new.category
 WHEN MATCHED AND new.change = 0 AND new.valued = 0 AND new.total = 0 THEN DO NOTHING
@@ -59,13 +60,23 @@ WHEN MATCHED THEN UPDATE SET count = counts.count + new.change,
 WHEN NOT MATCHED AND new.change = 0 THEN DO NOTHING
 WHEN NOT MATCHED THEN INSERT (layer_id, resolution, cell, category, count, valued, total)
   VALUES ($1, new.resolution, new.cell, new.category, new.change, new.valued, new.total)
-$q$, rows) $$;
+$q$, rows,
+  (SELECT string_agg(format($q$, cells_%s AS MATERIALIZED (
+  SELECT gis.h3_parent(cell, %1$s) AS cell, category, sum(change)::bigint AS change,
+         sum(valued)::bigint AS valued, sum(total) AS total
+  FROM cells_%s GROUP BY 1, 2)$q$, resolution, resolution + 1), '' ORDER BY resolution DESC)
+   FROM generate_series(5, 9) AS resolution),
+  (SELECT string_agg(format('SELECT %s AS resolution, * FROM cells_%1$s', resolution), ' UNION ALL '
+                     ORDER BY resolution)
+   FROM generate_series(5, 10) AS resolution)) $$;
 
 -- The row of gis.layer is locked first, so that writers of one layer wait here in one order and never
 -- for each other's counts crosswise. EXECUTE plans each time: one row and a hundred thousand want
--- different plans. The arguments of a trigger are the layer, its category and its measure, in this
--- order. An empty category is none.
-CREATE OR REPLACE FUNCTION gis.count_hexes() RETURNS trigger LANGUAGE plpgsql AS $$
+-- different plans. Groups are made by sorting: hashing gives them in no order, and takes far more memory
+-- than planned, since nothing is known of the cells of new rows. The arguments of a trigger are the
+-- layer, its category and its measure, in this order. An empty category is none.
+CREATE OR REPLACE FUNCTION gis.count_hexes() RETURNS trigger LANGUAGE plpgsql
+SET enable_hashagg = off AS $$
 DECLARE
   category text := nullif(TG_ARGV[1], '');
   measure text := TG_ARGV[2];
@@ -92,7 +103,7 @@ END $$;
 -- repeated, also with another category or measure, which are names of columns.
 CREATE OR REPLACE FUNCTION gis.attach_hex_counts(
   layer_id text, category text DEFAULT NULL, measure text DEFAULT NULL) RETURNS void
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET enable_hashagg = off AS $$
 DECLARE
   target text := format('layer.%I', layer_id);
   arguments text := concat_ws(', ', quote_literal(layer_id), quote_literal(coalesce(category, '')),
