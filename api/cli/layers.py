@@ -19,12 +19,11 @@ from api.cli.file_options import (
 )
 from api.cli.output import AsJson, check_folder, complain, print_json, print_rows, progress, say
 from api.records import change_record, select
-from gis.errors import AmbiguousInput, BadInput
+from gis.errors import BadInput
 from layers.ingest.mode import LoadMode
 
 if TYPE_CHECKING:
     from layers.ingest.load import LoadReport
-    from layers.ingest.retry import RetryReport
 
 app = typer.Typer(help="List, check, publish and fill layers.", no_args_is_help=True)
 
@@ -180,48 +179,6 @@ def load(
     with database_in_use() as database, progress(f"loading {layer}") as show:
         report = load_file(database, chosen, file, options, show)
     print_report(report, as_json=as_json)
-
-
-@app.command("replay", epilog="Example: gis layers replay citizen_reports")
-def replay_command(
-    layer: Annotated[str, typer.Argument(help="Id of the layer")],
-    source: Annotated[str | None, typer.Option(help="Only records of this source")] = None,
-    assume_crs: AssumedCrs = None,
-    date_format: DateFormat = None,
-    number_format: NumberFormat = None,
-    as_json: AsJson = False,
-) -> None:
-    """Replay the quarantined records of a layer, as corrected since.
-
-    They are read as their file was, with the answers given then; options here go before those.
-    """
-    from layers.ingest.records import FileOptions
-    from layers.ingest.retry import replay
-
-    chosen = read_layers(read_settings()).get(layer)
-    answers = FileOptions(crs=assume_crs, date_format=date_format, number_format=number_format)
-    with database_in_use() as database, database.writing() as connection:
-        reports = replay(
-            connection, chosen, actor=somebody_here().name, source=source, answers=answers
-        )
-    rows = [_retry_row(report) for report in reports]
-    print_rows(rows, as_json=as_json, empty="nothing waits in quarantine")
-    questions = [report for report in reports if report.question]
-    for report in questions:
-        complain(f"{report.source}: {report.question}")
-    if questions:
-        raise typer.Exit(AmbiguousInput.exit_code)
-
-
-def _retry_row(retried: "RetryReport") -> dict[str, object]:
-    report = retried.report
-    return {
-        "source": retried.source,
-        "tried": retried.waited if report else 0,
-        "placed": report.added + report.updated + report.unchanged if report else 0,
-        "outside": report.outside if report else 0,
-        "waiting": retried.still_waiting,
-    }
 
 
 @app.command(epilog="Example: gis layers history landslides 12")

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from api.cli.context import database_in_use, read_layers, read_settings, somebody_here
-from api.cli.layers import replay_command
+from api.cli.file_options import AssumedCrs, DateFormat, NumberFormat
 from api.cli.output import AsJson, check_folder, complain, print_json, print_rows, say
 from api.records import column_values, correction_record, quarantined_record, select
-from gis.errors import BadInput
+from gis.errors import AmbiguousInput, BadInput
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from layers.definition.model import Layer
+    from layers.ingest.retry import RetryReport
 
 app = typer.Typer(help="List, export, correct and replay records.", no_args_is_help=True)
 
@@ -220,7 +221,46 @@ def fix(
             _replay(correction)
 
 
-app.command("replay", epilog="Example: gis records replay citizen_reports")(replay_command)
+@app.command(epilog="Example: gis records replay citizen_reports")
+def replay(
+    layer: Annotated[str, typer.Argument(help="Id of the layer")],
+    source: Annotated[str | None, typer.Option(help="Only records of this source")] = None,
+    assume_crs: AssumedCrs = None,
+    date_format: DateFormat = None,
+    number_format: NumberFormat = None,
+    as_json: AsJson = False,
+) -> None:
+    """Replay the quarantined records of a layer, as corrected since.
+
+    They are read as their file was, with the answers given then; options here go before those.
+    """
+    from layers.ingest.records import FileOptions
+    from layers.ingest.retry import replay as replay_records
+
+    chosen = read_layers(read_settings()).get(layer)
+    answers = FileOptions(crs=assume_crs, date_format=date_format, number_format=number_format)
+    with database_in_use() as database, database.writing() as connection:
+        reports = replay_records(
+            connection, chosen, actor=somebody_here().name, source=source, answers=answers
+        )
+    rows = [_retry_row(report) for report in reports]
+    print_rows(rows, as_json=as_json, empty="nothing waits in quarantine")
+    questions = [report for report in reports if report.question]
+    for report in questions:
+        complain(f"{report.source}: {report.question}")
+    if questions:
+        raise typer.Exit(AmbiguousInput.exit_code)
+
+
+def _retry_row(retried: "RetryReport") -> dict[str, object]:
+    report = retried.report
+    return {
+        "source": retried.source,
+        "tried": retried.waited if report else 0,
+        "placed": report.added + report.updated + report.unchanged if report else 0,
+        "outside": report.outside if report else 0,
+        "waiting": retried.still_waiting,
+    }
 
 
 @app.command(epilog="Example: gis records drop 12")
@@ -309,7 +349,8 @@ def _replay(correction_id: int) -> None:
     say(f"{placed} records are placed, {waiting} wait still")
     for each in outcomes:
         if each.question:
-            complain(f"{each.source}: {each.question}")
+            answered = f"trả lời bằng / answer with `gis records replay {layer.id} --…`"
+            complain(f"{each.source}: {each.question}\n{answered}")
 
 
 def _state(state: str | None) -> str | None:

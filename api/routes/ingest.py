@@ -2,14 +2,15 @@
 
 import email
 import email.policy
-import re
 from pathlib import PurePosixPath
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request
 
+from api.advice import advising_parameters, as_parameters
 from api.dependencies import Caller, DeclaredParameters, UsedCatalogue, Writer, writable_layer
-from gis.errors import AmbiguousInput, BadInput
+from gis.errors import BadInput
+from gis.intake.layout import parse_layout
 from layers.ingest.load import FailedRecord, LoadOptions, LoadReport
 from layers.ingest.mode import LoadMode
 from layers.ingest.push import SUFFIXES, PushedFile, load_pushed, once
@@ -19,7 +20,6 @@ router = APIRouter(prefix="/ingest", tags=["ingest"], dependencies=[DeclaredPara
 
 _MAX_FAILED = 10_000
 _MAX_NAME = 200
-_OPTION = re.compile(r"--([a-z][a-z-]*)(?: (?=[^-\s]))?")
 
 
 async def _pushed_file(request: Request) -> PushedFile:
@@ -79,6 +79,12 @@ def ingest(
     ] = None,
     encoding: Annotated[str | None, Query(description="Such as tcvn3 or vni")] = None,
     table: Annotated[str | None, Query(description="One of several tables")] = None,
+    header_row: Annotated[
+        str | None, Query(description="The row that names the columns, such as 4 or 4-5")
+    ] = None,
+    footer_rows: Annotated[
+        int | None, Query(ge=0, description="Rows at the end that are no records")
+    ] = None,
 ) -> dict[str, Any]:
     """Load records, all or none; those that fail wait in quarantine and are listed by their line.
 
@@ -86,35 +92,26 @@ def ingest(
     400 with the parameter that answers it.
     """
     layer = writable_layer(catalogue, layer_id, caller)
-    options = LoadOptions(
-        who=caller.name,
-        source=source or getattr(layer.source, "name", None) or caller.name,
-        answers=FileOptions(assume_crs, encoding, table, date_format, number_format),
-        mode=mode,
-        confirmed=yes,
-        dry_run=dry_run,
-        most_failed=_MAX_FAILED,
-    )
 
     def load() -> dict[str, Any]:
+        layout = parse_layout(header_row, footer_rows)
+        options = LoadOptions(
+            who=caller.name,
+            source=source or getattr(layer.source, "name", None) or caller.name,
+            answers=FileOptions(assume_crs, encoding, table, date_format, number_format, layout),
+            mode=mode,
+            confirmed=yes,
+            dry_run=dry_run,
+            most_failed=_MAX_FAILED,
+        )
         return _answer(load_pushed(connection, layer, file, options))
 
     said = f"{request.url.query}\n{file.name}\n".encode() + file.content
-    try:
+    with advising_parameters():
         answer = once(connection, layer_id, caller.name, idempotency_key, said, load)
-    except AmbiguousInput as question:
-        raise AmbiguousInput(_as_parameters(str(question))) from question
     if dry_run:
         connection.rollback()
     return answer
-
-
-def _as_parameters(advice: str) -> str:
-    """The advice of a question with parameters for the options of the command line."""
-    return _OPTION.sub(
-        lambda option: option[1].replace("-", "_") + ("=" if option[0][-1] == " " else "=true"),
-        advice,
-    )
 
 
 def _answer(report: LoadReport) -> dict[str, Any]:
@@ -129,7 +126,7 @@ def _answer(report: LoadReport) -> dict[str, Any]:
         "removed": report.removed,
         "outside": report.outside,
         "quarantined": report.quarantined,
-        "notes": list(report.notes),
+        "notes": list(map(as_parameters, report.notes)),
         "failed": [_failed_record(record) for record in report.failed],
     }
 

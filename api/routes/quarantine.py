@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query
 from pydantic import Field
 from sqlalchemy import Connection
 
+from api.advice import as_parameters
 from api.bodies import Body
 from api.dependencies import Caller, DeclaredParameters, Reader, UsedCatalogue, Writer
 from api.records import column_values, correction_record, json_ready, quarantined_record
@@ -78,7 +79,7 @@ class Replay(Body):
     """Records to try again, and answers to questions about their files."""
 
     source: str | None = Field(None, description="Only records of this source")
-    crs: str | None = Field(None, description="CRS of the coordinates, such as EPSG:9208")
+    assume_crs: str | None = Field(None, description="CRS of the coordinates, such as EPSG:9208")
     date_format: str | None = Field(None, description="How dates are written, such as %d/%m/%Y")
     number_format: Literal["decimal_comma", "decimal_point"] | None = Field(
         None, description="How numbers are written"
@@ -87,7 +88,7 @@ class Replay(Body):
     @property
     def answers(self) -> FileOptions:
         return FileOptions(
-            crs=self.crs, date_format=self.date_format, number_format=self.number_format
+            crs=self.assume_crs, date_format=self.date_format, number_format=self.number_format
         )
 
 
@@ -235,7 +236,11 @@ def replay_layer(
         "replayed": sum(report.added + report.updated + report.unchanged for report in reports),
         "outside": sum(report.outside for report in reports),
         "waiting": sum(outcome.still_waiting for outcome in outcomes),
-        "questions": {outcome.source: outcome.question for outcome in outcomes if outcome.question},
+        "questions": {
+            outcome.source: as_parameters(outcome.question)
+            for outcome in outcomes
+            if outcome.question
+        },
     }
 
 

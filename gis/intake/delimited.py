@@ -243,7 +243,7 @@ def _nameless(line: int, number: int) -> BadFile:
     return BadFile(
         f"dòng {line}: cột thứ {number} không có tên; hãy đặt tên cho mỗi cột, hoặc chỉ dòng tên "
         f"cột bằng --header-row / line {line}: column {number} has no name; give each column a "
-        "name, or say with --header-row which row names them"
+        "name, or say which row names them: --header-row"
     )
 
 
@@ -260,8 +260,8 @@ def _no_header(line: int, value: str) -> BadFile:
         f"dòng {line}: “{value}” là giá trị, không phải tên cột; hãy thêm dòng tên cột trước "
         "bản ghi đầu tiên / "
         f"line {line}: “{value}” is a value and not a column's name; "
-        "put a line with the names of the columns before the first record, or say with "
-        "--header-row which row names them"
+        "put a line with the names of the columns before the first record, or say which row "
+        "names them: --header-row"
     )
 
 

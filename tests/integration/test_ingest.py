@@ -143,6 +143,21 @@ def test_the_advice_of_a_question_is_a_parameter_that_answers_it(client, databas
     assert answered.json()["added"] == 9, answered.text
 
 
+TITLED = "Danh sách\nid,lon,lat,when,7\na,104.15,22.05,2026-03-01,1\nb,104.15,22.05,2026-03-02,2\n"
+
+
+def test_where_a_table_is_in_its_file_is_asked_and_answered_here_too(client, database):
+    asked = client.post(PATH, content=TITLED.encode(), headers=CSV)
+    assert (asked.status_code, "header_row=2" in asked.json()["detail"]) == (400, True), asked.text
+    where = {"header_row": 2, "footer_rows": 1}
+    answered = client.post(PATH, content=TITLED.encode(), headers=CSV, params=where)
+    assert answered.json()["read"] == 1, answered.text
+    assert "footer_rows" in "".join(answered.json()["notes"])
+    assert rows(database, "source_key") == [("a",)]
+    wrong = client.post(PATH, content=TITLED.encode(), headers=CSV, params={"header_row": "x"})
+    assert (wrong.status_code, wrong.json()["detail"][:10]) == (400, "header_row")
+
+
 def test_what_would_be_overwritten_is_asked_about_and_a_dry_run_stores_nothing(client, database):
     bodies = [
         (HEADER + "".join(line(f"k{n}", note=note) for n in range(30))).encode() for note in "ab"

@@ -18,8 +18,10 @@ import shapely
 import typer.main
 from pyproj import Transformer
 
+from api.advice import as_parameters
 from api.cli import command_line
 from api.cli.file_options import file_answers
+from api.routes import ingest, quarantine
 from docs.generate import each_command
 from gis.errors import AmbiguousInput
 from gis.intake.encodings import ENCODINGS
@@ -35,15 +37,17 @@ from tests.workbooks import write_xlsx
 ROOT = Path(__file__).parents[3]
 PROVINCE = BBox(103.5, 21.3, 105.1, 22.9)
 _MOST_STEPS = 4
-# The doors that read files, and the options of theirs that are of records in any case.
+OF_RECORDS = {"assume-crs", "date-format", "number-format"}
+OF_FILES = OF_RECORDS | {"encoding", "table", "header-row", "footer-rows"}
+# The doors that read files or records again, and the answers that each of them takes.
 DOORS = {
-    "layers load": {"assume-crs", "date-format", "number-format", "encoding", "table", "header-row",
-                    "footer-rows"},
-    "place": {"assume-crs", "date-format", "number-format", "encoding", "table", "header-row",
-              "footer-rows"},
-    "population load": {"number-format", "encoding", "table", "header-row", "footer-rows"},
-    "layers replay": {"assume-crs", "date-format", "number-format"},
-}  # fmt: skip
+    "layers load": OF_FILES,
+    "place": OF_FILES,
+    "population load": OF_FILES - {"assume-crs", "date-format"},
+    "records replay": OF_RECORDS,
+    "POST /ingest": OF_FILES,
+    "POST /quarantine/replay": OF_RECORDS,
+}
 KEPT = layer_of(
     {"key": "id", "coordinates": {"x": "x", "y": "y", "crs": LONG_ISLAND}, "outside": "keep"},
     {"val": "number"},
@@ -243,19 +247,43 @@ def test_each_option_that_a_question_names_leads_on(name: str, tmp_path: Path) -
     questions = list(follow(path, layer, options, _MOST_STEPS))
     assert questions, "is no question"
     for question in questions:
+        over_http = as_parameters(question)
+        assert "--" not in over_http.replace("---", ""), over_http
         for option, _ in advice(question):
+            assert option[2:].replace("-", "_") in over_http
             for door, names in DOORS.items():
                 if option.removeprefix("--") in names:
                     assert option in options_of(door), (door, option)
 
 
 def options_of(door: str) -> set[str]:
+    """The options of a door, as the command line writes them."""
+    if door == "POST /ingest":
+        parameters = ingest.router.routes[0].dependant.query_params
+        return {f"--{each.alias.replace('_', '-')}" for each in parameters}
+    if door == "POST /quarantine/replay":
+        return {f"--{name.replace('_', '-')}" for name in quarantine.Replay.model_fields}
     return {option for parameter in command_at(door).params for option in parameter.opts}
 
 
 @pytest.mark.parametrize("door", DOORS)
 def test_each_door_has_the_options_of_the_questions_that_it_asks(door: str) -> None:
     assert {f"--{name}" for name in DOORS[door]} <= options_of(door)
+
+
+@pytest.mark.parametrize(
+    ("told", "over_http"),
+    [
+        ("--assume-crs EPSG:9208:yx, or", "assume_crs=EPSG:9208:yx, or"),
+        ("--date-format '%d/%m/%Y' (or)", "date_format='%d/%m/%Y' (or)"),
+        ("by --header-row / say which row", "by header_row / say which row"),
+        ("with --table: “a”, “b”", "with table: “a”, “b”"),
+        ("đúng vậy: --yes; khác: --source …;", "đúng vậy: yes=true; khác: source=…;"),
+        ("thì --yes / otherwise --mode append", "thì yes=true / otherwise mode=append"),
+    ],
+)
+def test_advice_over_http_names_parameters(told: str, over_http: str) -> None:
+    assert as_parameters(told) == over_http
 
 
 def places_that_ask() -> set[tuple[str, int, int]]:
