@@ -14,6 +14,7 @@ from gis.secret_file import SecretFile
 from gis.values import BBox
 
 ROOT = Path(__file__).parents[1]
+UNDECLARED_DAYS = 365
 
 
 class Settings(BaseSettings):
@@ -99,6 +100,12 @@ class Settings(BaseSettings):
     body_mb: float = Field(
         10, gt=0, description="Most megabytes that the body of a request may have"
     )
+    ingest_at_once_mb: float = Field(
+        2,
+        ge=0,
+        description="Most megabytes of a body that /ingest loads before it answers; a larger one "
+        "is loaded by a job",
+    )
     exports: int = Field(
         4, ge=1, le=50, description="Exports that are made at a time; others wait for ten seconds"
     )
@@ -114,6 +121,11 @@ class Settings(BaseSettings):
     k_anonymity: int = Field(5, ge=1, description="A public hex with fewer reports is not shown")
     runs_kept_days: int = Field(
         400, ge=30, description="Days that runs of the analysis are kept; alerts keep theirs"
+    )
+    undeclared_days: int = Field(
+        UNDECLARED_DAYS,
+        ge=1,
+        description="Days that cells of undeclared columns are kept after they were last sent",
     )
     smtp_url: SecretStr | None = Field(
         None,

@@ -216,7 +216,7 @@ def revert(
 def print_report(report: "LoadReport", *, as_json: bool) -> None:
     columns = [asdict(column) for column in report.columns]
     if as_json:
-        more = {"reasons": report.reasons, "notes": report.notes}
+        more = {"states": report.states, "reasons": report.reasons, "notes": report.notes}
         print_json({**report_row(report), **more, **({"columns": columns} if columns else {})})
         return
     if columns:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _WORK_CONNECTIONS = 12
 _SENDER_CONNECTIONS = 6
 # Seconds after which an idle process of jobs ends; None: never, since alarms wait for no import.
-_IDLE_S = {"prompt": None, "slow": 60.0}
+_IDLE_S = {"prompt": None, "slow": 60.0, "loads": 60.0}
 
 
 def work() -> None:
@@ -44,7 +44,14 @@ def work() -> None:
         worked, sent = database.apart(_WORK_CONNECTIONS), database.apart(_SENDER_CONNECTIONS)
         runners = partial(_processes, database.url)
         with (
-            watching(worked, settings.layers, catalogue, settings.runs_kept_days, runners) as pulse,
+            watching(
+                worked,
+                settings.layers,
+                catalogue,
+                settings.runs_kept_days,
+                runners,
+                settings.undeclared_days,
+            ) as pulse,
             delivering(sent, sender_of(settings), settings.cap_sender, pulse),
         ):
             step("working (Ctrl-C stops)")

@@ -2,23 +2,49 @@
 
 import email
 import email.policy
+import re
 from pathlib import PurePosixPath
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi.responses import JSONResponse
+from sqlalchemy import Connection
 
 from api.advice import advising_parameters, as_parameters
-from api.dependencies import Caller, DeclaredParameters, UsedCatalogue, Writer, writable_layer
+from api.dependencies import (
+    Caller,
+    DeclaredParameters,
+    Reader,
+    UsedCatalogue,
+    UsedSettings,
+    Writer,
+    writable_layer,
+)
+from api.links import public_url
+from gis.access import Role
 from gis.errors import BadInput
 from gis.intake.layout import parse_layout
-from layers.ingest.load import FailedRecord, LoadOptions, LoadReport
+from gis.settings import Settings
+from layers.ingest.load import LoadOptions
 from layers.ingest.mode import LoadMode
-from layers.ingest.push import SUFFIXES, PushedFile, load_pushed, once
+from layers.ingest.push import (
+    SUFFIXES,
+    EarlierPush,
+    Push,
+    PushedFile,
+    answer_of,
+    keep_answer,
+    load_pushed,
+    take,
+)
 from layers.ingest.records import FileOptions
+from layers.jobs.pushes import PushState, find_push, no_push, queue_push
 
 router = APIRouter(prefix="/ingest", tags=["ingest"], dependencies=[DeclaredParameters])
 
-_MAX_FAILED = 10_000
+_ASYNC = "respond-async"  # RFC 7240
+_MEGABYTE = 1_000_000
+_MAX_FAILED = 100_000
 _MAX_NAME = 200
 
 
@@ -59,15 +85,24 @@ Source = Annotated[
 ]
 
 
-@router.post("/{layer_id}")
+Prefer = Annotated[
+    str | None, Header(description="respond-async: answer at once, and load the body by a job")
+]
+Limit = Annotated[int, Query(ge=0, le=10_000, description="Most failed records to list")]
+After = Annotated[int, Query(ge=0, description="Only failed records after so many")]
+
+
+@router.post("/{layer_id}", responses={202: {"description": "A job loads it; see Location"}})
 def ingest(
     layer_id: str,
     connection: Writer,
     catalogue: UsedCatalogue,
     caller: Caller,
+    settings: UsedSettings,
     file: File,
     request: Request,
     idempotency_key: IdempotencyKey = None,
+    prefer: Prefer = None,
     source: Source = None,
     mode: Annotated[LoadMode, Query(description="As of `gis layers load`")] = LoadMode.UPSERT,
     yes: Annotated[bool, Query(description="Do not ask about what is overwritten")] = False,
@@ -85,15 +120,20 @@ def ingest(
     footer_rows: Annotated[
         int | None, Query(ge=0, description="Rows at the end that are no records")
     ] = None,
-) -> dict[str, Any]:
+) -> JSONResponse:
     """Load records, all or none; those that fail wait in quarantine and are listed by their line.
 
     The body is CSV, GeoJSON, lines of JSON, or a form with one file. A question about it answers
-    400 with the parameter that answers it.
+    400 with the parameter that answers it. A large body, or one with `Prefer: respond-async`, is
+    kept and answered with 202; GET Location says how far it is, and then answers as else POST does.
     """
     layer = writable_layer(catalogue, layer_id, caller)
-
-    def load() -> dict[str, Any]:
+    said = f"{request.url.query}\n{file.name}\n".encode() + file.content
+    push = Push(layer_id, caller.name, idempotency_key, said)
+    in_background = len(file.content) > settings.ingest_at_once_mb * _MEGABYTE or _ASYNC in (
+        word.strip().lower() for word in re.split("[,;]", prefer or "")
+    )
+    with advising_parameters():
         layout = parse_layout(header_row, footer_rows)
         options = LoadOptions(
             who=caller.name,
@@ -104,37 +144,78 @@ def ingest(
             dry_run=dry_run,
             most_failed=_MAX_FAILED,
         )
-        return _answer(load_pushed(connection, layer, file, options))
-
-    said = f"{request.url.query}\n{file.name}\n".encode() + file.content
-    with advising_parameters():
-        answer = once(connection, layer_id, caller.name, idempotency_key, said, load)
+        number = take(connection, push) if in_background or push.key else None
+        if isinstance(number, EarlierPush):
+            if number.answer is None:
+                return _accepted(connection, request, settings, layer_id, number.id)
+            return JSONResponse(_shown(number.answer))
+        if in_background and number is not None:
+            queue_push(connection, number, file, options)
+            return _accepted(connection, request, settings, layer_id, number)
+        answer = answer_of(load_pushed(connection, layer, file, options))
+    if number is not None:
+        keep_answer(connection, number, answer)
     if dry_run:
         connection.rollback()
-    return answer
+    return JSONResponse(_shown(answer))
 
 
-def _answer(report: LoadReport) -> dict[str, Any]:
+@router.get("/{layer_id}/{push_id:int}")
+def pushed(
+    layer_id: str,
+    push_id: int,
+    connection: Reader,
+    catalogue: UsedCatalogue,
+    caller: Caller,
+    settings: UsedSettings,
+    request: Request,
+    limit: Limit = 100,
+    after: After = 0,
+) -> JSONResponse:
+    """How far a body is that a job loads: queued, running, succeeded, failed or cancelled.
+
+    With its answer when it is loaded, and its failed records by pages. Only its sender sees it,
+    and operators who may write the layer.
+    """
+    writable_layer(catalogue, layer_id, caller)
+    state = find_push(connection, layer_id, push_id, after=after, limit=limit)
+    if state.who != caller.name and caller.role not in (Role.OPERATOR, Role.ADMIN):
+        raise no_push(push_id)
+    return JSONResponse(_state(request, settings, state, after, limit))
+
+
+def _accepted(
+    connection: Connection, request: Request, settings: Settings, layer_id: str, number: int
+) -> JSONResponse:
+    state = find_push(connection, layer_id, number)
+    headers = {"Location": _address(request, settings, state), "Preference-Applied": _ASYNC}
+    return JSONResponse(_state(request, settings, state, 0, 0), 202, headers=headers)
+
+
+def _state(
+    request: Request, settings: Settings, state: PushState, after: int, limit: int
+) -> dict[str, Any]:
+    here = _address(request, settings, state)
+    beyond = after + limit
+    links = [{"rel": "self", "href": here}]
+    if limit > 0 and beyond < state.failed:
+        links.append({"rel": "next", "href": f"{here}?limit={limit}&after={beyond}"})
     return {
-        "load": report.load_id,
-        "layer": report.layer_id,
-        "source": report.source,
-        "read": report.read,
-        "added": report.added,
-        "updated": report.updated,
-        "unchanged": report.unchanged,
-        "removed": report.removed,
-        "outside": report.outside,
-        "quarantined": report.quarantined,
-        "notes": list(map(as_parameters, report.notes)),
-        "failed": [_failed_record(record) for record in report.failed],
+        "id": state.id,
+        "layer": state.layer_id,
+        "state": state.state,
+        "received_at": state.received_at.isoformat(),
+        "progress": state.progress,
+        "why": as_parameters(state.why),
+        "answer": state.answer and _shown(state.answer),
+        "failed": state.failed,
+        "links": links,
     }
 
 
-def _failed_record(record: FailedRecord) -> dict[str, Any]:
-    return {
-        "line": record.line,
-        "key": record.key,
-        "reason": record.reason,
-        "why": record.why,
-    }
+def _address(request: Request, settings: Settings, state: PushState) -> str:
+    return f"{public_url(request, settings)}/ingest/{state.layer_id}/{state.id}"
+
+
+def _shown(answer: dict[str, Any]) -> dict[str, Any]:
+    return answer | {"notes": list(map(as_parameters, answer["notes"]))}

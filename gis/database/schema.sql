@@ -566,11 +566,14 @@ CREATE TABLE gis.population_source (
 CREATE TABLE gis.pushed (
   layer_id text NOT NULL,
   who text NOT NULL,
-  key text NOT NULL,
+  key text,
   sha256 text NOT NULL,
   answer jsonb,
   at timestamp with time zone NOT NULL DEFAULT now(),
-  CONSTRAINT pushed_pkey PRIMARY KEY (layer_id, who, key)
+  id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+  job bigint,
+  CONSTRAINT pushed_pkey PRIMARY KEY (id),
+  CONSTRAINT pushed_key UNIQUE (layer_id, who, key)
 );
 CREATE INDEX pushed_at ON gis.pushed USING btree (at);
 
@@ -1028,6 +1031,15 @@ CREATE TABLE private.audit (
   CONSTRAINT audit_pkey PRIMARY KEY (id)
 );
 
+CREATE TABLE private.pushed_body (
+  pushed bigint NOT NULL,
+  name text NOT NULL,
+  content bytea NOT NULL,
+  options jsonb NOT NULL,
+  CONSTRAINT pushed_body_pkey PRIMARY KEY (pushed),
+  CONSTRAINT pushed_body_pushed_fkey FOREIGN KEY (pushed) REFERENCES gis.pushed(id) ON DELETE CASCADE
+);
+
 CREATE TABLE private.reporter (
   id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
   layer_id text NOT NULL,
@@ -1045,7 +1057,7 @@ CREATE TABLE private.undeclared (
   source_key text NOT NULL,
   cells jsonb NOT NULL,
   sender text,
-  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  sent_at timestamp with time zone NOT NULL DEFAULT now(),
   CONSTRAINT undeclared_pkey PRIMARY KEY (layer_id, source, source_key)
 );
 

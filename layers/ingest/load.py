@@ -93,8 +93,10 @@ class LoadReport:
     """Counts of records: read = added + updated + unchanged + outside + quarantined.
 
     Records outside the province are in quarantine too, with the reason `outside`. `load_id` is
-    None where nothing changed. `address_share` is the share of the records placed by address that
-    have a hex; None where there are none. `columns` are those of the file, of a dry run.
+    None where nothing changed. `states` are counts of records by their state after the load;
+    `stale`: the layer serves the row of an earlier version. `address_share` is the share of the
+    records placed by address that have a hex; None where there are none. `columns` are those of the
+    file, of a dry run.
     """
 
     load_id: int | None
@@ -113,6 +115,7 @@ class LoadReport:
     address_share: float | None = None
     columns: tuple[ColumnUse, ...] = ()
     failed: tuple[FailedRecord, ...] = ()
+    states: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -228,6 +231,8 @@ def load_chunks(
         *filter(None, tally.place_notes(layer.source)),
     )
     report = _report(load_id, layer, source, tally, counts, options, notes)
+    failed = quarantine.count_failed(connection, layer.id, source) if tally.reasons else {}
+    report = replace(report, states={quarantine.State.PLACED.value: tally.kept, **failed})
     if report.removed or options.mode is LoadMode.APPEND:
         drop_addresses(connection, layer)
     if options.dry_run:

@@ -216,6 +216,19 @@ def newer_version(connection: Connection, layer_id: str, row_id: int) -> Quarant
     return None if record_id is None else get_waiting(connection, record_id)
 
 
+def count_failed(connection: Connection, layer_id: str, source: str) -> dict[str, int]:
+    """Counts of the records that failed in the load of this transaction, by their state."""
+    rows = connection.execute(
+        text(
+            f"SELECT state, count(*) AS number FROM ({_with_state(connection, [layer_id])}) AS r"  # noqa: S608
+            " WHERE source = :source AND source_key IN (SELECT source_key FROM incoming_failed)"
+            " GROUP BY state ORDER BY state"
+        ),
+        {"layers": [layer_id], "source": source},
+    )
+    return {row.state: row.number for row in rows}
+
+
 def note_load(connection: Connection, layer_id: str, source: str, load_id: int) -> None:
     """Note the load on the records that this transaction put into quarantine."""
     connection.execute(_NOTE_LOAD, {"layer": layer_id, "source": source, "load": load_id})

@@ -2,7 +2,7 @@
 
 They may hold identity numbers and telephones, so they count as personal until they are declared:
 kept in schema private, shown masked, and in clear only to their sender and the intake desk, each
-time with an entry in the audit log.
+time with an entry in the audit log. They go with their record or layer, and after some days.
 """
 
 from collections.abc import Mapping, Sequence
@@ -103,7 +103,8 @@ _PUT = text("""
 INSERT INTO private.undeclared AS u (layer_id, source, source_key, cells, sender)
 VALUES (:layer, :source, :key, CAST(:cells AS jsonb), :sender)
 ON CONFLICT (layer_id, source, source_key) DO UPDATE
-SET cells = excluded.cells, sender = CASE WHEN :replayed THEN u.sender ELSE excluded.sender END
+SET cells = excluded.cells, sender = CASE WHEN :replayed THEN u.sender ELSE excluded.sender END,
+    sent_at = CASE WHEN :replayed THEN u.sent_at ELSE now() END
 """)
 _KEEP = text("""
 INSERT INTO private.undeclared AS u (layer_id, source, source_key, cells, sender)

@@ -1,7 +1,8 @@
 """The kinds of jobs, by name: the one registry of them.
 
 Alarms have a lane for themselves: they wait neither for a map nor for a null distribution, which
-may take a minute. What computes is imported when a job runs, so that a worker stays light.
+may take a minute. So have bodies that programs send. What computes is imported when a job runs, so
+that a worker stays light.
 """
 
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from gis.database.engine import Database
-from gis.errors import GisError
+from gis.errors import BadInput, GisError
 from gis.jobs.kind import JobKind, RunningJob
 from gis.jobs.queue import Claim
 from layers.definition.model import Layer
@@ -20,14 +21,15 @@ from layers.definition.reload import LayerFiles
 from layers.jobs.detection import ALARM, ATTEMPTS, MAP, NULLS, is_due
 from layers.jobs.failures import Failures
 from layers.jobs.places import PLACES
+from layers.jobs.pushes import PUSH, drop_body, load_queued
 
 if TYPE_CHECKING:
     from layers.detect.method import RunReport
 
 log = structlog.get_logger("watch")
 
-PROMPT, SLOW = "prompt", "slow"
-LANES = (PROMPT, SLOW)
+PROMPT, SLOW, LOADS = "prompt", "slow", "loads"
+LANES = (PROMPT, SLOW, LOADS)
 
 
 def job_kinds(database: Database, files: LayerFiles) -> dict[str, JobKind]:
@@ -38,6 +40,7 @@ def job_kinds(database: Database, files: LayerFiles) -> dict[str, JobKind]:
         JobKind(MAP, runs, 2000, 1800, ATTEMPTS, SLOW, ended),
         JobKind(NULLS, _draws(database, files), 2000, 1800, ATTEMPTS, SLOW, ended),
         JobKind(PLACES, _places(files), 4000, 3600, ATTEMPTS, SLOW),
+        JobKind(PUSH, _pushes(files), 2000, 3600, ATTEMPTS, LOADS, _drops_refused(database)),
     )
     return {kind.name: kind for kind in kinds}
 
@@ -99,6 +102,28 @@ def _places(files: LayerFiles) -> Callable[[RunningJob], None]:
             log.info("placed again", layer=counts.pop("layer_id"), **counts)
 
     return place
+
+
+def _pushes(files: LayerFiles) -> Callable[[RunningJob], None]:
+    """Job that loads a body that a program sent; its argument is `pushed`, the body's number."""
+
+    def load(job: RunningJob) -> None:
+        files.follow()
+        load_queued(job, files.catalogue)
+        log.info("pushed", number=job.arguments["pushed"])
+
+    return load
+
+
+def _drops_refused(database: Database) -> Callable[[Claim, GisError | None], None]:
+    """Drops the body of a job that was refused for what is in it."""
+
+    def ended(held: Claim, error: GisError | None) -> None:
+        if isinstance(error, BadInput):
+            with database.writing() as connection:
+                drop_body(connection, int(held.arguments["pushed"]))
+
+    return ended
 
 
 def _counted(database: Database, files: LayerFiles) -> Callable[[Claim, GisError | None], None]:

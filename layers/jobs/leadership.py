@@ -20,6 +20,7 @@ from layers.jobs.alert_maintenance import advance_all
 from layers.jobs.detection import DetectionScheduler, forget_old_runs
 from layers.jobs.failures import Failures
 from layers.jobs.places import queue_places
+from layers.jobs.retention import forget_sent
 
 _LOOK_EVERY_S = 5.0  # without a bell: at what time alone changes
 _FORGET_EVERY_S = 3600.0
@@ -46,11 +47,17 @@ class FileFaults:
 
 @contextmanager
 def leading(
-    database: Database, session: WorkerSession, pulse: Pulse, files: LayerFiles, kept_days: int
+    database: Database,
+    session: WorkerSession,
+    pulse: Pulse,
+    files: LayerFiles,
+    kept_days: int,
+    undeclared_days: int,
 ) -> Iterator[None]:
     """While inside, this worker does what is the leader's whenever it leads.
 
-    Runs older than `kept_days` are forgotten, but for those that alerts rest on.
+    Runs older than `kept_days` are forgotten, but for those that alerts rest on, and undeclared
+    cells that were sent more than `undeclared_days` ago.
     """
     failures = Failures(database)
     scheduler, file_faults = DetectionScheduler(database, failures), FileFaults(failures)
@@ -78,6 +85,7 @@ def leading(
         forget_old_runs(database, files.catalogue, datetime.now(UTC), kept_days)
         with database.writing() as connection:
             prune_jobs(connection)
+            forget_sent(connection, undeclared_days)
 
     def led(work: Callable[[], None]) -> Callable[[], None]:
         return lambda: work() if session.is_leader else None

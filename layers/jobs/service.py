@@ -9,6 +9,7 @@ from gis.database.engine import Database
 from gis.jobs.pulse import Pulse
 from gis.jobs.session import WorkerSession
 from gis.jobs.worker import JobRunner, Worker, working
+from gis.settings import UNDECLARED_DAYS
 from layers.definition.catalogue import Catalogue
 from layers.definition.reload import LayerFiles
 from layers.jobs.kinds import job_kinds
@@ -19,12 +20,18 @@ type Runners = Callable[[threading.Event], Mapping[str, JobRunner]]
 
 @contextmanager
 def watching(
-    database: Database, folder: Path, catalogue: Catalogue, kept_days: int, runners: Runners
+    database: Database,
+    folder: Path,
+    catalogue: Catalogue,
+    kept_days: int,
+    runners: Runners,
+    undeclared_days: int = UNDECLARED_DAYS,
 ) -> Iterator[Pulse]:
     """While inside, runs and alerts are kept up to date, by the layer files as published.
 
-    `runners` makes what runs the jobs of each lane, given the event that ends them. Other threads
-    may wait for bells of the pulse.
+    Runs are kept for `kept_days`, undeclared cells for `undeclared_days`. `runners` makes what runs
+    the jobs of each lane, given the event that ends them. Other threads may wait for bells of the
+    pulse.
     """
     session, stopped = WorkerSession(database), threading.Event()
     pulse = Pulse(session)
@@ -34,7 +41,7 @@ def watching(
     try:
         with (
             working(worker, pulse, kinds, runners(stopped), stopped),
-            leading(database, session, pulse, files, kept_days),
+            leading(database, session, pulse, files, kept_days, undeclared_days),
             pulse.beating(),
         ):
             yield pulse

@@ -12,7 +12,7 @@ from fastapi.routing import iter_route_contexts
 # What stands for a parameter of a path; of layers one that all may read, and one that is closed.
 VALUES = {
     "z": "8", "x": "201", "y": "111", "item_id": "1", "alert_id": "1", "record_id": "1",
-    "correction_id": "1",
+    "correction_id": "1", "push_id": "1",
     "change_id": "1", "silence_id": "1", "name": "map.js", "identifier": "none",
     "cell": "876512000ffffff", "zone": "876512000ffffff", "month": "2026-03",
 }  # fmt: skip

@@ -13,13 +13,14 @@ from fastapi import FastAPI
 
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 _PARAMETER = re.compile(r"{(\w+)}")
+_CONVERTER = re.compile(r":\w+}")
 _PAUSE_S = 0.5
 _OF_THE_MOMENT = {"date", "x-request-id"}
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A path as it is declared, with the methods that it answers."""
+    """A path as it is declared, but for types of its parameters, with the methods it answers."""
 
     path: str
     methods: frozenset[str]
@@ -40,7 +41,7 @@ def routes_of(app: FastAPI) -> list[Route]:
     for entry in app.routes:
         included = getattr(entry, "effective_route_contexts", None)
         for one in included() if included else [entry]:
-            found.setdefault(one.path, set()).update(one.methods or ())
+            found.setdefault(_CONVERTER.sub("}", one.path), set()).update(one.methods or ())
     assert len(found) > 60, "the table of routes is read in another way by now"
     return [Route(path, frozenset(methods)) for path, methods in found.items()]
 

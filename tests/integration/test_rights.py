@@ -29,6 +29,7 @@ from layers.ingest import edit
 from layers.ingest.corrections import correct
 from layers.ingest.feature import Feature
 from layers.ingest.load import LoadOptions, load_file
+from layers.ingest.push import Push, keep_answer, take
 from layers.ingest.quarantine import State, list_waiting
 from layers.items import source_of
 from layers.storage.sync import sync
@@ -103,11 +104,14 @@ def fill(database: Database, catalogue: Catalogue, layer_id: str, folder: Path) 
         row = connection.scalar(text(f"SELECT min(id) FROM layer.{layer_id}"))
         point = Feature(shapely.Point(104.15, 22.05), {"description": f"{SENTINEL} new"}, True)
         edit.modify(connection, source_of(layer), row, point, LOCAL_ADMIN)
+        number = take(connection, Push(layer_id, layer_id, None, b""))
+        keep_answer(connection, number, {"notes": [f"{SENTINEL} pushed"], "failed": []})
         waits = list_waiting(connection, layers=[layer_id])
         correct(connection, waits, {"address": f"{SENTINEL} corrected"}, "tests")
         numbers = {
             "correction_id": "SELECT min(id) FROM gis.correction WHERE layer_id = :id",
             "record_id": "SELECT min(id) FROM gis.quarantine WHERE layer_id = :id",
+            "push_id": "SELECT min(id) FROM gis.pushed WHERE layer_id = :id",
             "change_id": "SELECT min(id) FROM gis.row_history WHERE layer_id = :id",
             "cell": f"SELECT gis.h3_text(gis.h3_parent(h3, 8)) FROM layer.{layer_id} LIMIT 1",
         }
@@ -287,7 +291,7 @@ def test_who_may_read_it_sees_all_that_the_others_do_not(worlds, who):
         for method, address, _ in questions(having)
         if method == "GET"
     )
-    kinds = ("row", "quarantine", "corrected", "alert", PRIVATE)
+    kinds = ("row", "quarantine", "pushed", "corrected", "alert", PRIVATE)
     for kind in kinds:
         words = f"{SENTINEL} {kind}"
         assert words.encode() in seen or orjson.dumps(words)[1:-1] in seen, kind

@@ -15,7 +15,8 @@ from layers.ingest.corrections import correct, fix
 from layers.ingest.record_files import write_records
 from layers.ingest.retry import replay
 from layers.ingest.undeclared import in_clear, masked
-from tests.intake_layers import FILES, layer_of, load, publish, rows, waiting
+from layers.jobs.retention import forget_sent
+from tests.intake_layers import FILES, execute, layer_of, load, publish, rows, waiting
 from tests.integration.ogc_app import client_of
 
 SOURCE = {
@@ -159,6 +160,49 @@ def test_notes_of_a_load_quote_no_undeclared_cell(
 ) -> None:
     report = load(toy_province, REPORTS, write_old(tmp_path / "old.csv"))
     assert not [note for note in report.notes if "ho_ten" in note]
+
+
+def kept_cells(database: Database) -> int:
+    with database.writing() as connection:
+        forget_sent(connection, 30)
+        return int(connection.scalar(text("SELECT count(*) FROM private.undeclared")) or 0)
+
+
+LONG_AGO = "UPDATE private.undeclared SET sent_at = now() - interval '31 days'"
+
+
+@pytest.mark.parametrize(
+    ("statement", "kept"),
+    [
+        (None, 1),
+        (LONG_AGO, 0),
+        ("UPDATE gis.quarantine SET status = 'dropped'", 0),
+        ("DELETE FROM gis.quarantine", 0),
+        ("UPDATE gis.layer SET published = false WHERE id = 'mz'", 0),
+        ("UPDATE gis.quarantine SET status = 'replayed'", 1),
+    ],
+)
+def test_they_go_with_their_record_and_layer_and_after_some_days(
+    failed: Database, statement: str | None, kept: int
+) -> None:
+    if statement:
+        execute(failed, statement)
+    assert kept_cells(failed) == kept
+    for record in waiting(failed, status=None):
+        with failed.writing() as connection:
+            shown = in_clear(connection, record, SENDER).raw["cccd"]
+        assert shown == (SECRETS["cccd"] if kept else HIDDEN)
+
+
+def test_what_is_sent_again_is_kept_anew_and_what_is_replayed_is_not(failed: Database) -> None:
+    execute(failed, LONG_AGO)
+    with failed.writing() as connection:
+        replay(connection, REPORTS, actor="officer")
+    assert kept_cells(failed) == 0
+    load(failed, REPORTS, FILES / "undeclared.csv", who="sender")
+    execute(failed, LONG_AGO)
+    load(failed, REPORTS, FILES / "undeclared.csv", who="sender")
+    assert kept_cells(failed) == 1
 
 
 @pytest.fixture

@@ -1,0 +1,16 @@
+"""Bodies that are loaded after they are answered, and the age of undeclared cells; see
+0051_pushes.sql.
+"""
+
+from pathlib import Path
+
+from alembic import op
+
+from gis.database.migrate import run_sql
+
+revision = "0051"
+down_revision = "0048"
+
+
+def upgrade() -> None:
+    run_sql(op.get_bind(), Path(__file__).with_suffix(".sql"))
