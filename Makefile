@@ -44,7 +44,7 @@ lock: ## Resolve the Python packages anew, for every supported Python, into requ
 
 PART ?= kills
 MINUTES ?= 60
-soak: ## Repeat the tests of PART (kills, job-kills, fuzz or laws) in their long form for MINUTES
+soak: ## Repeat the tests of PART (kills, job-kills, load-kills, fuzz, files or laws) in their long form for MINUTES
 	@.ci/setup test
 	@.venv/bin/python -m tests.soak $(PART) $(MINUTES)
 
