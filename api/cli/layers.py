@@ -54,26 +54,33 @@ def check() -> None:
 
 @app.command(epilog="Example: gis layers draft gieng_khoan.csv --id wells --out layers/wells.yaml")
 def draft(
-    file: Annotated[Path, typer.Argument(help="CSV, GeoJSON, GeoPackage, Shapefile or XLSX")],
+    file: Annotated[
+        Path, typer.Argument(help="Spreadsheet, CSV, GeoJSON, GIS file, or a zip of one")
+    ],
     layer_id: Annotated[
         str | None, typer.Option("--id", help="Id of the layer; unset: from the file's name")
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="File to write, not there yet; unset: standard output")
     ] = None,
-    encoding: Annotated[str | None, typer.Option(help="The encoding of the text")] = None,
-    table: Annotated[str | None, typer.Option(help="One of several tables")] = None,
+    encoding: Encoding = None,
+    table: Table = None,
+    header_row: HeaderRow = None,
+    footer_rows: FooterRows = None,
 ) -> None:
-    """Draft a layer file from a file of records: types, key, place, and personal columns.
+    """Draft a layer file from a file of records: types, key, place, units, and personal columns.
 
-    `gis layers check` and `load` accept it as it is; titles, labels and units are to be filled in.
+    All records prove the types. `gis layers check` and `load` accept it as it is; what says “?” is
+    to be filled in.
     """
     from gis.intake.chunks import open_chunks
+    from gis.intake.layout import parse_layout
     from layers.definition.draft import draft_layer
 
     check_folder(out)
-    first = next(iter(open_chunks(file, encoding=encoding, table=table)))
-    name, text = draft_layer(first, layer_id or (out.stem if out else None))
+    layout = parse_layout(header_row, footer_rows)
+    chunks = open_chunks(file, encoding=encoding, table=table, layout=layout)
+    name, text = draft_layer(chunks, layer_id or (out.stem if out else None))
     if out is None:
         typer.echo(text, nl=False)
         return

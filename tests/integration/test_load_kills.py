@@ -135,6 +135,7 @@ class Part:
         if not soak.LONG:
             yield from self.short
             return
+        yield SENT, 1, False
         tenth = random.Random(soak.SEED).randrange(POSTMASTER_EVERY)
         for k in itertools.count(1):
             yield ANY, k, k % POSTMASTER_EVERY == tenth
