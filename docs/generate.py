@@ -23,6 +23,8 @@ def settings_page() -> str:
     lines = ["# Settings", "", "Environment variables, read once at start.", ""]
     lines += ["| variable | default | meaning |", "| --- | --- | --- |"]
     for name, field in Settings.model_fields.items():
+        if field.exclude:  # it is no variable of that name
+            continue
         default = "" if field.default is None else f"`{_shown(name, field.default)}`"
         lines.append(f"| `GIS_{name.upper()}` | {default} | {field.description} |")
     return "\n".join([*lines, ""])

@@ -3,9 +3,14 @@
 The file that GIS_SECRETS_FILE names has lines such as `GIS_DATABASE_URL=postgresql://…`. Secrets
 may as well be in the environment, which goes first. They are SecretStr, which prints as asterisks;
 error messages do not hold the value.
+
+Secrets of gateways have names of the province's own, GIS_GATEWAY_SECRET_<NAME>: they are the field
+`gateway_secrets`, by <NAME>.
 """
 
 import os
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +19,8 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import PydanticBaseSettingsSource
 
 from gis.errors import SetupError
+
+_GATEWAY = re.compile(r"GIS_GATEWAY_SECRET_([A-Z][A-Z0-9_]*)")
 
 
 class SecretFile(PydanticBaseSettingsSource):
@@ -29,22 +36,35 @@ class SecretFile(PydanticBaseSettingsSource):
         settings than secrets.
         """
         path = self.current_state.get("secrets_file")
-        if not path:
-            return {}
+        values = _read(Path(path)) if path else {}
         fields = self.settings_cls.model_fields
         secret = {
             f"GIS_{name.upper()}": name
             for name, field in fields.items()
-            if "SecretStr" in str(field.annotation)
+            if "SecretStr" in str(field.annotation) and name != "gateway_secrets"
         }
-        values = _read(Path(path))
-        extra = values.keys() - secret.keys()
+        gateways = _gateway_secrets(values) | _gateway_secrets(os.environ)
+        extra = {name for name in values if name not in secret and not _GATEWAY.fullmatch(name)}
         if extra:
             raise SetupError(
                 f"GIS_SECRETS_FILE: {path} holds {', '.join(sorted(map(_name, extra)))}; it holds "
-                f"secrets alone, as NAME=value: {', '.join(secret)}"
+                f"secrets alone, as NAME=value: {', '.join([*secret, 'GIS_GATEWAY_SECRET_…'])}"
             )
-        return {secret[name]: value for name, value in values.items() if value}
+        known = {secret[name]: value for name, value in values.items() if name in secret and value}
+        return known | {"gateway_secrets": gateways}
+
+
+def _gateway_secrets(values: Mapping[str, str | None]) -> dict[str, str]:
+    """Secrets of gateways by their own names.
+
+    Raises SetupError for one that no header or body could carry.
+    """
+    named = ((_GATEWAY.fullmatch(key), value) for key, value in values.items())
+    secrets = {match[1]: value for match, value in named if match and value}
+    for name, value in secrets.items():
+        if not (value.isascii() and value.isprintable()):
+            raise SetupError(f"GIS_GATEWAY_SECRET_{name}: it is of printable ASCII letters alone")
+    return secrets
 
 
 def _read(path: Path) -> dict[str, str | None]:

@@ -3,6 +3,7 @@
 An empty variable counts as unset. Secrets may stand in a file of their own (see gis.secret_file).
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -30,7 +31,8 @@ class Settings(BaseSettings):
 
     secrets_file: Path | None = Field(
         None,
-        description="File of the secrets (`GIS_DATABASE_URL`, `GIS_SMTP_URL`), one `NAME=value` a "
+        description="File of the secrets (`GIS_DATABASE_URL`, `GIS_SMTP_URL`, "
+        "`GIS_GATEWAY_SECRET_…`), one `NAME=value` a "
         "line, which nobody but the service's account may read; the environment goes first",
     )
 
@@ -138,6 +140,11 @@ class Settings(BaseSettings):
         description="Networks to which webhooks may go beside public addresses, "
         "such as 10.0.0.0/8, separated by blanks",
     )
+    gateways: Path | None = Field(
+        None,
+        description="TOML file of the gateways of SMS, Zalo and the like "
+        "([how](../how-to/gateways.md)); unset: none",
+    )
     delivery_attempts: int = Field(
         20, ge=1, le=1000, description="Attempts to deliver an alert until it is given up"
     )
@@ -172,6 +179,9 @@ class Settings(BaseSettings):
     map_extent: tuple[float, float, float, float] = Field(
         (103.5, 21.3, 105.1, 22.9), description="West, south, east, north before boundaries load"
     )
+
+    # Under names of the province's own: GIS_GATEWAY_SECRET_<NAME> (see gis.secret_file).
+    gateway_secrets: Mapping[str, SecretStr] = Field({}, exclude=True)
 
     @field_validator("database_url")
     @classmethod

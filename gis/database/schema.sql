@@ -1051,6 +1051,13 @@ CREATE TABLE private.reporter (
   CONSTRAINT reporter_layer_id_source_source_key_key UNIQUE (layer_id, source, source_key)
 );
 
+CREATE TABLE private.subscription_address (
+  subscription_id bigint NOT NULL,
+  address text NOT NULL,
+  CONSTRAINT subscription_address_pkey PRIMARY KEY (subscription_id),
+  CONSTRAINT subscription_address_subscription_id_fkey FOREIGN KEY (subscription_id) REFERENCES gis.subscription(id) ON DELETE CASCADE
+);
+
 CREATE TABLE private.undeclared (
   layer_id text NOT NULL,
   source text NOT NULL,

@@ -38,15 +38,17 @@ class Delivery:
     notification: Notification
 
     def __repr__(self) -> str:
-        return f"Delivery({self.id}, key={self.key})"  # never the secret, also not in a log
+        # Never the secret or the address of a person, also not in a log.
+        return f"Delivery({self.id}, key={self.key})"
 
 
 # One that is due; while it is sent, nothing else goes to its subscription: a receiver that hangs
 # occupies one sender, not all. Without a gap it is the oldest of its alert and subscription; with a
 # gap the latest, which also waits while an earlier one waits for another attempt.
 _TAKE = text("""
-SELECT d.id AS delivery_id, d.key, d.attempts, d.subscription_id, s.channel, s.target, s.language,
-       w.secret, last.seq IS NOT NULL AS was_notified,
+SELECT d.id AS delivery_id, d.key, d.attempts, d.subscription_id, s.channel,
+       coalesce(p.address, s.target) AS target, s.language, w.secret,
+       last.seq IS NOT NULL AS was_notified,
        n.act IN ('open', 'notify') AND n.alert -> 'status' = last.alert -> 'status'
          AND n.alert -> 'severity' = last.alert -> 'severity'
          AND n.alert -> 'observed' = last.alert -> 'observed'
@@ -58,6 +60,7 @@ FROM gis.delivery d
 JOIN gis.subscription s ON s.id = d.subscription_id
 JOIN gis.notification n ON n.seq = d.seq
 LEFT JOIN private.webhook_secret w ON w.subscription_id = s.id
+LEFT JOIN private.subscription_address p ON p.subscription_id = s.id
 LEFT JOIN LATERAL (
   SELECT e.ended_at, m.seq, m.alert FROM gis.delivery e JOIN gis.notification m ON m.seq = e.seq
   WHERE e.subscription_id = d.subscription_id AND e.alert_id = d.alert_id

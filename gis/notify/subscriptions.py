@@ -23,7 +23,7 @@ class SubscriptionRequest:
 
     name: str
     channel: str  # a name in gis.notify.channels
-    target: str  # address within the channel
+    target: str  # address within the channel; listed as `Channel.shown_address` gives it
     language: Language = Language.VI
     layers: tuple[str, ...] = ()
     communes: tuple[str, ...] = ()  # codes; none: everywhere
@@ -56,6 +56,9 @@ ON CONFLICT (name) WHERE ended_at IS NULL DO NOTHING RETURNING id
 
 _INSERT_SECRET = text(
     "INSERT INTO private.webhook_secret (subscription_id, secret) VALUES (:id, :secret)"
+)
+_INSERT_ADDRESS = text(
+    "INSERT INTO private.subscription_address (subscription_id, address) VALUES (:id, :address)"
 )
 _LIST = text("""
 SELECT s.*, count(d.id) FILTER (WHERE d.status = 'delivered') AS delivered,
@@ -90,10 +93,14 @@ def subscribe(
         raise BadInput(f"there is no channel {request.channel}: use {' or '.join(channels)}")
     channel.check_address(request.target)
     check_communes(connection, request.communes)
-    values = _values(request) | {"who": who, "by_admin": by_admin}
+    shown = channel.shown_address(request.target)
+    values = _values(request) | {"target": shown, "who": who, "by_admin": by_admin}
     subscription_id = connection.scalar(_INSERT, values)
     if subscription_id is None:
         raise Conflict(f"there is a subscription {request.name}: end it first")
+    if shown != request.target:
+        address = {"id": subscription_id, "address": request.target}
+        connection.execute(_INSERT_ADDRESS, address)
     notify_senders(connection)
     secret = channel.new_secret()
     if secret is not None:
@@ -132,6 +139,7 @@ _CLEAR = (
         " WHERE subscription_id = :id AND status = 'waiting'"
     ),
     text("DELETE FROM private.webhook_secret WHERE subscription_id = :id"),
+    text("DELETE FROM private.subscription_address WHERE subscription_id = :id"),
 )
 
 

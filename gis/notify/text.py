@@ -1,5 +1,6 @@
-"""An alert as plain text for people, from the templates beside this file."""
+"""An alert as plain text for people: mail, from the templates beside this file, and short texts."""
 
+import unicodedata
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -10,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from gis.clock import HERE
 from gis.notify.messages import ACTS, SEVERITIES, SIMULATED, WHOLE_PROVINCE
 from gis.notify.notification import Language, Notification
-from gis.text import nfc
+from gis.text import nfc, without_diacritics
 
 _SUBJECT_LENGTH = 200
 
@@ -41,6 +42,56 @@ def mail_text(notification: Notification, language: Language, map_url: str | Non
         at=_time(notification.at),
         opened_at=_time(notification.opened_at),
     )
+
+
+def message_values(
+    notification: Notification, language: Language, map_url: str | None, text_length: int
+) -> dict[str, str]:
+    """Values of the placeholders of gateways that follow from a notification, each on one line.
+
+    `text` is at most so many characters long, and keeps its link.
+    """
+    severity, step = _severity(notification, language), _act(notification, language)
+    where = ", ".join(place.name for place in notification.places) or WHOLE_PROVINCE[language]
+    link = f"{map_url.rstrip('/')}/?alert={notification.alert_id}" if map_url else ""
+    mark = SIMULATED[language] if notification.simulated else ""
+    words = f"{mark}[{severity}] {step}: {notification.headline[language]}. {where}"
+    text = f"{_cut(_line(words), text_length - len(link) - 1)} {link}".strip()
+    values = {
+        "text": text,
+        "text_ascii": _ascii(text),
+        "headline": notification.headline[language],
+        "detail": notification.detail[language],
+        "where": where,
+        "severity": severity,
+        "step": step,
+        "time": _time(notification.at),
+        "link": link,
+        "tier": notification.severity,
+        "act": notification.act,
+        "alert": str(notification.alert_id),
+    }
+    return {name: _line(value) for name, value in values.items()}
+
+
+def _line(text: str) -> str:
+    """In NFC on one line, without control characters, which JSON and XML do not take."""
+    return nfc("".join(" " if unicodedata.category(char) == "Cc" else char for char in text))
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[: max(length - 1, 0)].rstrip()}…"
+
+
+_PUNCTUATION = str.maketrans(
+    {"“": '"', "”": '"', "‘": "'", "’": "'", "–": "-", "—": "-", "…": "...", "×": "x", "≥": ">=",
+     "≤": "<=", "±": "+-", "·": "."}
+)  # fmt: skip
+
+
+def _ascii(text: str) -> str:
+    plain = without_diacritics(text).translate(_PUNCTUATION)
+    return unicodedata.normalize("NFKD", plain).encode("ascii", "replace").decode()
 
 
 @cache

@@ -4,11 +4,14 @@ Commands, routes, checks and the sender take names, help texts and addresses fro
 """
 
 from gis.notify.channels.channel import Channel
+from gis.notify.channels.http import HttpChannel
 from gis.notify.channels.mail import MailChannel
 from gis.notify.channels.webhook import WebhookChannel
 from gis.settings import Settings
 
-CHANNELS: dict[str, type[Channel]] = {kind.name: kind for kind in (MailChannel, WebhookChannel)}
+CHANNELS: dict[str, type[Channel]] = {
+    kind.name: kind for kind in (MailChannel, WebhookChannel, HttpChannel)
+}
 
 
 def channels_from(settings: Settings) -> dict[str, Channel]:
@@ -17,7 +20,7 @@ def channels_from(settings: Settings) -> dict[str, Channel]:
 
 
 def channel_names() -> str:
-    """For help and error texts: `mail or webhook`."""
+    """For help and error texts: `mail or webhook or http`."""
     return " or ".join(CHANNELS)
 
 

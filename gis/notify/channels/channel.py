@@ -25,6 +25,12 @@ class Channel(ABC):
     def check_address(self, address: str) -> None:
         """Raises BadInput for an address to which nothing can ever be sent."""
 
+    def shown_address(self, address: str) -> str:
+        """The address as it is listed. Where it hides a part, since the address is of a person, the
+        whole is stored in schema `private`.
+        """
+        return address
+
     def new_secret(self) -> str | None:
         """A secret for a new subscription, where the channel signs; it is stored and shown once."""
         return None

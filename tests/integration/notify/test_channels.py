@@ -68,17 +68,22 @@ def test_its_failures_are_tried_again_and_given_up_as_all_others(http, toy_provi
 
 
 def test_help_and_refusals_name_it(http, toy_province, catalogue):
-    assert channel_names() == "mail or webhook or file"
+    assert channel_names() == "mail or webhook or http or file"
     assert address_labels().endswith("or absolute path of a file")
     refused = http.post("/subscriptions", json=body("alerts.jsonl"))
     assert (refused.status_code, "no absolute path" in refused.json()["detail"]) == (400, True)
     refused = http.post("/subscriptions", json=body("/a", channel="pigeon"))
     assert refused.status_code == 400
-    assert refused.json()["detail"] == "there is no channel pigeon: use mail or webhook or file"
+    assert (
+        refused.json()["detail"]
+        == "there is no channel pigeon: use mail or webhook or http or file"
+    )
     publish(toy_province, catalogue, {"who": "spool"})
     with toy_province.reading() as connection:
         (sentence,) = missing_recipients(connection)
-    assert sentence.endswith("gis subscriptions add spool mail …, or webhook …, or file …")
+    assert sentence.endswith(
+        "gis subscriptions add spool mail …, or webhook …, or http …, or file …"
+    )
 
 
 def test_a_subscription_whose_channel_is_gone_is_given_up_with_the_reason(
@@ -89,5 +94,5 @@ def test_a_subscription_whose_channel_is_gone_is_given_up_with_the_reason(
     with toy_province.writing() as connection:
         make_alert(connection)
     assert send_due(toy_province, sender_of(Settings(_env_file=None))) == 1
-    error = "this service has no channel file: subscribe by mail or webhook"
+    error = "this service has no channel file: subscribe by mail or webhook or http"
     assert (only(toy_province).dead, only(toy_province).error) == (1, error)
