@@ -9,7 +9,7 @@ from alembic import op
 from gis.database.migrate import run_sql
 
 revision = "0051"
-down_revision = "0048"
+down_revision = "0049"
 
 
 def upgrade() -> None:

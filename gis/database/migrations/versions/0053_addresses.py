@@ -7,7 +7,7 @@ from alembic import op
 from gis.database.migrate import run_sql
 
 revision = "0053"
-down_revision = "0049"
+down_revision = "0051"
 
 
 def upgrade() -> None:
