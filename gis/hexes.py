@@ -91,6 +91,12 @@ def descendants(cell: int, resolution: int) -> CellSpan:
     return CellSpan(first, first | largest << finer)
 
 
+def cells_of_resolution(resolution: int) -> CellSpan:
+    """The span that holds all cells of a resolution: its bits lie above those of the place."""
+    first = 1 << 59 | resolution << 52
+    return CellSpan(first, first | (1 << 52) - 1)
+
+
 def boundaries(cells: Iterable[int] | Cells) -> npt.NDArray[np.object_]:
     """Polygons of cells, degrees, WGS 84, longitude first."""
     array = np.asarray(cells, dtype=np.int64).astype(np.uint64)

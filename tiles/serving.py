@@ -23,9 +23,7 @@ from tiles.hexes import (
     HexRequest,
     HexResults,
     cells_of,
-    hex_options,
     hex_tile,
-    resolution_at,
 )
 from tiles.invalidation import TouchedTiles
 from tiles.limits import beyond_limits, has_zoom
@@ -250,7 +248,7 @@ class TileServer:
         NotFound for a layer that is not published.
         """
         hex_request = HexRequest.by(principal, layer, query or HexQuery(), self.k_anonymity)
-        resolution = resolution_at(hex_options(layer), tile.z, hex_request.finest)
+        resolution = hex_request.resolution_at(tile.z)
 
         def draw(connection: Connection, state: LayerState) -> bytes:
             cells = cells_of(tile, resolution)

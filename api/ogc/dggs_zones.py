@@ -40,6 +40,7 @@ from gis.population.store import Population
 from layers.cql2 import OperandKind, Property
 from layers.items import CRS84, Box
 from layers.items.value_errors import computed
+from layers.storage.tables import has_hex_cover
 from tiles.hexes import HexRequest, HexResults
 from tiles.hexes.tables import FLAGS, Measures
 from tiles.state import read_states
@@ -62,7 +63,11 @@ class Origin:
 
     @property
     def finest(self) -> int:
-        return min((request.finest or FINEST for request in self.hex_requests), default=FINEST)
+        """The finest level with zones; at the root that of the layers of points, if there are any:
+        lines and areas may end before."""
+        every = [request for request in self.hex_requests if not has_hex_cover(request.layer)]
+        requests = every or self.hex_requests
+        return min((request.finest or FINEST for request in requests), default=FINEST)
 
     def measures(self, population: Population | None) -> tuple[str, ...]:
         """The names of what a zone may have."""
@@ -132,7 +137,10 @@ def read_zones(
     zones: Zones = {}
     states = read_states(connection, [request.layer.id for request in origin.hex_requests])
     for hex_request in origin.hex_requests:
+        is_left_out = not origin.path and has_hex_cover(hex_request.layer)
         if hex_request.layer.id not in states:
+            continue
+        if is_left_out and not hex_request.answers_at(level):
             continue
         table = answers.table(connection, states[hex_request.layer.id], hex_request, level, cells)
         for cell, measures in zip(table.cells.tolist(), table.measures(), strict=True):

@@ -78,7 +78,8 @@ def hex_facts(
     """A cell: its commune, outline, inhabitants, measures and trend by layer, hotspots, alerts.
 
     A count that is None may not be shown: it stands for none, or for fewer records than the public
-    may see. Without a key the trend is by months, and only where a layer answers months.
+    may see; or lines and areas are not counted by hexes so small. Without a key the trend is by
+    months, and only where a layer answers months.
     """
     number = counted_cell(cell)
     readable = [layer.id for layer in catalogue.readable(caller)]
@@ -160,6 +161,8 @@ def _facts(
     cell: int,
     today: date,
 ) -> dict[str, Any]:
+    if not hex_request.answers_at(resolution_of(cell)):
+        return {"count": None, "trend": None}
     only = np.array([cell])
     table = answers.table(connection, state, hex_request, resolution_of(cell), only)
     nothing = {"count": 0 if hex_request.k == 1 else None}

@@ -352,7 +352,9 @@ CREATE TABLE gis.hex_counted (
   layer_id text NOT NULL,
   category text,
   measure text,
-  CONSTRAINT hex_counted_pkey PRIMARY KEY (layer_id)
+  resolution smallint,
+  CONSTRAINT hex_counted_pkey PRIMARY KEY (layer_id),
+  CONSTRAINT hex_counted_resolution_check CHECK (((resolution >= 5) AND (resolution <= 10)))
 );
 
 CREATE TABLE gis.hex_day_count (
@@ -769,6 +771,12 @@ CREATE TABLE gis.tile_count (
   CONSTRAINT tile_count_count_check CHECK ((count > 0))
 );
 
+CREATE TABLE gis.uncovered_shape (
+  layer_id text NOT NULL,
+  row_id bigint NOT NULL,
+  CONSTRAINT uncovered_shape_pkey PRIMARY KEY (layer_id, row_id)
+);
+
 -- View gis.layer_state: functions/versions.sql
 --   id text
 --   published boolean
@@ -1079,6 +1087,7 @@ CREATE TABLE private.webhook_secret (
 --   gis.add_event() → trigger: functions/notify.sql
 --   gis.alert_payload(alert_id bigint) → jsonb: functions/alerts.sql
 --   gis.attach_hex_counts(layer_id text, category text DEFAULT NULL::text, measure text DEFAULT NULL::text) → void: functions/hexes.sql
+--   gis.attach_hex_cover(layer_id text, resolution integer) → void: functions/shapes.sql
 --   gis.attach_tiles(layer_id text) → void: functions/tiles.sql
 --   gis.attach_unit_shares(layer_id text) → void: functions/shapes.sql
 --   gis.calendar_of(view_id text) → date[]: functions/versions.sql
@@ -1121,5 +1130,6 @@ CREATE TABLE private.webhook_secret (
 --   gis.tile_rows(sign integer, source text) → text: functions/tiles.sql
 --   gis.today() → date: functions/values.sql
 --   gis.touch_tiles() → trigger: functions/tiles.sql
+--   gis.uncover_shapes() → trigger: functions/shapes.sql
 --   gis.unit_shares(geom geometry) → TABLE(commune text, share double precision): functions/shapes.sql
 --   gis.without_accents(value text) → text: functions/values.sql

@@ -191,12 +191,12 @@ def _zooms(layer: Layer) -> Iterator[Finding]:
 
 def _counting(layer: Layer) -> Iterator[Finding]:
     """The needs of hexes, hotspots and alerts that the rest of the file must meet."""
-    for section in ("hexes", "hotspots"):
-        if getattr(layer, section) is not None and not _is_counted(layer):
-            yield (
-                (section,),
-                f"`{section}` count placed points that are loaded, not {_kind_of_layer(layer)}",
-            )
+    if layer.hexes is not None and not _is_counted_by_hex(layer):
+        words = f"`hexes` count placed records that are loaded, not {_kind_of_layer(layer)}"
+        yield ("hexes",), words
+    if layer.hotspots is not None and not _is_of_points(layer):
+        words = f"`hotspots` count placed points that are loaded, not {_kind_of_layer(layer)}"
+        yield ("hotspots",), words
     category = layer.public_fields.get((layer.hexes and layer.hexes.category) or "")
     if category and category.type not in _CATEGORIES:
         words = f"counts are kept apart by a text, an integer or a boolean, not a {category.type}"
@@ -279,8 +279,12 @@ def _rule_fields(layer: Layer, rule: AlertRule) -> Iterator[str]:
             yield f"field `{name}` takes no value `{wanted}`{near(str(wanted), field.values)}"
 
 
-def _is_counted(layer: Layer) -> bool:
-    return layer.placed and layer.geometry is GeometryKind.POINT and not layer.is_view
+def _is_counted_by_hex(layer: Layer) -> bool:
+    return layer.placed and layer.geometry is not GeometryKind.NONE and not layer.is_view
+
+
+def _is_of_points(layer: Layer) -> bool:
+    return layer.geometry is GeometryKind.POINT and _is_counted_by_hex(layer)
 
 
 def _kind_of_layer(layer: Layer) -> str:

@@ -30,6 +30,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from gis.access import Principal, may_write, require
 from gis.clock import HERE, today
 from gis.errors import BadInput, NotAllowed, NotFound
+from gis.placing.covers import too_many_cells
 from gis.placing.placer import Claims, Reason
 from gis.placing.reference import placer_on, stored_territory
 from gis.placing.shapes import plausible_area, vertex_fault
@@ -38,7 +39,8 @@ from layers.definition.model import FileSource, GeometryKind, Layer
 from layers.ingest.feature import BadRecord, Feature, FeatureFault
 from layers.items import ItemSource
 from layers.items.geojson import id_of
-from layers.storage.tables import table_of
+from layers.storage.covers import fill_covers
+from layers.storage.tables import finest_of, has_hex_cover, table_of
 
 SOURCE = "edit"  # of rows that were added by hand
 REPLAYED = "replay"  # the act of a record that came back from quarantine over its earlier version
@@ -114,6 +116,7 @@ def add(
     row = connection.execute(
         insert(table).values(values).returning(table.c.id, table.c.updated_at)
     ).one()
+    fill_covers(connection, source.layer)
     _write_history(connection, source.layer, row.id, "add", principal, None)
     return RowState(row.id, row_tag(source.layer.id, row.id, row.updated_at))
 
@@ -176,6 +179,7 @@ def revert(connection: Connection, layer: Layer, change_id: int, principal: Prin
     else:
         with _conflicts_as_bad_input(change_id):
             _restore(connection, table, change.before)
+        fill_covers(connection, layer)
     _write_history(connection, layer, change.row_id, "revert", principal, current)
     return int(change.row_id)
 
@@ -201,6 +205,7 @@ def _change(
         .returning(table.c.updated_at)
     )
     updated_at = connection.execute(statement).scalar_one()
+    fill_covers(connection, source.layer)
     _write_history(connection, source.layer, row_id, act, principal, before)
     return RowState(row_id, row_tag(source.layer.id, row_id, updated_at))
 
@@ -259,6 +264,9 @@ def _place(
         fault = vertex_fault(geometry, area)
         if fault is not None:
             raise BadRecord([FeatureFault("geometry", fault)])
+    if geometry is not None and has_hex_cover(layer):
+        for words in too_many_cells(np.array([geometry], object), finest_of(layer)).values():
+            raise BadRecord([FeatureFault("geometry", words)])
     if place["reason"] and not (place["reason"] == Reason.OUTSIDE.value and tolerated):
         raise BadRecord([FeatureFault("geometry", place["why"])])
     return {

@@ -53,6 +53,7 @@ from layers.ingest.records import (
 from layers.ingest.shift import ShiftCheck
 from layers.ingest.survey import survey
 from layers.ingest.undeclared import put_cells
+from layers.storage.covers import fill_covers
 
 Show = Callable[[int, int], None]
 
@@ -225,6 +226,7 @@ def load_chunks(
     if not options.dry_run:
         act = REPLAYED if options.replayed else "update"
         incoming.merge(counts, options.mode, options.who, load_id, source, act)
+        fill_covers(connection, layer)
     notes = (
         *_public_notes(layer, tally.notes),
         *rules.notes(),

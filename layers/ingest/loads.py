@@ -16,6 +16,7 @@ from gis.errors import Conflict, NotFound
 from layers.definition.model import Layer
 from layers.ingest.addresses import drop_addresses
 from layers.ingest.edit import require_writable
+from layers.storage.covers import fill_covers
 from layers.storage.tables import table_of
 
 _NOT_COMPARED = {"id", "updated_at", "provenance"}
@@ -146,6 +147,7 @@ def revert(connection: Connection, layer: Layer, load_id: int, principal: Princi
     changed = {
         name: _run(connection, statement, parts, values) for name, statement in _REVERT.items()
     }
+    fill_covers(connection, layer)
     for statement in _REVERT_BESIDE:
         connection.execute(text(statement.format(**parts)), values | {"source": load.source})
     drop_addresses(connection, layer)

@@ -26,6 +26,7 @@ from gis.intake.dates import parse_dates
 from gis.intake.layout import FOUND, Layout
 from gis.intake.numbers import parse_integers, parse_numbers
 from gis.intake.tables import RawTable, require_columns, restore_full_names
+from gis.placing.covers import too_many_cells
 from gis.placing.crs import AS_DECLARED, CheckedPoints, SourceCrs, check_points, parse_crs
 from gis.placing.shapes import plausible_area, points_on, shapes_in_degrees
 from gis.text import HIDDEN, without_contacts
@@ -39,6 +40,7 @@ from layers.definition.model import (
     LayerField,
 )
 from layers.ingest.survey import ColumnReading, ColumnType, Survey
+from layers.storage.tables import finest_of, has_hex_cover
 
 Floats = npt.NDArray[np.float64]
 Shapes = npt.NDArray[np.object_]
@@ -193,6 +195,7 @@ class RecordReader:
         self.survey = survey
         self.asks = asks
         self.checks_vertices = layer.placed and source.outside != "keep"
+        self.covered_at = finest_of(layer) if has_hex_cover(layer) else None
         self.faults: dict[int, list[RecordFault]] = {}
         self._done = 0  # records of the survey's file that are read
         self._crs = None if survey is None else self._settled_crs(survey.sample)
@@ -422,6 +425,9 @@ class RecordReader:
                 self._fault(row, "bad_geometry", checked.faults[row])
             elif row in points.faults:
                 self._fault(row, "bad_coordinates", points.faults[row])
+        if self.covered_at is not None:
+            for row, why in too_many_cells(checked.shapes, self.covered_at).items():
+                self._fault(row, "bad_geometry", why)
         return np.array([_multi(shape) for shape in checked.shapes], object)
 
     def _coordinates(self, table: RawTable) -> tuple[Floats, Floats, str | None]:

@@ -17,6 +17,7 @@ from gis.jobs.queue import prune_jobs
 from gis.jobs.session import WorkerSession
 from layers.definition.reload import LayerFiles
 from layers.jobs.alert_maintenance import advance_all
+from layers.jobs.covers import fill_waiting_covers
 from layers.jobs.detection import DetectionScheduler, forget_old_runs
 from layers.jobs.failures import Failures
 from layers.jobs.places import queue_places
@@ -81,6 +82,9 @@ def leading(
         if queue_places(database):
             pulse.hurry()
 
+    def cover() -> None:
+        fill_waiting_covers(database, files.catalogue)
+
     def forget() -> None:
         forget_old_runs(database, files.catalogue, datetime.now(UTC), kept_days)
         with database.writing() as connection:
@@ -97,6 +101,7 @@ def leading(
                                                      "job_ended", "leader"]),
             ("alerts", led(keep), _LOOK_EVERY_S, ["rows_changed", "alert_stepped", "leader"]),
             ("places", led(place), _LOOK_EVERY_S, []),
+            ("covers", led(cover), _LOOK_EVERY_S, ["rows_changed", "leader"]),
             ("forget", led(forget), _FORGET_EVERY_S, []),
         ):  # fmt: skip
             bell = pulse.bell(*columns)

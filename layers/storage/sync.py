@@ -21,10 +21,20 @@ from layers.ingest.records import RecordFault
 from layers.ingest.stored_records import move_rows
 from layers.ingest.undeclared import hide_undeclared
 from layers.storage.closing import Closing, compare_access, outdate_derived, redact_detection
+from layers.storage.covers import fill_covers, uncoverable
 from layers.storage.inspection import TableStructure, read_structures, types_of
 from layers.storage.redaction import hide_field
 from layers.storage.retype import Retyping, find_loss
-from layers.storage.tables import ON_EARTH, SCHEMA, has_unit_shares, table_of, unit_shares_of
+from layers.storage.tables import (
+    ON_EARTH,
+    SCHEMA,
+    finest_of,
+    has_hex_cover,
+    has_unit_shares,
+    hex_cover_of,
+    table_of,
+    unit_shares_of,
+)
 
 VERSION_TRIGGER: Final = "version"
 TOUCH_TRIGGER: Final = "version_touched_insert"
@@ -163,17 +173,22 @@ def _sync_faults(connection: Connection, task: _Task) -> Iterator[str]:
         loss = find_loss(connection, retyping)
         if loss:
             yield f"{file}: {_refusal(retyping, loss)}"
+    if shape is not None and has_hex_cover(layer) and not _is_counted(connection, layer):
+        too_large = uncoverable(connection, layer)
+        if too_large:
+            yield f"{file}: {too_large}"
 
 
 def _taken_names(catalogue: Catalogue) -> Iterator[str]:
-    """Messages on layers whose id is that of the communes of another layer's rows."""
-    taken = {
-        unit_shares_of(each).name: each.id for each in catalogue.layers if has_unit_shares(each)
-    }
-    for layer in catalogue.layers:
+    """Messages on layers whose id is that of the communes or hexes of another layer's rows."""
+    layers = catalogue.layers
+    taken = {unit_shares_of(each).name: each.id for each in layers if has_unit_shares(each)}
+    taken |= {hex_cover_of(each).name: each.id for each in layers if has_hex_cover(each)}
+    for layer in layers:
         if layer.id in taken:
+            held = "hexes" if layer.id.endswith("_hexes") else "communes"
             yield (
-                f"{layer.id}.yaml: `layer.{layer.id}` holds the communes of `{taken[layer.id]}`: "
+                f"{layer.id}.yaml: `layer.{layer.id}` holds the {held} of `{taken[layer.id]}`: "
                 "choose another id"
             )
 
@@ -336,21 +351,35 @@ def _create_indexes(connection: Connection, task: _Task) -> Iterator[SyncChange]
 
 def _count_hexes(connection: Connection, task: _Task) -> Iterator[SyncChange]:
     """Attach, recount or detach the counts by hex, as the section `hexes` says."""
-    hexes, layer_id = task.layer.hexes, task.layer.id
-    counted = connection.execute(_COUNTED, {"id": layer_id}).one_or_none()
-    if hexes is None:
-        if counted is not None:
-            connection.execute(_DETACH, {"id": layer_id})
-            yield SyncChange(layer_id, SyncReport.HEXES_DETACHED)
+    layer = task.layer
+    if layer.hexes is None:
+        if connection.execute(_COUNTED, {"id": layer.id}).one_or_none() is not None:
+            connection.execute(_DETACH, {"id": layer.id})
+            yield SyncChange(layer.id, SyncReport.HEXES_DETACHED)
         return
-    grouping = {"category": hexes.category, "measure": hexes.measure}
+    grouping = _grouping(layer)
     recount = task.shape is None or bool(
         {*grouping.values()} & {retyping.column for retyping in task.retypings}
     )
-    if counted is None or dict(counted._mapping) != grouping or recount:
-        connection.execute(_ATTACH, {"id": layer_id, **grouping})
-        detail = " ".join(name for name in grouping.values() if name)
-        yield SyncChange(layer_id, SyncReport.HEXES_ATTACHED, detail)
+    if recount or not _is_counted(connection, layer):
+        attach = _ATTACH_COVER if has_hex_cover(layer) else _ATTACH
+        connection.execute(attach, {"id": layer.id, **grouping})
+        detail = " ".join(str(name) for name in grouping.values() if name)
+        yield SyncChange(layer.id, SyncReport.HEXES_ATTACHED, detail)
+    fill_covers(connection, layer)
+
+
+def _grouping(layer: Layer) -> dict[str, str | int | None]:
+    """The row of gis.hex_counted that a layer file asks for; shapes are grouped when asked."""
+    assert layer.hexes is not None
+    if has_hex_cover(layer):
+        return {"category": None, "measure": None, "resolution": finest_of(layer)}
+    return {"category": layer.hexes.category, "measure": layer.hexes.measure, "resolution": None}
+
+
+def _is_counted(connection: Connection, layer: Layer) -> bool:
+    counted = connection.execute(_COUNTED, {"id": layer.id}).one_or_none()
+    return counted is not None and dict(counted._mapping) == _grouping(layer)
 
 
 def _attach_tile_invalidation(connection: Connection, task: _Task) -> None:
@@ -363,7 +392,8 @@ def _attach_tile_invalidation(connection: Connection, task: _Task) -> None:
 
 _ATTACH_SHARES = text("SELECT gis.attach_unit_shares(:id)")
 _ATTACH_TILES = text("SELECT gis.attach_tiles(:id)")
-_COUNTED = text("SELECT category, measure FROM gis.hex_counted WHERE layer_id = :id")
+_ATTACH_COVER = text("SELECT gis.attach_hex_cover(:id, :resolution)")
+_COUNTED = text("SELECT category, measure, resolution FROM gis.hex_counted WHERE layer_id = :id")
 _ATTACH = text("SELECT gis.attach_hex_counts(:id, :category, :measure)")
 _DETACH = text("SELECT gis.detach_hex_counts(:id)")
 

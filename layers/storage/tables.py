@@ -80,6 +80,31 @@ def unit_shares_of(layer: Layer) -> Table:
     )
 
 
+def has_hex_cover(layer: Layer) -> bool:
+    """True where `layer.<id>_hexes` holds the hexes of each row, with their shares."""
+    return layer.hexes is not None and has_unit_shares(layer)
+
+
+def finest_of(layer: Layer) -> int:
+    """The finest resolution at which the shapes of a layer with a hex cover are counted."""
+    assert layer.hexes is not None
+    return max(layer.hexes.resolutions)
+
+
+def hex_cover_of(layer: Layer) -> Table:
+    """The table of the hexes that hold a part of a layer's rows, at each resolution down to the
+    finest of the layer file: id of the row, cell, share (0–1), size (m of a line, m² of an area).
+    """
+    return Table(
+        f"{layer.id}_hexes",
+        MetaData(schema=SCHEMA),
+        Column("id", BigInteger(), primary_key=True),
+        Column("cell", BigInteger(), primary_key=True),
+        Column("share", Double(), nullable=False),
+        Column("size", Double(), nullable=False),
+    )
+
+
 def free_text_fields(layer: Layer) -> list[str]:
     """Names of the text fields without a list of values: people search in these."""
     return [

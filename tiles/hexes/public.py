@@ -23,6 +23,11 @@ therefore never answered, nor days that are not months, nor a category of finer 
 
 A rate is a shown count over the inhabitants of its hex, who are public: it tells nothing more.
 
+Lines and areas count in each hex that holds a part of them, so that smaller hexes are no parts of a
+coarser one, and what lies in it but not in one of them could be told from two shown numbers. Of
+these layers the public sees hexes of the filter resolution alone: their sets overlap in a way that
+no count tells, and each set that is known stands for at least k.
+
 What it does not hide: that a shown number changes when a record comes in.
 """
 
@@ -33,10 +38,12 @@ from enum import StrEnum
 import numpy as np
 from sqlalchemy import Connection, text
 
-from gis.hexes import Cells, parents_of
+from gis.hexes import Cells, cells_of_resolution, parents_of
 from layers.definition.model import Layer
+from layers.storage.tables import has_hex_cover
 from tiles.hexes.queries import HexQuery, filter_resolution
 from tiles.hexes.rights import hex_options
+from tiles.hexes.sources import counts_of, day_counts_of, day_resolution
 from tiles.hexes.suppression import (
     Counts,
     CountsByResolution,
@@ -75,10 +82,15 @@ class PartKind(StrEnum):
 
 
 def read_tree(connection: Connection, layer: Layer, resolution: int, k: int) -> CountsByResolution:
-    """The first table down to a resolution, from the counts that `connection` sees."""
-    columns = connection.execute(_COUNTS, {"layer": layer.id, "resolution": resolution}).one()
+    """The first table down to a resolution, from the counts that `connection` sees; of lines and
+    areas at this resolution alone.
+    """
+    statement = text(_COUNTS.format(counts=counts_of(layer)))
+    columns = connection.execute(statement, _at(layer, resolution)).one()
     cells, records = (np.frombuffer(part or b"", ">i8").astype(np.int64) for part in columns)
-    return shown_tree(gathered(summed(cells, records), resolution), k)
+    counts = summed(cells, records)
+    of_shapes = {resolution: counts}
+    return shown_tree(of_shapes if has_hex_cover(layer) else gathered(counts, resolution), k)
 
 
 def read_parts(
@@ -86,8 +98,9 @@ def read_parts(
 ) -> Parts:
     """The second or the third table, of the cells that the first shows."""
     resolution = filter_resolution(hex_options(layer))
-    values = {"layer": layer.id, "resolution": resolution}
-    columns = connection.execute(_PARTS[kind], values).one()
+    relation = counts_of(layer) if kind is PartKind.CATEGORIES else day_counts_of(layer)
+    statement = text(_PARTS[kind].format(counts=relation))
+    columns = connection.execute(statement, _at(layer, resolution)).one()
     cells, records = (np.asarray(columns[n] or [], dtype=np.int64) for n in (0, 2))
     return shown_parts(Parts(cells, tuple(columns[1] or ()), records), tree[resolution], k)
 
@@ -135,24 +148,40 @@ def _is_wanted(label: str | date, question: HexQuery) -> bool:
 
 
 _NO_TIME = date.min  # stands for the month of records without a time
+
+
+def _at(layer: Layer, resolution: int) -> dict[str, str | int]:
+    span = cells_of_resolution(resolution)
+    days = cells_of_resolution(day_resolution(layer, resolution))
+    return {
+        "layer": layer.id, "resolution": resolution, "first": span.first, "last": span.last,
+        "first_of_days": days.first, "last_of_days": days.last,
+    }  # fmt: skip
+
+
 # As bytes: a quarter of a million numbers arrive sooner than in an array.
-_COUNTS = text("""
+_COUNTS = """
 SELECT string_agg(int8send(cell), ''), string_agg(int8send(count), '')
-FROM gis.hex_count WHERE layer_id = :layer AND resolution = :resolution
-""")
-_CATEGORIES = text("""
+FROM {counts} AS counts
+WHERE layer_id = :layer AND resolution = :resolution AND cell BETWEEN :first AND :last
+"""
+_CATEGORIES = """
 SELECT array_agg(cell ORDER BY cell, category), array_agg(category ORDER BY cell, category),
-       array_agg(count ORDER BY cell, category)
-FROM gis.hex_count WHERE layer_id = :layer AND resolution = :resolution
-""")
+       array_agg(records ORDER BY cell, category)
+FROM (SELECT cell, category, sum(count)::bigint AS records FROM {counts} AS counts
+      WHERE layer_id = :layer AND resolution = :resolution AND cell BETWEEN :first AND :last
+      GROUP BY 1, 2) AS found
+"""
 # Records without a time are in no month; they are a part of their cell all the same.
-_MONTHS = text("""
+_MONTHS = """
 SELECT array_agg(cell ORDER BY cell, month), array_agg(month ORDER BY cell, month),
        array_agg(records ORDER BY cell, month)
 FROM (SELECT gis.h3_parent(cell, :resolution) AS cell,
              CASE WHEN day = '-infinity' THEN '0001-01-01' ELSE date_trunc('month', day)::date END
                AS month,
              sum(count) AS records
-      FROM gis.hex_day_count WHERE layer_id = :layer GROUP BY 1, 2) AS found
-""")
+      FROM {counts} AS counts
+      WHERE layer_id = :layer AND cell BETWEEN :first_of_days AND :last_of_days
+      GROUP BY 1, 2) AS found
+"""
 _PARTS = {PartKind.CATEGORIES: _CATEGORIES, PartKind.MONTHS: _MONTHS}

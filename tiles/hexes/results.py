@@ -14,10 +14,12 @@ from gis.errors import BadInput
 from gis.hexes import EDGE_KM, Cells, resolution_of
 from gis.population.store import Population, PopulationQuality
 from layers.definition.model import HexOptions, Layer
+from layers.storage.tables import has_hex_cover
 from tiles.grid import pixel_m
 from tiles.hexes.public import PartKind, Parts, everything, parts_table, read_parts, read_tree
 from tiles.hexes.queries import HexQuery, filter_resolution, require_answerable
 from tiles.hexes.rights import hex_options, least_count
+from tiles.hexes.sources import finest_counted, size_measure
 from tiles.hexes.suppression import CountsByResolution
 from tiles.hexes.tables import HexTable, read_table, with_people
 from tiles.hexes.trend import Trend, monthly_trend, weekly_trend
@@ -49,12 +51,14 @@ class HexRequest:
     def measures(self, population: Population | None) -> tuple[str, ...]:
         """The names of what a hex of the answer may have."""
         options, hidden = hex_options(self.layer), self.k > 1
+        size = size_measure(self.layer)
         is_approximate = (
             population is not None and population.quality is PopulationQuality.APPROXIMATE
         )
         return (
             "count",
             "per_km2",
+            *([size.name] if size is not None and not hidden else []),
             *(["share"] if self.question.category is not None else []),
             *(["mean"] if options.measure is not None and not hidden else []),
             *(["partial"] if hidden and not self.question.is_everything else []),
@@ -63,19 +67,45 @@ class HexRequest:
         )
 
     @property
-    def finest(self) -> int | None:
-        """The finest resolution with an answer; None: all have one."""
-        if self.k == 1 or self.question.is_everything:
+    def only(self) -> int | None:
+        """The one resolution with an answer; None: there are several."""
+        if self.k == 1 or not has_hex_cover(self.layer):
             return None
         return filter_resolution(hex_options(self.layer))
 
+    @property
+    def finest(self) -> int | None:
+        """The finest resolution with an answer; None: all have one."""
+        if self.only is None and (self.k == 1 or self.question.is_everything):
+            return finest_counted(self.layer)
+        return filter_resolution(hex_options(self.layer))
+
+    def answers_at(self, resolution: int) -> bool:
+        """True where the layer has hexes of this resolution that the principal may see."""
+        if self.only is not None:
+            return resolution == self.only
+        return self.finest is None or resolution <= self.finest
+
     def require_resolution(self, resolution: int) -> None:
-        """Raises BadInput where the answer would have to be hidden."""
-        if self.finest is not None and resolution > self.finest:
+        """Raises BadInput where nothing is counted, or where the answer would have to be hidden."""
+        if self.answers_at(resolution):
+            return
+        of = f"hexes of {self.layer.id}"
+        hidden = f"not at {resolution}: fewer than {self.k} records are hidden"
+        if self.only is not None:
+            raise BadInput(f"{of} are shown at resolution {self.only} alone, {hidden}")
+        if self.k == 1 or self.question.is_everything:
             raise BadInput(
-                f"by category or month, hexes of {self.layer.id} are shown up to resolution "
-                f"{self.finest}, not at {resolution}: fewer than {self.k} records are hidden"
+                f"{of} are counted up to resolution {self.finest}, not at {resolution}: the layer "
+                "file lists its `resolutions`"
             )
+        raise BadInput(
+            f"by category or month, {of} are shown up to resolution {self.finest}, {hidden}"
+        )
+
+    def resolution_at(self, z: int) -> int:
+        """The resolution of hexes on tiles of a zoom."""
+        return self.only or resolution_at(hex_options(self.layer), z, self.finest)
 
 
 def resolution_at(options: HexOptions, z: int, finest: int | None = None) -> int:

@@ -6,10 +6,17 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Connection, text
 
-from gis.hexes import FINEST, Cells, areas_km2, descendants, parents_of
+from gis.hexes import Cells, areas_km2, cells_of_resolution, descendants, parents_of
 from gis.population.store import PopulationQuality, people_of, stored_population
 from layers.definition.model import Layer
 from tiles.hexes.queries import HexQuery
+from tiles.hexes.sources import (
+    SizeMeasure,
+    counts_of,
+    day_counts_of,
+    day_resolution,
+    size_measure,
+)
 from tiles.hexes.suppression import Mask, Numbers
 
 _SPAN_STEPS = 2  # cells are looked up by the spans of ancestors so many resolutions coarser
@@ -24,7 +31,8 @@ type Measures = dict[str, float | int | bool]
 class HexTable:
     """Cells in their order, and of each: its records; those of all categories, where one is asked
     for; the mean of the layer's measure (NaN: none); whether records may be missing from it; its
-    inhabitants, and whether these are spread evenly over their communes.
+    inhabitants, and whether these are spread evenly over their communes; of lines and areas the
+    metres or square metres in it.
     """
 
     cells: Cells
@@ -34,6 +42,8 @@ class HexTable:
     partial: Mask | None = None
     people: npt.NDArray[np.float64] | None = None
     approximate: bool = False
+    sizes: npt.NDArray[np.float64] | None = None
+    size_measure: SizeMeasure | None = None
 
     def where(self, mask: Mask) -> "HexTable":
         return HexTable(
@@ -44,6 +54,8 @@ class HexTable:
             None if self.partial is None else self.partial[mask],
             None if self.people is None else self.people[mask],
             self.approximate,
+            None if self.sizes is None else self.sizes[mask],
+            self.size_measure,
         )
 
     def within(self, cells: Cells | None) -> "HexTable":
@@ -51,15 +63,17 @@ class HexTable:
         return self if cells is None else self.where(np.isin(self.cells, cells))
 
     def measures(self) -> list[Measures]:
-        """Measures of each cell: `count`; `per_km2`; `share` of all categories (0–1); `mean`;
-        `partial`; `per_1000` inhabitants, where there are LEAST_PEOPLE, and whether it is
-        `approximate`.
+        """Measures of each cell: `count`; `per_km2`; `length_km` of lines or `covered_km2` of
+        areas; `share` of all categories (0–1); `mean`; `partial`; `per_1000` inhabitants, where
+        there are LEAST_PEOPLE, and whether it is `approximate`.
         """
         rows: list[Measures] = [
             {"count": int(count), "per_km2": _rounded(count / area)}
             for count, area in zip(self.records, areas_km2(self.cells), strict=True)
         ]
         for n, row in enumerate(rows):
+            if self.sizes is not None and self.size_measure is not None:
+                row[self.size_measure.name] = _rounded(self.sizes[n] / self.size_measure.unit)
             if self.of_all is not None:
                 row["share"] = _rounded(self.records[n] / self.of_all[n])
             if self.means is not None and not np.isnan(self.means[n]):
@@ -91,11 +105,15 @@ def read_table(
         "category": question.category,
         "first": (days and days.first) or "-infinity",
         "last": (days and days.last) or "infinity",
-        **_spans(cells, resolution if days is None else FINEST),
+        **_spans(cells, resolution if days is None else day_resolution(layer, resolution)),
     }
-    rows = connection.execute(_TOTALS if days is None else _BY_DAY, values).all()
-    columns = list(zip(*rows, strict=True)) or [()] * 5
-    row_cells, records, of_all, valued, total = (np.asarray(column) for column in columns)
+    measure = size_measure(layer)
+    size = "coalesce(sum(size) FILTER (WHERE wanted), 0)" if measure else "0::float8"
+    relation = counts_of(layer) if days is None else day_counts_of(layer)
+    statement = (_TOTALS if days is None else _BY_DAY).format(counts=relation, size=size)
+    rows = connection.execute(text(statement), values).all()
+    columns = list(zip(*rows, strict=True)) or [()] * 6
+    row_cells, records, of_all, valued, total, sizes = (np.asarray(column) for column in columns)
     numbers = valued.astype(np.float64)
     means = np.divide(
         total.astype(np.float64), numbers, out=np.full(len(rows), np.nan), where=numbers > 0
@@ -105,6 +123,8 @@ def read_table(
         records.astype(np.int64),
         None if question.category is None else of_all.astype(np.int64),
         None if layer.hexes is None or layer.hexes.measure is None else means,
+        sizes=sizes.astype(np.float64) if measure else None,
+        size_measure=measure,
     ).within(cells)
 
 
@@ -118,14 +138,15 @@ def with_people(connection: Connection, table: HexTable) -> HexTable:
 
 
 def _spans(cells: Cells | None, resolution: int) -> dict[str, list[int]]:
-    """Bounds of the rows to read, at a resolution; one without end where all are wanted."""
+    """Bounds of the rows to read, at a resolution: those of all where all are wanted."""
     if cells is None:
-        return {"firsts": [0], "lasts": [2**63 - 1]}
-    if len(cells) == 0:
-        return {"firsts": [], "lasts": []}
-    own = int(cells[0] >> 52) & 15
-    ancestors = np.unique(parents_of(cells, max(own - _SPAN_STEPS, 0)))
-    spans = [descendants(int(cell), resolution) for cell in ancestors]
+        spans = [cells_of_resolution(resolution)]
+    elif len(cells) == 0:
+        spans = []
+    else:
+        own = int(cells[0] >> 52) & 15
+        ancestors = np.unique(parents_of(cells, max(own - _SPAN_STEPS, 0)))
+        spans = [descendants(int(cell), resolution) for cell in ancestors]
     return {"firsts": [span.first for span in spans], "lasts": [span.last for span in spans]}
 
 
@@ -136,22 +157,22 @@ def _rounded(value: float) -> float:
 _SUMS = """
   coalesce(sum(count) FILTER (WHERE wanted), 0), sum(count),
   coalesce(sum(valued) FILTER (WHERE wanted), 0),
-  coalesce(sum(total) FILTER (WHERE wanted), 0)::float8"""
-_TOTALS = text(f"""
+  coalesce(sum(total) FILTER (WHERE wanted), 0)::float8, {size}"""
+_TOTALS = f"""
 SELECT cell, {_SUMS}
 FROM unnest(CAST(:firsts AS bigint[]), CAST(:lasts AS bigint[])) AS span (first, last)
-JOIN gis.hex_count AS counts ON counts.layer_id = :layer AND counts.resolution = :resolution
+JOIN {{counts}} AS counts ON counts.layer_id = :layer AND counts.resolution = :resolution
   AND counts.cell BETWEEN span.first AND span.last,
   LATERAL (SELECT CAST(:category AS text) IS NULL OR category = :category) AS chosen (wanted)
 GROUP BY cell HAVING bool_or(wanted) ORDER BY cell
-""")  # noqa: S608 (no part comes from outside)
+"""  # noqa: S608 (no part comes from outside)
 # A row without a time is in no window, also not in one with open ends; as it is with items.
-_BY_DAY = text(f"""
+_BY_DAY = f"""
 SELECT gis.h3_parent(cell, :resolution), {_SUMS}
 FROM unnest(CAST(:firsts AS bigint[]), CAST(:lasts AS bigint[])) AS span (first, last)
-JOIN gis.hex_day_count AS counts ON counts.layer_id = :layer
+JOIN {{counts}} AS counts ON counts.layer_id = :layer
   AND counts.cell BETWEEN span.first AND span.last
   AND counts.day BETWEEN CAST(:first AS date) AND CAST(:last AS date) AND counts.day <> '-infinity',
   LATERAL (SELECT CAST(:category AS text) IS NULL OR category = :category) AS chosen (wanted)
 GROUP BY 1 HAVING bool_or(wanted) ORDER BY 1
-""")  # noqa: S608 (no part comes from outside)
+"""  # noqa: S608 (no part comes from outside)

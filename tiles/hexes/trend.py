@@ -9,9 +9,10 @@ import numpy as np
 from sqlalchemy import Connection, text
 
 from gis import analysis
-from gis.hexes import FINEST, descendants
+from gis.hexes import descendants, resolution_of
 from layers.definition.model import Layer
 from tiles.hexes.public import Parts
+from tiles.hexes.sources import day_counts_of, day_resolution
 
 STEPS = 12  # of the series: weeks for who works with the layer, months for the public
 _DIRECTIONS: dict[int, Literal["rising", "falling", "none"]] = {
@@ -38,10 +39,10 @@ class Trend:
 def weekly_trend(connection: Connection, layer: Layer, cell: int, today: date) -> Trend:
     """By steps of seven days, of which the last ends today."""
     first = today - timedelta(days=7 * STEPS - 1)
-    span = descendants(cell, FINEST)
+    span = descendants(cell, day_resolution(layer, resolution_of(cell)))
     values = {"layer": layer.id, "first": first, "last": today, "from": span.first, "to": span.last}
     counts = [0] * STEPS
-    for row in connection.execute(_DAYS, values):
+    for row in connection.execute(text(_DAYS.format(counts=day_counts_of(layer))), values):
         counts[(row.day - first).days // 7] += row.records
     return _trend("week", first, counts)
 
@@ -70,8 +71,8 @@ def _months_before(day: date, months: int) -> date:
     return date(number // 12, number % 12 + 1, 1)
 
 
-_DAYS = text(
-    "SELECT day, sum(count)::int AS records FROM gis.hex_day_count"
-    " WHERE layer_id = :layer AND cell BETWEEN :from AND :to AND day BETWEEN :first AND :last"
-    " GROUP BY day"
-)
+_DAYS = """
+SELECT day, sum(count)::int AS records FROM {counts} AS counts
+WHERE layer_id = :layer AND cell BETWEEN :from AND :to AND day BETWEEN :first AND :last
+GROUP BY day
+"""

@@ -125,10 +125,10 @@ BEGIN
   END LOOP;
   EXECUTE gis.merge_hex_days(rows) USING layer_id;
   EXECUTE gis.merge_hexes(rows) USING layer_id;
-  INSERT INTO gis.hex_counted VALUES (layer_id, category, measure);
+  INSERT INTO gis.hex_counted (layer_id, category, measure) VALUES (layer_id, category, measure);
 END $$;
 
--- The rows of a layer are no longer counted, and its counts are gone.
+-- The rows of a layer are no longer counted, and its counts, or the covers of its shapes, are gone.
 CREATE OR REPLACE FUNCTION gis.detach_hex_counts(layer_id text) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
   event text;
@@ -137,6 +137,12 @@ BEGIN
     FOREACH event IN ARRAY ARRAY['insert', 'update', 'delete', 'truncate'] LOOP
       EXECUTE format('DROP TRIGGER IF EXISTS %I ON layer.%I', 'hexes_' || event, layer_id);
     END LOOP;
+  END IF;
+  -- Of lines and areas: the resolution says that the table of this name holds their covers.
+  IF EXISTS (SELECT FROM gis.hex_counted AS counts
+             WHERE counts.layer_id = detach_hex_counts.layer_id AND counts.resolution IS NOT NULL) THEN
+    EXECUTE format('DROP TABLE IF EXISTS layer.%I', layer_id || '_hexes');
+    DELETE FROM gis.uncovered_shape AS shape WHERE shape.layer_id = detach_hex_counts.layer_id;
   END IF;
   DELETE FROM gis.hex_count AS counts WHERE counts.layer_id = detach_hex_counts.layer_id;
   DELETE FROM gis.hex_day_count AS counts WHERE counts.layer_id = detach_hex_counts.layer_id;

@@ -1,5 +1,6 @@
--- Communes of the rows of layers of lines and areas, kept by statement triggers inside the transaction
--- that changes the rows. Attached to each such layer's table by layers (see layers/storage/sync.py).
+-- Communes and hexes of the rows of layers of lines and areas, kept by statement triggers inside the
+-- transaction that changes the rows. Attached to each such layer's table by layers (see
+-- layers/storage/sync.py).
 
 -- The communes of today that hold a part of a line or area, with their shares of its length or area
 -- (0–1). What only touches a border has no part there; across the border of the province the shares
@@ -74,4 +75,64 @@ BEGIN
       'units_' || lower(event.name), event.name, target, event.tables, layer_id);
   END LOOP;
   PERFORM gis.refresh_unit_shares(layer_id);
+END $$;
+
+-- The argument of the trigger is the layer. PostgreSQL knows no H3: of a shape that is new or another
+-- the cover goes, and the row waits in gis.uncovered_shape for layers/storage/covers.py. The row of
+-- gis.layer is locked first, so that no cover of the old shape is stored afterwards.
+CREATE OR REPLACE FUNCTION gis.uncover_shapes() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+  covers text := format('layer.%I', TG_ARGV[0] || '_hexes');
+  changed text := CASE TG_OP
+    WHEN 'INSERT' THEN 'SELECT id, geom FROM new_rows'
+    WHEN 'UPDATE' THEN 'SELECT n.id, n.geom FROM new_rows n LEFT JOIN old_rows o USING (id)'
+                       ' WHERE n.geom IS DISTINCT FROM o.geom'
+    WHEN 'DELETE' THEN 'SELECT id, geom FROM old_rows' END;
+BEGIN
+  PERFORM FROM gis.layer WHERE id = TG_ARGV[0] FOR NO KEY UPDATE;
+  IF TG_OP = 'TRUNCATE' THEN
+    EXECUTE format('DELETE FROM %s', covers);
+    DELETE FROM gis.uncovered_shape WHERE layer_id = TG_ARGV[0];
+    RETURN NULL;
+  END IF;
+  IF TG_OP <> 'INSERT' THEN
+    EXECUTE format('DELETE FROM %s AS kept USING (%s) AS gone WHERE kept.id = gone.id', covers, changed);
+    EXECUTE format('DELETE FROM gis.uncovered_shape AS kept USING (%s) AS gone'
+                   ' WHERE kept.layer_id = $1 AND kept.row_id = gone.id', changed) USING TG_ARGV[0];
+  END IF;
+  IF TG_OP <> 'DELETE' THEN
+    EXECUTE format('INSERT INTO gis.uncovered_shape SELECT $1, n.id FROM (%s) AS n'
+                   ' WHERE n.geom IS NOT NULL', changed) USING TG_ARGV[0];
+  END IF;
+  RETURN NULL;
+END $$;
+
+-- From now on the hexes of a layer's rows are kept in layer.<id>_hexes, down to a resolution; all rows
+-- that are there wait for their covers. Can be repeated, with another resolution.
+CREATE OR REPLACE FUNCTION gis.attach_hex_cover(layer_id text, resolution int) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+  target text := format('layer.%I', layer_id);
+  covers text := format('layer.%I', layer_id || '_hexes');
+  event record;
+BEGIN
+  EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', target);
+  PERFORM gis.detach_hex_counts(layer_id);
+  EXECUTE format('CREATE TABLE %s (id bigint NOT NULL, cell bigint NOT NULL,'
+                 ' share double precision NOT NULL, size double precision NOT NULL,'
+                 ' PRIMARY KEY (id, cell))', covers);
+  EXECUTE format('CREATE INDEX ON %s (cell) INCLUDE (id)', covers);
+  FOR event IN SELECT * FROM (VALUES
+      ('INSERT', 'REFERENCING NEW TABLE AS new_rows'),
+      ('UPDATE', 'REFERENCING NEW TABLE AS new_rows OLD TABLE AS old_rows'),
+      ('DELETE', 'REFERENCING OLD TABLE AS old_rows'),
+      ('TRUNCATE', '')) AS events (name, tables)
+  LOOP
+    EXECUTE format(
+      'CREATE TRIGGER %I AFTER %s ON %s %s FOR EACH STATEMENT EXECUTE FUNCTION gis.uncover_shapes(%L)',
+      'hexes_' || lower(event.name), event.name, target, event.tables, layer_id);
+  END LOOP;
+  EXECUTE format('INSERT INTO gis.uncovered_shape SELECT $1, id FROM %s WHERE geom IS NOT NULL', target)
+    USING layer_id;
+  INSERT INTO gis.hex_counted (layer_id, resolution) VALUES (layer_id, resolution);
 END $$;

@@ -20,7 +20,7 @@ MODELS = [
 ]
 # Faults that only the whole file, the file's name or the database can know.
 BETWEEN_WORDS = ("there is no field", "is personal", "are of a text", "is of a number",
-                 "strptime", "no form of a number", "no CRS", "is above", "count placed points",
+                 "strptime", "no form of a number", "no CRS", "is above", "count placed",
                  "need `source.time`", "need `hotspots`", "`id` is", "taken by columns",
                  "a unit is of", "stands twice", "name of a detector",
                  "without an hour", "kept apart by",

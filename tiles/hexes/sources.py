@@ -1,0 +1,66 @@
+"""Relations that counts by hex are read from.
+
+Points: gis.hex_count and gis.hex_day_count, of which coarser hexes are sums. Lines and areas: the
+covers of the rows, in which a row counts once in each hex that holds a part of it, at each
+resolution by itself: a sum over smaller hexes would count it again and again.
+"""
+
+from dataclasses import dataclass
+
+from gis.hexes import FINEST
+from layers.definition.model import GeometryKind, Layer
+from layers.storage.tables import finest_of, has_hex_cover
+from tiles.hexes.rights import hex_options
+
+
+@dataclass(frozen=True, slots=True)
+class SizeMeasure:
+    """The measure of what lies of the rows in a hex, and its unit in metres or square metres."""
+
+    name: str
+    unit: float
+
+
+_SIZES = {
+    GeometryKind.LINE: SizeMeasure("length_km", 1e3),
+    GeometryKind.POLYGON: SizeMeasure("covered_km2", 1e6),
+}
+
+
+def size_measure(layer: Layer) -> SizeMeasure | None:
+    """The measure of lines or areas; None for a layer of points."""
+    return _SIZES[layer.geometry] if has_hex_cover(layer) else None
+
+
+def counts_of(layer: Layer) -> str:
+    """SQL of a relation (layer_id, resolution, cell, category, count, valued, total); several rows
+    may be of one cell and category.
+    """
+    return _of_covers(layer) if has_hex_cover(layer) else "gis.hex_count"
+
+
+def day_counts_of(layer: Layer) -> str:
+    """The same by day, of cells at `day_resolution`."""
+    return _of_covers(layer) if has_hex_cover(layer) else "gis.hex_day_count"
+
+
+def day_resolution(layer: Layer, resolution: int) -> int:
+    """The resolution of the cells by which days of hexes of a resolution are counted."""
+    return resolution if has_hex_cover(layer) else FINEST
+
+
+def finest_counted(layer: Layer) -> int | None:
+    """The finest resolution at which lines or areas are counted; None: there are points."""
+    return finest_of(layer) if has_hex_cover(layer) else None
+
+
+def _of_covers(layer: Layer) -> str:
+    options, of = hex_options(layer), f'layer."{layer.id}"'
+    category = "''" if options.category is None else f"coalesce(t.\"{options.category}\"::text, '')"
+    value = "NULL::float8" if options.measure is None else f't."{options.measure}"::float8'
+    return f"""(
+SELECT '{layer.id}' AS layer_id, gis.h3_resolution(c.cell) AS resolution, c.cell, c.size,
+       {category} AS category, gis.day_of(t.valid_at) AS day, 1 AS count,
+       ((abs({value}) < 'Infinity') IS TRUE)::int AS valued,
+       CASE WHEN abs({value}) < 'Infinity' THEN {value}::numeric END AS total
+FROM layer."{layer.id}_hexes" c JOIN {of} t ON t.id = c.id)"""  # noqa: S608 (a validated layer)
