@@ -15,10 +15,17 @@ from gis.boundaries.units import Level, UnitHistory
 from gis.clock import today
 from gis.errors import BadInput
 from gis.placing.reference import stored_territory
+from layers.definition.model import Layer
 from layers.items import ItemSource, source_of
 from layers.items import Query as ItemQuery
+from layers.items.unit_parts import (
+    UnitParts,
+    count_shapes,
+    parts_by_commune,
+    parts_by_old_district,
+)
 from layers.items.value_errors import computed
-from layers.storage.tables import has_unit_shares, table_of, unit_shares_of
+from layers.storage.tables import has_unit_shares, size_measure, table_of
 
 router = APIRouter(tags=["counts"])
 
@@ -40,10 +47,11 @@ def counts(
 ) -> dict[str, Any]:
     """Records by unit; `filter`, `datetime` and `bbox` mean what they do on items.
 
-    `estimated` says that some records of a unit were shared among several. Both ways of counting
-    have the same total. A line or area counts in each commune of today that holds a part of it:
-    `share` is the sum of these parts, of 1 for a whole one. In districts it counts where its
-    largest part lies.
+    `counted: records`: each record counts once, in its unit; both ways of counting have the same
+    total. `counted: parts`, of lines and areas: each counts in every unit that holds a part of it,
+    so that the counts may add up to more than `total`; `share` is the sum of these parts, of 1
+    for a whole one, `length_km` or `covered_km2` what lies in the unit. `estimated` says that some
+    were shared among several units.
     """
     layer = catalogue.get_readable(layer_id, caller)
     if layer.is_view or not layer.placed:
@@ -52,15 +60,26 @@ def counts(
     only_known(request, ("by", *_FILTERS, *source.by_name))
     query = query_of(dict(request.query_params), source)
     history = stored_territory(connection).history
-    if has_unit_shares(layer) and by == "commune":
-        total, shared = _by_intersection(connection, source, query, history)
-        return {"layer": layer_id, "by": by, "total": total, "units": shared}
+    last_day = REFORM - timedelta(days=1)
+    answer: dict[str, Any] = {"layer": layer_id, "by": by}
+    if has_unit_shares(layer):
+        total = count_shapes(connection, source, query)
+        parts = (
+            parts_by_commune(connection, source, query)
+            if by == "commune"
+            else parts_by_old_district(connection, source, query, history, last_day)
+        )
+        return answer | {
+            "counted": "parts", "total": total, "units": _parts_as_json(layer, parts, history, by)
+        }  # fmt: skip
     by_key = _by_key(connection, source, query)
-    if by == "commune":
-        units = counts_by_commune(history, by_key, today())
-    else:
-        units = counts_by_old_district(history, by_key, REFORM - timedelta(days=1))
-    return {"layer": layer_id, "by": by, "total": sum(by_key.values()), "units": _as_json(units)}
+    units = (
+        counts_by_commune(history, by_key, today())
+        if by == "commune"
+        else counts_by_old_district(history, by_key, last_day)
+    )
+    total = sum(by_key.values())
+    return answer | {"counted": "records", "total": total, "units": _as_json(units)}
 
 
 def _by_key(connection: Connection, source: ItemSource, query: ItemQuery) -> dict[Key, int]:
@@ -74,28 +93,27 @@ def _by_key(connection: Connection, source: ItemSource, query: ItemQuery) -> dic
     return {Key(then, commune, old): count for then, commune, old, count in rows}
 
 
-def _by_intersection(
-    connection: Connection, source: ItemSource, query: ItemQuery, history: UnitHistory
-) -> tuple[int, list[dict[str, Any]]]:
-    """The number of lines or areas, and those in each commune; last those in none, if any."""
-    table, units = table_of(source.layer), unit_shares_of(source.layer)
-    rows = select(table.c.id).where(*query.conditions(source)).subquery()
-    joined = rows.outerjoin(units, units.c.id == rows.c.id)
-    counts = (func.count(), func.coalesce(func.sum(units.c.share), 0))
-    by_commune = select(units.c.commune, *counts).select_from(joined).group_by(units.c.commune)
-    with computed():
-        total = connection.scalar(select(func.count()).select_from(rows)) or 0
-        found = connection.execute(by_commune.order_by(units.c.commune.nulls_last())).all()
-    names = {unit.code: unit.full_name for unit in history.on(today(), Level.COMMUNE)}
-    return total, [
+def _parts_as_json(
+    layer: Layer, parts: list[UnitParts], history: UnitHistory, by: str
+) -> list[dict[str, Any]]:
+    measure = size_measure(layer)
+    assert measure is not None
+    level, day = (
+        (Level.COMMUNE, today())
+        if by == "commune"
+        else (Level.DISTRICT, REFORM - timedelta(days=1))
+    )
+    names = {unit.code: unit.full_name for unit in history.on(day, level)}
+    return [
         {
-            "code": code,
-            "name": names.get(code),
-            "count": count,
-            "share": round(share, 3),
-            "estimated": False,
+            "code": part.code,
+            "name": names.get(part.code or ""),
+            "count": part.count,
+            "share": round(part.share, 3),
+            measure.name: round(part.size, 3),
+            "estimated": part.estimated,
         }
-        for code, count, share in found
+        for part in parts
     ]
 
 

@@ -5,7 +5,7 @@ alone is shared among the districts of the wards that the commune was made of, i
 ward; such a count says that it is estimated. The total is the same whichever units are asked for.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -55,7 +55,7 @@ def counts_by_old_district(
     totals: dict[str | None, float] = defaultdict(float)
     estimated: set[str | None] = set()
     for key, count in counts.items():
-        shares = _districts(history, key, last_day)
+        shares = district_shares(history, key, last_day)
         for district, share in shares.items():
             totals[district] += count * share
         if len(shares) > 1:
@@ -71,16 +71,13 @@ def counts_by_old_district(
     return _ordered(unit_counts)
 
 
-def _districts(history: UnitHistory, key: Key, last_day: date) -> dict[str | None, float]:
-    """Shares of the records of a key by district; they add up to 1."""
+def district_shares(history: UnitHistory, key: Key, last_day: date) -> dict[str | None, float]:
+    """Shares of the records of a key by district as of `last_day`; they add up to 1."""
     wards = [history.unit(code, Level.COMMUNE, last_day) for code in _old_wards(history, key)]
     parents = [ward.parent for ward in wards if ward is not None]
     if not parents:
         return {None: 1.0}
-    shares: dict[str | None, float] = defaultdict(float)
-    for parent in parents:
-        shares[parent] += 1 / len(parents)
-    return shares
+    return {parent: number / len(parents) for parent, number in Counter(parents).items()}
 
 
 def _old_wards(history: UnitHistory, key: Key) -> list[str]:

@@ -6,6 +6,7 @@ geometry keeps the column, always null, so that every table has the same placing
 """
 
 import hashlib
+from dataclasses import dataclass
 from typing import Any, Final
 
 from geoalchemy2 import Geometry
@@ -32,10 +33,23 @@ from sqlalchemy.types import TypeEngine
 
 from layers.definition.model import FieldType, GeometryKind, Layer, LayerField
 
+
+@dataclass(frozen=True, slots=True)
+class SizeMeasure:
+    """The measure of what lies of a layer's shapes in a unit or hex, and its unit in m or m²."""
+
+    name: str
+    unit: float
+
+
 SCHEMA: Final = "layer"
 SRID: Final = 4326
 ON_EARTH: Final = "gis.is_on_earth(geom)"
 _SHARED: Final = (GeometryKind.LINE, GeometryKind.POLYGON)
+_SIZES: Final = {
+    GeometryKind.LINE: SizeMeasure("length_km", 1e3),
+    GeometryKind.POLYGON: SizeMeasure("covered_km2", 1e6),
+}
 _MAX_NAME_BYTES = 63  # PostgreSQL cuts longer names, which might then collide
 
 COLUMN_TYPES: Final[dict[FieldType, TypeEngine[Any]]] = {
@@ -78,6 +92,11 @@ def unit_shares_of(layer: Layer) -> Table:
         Column("commune", Text(), primary_key=True),
         Column("share", Double(), nullable=False),
     )
+
+
+def size_measure(layer: Layer) -> SizeMeasure | None:
+    """The measure of lines or areas; None for other layers."""
+    return _SIZES.get(layer.geometry)
 
 
 def has_hex_cover(layer: Layer) -> bool:

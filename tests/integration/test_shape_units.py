@@ -1,23 +1,29 @@
 """Lines and areas across borders: placed by intersection, counted in each commune they are in."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 import shapely
+from pyproj import Geod
 from sqlalchemy import text
 
 from api.routes import counts
 from gis.access import Role, create_key
+from gis.boundaries.lineage import Key, district_shares
+from gis.boundaries.package_units import REFORM
 from gis.database.engine import Database
 from gis.errors import BadLayerFile
+from gis.placing.reference import stored_territory
 from layers.definition.catalogue import Catalogue
 from layers.definition.model import Layer
 from layers.ingest.regeocode import regeocode
 from layers.storage.sync import sync
 from tests.intake_layers import FILES, layer_of, load, publish, rows, waiting
 from tests.integration.ogc_app import client_of
+from tests.provinces import toy_communes
 
 FIELDS = {"val": "number", "n": "integer", "note": "text"}
 
@@ -138,9 +144,63 @@ def test_counts_are_by_intersection(desk: httpx.Client) -> None:
     assert {each["code"]: (each["count"], each["share"]) for each in answer["units"]} == {
         "00001": (3, 1.583), "00004": (1, 0.5), "00007": (1, 0.25),
     }  # fmt: skip
+    assert answer["counted"] == "parts"
     filtered = desk.get("/counts/mz", params={"bbox": "104.21,22,104.3,22.1"}).json()
     assert filtered["total"] == 1
     assert [each["code"] for each in filtered["units"]] == ["00001", "00004", "00007"]
+
+
+def test_sizes_in_units_are_those_of_the_parts(desk: httpx.Client) -> None:
+    geod, communes = Geod(ellps="WGS84"), toy_communes().set_index("code").geometry
+    units = desk.get("/counts/mz").json()["units"]
+    for unit in units:
+        parts = [shapely.from_wkt(ROADS[key]) & communes[unit["code"]] for key in ROADS]
+        expected = sum(geod.geometry_length(part) for part in parts) / 1000
+        assert unit["length_km"] == pytest.approx(expected, abs=0.001)
+        assert unit["count"] == sum(part.length > 0 for part in parts)
+
+
+def test_lines_count_in_each_old_district_that_holds_a_part(
+    lao_cai: Database, lines: Layer, tmp_path: Path
+) -> None:
+    """Against the lineage, road by road: two from one end of the province to the other, and one in
+    each commune."""
+    with lao_cai.reading() as connection:
+        territory = stored_territory(connection)
+    west, south, east, north = territory.outline.bounds
+    roads = {
+        "down": shapely.LineString([(west, north), (east, south)]).wkt,
+        "up": shapely.LineString([(west, south), (east, north)]).wkt,
+    }
+    for code, commune in zip(territory.table.codes, territory.table.shapes, strict=True):
+        point = shapely.point_on_surface(commune)
+        roads[code] = shapely.LineString([(point.x, point.y), (point.x + 1e-4, point.y)]).wkt
+    load(lao_cai, lines, write(tmp_path / "roads.geojson", **roads))
+    expected: dict[str | None, list[tuple[str, float]]] = {}
+    mixed = set()
+    for key, shares in units(lao_cai).items():
+        for commune, share in shares.items():
+            districts = district_shares(
+                territory.history, Key(None, commune, False), REFORM - timedelta(days=1)
+            )
+            for district, part in districts.items():
+                expected.setdefault(district, []).append((key, share * part))
+                mixed |= {district} if len(districts) > 1 else set()
+    with lao_cai.writing() as connection:
+        key = create_key(connection, "desk", Role.OPERATOR)
+    with client_of(lao_cai, [lines]) as client:
+        client.app.include_router(counts.router)
+        answer = client.get("/counts/mz?by=district", headers={"X-API-Key": key}).json()
+    assert (answer["counted"], answer["total"]) == ("parts", len(roads))
+    found = {unit["code"]: unit for unit in answer["units"]}
+    assert found.keys() == expected.keys()
+    for district, parts in expected.items():
+        unit = found[district]
+        assert unit["count"] == len({key for key, _ in parts})
+        assert unit["share"] == pytest.approx(sum(share for _, share in parts), abs=0.02)
+        assert unit["estimated"] == (district in mixed)
+    assert sum(unit["count"] for unit in found.values()) > len(roads)
+    assert sum(unit["length_km"] for unit in found.values()) > 100
 
 
 def test_an_edit_winds_right_and_is_placed_by_intersection(

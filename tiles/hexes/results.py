@@ -14,12 +14,12 @@ from gis.errors import BadInput
 from gis.hexes import EDGE_KM, Cells, resolution_of
 from gis.population.store import Population, PopulationQuality
 from layers.definition.model import HexOptions, Layer
-from layers.storage.tables import has_hex_cover
+from layers.storage.tables import has_hex_cover, size_measure
 from tiles.grid import pixel_m
 from tiles.hexes.public import PartKind, Parts, everything, parts_table, read_parts, read_tree
 from tiles.hexes.queries import HexQuery, filter_resolution, require_answerable
 from tiles.hexes.rights import hex_options, least_count
-from tiles.hexes.sources import finest_counted, size_measure
+from tiles.hexes.sources import finest_counted
 from tiles.hexes.suppression import CountsByResolution
 from tiles.hexes.tables import HexTable, read_table, with_people
 from tiles.hexes.trend import Trend, monthly_trend, weekly_trend

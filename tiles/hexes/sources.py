@@ -5,31 +5,10 @@ covers of the rows, in which a row counts once in each hex that holds a part of 
 resolution by itself: a sum over smaller hexes would count it again and again.
 """
 
-from dataclasses import dataclass
-
 from gis.hexes import FINEST
-from layers.definition.model import GeometryKind, Layer
+from layers.definition.model import Layer
 from layers.storage.tables import finest_of, has_hex_cover
 from tiles.hexes.rights import hex_options
-
-
-@dataclass(frozen=True, slots=True)
-class SizeMeasure:
-    """The measure of what lies of the rows in a hex, and its unit in metres or square metres."""
-
-    name: str
-    unit: float
-
-
-_SIZES = {
-    GeometryKind.LINE: SizeMeasure("length_km", 1e3),
-    GeometryKind.POLYGON: SizeMeasure("covered_km2", 1e6),
-}
-
-
-def size_measure(layer: Layer) -> SizeMeasure | None:
-    """The measure of lines or areas; None for a layer of points."""
-    return _SIZES[layer.geometry] if has_hex_cover(layer) else None
 
 
 def counts_of(layer: Layer) -> str:

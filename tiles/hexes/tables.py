@@ -9,14 +9,9 @@ from sqlalchemy import Connection, text
 from gis.hexes import Cells, areas_km2, cells_of_resolution, descendants, parents_of
 from gis.population.store import PopulationQuality, people_of, stored_population
 from layers.definition.model import Layer
+from layers.storage.tables import SizeMeasure, size_measure
 from tiles.hexes.queries import HexQuery
-from tiles.hexes.sources import (
-    SizeMeasure,
-    counts_of,
-    day_counts_of,
-    day_resolution,
-    size_measure,
-)
+from tiles.hexes.sources import counts_of, day_counts_of, day_resolution
 from tiles.hexes.suppression import Mask, Numbers
 
 _SPAN_STEPS = 2  # cells are looked up by the spans of ancestors so many resolutions coarser
