@@ -1072,6 +1072,7 @@ CREATE TABLE private.undeclared (
   source_key text NOT NULL,
   cells jsonb NOT NULL,
   sender text,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
   sent_at timestamp with time zone NOT NULL DEFAULT now(),
   CONSTRAINT undeclared_pkey PRIMARY KEY (layer_id, source, source_key)
 );

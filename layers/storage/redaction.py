@@ -45,6 +45,19 @@ WHERE layer_id = :layer
        OR raw ->> CAST(:column AS text) <> ''
           AND position(left(raw ->> CAST(:column AS text), 12) IN why) > 0)
 """)
+# So do answers to bodies, and jobs that a question about a body has ended.
+_CLEAN_ANSWERS = (
+    text("""
+    UPDATE gis.pushed SET answer = answer || jsonb_build_object('notes', '[]'::jsonb, 'failed', (
+      SELECT coalesce(jsonb_agg(each || jsonb_build_object('why', CAST(:words AS text))), '[]')
+      FROM jsonb_array_elements(answer -> 'failed') AS each))
+    WHERE layer_id = :layer
+    """),
+    text("""
+    UPDATE gis.job SET error = :words
+    WHERE error <> '' AND id IN (SELECT job FROM gis.pushed WHERE layer_id = :layer)
+    """),
+)
 # History holds rows by the layer's fields; former values are removed, not moved.
 _CLEAN_HISTORY = text(
     "UPDATE gis.row_history SET before = before - CAST(:field AS text) WHERE layer_id = :layer"
@@ -56,12 +69,15 @@ def hide_field(
 ) -> None:
     """Move the values of a field to private.reporter: of rows and of records in quarantine.
 
-    They are removed from the reasons in quarantine, from corrections and from the history of rows.
+    They are removed from reasons in quarantine, answers to bodies, corrections and the history of
+    rows.
     """
     names = {"layer": layer_id, "field": name, "column": field.column or name}
     connection.execute(_KEEP_QUARANTINED, names)
     reason = f"{names['column']}: nay là dữ liệu cá nhân / is personal by now; a replay says more"
     connection.execute(_CLEAN_REASONS, names | {"words": reason})
+    for statement in _CLEAN_ANSWERS:
+        connection.execute(statement, names | {"words": reason})
     connection.execute(_CLEAN_QUARANTINE, names)
     for statement in _CLEAN_CORRECTIONS:
         connection.execute(statement, names)

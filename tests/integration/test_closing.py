@@ -24,6 +24,7 @@ from gis.access import LOCAL_ADMIN, Role, create_key
 from gis.alerts.actions import list_alerts
 from gis.database.engine import Database
 from gis.errors import BadInput, Conflict
+from gis.jobs.queue import enqueue
 from gis.notify.cap.approval import approve
 from gis.notify.cap.publication import publish_due
 from gis.settings import Settings
@@ -34,6 +35,7 @@ from layers.detect.snapshot import unpack
 from layers.detect.thresholds import evaluate_rules
 from layers.ingest import edit, quarantine
 from layers.ingest.feature import Feature
+from layers.ingest.push import Push, keep_answer, take
 from layers.ingest.records import RecordFault
 from layers.items import source_of
 from layers.storage.sync import sync
@@ -96,6 +98,19 @@ def make_all(database: Database, catalogue: Catalogue, settings: Settings) -> No
         fault = RecordFault("unknown_value", f"owner: giá trị lạ / “{OWNER}” is none of a, b")
         failed = {"k": ({"owner": OWNER, "lon": "x"}, [fault])}
         quarantine.put(connection, LAYER, "file", failed, "tests")
+        answer = {"notes": [OWNER], "failed": [{"line": 2, "key": "k", "why": fault.why}]}
+        keep_answer(connection, take(connection, Push(LAYER, "tests", None, b"")), answer)
+        refused = take(connection, Push(LAYER, "tests", None, b""))
+        job = enqueue(connection, "push", {"pushed": refused})
+        connection.execute(
+            text(
+                "UPDATE gis.job SET state = 'failed', error = :why, ended_at = now() WHERE id = :id"
+            ),
+            {"why": fault.why, "id": job},
+        )
+        connection.execute(
+            text("UPDATE gis.pushed SET job = :job WHERE id = :id"), {"job": job, "id": refused}
+        )
     run_hotspots(database, layer, NOW)
     evaluate_rules(database, catalogue, NOW)
     with database.writing() as connection:
@@ -119,6 +134,7 @@ def walk(http: Client, headers: Mapping[str, str]) -> Iterator[tuple[str, bytes]
             for name, sql in {
                 "alert_id": "SELECT id FROM gis.alert ORDER BY id LIMIT 4",
                 "record_id": "SELECT id FROM gis.quarantine",
+                "push_id": "SELECT id FROM gis.pushed",
                 "identifier": "SELECT identifier FROM gis.cap_message ORDER BY seq LIMIT 4",
                 "cell": "SELECT DISTINCT gis.h3_text(gis.h3_parent(h3, 7))"
                 f" FROM layer.{LAYER} WHERE h3 IS NOT NULL LIMIT 1",

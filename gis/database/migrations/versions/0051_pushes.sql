@@ -16,4 +16,5 @@ CREATE TABLE private.pushed_body (
 );
 
 -- Undeclared cells are kept for some days after their sender last sent them.
-ALTER TABLE private.undeclared RENAME COLUMN created_at TO sent_at;
+ALTER TABLE private.undeclared ADD COLUMN sent_at timestamptz NOT NULL DEFAULT now();
+UPDATE private.undeclared SET sent_at = created_at;
