@@ -95,7 +95,7 @@ _LATER = (
 
 
 @dataclass(frozen=True, slots=True)
-class _Column:
+class _DraftedColumn:
     """What the values of a column prove, and what there is to say of it.
 
     `nearly_time`: the format of a text that is mostly dates; None inside: ISO 8601.
@@ -184,7 +184,7 @@ def draft_layer(chunks: TableChunks, layer_id: str | None = None) -> tuple[str, 
 def _head(
     name: str,
     key: str | list[str],
-    fields: Mapping[str, _Column],
+    fields: Mapping[str, _DraftedColumn],
     kinds: Mapping[GeometryKind, int],
 ) -> str:
     """Comments above a draft: what a person is to fill in and to decide."""
@@ -216,11 +216,11 @@ def _one_line(text: str) -> str:
     return "".join(char if char.isprintable() else "?" for char in text)
 
 
-def _columns(chunks: TableChunks) -> dict[str, _Column]:
+def _columns(chunks: TableChunks) -> dict[str, _DraftedColumn]:
     """What the values of each column prove, and what its name says."""
     if chunks.whole is not None:
         return _columns_of(chunks.whole)
-    head, witnesses = dict[str, _Column](), dict[str, list[str]]()
+    head, witnesses = dict[str, _DraftedColumn](), dict[str, list[str]]()
     for part in chunks:
         head = head or _columns_of(part)
         for column in part.columns:
@@ -229,18 +229,20 @@ def _columns(chunks: TableChunks) -> dict[str, _Column]:
     return {name: _with_head(_proven(name, witnesses[name]), head[name]) for name in head}
 
 
-def _columns_of(table: RawTable) -> dict[str, _Column]:
+def _columns_of(table: RawTable) -> dict[str, _DraftedColumn]:
     columns = {}
     for name in table.columns:
         if table.geometry is not None and name.casefold() in _DRAWING:
             continue
         given = [value for value in table[name] if value]
         personal = bool(given) and _is_personal(name, given)
-        columns[name] = _Column(FieldType.TEXT, personal=True) if personal else _proven(name, given)
+        columns[name] = (
+            _DraftedColumn(FieldType.TEXT, personal=True) if personal else _proven(name, given)
+        )
     return columns
 
 
-def _with_head(column: _Column, head: _Column) -> _Column:
+def _with_head(column: _DraftedColumn, head: _DraftedColumn) -> _DraftedColumn:
     """A column of a large file, of which `head` are the first records, many enough to show what
     later ones refute.
     """
@@ -266,47 +268,47 @@ def _witnesses(values: Sequence[str], column: str) -> list[str]:
     return list(dict.fromkeys(kept))
 
 
-def _proven(column: str, values: Sequence[str]) -> _Column:
+def _proven(column: str, values: Sequence[str]) -> _DraftedColumn:
     """The type of a column's values, empty ones left out, and its format."""
     boolean, whole, digits = (all(map(holds, values)) for holds in _PLAIN_TYPES)
     if not values or (digits and not whole):  # codes that begin with 0
-        return _Column(FieldType.TEXT, is_empty=not values)
+        return _DraftedColumn(FieldType.TEXT, is_empty=not values)
     if boolean or whole:
-        return _Column(FieldType.BOOLEAN if boolean else FieldType.INTEGER)
-    doubtful = _Column(FieldType.TEXT)
+        return _DraftedColumn(FieldType.BOOLEAN if boolean else FieldType.INTEGER)
+    doubtful = _DraftedColumn(FieldType.TEXT)
     for read in (_as_numbers, _as_dates):
         try:
             found = read(column, values)
         except AmbiguousInput:
-            return _Column(FieldType.TEXT, doubt=_TWO_READINGS)
+            return _DraftedColumn(FieldType.TEXT, doubt=_TWO_READINGS)
         if found is not None and not found.doubt:
             return found
         doubtful = found or doubtful
     return doubtful
 
 
-def _as_numbers(column: str, values: Sequence[str]) -> _Column | None:
+def _as_numbers(column: str, values: Sequence[str]) -> _DraftedColumn | None:
     """A column of numbers; a text that is nearly one; None for another."""
     parsed = parse_numbers(values, column=column)
     if _are_few(parsed.faults, values):
-        return _Column(FieldType.TEXT, doubt=_doubt(parsed.faults, values, "số", "numbers"))
+        return _DraftedColumn(FieldType.TEXT, doubt=_doubt(parsed.faults, values, "số", "numbers"))
     if parsed.faults or parsed.notation is None:
         return None
-    return _Column(FieldType.NUMBER, parsed.notation.value)
+    return _DraftedColumn(FieldType.NUMBER, parsed.notation.value)
 
 
-def _as_dates(column: str, values: Sequence[str]) -> _Column | None:
+def _as_dates(column: str, values: Sequence[str]) -> _DraftedColumn | None:
     """A column of days or instants; a text that is nearly one; None for another."""
     parsed = parse_dates(values, column=column, asks=False)
     format = None if parsed.format == ISO_8601 else parsed.format
     if _are_few(parsed.faults, values):
         doubt = _doubt(parsed.faults, values, "ngày", "dates")
-        return _Column(FieldType.TEXT, doubt=doubt, nearly_time=(format,))
+        return _DraftedColumn(FieldType.TEXT, doubt=doubt, nearly_time=(format,))
     if parsed.faults:
         return None
     if not parsed.day_precision.all():
-        return _Column(FieldType.DATETIME)
-    return _Column(FieldType.DATE, format)
+        return _DraftedColumn(FieldType.DATETIME)
+    return _DraftedColumn(FieldType.DATE, format)
 
 
 def _are_few(faults: Collection[int], values: Sequence[str]) -> bool:
@@ -332,7 +334,7 @@ def _is_personal(column: str, values: Sequence[str]) -> bool:
     return bool(values) and 2 * hidden > len(values)
 
 
-def _key(chunks: TableChunks, columns: Mapping[str, _Column]) -> str | list[str]:
+def _key(chunks: TableChunks, columns: Mapping[str, _DraftedColumn]) -> str | list[str]:
     """The column, else two or all columns, whose values tell the records apart."""
     head = chunks.whole if chunks.whole is not None else next(iter(chunks))
     distinct = (key for key in _keys(columns) if _is_distinct(_values(head, key)))
@@ -345,7 +347,7 @@ def _key(chunks: TableChunks, columns: Mapping[str, _Column]) -> str | list[str]
     return key[0] if len(key) == 1 else list(key)
 
 
-def _keys(columns: Mapping[str, _Column]) -> Iterator[tuple[str, ...]]:
+def _keys(columns: Mapping[str, _DraftedColumn]) -> Iterator[tuple[str, ...]]:
     """What may be the key, the likeliest first: numbers of rows, last, change from file to file."""
     usable = [
         name
@@ -391,7 +393,7 @@ def _distinct_in_all(
             yield key
 
 
-def _time(columns: Mapping[str, _Column]) -> dict[str, Any]:
+def _time(columns: Mapping[str, _DraftedColumn]) -> dict[str, Any]:
     """The words of `source` for when a record happened: the column that is named so, else the
     first of dates. A few values that are no date are faults of their records.
     """
@@ -408,7 +410,7 @@ def _time(columns: Mapping[str, _Column]) -> dict[str, Any]:
     return {"time": {"column": name} | ({"format": timed[name]} if timed[name] else {})}
 
 
-def _place(table: RawTable, columns: Mapping[str, _Column]) -> _Place:
+def _place(table: RawTable, columns: Mapping[str, _DraftedColumn]) -> _Place:
     """Place of a record: geometries, columns of a point, an address, a commune, a district."""
     usable = [name for name, column in columns.items() if not column.personal]
     words: dict[str, Any] = {}
@@ -479,7 +481,7 @@ def _coordinates(table: RawTable, x: str, y: str) -> dict[str, str]:
     return {"x": x, "y": y, "crs": _LOCAL}
 
 
-def _fields(columns: Mapping[str, _Column]) -> dict[str, Any]:
+def _fields(columns: Mapping[str, _DraftedColumn]) -> dict[str, Any]:
     """Fields by free names, with column, unit, and labels to fill in."""
     taken = set(_RESERVED)
     fields = {}

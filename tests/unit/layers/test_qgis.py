@@ -50,9 +50,10 @@ def in_tiles(job):
 
 app = QgsApplication([], False)
 app.initQgis()
-answers = []
+answers, alive = [], []
 for job in json.load(sys.stdin):
     layer = QgsVectorLayer(job["uri"], job["id"], "memory")
+    alive.append(layer)  # Python would take a symbol for the one that lay at its address before
     message, loaded = layer.loadNamedStyle(job["qml"])
     renderer = layer.renderer()
     context = QgsRenderContext()
