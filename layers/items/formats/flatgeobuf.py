@@ -23,7 +23,7 @@ _EMPTY_FILE_TYPE: Final = {
 def write_flatgeobuf(rows: ExportRows, spool: Spool) -> None:
     """FlatGeobuf. Its geometry type is that of all rows, `Unknown` where they differ. It has a
     spatial index, in whose order it holds the rows, unless a row has no geometry or `sortby` asks
-    for an order.
+    for an order. `ogr2ogr` 3.10 crashes on a row without geometry: OGR2OGR_USE_ARROW_API=NO.
     """
     import pyogrio
 
