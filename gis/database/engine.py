@@ -28,8 +28,9 @@ _IDLE_S = 1.0  # a connection that was used within it is taken to be alive
 # Each question is planned with its own values: psycopg prepares what comes again, and PostgreSQL
 # would then keep one plan for small boxes and large ones. Pages of tables in use are in memory, so
 # that looking up an index is hardly dearer than reading on.
-_PLANNING = "-c jit=off -c plan_cache_mode=force_custom_plan -c random_page_cost=1.1"
-_PLANNED_ONCE = "-c jit=off -c plan_cache_mode=force_generic_plan -c random_page_cost=1.1"
+_COSTS = "-c jit=off -c random_page_cost=1.1"
+_PLANNING = f"{_COSTS} -c plan_cache_mode=force_custom_plan"
+_PLANNED_ONCE = f"{_COSTS} -c plan_cache_mode=force_generic_plan"
 _LOCK = text("SELECT pg_advisory_lock(hashtextextended(:name, 0))")
 _UNLOCK = text("SELECT pg_advisory_unlock(hashtextextended(:name, 0))")
 
@@ -52,7 +53,7 @@ class Database:
         # A statement whose client was killed ends, and lets go of its locks.
         writer = (
             f"-c role={WRITER} -c timezone=UTC -c lock_timeout=30s "
-            "-c client_connection_check_interval=2s"
+            f"-c client_connection_check_interval=2s {_COSTS}"
         )
         self.engine = _engine(self.url, writer, **pool)
         reader = (

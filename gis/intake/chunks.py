@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from itertools import accumulate, islice
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -124,7 +125,7 @@ class TableChunks:
             lines: Sequence[int] = range(first, first + len(records))
             single_lines = before + reader.line_num == lines[-1]
             even = single_lines and set(map(len, records)) == {width}
-            if not (even and all(record[0] for record in records)):
+            if not (even and all(map(itemgetter(0), records))):
                 lines, records = self._uneven(records, first, width)
             if records:
                 yield lines, records

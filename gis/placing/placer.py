@@ -39,6 +39,7 @@ from gis.text import number_en, number_vi, search_key
 
 Floats = npt.NDArray[np.float64]
 Objects = npt.NDArray[np.object_]
+Days = npt.NDArray[np.datetime64]
 
 COMMUNE_PRECISION_M = 5_000.0
 # Borders are drawn, and phones measure, to some hundred metres: a point that much beyond a border
@@ -89,6 +90,12 @@ class Claims:
 
     def __len__(self) -> int:
         return len(self.lon)
+
+    @property
+    def have_words(self) -> npt.NDArray[np.bool_]:
+        """Mask of the records with words."""
+        columns = (self.address, self.unit, self.district or [""] * len(self))
+        return np.array([any(words) for words in zip(*columns, strict=True)], np.bool_)
 
     def words(self, i: int) -> Words:
         """The words of one record."""
@@ -195,7 +202,8 @@ class Placer:
         clues = self._clue_reader()
         if report_outside:
             self._report_outside(claims, places, clues)
-        for i in np.flatnonzero(places.commune != None).tolist():  # noqa: E711 (an array)
+        has_place = places.commune != None  # noqa: E711 (an array)
+        for i in np.flatnonzero(has_place & claims.have_words).tolist():
             words = claims.words(i)
             if self._is_named_in(words.address, places.commune[i]):
                 words = words._replace(address="")
@@ -250,8 +258,8 @@ class Placer:
         outside = rows[indices < 0]
         places.reason[outside] = Reason.OUTSIDE.value
         places.why[outside] = _OUTSIDE
-        for i in rows[indices >= 0]:
-            places.unit_then[i] = self._then(places, int(i), claims.day[i])
+        inside = indices >= 0
+        self._set_units_then(places, rows[inside], indices[inside], claims.day)
 
     def _by_shapes(
         self,
@@ -400,22 +408,40 @@ class Placer:
         places.why[bad[exchanged]] = _NO_DEGREES + _EXCHANGED
         return rows[good]
 
-    def _then(self, places: Placements, i: int, day: date | None) -> str | None:
-        """The unit of a point on its day, None where it is not known.
+    def _set_units_then(
+        self,
+        places: Placements,
+        rows: npt.NDArray[np.intp],
+        indices: Indexes,
+        days: Sequence[date | None],
+    ) -> None:
+        """Write the unit of points on their day, where it is known.
 
-        It is known where the commune of today existed already, or by the polygons of that day.
+        It is known where the commune of today (`indices` in the codes of `cells`) existed already,
+        or by the polygons of that day.
         """
-        if day is None:
-            return None
-        commune: str = places.commune[i]
-        commune_today = self.history.unit(commune, Level.COMMUNE, self.today)
-        if commune_today is not None and commune_today.valid_on(day):
-            return commune
-        table = next((table for end, table in self.former.items() if day < end), None)
-        if table is None:
-            return None
-        index = int(table.assign(places.lon[i : i + 1], places.lat[i : i + 1])[0])
-        return table.codes[index] if index >= 0 else None
+        day = np.array(days, "datetime64[D]")[rows]
+        since, until = self._spans
+        existed = (since[indices] <= day) & (day < until[indices])
+        places.unit_then[rows[existed]] = places.commune[rows[existed]]
+        left = ~existed & ~np.isnat(day)
+        for end, table in self.former.items():
+            then = left & (day < np.datetime64(end))
+            left &= ~then
+            codes = np.array([*table.codes, None], object)  # index -1: outside
+            there = rows[then]
+            places.unit_then[there] = codes[table.assign(places.lon[there], places.lat[there])]
+
+    @cached_property
+    def _spans(self) -> tuple[Days, Days]:
+        """The first day of each commune of `cells`, and the first after its end.
+
+        Of one that is not known today, no day is between them.
+        """
+        units = [self.history.unit(code, Level.COMMUNE, self.today) for code in self.cells.codes]
+        since = [date.max if unit is None else unit.valid_from or date.min for unit in units]
+        until = [date.min if unit is None else unit.valid_to or date.max for unit in units]
+        return np.array(since, "datetime64[D]"), np.array(until, "datetime64[D]")
 
     def _by_words(
         self, places: Placements, i: int, words: Words, read: Callable[[Words], Clues]

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -140,11 +141,12 @@ class _PlacedBatch:
         """Counts of failed records by the reason of their first fault."""
         return Counter(faults[0].reason for faults in self.failed.values())
 
-    @property
+    @cached_property
     def by_address(self) -> list[int]:
         """Rows that are kept and placed by their address."""
-        method = self.places.method
-        return [row for row in self.kept if method[row] == PlaceMethod.ADDRESS.value]
+        method = self.places.method[self.kept]
+        by_address = np.flatnonzero(method == PlaceMethod.ADDRESS.value).tolist()
+        return [self.kept[n] for n in by_address]
 
 
 def load_file(
@@ -207,7 +209,8 @@ def load_chunks(
             shift.add(batch.records, batch.places)
             rename_former_keys(connection, layer, layer.source, batch.records, source)
             incoming.add(_rows(batch, source, load_id, options.simulated))
-            incoming.add_failed(batch.records.keys[row] for row in batch.failed)
+            if batch.failed:
+                incoming.add_failed(batch.records.keys[row] for row in batch.failed)
             quarantined = _quarantine_failed(connection, layer, batch, source, options)
             _store_reporters(connection, layer, batch, source)
             _store_addresses(connection, layer, batch, source, options.mode)
@@ -220,6 +223,7 @@ def load_chunks(
             shift.ask_if_shifted()
         if tally.stand_for_communes:
             incoming.mark_centres(COMMUNE_PRECISION_M)
+        quarantine.settle(connection, layer.id, source, replayed=options.replayed)
         counts = incoming.count(source, options.mode, declared=declared is not None)
         if not (options.confirmed or options.replayed or options.dry_run):
             ask_to_overwrite(counts, options.mode, source, declared=declared is not None)
@@ -532,13 +536,8 @@ def _ewkb(batch: _PlacedBatch) -> npt.NDArray[np.object_]:
 def _quarantine_failed(
     connection: Connection, layer: Layer, batch: _PlacedBatch, source: str, options: LoadOptions
 ) -> int:
-    """Put failed records into quarantine and take out those that are placed now.
-
-    Gives the number of records in quarantine that are new or changed.
-    """
+    """Put failed records into quarantine; gives the number of those that are new or changed."""
     keys = batch.records.keys
-    placed_keys = [keys[row] for row in batch.kept]
-    quarantine.settle(connection, layer.id, source, placed_keys, replayed=options.replayed)
     failed = {keys[row]: (batch.records.raw(row), faults) for row, faults in batch.failed.items()}
     undeclared = {keys[row]: batch.records.undeclared(row) for row in batch.failed}
     put_cells(connection, layer.id, source, undeclared, options.who, replayed=options.replayed)
@@ -558,23 +557,22 @@ def _store_reporters(
     connection: Connection, layer: Layer, batch: _PlacedBatch, source: str
 ) -> None:
     """Store personal fields in schema private, whether the record was placed or not."""
-    rows = [
-        {
+    personal = batch.records.personal
+    rows = [row for row in (*batch.kept, *batch.failed) if personal[row]]
+    if rows:
+        values = {
             "layer": layer.id,
             "source": source,
-            "key": batch.records.keys[row],
-            "details": orjson.dumps(batch.records.personal[row]).decode(),
+            "keys": [batch.records.keys[row] for row in rows],
+            "details": [orjson.dumps(personal[row]).decode() for row in rows],
         }
-        for row in [*batch.kept, *batch.failed]
-        if batch.records.personal[row]
-    ]
-    if rows:
-        connection.execute(_PUT_REPORTER, rows)
+        connection.execute(_PUT_REPORTERS, values)
 
 
-_PUT_REPORTER = text("""
+_PUT_REPORTERS = text("""
 INSERT INTO private.reporter AS r (layer_id, source, source_key, details)
-VALUES (:layer, :source, :key, CAST(:details AS jsonb))
+SELECT :layer, :source, key, CAST(details AS jsonb)
+FROM unnest(CAST(:keys AS text[]), CAST(:details AS text[])) AS given (key, details)
 ON CONFLICT (layer_id, source, source_key) DO UPDATE SET details = excluded.details
 WHERE r.details IS DISTINCT FROM excluded.details
 """)

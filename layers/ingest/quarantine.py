@@ -121,29 +121,24 @@ WHERE :replayed
 """)
 
 
-def settle(
-    connection: Connection,
-    layer_id: str,
-    source: str,
-    keys: Sequence[str],
-    *,
-    replayed: bool = False,
-) -> None:
-    """Take records out of quarantine that are placed now, by their source key.
+def settle(connection: Connection, layer_id: str, source: str, *, replayed: bool = False) -> None:
+    """Take records out of quarantine that are placed now: those of the table `incoming`
+    (`layers.ingest.merge`).
 
     Unless they were `replayed` from quarantine, their source has sent something new: the earlier
     record and its correction are obsolete.
     """
-    connection.execute(
-        text(
-            "UPDATE gis.quarantine SET status = 'replayed', changed_at = now(),"
-            " said = CASE WHEN :replayed THEN said END"
-            " WHERE layer_id = :layer AND source = :source AND source_key = ANY(:keys)"
-            " AND (status = 'waiting'"
-            " OR status = 'replayed' AND said IS NOT NULL AND NOT :replayed)"
-        ),
-        {"layer": layer_id, "source": source, "keys": list(keys), "replayed": replayed},
-    )
+    values = {"layer": layer_id, "source": source, "replayed": replayed}
+    connection.execute(_SETTLE, values)
+
+
+_SETTLE = text("""
+UPDATE gis.quarantine SET status = 'replayed', changed_at = now(),
+  said = CASE WHEN :replayed THEN said END
+WHERE layer_id = :layer AND source = :source
+  AND source_key IN (SELECT source_key FROM pg_temp.incoming)
+  AND (status = 'waiting' OR status = 'replayed' AND said IS NOT NULL AND NOT :replayed)
+""")
 
 
 def list_waiting(
