@@ -221,9 +221,10 @@ _REVERT_BESIDE = (
     "UPDATE gis.quarantine SET status = 'waiting', changed_at = now()"
     " WHERE layer_id = :layer AND source = :source AND status = 'replayed' AND changed_at = :at",
     "DELETE FROM private.undeclared u WHERE layer_id = :layer AND source = :source"
-    " AND created_at = :at AND NOT EXISTS ("
+    " AND sent_at = :at AND NOT EXISTS ("
     "   SELECT FROM gis.quarantine q WHERE (q.layer_id, q.source, q.source_key)"
-    "   = (u.layer_id, u.source, u.source_key))",
+    "   = (u.layer_id, u.source, u.source_key)) AND NOT EXISTS ("
+    "   SELECT FROM {table} t WHERE (t.source, t.source_key) = (u.source, u.source_key))",
     "DELETE FROM private.reporter r WHERE layer_id = :layer AND source = :source"
     " AND created_at = :at AND NOT EXISTS ("
     "   SELECT FROM {table} t WHERE t.source = r.source AND t.source_key = r.source_key)",
