@@ -22,6 +22,7 @@ from sqlalchemy.sql.selectable import FromClause, Select
 
 from gis.access import Principal, may_read
 from gis.errors import BadInput, NotFound
+from layers.definition.model import GeometryKind
 from layers.items.columns import ItemSource, ServedColumn
 from layers.items.counting import CAP, Count, CountKind, count, estimate
 from layers.items.crs import CRS84, Crs
@@ -249,6 +250,8 @@ def _feature(
 ) -> ColumnElement[Any]:
     row_id: ColumnElement[Any] = literal_column("page.id", BigInteger())
     geometry: ColumnElement[Any] = literal_column("page.geom")
+    if source.layer.geometry is GeometryKind.POLYGON:
+        geometry = func.ST_ForcePolygonCCW(geometry)  # RFC 7946, 3.1.6: rows of views may be others
     geometry = literal("null") if source.geometry is None else geometry_json(geometry, request)
     if not properties:
         return feature_json(row_id, geometry, literal("{}"))

@@ -1,14 +1,15 @@
 -- The payload of an alert: what recipients are sent.
 
--- The shape of an alert as GeoJSON, with fewer points than it has, since the union of real communes has tens of
--- thousands: up to a thousand points as they are; larger shapes to about 100 m, at most 500 m.
+-- The shape of an alert as GeoJSON, exteriors counter-clockwise, with fewer points than it has, since the
+-- union of real communes has tens of thousands: up to a thousand points as they are; larger shapes to
+-- about 100 m, at most 500 m.
 CREATE OR REPLACE FUNCTION gis.payload_shape(shape geometry) RETURNS jsonb
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
-  SELECT ST_AsGeoJSON(ST_Multi(CASE
+  SELECT ST_AsGeoJSON(ST_ForcePolygonCCW(ST_Multi(CASE
     WHEN ST_NPoints(shape) <= 1000 THEN shape
     WHEN ST_NPoints(ST_SimplifyPreserveTopology(shape, 0.001)) <= 2000
       THEN ST_SimplifyPreserveTopology(shape, 0.001)
-    ELSE ST_SimplifyPreserveTopology(shape, 0.005) END), 6)::jsonb
+    ELSE ST_SimplifyPreserveTopology(shape, 0.005) END)), 6)::jsonb
 $$;
 
 -- The subject of an alert, for receivers that show no more than that: the title of its rule, else the
