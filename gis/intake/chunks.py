@@ -1,31 +1,35 @@
 """Files of records in chunks: large delimited text is streamed, any other file is read whole.
 
 A chunk is a table like that of the whole file, so that a file of any length takes the memory of
-one chunk. Only text in UTF-8 is streamed; of other encodings the whole column is evidence. So is
-the whole of a file with titles, a footer, or records of another number of fields than its header.
+one chunk. Only text in UTF-8 is streamed; of other encodings the whole column is evidence.
 """
 
 import codecs
-import csv
 import hashlib
-import io
 import unicodedata
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import accumulate, islice
-from operator import itemgetter
+from itertools import accumulate, chain
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from gis.errors import AmbiguousInput, BadFile
 from gis.intake import extracts
-from gis.intake.delimited import parse_delimited
+from gis.intake.delimited import (
+    DelimitedBlock,
+    DelimitedHead,
+    named_columns,
+    read_head,
+    records_below,
+    require_mostly_whole,
+    tail_rows,
+)
 from gis.intake.encodings import Encoding, decode_columns
-from gis.intake.layout import FOUND, TAIL_ROWS, Layout, footer_start
-from gis.intake.tables import RawTable, read_table, refuse_other_kinds
+from gis.intake.layout import FOUND, Layout, LayoutNote, footer_start
+from gis.intake.tables import RawTable, nul_faults, read_table, refuse_other_kinds
 
 ROWS = 50_000
 STREAMED_FROM_BYTES = 8 * 2**20
@@ -33,24 +37,43 @@ _STREAMED = (".csv", ".tsv", ".txt")
 _HEAD_CHARACTERS = 2**20
 _BLOCK_BYTES = 2**20
 _SAMPLE = 500  # values beyond ASCII of a column and chunk whose encoding is looked at
-_MAX_FIELD_LENGTH = 16 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class StreamedText:
+    """A file of delimited text in UTF-8: where its records begin, and the line of its footer."""
+
+    path: Path
+    head: DelimitedHead
+    footer_line: int | None = None
+    notes: tuple[LayoutNote, ...] = ()
+
+    def blocks(self, rows: int) -> Iterator[DelimitedBlock]:
+        """Its records, some `rows` at a time; raises BadFile."""
+        with self.path.open(encoding="utf-8-sig", newline="") as file:
+            for block in records_below(file, self.head, rows):
+                last = block.lines[-1]
+                if self.footer_line is not None and last >= self.footer_line:
+                    block = block.until(self.footer_line)
+                if block.records:
+                    yield block
 
 
 class TableChunks:
     """The records of a file as tables of at most `rows` records, as often as they are asked for.
 
-    `path` None: the records of `whole`.
+    `text` None: the records of `whole`.
     """
 
-    def __init__(self, path: Path | None, whole: RawTable | None, rows: int = ROWS) -> None:
-        self.path = path
+    def __init__(self, text: StreamedText | None, whole: RawTable | None, rows: int = ROWS) -> None:
+        self.text = text
         self.whole = whole
         self.rows = rows
         self._state: tuple[int, int] | None = None
 
     @property
     def name(self) -> str:
-        return self.path.name if self.path else self._read.name
+        return self.text.path.name if self.text else self._read.name
 
     @cached_property
     def sha256(self) -> str:
@@ -71,8 +94,8 @@ class TableChunks:
 
     @property
     def _file(self) -> Path:
-        assert self.path is not None
-        return self.path
+        assert self.text is not None
+        return self.text.path
 
     @property
     def _read(self) -> RawTable:
@@ -91,58 +114,27 @@ class TableChunks:
         self._state = state
 
     def _stream(self) -> Iterator[RawTable]:
-        csv.field_size_limit(_MAX_FIELD_LENGTH)
-        with self._file.open(encoding="utf-8-sig", newline="") as file:
-            head = parse_delimited(_whole_lines(file.read(_HEAD_CHARACTERS)))
-            file.seek(0)
-            header = [unicodedata.normalize("NFC", name.strip()) for name in head.header]
-            # From the line of the first record on, what stands above it is no record.
-            for _ in range(head.lines[0] - 1):
-                file.readline()
-            reader = csv.reader(file, delimiter=head.delimiter, strict=True)
-            for lines, records in self._records(reader, head.lines[0] - 1, len(header)):
-                cells = [_normal(list(column)) for column in zip(*records, strict=True)]
-                yield RawTable(
-                    name=self.name,
-                    sha256="",
-                    columns=tuple(header),
-                    cells=dict(zip(header, cells, strict=True)),
-                    lines=lines,
-                )
+        assert self.text is not None
+        notes = self.text.notes
+        for block in self.text.blocks(self.rows):
+            yield replace(_table_of(self.name, self.text.head, block), notes=notes)
+            notes = ()
 
-    def _records(
-        self, reader: Any, before: int, width: int
-    ) -> Iterator[tuple[Sequence[int], list[list[str]]]]:
-        """Records of `width` fields, chunk by chunk, with the line on which each starts."""
-        while True:
-            first = before + reader.line_num + 1
-            try:
-                records = list(islice(reader, self.rows))
-            except csv.Error as error:
-                raise BadFile(_bad_quotes(before + reader.line_num, error)) from None
-            if not records:
-                return
-            lines: Sequence[int] = range(first, first + len(records))
-            single_lines = before + reader.line_num == lines[-1]
-            even = single_lines and set(map(len, records)) == {width}
-            if not (even and all(map(itemgetter(0), records))):
-                lines, records = self._uneven(records, first, width)
-            if records:
-                yield lines, records
 
-    def _uneven(
-        self, records: list[list[str]], first: int, width: int
-    ) -> tuple[Sequence[int], list[list[str]]]:
-        """The same of records of several lines, without content or with empty fields beyond."""
-        lines, fitting, line = [], [], first
-        for record in records:
-            if any(record):
-                if len(record) < width or any(record[width:]):
-                    raise BadFile(_ragged(self.name, line, len(record), width))
-                lines.append(line)
-                fitting.append(record[:width])
-            line += max(1, 1 + sum(_line_ends(field) for field in record))
-        return lines, fitting
+def _table_of(name: str, head: DelimitedHead, block: DelimitedBlock) -> RawTable:
+    names = tuple(unicodedata.normalize("NFC", name.strip()) for name in head.header.names)
+    every = [_normal(list(column)) for column in zip(*block.records, strict=True)]
+    cells, unnamed = named_columns(every, head.header)
+    table = RawTable(
+        name=name,
+        sha256="",
+        columns=names,
+        cells=dict(zip(names, cells, strict=True)),
+        lines=block.lines,
+        faults=block.faults | unnamed,
+    )
+    holds_nul = any("\0" in value for value in map("".join, cells))
+    return replace(table, faults={**nul_faults(table), **table.faults}) if holds_nul else table
 
 
 def open_chunks(
@@ -154,8 +146,9 @@ def open_chunks(
     rows: int = ROWS,
 ) -> TableChunks:
     """The records of a file, in chunks; arguments and errors are those of `read_table`."""
-    if layout == FOUND and _is_streamed(path, encoding):
-        return TableChunks(path, None, rows)
+    text = _streamed_text(path, encoding, layout)
+    if text is not None:
+        return TableChunks(text, None, rows)
     whole = read_table(path, encoding=encoding, table=table, layout=layout)
     return TableChunks(None, whole, rows)
 
@@ -203,41 +196,64 @@ def joined(parts: Sequence[RawTable]) -> RawTable:
     )
 
 
-def _is_streamed(path: Path, encoding: str | None) -> bool:
-    """True for large text in UTF-8 whose columns need no conversion, as far as samples show, and
-    whose lines are its header and its records alone.
+def _streamed_text(path: Path, encoding: str | None, layout: Layout) -> StreamedText | None:
+    """Large text in UTF-8 whose columns need no conversion, as far as samples show; else None.
+
+    Raises BadFile where most of its records have a fault.
     """
     if not path.name.lower().endswith(_STREAMED) or encoding not in (None, Encoding.UTF_8):
-        return False
+        return None
     if not path.is_file() or path.stat().st_size < STREAMED_FROM_BYTES or not _is_utf_8(path):
-        return False
+        return None
     try:
-        return _is_plain(path) and _has_records_alone(TableChunks(path, None))
-    except (BadFile, AmbiguousInput, IndexError):
-        return False  # the reader of whole files says what is wrong, or knows better
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            start = _whole_lines(file.read(_HEAD_CHARACTERS))
+        refuse_other_kinds(start.encode())
+        head = read_head(start, layout)
+    except (BadFile, AmbiguousInput):
+        return None  # the reader of whole files says what is wrong, or knows better
+    names = {name.strip() for name in head.header.names}
+    if extracts.is_geonames(start) or len(names) < len(head.header.names) or "\0" in "".join(names):
+        return None
+    try:
+        return _with_footer(StreamedText(path, head), layout)
+    except BadFile as error:
+        error.args = (f"{path.name}: {error}",)
+        raise
 
 
-def _is_plain(path: Path) -> bool:
-    """False for a file that begins like one of another kind, or with titles."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        text = _whole_lines(file.read(_HEAD_CHARACTERS))
-    refuse_other_kinds(text.encode())
-    head = parse_delimited(text)
-    return not (extracts.is_geonames(text) or head.notes or head.faults)
+def _with_footer(text: StreamedText, layout: Layout) -> StreamedText | None:
+    """The text with its notes and its footer; None where a column is of an old encoding."""
+    rows = tail_rows(layout)
+    tail: deque[tuple[int, list[str]]] = deque(maxlen=rows)
+    faults: dict[int, str] = {}
+    records = faulty = 0
+    for block in text.blocks(ROWS):
+        table = _table_of(text.path.name, text.head, block)
+        if not _is_unicode(table):
+            return None
+        last = slice(-rows, None)
+        tail.extend(zip(block.lines[last], block.records[last], strict=True))
+        records, faulty = records + len(table), faulty + len(block.faults)
+        few = list(block.faults.items())
+        faults |= {block.lines[row]: fault for row, fault in chain(few[:1], few[last])}
+    lines = [line for line, _ in tail]
+    end = 0 if layout.footer_rows is None else _count_lines(text.path)
+    width = text.head.header.width
+    start, note = footer_start([record for _, record in tail], lines, width, layout, end)
+    footer = set(lines[start:])
+    require_mostly_whole(
+        records - len(footer),
+        faulty - len(footer & faults.keys()),
+        {line: fault for line, fault in faults.items() if line not in footer},
+    )
+    notes = (*text.head.header.notes, *([note] if note else []))
+    return replace(text, footer_line=lines[start] if footer else None, notes=notes)
 
 
-def _has_records_alone(chunks: TableChunks) -> bool:
-    tail: list[RawTable] = []
-    for chunk in chunks:
-        if not _is_unicode(chunk):
-            return False
-        tail.append(part_of(chunk, slice(-TAIL_ROWS, None)))
-        while len(tail) > 1 and sum(map(len, tail[1:])) >= TAIL_ROWS:
-            del tail[0]
-    last = part_of(joined(tail), slice(-TAIL_ROWS, None))
-    records = [list(record.values()) for record in last.rows()]
-    _, footer = footer_start(records, last.lines, len(last.columns), FOUND, 0)
-    return footer is None
+def _count_lines(path: Path) -> int:
+    with path.open(encoding="utf-8-sig", newline="\n") as file:
+        return sum(1 for _ in file)
 
 
 def _is_utf_8(path: Path) -> bool:
@@ -245,8 +261,6 @@ def _is_utf_8(path: Path) -> bool:
     with path.open("rb") as file:
         try:
             while block := file.read(_BLOCK_BYTES):
-                if b"\0" in block:
-                    return False
                 decoder.decode(block)
             decoder.decode(b"", final=True)
         except UnicodeDecodeError:
@@ -284,15 +298,3 @@ def _whole_lines(text: str) -> str:
         if text.count('"', 0, end) % 2 == 0:
             break
     return text[: end + 1]
-
-
-def _line_ends(field: str) -> int:
-    return len(io.StringIO(field, newline=None).read().split("\n")) - 1 if field else 0
-
-
-def _ragged(name: str, line: int, fields: int, width: int) -> str:
-    return f"{name}: line {line}: {fields} fields where the header has {width}"
-
-
-def _bad_quotes(line: int, error: csv.Error) -> str:
-    return f"line {line}: a quoted field is not closed as it should be ({error})"

@@ -5,12 +5,12 @@ what Python takes for white space, because 0x85 and 0xA0 are letters in VISCII.
 """
 
 import csv
-import io
 import re
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import Self
 
 from gis.errors import BadFile
 from gis.intake.layout import (
@@ -27,8 +27,11 @@ from gis.intake.layout import (
 
 DELIMITERS = ",;\t|"
 SNIFFED_RECORDS = 50
+_BLOCK_ROWS = 50_000
 _MAX_RECORDS = 20_000_000
 _MAX_FIELD_LENGTH = 16 * 2**20  # an outline in WKT is long; a lost quote is longer
+_MAX_TORN = 2**20  # characters that are kept of a record whose quotes do not close
+_LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
 _SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)
 _DECIMAL = re.compile(r"[+-]?\d+[.,]\d+")
 _DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}\b.*")
@@ -39,7 +42,7 @@ _YEAR = re.compile(r"(19|20)\d\d")
 class DelimitedText:
     """Cells column by column; `lines` are the 1-based source lines of the records.
 
-    `faults` maps 0-based rows to what is wrong with their number of fields.
+    `faults` maps 0-based rows to what is wrong with their fields as such.
     """
 
     header: list[str]
@@ -50,91 +53,252 @@ class DelimitedText:
     notes: tuple[LayoutNote, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class DelimitedHead:
+    """The header of a delimited text, and the line on which its first record may start."""
+
+    header: Header
+    delimiter: str
+    first_line: int
+
+
+@dataclass(frozen=True, slots=True)
+class DelimitedBlock:
+    """Records, each with as many fields as the header, their lines, and faults by 0-based row."""
+
+    lines: Sequence[int]
+    records: list[list[str]]
+    faults: dict[int, str]
+
+    def until(self, line: int) -> "DelimitedBlock":
+        """The records that start before a line."""
+        kept = sum(each < line for each in self.lines)
+        faults = {row: fault for row, fault in self.faults.items() if row < kept}
+        return DelimitedBlock(self.lines[:kept], self.records[:kept], faults)
+
+
+class NumberedLines:
+    """Physical lines, the first of which has the number `first`; some may be given back.
+
+    `taken` are those that were iterated over since it was cleared.
+    """
+
+    def __init__(self, lines: Iterable[str], first: int) -> None:
+        self.next_number = first
+        self.taken: list[str] = []
+        self._lines = iter(lines)
+        self._ahead: deque[str] = deque()
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> str:
+        line = self._ahead.popleft() if self._ahead else next(self._lines)
+        self.next_number += 1
+        self.taken.append(line)
+        return line
+
+    def take(self, number: int) -> list[str]:
+        """So many lines at once, which are not noted as taken; fewer at the end."""
+        ahead = [self._ahead.popleft() for _ in range(min(number, len(self._ahead)))]
+        lines = [*ahead, *islice(self._lines, number - len(ahead))]
+        self.next_number += len(lines)
+        return lines
+
+    def give_back(self, lines: list[str]) -> None:
+        self._ahead.extendleft(reversed(lines))
+        self.next_number -= len(lines)
+
+
+class DelimitedLines:
+    """The records of physical lines.
+
+    A record with another number of fields than `width` (None: any) is a fault of its row; what it
+    has too many stays in its last field. So is one whose quotes do not close: it ends where the
+    next line is a whole record by itself, so that a lost quote takes no other records with it.
+    Records without any content are not records; empty fields beyond the width, which spreadsheets
+    leave, are not fields.
+    """
+
+    def __init__(self, lines: NumberedLines, delimiter: str, width: int | None = None) -> None:
+        csv.field_size_limit(_MAX_FIELD_LENGTH)
+        self._lines = lines
+        self._delimiter = delimiter
+        self._width = width
+        self._reader = csv.reader(lines, delimiter=delimiter, strict=True)
+
+    def blocks(self, rows: int = _BLOCK_ROWS) -> Iterator[DelimitedBlock]:
+        """The records, so many at a time at most; raises BadFile for too many columns."""
+        while block := self._lines.take(rows):
+            even = self._even(block)
+            if even is not None:
+                beyond = self._lines.next_number
+                yield DelimitedBlock(range(beyond - len(block), beyond), even, {})
+                continue
+            self._lines.give_back(block)
+            numbers, records, faults = list[int](), list[list[str]](), dict[int, str]()
+            while len(records) < rows and (record := self.take()) is not None:
+                line, fields, fault = record
+                if any(fields):
+                    if fault:
+                        faults[len(records)] = fault
+                    numbers.append(line)
+                    records.append(fields)
+            if records:
+                yield DelimitedBlock(numbers, records, faults)
+
+    def take(self) -> tuple[int, list[str], str | None] | None:
+        """The line, the fields and the fault of the next record; None at the end."""
+        start = self._lines.next_number
+        self._lines.taken.clear()
+        try:
+            fields = next(self._reader)
+        except StopIteration:
+            return None
+        except csv.Error as error:
+            return start, self._fitted(self._torn())[0], _bad_quotes(error)
+        if len(fields) > MAX_COLUMNS:
+            raise _too_wide(len(fields))
+        fitted, fault = self._fitted(fields)
+        lines = len(self._lines.taken)
+        if fault and lines > 1 and self._resumes_at() < lines:
+            return start, self._fitted(self._torn())[0], _bad_quotes("it takes other lines with it")
+        return start, fitted, fault
+
+    def _even(self, block: list[str]) -> list[list[str]] | None:
+        """The records of lines each of which is one of them, without a fault; else None."""
+        try:
+            records = list(csv.reader(block, delimiter=self._delimiter, strict=True))
+        except csv.Error:
+            return None
+        even = len(records) == len(block) and set(map(len, records)) == {self._width}
+        return records if even and all(record[0] for record in records) else None
+
+    def _torn(self) -> list[str]:
+        """The fields of the lines that were taken, up to where a record starts anew."""
+        end = self._resumes_at()
+        first, *more = self._lines.taken[:end]
+        self._lines.give_back(self._lines.taken[end:])
+        fields = next(csv.reader([first[:_MAX_TORN]], delimiter=self._delimiter), [""])
+        fields[-1] = "".join([fields[-1], *more])[:_MAX_TORN].rstrip("\r\n")
+        return fields
+
+    def _resumes_at(self) -> int:
+        """The index in the taken lines of the first that is a whole record; their number, if none.
+
+        Where the width is not known, or is one, no line tells.
+        """
+        lines = self._lines.taken
+        if self._width is None or self._width == 1:
+            return 1
+        for index in range(1, len(lines)):
+            try:
+                record = next(csv.reader([lines[index]], delimiter=self._delimiter, strict=True))
+            except csv.Error:
+                continue
+            if len(record) == self._width:
+                return index
+        return len(lines)
+
+    def _fitted(self, record: list[str]) -> tuple[list[str], str | None]:
+        """The record with as many fields as the header, and its fault where it had others."""
+        fields, width = len(record), self._width
+        if width is None or fields == width:
+            return record, None
+        if fields > width and not any(record[width:]):
+            return record[:width], None
+        if not any(record):
+            return record, None
+        if fields > width:
+            fitted = [*record[: width - 1], self._delimiter.join(record[width - 1 :])]
+        else:
+            fitted = record + [""] * (width - fields)
+        name = {"\t": "tab"}.get(self._delimiter, self._delimiter)
+        return fitted, (
+            f"có {fields} trường, tiêu đề có {width}; đặt trường chứa dấu phân cách ({name}) trong "
+            f'dấu nháy kép ("), để trống trường thiếu giữa hai dấu / {fields} fields where the '
+            f"header has {width}; put a field that holds the delimiter ({name}) in double quotes "
+            '("), and fill missing fields with nothing between two delimiters'
+        )
+
+
 def parse_delimited(text: str, layout: Layout = FOUND) -> DelimitedText:
-    """All records of a CSV, TSV or other delimited text.
+    """All records of a CSV, TSV or other delimited text (see DelimitedLines).
 
     The delimiter is the one of `, ; tab |` that cuts most of the first records into as many
-    fields as the header. Records without any content are not records; empty fields beyond the
-    header, which spreadsheets leave, are not fields. A record with another number of fields than
-    the header is a fault of its row; what it has too many stays in its last field. `layout` says
-    where the header and the footer are, where they are not found. Raises BadFile, naming the line,
-    for quotes left open, a header that is missing or names a column twice, and where most records
-    have another number of fields than the header; AmbiguousInput where the header is not certain.
+    fields as the header. `layout` says where the header and the footer are, where they are not
+    found. Raises BadFile, naming the line, for a header that is missing or names a column twice,
+    and where most records have a fault; AmbiguousInput where the header is not certain.
     """
-    declared = _SEPARATOR_LINE.match(text)
-    delimiter = declared.group(1) if declared else sniff_delimiter(text)
-    parsed = _records(text, delimiter, skip_first=declared is not None)
-    head = list(islice(parsed, HEAD_ROWS))
-    header = find_header(
-        [record for _, record in head], [line for line, _ in head], layout, check_header, is_value
-    )
-    width, columns = header.width, header.columns
-    records = [record for _, record in head[header.first_record :]]
-    lines = [line for line, _ in head[header.first_record :]]
-    for line, record in parsed:
-        records.append(record)
-        lines.append(line)
+    head = read_head(text, layout)
+    width = head.header.width
+    lines, records, faults = list[int](), list[list[str]](), dict[int, str]()
+    for block in records_below(_lines(text), head):
+        faults |= {len(records) + row: fault for row, fault in block.faults.items()}
+        lines += block.lines
+        records += block.records
         if len(lines) > _MAX_RECORDS:
             raise BadFile(
                 f"có hơn {_MAX_RECORDS} bản ghi; hãy chia nhỏ / "
                 f"holds more than {_MAX_RECORDS} records; split it"
             )
-    notes = [*header.notes, *_cut_footer(records, lines, width, layout, text)]
-    ragged = [row for row, record in enumerate(records) if len(record) != width]
-    faults = {row: fault for row in ragged if (fault := _fit(records, row, width, delimiter))}
-    if len(faults) * 2 > len(records):
-        row = next(iter(faults))
-        raise BadFile(f"dòng / line {lines[row]}: {faults[row]}")
-    cells = [list(column) for column in zip(*records, strict=True)] or [[] for _ in range(width)]
-    faults |= _unnamed_faults(cells, header)
-    named = [cells[column] for column in columns]
-    return DelimitedText(header.names, named, lines, delimiter, faults, tuple(notes))
-
-
-def _cut_footer(
-    records: list[list[str]], lines: list[int], width: int, layout: Layout, text: str
-) -> list[LayoutNote]:
-    """Take the footer off the records; gives a note of it."""
     asked = layout.footer_rows
-    tail = max(0, len(records) - (TAIL_ROWS if asked is None else max(TAIL_ROWS, asked)))
+    tail = max(0, len(records) - tail_rows(layout))
     end = text.count("\n") + (not text.endswith("\n")) if asked is not None else 0
     start, note = footer_start(records[tail:], lines[tail:], width, layout, end)
     del records[tail + start :], lines[tail + start :]
-    return [note] if note else []
+    faults = {row: fault for row, fault in faults.items() if row < len(records)}
+    require_mostly_whole(len(records), len(faults), {lines[row]: faults[row] for row in faults})
+    cells = [list(column) for column in zip(*records, strict=True)] or [[] for _ in range(width)]
+    named, unnamed = named_columns(cells, head.header)
+    notes = (*head.header.notes, *([note] if note else []))
+    return DelimitedText(head.header.names, named, lines, head.delimiter, faults | unnamed, notes)
 
 
-def _fit(records: list[list[str]], row: int, width: int, delimiter: str) -> str | None:
-    """Give a record as many fields as the header has; gives the fault where it had others.
-
-    Fields too many go into the last one, so that nothing is lost.
-    """
-    record = records[row]
-    if len(record) > width and not any(record[width:]):
-        records[row] = record[:width]
-        return None
-    fields = len(record)
-    if fields > width:
-        records[row] = [*record[: width - 1], delimiter.join(record[width - 1 :])]
-    else:
-        records[row] = record + [""] * (width - fields)
-    name = {"\t": "tab"}.get(delimiter, delimiter)
-    return (
-        f"có {fields} trường, tiêu đề có {width}; đặt trường chứa dấu phân cách ({name}) trong dấu "
-        f'nháy kép ("), để trống trường thiếu giữa hai dấu / {fields} fields where the header has '
-        f'{width}; put a field that holds the delimiter ({name}) in double quotes ("), and fill '
-        "missing fields with nothing between two delimiters"
+def read_head(text: str, layout: Layout = FOUND) -> DelimitedHead:
+    """The header and delimiter of a text, by its beginning; raises as `parse_delimited`."""
+    declared = _SEPARATOR_LINE.match(text)
+    delimiter = declared.group(1) if declared else sniff_delimiter(text)
+    first = list(islice(_records(text, delimiter, skip_first=declared is not None), HEAD_ROWS))
+    header = find_header(
+        [record for _, record in first], [line for line, _ in first], layout, check_header, is_value
     )
+    if header.first_record < len(first):
+        return DelimitedHead(header, delimiter, first[header.first_record][0])
+    return DelimitedHead(header, delimiter, sum(1 for _ in _lines(text)) + 1)
 
 
-def _unnamed_faults(cells: Sequence[Sequence[str]], header: Header) -> dict[int, str]:
-    """Faults of records with something in a column that has no name."""
-    unnamed = set(range(header.width)) - set(header.columns)
-    return {
+def records_below(
+    lines: Iterable[str], head: DelimitedHead, rows: int = _BLOCK_ROWS
+) -> Iterator[DelimitedBlock]:
+    """The records of all lines of a text, but for its header and what is above it."""
+    below = NumberedLines(islice(lines, head.first_line - 1, None), head.first_line)
+    return DelimitedLines(below, head.delimiter, head.header.width).blocks(rows)
+
+
+def tail_rows(layout: Layout) -> int:
+    """The number of last records among which the footer is."""
+    return max(TAIL_ROWS, layout.footer_rows or 0)
+
+
+def require_mostly_whole(records: int, faulty: int, first: dict[int, str]) -> None:
+    """Raises BadFile where most records have a fault; `first` are some faults, by their line."""
+    if faulty * 2 > records:
+        line, fault = next(iter(first.items()))
+        raise BadFile(f"dòng / line {line}: {fault}")
+
+
+def named_columns(
+    cells: Sequence[list[str]], header: Header
+) -> tuple[list[list[str]], dict[int, str]]:
+    """The columns that have names, and faults of records with something in one without."""
+    faults = {
         row: unnamed_value(value, column)
-        for column in sorted(unnamed)
+        for column in sorted(set(range(header.width)) - set(header.columns))
         for row, value in enumerate(cells[column])
         if value.strip()
     }
+    return [cells[column] for column in header.columns], faults
 
 
 def unnamed_value(value: str, column: int) -> str:
@@ -178,36 +342,30 @@ def check_header(header: list[str], line: int) -> None:
         raise _no_header(line, value)
 
 
+def _lines(text: str) -> Iterator[str]:
+    """The lines of a text with their ends; StringIO would take four bytes a character."""
+    return (line[0] for line in _LINE.finditer(text))
+
+
 def _records(text: str, delimiter: str, *, skip_first: bool) -> Iterator[tuple[int, list[str]]]:
-    """Each record that has content, with the line on which it starts."""
-    csv.field_size_limit(_MAX_FIELD_LENGTH)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    before = 0
-    try:
-        if skip_first:
-            next(reader)
-            before = reader.line_num
-        for record in reader:
-            if len(record) > MAX_COLUMNS:
-                raise _too_wide(len(record))
-            if any(record):
-                yield before + 1, record
-            before = reader.line_num
-    except csv.Error as error:
-        raise _bad_quotes(before + 1, error) from None
+    """Each record that has content, with the line on which it starts, of whatever width."""
+    lines = _lines(text)
+    if skip_first:
+        next(lines)
+    records = DelimitedLines(NumberedLines(lines, 2 if skip_first else 1), delimiter)
+    while (record := records.take()) is not None:
+        line, fields, _ = record
+        if any(fields):
+            yield line, fields
 
 
 def _widths(text: str, delimiter: str) -> list[int]:
     """The numbers of fields of the first records."""
-    widths = []
+    records = _records(text[: 2**20], delimiter, skip_first=False)
     try:
-        for _, record in _records(text[: 2**20], delimiter, skip_first=False):
-            widths.append(len(record))
-            if len(widths) > SNIFFED_RECORDS:
-                break
+        return [len(record) for _, record in islice(records, SNIFFED_RECORDS + 1)]
     except BadFile:
-        pass  # a cut at 1 MiB, or a fault that the full reading will name
-    return widths
+        return []  # too many columns, which the full reading will name
 
 
 def _agreement(widths: Sequence[int]) -> tuple[float, int]:
@@ -265,10 +423,9 @@ def _no_header(line: int, value: str) -> BadFile:
     )
 
 
-def _bad_quotes(line: int, error: csv.Error) -> BadFile:
-    return BadFile(
-        f'dòng {line}: trường trong dấu nháy kép không được đóng đúng; đóng mỗi dấu " mở trường, '
-        'và viết dấu nháy bên trong thành "" / '
-        f"line {line}: a quoted field is not closed as it should be ({error}); close "
+def _bad_quotes(error: object) -> str:
+    return (
+        'trường trong dấu nháy kép không được đóng đúng; đóng mỗi dấu " mở trường, và viết dấu '
+        f'nháy bên trong thành "" / a quoted field is not closed as it should be ({error}); close '
         'each " that opens a field, and write a quote inside it twice ("")'
     )

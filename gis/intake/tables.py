@@ -258,10 +258,10 @@ def _table(
             f"two columns are named “{repeated}”; give each column a name of its own"
         )
     table = RawTable("", "", decoded.columns, decoded.cells, lines, decoded.notes, geometry, crs)
-    return replace(table, faults=_nul_faults(table))
+    return replace(table, faults=nul_faults(table))
 
 
-def _nul_faults(table: RawTable) -> dict[int, str]:
+def nul_faults(table: RawTable) -> dict[int, str]:
     """Faults of records with a NUL, which no database keeps; it is shown as ␀ from here on."""
     faults = {}
     for column, cells in table.cells.items():
@@ -291,7 +291,6 @@ def _unzipped(content: bytes, name: str) -> bytes:
 def _delimited(content: bytes, encoding: str | None, layout: Layout) -> RawTable:
     refuse_other_kinds(content)
     text, decoded = decode_file(content)
-    _refuse_nul(text)
     if extracts.is_geonames(text):
         return _extract(extracts.read_geonames(text))
     parsed = parse_delimited(text, layout)
@@ -362,17 +361,6 @@ def refuse_other_kinds(content: bytes) -> None:
                 f"là tệp {kind}, không phải văn bản; hãy lưu thành CSV UTF-8 hoặc sửa đuôi tệp / "
                 f"is a {kind} file and no text; save it as CSV in UTF-8, or mend its extension"
             )
-
-
-def _refuse_nul(text: str) -> None:
-    at = text.find("\0")
-    if at >= 0:
-        line = text.count("\n", 0, at) + 1
-        raise BadFile(
-            f"dòng {line}: có byte NUL (0x00), văn bản không chứa; hãy lưu lại thành CSV UTF-8 / "
-            f"line {line}: a NUL byte (0x00), which text does not hold; "
-            "save the file again as CSV in UTF-8"
-        )
 
 
 def _unknown_format(path: Path) -> BadFile:

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from gis.errors import AmbiguousInput, BadFile
 from gis.intake import chunks
-from gis.intake.chunks import TableChunks, joined, open_chunks, part_of
+from gis.intake.chunks import joined, open_chunks, part_of
 from gis.intake.dates import deciding_dates, parse_dates
+from gis.intake.layout import FOUND, Layout
 from gis.intake.numbers import deciding_numbers, parse_integers, parse_numbers
 from gis.intake.tables import read_table
 from layers.ingest.survey import ColumnReading, ColumnType, survey
@@ -153,8 +154,58 @@ def test_a_survey_knows_the_last_of_repeated_keys_and_an_even_sample(tmp_path, m
     assert seen.deciding[reading] == ["0.5"]
 
 
-def test_a_record_of_another_width_is_named_by_its_line(tmp_path):
+TITLES = ["SỞ NÔNG NGHIỆP,,", "Báo cáo tháng 9,,", "", ",,"]
+TORN = ['k{n},"open,x', "k{n}", "k{n},1,2,3,4", 'k{n},"a" b,c', "k{n},\0,x", ',"",y', '"', "k{n},,"]
+FOOTERS = ["Tổng cộng,,12", ",,Người lập biểu", "Nơi nhận: UBND,,", ""]
+
+
+@given(
+    st.integers(0, 4),
+    st.lists(st.one_of(st.none(), st.sampled_from(TORN)), min_size=12, max_size=50),
+    st.lists(st.sampled_from(FOOTERS), max_size=4),
+    st.sampled_from([FOUND, Layout(None, 2), Layout((3, 3), 0), Layout((1, 1), None)]),
+    st.integers(1, 9),
+)
+def test_streamed_text_with_titles_torn_lines_and_a_footer_is_that_of_the_whole_file(
+    tmp_path_factory, titles, torn, footer, layout, rows
+):
+    records = [(line or 'k{n},"Ổ gà, ""to""",x').format(n=n) for n, line in enumerate(torn)]
+    lines = [*TITLES[:titles], "id,tên,note", *records, *footer]
+    path = tmp_path_factory.mktemp("chunks") / "a.csv"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    whole, parts = (
+        told(lambda: read_table(path, layout=layout)),
+        told(lambda: list(streamed(path, layout, rows))),
+    )
+    if isinstance(whole, str) or isinstance(parts, str):
+        assert whole == parts
+        return
+    together = joined(parts)
+    assert parts[0].notes == whole.notes and together.columns == whole.columns
+    assert list(together.lines) == list(whole.lines)
+    assert dict(together.faults) == dict(whole.faults)
+    assert together.cells == whole.cells
+
+
+def told(read):
+    """What is read, or why it is not."""
+    try:
+        return read()
+    except (AmbiguousInput, BadFile) as error:
+        return str(error)
+
+
+def streamed(path, layout, rows):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(chunks, "STREAMED_FROM_BYTES", 0)
+        return open_chunks(path, layout=layout, rows=rows)
+
+
+def test_a_large_register_with_titles_and_faults_is_not_read_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr(chunks, "STREAMED_FROM_BYTES", 100)
     path = tmp_path / "a.csv"
-    path.write_text("id,n\n1,2\n\n2,3,4\n")
-    with pytest.raises(BadFile, match="line 4"):
-        list(TableChunks(path, None))
+    path.write_text("Báo cáo,,\nid,tên,note\n" + "1,Bát Xát,\n" * 50 + '1\n2,"x,\nTổng,,50\n')
+    found = open_chunks(path)
+    assert found.whole is None
+    (part,) = found
+    assert len(part) == 52 and len(part.faults) == 2 and len(part.notes) == 2

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import json
+import time
 import zipfile
 from pathlib import Path
 
@@ -146,12 +147,70 @@ def test_a_file_whose_records_mostly_have_another_width_is_told_with_the_line(
     assert "line 3: " in message and "3 fields where the header has 2" in message
 
 
-def test_a_quote_left_open_names_the_line_where_it_opens(tmp_path: Path) -> None:
-    assert "line 3: a quoted field is not closed" in fault(tmp_path, 'a,b\n1,2\n3,"x\n4,5\n')
+CLEAN = [f"{n},{n}.5,n{n}" for n in range(2, 30)]  # each on the line of its number
 
 
-def test_a_nul_byte_names_its_line(tmp_path: Path) -> None:
-    assert "line 3: a NUL byte" in fault(tmp_path, b"a,b\n1,2\n3,\x004\n")
+def read_lines(folder: Path, lines: list[str], end: str = "\n") -> RawTable:
+    (folder / "a.csv").write_bytes(end.join(["id,val,note", *lines, ""]).encode())
+    return read_table(folder / "a.csv")
+
+
+@pytest.mark.parametrize("at", [0, 9, len(CLEAN) - 1])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize(
+    ("torn", "first"),
+    [
+        ('9,"9.5,n9', "9"),  # left open
+        ('9,9.5,"n9', "9"),
+        ('"9,9.5,n9', "9,9.5,n9"),
+        ('9,"9".5,n9', "9"),  # goes on behind its end
+        ('9,"a "b" c",n9', "9"),
+        ("9,9\0.5,n9", "9"),
+    ],
+)
+def test_what_one_line_does_wrong_is_the_fault_of_its_record_alone(
+    tmp_path: Path, at: int, end: str, torn: str, first: str
+) -> None:
+    table = read_lines(tmp_path, [*CLEAN[:at], torn, *CLEAN[at:]][: len(CLEAN)], end)
+    assert list(table.faults) == [at]
+    assert list(table.lines) == list(range(2, len(CLEAN) + 2))
+    assert table["id"][at].startswith(first)
+    good = [f"{row['id']},{row['val']},{row['note']}" for row in table.rows()]
+    assert good[:at] + good[at + 1 :] == CLEAN[: len(CLEAN) - 1]
+
+
+def test_a_quote_that_closes_in_a_later_line_takes_no_record_with_it(tmp_path: Path) -> None:
+    lines = ['2,2.5,"open', "3,3.5,n3", "4,4.5,n4", '5,"5.5",n5', "6,6.5,n6", "7,7.5,n7"]
+    table = read_lines(tmp_path, lines)
+    assert list(table.faults) == [0] and "not closed" in table.faults[0]
+    assert table["id"] == ["2", "3", "4", "5", "6", "7"]
+    # A field that closes by chance makes a record of another width, which is cut where it began.
+    table = read_lines(tmp_path, ['2,"2.5,n2', "3,3.5,n3", '4,4.5,"', "5,5.5,n5", "6,6.5,n6"])
+    assert {table["id"][row] for row in table.faults} == {"2", "4"}
+    assert table["id"] == ["2", "3", "4", "5", "6"]
+
+
+def test_lines_of_a_field_stay_with_it_where_none_is_a_record(tmp_path: Path) -> None:
+    lines = ['2,2.5,"one\ntwo, and three\nfour"', '3,"one\ntwo"', *CLEAN[5:]]
+    table = read_lines(tmp_path, lines)
+    assert list(table.faults) == [1] and list(table.lines)[:3] == [2, 5, 7]
+    assert table["note"][0] == "one\ntwo, and three\nfour"
+    assert "one\ntwo" in table["val"][1]
+
+
+def test_where_most_lines_are_torn_the_file_is_told_with_the_first(tmp_path: Path) -> None:
+    message = fault(tmp_path, 'a,b\n1,2\n3,"x\n4,"y\n5,"z\n')
+    assert "line 3: " in message and "a quoted field is not closed" in message
+    assert "a column's name holds a NUL byte" in fault(tmp_path, b"a,b\0\n1,2\n3,4\n")
+
+
+def test_many_lost_quotes_take_linear_time(tmp_path: Path) -> None:
+    """Each is read up to the next quote, never to the end again and again."""
+    lines = [f'{n},"lost,n{n}' if n % 3 == 0 else f"{n},1.5,n{n}" for n in range(40_000)]
+    began = time.process_time()
+    table = read_lines(tmp_path, lines)
+    assert time.process_time() - began < 10
+    assert len(table) == 40_000 and len(table.faults) == len(range(0, 40_000, 3))
 
 
 @pytest.mark.parametrize(
