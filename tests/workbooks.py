@@ -15,6 +15,7 @@ _PACKAGE = "http://schemas.openxmlformats.org/package/2006"
 _OFFICE = "urn:oasis:names:tc:opendocument:xmlns:office:1.0"
 _TABLE = "urn:oasis:names:tc:opendocument:xmlns:table:1.0"
 _MANIFEST = "urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"
+_CALC = "urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0"
 _TEXT = "urn:oasis:names:tc:opendocument:xmlns:text:1.0"
 
 
@@ -80,6 +81,8 @@ def _cell(place: str, value: object) -> str:
             return f'<c r="{place}" s="1"><v>{days!r}</v></c>'
         case bool():
             return f'<c r="{place}" t="b"><v>{int(value)}</v></c>'
+        case str() if value in _ERRORS:
+            return f'<c r="{place}" t="e"><v>{value}</v></c>'
         case int() | float():
             return f'<c r="{place}"><v>{value!r}</v></c>'
     return f'<c r="{place}" t="inlineStr"><is><t>{escape(str(value))}</t></is></c>'
@@ -101,6 +104,8 @@ def write_ods(path: Path, rows: Sequence[Sequence[Cell | tuple[str, int]]]) -> P
             text, span = value if isinstance(value, tuple) else (value, 1)
             spanned = f' table:number-rows-spanned="{span}" table:number-columns-spanned="1"'
             kind = ' office:value-type="string"' if text != "" else ""
+            if text in _ERRORS:
+                kind += ' office:string-value="" calcext:value-type="error"'
             cells.append(
                 f"<table:table-cell{spanned if span > 1 else ''}{kind}>"
                 f"<text:p>{escape(str(text))}</text:p></table:table-cell>"
@@ -108,7 +113,8 @@ def write_ods(path: Path, rows: Sequence[Sequence[Cell | tuple[str, int]]]) -> P
         lines.append(f"<table:table-row>{''.join(cells)}</table:table-row>")
     document = (
         f'<office:document-content xmlns:office="{_OFFICE}" xmlns:table="{_TABLE}" '
-        f'xmlns:text="{_TEXT}" office:version="1.2"><office:body><office:spreadsheet>'
+        f'xmlns:text="{_TEXT}" xmlns:calcext="{_CALC}" office:version="1.2">'
+        "<office:body><office:spreadsheet>"
         f'<table:table table:name="Trang 1">{"".join(lines)}</table:table>'
         "</office:spreadsheet></office:body></office:document-content>"
     )
@@ -119,6 +125,7 @@ def write_ods(path: Path, rows: Sequence[Sequence[Cell | tuple[str, int]]]) -> P
     return path
 
 
+_ERRORS = {"#N/A": 0x2A, "#REF!": 0x17, "#DIV/0!": 0x07}
 _SECTOR, _END, _FREE, _FAT = 512, 0xFFFFFFFE, 0xFFFFFFFF, 0xFFFFFFFD
 
 
@@ -127,7 +134,15 @@ def write_xls(path: Path, rows: Rows, merged: Sequence[tuple[int, int, int, int]
     sheet = _record(0x0809, struct.pack("<HHHHII", 0x0600, 0x0010, 0, 0, 0, 0))
     for r, row in enumerate(rows):
         for c, value in enumerate(row):
-            if isinstance(value, str) and value:
+            if isinstance(value, str) and value in _ERRORS:  # a constant, or that of a formula
+                code = _ERRORS[value]
+                if c % 2:
+                    sheet += _record(0x0205, struct.pack("<HHHBB", r, c, 0, code, 1))
+                else:
+                    result = struct.pack("<BxBxxxH", 2, code, 0xFFFF)
+                    more = struct.pack("<HIH", 0, 0, 0)
+                    sheet += _record(0x0006, struct.pack("<HHH", r, c, 0) + result + more)
+            elif isinstance(value, str) and value:
                 text = value.encode("utf-16-le")
                 body = struct.pack("<HHHHB", r, c, 0, len(value), 1) + text
                 sheet += _record(0x0204, body)

@@ -135,7 +135,8 @@ def _claims(
     points = check_points(x, y, crs, envelope, assume=formats.crs, inside=territory.holds)
     nothing = [""] * len(table)
     dates = parse_dates(table.cells.get(names["day"], nothing), formats.date, column=names["day"])
-    for faults in (table.faults, located.unread, points.faults, dates.faults):
+    values = dict(table.value_faults(sorted(set(names.values()))))
+    for faults in (table.faults, values, located.unread, points.faults, dates.faults):
         for row, why in faults.items():
             complain(f"{table.name}: dòng / line {table.lines[row]}: {why}")
     whole = [row not in table.faults for row in range(len(table))]

@@ -17,6 +17,7 @@ from xml.parsers import expat
 
 from gis.errors import BadFile
 from gis.intake.archives import BROKEN, check_members, open_archive
+from gis.intake.biff import error_cells
 from gis.intake.choice import choose_table
 from gis.intake.confined import run_confined
 from gis.intake.delimited import check_header, is_value, unnamed_value
@@ -43,6 +44,7 @@ _ERROR = b't="e"'
 _PLACE = re.compile(r"([A-Z]{1,3})(\d{1,7})")
 _LONG = re.compile(r"-?\d{16,400}")
 
+type Cells = dict[tuple[int, int], str]  # by 0-based row and column
 type Range = tuple[int, int, int, int]  # first row, first column, last row, last column
 
 
@@ -50,7 +52,8 @@ type Range = tuple[int, int, int, int]  # first row, first column, last row, las
 class Sheet:
     """Cells column by column; `lines` are the row numbers that the spreadsheet shows.
 
-    `faults` maps 0-based rows to what is wrong with them.
+    `faults` maps 0-based rows to what is wrong with them, `letters` columns to those by which the
+    spreadsheet names them.
     """
 
     columns: list[str]
@@ -58,6 +61,7 @@ class Sheet:
     lines: Sequence[int]
     notes: tuple[LayoutNote, ...]
     faults: dict[int, str]
+    letters: dict[str, str]
 
 
 def read_sheet(path: Path, table: str | None, layout: Layout = FOUND) -> Sheet:
@@ -91,7 +95,10 @@ def read_sheet(path: Path, table: str | None, layout: Layout = FOUND) -> Sheet:
     }
     cells = [[rows[i][column] for i in records] for column in header.columns]
     notes = (*header.notes, *([note] if note else []))
-    return Sheet([name.strip() for name in header.names], cells, lines, notes, faults)
+    names = [name.strip() for name in header.names]
+    letters = [_letters(raw["first_column"] + column) for column in header.columns]
+    by_name = dict(zip(names, letters, strict=True))
+    return Sheet(names, cells, lines, notes, faults, by_name)
 
 
 def _require_workbook(path: Path) -> None:
@@ -155,9 +162,12 @@ def read_by_calamine(source: str, table: str | None) -> dict[str, Any]:
                 f"trống / the sheet spans {sheet.height} × {sheet.width} cells; delete its empty "
                 "rows and columns"
             )
-        merged = _merged_ranges(source, sheet)
         values = sheet.to_python(skip_empty_area=True)
-        _restore_text(source, sheet, values)
+        if source.lower().endswith(".ods"):
+            merged, errors = _of_open_document(source, sheet.name)
+        else:
+            merged, errors = [(*a, *b) for a, b in sheet.merged_cell_ranges or ()], {}
+        _restore_text(source, sheet, values, errors)
     except python_calamine.PasswordError:
         raise BadFile("tệp có mật khẩu; hãy bỏ mật khẩu / has a password; take it off") from None
     except (python_calamine.CalamineError, OSError, ValueError, OverflowError) as error:
@@ -170,27 +180,34 @@ def read_by_calamine(source: str, table: str | None) -> dict[str, Any]:
     return {
         "rows": [list(row) for row in zip(*columns, strict=True)],
         "first_row": top + 1,
+        "first_column": left,
         "merged": [[a - top, b - left, c - top, d - left] for a, b, c, d in merged],
     }
 
 
-def _restore_text(source: str, sheet: Any, values: list[list[Any]]) -> None:
+def _restore_text(source: str, sheet: Any, values: list[list[Any]], errors: Cells) -> None:
     """Put back as they are written what calamine does not give: whole numbers beyond 2^53, of
-    which it makes doubles, and errors such as #N/A, which it leaves empty."""
+    which it makes doubles, and errors such as #N/A, which it leaves empty.
+    """
+    top, left = sheet.start or (0, 0)
+    for (row, column), text in {**errors, **_written(source, sheet, values)}.items():
+        if 0 <= row - top < len(values) and 0 <= column - left < len(values[0]):
+            values[row - top][column - left] = text
+
+
+def _written(source: str, sheet: Any, values: list[list[Any]]) -> Cells:
+    if source.lower().endswith(".xls"):
+        return error_cells(Path(source), sheet.name)
     if not source.lower().endswith((".xlsx", ".xlsm")):
-        return
+        return {}
     large = any(
         type(value) is float and abs(value) >= _EXACT_IN_DOUBLE for row in values for value in row
     )
     with zipfile.ZipFile(source) as archive:
         part = _part_of(archive, sheet.name)
         if part is None or not (large or _holds_errors(archive, part)):
-            return
-        written = _written_cells(archive, part)
-    top, left = sheet.start
-    for (row, column), text in written.items():
-        if 0 <= row - top < len(values) and 0 <= column - left < len(values[0]):
-            values[row - top][column - left] = text
+            return {}
+        return _written_cells(archive, part)
 
 
 def _holds_errors(archive: zipfile.ZipFile, part: str) -> bool:
@@ -203,9 +220,9 @@ def _holds_errors(archive: zipfile.ZipFile, part: str) -> bool:
     return False
 
 
-def _written_cells(archive: zipfile.ZipFile, part: str) -> dict[tuple[int, int], str]:
+def _written_cells(archive: zipfile.ZipFile, part: str) -> Cells:
     """Errors, and whole numbers of more than 15 digits, by 0-based row and column."""
-    written: dict[tuple[int, int], str] = {}
+    written: Cells = {}
     place, kind = "", "n"
     texts: list[str] | None = None
 
@@ -306,21 +323,19 @@ def _is_sheet(about: Any) -> bool:
     return str(about.typ).endswith(".WorkSheet")
 
 
-def _merged_ranges(source: str, sheet: Any) -> list[Range]:
-    if source.lower().endswith(".ods"):
-        return _merged_in_ods(source, sheet.name)
-    return [(*first, *last) for first, last in sheet.merged_cell_ranges or ()]
-
-
-def _merged_in_ods(source: str, name: str) -> list[Range]:
-    """The merged cells of a sheet of an OpenDocument file, which calamine does not give."""
+def _of_open_document(source: str, name: str) -> tuple[list[Range], Cells]:
+    """The merged cells and the errors of a sheet of an OpenDocument file, which calamine does not
+    give.
+    """
     merged: list[Range] = []
+    errors: Cells = {}
     row = column = 0
     within = False
     repeats = 1
+    texts: list[str] | None = None  # of an error
 
     def begin(tag: str, attributes: dict[str, str]) -> None:
-        nonlocal row, column, within, repeats
+        nonlocal row, column, within, repeats, texts
         if tag == "table":
             within, row = attributes.get("table:name") == name, 0
         elif within and tag == "table-row":
@@ -330,18 +345,32 @@ def _merged_in_ods(source: str, name: str) -> list[Range]:
             columns = _times(attributes, "table:number-columns-spanned")
             if rows > 1 or columns > 1:
                 merged.append((row, column, row + rows - 1, column + columns - 1))
+            texts = [] if attributes.get("calcext:value-type") == "error" else None
             column += _times(attributes, "table:number-columns-repeated")
 
     def end(tag: str) -> None:
-        nonlocal row, within
-        if within and tag == "table-row":
+        nonlocal row, within, texts
+        if tag == "table-cell" and texts is not None:
+            errors[row, column - 1] = "".join(texts).strip() or "#N/A"
+            texts = None
+        elif within and tag == "table-row":
             row += repeats
         elif tag == "table":
             within = False
 
+    def read(text: str) -> None:
+        if texts is not None:
+            texts.append(text)
+
     with zipfile.ZipFile(source) as archive:
-        _parse(archive, "content.xml", begin, end)
-    return merged
+        _parse(archive, "content.xml", begin, end, read)
+    return merged, errors
+
+
+def _letters(column: int) -> str:
+    """The letters of a 0-based column: A, …, Z, AA."""
+    beyond, last = divmod(column, 26)
+    return (_letters(beyond - 1) if beyond else "") + chr(ord("A") + last)
 
 
 def _times(attributes: dict[str, str], name: str) -> int:

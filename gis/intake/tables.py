@@ -12,6 +12,7 @@ import hashlib
 import io
 import re
 import tempfile
+import unicodedata
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -41,6 +42,10 @@ FORMATS = (*DELIMITED, *GEOJSON, *sheets.SUFFIXES, *geofiles.FORMATS)
 _PACKED = tuple(each for each in FORMATS if ".txt" not in each)  # a readme is no table
 _NAMES = ", ".join(dict.fromkeys(chain(FORMATS, ARCHIVES)))
 _DBF_NAME = 10
+ERROR_VALUES = frozenset(
+    {"#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A", "#SPILL!", "#CALC!"}
+    | {f"Err:{number}" for number in range(501, 541)}  # as LibreOffice shows others
+)
 _MAX_UNPACKED_BYTES = 2**30
 _MAX_TEXT_BYTES = 2**30
 _CONFINED_FROM_BYTES = 4 * 2**20
@@ -66,7 +71,8 @@ class RawTable:
     `geometry` holds n shapely geometries or None, in the axis order x (east), y (north), of a
     format that has them, and `crs` the CRS that the file declares: `EPSG:…` or WKT. `unread` has,
     by 0-based row, the text of each geometry that could not be read, `faults` what is wrong with a
-    record as such, such as its number of fields. `short_names`: the format keeps ten characters of
+    record as such, such as its number of fields. `letters` are those by which a spreadsheet names
+    its columns. `short_names`: the format keeps ten characters of
     each column's name.
     """
 
@@ -80,6 +86,7 @@ class RawTable:
     crs: str | None = None
     unread: Mapping[int, str] = field(default_factory=dict)
     faults: Mapping[int, str] = field(default_factory=dict)
+    letters: Mapping[str, str] = field(default_factory=dict)
     short_names: bool = False
 
     def __len__(self) -> int:
@@ -87,6 +94,25 @@ class RawTable:
 
     def __getitem__(self, column: str) -> list[str]:
         return self.cells[column]
+
+    def value_faults(self, columns: Iterable[str]) -> Iterator[tuple[int, str]]:
+        """The rows of errors of a spreadsheet, such as #N/A, in these columns, and what they are.
+
+        A table that was exported from one has them as text.
+        """
+        for column in columns:
+            values = self.cells.get(column, ())
+            if ERROR_VALUES.isdisjoint(values):
+                continue
+            for row in (row for row, value in enumerate(values) if value in ERROR_VALUES):
+                cell = f" {self.letters[column]}{self.lines[row]}" if column in self.letters else ""
+                yield (
+                    row,
+                    (
+                        f"{column}: ô{cell} có lỗi {values[row]} của bảng tính; hãy ghi giá trị / the "
+                        f"cell{cell} holds an error of a spreadsheet, {values[row]}; write the value"
+                    ),
+                )
 
     def row(self, i: int) -> dict[str, str]:
         """The i-th record."""
@@ -322,7 +348,8 @@ def _sheet(path: Path, table: str | None, layout: Layout) -> RawTable:
     sheet = sheets.read_sheet(path, table, layout)
     read = _table(decode_columns(sheet.columns, sheet.cells, decoded=True), sheet.lines)
     notes, faults = (*sheet.notes, *read.notes), {**read.faults, **sheet.faults}
-    return replace(read, notes=notes, faults=faults)
+    letters = {unicodedata.normalize("NFC", name): each for name, each in sheet.letters.items()}
+    return replace(read, notes=notes, faults=faults, letters=letters)
 
 
 def _geofile(path: Path, encoding: str | None, table: str | None) -> RawTable:

@@ -212,6 +212,8 @@ class RecordReader:
         table = self._located(written)
         self.require_columns(table)
         self.faults = {row: [RecordFault("bad_record", why)] for row, why in table.faults.items()}
+        for row, why in table.value_faults(sorted(known_columns(self.source, self.fields))):
+            self._fault(row, "bad_value", why)
         lon, lat, shapes = self._places(table)
         address, unit, district = (
             self._words(table, column)

@@ -17,6 +17,7 @@ from layers.ingest import corrections
 from layers.ingest.records import FileOptions
 from layers.ingest.retry import replay
 from tests.intake_layers import FILES, MZ, layer_of, load, rows, waiting, write_csv
+from tests.workbooks import write_xls
 
 VIETNAM = timezone(timedelta(hours=7))
 KEPT = MZ.model_copy(update={"source": MZ.source.model_copy(update={"outside": "keep"})})
@@ -71,6 +72,22 @@ def test_a_ragged_line_waits_and_stops_no_other(toy_province: Database) -> None:
     assert "7 fields where the header has 9" in record.why
     assert {key for (key,) in rows(toy_province, "source_key")} == {"1", "2", "5"}
     assert report.read == 6
+
+
+def test_an_error_of_a_spreadsheet_is_a_fault_with_its_cell_also_when_it_is_tried_again(
+    toy_province: Database, tmp_path: Path
+) -> None:
+    names = ["id", "lon", "lat", "when", "val", "note", "sonstiges"]
+    good = ["1", "104.05", "22.05", "2025-09-01", "1", "x", "#N/A"]
+    path = write_xls(tmp_path / "a.xls", [names, good, ["2", *good[1:5], "#REF!", ""]])
+    load(toy_province, MZ, path)
+    assert rows(toy_province, "source_key") == [("1",)]
+    (record,) = waiting(toy_province)
+    assert (record.reason, "F3" in record.why) == ("bad_value", True)
+    with toy_province.writing() as connection:
+        replay(connection, MZ, actor="tests")
+    (record,) = waiting(toy_province)
+    assert record.reason == "bad_value" and record.raw["note"] == "#REF!"
 
 
 def test_a_place_in_one_column_is_corrected_where_it_is_written(

@@ -1,5 +1,6 @@
 """Registers as offices keep them: times, merged cells, titles above and signatures beneath."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,36 @@ def test_errors_and_spans_of_time_are_as_the_spreadsheet_shows_them(tmp_path: Pa
     assert list(read_table(path).rows()) == [
         {"a": "#N/A", "b": "26:30:00"}, {"a": "9007199254740993", "b": "true"},
     ]  # fmt: skip
+
+
+ERRORS = [
+    ["id", "Độ cao", "Ghi chú"],
+    ["1", "#N/A", "a"],
+    ["2", "2", "#REF!"],
+    ["3", "3", "b"],
+    ["4", "#DIV/0!", "#N/A"],
+]
+
+
+@pytest.mark.parametrize("suffix", [".xlsx", ".xls", ".ods", ".csv"])
+def test_errors_are_faults_of_their_cells(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a{suffix}"
+    match suffix:
+        case ".xlsx":
+            write_xlsx(path, {"Trang 1": ERRORS})
+        case ".xls":
+            write_xls(path, ERRORS)
+        case ".ods":
+            write_ods(path, ERRORS)
+        case ".csv":
+            path.write_text("".join(",".join(row) + "\n" for row in ERRORS), encoding="utf-8")
+    table = read_table(path)
+    assert table["Độ cao"] == ["#N/A", "2", "3", "#DIV/0!"]
+    assert table["Ghi chú"] == ["a", "#REF!", "b", "#N/A"]
+    found = list(table.value_faults(table.columns))
+    assert [row for row, _ in found] == [0, 3, 1, 3]
+    cells = [re.findall(r"the cell (\w+) holds", why) for _, why in found]
+    assert cells == ([[]] * 4 if suffix == ".csv" else [["B2"], ["B5"], ["C3"], ["C5"]])
 
 
 def test_merged_cells_hold_for_each_of_their_rows() -> None:
