@@ -38,11 +38,14 @@ _METRES = re.compile(r"\d{5,8}([.,]\d{1,6})?|\d{1,2}([., ]\d{3}){1,2}([.,]\d{1,3
 _KEY = re.compile(r"\b(id|ma|code|key|so (dang ky|ho so|hieu|phieu))\b")
 _ORDINAL = re.compile(r"(s ?t ?t|tt|so thu tu|no|row|fid|ogc fid)")
 _DRAWING = {"altitudemode", "draworder", "extrude", "tessellate", "visibility", "icon"}  # of KML
-_X = re.compile(r"\b(lon|lng|long|longitude|kinh do|easting|x)\b")
-_Y = re.compile(r"\b(lat|latitude|vi do|northing|y)\b")
+# Columns of a point, those that say degrees before those that may be metres.
+_POINTS = (
+    (re.compile(r"\b(lon|lng|long|longitude|kinh do)\b"), re.compile(r"\b(lat|latitude|vi do)\b")),
+    (re.compile(r"\b(easting|x)\b"), re.compile(r"\b(northing|y)\b")),
+)
 _ADDRESS = re.compile(r"\b(dia chi|address|dia diem|noi xay ra|vi tri)\b")
 _COMMUNE = re.compile(r"\b(xa|phuong|commune|ward)\b")
-_CODE_OF_UNIT = re.compile(r"ma (xa|phuong)( phuong)?")
+_CODE_OF_UNIT = re.compile(r"(ma )?(xa|phuong)( phuong)?|commune( code| id)?|ward( code)?")
 _DISTRICT = re.compile(r"\b(huyen|district)\b")
 _TIME = re.compile(r"\b(ngay|thoi gian|luc|date|time|when|happened)\b")
 _PERSONAL = re.compile(
@@ -53,7 +56,7 @@ _PERSONAL = re.compile(
 _LEAST_NORTHING = 1_000_000  # metres; eastings of Vietnam are below
 _MOST_NORTHERLY = 90  # degrees
 _LOCAL = "EPSG:9208"
-_LOOKED_AT = 2_000  # values of a column that show whether it holds coordinates
+_LOOKED_AT = 2_000  # values of a column that show what it clearly is not, or mostly is
 _MOST = 0.8  # of them, that are enough
 _MOST_KEYS = 4  # that are held against all records of a large file
 _RESERVED = {
@@ -111,6 +114,9 @@ class _DraftedColumn:
     @property
     def is_time(self) -> bool:
         return self.type in (FieldType.DATE, FieldType.DATETIME)
+
+
+type _Reader = Callable[[str, Sequence[str]], _DraftedColumn | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,8 +240,8 @@ def _columns_of(table: RawTable) -> dict[str, _DraftedColumn]:
     for name in table.columns:
         if table.geometry is not None and name.casefold() in _DRAWING:
             continue
-        given = [value for value in table[name] if value]
-        personal = bool(given) and _is_personal(name, given)
+        given = _given(table, name)
+        personal = bool(given) and _is_personal(name, _sample(given))
         columns[name] = (
             _DraftedColumn(FieldType.TEXT, personal=True) if personal else _proven(name, given)
         )
@@ -278,6 +284,8 @@ def _proven(column: str, values: Sequence[str]) -> _DraftedColumn:
     doubtful = _DraftedColumn(FieldType.TEXT)
     for read in (_as_numbers, _as_dates):
         try:
+            if _is_clearly_none(read, column, values):
+                continue
             found = read(column, values)
         except AmbiguousInput:
             return _DraftedColumn(FieldType.TEXT, doubt=_TWO_READINGS)
@@ -309,6 +317,16 @@ def _as_dates(column: str, values: Sequence[str]) -> _DraftedColumn | None:
     if not parsed.day_precision.all():
         return _DraftedColumn(FieldType.DATETIME)
     return _DraftedColumn(FieldType.DATE, format)
+
+
+def _is_clearly_none(read: _Reader, column: str, values: Sequence[str]) -> bool:
+    """True for a long column of which a sample is neither read nor nearly read."""
+    sample = _sample(values)
+    if len(sample) == len(values):
+        return False
+    with suppress(AmbiguousInput):
+        return read(column, sample) is None
+    return False
 
 
 def _are_few(faults: Collection[int], values: Sequence[str]) -> bool:
@@ -416,8 +434,9 @@ def _place(table: RawTable, columns: Mapping[str, _DraftedColumn]) -> _Place:
     words: dict[str, Any] = {}
     shapes, held = table.geometry, frozenset[str]()
     if shapes is None:
-        numeric = [name for name in usable if _mostly(_is_coordinate, table[name])]
-        x, y = _named_like(_X, numeric), _named_like(_Y, numeric)
+        numeric = [name for name in usable if _mostly(_is_coordinate, _given(table, name))]
+        pairs = (tuple(_named_like(each, numeric) for each in pair) for pair in _POINTS)
+        x, y = next((pair for pair in pairs if all(pair)), (None, None))
         both = place_column(table, [name for name in columns if name not in usable])
         if x is not None and y is not None and x != y:
             words["coordinates"], held = _coordinates(table, x, y), frozenset((x, y))
@@ -449,9 +468,19 @@ def _named_like(pattern: re.Pattern[str], columns: Sequence[str]) -> str | None:
 
 
 def _mostly(holds: Callable[[str], object], values: Sequence[str]) -> bool:
-    """True where most values hold; empty ones do not count."""
-    given = [value for value in values if value][:_LOOKED_AT]
+    """True where most values hold, and there are any."""
+    given = _sample(values)
     return bool(given) and sum(map(bool, map(holds, given))) >= _MOST * len(given)
+
+
+def _given(table: RawTable, column: str) -> list[str]:
+    """The values of a column, empty ones left out."""
+    return [value for value in table[column] if value]
+
+
+def _sample(values: Sequence[str]) -> Sequence[str]:
+    """At most `_LOOKED_AT` values, evenly spread."""
+    return values[:: len(values) // (_LOOKED_AT + 1) + 1]
 
 
 def _is_coordinate(value: str) -> bool:
@@ -467,14 +496,15 @@ def _coordinates(table: RawTable, x: str, y: str) -> dict[str, str]:
 
     Surveyors call the northing X, and what lies beyond 90° is no latitude, whatever its name.
     """
-    if all(_mostly(_is_angle, table[column]) for column in (x, y)):
-        angles = ([parse_angle(value) for value in table[column]] for column in (x, y))
+    if all(_mostly(_is_angle, _given(table, column)) for column in (x, y)):
+        angles = (map(parse_angle, _sample(_given(table, column))) for column in (x, y))
         east, north = (np.median([abs(a) for a in column if a is not None]) for column in angles)
         x, y = (y, x) if east <= _MOST_NORTHERLY < north else (x, y)
         return {"x": x, "y": y, "crs": GEOGRAPHIC[0]}
     with suppress(AmbiguousInput):
         east, north = (
-            np.nanmedian(parse_numbers(table[column], column=column).numbers) for column in (x, y)
+            np.nanmedian(parse_numbers(_sample(_given(table, column)), column=column).numbers)
+            for column in (x, y)
         )
         if east >= _LEAST_NORTHING > north:
             x, y = y, x
