@@ -463,10 +463,13 @@ class Placer:
         elif unit and commune:
             self._set_unit(places, i, unit)
             places.confidence[i] = clues.agreed_confidence(commune, unit.confidence, but=COMMUNE)
+            self._set_place_within(places, i, unit, words)
         elif len(clues.common) == 1:
             self._set_common(places, i, clues)
         elif address and not (unit and unit.candidates and not address.candidates):
             _set_match(places, i, address)
+            if unit:  # whoever corrects the record may correct the column as well
+                places.why[i] = f"{address.why} {unit.why}"
         elif unit:
             places.candidates[i] = unit.candidates
             places.reason[i], places.why[i] = Reason.UNKNOWN_UNIT.value, unit.why
@@ -500,6 +503,20 @@ class Placer:
         places.unit_then[i] = unit.then.code if unit.then else None
         places.method[i] = PlaceMethod.COMMUNE.value
         places.precision_m[i] = COMMUNE_PRECISION_M
+
+    def _set_place_within(self, places: Placements, i: int, unit: UnitMatch, words: Words) -> None:
+        """Give a record the place that its address names within the commune of its column.
+
+        The column was read already, and naming it again makes nothing surer.
+        """
+        if self.gazetteer is None or not words.address:
+            return
+        commune, confidence = places.commune[i], places.confidence[i]
+        name = unit.then.full_name if unit.then else self._name(commune)
+        match = self.address(f"{words.address}, {name}", words.day)
+        if match.cell is not None and match.commune and match.commune.code == commune:
+            _set_match(places, i, match)
+            places.confidence[i] = confidence
 
     def _set_common(self, places: Placements, i: int, clues: Clues) -> None:
         """Place a record in the one commune that all its unclear clues leave."""

@@ -1,4 +1,4 @@
-"""Addresses of records that were placed by them, kept in schema private.
+"""Addresses of records that were placed by them or by a commune's name, kept in schema private.
 
 A layer file need not declare its address column, and an address may tell who lives there; yet when
 the gazetteer has grown, only its words can place the record more exactly.
@@ -27,7 +27,7 @@ def keep_addresses(
 
 
 def drop_addresses(connection: Connection, layer: Layer) -> None:
-    """Delete the addresses of records that the layer does not hold, or not by address."""
+    """Delete the addresses of records that the layer does not hold, or holds by coordinates."""
     table = f'layer."{layer.id}"'
     connection.execute(text(_DROP.format(table=table)), {"layer": layer.id})
 
@@ -43,5 +43,5 @@ _DROP = """
 DELETE FROM private.address a
 WHERE layer_id = :layer AND NOT EXISTS (
   SELECT FROM {table} t WHERE t.source = a.source AND t.source_key = a.source_key
-  AND t.place_method = 'address')
+  AND t.place_method IN ('address', 'commune'))
 """

@@ -46,7 +46,7 @@ class FailureWriter:
                 else (HIDDEN if table[column][row] else "")
                 for column in table.columns
             ]
-            why = "; ".join(fault.why for fault in faults)
+            why = "; ".join(dict.fromkeys(fault.why for fault in faults))
             self._writer.writerow([*values, faults[0].reason, why])
 
 

@@ -148,6 +148,16 @@ class _PlacedBatch:
         by_address = np.flatnonzero(method == PlaceMethod.ADDRESS.value).tolist()
         return [self.kept[n] for n in by_address]
 
+    @property
+    def by_words(self) -> list[int]:
+        """Rows that are kept and placed by their address, or by a commune beside an address."""
+        method, address = self.places.method, self.records.address
+        by_commune = PlaceMethod.COMMUNE.value
+        return sorted([
+            *self.by_address,
+            *(row for row in self.kept if address[row] and method[row] == by_commune),
+        ])  # fmt: skip
+
 
 def load_file(
     database: Database, layer: Layer, path: Path, options: LoadOptions, show: Show | None = None
@@ -419,7 +429,7 @@ class _Stage:
 def _store_addresses(
     connection: Connection, layer: Layer, batch: _PlacedBatch, source: str, mode: LoadMode
 ) -> None:
-    rows = batch.by_address
+    rows = batch.by_words
     keys = [batch.records.keys[row] for row in rows]
     addresses = [batch.records.address[row] for row in rows]
     overwrites = mode is not LoadMode.APPEND

@@ -89,7 +89,7 @@ def put(
         "keys": list(failed),
         "raws": [orjson.dumps(raw).decode() for raw, _ in failed.values()],
         "reasons": [each[0].reason for each in faults],
-        "whys": ["; ".join(fault.why for fault in each) for each in faults],
+        "whys": ["; ".join(dict.fromkeys(fault.why for fault in each)) for each in faults],
         "undeclared": [orjson.dumps(sorted(names.get(key, ()))).decode() for key in failed],
         "answers": orjson.dumps(answers.as_dict()).decode(),
         "who": actor,

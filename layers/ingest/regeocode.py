@@ -4,7 +4,8 @@ When units change by a decree, get better polygons, or a decree's day comes, a p
 looked up anew; a row that is known by its commune alone follows the lineage. `unit_then`, the unit
 of a row's own day, stays.
 
-When the gazetteer has grown, rows placed by address are placed by it again.
+When the gazetteer has grown, rows placed by address are placed by it again, and so are those placed
+by the name of their commune that have an address beside it.
 
 A row that lies outside the province now stays in its layer and is listed in quarantine; records
 in quarantine that are outside, or whose clues contradict each other, are replayed.
@@ -29,6 +30,7 @@ from sqlalchemy import (
     bindparam,
     column,
     func,
+    or_,
     select,
     table,
     text,
@@ -218,7 +220,8 @@ def _update(table: Table) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class RegeocodedAddresses:
-    """Counts of one layer: its rows placed by `addresses`, and those of them `changed`.
+    """Counts of one layer: its rows placed by `addresses`, or by a commune's name beside one, and
+    those of them `changed`.
 
     `returned` counts records that came back from quarantine, where their address was unclear;
     `in_hexes` all that have a hex by their address now; `without_words` rows of which no address
@@ -274,8 +277,8 @@ def _has_addresses(layer: Layer) -> bool:
 
 
 def _rows_by_address(layer: Layer) -> Any:
-    """Rows placed by address; `address` is the layer's own field, which may have been edited, else
-    what was kept beside it.
+    """Rows placed by address, or by a commune beside one; `address` is the layer's own field, which
+    may have been edited, else what was kept beside it.
     """
     assert isinstance(layer.source, FileSource)
     rows = table_of(layer)
@@ -289,11 +292,16 @@ def _rows_by_address(layer: Layer) -> Any:
     fields = {field.column or name: name for name, field in layer.public_fields.items()}
     own = fields.get(layer.source.address or "")
     address = kept.c.address if own is None else rows.c[own]
-    columns = (rows.c.id, rows.c.commune, rows.c.h3, rows.c.place_precision_m, rows.c.valid_at)
+    columns = (
+        rows.c.id, rows.c.commune, rows.c.h3, rows.c.place_precision_m, rows.c.valid_at,
+        rows.c.place_method, rows.c.place_confidence,
+    )  # fmt: skip
+    by_address = rows.c.place_method == PlaceMethod.ADDRESS.value
+    by_commune = and_(rows.c.place_method == PlaceMethod.COMMUNE.value, address != "")
     return (
         select(*columns, address.label("address"))
         .select_from(rows.outerjoin(kept, is_same))
-        .where(rows.c.place_method == PlaceMethod.ADDRESS.value)
+        .where(or_(by_address, by_commune))
     )
 
 
@@ -304,12 +312,12 @@ def _count_in_hexes(layer: Layer) -> Any:
 
 
 def _address_claims(rows: Sequence[Row[Any]]) -> Claims:
-    nothing = np.full(len(rows), np.nan)
+    nothing, by_commune = np.full(len(rows), np.nan), PlaceMethod.COMMUNE.value
     return Claims(
         lon=nothing,
         lat=nothing,
         address=[row.address for row in rows],
-        unit=[""] * len(rows),
+        unit=[row.commune if row.place_method == by_commune else "" for row in rows],
         day=[row.valid_at.astimezone(HERE).date() if row.valid_at else None for row in rows],
         precision_m=nothing,
     )
@@ -334,14 +342,22 @@ def _address_columns(rows: Sequence[Row[Any]], places: Placements) -> dict[str, 
         "cells": [place["cell"] or None for place in found],
         "communes": [place["commune"] for place in found],
         "then": [place["unit_then"] for place in found],
-        "confidences": [place["confidence"] for place in found],
+        "methods": [place["method"] for place in found],
+        "confidences": [_confidence(rows[i], places, i) for i in changed],
         "precisions": [place["precision_m"] for place in found],
     }
 
 
+def _confidence(row: Row[Any], places: Placements, i: int) -> float:
+    """That of the new place; a row placed by its commune is no surer of it than it was."""
+    found = float(places.confidence[i])
+    by_commune = row.place_method == PlaceMethod.COMMUNE.value
+    return min(found, row.place_confidence) if by_commune else found
+
+
 _PLACE_TYPES = {
     "ids": BigInteger, "lons": Double, "lats": Double, "cells": BigInteger, "communes": String,
-    "then": String, "confidences": Double, "precisions": Double,
+    "then": String, "methods": String, "confidences": Double, "precisions": Double,
 }  # fmt: skip
 
 
@@ -360,6 +376,7 @@ def _update_places(rows: Table) -> Any:
             h3=new.c.cells,
             commune=new.c.communes,
             unit_then=new.c.then,
+            place_method=new.c.methods,
             place_confidence=new.c.confidences,
             place_precision_m=new.c.precisions,
             updated_at=func.now(),

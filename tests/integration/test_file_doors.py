@@ -65,6 +65,16 @@ def test_files_of_gis_programs_become_rows(toy_province: Database, name: str) ->
     assert rows(toy_province, "val, note") == [(1.5, "Sạt lở"), (2.5, "Mưa đá"), (3.5, "Ngập")]
 
 
+def test_a_date_that_is_a_field_too_is_a_fault_once(toy_province: Database, tmp_path: Path) -> None:
+    day = {"type": "date", "column": "when"}
+    layer = layer_of({"key": "id", "coordinates": {"x": "lon", "y": "lat"},
+                      "time": {"column": "when"}}, {"day": day})  # fmt: skip
+    records = [("a", 104.05, 22.05, "2026-03-01"), ("b", 104.05, 22.05, "chưa rõ")]
+    load(toy_province, layer, write_csv(tmp_path / "a.csv", ("id", "lon", "lat", "when"), *records))
+    (record,) = waiting(toy_province)
+    assert record.why.count("chưa rõ") == 1
+
+
 def test_a_ragged_line_waits_and_stops_no_other(toy_province: Database) -> None:
     report = load(toy_province, KEPT, FILES / "ragged.csv")
     (record,) = [each for each in waiting(toy_province) if each.reason == "bad_record"]

@@ -313,6 +313,49 @@ def test_addresses_are_read_again_when_the_gazetteer_has_grown(
     )  # 4 is not clear any more: it stays
 
 
+def test_the_column_of_the_commune_lets_an_address_reach_the_hex(
+    toy_province: Database, villages: Layer, tmp_path: Path
+) -> None:
+    """Of the village in one column and its commune in another, as registers have them."""
+    reports = intake_layer({"key": "id", **WORDY}, {"note": "text"})
+    publish(toy_province, villages, reports)
+    records = [
+        ("found", "", "", "thôn Hòa Bình", "Xã Bãi Cát", ""),
+        ("twice", "", "", "chợ Đôi", "Xã Bãi Cát", ""),
+        ("later", "", "", "Thôn Vắng", "Xã Bãi Cát", ""),
+        ("alone", "", "", "", "00004", ""),
+    ]
+    path = write_records(tmp_path / "mz.csv", WORDS, *records)
+    load_file(toy_province, reports, path, LoadOptions("tests", "tests"))
+    by_commune = ("commune", None, False)
+    assert placed_rows(toy_province) == {
+        "found": ("00004", "address", 104.17, True),
+        "twice": ("00004", *by_commune),
+        "later": ("00004", *by_commune), "alone": ("00004", *by_commune),
+    }  # fmt: skip
+    confidence = "SELECT place_confidence FROM layer.mz WHERE source_key = 'later'"
+    with toy_province.reading() as connection:
+        as_loaded = connection.scalar(text(confidence))
+    nothing_new = regeocode_addresses(toy_province, reports)
+    assert (nothing_new.addresses, nothing_new.changed, nothing_new.without_words) == (3, 0, 0)
+    more = "8,Thôn Vắng,,thôn,,104.15,22.05\n"
+    load(toy_province, villages, tmp_path, HEAD + ROWS + more)
+    again = regeocode_addresses(toy_province, reports)
+    assert (again.changed, again.in_hexes) == (1, 2)
+    assert placed_rows(toy_province)["later"] == ("00004", "address", 104.15, True)
+    with toy_province.reading() as connection:
+        assert connection.scalar(text(confidence)) <= as_loaded
+
+
+def placed_rows(database: Database) -> dict[str, tuple[object, ...]]:
+    """By key: commune, method, longitude, and whether there is a hex."""
+    with database.reading() as connection:
+        found = connection.execute(text(
+            "SELECT source_key, commune, place_method, ST_X(geom), h3 IS NOT NULL FROM layer.mz"
+        ))  # fmt: skip
+        return {key: tuple(place) for key, *place in found}
+
+
 def version_of(database: Database, layer: Layer) -> int:
     with database.reading() as connection:
         sql = text("SELECT version FROM gis.layer WHERE id = :id")

@@ -136,6 +136,12 @@ def test_the_column_decides_where_the_address_says_nothing(lao_cai: Placer) -> N
     assert unclear["commune"] == "03006"
 
 
+def test_of_an_unclear_address_beside_an_unknown_commune_both_are_said(lao_cai: Placer) -> None:
+    unclear = place(lao_cai, address="gần trạm bơm", unit="Cụm Bảo Yên")
+    assert unclear["reason"] == "unclear_address"
+    assert "Cụm Bảo Yên" in unclear["why"] and "The address names no commune" in unclear["why"]
+
+
 def test_words_that_agree_are_surer_than_each_alone(lao_cai: Placer) -> None:
     address = "Quang Kim, Bát Xát"
     alone = place(lao_cai, address=address)
