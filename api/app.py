@@ -28,6 +28,7 @@ from api.routes import (
     map,
     places,
     quarantine,
+    roster,
     status,
     styles,
     subscriptions,
@@ -72,6 +73,7 @@ def create_app(settings: Settings, database: Database, catalogue: Catalogue) -> 
     app.include_router(events.router)
     app.include_router(cap.router)
     app.include_router(subscriptions.router)
+    app.include_router(roster.router)
     app.include_router(tilesets.router)
     app.include_router(archives.router)
     mount_ogc(app)

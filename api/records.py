@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # commands that show none of these need not load them
     from gis.alerts.actions import Alert, AlertEvent
     from gis.alerts.inhibition import Silence
     from gis.alerts.precision import RulePrecision
+    from gis.notify.roster.shifts import RosterGap, Shift
     from gis.notify.subscriptions import Subscription
     from layers.ingest.corrections import AppliedCorrection
     from layers.ingest.edit import RowChange
@@ -130,12 +131,40 @@ def subscription_record(subscription: "Subscription") -> Record:
         "least_severity": request.least_severity,
         "simulated": request.simulated,
         "only_named": request.only_named,
+        "on_duty": request.on_duty,
+        "person": request.person,
         "created_at": subscription.created_at,
         "created_by": subscription.created_by,
         "delivered": subscription.delivered,
         "waiting": subscription.waiting,
         "dead": subscription.dead,
         "error": subscription.error,
+    }
+
+
+def shift_record(shift: "Shift") -> Record:
+    """Empty lists: all."""
+    return {
+        "who": shift.who,
+        "since": shift.since,
+        "until": shift.until,
+        "communes": sorted(shift.communes),
+        "layers": sorted(shift.layers),
+        "categories": sorted(shift.categories),
+        "channel": shift.channel,
+    }
+
+
+def gap_record(gap: "RosterGap") -> Record:
+    """`whole`: for no alert at all is anybody on duty. An empty category: none that shifts name."""
+    return {
+        "since": gap.since,
+        "until": gap.until,
+        "hours": round(gap.hours, 2),
+        "whole": gap.whole,
+        "layers": sorted({subject.layer_id for subject in gap.subjects}),
+        "categories": sorted({subject.category for subject in gap.subjects}),
+        "communes": sorted({subject.commune for subject in gap.subjects}),
     }
 
 

@@ -26,6 +26,7 @@ _NOUNS = (
     "hotspots",
     "alerts",
     "subscriptions",
+    "roster",
     "keys",
     "records",
     "gazetteer",

@@ -29,7 +29,7 @@ _SHOWN: Final = {
     name: name
     for name in (
         "name", "channel", "target", "language", "layers", "communes", "least_severity",
-        "simulated", "only_named", "delivered", "waiting", "dead", "error",
+        "simulated", "only_named", "on_duty", "person", "delivered", "waiting", "dead", "error",
     )
 }  # fmt: skip
 
@@ -52,6 +52,10 @@ def add(
     only_named: Annotated[
         bool, typer.Option("--only-named", help="Only of layers whose files name it")
     ] = False,
+    on_duty: Annotated[
+        bool, typer.Option("--on-duty", help="Only while its person is on duty by the roster")
+    ] = False,
+    person: Annotated[str, typer.Option(help="As the roster names whose it is; unset: NAME")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Add a recipient: alerts are sent there from now on. A webhook's secret is shown this once."""
@@ -61,7 +65,7 @@ def add(
     layers = tuple(read_layers(settings).get(layer_id).id for layer_id in layer or ())
     request = SubscriptionRequest(
         name, channel, target, language, layers, tuple(commune or ()), least_severity, simulated,
-        only_named,
+        only_named, on_duty, person,
     )  # fmt: skip
     with database_in_use() as database, database.writing() as connection:
         me, channels = somebody_here().name, channels_from(settings)

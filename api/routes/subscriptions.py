@@ -40,6 +40,8 @@ class SubscriptionBody(Body):
     least_severity: Tier = Tier.ALERT
     simulated: bool = Field(False, description="Alerts on simulated data too")
     only_named: bool = Field(False, description="Only of layers whose files name it")
+    on_duty: bool = Field(False, description="Only while its person is on duty by the roster")
+    person: str = Field("", max_length=100, description="As the roster names whose it is")
 
 
 @router.get("")

@@ -278,6 +278,43 @@ CREATE INDEX delivery_alert ON gis.delivery USING btree (alert_id, subscription_
 CREATE INDEX delivery_due ON gis.delivery USING btree (due_at, id) WHERE (status = 'waiting'::text);
 CREATE INDEX delivery_order ON gis.delivery USING btree (subscription_id, alert_id, id) WHERE (status = 'waiting'::text);
 
+CREATE TABLE gis.duty (
+  id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+  load_id bigint NOT NULL,
+  replaced_by bigint,
+  line integer NOT NULL,
+  who text NOT NULL,
+  since timestamp with time zone NOT NULL,
+  until timestamp with time zone NOT NULL,
+  communes text[] NOT NULL,
+  layers text[] NOT NULL,
+  categories text[] NOT NULL,
+  channel text NOT NULL,
+  CONSTRAINT duty_pkey PRIMARY KEY (id),
+  CONSTRAINT duty_load_id_fkey FOREIGN KEY (load_id) REFERENCES gis.duty_load(id),
+  CONSTRAINT duty_replaced_by_fkey FOREIGN KEY (replaced_by) REFERENCES gis.duty_load(id),
+  CONSTRAINT duty_check CHECK ((until > since)),
+  CONSTRAINT duty_who_check CHECK ((who <> ''::text))
+);
+CREATE INDEX duty_in_force ON gis.duty USING btree (since, until) WHERE (replaced_by IS NULL);
+COMMENT ON COLUMN gis.duty.communes IS 'codes of today; empty, as layers and categories: all';
+COMMENT ON COLUMN gis.duty.replaced_by IS 'the load by which it is in force no more; its own: undone';
+
+CREATE TABLE gis.duty_load (
+  id bigint NOT NULL,
+  at timestamp with time zone NOT NULL DEFAULT now(),
+  who text NOT NULL,
+  file text NOT NULL,
+  since timestamp with time zone NOT NULL,
+  until timestamp with time zone NOT NULL,
+  added integer NOT NULL,
+  replaced integer NOT NULL,
+  undone_at timestamp with time zone,
+  undone_by text,
+  CONSTRAINT duty_load_pkey PRIMARY KEY (id),
+  CONSTRAINT duty_load_check CHECK ((until > since))
+);
+
 CREATE TABLE gis.emerging (
   id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
   run_id bigint NOT NULL,
@@ -752,12 +789,16 @@ CREATE TABLE gis.subscription (
   ended_at timestamp with time zone,
   only_named boolean NOT NULL DEFAULT false,
   by_admin boolean NOT NULL DEFAULT false,
+  on_duty boolean NOT NULL DEFAULT false,
+  person text NOT NULL DEFAULT ''::text,
   CONSTRAINT subscription_pkey PRIMARY KEY (id),
   CONSTRAINT subscription_language_check CHECK ((language = ANY (ARRAY['vi'::text, 'en'::text]))),
   CONSTRAINT subscription_least_severity_check CHECK ((least_severity = ANY (ARRAY['watch'::text, 'alert'::text, 'urgent'::text])))
 );
 CREATE UNIQUE INDEX subscription_name ON gis.subscription USING btree (name) WHERE (ended_at IS NULL);
 COMMENT ON COLUMN gis.subscription.channel IS 'a name in gis/notify/channels';
+COMMENT ON COLUMN gis.subscription.on_duty IS 'notified only while its person is on duty';
+COMMENT ON COLUMN gis.subscription.person IS 'as the roster names who it belongs to; empty: its name';
 
 CREATE TABLE gis.tile_count (
   layer_id text NOT NULL,
@@ -1103,7 +1144,9 @@ CREATE TABLE private.webhook_secret (
 --   gis.has_better_null(run bigint) → boolean: functions/runs.sql
 --   gis.hex_rows(sign integer, category text, measure text, source text) → text: functions/hexes.sql
 --   gis.is_corrected(event gis.notification) → boolean: functions/notify.sql
+--   gis.is_on_duty(event gis.notification, subscription gis.subscription) → boolean: functions/notify.sql
 --   gis.is_on_earth(shape geometry) → boolean: functions/values.sql
+--   gis.is_person(subscription gis.subscription, shift gis.duty) → boolean: functions/notify.sql
 --   gis.is_public(layer_id text) → boolean: functions/versions.sql
 --   gis.is_recipient(event gis.notification, subscription gis.subscription) → boolean: functions/notify.sql
 --   gis.is_sent(act text) → boolean: functions/notify.sql

@@ -13,6 +13,9 @@ from gis.errors import BadInput, Conflict, NotFound
 from gis.notify.channels.channel import Channel
 from gis.notify.notification import Language
 
+# As a recipient in a layer file: all subscriptions whose person is on duty.
+ON_DUTY = "on-duty"
+
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionRequest:
@@ -30,6 +33,8 @@ class SubscriptionRequest:
     least_severity: Tier = Tier.ALERT
     simulated: bool = False  # whether alerts on simulated data are sent as well
     only_named: bool = False  # only alerts of layers whose files name it
+    on_duty: bool = False  # only while its person is on duty by the roster, and for what
+    person: str = ""  # as the roster names whose it is; empty: its name
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +53,9 @@ class Subscription:
 
 _INSERT = text("""
 INSERT INTO gis.subscription (name, channel, target, language, layers, communes, least_severity,
-                              simulated, only_named, created_by, by_admin)
+                              simulated, only_named, on_duty, person, created_by, by_admin)
 VALUES (:name, :channel, :target, :language, :layers, :communes, :least_severity, :simulated,
-        :only_named, :who, :by_admin)
+        :only_named, :on_duty, :person, :who, :by_admin)
 ON CONFLICT (name) WHERE ended_at IS NULL DO NOTHING RETURNING id
 """)
 
@@ -88,6 +93,10 @@ def subscribe(
     """
     if not request.name.strip() or not request.name.isprintable():
         raise BadInput("a subscription needs a name of one line")
+    if request.name == ON_DUTY:
+        raise BadInput(f"{ON_DUTY} stands for who is on duty: give another name")
+    if request.person and not (request.on_duty and request.person.isprintable()):
+        raise BadInput("a person, on one line, is of a subscription on duty: give both")
     channel = channels.get(request.channel)
     if channel is None:
         raise BadInput(f"there is no channel {request.channel}: use {' or '.join(channels)}")
@@ -167,6 +176,8 @@ def _values(request: SubscriptionRequest) -> dict[str, Any]:
         "least_severity": request.least_severity.value,
         "simulated": request.simulated,
         "only_named": request.only_named,
+        "on_duty": request.on_duty,
+        "person": request.person.strip(),
     }
 
 
@@ -181,6 +192,8 @@ def _subscription(row: Row[Any]) -> Subscription:
         least_severity=Tier(row.least_severity),
         simulated=row.simulated,
         only_named=row.only_named,
+        on_duty=row.on_duty,
+        person=row.person,
     )
     return Subscription(
         id=row.id,

@@ -11,6 +11,7 @@ from datetime import date, timedelta
 from functools import cached_property
 
 from gis.boundaries.units import Level, Unit, UnitHistory
+from gis.errors import BadInput
 from gis.placing.addresses import Candidate
 from gis.placing.addresses.tokens import key_of, marks_of, words
 
@@ -74,6 +75,19 @@ class UnitNames:
         if key not in self._found:
             self._found[key] = self._match(text.strip(), day)
         return self._found[key]
+
+    def communes_of(self, text: str) -> frozenset[str]:
+        """Codes of the communes of today of a commune or an old district, by its code or name.
+
+        Raises BadInput where the text names none, or units with different communes.
+        """
+        match = self.match(text, None)
+        if match.commune is not None:
+            return frozenset({match.commune})
+        district = self.district(text)
+        if district and not match.candidates:
+            return district
+        raise BadInput(match.why)
 
     def restored_code(self, text: str, level: Level = Level.COMMUNE) -> str | None:
         """The code that a spreadsheet made a number of (2998, 2998.0 → 02998), None for others.

@@ -524,7 +524,10 @@ CapCategory = Literal[
 class Recipient(Strict):
     """A recipient of the layer's alerts, by name: a file is read by all."""
 
-    who: str = Field(pattern=NAME, description="Name of a subscription, never an address")
+    who: str = Field(
+        pattern=NAME,
+        description="Name of a subscription, never an address; `on-duty`: whoever is on duty",
+    )
     from_tier: Tier = Field(Tier.ALERT, description="And what is graver")
     when: Literal["escalated"] | None = Field(
         None,

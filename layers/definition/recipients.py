@@ -8,14 +8,18 @@ from sqlalchemy import Connection, text
 
 from gis.database.engine import Database
 from gis.notify.channels import CHANNELS
-from gis.notify.subscriptions import notify_senders
+from gis.notify.roster.file import LayerWords
+from gis.notify.subscriptions import ON_DUTY, notify_senders
+from layers.definition.catalogue import Catalogue
+from layers.definition.model import Layer
 
 # Recipients of published files, and whether a subscription of that name gets alerts of the layer.
 _NAMED = text("""
 SELECT DISTINCT l.id, entry ->> 'who' AS who, s.id IS NOT NULL AS known
 FROM gis.layer l
 CROSS JOIN jsonb_array_elements(l.definition #> '{alerts,recipients}') AS entry
-LEFT JOIN gis.subscription s ON s.name = entry ->> 'who' AND s.ended_at IS NULL
+LEFT JOIN gis.subscription s ON s.ended_at IS NULL
+  AND (s.name = entry ->> 'who' OR entry ->> 'who' = 'on-duty' AND s.on_duty)
 WHERE l.published
   AND (s.id IS NULL
        OR l.definition #>> '{access,read}' = 'private'
@@ -41,6 +45,27 @@ def missing_recipients(connection: Connection, *, but_of: Collection[str] = ()) 
     return list(_sentences(connection, but_of))
 
 
+def layers_with_alerts(catalogue: Catalogue) -> tuple[LayerWords, ...]:
+    """The layers that raise alerts, as a duty roster may name them; private ones are left out."""
+    return tuple(
+        LayerWords(
+            id=layer.id,
+            titles=(layer.title.vi, layer.title.en),
+            categories=_categories(layer),
+        )
+        for layer in catalogue.layers
+        if layer.alerts is not None and layer.access.read != "private"
+    )
+
+
+def _categories(layer: Layer) -> dict[str, tuple[str, ...]]:
+    name = layer.hotspots.category if layer.hotspots else None
+    if name is None:
+        return {}
+    values = layer.fields[name].values or {}
+    return {code: (label.vi, label.en) for code, label in values.items()}
+
+
 def _sentences(connection: Connection, but_of: Collection[str]) -> Iterator[str]:
     names = list(connection.scalars(_NAMES))
     for layer_id, who, known in connection.execute(_NAMED):
@@ -55,6 +80,8 @@ def _sentences(connection: Connection, but_of: Collection[str]) -> Iterator[str]
 
 
 def _near(who: str, names: Sequence[str]) -> str:
+    if who == ON_DUTY:
+        return ": nobody's follows the roster yet; gis subscriptions add … --on-duty"
     best = get_close_matches(who, names, n=1)
     if best:
         return f"; did you mean {best[0]}?"

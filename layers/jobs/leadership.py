@@ -1,4 +1,5 @@
-"""What the leader does: it follows layer files, queues what is due, and looks after alerts.
+"""What the leader does: it follows layer files and the roster, queues what is due, and looks after
+alerts.
 
 Of all workers of a database one leads, so that time is acted on once. When it ends, another leads
 within a second.
@@ -22,8 +23,10 @@ from layers.jobs.detection import DetectionScheduler, forget_old_runs
 from layers.jobs.failures import Failures
 from layers.jobs.places import queue_places
 from layers.jobs.retention import forget_sent
+from layers.jobs.roster import RosterDuty
 
 _LOOK_EVERY_S = 5.0  # without a bell: at what time alone changes
+_ROSTER_EVERY_S = 15.0  # shifts begin and end at whole minutes
 _FORGET_EVERY_S = 3600.0
 
 
@@ -62,6 +65,7 @@ def leading(
     """
     failures = Failures(database)
     scheduler, file_faults = DetectionScheduler(database, failures), FileFaults(failures)
+    duty = RosterDuty(database)
 
     def follow() -> None:  # every worker: it runs jobs by these files
         files.follow()
@@ -91,6 +95,10 @@ def leading(
             prune_jobs(connection)
             forget_sent(connection, undeclared_days)
 
+    def roster() -> None:
+        files.follow()
+        duty.follow(files.catalogue, datetime.now(UTC))
+
     def led(work: Callable[[], None]) -> Callable[[], None]:
         return lambda: work() if session.is_leader else None
 
@@ -102,6 +110,7 @@ def leading(
             ("alerts", led(keep), _LOOK_EVERY_S, ["rows_changed", "alert_stepped", "leader"]),
             ("places", led(place), _LOOK_EVERY_S, []),
             ("covers", led(cover), _LOOK_EVERY_S, ["rows_changed", "leader"]),
+            ("roster", led(roster), _ROSTER_EVERY_S, ["leader"]),
             ("forget", led(forget), _FORGET_EVERY_S, []),
         ):  # fmt: skip
             bell = pulse.bell(*columns)

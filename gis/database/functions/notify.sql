@@ -25,12 +25,36 @@ CREATE OR REPLACE FUNCTION gis.event_rank(event gis.notification) RETURNS int LA
     END)
 $$;
 
--- The entries of a layer file that name a subscription; an empty list: there is none. The file is read
--- from the event itself, which has the options of the layer as they were at the step.
+-- A shift of the roster is of the person to whom a subscription in force belongs.
+CREATE OR REPLACE FUNCTION gis.is_person(subscription gis.subscription, shift gis.duty)
+RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+  SELECT subscription.on_duty AND subscription.ended_at IS NULL
+    AND shift.who = coalesce(nullif(subscription.person, ''), subscription.name)
+    AND (shift.channel = '' OR shift.channel = subscription.channel)
+$$;
+
+-- The person of a subscription is on duty now for an alert. gis.notify.roster.shifts says the same of
+-- the hours to come.
+CREATE OR REPLACE FUNCTION gis.is_on_duty(event gis.notification, subscription gis.subscription)
+RETURNS boolean LANGUAGE sql STABLE AS $$
+  SELECT EXISTS (
+    SELECT FROM gis.duty d
+    WHERE d.replaced_by IS NULL AND d.since <= now() AND d.until > now() AND gis.is_person(subscription, d)
+      AND (d.layers = '{}' OR event.layer_id = ANY(d.layers))
+      AND (d.categories = '{}' OR event.alert ->> 'stream' = ANY(d.categories))
+      AND (d.communes = '{}' OR event.alert -> 'communes' = '[]'
+           OR d.communes && ARRAY(SELECT jsonb_array_elements_text(event.alert -> 'communes'))))
+$$;
+
+-- The entries of a layer file that name a subscription, or as `on-duty` all that follow the roster; an
+-- empty list: there is none. The file is read from the event itself, which has the options of the layer
+-- as they were at the step.
 CREATE OR REPLACE FUNCTION gis.recipient_entries(event gis.notification, subscription gis.subscription)
 RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
-  SELECT jsonb_path_query_array(event.alert, '$.layer.alerts.recipients[*] ? (@.who == $name)',
-                                jsonb_build_object('name', subscription.name))
+  SELECT jsonb_path_query_array(
+    event.alert,
+    '$.layer.alerts.recipients[*] ? (@.who == $name || (@.who == "on-duty" && $on_duty == true))',
+    jsonb_build_object('name', subscription.name, 'on_duty', subscription.on_duty))
 $$;
 
 -- An event is for a subscription that the layer file names in these entries.
@@ -50,7 +74,7 @@ RETURNS boolean LANGUAGE sql STABLE AS $$
     AND gis.event_rank(event) >= gis.severity_rank(subscription.least_severity)
 $$;
 
--- An event is for a subscription. A layer file decides for the subscriptions that it names, each other
+-- An event is for a subscription, apart from the roster. A layer file decides for the subscriptions that it names, each other
 -- one for itself. Alerts of private layers go only where an administrator sent them, who alone may read
 -- the layer. An alert of a subscription that fails (its key) is not sent to that one.
 CREATE OR REPLACE FUNCTION gis.is_recipient(event gis.notification, subscription gis.subscription)
@@ -77,6 +101,7 @@ CREATE OR REPLACE FUNCTION gis.fill_outbox(event gis.notification) RETURNS void 
     SELECT FROM gis.delivery d
     WHERE d.subscription_id = s.id AND d.alert_id = event.alert_id) AS of_alert) AS notified
   WHERE s.ended_at IS NULL
+    AND (NOT s.on_duty OR gis.is_on_duty(event, s))
     AND CASE WHEN event.alert ->> 'status' IN ('resolved', 'expired', 'false')
                OR event.act = 'corrected' THEN notified.of_alert
              ELSE gis.is_recipient(event, s)
@@ -98,9 +123,9 @@ BEGIN
   RETURN NULL;
 END $$;
 
--- A subscription that a file names today, and that was not notified of an alert which nobody has
--- acknowledged, is sent the newest event that is for it: the name may come later than the alert, as may
--- a subscription of that name. The lock lets no event pass by in between.
+-- A subscription that a file names today, or whose person is on duty by now, and that was not notified of
+-- an alert which nobody has acknowledged, is sent the newest event that is for it: the name may come later
+-- than the alert, as may a subscription of that name, or a shift. The lock lets no event pass by in between.
 CREATE OR REPLACE FUNCTION gis.notify_late_recipients() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM pg_advisory_xact_lock(1734963039, 7);
@@ -114,8 +139,9 @@ BEGIN
   CROSS JOIN LATERAL jsonb_populate_record(n, jsonb_build_object('alert', n.alert ||
     jsonb_build_object('layer', jsonb_build_object('read', l.definition #>> '{access,read}',
                                                    'alerts', l.definition -> 'alerts')))) AS today
-  JOIN gis.subscription s ON s.ended_at IS NULL AND gis.recipient_entries(today, s) <> '[]'
-    AND gis.is_recipient(today, s)
+  JOIN gis.subscription s ON s.ended_at IS NULL
+    AND (gis.recipient_entries(today, s) <> '[]' OR s.on_duty)
+    AND (NOT s.on_duty OR gis.is_on_duty(today, s)) AND gis.is_recipient(today, s)
   WHERE a.status = 'open'
     AND NOT EXISTS (SELECT FROM gis.delivery d
                     WHERE d.subscription_id = s.id AND d.alert_id = a.id)

@@ -158,7 +158,7 @@ def test_a_name_without_a_subscription_is_a_warning(toy_province, catalogue):
             "citizen_reports.yaml notifies duty-dsk, which is no subscription; "
             "did you mean duty-desk?",
             "citizen_reports.yaml notifies trực ban, which is no subscription: "
-            "gis subscriptions add 'trực ban' mail …, or webhook …",
+            "gis subscriptions add 'trực ban' mail …, or webhook …, or http …",
         ]
     publish(toy_province, catalogue)
     with toy_province.reading() as connection:
