@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from gis.analysis.cleaning import Cleaned as Cleaned
     from gis.analysis.cleaning import CleaningRules as CleaningRules
     from gis.analysis.cleaning import clean as clean
+    from gis.analysis.daily_regression import MarkedDays as MarkedDays
+    from gis.analysis.daily_regression import UsualDays as UsualDays
+    from gis.analysis.daily_regression import newest_regression as newest_regression
+    from gis.analysis.daily_regression import usual_days as usual_days
     from gis.analysis.emerging import EmergingRules as EmergingRules
     from gis.analysis.emerging import categories as categories
     from gis.analysis.emerging import emerging_hot_spots as emerging_hot_spots
@@ -47,6 +51,7 @@ if TYPE_CHECKING:
 
 _NAMES = {
     "cleaning": ("Cleaned", "CleaningRules", "clean"),
+    "daily_regression": ("MarkedDays", "UsualDays", "newest_regression", "usual_days"),
     "emerging": ("EmergingRules", "categories", "emerging_hot_spots"),
     "hotspots": ("hex_hotspots",),
     "local": (

@@ -35,40 +35,57 @@ class Fit:
         return float(2 * t.sf(abs(self.coefficients[1] / error), self.freedom))
 
 
-def reweighted(design: Floats, past: Floats, outlying: float) -> Fit:
+def reweighted(
+    design: Floats,
+    past: Floats,
+    outlying: float,
+    offset: Floats | None = None,
+    ridge: Floats | None = None,
+) -> Fit:
     """Fitted, and again with weights 1/s² where the Anscombe residual s is above `outlying`.
 
     Source: Farrington et al. 1996 (`outlying` 1); Noufaily et al. 2013 (2.58).
     """
-    first = fit(design, past, np.ones(len(past)))
+    first = fit(design, past, np.ones(len(past)), offset, ridge)
     scale = np.sqrt(max(first.dispersion, 1.0) * np.maximum(1 - first.leverage, 0.0))
     residual = 1.5 * (past ** (2 / 3) * first.fitted ** (-1 / 6) - np.sqrt(first.fitted))
     # A count that alone decides its mean, of leverage 1, has no residual.
     anscombe = np.divide(residual, scale, out=np.zeros(len(past)), where=scale > 1e-6)
     weight = np.where(anscombe > outlying, 1 / np.maximum(anscombe, outlying) ** 2, 1.0)
-    return fit(design, past, weight * len(past) / weight.sum())
+    return fit(design, past, weight * len(past) / weight.sum(), offset, ridge)
 
 
-def fit(design: Floats, past: Floats, weight: Floats) -> Fit:
+def fit(
+    design: Floats,
+    past: Floats,
+    weight: Floats,
+    offset: Floats | None = None,
+    ridge: Floats | None = None,
+) -> Fit:
     """Iteratively reweighted least squares (McCullagh & Nelder 1989, §2.5).
 
+    `offset`: known logarithms, by which each mean is multiplied. `ridge`: of each coefficient
+    1/τ², where it is thought to be within τ of 0; 0 where nothing is.
     Stops at a relative change of deviance of 1e-8, with the covariance of the last working weights,
     as R's glm does: published bounds depend on it in their sixth digit.
     """
+    known = np.zeros(len(past)) if offset is None else offset
+    penalty = np.diag(np.zeros(design.shape[1]) if ridge is None else ridge)
     mean, deviance = past + 0.1, np.inf
     least = np.finfo(float).eps  # of a mean: a steep trend would make it 0, as in R
     for _ in range(25):
         working = weight * mean
-        information = design.T @ (working[:, None] * design)
-        target = design.T @ (working * (np.log(mean) + (past - mean) / mean))
+        information = design.T @ (working[:, None] * design) + penalty
+        target = design.T @ (working * (np.log(mean) - known + (past - mean) / mean))
         coefficients = np.linalg.solve(information, target)
-        mean = np.maximum(np.exp(design @ coefficients), least)
+        mean = np.maximum(np.exp(design @ coefficients + known), least)
         before, deviance = deviance, _deviance(past, mean, weight)
         if abs(deviance - before) / (abs(deviance) + 0.1) < 1e-8:
             break
     covariance = np.linalg.inv(information)
     leverage = working * ((design @ covariance) * design).sum(axis=1)
-    freedom = len(past) - design.shape[1]
+    # What a ridge holds back of a coefficient leaves as much freedom to the residuals.
+    freedom = len(past) - (design.shape[1] if ridge is None else round(float(leverage.sum())))
     dispersion = float((working * ((past - mean) / mean) ** 2).sum()) / freedom
     return Fit(coefficients, covariance, mean, leverage, dispersion, freedom)
 

@@ -4,11 +4,12 @@ Absent section, absent feature. An unknown word is an error of layers.definition
 """
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -317,8 +318,54 @@ class CusumOptions(SeriesDetector):
     ratio: float = Field(2, gt=1, le=10, description="The rise looked for, as a multiple of usual")
 
 
+def _day_or_days(text: str) -> str:
+    first, _, last = text.partition("/")
+    try:
+        begin, end = (date.fromisoformat(day) for day in (first, last or first))
+    except ValueError as error:
+        raise ValueError(
+            f"{text!r} is no day: write 2026-03-08, or 2026-06-01/2026-08-31"
+        ) from error
+    if not timedelta(0) <= end - begin <= timedelta(days=_LONGEST_LOCAL):
+        raise ValueError(f"{text!r} must begin before it ends, within {_LONGEST_LOCAL} days")
+    return text
+
+
+_LONGEST_LOCAL = 366
+LocalDays = Annotated[str, AfterValidator(_day_or_days)]
+
+
+class RegressionOptions(SeriesDetector):
+    """Regression: the day against what its weekday, its holiday and its hours usually have."""
+
+    detector: Literal["regression"] = Field(
+        description="A day against those before, by weekday, holiday and hour"
+    )
+    baseline_days: int = Field(
+        168,
+        ge=56,
+        le=731,
+        description="Days from which weekdays are known; level and trend are those of the last 56",
+    )
+    years: int = Field(
+        2,
+        ge=0,
+        le=10,
+        description="Years from which the effect of a public holiday is known, on it and around it",
+    )
+    local_days: dict[Identifier, tuple[LocalDays, ...]] = Field(
+        {},
+        max_length=20,
+        description="Days of the place that change how much is reported, by what they are, such as "
+        "markets; a day, or the first and the last with `/` between; weekdays need not be "
+        "named, nor public holidays",
+        examples=[{"market": ["2026-03-08", "2026-03-14"], "school": ["2025-09-05/2026-05-31"]}],
+    )
+
+
 SeriesOptions = Annotated[
-    EarsOptions | FarringtonOptions | CusumOptions, Field(discriminator="detector")
+    RegressionOptions | EarsOptions | FarringtonOptions | CusumOptions,
+    Field(discriminator="detector"),
 ]
 
 

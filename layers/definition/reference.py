@@ -34,6 +34,7 @@ _PLACES: Final = {
         (model.HexOptions, "hexes"),
         (model.HotspotOptions, "hotspots"),
         (model.ScanOptions, "hotspots.scan"),
+        (model.RegressionOptions, "hotspots.series (`detector: regression`)"),
         (model.EarsOptions, "hotspots.series (`detector: ears`)"),
         (model.FarringtonOptions, "hotspots.series (`detector: farrington`)"),
         (model.CusumOptions, "hotspots.series (`detector: nb_cusum`)"),

@@ -41,19 +41,19 @@ class SeriesFindings:
         """
         by_commune = {result.commune: result for result in stream.judged}
         province = by_commune.pop(PROVINCE, None)
-        communes = [self._rate(result, stream.size) for result in by_commune.values()]
+        communes = [self._rate(result, stream.tries) for result in by_commune.values()]
         if province is None:
             return communes
         alerting = [each.judged for each in communes if each.tier in (Tier.ALERT, Tier.URGENT)]
         most = max(alerting, key=lambda result: result.rise, default=None)
-        rest = province if most is None else province.without(most, stream.size)
-        return [self._rate(rest, stream.size), *communes]
+        rest = province if most is None else province.without(most, stream.tries)
+        return [self._rate(rest, stream.tries), *communes]
 
-    def _rate(self, result: SeriesResult, size: int) -> RatedSeries:
-        """The tier of one of `size` series; none for fewer records than `min_count`."""
+    def _rate(self, result: SeriesResult, tries: float) -> RatedSeries:
+        """The tier of a series; none for fewer records than `min_count`."""
         policy, least = self.scan_findings.policy, self.options.min_count
         tier = policy.tier(result.recurrence_days, result.observed, result.expected)
-        bound = result.newest.bound(1 / (policy.alert_days * size), least)
+        bound = result.newest.bound(1 / (policy.alert_days * tries), least)
         return RatedSeries(
             judged=result,
             tier=tier if result.observed >= least else None,

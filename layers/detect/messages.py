@@ -46,6 +46,9 @@ def series_message(one: SeriesResult, bound: int, names: Mapping[str, str]) -> t
         f"{vi}; {where_vi}. Cảnh báo từ {number_vi(bound)}.",
         f"{en}; {where_en}. Alert from {number_en(bound)}.",
     )
+    if one.until_hour < 24:
+        vi = f"{vi} Tính đến {one.until_hour} giờ, so với cùng giờ những ngày khác."
+        en = f"{en} Up to {one.until_hour}:00, compared with the same hours of other days."
     if one.apart is not None:
         apart = names.get(one.apart, one.apart)
         rest = one.observed - one.elsewhere

@@ -1,7 +1,7 @@
 """The rows of a layer with the verdict of the quality filter on each."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -89,6 +89,24 @@ def day_numbers(at: pd.Series) -> npt.NDArray[np.int64]:
     local = at.dt.tz_convert(ZONE).dt.tz_localize(None)
     days: npt.NDArray[np.int64] = local.to_numpy("datetime64[D]").astype(np.int64)
     return days
+
+
+def minute_of_day(at: datetime) -> int:
+    """Minutes since midnight in Vietnam."""
+    local = at.astimezone(ZONE)
+    return 60 * local.hour + local.minute
+
+
+def minutes_of_day(at: pd.Series) -> npt.NDArray[np.int16]:
+    """Minutes since midnight in Vietnam of a column of instants."""
+    local = at.dt.tz_convert(ZONE)
+    minutes: npt.NDArray[np.int16] = (60 * local.dt.hour + local.dt.minute).to_numpy(np.int16)
+    return minutes
+
+
+def date_of(day: int) -> date:
+    """The date of a day by its number."""
+    return date.fromordinal(day + _EPOCH)
 
 
 def midnight(day: int) -> datetime:

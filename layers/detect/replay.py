@@ -23,6 +23,7 @@ from layers.detect.observations import (
     commune_names,
     day_number,
     midnight,
+    minute_of_day,
     read_records,
 )
 from layers.detect.scan import Stream, StreamScan, alarm_input, streams_of
@@ -157,7 +158,8 @@ class _ReplayedRecords:
         if options is None:
             return ()
         known, day = _known(self._series, one.until), day_number(one.until)
-        return tuple(series_of(known, options, day, self._communes, one.streams))
+        minute = minute_of_day(one.until)
+        return tuple(series_of(known, options, day, self._communes, one.streams, minute))
 
 
 def _known(frame: pd.DataFrame, until: datetime) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from layers.detect.alarm import AlarmMethod
 from layers.detect.commune_series import StreamSeries, days_read, series_input, series_of
 from layers.detect.findings_series import RULE, SeriesFindings
 from layers.detect.method import Rows, RunContext, RunReport, by_name
-from layers.detect.observations import day_number, for_communes
+from layers.detect.observations import day_number, for_communes, minute_of_day
 from layers.detect.store import StoredRun, add_rows, add_run, store_input
 
 
@@ -24,11 +24,12 @@ class Series(AlarmMethod[SeriesOptions]):
     compared = ("stream", "commune", "days", "observed", "expected", "p", "records")
 
     def run(self, context: RunContext, options: SeriesOptions) -> RunReport:
-        days = days_read(options)
+        last_day, minute = day_number(context.until), minute_of_day(context.until)
+        days = days_read(options, last_day)
         records = for_communes(context.whole_days(days))
         frame = series_input(records)
         communes = len(context.territory.table.codes)
-        streams = list(series_of(frame, options, day_number(context.until), communes))
+        streams = list(series_of(frame, options, last_day, communes, minute=minute))
         changes = self.changes(context, frame, days)
         run = context.new_run(self.name, records, frame)
         run_id = add_run(context.connection, run, store_input(context.connection, frame))
@@ -49,5 +50,6 @@ class Series(AlarmMethod[SeriesOptions]):
         self, connection: Connection, run: StoredRun, options: SeriesOptions
     ) -> tuple[Rows, list[str]]:
         # What is compared depends on the records alone, not on how many communes there are.
-        streams = series_of(run.input, options, day_number(run.until), communes=0)
+        last_day, minute = day_number(run.until), minute_of_day(run.until)
+        streams = series_of(run.input, options, last_day, communes=0, minute=minute)
         return by_name([one for each in streams for one in each.judged], self.compared), []

@@ -1,19 +1,34 @@
 """Series by commune on days that a person can count, and how often a quiet year alarms."""
 
+from datetime import date, timedelta
+
 import numpy as np
 import pandas as pd
 import pytest
+from pydantic import ValidationError
 
 from calibration.province import TOWNS, province, quiet
 from gis.alerts.policy import Policy, Tier
 from layers.definition.catalogue import read_layer
-from layers.definition.model import CusumOptions, EarsOptions, FarringtonOptions
-from layers.detect.commune_series import PROVINCE, SeriesResult, days_read, series_of
+from layers.definition.model import (
+    CusumOptions,
+    EarsOptions,
+    FarringtonOptions,
+    RegressionOptions,
+)
+from layers.detect.commune_series import (
+    PROVINCE,
+    SeriesResult,
+    StreamSeries,
+    days_read,
+    series_of,
+)
 from layers.detect.messages import series_headline, series_message
 from tests.unit.layers.test_run_words import LAYERS
 
 TODAY = 20_000
 EARS = EarsOptions(detector="ears")
+REGRESSION = RegressionOptions(detector="regression")
 
 
 def records(rows: list[tuple[str, int]], **columns: object) -> pd.DataFrame:
@@ -24,6 +39,7 @@ def records(rows: list[tuple[str, int]], **columns: object) -> pd.DataFrame:
             "stream": "s",
             "commune": [commune for commune, _ in rows],
             "day": [TODAY - ago for _, ago in rows],
+            "minute": 0,
             "counted": True,
         }
     )
@@ -89,6 +105,7 @@ def test_nothing_is_judged_before_there_are_days_enough():
 @pytest.mark.parametrize(
     ("options", "days"),
     [
+        (REGRESSION, 1),
         (CusumOptions(detector="nb_cusum"), 1),
         (FarringtonOptions(detector="farrington", years=2), 7),
         (FarringtonOptions(detector="farrington", years=2, flexible=False), 7),
@@ -136,3 +153,90 @@ def test_a_quiet_year_raises_no_more_than_the_budget():
         tiers = [policy.tier(one.recurrence_days, one.observed) for one in look.judged]
         raised += any(tier in (Tier.ALERT, Tier.URGENT) for tier in tiers)
     assert raised <= 2  # of 4 a year, looked at on every third day: 1.3
+
+
+def at_hours(hours: list[int], days: int = 60, commune: str = "00001") -> list[dict[str, object]]:
+    """A record at each of these hours of so many days before today."""
+    return [
+        {"commune": commune, "day": TODAY - ago, "minute": 60 * hour}
+        for ago in range(1, days)
+        for hour in hours
+    ]
+
+
+def timed(rows: list[dict[str, object]]) -> pd.DataFrame:
+    frame = pd.DataFrame(rows)
+    return frame.assign(id=np.arange(len(rows)) + 1, stream="s", counted=True)
+
+
+def at(frame: pd.DataFrame, hour: int, options=REGRESSION) -> StreamSeries:
+    (evaluated,) = series_of(frame, options, TODAY, 3, minute=60 * hour)
+    return evaluated
+
+
+def test_a_day_under_way_is_compared_with_the_same_hours_of_other_days():
+    """Four reports a day, of which one before six; today three by five o'clock."""
+    frame = timed(
+        [*at_hours([3, 9, 14, 20])]
+        + [{"commune": "00001", "day": TODAY, "minute": 60 * hour} for hour in (2, 3, 4)]
+    )
+    early, late = at(frame, 5), at(frame, 20)
+    for evaluated, expected, hour in ((early, 1, 6), (late, 4, 24)):
+        province = evaluated.judged[0]
+        assert province.expected == pytest.approx(expected, rel=0.05)
+        assert (province.observed, province.until_hour) == (3, hour)
+    assert early.judged[0].p < 0.1 < late.judged[0].p
+    vi, en = series_message(early.judged[0], 9, {})
+    assert "Tính đến 6 giờ, so với cùng giờ những ngày khác." in vi
+    assert "Up to 6:00, compared with the same hours of other days." in en
+    assert "same hours" not in series_message(late.judged[0], 9, {})[1]
+
+
+def test_the_looks_of_a_day_share_what_chance_is_allowed():
+    """Of four looks, each as rare as asked, one a day is false no oftener than asked."""
+    frame = timed([*at_hours([3]), {"commune": "00001", "day": TODAY, "minute": 0}])
+    looks = [at(frame, hour).looks for hour in (0, 6, 12, 18)]
+    assert sum(1 / one for one in looks) == pytest.approx(1)
+    evaluated = at(frame, 0)
+    one = evaluated.judged[0]
+    assert one.recurrence_days == pytest.approx(1 / (one.p * 4 * evaluated.looks))
+
+
+def test_later_minutes_of_days_before_are_not_among_the_evidence_of_today():
+    frame = timed([*at_hours([3, 20]), {"commune": "00001", "day": TODAY, "minute": 60}])
+    assert at(frame, 2).judged[0].records == (len(frame),)
+
+
+def test_more_is_read_on_and_around_a_public_holiday():
+    assert days_read(REGRESSION, TODAY) < 210
+    tet = date(2026, 2, 17).toordinal() - date(1970, 1, 1).toordinal()
+    assert days_read(REGRESSION, tet) == days_read(REGRESSION) > 2 * 365
+
+
+def test_days_that_a_layer_file_names_are_days_of_their_own():
+    """A market each 28 days has four times the reports; so has today."""
+    begin = date.fromordinal(TODAY + date(1970, 1, 1).toordinal())
+    market = [begin - timedelta(days=28 * n) for n in range(8)]
+    options = RegressionOptions(
+        detector="regression", local_days={"market": tuple(map(str, market))}
+    )
+    rows = [(("00001"), ago) for ago in range(1, 200) for _ in range(16 if ago % 28 == 0 else 4)]
+    frame = records([*rows, *[("00001", 0)] * 16])
+    (named,), (unnamed,) = (series_of(frame, some, TODAY, 3) for some in (options, REGRESSION))
+    assert named.judged[0].expected == pytest.approx(16, rel=0.1)
+    assert named.judged[0].p > 0.3
+    assert unnamed.judged[0].p < 0.001
+
+
+@pytest.mark.parametrize(
+    ("days", "words"),
+    [
+        ("2026-02-30", "is no day: write 2026-03-08"),
+        ("8/3/2026", "is no day"),
+        ("2026-03-08/2026-03-01", "must begin before it ends"),
+        ("2020-01-01/2026-03-01", "within 366 days"),
+    ],
+)
+def test_local_days_that_are_none_are_refused(days, words):
+    with pytest.raises(ValidationError, match=words):
+        RegressionOptions(detector="regression", local_days={"market": (days,)})
