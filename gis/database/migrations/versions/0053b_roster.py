@@ -7,7 +7,7 @@ from alembic import op
 from gis.database.migrate import run_sql
 
 revision = "0053b"
-down_revision = "0053"
+down_revision = "0050"
 
 
 def upgrade() -> None:
