@@ -6,6 +6,7 @@ statement and who dies with it stands in the file `armed` of the folder while no
 `phases` gets a line for each kill.
 """
 
+import faulthandler
 import fcntl
 import os
 import signal
@@ -139,6 +140,7 @@ def serve(url: str, port: int) -> None:
 
 if __name__ == "__main__":
     at, part, *more = sys.argv[1:]
+    faulthandler.register(signal.SIGUSR1)  # a test asks so what a part that hangs is doing
     Trigger(Path(at), part)
     match part:
         case "job":

@@ -1,7 +1,10 @@
 """Whatever part is killed, after whichever statement: no run is lost, and none counts twice."""
 
+import os
 import random
+import signal
 import subprocess
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -78,7 +81,15 @@ class Parts:
             process = self.running.get(part)
             if process is None or process.poll() is not None:
                 command = [*PROGRAM, str(self.folder), part, *words]
-                self.running[part] = subprocess.Popen(command)
+                self.running[part] = subprocess.Popen(command, process_group=0)
+
+    def show(self) -> None:
+        """Have each part that runs write to stderr where its threads are."""
+        for part, process in self.running.items():
+            print(part, process.pid, "ended" if process.poll() is not None else "runs")
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGUSR1)  # the processes of its jobs too
+        time.sleep(2)
 
     def stop(self) -> None:
         for process in self.running.values():
@@ -92,6 +103,9 @@ def at_work(folder: Path, url: str) -> Iterator[Parts]:
     try:
         parts.revive()
         yield parts
+    except AssertionError:
+        parts.show()
+        raise
     finally:
         parts.stop()
 
@@ -115,6 +129,7 @@ def test_a_kill_after_any_statement_loses_nothing_and_doubles_nothing(
         wait_until(lambda: is_whole(parts, province, catalogue), within_s=WITHIN_S, every_s=0.3)
         for number, (part, statement, is_postmaster) in enumerate(kills()):
             arm(tmp_path, part, statement, server.postmaster if is_postmaster else 0)
+            print(f"{number}: {part} {statement} {'postmaster' if is_postmaster else ''}")
             mark = f"mark {number}"
             if part == "server":
                 marks[mark] = post(parts, key, mark)
