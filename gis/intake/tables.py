@@ -106,13 +106,11 @@ class RawTable:
                 continue
             for row in (row for row, value in enumerate(values) if value in ERROR_VALUES):
                 cell = f" {self.letters[column]}{self.lines[row]}" if column in self.letters else ""
-                yield (
-                    row,
-                    (
-                        f"{column}: ô{cell} có lỗi {values[row]} của bảng tính; hãy ghi giá trị / the "
-                        f"cell{cell} holds an error of a spreadsheet, {values[row]}; write the value"
-                    ),
+                why = (
+                    f"ô{cell} có lỗi {values[row]} của bảng tính; hãy ghi giá trị / the cell{cell} "
+                    f"holds an error of a spreadsheet, {values[row]}; write the value"
                 )
+                yield row, f"{column}: {why}"
 
     def row(self, i: int) -> dict[str, str]:
         """The i-th record."""

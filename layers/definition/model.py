@@ -115,6 +115,10 @@ class Occurrence(Strict):
     zone: str = Field(
         "+07:00", pattern=r"^[+-]\d\d:\d\d$", description="Zone of times that name none"
     )
+    earliest: date = Field(date(1950, 1, 1), description="First day that is plausible")
+    ahead_days: int = Field(
+        366, ge=0, description="Days from today on that are plausible, such as those of plans"
+    )
 
 
 class SourcePrecision(Strict):

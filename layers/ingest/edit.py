@@ -36,6 +36,7 @@ from gis.placing.reference import placer_on, stored_territory
 from gis.placing.shapes import plausible_area, vertex_fault
 from gis.values import BBox
 from layers.definition.model import FileSource, GeometryKind, Layer
+from layers.ingest.event_times import implausible_times
 from layers.ingest.feature import BadRecord, Feature, FeatureFault
 from layers.items import ItemSource
 from layers.items.geojson import id_of
@@ -105,6 +106,7 @@ def add(
 ) -> RowState:
     """Add a row; raises NotAllowed, NoKey, and BadRecord with all faults."""
     require_writable(source.layer, principal)
+    _check_time(source.layer, feature.properties.get("valid_at"))
     table = table_of(source.layer)
     provenance = {"added_by": principal.name}
     values = _values(connection, source.layer, feature.geometry, feature.properties) | {
@@ -196,6 +198,9 @@ def _change(
     before = _snapshot(connection, source.layer, row_id)
     if before is None:
         raise NotFound(f"the layer {source.layer.id} has no item {row_id}")
+    at = feature.properties.get("valid_at")
+    if at is not None and at != _stored_time(before):
+        _check_time(source.layer, at)
     table = table_of(source.layer)
     values = _updated_values(connection, source, feature, before)
     statement = (
@@ -210,6 +215,18 @@ def _change(
     return RowState(row_id, row_tag(source.layer.id, row_id, updated_at))
 
 
+def _check_time(layer: Layer, at: datetime | None) -> None:
+    """Raises BadRecord for a time at which nothing that the layer holds can have happened."""
+    if isinstance(layer.source, FileSource) and layer.source.time is not None:
+        for _, why in implausible_times([at], layer.source.time, today()):
+            raise BadRecord([FeatureFault("properties.valid_at", why)])
+
+
+def _stored_time(row: Mapping[str, Any]) -> datetime | None:
+    at = row.get("valid_at")
+    return None if at is None else datetime.fromisoformat(str(at))
+
+
 def _updated_values(
     connection: Connection, source: ItemSource, feature: Feature, before: Mapping[str, Any]
 ) -> dict[str, Any]:
@@ -222,8 +239,8 @@ def _updated_values(
     if not feature.has_geometry and before["geom"] is not None:
         geometry = shapely.from_wkb(before["geom"])
     stored = {name: before.get(name) for name in placing if name in before}
-    if stored.get("valid_at") is not None:
-        stored["valid_at"] = datetime.fromisoformat(str(stored["valid_at"]))
+    if "valid_at" in stored:
+        stored["valid_at"] = _stored_time(stored)
     values = _values(connection, source.layer, geometry, {**stored, **feature.properties})
     return {name: value for name, value in values.items() if name in table_of(source.layer).c}
 

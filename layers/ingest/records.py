@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
+from gis.clock import today
 from gis.errors import BadFile
 from gis.intake.chunks import joined
 from gis.intake.coordinates import (
@@ -39,6 +40,7 @@ from layers.definition.model import (
     Layer,
     LayerField,
 )
+from layers.ingest.event_times import implausible_times
 from layers.ingest.survey import ColumnReading, ColumnType, Survey
 from layers.storage.tables import finest_of, has_hex_cover
 
@@ -508,7 +510,12 @@ class RecordReader:
 
     def _valid_at(self, table: RawTable) -> list[datetime | None]:
         time = self.source.time
-        return self._instants(table, time.column, time.format) if time else [None] * len(table)
+        if time is None:
+            return [None] * len(table)
+        instants = self._instants(table, time.column, time.format)
+        for row, why in implausible_times(instants, time, today()):
+            self._fault(row, "bad_date", f"{time.column}: {why}")
+        return instants
 
     def _words(self, table: RawTable, column: str | None) -> list[str]:
         return table.cells.get(column or "", [""] * len(table))

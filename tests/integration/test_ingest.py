@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import orjson
 import pytest
@@ -141,6 +142,42 @@ def test_the_advice_of_a_question_is_a_parameter_that_answers_it(client, databas
         PATH, content=body.encode(), headers=CSV, params={name: value.strip("'")}
     )
     assert answered.json()["added"] == 9, answered.text
+
+
+FAR = [
+    ("1900-01-01", False), ("1925-06-01", False), ("1949-12-31", False), ("1950-01-01", True),
+    ("2099-06-01", False), (f"{datetime.now(UTC) + timedelta(days=400):%Y-%m-%d}", False),
+    (f"{datetime.now(UTC) + timedelta(days=300):%Y-%m-%d}", True),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("day", "is_taken"), FAR)
+def test_a_day_on_which_nothing_can_have_happened_is_refused_at_each_door(
+    client, database, day, is_taken
+):
+    """Default days of programs, and slips of the year; a file waits in quarantine."""
+    pushed = client.post(PATH, content=(HEADER + line("a").replace("2026-03-01", day)).encode(),
+                         headers=CSV).json()  # fmt: skip
+    assert [each["reason"] for each in pushed["failed"]] == ([] if is_taken else ["bad_date"])
+    items = "/ogc/collections/mz/items"
+    properties = {"valid_at": f"{day}T08:00:00+07:00", "note": "x"}
+    sent = {"type": "Feature", "geometry": FEATURE["geometry"], "properties": properties}
+    made = client.post(items, json=sent)
+    assert made.status_code == (201 if is_taken else 400), made.text
+    if not is_taken:
+        assert made.json()["faults"][0]["where"] == "properties.valid_at"
+        assert "earliest" in made.json()["detail"]
+    fine = client.post(items, json=sent | {"properties": {"valid_at": "2026-03-01T01:00:00Z"}})
+    there = fine.headers["Location"]
+    changed = client.patch(
+        there, json={"type": "Feature", "properties": {"valid_at": properties["valid_at"]}}
+    )
+    assert changed.status_code == (204 if is_taken else 400)
+    with database.writing() as connection:
+        connection.exec_driver_sql("UPDATE layer.mz SET valid_at = '1901-01-01T00:00:00Z'")
+    old = {"valid_at": "1901-01-01T00:00:00Z", "note": "y"}
+    kept = client.patch(there, json={"type": "Feature", "properties": old})
+    assert kept.status_code == 204, "what stands there may stay"
 
 
 TITLED = "Danh sách\nid,lon,lat,when,7\na,104.15,22.05,2026-03-01,1\nb,104.15,22.05,2026-03-02,2\n"
