@@ -21,6 +21,7 @@ from api.routes import (
     changes,
     counts,
     events,
+    handover,
     health,
     hexes,
     ingest,
@@ -74,6 +75,7 @@ def create_app(settings: Settings, database: Database, catalogue: Catalogue) -> 
     app.include_router(cap.router)
     app.include_router(subscriptions.router)
     app.include_router(roster.router)
+    app.include_router(handover.router)
     app.include_router(tilesets.router)
     app.include_router(archives.router)
     mount_ogc(app)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # commands that show none of these need not load them
     from gis.alerts.actions import Alert, AlertEvent
     from gis.alerts.inhibition import Silence
     from gis.alerts.precision import RulePrecision
+    from gis.notify.handover import Handover
     from gis.notify.roster.shifts import RosterGap, Shift
     from gis.notify.subscriptions import Subscription
     from layers.ingest.corrections import AppliedCorrection
@@ -73,6 +74,9 @@ def alert_record(alert: "Alert") -> Record:
         "outcome": alert.outcome,
         "approved": alert.approved,
         "suppressed_why": _reason_record(alert.suppressed_why),
+        "people": None if alert.people is None else round(alert.people),
+        "acknowledged_by": alert.acknowledged_by,
+        "acknowledged_at": alert.acknowledged_at,
         "bbox": alert.bbox and list(alert.bbox),
     }
 
@@ -165,6 +169,26 @@ def gap_record(gap: "RosterGap") -> Record:
         "layers": sorted({subject.layer_id for subject in gap.subjects}),
         "categories": sorted({subject.category for subject in gap.subjects}),
         "communes": sorted({subject.commune for subject in gap.subjects}),
+    }
+
+
+def handover_record(handover: "Handover") -> Record:
+    """Ready for JSON; each alert has what became of its notifications as `notified`."""
+
+    def with_deliveries(alert: "Alert") -> Record:
+        deliveries = json_ready(asdict(handover.deliveries[alert.id]))
+        return json_ready(alert_record(alert)) | {"notified": deliveries}
+
+    return {
+        "since": handover.since.isoformat(),
+        "at": handover.at.isoformat(),
+        "on_duty": [json_ready(shift_record(shift)) for shift in handover.on_duty],
+        "next_shifts": [json_ready(shift_record(shift)) for shift in handover.next_shifts],
+        "gaps": [json_ready(gap_record(gap)) for gap in handover.gaps],
+        "open": [with_deliveries(alert) for alert in handover.open],
+        "silent": [with_deliveries(alert) for alert in handover.silent],
+        "silences": [json_ready(silence_record(each)) for each in handover.silences],
+        "events": [json_ready(asdict(event)) for event in handover.events],
     }
 
 

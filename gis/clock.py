@@ -2,7 +2,7 @@
 
 import re
 from calendar import monthrange
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 
 from gis.errors import BadInput
 
@@ -12,6 +12,11 @@ HERE = timezone(timedelta(hours=7))
 def today() -> date:
     """The day of today in the country; the same as gis.today() in SQL."""
     return datetime.now(HERE).date()
+
+
+def this_minute() -> datetime:
+    """The beginning of the present minute, in UTC: rosters and hand-overs know no seconds."""
+    return datetime.now(UTC).replace(second=0, microsecond=0)
 
 
 def month_from(text: str) -> date:

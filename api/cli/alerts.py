@@ -12,8 +12,10 @@ from api.records import (
     Record,
     alert_event_record,
     alert_record,
+    handover_record,
     precision_record,
     select,
+    shift_record,
     silence_record,
 )
 from gis.alerts.inhibition import LONGEST_HOURS
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from gis.alerts.actions import Alert
     from gis.alerts.calibration import Tally
     from gis.alerts.replay import ReplayedAlert
+    from gis.notify.handover import ShiftEvent
     from layers.definition.catalogue import Catalogue
     from layers.definition.model import Layer
     from layers.detect.backtest import Backtest
@@ -63,7 +66,10 @@ _FACTS: Final = {
     "outcome": "outcome",
     "approved": "approved",
     "suppressed_why": "suppressed_why",
+    "acknowledged_by": "acknowledged_by",
+    "acknowledged_at": "acknowledged_at",
 }
+_HELD: Final = {"acknowledged_by": "acknowledged_by", "acknowledged_at": "acknowledged_at"}
 _SILENCE: Final = {
     "id": "id",
     "layer": "layer_id",
@@ -136,13 +142,54 @@ def show(alert: AlertId, as_json: AsJson = False) -> None:
 
 
 @app.command(epilog='Example: gis alerts ack 3 --note "đã gọi xã"')
-def ack(alert: AlertId, note: Note = "", who: Who = None) -> None:
+def ack(
+    alert: AlertId,
+    note: Note = "",
+    who: Who = None,
+    take: Annotated[
+        bool, typer.Option("--take-over", help="From the person who has it, at a change of shifts")
+    ] = False,
+) -> None:
     """Take an open alert on."""
-    from gis.alerts.actions import acknowledge
+    from gis.alerts.actions import acknowledge, take_over
 
     with database_in_use() as database, database.writing() as connection:
-        acknowledge(connection, alert, somebody_here(who).name, note)
+        act = take_over if take else acknowledge
+        act(connection, alert, somebody_here(who).name, note)
     say(f"alert {alert} is acknowledged")
+
+
+@app.command("handover", epilog="Example: gis alerts handover --since '2026-12-01 07:00'")
+def handover_command(
+    since: Annotated[str | None, typer.Option(help="Beginning of the shift, local time")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """What the next shift needs to know: open alerts, who has them, what changed, silences.
+
+    Without --since: from the beginning of the shift by the roster, else of twelve hours ago. The
+    page at /handover says the same, to be printed.
+    """
+    from gis.notify.handover import handover
+    from gis.notify.roster.shifts import local_moment
+
+    now, begin = datetime.now(UTC), since and local_moment(since)
+    layers = _layers(read_layers_at_hand())
+    with database_in_use() as database, database.reading() as connection:
+        found = handover(connection, layers, now, begin or None)
+    record = handover_record(found)
+    if as_json:
+        print_json(record)
+        return
+    times = [moment.astimezone(HERE).strftime("%H:%M %d/%m/%Y") for moment in (found.since, now)]
+    say(f"Ca trực / shift {times[0]} – {times[1]}")
+    for title, rows, empty in (
+        ("Người trực / on duty", map(shift_record, found.on_duty), "nobody by the roster"),
+        ("Đang mở / open", map(_handed, found.open), "no alert is open"),
+        ("Tạm ngưng / silences", map(silence_record, found.silences), "none"),
+        ("Diễn biến / what changed", map(_event_row, found.events), "nothing"),
+    ):
+        say(f"\n{title}")
+        print_rows(list(rows), as_json=False, empty=empty)
 
 
 @app.command("comment", epilog='Example: gis alerts comment 3 "đội đang đến"')
@@ -402,6 +449,14 @@ def _is_moment(layer: "Layer", name: str) -> bool:
 
 def _row(alert: "Alert") -> Record:
     return select(alert_record(alert), _ROW) | {"communes": _communes(alert)}
+
+
+def _handed(alert: "Alert") -> Record:
+    return _row(alert) | select(alert_record(alert), _HELD)
+
+
+def _event_row(event: "ShiftEvent") -> Record:
+    return {name: getattr(event, name) for name in ("at", "alert_id", "act", "who", "note")}
 
 
 def _facts(alert: "Alert") -> Record:

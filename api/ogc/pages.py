@@ -1,5 +1,6 @@
 """HTML pages, each made of the same document that JSON clients get."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.datastructures import QueryParams
 
 from api.ogc.negotiation import Negotiation
+from gis.clock import HERE
+from gis.notify.messages import ACTS, SEVERITIES
 
 _PAGES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -15,6 +18,15 @@ _PAGES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+
+
+def _local(moment: str) -> str:
+    """A moment in ISO 8601 by the clock of the country."""
+    return datetime.fromisoformat(moment).astimezone(HERE).strftime("%H:%M %d/%m/%Y")
+
+
+_PAGES.filters["local"] = _local
+_PAGES.globals |= {"severities": SEVERITIES, "acts": ACTS}
 
 
 def page(

@@ -26,6 +26,7 @@ from gis.alerts.actions import (
     history,
     list_alerts,
     resolve,
+    take_over,
 )
 from gis.alerts.inhibition import Silence
 from gis.alerts.notes import LONGEST_NOTE
@@ -83,7 +84,7 @@ def alerts(
     statuses = [each for each in status if _may_see(each, caller)]
     layers = _wanted(layer, _readable(catalogue, caller))
     rows = list_alerts(connection, layers=layers, statuses=statuses, tiers=severity)
-    records = [json_ready(alert_record(alert)) for alert in rows]
+    records = [_shown(alert, caller) for alert in rows]
     return conditional_json(request, {"alerts": records})
 
 
@@ -143,7 +144,7 @@ def alert(
     public = caller.role is Role.ANONYMOUS
     hidden = {"who", "note"} if public else set()
     shown = [{k: v for k, v in event.items() if k not in hidden} for event in events]
-    return {**json_ready(alert_record(alert)), "records": list(alert.records), "history": shown}
+    return {**_shown(alert, caller), "records": list(alert.records), "history": shown}
 
 
 @router.get("/{alert_id}/records")
@@ -167,6 +168,16 @@ def acknowledge_alert(
     return json_ready(alert_record(get_alert(connection, alert_id)))
 
 
+@router.post("/{alert_id}/take-over")
+def take_over_alert(
+    alert_id: int, body: CommentBody, connection: Writer, catalogue: UsedCatalogue, caller: Caller
+) -> dict[str, Any]:
+    """An operator takes it over from the one who has it. 409 where nobody else has."""
+    _check_may_act(connection, alert_id, catalogue, caller)
+    take_over(connection, alert_id, caller.name, body.note)
+    return json_ready(alert_record(get_alert(connection, alert_id)))
+
+
 @router.post("/{alert_id}/comment")
 def comment_alert(
     alert_id: int, body: CommentBody, connection: Writer, catalogue: UsedCatalogue, caller: Caller
@@ -185,6 +196,12 @@ def resolve_alert(
     _check_may_act(connection, alert_id, catalogue, caller)
     resolve(connection, alert_id, caller.name, body.outcome, body.note)
     return json_ready(alert_record(get_alert(connection, alert_id)))
+
+
+def _shown(alert: Alert, caller: Principal) -> dict[str, Any]:
+    """The alert as JSON; the public does not read the names of people."""
+    record = json_ready(alert_record(alert))
+    return record | {"acknowledged_by": None} if caller.role is Role.ANONYMOUS else record
 
 
 def _readable(catalogue: Catalogue, caller: Principal) -> list[str]:

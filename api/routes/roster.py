@@ -1,6 +1,6 @@
 """The duty roster: for operators."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query
 from api.dependencies import Caller, DeclaredParameters, Reader, UsedCatalogue
 from api.records import gap_record, json_ready, shift_record
 from gis.access import require_operator
+from gis.clock import this_minute
 from gis.notify.roster.gap_alert import roster_gaps
 from gis.notify.roster.store import roster_in_force
 from layers.definition.recipients import layers_with_alerts
@@ -26,7 +27,7 @@ def roster(
     An empty list of communes, layers or categories stands for all.
     """
     require_operator(caller)
-    now = datetime.now(UTC)
+    now = this_minute()
     until = now + timedelta(days=days)
     layers = [layer.id for layer in layers_with_alerts(catalogue)]
     return {

@@ -39,7 +39,13 @@ const TIERS = ["urgent", "alert", "watch"];
 const byNeed = (one, other) =>
   STATES.indexOf(one.status) - STATES.indexOf(other.status)
   || TIERS.indexOf(one.severity) - TIERS.indexOf(other.severity)
+  || (one.severity === "urgent" ? byRank(one, other) : 0)
   || new Date(other.opened_at) - new Date(one.opened_at);
+const excess = (alert) => alert.observed - (alert.expected ?? 0);
+const byRank = (one, other) =>
+  excess(other) - excess(one)
+  || (other.people ?? 0) - (one.people ?? 0)
+  || other.communes.length - one.communes.length;
 // `onShow`: an alert is to be shown; `onMark`: it is marked with its records, or none is (null).
 export const onShow = (handler) => { show = handler; };
 export const onMark = (handler) => { mark = handler; };
@@ -148,6 +154,9 @@ function card(alert) {
   headline.addEventListener("click", () => select(alert));
   headline.setAttribute("aria-expanded", String(alert.id === chosen));
   item.append(chips(alert), headline, line("where", `${placeOf(alert)} · ${ago(alert.opened_at)}`));
+  if (alert.status === "acknowledged" && alert.acknowledged_by) {
+    item.append(line("taken", `${word("taken_by")} ${alert.acknowledged_by} · ${ago(alert.acknowledged_at)}`));
+  }
   if (alert.suppressed_why) item.append(line("why", WHY[alert.suppressed_why.kind](alert.suppressed_why)));
   if (alert.id === chosen && story) {
     item.append(storyOf(alert, story, story.features.filter((one) => !one.geometry).length));

@@ -48,6 +48,9 @@ class Alert:
     outcome: Outcome | None
     approved: bool  # a person made it public, as its layer is
     suppressed_why: Reason | None
+    people: float | None  # inhabitants of its hexes; None: unknown, or it has ended
+    acknowledged_by: str | None  # the person who has it, or had it when it ended
+    acknowledged_at: datetime | None  # since when
     bbox: tuple[float, float, float, float] | None
 
 
@@ -68,8 +71,18 @@ SELECT a.*, ST_XMin(a.geom) AS west, ST_YMin(a.geom) AS south,
              WHERE c.code = ANY(a.communes) ORDER BY c.code) AS named,
        EXISTS (SELECT FROM gis.approval p WHERE p.alert_id = a.id) AND gis.is_public(a.layer_id)
          AS approved,
-       why.silence_id, why.silence_who, why.silence_why, why.within_id
+       why.silence_id, why.silence_who, why.silence_why, why.within_id,
+       people.sum AS people, taken.who AS acknowledged_by, taken.at AS taken_at
 FROM gis.alert a
+LEFT JOIN LATERAL (
+  SELECT e.who, e.at FROM gis.alert_event e
+  WHERE a.acknowledged_at IS NOT NULL AND e.alert_id = a.id AND e.act = 'acknowledged'
+    AND e.who <> 'service'
+  ORDER BY e.id DESC LIMIT 1) AS taken ON true
+LEFT JOIN LATERAL (
+  SELECT sum(p.people) AS sum FROM gis.population p
+  WHERE a.status IN ('pending', 'open', 'acknowledged', 'suppressed')
+    AND p.cell = ANY(a.cells)) AS people ON true
 LEFT JOIN LATERAL (
   SELECT e.silence_id, s.who AS silence_who, s.why AS silence_why, e.within_id
   FROM gis.alert_event e LEFT JOIN gis.silence s ON s.id = e.silence_id
@@ -90,6 +103,9 @@ ORDER BY a.status = ANY(:ends),
          CASE WHEN a.status <> ALL(:ends)
          THEN array_position(CAST(:severities AS text[]), a.severity) END,
          CASE WHEN a.status <> ALL(:ends) THEN a.status <> 'open' END,
+         CASE WHEN a.status <> ALL(:ends) AND a.severity = 'urgent'
+         THEN ARRAY[coalesce(a.observed - coalesce(a.expected, 0), 0), coalesce(people.sum, 0),
+                    cardinality(a.communes)] END DESC NULLS LAST,
          a.opened_at DESC, a.id DESC
 """
 
@@ -103,6 +119,9 @@ def list_alerts(
 ) -> list[Alert]:
     """The alerts of these layers: live ones by severity, of which those that nobody has
     acknowledged come first, the newest first; then those that have ended, the newest first.
+
+    Urgent ones that are live are ranked before that by their excess (observed less expected), then
+    by the people in their hexes, then by the number of communes.
     """
     values = {"layers": list(layers), "statuses": _values(statuses), "tiers": _values(tiers)}
     sorting = {"ends": _values(sorted(ENDS)), "severities": _values(list(Tier)[::-1])}
@@ -142,6 +161,22 @@ def acknowledge(connection: Connection, alert_id: int, who: str, note: str = "")
         raise Conflict(f"{alert.name} is {alert.status}, so it cannot become acknowledged")
     held = replace(alert, status=Status.ACKNOWLEDGED, escalate_at=None)
     _do(connection, Step(held, Act.ACKNOWLEDGED, note, notify=True), who)
+
+
+def take_over(connection: Connection, alert_id: int, who: str, note: str = "") -> None:
+    """Take an alert over from the person who has it, as at a change of shifts; nobody is notified.
+
+    Raises NotFound, BadInput, or Conflict unless somebody else has it.
+    """
+    check_comment(note)
+    alert = _locked(connection, alert_id)
+    if alert.status is not Status.ACKNOWLEDGED:
+        raise Conflict(f"{alert.name} is {alert.status}: nobody has it who could hand it over")
+    holder = get_alert(connection, alert_id).acknowledged_by
+    if holder == who:
+        raise Conflict(f"{alert.name} is yours already")
+    words = f"taken over from {holder}" + (f": {note}" if note else "")
+    record_event(connection, alert_id, who, Act.ACKNOWLEDGED, words, notify=False)
 
 
 def resolve(
@@ -208,6 +243,7 @@ def _alert(row: Row[tuple[object, ...]]) -> Alert:
         records=tuple(row.records),
         outcome=Outcome(row.outcome) if row.outcome else None,
         suppressed_why=_reason(row),
+        acknowledged_at=row.taken_at,
         bbox=None if row.west is None else (row.west, row.south, row.east, row.north),
     )
 
@@ -221,5 +257,6 @@ def _reason(row: Row[tuple[object, ...]]) -> Reason | None:
 _PLAIN = (
     "id", "layer_id", "rule", "stream", "severity", "headline_vi", "headline_en", "detail_vi",
     "detail_en", "observed", "expected", "p", "recurrence_days", "since", "until", "official",
-    "simulated", "opened_at", "updated_at", "approved",
+    "simulated", "opened_at", "updated_at", "approved", "acknowledged_by",
+    "people",
 )  # fmt: skip

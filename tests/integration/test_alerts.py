@@ -196,6 +196,38 @@ def test_alerts_are_listed_as_they_are_urgent_unacknowledged_and_new(connection)
     assert listed == [urgent, newest, oldest, taken, watch, over]
 
 
+def test_urgent_ones_are_ranked_by_excess_then_people_then_communes(connection):
+    """Each as rare as the other: what is open is ranked, and what is less than urgent is not."""
+    numbers = []
+    for n, (tier, observed, expected) in enumerate(
+        [
+            (Tier.URGENT, 9, 1.0),  # the one of most people
+            (Tier.URGENT, 40, 10.0),
+            (Tier.URGENT, 9, 1.0),  # of two communes
+            (Tier.URGENT, 9, 1.0),
+            (Tier.ALERT, 99, 1.0),
+            (Tier.ALERT, 5, 1.0),
+        ]
+    ):
+        communes = ("00001", "00004") if n == 2 else ("00001",)
+        lon = 104.15 if n == 0 else 104.05
+        numbers_of = {"observed": observed, "expected": expected, "communes": communes}
+        made = signal(n, lon, tier=tier, key=f"{n}", **numbers_of)
+        (done,) = looked(connection, found(n, made, rule=f"rule_{n}"))
+        numbers += done.opened
+    connection.execute(
+        text(
+            "INSERT INTO gis.population (cell, people)"
+            " SELECT cells[1], 500 FROM gis.alert WHERE id = :id"
+        ),
+        {"id": numbers[0]},
+    )
+    peopled, most, wide, last, alert, newer = numbers
+    alerts = list_alerts(connection, layers=[LAYER])
+    assert [one.id for one in alerts] == [most, peopled, wide, last, newer, alert]
+    assert [one.people for one in alerts][:3] == [None, 500, None]
+
+
 def test_a_comment_needs_words(connection):
     (done,) = looked(connection, found(0, signal(0)))
     comment(connection, done.opened[0], "officer", "rain since morning")

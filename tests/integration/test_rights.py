@@ -261,6 +261,9 @@ def test_who_may_not_read_a_layer_cannot_tell_that_there_is_one(worlds, with_lay
     for method, address, body in questions(having):
         told = asked(having.http, method, address, having.keys[who], body)
         blank = asked(without.http, method, address, without.keys[who], body)
+        if told != blank and method in ("GET", "HEAD"):  # a minute may have passed in between
+            told = asked(having.http, method, address, having.keys[who])
+            blank = asked(without.http, method, address, without.keys[who])
         if SENTINEL.encode() in told.body or told != blank:
             differing.append((method, address, told, blank))
     assert not differing, shown(differing)
