@@ -29,7 +29,8 @@ _SHOWN: Final = {
     name: name
     for name in (
         "name", "channel", "target", "language", "layers", "communes", "least_severity",
-        "simulated", "only_named", "on_duty", "person", "delivered", "waiting", "dead", "error",
+        "simulated", "only_named", "on_duty", "person", "quiet_hours", "delivered",
+        "waiting", "dead", "error",
     )
 }  # fmt: skip
 
@@ -56,16 +57,21 @@ def add(
         bool, typer.Option("--on-duty", help="Only while its person is on duty by the roster")
     ] = False,
     person: Annotated[str, typer.Option(help="As the roster names whose it is; unset: NAME")] = "",
+    quiet: Annotated[
+        str | None, typer.Option(help="Hours such as 22:00-06:00 in which only urgent ones go")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Add a recipient: alerts are sent there from now on. A webhook's secret is shown this once."""
+    from gis.notify.quiet_hours import QuietHours
     from gis.notify.subscriptions import SubscriptionRequest, subscribe
 
     settings = read_settings()
+    quiet_hours = QuietHours.parse(quiet) if quiet else None
     layers = tuple(read_layers(settings).get(layer_id).id for layer_id in layer or ())
     request = SubscriptionRequest(
         name, channel, target, language, layers, tuple(commune or ()), least_severity, simulated,
-        only_named, on_duty, person,
+        only_named, on_duty, person, quiet_hours,
     )  # fmt: skip
     with database_in_use() as database, database.writing() as connection:
         me, channels = somebody_here().name, channels_from(settings)

@@ -14,6 +14,7 @@ from gis.alerts.policy import Tier
 from gis.errors import NotFound
 from gis.notify.channels import CHANNELS, address_labels, channels_from
 from gis.notify.notification import Language
+from gis.notify.quiet_hours import QuietHours
 from gis.notify.subscriptions import (
     Subscription,
     SubscriptionRequest,
@@ -42,6 +43,9 @@ class SubscriptionBody(Body):
     only_named: bool = Field(False, description="Only of layers whose files name it")
     on_duty: bool = Field(False, description="Only while its person is on duty by the roster")
     person: str = Field("", max_length=100, description="As the roster names whose it is")
+    quiet_hours: str | None = Field(
+        None, max_length=20, description="Hours such as 22:00-06:00 in which only urgent ones go"
+    )
 
 
 @router.get("")
@@ -123,4 +127,5 @@ def _request(
     if unknown:
         raise NotFound(f"there is no layer {min(unknown)}")
     values = body.model_dump() | {"layers": tuple(body.layers), "communes": tuple(body.communes)}
+    values["quiet_hours"] = body.quiet_hours and QuietHours.parse(body.quiet_hours)
     return SubscriptionRequest(**values)

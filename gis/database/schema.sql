@@ -791,14 +791,22 @@ CREATE TABLE gis.subscription (
   by_admin boolean NOT NULL DEFAULT false,
   on_duty boolean NOT NULL DEFAULT false,
   person text NOT NULL DEFAULT ''::text,
+  quiet_from time without time zone,
+  quiet_to time without time zone,
   CONSTRAINT subscription_pkey PRIMARY KEY (id),
   CONSTRAINT subscription_language_check CHECK ((language = ANY (ARRAY['vi'::text, 'en'::text]))),
-  CONSTRAINT subscription_least_severity_check CHECK ((least_severity = ANY (ARRAY['watch'::text, 'alert'::text, 'urgent'::text])))
+  CONSTRAINT subscription_least_severity_check CHECK ((least_severity = ANY (ARRAY['watch'::text, 'alert'::text, 'urgent'::text]))),
+  CONSTRAINT subscription_quiet CHECK (
+CASE
+    WHEN (quiet_from IS NULL) THEN (quiet_to IS NULL)
+    ELSE ((quiet_to IS NOT NULL) AND (quiet_to <> quiet_from))
+END)
 );
 CREATE UNIQUE INDEX subscription_name ON gis.subscription USING btree (name) WHERE (ended_at IS NULL);
 COMMENT ON COLUMN gis.subscription.channel IS 'a name in gis/notify/channels';
 COMMENT ON COLUMN gis.subscription.on_duty IS 'notified only while its person is on duty';
 COMMENT ON COLUMN gis.subscription.person IS 'as the roster names who it belongs to; empty: its name';
+COMMENT ON COLUMN gis.subscription.quiet_from IS 'from then on, by the clock of Vietnam, up to quiet_to what is not urgent waits';
 
 CREATE TABLE gis.tile_count (
   layer_id text NOT NULL,
@@ -1162,12 +1170,14 @@ CREATE TABLE private.webhook_secret (
 --   gis.notify_late_recipients() → void: functions/notify.sql
 --   gis.null_fits(n gis.scan_null, last_day integer, code text, stratified boolean, cases integer) → boolean: functions/runs.sql
 --   gis.payload_shape(shape geometry) → jsonb: functions/alerts.sql
+--   gis.quiet_until(subscription gis.subscription, moment timestamp with time zone) → timestamp with time zone: functions/notify.sql
 --   gis.raise_layer_version() → trigger: functions/versions.sql
 --   gis.raise_results() → trigger: functions/versions.sql
 --   gis.raise_results_of_run() → trigger: functions/versions.sql
 --   gis.recipient_entries(event gis.notification, subscription gis.subscription) → jsonb: functions/notify.sql
 --   gis.refresh_unit_shares(layer_id text) → void: functions/shapes.sql
 --   gis.search_key(value text) → text: functions/values.sql
+--   gis.send_at(event gis.notification, subscription gis.subscription) → timestamp with time zone: functions/notify.sql
 --   gis.set_calendar() → trigger: functions/versions.sql
 --   gis.severity_rank(severity text) → integer: functions/values.sql
 --   gis.subject_of(alert gis.alert, definition jsonb) → jsonb: functions/alerts.sql

@@ -12,6 +12,7 @@ from gis.boundaries.codes import check_communes
 from gis.errors import BadInput, Conflict, NotFound
 from gis.notify.channels.channel import Channel
 from gis.notify.notification import Language
+from gis.notify.quiet_hours import QuietHours
 
 # As a recipient in a layer file: all subscriptions whose person is on duty.
 ON_DUTY = "on-duty"
@@ -35,6 +36,7 @@ class SubscriptionRequest:
     only_named: bool = False  # only alerts of layers whose files name it
     on_duty: bool = False  # only while its person is on duty by the roster, and for what
     person: str = ""  # as the roster names whose it is; empty: its name
+    quiet_hours: QuietHours | None = None  # in which only what is urgent is sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +55,10 @@ class Subscription:
 
 _INSERT = text("""
 INSERT INTO gis.subscription (name, channel, target, language, layers, communes, least_severity,
-                              simulated, only_named, on_duty, person, created_by, by_admin)
+                              simulated, only_named, on_duty, person, quiet_from, quiet_to,
+                              created_by, by_admin)
 VALUES (:name, :channel, :target, :language, :layers, :communes, :least_severity, :simulated,
-        :only_named, :on_duty, :person, :who, :by_admin)
+        :only_named, :on_duty, :person, :quiet_from, :quiet_to, :who, :by_admin)
 ON CONFLICT (name) WHERE ended_at IS NULL DO NOTHING RETURNING id
 """)
 
@@ -178,6 +181,8 @@ def _values(request: SubscriptionRequest) -> dict[str, Any]:
         "only_named": request.only_named,
         "on_duty": request.on_duty,
         "person": request.person.strip(),
+        "quiet_from": request.quiet_hours and request.quiet_hours.begin,
+        "quiet_to": request.quiet_hours and request.quiet_hours.end,
     }
 
 
@@ -194,6 +199,7 @@ def _subscription(row: Row[Any]) -> Subscription:
         only_named=row.only_named,
         on_duty=row.on_duty,
         person=row.person,
+        quiet_hours=None if row.quiet_from is None else QuietHours(row.quiet_from, row.quiet_to),
     )
     return Subscription(
         id=row.id,

@@ -91,11 +91,38 @@ RETURNS boolean LANGUAGE sql STABLE AS $$
     AND event.alert ->> 'key' IS DISTINCT FROM 'subscription ' || subscription.id
 $$;
 
+-- The end of a subscription's quiet hours in which a moment lies; null outside of them.
+CREATE OR REPLACE FUNCTION gis.quiet_until(subscription gis.subscription, moment timestamptz)
+RETURNS timestamptz LANGUAGE sql IMMUTABLE AS $$
+  SELECT (local.day + subscription.quiet_to
+          + CASE WHEN local.clock < subscription.quiet_to THEN interval '0' ELSE interval '1 day' END)
+         AT TIME ZONE interval '7 hours'
+  FROM (SELECT (moment AT TIME ZONE interval '7 hours')::date AS day,
+               (moment AT TIME ZONE interval '7 hours')::time AS clock) AS local
+  WHERE CASE WHEN subscription.quiet_from < subscription.quiet_to
+             THEN local.clock >= subscription.quiet_from AND local.clock < subscription.quiet_to
+             ELSE local.clock >= subscription.quiet_from OR local.clock < subscription.quiet_to END
+$$;
+
+-- When an event is to be sent to a subscription: at once, or after its quiet hours, which what is urgent
+-- pierces.
+CREATE OR REPLACE FUNCTION gis.send_at(event gis.notification, subscription gis.subscription)
+RETURNS timestamptz LANGUAGE sql STABLE AS $$
+  SELECT CASE WHEN gis.event_rank(event) >= gis.severity_rank('urgent') THEN now()
+              ELSE coalesce(gis.quiet_until(subscription, now()), now()) END
+$$;
+
 -- Recipients of an alert are also notified of its end, that somebody acknowledged it, and that its
 -- records were corrected, so that it is less grave than its former notifications say.
 CREATE OR REPLACE FUNCTION gis.fill_outbox(event gis.notification) RETURNS void LANGUAGE sql AS $$
-  INSERT INTO gis.delivery (subscription_id, seq, alert_id)
-  SELECT s.id, event.seq, event.alert_id
+  -- What waits for the end of quiet hours goes with what pierces them: steps keep their order.
+  UPDATE gis.delivery d SET due_at = now()
+  FROM gis.subscription s
+  WHERE s.id = d.subscription_id AND s.quiet_from IS NOT NULL AND d.alert_id = event.alert_id
+    AND d.status = 'waiting' AND d.attempts = 0 AND d.due_at > now()
+    AND gis.event_rank(event) >= gis.severity_rank('urgent');
+  INSERT INTO gis.delivery (subscription_id, seq, alert_id, due_at)
+  SELECT s.id, event.seq, event.alert_id, gis.send_at(event, s)
   FROM gis.subscription s
   CROSS JOIN LATERAL (SELECT EXISTS (
     SELECT FROM gis.delivery d
@@ -129,8 +156,8 @@ END $$;
 CREATE OR REPLACE FUNCTION gis.notify_late_recipients() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM pg_advisory_xact_lock(1734963039, 7);
-  INSERT INTO gis.delivery (subscription_id, seq, alert_id)
-  SELECT DISTINCT ON (s.id, n.alert_id) s.id, n.seq, n.alert_id
+  INSERT INTO gis.delivery (subscription_id, seq, alert_id, due_at)
+  SELECT DISTINCT ON (s.id, n.alert_id) s.id, n.seq, n.alert_id, gis.send_at(today, s)
   FROM gis.alert a
   JOIN gis.layer l ON l.id = a.layer_id AND l.published
   JOIN gis.notification n ON n.alert_id = a.id AND n.act IN ('open', 'notify', 'corrected', 'escalate')
