@@ -1,6 +1,7 @@
 """Measures everything on two processes and writes docs/calibration.md; `make calibrate`.
 
-With `--city FILE` it watches the reports of that file instead, and only prints what they raised.
+With `--ordinary-days` it measures weekdays and holidays alone, and writes their section. With
+`--city FILE` it watches the reports of that file instead, and only prints what they raised.
 """
 
 import argparse
@@ -15,7 +16,9 @@ from typing import Any
 from calibration.city import city
 from calibration.dirty import KINDS, Dirty, measured
 from calibration.injections import CORRIDOR, MERGED, RAMP, Detections, burst, detections
-from calibration.page import Results, page, pictures
+from calibration.ordinary_days import OrdinaryDays, ordinary_days
+from calibration.ordinary_days import together as as_one_series
+from calibration.page import ORDINARY, Results, ordinary_section, page, pictures
 from calibration.province import province
 from calibration.quiet_streams import YEAR, QuietStream, quiet_stream
 from calibration.service_evaluations import EvaluatedDays, evaluated_days
@@ -30,6 +33,9 @@ STREAM_YEARS = 16  # for each null, evaluated each day
 SPARSE_STREAMS, SPARSE_YEARS, SPARSE_DAYS = 50, 8, 15
 # Evaluated after each report: so many streams of reports a day, on so many days each.
 EVALUATED = {5.0: (15, 60), 20.0: (10, 20)}
+# Series of weekdays and holidays: reports a day, variance over mean; so many of each.
+ORDINARY_SERIES = ((10.0, 1.0), (40.0, 1.0), (40.0, 2.0))
+ORDINARY_SEEDS = 4
 DIRTY_RUNS, DIRTY_PER_DAY = 100, 6.0
 STREAMS, TRIALS = 2, 20  # outbreaks are tried in so many streams, so often in each
 OUTBREAKS = [
@@ -91,6 +97,7 @@ def main() -> None:
         streams = [(per_day, seed) for per_day in (5.0, 20.0) for seed in range(STREAMS)]
         found = sent(found_in, streams)
         dirty = sent(dirty_runs, [(kind,) for kind in KINDS])
+        series = sent(ordinary_days, _ordinary_series())
         evaluations = [
             sent(evaluated_days_of, [(per_day, seed, days) for seed in range(streams)])
             for per_day, (streams, days) in EVALUATED.items()
@@ -102,9 +109,31 @@ def main() -> None:
         trials = together([part for one in found for part in _result(one, started)])
         runs = tuple(_result(one, started) for one in dirty)
         evaluated = tuple(as_one([_result(one, started) for one in each]) for each in evaluations)
+        ordinary = _by_series([_result(one, started) for one in series])
         years_watched = tuple(_result(one, started) for one in quiet)
-        results = Results(years_watched, runs, trials, evaluated)
+        results = Results(years_watched, runs, trials, evaluated, ordinary)
     write(results)
+
+
+def _ordinary_series() -> list[tuple[float, float, int]]:
+    return [(*one, seed) for one in ORDINARY_SERIES for seed in range(ORDINARY_SEEDS)]
+
+
+def _by_series(found: list[Any]) -> tuple[OrdinaryDays, ...]:
+    return tuple(
+        OrdinaryDays(*one, as_one_series(found[n * ORDINARY_SEEDS : (n + 1) * ORDINARY_SEEDS]))
+        for n, one in enumerate(ORDINARY_SERIES)
+    )
+
+
+def write_ordinary_days() -> None:
+    """Measure weekdays and holidays, and replace their section, the last of the page."""
+    with ProcessPoolExecutor(PROCESSES) as pool:
+        found = list(pool.map(ordinary_days, *zip(*_ordinary_series(), strict=True)))
+    path = DOCS / "calibration.md"
+    before = path.read_text(encoding="utf-8").split(f"{ORDINARY}\n")[0].rstrip()
+    section = ordinary_section(_by_series(found))
+    path.write_text(f"{before}\n\n{section}\n", encoding="utf-8")
 
 
 def write(results: Results) -> None:
@@ -122,6 +151,7 @@ def _result(one: Any, started: float) -> Any:
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m calibration")
+    parser.add_argument("--ordinary-days", action="store_true", help="weekdays and holidays alone")
     parser.add_argument("--city", type=Path, metavar="FILE", help="reports of a city, as CSV")
     parser.add_argument("--one-stream", action="store_true", help="all its kinds together")
     return parser.parse_args()
@@ -132,5 +162,7 @@ if __name__ == "__main__":
     if asked.city:
         with ProcessPoolExecutor(PROCESSES) as pool:
             print(city(asked.city, one_stream=asked.one_stream, each=pool.map).text())
+    elif asked.ordinary_days:
+        write_ordinary_days()
     else:
         main()

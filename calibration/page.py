@@ -12,6 +12,7 @@ from calibration.charts import Axis, Points, chart
 from calibration.daily_evaluation import DAY_LIMITS
 from calibration.dirty import Dirty
 from calibration.injections import CORRIDOR, MERGED, RAMP, Detections
+from calibration.ordinary_days import WATCH, WEEKDAYS, DaysOfKind, OrdinaryDays
 from calibration.quiet_streams import YEAR, QuietStream
 from calibration.service_evaluations import EvaluatedDays, together
 
@@ -26,6 +27,7 @@ class Results:
     dirty: tuple[Dirty, ...]
     detections: tuple[Detections, ...]
     evaluated: tuple[EvaluatedDays, ...]
+    ordinary: tuple[OrdinaryDays, ...] = ()
 
     def one(self, name: str, per_day: float = 20.0) -> Detections:
         """The trials of an outbreak in the stream of so many reports a day."""
@@ -106,7 +108,7 @@ def page(results: Results) -> str:
         "\n\n".join(
             [
                 _HEAD, _targets(results), _nulls(results), _evaluations(results), _dirt(results),
-                _detections(results),
+                _detections(results), ordinary_section(results.ordinary),
             ]
         )
         + "\n"
@@ -127,10 +129,7 @@ These have a section of their own; in all others there is one a day."""
 
 
 def _targets(results: Results) -> str:
-    rows = [
-        (words, reached, "holds" if holds else "**missed**")
-        for words, reached, holds in targets(results)
-    ]
+    rows = [(words, reached, _holds(holds)) for words, reached, holds in targets(results)]
     return "## Targets\n\n" + _table(("target", "reached", ""), rows)
 
 
@@ -280,6 +279,69 @@ and day; in “some at one place” they fall anywhere in one hex, and those tha
 
 ![Power by the number of reports](calibration/power.svg)
 ![Found by day](calibration/delay.svg)"""
+
+
+ORDINARY = "## Ordinary days"
+
+
+def ordinary_section(some: Sequence[OrdinaryDays]) -> str:
+    """The section of weekdays and holidays, which stands at the end of the page."""
+    heads = (
+        "reports a day", "variance / mean", "day", "days", "p ≤ .05", "95 %", "power, p ≤ .001",
+        "power, watch", "EARS: p ≤ .05", "EARS: power, p ≤ .001",
+    )  # fmt: skip
+    rows = [
+        (f"{each.per_day:g}", f"{each.dispersion:g}", *_row_of_kind(one))
+        for each in some
+        for one in each.kinds
+    ]
+    bars = [one for each in some for one in each.kinds if is_barred(one)]
+    shares, powers = [one.share() for one in bars], [one.power() for one in bars]
+    targets_reached = [
+        (
+            "quiet days with p ≤ .05, on each weekday and after each holiday, in .03–.07",
+            _between(min(shares, default=0), max(shares, default=0)),
+            _holds(all(0.03 <= share <= 0.07 for share in shares)),
+        ),
+        (
+            "power of a rise of 5 sd on each of them, at p ≤ .001, at least .7",
+            _share(min(powers, default=0)),
+            _holds(all(power >= 0.7 for power in powers)),
+        ),
+    ]
+    return f"""{ORDINARY}
+
+Series by the detector `regression`, as the service judges them at the end of a day: the counts of
+2004 to 2026 of a made-up stream, with weekdays (a Monday has 2.25 times a Sunday), a season of 30 %
+and the public holidays (a Tết of a fifth of a Sunday, other holidays of seven tenths, a day after
+them of a fifth more, and the week after Tết of a fifth less). Of ordinary days one in three is
+judged, of the others each. *Power*: of a rise of five standard deviations of that day's law. At
+p ≤ .001 it is rare for that series; *watch*: it raises an alert of the least tier, once in 30 days
+of any among 101 series (p ≤ {WATCH:.5f}). p is made continuous, so that .05 can be reached; the
+service's p is that of whole numbers, and never smaller. The interval is Clopper and Pearson's.
+`ears` (C2) for contrast.
+
+{_table(("target", "reached", ""), targets_reached)}
+
+{_table(heads, rows)}"""
+
+
+def is_barred(one: DaysOfKind) -> bool:
+    """True for the kinds of days that the targets are of: weekdays, and after holidays."""
+    return one.kind in WEEKDAYS or one.kind.startswith("after")
+
+
+def _row_of_kind(one: DaysOfKind) -> tuple[str, ...]:
+    low, high = one.interval()
+    return (
+        one.kind.replace("tet", "Tết"), f"{one.days:,}", f"{one.share():.3f}",
+        f"{low:.3f}–{high:.3f}", _share(one.power()), _share(one.watched / one.days),
+        f"{one.ears_small / one.days:.3f}", _share(one.ears_rare / one.days),
+    )  # fmt: skip
+
+
+def _holds(holds: bool) -> str:
+    return "holds" if holds else "**missed**"
 
 
 def pictures(results: Results) -> dict[str, str]:

@@ -10,6 +10,8 @@ from scipy.stats import t
 Floats = npt.NDArray[np.float64]
 
 LEAST = 1e-9  # of a mean at the step being judged
+# Multiplications, and numbers, of which OpenBLAS makes one thread.
+_LARGEST_PRODUCT, _LARGEST_MATRIX = 2**18, 2**13
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,21 +75,34 @@ def fit(
     penalty = np.diag(np.zeros(design.shape[1]) if ridge is None else ridge)
     mean, deviance = past + 0.1, np.inf
     least = np.finfo(float).eps  # of a mean: a steep trend would make it 0, as in R
+    parts = _parts(design)
     for _ in range(25):
         working = weight * mean
-        information = design.T @ (working[:, None] * design) + penalty
-        target = design.T @ (working * (np.log(mean) - known + (past - mean) / mean))
+        information = sum((x.T @ (working[at, None] * x) for at, x in parts), start=penalty)
+        response = working * (np.log(mean) - known + (past - mean) / mean)
+        target = sum((x.T @ response[at] for at, x in parts), start=np.zeros(len(penalty)))
         coefficients = np.linalg.solve(information, target)
-        mean = np.maximum(np.exp(design @ coefficients + known), least)
+        linear = np.concatenate([x @ coefficients for _, x in parts])
+        mean = np.maximum(np.exp(linear + known), least)
         before, deviance = deviance, _deviance(past, mean, weight)
         if abs(deviance - before) / (abs(deviance) + 0.1) < 1e-8:
             break
     covariance = np.linalg.inv(information)
-    leverage = working * ((design @ covariance) * design).sum(axis=1)
+    leverage = working * np.concatenate([((x @ covariance) * x).sum(axis=1) for _, x in parts])
     # What a ridge holds back of a coefficient leaves as much freedom to the residuals.
     freedom = len(past) - (design.shape[1] if ridge is None else round(float(leverage.sum())))
     dispersion = float((working * ((past - mean) / mean) ** 2).sum()) / freedom
     return Fit(coefficients, covariance, mean, leverage, dispersion, freedom)
+
+
+def _parts(design: Floats) -> list[tuple[slice, Floats]]:
+    """The rows in parts so small that BLAS starts no threads for their products: on a busy machine
+    these wait for each other for longer than the product takes.
+    """
+    columns = design.shape[1]
+    rows = max(1, min(_LARGEST_PRODUCT // columns**2, _LARGEST_MATRIX // columns))
+    starts = range(0, len(design), rows)
+    return [(slice(at, at + rows), design[at : at + rows]) for at in starts]
 
 
 def _deviance(past: Floats, mean: Floats, weight: Floats) -> float:

@@ -38,10 +38,12 @@ def _marked(first_day: int, last_day: int, local_days: _Named) -> "analysis.Mark
         _SUNDAY if kind in _RESTS else day.weekday() for day, kind in zip(dates, kinds, strict=True)
     ]
     named = [_named(days) for _, days in local_days]
-    marks = [[kind is one for one in _KINDS] + [day in some for some in named]
-             for day, kind in zip(dates, kinds, strict=True)]  # fmt: skip
+    marks = [
+        *([kind is one for kind in kinds] for one in _KINDS),
+        *([day in some for day in dates] for some in named),
+    ]
     unknown = [_UNKNOWN_REST * (kind in _RESTS) for kind in _KINDS] + [0.0] * len(named)
-    return analysis.MarkedDays(np.array(weekday), np.array(marks, bool), np.array(unknown))
+    return analysis.MarkedDays(np.array(weekday), np.array(marks, bool).T, np.array(unknown))
 
 
 def _named(days: tuple[str, ...]) -> frozenset[date]:

@@ -1,5 +1,7 @@
 """The targets of docs/calibration.md on a smaller province with fewer trials, and its page."""
 
+from datetime import date
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,7 +20,9 @@ from calibration.daily_evaluation import (
 )
 from calibration.dirty import KINDS, Dirty, measured
 from calibration.injections import CORRIDOR, MERGED, RAMP, Detections, Outbreak, burst, detections
-from calibration.page import Results, page, pictures, targets
+from calibration.ordinary_days import WEEKDAYS, DaysOfKind, OrdinaryDays, ordinary_days
+from calibration.ordinary_days import together as as_one_series
+from calibration.page import Results, ordinary_section, page, pictures, targets
 from calibration.province import Events, lumpy, province, quiet, within
 from calibration.quiet_streams import QuietStream, quiet_stream
 from calibration.service_evaluations import EvaluatedDays, evaluated_days, together
@@ -281,3 +285,44 @@ def test_a_file_that_names_no_day_is_refused(tmp_path):
     (tmp_path / "odd.csv").write_text("Latitude,Longitude\n1,2\n", encoding="utf-8")
     with pytest.raises(BadInput, match="Creation_Date, Created Date"):
         city(tmp_path / "odd.csv")
+
+
+@pytest.fixture(scope="module")
+def quiet_days():
+    """Ten years of forty reports a day; of ordinary days one in two."""
+    return {one.kind: one for one in as_one_series(
+        ordinary_days(40.0, 1.0, seed, date(2010, 1, 1), date(2019, 12, 31), every=2)
+        for seed in range(2)
+    )}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", WEEKDAYS)
+def test_each_weekday_alarms_as_often_as_it_should_and_sees_a_rise(quiet_days, kind):
+    one = quiet_days[kind]
+    assert 0.03 <= one.share() <= 0.07
+    assert one.power() >= 0.7
+
+
+@pytest.mark.parametrize("kind", ["after holiday", "after tet"])
+def test_days_after_a_holiday_are_neither_false_alarms_nor_blind(quiet_days, kind):
+    """Fewer than weekdays, so that the share itself is less sure; see the page for more."""
+    one = quiet_days[kind]
+    low, high = one.interval()
+    assert low <= 0.07 and high >= 0.03
+    assert one.power() >= 0.7
+
+
+def test_ears_knows_no_weekdays(quiet_days):
+    """What the regression is for: false on Mondays, blind on Sundays and after Tết."""
+    assert quiet_days["Monday"].ears_small > 4 * quiet_days["Monday"].small
+    for kind in ("Sunday", "after tet"):
+        assert quiet_days[kind].ears_rare < 0.2 * quiet_days[kind].rare
+
+
+def test_the_page_has_a_row_for_each_weekday_and_kind_of_holiday(quiet_days):
+    section = ordinary_section([OrdinaryDays(40.0, 1.0, tuple(quiet_days.values()))])
+    for kind in (*WEEKDAYS, "holiday", "after holiday", "before Tết", "Tết", "after Tết"):
+        assert f"| 40 | 1 | {kind} |" in section
+    blind = DaysOfKind("Sunday", 100, 0, 50, 40, 0, 0)
+    missed = ordinary_section([OrdinaryDays(40.0, 1.0, (blind,))])
+    assert missed.count("**missed**") == 2
