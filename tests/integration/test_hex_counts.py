@@ -265,3 +265,48 @@ def test_two_writers_at_once_lose_no_count(counted: Database, crossing: bool) ->
         writer.join(timeout=60)
     assert errors == []
     assert hold(counted)
+
+
+MANY = list(h3.grid_disk(CENTRE, 40))
+_COUNTS_READ = text("""
+SELECT coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0) AS read FROM pg_stat_xact_user_tables
+WHERE schemaname = 'gis' AND relname IN ('hex_count', 'hex_day_count', 'tile_count')
+""")
+_SPREAD = text(f"""
+INSERT INTO layer.{LAYER} (h3, geom, category, valid_at, source, source_key)
+SELECT cell, ST_SetSRID(ST_MakePoint(lon, lat), 4326), 'traffic', :at, 'tests', cell::text
+FROM unnest(CAST(:cells AS bigint[]), CAST(:lon AS float8[]), CAST(:lat AS float8[]))
+  AS spread (cell, lon, lat)
+""")
+
+
+@pytest.fixture
+def spread(counted: Database) -> Database:
+    """Rows in thousands of cells, of which the statistics know nothing: it was empty for them."""
+    lat, lon = zip(*map(h3.cell_to_latlng, MANY), strict=True)
+    with counted.writing() as connection, as_owner(connection):
+        connection.execute(text("ANALYZE gis.hex_count, gis.hex_day_count, gis.tile_count"))
+        cells = [int(cell, 16) for cell in MANY]
+        values = {"cells": cells, "lon": list(lon), "lat": list(lat), "at": START}
+        connection.execute(_SPREAD, values)
+    return counted
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        f"UPDATE layer.{LAYER} SET valid_at = valid_at + interval '1 day' WHERE id = :id",
+        f"DELETE FROM layer.{LAYER} WHERE id = :id",
+        f"INSERT INTO layer.{LAYER} (h3, geom, source, source_key)"
+        f" SELECT h3, geom, source, 'new' FROM layer.{LAYER} WHERE id = :id",
+    ],
+    ids=["update", "delete", "insert"],
+)
+def test_a_small_change_reads_no_more_counts_than_its_own(spread: Database, change: str) -> None:
+    with spread.writing() as connection:
+        at = connection.scalar(text(f"SELECT max(id) FROM layer.{LAYER}"))
+        assert connection.execute(text(change), {"id": at}).rowcount == 1
+        read = [row.read for row in connection.execute(_COUNTS_READ)]
+    assert len(hold(spread)) > 500
+    assert sum(read) > 0
+    assert max(read) < 50

@@ -22,11 +22,11 @@ LANGUAGE sql IMMUTABLE AS
 $$ SELECT format($q$
 MERGE INTO gis.hex_day_count AS counts
 USING (
-  SELECT gis.h3_parent(h3, 10) AS cell, day, category, sum(sign)::int AS change,
+  SELECT $1 AS layer_id, gis.h3_parent(h3, 10) AS cell, day, category, sum(sign)::int AS change,
          coalesce(sum(sign) FILTER (WHERE value IS NOT NULL), 0)::int AS valued,
          coalesce(sum(sign * value), 0) AS total
-  FROM (%s) AS rows GROUP BY 1, 2, 3) AS new
-ON counts.layer_id = $1 AND counts.day = new.day AND counts.cell = new.cell
+  FROM (%s) AS rows GROUP BY 2, 3, 4) AS new
+ON counts.layer_id = new.layer_id AND counts.day = new.day AND counts.cell = new.cell
   AND counts.category = new.category
 WHEN MATCHED AND new.change = 0 AND new.valued = 0 AND new.total = 0 THEN DO NOTHING
 WHEN MATCHED AND counts.count + new.change = 0 THEN DELETE
@@ -48,11 +48,11 @@ WITH cells_10 AS MATERIALIZED (
   FROM (%s) AS rows GROUP BY 1, 2)%s
 MERGE INTO gis.hex_count AS counts
 USING (
-  SELECT resolution, cell, category, change::int, coalesce(valued, 0)::int AS valued,
-         coalesce(total, 0) AS total
-  FROM (%s) AS cells) AS new
-ON counts.layer_id = $1 AND counts.resolution = new.resolution AND counts.cell = new.cell
-  AND counts.category = new.category
+  SELECT $1 AS layer_id, resolution, cell, category, change::int,
+         coalesce(valued, 0)::int AS valued, coalesce(total, 0) AS total
+  FROM (%s) AS cells OFFSET 0) AS new
+ON counts.layer_id = new.layer_id AND counts.resolution = new.resolution
+  AND counts.cell = new.cell AND counts.category = new.category
 WHEN MATCHED AND new.change = 0 AND new.valued = 0 AND new.total = 0 THEN DO NOTHING
 WHEN MATCHED AND counts.count + new.change = 0 THEN DELETE
 WHEN MATCHED THEN UPDATE SET count = counts.count + new.change,
@@ -71,12 +71,16 @@ $q$, rows,
    FROM generate_series(5, 10) AS resolution)) $$;
 
 -- The row of gis.layer is locked first, so that writers of one layer wait here in one order and never
--- for each other's counts crosswise. EXECUTE plans each time: one row and a hundred thousand want
--- different plans. Groups are made by sorting: hashing gives them in no order, and takes far more memory
--- than planned, since nothing is known of the cells of new rows. The arguments of a trigger are the
--- layer, its category and its measure, in this order. An empty category is none.
+-- for each other's counts crosswise. The arguments of a trigger are the layer, its category and its
+-- measure, in this order. An empty category is none.
+--
+-- Nothing is known of the cells of new rows, nor of counts since a load before they are analyzed, so
+-- the planner is left no choice: groups are made by sorting, which keeps within memory and gives them in
+-- order, and each count is looked up by its key, so that a few rows never read the counts of a layer
+-- (nor does the planner see that they are of one: that is what new.layer_id and OFFSET 0 are for).
 CREATE OR REPLACE FUNCTION gis.count_hexes() RETURNS trigger LANGUAGE plpgsql
-SET enable_hashagg = off AS $$
+SET enable_hashagg = off SET enable_hashjoin = off SET enable_mergejoin = off
+SET enable_material = off SET enable_bitmapscan = off SET enable_seqscan = off AS $$
 DECLARE
   category text := nullif(TG_ARGV[1], '');
   measure text := TG_ARGV[2];
@@ -99,11 +103,13 @@ BEGIN
   RETURN NULL;
 END $$;
 
--- From now on the rows of a layer are counted; those that are there are counted at once. Can be
--- repeated, also with another category or measure, which are names of columns.
+-- From now on the rows of a layer are counted; those that are there are counted at once, as
+-- gis.count_hexes does. Can be repeated, also with another category or measure, which are names of columns.
 CREATE OR REPLACE FUNCTION gis.attach_hex_counts(
   layer_id text, category text DEFAULT NULL, measure text DEFAULT NULL) RETURNS void
-LANGUAGE plpgsql SET enable_hashagg = off AS $$
+LANGUAGE plpgsql
+SET enable_hashagg = off SET enable_hashjoin = off SET enable_mergejoin = off
+SET enable_material = off SET enable_bitmapscan = off AS $$
 DECLARE
   target text := format('layer.%I', layer_id);
   arguments text := concat_ws(', ', quote_literal(layer_id), quote_literal(coalesce(category, '')),

@@ -22,11 +22,12 @@ finest AS MATERIALIZED (
   FROM middles GROUP BY 1, 2)
 MERGE INTO gis.tile_count AS counts
 USING (
-  SELECT zoom, across >> (16 - zoom) AS across, up >> (16 - zoom) AS up, sum(count)::int AS count,
-         sum(sum_x)::bigint AS sum_x, sum(sum_y)::bigint AS sum_y
+  SELECT $1 AS layer_id, zoom, across >> (16 - zoom) AS across, up >> (16 - zoom) AS up,
+         sum(count)::int AS count, sum(sum_x)::bigint AS sum_x, sum(sum_y)::bigint AS sum_y
   FROM finest CROSS JOIN (VALUES (11), (13), (16)) AS zooms (zoom)
-  GROUP BY 1, 2, 3 HAVING sum(count) <> 0 OR sum(sum_x) <> 0 OR sum(sum_y) <> 0) AS new
-ON counts.layer_id = $1 AND counts.zoom = new.zoom AND counts.across = new.across AND counts.up = new.up
+  GROUP BY 2, 3, 4 HAVING sum(count) <> 0 OR sum(sum_x) <> 0 OR sum(sum_y) <> 0) AS new
+ON counts.layer_id = new.layer_id AND counts.zoom = new.zoom AND counts.across = new.across
+  AND counts.up = new.up
 WHEN MATCHED AND counts.count + new.count = 0 THEN DELETE
 WHEN MATCHED THEN UPDATE SET count = counts.count + new.count, sum_x = counts.sum_x + new.sum_x,
   sum_y = counts.sum_y + new.sum_y
@@ -36,8 +37,11 @@ $q$, rows) $$;
 
 -- Fires after the trigger `version`, which has locked the layer's row and raised its version: the
 -- names of triggers give their order. Few places are logged one by one, many by one box around all;
--- the log holds the last thousand versions, and what is older counts as touched.
-CREATE OR REPLACE FUNCTION gis.touch_tiles() RETURNS trigger LANGUAGE plpgsql AS $$
+-- the log holds the last thousand versions, and what is older counts as touched. Counts are looked up
+-- as those of hexes are (gis.count_hexes).
+CREATE OR REPLACE FUNCTION gis.touch_tiles() RETURNS trigger LANGUAGE plpgsql
+SET enable_hashagg = off SET enable_hashjoin = off SET enable_mergejoin = off
+SET enable_material = off SET enable_bitmapscan = off SET enable_seqscan = off AS $$
 DECLARE
   now_at bigint := (SELECT version FROM gis.layer WHERE id = TG_ARGV[0]);
   rows text := CASE TG_OP
@@ -70,7 +74,9 @@ $q$, rows) USING TG_ARGV[0], now_at;
 END $$;
 
 -- From now on the changes of a layer's table are logged; the rows that are there are counted at once.
-CREATE OR REPLACE FUNCTION gis.attach_tiles(layer_id text) RETURNS void LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION gis.attach_tiles(layer_id text) RETURNS void LANGUAGE plpgsql
+SET enable_hashagg = off SET enable_hashjoin = off SET enable_mergejoin = off
+SET enable_material = off SET enable_bitmapscan = off AS $$
 DECLARE
   target text := format('layer.%I', layer_id);
   event record;
