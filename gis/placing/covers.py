@@ -96,9 +96,11 @@ def _of_lines(lines: Shapes, resolution: int) -> _Parts:
     cells = np.unique(np.asarray(h3ronpy.grid_disk(near, 1, flatten=True))).astype(np.int64)
     hexagons, pieces = boundaries(cells), shapely.linestrings(segments)
     piece, hexagon = shapely.STRtree(hexagons).query(pieces, predicate="intersects")
-    parts = shapely.intersection(pieces[piece], hexagons[hexagon])
+    sizes = _lengths_m(segments)[piece]
+    cut = np.flatnonzero(np.bincount(piece, minlength=len(pieces))[piece] > 1)  # others lie in one
+    parts = shapely.intersection(pieces[piece[cut]], hexagons[hexagon[cut]])
     of_parts, part = _segments(parts)
-    sizes = np.bincount(part, _lengths_m(of_parts), len(parts))
+    sizes[cut] = np.bincount(part, _lengths_m(of_parts), len(parts))
     return owner[piece], cells[hexagon], sizes
 
 

@@ -14,6 +14,8 @@ from tiles.hexes.rights import hex_options
 def counts_of(layer: Layer) -> str:
     """SQL of a relation (layer_id, resolution, cell, category, count, valued, total); several rows
     may be of one cell and category.
+
+    A statement that reads it binds `resolution`, and asks for cells of that resolution alone.
     """
     return _of_covers(layer) if has_hex_cover(layer) else "gis.hex_count"
 
@@ -34,12 +36,14 @@ def finest_counted(layer: Layer) -> int | None:
 
 
 def _of_covers(layer: Layer) -> str:
+    """Each cell of a cover has its row: the join is a left one because the planner leaves that out
+    where nothing of the row is asked for."""
     options, of = hex_options(layer), f'layer."{layer.id}"'
     category = "''" if options.category is None else f"coalesce(t.\"{options.category}\"::text, '')"
     value = "NULL::float8" if options.measure is None else f't."{options.measure}"::float8'
     return f"""(
-SELECT '{layer.id}' AS layer_id, gis.h3_resolution(c.cell) AS resolution, c.cell, c.size,
+SELECT '{layer.id}' AS layer_id, CAST(:resolution AS smallint) AS resolution, c.cell, c.size,
        {category} AS category, gis.day_of(t.valid_at) AS day, 1 AS count,
        ((abs({value}) < 'Infinity') IS TRUE)::int AS valued,
        CASE WHEN abs({value}) < 'Infinity' THEN {value}::numeric END AS total
-FROM layer."{layer.id}_hexes" c JOIN {of} t ON t.id = c.id)"""  # noqa: S608 (a validated layer)
+FROM layer."{layer.id}_hexes" c LEFT JOIN {of} t ON t.id = c.id)"""  # noqa: S608 (a validated layer)

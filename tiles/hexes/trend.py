@@ -39,8 +39,12 @@ class Trend:
 def weekly_trend(connection: Connection, layer: Layer, cell: int, today: date) -> Trend:
     """By steps of seven days, of which the last ends today."""
     first = today - timedelta(days=7 * STEPS - 1)
-    span = descendants(cell, day_resolution(layer, resolution_of(cell)))
-    values = {"layer": layer.id, "first": first, "last": today, "from": span.first, "to": span.last}
+    resolution = day_resolution(layer, resolution_of(cell))
+    span = descendants(cell, resolution)
+    values = {
+        "layer": layer.id, "resolution": resolution, "first": first, "last": today,
+        "from": span.first, "to": span.last,
+    }  # fmt: skip
     counts = [0] * STEPS
     for row in connection.execute(text(_DAYS.format(counts=day_counts_of(layer))), values):
         counts[(row.day - first).days // 7] += row.records

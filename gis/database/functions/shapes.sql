@@ -121,7 +121,7 @@ BEGIN
   EXECUTE format('CREATE TABLE %s (id bigint NOT NULL, cell bigint NOT NULL,'
                  ' share double precision NOT NULL, size double precision NOT NULL,'
                  ' PRIMARY KEY (id, cell))', covers);
-  EXECUTE format('CREATE INDEX ON %s (cell) INCLUDE (id)', covers);
+  EXECUTE format('CREATE INDEX ON %s (cell) INCLUDE (id, size)', covers);
   FOR event IN SELECT * FROM (VALUES
       ('INSERT', 'REFERENCING NEW TABLE AS new_rows'),
       ('UPDATE', 'REFERENCING NEW TABLE AS new_rows OLD TABLE AS old_rows'),
