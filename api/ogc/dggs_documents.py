@@ -59,6 +59,8 @@ DESCRIPTION = (
 NUMBERS = {
     "count": "Records",
     "per_km2": "Records per square kilometre of the zone",
+    "length_km": "Length of the lines within the zone, in kilometres",
+    "covered_km2": "Area of the shapes within the zone, in square kilometres, each added",
     "share": "Share of the category among all records of the zone, 0 to 1",
     "mean": "Mean of the number that the layer names, over records that have one",
     "per_1000": "Records per 1,000 inhabitants of the zone",

@@ -6,7 +6,10 @@ const MOST = 3;  // besides alerts, which come first
 const EVIDENCE = /_evidence$/;
 
 // What hexes and clusters have instead of fields.
-const MEASURES = { count: {}, per_km2: { unit: "km⁻²" }, share: {}, mean: {}, per_1000: {} };
+const MEASURES = {
+  count: {}, per_km2: { unit: "km⁻²" }, length_km: { unit: "km" }, covered_km2: { unit: "km2" }, share: {}, mean: {},
+  per_1000: {},
+};
 // How people write what UCUM writes otherwise.
 const UNITS = { 1: "", km2: "km²", "GW.h": "GWh" };
 

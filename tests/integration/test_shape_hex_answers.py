@@ -1,5 +1,7 @@
 """Hexes of lines and areas over HTTP: the same numbers as every shape cut by every hex has."""
 
+import io
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -160,6 +162,46 @@ def test_zones_and_their_data_are_those_of_the_tiles(desk, layer):
         for child in h3.cell_to_children(parent, 8)
         if (count := expected(RECORDS[layer], child)["count"])
     }
+
+
+@pytest.mark.parametrize("layer", ["lines", "areas"])
+def test_every_form_of_zones_and_data_is_given(desk, layer):
+    base = f"/ogc/collections/{layer}/dggs/H3/zones"
+    cell = h3.latlng_to_cell(*MIDDLE, 7)
+    for path, forms in ((base, ("json", "geojson", "binary")),
+                        (f"{base}/{cell}/data", ("json", "geojson", "txt"))):  # fmt: skip
+        for form in forms:
+            answer = desk.client.get(path, params={"f": form}, headers=desk.operator)
+            assert answer.status_code == 200, answer.text
+    values = desk.client.get(f"{base}/{cell}/data", headers=desk.operator).json()["values"]
+    wanted = expected(RECORDS[layer], cell)
+    for name, value in wanted.items():
+        assert values[name][0]["data"] == pytest.approx([value], rel=2e-3)
+    size = "length_km" if layer == "lines" else "covered_km2"
+    many = desk.client.get(
+        base, params={"filter": f"{size} > 0.5", "zone-level": 8, "compact-zones": "false"},
+        headers=desk.operator,
+    ).json()["zones"]  # fmt: skip
+    assert sorted(many) == sorted(
+        each for each in around(8) if expected(RECORDS[layer], each)[size] > 0.5
+    )
+
+
+def test_hexes_of_shapes_are_listed_drawn_and_explained(desk):
+    listed = {one["id"]: one for one in desk.client.get("/layers").json()["layers"]}
+    assert {"lines", "areas", "points"} <= {
+        name for name, one in listed.items() if one["has_hexes"]
+    }
+    sources = desk.client.get("/styles/map.json").json()["sources"]
+    for layer in ("lines", "areas"):
+        assert f"{layer}_hexes" in sources
+        assert desk.client.get(f"/styles/{layer}/hexes.json").status_code == 200
+        assert desk.client.get(f"/legends/{layer}.json").json()["hexes"]
+    project = desk.client.get("/qgis/project.qgz", headers=desk.operator)
+    assert project.status_code == 200
+    with zipfile.ZipFile(io.BytesIO(project.content)) as packed:
+        (document,) = [packed.read(name).decode() for name in packed.namelist() if ".qgs" in name]
+    assert all(f"/hexes/{layer}/" in document for layer in ("lines", "areas", "points"))
 
 
 def test_hexes_finer_than_the_covers_are_refused_and_no_zeros(desk):

@@ -1,6 +1,7 @@
 """Lines and areas on hexes: each has a cover, whatever is done to it, and counts in each hex."""
 
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -173,6 +174,46 @@ def test_covers_are_those_of_the_shapes_after_any_changes(
         hold(toy_province, layer)
     assert desk.load() is not None
     assert hold(toy_province, layer) >= 4
+
+
+def test_writers_at_once_leave_no_cover_of_a_shape_that_was(
+    toy_province: Database, tmp_path: Path
+) -> None:
+    """An officer and another program change the same rows, and the worker fills covers."""
+    layer = shapes_layer("polygon", resolutions=[5, 8])
+    publish(toy_province, layer)
+    desks = [Desk(toy_province, layer, tmp_path, seed) for seed in range(3)]
+    rows_there = [desks[0].add() for _ in range(3)]
+    errors: list[BaseException] = []
+
+    def write(desk: Desk) -> None:
+        try:
+            for n in range(6):
+                feature = Feature(desk.shape(), {}, has_geometry=True)
+                with toy_province.writing() as connection:
+                    row = rows_there[n % 3]
+                    edit.replace(connection, desk.source, row, feature, LOCAL_ADMIN)
+        except BaseException as error:
+            errors.append(error)
+
+    def move_and_fill(desk: Desk) -> None:
+        moved = text("UPDATE layer.mz SET geom = ST_Translate(geom, 0.001, 0) WHERE id % 2 = :n")
+        try:
+            for n in range(6):
+                with toy_province.writing() as connection:
+                    connection.execute(moved, {"n": n % 2})
+                fill_waiting_covers(toy_province, Catalogue((layer,), {"mz": "1"}))
+        except BaseException as error:
+            errors.append(error)
+
+    works = zip((write, write, move_and_fill), desks, strict=True)
+    threads = [threading.Thread(target=work, args=(desk,)) for work, desk in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert errors == []
+    assert hold(toy_province, layer) == 3
 
 
 def test_a_change_of_a_name_leaves_the_cover_alone(toy_province: Database, tmp_path: Path) -> None:
