@@ -1,5 +1,6 @@
 """Routes of the items of a layer."""
 
+import re
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -26,13 +27,16 @@ from gis.database.engine import Database
 from gis.errors import BadInput
 from gis.settings import Settings
 from layers.ingest.edit import tag_of_row
-from layers.ingest.quarantine import newer_version
+from layers.ingest.quarantine import QuarantinedRecord, newer_versions
 from layers.items import Count, Page, PageRequest, read_item, read_page
 from layers.items.formats import FORMATS, ExportFormat, ExportRows, check_export
 from layers.items.geojson import id_of
 from layers.items.spool import Spool
 
 router = APIRouter(prefix="/ogc/collections/{layer_id}", include_in_schema=False)
+
+# An item of a page begins a line, which no text within one can do.
+_FEATURE = re.compile(rb'^\{"type":"Feature","id":(\d+),', re.MULTILINE)
 
 
 @router.get("/items")
@@ -55,13 +59,21 @@ def _items(layer_id: str, request: Request, connection: Connection, caller: Prin
     if negotiation.format in FORMATS:
         return _export(request, FORMATS[negotiation.format], collection, page, caller)
     etag = etag_of_request(request, negotiation, collection.state, caller.audience)
+    steward = _may_write(collection, caller)
     headers = items_headers(negotiation, page.crs, etag)
-    not_modified = unchanged(request, headers)
+    not_modified = None if steward else unchanged(request, headers)
     if not_modified is not None:
         return not_modified
     if negotiation.format == "html":  # its map asks for the geometries itself
         page = replace(page, geometry=False)
     body = _page_body(request, connection, negotiation, collection, page, caller, etag)
+    if steward:  # whose page also follows quarantine, of which the layer's state does not tell
+        body, mark = _with_stale(connection, collection, body)
+        etag = etag_of_request(request, negotiation, collection.state, caller.audience + mark)
+        headers = items_headers(negotiation, page.crs, etag)
+        not_modified = unchanged(request, headers)
+        if not_modified is not None:
+            return not_modified
     if negotiation.format == "html":
         return _as_page(request, negotiation, collection, body, headers)
     return Response(body, headers=headers, media_type=patches.GEOJSON)
@@ -161,18 +173,42 @@ def feature_collection(page: Page, links: list[dict[str, str]]) -> bytes:
     return f'{orjson.dumps(head)[:-1].decode()},"features":[\n{features}\n]}}'.encode()
 
 
+def _may_write(collection: Collection, caller: Principal) -> bool:
+    layer = collection.source.layer
+    return not layer.is_view and may_write(caller, layer.access.read, layer.access.write, layer.id)
+
+
 def _newer_version(
-    connection: Reader, collection: Collection, item_id: str, caller: Principal
+    connection: Connection, collection: Collection, item_id: str, caller: Principal
 ) -> dict[str, Any] | None:
     """The newer version of an item that waits in quarantine, for those who may write the layer."""
-    layer = collection.source.layer
-    if layer.is_view or not may_write(caller, layer.access.read, layer.access.write, layer.id):
+    if not _may_write(collection, caller):
         return None
-    record = newer_version(connection, layer.id, id_of(collection.source, item_id))
-    if record is None:
-        return None
+    row_id = id_of(collection.source, item_id)
+    record = newer_versions(connection, collection.layer.id, [row_id]).get(row_id)
+    return None if record is None else _stale(record)
+
+
+def _stale(record: QuarantinedRecord) -> dict[str, Any]:
     names = ("id", "reason", "why", "changed_at")
     return {name: value for name, value in asdict(record).items() if name in names}
+
+
+def _with_stale(connection: Connection, collection: Collection, body: bytes) -> tuple[bytes, str]:
+    """A page with the member `stale` in its items whose newer version waits, and a mark of these.
+
+    The rest stays the text that PostgreSQL wrote.
+    """
+    ids = [int(each[1]) for each in _FEATURE.finditer(body)]
+    found = newer_versions(connection, collection.layer.id, ids)
+    members = {row: orjson.dumps(_stale(record)) for row, record in found.items()}
+
+    def complete(feature: re.Match[bytes]) -> bytes:
+        member = members.get(int(feature[1]))
+        return feature[0] if member is None else feature[0] + b'"stale":' + member + b","
+
+    mark = b"".join(members[row] for row in sorted(members)).decode()
+    return _FEATURE.sub(complete, body) if members else body, mark
 
 
 def _item_etag(

@@ -3,7 +3,9 @@
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
+from fastapi.responses import JSONResponse
 from pydantic import Field
+from shapely.geometry import mapping
 from sqlalchemy import Connection
 
 from api.advice import as_parameters
@@ -16,6 +18,7 @@ from layers.definition.catalogue import Catalogue
 from layers.definition.model import Layer
 from layers.ingest import corrections, quarantine
 from layers.ingest.quarantine import QuarantinedRecord
+from layers.ingest.record_files import shape_of
 from layers.ingest.records import FileOptions, PlaceBy
 from layers.ingest.retry import replay
 from layers.ingest.undeclared import in_clear, masked
@@ -48,6 +51,12 @@ Source = Annotated[str | None, Query(description="Only records of this source")]
 Reason = Annotated[
     str | None, Query(description="Only records with this first reason, such as outside")
 ]
+
+
+class GeoJson(JSONResponse):
+    """A document of RFC 7946."""
+
+    media_type = "application/geo+json"
 
 
 class Correction(Body):
@@ -122,6 +131,30 @@ def records(
         after=after,
     )
     return {"records": [json_ready(quarantined_record(masked(each))) for each in waiting]}
+
+
+@router.get("/features", response_class=GeoJson)
+def features(
+    connection: Reader,
+    catalogue: UsedCatalogue,
+    caller: Caller,
+    state: State = None,
+    layer: LayerId = None,
+    limit: Limit = 1000,
+    after: After = 0,
+) -> GeoJson:
+    """Records on a map, as GeoJSON: each where its coordinates put it, with its state and why.
+
+    A contradicting record lies where its words say that it does not; one without coordinates has no
+    geometry. QGIS opens the address with the key as the password of Basic authentication.
+    """
+    layers = [each for each in _writable(catalogue, caller) if layer in (None, each)]
+    waiting = quarantine.list_waiting(
+        connection, layers=layers, state=state, limit=limit, after=after
+    )
+    return GeoJson({"type": "FeatureCollection", "features": [
+        _feature(catalogue.get(each.layer_id), masked(each)) for each in waiting
+    ]})  # fmt: skip
 
 
 @router.get("/corrections")
@@ -241,6 +274,16 @@ def replay_layer(
             for outcome in outcomes
             if outcome.question
         },
+    }
+
+
+def _feature(layer: Layer, record: QuarantinedRecord) -> dict[str, Any]:
+    shape = shape_of(layer, record)
+    return {
+        "type": "Feature",
+        "id": record.id,
+        "geometry": None if shape is None else mapping(shape),
+        "properties": json_ready(quarantined_record(record)),
     }
 
 

@@ -22,7 +22,7 @@ def implausible_times(
             bounds = f"{occurrence.earliest} … {last.date() - timedelta(days=1)}"
             why = (
                 f"“{day}” không thể là ngày xảy ra; phải trong {bounds} (đổi ở `earliest`, "
-                "`ahead_days` trong tệp lớp) / it cannot have happened on this day; give one within "
+                "`ahead_days` trong tệp lớp) / it cannot have happened on this day: give one in "
                 f"{bounds}, or change `earliest`, `ahead_days` in the layer file"
             )
             yield row, why

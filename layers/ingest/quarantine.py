@@ -198,17 +198,23 @@ def get_waiting(connection: Connection, record_id: int) -> QuarantinedRecord:
     return found[0]
 
 
-def newer_version(connection: Connection, layer_id: str, row_id: int) -> QuarantinedRecord | None:
-    """The record that waits while its layer serves a row of an earlier version, else None."""
-    record_id = connection.scalar(
+def newer_versions(
+    connection: Connection, layer_id: str, row_ids: Sequence[int]
+) -> dict[int, QuarantinedRecord]:
+    """The records that wait while the layer serves rows of earlier versions, by id of the row."""
+    found = connection.execute(
         text(
-            f'SELECT q.id FROM layer."{layer_id}" t JOIN gis.quarantine q'  # noqa: S608
+            f'SELECT t.id AS row_id, q.id FROM layer."{layer_id}" t JOIN gis.quarantine q'  # noqa: S608
             " USING (source, source_key)"
-            " WHERE t.id = :row AND q.layer_id = :layer AND q.status = 'waiting'"
+            " WHERE t.id = ANY(:rows) AND q.layer_id = :layer AND q.status = 'waiting'"
         ),
-        {"layer": layer_id, "row": row_id},
+        {"layer": layer_id, "rows": list(row_ids)},
     )
-    return None if record_id is None else get_waiting(connection, record_id)
+    rows = {row.id: row.row_id for row in found}
+    waiting = list_waiting(
+        connection, layers=[layer_id], ids=list(rows), limit=len(rows)
+    ) if rows else []  # fmt: skip
+    return {rows[record.id]: record for record in waiting}
 
 
 def count_failed(connection: Connection, layer_id: str, source: str) -> dict[str, int]:

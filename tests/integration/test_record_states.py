@@ -110,6 +110,60 @@ def test_a_stale_row_is_served_and_only_those_who_may_write_are_told(
         assert again.status_code == 200 and "stale" not in again.json()
 
 
+def test_pages_of_items_tell_stale_rows_to_those_who_may_write(
+    loaded: Database, tmp_path: Path
+) -> None:
+    note = '\\n{"type":"Feature","id":1,'  # looks like an item, within a text
+    load(loaded, MZ, write_csv(tmp_path / "more.csv", COLUMNS, ("b", *IN[1:8], note)))
+    with loaded.writing() as connection:
+        key = create_key(connection, "desk", Role.OPERATOR)
+    desk, page = {"X-API-Key": key}, "/ogc/collections/mz/items"
+    with client_of(loaded, [MZ]) as client:
+        before = client.get(page, headers=desk)
+        load(loaded, MZ, write_csv(tmp_path / "new.csv", COLUMNS, ("in", 130, 22.05, *IN[3:])))
+        same = client.get(page, headers=desk | {"If-None-Match": before.headers["ETag"]})
+        assert same.status_code == 200
+        features = {each["properties"]["note"]: each for each in same.json()["features"]}
+        assert features[note].keys() == before.json()["features"][0].keys()
+        (stale,) = [each for each in same.json()["features"] if "stale" in each]
+        assert (stale["stale"]["reason"], stale["stale"]["id"]) == ("outside", number(loaded, "in"))
+        of_item = client.get(f"{page}/{stale['id']}", headers=desk).json()["stale"]
+        assert of_item == stale["stale"]
+        kept = desk | {"If-None-Match": same.headers["ETag"]}
+        assert client.get(page, headers=kept).status_code == 304
+        assert "a newer version waits" in client.get(f"{page}?f=html&lang=en", headers=desk).text
+        public = client.get(page)
+        assert "stale" not in public.text and client.get(
+            page, headers={"If-None-Match": public.headers["ETag"]}
+        ).status_code == 304  # fmt: skip
+        load(loaded, MZ, write_csv(tmp_path / "new.csv", COLUMNS, IN))
+        assert "stale" not in client.get(page, headers=kept).text
+
+
+def test_records_that_are_not_placed_are_drawn_where_they_say_they_are(loaded: Database) -> None:
+    with loaded.writing() as connection:
+        keys = {
+            "desk": create_key(connection, "desk", Role.OPERATOR),
+            "other": create_key(connection, "other", Role.DEPARTMENT, ["none"]),
+        }
+    with client_of(loaded, [MZ]) as client:
+        client.app.include_router(quarantine.router)
+        path, headers = "/quarantine/features", {"X-API-Key": keys["desk"]}
+        drawn = client.get(path, headers=headers)
+        assert drawn.headers["Content-Type"] == "application/geo+json"
+        found = {each["properties"]["source_key"]: each for each in drawn.json()["features"]}
+        assert found.keys() == states(loaded).keys()
+        assert found["east"]["geometry"]["coordinates"] == [104.35, 22.05]
+        assert found["blank"]["geometry"] is None
+        torn = client.get(path, headers=headers, params={"state": "contradicting"}).json()
+        (one,) = torn["features"]
+        assert one["geometry"]["coordinates"] == [104.05, 22.05]
+        assert one["properties"]["state"] == "contradicting" and one["properties"]["why"]
+        assert pyogrio.read_dataframe(drawn.content).geometry.notna().sum() == 2
+        assert client.get(path, headers={"X-API-Key": keys["other"]}).json()["features"] == []
+        assert client.get(path).status_code == 401
+
+
 def test_all_that_share_a_value_are_corrected_in_one_act_and_later_loads_too(
     loaded: Database, path: Path, tmp_path: Path
 ) -> None:
