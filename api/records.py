@@ -137,6 +137,7 @@ def subscription_record(subscription: "Subscription") -> Record:
         "only_named": request.only_named,
         "on_duty": request.on_duty,
         "person": request.person,
+        "digest_minutes": request.digest_minutes,
         "quiet_hours": request.quiet_hours and str(request.quiet_hours),
         "created_at": subscription.created_at,
         "created_by": subscription.created_by,

@@ -29,7 +29,8 @@ _SHOWN: Final = {
     name: name
     for name in (
         "name", "channel", "target", "language", "layers", "communes", "least_severity",
-        "simulated", "only_named", "on_duty", "person", "quiet_hours", "delivered",
+        "simulated", "only_named", "on_duty", "person", "quiet_hours",
+        "digest_minutes", "delivered",
         "waiting", "dead", "error",
     )
 }  # fmt: skip
@@ -57,6 +58,9 @@ def add(
         bool, typer.Option("--on-duty", help="Only while its person is on duty by the roster")
     ] = False,
     person: Annotated[str, typer.Option(help="As the roster names whose it is; unset: NAME")] = "",
+    digest: Annotated[
+        int, typer.Option(min=0, max=1440, help="Minutes for which the rest is gathered as one")
+    ] = 0,
     quiet: Annotated[
         str | None, typer.Option(help="Hours such as 22:00-06:00 in which only urgent ones go")
     ] = None,
@@ -71,7 +75,7 @@ def add(
     layers = tuple(read_layers(settings).get(layer_id).id for layer_id in layer or ())
     request = SubscriptionRequest(
         name, channel, target, language, layers, tuple(commune or ()), least_severity, simulated,
-        only_named, on_duty, person, quiet_hours,
+        only_named, on_duty, person, quiet_hours, digest,
     )  # fmt: skip
     with database_in_use() as database, database.writing() as connection:
         me, channels = somebody_here().name, channels_from(settings)

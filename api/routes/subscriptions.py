@@ -43,6 +43,9 @@ class SubscriptionBody(Body):
     only_named: bool = Field(False, description="Only of layers whose files name it")
     on_duty: bool = Field(False, description="Only while its person is on duty by the roster")
     person: str = Field("", max_length=100, description="As the roster names whose it is")
+    digest_minutes: int = Field(
+        0, ge=0, le=1440, description="What is not urgent is gathered for so long; 0: not at all"
+    )
     quiet_hours: str | None = Field(
         None, max_length=20, description="Hours such as 22:00-06:00 in which only urgent ones go"
     )

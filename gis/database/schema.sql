@@ -793,7 +793,9 @@ CREATE TABLE gis.subscription (
   person text NOT NULL DEFAULT ''::text,
   quiet_from time without time zone,
   quiet_to time without time zone,
+  digest_minutes integer NOT NULL DEFAULT 0,
   CONSTRAINT subscription_pkey PRIMARY KEY (id),
+  CONSTRAINT subscription_digest CHECK (((digest_minutes >= 0) AND (digest_minutes <= 1440))),
   CONSTRAINT subscription_language_check CHECK ((language = ANY (ARRAY['vi'::text, 'en'::text]))),
   CONSTRAINT subscription_least_severity_check CHECK ((least_severity = ANY (ARRAY['watch'::text, 'alert'::text, 'urgent'::text]))),
   CONSTRAINT subscription_quiet CHECK (
@@ -804,6 +806,7 @@ END)
 );
 CREATE UNIQUE INDEX subscription_name ON gis.subscription USING btree (name) WHERE (ended_at IS NULL);
 COMMENT ON COLUMN gis.subscription.channel IS 'a name in gis/notify/channels';
+COMMENT ON COLUMN gis.subscription.digest_minutes IS 'what is not urgent is gathered for so long and sent as one; 0: each by itself';
 COMMENT ON COLUMN gis.subscription.on_duty IS 'notified only while its person is on duty';
 COMMENT ON COLUMN gis.subscription.person IS 'as the roster names who it belongs to; empty: its name';
 COMMENT ON COLUMN gis.subscription.quiet_from IS 'from then on, by the clock of Vietnam, up to quiet_to what is not urgent waits';

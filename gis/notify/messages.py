@@ -25,6 +25,8 @@ NOTES = {
 # Before a title, which is all that some people read.
 SIMULATED = {Language.VI: "[MÔ PHỎNG] ", Language.EN: "[SIMULATED] "}
 
+DIGEST = {Language.VI: "{n} tin về cảnh báo", Language.EN: "{n} notifications of alerts"}
+
 SEVERITIES = {
     "watch": {Language.VI: "Theo dõi", Language.EN: "Watch"},
     "alert": {Language.VI: "Cảnh báo", Language.EN: "Alert"},

@@ -7,13 +7,16 @@ order.
 A gap is the least time between two notifications of one alert to one subscription, unless its tier
 rises above that of the last one. Of those that wait meanwhile the latest is sent, if it is still
 news.
+
+A digest is what waits for one subscription and is not urgent, sent as one.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
+from uuid import UUID, uuid5
 
 from sqlalchemy import Connection, Row, text
 
@@ -21,6 +24,8 @@ from gis.alerts.states import Act
 from gis.database.engine import Database
 from gis.notify.events import notification_of
 from gis.notify.notification import Language, Notification
+
+_LONGEST_DIGEST = 100  # notifications; the rest follows as another
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,18 @@ class Delivery:
     language: Language
     secret: str | None
     notification: Notification
+    others: "tuple[Delivery, ...]" = ()  # sent with it, as one digest
+
+    @property
+    def digest(self) -> tuple[Notification, ...]:
+        """All notifications of a digest; empty where there is one alone."""
+        if not self.others:
+            return ()
+        return (self.notification, *(other.notification for other in self.others))
+
+    @property
+    def ids(self) -> list[int]:
+        return [self.id, *(other.id for other in self.others)]
 
     def __repr__(self) -> str:
         # Never the secret or the address of a person, also not in a log.
@@ -53,6 +70,7 @@ SELECT d.id AS delivery_id, d.key, d.attempts, d.subscription_id, s.channel,
          AND n.alert -> 'severity' = last.alert -> 'severity'
          AND n.alert -> 'observed' = last.alert -> 'observed'
          AND n.alert -> 'communes' = last.alert -> 'communes' AS is_known,
+       s.digest_minutes > 0 AND gis.event_rank(n) < gis.severity_rank('urgent') AS is_gathered,
        EXISTS (SELECT FROM gis.alert a WHERE a.id = d.alert_id
                AND a.status IN ('pending', 'suppressed')) AS is_hidden,
        n.*
@@ -67,6 +85,9 @@ LEFT JOIN LATERAL (
     AND e.status = 'delivered'
   ORDER BY e.ended_at DESC, e.id DESC LIMIT 1) AS last ON true
 WHERE d.status = 'waiting' AND d.due_at <= now() AND s.ended_at IS NULL
+  AND (CAST(:gathering AS bigint) IS NULL
+       OR s.id = :gathering AND d.id <> ALL(CAST(:gathered AS bigint[]))
+          AND gis.event_rank(n) < gis.severity_rank('urgent'))
   AND NOT EXISTS (SELECT FROM gis.delivery other
                   WHERE other.status = 'waiting' AND other.alert_id = d.alert_id
                     AND other.subscription_id = d.subscription_id
@@ -108,24 +129,54 @@ def taken(
 
 
 def _next(connection: Connection, gap: timedelta, healthy: bool) -> Delivery | None:
-    values = {"gap": gap, "healthy": healthy}
+    values = {"gap": gap, "healthy": healthy, "gathering": None, "gathered": []}
+    row, delivery = _first(connection, values)
+    if row is None or delivery is None or not row.is_gathered:
+        return delivery
+    # The lock of the subscription's row, taken with the first, keeps other senders away.
+    gathered = [delivery]
+    while len(gathered) < _LONGEST_DIGEST:
+        ids = [each.id for each in gathered]
+        _, other = _first(connection, values | {"gathering": row.subscription_id, "gathered": ids})
+        if other is None:
+            break
+        gathered.append(other)
+    return _digest(gathered)
+
+
+def _first(
+    connection: Connection, values: Mapping[str, Any]
+) -> tuple[Row[Any], Delivery] | tuple[None, None]:
+    """The next delivery that is still news; those that are not are dropped on the way."""
     while (row := connection.execute(_TAKE, values).one_or_none()) is not None:
-        if not gap:
-            return _delivery(row, row.attempts)
+        if not values["gap"]:
+            return row, _delivery(row, row.attempts)
         superseded = connection.execute(_SUPERSEDE, {"id": row.delivery_id}).scalars().all()
         if not (row.was_notified and (row.is_known or row.is_hidden)):
-            return _delivery(row, max([row.attempts, *superseded]))
+            return row, _delivery(row, max([row.attempts, *superseded]))
         connection.execute(_DROP, {"id": row.delivery_id})
-    return None
+    return None, None
+
+
+def _digest(gathered: Sequence[Delivery]) -> Delivery:
+    """One delivery of all: its key is another for other ones, so that no receiver takes what a
+    repeat holds beside for known.
+    """
+    first, *others = gathered
+    if not others:
+        return first
+    key = str(uuid5(UUID(first.key), " ".join(other.key for other in others)))
+    failures = max(each.failures for each in gathered)
+    return replace(first, key=key, failures=failures, others=tuple(others))
 
 
 def record_delivered(connection: Connection, delivery: Delivery) -> None:
     connection.execute(
         text(
             "UPDATE gis.delivery SET status = 'delivered', attempts = attempts + 1, error = '',"
-            " ended_at = clock_timestamp() WHERE id = :id"
+            " ended_at = clock_timestamp() WHERE id = ANY(:ids)"
         ),
-        {"id": delivery.id},
+        {"ids": delivery.ids},
     )
 
 
@@ -139,9 +190,9 @@ def record_failure(
             " status = CASE WHEN CAST(:wait AS interval) IS NULL THEN 'dead' ELSE 'waiting' END,"
             " due_at = clock_timestamp() + coalesce(:wait, interval '0'),"
             " ended_at = CASE WHEN CAST(:wait AS interval) IS NULL THEN clock_timestamp() END"
-            " WHERE id = :id"
+            " WHERE id = ANY(:ids)"
         ),
-        {"id": delivery.id, "failures": delivery.failures, "why": why[:500], "wait": wait},
+        {"ids": delivery.ids, "failures": delivery.failures, "why": why[:500], "wait": wait},
     )
 
 

@@ -37,6 +37,7 @@ class SubscriptionRequest:
     on_duty: bool = False  # only while its person is on duty by the roster, and for what
     person: str = ""  # as the roster names whose it is; empty: its name
     quiet_hours: QuietHours | None = None  # in which only what is urgent is sent
+    digest_minutes: int = 0  # what is not urgent is gathered for so long; 0: each is sent by itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +57,9 @@ class Subscription:
 _INSERT = text("""
 INSERT INTO gis.subscription (name, channel, target, language, layers, communes, least_severity,
                               simulated, only_named, on_duty, person, quiet_from, quiet_to,
-                              created_by, by_admin)
+                              digest_minutes, created_by, by_admin)
 VALUES (:name, :channel, :target, :language, :layers, :communes, :least_severity, :simulated,
-        :only_named, :on_duty, :person, :quiet_from, :quiet_to, :who, :by_admin)
+        :only_named, :on_duty, :person, :quiet_from, :quiet_to, :digest_minutes, :who, :by_admin)
 ON CONFLICT (name) WHERE ended_at IS NULL DO NOTHING RETURNING id
 """)
 
@@ -181,6 +182,7 @@ def _values(request: SubscriptionRequest) -> dict[str, Any]:
         "only_named": request.only_named,
         "on_duty": request.on_duty,
         "person": request.person.strip(),
+        "digest_minutes": request.digest_minutes,
         "quiet_from": request.quiet_hours and request.quiet_hours.begin,
         "quiet_to": request.quiet_hours and request.quiet_hours.end,
     }
@@ -199,6 +201,7 @@ def _subscription(row: Row[Any]) -> Subscription:
         only_named=row.only_named,
         on_duty=row.on_duty,
         person=row.person,
+        digest_minutes=row.digest_minutes,
         quiet_hours=None if row.quiet_from is None else QuietHours(row.quiet_from, row.quiet_to),
     )
     return Subscription(

@@ -1,6 +1,7 @@
 """An alert as plain text for people: mail, from the templates beside this file, and short texts."""
 
 import unicodedata
+from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -8,8 +9,9 @@ from pathlib import Path
 import orjson
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
+from gis.alerts.policy import Tier
 from gis.clock import HERE
-from gis.notify.messages import ACTS, SEVERITIES, SIMULATED, WHOLE_PROVINCE
+from gis.notify.messages import ACTS, DIGEST, SEVERITIES, SIMULATED, WHOLE_PROVINCE
 from gis.notify.notification import Language, Notification
 from gis.text import nfc, without_diacritics
 
@@ -36,9 +38,9 @@ def mail_text(notification: Notification, language: Language, map_url: str | Non
         title=notification.title[language],
         act=_act(notification, language),
         severity=_severity(notification, language),
-        where=", ".join(place.name for place in notification.places) or WHOLE_PROVINCE[language],
+        where=_places(notification, language),
         middle=_middle(notification),
-        link=map_url and f"{map_url.rstrip('/')}/?alert={notification.alert_id}",
+        link=_link(notification, map_url),
         at=_time(notification.at),
         opened_at=_time(notification.opened_at),
     )
@@ -52,8 +54,7 @@ def message_values(
     `text` is at most so many characters long, and keeps its link.
     """
     severity, step = _severity(notification, language), _act(notification, language)
-    where = ", ".join(place.name for place in notification.places) or WHOLE_PROVINCE[language]
-    link = f"{map_url.rstrip('/')}/?alert={notification.alert_id}" if map_url else ""
+    where, link = _places(notification, language), _link(notification, map_url)
     mark = SIMULATED[language] if notification.simulated else ""
     words = f"{mark}[{severity}] {step}: {notification.headline[language]}. {where}"
     text = f"{_cut(_line(words), text_length - len(link) - 1)} {link}".strip()
@@ -72,6 +73,48 @@ def message_values(
         "alert": str(notification.alert_id),
     }
     return {name: _line(value) for name, value in values.items()}
+
+
+def digest_text(
+    notifications: Sequence[Notification], language: Language, map_url: str | None
+) -> tuple[str, str]:
+    """Subject and plain text of a digest, the gravest first: a paragraph for each alert."""
+    ordered = _by_severity(notifications)
+    subject = f"{_digest_title(ordered, language)}: {mail_subject(ordered[0], language)}"
+    paragraphs = [
+        "\n".join(
+            part
+            for part in (
+                mail_subject(each, language),
+                _places(each, language),
+                _time(each.at),
+                _link(each, map_url),
+            )
+            if part
+        )
+        for each in ordered
+    ]
+    return nfc(subject)[:_SUBJECT_LENGTH], "\n\n".join(paragraphs) + "\n"
+
+
+def digest_values(
+    notifications: Sequence[Notification], language: Language, text_length: int
+) -> dict[str, str]:
+    """Values of the placeholders `text` and `text_ascii` for a digest; the others are those of its
+    first notification.
+    """
+    ordered = _by_severity(notifications)
+    headlines = "; ".join(mail_subject(each, language) for each in ordered)
+    text = _cut(_line(f"{_digest_title(ordered, language)}: {headlines}"), text_length)
+    return {"text": text, "text_ascii": _ascii(text)}
+
+
+def _by_severity(notifications: Sequence[Notification]) -> list[Notification]:
+    return sorted(notifications, key=lambda each: -Tier(each.severity).rank)
+
+
+def _digest_title(notifications: Sequence[Notification], language: Language) -> str:
+    return DIGEST[language].format(n=len(notifications))
 
 
 def _line(text: str) -> str:
@@ -102,6 +145,14 @@ def _template(language: Language) -> Template:
         loader=FileSystemLoader(folder), undefined=StrictUndefined, trim_blocks=True
     )
     return environment.get_template(f"mail.{language}.txt")
+
+
+def _places(notification: Notification, language: Language) -> str:
+    return ", ".join(place.name for place in notification.places) or WHOLE_PROVINCE[language]
+
+
+def _link(notification: Notification, map_url: str | None) -> str:
+    return f"{map_url.rstrip('/')}/?alert={notification.alert_id}" if map_url else ""
 
 
 def _act(notification: Notification, language: Language) -> str:

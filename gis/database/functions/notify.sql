@@ -104,21 +104,25 @@ RETURNS timestamptz LANGUAGE sql IMMUTABLE AS $$
              ELSE local.clock >= subscription.quiet_from OR local.clock < subscription.quiet_to END
 $$;
 
--- When an event is to be sent to a subscription: at once, or after its quiet hours, which what is urgent
--- pierces.
+-- When an event is to be sent to a subscription: at once; or with its next digest; or after its quiet hours.
+-- What is urgent waits for neither.
 CREATE OR REPLACE FUNCTION gis.send_at(event gis.notification, subscription gis.subscription)
 RETURNS timestamptz LANGUAGE sql STABLE AS $$
   SELECT CASE WHEN gis.event_rank(event) >= gis.severity_rank('urgent') THEN now()
-              ELSE coalesce(gis.quiet_until(subscription, now()), now()) END
+              ELSE greatest(
+                now(), gis.quiet_until(subscription, now()),
+                CASE WHEN subscription.digest_minutes > 0 THEN
+                  to_timestamp(ceil(extract(epoch FROM now()) / (60 * subscription.digest_minutes))
+                               * 60 * subscription.digest_minutes) END) END
 $$;
 
 -- Recipients of an alert are also notified of its end, that somebody acknowledged it, and that its
 -- records were corrected, so that it is less grave than its former notifications say.
 CREATE OR REPLACE FUNCTION gis.fill_outbox(event gis.notification) RETURNS void LANGUAGE sql AS $$
-  -- What waits for the end of quiet hours goes with what pierces them: steps keep their order.
+  -- What waits for a digest or the end of quiet hours goes with what is urgent: steps keep their order.
   UPDATE gis.delivery d SET due_at = now()
   FROM gis.subscription s
-  WHERE s.id = d.subscription_id AND s.quiet_from IS NOT NULL AND d.alert_id = event.alert_id
+  WHERE s.id = d.subscription_id AND d.alert_id = event.alert_id
     AND d.status = 'waiting' AND d.attempts = 0 AND d.due_at > now()
     AND gis.event_rank(event) >= gis.severity_rank('urgent');
   INSERT INTO gis.delivery (subscription_id, seq, alert_id, due_at)

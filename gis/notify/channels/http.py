@@ -16,7 +16,7 @@ from gis.errors import BadInput, NotDelivered, Undeliverable
 from gis.notify.channels.channel import Channel
 from gis.notify.channels.exchange import check_status, exchange
 from gis.notify.channels.gateways import Gateway, read_gateways
-from gis.notify.text import message_values
+from gis.notify.text import digest_values, message_values
 from gis.settings import Settings
 
 if TYPE_CHECKING:
@@ -71,6 +71,8 @@ class HttpChannel(Channel):
         values = message_values(
             delivery.notification, delivery.language, self.map_url, gateway.text_length
         )
+        if delivery.digest:
+            values |= digest_values(delivery.digest, delivery.language, gateway.text_length)
         values |= {"address": number, "key": delivery.key}
         values |= {f"secret:{key}": value.get_secret_value() for key, value in self.secrets.items()}
         longest = _LONGEST_ANSWER if gateway.answer.reads_body else 0

@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 from gis.deadline import Deadline
 from gis.errors import BadInput, NotDelivered, Undeliverable
 from gis.notify.channels.channel import Channel
-from gis.notify.text import mail_subject, mail_text
+from gis.notify.text import digest_text, mail_subject, mail_text
 from gis.settings import Settings
 
 if TYPE_CHECKING:
@@ -114,12 +114,17 @@ def mail_message(delivery: "Delivery", sender: str, map_url: str | None = None) 
     message = EmailMessage()
     message["From"] = sender
     message["To"] = delivery.target
-    message["Subject"] = mail_subject(notification, delivery.language)
+    if delivery.digest:
+        subject, words = digest_text(delivery.digest, delivery.language, map_url)
+    else:
+        subject = mail_subject(notification, delivery.language)
+        words = mail_text(notification, delivery.language, map_url)
+    message["Subject"] = subject
     message["Date"] = format_datetime(notification.at)
     message["Message-ID"] = f"<{delivery.key}@{sender.rpartition('@')[2]}>"
     message["Auto-Submitted"] = "auto-generated"
     message["Content-Language"] = delivery.language
-    message.set_content(mail_text(notification, delivery.language, map_url))
+    message.set_content(words)
     return message
 
 

@@ -49,7 +49,11 @@ class WebhookChannel(Channel):
 
 def webhook_body(delivery: "Delivery") -> bytes:
     """The body as JSON: the same bytes at each attempt."""
-    body: dict[str, Any] = {"key": delivery.key, **notification_payload(delivery.notification)}
+    body: dict[str, Any] = {"key": delivery.key}
+    if delivery.digest:
+        body["digest"] = [notification_payload(each) for each in delivery.digest]
+    else:
+        body |= notification_payload(delivery.notification)
     return orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
 
 
