@@ -300,7 +300,7 @@ def ordinary_section(some: Sequence[OrdinaryDays]) -> str:
     targets_reached = [
         (
             "quiet days with p ≤ .05, on each weekday and after each holiday, in .03–.07",
-            _between(min(shares, default=0), max(shares, default=0)),
+            f"{min(shares, default=0):.3f}–{max(shares, default=0):.3f}",
             _holds(all(0.03 <= share <= 0.07 for share in shares)),
         ),
         (
