@@ -1,4 +1,4 @@
-"""gis hotspots: run the analysis, list its runs, repeat a run."""
+"""gis hotspots: run the analysis, list its runs, repeat a run, expect late reports."""
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
@@ -105,6 +105,37 @@ def repeat(run_id: Annotated[int, typer.Argument(metavar="RUN", help="Number of 
     more = f", and {common} too common for a tier" if common else ""
     subject = f"{rerun.run.method} of {rerun.run.layer_id}"
     say(f"run {run_id} ({subject}) is equal: it found {rerun.found}{more}")
+
+
+@app.command(epilog="Example: gis hotspots nowcast citizen_reports")
+def nowcast(
+    layer: Annotated[str, typer.Argument(help="A layer whose file names a field as `received`")],
+    until: Annotated[
+        datetime | None, typer.Option(help="End of the last day, UTC; unset: now")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Expect how many events there were on each of the last days, when all reports have come.
+
+    By the delays of the last 56 days; `low` and `high` hold the number with probability 0.95.
+    """
+    from layers.detect.completeness import expected_events
+
+    chosen_layer = _with_hotspots(read_layers(read_settings()).get(layer))
+    end = until.replace(tzinfo=UTC) if until else datetime.now(UTC)
+    with database_in_use() as database, database.reading() as connection:
+        found = expected_events(connection, chosen_layer, end)
+    rows: list[dict[str, object]] = [
+        {
+            **{str(name): value for name, value in row.items()},
+            "since": row["since"].isoformat(timespec="minutes"),
+            "until": row["until"].isoformat(timespec="minutes"),
+            "completeness": round(row["completeness"], 3),
+            "expected": round(row["expected"], 1),
+        }
+        for row in found.to_dict("records")
+    ]
+    print_rows(rows, as_json=as_json, empty="nothing is known of the last days")
 
 
 def _with_hotspots(layer: "Layer") -> "Layer":

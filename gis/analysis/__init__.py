@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gis.analysis.emerging import categories as categories
     from gis.analysis.emerging import emerging_hot_spots as emerging_hot_spots
     from gis.analysis.hotspots import hex_hotspots as hex_hotspots
+    from gis.analysis.late_reports import nowcast as nowcast
     from gis.analysis.local import benjamini_hochberg as benjamini_hochberg
     from gis.analysis.local import empirical_bayes as empirical_bayes
     from gis.analysis.local import exact_p as exact_p
@@ -64,6 +65,7 @@ _NAMES = {
         "permuted_p",
     ),
     "newest": ("Newest", "newest_cusum", "newest_ears", "newest_farrington"),
+    "late_reports": ("nowcast",),
     "outliers": ("hex_outliers",),
     "scan": (
         "Null",
