@@ -77,6 +77,8 @@ def alert_record(alert: "Alert") -> Record:
         "people": None if alert.people is None else round(alert.people),
         "acknowledged_by": alert.acknowledged_by,
         "acknowledged_at": alert.acknowledged_at,
+        "within": alert.within_id,
+        "situation": alert.situation,
         "bbox": alert.bbox and list(alert.bbox),
     }
 

@@ -1,16 +1,19 @@
 """Alerts as people see them, and their actions on them; each is an event with person and note."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
 from gis.alerts.engine import AlertState, Step
+from gis.alerts.gathering import SITUATION
+from gis.alerts.identity import shares_most
 from gis.alerts.notes import check_comment
 from gis.alerts.policy import Tier
-from gis.alerts.states import ENDS, Act, Outcome, Status, check_move
+from gis.alerts.states import ENDS, LIVE, Act, Outcome, Status, check_move
 from gis.alerts.store import SERVICE, locked_alert, record_event, write_step
 from gis.alerts.suppression import InhibitedBy, Reason, Silenced
 from gis.clock import HERE
@@ -51,6 +54,8 @@ class Alert:
     people: float | None  # inhabitants of its hexes; None: unknown, or it has ended
     acknowledged_by: str | None  # the person who has it, or had it when it ended
     acknowledged_at: datetime | None  # since when
+    within_id: int | None  # the situation that it is part of
+    situation: Mapping[str, Any] | None  # of one: communes, streams and voices by hour, ranked
     bbox: tuple[float, float, float, float] | None
 
 
@@ -71,7 +76,7 @@ SELECT a.*, ST_XMin(a.geom) AS west, ST_YMin(a.geom) AS south,
              WHERE c.code = ANY(a.communes) ORDER BY c.code) AS named,
        EXISTS (SELECT FROM gis.approval p WHERE p.alert_id = a.id) AND gis.is_public(a.layer_id)
          AS approved,
-       why.silence_id, why.silence_who, why.silence_why, why.within_id,
+       why.silence_id, why.silence_who, why.silence_why, why.within_id AS inhibited_by,
        people.sum AS people, taken.who AS acknowledged_by, taken.at AS taken_at
 FROM gis.alert a
 LEFT JOIN LATERAL (
@@ -102,6 +107,7 @@ _IN_ORDER = """
 ORDER BY a.status = ANY(:ends),
          CASE WHEN a.status <> ALL(:ends)
          THEN array_position(CAST(:severities AS text[]), a.severity) END,
+         CASE WHEN a.status <> ALL(:ends) THEN a.rule <> 'situation' END,
          CASE WHEN a.status <> ALL(:ends) THEN a.status <> 'open' END,
          CASE WHEN a.status <> ALL(:ends) AND a.severity = 'urgent'
          THEN ARRAY[coalesce(a.observed - coalesce(a.expected, 0), 0), coalesce(people.sum, 0),
@@ -117,8 +123,8 @@ def list_alerts(
     statuses: Sequence[Status] = tuple(Status),
     tiers: Sequence[Tier] = tuple(Tier),
 ) -> list[Alert]:
-    """The alerts of these layers: live ones by severity, of which those that nobody has
-    acknowledged come first, the newest first; then those that have ended, the newest first.
+    """The alerts of these layers: live ones by severity, of which situations come first, then those
+    that nobody has acknowledged, the newest first; then those that have ended, the newest first.
 
     Urgent ones that are live are ranked before that by their excess (observed less expected), then
     by the people in their hexes, then by the number of communes.
@@ -182,21 +188,44 @@ def take_over(connection: Connection, alert_id: int, who: str, note: str = "") -
 def resolve(
     connection: Connection, alert_id: int, who: str, outcome: Outcome, note: str = ""
 ) -> None:
-    """End the alert. A false alarm needs a reason. Raises NotFound, Conflict or BadInput."""
+    """End the alert, and those within it that rest on its records: told twice, they end together.
+
+    A false alarm needs a reason. Raises NotFound, Conflict or BadInput.
+    """
     check_comment(note)
     if outcome is Outcome.FALSE and not note.strip():
         raise BadInput("a false alarm needs a reason: give it as the note")
     alert = _locked(connection, alert_id)
     _check_new(connection, alert, ENDS)
     check_move(alert.name, alert.status, outcome.status)
+    _end(connection, alert, who, outcome, note)
+    for number in connection.scalars(_WITHIN, {"id": alert_id, "live": _values(sorted(LIVE))}):
+        twin = _locked(connection, number)
+        if shares_most(twin.signal.records, alert.signal.records):
+            _end(connection, twin, who, outcome, f"with alert {alert_id}: {note}".rstrip(": "))
+
+
+def _end(connection: Connection, alert: AlertState, who: str, outcome: Outcome, note: str) -> None:
     ended = replace(alert, status=outcome.status, resumes=None, escalate_at=None)
     words = f"{outcome.value}: {note}" if note else outcome.value
     notify = alert.last_notification is not None
     _do(connection, Step(ended, Act(outcome.status.value), words, notify=notify), who)
     connection.execute(
         text("UPDATE gis.alert SET outcome = :outcome WHERE id = :id"),
-        {"outcome": outcome.value, "id": alert_id},
+        {"outcome": outcome.value, "id": alert.id},
     )
+
+
+# Live alerts of the same layer that are part of one, a situation, or are inhibited by it.
+_WITHIN = text("""
+SELECT a.id FROM gis.alert a JOIN gis.alert o ON o.id = :id AND o.layer_id = a.layer_id
+WHERE a.status = ANY(:live)
+  AND (a.within_id = o.id
+       OR a.status = 'suppressed'
+          AND o.id = (SELECT e.within_id FROM gis.alert_event e
+                      WHERE e.alert_id = a.id AND e.act = 'suppressed' ORDER BY e.id DESC LIMIT 1))
+ORDER BY a.id
+""")
 
 
 def comment(connection: Connection, alert_id: int, who: str, note: str) -> None:
@@ -244,6 +273,7 @@ def _alert(row: Row[tuple[object, ...]]) -> Alert:
         outcome=Outcome(row.outcome) if row.outcome else None,
         suppressed_why=_reason(row),
         acknowledged_at=row.taken_at,
+        situation=row.measures.get(SITUATION),
         bbox=None if row.west is None else (row.west, row.south, row.east, row.north),
     )
 
@@ -251,12 +281,12 @@ def _alert(row: Row[tuple[object, ...]]) -> Alert:
 def _reason(row: Row[tuple[object, ...]]) -> Reason | None:
     if row.silence_id is not None:
         return Silenced(row.silence_id, row.silence_who, row.silence_why)
-    return None if row.within_id is None else InhibitedBy(row.within_id)
+    return None if row.inhibited_by is None else InhibitedBy(row.inhibited_by)
 
 
 _PLAIN = (
     "id", "layer_id", "rule", "stream", "severity", "headline_vi", "headline_en", "detail_vi",
     "detail_en", "observed", "expected", "p", "recurrence_days", "since", "until", "official",
     "simulated", "opened_at", "updated_at", "approved", "acknowledged_by",
-    "people",
+    "people", "within_id",
 )  # fmt: skip

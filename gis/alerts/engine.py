@@ -57,6 +57,7 @@ class AlertState:
     weak_on: date | None = None
     escalate_at: datetime | None = None
     gone: bool = False  # its evidence went away after a person had closed it
+    within_id: int | None = None  # the situation that it is part of
     id: int | None = None
 
     @property

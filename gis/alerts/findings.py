@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from gis.alerts.policy import Policy, Tier
 
@@ -32,7 +33,7 @@ class Signal:
     p: float | None = None
     recurrence_days: float | None = None
     records: tuple[int, ...] = ()  # ids of the layer's rows that are its evidence
-    measures: Mapping[str, float | str] = field(default_factory=dict)  # anything more
+    measures: Mapping[str, Any] = field(default_factory=dict)  # anything more, as JSON
     key: str | None = None
     beyond: float | None = None  # of a threshold: how far past it, in the unit of `observed`
     simulated: bool | None = None  # some evidence is simulated; None: as the findings say

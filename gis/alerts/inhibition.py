@@ -9,6 +9,7 @@ from typing import Final
 
 from gis.alerts.engine import AlertState
 from gis.alerts.findings import Findings
+from gis.alerts.gathering import SITUATION
 from gis.alerts.identity import shares_most
 from gis.alerts.states import Status
 from gis.alerts.suppression import InhibitedBy, Reason, Silenced
@@ -18,7 +19,7 @@ LONGEST_HOURS = 8784  # of a silence: a leap year
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """The scope of a silence, its end and reason. None and no communes: any."""
+    """The scope of a silence, its end and reason. None and no communes: any, but no situation."""
 
     id: int
     layer_id: str | None
@@ -32,6 +33,8 @@ class Silence:
     def covers(self, alert: AlertState) -> bool:
         """True if every part of the alert is in it: one that reaches further is notified."""
         units = frozenset(alert.signal.communes)
+        if alert.rule == SITUATION and self.rule != SITUATION:
+            return False  # a silence of ordinary days does not hold on this one
         return (
             self.layer_id in (None, alert.layer_id)
             and self.rule in (None, alert.rule)

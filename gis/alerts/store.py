@@ -208,6 +208,7 @@ def alert_of(row: Row[Any]) -> AlertState:
         weak_on=row.weak_on,
         escalate_at=row.escalate_at,
         gone=row.gone,
+        within_id=row.within_id,
     )
 
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, text
 
 from gis.alerts.engine import AlertState, Step, expire
+from gis.alerts.gathering import SITUATION, gather
 from gis.alerts.policy import Policy
 from gis.alerts.states import Act, Status
 from gis.alerts.store import live_alerts, lock_alerts, write_step
@@ -26,6 +27,9 @@ _DUE = text("""
 SELECT DISTINCT layer_id FROM gis.alert
 WHERE status IN ('pending', 'open', 'acknowledged', 'suppressed')
   AND (escalate_at <= :now OR expires_at <= :orphaned OR status = 'suppressed'
+       OR within_id IS NOT NULL
+       OR EXISTS (SELECT FROM gis.alert s WHERE s.rule = :situation
+                  AND s.status IN ('open', 'acknowledged'))
        OR EXISTS (SELECT FROM gis.silence WHERE until > :now AND ended_at IS NULL))
 ORDER BY layer_id
 """)
@@ -37,13 +41,15 @@ def advance_alerts(
     now: datetime,
     outdated: Outdated = lambda connection, alert: False,
 ) -> list[tuple[int, Step]]:
-    """Escalate what nobody acknowledged, begin and end suppression, close orphaned alerts.
+    """Escalate what nobody acknowledged, begin and end suppression, close orphaned alerts, and
+    gather alerts within situations.
 
     `policies` are those of the layers; a layer that is gone has the defaults. What is `outdated`
     neither escalates nor is released before its next evaluation, which takes some seconds. Gives
     the steps with the numbers of their alerts.
     """
-    due = connection.execute(_DUE, {"now": now, "orphaned": now - _ORPHANED}).scalars().all()
+    values = {"now": now, "orphaned": now - _ORPHANED, "situation": SITUATION}
+    due = connection.execute(_DUE, values).scalars().all()
     return [
         written
         for layer_id in due
@@ -65,7 +71,9 @@ def _advance(
         step for alert in live_alerts(connection, layer_id) if (step := _passed(alert, now, waits))
     ]
     written = [(write_step(connection, step, now), step) for step in steps]
-    return written + settled(connection, layer_id, policy, now, waits)
+    written += settled(connection, layer_id, policy, now, waits)
+    gather(connection, layer_id, policy, now)
+    return written
 
 
 def _passed(alert: AlertState, now: datetime, waits: Callable[[AlertState], bool]) -> Step | None:
@@ -73,6 +81,8 @@ def _passed(alert: AlertState, now: datetime, waits: Callable[[AlertState], bool
         return expire(alert, "its stream is no longer evaluated")
     if alert.escalate_at is None or alert.escalate_at > now or alert.status is not Status.OPEN:
         return None
+    if alert.within_id is not None:
+        return None  # the situation escalates for all that lie within it
     if alert.escalate_at > now - _EVALUATED_WITHIN and waits(alert):
         return None
     waiting = replace(alert, escalate_at=None)

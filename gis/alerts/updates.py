@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from gis.alerts.engine import AlertState, Step, decide, settle
 from gis.alerts.findings import Findings
+from gis.alerts.gathering import gather
 from gis.alerts.inhibition import INHIBITS, Suppressions
 from gis.alerts.policy import Policy
 from gis.alerts.silences import silences_at
@@ -51,6 +52,7 @@ def apply_findings(
     record_evaluation(connection, findings, now)
     if not alone:
         written += _settled_by(connection, findings, now)
+        gather(connection, findings.layer_id, findings.policy, now)
     return _changes(written)
 
 

@@ -92,8 +92,10 @@ CREATE TABLE gis.alert (
   escalate_at timestamp with time zone,
   beyond double precision,
   gone boolean NOT NULL DEFAULT false,
+  within_id bigint,
   CONSTRAINT alert_pkey PRIMARY KEY (id),
   CONSTRAINT alert_run_id_fkey FOREIGN KEY (run_id) REFERENCES gis.hotspot_run(id),
+  CONSTRAINT alert_within_id_fkey FOREIGN KEY (within_id) REFERENCES gis.alert(id) ON DELETE SET NULL,
   CONSTRAINT alert_outcome_check CHECK ((outcome = ANY (ARRAY['true'::text, 'false'::text, 'unknown'::text]))),
   CONSTRAINT alert_resumes CHECK (((status = 'suppressed'::text) = (resumes IS NOT NULL))),
   CONSTRAINT alert_resumes_check CHECK ((resumes = ANY (ARRAY['pending'::text, 'open'::text, 'acknowledged'::text]))),
@@ -104,6 +106,7 @@ CREATE INDEX alert_closed ON gis.alert USING btree (layer_id, rule, stream) WHER
 CREATE INDEX alert_ended ON gis.alert USING btree (layer_id, rule, stream, until) WHERE (status = ANY (ARRAY['resolved'::text, 'expired'::text, 'false'::text]));
 CREATE INDEX alert_geom ON gis.alert USING gist (geom);
 CREATE INDEX alert_live ON gis.alert USING btree (layer_id, rule, stream) WHERE (status = ANY (ARRAY['pending'::text, 'open'::text, 'acknowledged'::text, 'suppressed'::text]));
+CREATE INDEX alert_within ON gis.alert USING btree (within_id) WHERE (within_id IS NOT NULL);
 CREATE TRIGGER version_of_gone AFTER DELETE ON gis.alert FOR EACH ROW WHEN (gis.is_public(old.layer_id)) EXECUTE FUNCTION gis.raise_layer_version('alerts');
 CREATE TRIGGER version_of_new AFTER INSERT OR UPDATE ON gis.alert FOR EACH ROW WHEN (gis.is_public(new.layer_id)) EXECUTE FUNCTION gis.raise_layer_version('alerts');
 COMMENT ON COLUMN gis.alert.resolved_at IS 'When it ended: resolved, expired or false.';
@@ -1161,6 +1164,7 @@ CREATE TABLE private.webhook_secret (
 --   gis.is_public(layer_id text) → boolean: functions/versions.sql
 --   gis.is_recipient(event gis.notification, subscription gis.subscription) → boolean: functions/notify.sql
 --   gis.is_sent(act text) → boolean: functions/notify.sql
+--   gis.is_told_by_situation(event gis.notification, subscription_id bigint) → boolean: functions/notify.sql
 --   gis.keep_unit_shares() → trigger: functions/shapes.sql
 --   gis.lower_case(value text) → text: functions/values.sql
 --   gis.matches_entries(event gis.notification, entries jsonb) → boolean: functions/notify.sql

@@ -33,6 +33,7 @@ type Finding = tuple[Location, str]
 DETECTORS = (
     "scan",
     "series",
+    "situation",
     "held_back",
     "undated",
     "calibration_degraded",

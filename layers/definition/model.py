@@ -610,6 +610,12 @@ class AlertOptions(Strict):
         description="How grave it is that records without a time of their own are kept from the "
         "alarms",
     )
+    situation: float | None = Field(
+        3,
+        ge=2,
+        description="How many times the usual many communes at once, or many subjects in one, must "
+        "have for a situation, which is urgent; null: none",
+    )
     same_jaccard: float = Field(
         0.3, gt=0, le=1, description="Share of common hexes from which it is the same alert"
     )

@@ -7,14 +7,23 @@ from typing import ClassVar
 import pandas as pd
 
 from gis.alerts.findings import Evidence, Findings
+from gis.alerts.gathering import SITUATION
 from gis.alerts.store import live_records
 from gis.alerts.updates import AlertChanges, apply_findings
 from layers.definition.model import Strict
 from layers.detect.changes import InputChanges, input_changes
 from layers.detect.findings_late import held_findings
 from layers.detect.findings_scan import ScanFindings, policy_of
+from layers.detect.findings_situation import situation_findings
 from layers.detect.method import Method, RunContext
-from layers.detect.observations import Observations, commune_names, day_number
+from layers.detect.observations import (
+    Observations,
+    commune_names,
+    day_number,
+    evidence_rows,
+)
+from layers.detect.situation import find_situation
+from layers.detect.surroundings import Surroundings, surroundings
 
 
 class AlarmMethod[O: Strict](Method[O]):
@@ -58,6 +67,23 @@ class AlarmMethod[O: Strict](Method[O]):
             for findings, ids in held_findings(scan_findings, records, run_id)
         ]
 
+    def situation_findings(
+        self, context: RunContext, scan_findings: ScanFindings, records: Observations, run_id: int
+    ) -> list[Findings]:
+        """The situation of the layer, or that there is none, from the first alarm alone."""
+        alerts = context.layer.alerts
+        if self.name != context.alarms[0] or alerts is None or alerts.situation is None:
+            return []
+        found = find_situation(records, context.until, alerts.situation)
+        known = Surroundings()
+        if found is not None:
+            communes = [one.name for one in found.communes]
+            known = surroundings(
+                context.connection, context.territory, context.layer.id, communes, found.records
+            )
+        evidence = _situation_evidence(context, scan_findings.changes, records)
+        return [situation_findings(scan_findings, found, known, run_id, evidence)]
+
     def apply(self, context: RunContext, findings: Sequence[Findings]) -> AlertChanges:
         """Apply findings to the alerts; nothing in a layer that raises none."""
         if context.layer.alerts is None:
@@ -68,6 +94,20 @@ class AlarmMethod[O: Strict](Method[O]):
             updated=tuple(alert for each in changes for alert in each.updated),
             closed=tuple(alert for each in changes for alert in each.closed),
         )
+
+
+def _situation_evidence(
+    context: RunContext, changes: InputChanges | None, records: Observations
+) -> Evidence:
+    """Changes of all streams together, and records that no stream has any more."""
+    known = frozenset(evidence_rows(records.rows)["id"].tolist())
+    gone = live_records(context.connection, context.layer.id, SITUATION) - known
+    streams = [] if changes is None else list(changes.evidence.values())
+    added = [one.added for one in streams if one.added is not None]
+    return Evidence(
+        gone.union(*(one.gone for one in streams)),
+        frozenset().union(*added) if len(added) == len(streams) > 0 else None,
+    )
 
 
 def _late_evidence(context: RunContext, findings: Findings, held: frozenset[int]) -> Evidence:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, func, select
 
 from gis.alerts.engine import local_day
 from gis.alerts.findings import Findings
+from gis.alerts.gathering import SITUATION
 from gis.alerts.policy import DAYS_A_YEAR, Tier
 from gis.alerts.replay import ReplayedAlert, ReplayedAlerts
 from gis.clock import HERE
@@ -73,8 +74,8 @@ def backtest(
     rule: str | None = None,
     show: Show = lambda done, total: None,
 ) -> Backtest:
-    """Replay one rule (`scan` and `series` are the alarms, `held_back` and `undated` what they do
-    not judge), or all.
+    """Replay one rule, or all: `scan` and `series` are the alarms, `situation` is above them, and
+    `held_back` and `undated` are what they do not judge.
 
     Raises BadInput for a layer without alerts, an unknown rule, or a time that is no time.
     """
@@ -138,11 +139,13 @@ def _chosen(layer: Layer, rule: str | None) -> list[ThresholdRule]:
 
 
 def _alarms(layer: Layer, rule: str | None) -> list[str]:
-    """The rules of the layer's alarms, and of what is held back from them, of which `rule` names
-    one; None: all.
+    """The rules of the layer's alarms, of situations, and of what is held back from alarms.
+
+    `rule` names one; None: all.
     """
     rules = [each for each, method in STATISTICAL.items() if method in alarms_of(layer)]
-    return [each for each in [*rules, *([LATE, UNDATED] if rules else [])] if rule in (None, each)]
+    others = [SITUATION, LATE, UNDATED] if rules else []
+    return [each for each in [*rules, *others] if rule in (None, each)]
 
 
 def _reported(

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, text
 
+from gis.alerts.gathering import SITUATION
 from layers.detect.budget import STATISTICAL
 from layers.detect.findings_late import LATE
 from layers.detect.methods import METHODS
 from layers.detect.store import SQL
 
-RUN_RULES = (*STATISTICAL, LATE)  # alerts that such runs raise
+RUN_RULES = (*STATISTICAL, LATE, SITUATION)  # alerts that such runs raise
 
 
 def redact_runs_of_field(connection: Connection, layer_id: str, field: str) -> int:

@@ -16,6 +16,7 @@ from layers.detect.commune_series import StreamSeries, days_read, series_input, 
 from layers.detect.findings_late import held_findings, held_rows
 from layers.detect.findings_scan import ScanFindings, policy_of
 from layers.detect.findings_series import SeriesFindings
+from layers.detect.findings_situation import situation_findings
 from layers.detect.methods import alarms_of
 from layers.detect.null_distribution import scan_day
 from layers.detect.observations import (
@@ -27,6 +28,8 @@ from layers.detect.observations import (
     read_records,
 )
 from layers.detect.scan import Stream, StreamScan, alarm_input, streams_of
+from layers.detect.situation import Situation, find_situation
+from layers.detect.surroundings import Surroundings
 
 TOGETHER = "10min"  # reports of so long are one evaluation, which bounds those of a day
 
@@ -36,6 +39,7 @@ class PastEvaluation:
     """Results of the alarms as of `until`, in the streams that had a report or a new day.
 
     `simulated`: the ids of simulated records among what was read. `held`: what was held back.
+    `situation`: None where there was none, or the layer asks for none.
     """
 
     until: datetime
@@ -43,6 +47,7 @@ class PastEvaluation:
     series: tuple[StreamSeries, ...] = ()
     simulated: frozenset[int] = frozenset()
     held: Observations | None = None
+    situation: Situation | None = None
 
 
 def replay(
@@ -59,9 +64,10 @@ def replay(
         raise BadInput(f"layer {layer.id} has no alarm: `hotspots: scan` asks for one")
     begin = midnight(day_number(since) - _window(options) + 1)
     records = read_records(connection, layer, options, begin, until)
-    past = _ReplayedRecords(records, options, len(commune_names(connection)))
-    times = evaluation_times(records.rows["received_at"], since, until)
-    for _, some in groupby(times, key=day_number):
+    times = layer.alerts.situation if layer.alerts else None
+    past = _ReplayedRecords(records, options, len(commune_names(connection)), times)
+    moments = evaluation_times(records.rows["received_at"], since, until)
+    for _, some in groupby(moments, key=day_number):
         yield from past.evaluations(list(some))
 
 
@@ -84,6 +90,9 @@ def past_findings(
         layer, past.until, policy, names, official=True, simulated=past.simulated
     )
     findings = [scan_findings.findings(scan) for scan in past.scans]
+    if layer.alerts is not None and layer.alerts.situation is not None:
+        # What surrounds it is of today, and no part of the past.
+        findings.insert(0, situation_findings(scan_findings, past.situation, Surroundings()))
     if past.held is not None:
         findings += [each for each, _ in held_findings(scan_findings, past.held)]
     if layer.hotspots is None or layer.hotspots.series is None:
@@ -109,8 +118,12 @@ class _EvaluationTime:
 class _ReplayedRecords:
     """All records of a replay, in the order in which they came."""
 
-    def __init__(self, records: Observations, options: HotspotOptions, communes: int) -> None:
+    def __init__(
+        self, records: Observations, options: HotspotOptions, communes: int, times: float | None
+    ) -> None:
         self._records, self._options, self._communes = records, options, communes
+        self._times = times  # the usual, of a situation
+        self._all = records.rows.sort_values(["received_at", "id"], ignore_index=True)
         self._alarm = self._in_order(alarm_input(records))
         self._series = self._in_order(series_input(records))
         self._held = held_rows(records).sort_values(["received_at", "id"], ignore_index=True)
@@ -122,7 +135,20 @@ class _ReplayedRecords:
         for one, scans in zip(moments, self._scans(moments), strict=True):
             series = self._series_at(one)
             held = replace(self._records, rows=_known(self._held, one.until))
-            yield PastEvaluation(one.until, tuple(scans), series, self._records.simulated, held)
+            yield PastEvaluation(
+                one.until,
+                tuple(scans),
+                series,
+                self._records.simulated,
+                held,
+                self._situation_at(one.until),
+            )
+
+    def _situation_at(self, until: datetime) -> Situation | None:
+        if self._times is None:
+            return None
+        known = _known(self._all, until)
+        return find_situation(replace(self._records, rows=known), until, self._times)
 
     def _in_order(self, frame: pd.DataFrame) -> pd.DataFrame:
         received = self._records.rows.set_index("id")["received_at"]

@@ -116,6 +116,18 @@ RETURNS timestamptz LANGUAGE sql STABLE AS $$
                                * 60 * subscription.digest_minutes) END) END
 $$;
 
+-- An event of an alert within a situation of its own layer goes to nobody who is notified of the
+-- situation: that tells of it. Whoever is not, since the situation is not for them, hears of the alert.
+-- Ends and corrections are for those who were notified of the alert itself.
+CREATE OR REPLACE FUNCTION gis.is_told_by_situation(event gis.notification, subscription_id bigint)
+RETURNS boolean LANGUAGE sql STABLE AS $$
+  SELECT EXISTS (
+    SELECT FROM gis.alert situation JOIN gis.delivery d ON d.alert_id = situation.id
+    WHERE situation.id = (event.alert ->> 'within_id')::bigint
+      AND situation.layer_id = event.layer_id AND situation.status IN ('open', 'acknowledged')
+      AND d.subscription_id = is_told_by_situation.subscription_id)
+$$;
+
 -- Recipients of an alert are also notified of its end, that somebody acknowledged it, and that its
 -- records were corrected, so that it is less grave than its former notifications say.
 CREATE OR REPLACE FUNCTION gis.fill_outbox(event gis.notification) RETURNS void LANGUAGE sql AS $$
@@ -135,8 +147,9 @@ CREATE OR REPLACE FUNCTION gis.fill_outbox(event gis.notification) RETURNS void 
     AND (NOT s.on_duty OR gis.is_on_duty(event, s))
     AND CASE WHEN event.alert ->> 'status' IN ('resolved', 'expired', 'false')
                OR event.act = 'corrected' THEN notified.of_alert
-             ELSE gis.is_recipient(event, s)
-               OR event.act = 'acknowledged' AND notified.of_alert END
+             ELSE (gis.is_recipient(event, s)
+                   OR event.act = 'acknowledged' AND notified.of_alert)
+               AND NOT gis.is_told_by_situation(event, s.id) END
 $$;
 
 -- Runs when the transaction commits. The lock, held for that moment, makes `seq` follow the order
@@ -168,12 +181,13 @@ BEGIN
     AND NOT gis.is_corrected(n)
   JOIN gis.alert_event e ON e.id = n.event_id AND e.notify
   CROSS JOIN LATERAL jsonb_populate_record(n, jsonb_build_object('alert', n.alert ||
-    jsonb_build_object('layer', jsonb_build_object('read', l.definition #>> '{access,read}',
+    jsonb_build_object('within_id', a.within_id,
+                       'layer', jsonb_build_object('read', l.definition #>> '{access,read}',
                                                    'alerts', l.definition -> 'alerts')))) AS today
   JOIN gis.subscription s ON s.ended_at IS NULL
     AND (gis.recipient_entries(today, s) <> '[]' OR s.on_duty)
     AND (NOT s.on_duty OR gis.is_on_duty(today, s)) AND gis.is_recipient(today, s)
-  WHERE a.status = 'open'
+  WHERE a.status = 'open' AND NOT gis.is_told_by_situation(today, s.id)
     AND NOT EXISTS (SELECT FROM gis.delivery d
                     WHERE d.subscription_id = s.id AND d.alert_id = a.id)
   ORDER BY s.id, n.alert_id, n.seq DESC;

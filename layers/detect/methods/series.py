@@ -40,9 +40,9 @@ class Series(AlarmMethod[SeriesOptions]):
         add_rows(context.connection, self.results, run_id, [findings.row(one) for one in rated])
         streams += [StreamSeries(name, communes + 1, ()) for name in changes.ended]
         late = self.late_findings(context, scan_findings, records, run_id)
-        alerts = self.apply(
-            context, [*(findings.findings(each, run_id) for each in streams), *late]
-        )
+        situation = self.situation_findings(context, scan_findings, records, run_id)
+        series = [findings.findings(each, run_id) for each in streams]
+        alerts = self.apply(context, [*situation, *series, *late])
         found = sum(one.tier is not None for one in rated)
         return context.report(run, run_id, records, found, alerts)
 

@@ -55,8 +55,11 @@ class StpScan(AlarmMethod[ScanOptions]):
         add_rows(context.connection, "scan_stream", run_id, [_row(*each) for each in scanned])
         judged = [scan for scan, null_id in scanned if null_id is not None]
         judged += [StreamScan(name, 0, False, ()) for name in changes.ended]
+        # The situation first: what is found beside it lies within it at once.
+        situation = self.situation_findings(context, findings, records, run_id)
         late = self.late_findings(context, findings, records, run_id)
-        alerts = self.apply(context, [*(findings.findings(scan, run_id) for scan in judged), *late])
+        scans = [findings.findings(scan, run_id) for scan in judged]
+        alerts = self.apply(context, [*situation, *scans, *late])
         found = sum(cluster.tier is not None for cluster in rated)
         return context.report(run, run_id, records, found, alerts)
 
