@@ -7,7 +7,7 @@ from alembic import op
 from gis.database.migrate import run_sql
 
 revision = "0056"
-down_revision = "0050"
+down_revision = "0055"
 
 
 def upgrade() -> None:

@@ -1,6 +1,4 @@
-"""Bodies that are loaded after they are answered, and the age of undeclared cells; see
-0051_pushes.sql.
-"""
+"""Subscriptions may have quiet hours; see 0054_quiet_hours.sql."""
 
 from pathlib import Path
 
@@ -8,8 +6,8 @@ from alembic import op
 
 from gis.database.migrate import run_sql
 
-revision = "0051"
-down_revision = "0049"
+revision = "0054"
+down_revision = "0053"
 
 
 def upgrade() -> None:

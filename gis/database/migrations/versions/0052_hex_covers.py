@@ -1,4 +1,4 @@
-"""Covers of lines and areas by hexes; see 0050_hex_covers.sql."""
+"""Covers of lines and areas by hexes; see 0052_hex_covers.sql."""
 
 from pathlib import Path
 
@@ -6,8 +6,8 @@ from alembic import op
 
 from gis.database.migrate import run_sql
 
-revision = "0050"
-down_revision = "0053"
+revision = "0052"
+down_revision = "0051"
 
 
 def upgrade() -> None:

@@ -1,4 +1,4 @@
-"""Subscriptions may have quiet hours; see 0053c_quiet_hours.sql."""
+"""The duty roster, and subscriptions that follow it; see 0053_roster.sql."""
 
 from pathlib import Path
 
@@ -6,8 +6,8 @@ from alembic import op
 
 from gis.database.migrate import run_sql
 
-revision = "0053c"
-down_revision = "0053b"
+revision = "0053"
+down_revision = "0052"
 
 
 def upgrade() -> None:

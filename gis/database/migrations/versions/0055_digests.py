@@ -1,4 +1,4 @@
-"""The duty roster, and subscriptions that follow it; see 0053b_roster.sql."""
+"""Subscriptions may have digests; see 0055_digests.sql."""
 
 from pathlib import Path
 
@@ -6,8 +6,8 @@ from alembic import op
 
 from gis.database.migrate import run_sql
 
-revision = "0053b"
-down_revision = "0050"
+revision = "0055"
+down_revision = "0054"
 
 
 def upgrade() -> None:

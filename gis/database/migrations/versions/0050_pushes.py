@@ -1,4 +1,6 @@
-"""Telephone numbers of subscriptions are kept among the private data; see 0053_addresses.sql."""
+"""Bodies that are loaded after they are answered, and the age of undeclared cells; see
+0050_pushes.sql.
+"""
 
 from pathlib import Path
 
@@ -6,8 +8,8 @@ from alembic import op
 
 from gis.database.migrate import run_sql
 
-revision = "0053"
-down_revision = "0051"
+revision = "0050"
+down_revision = "0049"
 
 
 def upgrade() -> None:

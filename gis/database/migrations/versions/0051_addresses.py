@@ -1,4 +1,4 @@
-"""Subscriptions may have digests; see 0053d_digests.sql."""
+"""Telephone numbers of subscriptions are kept among the private data; see 0051_addresses.sql."""
 
 from pathlib import Path
 
@@ -6,8 +6,8 @@ from alembic import op
 
 from gis.database.migrate import run_sql
 
-revision = "0053d"
-down_revision = "0053c"
+revision = "0051"
+down_revision = "0050"
 
 
 def upgrade() -> None:
