@@ -53,7 +53,7 @@ Reason = Annotated[
 ]
 
 
-class GeoJson(JSONResponse):
+class GeoJsonResponse(JSONResponse):
     """A document of RFC 7946."""
 
     media_type = "application/geo+json"
@@ -133,7 +133,7 @@ def records(
     return {"records": [json_ready(quarantined_record(masked(each))) for each in waiting]}
 
 
-@router.get("/features", response_class=GeoJson)
+@router.get("/features", response_class=GeoJsonResponse)
 def features(
     connection: Reader,
     catalogue: UsedCatalogue,
@@ -142,7 +142,7 @@ def features(
     layer: LayerId = None,
     limit: Limit = 1000,
     after: After = 0,
-) -> GeoJson:
+) -> GeoJsonResponse:
     """Records on a map, as GeoJSON: each where its coordinates put it, with its state and why.
 
     A contradicting record lies where its words say that it does not; one without coordinates has no
@@ -152,7 +152,7 @@ def features(
     waiting = quarantine.list_waiting(
         connection, layers=layers, state=state, limit=limit, after=after
     )
-    return GeoJson({"type": "FeatureCollection", "features": [
+    return GeoJsonResponse({"type": "FeatureCollection", "features": [
         _feature(catalogue.get(each.layer_id), masked(each)) for each in waiting
     ]})  # fmt: skip
 

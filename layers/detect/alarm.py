@@ -23,7 +23,7 @@ from layers.detect.observations import (
     evidence_rows,
 )
 from layers.detect.situation import find_situation
-from layers.detect.surroundings import Surroundings, surroundings
+from layers.detect.surroundings import KnownPlaces, surroundings
 
 
 class AlarmMethod[O: Strict](Method[O]):
@@ -75,7 +75,7 @@ class AlarmMethod[O: Strict](Method[O]):
         if self.name != context.alarms[0] or alerts is None or alerts.situation is None:
             return []
         found = find_situation(records, context.until, alerts.situation)
-        known = Surroundings()
+        known = KnownPlaces()
         if found is not None:
             communes = [one.name for one in found.communes]
             known = surroundings(

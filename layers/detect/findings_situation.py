@@ -13,7 +13,7 @@ from gis.text import number_en, number_vi
 from layers.detect.findings_scan import ScanFindings
 from layers.detect.messages import reports_en, subject_of
 from layers.detect.situation import Share, Situation
-from layers.detect.surroundings import Surroundings
+from layers.detect.surroundings import KnownPlaces
 
 type Words = tuple[str, str]  # in Vietnamese and English
 
@@ -25,7 +25,7 @@ _LISTED = 12  # in the detail
 def situation_findings(
     scan_findings: ScanFindings,
     situation: Situation | None,
-    known: Surroundings,
+    known: KnownPlaces,
     run_id: int | None = None,
     evidence: Evidence | None = None,
 ) -> Findings:
@@ -51,7 +51,7 @@ def situation_findings(
     )
 
 
-def _signal(scan_findings: ScanFindings, found: Situation, known: Surroundings) -> Signal:
+def _signal(scan_findings: ScanFindings, found: Situation, known: KnownPlaces) -> Signal:
     headline, detail = _headline(scan_findings, found), _detail(scan_findings, found, known)
     return Signal(
         tier=Tier.URGENT,
@@ -76,7 +76,7 @@ def _signal(scan_findings: ScanFindings, found: Situation, known: Surroundings) 
     )
 
 
-def _facts(scan_findings: ScanFindings, found: Situation, known: Surroundings) -> Mapping[str, Any]:
+def _facts(scan_findings: ScanFindings, found: Situation, known: KnownPlaces) -> Mapping[str, Any]:
     """For programs: communes and streams ranked by their excess, voices by hour, surroundings."""
     names = scan_findings.names
     return {
@@ -115,7 +115,7 @@ def _subjects(scan_findings: ScanFindings, found: Situation) -> Words:
     return ", ".join(one.vi for one in labels), ", ".join(one.en for one in labels)
 
 
-def _detail(scan_findings: ScanFindings, found: Situation, known: Surroundings) -> Words:
+def _detail(scan_findings: ScanFindings, found: Situation, known: KnownPlaces) -> Words:
     listed = found.communes[:_LISTED]
     more = len(found.communes) - len(listed)
     vi = "; ".join(
@@ -157,7 +157,7 @@ def _hours(found: Situation, until: datetime) -> Words:
     return f"Từng giờ đến {clock}: {each}.", f"By the hour until {clock}: {each}."
 
 
-def _known(known: Surroundings) -> Words:
+def _known(known: KnownPlaces) -> Words:
     """What is known of the surroundings, and what is not loaded."""
     parts = (
         ("số dân", "population", known.people, "{} người sống trong các xã này",
