@@ -590,12 +590,13 @@ class RecordReader:
             for name, definition in self.fields.items()
             if definition.personal and (definition.column or name) in table.cells
         }
-        details = [
-            {name: values[row] for name, values in columns.items() if values[row] not in _NONE}
-            for row in range(len(table))
-        ]
-        for name, values in self._free_texts(table):
+        details: list[dict[str, str]] = [{} for _ in range(len(table))]
+        for name, values in columns.items():
             for row, value in enumerate(values):
+                if value not in _NONE:
+                    details[row][name] = value
+        for name, texts in self._free_texts(table):
+            for row, value in enumerate(texts):
                 if without_contacts(value) != value:
                     details[row][name] = value
         return details
