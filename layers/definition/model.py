@@ -213,7 +213,9 @@ class HexOptions(Strict):
     """Counts of the layer's records by H3 hex."""
 
     resolutions: tuple[Resolution, ...] = Field(
-        (5, 6, 7, 8, 9, 10), min_length=1, description="H3 resolutions that are served"
+        (5, 6, 7, 8, 9, 10),
+        min_length=1,
+        description="H3 resolutions that are served; lines and areas are counted down to the finest",
     )
     category: Identifier | None = Field(None, description="Field by which counts are kept apart")
     measure: Identifier | None = Field(None, description="Number field whose mean is given")
@@ -226,7 +228,7 @@ class HexOptions(Strict):
     filter_resolution: Resolution | None = Field(
         None,
         description="The one resolution at which the public may ask for a category or for months, "
-        "where k is above 1; unset: the coarsest",
+        "where k is above 1, and sees lines and areas at all; unset: the coarsest",
     )
 
     @model_validator(mode="after")

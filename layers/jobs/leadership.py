@@ -87,6 +87,7 @@ def leading(
             pulse.hurry()
 
     def cover() -> None:
+        files.follow()
         fill_waiting_covers(database, files.catalogue)
 
     def forget() -> None:

@@ -20,7 +20,7 @@ from layers.definition.model import GeometryKind, Layer
 from layers.storage.tables import finest_of, has_hex_cover, hex_cover_of, table_of
 
 _BATCH = 1000  # shapes read at once
-_MOST_AT_ONCE = 4 * MOST_CELLS  # cells held in memory at once, at the finest resolution
+_MOST_AT_ONCE = 2 * MOST_CELLS  # cells of the finest resolution in memory: some 100 MB
 _log = logging.getLogger(__name__)
 
 _LOCK = text("SELECT FROM gis.layer WHERE id = :layer FOR NO KEY UPDATE")
@@ -58,6 +58,8 @@ def fill_covers(connection: Connection, layer: Layer) -> int:
         while rows := cursor.execute(take, {"layer": layer.id, "number": _BATCH}).fetchall():
             ids = np.array([row[0] for row in rows], np.int64)
             shapes = shapely.from_wkb([row[1] for row in rows])
+            crossed = ~shapely.is_valid(shapes)  # of another program: ours are refused
+            shapes[crossed] = shapely.make_valid(shapes[crossed])
             for some in _coverable(layer, ids, shapes):
                 _store(cursor, copy, layer, ids[some], shapes[some])
             number += len(rows)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import shapely
-from sqlalchemy import Connection, text
+from sqlalchemy import ARRAY, Connection, Text, bindparam, text
 
 from gis.access import LOCAL_ADMIN
 from gis.database.engine import Database
@@ -214,6 +214,27 @@ def test_writers_at_once_leave_no_cover_of_a_shape_that_was(
         thread.join(timeout=60)
     assert errors == []
     assert hold(toy_province, layer) == 3
+
+
+def test_a_bow_tie_of_another_program_stops_no_other_cover(
+    toy_province: Database, tmp_path: Path
+) -> None:
+    layer = shapes_layer("polygon")
+    publish(toy_province, layer)
+    insert = text(
+        "INSERT INTO layer.mz (geom, source, source_key)"
+        " SELECT ST_Multi(ST_GeomFromText(shape, 4326)), 't', shape FROM unnest(:shapes) AS shape"
+    ).bindparams(bindparam("shapes", type_=ARRAY(Text)))
+    bow = "POLYGON((104.02 22.02, 104.06 22.06, 104.06 22.02, 104.02 22.06, 104.02 22.02))"
+    with toy_province.writing() as connection:
+        connection.execute(insert, {"shapes": [bow, shapely.box(104.02, 22.02, 104.03, 22.03).wkt]})
+    fill_waiting_covers(toy_province, Catalogue((layer,), {"mz": "1"}))
+    with toy_province.reading() as connection:
+        found = connection.execute(text(
+            "SELECT id, sum(share) FROM layer.mz_hexes WHERE gis.h3_resolution(cell) = 8 GROUP BY 1"
+        )).all()  # fmt: skip
+        assert connection.scalar(text("SELECT count(*) FROM gis.uncovered_shape")) == 0
+    assert [share for _, share in found] == pytest.approx([1, 1])
 
 
 def test_a_change_of_a_name_leaves_the_cover_alone(toy_province: Database, tmp_path: Path) -> None:
