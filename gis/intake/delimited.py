@@ -293,7 +293,7 @@ def named_columns(
 ) -> tuple[list[list[str]], dict[int, str]]:
     """The columns that have names, and faults of records with something in one without."""
     faults = {
-        row: unnamed_value(value, column)
+        row: unnamed_value(column)
         for column in sorted(set(range(header.width)) - set(header.columns))
         for row, value in enumerate(cells[column])
         if value.strip()
@@ -301,11 +301,14 @@ def named_columns(
     return [cells[column] for column in header.columns], faults
 
 
-def unnamed_value(value: str, column: int) -> str:
-    """The fault of a record with a value in the 0-based column, which has no name."""
+def unnamed_value(column: int) -> str:
+    """The fault of a record with a value in the 0-based column, which has no name.
+
+    The value is not quoted: nobody has said that it is not personal.
+    """
     return (
-        f"“{value[:80]}” ở cột thứ {column + 1} không có tên; hãy đặt tên cho cột / "
-        f"stands in column {column + 1}, which has no name; give the column a name"
+        f"có giá trị ở cột thứ {column + 1} không có tên; hãy đặt tên cho cột / "
+        f"a value stands in column {column + 1}, which has no name; give the column a name"
     )
 
 

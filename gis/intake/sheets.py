@@ -88,7 +88,7 @@ def read_sheet(path: Path, table: str | None, layout: Layout = FOUND) -> Sheet:
     records, lines = records[: tail + start], lines[: tail + start]
     _fill_merged(rows, raw["merged"], set(records))
     faults = {
-        row: unnamed_value(cell, column)
+        row: unnamed_value(column)
         for row, i in enumerate(records)
         for column, cell in enumerate(rows[i])
         if cell and column not in header.columns and cell.strip()

@@ -41,8 +41,8 @@ class FailureWriter:
         for row, faults in sorted(failed.items()):
             raw = records.raw(row)
             values = [
-                raw.get(column, "")
-                if column in self._shown
+                raw[column]
+                if column in raw and column in self._shown
                 else (HIDDEN if table[column][row] else "")
                 for column in table.columns
             ]

@@ -58,6 +58,7 @@ _MAX_BYTES_PER_CHARACTER = 4  # of a character in UTF-8
 _KEY_EXCERPT, _GEOMETRY_EXCERPT = 60, 200
 # A quarantined record keeps its geometry in these columns.
 GEOMETRY, GEOMETRY_CRS = "geometry", "geometry_crs"
+BAD_RECORD = "bad_record"  # the reason of a record that is not whole
 # A person's decision on a record whose coordinates and words contradict each other.
 PLACE_BY = "#place_by"
 
@@ -213,7 +214,9 @@ class RecordReader:
         written = self.with_full_names(table)
         table = self._located(written)
         self.require_columns(table)
-        self.faults = {row: [RecordFault("bad_record", why)] for row, why in table.faults.items()}
+        self.faults = {row: [RecordFault(BAD_RECORD, why)] for row, why in table.faults.items()}
+        for row, why in self._hidden_values(table):
+            self._fault(row, "bad_value", why)
         for row, why in table.value_faults(sorted(known_columns(self.source, self.fields))):
             self._fault(row, "bad_value", why)
         lon, lat, shapes = self._places(table)
@@ -254,6 +257,16 @@ class RecordReader:
             undeclared=partial(self._undeclared, written),
             faults=self.faults,
         )
+
+    def _hidden_values(self, table: RawTable) -> Iterator[tuple[int, str]]:
+        """Values that a file of failures hides, in columns that are not personal."""
+        for name, definition in self.fields.items():
+            column = definition.column or name
+            hidden = HIDDEN in table.cells.get(column, ())
+            if hidden and not (definition.personal or definition.free_text):
+                for row, value in enumerate(table[column]):
+                    if value == HIDDEN:
+                        yield row, f"{column}: giá trị bị ẩn / the value is hidden; write it"
 
     def with_full_names(self, table: RawTable) -> RawTable:
         """The table with full names of its columns, which a format may have cut."""
@@ -607,8 +620,8 @@ class RecordReader:
                 yield name, table[definition.column or name]
 
     def _raw(self, table: RawTable, row: int) -> dict[str, str]:
-        public = public_columns(self.source, self.fields)
-        columns = [column for column in table.columns if column in public]
+        shown = self._shown_columns(table, row)
+        columns = [column for column in table.columns if column in shown]
         raw = {column: table[column][row] for column in columns if table[column][row]}
         free = {
             definition.column or name
@@ -622,9 +635,22 @@ class RecordReader:
         return raw
 
     def _undeclared(self, table: RawTable, row: int) -> dict[str, str]:
-        declared = declared_columns(self.source, self.fields)
-        columns = [column for column in table.columns if column not in declared]
+        told = declared_columns(self.source, self.fields)
+        if row in table.faults:
+            told = self._shown_columns(table, row)
+        columns = [column for column in table.columns if column not in told]
         return {column: table[column][row] for column in columns if table[column][row] not in _NONE}
+
+    def _shown_columns(self, table: RawTable, row: int) -> set[str]:
+        """The columns of a record that quarantine shows.
+
+        In one that is not whole a value may stand in another's column: where a column is personal
+        or undeclared, only its key is shown.
+        """
+        public = public_columns(self.source, self.fields)
+        if row in table.faults and not public.issuperset(table.columns):
+            return {*key_columns(self.source)}
+        return public
 
 
 def _unreadable_geometry(text: str) -> str:

@@ -1,10 +1,11 @@
 """Replay of records in quarantine, after a correction or with better units and layers.
 
-They are read as the file that they came from: with the answers that were given for it.
+They are read as the file that they came from: with the answers that were given for it. One that was
+not whole, such as a line with fields too many, waits until somebody has corrected it.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 import numpy as np
@@ -17,7 +18,14 @@ from gis.intake.tables import RawTable
 from layers.definition.model import FileSource, Layer
 from layers.ingest.load import LoadOptions, LoadReport, load_table
 from layers.ingest.quarantine import QuarantinedRecord, list_waiting
-from layers.ingest.records import GEOMETRY, GEOMETRY_CRS, NO_OPTIONS, FileOptions, needed_columns
+from layers.ingest.records import (
+    BAD_RECORD,
+    GEOMETRY,
+    GEOMETRY_CRS,
+    NO_OPTIONS,
+    FileOptions,
+    needed_columns,
+)
 from layers.ingest.undeclared import complete
 
 _MAX_RECORDS = 100_000
@@ -107,12 +115,23 @@ def _load_records(
         simulated=simulated,
         replayed=True,
     )
+    uncorrected = set(connection.scalars(_UNCORRECTED, {"ids": [record.id for record in records]}))
     table = _as_table(layer, source, complete(connection, records))
+    torn = {
+        row: record.why
+        for row, record in enumerate(records)
+        if record.reason == BAD_RECORD and record.id in uncorrected
+    }
+    table = replace(table, faults=torn)
     return load_table(connection, layer, table, options)
 
 
 _MARK_REPLAYED = text(
     "UPDATE gis.quarantine SET status = 'replayed', changed_at = now() WHERE id = ANY(:ids)"
+)
+_UNCORRECTED = text(
+    "SELECT id FROM gis.quarantine"
+    " WHERE id = ANY(:ids) AND said IS NOT DISTINCT FROM md5(raw::text)"
 )
 _WAS_SIMULATED = text(
     "SELECT bool_or(simulated) FROM gis.load WHERE layer_id = :layer AND source = :source"

@@ -18,6 +18,7 @@ from layers.ingest.undeclared import in_clear, masked
 from layers.jobs.retention import forget_sent
 from tests.intake_layers import FILES, execute, layer_of, load, publish, rows, waiting
 from tests.integration.ogc_app import client_of
+from tests.workbooks import write_xls
 
 SOURCE = {
     "key": "report_id", "coordinates": {"x": "lon", "y": "lat"}, "address": "address",
@@ -160,6 +161,53 @@ def test_notes_of_a_load_quote_no_undeclared_cell(
 ) -> None:
     report = load(toy_province, REPORTS, write_old(tmp_path / "old.csv"))
     assert not [note for note in report.notes if "ho_ten" in note]
+
+
+TORN = [  # one field too many, so that values stand in columns of others
+    ["report_id", "lon", "lat", "address", "commune", "happened_at", "category", "cccd", "note"],
+    *([f"g{n}", "104.05", "22.05", "", "", "2025-09-01", "traffic", "1", ""] for n in range(5)),
+    ["torn", "104.05", "22.05", "thôn 1", "", "", "2025-09-01", "traffic", "010012345678", "x"],
+    ["torn2", "104.05", "22.05", "", "", "2025-09-01", "010012345678"],
+]  # fmt: skip
+
+
+def test_of_a_torn_line_only_the_key_is_shown_and_it_waits_until_it_is_corrected(
+    toy_province: Database, tmp_path: Path
+) -> None:
+    path = tmp_path / "torn.csv"
+    path.write_text("".join(",".join(row) + "\n" for row in TORN))
+    failures = tmp_path / "failed.csv"
+    report = load(toy_province, REPORTS, path, who="sender", failures=failures)
+    assert (report.added, report.reasons) == (5, {"bad_record": 2})
+    assert "010012345678" not in failures.read_text(encoding="utf-8-sig")
+    assert "010012345678" not in texts_outside_private(toy_province)
+    assert [each.raw for each in waiting(toy_province)] == [
+        {"report_id": "torn"}, {"report_id": "torn2"},
+    ]  # fmt: skip
+    again = load(toy_province, REPORTS, failures, who="sender")
+    assert again.added == 0
+    load(toy_province, REPORTS, path, who="sender")
+    with toy_province.writing() as connection:
+        (tried,) = replay(connection, REPORTS, actor="officer")
+    assert tried.still_waiting == 2
+    record = waiting(toy_province)[0]
+    with toy_province.writing() as connection:
+        assert in_clear(connection, record, SENDER).raw["note"].startswith("010012345678")
+        right = {"address": "", "commune": "", "happened_at": "2025-09-01", "category": "traffic"}
+        fix(connection, record.id, right, "officer")
+        (tried,) = replay(connection, REPORTS, actor="officer")
+    assert tried.still_waiting == 1
+    assert "010012345678" not in texts_outside_private(toy_province)
+
+
+def test_a_value_in_a_column_without_a_name_is_not_quoted(
+    toy_province: Database, tmp_path: Path
+) -> None:
+    names, *records = TORN[:6]
+    rows_ = [[*names[:-1], ""], *([*each[:-1], "010012345678"] for each in records)]
+    report = load(toy_province, REPORTS, write_xls(tmp_path / "a.xls", rows_), who="sender")
+    assert report.reasons == {"bad_record": 5}
+    assert "010012345678" not in texts_outside_private(toy_province)
 
 
 def kept_cells(database: Database) -> int:
