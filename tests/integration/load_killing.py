@@ -4,7 +4,8 @@
 `… FOLDER serve PORT` serves. A step is a statement or a COPY that was carried out, a piece of a
 COPY, a notice that a trigger of `mark_phases` raised amid a statement, a COMMIT that was sent, and
 one that was answered. At which step who dies stands in the file `armed` of the folder (see `arm`);
-`book` gets a line for each step: its phase, and the backend that carried it out.
+`book` gets a line for each step: its phase, and the backend that carried it out. With CHUNK_ROWS
+in the environment a file is read in chunks of so many records.
 """
 
 import os
@@ -21,6 +22,7 @@ from psycopg import sql
 from sqlalchemy import event
 from sqlalchemy.pool import Pool
 
+from gis.intake import chunks
 from layers.definition.model import Layer
 from layers.storage.tables import has_unit_shares
 
@@ -193,6 +195,14 @@ class LoadTrigger:
             return int(victim) or os.getpid()
 
 
+def read_in_chunks(rows: int) -> None:
+    """Read a file of text as a large one is, in chunks of so many records."""
+    chunks.STREAMED_FROM_BYTES = 0
+    chunks.TableChunks.__init__.__defaults__ = (rows,)
+    assert chunks.open_chunks.__kwdefaults__ is not None
+    chunks.open_chunks.__kwdefaults__["rows"] = rows
+
+
 def serve(port: int) -> None:
     import uvicorn
 
@@ -210,5 +220,7 @@ if __name__ == "__main__":
         from api.cli import main
 
         LoadTrigger(Path(at), "")
+        if "CHUNK_ROWS" in os.environ:
+            read_in_chunks(int(os.environ["CHUNK_ROWS"]))
         sys.argv[1:] = words
         main()

@@ -14,7 +14,8 @@ from api.cli import command_line
 from gis.access import Role, create_key
 from gis.database.engine import Database
 from gis.errors import BadFile
-from gis.intake.chunks import TableChunks, open_chunks
+from gis.intake import chunks
+from gis.intake.chunks import open_chunks
 from layers.definition.catalogue import Catalogue, read_layer
 from layers.definition.draft import draft_layer
 from layers.definition.model import FieldType, GeometryKind
@@ -338,24 +339,33 @@ LONG = "ma,so,ngay,gio,ten,ma_vung\n" + "".join(
         ('x,"1,5",09/13/2025,2025-09-01,a,x\n', ["text", "text", "date", "text", "text"]),
     ],
 )
-def test_the_last_record_of_a_large_file_proves_as_much_as_the_first(tmp_path, last, types):
+def test_the_last_record_of_a_large_file_proves_as_much_as_the_first(
+    tmp_path, monkeypatch, last, types
+):
     path = tmp_path / "a.csv"
     path.write_text(LONG + last, encoding="utf-8")
     whole = drafted(path, tmp_path)
-    in_parts = draft_layer(TableChunks(path, None, 7))[1]
-    (tmp_path / "a.yaml").write_text(in_parts, encoding="utf-8")
-    layer = read_layer(tmp_path / "a.yaml")
+    layer = drafted_in_parts(path, tmp_path, monkeypatch)
     assert [field.type.value for field in layer.fields.values()] == types
     assert layer.fields == whole.fields
     assert layer.source == whole.source
     assert layer.source.key == "ma"
 
 
-def test_a_key_that_comes_again_late_in_a_large_file_is_none(tmp_path):
+def drafted_in_parts(path, folder, monkeypatch):
+    monkeypatch.setattr(chunks, "STREAMED_FROM_BYTES", 0)
+    parts = open_chunks(path, rows=7)
+    assert parts.whole is None
+    name, text = draft_layer(parts)
+    (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
+    return read_layer(folder / f"{name}.yaml")
+
+
+def test_a_key_that_comes_again_late_in_a_large_file_is_none(tmp_path, monkeypatch):
     path = tmp_path / "a.csv"
     path.write_text(LONG + "3,1.5,13/09/2025,2025-09-01,z,01\n", encoding="utf-8")
-    (tmp_path / "a.yaml").write_text(draft_layer(TableChunks(path, None, 7))[1], encoding="utf-8")
-    assert read_layer(tmp_path / "a.yaml").source.key == drafted(path, tmp_path).source.key == "ten"
+    whole = drafted(path, tmp_path)
+    assert drafted_in_parts(path, tmp_path, monkeypatch).source.key == whole.source.key == "ten"
 
 
 def test_a_number_of_the_row_is_the_key_only_where_nothing_else_is(tmp_path):
