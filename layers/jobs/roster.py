@@ -28,8 +28,10 @@ class RosterDuty:
         if not (has_one or self._had_roster):
             return
         layers = [layer.id for layer in layers_with_alerts(catalogue)]
-        with self._database.writing() as connection:
-            if begun:
+        if begun:
+            # In a transaction of its own: it takes the lock that others take last, at commit.
+            with self._database.writing() as connection:
                 notify_on_duty(connection)
+        with self._database.writing() as connection:
             judge_roster(connection, layers, now, official=boundaries_are_official(connection))
         self._notified, self._had_roster = now, has_one

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +19,7 @@ from api.cli import command_line
 from gis.access import Role
 from gis.alerts.actions import acknowledge, list_alerts, resolve
 from gis.alerts.states import Outcome
+from gis.alerts.store import lock_alerts
 from gis.clock import HERE
 from gis.database.engine import Database
 from gis.errors import BadFile, BadInput, Conflict, NotFound
@@ -35,7 +37,7 @@ from gis.notify.subscriptions import SubscriptionRequest, subscribe, unsubscribe
 from gis.settings import Settings
 from layers.definition.recipients import layers_with_alerts, missing_recipients
 from layers.jobs.roster import RosterDuty
-from tests.integration.notify.made import make_alert
+from tests.integration.notify.made import make_alert, step
 from tests.integration.notify.processes import HERE as CHANNELS
 from tests.integration.notify.test_outbox import end, waiting
 from tests.integration.notify.test_recipients import publish, stepped
@@ -379,6 +381,28 @@ def test_a_gap_names_what_it_is_of(people, layers):
         (found,) = list_alerts(connection, layers=["alerts"])
     assert "1 xã, phường (Xã Đồi Thông): … – …" in found.detail_vi
     assert "citizen_reports" in found.detail_en
+
+
+def test_a_round_of_the_roster_and_the_timers_of_alerts_do_not_lock_each_other_out(
+    people, catalogue, layers
+):
+    """Timers lock the alerts of a layer, and at their end the order of events."""
+    load(people, shift("An", 1, 2))
+    gap_alerts(people, layers)
+    duty, ended = RosterDuty(people), threading.Event()
+
+    def follow() -> None:
+        duty.follow(catalogue, NOW + timedelta(minutes=5))
+        ended.set()
+
+    thread = threading.Thread(target=follow, daemon=True)
+    with people.writing() as connection:
+        (found,) = list_alerts(connection, layers=["alerts"])
+        lock_alerts(connection, "alerts")
+        step(connection, found.id, "update")
+        thread.start()
+        assert not ended.wait(0.5)
+    assert ended.wait(20)
 
 
 # Over HTTP and by command.
