@@ -6,17 +6,12 @@ that ends, and is notified by itself again.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, text
-
-from gis.alerts.engine import AlertState, LastNotification, Step
+from gis.alerts.engine import AlertState
 from gis.alerts.identity import gap, shares_most
-from gis.alerts.policy import Policy
-from gis.alerts.states import LIVE, Act, Status
-from gis.alerts.store import SERVICE, alert_of, live_alerts, record_event, write_step
+from gis.alerts.states import Status
 
 SITUATION = "situation"  # the rule under which a layer raises one
 GATHERED: Final = {"scan", "series"}  # of detectors, never one that a person wrote
@@ -67,21 +62,7 @@ def _is_inside(outer: AlertState, inner: AlertState) -> bool:
     return bool(inner.signal.communes) and set(inner.signal.communes) <= communes
 
 
-def gather(connection: Connection, layer_id: str, policy: Policy, now: datetime) -> None:
-    """Put the live alerts of a layer, which are locked, within the situations of this moment.
-
-    Situations of other layers count where these are public: its number must not tell readers of
-    this layer of one that is closed to them.
-    """
-    values = {"rule": SITUATION, "live": sorted(LIVE), "layer": layer_id}
-    situations = [alert_of(row) for row in connection.execute(_SITUATIONS, values)]
-    for alert in live_alerts(connection, layer_id):
-        wanted = _situation_of(alert, situations)
-        if wanted != alert.within_id:
-            _move(connection, alert, wanted, policy, now)
-
-
-def _situation_of(alert: AlertState, situations: Iterable[AlertState]) -> int | None:
+def situation_of(alert: AlertState, situations: Iterable[AlertState]) -> int | None:
     """The number of the situation of an alert: of its own layer first, then the oldest."""
     around = [
         one
@@ -92,34 +73,3 @@ def _situation_of(alert: AlertState, situations: Iterable[AlertState]) -> int | 
     ]
     own_first = sorted(around, key=lambda one: (one.layer_id != alert.layer_id, one.id or 0))
     return next((one.id for one in own_first), None)
-
-
-def _move(
-    connection: Connection, alert: AlertState, to: int | None, policy: Policy, now: datetime
-) -> None:
-    assert alert.id is not None
-    connection.execute(_MOVE, {"id": alert.id, "within": to})
-    if to is not None:
-        why = f"within situation {to}"
-        record_event(connection, alert.id, SERVICE, Act.UPDATE, why, at=now, notify=False)
-        return
-    why = f"no longer within situation {alert.within_id}"
-    if alert.status is not Status.OPEN:
-        record_event(connection, alert.id, SERVICE, Act.UPDATE, why, at=now, notify=False)
-        return
-    wait = policy.escalates_after(alert.signal.tier)
-    told = replace(
-        alert,
-        within_id=None,
-        last_notification=LastNotification.of(alert.signal),
-        escalate_at=None if wait is None else now + wait,
-    )
-    write_step(connection, Step(told, Act.OPEN, why, notify=True), now)
-
-
-_SITUATIONS = text("""
-SELECT a.*, ST_X(a.centre) AS lon, ST_Y(a.centre) AS lat FROM gis.alert a
-WHERE a.rule = :rule AND a.status = ANY(:live)
-  AND (a.layer_id = :layer OR gis.is_public(a.layer_id)) ORDER BY a.id
-""")
-_MOVE = text("UPDATE gis.alert SET within_id = :within WHERE id = :id")

@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, text
 
 from gis.alerts.engine import AlertState, Step, expire
-from gis.alerts.gathering import SITUATION, gather
+from gis.alerts.gathering import SITUATION
 from gis.alerts.policy import Policy
+from gis.alerts.situations import gather
 from gis.alerts.states import Act, Status
 from gis.alerts.store import live_alerts, lock_alerts, write_step
 from gis.alerts.updates import settled

@@ -8,10 +8,10 @@ from sqlalchemy import Connection
 
 from gis.alerts.engine import AlertState, Step, decide, settle
 from gis.alerts.findings import Findings
-from gis.alerts.gathering import gather
 from gis.alerts.inhibition import INHIBITS, Suppressions
 from gis.alerts.policy import Policy
 from gis.alerts.silences import silences_at
+from gis.alerts.situations import gather
 from gis.alerts.states import Act
 from gis.alerts.store import (
     alerts_of_stream,

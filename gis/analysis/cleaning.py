@@ -26,6 +26,7 @@ class CleaningRules:
     duplicate_hours: float = 24.0
     coarsest_m: float = 500.0  # a place known to its street
     late_hours: float = 6.0  # from the event to its receipt
+    voice_days: float = 14.0  # within which one reporter is one voice; the longest cluster
     time_zone: str = "Asia/Ho_Chi_Minh"  # whose days are counted
 
 
@@ -51,8 +52,11 @@ def clean(records: pd.DataFrame, rules: CleaningRules = RULES) -> Cleaned:
     counted; not of what is late); default_point; coarse (counts in its commune alone); late (its
     own event lies longer before its receipt than the rules allow; a date without an hour, which is
     local midnight, counts from its end); same_hex_day (alarms count one a hex, category and day);
+    same_voice (another of the same reporter and category came within some days: a column `voice`
+    tells reporters apart by whole numbers, 0 where none is named, and each such record is a voice);
     "" for none.
-    `in_commune` says who may raise an alarm of a commune: these and the coarse, unless late;
+    `in_commune` says who may raise an alarm of a commune: these and the coarse, unless late or of
+    the same voice;
     `held_back`, what nothing but its lateness keeps from both. How many come in a day, from whom or
     in which file is irrelevant, for a disaster comes so too. What is late takes the place of
     nothing that is not: of one incident reported late and in time, the report in time may alarm. No
@@ -75,8 +79,10 @@ def clean(records: pd.DataFrame, rules: CleaningRules = RULES) -> Cleaned:
     _mark(reason, late, "late")
     day = rows["received_at"].dt.tz_convert(rules.time_zone).dt.floor("D")
     _mark(reason, _repeated(rows.assign(_day=day), (reason == "").to_numpy()), "same_hex_day")
+    again = _same_voice(rows, reason.isin(("", "coarse")).to_numpy() & ~late, rules)
+    _mark(reason, again, "same_voice")
     in_alarm = (reason == "").to_numpy()
-    coarse = (reason == "coarse").to_numpy()
+    coarse = (reason == "coarse").to_numpy() & ~again
     judged = pd.DataFrame(
         {
             "incident": incident,
@@ -171,6 +177,18 @@ def _same_place(rows: pd.DataFrame, candidates: Flags, rules: CleaningRules) -> 
         within_hours=rules.duplicate_hours,
     )
     return repeated
+
+
+def _same_voice(rows: pd.DataFrame, candidates: Flags, rules: CleaningRules) -> Flags:
+    """Records of a reporter who had another that counts, of the same category, shortly before."""
+    again = np.zeros(len(rows), bool)
+    if "voice" not in rows:
+        return again
+    at = np.flatnonzero(candidates & (rows["voice"] > 0).to_numpy())
+    some = rows.iloc[at]
+    pause = some.groupby(["voice", "category"], sort=False, dropna=False)["received_at"].diff()
+    again[at] = (pause <= pd.Timedelta(days=rules.voice_days)).to_numpy()
+    return again
 
 
 def _repeated(rows: pd.DataFrame, candidates: Flags) -> Flags:

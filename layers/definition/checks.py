@@ -69,6 +69,13 @@ def _named_fields(layer: Layer) -> Iterator[Finding]:
             yield where, _no_field(layer, name)
 
 
+def _reporter(layer: Layer) -> Iterator[Finding]:
+    """Reporters are told apart by a field of the layer, also by one that is personal."""
+    name = layer.hotspots.reporter if layer.hotspots else None
+    if name is not None and name not in layer.fields:
+        yield ("hotspots", "reporter"), f"there is no field `{name}`{near(name, layer.fields)}"
+
+
 def _no_field(layer: Layer, name: str) -> str:
     if name in layer.fields:
         return f"field `{name}` is personal: it is in no map, tile or count"
@@ -319,6 +326,6 @@ def _gazetteer(layer: Layer) -> Iterator[Finding]:
 
 
 _CHECKS: tuple[Callable[[Layer], Iterator[Finding]], ...] = (
-    _named_fields, _field_words, _source_words, _style_classes, _zooms, _counting,
+    _named_fields, _reporter, _field_words, _source_words, _style_classes, _zooms, _counting,
     _alert_rules, _recipients, _gazetteer,
 )  # fmt: skip

@@ -433,6 +433,12 @@ class HotspotOptions(Strict):
         description="Field with the time when a record was received, which is the time of alarms; "
         "unset: when it happened",
     )
+    reporter: Identifier | None = Field(
+        None,
+        description="Field that tells reporters apart, such as a telephone number, which may be "
+        "personal: in the alarms one reporter is one voice in a category for 14 days; unset: each "
+        "record is a voice",
+    )
     late_hours: float = Field(
         6,
         gt=0,

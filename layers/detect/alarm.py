@@ -23,7 +23,7 @@ from layers.detect.observations import (
     evidence_rows,
 )
 from layers.detect.situation import find_situation
-from layers.detect.surroundings import KnownPlaces, surroundings
+from layers.detect.surroundings import PlaceFacts, surroundings
 
 
 class AlarmMethod[O: Strict](Method[O]):
@@ -46,6 +46,7 @@ class AlarmMethod[O: Strict](Method[O]):
         changes: InputChanges,
     ) -> ScanFindings:
         """The makers of findings from the results of a run, by the policy of the layer."""
+        named = records.rows[records.rows["voice"] > 0]
         return ScanFindings(
             context.layer,
             context.until,
@@ -54,6 +55,7 @@ class AlarmMethod[O: Strict](Method[O]):
             context.territory.official,
             records.simulated,
             changes,
+            dict(zip(named["id"].tolist(), named["voice"].tolist(), strict=True)),
         )
 
     def late_findings(
@@ -75,7 +77,7 @@ class AlarmMethod[O: Strict](Method[O]):
         if self.name != context.alarms[0] or alerts is None or alerts.situation is None:
             return []
         found = find_situation(records, context.until, alerts.situation)
-        known = KnownPlaces()
+        known = PlaceFacts()
         if found is not None:
             communes = [one.name for one in found.communes]
             known = surroundings(

@@ -1,7 +1,7 @@
 """Findings from clusters: each with a tier, words, an outline and a span of time."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +10,7 @@ import h3
 from gis.alerts.findings import Findings, Signal
 from gis.alerts.outline import outline_of
 from gis.alerts.policy import Policy, Tier
+from gis.text import number_en, number_vi
 from layers.definition.model import AlertOptions, Layer
 from layers.detect.changes import InputChanges
 from layers.detect.commune_series import SeriesResult, StreamSeries
@@ -51,6 +52,7 @@ class ScanFindings:
     official: bool  # false: on approximate boundaries
     simulated: frozenset[int]  # ids of simulated records among what was read
     changes: InputChanges | None = None  # since the run before; None: of a replay
+    voices: Mapping[int, int] = field(default_factory=dict)  # reporters by id, where named
 
     def rate(self, scan: StreamScan) -> list[RatedCluster]:
         """The clusters of a stream, each with its tier."""
@@ -67,6 +69,19 @@ class ScanFindings:
     def rests_on_simulated(self, records: Iterable[int]) -> bool:
         """True if any of these records is simulated; others may still be the measure of it."""
         return not self.simulated.isdisjoint(records)
+
+    def corroboration(self, records: Sequence[int]) -> tuple[str, str]:
+        """How many people reported, vi and en, after a space; empty where none is named."""
+        named = [self.voices[one] for one in records if one in self.voices]
+        if not named:
+            return "", ""
+        people, unnamed = len(set(named)), len(records) - len(named)
+        vi = f" {number_vi(len(records))} bản ghi của {number_vi(people)} người"
+        en = f" {number_en(len(records))} records of {number_en(people)} people"
+        if unnamed:
+            vi += f", trong đó {number_vi(unnamed)} bản ghi không rõ người báo"
+            en += f", of which {number_en(unnamed)} name nobody"
+        return f"{vi}.", f"{en}."
 
     def row(self, rated: RatedCluster) -> dict[str, Any]:
         """The cluster as it is stored."""
@@ -102,6 +117,7 @@ class ScanFindings:
     def _signal(self, rated: RatedCluster, tier: Tier) -> Signal:
         cluster = rated.cluster
         headline = cluster_headline(self.layer, cluster)
+        told = self.corroboration(cluster.records)
         lat, lon = h3.cell_to_latlng(h3.int_to_str(cluster.centre))
         return Signal(
             tier=tier,
@@ -110,8 +126,8 @@ class ScanFindings:
             until=self.until,
             headline_vi=headline[0],
             headline_en=headline[1],
-            detail_vi=rated.words[0],
-            detail_en=rated.words[1],
+            detail_vi=rated.words[0] + told[0],
+            detail_en=rated.words[1] + told[1],
             cells=cluster.cells,
             communes=cluster.communes,
             centre=(lon, lat),

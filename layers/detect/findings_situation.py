@@ -13,7 +13,7 @@ from gis.text import number_en, number_vi
 from layers.detect.findings_scan import ScanFindings
 from layers.detect.messages import reports_en, subject_of
 from layers.detect.situation import Share, Situation
-from layers.detect.surroundings import KnownPlaces
+from layers.detect.surroundings import PlaceFacts
 
 type Words = tuple[str, str]  # in Vietnamese and English
 
@@ -25,7 +25,7 @@ _LISTED = 12  # in the detail
 def situation_findings(
     scan_findings: ScanFindings,
     situation: Situation | None,
-    known: KnownPlaces,
+    known: PlaceFacts,
     run_id: int | None = None,
     evidence: Evidence | None = None,
 ) -> Findings:
@@ -51,7 +51,7 @@ def situation_findings(
     )
 
 
-def _signal(scan_findings: ScanFindings, found: Situation, known: KnownPlaces) -> Signal:
+def _signal(scan_findings: ScanFindings, found: Situation, known: PlaceFacts) -> Signal:
     headline, detail = _headline(scan_findings, found), _detail(scan_findings, found, known)
     return Signal(
         tier=Tier.URGENT,
@@ -76,9 +76,11 @@ def _signal(scan_findings: ScanFindings, found: Situation, known: KnownPlaces) -
     )
 
 
-def _facts(scan_findings: ScanFindings, found: Situation, known: KnownPlaces) -> Mapping[str, Any]:
+def _facts(scan_findings: ScanFindings, found: Situation, known: PlaceFacts) -> Mapping[str, Any]:
     """For programs: communes and streams ranked by their excess, voices by hour, surroundings."""
     names = scan_findings.names
+    voices = scan_findings.voices
+    named = [voices[one] for one in found.records if one in voices]
     return {
         "hours": found.hours,
         "communes": [{**_share(one), "name": names.get(one.name, one.name)}
@@ -87,6 +89,7 @@ def _facts(scan_findings: ScanFindings, found: Situation, known: KnownPlaces) ->
         "timeline": list(found.timeline),
         "records": len(found.records),
         "simulated_records": found.simulated,
+        "people_reporting": len(set(named)) if named else None,
         **asdict(known),
     }  # fmt: skip
 
@@ -115,7 +118,7 @@ def _subjects(scan_findings: ScanFindings, found: Situation) -> Words:
     return ", ".join(one.vi for one in labels), ", ".join(one.en for one in labels)
 
 
-def _detail(scan_findings: ScanFindings, found: Situation, known: KnownPlaces) -> Words:
+def _detail(scan_findings: ScanFindings, found: Situation, known: PlaceFacts) -> Words:
     listed = found.communes[:_LISTED]
     more = len(found.communes) - len(listed)
     vi = "; ".join(
@@ -131,10 +134,10 @@ def _detail(scan_findings: ScanFindings, found: Situation, known: KnownPlaces) -
     hours_vi, hours_en = _hours(found, scan_findings.until)
     facts_vi, facts_en = _known(known)
     records = len(found.records)
+    people_vi, people_en = scan_findings.corroboration(found.records)
     said = (
-        f"{number_vi(records)} bản ghi, mỗi sự việc tính một lần; không rõ số người báo.",
-        f"{number_en(records)} records, each incident counted once; how many people reported is "
-        "not known.",
+        people_vi.strip() or f"{number_vi(records)} bản ghi, không rõ số người báo.",
+        people_en.strip() or f"{number_en(records)} records; how many people is not known.",
     )
     marked = (
         f" Trong đó {number_vi(found.simulated)} bản ghi là mô phỏng.",
@@ -157,7 +160,7 @@ def _hours(found: Situation, until: datetime) -> Words:
     return f"Từng giờ đến {clock}: {each}.", f"By the hour until {clock}: {each}."
 
 
-def _known(known: KnownPlaces) -> Words:
+def _known(known: PlaceFacts) -> Words:
     """What is known of the surroundings, and what is not loaded."""
     parts = (
         ("số dân", "population", known.people, "{} người sống trong các xã này",

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from secrets import token_hex
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -13,15 +15,18 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
+    case,
     cast,
     column,
     func,
     literal,
+    null,
     or_,
     select,
     table,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
 from gis import analysis
 from gis.errors import BadInput
@@ -33,7 +38,7 @@ GATE_RESOLUTION = 9  # of "one a hex, category and day"
 _EPOCH = datetime(1970, 1, 1).toordinal()
 
 # The records of an incident that the quality filter counts once.
-_EVIDENCE = ("", "same_key", "same_place", "same_hex_day")
+_EVIDENCE = ("", "same_key", "same_place", "same_hex_day", "same_voice")
 _FLAWED = ("default_point", "coarse")
 
 
@@ -44,7 +49,8 @@ class Observations:
 
     `rows`: id, category, h3 (resolution 11; 0 without a point), commune, amount (of the measure; 1
     without one), happened_at and received_at (UTC), source, incident, in_alarm, in_commune,
-    held_back, reason (see gis.analysis.clean). `left_out`: how many were held back from alarms, by
+    held_back, voice (whole numbers of these rows alone, equal for one reporter; 0: none named) and
+    reason (see gis.analysis.clean). `left_out`: how many were held back from alarms, by
     reason. `simulated`: the ids of the simulated records among them.
     """
 
@@ -63,6 +69,8 @@ def read_records(
     """
     rules = analysis.CleaningRules(late_hours=options.late_hours)
     early = since - timedelta(hours=rules.late_hours + rules.duplicate_hours)
+    if options.reporter is not None:
+        early = min(early, since - timedelta(days=rules.voice_days))
     judged = analysis.clean(_read(connection, layer, options, early, until), rules).records
     rows = judged[judged["received_at"] > since].reset_index(drop=True)
     simulated = frozenset(rows.loc[rows["simulated"], "id"].tolist())
@@ -155,6 +163,7 @@ def _read(
         "commune": of.c.commune,
         "amount": func.greatest(func.coalesce(_amount(of, options), 0), 0),
         "simulated": func.coalesce(of.c.provenance["simulated"].as_boolean(), False),
+        "voice": _voice(layer, of, options),
     }
     # Two conditions, so that an index on the stated time can be used.
     inside = or_(
@@ -164,6 +173,33 @@ def _read(
     asked = select(*(sql.label(name) for name, sql in columns.items())).where(inside)
     found = connection.execute(asked.order_by(of.c.id))
     return _typed(pd.DataFrame(map(tuple, found.all()), columns=list(columns)))
+
+
+def _voice(layer: Layer, of: Table, options: HotspotOptions) -> ColumnElement[str | None]:
+    """A digest of the reporter; NULL without any. A number in any notation is one reporter.
+
+    Its key is drawn for each reading and forgotten: no digest is of use to anybody afterwards, and
+    none has to be rotated.
+    """
+    name = options.reporter
+    if name is None:
+        return cast(null(), Text)
+    if layer.fields[name].personal:
+        reporter = table(
+            "reporter", column("layer_id"), column("source"), column("source_key"),
+            column("details", JSONB), schema="private",
+        )  # fmt: skip
+        said: Any = (
+            select(reporter.c.details[name].astext)
+            .where(reporter.c.layer_id == layer.id, reporter.c.source == of.c.source,
+                   reporter.c.source_key == of.c.source_key)
+            .scalar_subquery()
+        )  # fmt: skip
+    else:
+        said = cast(of.c[name], Text)
+    digits = func.regexp_replace(func.regexp_replace(said, r"\D", "", "g"), "^84", "0")
+    plain = case((said.op("~")(r"^[\d\s.+()-]+$"), digits), else_=func.lower(func.btrim(said)))
+    return func.md5(literal(token_hex(16)).op("||")(func.nullif(plain, "")))
 
 
 def _amount(of: Table, options: HotspotOptions) -> ColumnElement[int]:
@@ -234,4 +270,5 @@ def _typed(rows: pd.DataFrame) -> pd.DataFrame:
     numbers = {name: rows[name].astype(float) for name in ("lon", "lat", "place_precision_m")}
     flags = {name: rows[name].astype(bool) for name in ("default_point", "simulated")}
     whole = {name: rows[name].astype(np.int64) for name in ("h3", "cell", "amount")}
-    return rows.assign(**times, **numbers, **flags, **whole)
+    voice = pd.factorize(rows["voice"])[0].astype(np.int64) + 1  # 0: none
+    return rows.assign(**times, **numbers, **flags, **whole, voice=voice)

@@ -29,7 +29,7 @@ from layers.detect.observations import (
 )
 from layers.detect.scan import Stream, StreamScan, alarm_input, streams_of
 from layers.detect.situation import Situation, find_situation
-from layers.detect.surroundings import KnownPlaces
+from layers.detect.surroundings import PlaceFacts
 
 TOGETHER = "10min"  # reports of so long are one evaluation, which bounds those of a day
 
@@ -92,7 +92,7 @@ def past_findings(
     findings = [scan_findings.findings(scan) for scan in past.scans]
     if layer.alerts is not None and layer.alerts.situation is not None:
         # What surrounds it is of today, and no part of the past.
-        findings.insert(0, situation_findings(scan_findings, past.situation, KnownPlaces()))
+        findings.insert(0, situation_findings(scan_findings, past.situation, PlaceFacts()))
     if past.held is not None:
         findings += [each for each, _ in held_findings(scan_findings, past.held)]
     if layer.hotspots is None or layer.hotspots.series is None:

@@ -15,7 +15,7 @@ _MOST_ROADS = 6
 
 
 @dataclass(frozen=True, slots=True)
-class KnownPlaces:
+class PlaceFacts:
     """Each is None where nothing is loaded that knows it.
 
     `people` live in the communes, `health_posts` stand in them; `roads` pass the reports, those
@@ -33,13 +33,13 @@ def surroundings(
     layer_id: str,
     communes: Sequence[str],
     records: Sequence[int],
-) -> KnownPlaces:
+) -> PlaceFacts:
     """What is known of these communes, and beside these records of a layer.
 
     Roads and health posts are those of the layers `roads` and `places`, where these are public: the
     words of an alert are read by whoever may read its own layer.
     """
-    return KnownPlaces(
+    return PlaceFacts(
         people=_people(connection, territory, communes),
         health_posts=_health_posts(connection, communes),
         roads=_roads(connection, layer_id, records),

@@ -258,3 +258,29 @@ def test_times_without_zone_and_missing_columns_are_refused():
         judged(record("a", happened_at=pd.Timestamp("2026-03-02")))
     with pytest.raises(BadInput, match="lack cell"):
         clean(pd.DataFrame([record("a")]).drop(columns="cell"))
+
+
+@settings(max_examples=100)
+@given(st.data())
+def test_one_reporter_is_one_voice_in_a_category_for_days_wherever_the_reports_are(data):
+    """A prankster: whatever one phone sends, one record of it may alarm."""
+    n = data.draw(st.integers(2, 12))
+    away = data.draw(st.lists(st.floats(-0.05, 0.05), min_size=2 * n, max_size=2 * n))
+    hours = data.draw(st.lists(st.floats(0, 13 * 24), min_size=n, max_size=n))
+    coarse = data.draw(st.lists(st.sampled_from([10.0, 5000.0]), min_size=n, max_size=n))
+    rows = []
+    for k in range(n):
+        at = pd.Timestamp("2026-03-02 08:00", tz="Asia/Ho_Chi_Minh") + pd.Timedelta(hours=hours[k])
+        rows.append(
+            record(f"p{k}", lon=104 + away[2 * k], lat=22 + away[2 * k + 1], cell=1000 + k,
+                   happened_at=at, received_at=at, place_precision_m=coarse[k]) | {"voice": 1}
+        )  # fmt: skip
+    one = clean(pd.DataFrame(rows)).records
+    assert one["in_alarm"].sum() <= one["in_commune"].sum() == 1
+    assert one["held_back"].sum() == 0
+    many = clean(pd.DataFrame([row | {"voice": k + 1} for k, row in enumerate(rows)])).records
+    unnamed = clean(pd.DataFrame([row | {"voice": 0} for row in rows])).records
+    unasked = clean(pd.DataFrame(rows).drop(columns="voice")).records
+    for judged_alike in (many, unnamed):
+        assert judged_alike["reason"].equals(unasked["reason"])
+        assert judged_alike["in_commune"].equals(unasked["in_commune"])
