@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from sqlalchemy import text
 
-from gis.alerts.actions import history, list_alerts
-from gis.alerts.states import Status
+from gis.alerts.actions import history, list_alerts, resolve
+from gis.alerts.states import Outcome, Status
 from gis.database.engine import Database
 from layers.definition.catalogue import Catalogue
 from layers.definition.model import Layer
@@ -204,3 +204,20 @@ def test_an_alert_of_a_threshold_ends_with_its_records_and_not_minutes_later(
     with toy_province.reading() as connection:
         live = list_alerts(connection, layers=[LAYER], statuses=[Status.OPEN])
     assert live == []
+
+
+@pytest.mark.parametrize("outcome", [Outcome.FALSE, Outcome.TRUE])
+def test_twins_end_together_and_neither_is_notified_again(outbreak, catalogue, outcome):
+    """Who judges the cluster has judged the commune that lies within it, on the same records."""
+    look(outbreak, catalogue)
+    scan, twin = sorted(alerts(outbreak), key=lambda one: one.rule)
+    with outbreak.writing() as connection:
+        resolve(connection, scan.id, "officer", outcome, "diễn tập")
+    advance_all(outbreak, Catalogue(catalogue.layers), NOW + timedelta(seconds=1))
+    look(outbreak, catalogue, NOW + timedelta(seconds=2))
+    now = {one.id: one for one in alerts(outbreak)}
+    assert {now[each.id].status for each in (scan, twin)} == {outcome.status}
+    assert {now[each.id].outcome for each in (scan, twin)} == {outcome}
+    sent = [(number, act) for number, act in notified(outbreak) if number in (scan.id, twin.id)]
+    assert sent == [(scan.id, "open"), (scan.id, outcome.status.value)]
+    assert len(now) == 2

@@ -295,17 +295,48 @@ def test_a_situation_ends_with_its_evidence_and_what_goes_on_is_notified(usual, 
     assert open_yet and open_yet <= {number for number, _, _ in notified(usual)}
 
 
-def test_records_that_are_deleted_correct_a_situation_and_end_it_at_once(usual, places, catalogue):
+# As deletions, corrections of the category, of the time and of the place leave the records.
+SHRINKS = {
+    "deleted": "DELETE FROM layer.citizen_reports WHERE id = ANY(:ids)",
+    "recategorised": "UPDATE layer.citizen_reports SET category = 'security', updated_at = now()"
+    " WHERE id = ANY(:ids) AND id % 9 > 0",
+    "of an earlier time": "UPDATE layer.citizen_reports SET updated_at = now(), valid_at = valid_at"
+    " - interval '20 days', received_at = received_at - interval '20 days' WHERE id = ANY(:ids)",
+    "without a place": "UPDATE layer.citizen_reports SET default_point = true, updated_at = now()"
+    " WHERE id = ANY(:ids)",
+}
+
+
+@pytest.mark.parametrize("how", SHRINKS)
+def test_records_that_are_corrected_end_a_situation_at_once(usual, places, catalogue, how):
+    surge(usual, places)
+    evaluate(usual, catalogue)
+    found = situation(usual)
+    with usual.writing() as connection:
+        connection.execute(text(SHRINKS[how]), {"ids": list(found.records[10:])})
+    evaluate(usual, catalogue)
+    same = next(one for one in alerts(usual) if one.id == found.id)
+    if how == "recategorised":  # the same night, of another subject
+        assert same.status is Status.OPEN
+        assert same.headline_vi.startswith("Tình huống khẩn cấp – An ninh trật tự")
+        return
+    assert same.status is Status.EXPIRED
+    assert "đính chính: còn" in same.headline_vi
+    assert [act for number, _, act in notified(usual) if number == found.id] == ["open", "expired"]
+
+
+def test_a_situation_with_half_of_its_records_is_corrected(usual, places, catalogue):
     surge(usual, places)
     evaluate(usual, catalogue)
     found = situation(usual)
     with usual.writing() as connection:
         connection.execute(text("DELETE FROM layer.citizen_reports WHERE id = ANY(:ids)"),
-                           {"ids": list(found.records[10:])})  # fmt: skip
+                           {"ids": list(found.records[50:])})  # fmt: skip
     evaluate(usual, catalogue)
-    assert situation(usual).status is Status.EXPIRED
-    assert "đính chính: còn" in situation(usual).headline_vi
-    assert [act for number, _, act in notified(usual) if number == found.id] == ["open", "expired"]
+    after = situation(usual)
+    assert after.status is Status.OPEN and after.observed <= found.observed / 2
+    acts = [act for number, _, act in notified(usual) if number == found.id]
+    assert acts == ["open", "corrected"]
 
 
 def test_who_resolves_a_situation_ends_what_is_of_its_records(usual, places, catalogue):
