@@ -215,7 +215,7 @@ class HexOptions(Strict):
     resolutions: tuple[Resolution, ...] = Field(
         (5, 6, 7, 8, 9, 10),
         min_length=1,
-        description="H3 resolutions that are served; lines and areas are counted down to the finest",
+        description="H3 resolutions that are served; lines and areas count down to the finest",
     )
     category: Identifier | None = Field(None, description="Field by which counts are kept apart")
     measure: Identifier | None = Field(None, description="Number field whose mean is given")
