@@ -1,8 +1,9 @@
 """All clues of a record together: its point, its address, its commune and its district."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 
+import geopandas as gpd
 import numpy as np
 import pytest
 
@@ -227,3 +228,48 @@ def test_a_stated_precision_makes_a_centre_a_point(placer: Placer) -> None:
     lon, lat = np.repeat(np.array(list(CENTRE.values())), 10, axis=0).T
     assert (placer.centres_at(lon, lat, np.full(30, np.nan)) >= 0).all()
     assert (placer.centres_at(lon, lat, np.full(30, 5.0)) < 0).all()
+
+
+def test_each_of_many_points_has_the_unit_of_its_own_day() -> None:
+    """Where no commune of today was there yet, it is that of the first polygons that end later."""
+    squares = toy_communes()
+    ends = [SINCE - timedelta(days=9_000), SINCE]
+    former = {
+        end: CellTable.build(
+            gpd.GeoDataFrame(
+                {"code": [f"{n}{code}" for code in squares["code"]]}, geometry=squares.geometry
+            )
+        )
+        for n, end in enumerate(ends)
+    }
+    history = with_districts()
+    placer = Placer(
+        history,
+        CellTable.build(squares),
+        AddressResolver(history),
+        today=TODAY,
+        former=dict(reversed(former.items())),
+    )
+    days = [None, date.min, *(end + timedelta(days=n) for end in ends for n in (-1, 0, 1))]
+    points = [*CENTRE.values(), (0.0, 0.0)]
+    records = [(point, day) for day in days for point in points]
+    nothing = [""] * len(records)
+    claims = Claims(
+        *np.array([point for point, _ in records]).T,
+        nothing,
+        nothing,
+        [day for _, day in records],
+        np.full(len(records), np.nan),
+    )
+    places = placer.place(claims)
+
+    def expected(code: str | None, day: date | None) -> str | None:
+        if code is None or day is None:
+            return None
+        if day >= SINCE:
+            return code
+        return f"{int(day >= ends[0])}{code}"
+
+    codes = {point: code for code, point in CENTRE.items()}
+    assert places.unit_then.tolist() == [expected(codes.get(point), day) for point, day in records]
+    assert places.unit_then[:3].tolist() == [None] * 3
