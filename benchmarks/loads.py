@@ -258,7 +258,8 @@ def our_load(url: str, path: Path) -> Callable[[], None]:
 
     def load() -> None:
         report = load_file(database, layer, path, LoadOptions("bench", "bench"))
-        assert report.added + report.unchanged == report.read, report
+        # A point at the border, written with six digits, may lie beyond it.
+        assert report.quarantined == 0 and report.outside < 10, report
 
     return load
 

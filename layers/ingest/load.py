@@ -512,12 +512,12 @@ def _rows(batch: _PlacedBatch, source: str, load_id: int, simulated: bool) -> di
         "place_precision_m": places.precision_m[kept],
         "default_point": batch.default_point[kept],
         "on_centre": batch.centre[kept] >= 0,
-        "valid_at": [_iso(records.valid_at[row]) for row in batch.kept],
+        "valid_at": _iso(records.valid_at[row] for row in batch.kept),
         "source": [source] * len(kept),
         "source_key": [records.keys[row] for row in batch.kept],
         "provenance": [f'{{"line":{records.lines[row]}{more}}}' for row in batch.kept],
         **{
-            name: [_iso(value) for value in column] if _has_days(column) else column
+            name: _iso(column) if _has_days(column) else column
             for name, values in records.columns.items()
             for column in ([values[row] for row in batch.kept],)
         },
@@ -528,8 +528,8 @@ def _has_days(values: Sequence[Any]) -> bool:
     return isinstance(next((value for value in values if value is not None), None), date)
 
 
-def _iso(day: date | None) -> str | None:
-    return None if day is None else day.isoformat()
+def _iso(days: Iterable[date | None]) -> list[str | None]:
+    return [None if day is None else day.isoformat() for day in days]
 
 
 def _ewkb(batch: _PlacedBatch) -> npt.NDArray[np.object_]:
