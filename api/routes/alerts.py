@@ -81,10 +81,9 @@ def alerts(
     first; then those that have ended, the newest first. Those that are pending or suppressed are
     seen with a key alone.
     """
-    statuses = [each for each in status if _may_see(each, caller)]
     layers = _wanted(layer, _readable(catalogue, caller))
-    rows = list_alerts(connection, layers=layers, statuses=statuses, tiers=severity)
-    records = [_shown(alert, caller) for alert in rows]
+    rows = list_alerts(connection, layers=layers, statuses=status, tiers=severity)
+    records = [_shown(alert, caller) for alert in rows if _may_see(alert, caller)]
     return conditional_json(request, {"alerts": records})
 
 
@@ -223,8 +222,11 @@ def _wanted(named: list[str], readable: list[str]) -> list[str]:
     return named or readable
 
 
-def _may_see(status: Status, caller: Principal) -> bool:
-    return status not in NOT_NOTIFIED or caller.role is not Role.ANONYMOUS
+def _may_see(alert: Alert, caller: Principal) -> bool:
+    """True for an alert of a layer that the caller may read, unless it is for others alone."""
+    if alert.internal and caller.role not in (Role.OPERATOR, Role.ADMIN):
+        return False
+    return alert.status not in NOT_NOTIFIED or caller.role is not Role.ANONYMOUS
 
 
 def _visible(
@@ -232,7 +234,7 @@ def _visible(
 ) -> Alert:
     alert = get_alert(connection, alert_id)
     readable = alert.layer_id in _readable(catalogue, caller)
-    if not (readable and _may_see(alert.status, caller)):
+    if not (readable and _may_see(alert, caller)):
         raise NotFound(f"there is no alert {alert.id}")
     return alert
 

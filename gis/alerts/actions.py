@@ -50,6 +50,7 @@ class Alert:
     updated_at: datetime
     outcome: Outcome | None
     approved: bool  # a person made it public, as its layer is
+    internal: bool  # for operators alone
     suppressed_why: Reason | None
     people: float | None  # inhabitants of its hexes; None: unknown, or it has ended
     acknowledged_by: str | None  # the person who has it, or had it when it ended
@@ -77,7 +78,8 @@ SELECT a.*, ST_XMin(a.geom) AS west, ST_YMin(a.geom) AS south,
        EXISTS (SELECT FROM gis.approval p WHERE p.alert_id = a.id) AND gis.is_public(a.layer_id)
          AS approved,
        why.silence_id, why.silence_who, why.silence_why, why.within_id AS inhibited_by,
-       people.sum AS people, taken.who AS acknowledged_by, taken.at AS taken_at
+       gis.is_internal(a.rule) AS internal, people.sum AS people,
+       taken.who AS acknowledged_by, taken.at AS taken_at
 FROM gis.alert a
 LEFT JOIN LATERAL (
   SELECT e.who, e.at FROM gis.alert_event e
@@ -288,5 +290,5 @@ _PLAIN = (
     "id", "layer_id", "rule", "stream", "severity", "headline_vi", "headline_en", "detail_vi",
     "detail_en", "observed", "expected", "p", "recurrence_days", "since", "until", "official",
     "simulated", "opened_at", "updated_at", "approved", "acknowledged_by",
-    "people", "within_id",
+    "people", "within_id", "internal",
 )  # fmt: skip

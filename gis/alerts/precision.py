@@ -50,6 +50,7 @@ SELECT layer_id, rule, simulated, count(*) AS alerts,
        count(*) FILTER (WHERE outcome = 'unknown') AS unknown
 FROM gis.alert
 WHERE layer_id = ANY(:layers) AND opened_at >= :since AND last_notification IS NOT NULL
+  AND NOT gis.is_internal(rule)
 GROUP BY layer_id, rule, simulated ORDER BY layer_id, rule, simulated
 """)
 

@@ -1158,6 +1158,7 @@ CREATE TABLE private.webhook_secret (
 --   gis.has_better_null(run bigint) → boolean: functions/runs.sql
 --   gis.hex_rows(sign integer, category text, measure text, source text) → text: functions/hexes.sql
 --   gis.is_corrected(event gis.notification) → boolean: functions/notify.sql
+--   gis.is_internal(rule text) → boolean: functions/values.sql
 --   gis.is_on_duty(event gis.notification, subscription gis.subscription) → boolean: functions/notify.sql
 --   gis.is_on_earth(shape geometry) → boolean: functions/values.sql
 --   gis.is_person(subscription gis.subscription, shift gis.duty) → boolean: functions/notify.sql

@@ -12,7 +12,8 @@ from gis.notify.notification import CommuneName, Language, Notification
 _MEASURES = ("observed", "expected", "llr", "p", "recurrence_days")
 
 _READABLE = """
-layer_id = ANY(:layers) AND (:all_states OR NOT alert ->> 'status' = ANY(:not_notified))"""
+layer_id = ANY(:layers) AND (:all_states
+  OR NOT alert ->> 'status' = ANY(:not_notified) AND NOT gis.is_internal(alert ->> 'rule'))"""
 _AFTER = text(
     f"SELECT * FROM gis.notification WHERE seq > :after AND {_READABLE} ORDER BY seq LIMIT :limit"  # noqa: S608
 )
@@ -30,7 +31,7 @@ def events_after(
 ) -> list[Notification]:
     """Events of the alerts of these layers after a number, the oldest first.
 
-    `to_desk`: also those of pending and suppressed alerts, which only operators see.
+    `to_desk`: also those of pending, suppressed and internal alerts, which only operators see.
     """
     values = _readable(layers, to_desk=to_desk) | {"after": after, "limit": limit}
     return [notification_of(row) for row in connection.execute(_AFTER, values)]

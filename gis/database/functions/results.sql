@@ -66,5 +66,5 @@ CREATE OR REPLACE VIEW layer.alerts WITH (security_barrier = true) AS
          a.detail_vi, a.detail_en, a.observed, a.expected, a.p, a.recurrence_days, a.since,
          a.until, a.outcome
   FROM gis.alert a
-  WHERE a.status NOT IN ('pending', 'suppressed')
+  WHERE a.status NOT IN ('pending', 'suppressed') AND NOT gis.is_internal(a.rule)
     AND a.layer_id IN (SELECT l.id FROM gis.layer l WHERE gis.is_public(l.id));

@@ -8,7 +8,8 @@ from gis.alerts.store import record_event
 from gis.errors import Conflict, NotFound
 
 _ALERT = text(
-    "SELECT layer_id, status, official, gis.is_public(layer_id) AS of_all FROM gis.alert"
+    "SELECT layer_id, status, official, gis.is_public(layer_id) AS of_all,"
+    " gis.is_internal(rule) AS is_internal FROM gis.alert"
     " WHERE id = :id FOR UPDATE"
 )
 
@@ -29,13 +30,15 @@ def approve(
     """Make an alert public. `confirmed`: somebody saw that it is true, so certainty is Observed.
 
     Raises NotFound, BadInput for a note too long, and Conflict for an alert of a layer that is not
-    public, that is not open or acknowledged, that rests on approximate boundaries, or that is
-    approved already.
+    public, that is for operators alone, that is not open or acknowledged, that rests on approximate
+    boundaries, or that is approved already.
     """
     check_comment(note)
     row = connection.execute(_ALERT, {"id": alert_id}).one_or_none()
     if row is None:
         raise NotFound(f"there is no alert {alert_id}")
+    if row.is_internal:
+        raise Conflict(f"alert {alert_id} is for operators alone, so it is never made public")
     if not row.of_all:
         raise Conflict(
             f"alert {alert_id} is of the layer {row.layer_id}, which not everybody may read, so it "

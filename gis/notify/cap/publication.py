@@ -41,10 +41,12 @@ class EarlierDocument:
 # One process at a time; the others have nothing to do meanwhile.
 _PROGRESS = text("SELECT seq FROM gis.cap_progress FOR UPDATE SKIP LOCKED")
 _NEXT = text("""
-SELECT n.*, 0 AS failures FROM gis.notification n WHERE n.seq > :seq ORDER BY n.seq LIMIT :limit
+SELECT n.*, 0 AS failures, gis.is_internal(n.alert ->> 'rule') AS is_internal
+FROM gis.notification n WHERE n.seq > :seq ORDER BY n.seq LIMIT :limit
 """)
 _AGAIN = text("""
-SELECT n.*, u.failures FROM gis.cap_retry u JOIN gis.notification n ON n.seq = u.seq
+SELECT n.*, u.failures, gis.is_internal(n.alert ->> 'rule') AS is_internal
+FROM gis.cap_retry u JOIN gis.notification n ON n.seq = u.seq
 WHERE u.ended_at IS NULL AND u.due_at <= now() ORDER BY n.seq LIMIT :limit
 """)
 # The public's documents know nothing of those that the public cannot read.
@@ -148,6 +150,8 @@ def _renew(connection: Connection) -> int:
 
 def _publish(connection: Connection, row: Row[Any], sender: str, retrying: Backoff) -> bool:
     """Make the document of one event; False: it needs none, or it failed."""
+    if row.is_internal:
+        return False
     earlier = _earlier(connection, row)
     try:
         message = _message(notification_of(row), earlier, sender)

@@ -23,6 +23,9 @@ from gis.alerts.store import lock_alerts
 from gis.clock import HERE
 from gis.database.engine import Database
 from gis.errors import BadFile, BadInput, Conflict, NotFound
+from gis.notify.cap.approval import approve
+from gis.notify.cap.publication import publish_due
+from gis.notify.events import events_after
 from gis.notify.roster.file import RosterRow
 from gis.notify.roster.gap_alert import RULE, judge_roster
 from gis.notify.roster.shifts import Shift, Subject
@@ -406,6 +409,34 @@ def test_a_round_of_the_roster_and_the_timers_of_alerts_do_not_lock_each_other_o
 
 
 # Over HTTP and by command.
+
+
+def test_that_nobody_is_on_duty_is_for_operators_on_every_way_out(http, people, layers):
+    with people.writing() as connection:
+        judge_roster(connection, layers, NOW)
+        (found,) = list_alerts(connection, layers=["alerts"])
+    assert publish_due(people, "ioc.example.vn") == 0
+    headers = key(people, Role.OPERATOR)
+    with pytest.raises(Conflict, match="for operators alone"), people.writing() as connection:
+        approve(connection, found.id, "tests")
+    doors = (
+        "/alerts", f"/alerts/{found.id}", f"/alerts/{found.id}/records", "/alerts/precision",
+        "/ogc/collections/alerts/items", f"/ogc/collections/alerts/items/{found.id}",
+        "/layers", "/health", "/cap/atom.xml", "/cap/rss.xml",
+    )  # fmt: skip
+    department = key(people, Role.DEPARTMENT, "citizen_reports")
+    for door in doors:
+        for who in ({}, department):
+            answer = http.get(door, headers=who)
+            assert answer.status_code in (200, 404), door
+            assert RULE not in answer.text, door
+            assert "người trực" not in answer.text, door
+    for to_desk in (False, True):
+        with people.reading() as connection:
+            told = events_after(connection, 0, ["alerts"], to_desk=to_desk)
+        assert [one.rule for one in told] == [RULE] * to_desk
+    assert found.headline_vi in http.get("/alerts", headers=headers).text
+    assert http.get(f"/alerts/{found.id}", headers=headers).status_code == 200
 
 
 @pytest.fixture
