@@ -29,6 +29,8 @@ def expected_events(connection: Connection, layer: Layer, until: datetime) -> pd
             f"layer {layer.id} does not say when a record was received, so that nothing is known "
             "of delays: name the field as `received` in the section `hotspots` of its file"
         )
+    # Who reported is not asked: an incident is one whoever tells of it, and readers may not know.
+    options = options.model_copy(update={"reporter": None})
     since = until - (_WINDOW + _LONGEST) * _DAY
     rows = read_records(connection, layer, options, since, until).rows
     rows = rows[rows["incident"] & (rows["happened_at"] > since)]
