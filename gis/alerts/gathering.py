@@ -6,11 +6,10 @@ that ends, and is notified by itself again.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import timedelta
 from typing import Any, Final
 
 from gis.alerts.engine import AlertState
-from gis.alerts.identity import gap, shares_most
+from gis.alerts.identity import shares_most
 from gis.alerts.states import Status
 
 SITUATION = "situation"  # the rule under which a layer raises one
@@ -27,7 +26,10 @@ CONDITIONS: Final[Mapping[str, Callable[[AlertState, AlertState], bool]]] = {
     "it is notified": lambda outer, inner: outer.status in (Status.OPEN, Status.ACKNOWLEDGED),
     "not simulated, unless both are": lambda outer, inner: not outer.simulated or inner.simulated,
     "official, if the alert is": lambda outer, inner: outer.official or not inner.official,
-    "of its time": lambda outer, inner: gap(outer.signal, inner.signal) == timedelta(0),
+    # It goes on until it expires, also where nothing has been evaluated since.
+    "of its time": lambda outer, inner: (
+        inner.signal.until >= outer.signal.since and inner.signal.since <= outer.expires_at
+    ),
     "of its subjects": lambda outer, inner: (
         inner.layer_id != outer.layer_id or inner.stream in subjects(outer)
     ),

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sqlalchemy import text
 
-from gis.alerts.actions import history, list_alerts, resolve
+from gis.alerts.actions import get_alert, history, list_alerts, resolve
 from gis.alerts.gathering import SITUATION
 from gis.alerts.silences import silence
 from gis.alerts.states import Outcome, Status
@@ -18,6 +18,8 @@ from gis.boundaries.package_units import package_history
 from gis.boundaries.sources import BoundarySource
 from gis.boundaries.units import BoundaryQuality
 from gis.database.engine import Database
+from gis.notify.backoff import Backoff
+from gis.notify.cap.publication import publish_due
 from gis.placing.cells import h3_cells
 from layers.definition.catalogue import Catalogue
 from layers.detect import run_method
@@ -25,7 +27,7 @@ from layers.ingest.load import LoadOptions, load_file
 from layers.jobs.alert_maintenance import advance_all
 from layers.storage.sync import sync
 from tests.databases import Server, template
-from tests.integration.notify.made import subscribe
+from tests.integration.notify.made import make_alert, step, subscribe
 from tests.integration.test_hotspots import LAYER
 from tests.provinces import grid_communes, write_boundaries
 
@@ -248,6 +250,50 @@ def test_who_is_not_notified_of_the_situation_is_notified_of_its_alerts(usual, p
     (province,) = {number for number, _, _ in notified(usual)}
     (told,) = [one for one in alerts(usual) if one.id == province]
     assert told.communes == () and told.within_id == situation(usual).id
+
+
+@pytest.mark.parametrize("is_public", [True, False])
+def test_alerts_of_other_layers_lie_within_a_public_situation_and_are_notified_as_ever(
+    usual, places, catalogue, is_public
+):
+    """Of one that is closed they are told nothing."""
+    surge(usual, places)
+    evaluate(usual, catalogue)
+    found = situation(usual)
+    with usual.writing() as connection:
+        if not is_public:
+            connection.execute(text(
+                "UPDATE gis.layer SET definition = jsonb_set(definition, '{access,read}',"
+                " '\"department\"') WHERE id = :id"), {"id": LAYER})  # fmt: skip
+        number = make_alert(connection, layer_id="field_incidents", simulated=False,
+                            communes=[found.communes[0][0]], severity="urgent")  # fmt: skip
+        connection.execute(text("UPDATE gis.alert SET rule = 'scan' WHERE id = :id"),
+                           {"id": number})  # fmt: skip
+    advance_all(usual, catalogue, datetime.now(UTC))
+    with usual.reading() as connection:
+        other = get_alert(connection, number)
+    assert other.status is Status.OPEN
+    assert other.within_id == (found.id if is_public else None)
+    with usual.writing() as connection:
+        step(connection, number, "notify")
+    assert [act for n, _, act in notified(usual) if n == number] == ["open", "notify"]
+
+
+def test_a_situation_is_a_cap_document_with_its_own_name(usual, places, catalogue):
+    surge(usual, places)
+    evaluate(usual, catalogue)
+    while publish_due(usual, "ioc.example.vn", Backoff()):
+        pass
+    with usual.reading() as connection:
+        documents = connection.scalars(text(
+            "SELECT document FROM gis.cap_message WHERE alert_id = :id ORDER BY sent"),
+            {"id": situation(usual).id}).all()  # fmt: skip
+        failed = connection.scalar(text("SELECT count(*) FROM gis.cap_retry"))
+    assert failed == 0 and len(documents) >= 1
+    document = str(documents[0])
+    assert "<event>Tình huống khẩn cấp</event>" in document
+    assert "<event>Emergency situation</event>" in document
+    assert "<certainty>Likely</certainty>" in document
 
 
 def test_silences_of_ordinary_days_do_not_hold_on_a_situation(usual, places, catalogue):

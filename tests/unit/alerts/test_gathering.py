@@ -128,7 +128,7 @@ def test_what_lies_within_is_alike_in_place_time_and_subject(outer, inner):
     assert inner.simulated or not outer.simulated
     assert outer.official or not inner.official
     assert outer.signal.since <= inner.signal.until
-    assert inner.signal.since <= outer.signal.until
+    assert inner.signal.since <= outer.expires_at
     shared = len(set(inner.signal.records) & set(outer.signal.records))
     inside = set(inner.signal.communes) <= set(outer.signal.communes)
     if inner.layer_id == outer.layer_id:
