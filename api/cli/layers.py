@@ -75,7 +75,7 @@ def draft(
     """
     from gis.intake.chunks import open_chunks
     from gis.intake.layout import parse_layout
-    from layers.definition.draft import draft_layer
+    from layers.definition.drafts import draft_layer
 
     check_folder(out)
     layout = parse_layout(header_row, footer_rows)

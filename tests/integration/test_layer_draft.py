@@ -17,7 +17,7 @@ from gis.errors import BadFile
 from gis.intake import chunks
 from gis.intake.chunks import open_chunks
 from layers.definition.catalogue import Catalogue, read_layer
-from layers.definition.draft import draft_layer
+from layers.definition.drafts import draft_layer
 from layers.definition.model import FieldType, GeometryKind
 from layers.ingest.load import LoadOptions, load_file
 from layers.storage.sync import sync
