@@ -66,6 +66,8 @@ def read_records(
 
     Those shortly before are read too, of which the first of the window may be repeats. A row that
     tells no time at all is of the window in which it was stored, and left out.
+    Where the layer's file names a personal `reporter`, the connection must be allowed to read
+    schema private, as a writer's is.
     """
     rules = analysis.CleaningRules(late_hours=options.late_hours)
     early = since - timedelta(hours=rules.late_hours + rules.duplicate_hours)

@@ -34,7 +34,7 @@ START = NOW - timedelta(days=2)
 
 
 def tried(database, layer, since=START, until=NOW, **more):
-    with database.reading() as connection:
+    with database.writing() as connection:
         return backtest(connection, layer, since, until, **more)
 
 
@@ -126,7 +126,7 @@ def test_only_streams_with_a_report_are_evaluated_again_but_all_as_a_day_begins(
 ):
     report(toy_province, noise(), days=90)  # each at 12:00 UTC of its day, or before
     report(toy_province, noise()[:3], at=NOW - timedelta(hours=4), category="security")
-    with toy_province.reading() as connection:
+    with toy_province.writing() as connection:
         since = NOW - timedelta(hours=20)
         looks = list(replay(connection, catalogue.get(LAYER), since, NOW))
     told = [(NOW - one.until, [scan.stream for scan in one.scans]) for one in looks]

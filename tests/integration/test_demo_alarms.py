@@ -94,7 +94,7 @@ def received(reports: Sequence[Report], words: str) -> list[datetime]:
 def looks(
     database: Database, layer: Layer, since: datetime, until: datetime
 ) -> list[PastEvaluation]:
-    with database.reading() as connection:
+    with database.writing() as connection:
         return list(replay(connection, layer, since, until))
 
 
@@ -135,7 +135,7 @@ def test_the_default_point_is_no_cluster_and_approximate_units_raise_nothing_off
     cell = h3.str_to_int(h3.latlng_to_cell(float(point[0]), float(point[1]), 8))
     report = run_method(province, layer, "stp_scan", UNTIL)
     run_method(province, layer, "series", UNTIL)
-    with province.reading() as connection:
+    with province.writing() as connection:
         official = stored_territory(connection).official
         alerts = list_alerts(connection, layers=[layer.id])
         seen = list(replay(connection, layer, UNTIL - timedelta(days=1), UNTIL))
