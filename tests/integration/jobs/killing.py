@@ -49,10 +49,22 @@ PHASES = {
 }
 
 
-def arm(folder: Path, part: str, statement: int, victim: int = 0) -> None:
-    """Have a part die after its k-th statement from now on; `victim`: a process to kill instead."""
-    (folder / "new").write_text(f"{part} {statement} {victim}")
+def arm(folder: Path, part: str, statement: int, victim: int = 0, phase: str = "any") -> None:
+    """Have a part die after its k-th statement from now on, or after its k-th of a phase.
+
+    `victim`: a process to kill instead.
+    """
+    (folder / "new").write_text(f"{part} {statement} {victim} {phase}")
     (folder / "new").rename(folder / "armed")
+
+
+def is_dead(folder: Path) -> bool:
+    """Who was killed last has ended: it disarms itself a moment before it dies."""
+    try:
+        status = Path("/proc", (folder / "victim").read_text(), "stat").read_text()
+    except FileNotFoundError:  # nobody was killed, or it is gone
+        return True
+    return status.rpartition(")")[2].split()[0] in "ZX"
 
 
 class Trigger:
@@ -78,10 +90,10 @@ class Trigger:
                 return
             if armed != self.armed:
                 self.armed, self.count = armed, 0
-            part, after, victim = armed.split()
-            if part != self.part or not self.is_work(statement):
+            part, after, victim, wanted = armed.split()
+            if part != self.part or not (self.is_work(statement) or wanted != "any"):
                 return
-            self.count += 1
+            self.count += wanted in ("any", self.phase_of(statement))
             if self.count >= int(after):
                 self.kill(statement, int(victim) or os.getpid())
 
@@ -89,13 +101,15 @@ class Trigger:
         """A worker that waits looks again and again; its work begins when it queues a job."""
         return self.part != "worker" or self.count > 0 or "INSERT INTO gis.job" in statement
 
-    def kill(self, statement: str, victim: int) -> None:
+    def phase_of(self, statement: str) -> str:
         words = " ".join(statement.lower().split())
-        phases = PHASES[self.part].items()
-        phase = next((name for name, word in phases if word in words), "other")
+        return next((name for name, word in PHASES[self.part].items() if word in words), "other")
+
+    def kill(self, statement: str, victim: int) -> None:
         with (self.folder / "phases").open("a") as book:
             fcntl.flock(book, fcntl.LOCK_EX)
-            book.write(f"{self.part} {phase}\n")
+            book.write(f"{self.part} {self.phase_of(statement)}\n")
+        (self.folder / "victim").write_text(str(victim))
         (self.folder / "armed").unlink()
         os.kill(victim, signal.SIGKILL)
 

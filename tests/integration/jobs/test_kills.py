@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -28,7 +29,7 @@ from tests import soak
 from tests.acceptance.service import free_port
 from tests.conftest import fill_toy_province
 from tests.databases import own_cluster
-from tests.integration.jobs.killing import PHASES, PROGRAM, arm
+from tests.integration.jobs.killing import PHASES, PROGRAM, arm, is_dead
 from tests.integration.test_hotspots import LAYER, cluster, report
 from tests.waiting import wait_until
 
@@ -110,12 +111,19 @@ def at_work(folder: Path, url: str) -> Iterator[Parts]:
         parts.stop()
 
 
-def kills() -> list[tuple[str, int, bool]]:
-    """Parts, the statement after which each dies, and whether the postmaster dies instead."""
-    plan = [(part, k) for part, statements in STATEMENTS.items() for k in statements]
+def kills() -> list[tuple[str, int, str, bool]]:
+    """Parts, the statement after which each dies, of which phase, and whether the postmaster dies
+    instead.
+
+    In the long form each phase has a kill of its own too: one that comes every few seconds, such as
+    that of the senders, is met by counting statements or not, as chance has it.
+    """
+    plan = [(part, k, "any") for part, statements in STATEMENTS.items() for k in statements]
+    if soak.LONG:
+        plan += [(part, 1, phase) for part in ("job", "worker") for phase in PHASES[part]]
     random.Random(soak.SEED).shuffle(plan)
     every = POSTMASTER_EVERY if soak.LONG else len(plan)
-    return [(part, k, number % every == every - 1) for number, (part, k) in enumerate(plan)]
+    return [(*kill, number % every == every - 1) for number, kill in enumerate(plan)]
 
 
 def test_a_kill_after_any_statement_loses_nothing_and_doubles_nothing(
@@ -127,17 +135,18 @@ def test_a_kill_after_any_statement_loses_nothing_and_doubles_nothing(
     killed = 0
     with at_work(tmp_path, server.url) as parts:
         wait_until(lambda: is_whole(parts, province, catalogue), within_s=WITHIN_S, every_s=0.3)
-        for number, (part, statement, is_postmaster) in enumerate(kills()):
-            arm(tmp_path, part, statement, server.postmaster if is_postmaster else 0)
-            print(f"{number}: {part} {statement} {'postmaster' if is_postmaster else ''}")
+        for number, (part, statement, phase, is_postmaster) in enumerate(kills()):
+            arm(tmp_path, part, statement, server.postmaster if is_postmaster else 0, phase)
+            print(f"{number}: {part} {statement} {phase} {'postmaster' if is_postmaster else ''}")
             mark = f"mark {number}"
             if part == "server":
                 marks[mark] = post(parts, key, mark)
             else:
                 report(province, cluster(n=1), at=datetime.now(UTC))
-                wait_until(
-                    lambda: is_over(tmp_path, province, catalogue), within_s=WITHIN_S, every_s=0.3
-                )
+                over = is_over if phase == "any" else is_disarmed
+                done = partial(over, tmp_path, province, catalogue)
+                wait_until(done, within_s=WITHIN_S, every_s=0.3)
+            wait_until(lambda: is_dead(tmp_path))
             killed += not (tmp_path / "armed").exists()
             (tmp_path / "armed").unlink(missing_ok=True)  # the run had fewer statements
             if is_postmaster:
@@ -163,7 +172,12 @@ def is_whole(parts: Parts, database: Database, catalogue: Catalogue) -> bool:
 
 def is_over(folder: Path, database: Database, catalogue: Catalogue) -> bool:
     """Somebody was killed, or all work was done without."""
-    return not (folder / "armed").exists() or is_settled(database, catalogue)
+    return is_disarmed(folder, database, catalogue) or is_settled(database, catalogue)
+
+
+def is_disarmed(folder: Path, database: Database, catalogue: Catalogue) -> bool:
+    """Somebody was killed."""
+    return not (folder / "armed").exists()
 
 
 def is_settled(database: Database, catalogue: Catalogue) -> bool:
