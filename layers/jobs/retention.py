@@ -8,7 +8,8 @@ _PUSHED_DAYS = 7
 def forget_sent(connection: Connection, undeclared_days: int) -> None:
     """Delete bodies and answers after a week, and undeclared cells so many days after they came.
 
-    Undeclared cells go with their record or layer too.
+    Undeclared cells go with their record too, but not with the file of their layer: it may come
+    back.
     """
     connection.execute(_FORGET_PUSHED, {"days": _PUSHED_DAYS})
     connection.execute(_FORGET_UNDECLARED, {"days": undeclared_days})
@@ -18,7 +19,6 @@ _FORGET_PUSHED = text("DELETE FROM gis.pushed WHERE at < now() - make_interval(d
 _FORGET_UNDECLARED = text("""
 DELETE FROM private.undeclared u
 WHERE sent_at < now() - make_interval(days => :days)
-   OR NOT EXISTS (SELECT FROM gis.layer l WHERE l.id = u.layer_id AND l.published)
    OR NOT EXISTS (
      SELECT FROM gis.quarantine q
      WHERE (q.layer_id, q.source, q.source_key) = (u.layer_id, u.source, u.source_key)

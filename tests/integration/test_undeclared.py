@@ -226,11 +226,11 @@ LONG_AGO = "UPDATE private.undeclared SET sent_at = now() - interval '31 days'"
         (LONG_AGO, 0),
         ("UPDATE gis.quarantine SET status = 'dropped'", 0),
         ("DELETE FROM gis.quarantine", 0),
-        ("UPDATE gis.layer SET published = false WHERE id = 'mz'", 0),
+        ("UPDATE gis.layer SET published = false WHERE id = 'mz'", 1),
         ("UPDATE gis.quarantine SET status = 'replayed'", 1),
     ],
 )
-def test_they_go_with_their_record_and_layer_and_after_some_days(
+def test_they_go_with_their_record_and_after_some_days(
     failed: Database, statement: str | None, kept: int
 ) -> None:
     if statement:
