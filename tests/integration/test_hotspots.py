@@ -603,7 +603,8 @@ def test_a_command_makes_the_other_runs_and_then_tells_of_the_one_that_could_not
 ):
     folder = shutil.copytree(ROOT / "layers", tmp_path / "layers")
     words = (folder / f"{LAYER}.yaml").read_text(encoding="utf-8")
-    exposed = words.replace("hotspots: {", "hotspots: {exposure: landslides, ")
+    exposed = words.replace("hotspots:\n", "hotspots:\n  exposure: landslides\n")
+    assert exposed != words
     (folder / f"{LAYER}.yaml").write_text(exposed, encoding="utf-8")
     monkeypatch.setenv("GIS_LAYERS", str(folder))
     until = NOW.strftime("%Y-%m-%dT%H:%M:%S")
