@@ -16,8 +16,9 @@ from gis.database.roles import as_owner
 from gis.errors import BadInput
 from gis.jobs.child import serve_jobs
 from gis.jobs.kind import JobKind, RunningJob
-from gis.jobs.queue import Claim, enqueue
+from gis.jobs.queue import Claim, enqueue, sweep
 from gis.jobs.session import WorkerSession
+from tests.waiting import wait_until
 
 CHILD = [sys.executable, "-m", "tests.integration.jobs.made"]
 ENOUGH_MB = 4000
@@ -56,10 +57,28 @@ def queue(database: Database, kind: str, attempts: int = 3, key: str | None = No
 def claimed(database: Database, *kinds: str) -> Iterator[Claim]:
     """A claim by a worker that ends with the block, as if it was killed."""
     session = WorkerSession(database, leads=False)
-    held = session.claim(kinds)
-    assert held is not None
-    yield held
-    session.close()
+    try:
+        held = session.claim(kinds)
+        assert held is not None
+        yield held
+    finally:
+        session.close()
+
+
+def swept(database: Database, job_id: int) -> list[Claim]:
+    """What sweeps give until one has taken up this job.
+
+    The server gives up the locks of a session soon after its client has left, not before.
+    """
+    lost: list[Claim] = []
+
+    def is_taken_up() -> bool:
+        with database.writing() as connection:
+            lost.extend(sweep(connection))
+        return state_of(database, job_id) != "running"
+
+    wait_until(is_taken_up)
+    return lost
 
 
 def enter(job: RunningJob) -> None:

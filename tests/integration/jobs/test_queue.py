@@ -24,10 +24,9 @@ from gis.jobs.queue import (
     retry,
     retry_ended,
     succeed,
-    sweep,
 )
 from gis.jobs.session import WorkerSession
-from tests.integration.jobs.made import claimed, facts, queue, state_of
+from tests.integration.jobs.made import claimed, facts, queue, state_of, swept
 
 
 def test_many_workers_claim_each_job_once(database: Database):
@@ -81,11 +80,10 @@ STORES = [
 
 @pytest.mark.parametrize("store", STORES)
 def test_a_claim_that_was_taken_up_by_another_stores_nothing(database: Database, store):
-    queue(database, "enter")
+    job = queue(database, "enter")
     with claimed(database, "enter") as late:
         pass
-    with database.writing() as connection:
-        assert sweep(connection) == []
+    assert swept(database, job) == []
     with claimed(database, "enter") as held:
         assert (held.id, held.attempts) == (late.id, 2)
         assert held.token > late.token
@@ -158,8 +156,7 @@ def test_a_sweep_takes_up_the_jobs_of_workers_that_have_ended_and_of_no_other(
     with claimed(database, "enter"):
         with claimed(database, "enter"):
             pass
-        with database.writing() as connection:
-            assert sweep(connection) == []
+        assert swept(database, jobs[1]) == []
         assert [state_of(database, job) for job in jobs] == ["running", "queued"]
     assert "its worker ended while it ran (attempt 1 of 3)" in facts(database, jobs[1])["error"]
 
@@ -169,8 +166,7 @@ def test_a_job_whose_workers_end_each_time_fails_with_a_reason(database: Databas
     for number in (1, 2):
         with claimed(database, "enter") as held:
             assert held.attempts == number
-        with database.writing() as connection:
-            lost = sweep(connection)
+        lost = swept(database, job)
     assert [one.id for one in lost] == [job]
     assert state_of(database, job) == "failed"
     assert "attempt 2 of 2" in facts(database, job)["error"]

@@ -19,7 +19,7 @@ from gis.database.engine import Database
 from gis.errors import BadInput, JobCrashed, JobFailed, Unavailable
 from gis.jobs.process import JobProcess
 from gis.jobs.pulse import Pulse
-from gis.jobs.queue import cancel, succeed, sweep
+from gis.jobs.queue import cancel, succeed
 from gis.jobs.session import WorkerSession
 from gis.jobs.worker import Worker, working
 from tests.integration.jobs.made import (
@@ -31,6 +31,7 @@ from tests.integration.jobs.made import (
     make_book,
     queue,
     state_of,
+    swept,
 )
 from tests.waiting import wait_until
 
@@ -191,8 +192,7 @@ def test_what_a_late_process_computes_is_refused(booked: Database, tmp_path: Pat
         (child,) = children()
         child.suspend()
         late.session.close()  # as when its connection is cut
-        with booked.writing() as connection:
-            assert sweep(connection) == []
+        assert swept(booked, job) == []
         with claimed(booked, "enter") as held, booked.writing() as connection:
             connection.execute(text("INSERT INTO gis.book VALUES (:job, 0)"), {"job": job})
             go.touch()
