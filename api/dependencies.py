@@ -70,6 +70,12 @@ def _reader(request: Request) -> Iterator[Connection]:
         yield connection
 
 
+def _polled_reader(request: Request) -> Iterator[Connection]:
+    database: Database = request.app.state.database
+    with database.reading_by_kept_plans() as connection:
+        yield connection
+
+
 def _writer(request: Request) -> Iterator[Connection]:
     database: Database = request.app.state.database
     with database.writing() as connection:
@@ -84,6 +90,8 @@ Caller = Annotated[Principal, Depends(_principal)]
 # The scope makes a write commit before the answer leaves, so that the next request sees it.
 Reader = Annotated[Connection, Depends(_reader, scope="function")]
 Writer = Annotated[Connection, Depends(_writer, scope="function")]
+# One statement a request, which comes again and again.
+PolledReader = Annotated[Connection, Depends(_polled_reader, scope="function")]
 
 
 async def declared_parameters(request: Request) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from api.bodies import Body
 from api.conditional import conditional_json
-from api.dependencies import Caller, DeclaredParameters, Reader, UsedCatalogue, Writer
+from api.dependencies import Caller, DeclaredParameters, PolledReader, Reader, UsedCatalogue, Writer
 from api.records import (
     alert_event_record,
     alert_record,
@@ -68,7 +68,7 @@ class NewSilence(Body):
 @router.get("")
 def alerts(
     request: Request,
-    connection: Reader,
+    connection: PolledReader,
     catalogue: UsedCatalogue,
     caller: Caller,
     layer: Layers = [],  # noqa: B006  (FastAPI copies defaults)

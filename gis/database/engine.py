@@ -149,6 +149,14 @@ class Database:
         with reached(), self._single_engine.connect() as connection:
             yield connection
 
+    @contextmanager
+    def reading_by_kept_plans(self) -> Iterator[Connection]:
+        """The same, for statements whose planning takes longer than they do: what is asked again
+        on a connection is planned once for all values, which is to suit it.
+        """
+        with reached(), self._asked_engine.connect() as connection:
+            yield connection
+
     def ask(self, statement: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """The rows of one statement in the driver's own style (`%(name)s`), read singly.
 

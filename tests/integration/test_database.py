@@ -96,3 +96,15 @@ def test_a_single_reader_holds_no_transaction_and_cannot_write(database: Databas
             connection.execute(text("CREATE TABLE x ()"))
     with database.reading() as connection:
         assert connection.scalar(text("SELECT now()")) == connection.scalar(text("SELECT now()"))
+
+
+def test_a_statement_that_comes_again_is_planned_once_where_its_reader_says_so(database: Database):
+    plans = text("SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE :mark = 0")
+    for reading, kept in ((database.reading_by_kept_plans, True), (database.reading, False)):
+        with reading() as connection:
+            for number in range(9):
+                connection.execute(
+                    text("SELECT id FROM gis.alert WHERE rule = :n"), {"n": str(number)}
+                )
+            (found,) = connection.execute(plans, {"mark": 0}).all()
+        assert (found.generic_plans > 0, found.custom_plans > 0) == (kept, not kept)
