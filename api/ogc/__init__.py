@@ -2,13 +2,13 @@
 
 from fastapi import FastAPI
 
-from api.ogc import dggs, documents, items, qgis, writes
+from api.ogc import dggs, documents, items, qgis, records, writes
 from api.ogc.exports import Exports
 from api.ogc.service import OgcService
 
 
 def mount_ogc(app: FastAPI) -> None:
-    """Mount /ogc and /qgis; the catalogue is read from `app.state` at each request."""
+    """Mount /ogc, /records and /qgis; the catalogue is read from `app.state` at each request."""
     app.state.ogc = OgcService()
     app.state.exports = Exports(app.state.database, app.state.settings)
     app.include_router(dggs.router)
@@ -16,3 +16,4 @@ def mount_ogc(app: FastAPI) -> None:
     app.include_router(items.router)
     app.include_router(writes.router)
     app.include_router(qgis.router)
+    app.include_router(records.router)

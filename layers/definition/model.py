@@ -765,6 +765,13 @@ class GazetteerOptions(Strict):
         return (self.name, *aliases)
 
 
+# The words of the authority table of the EU, which catalogues exchange.
+UpdateFrequency = Literal[
+    "continuous", "hourly", "daily", "weekly", "monthly", "quarterly", "annual", "irregular",
+    "never",
+]  # fmt: skip
+
+
 class Layer(Strict):
     """All that a layer file says."""
 
@@ -777,6 +784,14 @@ class Layer(Strict):
     classification: Literal["open", "internal", "restricted"] = Field(
         "open", description="Class of secrecy of the data as a whole"
     )
+    largest_export_km2: float | None = Field(
+        None,
+        gt=0,
+        description="Area over which its rows may be taken at once, by others than administrators: "
+        "pages and files are asked for by a box, and there is no archive; unset: any",
+    )
+    keywords: tuple[str, ...] = Field((), description="Words by which the catalogue finds it")
+    frequency: UpdateFrequency | None = Field(None, description="How often its source renews it")
     geometry: GeometryKind = Field(description="What is stored of a place")
     placed: bool = Field(True, description="False: a reference layer, without a place in units")
     source: Source = Field(description="Where the records come from")

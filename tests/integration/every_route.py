@@ -52,7 +52,7 @@ def ask(
     body: bytes | None = None,
 ) -> Answer:
     """One answer on a connection of its own; of a stream of events only the beginning."""
-    connection = HTTPConnection(urlsplit(url).netloc, timeout=8)
+    connection = HTTPConnection(urlsplit(url).netloc, timeout=60)
     try:
         connection.request(method, path, body, dict(headers or {}))
         response = connection.getresponse()
