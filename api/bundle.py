@@ -88,13 +88,22 @@ def public_layers(catalogue: Catalogue, names: Sequence[str]) -> list[Layer]:
     public = catalogue.readable(ANONYMOUS)
     if not names:
         return [
-            layer for layer in public if layer.tiles and layer.geometry is not GeometryKind.NONE
+            layer
+            for layer in public
+            if layer.tiles
+            and layer.geometry is not GeometryKind.NONE
+            and layer.largest_export_km2 is None
         ]
     layers = [catalogue.get(name) for name in dict.fromkeys(names)]
     for layer in layers:
         zooms_of(layer)
         if layer not in public:
             raise BadInput(f"{layer.id} is not public: a bundle holds what anybody may read")
+        if layer.largest_export_km2 is not None:
+            raise BadInput(
+                f"{layer.id} is given out by area alone (largest_export_km2): a bundle holds whole "
+                "layers"
+            )
     return layers
 
 

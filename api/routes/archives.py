@@ -8,6 +8,7 @@ from starlette.types import Receive, Scope, Send
 from api.dependencies import Caller, Reader, UsedCatalogue, UsedSettings
 from gis.errors import NotFound
 from layers.definition.model import Audience
+from layers.items.export_area import check_export_area
 from tiles.archive import MEDIA_TYPE, SUFFIX, is_outdated
 from tiles.state import read_state
 
@@ -26,8 +27,10 @@ def archive(
     """The archive of a public layer, also by ranges; its ETag changes with each export.
 
     404 also for one that may hold what was closed since: a layer, what was found in it, a field.
+    403 for a layer that is given out by area alone.
     """
     layer = catalogue.get_readable(layer_id, caller)
+    check_export_area(layer, None, caller)
     path = settings.archives / f"{layer.id}{SUFFIX}"
     public = layer.access.read is Audience.PUBLIC and path.is_file()
     if not public or is_outdated(path, read_state(connection, layer.id)):

@@ -26,6 +26,7 @@ from layers.definition.model import GeometryKind
 from layers.items.columns import ItemSource, ServedColumn
 from layers.items.counting import CAP, Count, CountKind, count, estimate
 from layers.items.crs import CRS84, Crs
+from layers.items.export_area import check_export_area
 from layers.items.paging import Cursor, SortKey, SortOrder
 from layers.items.query import Query, property_of
 from layers.items.value_errors import computed
@@ -70,9 +71,12 @@ def read_page(
     """The page of a request.
 
     `known_count` spares the counting where the caller knows how many match. Raises NotFound where
-    the principal may not read the layer, BadFilter or BadInput for a request that is wrong.
+    the principal may not read the layer, NotAllowed where he may not take so much of it, BadFilter
+    or BadInput for a request that is wrong.
     """
     require_readable(source, principal)
+    if request.geometry:
+        check_export_area(source.layer, request.query.box, principal)
     order = SortOrder(source, request.sort)
     cursor = Cursor.of(request.cursor, order.name) if request.cursor else None
     number = cursor.count if cursor is not None and cursor.count is not None else known_count

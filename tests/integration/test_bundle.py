@@ -12,7 +12,7 @@ import orjson
 import pytest
 from playwright.sync_api import expect
 
-from api.bundle import PMTILES, BundleReport, bundle
+from api.bundle import PMTILES, BundleReport, bundle, public_layers
 from gis.database.engine import Database
 from gis.errors import BadInput, Conflict, NotFound
 from gis.settings import Settings
@@ -76,6 +76,14 @@ def test_only_public_layers_may_be_named(make: Make, tmp_path: Path):
         make(tmp_path / "map", "admin_units")
     assert make(tmp_path / "map", "citizen_reports").layers == ["citizen_reports"]
     assert [one.name for one in tmp_path.iterdir()] == ["map"]
+
+
+def test_layers_that_are_given_out_by_area_are_in_no_bundle(catalogue: Catalogue):
+    communes = catalogue.get("communes").model_copy(update={"largest_export_km2": 200.0})
+    changed = Catalogue((communes, catalogue.get("citizen_reports")))
+    assert [layer.id for layer in public_layers(changed, ())] == ["citizen_reports"]
+    with pytest.raises(BadInput, match="given out by area"):
+        public_layers(changed, ("communes",))
 
 
 def test_what_fails_leaves_the_old_bundle_and_nothing_else(make: Make, tmp_path: Path):

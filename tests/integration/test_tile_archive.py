@@ -14,6 +14,7 @@ from api.app import create_app
 from gis.database.engine import Database
 from gis.errors import BadInput, NotFound
 from gis.settings import Settings
+from layers.definition.catalogue import Catalogue
 from tests.integration.ogc_app import serving
 from tests.integration.tile_layers import (
     AREAS,
@@ -156,3 +157,14 @@ def test_only_archives_of_public_layers_are_handed_out(points, http, tmp_path):
     export(points, DEPARTMENT, tmp_path / "pmtiles" / "secret.pmtiles", quiet, 3)
     for name in ("secret", "incidents", "nowhere", "..%2Fincidents"):
         assert http.get(f"/pmtiles/{name}.pmtiles").status_code == 404
+
+
+def test_no_archive_is_handed_out_of_a_layer_that_is_given_out_by_area(points, tmp_path):
+    settings = Settings(_env_file=None, home=tmp_path)
+    settings.archives.mkdir()
+    export(points, POINTS, settings.archives / "incidents.pmtiles", quiet, 3)
+    for most, status in ((None, 200), (200.0, 403)):
+        layer = POINTS.model_copy(update={"largest_export_km2": most})
+        app = create_app(settings, points, Catalogue((layer,)))
+        with serving(app) as url:
+            assert httpx.get(f"{url}/pmtiles/incidents.pmtiles").status_code == status

@@ -14,6 +14,7 @@ from gis.access import Principal
 from gis.database.engine import Database
 from layers.items.columns import ItemSource, ServedColumn
 from layers.items.crs import CRS84
+from layers.items.export_area import check_export_area
 from layers.items.geojson import PageRequest, chosen, id_json, require_readable
 from layers.items.paging import SortOrder
 from layers.items.value_errors import computed
@@ -22,11 +23,13 @@ BATCH: Final = 2_000  # rows
 
 
 def check_export(source: ItemSource, request: PageRequest, principal: Principal) -> None:
-    """Raises NotFound, BadFilter or BadInput for a request that cannot be answered.
+    """Raises NotFound, NotAllowed, BadFilter or BadInput for a request that cannot be answered.
 
     To be called before the first byte is sent, while the answer can still be an error.
     """
     require_readable(source, principal)
+    if request.geometry:
+        check_export_area(source.layer, request.query.box, principal)
     request.query.conditions(source)
     SortOrder(source, request.sort)
     chosen(source, request.properties)
