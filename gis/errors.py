@@ -17,6 +17,8 @@
     ├── Unavailable         the database or another part cannot be reached, or is full
     ├── NotDelivered        a recipient did not take a notification; another attempt may succeed
     │   └── Undeliverable   the recipient will never take it, so no other attempt is made
+    ├── SourceUnavailable   another system does not answer; another attempt may succeed
+    │   └── SourceRefused       it will not, until somebody acts
     ├── NotPublished        the CAP document of an event has faults
     └── SetupError          the machine lacks something; the message says what to install
 
@@ -107,6 +109,21 @@ class NotDelivered(GisError):
 
 class Undeliverable(NotDelivered):
     """The recipient will never take it, so no other attempt is made."""
+
+
+class SourceUnavailable(GisError):
+    """A system whose records are read does not answer as it should; another attempt may succeed.
+
+    `retry_after_s`: how long it asks to be left alone.
+    """
+
+    def __init__(self, message: str, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class SourceRefused(SourceUnavailable):
+    """The system will not give its records until somebody acts, as when a secret has expired."""
 
 
 class NotPublished(GisError):
