@@ -25,9 +25,10 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 @dataclass(frozen=True, slots=True)
 class EgressPolicy:
-    """Allowed addresses: public ones, and those of `networks`."""
+    """Allowed addresses: public ones, and those of `networks`, which `setting` names."""
 
     networks: tuple[Network, ...] = ()
+    setting: str = "GIS_WEBHOOK_NETWORKS"
 
     def allows(self, address: Address) -> bool:
         mapped = getattr(address, "ipv4_mapped", None)
@@ -51,7 +52,7 @@ class EgressPolicy:
         if not allowed:
             raise Undeliverable(
                 f"the host {host} is not on a public network: an administrator may allow its "
-                "network in GIS_WEBHOOK_NETWORKS"
+                f"network in {self.setting}"
             )
         return allowed
 
@@ -78,9 +79,7 @@ def check_url(url: str, policy: EgressPolicy) -> None:
     if not url.isascii() or not url.isprintable() or " " in url:
         raise BadInput("the URL of a webhook is of printable ASCII letters without blanks")
     if _is_literal(host) and not policy.allows(ipaddress.ip_address(host)):
-        raise BadInput(
-            f"{host} is not on a public network: allow its network in GIS_WEBHOOK_NETWORKS"
-        )
+        raise BadInput(f"{host} is not on a public network: allow its network in {policy.setting}")
 
 
 class CheckedNetwork(httpcore.NetworkBackend):

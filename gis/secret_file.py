@@ -4,8 +4,8 @@ The file that GIS_SECRETS_FILE names has lines such as `GIS_DATABASE_URL=postgre
 may as well be in the environment, which goes first. They are SecretStr, which prints as asterisks;
 error messages do not hold the value.
 
-Secrets of gateways have names of the province's own, GIS_GATEWAY_SECRET_<NAME>: they are the field
-`gateway_secrets`, by <NAME>.
+Secrets of gateways and of sources have names of the province's own, GIS_GATEWAY_SECRET_<NAME> and
+GIS_SOURCE_SECRET_<NAME>: they are the fields `gateway_secrets` and `source_secrets`, by <NAME>.
 """
 
 import os
@@ -20,7 +20,8 @@ from pydantic_settings import PydanticBaseSettingsSource
 
 from gis.errors import SetupError
 
-_GATEWAY = re.compile(r"GIS_GATEWAY_SECRET_([A-Z][A-Z0-9_]*)")
+_NAMED = re.compile(r"GIS_(GATEWAY|SOURCE)_SECRET_([A-Z][A-Z0-9_]*)")
+_NAMED_FIELDS = {"GATEWAY": "gateway_secrets", "SOURCE": "source_secrets"}
 
 
 class SecretFile(PydanticBaseSettingsSource):
@@ -41,29 +42,35 @@ class SecretFile(PydanticBaseSettingsSource):
         secret = {
             f"GIS_{name.upper()}": name
             for name, field in fields.items()
-            if "SecretStr" in str(field.annotation) and name != "gateway_secrets"
+            if "SecretStr" in str(field.annotation) and name not in _NAMED_FIELDS.values()
         }
-        gateways = _gateway_secrets(values) | _gateway_secrets(os.environ)
-        extra = {name for name in values if name not in secret and not _GATEWAY.fullmatch(name)}
+        extra = {name for name in values if name not in secret and not _NAMED.fullmatch(name)}
         if extra:
             raise SetupError(
                 f"GIS_SECRETS_FILE: {path} holds {', '.join(sorted(map(_name, extra)))}; it holds "
-                f"secrets alone, as NAME=value: {', '.join([*secret, 'GIS_GATEWAY_SECRET_…'])}"
+                f"secrets alone, as NAME=value: {', '.join([*secret, *_NAMED_SHOWN])}"
             )
         known = {secret[name]: value for name, value in values.items() if name in secret and value}
-        return known | {"gateway_secrets": gateways}
+        named = {
+            field: _named_secrets(kind, values) | _named_secrets(kind, os.environ)
+            for kind, field in _NAMED_FIELDS.items()
+        }
+        return known | named
 
 
-def _gateway_secrets(values: Mapping[str, str | None]) -> dict[str, str]:
-    """Secrets of gateways by their own names.
+_NAMED_SHOWN = [f"GIS_{kind}_SECRET_…" for kind in _NAMED_FIELDS]
+
+
+def _named_secrets(kind: str, values: Mapping[str, str | None]) -> dict[str, str]:
+    """Secrets of a kind by their own names.
 
     Raises SetupError for one that no header or body could carry.
     """
-    named = ((_GATEWAY.fullmatch(key), value) for key, value in values.items())
-    secrets = {match[1]: value for match, value in named if match and value}
+    named = ((_NAMED.fullmatch(key), value) for key, value in values.items())
+    secrets = {match[2]: value for match, value in named if match and match[1] == kind and value}
     for name, value in secrets.items():
         if not (value.isascii() and value.isprintable()):
-            raise SetupError(f"GIS_GATEWAY_SECRET_{name}: it is of printable ASCII letters alone")
+            raise SetupError(f"GIS_{kind}_SECRET_{name}: it is of printable ASCII letters alone")
     return secrets
 
 

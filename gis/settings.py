@@ -32,8 +32,8 @@ class Settings(BaseSettings):
     secrets_file: Path | None = Field(
         None,
         description="File of the secrets (`GIS_DATABASE_URL`, `GIS_SMTP_URL`, "
-        "`GIS_GATEWAY_SECRET_…`), one `NAME=value` a "
-        "line, which nobody but the service's account may read; the environment goes first",
+        "`GIS_GATEWAY_SECRET_…`, `GIS_SOURCE_SECRET_…`), one `NAME=value` a line, which nobody "
+        "but the service's account may read; the environment goes first",
     )
 
     database_url: SecretStr | None = Field(
@@ -140,6 +140,16 @@ class Settings(BaseSettings):
         description="Networks to which webhooks may go beside public addresses, "
         "such as 10.0.0.0/8, separated by blanks",
     )
+    source_networks: str = Field(
+        "",
+        description="Networks from which sources may be read beside public addresses, such as "
+        "10.0.0.0/8, separated by blanks",
+    )
+    inbox: Path | None = Field(
+        None,
+        description="Folder within which the watched folders of sources are; unset: `inbox` in the "
+        "home folder",
+    )
     gateways: Path | None = Field(
         None,
         description="TOML file of the gateways of SMS, Zalo and the like "
@@ -180,8 +190,10 @@ class Settings(BaseSettings):
         (103.5, 21.3, 105.1, 22.9), description="West, south, east, north before boundaries load"
     )
 
-    # Under names of the province's own: GIS_GATEWAY_SECRET_<NAME> (see gis.secret_file).
+    # Under names of the province's own: GIS_GATEWAY_SECRET_<NAME>, GIS_SOURCE_SECRET_<NAME> (see
+    # gis.secret_file).
     gateway_secrets: Mapping[str, SecretStr] = Field({}, exclude=True)
+    source_secrets: Mapping[str, SecretStr] = Field({}, exclude=True)
 
     @field_validator("database_url")
     @classmethod
@@ -207,6 +219,11 @@ class Settings(BaseSettings):
     @property
     def extent(self) -> BBox:
         return BBox(*self.map_extent)
+
+    @property
+    def inbox_folder(self) -> Path:
+        """The folder within which the watched folders of sources are."""
+        return self.inbox or self.home / "inbox"
 
     @property
     def archives(self) -> Path:

@@ -3,16 +3,25 @@
 A connector knows a protocol and nothing of layers: it gives records as they came, by the names of
 the source, and a cursor from which another reading goes on. Who calls it stores a batch and its
 cursor in one transaction, so that after a death at any moment nothing is lost and nothing doubled.
+
+Layer files are read wherever the service is started, `gis --help` included: a module of a connector
+imports the libraries of its protocol within the functions that need them.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
 from gis.egress import EgressPolicy
+
+# The member of a record that holds its place, of protocols that have one: a GeoJSON geometry in
+# WGS 84, longitude first; absent or null where the record has none. Other members of any depth are
+# named in layer files by their path, such as `station.name` or `values.0`.
+GEOMETRY = "geometry"
 
 type Record = Mapping[str, Any]  # JSON values by the names of the source; may be nested
 type Cursor = Mapping[
@@ -21,12 +30,14 @@ type Cursor = Mapping[
 
 
 class ConnectorOptions(BaseModel):
-    """What the section `read` of a layer file says to a connector; each connector has its own.
+    """Words of the section `read` of a layer file; each connector has its own.
 
-    A secret is written by its name, `{secret:NAME}`, and never by its value.
+    Every field has a description, from which the reference of layer files is generated; the name
+    of the class is that of no other. A secret is written by its name, `{secret:NAME}`, and never by
+    its value.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +46,24 @@ class Batch:
 
     records: Sequence[Record]
     cursor: Cursor
-    # This is the last batch of a reading that has seen each record which the source holds: only
-    # then can a record that did not come be one that is gone.
+    # This is the last batch of a reading that has seen each record which the source holds, be it
+    # over several calls of `read`: only then can a record that did not come be one that is gone.
     ends_whole: bool = False
     deleted: Sequence[Record] = ()  # records that the source itself says are gone, with their keys
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What the service lends a connector: secrets by name, and where it may connect to."""
+    """What the service lends a connector: secrets by name, and where it may connect to.
+
+    `secrets` are values by name; a text of the options becomes what is sent by
+    `gis.secret_references.with_secrets(text, secrets)`. `inbox` is the folder within which folders
+    are watched.
+    """
 
     secrets: Mapping[str, str]
     policy: EgressPolicy
+    inbox: Path | None = None
     timeout_s: float = 30.0  # without a byte
     most_bytes: int = 512 * 2**20  # of one answer
 
@@ -66,6 +83,10 @@ class Connector[O: ConnectorOptions](ABC):
     @abstractmethod
     def read(self, cursor: Cursor) -> Iterator[Batch]:
         """The batches after a cursor; none where nothing is new.
+
+        A batch has some thousand records and at most some megabytes, as all of it is held and is
+        stored in one transaction. Who calls may stop after any batch, and goes on later from its
+        cursor. A batch without records still has its cursor stored.
 
         Raises SourceUnavailable where another attempt may succeed (slow, cut, 500, 429),
         SourceRefused where somebody must act first (an expired secret, a page that is not what was

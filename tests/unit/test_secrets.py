@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from gis.errors import SetupError
+from gis.errors import BadInput, SetupError
+from gis.secret_references import secret_references, with_secrets
 from gis.settings import Settings
 
 SENTINEL = "s3ntinel-of-a-secret"
@@ -98,3 +99,23 @@ def test_settings_do_not_show_secrets(file: Path) -> None:
     settings = Settings()
     for shown in (repr(settings), str(settings), settings.model_dump_json(), f"{vars(settings)}"):
         assert SENTINEL not in shown
+
+
+def test_secrets_of_gateways_and_of_sources_are_kept_apart(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.write_text("GIS_SOURCE_SECRET_BUS=of the file\nGIS_GATEWAY_SECRET_BUS=of SMS\n")
+    monkeypatch.setenv("GIS_SOURCE_SECRET_RAIN", "of the environment")
+    settings = Settings()
+    values = {name: each.get_secret_value() for name, each in settings.source_secrets.items()}
+    assert values == {"BUS": "of the file", "RAIN": "of the environment"}
+    assert settings.gateway_secrets["BUS"].get_secret_value() == "of SMS"
+
+
+def test_a_text_names_secrets_and_only_those_are_filled_in() -> None:
+    filled = with_secrets("Bearer {secret:KEY} {now:%H} {}", {"KEY": SENTINEL, "OTHER": "x"})
+    assert filled == f"Bearer {SENTINEL} {{now:%H}} {{}}"
+    assert list(secret_references("{secret:A}{secret:B} {secret:a}")) == ["A", "B"]
+    with pytest.raises(BadInput, match="GIS_SOURCE_SECRET_LOST") as error:
+        with_secrets("{secret:LOST}{secret:KEY}", {"KEY": SENTINEL})
+    assert SENTINEL not in str(error.value)

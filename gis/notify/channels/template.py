@@ -9,8 +9,9 @@ from difflib import get_close_matches
 from typing import Any
 
 from gis.errors import BadInput
+from gis.secret_references import SECRET
 
-_SECRET = re.compile(r"secret:[A-Z][A-Z0-9_]*")
+_SECRET = re.compile(SECRET)
 _PART = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 
 PLACEHOLDERS: Mapping[str, str] = {
