@@ -85,10 +85,10 @@ def check_url(url: str, policy: EgressPolicy) -> None:
 class CheckedNetwork(httpcore.NetworkBackend):
     """A network that connects to the very address that was checked (no DNS rebinding).
 
-    The connection ends with the deadline.
+    The connection ends with the deadline, where there is one.
     """
 
-    def __init__(self, policy: EgressPolicy, until: Deadline) -> None:
+    def __init__(self, policy: EgressPolicy, until: Deadline | None = None) -> None:
         self._policy = policy
         self._until = until
         self._plain = httpcore.SyncBackend()
@@ -103,12 +103,14 @@ class CheckedNetwork(httpcore.NetworkBackend):
     ) -> httpcore.NetworkStream:
         for address in self._policy.addresses(host, port):
             try:
-                remaining_s = min(timeout or math.inf, self._until.left_s())
-                stream = self._plain.connect_tcp(address, port, remaining_s, None, socket_options)
+                if self._until is not None:
+                    timeout = min(timeout or math.inf, self._until.left_s())
+                stream = self._plain.connect_tcp(address, port, timeout, None, socket_options)
             except (httpcore.ConnectError, httpcore.ConnectTimeout, TimeoutError) as error:
                 failed: Exception = error
                 continue
-            self._until.add(stream.get_extra_info("socket"))
+            if self._until is not None:
+                self._until.add(stream.get_extra_info("socket"))
             return stream
         raise failed
 

@@ -65,6 +65,7 @@ class Surroundings:
     policy: EgressPolicy
     inbox: Path | None = None
     timeout_s: float = 30.0  # without a byte
+    longest_s: float = 900.0  # for one answer
     most_bytes: int = 512 * 2**20  # of one answer
 
 
