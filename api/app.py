@@ -19,7 +19,6 @@ from api.routes import (
     calibration,
     cap,
     changes,
-    counts,
     events,
     handover,
     health,
@@ -33,6 +32,7 @@ from api.routes import (
     status,
     styles,
     subscriptions,
+    summary,
     tiles,
     tilesets,
 )
@@ -67,7 +67,7 @@ def create_app(settings: Settings, database: Database, catalogue: Catalogue) -> 
     )
 
     app.include_router(calibration.router)  # before the numbers of alerts under the same path
-    for part in (health, status, layers, alerts, counts, places, quarantine, tiles, styles, hexes):
+    for part in (health, status, layers, alerts, summary, places, quarantine, tiles, styles, hexes):
         app.include_router(part.router)
     app.include_router(changes.router)
     app.include_router(ingest.router)

@@ -34,7 +34,7 @@ _NOUNS = (
     "tiles",
     "jobs",
 )
-_VERBS = ("up", "serve", "work", "place")
+_VERBS = ("up", "serve", "work", "place", "summary")
 
 
 class _Commands(TyperGroup):

@@ -38,15 +38,21 @@ def load(
 
 @app.command(epilog="Example: gis boundaries load-former wards_2024.gpkg --day 2024-12-31")
 def load_former(
-    file: Annotated[Path, typer.Argument(help="Polygons of communes of an earlier day")],
+    file: Annotated[Path, typer.Argument(help="Polygons of communes or districts of before")],
     day: Annotated[datetime, typer.Option(help="A day on which they were in force")],
+    level: Annotated[str, typer.Option(help="What they are: commune or district")] = "commune",
     as_json: AsJson = False,
 ) -> None:
-    """Give old communes their polygons, so that points of their day know their unit."""
-    from gis.boundaries.loader import load_former as load_former_communes
+    """Give old communes or districts their polygons, so that points know their old unit."""
+    from gis.boundaries.loader import load_former as load_former_units
+    from gis.boundaries.units import Level
+    from gis.errors import BadInput
+
+    if level not in ("commune", "district"):
+        raise BadInput(f"--level {level} is wrong: polygons are of communes or districts")
 
     with database_in_use() as database:
-        report = load_former_communes(database, file, day.date())
+        report = load_former_units(database, file, day.date(), Level(level))
         moved = _regeocode(database)
     print_facts(asdict(report) | moved, as_json=as_json)
 

@@ -1,7 +1,7 @@
 """The query parameters of items, each read by one function; errors say what would be right."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import get_args
 
@@ -39,11 +39,12 @@ def page_request(request: Request, source: ItemSource, most: int) -> PageRequest
     )
 
 
-def query_of(given: Mapping[str, str], source: ItemSource) -> Query:
+def query_of(given: Mapping[str, str], source: ItemSource, taken: Collection[str] = ITEMS) -> Query:
+    """The selection; a field whose name is `taken` by a parameter is asked for by a filter."""
     return Query(
         box=box_of(given.get("bbox"), crs_in(given.get("bbox-crs"))),
         time=span_of(given["datetime"]) if "datetime" in given else None,
-        equal={name: given[name] for name in source.by_name if name in given and name not in ITEMS},
+        equal={name: given[name] for name in source.by_name if name in given and name not in taken},
         condition=filter_of(given, partial(properties_of, source)),
     )
 

@@ -13,7 +13,7 @@ from layers.items import Crs
 from tiles.state import LayerState
 
 # Styles in attributes are allowed for MapLibre, which sizes its canvas so.
-_POLICY = (
+PAGE_POLICY = (
     "default-src 'self'; img-src 'self' data: blob:; worker-src 'self' blob:; "
     "style-src-attr 'unsafe-inline'; object-src 'none'; base-uri 'none'; form-action 'none'"
 )
@@ -26,7 +26,7 @@ def answer(
     headers = {"Content-Language": negotiation.language}
     if negotiation.format == "html":
         body = page(template, document, negotiation, request.query_params)
-        headers["Content-Security-Policy"] = _POLICY
+        headers["Content-Security-Policy"] = PAGE_POLICY
         return Response(body, headers=headers, media_type="text/html")
     return Response(orjson.dumps(document), headers=headers, media_type=media)
 

@@ -1,16 +1,19 @@
-"""Counts carried between units of different days: by commune of today, by district of old.
+"""Lineage of units: of which wards and districts of before the reform a record is.
 
-A record whose unit of its day is known counts exactly. One that is known by its commune of today
-alone is shared among the districts of the wards that the commune was made of, in equal parts a
-ward; such a count says that it is estimated. The total is the same whichever units are asked for.
+A record whose unit of its day is known is of that ward. One that is known by its commune of today
+alone is shared among the wards that the commune was made of, in equal parts; what is made of such
+shares is estimated. The shares of a record add up to 1, so that totals are the same whichever
+units are asked for.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections import Counter
 from dataclasses import dataclass
-from datetime import date
+from datetime import timedelta
 
-from gis.boundaries.units import Level, Unit, UnitHistory
+from gis.boundaries.package_units import REFORM
+from gis.boundaries.units import Level, UnitHistory
+
+LAST_OLD_DAY = REFORM - timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,76 +28,41 @@ class Key:
     is_old: bool
 
 
-@dataclass(frozen=True, slots=True)
-class UnitCount:
-    """Records of a unit; `unit` None holds those that have none. `estimated`: some were shared."""
+def old_shares(history: UnitHistory, key: Key, level: Level) -> dict[str | None, float]:
+    """Shares of the records of a key by ward (Level.COMMUNE) or district as of LAST_OLD_DAY.
 
-    unit: Unit | None
-    count: float
-    estimated: bool
-
-
-def counts_by_commune(
-    history: UnitHistory, counts: Mapping[Key, int], day: date
-) -> list[UnitCount]:
-    """Counts by commune of `day`, which is today's."""
-    totals: dict[str | None, float] = defaultdict(float)
-    for key, count in counts.items():
-        totals[key.commune] += count
-    unit_counts = [
-        UnitCount(history.unit(code, Level.COMMUNE, day) if code else None, count, False)
-        for code, count in totals.items()
+    They add up to 1; {None: 1.0} where no old unit is known.
+    """
+    wards = [
+        ward
+        for code in _old_wards(history, key)
+        if (ward := history.unit(code, Level.COMMUNE, LAST_OLD_DAY)) is not None
     ]
-    return _ordered(unit_counts)
-
-
-def counts_by_old_district(
-    history: UnitHistory, counts: Mapping[Key, int], last_day: date
-) -> list[UnitCount]:
-    """Counts by district as of `last_day`, the last one on which there were districts."""
-    totals: dict[str | None, float] = defaultdict(float)
-    estimated: set[str | None] = set()
-    for key, count in counts.items():
-        shares = district_shares(history, key, last_day)
-        for district, share in shares.items():
-            totals[district] += count * share
-        if len(shares) > 1:
-            estimated |= shares.keys()
-    unit_counts = [
-        UnitCount(
-            history.unit(code, Level.DISTRICT, last_day) if code else None,
-            count,
-            code in estimated,
-        )
-        for code, count in totals.items()
-    ]
-    return _ordered(unit_counts)
-
-
-def district_shares(history: UnitHistory, key: Key, last_day: date) -> dict[str | None, float]:
-    """Shares of the records of a key by district as of `last_day`; they add up to 1."""
-    wards = [history.unit(code, Level.COMMUNE, last_day) for code in _old_wards(history, key)]
-    parents = [ward.parent for ward in wards if ward is not None]
-    if not parents:
+    codes = [ward.parent if level is Level.DISTRICT else ward.code for ward in wards]
+    if not codes:
         return {None: 1.0}
-    return {parent: number / len(parents) for parent, number in Counter(parents).items()}
+    return {code: number / len(codes) for code, number in Counter(codes).items()}
 
 
 def _old_wards(history: UnitHistory, key: Key) -> list[str]:
     """The old ward of the records, or all that their commune was made of.
 
-    Codes are used again: the commune's own code is an old ward's only on an old day.
+    Codes are used again: the commune's own code is an old ward's only on an old day, and so is
+    that of a commune which a later decree ended.
     """
-    if key.then is not None and (key.is_old or key.then != key.commune):
+    later = {change.old for change in history.changes if change.on > REFORM}
+    is_ward = key.is_old or (key.then != key.commune and key.then not in later)
+    if key.then is not None and is_ward:
         return [key.then]
-    return sorted({change.old for change in history.changes if change.new == key.commune})
+    return wards_of(history, key.commune)
 
 
-def _ordered(unit_counts: list[UnitCount]) -> list[UnitCount]:
-    return sorted(
-        unit_counts,
-        key=lambda unit_count: (
-            unit_count.unit is None,
-            unit_count.unit.code if unit_count.unit else "",
-        ),
-    )
+def wards_of(history: UnitHistory, commune: str | None) -> list[str]:
+    """The codes of the old wards that a commune of today was made of, back through each decree."""
+    codes = {commune}
+    days = sorted({change.on for change in history.changes if change.on >= REFORM}, reverse=True)
+    for day in days:
+        changes = [change for change in history.changes if change.on == day]
+        changed = {change.new for change in changes} & codes
+        codes = (codes - changed) | {change.old for change in changes if change.new in changed}
+    return sorted(code for code in codes if code is not None) if days else []

@@ -32,6 +32,7 @@ Show = Callable[[int, int], None]
 _STEPS = 4
 _WIDEST_DEGREES = 2.0  # the whole province is 1.5° wide and high
 _MAX_FAULTS = 5
+_CODE_DIGITS = {Level.COMMUNE: 5, Level.DISTRICT: 3, Level.PROVINCE: 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,29 +90,32 @@ def load_boundaries(
 
 @dataclass(frozen=True, slots=True)
 class FormerReport:
-    """Number of old communes that got a polygon, and codes of those of that day without one."""
+    """Number of old units that got a polygon, and codes of those of that day without one."""
 
     stored: int
     without_polygon: tuple[str, ...]
 
 
-def load_former(database: Database, path: Path, day: date) -> FormerReport:
-    """Give the communes of an earlier day their polygons; points of that day then know their unit.
+def load_former(
+    database: Database, path: Path, day: date, level: Level = Level.COMMUNE
+) -> FormerReport:
+    """Give the communes or districts of an earlier day their polygons.
 
-    The file has the form of any boundary file, with the codes of that day; it may hold a part of
-    them. Raises BadFile for codes that no commune had on that day.
+    Points of that day then know their commune, and summaries by old district go by where points
+    lie. The file has the form of any boundary file, with the codes of that day; it may hold a part
+    of them. Raises BadFile for codes that no such unit had on that day.
     """
-    polygons = make_valid(_read_file(path))
+    polygons = make_valid(_read_file(path, level))
     with database.writing() as connection:
         history = read_history(connection)
-        units = {unit.code for unit in history.on(day, Level.COMMUNE) if unit.valid_to is not None}
+        units = {unit.code for unit in history.on(day, level) if unit.valid_to is not None}
         unknown = sorted(set(polygons["code"]) - units)
         if unknown:
             raise BadFile(
-                f"{path.name}: no former commune had the code {', '.join(unknown[:5])} on {day}"
+                f"{path.name}: no former {level} had the code {', '.join(unknown[:5])} on {day}"
             )
         rows = zip(polygons["code"], shapely.to_wkb(polygons.geometry.to_numpy()), strict=True)
-        store_polygons(connection, dict(rows), day)
+        store_polygons(connection, dict(rows), day, level)
     return FormerReport(len(polygons), tuple(sorted(units - set(polygons["code"]))))
 
 
@@ -130,7 +134,7 @@ def read_communes(source: BoundarySource, history: UnitHistory) -> gpd.GeoDataFr
     return communes.sort_values("code").reset_index(drop=True)
 
 
-def _read_file(path: Path) -> gpd.GeoDataFrame:
+def _read_file(path: Path, level: Level = Level.COMMUNE) -> gpd.GeoDataFrame:
     try:
         frame = gpd.read_file(path)
     except (pyogrio.errors.DataSourceError, OSError) as error:
@@ -146,7 +150,7 @@ def _read_file(path: Path) -> gpd.GeoDataFrame:
         )
     areas = frame[names["area_km2"]].astype(float) if "area_km2" in names else np.nan
     shapes = frame.geometry.to_crs("EPSG:4326")
-    columns = {"code": frame[code].astype(str).str.zfill(5), "area_km2": areas}
+    columns = {"code": frame[code].astype(str).str.zfill(_CODE_DIGITS[level]), "area_km2": areas}
     faults = list(_shape_faults(columns["code"], shapes.to_numpy()))
     if faults:
         raise BadFile(f"{path.name}: {'; '.join(faults[:_MAX_FAULTS])}")

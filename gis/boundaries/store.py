@@ -102,15 +102,20 @@ def insert_changes(connection: Connection, changes: Iterable[UnitChange], source
         connection.execute(_CHANGE, rows)
 
 
-def store_polygons(connection: Connection, shapes: dict[str, bytes], day: date) -> None:
-    """Store polygons (WKB, EPSG:4326) of the communes that lived on a day, by code."""
+def store_polygons(
+    connection: Connection, shapes: dict[str, bytes], day: date, level: Level = Level.COMMUNE
+) -> None:
+    """Store polygons (WKB, EPSG:4326) of the units of a level that lived on a day, by code."""
     connection.execute(
         text(
             "UPDATE gis.admin_unit SET geom = ST_Multi(ST_GeomFromWKB(:shape, 4326))"
-            " WHERE level = 'commune' AND code = :code AND (valid_from IS NULL OR"
+            " WHERE level = :level AND code = :code AND (valid_from IS NULL OR"
             " valid_from <= :day) AND :day < valid_to"
         ),
-        [{"shape": shape, "code": code, "day": day} for code, shape in shapes.items()],
+        [
+            {"shape": shape, "code": code, "day": day, "level": level.value}
+            for code, shape in shapes.items()
+        ],
     )
 
 

@@ -135,7 +135,7 @@ def test_a_page_of_any_origin_reads_with_a_key_what_its_holder_may(web: Web):
 
 @pytest.mark.parametrize(
     ("path", "status"),
-    [("/nowhere", 404), ("/counts/citizen_reports?by=galaxy", 400), ("/quarantine", 401)],
+    [("/nowhere", 404), ("/summary/citizen_reports?by=galaxy", 400), ("/quarantine", 401)],
 )
 def test_a_page_of_any_origin_reads_what_was_wrong(web: Web, path: str, status: int):
     answer = ask(web, web.strange, path)

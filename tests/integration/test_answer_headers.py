@@ -194,7 +194,7 @@ def test_errors_of_every_kind_have_the_headers_too(service, monkeypatch):
 
     asked = [
         ("GET", "/nowhere", {}, 404),
-        ("GET", "/counts/citizen_reports?by=galaxy", {}, 400),
+        ("GET", "/summary/citizen_reports?by=galaxy", {}, 400),
         ("GET", "/quarantine", {}, 401),
         ("GET", "/alerts", {"X_API_Key": "gis_wrong"}, 401),
         ("GET", "/alerts", {"Authorization": "Basic ?"}, 401),

@@ -24,7 +24,7 @@ from tests.unit.cql2.filter_texts import CHAINS, NESTS, Nest, hostile, longest_c
 
 LAYER = "citizen_reports"
 ROUTES = {  # those known; the test asks every route whether it takes a filter
-    f"/counts/{LAYER}",
+    f"/summary/{LAYER}",
     f"/tiles/{LAYER}/0/0/0.mvt",
     f"/tiles/{LAYER}/0/0/0.pbf",
     f"/ogc/collections/{LAYER}/tiles/WebMercatorQuad/0/0/0",

@@ -1,4 +1,4 @@
-"""The service's own routes over a real database: places, counts, quarantine, alerts, health."""
+"""The service's own routes over a real database: places, summaries, quarantine, alerts, health."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -129,9 +129,9 @@ def test_an_exchanged_point_is_told_and_keeps_no_other_from_its_place(http):
         ("POST", "/places", {"records": [{}] * 10_001}),
         ("GET", "/places?adress=x", None),
         ("GET", "/alerts?stauts=open", None),
-        ("GET", "/counts/citizen_reports?by=galaxy", None),
-        ("GET", "/counts/citizen_reports?nonsense=1", None),
-        ("GET", "/counts/communes", None),
+        ("GET", "/summary/citizen_reports?by=galaxy", None),
+        ("GET", "/summary/citizen_reports?nonsense=1", None),
+        ("GET", "/summary/communes?by=commune", None),
     ],
 )
 def test_a_wrong_question_is_400_and_says_what_is_wrong(http, method, path, body):
@@ -141,21 +141,24 @@ def test_a_wrong_question_is_400_and_says_what_is_wrong(http, method, path, body
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-def test_counts_by_commune_hold_points_and_coarse_places(http):
-    found = http.get("/counts/citizen_reports").json()
+BY_COMMUNE = "/summary/citizen_reports?by=commune"
+
+
+def test_summaries_by_commune_hold_points_and_coarse_places(http):
+    found = http.get(BY_COMMUNE).json()
     assert found["total"] == 3
-    assert {one["code"]: one["count"] for one in found["units"]} == {"00001": 1, "00004": 2}
+    assert {one["commune"]: one["count"] for one in found["groups"]} == {"00001": 1, "00004": 2}
 
 
-def test_counts_take_the_filters_of_items(http):
-    found = http.get("/counts/citizen_reports", params={"filter": "category='security'"}).json()
-    assert {one["code"]: one["count"] for one in found["units"]} == {"00004": 1}
+def test_summaries_take_the_filters_of_items(http):
+    found = http.get(BY_COMMUNE + "&filter=category='security'").json()
+    assert {one["commune"]: one["count"] for one in found["groups"]} == {"00004": 1}
 
 
-def test_counts_of_a_layer_that_may_not_be_read_are_404(own, toy_province):
-    assert own.get("/counts/field_incidents").status_code == 404
+def test_a_summary_of_a_layer_that_may_not_be_read_is_404(own, toy_province):
+    assert own.get("/summary/field_incidents").status_code == 404
     department = key(toy_province, Role.DEPARTMENT, "field_incidents")
-    assert own.get("/counts/field_incidents", headers=department).status_code == 200
+    assert own.get("/summary/field_incidents", headers=department).status_code == 200
 
 
 def test_quarantine_needs_a_key_and_shows_only_what_that_may_write(own, toy_province):
@@ -188,7 +191,7 @@ def test_an_operator_corrects_and_replays_a_record(own, toy_province):
     assert corrected.json()["raw"]["commune"] == "00007"
     done = own.post("/quarantine/replay/citizen_reports", headers=operator).json()
     assert done == {"replayed": 1, "outside": 0, "waiting": 0, "questions": {}}
-    assert own.get("/counts/citizen_reports").json()["total"] == 4
+    assert own.get("/summary/citizen_reports").json()["total"] == 4
 
 
 def test_a_dropped_record_is_kept_as_dropped(own, toy_province):

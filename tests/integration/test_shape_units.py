@@ -1,7 +1,6 @@
 """Lines and areas across borders: placed by intersection, counted in each commune they are in."""
 
 import json
-from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -10,10 +9,10 @@ import shapely
 from pyproj import Geod
 from sqlalchemy import text
 
-from api.routes import counts
+from api.routes import summary
 from gis.access import Role, create_key
-from gis.boundaries.lineage import Key, district_shares
-from gis.boundaries.package_units import REFORM
+from gis.boundaries.lineage import Key, old_shares
+from gis.boundaries.units import Level
 from gis.database.engine import Database
 from gis.errors import BadLayerFile
 from gis.placing.reference import stored_territory
@@ -133,28 +132,30 @@ def desk(toy_province: Database, lines: Layer, tmp_path: Path):
     with toy_province.writing() as connection:
         key = create_key(connection, "desk", Role.OPERATOR)
     with client_of(toy_province, [lines]) as client:
-        client.app.include_router(counts.router)
+        client.app.include_router(summary.router)
         client.headers["X-API-Key"] = key
         yield client
 
 
 def test_counts_are_by_intersection(desk: httpx.Client) -> None:
-    answer = desk.get("/counts/mz").json()
+    answer = desk.get("/summary/mz?by=commune").json()
     assert answer["total"] == 3
-    assert {each["code"]: (each["count"], each["share"]) for each in answer["units"]} == {
+    assert {
+        each["commune"]: (each["count"], round(each["share"], 3)) for each in answer["groups"]
+    } == {
         "00001": (3, 1.583), "00004": (1, 0.5), "00007": (1, 0.25),
     }  # fmt: skip
     assert answer["counted"] == "parts"
-    filtered = desk.get("/counts/mz", params={"bbox": "104.21,22,104.3,22.1"}).json()
+    filtered = desk.get("/summary/mz?by=commune&bbox=104.21,22,104.3,22.1").json()
     assert filtered["total"] == 1
-    assert [each["code"] for each in filtered["units"]] == ["00001", "00004", "00007"]
+    assert [each["commune"] for each in filtered["groups"]] == ["00001", "00004", "00007"]
 
 
 def test_sizes_in_units_are_those_of_the_parts(desk: httpx.Client) -> None:
     geod, communes = Geod(ellps="WGS84"), toy_communes().set_index("code").geometry
-    units = desk.get("/counts/mz").json()["units"]
+    units = desk.get("/summary/mz?by=commune").json()["groups"]
     for unit in units:
-        parts = [shapely.from_wkt(ROADS[key]) & communes[unit["code"]] for key in ROADS]
+        parts = [shapely.from_wkt(ROADS[key]) & communes[unit["commune"]] for key in ROADS]
         expected = sum(geod.geometry_length(part) for part in parts) / 1000
         assert unit["length_km"] == pytest.approx(expected, abs=0.001)
         assert unit["count"] == sum(part.length > 0 for part in parts)
@@ -180,19 +181,17 @@ def test_lines_count_in_each_old_district_that_holds_a_part(
     mixed = set()
     for key, shares in units(lao_cai).items():
         for commune, share in shares.items():
-            districts = district_shares(
-                territory.history, Key(None, commune, False), REFORM - timedelta(days=1)
-            )
+            districts = old_shares(territory.history, Key(None, commune, False), Level.DISTRICT)
             for district, part in districts.items():
                 expected.setdefault(district, []).append((key, share * part))
                 mixed |= {district} if len(districts) > 1 else set()
     with lao_cai.writing() as connection:
         key = create_key(connection, "desk", Role.OPERATOR)
     with client_of(lao_cai, [lines]) as client:
-        client.app.include_router(counts.router)
-        answer = client.get("/counts/mz?by=district", headers={"X-API-Key": key}).json()
+        client.app.include_router(summary.router)
+        answer = client.get("/summary/mz?by=old_district", headers={"X-API-Key": key}).json()
     assert (answer["counted"], answer["total"]) == ("parts", len(roads))
-    found = {unit["code"]: unit for unit in answer["units"]}
+    found = {unit["old_district"]: unit for unit in answer["groups"]}
     assert found.keys() == expected.keys()
     for district, parts in expected.items():
         unit = found[district]

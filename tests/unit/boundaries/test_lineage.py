@@ -1,16 +1,18 @@
 """Counts by old district and by new commune tell of the same records."""
 
+from collections import defaultdict
+from collections.abc import Mapping
 from datetime import date
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gis.boundaries.lineage import Key, counts_by_commune, counts_by_old_district
+from gis.boundaries.lineage import Key, old_shares, wards_of
 from gis.boundaries.package_units import package_history
 from gis.boundaries.units import Level, Unit, UnitChange, UnitHistory
 
-REFORM, LAST = date(2025, 7, 1), date(2025, 6, 30)
+REFORM = date(2025, 7, 1)
 
 
 def unit(code: str, level: Level, parent: str | None, *, old: bool) -> Unit:
@@ -33,36 +35,40 @@ HISTORY = UnitHistory(
 )
 
 
-def told(found) -> dict[str | None, tuple[float, bool]]:
-    return {one.unit.code if one.unit else None: (one.count, one.estimated) for one in found}
+def by_district(history: UnitHistory, counts: Mapping[Key, int]) -> dict[str | None, tuple]:
+    """Counts by old district, and whether some were shared."""
+    totals: dict[str | None, float] = defaultdict(float)
+    estimated = set()
+    for key, count in counts.items():
+        shares = old_shares(history, key, Level.DISTRICT)
+        estimated |= shares.keys() if len(shares) > 1 else set()
+        for district, share in shares.items():
+            totals[district] += count * share
+    return {district: (count, district in estimated) for district, count in totals.items()}
 
 
 def test_a_record_with_its_old_ward_counts_exactly_in_its_district():
     counts = {Key("3", "1", True): 4, Key("1", "1", True): 2}
-    assert told(counts_by_old_district(HISTORY, counts, LAST)) == {"A": (2, False), "B": (4, False)}
-    assert told(counts_by_commune(HISTORY, counts, REFORM)) == {"1": (6, False)}
+    assert by_district(HISTORY, counts) == {"A": (2, False), "B": (4, False)}
 
 
 def test_a_record_with_its_commune_alone_is_shared_and_says_so():
-    found = told(counts_by_old_district(HISTORY, {Key(None, "1", False): 4}, LAST))
+    found = by_district(HISTORY, {Key(None, "1", False): 4})
     assert found == {"A": (2, True), "B": (2, True)}
 
 
 def test_the_code_of_a_commune_of_today_is_not_taken_for_the_old_ward_of_that_code():
-    found = told(counts_by_old_district(HISTORY, {Key("1", "1", False): 4}, LAST))
+    found = by_district(HISTORY, {Key("1", "1", False): 4})
     assert found == {"A": (2, True), "B": (2, True)}
 
 
 def test_a_commune_within_one_district_needs_no_estimate():
-    assert told(counts_by_old_district(HISTORY, {Key(None, "2", False): 3}, LAST)) == {
-        "A": (3, False)
-    }
+    assert by_district(HISTORY, {Key(None, "2", False): 3}) == {"A": (3, False)}
 
 
 def test_records_without_a_place_are_counted_as_such():
     counts = {Key(None, None, False): 5}
-    assert told(counts_by_old_district(HISTORY, counts, LAST)) == {None: (5, False)}
-    assert told(counts_by_commune(HISTORY, counts, REFORM)) == {None: (5, False)}
+    assert by_district(HISTORY, counts) == {None: (5, False)}
 
 
 PROVINCE = package_history()
@@ -77,9 +83,21 @@ keys = st.one_of(
 
 @settings(deadline=None, max_examples=60)
 @given(counts=st.dictionaries(keys, st.integers(1, 99), max_size=30))
-def test_both_ways_have_the_same_total(counts):
+def test_the_total_by_old_district_is_that_of_the_records(counts):
     total = sum(counts.values())
-    by_commune = counts_by_commune(PROVINCE, counts, REFORM)
-    by_district = counts_by_old_district(PROVINCE, counts, LAST)
-    assert sum(one.count for one in by_commune) == total
-    assert sum(one.count for one in by_district) == pytest.approx(total)
+    assert sum(count for count, _ in by_district(PROVINCE, counts).values()) == pytest.approx(total)
+
+
+def test_wards_are_found_back_through_a_later_decree_whose_units_use_their_codes_again():
+    later = date(2026, 5, 1)
+    units = (
+        *(each for each in HISTORY.units if each.valid_to is not None),
+        unit("1", Level.COMMUNE, None, old=False),
+    )
+    merged = UnitHistory(
+        units, (*HISTORY.changes, UnitChange("1", "1", later), UnitChange("2", "1", later))
+    )
+    assert wards_of(merged, "1") == ["1", "2", "3"]
+    assert old_shares(merged, Key("2", "1", False), Level.DISTRICT) == {
+        "A": pytest.approx(2 / 3), "B": pytest.approx(1 / 3),
+    }  # fmt: skip
