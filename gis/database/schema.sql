@@ -1145,6 +1145,7 @@ CREATE TABLE private.webhook_secret (
 --   gis.attach_hex_counts(layer_id text, category text DEFAULT NULL::text, measure text DEFAULT NULL::text) → void: functions/hexes.sql
 --   gis.attach_hex_cover(layer_id text, resolution integer) → void: functions/shapes.sql
 --   gis.attach_tiles(layer_id text) → void: functions/tiles.sql
+--   gis.attach_triggers(layer_id text, prefix text, function regproc, VARIADIC arguments text[] DEFAULT '{}'::text[]) → void: functions/versions.sql
 --   gis.attach_unit_shares(layer_id text) → void: functions/shapes.sql
 --   gis.calendar_of(view_id text) → date[]: functions/versions.sql
 --   gis.count_hexes() → trigger: functions/hexes.sql
@@ -1172,8 +1173,8 @@ CREATE TABLE private.webhook_secret (
 --   gis.matches_subscription(event gis.notification, subscription gis.subscription) → boolean: functions/notify.sql
 --   gis.mercator_x(lon double precision) → double precision: functions/values.sql
 --   gis.mercator_y(lat double precision) → double precision: functions/values.sql
---   gis.merge_hex_days(rows text) → text: functions/hexes.sql
---   gis.merge_hexes(rows text) → text: functions/hexes.sql
+--   gis.merge_hex_days(rows text, fresh boolean) → text: functions/hexes.sql
+--   gis.merge_hexes(rows text, fresh boolean) → text: functions/hexes.sql
 --   gis.merge_tile_counts(rows text) → text: functions/tiles.sql
 --   gis.notify_late_recipients() → void: functions/notify.sql
 --   gis.null_fits(n gis.scan_null, last_day integer, code text, stratified boolean, cases integer) → boolean: functions/runs.sql

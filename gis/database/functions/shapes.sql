@@ -57,23 +57,12 @@ CREATE OR REPLACE FUNCTION gis.attach_unit_shares(layer_id text) RETURNS void LA
 DECLARE
   target text := format('layer.%I', layer_id);
   units text := format('layer.%I', layer_id || '_units');
-  event record;
 BEGIN
   EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', target);
   EXECUTE format('CREATE TABLE %s (id bigint NOT NULL, commune text NOT NULL,'
                  ' share double precision NOT NULL, PRIMARY KEY (id, commune))', units);
   EXECUTE format('CREATE INDEX ON %s (commune)', units);
-  FOR event IN SELECT * FROM (VALUES
-      ('INSERT', 'REFERENCING NEW TABLE AS new_rows'),
-      ('UPDATE', 'REFERENCING NEW TABLE AS new_rows OLD TABLE AS old_rows'),
-      ('DELETE', 'REFERENCING OLD TABLE AS old_rows'),
-      ('TRUNCATE', '')) AS events (name, tables)
-  LOOP
-    EXECUTE format(
-      'CREATE TRIGGER %I AFTER %s ON %s %s FOR EACH STATEMENT'
-      ' EXECUTE FUNCTION gis.keep_unit_shares(%L)',
-      'units_' || lower(event.name), event.name, target, event.tables, layer_id);
-  END LOOP;
+  PERFORM gis.attach_triggers(layer_id, 'units', 'gis.keep_unit_shares');
   PERFORM gis.refresh_unit_shares(layer_id);
 END $$;
 
@@ -114,7 +103,6 @@ LANGUAGE plpgsql AS $$
 DECLARE
   target text := format('layer.%I', layer_id);
   covers text := format('layer.%I', layer_id || '_hexes');
-  event record;
 BEGIN
   EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', target);
   PERFORM gis.detach_hex_counts(layer_id);
@@ -122,16 +110,7 @@ BEGIN
                  ' share double precision NOT NULL, size double precision NOT NULL,'
                  ' PRIMARY KEY (id, cell))', covers);
   EXECUTE format('CREATE INDEX ON %s (cell) INCLUDE (id, size)', covers);
-  FOR event IN SELECT * FROM (VALUES
-      ('INSERT', 'REFERENCING NEW TABLE AS new_rows'),
-      ('UPDATE', 'REFERENCING NEW TABLE AS new_rows OLD TABLE AS old_rows'),
-      ('DELETE', 'REFERENCING OLD TABLE AS old_rows'),
-      ('TRUNCATE', '')) AS events (name, tables)
-  LOOP
-    EXECUTE format(
-      'CREATE TRIGGER %I AFTER %s ON %s %s FOR EACH STATEMENT EXECUTE FUNCTION gis.uncover_shapes(%L)',
-      'hexes_' || lower(event.name), event.name, target, event.tables, layer_id);
-  END LOOP;
+  PERFORM gis.attach_triggers(layer_id, 'hexes', 'gis.uncover_shapes');
   EXECUTE format('INSERT INTO gis.uncovered_shape SELECT $1, id FROM %s WHERE geom IS NOT NULL', target)
     USING layer_id;
   INSERT INTO gis.hex_counted (layer_id, resolution) VALUES (layer_id, resolution);

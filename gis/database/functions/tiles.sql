@@ -40,7 +40,7 @@ $q$, rows) $$;
 -- the log holds the last thousand versions, and what is older counts as touched. Counts are looked up
 -- as those of hexes are (gis.count_hexes).
 CREATE OR REPLACE FUNCTION gis.touch_tiles() RETURNS trigger LANGUAGE plpgsql
-SET enable_hashagg = off SET enable_hashjoin = off SET enable_mergejoin = off
+SET enable_hashjoin = off SET enable_mergejoin = off
 SET enable_material = off SET enable_bitmapscan = off SET enable_seqscan = off AS $$
 DECLARE
   now_at bigint := (SELECT version FROM gis.layer WHERE id = TG_ARGV[0]);
@@ -79,20 +79,9 @@ SET enable_hashagg = off SET enable_hashjoin = off SET enable_mergejoin = off
 SET enable_material = off SET enable_bitmapscan = off AS $$
 DECLARE
   target text := format('layer.%I', layer_id);
-  event record;
 BEGIN
   EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', target);
   DELETE FROM gis.tile_count AS counts WHERE counts.layer_id = attach_tiles.layer_id;
-  FOR event IN SELECT * FROM (VALUES
-      ('INSERT', 'REFERENCING NEW TABLE AS new_rows'),
-      ('UPDATE', 'REFERENCING NEW TABLE AS new_rows OLD TABLE AS old_rows'),
-      ('DELETE', 'REFERENCING OLD TABLE AS old_rows'),
-      ('TRUNCATE', '')) AS events (name, tables)
-  LOOP
-    EXECUTE format('DROP TRIGGER IF EXISTS %I ON %s', 'version_touched_' || lower(event.name), target);
-    EXECUTE format(
-      'CREATE TRIGGER %I AFTER %s ON %s %s FOR EACH STATEMENT EXECUTE FUNCTION gis.touch_tiles(%L)',
-      'version_touched_' || lower(event.name), event.name, target, event.tables, layer_id);
-  END LOOP;
+  PERFORM gis.attach_triggers(layer_id, 'version_touched', 'gis.touch_tiles');
   EXECUTE gis.merge_tile_counts(gis.tile_rows(1, target)) USING layer_id;
 END $$;

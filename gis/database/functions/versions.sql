@@ -94,3 +94,26 @@ CREATE OR REPLACE TRIGGER version_of_new AFTER INSERT OR UPDATE ON gis.alert
   FOR EACH ROW WHEN (gis.is_public(new.layer_id)) EXECUTE FUNCTION gis.raise_layer_version('alerts');
 CREATE OR REPLACE TRIGGER version_of_gone AFTER DELETE ON gis.alert
   FOR EACH ROW WHEN (gis.is_public(old.layer_id)) EXECUTE FUNCTION gis.raise_layer_version('alerts');
+
+-- Statement triggers <prefix>_insert, _update, _delete and _truncate on the table of a layer, with the
+-- changed rows as new_rows and old_rows. The arguments of the function are the layer and those that are
+-- given, but for null ones.
+CREATE OR REPLACE FUNCTION gis.attach_triggers(
+  layer_id text, prefix text, function regproc, VARIADIC arguments text[] DEFAULT '{}') RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+  event record;
+BEGIN
+  FOR event IN SELECT * FROM (VALUES
+      ('INSERT', 'REFERENCING NEW TABLE AS new_rows'),
+      ('UPDATE', 'REFERENCING NEW TABLE AS new_rows OLD TABLE AS old_rows'),
+      ('DELETE', 'REFERENCING OLD TABLE AS old_rows'),
+      ('TRUNCATE', '')) AS events (name, tables)
+  LOOP
+    EXECUTE format(
+      'CREATE OR REPLACE TRIGGER %I AFTER %s ON layer.%I %s FOR EACH STATEMENT EXECUTE FUNCTION %s(%s)',
+      prefix || '_' || lower(event.name), event.name, layer_id, event.tables, function,
+      (SELECT string_agg(quote_literal(argument), ', ' ORDER BY place)
+       FROM unnest(layer_id || arguments) WITH ORDINALITY AS given (argument, place)));
+  END LOOP;
+END $$;
