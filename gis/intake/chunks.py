@@ -55,7 +55,7 @@ class StreamedText:
                 last = block.lines[-1]
                 if self.footer_line is not None and last >= self.footer_line:
                     block = block.until(self.footer_line)
-                if block.records:
+                if block.lines:
                     yield block
 
 
@@ -123,8 +123,7 @@ class TableChunks:
 
 def _table_of(name: str, head: DelimitedHead, block: DelimitedBlock) -> RawTable:
     names = tuple(unicodedata.normalize("NFC", name.strip()) for name in head.header.names)
-    every = [_normal(list(column)) for column in zip(*block.records, strict=True)]
-    cells, unnamed = named_columns(every, head.header)
+    cells, unnamed = named_columns([_normal(field) for field in block.fields], head.header)
     table = RawTable(
         name=name,
         sha256="",
@@ -232,11 +231,10 @@ def _with_footer(text: StreamedText, layout: Layout) -> StreamedText | None:
         table = _table_of(text.path.name, text.head, block)
         if not _is_unicode(table):
             return None
-        last = slice(-rows, None)
-        tail.extend(zip(block.lines[last], block.records[last], strict=True))
+        tail.extend(block.last(rows))
         records, faulty = records + len(table), faulty + len(block.faults)
         few = list(block.faults.items())
-        faults |= {block.lines[row]: fault for row, fault in chain(few[:1], few[last])}
+        faults |= {block.lines[row]: fault for row, fault in chain(few[:1], few[-rows:])}
     lines = [line for line, _ in tail]
     end = 0 if layout.footer_rows is None else _count_lines(text.path)
     width = text.head.header.width

@@ -31,6 +31,11 @@ _BLOCK_ROWS = 50_000
 _MAX_RECORDS = 20_000_000
 _MAX_FIELD_LENGTH = 16 * 2**20  # an outline in WKT is long; a lost quote is longer
 _MAX_TORN = 2**20  # characters that are kept of a record whose quotes do not close
+_BYTE_ORDER_MARK = "\ufeff"
+_ODD_DELIMITERS = ('"', "\r")
+_MAX_BLOCK_BYTES = 2**30  # of a block of lines, which is parsed as one
+# A line whose quotes open and close whole fields, in the words of RE2; `,` is the delimiter.
+_EVEN_LINE = r'\A(?:[^,"\r\n]*|"(?:[^"\r\n]|"")*")(?:,(?:[^,"\r\n]*|"(?:[^"\r\n]|"")*"))*\r?\n?\z'
 _LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
 _SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)
 _DECIMAL = re.compile(r"[+-]?\d+[.,]\d+")
@@ -64,17 +69,24 @@ class DelimitedHead:
 
 @dataclass(frozen=True, slots=True)
 class DelimitedBlock:
-    """Records, each with as many fields as the header, their lines, and faults by 0-based row."""
+    """Records field by field, as many fields as the header; their lines, and faults by 0-based
+    row."""
 
     lines: Sequence[int]
-    records: list[list[str]]
+    fields: list[list[str]]
     faults: dict[int, str]
 
     def until(self, line: int) -> "DelimitedBlock":
         """The records that start before a line."""
         kept = sum(each < line for each in self.lines)
         faults = {row: fault for row, fault in self.faults.items() if row < kept}
-        return DelimitedBlock(self.lines[:kept], self.records[:kept], faults)
+        fields = [field[:kept] for field in self.fields]
+        return DelimitedBlock(self.lines[:kept], fields, faults)
+
+    def last(self, rows: int) -> list[tuple[int, list[str]]]:
+        """The lines and records of the last, so many at most."""
+        records = zip(*(field[-rows:] for field in self.fields), strict=True)
+        return list(zip(self.lines[-rows:], map(list, records), strict=True))
 
 
 class NumberedLines:
@@ -145,7 +157,8 @@ class DelimitedLines:
                     numbers.append(line)
                     records.append(fields)
             if records:
-                yield DelimitedBlock(numbers, records, faults)
+                columns = list(map(list, zip(*records, strict=True)))
+                yield DelimitedBlock(numbers, columns, faults)
 
     def take(self) -> tuple[int, list[str], str | None] | None:
         """The line, the fields and the fault of the next record; None at the end."""
@@ -166,13 +179,44 @@ class DelimitedLines:
         return start, fitted, fault
 
     def _even(self, block: list[str]) -> list[list[str]] | None:
-        """The records of lines each of which is one of them, without a fault; else None."""
-        try:
-            records = list(csv.reader(block, delimiter=self._delimiter, strict=True))
-        except csv.Error:
+        """The fields of lines each of which is a record without a fault; else None.
+
+        Arrow takes a tenth of the time of the module csv, but reads on where quotes are not closed
+        as they should be: lines with quotes are matched before.
+        """
+        import pyarrow as pa
+        from pyarrow import compute as pc
+        from pyarrow import csv as arrow_csv
+
+        text = "".join(block)
+        odd = "\0" in text or text[0] == _BYTE_ORDER_MARK or self._delimiter in _ODD_DELIMITERS
+        if odd or not self._delimiter.isascii() or max(map(len, block)) > _MAX_FIELD_LENGTH:
             return None
-        even = len(records) == len(block) and set(map(len, records)) == {self._width}
-        return records if even and all(record[0] for record in records) else None
+        names = [str(number) for number in range(self._width or 0)]
+        even_line = _EVEN_LINE.replace(",", re.escape(self._delimiter))
+        try:
+            if '"' in text:
+                lines = pa.array(block, pa.string())
+                if not pc.all(pc.match_substring_regex(lines, even_line)).as_py():
+                    return None
+            table = arrow_csv.read_csv(
+                pa.py_buffer(text.encode()),
+                read_options=arrow_csv.ReadOptions(
+                    use_threads=False, column_names=names, block_size=_MAX_BLOCK_BYTES
+                ),
+                parse_options=arrow_csv.ParseOptions(
+                    delimiter=self._delimiter, ignore_empty_lines=False
+                ),
+                convert_options=arrow_csv.ConvertOptions(
+                    column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
+                ),
+            )
+        except (pa.ArrowException, UnicodeEncodeError):
+            return None
+        if table.num_rows != len(block):
+            return None
+        fields = [column.to_pylist() for column in table.columns]
+        return fields if all(fields[0]) else None
 
     def _torn(self) -> list[str]:
         """The fields of the lines that were taken, up to where a record starts anew."""
@@ -232,24 +276,31 @@ def parse_delimited(text: str, layout: Layout = FOUND) -> DelimitedText:
     """
     head = read_head(text, layout)
     width = head.header.width
-    lines, records, faults = list[int](), list[list[str]](), dict[int, str]()
+    lines, faults = list[int](), dict[int, str]()
+    cells: list[list[str]] = [[] for _ in range(width)]
+    tail = deque[tuple[int, list[str]]](maxlen=tail_rows(layout))
     for block in records_below(_lines(text), head):
-        faults |= {len(records) + row: fault for row, fault in block.faults.items()}
+        faults |= {len(lines) + row: fault for row, fault in block.faults.items()}
         lines += block.lines
-        records += block.records
+        for column, values in zip(cells, block.fields, strict=True):
+            column += values
+        tail.extend(block.last(tail_rows(layout)))
         if len(lines) > _MAX_RECORDS:
             raise BadFile(
                 f"có hơn {_MAX_RECORDS} bản ghi; hãy chia nhỏ / "
                 f"holds more than {_MAX_RECORDS} records; split it"
             )
     asked = layout.footer_rows
-    tail = max(0, len(records) - tail_rows(layout))
     end = text.count("\n") + (not text.endswith("\n")) if asked is not None else 0
-    start, note = footer_start(records[tail:], lines[tail:], width, layout, end)
-    del records[tail + start :], lines[tail + start :]
-    faults = {row: fault for row, fault in faults.items() if row < len(records)}
-    require_mostly_whole(len(records), len(faults), {lines[row]: faults[row] for row in faults})
-    cells = [list(column) for column in zip(*records, strict=True)] or [[] for _ in range(width)]
+    start, note = footer_start(
+        [record for _, record in tail], [line for line, _ in tail], width, layout, end
+    )
+    kept = len(lines) - len(tail) + start
+    del lines[kept:]
+    for column in cells:
+        del column[kept:]
+    faults = {row: fault for row, fault in faults.items() if row < kept}
+    require_mostly_whole(kept, len(faults), {lines[row]: faults[row] for row in faults})
     named, unnamed = named_columns(cells, head.header)
     notes = (*head.header.notes, *([note] if note else []))
     return DelimitedText(head.header.names, named, lines, head.delimiter, faults | unnamed, notes)
