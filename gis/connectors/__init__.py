@@ -2,8 +2,16 @@
 
 from typing import Any
 
+from gis.connectors.arcgis import ArcgisConnector
 from gis.connectors.connector import Connector
 from gis.connectors.http import HttpConnector
+from gis.connectors.ogc_features import OgcFeaturesConnector
+from gis.connectors.sensorthings import SensorThingsConnector
 
-_KINDS: tuple[type[Connector[Any]], ...] = (HttpConnector,)
+_KINDS: tuple[type[Connector[Any]], ...] = (
+    HttpConnector,
+    ArcgisConnector,
+    OgcFeaturesConnector,
+    SensorThingsConnector,
+)
 CONNECTORS: dict[str, type[Connector[Any]]] = {kind.name: kind for kind in _KINDS}

@@ -19,7 +19,7 @@ from gis.connectors.documents import (
 )
 from gis.connectors.http_client import SourceAnswer, SourceRequest
 from gis.connectors.templates import TemplateValues, member
-from gis.connectors.web import WebConnector, WebOptions, greatest, in_batches
+from gis.connectors.web import WebConnector, WebOptions, greatest, in_batches, without_none
 from gis.errors import SourceRefused
 
 _MOST_PAGES = 100_000
@@ -170,7 +170,7 @@ class HttpConnector(WebConnector[HttpFeedOptions]):
                     continue
                 after = {"digest": digest, "validators": _validators(answer), "since": seen.newest}
                 is_whole = batch.ends_whole and (seen.count > 0 or self.options.may_be_empty)
-                yield Batch(batch.records, _without_none(after), is_whole)
+                yield Batch(batch.records, without_none(after), is_whole)
 
     def _paged(self, cursor: Cursor) -> Iterator[Batch]:
         """Pages from where a reading was left; a page that came before is a loop."""
@@ -179,7 +179,7 @@ class HttpConnector(WebConnector[HttpFeedOptions]):
         count, newest = int(cursor.get("count", 0)), cursor.get("newest", cursor.get("since"))
         digests, places = set[bytes](), {str(at)}
         for _ in range(_MOST_PAGES):
-            before = _without_none(
+            before = without_none(
                 {"at": at, "count": count, "newest": newest, "since": cursor.get("since")}
             )
             with self.client.answer(self._request(self._place(at), {}, at)) as answer:
@@ -206,11 +206,11 @@ class HttpConnector(WebConnector[HttpFeedOptions]):
                 whole = self.options.changes is None and (count > 0 or self.options.may_be_empty)
                 is_short = total is not None and count < total
                 yield Batch(
-                    chunks[-1].records, _without_none({"since": newest}), whole and not is_short
+                    chunks[-1].records, without_none({"since": newest}), whole and not is_short
                 )
                 return
             after = {"at": at, "count": count, "newest": newest, "since": cursor.get("since")}
-            yield Batch(chunks[-1].records, _without_none(after))
+            yield Batch(chunks[-1].records, without_none(after))
         raise SourceRefused(f"{pages!r} leads to more than {_MOST_PAGES} pages")
 
     def _place(self, at: Any) -> dict[str, str]:
@@ -357,7 +357,3 @@ def _validators(answer: SourceAnswer) -> dict[str, str]:
 
 def _number(value: Any) -> int | None:
     return int(value) if isinstance(value, int | str) and str(value).isdecimal() else None
-
-
-def _without_none(cursor: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in cursor.items() if value not in (None, {})}

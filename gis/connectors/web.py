@@ -1,6 +1,7 @@
 """Options and client that all connectors over HTTP share."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -18,7 +19,7 @@ from gis.connectors.http_client import HttpClient, SourceRequest, check_source_u
 from gis.connectors.login import LoginOptions
 from gis.connectors.redaction import Redactor
 from gis.connectors.templates import TemplateValues, secret_names
-from gis.errors import BadInput
+from gis.errors import BadInput, SourceRefused
 
 RECORDS = 2_000  # of a batch
 _OWN_HEADERS = frozenset({"host", "content-length", "transfer-encoding", "connection", "te"})
@@ -77,6 +78,60 @@ class WebConnector[O: WebOptions](Connector[O]):
             for form in {value, urlencode({"": value})[1:]}:
                 link = link.replace(form, f"{{secret:{name}}}")
         return link
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedPage:
+    """A page that names the next one, and how many records there are in all, where it says so."""
+
+    records: Sequence[Record]
+    link: str | None
+    total: int | None
+    names: str  # of its records: a page of the same names is the same page
+
+
+def read_linked(
+    connector: WebConnector[Any],
+    cursor: Cursor,
+    first_url: str,
+    page_at: Callable[[str], LinkedPage],
+    changed: Callable[[Record], Any] | None,
+) -> Iterator[Batch]:
+    """Batches of pages that name each the next one, from the first or from where a cursor is.
+
+    `changed` gives the time of a record, of which the greatest becomes `since`: a later reading
+    is then one of changes alone. Raises SourceRefused for links in a circle.
+    """
+    since, link = cursor.get("since"), cursor.get("link")
+    newest, count = cursor.get("newest") or since, int(cursor.get("count", 0))
+    url = first_url if link is None else connector.values.filled_url(link)
+    places, names = {url}, set[str]()
+    page = page_at(url)
+    while True:
+        count += len(page.records)
+        if changed is not None:
+            newest = greatest(map(changed, page.records), newest)
+        if not page.link:
+            break
+        url = connector.client.next_url(url, page.link)
+        if url in places or (page.records and page.names in names):
+            raise SourceRefused("the links to the next page lead in a circle")
+        places.add(url)
+        names.add(page.names)
+        after = {"link": connector.stored_link(url), "count": count, "newest": newest}
+        yield Batch(page.records, without_none(after | {"since": since}))
+        page = page_at(url)
+    is_whole = (
+        (changed is None or since is None)
+        and (count > 0 or connector.options.may_be_empty)
+        and (page.total is None or count >= page.total)
+    )
+    yield Batch(page.records, without_none({"since": newest}), ends_whole=is_whole)
+
+
+def without_none(cursor: dict[str, Any]) -> dict[str, Any]:
+    """A cursor without what is not there."""
+    return {name: value for name, value in cursor.items() if value not in (None, {})}
 
 
 def with_query(url: str, query: Mapping[str, str]) -> str:
