@@ -7,11 +7,13 @@ from gis.connectors.connector import Connector
 from gis.connectors.http import HttpConnector
 from gis.connectors.ogc_features import OgcFeaturesConnector
 from gis.connectors.sensorthings import SensorThingsConnector
+from gis.connectors.wfs import WfsConnector
 
 _KINDS: tuple[type[Connector[Any]], ...] = (
     HttpConnector,
     ArcgisConnector,
     OgcFeaturesConnector,
+    WfsConnector,
     SensorThingsConnector,
 )
 CONNECTORS: dict[str, type[Connector[Any]]] = {kind.name: kind for kind in _KINDS}

@@ -127,7 +127,7 @@ class HttpClient:
         response = self._followed(request)
         with response.file:
             if response.status != 200 and response.status not in also:
-                raise self._failure(response)
+                raise self.failure(response)
             yield response
 
     def next_url(self, url: str, link: str) -> str:
@@ -259,7 +259,7 @@ class HttpClient:
             raise
         return SourceAnswer(response.status, headers, cast(BinaryIO, file), size)
 
-    def _failure(self, response: SourceAnswer) -> SourceUnavailable:
+    def failure(self, response: SourceAnswer) -> SourceUnavailable:
         """The error of a status; it says the beginning of what the server said."""
         status, host = response.status, self._home.hostname
         said = ""

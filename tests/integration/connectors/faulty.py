@@ -103,12 +103,14 @@ class Fault:
     send: Callable[[FaultyServer, BaseHTTPRequestHandler, DemoAnswer], None]
     error: type[Exception]
     words: str = ""
+    timeout_s: float = 20  # of what waits for nothing, so that a busy machine does not matter
+    longest_s: float = 60
 
 
 FAULTS = (
     Fault("cut in the middle", _cut, SourceUnavailable, "cut"),
-    Fault("silent", _silent, SourceUnavailable, "slow"),
-    Fault("dripping", _dripping, SourceUnavailable, "longer than"),
+    Fault("silent", _silent, SourceUnavailable, "slow", timeout_s=0.3),
+    Fault("dripping", _dripping, SourceUnavailable, "longer than", longest_s=0.5),
     Fault("500", _answering(500, b'{"message": "NullPointer"}'), SourceUnavailable, "500"),
     Fault("503", _answering(503, **{"Retry-After": "120"}), SourceUnavailable, "503"),
     Fault("429", _answering(429, **{"Retry-After": "120"}), SourceUnavailable, "429"),
@@ -127,14 +129,13 @@ FAULTS = (
 
 
 def surroundings(secrets: Mapping[str, str] | None = None, **limits: Any) -> Surroundings:
-    usual: dict[str, Any] = {"timeout_s": 0.4, "longest_s": 0.8, "most_bytes": 2 * 2**20}
+    usual: dict[str, Any] = {"timeout_s": 20, "longest_s": 60, "most_bytes": 2 * 2**20}
     return Surroundings(secrets or {}, LOCAL, **(usual | limits))
 
 
 def connector(name: str, around: Surroundings | None = None, **options: Any) -> Connector[Any]:
     kind = CONNECTORS[name]
-    usual = surroundings(timeout_s=5, longest_s=20)
-    return kind(kind.Options.model_validate(options), around or usual)
+    return kind(kind.Options.model_validate(options), around or surroundings())
 
 
 @dataclass

@@ -94,7 +94,7 @@ def test_a_layer_that_says_it_is_empty_deletes_nothing_unasked(
 
 def test_a_token_is_sent_and_one_that_expired_is_told_without_it(server, demo):
     demo.token = "good"
-    around = surroundings({"T": "good"}, timeout_s=5, longest_s=9)
+    around = surroundings({"T": "good"})
     url = server.base + LAYER
     assert read(connector("arcgis", around, url=url, token="{secret:T}")).is_whole
     demo.token = "new"

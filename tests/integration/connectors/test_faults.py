@@ -10,30 +10,46 @@ import pytest
 from api.demo_sources.arcgis import LAYER, DemoArcgis
 from api.demo_sources.feeds import DemoFeeds
 from api.demo_sources.sensorthings import ROOT, DemoSensorThings
-from api.demo_sources.server import DemoAnswer
+from api.demo_sources.server import DemoAnswer, DemoRequest
 from gis.connectors import CONNECTORS
 from gis.connectors.web import WebConnector
 from gis.egress import EgressPolicy
 from gis.errors import GisError, SourceRefused, SourceUnavailable
 from tests.integration.connectors.faulty import FAULTS, connector, faulty, surroundings
+from tests.integration.connectors.map_server import map_server, write_map
 
 SENTINEL = "s3ntinel/of a=secret"
+
+
+def capabilities(folder):
+    """A page that says what MapServer did say: it takes its time to start."""
+    query = {"service": "WFS", "request": "GetCapabilities", "version": "2.0.0"}
+    said = map_server(write_map(folder))(DemoRequest("GET", "/wfs", query, {}, {}, b"", ""))
+    return lambda _: said
+
 
 # Pages, the path, and options with a secret, by the name of the connector.
 SOURCES = {
     "http": (
-        DemoFeeds().pages(),
+        lambda _: DemoFeeds().pages(),
         "/traffic",
         {"records": "items", "query": {"key": "{secret:K}"}, "headers": {"x-key": "{secret:K}"}},
     ),
-    "arcgis": (DemoArcgis().pages(), LAYER, {"token": "{secret:K}"}),
+    "arcgis": (lambda _: DemoArcgis().pages(), LAYER, {"token": "{secret:K}"}),
     "ogc_features": (
-        DemoFeeds().pages(),
+        lambda _: DemoFeeds().pages(),
         "/water/levels",
         {"login": {"kind": "basic", "user": "a", "password": "{secret:K}"}},
     ),
-    "sensorthings": (DemoSensorThings().pages(), ROOT, {"headers": {"x-key": "{secret:K}"}}),
-}
+    "wfs": (
+        lambda folder: {"/wfs": capabilities(folder)},
+        "/wfs",
+        {"type_name": "communes", "query": {"authkey": "{secret:K}"}},
+    ),
+    "sensorthings": (
+        lambda _: DemoSensorThings().pages(), ROOT, {"headers": {"x-key": "{secret:K}"}},
+    ),
+}  # fmt: skip
 OVER_HTTP = [name for name, kind in CONNECTORS.items() if issubclass(kind, WebConnector)]
 
 
@@ -42,10 +58,10 @@ def test_each_connector_over_http_is_tested():
 
 
 @pytest.fixture(scope="module", params=OVER_HTTP)
-def source(request):
+def source(request, tmp_path_factory):
     """The name of a connector, its server, and the address there with the options."""
     pages, path, options = SOURCES[request.param]
-    with faulty(pages) as server:
+    with faulty(pages(tmp_path_factory.mktemp("source"))) as server:
         yield request.param, server, {"url": server.base + path, **options}
 
 
@@ -54,8 +70,8 @@ def test_a_fault_is_an_error_that_says_what_to_do_and_no_secret(source, fault, c
     name, server, options = source
     caplog.set_level(logging.DEBUG)
     server.fault = fault.send
-    around = surroundings({"K": SENTINEL})
-    reader = connector(name, around, **options)
+    limits = {"timeout_s": fault.timeout_s, "longest_s": fault.longest_s}
+    reader = connector(name, surroundings({"K": SENTINEL}, **limits), **options)
     batches = []
     try:
         with pytest.raises(GisError) as caught:
@@ -83,7 +99,7 @@ def test_a_source_that_says_the_secret_again_does_not_show_it(source):
         server.plainly(handler, DemoAnswer(said, 400, {"Content-Type": "text/plain"}))
 
     server.fault = echo
-    reader = connector(name, surroundings({"K": SENTINEL}, timeout_s=5), **options)
+    reader = connector(name, surroundings({"K": SENTINEL}), **options)
     try:
         with pytest.raises(SourceRefused) as caught:
             list(reader.read({}))

@@ -38,7 +38,7 @@ def pages():
 
 
 def key(value: str):
-    return surroundings({"K": value}, timeout_s=5, longest_s=9)
+    return surroundings({"K": value})
 
 
 LGSP = {
@@ -285,7 +285,7 @@ def test_a_document_of_many_megabytes_is_parsed_record_by_record(pages, path, mo
     whole = json.dumps(document)
     pages.pages["/a"] = lambda request: DemoAnswer(whole.encode())
     monkeypatch.setattr("gis.connectors.documents._AT_ONCE", 1)
-    around = surroundings(timeout_s=5, longest_s=20, most_bytes=2**25)
+    around = surroundings(most_bytes=2**25)
     reading = read(connector("http", around, url=pages.base + "/a", records=path))
     assert reading.records == many
     assert reading.is_whole
