@@ -31,7 +31,7 @@ class PlaceQuery(Body):
     day: date | None = None
 
 
-class Batch(Body):
+class PlaceQueries(Body):
     records: list[PlaceQuery] = Field(min_length=1, max_length=MOST_RECORDS)
 
 
@@ -61,7 +61,7 @@ def place(
 
 
 @router.post("")
-def place_batch(connection: Reader, caller: Caller, batch: Batch) -> dict[str, Any]:
+def place_batch(connection: Reader, caller: Caller, batch: PlaceQueries) -> dict[str, Any]:
     """The places of at most 10,000 records, in their order; nothing is stored.
 
     A record that cannot be placed has a `reason` and says `why`; the others are placed.

@@ -19,7 +19,13 @@ OWN = {*PACKAGES, *DEVELOPMENT, "data", *sys.stdlib_module_names}
 NOT_IMPORTED = {"vietnamadminunits"}  # its data files alone are read
 NOT_IMPORTED_IN_TESTS = {
     *("import-linter", "mypy", "ruff", "schemathesis"),  # run as programs
-    *("pandas-stubs", "types-cachetools", "types-psutil", "types-pyyaml"),  # read by mypy
+    *(
+        "pandas-stubs",
+        "types-cachetools",
+        "types-psutil",
+        "types-pyyaml",
+        "lxml-stubs",
+    ),  # read by mypy
     *("geopy", "tqdm", "unidecode"),  # imported by vietnamadminunits, a peer in benchmarks
 }
 # Imported, though nobody declares them, and why.

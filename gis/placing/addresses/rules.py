@@ -73,7 +73,7 @@ class Effect(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class NameContext:
     """A mention with the words around it.
 
     `before` holds those before it, nearest first, back to a hard pause or the name before; `after`
@@ -99,13 +99,13 @@ class Rule:
     """
 
     name: str
-    applies: Callable[[Surroundings], bool]
+    applies: Callable[[NameContext], bool]
     effect: Effect
     example: str
     commune: str = ""
 
 
-def surroundings_of(mentioned: MentionedNames, position: int) -> Surroundings:
+def surroundings_of(mentioned: MentionedNames, position: int) -> NameContext:
     """The words around the mention at a position; names that overlap it count as words."""
     mention = mentioned.mentions[position]
     ends = (one.end for one in mentioned.mentions[:position] if one.end <= mention.start)
@@ -123,10 +123,10 @@ def surroundings_of(mentioned: MentionedNames, position: int) -> Surroundings:
         and following < len(mentioned.tokens)
         and mentioned.tokens[following].pause < 2
     )
-    return Surroundings(mentioned, mention, before, after, is_followed)
+    return NameContext(mentioned, mention, before, after, is_followed)
 
 
-def rule_of(surroundings: Surroundings) -> Rule:
+def rule_of(surroundings: NameContext) -> Rule:
     """The first rule that applies; the last one always does."""
     return next(rule for rule in RULES if rule.applies(surroundings))
 
@@ -151,7 +151,7 @@ def is_denial(token: Token, marked: bool) -> bool:
     )
 
 
-def _is_denied(around: Surroundings) -> bool:
+def _is_denied(around: NameContext) -> bool:
     """`không thuộc địa bàn xã …`, `trừ xã …`, `not in …`."""
     for i, token in enumerate(around.before[:_MAX_RELATION_WORDS]):
         if is_one_of(token, around.marked, EXCEPTIONS_SPELT, EXCEPTIONS_PLAIN):
@@ -174,11 +174,11 @@ def _is_residence(before: list[Token], i: int) -> bool:
 # Relations ------------------------------------------------------------------------------------
 
 
-def _is_near(around: Surroundings) -> bool:
+def _is_near(around: NameContext) -> bool:
     return bool(near_word(around))
 
 
-def near_word(around: Surroundings) -> str:
+def near_word(around: NameContext) -> str:
     """The word that says that the place is near, not in, the unit named; empty without any."""
     near = (
         _relation(around.before, around.marked)
@@ -270,7 +270,7 @@ def goes_on(mentioned: MentionedNames, i: int) -> bool:
 # Names without a type -------------------------------------------------------------------------
 
 
-def _counts_by_type(around: Surroundings) -> bool:
+def _counts_by_type(around: NameContext) -> bool:
     """With its type, or a district's, province's or another province's name."""
     mention = around.mention
     if not mention.bare:
@@ -279,12 +279,12 @@ def _counts_by_type(around: Surroundings) -> bool:
     return not has_commune and not _is_landmark(around)
 
 
-def _is_of_institution(around: Surroundings) -> bool:
+def _is_of_institution(around: NameContext) -> bool:
     """`UBND …`, `trạm y tế …`: they sit in the unit that they are named after."""
     return _phrase(around.before).endswith(INSTITUTIONS) and _ends_well(around)
 
 
-def _is_introduced(around: Surroundings) -> bool:
+def _is_introduced(around: NameContext) -> bool:
     """`tại …`, `ở …`, `thuộc …`, `địa bàn …`: what follows is where it is."""
     if around.marked:
         words = "".join(f" {token.word.text}" for token in reversed(around.before[:4]))
@@ -299,7 +299,7 @@ def _phrase(before: list[Token]) -> str:
     return "".join(f" {token.word.key}" for token in reversed(before[:4]))
 
 
-def _is_house_number(around: Surroundings) -> bool:
+def _is_house_number(around: NameContext) -> bool:
     """`591 Hoàng Liên`, `ngõ 5 …`: a number before the name of a street, unlike `tổ 5`."""
     number, before = _number_before(around)
     if not number:
@@ -313,12 +313,12 @@ def _is_house_number(around: Surroundings) -> bool:
     return True
 
 
-def _is_counted(around: Surroundings) -> bool:
+def _is_counted(around: NameContext) -> bool:
     """`tổ 12 …`, `Km 12 QL 4E …`: a counted place of the unit."""
     return bool(_number_before(around)[0]) and _ends_well(around)
 
 
-def _number_before(around: Surroundings) -> tuple[str, list[Token]]:
+def _number_before(around: NameContext) -> tuple[str, list[Token]]:
     """The number right before a name (`5`, `4E`), and the words before that, nearest first."""
     before = around.before
     if before and before[0].word.key.isdigit():
@@ -329,18 +329,18 @@ def _number_before(around: Surroundings) -> tuple[str, list[Token]]:
     return "", before
 
 
-def _is_landmark(around: Surroundings) -> bool:
+def _is_landmark(around: NameContext) -> bool:
     """`chợ …`, `đường …`, `thôn …`: the name of a street, a village or a landmark."""
     return bool(around.before) and around.before[0].word.key in LANDMARKS
 
 
-def _is_joined(around: Surroundings) -> bool:
+def _is_joined(around: NameContext) -> bool:
     """`… và Kim Tân`: it counts as the name before it does."""
     before = around.before
     return len(before) == 1 and is_joining(before[0], around.marked) and _ends_well(around)
 
 
-def _is_described(around: Surroundings) -> bool:
+def _is_described(around: NameContext) -> bool:
     """`xã biên giới Pha Long`: words of praise or kind between type and name."""
     for i, token in enumerate(around.before):
         if _phrase(around.before[i:]).endswith(COMMUNE_TYPES):
@@ -352,32 +352,32 @@ def _is_described(around: Surroundings) -> bool:
     return False
 
 
-def _is_after_village_in_row(around: Surroundings) -> bool:
+def _is_after_village_in_row(around: NameContext) -> bool:
     """`lang nu phuc khanh bao yen`: village, commune and district without commas."""
     return around.is_followed and not around.after and _has_village(around)
 
 
-def _is_after_village(around: Surroundings) -> bool:
+def _is_after_village(around: NameContext) -> bool:
     return _has_village(around) and _ends_well(around)
 
 
-def _has_village(around: Surroundings) -> bool:
+def _has_village(around: NameContext) -> bool:
     words = around.before[1 : _MAX_VILLAGE_WORDS + 1]
     return any(is_one_of(word, around.marked, VILLAGES_SPELT, VILLAGES_PLAIN) for word in words)
 
 
-def _is_after_person_in_row(around: Surroundings) -> bool:
+def _is_after_person_in_row(around: NameContext) -> bool:
     """`nha ong nguyen van minh xuan giao bao thang`: after a person's full name, without commas."""
     keys = [token.word.key for token in around.before]
     at = next((i for i, key in enumerate(keys) if key in PERSONS), 0)
     return at >= _MIN_FULL_NAME_WORDS and around.is_followed and not around.after
 
 
-def _is_alone(around: Surroundings) -> bool:
+def _is_alone(around: NameContext) -> bool:
     return not around.before and _ends_well(around)
 
 
-def _ends_well(around: Surroundings, also: Iterable[str] = ()) -> bool:
+def _ends_well(around: NameContext, also: Iterable[str] = ()) -> bool:
     """True where the words after a name are no part of a longer name."""
     if not around.after:
         return True
@@ -395,7 +395,7 @@ def _ends_well(around: Surroundings, also: Iterable[str] = ()) -> bool:
     )
 
 
-def _is_any(_: Surroundings) -> bool:
+def _is_any(_: NameContext) -> bool:
     return True
 
 

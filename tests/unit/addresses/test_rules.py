@@ -6,7 +6,7 @@ from gis.boundaries.units import UnitHistory
 from gis.placing.addresses import AddressResolver
 from gis.placing.addresses.names import Names
 from gis.placing.addresses.reader import Reader
-from gis.placing.addresses.rules import RULES, Rule, Surroundings, surroundings_of
+from gis.placing.addresses.rules import RULES, Rule, NameContext, surroundings_of
 from gis.placing.addresses.tokens import segments
 
 # Each stands before or after the name of a commune, and makes it the name of something else.
@@ -92,12 +92,12 @@ def reader(history: UnitHistory) -> Reader:
     return Reader(Names(history))
 
 
-def names_in(reader: Reader, text: str) -> list[Surroundings]:
+def names_in(reader: Reader, text: str) -> list[NameContext]:
     mentioned = reader.find(segments(text))
     return [surroundings_of(mentioned, i) for i in range(len(mentioned.mentions))]
 
 
-def deciding(around: Surroundings, without: Rule | None = None) -> Rule:
+def deciding(around: NameContext, without: Rule | None = None) -> Rule:
     return next(rule for rule in RULES if rule is not without and rule.applies(around))
 
 
