@@ -6,7 +6,7 @@ from gis.boundaries.units import UnitHistory
 from gis.placing.addresses import AddressResolver
 from gis.placing.addresses.names import Names
 from gis.placing.addresses.reader import Reader
-from gis.placing.addresses.rules import RULES, Rule, NameContext, surroundings_of
+from gis.placing.addresses.rules import RULES, NameContext, Rule, surroundings_of
 from gis.placing.addresses.tokens import segments
 
 # Each stands before or after the name of a commune, and makes it the name of something else.
