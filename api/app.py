@@ -28,6 +28,7 @@ from api.routes import (
     map,
     places,
     quarantine,
+    rasters,
     roster,
     status,
     styles,
@@ -62,6 +63,7 @@ def create_app(settings: Settings, database: Database, catalogue: Catalogue) -> 
     app.state.event_broker = EventBroker(database, settings.client_streams)
     app.state.health = Reserve(database, 2)
     app.state.tiles = TileServer(database, settings.k_anonymity, disk=_disk(settings))
+    app.state.rasters = rasters.RasterService(database, settings)
     app.state.tile_responder = TileResponder(
         app.state.tiles, app.state.layer_files, app.state.async_reader
     )
@@ -78,6 +80,7 @@ def create_app(settings: Settings, database: Database, catalogue: Catalogue) -> 
     app.include_router(handover.router)
     app.include_router(tilesets.router)
     app.include_router(archives.router)
+    app.include_router(rasters.router)
     mount_ogc(app)
     app.include_router(map.router)
 

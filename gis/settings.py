@@ -231,6 +231,11 @@ class Settings(BaseSettings):
         return self.home / "pmtiles"
 
     @property
+    def rasters(self) -> Path:
+        """The folder of the Cloud Optimized GeoTIFFs of raster layers."""
+        return self.home / "rasters"
+
+    @property
     def kept_tiles(self) -> Path:
         """The folder of the tiles that are kept on disk."""
         return self.home / "tiles"

@@ -31,6 +31,7 @@ _NOUNS = (
     "records",
     "gazetteer",
     "population",
+    "rasters",
     "tiles",
     "jobs",
 )

@@ -51,6 +51,7 @@ def work() -> None:
                 settings.runs_kept_days,
                 runners,
                 settings.undeclared_days,
+                settings.rasters,
             ) as pulse,
             delivering(sent, sender_of(settings), settings.cap_sender, pulse),
         ):

@@ -641,6 +641,52 @@ CREATE TABLE gis.quarantine (
 );
 COMMENT ON COLUMN gis.quarantine.said IS 'MD5 of raw::text as the source said it';
 
+CREATE TABLE gis.raster (
+  id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+  layer_id text NOT NULL,
+  starts_at timestamp with time zone,
+  ends_at timestamp with time zone,
+  file text NOT NULL,
+  crs text NOT NULL,
+  width integer NOT NULL,
+  height integer NOT NULL,
+  west double precision NOT NULL,
+  north double precision NOT NULL,
+  pixel_x double precision NOT NULL,
+  pixel_y double precision NOT NULL,
+  dtype text NOT NULL,
+  nodata double precision,
+  statistics jsonb NOT NULL,
+  bytes bigint NOT NULL,
+  source text NOT NULL,
+  simulated boolean NOT NULL DEFAULT false,
+  added_at timestamp with time zone NOT NULL DEFAULT now(),
+  added_by text NOT NULL,
+  outdated_at timestamp with time zone,
+  CONSTRAINT raster_pkey PRIMARY KEY (id),
+  CONSTRAINT raster_file_key UNIQUE (file),
+  CONSTRAINT raster_layer_id_fkey FOREIGN KEY (layer_id) REFERENCES gis.raster_layer(id),
+  CONSTRAINT raster_check CHECK (((ends_at >= starts_at) AND ((ends_at IS NULL) = (starts_at IS NULL)))),
+  CONSTRAINT raster_height_check CHECK ((height > 0)),
+  CONSTRAINT raster_pixel_x_check CHECK ((pixel_x > (0)::double precision)),
+  CONSTRAINT raster_pixel_y_check CHECK ((pixel_y > (0)::double precision)),
+  CONSTRAINT raster_width_check CHECK ((width > 0))
+);
+CREATE UNIQUE INDEX raster_current ON gis.raster USING btree (layer_id, starts_at) NULLS NOT DISTINCT WHERE (outdated_at IS NULL);
+COMMENT ON COLUMN gis.raster.file IS 'name in the folder of rasters; its content never changes';
+COMMENT ON COLUMN gis.raster.outdated_at IS 'when it was replaced or removed: its file goes later';
+
+CREATE TABLE gis.raster_layer (
+  id text NOT NULL,
+  digest text NOT NULL,
+  definition jsonb NOT NULL,
+  published boolean NOT NULL DEFAULT true,
+  version bigint NOT NULL DEFAULT 1,
+  changed_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT raster_layer_pkey PRIMARY KEY (id)
+);
+COMMENT ON COLUMN gis.raster_layer.version IS 'rises with each change of the file or of the rasters';
+
 CREATE TABLE gis.row_history (
   id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
   layer_id text NOT NULL,

@@ -15,16 +15,21 @@ from gis.text import composed
 from layers.definition.checks import DETECTORS, findings
 from layers.definition.messages import faults_of, near
 from layers.definition.model import POPULATION, Audience, GeometryKind, Layer
+from layers.definition.raster import RasterLayer
 from layers.definition.yaml_document import BrokenYaml, YamlDocument, YamlFault, parse_yaml
 
 
 @dataclass(frozen=True)
 class Catalogue:
-    """The layers there are, in the order of their ids; `faults` are of files left out."""
+    """The layers there are, in the order of their ids; `faults` are of files left out.
+
+    Raster layers stand apart: they have pixels instead of records.
+    """
 
     layers: tuple[Layer, ...]
     digests: Mapping[str, str] = field(default_factory=dict)
     faults: tuple[str, ...] = ()
+    rasters: tuple[RasterLayer, ...] = ()
 
     @property
     def faulty(self) -> frozenset[str]:
@@ -88,7 +93,16 @@ class Catalogue:
             return layer
         return Catalogue(tuple(self.readable(principal))).get(layer_id)
 
-    def digest_of(self, layer: Layer) -> str:
+    def raster(self, layer_id: str) -> RasterLayer:
+        """The raster layer of an id; raises NotFound with the names of those there are."""
+        for layer in self.rasters:
+            if layer.id == layer_id:
+                return layer
+        raise NotFound(
+            f"there is no raster layer {layer_id}{near(layer_id, [one.id for one in self.rasters])}"
+        )
+
+    def digest_of(self, layer: Layer | RasterLayer) -> str:
         """SHA-256 of the layer's file; of its content when it came from no file."""
         digest = self.digests.get(layer.id)
         return digest or hashlib.sha256(layer.model_dump_json().encode()).hexdigest()
@@ -117,21 +131,36 @@ def read_good_layers(folder: Path) -> Catalogue:
     """
     if not folder.is_dir():
         raise BadLayerFile(f"there is no folder {folder}: GIS_LAYERS names that of the layer files")
-    layers, faults = [], _misnamed(folder)
+    layers: list[Layer] = []
+    rasters: list[RasterLayer] = []
+    faults = _misnamed(folder)
     for path in sorted(folder.glob("*.yaml")):
         try:
-            layers.append(read_layer(path))
+            layer = read_layer_file(path)
+            if isinstance(layer, RasterLayer):
+                rasters.append(layer)
+            else:
+                layers.append(layer)
         except BadLayerFile as error:
             faults += str(error).splitlines()
     faults += _wrong_exposures(layers)
     faulty = Catalogue((), faults=tuple(faults)).faulty
     good = sorted((each for each in layers if each.id not in faulty), key=lambda layer: layer.id)
-    digests = {layer.id: digest_of_file(folder / f"{layer.id}.yaml") for layer in good}
-    return Catalogue(tuple(good), digests, tuple(faults))
+    ids = [*(layer.id for layer in good), *(layer.id for layer in rasters)]
+    digests = {layer_id: digest_of_file(folder / f"{layer_id}.yaml") for layer_id in ids}
+    return Catalogue(tuple(good), digests, tuple(faults), tuple(rasters))
 
 
 def read_layer(path: Path) -> Layer:
     """The layer of one file; raises BadLayerFile with all its faults, one a line."""
+    layer = read_layer_file(path)
+    if isinstance(layer, RasterLayer):
+        raise BadLayerFile(f"{path.name}:1: it is a raster layer, which has no records")
+    return layer
+
+
+def read_layer_file(path: Path) -> Layer | RasterLayer:
+    """As `read_layer`, of records or of pixels."""
     try:
         document = parse_yaml(composed(path.read_bytes().decode("utf-8-sig")))
     except UnicodeDecodeError as error:
@@ -141,7 +170,8 @@ def read_layer(path: Path) -> Layer:
     except BrokenYaml as error:
         raise _bad(path, error.faults) from error
     layer = _validated(path, document)
-    faults = [YamlFault(document.line_of(where), words) for where, words in findings(layer)]
+    found = findings(layer) if isinstance(layer, Layer) else []
+    faults = [YamlFault(document.line_of(where), words) for where, words in found]
     if layer.id != path.stem:
         words = f"`id` is {layer.id} but the file is {path.name}: write `id: {path.stem}`"
         faults.append(YamlFault(document.line_of(["id"]), f"{words}, or rename the file"))
@@ -155,11 +185,13 @@ def digest_of_file(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _validated(path: Path, document: YamlDocument) -> Layer:
+def _validated(path: Path, document: YamlDocument) -> Layer | RasterLayer:
     if not isinstance(document.data, dict):
         words = "the file is empty" if document.data is None else "the file holds no words"
         raise _bad(path, [YamlFault(1, f"{words}: a layer begins with `id: {path.stem}`")])
     try:
+        if document.data.get("geometry") == "raster":
+            return RasterLayer.model_validate(document.data)
         return Layer.model_validate(document.data)
     except ValidationError as error:
         raise _bad(path, faults_of(error, document)) from error

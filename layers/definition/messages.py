@@ -11,13 +11,15 @@ from pydantic_core import ErrorDetails
 
 from gis.text import fault_words
 from layers.definition.model import HotspotOptions, Layer, LocalizedText, method_sections
+from layers.definition.raster import RasterLayer
 from layers.definition.yaml_document import Location, YamlDocument, YamlFault
 
 
 def faults_of(error: ValidationError, document: YamlDocument) -> list[YamlFault]:
     """Each error with the line that it speaks of, in the order of the lines."""
     faults = {
-        YamlFault(document.line_of(detail["loc"]), _message(detail)) for detail in error.errors()
+        YamlFault(document.line_of(detail["loc"]), _message(_rooted(detail, error.title)))
+        for detail in error.errors()
     }
     return sorted(faults, key=lambda fault: (fault.line, fault.message))
 
@@ -31,12 +33,22 @@ def near(word: str, words: Iterable[str]) -> str:
     return f"; there is {', '.join(f'`{known}`' for known in choice)}" if choice else ""
 
 
-def words_at(location: Location) -> set[str]:
+def words_at(location: Location, root: type[BaseModel] = Layer) -> set[str]:
     """The words that the vocabulary knows at a path into a layer file."""
-    kinds: list[Any] = [Layer]
+    kinds: list[Any] = [root]
     for part in location:
         kinds = [inner for kind in kinds for inner in _step(kind, part)] or kinds
     return {name for kind in kinds if _is_model(kind) for name in _fields(kind)}
+
+
+def _rooted(detail: ErrorDetails, title: str) -> ErrorDetails:
+    """The error with the model of the whole file, whose words messages name."""
+    root = RasterLayer if title == RasterLayer.__name__ else Layer
+    return {**detail, "ctx": {**detail.get("ctx", {}), "root": root}}
+
+
+def _known(detail: ErrorDetails, location: Location) -> set[str]:
+    return words_at(location, detail.get("ctx", {}).get("root", Layer))
 
 
 def _message(detail: ErrorDetails) -> str:
@@ -63,7 +75,7 @@ def _key(detail: ErrorDetails) -> str:
 
 
 def _unknown(detail: ErrorDetails) -> str:
-    word, known = str(detail["loc"][-1]), words_at(detail["loc"][:-1])
+    word, known = str(detail["loc"][-1]), _known(detail, detail["loc"][:-1])
     if detail["input"] is None and known == set(LocalizedText.model_fields):
         # `{vi: Xã, phường}` is read as a text and a word without a value.
         return f"`{word}` follows a comma{_under(detail)}: a text with a comma stands in quotes"
@@ -114,6 +126,8 @@ def _pattern(detail: ErrorDetails) -> str:
         return f'`{name}` cannot be `{given}`: write six hexadecimal digits, as in "#1f6f8b"'
     if name == "who":
         return f"`{given}` is no name of a subscription: `gis subscriptions add` keeps the address"
+    if name == "day_boundary":
+        return f'`day_boundary` cannot be `{given}`: write an hour in quotes, as in "19:00"'
     if name == "zone":
         return f"`zone` cannot be `{given}`: write an offset, as in +07:00"
     return (
@@ -127,7 +141,7 @@ def _empty(detail: ErrorDetails) -> str:
 
 
 def _section(detail: ErrorDetails) -> str:
-    words = ", ".join(f"`{word}`" for word in sorted(words_at(detail["loc"])))
+    words = ", ".join(f"`{word}`" for word in sorted(_known(detail, detail["loc"])))
     return f"`{_name(detail)}` must be a section with words of its own: {words}"
 
 

@@ -11,8 +11,9 @@ from typing import Any, Final, override
 
 from pydantic.json_schema import GenerateJsonSchema
 
-from layers.definition import model
+from layers.definition import model, raster
 from layers.definition.model import COLOUR, IDENTIFIER, NAME, Layer, method_sections
+from layers.definition.raster import RasterLayer
 
 type Json = dict[str, Any]
 
@@ -50,6 +51,11 @@ _PLACES: Final = {
         (model.GazetteerOptions, "gazetteer"),
         (model.Style, "style"),
         (model.StyleClass, "style.classes[]"),
+        (raster.RasterLayer, "Raster layers (`geometry: raster`)"),
+        (raster.RasterTime, "time (of a raster)"),
+        (raster.RasterTiles, "tiles (of a raster)"),
+        (raster.RasterStyle, "style (of a raster)"),
+        (raster.RasterClass, "style.classes[] (of a raster)"),
         (model.LocalizedText, "Texts for people"),
     )
 }
@@ -57,6 +63,7 @@ _PLACES: Final = {
 # Parts with exactly one of two words.
 _EITHER: Final = {
     "StyleClass": ("value", "at_least"),
+    "RasterClass": ("value", "at_least"),
     "SensorRule": ("above", "below"),
     "IndicatorRule": ("at_least", "at_most"),
 }
@@ -80,7 +87,8 @@ stand in quotes. An editor with a YAML language server completes and checks the 
 file begins with
 `# yaml-language-server: $schema=../docs/reference/layer-file.schema.json`.
 
-This page is generated from `layers/definition/model.py`. **Bold** words must be given.
+This page is generated from `layers/definition/model.py` and, for raster layers,
+`layers/definition/raster.py`. **Bold** words must be given.
 """
 
 
@@ -95,6 +103,15 @@ class _Schema(GenerateJsonSchema):
 def layer_schema() -> Json:
     """JSON Schema of a layer file, as it stands in YAML."""
     schema = Layer.model_json_schema(schema_generator=_Schema)
+    rasters = RasterLayer.model_json_schema(schema_generator=_Schema)
+    parts = {**rasters.pop("$defs"), **schema.pop("$defs")}
+    parts |= {Layer.__name__: schema, RasterLayer.__name__: rasters}
+    schema = {
+        "$defs": parts,
+        "if": {"properties": {"geometry": {"const": "raster"}}, "required": ["geometry"]},
+        "then": {"$ref": f"#/$defs/{RasterLayer.__name__}"},
+        "else": {"$ref": f"#/$defs/{Layer.__name__}"},
+    }
     _close(schema)
     for name, words in _EITHER.items():
         schema["$defs"][name]["oneOf"] = [{"required": [word]} for word in words]
@@ -116,7 +133,7 @@ def layer_schema_text() -> str:
 def layer_file_page() -> str:
     """The reference of a layer file, as Markdown."""
     schema = layer_schema()
-    parts = {"Layer": schema, **schema["$defs"]}
+    parts = schema["$defs"]
     return "\n".join([_OPENING, *(line for name in _places() for line in _section(name, parts))])
 
 

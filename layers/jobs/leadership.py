@@ -8,6 +8,7 @@ within a second.
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
 from gis.alerts.self_monitoring import LAYER_FILE
 from gis.database.engine import Database
@@ -16,6 +17,7 @@ from gis.jobs.periodic import repeating
 from gis.jobs.pulse import Pulse
 from gis.jobs.queue import prune_jobs
 from gis.jobs.session import WorkerSession
+from gis.rasters.store import delete_unused
 from layers.definition.reload import LayerFiles
 from layers.jobs.alert_maintenance import advance_all
 from layers.jobs.covers import fill_waiting_covers
@@ -57,11 +59,13 @@ def leading(
     files: LayerFiles,
     kept_days: int,
     undeclared_days: int,
+    rasters: Path | None = None,
 ) -> Iterator[None]:
     """While inside, this worker does what is the leader's whenever it leads.
 
     Runs older than `kept_days` are forgotten, but for those that alerts rest on, and undeclared
-    cells that were sent more than `undeclared_days` ago.
+    cells that were sent more than `undeclared_days` ago. In the folder `rasters` files are deleted
+    that were replaced.
     """
     failures = Failures(database)
     scheduler, file_faults = DetectionScheduler(database, failures), FileFaults(failures)
@@ -95,6 +99,8 @@ def leading(
         with database.writing() as connection:
             prune_jobs(connection)
             forget_sent(connection, undeclared_days)
+        if rasters is not None:
+            delete_unused(database, rasters)
 
     def roster() -> None:
         files.follow()

@@ -26,10 +26,12 @@ def watching(
     kept_days: int,
     runners: Runners,
     undeclared_days: int = UNDECLARED_DAYS,
+    rasters: Path | None = None,
 ) -> Iterator[Pulse]:
     """While inside, runs and alerts are kept up to date, by the layer files as published.
 
-    Runs are kept for `kept_days`, undeclared cells for `undeclared_days`. `runners` makes what runs
+    Runs are kept for `kept_days`, undeclared cells for `undeclared_days`; `rasters` is the folder
+    of their files. `runners` makes what runs
     the jobs of each lane, given the event that ends them. Other threads may wait for bells of the
     pulse.
     """
@@ -41,7 +43,7 @@ def watching(
     try:
         with (
             working(worker, pulse, kinds, runners(stopped), stopped),
-            leading(database, session, pulse, files, kept_days, undeclared_days),
+            leading(database, session, pulse, files, kept_days, undeclared_days, rasters),
             pulse.beating(),
         ):
             yield pulse

@@ -23,6 +23,7 @@ from layers.ingest.undeclared import hide_undeclared
 from layers.storage.closing import Closing, compare_access, outdate_derived, redact_detection
 from layers.storage.covers import fill_covers, uncoverable
 from layers.storage.inspection import TableStructure, read_structures, types_of
+from layers.storage.rasters import publish_rasters
 from layers.storage.redaction import hide_field
 from layers.storage.retype import Retyping, find_loss
 from layers.storage.tables import (
@@ -126,6 +127,10 @@ def sync(connection: Connection, catalogue: Catalogue) -> list[SyncChange]:
     with as_owner(connection):
         _lock_closed(connection, tasks)
         changes = [change for task in tasks for change in _apply(connection, task)]
+        changes += [
+            SyncChange(layer_id, SyncReport(change))
+            for layer_id, change in publish_rasters(connection, catalogue)
+        ]
         return changes + _unpublish_missing(connection, catalogue)
 
 

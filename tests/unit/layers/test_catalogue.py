@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gis.access import ANONYMOUS, LOCAL_ADMIN, Principal, Role
 from gis.errors import BadLayerFile, NotFound
-from layers.definition.catalogue import Catalogue, read_catalogue, read_layer
+from layers.definition.catalogue import Catalogue, read_catalogue, read_layer, read_layer_file
 from layers.definition.model import Layer
 from layers.definition.yaml_document import BrokenYaml, parse_yaml
 from tests.unit.layers.examples import CATALOGUE, LAYERS, wells, wells_words
@@ -47,7 +47,7 @@ def fault_of(folder: Path, text: str | bytes, name: str = "wells.yaml") -> str:
 
 @pytest.mark.parametrize("path", sorted(LAYERS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_layer_of_the_project_is_sound(path: Path) -> None:
-    assert read_layer(path).id == path.stem
+    assert read_layer_file(path).id == path.stem
 
 
 def test_a_sound_file_is_read(tmp_path: Path) -> None:
@@ -252,3 +252,41 @@ def test_a_layer_without_a_file_has_the_digest_of_its_content() -> None:
     first, second = (catalogue.digest_of(layer) for layer in catalogue.layers)
     assert first != second
     assert len(first) == 64
+
+
+RASTER = (LAYERS / "rain_daily.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("given", "instead", "words"),
+    [
+        ("unit: mm", "units: mm", "unknown word `units`; did you mean `unit`?"),
+        ("quantity: measure", "quantity: mean", "`quantity` cannot be `mean`"),
+        ("unit: mm\n", "", "`unit` is missing: a measure or total has one"),
+        ("day_boundary: \"19:00\"", "day_boundary: \"7pm\"", "`day_boundary`"),
+        ("step_hours", "step_days", "unknown word `step_days` under `time`"),
+        ("least: 0", "least: 2000", "`least` is below `most`"),
+        ("at_least: 16,", "at_least: 0.1,", "`at_least` rises from class to class"),
+        ("at_least: 16,", "value: 16,", "all by `value`, or all by `at_least`"),
+        ("max_zoom: 12", "max_zoom: 12, hillshade: true", "`hillshade` is of heights"),
+        ("quantity: measure", "quantity: class", "classes by `value`"),
+    ],
+)  # fmt: skip
+def test_a_fault_of_a_raster_file_is_named_with_the_right_word(
+    tmp_path: Path, given: str, instead: str, words: str
+) -> None:
+    assert given in RASTER
+    path = tmp_path / "rain_daily.yaml"
+    path.write_text(RASTER.replace(given, instead, 1))
+    with pytest.raises(BadLayerFile) as error:
+        read_layer_file(path)
+    assert "rain_daily.yaml:" in str(error.value) and words in str(error.value)
+
+
+def test_a_catalogue_keeps_raster_layers_apart() -> None:
+    catalogue = read_catalogue(LAYERS)
+    assert {"elevation", "rain_daily"} <= {layer.id for layer in catalogue.rasters}
+    assert not {layer.id for layer in catalogue.rasters} & {layer.id for layer in catalogue.layers}
+    assert catalogue.digest_of(catalogue.raster("elevation")) == catalogue.digests["elevation"]
+    with pytest.raises(NotFound, match="did you mean `elevation`"):
+        catalogue.raster("elevations")

@@ -5,7 +5,7 @@ import jsonschema
 import pytest
 from pydantic import BaseModel
 
-from layers.definition import model
+from layers.definition import model, raster
 from layers.definition.catalogue import read_layer
 from layers.definition.reference import layer_file_page, layer_schema, layer_schema_text
 from layers.definition.yaml_document import BrokenYaml, parse_yaml
@@ -15,7 +15,8 @@ from tests.unit.layers.test_catalogue import FAULTS, SOUND
 DOCS = Path(__file__).parents[3] / "docs"
 MODELS = [
     kind
-    for kind in vars(model).values()
+    for module in (model, raster)
+    for kind in vars(module).values()
     if isinstance(kind, type) and issubclass(kind, model.Strict) and kind is not model.Strict
 ]
 # Faults that only the whole file, the file's name or the database can know.

@@ -1,0 +1,160 @@
+"""Reads of stored rasters: points, windows, other grids. Memory is bounded by what is asked for.
+
+A dataset is opened for one read and closed: GDAL's datasets are not shared between threads, and one
+that stays open would go on giving a file that was replaced.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from rasterio.enums import Resampling
+from rasterio.errors import RasterioError
+from rasterio.transform import from_bounds
+from rasterio.vrt import WarpedVRT
+from rasterio.windows import Window
+
+from gis.errors import BadInput, Unavailable
+from gis.rasters.raster import RasterGrid, RasterQuantity
+
+type Pixels = NDArray[Any]
+type Bounds = tuple[float, float, float, float]
+
+GDAL = {
+    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
+    "GDAL_CACHEMAX": 32,  # MiB, for all threads
+    "GDAL_NUM_THREADS": 1,
+    "GDAL_TIFF_INTERNAL_MASK": True,
+}
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Any]:
+    """A stored raster. Raises Unavailable where its file is not there or broken."""
+    with rasterio.Env(**GDAL):
+        try:
+            with rasterio.open(path, driver="GTiff", sharing=False) as dataset:
+                yield dataset
+        except RasterioError as error:
+            raise Unavailable(
+                "the file of a raster cannot be read: its layer is being replaced, or the folder "
+                "of rasters is not the one that the database tells of; try again"
+            ) from error
+
+
+def read_points(paths: Sequence[Path], pixels: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
+    """Values at pixels (row, column), shape (files, pixels); NaN where there is none."""
+    values = np.full((len(paths), len(pixels)), np.nan)
+    with rasterio.Env(**GDAL):
+        for step, path in enumerate(paths):
+            with opened(path) as dataset:
+                nodata = dataset.nodata
+                for number, (row, column) in enumerate(pixels):
+                    value = dataset.read(1, window=Window(column, row, 1, 1))[0, 0]
+                    if nodata is None or value != nodata:
+                        values[step, number] = value
+    return values
+
+
+def window_within(grid: RasterGrid, bounds: Bounds) -> Window | None:
+    """The pixels that a box of the grid's CRS touches; None where it touches none."""
+    west, south, east, north = bounds
+    # A box along the edges of pixels must not take in those beside it for a rounding.
+    first = math.floor((west - grid.west) / grid.pixel_x + 1e-6)
+    last = math.ceil((east - grid.west) / grid.pixel_x - 1e-6)
+    top = math.floor((grid.north - north) / grid.pixel_y + 1e-6)
+    bottom = math.ceil((grid.north - south) / grid.pixel_y - 1e-6)
+    first, top = max(first, 0), max(top, 0)
+    last, bottom = min(max(last, first + 1), grid.width), min(max(bottom, top + 1), grid.height)
+    if first >= last or top >= bottom:
+        return None
+    return Window(first, top, last - first, bottom - top)
+
+
+def grid_within(grid: RasterGrid, window: Window) -> RasterGrid:
+    """The grid of a window."""
+    return RasterGrid(
+        grid.crs,
+        int(window.width),
+        int(window.height),
+        grid.west + window.col_off * grid.pixel_x,
+        grid.north - window.row_off * grid.pixel_y,
+        grid.pixel_x,
+        grid.pixel_y,
+    )
+
+
+def read_window(path: Path, window: Window) -> tuple[Pixels, NDArray[np.bool_]]:
+    """The pixels of a window and the mask of those with a value."""
+    with opened(path) as dataset:
+        return _masked(dataset.read(1, window=window), dataset.nodata)
+
+
+def read_grid(
+    path: Path, target: RasterGrid, quantity: RasterQuantity
+) -> tuple[Pixels, NDArray[np.bool_]]:
+    """The raster on another grid, and the mask of pixels with a value.
+
+    Measures are averaged where pixels become larger, else interpolated; totals are summed by the
+    share of each pixel, so that their sum stays; classes take the nearest.
+    """
+    with opened(path) as dataset:
+        if dataset.crs != rasterio.crs.CRS.from_user_input(target.crs):
+            finer = _warp_finer(dataset, target)
+        else:
+            finer = target.pixel_x <= dataset.transform.a
+        options = {
+            "crs": target.crs,
+            "transform": from_bounds(*target.bounds, target.width, target.height),
+            "width": target.width,
+            "height": target.height,
+            "resampling": _RESAMPLING[quantity][finer],
+            "warp_mem_limit": 32,
+            "nodata": dataset.nodata if dataset.nodata is not None else _spare(dataset.dtypes[0]),
+        }
+        with WarpedVRT(dataset, **options) as warped:
+            return _masked(warped.read(1), warped.nodata)
+
+
+_RESAMPLING = {  # by whether the pixels of the target are smaller
+    RasterQuantity.MEASURE: {True: Resampling.bilinear, False: Resampling.average},
+    RasterQuantity.TOTAL: {True: Resampling.sum, False: Resampling.sum},
+    RasterQuantity.CLASS: {True: Resampling.nearest, False: Resampling.mode},
+}
+
+
+def _warp_finer(dataset: Any, target: RasterGrid) -> bool:
+    """True where the target has more pixels than the raster on the same ground."""
+    west, south, east, north = rasterio.warp.transform_bounds(
+        target.crs, dataset.crs, *target.bounds
+    )
+    there = (east - west) * (north - south) / (dataset.transform.a * -dataset.transform.e)
+    return bool(there <= target.width * target.height)
+
+
+def _spare(dtype: str) -> float | None:
+    """A value for what lies beyond a raster that has none for it."""
+    kind = np.dtype(dtype)
+    return math.nan if kind.kind == "f" else float(np.iinfo(kind).max)
+
+
+def _masked(values: Pixels, nodata: float | None) -> tuple[Pixels, NDArray[np.bool_]]:
+    if nodata is None:
+        return values, np.ones(values.shape, np.bool_)
+    if math.isnan(nodata):
+        return values, ~np.isnan(values)
+    return values, values != nodata
+
+
+def require_size(width: int, height: int, steps: int, most: int) -> None:
+    """Raises BadInput for more values than one answer may have."""
+    if width * height * steps > most:
+        raise BadInput(
+            f"that are {width} × {height} pixels in {steps} steps: an answer has at most {most:,} "
+            "values; ask for a smaller area, fewer steps, or coarser pixels (scale-factor, width)"
+        )

@@ -1,0 +1,103 @@
+"""Raster layers as they are published, with their rasters: what is served."""
+
+import threading
+from dataclasses import dataclass
+
+from sqlalchemy import text
+
+from gis.access import Principal, may_read
+from gis.database.engine import Database
+from gis.errors import NotFound
+from gis.rasters.raster import RasterStack, StoredRaster
+from gis.rasters.store import stored_stack
+from gis.values import BBox, TimeSpan
+from layers.definition.raster import RasterLayer
+
+
+@dataclass(frozen=True)
+class RasterSource:
+    """A published raster layer and its rasters of one version; None: it has none yet."""
+
+    layer: RasterLayer
+    version: int
+    stack: RasterStack | None
+
+    def require_stack(self) -> RasterStack:
+        """Raises NotFound where the layer has no raster yet."""
+        if self.stack is None:
+            raise NotFound(f"the layer {self.layer.id} has no raster yet")
+        return self.stack
+
+    def one(self, span: TimeSpan | None) -> StoredRaster:
+        """The newest raster, or the newest that shares time with a span. Raises NotFound."""
+        stack = self.require_stack()
+        steps = stack.within(span)
+        if not steps:
+            interval = stack.interval
+            assert interval is not None
+            raise NotFound(
+                f"the layer {self.layer.id} has no step at that time: it has "
+                f"{len(stack.rasters)} from {interval.start:%Y-%m-%dT%H:%MZ} to "
+                f"{interval.end:%Y-%m-%dT%H:%MZ}"
+            )
+        return steps[-1]
+
+
+class PublishedRasters:
+    """Raster layers in force at the moment of a request.
+
+    What the database says counts, rights included: from the commit on that closes a layer or
+    replaces a raster, no process answers by what was before. What was read is kept until its
+    version rises.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._lock = threading.Lock()
+        self._known: dict[str, RasterSource] = {}
+
+    def get(self, layer_id: str, principal: Principal) -> RasterSource:
+        """Raises NotFound, in the same words, for a layer that is not there or may not be read."""
+        for row in self._database.ask(_VERSION, {"id": layer_id}):
+            source = self._source(layer_id, row[0])
+            if may_read(principal, source.layer.access.read, layer_id):
+                return source
+        raise NotFound(f"there is no raster layer {layer_id}, or this key may not read it")
+
+    def readable(self, principal: Principal) -> list[RasterSource]:
+        """The raster layers that somebody may read, in the order of their ids."""
+        sources = [self._source(*row) for row in self._database.ask(_VERSIONS, {})]
+        return [
+            source
+            for source in sources
+            if may_read(principal, source.layer.access.read, source.layer.id)
+        ]
+
+    def _source(self, layer_id: str, version: int) -> RasterSource:
+        known = self._known.get(layer_id)
+        if known is not None and known.version == version:
+            return known
+        with self._database.snapshot() as connection:
+            row = connection.execute(_LAYER, {"id": layer_id}).one()
+            layer = RasterLayer.model_validate(row.definition)
+            source = RasterSource(layer, row.version, stored_stack(connection, layer_id))
+        with self._lock:
+            self._known[layer_id] = source
+        return source
+
+
+_VERSION = "SELECT version FROM gis.raster_layer WHERE id = %(id)s AND published"
+_VERSIONS = "SELECT id, version FROM gis.raster_layer WHERE published ORDER BY id"
+_LAYER = text("SELECT definition, version FROM gis.raster_layer WHERE id = :id")
+
+
+def province_box(database: Database) -> BBox | None:
+    """The box of the communes of today, degrees; None before boundaries were loaded."""
+    ((west, south, east, north),) = database.ask(_BOX, {})
+    return None if west is None else BBox(west, south, east, north)
+
+
+_BOX = """
+SELECT ST_XMin(box), ST_YMin(box), ST_XMax(box), ST_YMax(box)
+FROM (SELECT ST_Extent(geom) AS box FROM layer.communes) AS extent
+"""
