@@ -36,6 +36,7 @@ from api.routes import (
     summary,
     tiles,
     tilesets,
+    trace,
 )
 from api.shutdown import when_stopped
 from api.tile_fast_path import TileFastPath
@@ -72,6 +73,7 @@ def create_app(settings: Settings, database: Database, catalogue: Catalogue) -> 
     for part in (health, status, layers, alerts, summary, places, quarantine, tiles, styles, hexes):
         app.include_router(part.router)
     app.include_router(changes.router)
+    app.include_router(trace.router)
     app.include_router(ingest.router)
     app.include_router(events.router)
     app.include_router(cap.router)

@@ -12,6 +12,7 @@ from api.logs import configure_logs
 from gis.jobs.child import serve_jobs
 from layers.definition.reload import LayerFiles
 from layers.jobs.kinds import job_kinds
+from layers.jobs.sources import surroundings_of
 
 if __name__ == "__main__":
     settings = read_settings()
@@ -20,5 +21,9 @@ if __name__ == "__main__":
     serve_jobs(
         Connection(int(sys.argv[1])),
         int(sys.argv[2]),
-        lambda database: job_kinds(database, LayerFiles(database, settings.layers, catalogue)),
+        lambda database: job_kinds(
+            database,
+            LayerFiles(database, settings.layers, catalogue),
+            surroundings_of(settings),
+        ),
     )

@@ -34,8 +34,9 @@ _NOUNS = (
     "rasters",
     "tiles",
     "jobs",
+    "sources",
 )
-_VERBS = ("up", "serve", "work", "place", "summary")
+_VERBS = ("up", "serve", "work", "place", "summary", "trace")
 
 
 class _Commands(TyperGroup):

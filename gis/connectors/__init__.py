@@ -4,12 +4,14 @@ from typing import Any
 
 from gis.connectors.arcgis import ArcgisConnector
 from gis.connectors.connector import Connector
+from gis.connectors.folder import FolderConnector
 from gis.connectors.http import HttpConnector
 from gis.connectors.ogc_features import OgcFeaturesConnector
 from gis.connectors.sensorthings import SensorThingsConnector
 from gis.connectors.wfs import WfsConnector
 
 _KINDS: tuple[type[Connector[Any]], ...] = (
+    FolderConnector,
     HttpConnector,
     ArcgisConnector,
     OgcFeaturesConnector,

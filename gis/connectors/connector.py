@@ -12,11 +12,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
 from gis.egress import EgressPolicy
+
+if TYPE_CHECKING:
+    from gis.intake.chunks import TableChunks
 
 # The member of a record that holds its place, of protocols that have one: a GeoJSON geometry in
 # WGS 84, longitude first; absent or null where the record has none. Other members of any depth are
@@ -42,7 +45,11 @@ class ConnectorOptions(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Records to be stored together, and where to go on once they are."""
+    """Records to be stored together, and where to go on once they are.
+
+    Of a file, `file` are its records as the intake reads them, instead of `records`; `failures` is
+    where those that failed are written to, as a file to correct.
+    """
 
     records: Sequence[Record]
     cursor: Cursor
@@ -50,6 +57,8 @@ class Batch:
     # over several calls of `read`: only then can a record that did not come be one that is gone.
     ends_whole: bool = False
     deleted: Sequence[Record] = ()  # records that the source itself says are gone, with their keys
+    file: "TableChunks | None" = None
+    failures: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +106,14 @@ class Connector[O: ConnectorOptions](ABC):
 
     def acknowledge(self, cursor: Cursor) -> None:  # noqa: B027 (few need it)
         """Called after the transaction that stored the batch of this cursor."""
+
+    def set_aside(self, cursor: Cursor, why: str) -> bool:
+        """Called where the batch of this cursor cannot be stored for what is in it.
+
+        True: it is kept apart for a person, and the cursor is stored without its records; False:
+        the reading ends there.
+        """
+        return False
 
     def close(self) -> None:  # noqa: B027 (few need it)
         """Called at the end of a reading, however it ended."""

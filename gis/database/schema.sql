@@ -522,6 +522,14 @@ CREATE TRIGGER results_of_access AFTER UPDATE OF definition ON gis.layer FOR EAC
 COMMENT ON COLUMN gis.layer.archives_from IS 'the least version of which archives, and tiles on disk, are handed out';
 COMMENT ON COLUMN gis.layer.calendar IS 'the days on which the calendar alone changes the rows of a view, in order, after -infinity';
 
+CREATE TABLE gis.layer_mapping (
+  layer_id text NOT NULL,
+  digest text NOT NULL,
+  since timestamp with time zone NOT NULL DEFAULT now(),
+  content jsonb NOT NULL,
+  CONSTRAINT layer_mapping_pkey PRIMARY KEY (layer_id, digest)
+);
+
 CREATE TABLE gis.load (
   id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
   layer_id text NOT NULL,
@@ -545,10 +553,34 @@ CREATE TABLE gis.load (
   ended_at timestamp with time zone,
   reverted_at timestamp with time zone,
   reverted_by text,
+  mapping text,
   CONSTRAINT load_pkey PRIMARY KEY (id),
   CONSTRAINT load_mode_check CHECK ((mode = ANY (ARRAY['append'::text, 'upsert'::text, 'replace'::text, 'mirror'::text])))
 );
 COMMENT ON COLUMN gis.load.loaded_at IS 'time of the transaction: the rows that it wrote have it as updated_at';
+COMMENT ON COLUMN gis.load.mapping IS 'digest of gis.layer_mapping; null: loaded by an earlier version';
+
+CREATE TABLE gis.load_quality (
+  load_id bigint NOT NULL,
+  layer_id text NOT NULL,
+  at timestamp with time zone NOT NULL DEFAULT now(),
+  records integer NOT NULL,
+  completeness double precision,
+  validity double precision,
+  duplicates double precision,
+  in_hex double precision,
+  in_commune double precision,
+  placed jsonb NOT NULL,
+  age_s double precision,
+  CONSTRAINT load_quality_pkey PRIMARY KEY (load_id),
+  CONSTRAINT load_quality_load_id_fkey FOREIGN KEY (load_id) REFERENCES gis.load(id) ON DELETE CASCADE
+);
+CREATE INDEX load_quality_layer ON gis.load_quality USING btree (layer_id, at);
+COMMENT ON COLUMN gis.load_quality.age_s IS 'median seconds from when it happened to the load';
+COMMENT ON COLUMN gis.load_quality.completeness IS 'filled values of the declared fields';
+COMMENT ON COLUMN gis.load_quality.duplicates IS 'records whose key came again';
+COMMENT ON COLUMN gis.load_quality.placed IS 'records by how they were placed';
+COMMENT ON COLUMN gis.load_quality.validity IS 'records whose values are as the layer file has them';
 
 CREATE TABLE gis.local_moran (
   id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
@@ -699,6 +731,7 @@ CREATE TABLE gis.row_history (
   CONSTRAINT row_history_pkey PRIMARY KEY (id),
   CONSTRAINT row_history_act_check CHECK ((act = ANY (ARRAY['add'::text, 'replace'::text, 'update'::text, 'delete'::text, 'revert'::text, 'replay'::text])))
 );
+CREATE INDEX row_history_gone ON gis.row_history USING btree (layer_id, ((before ->> 'source_key'::text))) WHERE (act = 'delete'::text);
 CREATE INDEX row_history_load ON gis.row_history USING btree (load_id, row_id) WHERE (load_id IS NOT NULL);
 CREATE INDEX row_history_row ON gis.row_history USING btree (layer_id, row_id, id);
 
@@ -823,6 +856,61 @@ CREATE TABLE gis.simplified_layer (
   CONSTRAINT simplified_layer_pkey PRIMARY KEY (layer_id)
 );
 
+CREATE TABLE gis.source (
+  layer_id text NOT NULL,
+  id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+  connector text NOT NULL,
+  reads text NOT NULL,
+  simulated boolean NOT NULL DEFAULT false,
+  active boolean NOT NULL DEFAULT true,
+  since timestamp with time zone NOT NULL DEFAULT now(),
+  cursor jsonb NOT NULL DEFAULT '{}'::jsonb,
+  token bigint,
+  started_at timestamp with time zone,
+  last_try timestamp with time zone,
+  last_success timestamp with time zone,
+  last_change timestamp with time zone,
+  newest timestamp with time zone,
+  crashes integer NOT NULL DEFAULT 0,
+  failures integer NOT NULL DEFAULT 0,
+  error text NOT NULL DEFAULT ''::text,
+  next_due timestamp with time zone NOT NULL DEFAULT now(),
+  open_until timestamp with time zone,
+  question jsonb,
+  answers jsonb NOT NULL DEFAULT '{}'::jsonb,
+  confirmed boolean NOT NULL DEFAULT false,
+  paused_at timestamp with time zone,
+  paused_by text,
+  columns jsonb NOT NULL DEFAULT '{}'::jsonb,
+  fresh_until timestamp with time zone,
+  missed_since timestamp with time zone,
+  CONSTRAINT source_pkey PRIMARY KEY (layer_id),
+  CONSTRAINT source_id_key UNIQUE (id)
+);
+CREATE TRIGGER version_of_gone AFTER DELETE ON gis.source FOR EACH ROW WHEN (gis.is_public(old.layer_id)) EXECUTE FUNCTION gis.raise_layer_version('sources');
+CREATE TRIGGER version_of_new AFTER INSERT OR UPDATE OF active, last_success, last_change, newest, fresh_until, missed_since, failures, question, paused_at, connector, simulated ON gis.source FOR EACH ROW WHEN (gis.is_public(new.layer_id)) EXECUTE FUNCTION gis.raise_layer_version('sources');
+COMMENT ON COLUMN gis.source.active IS 'false: the layer file names no such source any more';
+COMMENT ON COLUMN gis.source.columns IS 'by column: values so far, filled ones, and their kinds';
+COMMENT ON COLUMN gis.source.confirmed IS 'a yes to the last question, for the next run alone';
+COMMENT ON COLUMN gis.source.crashes IS 'runs in a row that ended with their process';
+COMMENT ON COLUMN gis.source.cursor IS 'of the connector, as of the last batch that is stored';
+COMMENT ON COLUMN gis.source.fresh_until IS 'when its promise is missed unless it is read before';
+COMMENT ON COLUMN gis.source.last_change IS 'last batch that changed a record';
+COMMENT ON COLUMN gis.source.last_success IS 'end of the last reading without an error';
+COMMENT ON COLUMN gis.source.newest IS 'greatest time of a record, as the source has it';
+COMMENT ON COLUMN gis.source.open_until IS 'the circuit is open: it is not tried before';
+COMMENT ON COLUMN gis.source.question IS 'what a person has to decide before it is read again';
+COMMENT ON COLUMN gis.source.reads IS 'digest of what the layer file says to read; another begins anew';
+COMMENT ON COLUMN gis.source.started_at IS 'of a run under way; null: none';
+COMMENT ON COLUMN gis.source.token IS 'of the run that may store; an older run is refused';
+
+CREATE TABLE gis.source_seen (
+  layer_id text NOT NULL,
+  source_key text NOT NULL,
+  CONSTRAINT source_seen_pkey PRIMARY KEY (layer_id, source_key),
+  CONSTRAINT source_seen_layer_id_fkey FOREIGN KEY (layer_id) REFERENCES gis.source(layer_id) ON DELETE CASCADE
+);
+
 CREATE TABLE gis.subscription (
   id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
   name text NOT NULL,
@@ -860,6 +948,17 @@ COMMENT ON COLUMN gis.subscription.on_duty IS 'notified only while its person is
 COMMENT ON COLUMN gis.subscription.person IS 'as the roster names who it belongs to; empty: its name';
 COMMENT ON COLUMN gis.subscription.quiet_from IS 'from then on, by the clock of Vietnam, up to quiet_to what is not urgent waits';
 
+CREATE TABLE gis.superseded (
+  layer_id text NOT NULL,
+  source text NOT NULL,
+  source_key text NOT NULL,
+  by_key text NOT NULL,
+  load_id bigint,
+  at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT superseded_pkey PRIMARY KEY (layer_id, source, source_key)
+);
+CREATE INDEX superseded_load ON gis.superseded USING btree (load_id);
+
 CREATE TABLE gis.tile_count (
   layer_id text NOT NULL,
   zoom smallint NOT NULL,
@@ -896,6 +995,7 @@ CREATE TABLE gis.uncovered_shape (
 --   working bigint[]
 --   delivery_due boolean
 --   document_due boolean
+--   source_due boolean
 
 -- View gis.run_in_force: functions/results.sql
 --   id bigint
@@ -1123,6 +1223,22 @@ CREATE TABLE gis.uncovered_shape (
 --   valid_from date
 --   valid_to date
 
+-- View layer.sources: functions/sources.sql
+--   id bigint
+--   of_layer text
+--   title_vi text
+--   title_en text
+--   department_vi text
+--   department_en text
+--   connector text
+--   state text
+--   simulated boolean
+--   schedule text
+--   last_success timestamp with time zone
+--   last_change timestamp with time zone
+--   newest timestamp with time zone
+--   fresh_until timestamp with time zone
+
 CREATE TABLE private.address (
   layer_id text NOT NULL,
   source text NOT NULL,
@@ -1235,6 +1351,7 @@ CREATE TABLE private.webhook_secret (
 --   gis.send_at(event gis.notification, subscription gis.subscription) → timestamp with time zone: functions/notify.sql
 --   gis.set_calendar() → trigger: functions/versions.sql
 --   gis.severity_rank(severity text) → integer: functions/values.sql
+--   gis.source_state(s gis.source) → text: functions/sources.sql
 --   gis.subject_of(alert gis.alert, definition jsonb) → jsonb: functions/alerts.sql
 --   gis.tile_rows(sign integer, source text) → text: functions/tiles.sql
 --   gis.today() → date: functions/values.sql

@@ -14,7 +14,7 @@ from gis.jobs.session import WorkerSession
 
 EVERY_S = 0.5
 # Columns of gis.pulse that say that something is due; the others say that something happened.
-_DUE = frozenset({"jobs_due", "delivery_due", "document_due"})
+_DUE = frozenset({"jobs_due", "delivery_due", "document_due", "source_due"})
 
 
 class Pulse:

@@ -16,6 +16,7 @@ from layers.definition.messages import near
 from layers.definition.model import (
     AlertRule,
     CountRule,
+    FeedSource,
     FieldType,
     FileSource,
     GeometryKind,
@@ -38,6 +39,7 @@ DETECTORS = (
     "undated",
     "calibration_degraded",
     "alarm_failing",
+    "stale_source",
     "delivery",
 )
 _NUMERIC = (FieldType.INTEGER, FieldType.NUMBER)
@@ -136,6 +138,24 @@ def _source_words(layer: Layer) -> Iterator[Finding]:
     if not layer.placed and (source.address or source.commune):
         words = "an address or a commune places a record, but the file says `placed: false`"
         yield ("source", "address" if source.address else "commune"), words
+
+
+def _feed_words(layer: Layer) -> Iterator[Finding]:
+    """What a feed names is there, and can be read."""
+    feed = layer.source
+    if not isinstance(feed, FeedSource):
+        return
+    if feed.supersedes is not None and feed.supersedes not in layer.public_fields:
+        yield ("source", "supersedes"), _no_field(layer, feed.supersedes)
+    if feed.promise and feed.promise.by == "record" and feed.time is None:
+        words = "`by: record` needs `source.time`: when each record happened"
+        yield ("source", "promise", "by"), words
+    needed = {feed.key} if isinstance(feed.key, str) else {*feed.key}
+    needed |= {feed.time.column} if feed.time else set()
+    needed |= {each.column or name for name, each in layer.fields.items() if each.required}
+    for column, word in feed.contract.items():
+        if word == "discard" and column in needed:
+            yield ("source", "contract", column), f"`{column}` is read: it cannot be discarded"
 
 
 def _known_crs(crs: str) -> Iterator[Finding]:
@@ -326,6 +346,6 @@ def _gazetteer(layer: Layer) -> Iterator[Finding]:
 
 
 _CHECKS: tuple[Callable[[Layer], Iterator[Finding]], ...] = (
-    _named_fields, _reporter, _field_words, _source_words, _style_classes, _zooms, _counting,
-    _alert_rules, _recipients, _gazetteer,
+    _named_fields, _reporter, _field_words, _source_words, _feed_words, _style_classes, _zooms,
+    _counting, _alert_rules, _recipients, _gazetteer,
 )  # fmt: skip

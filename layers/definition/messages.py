@@ -4,11 +4,12 @@ import difflib
 import types
 from collections.abc import Callable, Iterable
 from itertools import pairwise
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeAliasType, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from gis.connectors import CONNECTORS
 from gis.text import fault_words
 from layers.definition.model import HotspotOptions, Layer, LocalizedText, method_sections
 from layers.definition.raster import RasterLayer
@@ -101,7 +102,11 @@ def _tag(detail: ErrorDetails) -> str:
 
 def _no_tag(detail: ErrorDetails) -> str:
     if _discriminator(detail) == "connector":
-        return "`connector` is missing under `source`: say `connector: file` or `connector: view`"
+        others = ", ".join(f"`{name}`" for name in CONNECTORS)
+        return (
+            "`connector` is missing under `source`: say `connector: file` or `connector: view`, or "
+            f"what another system is read by: {others}"
+        )
     return f"`{_discriminator(detail)}` is missing under `{'.'.join(_words(detail))}`"
 
 
@@ -183,7 +188,7 @@ def _words(detail: ErrorDetails) -> list[str]:
 
 _RULE_KINDS = frozenset({"sensor", "rain", "count", "quiet", "indicator"})
 _UNION_TAGS = frozenset({"str", "bool", "int", "tuple[str, ...]"})
-_TAGS = frozenset({"file", "view", "[key]"}) | _UNION_TAGS
+_TAGS = frozenset({"file", "view", "[key]", *CONNECTORS}) | _UNION_TAGS
 _UNIONS = {
     "key": "the name of a column, or a list of names, in quotes where they are no words",
     "value": "a text, a whole number, true or false",
@@ -230,11 +235,13 @@ def _step(kind: Any, part: str | int) -> list[Any]:
 
 def _fields(kind: type[BaseModel]) -> dict[str, Any]:
     """The words of a part of a layer file, with their kinds."""
-    fields = {name: field.annotation for name, field in kind.model_fields.items()}
+    fields = {field.alias or name: field.annotation for name, field in kind.model_fields.items()}
     return fields | method_sections() if kind is HotspotOptions else fields
 
 
 def _alternatives(annotation: Any) -> list[Any]:
+    if isinstance(annotation, TypeAliasType):
+        annotation = annotation.__value__
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         return _alternatives(arguments[0])

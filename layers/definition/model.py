@@ -3,10 +3,11 @@
 Absent section, absent feature. An unknown word is an error of layers.definition.catalogue.
 """
 
+import re
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, Union
 
 from pydantic import (
     AfterValidator,
@@ -14,12 +15,15 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainValidator,
+    create_model,
     field_validator,
     model_validator,
 )
 from pydantic_core import PydanticKnownError
 
 from gis.alerts.policy import Policy, Tier
+from gis.connectors import CONNECTORS
+from gis.connectors.connector import ConnectorOptions
 
 IDENTIFIER = r"^[a-z][a-z0-9_]{0,47}$"
 NAME = r"^[^\s\d+(@/][^@/]{0,99}$"  # neither an address nor a telephone number
@@ -158,6 +162,155 @@ class FileSource(Strict):
     )
 
 
+# Functions of gis.intake.transforms.
+Transform = Literal[
+    "dotnet_date", "epoch_ms", "epoch_s", "strip_html", "number_in_text", "local_time",
+    "collapse_blanks",
+]  # fmt: skip
+
+
+class ItemOf(Strict):
+    """One of several values that are joined in a text."""
+
+    item: int = Field(description="Its place: 0 the first, -1 the last")
+    separator: str = Field(",", min_length=1, description="What stands between them")
+
+
+class MappedColumn(Strict):
+    """A column that is made of another one of the source, step by step in the order below."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    of: str = Field(
+        alias="from",
+        description="Column of the source, or path within its records, such as `station.name` or "
+        "`values.0`",
+    )
+    transform: tuple[Transform | ItemOf, ...] = Field(
+        (),
+        description="Named functions, one after the other: `dotnet_date` (`/Date(ms)/`), "
+        "`epoch_ms`, `epoch_s`, `strip_html`, `number_in_text`, `local_time` (a local time that "
+        "claims to be UTC), `collapse_blanks`, or `{item: 2}` of values joined by commas",
+    )
+    factor: float | None = Field(
+        None, gt=0, description="Numbers are multiplied by it, such as 0.01 for centimetres to m"
+    )
+    values: dict[str, str] | None = Field(
+        None, min_length=1, description="Other words for values of the source; others stay"
+    )
+
+
+class Promise(Strict):
+    """How fresh the source promises to be; a missed promise is an alert to the steward."""
+
+    fresh_by: str | None = Field(
+        None,
+        pattern=r"^([01]\d|2[0-3]):[0-5]\d$",
+        description="Hour of each day by which the day's data are read; this or `fresh_within`",
+    )
+    fresh_within: str | None = Field(
+        None, pattern=r"^[1-9]\d{0,4}(min|h|d)$", description="Greatest age, as `30min`, `1h`, `2d`"
+    )
+    by: Literal["reading", "record"] = Field(
+        "reading",
+        description="What must be fresh: `reading`: the last complete one, even if nothing was "
+        "new; `record`: the time of the newest record, as of measurements",
+    )
+
+    @model_validator(mode="after")
+    def _one_bound(self) -> Self:
+        if (self.fresh_by is None) == (self.fresh_within is None):
+            raise ValueError("a promise has either `fresh_by` or `fresh_within`")
+        return self
+
+    @property
+    def greatest_age(self) -> timedelta | None:
+        """`fresh_within`, None of a promise by the hour."""
+        if self.fresh_within is None:
+            return None
+        number, unit = re.fullmatch(r"(\d+)(\w+)", self.fresh_within).groups()  # type: ignore[union-attr]
+        return int(number) * {"min": _MINUTE, "h": 60 * _MINUTE, "d": 1440 * _MINUTE}[unit]
+
+
+_MINUTE = timedelta(minutes=1)
+
+
+def _cron(text: str) -> str:
+    from cronsim import CronSim, CronSimError
+
+    try:
+        if len(text.split()) != 5:
+            raise CronSimError("five fields are needed")
+        next(CronSim(text, datetime(2026, 1, 1)))
+    except (CronSimError, StopIteration) as error:
+        raise ValueError(
+            f"`{text}` is no schedule: write five fields as cron has them, such as "
+            f"`*/10 * * * *` for every ten minutes ({error})"
+        ) from error
+    return text
+
+
+class FeedSource(FileSource):
+    """Records that the service fetches from another system by itself, through a connector."""
+
+    # One of gis.connectors; a feed is read in all else as a file is.
+    connector: str = Field(description="How the system is read")  # type: ignore[assignment]
+    name: str | None = Field(
+        None,
+        min_length=1,
+        max_length=200,
+        description="The system that the records come from; unset: the id of the layer",
+    )
+    read: ConnectorOptions = Field(description="What the connector is to read: words of its own")
+    map: dict[str, MappedColumn] = Field(
+        {},
+        description="Columns made of those of the source; a field takes the one of its name. "
+        "Columns of the source itself are named by their path",
+    )
+    schedule: Annotated[str, AfterValidator(_cron)] = Field(
+        "*/10 * * * *", description="When it is read: cron, in the time of Vietnam"
+    )
+    promise: Promise | None = Field(None, description="How fresh it is to be; unset: no promise")
+    deletions: Literal["keep", "mark", "mirror"] = Field(
+        "keep",
+        description="What becomes of records that the source has no more, after it was read "
+        "whole, or says are gone: `keep`: they stay; `mark`: they stay and say since when; "
+        "`mirror`: they go, more than 30 % of them only after a yes",
+    )
+    supersedes: Identifier | None = Field(
+        None,
+        description="Field with the key of the record that this one replaces, such as an earlier "
+        "permit: the earlier one leaves the layer and stays in its history",
+    )
+    contract: dict[str, Literal["evolve", "freeze", "discard"]] = Field(
+        {},
+        description="By column, `*` for all others: `evolve`: a new, lost or retyped column is "
+        "noted; `freeze`: it stops the source with a question; `discard`: its values are dropped. "
+        "Unset: new columns evolve, lost or retyped ones of those declared freeze",
+    )
+    simulated: bool = Field(False, description="The system is a simulation; each record says so")
+
+
+def _feed_kinds() -> tuple[type[FeedSource], ...]:
+    """A kind of source for each connector, with its words under `read`."""
+    kinds = []
+    for name, kind in CONNECTORS.items():
+        tag: Any = Literal[name]
+        kinds.append(
+            create_model(
+                f"{kind.Options.__name__.removesuffix('Options')}Source",
+                __base__=FeedSource,
+                __doc__=f"{kind.label}: {FeedSource.__doc__}",
+                connector=(tag, Field(description=kind.label)),
+                read=(kind.Options, Field(description="What is read: words of the connector")),
+            )
+        )
+    return tuple(kinds)
+
+
+FEED_KINDS = _feed_kinds()
+
+
 class ViewSource(Strict):
     """Rows that the service itself writes: the view `layer.<id>`."""
 
@@ -178,7 +331,13 @@ class ViewSource(Strict):
         return self
 
 
-Source = Annotated[FileSource | ViewSource, Field(discriminator="connector")]
+if TYPE_CHECKING:
+    Source = FileSource | ViewSource
+else:
+    Source = Annotated[
+        Union[(FileSource, ViewSource, *FEED_KINDS)],
+        Field(discriminator="connector"),
+    ]
 
 
 class Access(Strict):

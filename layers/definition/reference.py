@@ -7,13 +7,17 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any, Final, override
+from typing import Any, Final, TypeAliasType, get_args, override
 
+from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
+from gis.connectors import CONNECTORS
 from layers.definition import model, raster
 from layers.definition.model import COLOUR, IDENTIFIER, NAME, Layer, method_sections
 from layers.definition.raster import RasterLayer
+
+_FEEDS: Final = {kind.__name__ for kind in model.FEED_KINDS}
 
 type Json = dict[str, Any]
 
@@ -28,6 +32,10 @@ _PLACES: Final = {
         (model.Coordinates, "source.coordinates"),
         (model.Occurrence, "source.time"),
         (model.SourcePrecision, "source.precision"),
+        (model.FeedSource, "source (`connector:` any other)"),
+        (model.MappedColumn, "source.map.*name*"),
+        (model.ItemOf, "source.map.*name*.transform[]"),
+        (model.Promise, "source.promise"),
         (model.ViewSource, "source (`connector: view`)"),
         (model.LayerField, "fields.*name*"),
         (model.Access, "access"),
@@ -133,14 +141,45 @@ def layer_schema_text() -> str:
 def layer_file_page() -> str:
     """The reference of a layer file, as Markdown."""
     schema = layer_schema()
-    parts = schema["$defs"]
+    parts = schema["$defs"] | {model.FeedSource.__name__: _feed()}
     return "\n".join([_OPENING, *(line for name in _places() for line in _section(name, parts))])
+
+
+def _feed() -> Json:
+    """What the kinds of feeds have in common, with what differs as alternatives."""
+    feed = model.FeedSource.model_json_schema(schema_generator=_Schema)
+    options = [kind.Options.__name__ for kind in CONNECTORS.values()]
+    read = {"oneOf": [{"$ref": f"#/$defs/{name}"} for name in options]}
+    feed["properties"]["connector"] |= {"enum": list(CONNECTORS)}
+    feed["properties"]["read"] = read | {"description": feed["properties"]["read"]["description"]}
+    return feed
 
 
 def _places() -> dict[str, str]:
     """Place of each part, with those of methods that have no field of `HotspotOptions`."""
     sections = {f"hotspots.{word}": part.__name__ for word, part in method_sections().items()}
-    return _PLACES | {part: place for place, part in sections.items()}
+    places = _PLACES | {part: place for place, part in sections.items()}
+    for name, kind in CONNECTORS.items():
+        for part, path in _option_parts(kind.Options, "source.read"):
+            places.setdefault(part, f"{path} (`connector: {name}`)")
+    return places
+
+
+def _option_parts(options: type[BaseModel], path: str) -> Iterator[tuple[str, str]]:
+    """The options of a connector and the sections within them, each with its place."""
+    yield options.__name__, path
+    for word, field in options.model_fields.items():
+        for part in _models_in(field.annotation):
+            yield from _option_parts(part, f"{path}.{field.alias or word}")
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, TypeAliasType):
+        annotation = annotation.__value__
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models_in(argument)
 
 
 def _close(schema: Any) -> None:
@@ -186,6 +225,8 @@ def _value(part: Json, parts: dict[str, Json]) -> str:
 
 
 def _reference(name: str, parts: dict[str, Json]) -> str:
+    if name in _FEEDS:
+        name = model.FeedSource.__name__
     if name not in _places():
         return _value(parts[name], parts)
     place = _places()[name]
@@ -201,6 +242,8 @@ def _plain(part: Json, parts: dict[str, Json]) -> str:
         return f"list of {_value(inner, parts)}"
     if kind == "object":
         inner = part.get("additionalProperties") or next(iter(part["patternProperties"].values()))
+        if inner is True:
+            return "section of any words"
         return f"by name: {_value(inner, parts)}"
     if kind == "string" and "pattern" in part:
         return _PATTERNS.get(part["pattern"], f"text like `{part['pattern']}`")

@@ -36,11 +36,14 @@ from layers.ingest.corrections import MappingRules
 from layers.ingest.edit import REPLAYED
 from layers.ingest.failures import failures_file
 from layers.ingest.former_keys import rename_former_keys
+from layers.ingest.mapped_columns import with_mapped_columns
+from layers.ingest.mapping_version import mapping_version
 from layers.ingest.merge import IncomingRows, MergeCounts
 from layers.ingest.mode import LoadMode
 from layers.ingest.overwriting import ask_to_overwrite
 from layers.ingest.place_notes import centre_note, restored_codes, restored_codes_note
 from layers.ingest.preview import ColumnUse, column_uses
+from layers.ingest.quality import store_quality
 from layers.ingest.records import (
     NO_OPTIONS,
     FileOptions,
@@ -52,6 +55,7 @@ from layers.ingest.records import (
     public_columns,
 )
 from layers.ingest.shift import ShiftCheck
+from layers.ingest.superseding import leave_out_superseded, remove_superseded
 from layers.ingest.survey import survey
 from layers.ingest.undeclared import put_cells
 from layers.storage.covers import fill_covers
@@ -205,10 +209,12 @@ def load_chunks(
     declared = options.source or layer.source.name
     source = declared or _name_of(chunks)
     rules = MappingRules(connection, layer, source)
-    stage = _Stage.of(connection, layer, layer.source, _RuledChunks(chunks, rules), options)
+    ruled = _RuledChunks(chunks, layer.source, rules, options.replayed)
+    stage = _Stage.of(connection, layer, layer.source, ruled, options)
     load_id = 0  # of a dry run, which leaves no gap in the numbers
     if not options.dry_run:
         beginning = _beginning(layer, source, chunks, options)
+        beginning["mapping"] = mapping_version(connection, layer)
         load_id = connection.execute(_BEGIN, beginning).scalar_one()
     incoming = IncomingRows(connection, layer)
     shift = ShiftCheck(stage.placer)
@@ -234,12 +240,15 @@ def load_chunks(
         if tally.stand_for_communes:
             incoming.mark_centres(COMMUNE_PRECISION_M)
         quarantine.settle(connection, layer.id, source, replayed=options.replayed)
+        leave_out_superseded(connection, layer, source, load_id)
         counts = incoming.count(source, options.mode, declared=declared is not None)
         if not (options.confirmed or options.replayed or options.dry_run):
             ask_to_overwrite(counts, options.mode, source, declared=declared is not None)
+    superseded = 0
     if not options.dry_run:
         act = REPLAYED if options.replayed else "update"
         incoming.merge(counts, options.mode, options.who, load_id, source, act)
+        superseded = remove_superseded(connection, layer, source, options.who, load_id)
         fill_covers(connection, layer)
     notes = (
         *_public_notes(layer, tally.notes),
@@ -248,7 +257,11 @@ def load_chunks(
     )
     report = _report(load_id, layer, source, tally, counts, options, notes)
     failed = quarantine.count_failed(connection, layer.id, source) if tally.reasons else {}
-    report = replace(report, states={quarantine.State.PLACED.value: tally.kept, **failed})
+    report = replace(
+        report,
+        states={quarantine.State.PLACED.value: tally.kept, **failed},
+        removed=report.removed + superseded,
+    )
     if report.removed or options.mode is LoadMode.APPEND:
         drop_addresses(connection, layer)
     if options.dry_run:
@@ -256,6 +269,7 @@ def load_chunks(
         return replace(report, load_id=None, columns=tuple(uses))
     if report.added or report.updated or report.removed or tally.new_in_quarantine:
         connection.execute(_END, _ending(report))
+        store_quality(connection, layer, load_id, tally.read, tally.reasons)
         quarantine.note_load(connection, layer.id, source, load_id)
         return report
     connection.execute(_FORGET, {"id": load_id})
@@ -270,15 +284,19 @@ def _name_of(chunks: TableChunks) -> str:
 
 @dataclass(frozen=True)
 class _RuledChunks:
-    """The chunks of a file as the rules of its source change them, as often as they are asked
-    for."""
+    """The chunks of a file as its layer file maps them and the rules of its source change them, as
+    often as they are asked for."""
 
     chunks: TableChunks
+    source: FileSource
     rules: MappingRules
+    replayed: bool
 
     def __iter__(self) -> Iterator[RawTable]:
         self.rules.records.clear()
-        return map(self.rules.apply, self.chunks)
+        for table in self.chunks:
+            mapped = with_mapped_columns(self.source, table, replayed=self.replayed)
+            yield self.rules.apply(mapped)
 
 
 @dataclass(frozen=True)
@@ -609,9 +627,9 @@ def _ending(report: LoadReport) -> dict[str, Any]:
 
 _BEGIN = text("""
 INSERT INTO gis.load (layer_id, source, sha256, loaded_by, file, mode, options, started_at, read,
-                      added, updated, unchanged, outside, quarantined, simulated)
+                      added, updated, unchanged, outside, quarantined, simulated, mapping)
 VALUES (:layer_id, :source, :sha256, :who, :file, :mode, CAST(:options AS jsonb),
-        clock_timestamp(), 0, 0, 0, 0, 0, 0, :simulated)
+        clock_timestamp(), 0, 0, 0, 0, 0, 0, :simulated, :mapping)
 RETURNING id
 """)
 _END = text("""

@@ -228,6 +228,7 @@ _REVERT_BESIDE = (
     "DELETE FROM private.reporter r WHERE layer_id = :layer AND source = :source"
     " AND created_at = :at AND NOT EXISTS ("
     "   SELECT FROM {table} t WHERE t.source = r.source AND t.source_key = r.source_key)",
+    "DELETE FROM gis.superseded WHERE load_id = :load",
 )
 _MARK_REVERTED = text(
     "UPDATE gis.load SET reverted_at = now(), reverted_by = :who WHERE id = :load"

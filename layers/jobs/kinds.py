@@ -1,8 +1,8 @@
 """The kinds of jobs, by name: the one registry of them.
 
 Alarms have a lane for themselves: they wait neither for a map nor for a null distribution, which
-may take a minute. So have bodies that programs send. What computes is imported when a job runs, so
-that a worker stays light.
+may take a minute. So have bodies that programs send, and sources that are read. What computes is
+imported when a job runs, so that a worker stays light.
 """
 
 from collections.abc import Callable
@@ -12,28 +12,35 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from gis.connectors.connector import Surroundings
 from gis.database.engine import Database
+from gis.egress import EgressPolicy
 from gis.errors import BadInput, GisError
 from gis.jobs.kind import JobKind, RunningJob
 from gis.jobs.queue import Claim
+from layers.definition.catalogue import Catalogue
 from layers.definition.model import Layer
 from layers.definition.reload import LayerFiles
 from layers.jobs.detection import ALARM, ATTEMPTS, MAP, NULLS, is_due
 from layers.jobs.failures import Failures
 from layers.jobs.places import PLACES
 from layers.jobs.pushes import PUSH, drop_body, load_queued
+from layers.jobs.sources import SOURCES
 
 if TYPE_CHECKING:
     from layers.detect.method import RunReport
 
 log = structlog.get_logger("watch")
 
-PROMPT, SLOW, LOADS = "prompt", "slow", "loads"
-LANES = (PROMPT, SLOW, LOADS)
+NO_SURROUNDINGS = Surroundings({}, EgressPolicy())
+PROMPT, SLOW, LOADS, FEEDS = "prompt", "slow", "loads", "feeds"
+LANES = (PROMPT, SLOW, LOADS, FEEDS)
 
 
-def job_kinds(database: Database, files: LayerFiles) -> dict[str, JobKind]:
-    """All kinds, over the layers in force when a job runs."""
+def job_kinds(
+    database: Database, files: LayerFiles, surroundings: Surroundings = NO_SURROUNDINGS
+) -> dict[str, JobKind]:
+    """All kinds, over the layers in force when a job runs; `surroundings` of connectors."""
     runs, ended = _runs(files), _counted(database, files)
     kinds = (
         JobKind(ALARM, runs, 2000, 600, ATTEMPTS, PROMPT, ended),
@@ -41,6 +48,7 @@ def job_kinds(database: Database, files: LayerFiles) -> dict[str, JobKind]:
         JobKind(NULLS, _draws(database, files), 2000, 1800, ATTEMPTS, SLOW, ended),
         JobKind(PLACES, _places(files), 4000, 3600, ATTEMPTS, SLOW),
         JobKind(PUSH, _pushes(files), 2000, 3600, ATTEMPTS, LOADS, _drops_refused(database)),
+        JobKind(SOURCES, _sources(files, surroundings), 1000, 1800, ATTEMPTS, FEEDS),
     )
     return {kind.name: kind for kind in kinds}
 
@@ -113,6 +121,21 @@ def _pushes(files: LayerFiles) -> Callable[[RunningJob], None]:
         log.info("pushed", number=job.arguments["pushed"])
 
     return load
+
+
+def _sources(files: LayerFiles, surroundings: Surroundings) -> Callable[[RunningJob], None]:
+    """Job that runs the sources that are due, until none is."""
+
+    def run(job: RunningJob) -> None:
+        from layers.sources.round import run_due
+
+        def in_force() -> Catalogue:
+            files.follow()
+            return files.catalogue
+
+        run_due(job.database, in_force, surroundings)
+
+    return run
 
 
 def _drops_refused(database: Database) -> Callable[[Claim, GisError | None], None]:

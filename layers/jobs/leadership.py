@@ -26,9 +26,11 @@ from layers.jobs.failures import Failures
 from layers.jobs.places import queue_places
 from layers.jobs.retention import forget_sent
 from layers.jobs.roster import RosterDuty
+from layers.jobs.sources import SourceScheduler
 
 _LOOK_EVERY_S = 5.0  # without a bell: at what time alone changes
 _ROSTER_EVERY_S = 15.0  # shifts begin and end at whole minutes
+_PROMISES_EVERY_S = 2.0
 _FORGET_EVERY_S = 3600.0
 
 
@@ -69,7 +71,7 @@ def leading(
     """
     failures = Failures(database)
     scheduler, file_faults = DetectionScheduler(database, failures), FileFaults(failures)
-    duty = RosterDuty(database)
+    duty, sources = RosterDuty(database), SourceScheduler(database)
 
     def follow() -> None:  # every worker: it runs jobs by these files
         files.follow()
@@ -106,6 +108,14 @@ def leading(
         files.follow()
         duty.follow(files.catalogue, datetime.now(UTC))
 
+    def feed() -> None:
+        files.follow()
+        if sources.queue_round(files.catalogue):
+            pulse.hurry()
+
+    def promises() -> None:
+        sources.judge_promises(files.catalogue)
+
     def led(work: Callable[[], None]) -> Callable[[], None]:
         return lambda: work() if session.is_leader else None
 
@@ -118,6 +128,8 @@ def leading(
             ("places", led(place), _LOOK_EVERY_S, []),
             ("covers", led(cover), _LOOK_EVERY_S, ["rows_changed", "leader"]),
             ("roster", led(roster), _ROSTER_EVERY_S, ["leader"]),
+            ("sources", led(feed), _LOOK_EVERY_S, ["source_due", "files_published", "leader"]),
+            ("promises", led(promises), _PROMISES_EVERY_S, ["leader"]),
             ("forget", led(forget), _FORGET_EVERY_S, []),
         ):  # fmt: skip
             bell = pulse.bell(*columns)

@@ -16,4 +16,7 @@ SELECT
   EXISTS (SELECT FROM gis.delivery WHERE status = 'waiting' AND due_at <= now()) AS delivery_due,
   EXISTS (SELECT FROM gis.notification n, gis.cap_progress c WHERE n.seq > c.seq)
     OR EXISTS (SELECT FROM gis.cap_retry WHERE ended_at IS NULL AND due_at <= now())
-    AS document_due;
+    AS document_due,
+  EXISTS (SELECT FROM gis.source
+          WHERE active AND next_due <= now() AND paused_at IS NULL AND question IS NULL)
+    AS source_due;

@@ -1,0 +1,43 @@
+"""Columns that a layer file makes of those of its source: paths, transformations, other words."""
+
+from dataclasses import replace
+
+from gis.intake.tables import RawTable
+from gis.intake.transforms import TRANSFORMS, item_of, times
+from layers.definition.model import FeedSource, FileSource, ItemOf, MappedColumn
+
+
+def with_mapped_columns(source: FileSource, table: RawTable, *, replayed: bool = False) -> RawTable:
+    """The table with the columns of `map`, and without those that the contract discards.
+
+    `replayed`: the records come from quarantine, where they were stored with these columns: a value
+    that is there stays, since a person may have corrected it.
+    """
+    if not isinstance(source, FeedSource):
+        return table
+    cells = dict(table.cells)
+    for name, mapped in source.map.items():
+        if mapped.of not in table.cells:
+            continue
+        made = [mapped_value(mapped, value) for value in table[mapped.of]]
+        if replayed and name in table.cells:
+            made = [now or value for now, value in zip(table[name], made, strict=True)]
+        cells[name] = made
+    for column, word in source.contract.items():
+        if word == "discard":
+            cells.pop(column, None)
+    return replace(table, columns=tuple(cells), cells=cells)
+
+
+def mapped_value(mapped: MappedColumn, text: str) -> str:
+    """The value of a column for one of its source."""
+    if not text:
+        return text
+    for step in mapped.transform:
+        if isinstance(step, ItemOf):
+            text = item_of(text, step.item, step.separator)
+        else:
+            text = TRANSFORMS[step](text)
+    if mapped.factor is not None:
+        text = times(text, mapped.factor)
+    return (mapped.values or {}).get(text, text)
