@@ -28,6 +28,7 @@ PARTS: dict[str, list[str]] = {
     "kills": ["tests/integration/notify/test_kills.py"],
     "job-kills": ["tests/integration/jobs/test_kills.py", "-s"],
     "load-kills": ["tests/integration/test_load_kills.py", "-s"],
+    "source-kills": ["tests/integration/sources/test_source_kills.py", "-s"],
     "fuzz": ["tests/integration/test_ogc_fuzz.py", "tests/unit/cql2"],
     "files": ["tests/unit/intake/test_broken_files.py"],
     "laws": ["-m", "hypothesis", "tests"],
