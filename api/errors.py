@@ -50,12 +50,13 @@ def problem(
     detail: str,
     *,
     faults: list[dict[str, Any]] | None = None,
+    uri: str = "about:blank",
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
     """The one body that every error has; `faults` lists each wrong parameter or field."""
     phrase = HTTPStatus(status).phrase
     body = {
-        "type": "about:blank",
+        "type": uri,
         "title": phrase,
         "status": status,
         "detail": detail,
@@ -88,7 +89,7 @@ def add_error_handlers(app: FastAPI) -> None:
 
 def _on_ours(request: Request, error: Exception) -> Response:
     assert isinstance(error, errors.GisError)
-    return problem(request, status_of(error), str(error))
+    return problem(request, status_of(error), str(error), uri=error.uri)
 
 
 def _on_invalid(request: Request, error: Exception) -> Response:

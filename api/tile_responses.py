@@ -18,17 +18,21 @@ from sqlalchemy.exc import DBAPIError
 
 from api.dependencies import LayersInForce
 from api.ogc.parameters import names_of, query_of
+from api.results import layer_of
 from gis.access import Principal
 from gis.database.async_reader import AsyncReader
 from gis.errors import GisError, NotFound
 from layers.definition.model import Layer
 from layers.definition.reload import LayerFiles
 from layers.items import Query
+from layers.items.results import run_of
 from layers.items.value_errors import computed
 from tiles.cache import DrawnTile, PackedTile, TileCache
 from tiles.grid import Tile
-from tiles.mvt import known_source_of
+from tiles.limits import has_zoom
+from tiles.mvt import known_source_of, layer_tile
 from tiles.serving import StartedTile, TileServer
+from tiles.sources import TileRequest
 from tiles.state import STATES, LayerState, digests_of
 
 MEDIA_TYPE = "application/vnd.mapbox-vector-tile"
@@ -68,6 +72,11 @@ class TileResponder:
         beyond the limits of its tileset (OGC 20-057, tc-error); BadInput for wrong parameters.
         """
         principal: Principal = request.state.principal
+        if run_of(layer_id) is not None:
+            of_result = run_sync(
+                self._of_result, request, layer_id, tile, parameters, limiter=self._threads
+            )
+            return tile_response(request, await of_result, self.server.cache)
         try:
             packed = None
             if parameters is None:
@@ -82,6 +91,20 @@ class TileResponder:
         if packed.beyond:
             self._require_limits(layer_id, tile)
         return tile_response(request, packed, self.server.cache)
+
+    def _of_result(
+        self, request: Request, layer_id: str, tile: Tile, parameters: Parameters | None
+    ) -> PackedTile:
+        """A tile of the result of a process, which few ask for and none changes: drawn anew."""
+        layer = layer_of(request.app, layer_id, request.state.principal)
+        given = {} if parameters is None else parameters(layer)
+        source = known_source_of(layer)
+        if not has_zoom(layer, tile.z):
+            raise NotFound(f"the result {layer_id} has no tile {tile.z}/{tile.x}/{tile.y}")
+        query = query_of(given, source) if given else Query()
+        asked = TileRequest(tile, query, names_of(given.get("fields")))
+        with self.server.database.reading() as connection, computed():
+            return PackedTile.of(layer_tile(connection, layer, asked))
 
     async def in_force(self) -> LayersInForce:
         """As `api.dependencies.layers_in_force`, on the event loop."""

@@ -13,6 +13,8 @@ from gis.database.schema import SCHEMA, schema_text
 from gis.settings import Settings
 from layers.definition.reference import layer_file_page, layer_schema_text
 from layers.items.formats import FORMATS
+from layers.processes.description import command_of, parameter_rows
+from layers.processes.operations import PROCESSES
 from tests.databases import server
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -91,10 +93,33 @@ def write_schema() -> None:
             SCHEMA.write_text(schema_text(connection), encoding="utf-8")
 
 
+def process_page() -> str:
+    """Every process with its parameters and inputs to begin with."""
+    lines = [
+        "# Processes",
+        "",
+        "Questions that are put to layers: on the page `/ask`, by `POST",
+        '/ogc/processes/{process}/execution` with `{"inputs": {…}}`, or on the command line. How:',
+        "[processes](../how-to/processes.md). A layer is its name, that of a result, or",
+        '`{"layer": …, "filter": …, "datetime": …}`.',
+        "",
+    ]
+    for process in PROCESSES.values():
+        lines += [f"## {process.name}", "", f"{process.title.vi} / {process.title.en}", ""]
+        lines += [process.description.vi, "", process.description.en, ""]
+        lines += ["| parameter | takes | default | | |", "| --- | --- | --- | --- | --- |"]
+        for row in parameter_rows(process):
+            cells = [f"`{row['parameter']}`", row["takes"], row["default"], row["vi"], row["en"]]
+            lines.append(f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |")
+        lines += ["", *(f"`{command_of(process.name, each)}`" for each in process.examples), ""]
+    return "\n".join(lines)
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "settings.md": settings_page,
     "commands.md": command_page,
     "export-formats.md": export_format_page,
+    "processes.md": process_page,
     "layer-file.md": layer_file_page,
     "layer-file.schema.json": layer_schema_text,
 }

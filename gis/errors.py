@@ -7,6 +7,9 @@
     │   ├── BadFilter       a filter is wrong or asks for something unsupported
     │   └── AmbiguousInput  the input has more than one reading; an option must choose
     ├── NotFound            a layer, unit, record or alert does not exist (or may not be seen)
+    │   ├── NoSuchProcess   there is no process of that name
+    │   ├── NoSuchJob       there is no execution of that id (or it may not be seen)
+    │   └── ResultNotReady  an execution has no result yet
     ├── NotAllowed          the key may not do this
     │   └── NoKey           no key, or one that is unknown or revoked
     ├── TooMany             one client asks for too much at a time
@@ -25,11 +28,14 @@
 Each message says what was wrong and what would be right. Nothing secret is put into one.
 """
 
+_PROCESSES = "http://www.opengis.net/def/exceptions/ogcapi-processes-1/1.0"
+
 
 class GisError(Exception):
     """Base of all errors raised on purpose; `str(error)` may be shown to a person."""
 
     exit_code = 1
+    uri = "about:blank"  # of the kind of problem (RFC 9457), where a standard names one
 
 
 class BadInput(GisError):
@@ -60,6 +66,24 @@ class NotFound(GisError):
     """A layer, unit, record or alert does not exist, or may not be seen with this key."""
 
     exit_code = 4
+
+
+class NoSuchProcess(NotFound):
+    """There is no process of that name."""
+
+    uri = f"{_PROCESSES}/no-such-process"
+
+
+class NoSuchJob(NotFound):
+    """There is no execution of that id, or it may not be seen with this key."""
+
+    uri = f"{_PROCESSES}/no-such-job"
+
+
+class ResultNotReady(NotFound):
+    """An execution has no result yet."""
+
+    uri = f"{_PROCESSES}/result-not-ready"
 
 
 class NotAllowed(GisError):

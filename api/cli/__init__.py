@@ -35,6 +35,7 @@ _NOUNS = (
     "tiles",
     "jobs",
     "sources",
+    "process",
 )
 _VERBS = ("up", "serve", "work", "place", "summary", "trace")
 

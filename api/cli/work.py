@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _WORK_CONNECTIONS = 12
 _SENDER_CONNECTIONS = 6
 # Seconds after which an idle process of jobs ends; None: never, since alarms wait for no import.
-_IDLE_S = {"prompt": None, "slow": 60.0, "loads": 60.0, "feeds": 60.0}
+_IDLE_S = {"prompt": None, "slow": 60.0, "loads": 60.0, "feeds": 60.0, "processes": 300.0}
 
 
 def work() -> None:

@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from api.ogc import dggs, documents, items, qgis, records, writes
+from api.ogc import dggs, documents, items, processes, qgis, records, writes
 from api.ogc.exports import Exports
 from api.ogc.service import OgcService
 
@@ -15,5 +15,6 @@ def mount_ogc(app: FastAPI) -> None:
     app.include_router(documents.router)
     app.include_router(items.router)
     app.include_router(writes.router)
+    app.include_router(processes.router)
     app.include_router(qgis.router)
     app.include_router(records.router)

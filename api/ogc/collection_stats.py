@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, time
 
+from cachetools import LRUCache
 from sqlalchemy import Connection, func, select
 
 from gis.clock import HERE
@@ -10,6 +11,7 @@ from layers.items import Count, ItemSource
 from layers.items.counting import count_all
 from tiles.state import LayerState
 
+_MOST = 2_000  # results of processes come and go
 _MIDNIGHT = time(tzinfo=HERE)
 
 
@@ -27,7 +29,7 @@ class StatsCache:
     """One entry a layer, replaced when its state changes."""
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[LayerState, CollectionStats]] = {}
+        self._known: LRUCache[str, tuple[LayerState, CollectionStats]] = LRUCache(_MOST)
 
     def of(self, connection: Connection, source: ItemSource, state: LayerState) -> CollectionStats:
         known = self._known.get(source.layer.id)

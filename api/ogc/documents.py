@@ -10,8 +10,10 @@ from api.dependencies import Caller, Reader, UsedCatalogue, UsedLayers, UsedSett
 from api.ogc import patches, schemas
 from api.ogc.negotiation import negotiate, only_known
 from api.ogc.openapi import openapi
+from api.ogc.processes_documents import requests_of
 from api.ogc.responses import answer
 from api.ogc.service import Collection, collection_of, facts_of, service_of
+from api.results import result_of
 from gis.errors import NotFound
 
 router = APIRouter(prefix="/ogc", include_in_schema=False)
@@ -98,6 +100,9 @@ def collection(
     stock = service_of(request).frame(catalogue).collection(request, negotiation, shown.layer)
     facts = facts_of(request, connection, shown)
     document = patches.patch_collection(stock, shown.layer, facts, negotiation)
+    result = result_of(request.app, layer_id, caller)
+    if result is not None:
+        document["request"] = requests_of(result, negotiation.root)
     return answer(request, negotiation, "collection.html", document, patches.JSON)
 
 

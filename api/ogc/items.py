@@ -1,6 +1,7 @@
 """Routes of the items of a layer."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -158,8 +159,10 @@ def _export(
     return Exported(request, request.app.state.exports, make, headers, media)
 
 
-def feature_collection(page: Page, links: list[dict[str, str]]) -> bytes:
-    """The features stay the text that PostgreSQL wrote."""
+def feature_collection(
+    page: Page, links: list[dict[str, str]], more: Mapping[str, Any] | None = None
+) -> bytes:
+    """The features stay the text that PostgreSQL wrote; `more` are other members."""
     now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     head = {
         "type": "FeatureCollection",
@@ -168,6 +171,7 @@ def feature_collection(page: Page, links: list[dict[str, str]]) -> bytes:
         "numberMatchedIs": page.count.kind,
         "numberReturned": len(page.features),
         "links": links,
+        **(more or {}),
     }
     features = ",\n".join(page.features)
     return f'{orjson.dumps(head)[:-1].decode()},"features":[\n{features}\n]}}'.encode()

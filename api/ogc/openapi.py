@@ -6,6 +6,7 @@ from typing import Any
 from api.ogc.negotiation import LANGUAGES, Negotiation
 from api.ogc.openapi_dggs import zone_parameters, zone_paths
 from api.ogc.openapi_parameters import query_parameter
+from api.ogc.openapi_processes import job_parameter, process_paths
 from api.ogc.openapi_tiles import tile_parameters, tile_paths
 from api.ogc.parameters import DEFAULT_LIMIT
 from api.ogc.parameters import LANGUAGES as FILTERS
@@ -23,7 +24,7 @@ def openapi(sources: Sequence[ItemSource], negotiation: Negotiation, most: int) 
     paths = _document_paths()
     for source in sources:
         paths |= _collection_paths(source)
-    paths |= tile_paths(sources) | zone_paths(sources)
+    paths |= tile_paths(sources) | zone_paths(sources) | process_paths(negotiation.language)
     return {
         "openapi": "3.0.3",
         "info": {
@@ -34,7 +35,10 @@ def openapi(sources: Sequence[ItemSource], negotiation: Negotiation, most: int) 
         "servers": [{"url": negotiation.base}],
         "paths": paths,
         "components": {
-            "parameters": _parameters(most) | tile_parameters() | zone_parameters(),
+            "parameters": _parameters(most)
+            | tile_parameters()
+            | zone_parameters()
+            | job_parameter(),
             "responses": _responses(),
             "schemas": _SCHEMAS,
             "securitySchemes": {"key": {"type": "apiKey", "in": "header", "name": "X-API-Key"}},

@@ -17,6 +17,8 @@ from api.ogc.dggs_documents import CONFORMANCE as DGGS_CONFORMANCE
 from api.ogc.dggs_documents import collection_links as zone_links
 from api.ogc.dggs_documents import landing_links as landing_zone_links
 from api.ogc.negotiation import Negotiation
+from api.ogc.processes_documents import CONFORMANCE as PROCESSES_CONFORMANCE
+from api.ogc.processes_documents import landing_links as landing_process_links
 from api.ogc.pygeoapi_core import DESCRIPTION, TITLE
 from api.ogc.tilesets import CONFORMANCE as TILES_CONFORMANCE
 from api.ogc.tilesets import collection_links as tile_links
@@ -64,8 +66,16 @@ CONFORMANCE = (
     "http://www.opengis.net/spec/cql2/1.0/conf/property-property",
     *TILES_CONFORMANCE,
     *DGGS_CONFORMANCE,
+    *PROCESSES_CONFORMANCE,
 )
-_OURS = ("ogcapi-features-", "ogcapi-tiles-", "ogcapi-dggs-", "cql2", "ogcapi-common-3")
+_OURS = (
+    "ogcapi-features-",
+    "ogcapi-tiles-",
+    "ogcapi-dggs-",
+    "ogcapi-processes-",
+    "cql2",
+    "ogcapi-common-3",
+)
 
 _WORDS = {
     "self": ("Tài liệu này", "This document"),
@@ -120,6 +130,7 @@ def patch_landing(document: dict[str, Any], negotiation: Negotiation) -> dict[st
         link("data", f"{negotiation.base}/collections", JSON, language),
     ]
     tiles_and_zones = [*landing_tile_links(negotiation), *landing_zone_links(negotiation)]
+    tiles_and_zones += landing_process_links(negotiation)
     words = {"title": TITLE[language], "description": DESCRIPTION[language]}
     return {**document, **words, "links": [*documents(negotiation, ""), *data, *tiles_and_zones]}
 

@@ -59,7 +59,10 @@ class PygeoapiCore:
     def collection(
         self, request: Request, negotiation: Negotiation, layer: Layer
     ) -> dict[str, Any]:
-        return self._call(stock_collections, request, negotiation, self._resources, layer.id)
+        resources = self._resources
+        if layer.id not in resources:  # the result of a process, which is in no list
+            resources = {layer.id: _resource(layer)}
+        return self._call(stock_collections, request, negotiation, resources, layer.id)
 
     def _call(
         self,

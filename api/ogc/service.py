@@ -5,17 +5,22 @@ from dataclasses import dataclass
 from fastapi import Request
 from sqlalchemy import Connection
 
+from api.concurrency import ConcurrencyLimit
 from api.dependencies import layers_in_force
 from api.ogc.collection_stats import CollectionStats, StatsCache
 from api.ogc.page_cache import PageCache
 from api.ogc.pygeoapi_core import PygeoapiCore
+from api.results import result_of, state_of
 from gis.access import Principal
 from gis.errors import NotFound
 from layers.definition.catalogue import Catalogue
 from layers.definition.model import Layer
 from layers.items import ItemSource, source_of
 from layers.items.geojson import require_readable
+from tiles.mvt import known_source_of
 from tiles.state import LayerState, state_in
+
+MOST_EXECUTIONS = 4  # of processes, in threads of this one, while their requests wait
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,7 @@ class OgcService:
     def __init__(self) -> None:
         self.facts = StatsCache()
         self.pages = PageCache()
+        self.executions = ConcurrencyLimit("executions", MOST_EXECUTIONS, 2)
         self._published: _CatalogueParts | None = None
 
     def frame(self, catalogue: Catalogue) -> PygeoapiCore:
@@ -68,7 +74,12 @@ def service_of(request: Request) -> OgcService:
 
 
 def collection_of(request: Request, layer_id: str, principal: Principal) -> Collection:
-    """Raises NotFound when there is no such layer, or the principal may not read it."""
+    """A layer, or the result of a process. Raises NotFound when there is none, or the principal may
+    not read it.
+    """
+    result = result_of(request.app, layer_id, principal)
+    if result is not None:
+        return Collection(known_source_of(result.layer), state_of(result))
     catalogue, states = layers_in_force(request.app)
     layer = next((each for each in catalogue.readable(principal) if each.id == layer_id), None)
     if layer is None:

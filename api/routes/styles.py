@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Request
 
 from api.dependencies import Caller, UsedCatalogue, UsedSettings
 from api.links import public_url
+from api.results import layer_of
 from gis.access import Principal
 from gis.errors import NotFound
 from gis.settings import Settings
@@ -41,12 +42,11 @@ def map_document(
 def style(
     layer_id: str,
     request: Request,
-    catalogue: UsedCatalogue,
     settings: UsedSettings,
     caller: Caller,
 ) -> dict[str, Any]:
     """The MapLibre style of a layer's features, also for QGIS."""
-    layer = catalogue.get_readable(layer_id, caller)
+    layer = layer_of(request.app, layer_id, caller)
     if layer.tiles is None:
         raise NotFound(f"the layer {layer_id} has no tiles")
     return style_document(layer, _tiles(public_url(request, settings), layer_id))
@@ -68,6 +68,7 @@ def hexes_style(
 @router.get("/legends/{layer_id}.json")
 def layer_legend(
     layer_id: str,
+    request: Request,
     catalogue: UsedCatalogue,
     settings: UsedSettings,
     caller: Caller,
@@ -79,7 +80,7 @@ def layer_legend(
     )
     hexes = [] if counted is None else hex_legend(_as_seen(counted, caller, settings), lang)
     closed = counted is not None and counted not in catalogue.readable(caller)
-    shown = [] if closed else legend(catalogue.get_readable(layer_id, caller), lang)
+    shown = [] if closed else legend(layer_of(request.app, layer_id, caller), lang)
     return {
         "features": [asdict(entry) for entry in shown],
         "hexes": [asdict(entry) for entry in hexes],

@@ -637,6 +637,47 @@ CREATE TABLE gis.population_source (
   CONSTRAINT population_source_quality_check CHECK ((quality = ANY (ARRAY['gridded'::text, 'approximate'::text])))
 );
 
+CREATE TABLE gis.process_row (
+  run uuid NOT NULL,
+  id bigint NOT NULL,
+  geom geometry(Geometry,4326),
+  properties jsonb NOT NULL,
+  CONSTRAINT process_row_pkey PRIMARY KEY (run, id),
+  CONSTRAINT process_row_run_fkey FOREIGN KEY (run) REFERENCES gis.process_run(id) ON DELETE CASCADE
+);
+CREATE INDEX process_row_place ON gis.process_row USING gist (run, geom) WHERE (geom IS NOT NULL);
+
+CREATE TABLE gis.process_run (
+  id uuid NOT NULL DEFAULT gen_random_uuid(),
+  process text NOT NULL,
+  inputs jsonb NOT NULL,
+  answer jsonb NOT NULL DEFAULT '{}'::jsonb,
+  owner text NOT NULL,
+  role text NOT NULL,
+  layers text[] NOT NULL DEFAULT '{}'::text[],
+  job bigint,
+  reads jsonb NOT NULL DEFAULT '{}'::jsonb,
+  definition jsonb,
+  value jsonb,
+  log text[] NOT NULL DEFAULT '{}'::text[],
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  started_at timestamp with time zone,
+  ended_at timestamp with time zone,
+  expires_at timestamp with time zone DEFAULT (now() + '7 days'::interval),
+  CONSTRAINT process_run_pkey PRIMARY KEY (id)
+);
+CREATE INDEX process_run_expiry ON gis.process_run USING btree (expires_at);
+CREATE INDEX process_run_owner ON gis.process_run USING btree (owner, created_at DESC);
+COMMENT ON COLUMN gis.process_run.answer IS 'how the request wants it: response and outputs';
+COMMENT ON COLUMN gis.process_run.definition IS 'the layer of the result, as a layer file has it';
+COMMENT ON COLUMN gis.process_run.ended_at IS 'when its result was stored; null: there is none';
+COMMENT ON COLUMN gis.process_run.expires_at IS 'prolonged when it is read; null: it is kept';
+COMMENT ON COLUMN gis.process_run.inputs IS 'as the request gave them, defaults filled in';
+COMMENT ON COLUMN gis.process_run.job IS 'of gis.job, whose state holds until the result is there; null: it ran while its request waited';
+COMMENT ON COLUMN gis.process_run.layers IS 'of a department''s key, as it was when it asked';
+COMMENT ON COLUMN gis.process_run.owner IS 'the name of the key; anonymous: whoever knows the id';
+COMMENT ON COLUMN gis.process_run.reads IS 'version of each layer that the result rests on: who may not read one of them sees nothing of it';
+
 CREATE TABLE gis.pushed (
   layer_id text NOT NULL,
   who text NOT NULL,

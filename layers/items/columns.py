@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Boolean, Date, DateTime, Double, Text, cast, column, func, table
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql.elements import ColumnElement
-from sqlalchemy.sql.expression import TableClause
+from sqlalchemy.sql.expression import FromClause
 from sqlalchemy.types import TypeEngine
 
 from layers.definition.model import (
@@ -19,6 +19,7 @@ from layers.definition.model import (
     LocalizedText,
     ViewSource,
 )
+from layers.items.results import rows_of, run_of
 from layers.items.statements import StatementCache
 
 SQL_TYPES: dict[FieldType, TypeEngine[Any]] = {
@@ -49,10 +50,10 @@ class ServedColumn:
 
 @dataclass(frozen=True)
 class ItemSource:
-    """The table of a layer's items and the columns served of it."""
+    """The table of a layer's items (of a result: its part of one) and the columns served of it."""
 
     layer: Layer
-    table: TableClause
+    table: FromClause
     id: ColumnElement[Any]
     geometry: ColumnElement[Any] | None
     time: ServedColumn | None
@@ -80,9 +81,15 @@ def source_of(layer: Layer) -> ItemSource:
     names = ["id", *([] if layer.geometry is GeometryKind.NONE else ["geom"])]
     properties = tuple(_properties(layer))
     by_name = {served.name: served for served in properties}
+    run = run_of(layer.id)
+    rows = (
+        table(layer.id, *(column(name) for name in names), schema="layer")
+        if run is None
+        else rows_of(run, layer.id, {each.name: SQL_TYPES[each.type] for each in properties})
+    )
     return ItemSource(
         layer=layer,
-        table=table(layer.id, *(column(name) for name in names), schema="layer"),
+        table=rows,
         id=column("id", BigInteger()),
         geometry=column("geom") if "geom" in names else None,
         time=by_name.get("valid_from" if _has_span(layer) else "valid_at"),

@@ -1,8 +1,8 @@
 """The kinds of jobs, by name: the one registry of them.
 
 Alarms have a lane for themselves: they wait neither for a map nor for a null distribution, which
-may take a minute. So have bodies that programs send, and sources that are read. What computes is
-imported when a job runs, so that a worker stays light.
+may take a minute. So have bodies that programs send, sources that are read, and processes that
+people wait for. What computes is imported when a job runs, so that a worker stays light.
 """
 
 from collections.abc import Callable
@@ -26,6 +26,8 @@ from layers.jobs.failures import Failures
 from layers.jobs.places import PLACES
 from layers.jobs.pushes import PUSH, drop_body, load_queued
 from layers.jobs.sources import SOURCES
+from layers.processes.runs import ATTEMPTS as EXECUTIONS
+from layers.processes.runs import PROCESS
 
 if TYPE_CHECKING:
     from layers.detect.method import RunReport
@@ -33,22 +35,23 @@ if TYPE_CHECKING:
 log = structlog.get_logger("watch")
 
 NO_SURROUNDINGS = Surroundings({}, EgressPolicy())
-PROMPT, SLOW, LOADS, FEEDS = "prompt", "slow", "loads", "feeds"
-LANES = (PROMPT, SLOW, LOADS, FEEDS)
+PROMPT, SLOW, LOADS, FEEDS, PROCESSES = "prompt", "slow", "loads", "feeds", "processes"
+LANES = (PROMPT, SLOW, LOADS, FEEDS, PROCESSES)
 
 
 def job_kinds(
     database: Database, files: LayerFiles, surroundings: Surroundings = NO_SURROUNDINGS
 ) -> dict[str, JobKind]:
     """All kinds, over the layers in force when a job runs; `surroundings` of connectors."""
-    runs, ended = _runs(files), _counted(database, files)
+    detects, ended = _runs(files), _counted(database, files)
     kinds = (
-        JobKind(ALARM, runs, 2000, 600, ATTEMPTS, PROMPT, ended),
-        JobKind(MAP, runs, 2000, 1800, ATTEMPTS, SLOW, ended),
+        JobKind(ALARM, detects, 2000, 600, ATTEMPTS, PROMPT, ended),
+        JobKind(MAP, detects, 2000, 1800, ATTEMPTS, SLOW, ended),
         JobKind(NULLS, _draws(database, files), 2000, 1800, ATTEMPTS, SLOW, ended),
         JobKind(PLACES, _places(files), 4000, 3600, ATTEMPTS, SLOW),
         JobKind(PUSH, _pushes(files), 2000, 3600, ATTEMPTS, LOADS, _drops_refused(database)),
         JobKind(SOURCES, _sources(files, surroundings), 1000, 1800, ATTEMPTS, FEEDS),
+        JobKind(PROCESS, _executes(files), 3000, 900, EXECUTIONS, PROCESSES),
     )
     return {kind.name: kind for kind in kinds}
 
@@ -121,6 +124,19 @@ def _pushes(files: LayerFiles) -> Callable[[RunningJob], None]:
         log.info("pushed", number=job.arguments["pushed"])
 
     return load
+
+
+def _executes(files: LayerFiles) -> Callable[[RunningJob], None]:
+    """Job that executes a process; its argument is `run`, the id of the execution."""
+
+    def execute(job: RunningJob) -> None:
+        from layers.processes.execution import execute_job
+
+        files.follow()
+        execute_job(job, files.catalogue)
+        log.info("executed", run=job.arguments["run"])
+
+    return execute
 
 
 def _sources(files: LayerFiles, surroundings: Surroundings) -> Callable[[RunningJob], None]:

@@ -27,6 +27,7 @@ from layers.jobs.places import queue_places
 from layers.jobs.retention import forget_sent
 from layers.jobs.roster import RosterDuty
 from layers.jobs.sources import SourceScheduler
+from layers.processes.runs import forget_expired
 
 _LOOK_EVERY_S = 5.0  # without a bell: at what time alone changes
 _ROSTER_EVERY_S = 15.0  # shifts begin and end at whole minutes
@@ -103,6 +104,7 @@ def leading(
             forget_sent(connection, undeclared_days)
         if rasters is not None:
             delete_unused(database, rasters)
+            forget_expired(connection)
 
     def roster() -> None:
         files.follow()

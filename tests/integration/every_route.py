@@ -15,6 +15,7 @@ VALUES = {
     "correction_id": "1", "push_id": "1",
     "change_id": "1", "silence_id": "1", "name": "map.js", "identifier": "none",
     "cell": "876512000ffffff", "zone": "876512000ffffff", "month": "2026-03",
+    "process_id": "select", "job_id": "1",
 }  # fmt: skip
 OPEN, CLOSED = "citizen_reports", "field_incidents"
 SAFE = {"GET", "HEAD", "OPTIONS"}

@@ -13,10 +13,12 @@ from tests.integration import (
     test_ogc_writes,
     test_tilesets,
 )
+from tests.integration.processes import test_ogc_processes as processes
 
 FEATURES = "http://www.opengis.net/spec/ogcapi-features-"
 TILES = "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/"
 ZONES = "https://www.opengis.net/spec/ogcapi-dggs-1/1.0/conf/"
+PROCESSES = "http://www.opengis.net/spec/ogcapi-processes-1/1.0/conf/"
 CQL2 = "http://www.opengis.net/spec/cql2/1.0/conf/"
 _SUITE = test_cql2_oracle.test_every_filter_of_the_suite_counts_what_the_suite_says
 _SELECT = test_ogc_items.test_parameters_select_and_sort
@@ -62,6 +64,12 @@ SHOWN_BY = {
     f"{TILES}datetime": test_tilesets.test_one_tile_holds_the_collections_that_are_named,
     f"{TILES}mvt": test_tilesets.test_rows_come_before_columns_in_the_standards_path,
     f"{TILES}oas30": test_tilesets.test_the_definition_names_every_operation_of_tiles,
+    f"{PROCESSES}core": processes.test_owslib_walks_it,
+    f"{PROCESSES}json": processes.TestExecution.test_within_a_document_and_by_reference,
+    f"{PROCESSES}oas30": processes.TestDocuments.test_the_definition_names_every_operation,
+    f"{PROCESSES}ogc-process-description": processes.TestDocuments.test_a_description_is_whole_in_itself,
+    f"{PROCESSES}job-list": processes.TestJobs.test_each_key_lists_its_own_and_an_administrator_all,
+    f"{PROCESSES}dismiss": processes.TestJobs.test_dismissed_it_stays_dismissed,
     f"{ZONES}core": test_dggs.test_links_lead_from_the_landing_page_or_a_collection_to_the_data_of_a_zone,
     f"{ZONES}root-dggs": test_dggs.test_the_root_tells_the_counts_of_all_collections,
     f"{ZONES}collection-dggs": test_dggs.test_links_lead_from_the_landing_page_or_a_collection_to_the_data_of_a_zone,

@@ -198,6 +198,7 @@ def filled(of: World) -> dict[str, Sequence[str]]:
         "y": ["0"],
         "zone": sorted(of.known["cell"]),
         "month": ["2026-03"],
+        "process_id": ["buffer", "select"],
         "/subscriptions/{name} name": subscriptions,
         "/subscriptions/{name}/retry name": subscriptions,
         "/web/{name} name": ["map.js"],

@@ -7,7 +7,7 @@ from alembic import op
 from gis.database.migrate import run_sql
 
 revision = "0060"
-down_revision = "0057"
+down_revision = "0059"
 
 
 def upgrade() -> None:
