@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from api.ogc import dggs, documents, items, processes, qgis, records, writes
+from api.ogc import coverages, dggs, documents, items, processes, qgis, records, writes
 from api.ogc.exports import Exports
 from api.ogc.service import OgcService
 
@@ -18,3 +18,4 @@ def mount_ogc(app: FastAPI) -> None:
     app.include_router(processes.router)
     app.include_router(qgis.router)
     app.include_router(records.router)
+    app.include_router(coverages.router)

@@ -267,4 +267,6 @@ def _summary(source: RasterSource) -> dict[str, Any]:
         "bbox": stack.box.as_list() if stack else None,
         "interval": [_text(interval.start), _text(interval.end)] if interval else None,
         "tile_size": SIZE_PX,
+        "min_zoom": layer.tiles.min_zoom if layer.tiles else None,
+        "max_zoom": layer.tiles.max_zoom if layer.tiles else None,
     }

@@ -19,7 +19,7 @@ export const isOn = (source) => !off.has(source);
 
 export function switchOffAtFirst(entries) {
   for (const { source, layer, kind } of entries) {
-    const wanted = kind === "hexes" ? HEXES_ON.has(layer.id) : !FEATURES_OFF.has(layer.id);
+    const wanted = kind === "hexes" ? HEXES_ON.has(layer.id) : kind === "features" && !FEATURES_OFF.has(layer.id);
     if (!wanted) off.add(source);
   }
 }
@@ -48,12 +48,13 @@ function row({ source, layer, kind }, legend, changed) {
   name.textContent = inLanguage(layer.title);
   label.append(box, name);
   summary.append(label);
-  if (kind === "hexes") {
+  const notes = [...(kind === "features" ? [] : [word(kind)]), ...(layer.simulated ? [word("simulated_here")] : [])];
+  if (notes.length) {
     const note = document.createElement("small");
-    note.textContent = word("hexes");
+    note.textContent = notes.join(" · ");
     summary.append(note);
   }
-  details.append(summary, linesOf(legend[kind]));
+  details.append(summary, linesOf(legend[kind] ?? []));
   return details;
 }
 

@@ -2,23 +2,26 @@
 
 import { drawAlerts, onMark, onShow, refreshAlerts, selectNamed } from "./alerts.js";
 import { drawLayers, entriesOf, switchOffAtFirst } from "./layers.js";
+import { rasterEntries, rasterValues, reloadRasters, withRasters } from "./rasters.js";
 import { Refused, credentials, followEvents, get, getIfNew, keyHeaders } from "./service.js";
 import { applyVisibility, drawBadges, makeMap, markAlert, roomFor, showProblem, openPopupOnClick } from "./view.js";
 import { applyWords, currentLanguage, refusal, setLanguage, word } from "./words.js";
 
 const POLL_MS = 500;
+const RASTERS_EVERY_MS = 15_000;
 
-const state = { layers: [], entries: [], versions: new Map(), status: null, offline: false };
+const state = { layers: [], rasters: [], entries: [], versions: new Map(), status: null, offline: false };
 
 async function start() {
   applyWords();
-  const [status, { layers }, style] = await Promise.all([
-    getIfNew("/status"), get("/layers"), get("/styles/map.json"),
+  const [status, { layers }, style, { rasters }] = await Promise.all([
+    getIfNew("/status"), get("/layers"), get("/styles/map.json"), getIfNew("/rasters"),
   ]);
   state.layers = layers;
-  state.entries = entriesOf(layers);
+  state.rasters = rasters;
+  state.entries = [...entriesOf(layers), ...rasterEntries(rasters)];
   switchOffAtFirst(state.entries);
-  const map = makeMap(boundedByTileJson(style), status.extent, {
+  const map = makeMap(withRasters(boundedByTileJson(style), rasters), status.extent, {
     fitBoundsOptions: { padding: roomFor(350, 374) },
     transformRequest: (url) => ({ url, headers: keyHeaders(), credentials }),
   });
@@ -30,6 +33,14 @@ async function start() {
   await selectNamed(new URLSearchParams(location.search).get("alert"));
   followEvents("/events", refreshAlerts);
   watch(map);
+  setInterval(() => watchRasters(map).catch(() => {}), RASTERS_EVERY_MS);
+}
+
+async function watchRasters(map) {
+  const answer = await getIfNew("/rasters");
+  if (answer === null) return;
+  reloadRasters(map, state.rasters, answer.rasters);
+  state.rasters = answer.rasters;
 }
 
 // Beyond the bounds of its rows a layer has no tiles; they come anew with each change of it.
@@ -44,7 +55,10 @@ function boundedByTileJson(style) {
 const tileJsonOf = (address) => address.replace(/\/\{z\}.*$/, "/tilejson.json");
 
 function drawList(map) {
-  const legendOf = (id) => get(`/legends/${id}.json?lang=${currentLanguage()}`);
+  const legendOf = (id) => {
+    const isRaster = state.rasters.some((raster) => raster.id === id);
+    return get(`${isRaster ? `/rasters/${id}/legend` : `/legends/${id}`}.json?lang=${currentLanguage()}`);
+  };
   return drawLayers(state.entries, legendOf, () => applyVisibility(map));
 }
 
@@ -90,7 +104,7 @@ function reload(map, { id, version }) {
 }
 
 function listen(map) {
-  openPopupOnClick(map, state.layers);
+  openPopupOnClick(map, state.layers, (place) => rasterValues(state.rasters, place, get));
   document.getElementById("language").addEventListener("click", async () => {
     setLanguage(currentLanguage() === "vi" ? "en" : "vi");
     drawBadges(state.status);

@@ -128,11 +128,20 @@ function addOutline(map, id, name, colour, width) {
   });
 }
 
-export function openPopupOnClick(map, layers) {
-  map.on("click", (event) => {
-    const content = popupOf(map.queryRenderedFeatures(event.point), layers);
-    if (!content) return;
-    new maplibregl.Popup({ maxWidth: "340px" }).setLngLat(event.lngLat).setDOMContent(content).addTo(map);
+// `valuesAt` gives, later, what is known of the place besides features; null: nothing.
+export function openPopupOnClick(map, layers, valuesAt = async () => null) {
+  map.on("click", async (event) => {
+    const content = document.createElement("div");
+    const popup = new maplibregl.Popup({ maxWidth: "340px" }).setLngLat(event.lngLat).setDOMContent(content);
+    const features = popupOf(map.queryRenderedFeatures(event.point), layers);
+    if (features) {
+      content.append(features);
+      popup.addTo(map);
+    }
+    const values = await valuesAt(event.lngLat);
+    if (!values) return;
+    content.append(values);
+    if (!features) popup.addTo(map);
   });
 }
 

@@ -95,6 +95,21 @@ def read_window(path: Path, window: Window) -> tuple[Pixels, NDArray[np.bool_]]:
         return _masked(dataset.read(1, window=window), dataset.nodata)
 
 
+def read_scaled(
+    path: Path, window: Window, target: RasterGrid, quantity: RasterQuantity
+) -> tuple[Pixels, NDArray[np.bool_]]:
+    """A window in larger or smaller pixels, from overviews; of measures and classes alone."""
+    finer = target.width >= window.width
+    with opened(path) as dataset:
+        values = dataset.read(
+            1,
+            window=window,
+            out_shape=(target.height, target.width),
+            resampling=_RESAMPLING[quantity][finer],
+        )
+        return _masked(values, dataset.nodata)
+
+
 def read_grid(
     path: Path, target: RasterGrid, quantity: RasterQuantity
 ) -> tuple[Pixels, NDArray[np.bool_]]:

@@ -13,56 +13,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
-from starlette.testclient import TestClient
 
-from api.app import create_app
 from gis.access import Role, create_key
 from gis.errors import AmbiguousInput, BadInput, Conflict
 from gis.rasters import loader
 from gis.rasters.loader import RasterOptions, add_rasters
-from gis.rasters.store import delete_unused, remove_rasters, require_stack, stored_stack
-from gis.settings import Settings
+from gis.rasters.store import delete_unused, remove_rasters, require_stack
 from gis.values import BBox
 from layers.definition.catalogue import Catalogue
 from layers.definition.model import Audience
 from layers.storage.sync import sync
+from tests.integration.raster_desk import Desk
 from tests.raster_files import TOY, write_raster
 
-AREA = BBox(104.0, 22.0, 104.3, 22.1)
 HEIGHTS = np.arange(300, dtype=np.float32).reshape(10, 30)
 DAY = np.full((10, 30), 12.5, np.float32)
-
-
-class Desk:
-    """A database, a folder of rasters and what is done with both."""
-
-    def __init__(self, database, catalogue, folder):
-        self.database, self.catalogue, self.folder = database, catalogue, folder
-        self.home = folder / "home"
-        self.settings = Settings(_env_file=None, home=self.home)
-
-    def add(self, layer_id, values, name="a.tif", *, file=None, **options):
-        path = write_raster(self.folder / name, values, **(file or {}))
-        return self.add_path(layer_id, path, **options)
-
-    def add_path(self, layer_id, path, **options):
-        layer = self.catalogue.raster(layer_id)
-        given = RasterOptions("test", **options)
-        return add_rasters(
-            self.database, self.settings.rasters, layer.id, layer.spec, path, given, AREA
-        )
-
-    def stack(self, layer_id):
-        with self.database.reading() as connection:
-            return stored_stack(connection, layer_id)
-
-    def client(self):
-        return TestClient(
-            create_app(self.settings, self.database, self.catalogue), base_url="http://localhost"
-        )
-
-    def files(self):
-        return sorted(path for path in self.settings.rasters.rglob("*") if path.is_file())
 
 
 @pytest.fixture
