@@ -12,6 +12,8 @@ endif
 help: ## List these commands
 	@sed -n 's/^\([a-z]*\): .*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
+# On a developer's machine the first look shows the alerts of the demo without a key.
+run: export GIS_PUBLISH_ALERTS ?= all
 run: ## Set up what is missing and serve the map on http://localhost:8000
 	@.ci/setup run
 	@exec .venv/bin/gis up

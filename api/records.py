@@ -13,7 +13,7 @@ from gis.alerts.suppression import InhibitedBy, Reason, Silenced
 from gis.errors import BadInput
 
 if TYPE_CHECKING:  # commands that show none of these need not load them
-    from gis.alerts.actions import Alert, AlertEvent
+    from gis.alerts.actions import Alert, AlertEvent, Outline
     from gis.alerts.inhibition import Silence
     from gis.alerts.precision import RulePrecision
     from gis.notify.handover import Handover
@@ -81,6 +81,13 @@ def alert_record(alert: "Alert") -> Record:
         "situation": alert.situation,
         "bbox": alert.bbox and list(alert.bbox),
     }
+
+
+def outline_record(outline: "Outline | None") -> Record:
+    """Null where the alert has no shape."""
+    if outline is None:
+        return {"geometry": None, "point": None}
+    return {"geometry": outline.geometry, "point": list(outline.point)}
 
 
 def _reason_record(reason: Reason | None) -> Record | None:

@@ -19,6 +19,7 @@ from gis.jobs.kind import JobKind, Report
 from gis.jobs.queue import Claim
 from gis.jobs.session import WorkerSession
 from gis.jobs.worker import ThisProcess, Worker
+from gis.notify.cap.approval import publish_at_once
 from gis.settings import ROOT, Settings
 from layers.definition.catalogue import Catalogue
 from layers.definition.recipients import follow_files
@@ -59,6 +60,7 @@ def _prepare(
     step("layers")
     with database.writing() as connection:
         sync(connection, catalogue)
+        publish_at_once(connection, settings.publish_alerts)
     delete_outdated(database, settings.archives, settings.kept_tiles)
     for words in follow_files(database):
         step(words)

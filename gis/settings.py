@@ -175,6 +175,12 @@ class Settings(BaseSettings):
         description="Longest time that one attempt may take, from connecting to the end of the "
         "answer",
     )
+    publish_alerts: Literal["approved", "urgent", "all"] = Field(
+        "approved",
+        description="Alerts that everybody sees, simulated ones too: `approved`, those that an "
+        "operator approved; `urgent`, also each urgent one at once; `all`, each at once. Never "
+        "those on approximate boundaries or of layers that are not public",
+    )
     cap_sender: str = Field(
         "gis-ioc",
         pattern=r"^[^\s,<&]+$",

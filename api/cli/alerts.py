@@ -213,12 +213,22 @@ def approve_command(
     note: Note = "",
     who: Who = None,
 ) -> None:
-    """Make an alert public: from now on its CAP documents are for everybody."""
+    """Make an alert public: from now on everybody sees it, and its CAP documents."""
     from gis.notify.cap.approval import approve
 
     with database_in_use() as database, database.writing() as connection:
         approve(connection, alert, somebody_here(who).name, note, confirmed=confirmed)
     say(f"alert {alert} is public")
+
+
+@app.command("withdraw", epilog='Example: gis alerts withdraw 3 --note "xã đính chính"')
+def withdraw_command(alert: AlertId, note: Note = "", who: Who = None) -> None:
+    """Take an approval back: the desk alone sees the alert again, and the public hears a Cancel."""
+    from gis.notify.cap.approval import withdraw
+
+    with database_in_use() as database, database.writing() as connection:
+        withdraw(connection, alert, somebody_here(who).name, note)
+    say(f"alert {alert} is no longer public")
 
 
 @app.command("publish", epilog="Example: gis alerts publish")

@@ -1,6 +1,7 @@
 """gis demo: simulated records, labelled so in each of them."""
 
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,11 @@ import typer
 from api.cli.context import database_in_use, read_layers, read_settings
 from api.cli.layers import report_row
 from api.cli.output import AsJson, print_rows, progress, say
+
+
+class Scenario(StrEnum):
+    YAGI = "yagi"
+
 
 app = typer.Typer(help="Simulated data.", no_args_is_help=True)
 
@@ -23,6 +29,27 @@ def load(until: Until = None, as_json: AsJson = False) -> None:
     catalogue = read_layers(read_settings())
     with database_in_use() as database, progress("simulated records") as show:
         reports = load_demo(database, catalogue, _end(until), show)
+    rows = [report_row(report) for report in reports]
+    print_rows(rows, as_json=as_json, empty="no layer takes simulated records")
+
+
+@app.command(epilog="Example: gis demo scenario yagi")
+def scenario(
+    name: Annotated[Scenario, typer.Argument(help="yagi: the night to 10 September 2024")],
+    until: Until = None,
+    as_json: AsJson = False,
+) -> None:
+    """Replay a disaster by published figures, over ordinary simulated days.
+
+    Hours and places within a district are assumed, as each record says. The service sees the night
+    as it would a real one; all that comes of it is marked as simulated. Only in a database without
+    real records.
+    """
+    from api.demo import load_yagi
+
+    catalogue = read_layers(read_settings())
+    with database_in_use() as database, progress(f"scenario {name}") as show:
+        reports = load_yagi(database, catalogue, _end(until), show)
     rows = [report_row(report) for report in reports]
     print_rows(rows, as_json=as_json, empty="no layer takes simulated records")
 

@@ -31,6 +31,7 @@ def work() -> None:
     """
     from api.logs import configure_logs
     from gis.database.connect import retried
+    from gis.notify.cap.approval import publish_at_once
     from gis.notify.dispatch import sender_of
     from gis.notify.senders import delivering
     from layers.jobs.service import watching
@@ -42,6 +43,8 @@ def work() -> None:
     with suppress(KeyboardInterrupt), database_in_use() as database, retried(settings):
         # Connections of their own, so that alarms never wait for slow receivers.
         worked, sent = database.apart(_WORK_CONNECTIONS), database.apart(_SENDER_CONNECTIONS)
+        with worked.writing() as connection:
+            publish_at_once(connection, settings.publish_alerts)
         runners = partial(_processes, database.url)
         with (
             watching(

@@ -14,10 +14,11 @@ from api.records import (
     alert_event_record,
     alert_record,
     json_ready,
+    outline_record,
     precision_record,
     silence_record,
 )
-from gis.access import Principal, Role, require_operator
+from gis.access import Principal, require_operator
 from gis.alerts.actions import (
     Alert,
     acknowledge,
@@ -25,6 +26,7 @@ from gis.alerts.actions import (
     get_alert,
     history,
     list_alerts,
+    outlines,
     resolve,
     take_over,
 )
@@ -33,7 +35,8 @@ from gis.alerts.notes import LONGEST_NOTE
 from gis.alerts.policy import Tier
 from gis.alerts.precision import precision
 from gis.alerts.silences import silence, silences_at, unsilence
-from gis.alerts.states import NOT_NOTIFIED, Outcome, Status
+from gis.alerts.states import Outcome, Status
+from gis.alerts.visibility import may_see, serves_desk
 from gis.errors import NotFound
 from layers.definition.catalogue import Catalogue
 from layers.definition.messages import near
@@ -44,6 +47,10 @@ router = APIRouter(prefix="/alerts", tags=["alerts"], dependencies=[DeclaredPara
 Layers = Annotated[list[str], Query(description="Only alerts of these layers")]
 Severities = Annotated[list[Tier], Query(description="Only alerts of these tiers")]
 Statuses = Annotated[list[Status], Query(description="Only alerts in these states")]
+Geometry = Annotated[
+    bool, Query(description="Also the area of each as GeoJSON, and a point for its mark; WGS 84")
+]
+Most = Annotated[int, Query(ge=1, le=10_000, description="Most alerts, the first of the order")]
 Days = Annotated[int, Query(ge=1, le=3660, description="Of alerts of so many days")]
 
 
@@ -74,16 +81,24 @@ def alerts(
     layer: Layers = [],  # noqa: B006  (FastAPI copies defaults)
     status: Statuses = list(Status),  # noqa: B006
     severity: Severities = list(Tier),  # noqa: B006
+    geometry: Geometry = False,
+    limit: Most = 10_000,
 ) -> Response:
     """Alerts of the layers that the caller may read; polled with its ETag.
 
     Live ones by severity, of which those that nobody has acknowledged come first, the newest
-    first; then those that have ended, the newest first. Those that are pending or suppressed are
-    seen with a key alone.
+    first; then those that have ended, the newest first. Everybody sees those that are published
+    (approved, or at once by the setting `GIS_PUBLISH_ALERTS`); the others, those that are pending
+    or suppressed too, are for operators and for keys that name their layer.
     """
     layers = _wanted(layer, _readable(catalogue, caller))
     rows = list_alerts(connection, layers=layers, statuses=status, tiers=severity)
-    records = [_shown(alert, caller) for alert in rows if _may_see(alert, caller)]
+    seen = [alert for alert in rows if may_see(alert, caller)][:limit]
+    places = outlines(connection, [alert.id for alert in seen]) if geometry else {}
+    records = [
+        _shown(alert, caller) | (outline_record(places.get(alert.id)) if geometry else {})
+        for alert in seen
+    ]
     return conditional_json(request, {"alerts": records})
 
 
@@ -135,15 +150,20 @@ def end_silence(
 
 @router.get("/{alert_id}")
 def alert(
-    alert_id: int, connection: Reader, catalogue: UsedCatalogue, caller: Caller
+    alert_id: int,
+    connection: Reader,
+    catalogue: UsedCatalogue,
+    caller: Caller,
+    geometry: Geometry = False,
 ) -> dict[str, Any]:
     """One alert with its history."""
     alert = _visible(connection, alert_id, catalogue, caller)
     events = [json_ready(alert_event_record(event)) for event in history(connection, alert_id)]
-    public = caller.role is Role.ANONYMOUS
-    hidden = {"who", "note"} if public else set()
+    hidden = set() if serves_desk(caller, alert.layer_id) else {"who", "note"}
     shown = [{k: v for k, v in event.items() if k not in hidden} for event in events]
-    return {**_shown(alert, caller), "records": list(alert.records), "history": shown}
+    places = outlines(connection, [alert_id]) if geometry else {}
+    outline = outline_record(places.get(alert_id)) if geometry else {}
+    return {**_shown(alert, caller), **outline, "records": list(alert.records), "history": shown}
 
 
 @router.get("/{alert_id}/records")
@@ -198,9 +218,14 @@ def resolve_alert(
 
 
 def _shown(alert: Alert, caller: Principal) -> dict[str, Any]:
-    """The alert as JSON; the public does not read the names of people."""
+    """The alert as JSON; who is not of its desk reads neither names of people nor the number of a
+    situation that is not published.
+    """
     record = json_ready(alert_record(alert))
-    return record | {"acknowledged_by": None} if caller.role is Role.ANONYMOUS else record
+    if serves_desk(caller, alert.layer_id):
+        return record
+    within = alert.within_id if alert.within_published else None
+    return record | {"acknowledged_by": None, "within": within}
 
 
 def _readable(catalogue: Catalogue, caller: Principal) -> list[str]:
@@ -222,19 +247,12 @@ def _wanted(named: list[str], readable: list[str]) -> list[str]:
     return named or readable
 
 
-def _may_see(alert: Alert, caller: Principal) -> bool:
-    """True for an alert of a layer that the caller may read, unless it is for others alone."""
-    if alert.internal and caller.role not in (Role.OPERATOR, Role.ADMIN):
-        return False
-    return alert.status not in NOT_NOTIFIED or caller.role is not Role.ANONYMOUS
-
-
 def _visible(
     connection: Connection, alert_id: int, catalogue: Catalogue, caller: Principal
 ) -> Alert:
     alert = get_alert(connection, alert_id)
     readable = alert.layer_id in _readable(catalogue, caller)
-    if not (readable and _may_see(alert, caller)):
+    if not (readable and may_see(alert, caller)):
         raise NotFound(f"there is no alert {alert.id}")
     return alert
 

@@ -12,11 +12,12 @@ from api.bodies import Body
 from api.conditional import not_modified
 from api.dependencies import Caller, Reader, UsedCatalogue, UsedSettings, Writer
 from api.links import public_url
-from gis.access import Principal, Role, require_operator
+from gis.access import Principal, require_operator
 from gis.alerts.actions import get_alert
 from gis.alerts.notes import LONGEST_NOTE
+from gis.alerts.visibility import desk_layers
 from gis.errors import NotFound
-from gis.notify.cap.approval import approve
+from gis.notify.cap.approval import approve, withdraw
 from gis.notify.cap.feeds import (
     Feed,
     PublishedDocument,
@@ -38,8 +39,11 @@ Lang = Annotated[Language, Query(description="Language of titles and summaries")
 Identifier = Annotated[str, Path(max_length=100, description="Identifier of the document")]
 
 
-class Approval(Body):
+class Withdrawal(Body):
     note: str = Field("", max_length=LONGEST_NOTE)
+
+
+class Approval(Withdrawal):
     confirmed: bool = Field(False, description="Somebody has seen that it is true")
 
 
@@ -85,7 +89,7 @@ def cap_document(
 def approve_alert(
     alert_id: int, body: Approval, connection: Writer, catalogue: UsedCatalogue, caller: Caller
 ) -> dict[str, Any]:
-    """A person makes an alert public: from now on its CAP documents are for everybody."""
+    """A person makes an alert public: from now on everybody sees it, and its CAP documents."""
     require_operator(caller)
     if get_alert(connection, alert_id).layer_id not in _layers(catalogue, caller):
         raise NotFound(f"there is no alert {alert_id}")
@@ -93,11 +97,21 @@ def approve_alert(
     return {"id": alert_id, "approved": True, "confirmed": body.confirmed}
 
 
+@router.post("/alerts/{alert_id}/withdraw")
+def withdraw_alert(
+    alert_id: int, body: Withdrawal, connection: Writer, catalogue: UsedCatalogue, caller: Caller
+) -> dict[str, Any]:
+    """Takes an approval back: the alert is for the desk again, and the public hears a Cancel."""
+    require_operator(caller)
+    if get_alert(connection, alert_id).layer_id not in _layers(catalogue, caller):
+        raise NotFound(f"there is no alert {alert_id}")
+    withdraw(connection, alert_id, caller.name, body.note)
+    return {"id": alert_id, "approved": False}
+
+
 def _layers(catalogue: Catalogue, caller: Principal) -> list[str]:
     """Ids of the layers whose unapproved alerts the caller may read."""
-    if caller.role is Role.ANONYMOUS:
-        return []
-    return [layer.id for layer in catalogue.readable(caller)]
+    return desk_layers(caller, (layer.id for layer in catalogue.readable(caller)))
 
 
 def _found(

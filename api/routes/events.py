@@ -17,8 +17,9 @@ from api.concurrency import client_of
 from api.dependencies import Caller, layers_in_force
 from api.event_broker import EventBroker
 from gis.access import Principal, Role
+from gis.alerts.visibility import desk_layers, is_operator
 from gis.errors import BadInput, NotFound, Unavailable
-from gis.notify.events import events_after, newest_readable
+from gis.notify.events import EventReader, events_after, newest_readable
 from gis.notify.notification import Notification
 from gis.notify.payload import notification_payload
 
@@ -45,7 +46,8 @@ async def events(
     last_event_id: SeenHeader = None,
     after: SeenQuery = None,
 ) -> EventSourceResponse:
-    """Each step of the alerts that the caller may read, as an event `alert` with JSON.
+    """Each step of the alerts that the caller may read, as an event `alert` with JSON: of
+    those that are published, and with a key of their desk of all.
 
     Steps of other alerts show neither in the ids nor in when a comment comes. Begins after
     `Last-Event-ID`, without one with what happens from now on. A comment comes every 15 seconds
@@ -121,23 +123,22 @@ def _read(
 ) -> list[Notification]:
     """Notifications that the caller may read now: layers may have been published meanwhile."""
     broker: EventBroker = request.app.state.event_broker
-    layers, to_desk = _rights(request, caller, wanted)
+    reader = _reader(request, caller, wanted)
     with broker.reserve.database.reading() as connection:
-        return events_after(connection, at, layers, to_desk=to_desk, limit=_BATCH)
+        return events_after(connection, at, reader, limit=_BATCH)
 
 
 def _newest(request: Request, caller: Principal, wanted: frozenset[str]) -> int:
     broker: EventBroker = request.app.state.event_broker
-    layers, to_desk = _rights(request, caller, wanted)
+    reader = _reader(request, caller, wanted)
     with broker.reserve.database.reading() as connection:
-        return newest_readable(connection, layers, to_desk=to_desk)
+        return newest_readable(connection, reader)
 
 
-def _rights(request: Request, caller: Principal, wanted: frozenset[str]) -> tuple[list[str], bool]:
-    """Ids of the layers whose notifications the caller gets, and True with those of the desk."""
+def _reader(request: Request, caller: Principal, wanted: frozenset[str]) -> EventReader:
     readable = [each.id for each in layers_in_force(request.app).catalogue.readable(caller)]
     layers = [layer_id for layer_id in readable if not wanted or layer_id in wanted]
-    return layers, caller.role in (Role.OPERATOR, Role.ADMIN)
+    return EventReader(layers, desk_layers(caller, layers), is_operator(caller))
 
 
 def _seqs(notifications: list[Notification]) -> list[int]:

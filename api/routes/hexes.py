@@ -12,6 +12,7 @@ from api.dependencies import Caller, UsedCatalogue, UsedDatabase, UsedSettings, 
 from api.ogc.negotiation import only_known
 from api.tile_responses import tile_response
 from gis.access import Principal
+from gis.alerts.visibility import desk_layers
 from gis.clock import HERE
 from gis.errors import BadInput
 from gis.hexes import COARSEST, FINEST, areas_km2, boundaries, cell_of, cell_text, resolution_of
@@ -86,12 +87,13 @@ def hex_facts(
     with database.snapshot() as connection:
         layers = _layers(connection, number, server.hex_answers, catalogue, settings, caller)
         place = {"cell": number, "resolution": resolution_of(number), "layers": readable}
+        alerts = connection.execute(_ALERTS, place | {"desk": desk_layers(caller, readable)})
         return {
             **_place(connection, number),
             "counts": {name: facts["count"] for name, facts in layers.items()},
             "layers": layers,
             "hotspots": [dict(row._mapping) for row in connection.execute(_HOTSPOTS, place)],
-            "alerts": [dict(row._mapping) for row in connection.execute(_ALERTS, place)],
+            "alerts": [dict(row._mapping) for row in alerts],
             "population": _population(connection, number),
         }
 
@@ -183,7 +185,8 @@ ORDER BY run.layer_id, place.q, place.cell
 """)  # noqa: S608 (no part comes from outside)
 _ALERTS = text(f"""
 SELECT id, layer_id, status, severity, headline_vi, headline_en FROM gis.alert
-WHERE status IN ('open', 'acknowledged') AND layer_id = ANY(:layers)
+WHERE status IN ('open', 'acknowledged') AND layer_id = ANY(:layers) AND NOT gis.is_internal(rule)
+  AND (layer_id = ANY(:desk) OR id IN (SELECT id FROM gis.published_alert))
   AND EXISTS (SELECT FROM unnest(cells) AS place (cell) WHERE {_TOUCHES})
 ORDER BY id
 """)  # noqa: S608 (no part comes from outside)

@@ -36,7 +36,7 @@ class Alert:
     headline_en: str
     detail_vi: str
     detail_en: str
-    communes: tuple[tuple[str, str], ...]  # code, full name of today
+    communes: tuple[tuple[str, str], ...]  # code, full name of today, or of its last day
     observed: float
     expected: float | None
     p: float | None
@@ -49,13 +49,15 @@ class Alert:
     opened_at: datetime
     updated_at: datetime
     outcome: Outcome | None
-    approved: bool  # a person made it public, as its layer is
+    approved: bool  # it was made public, as its layer is
+    published: bool  # everybody sees it now
     internal: bool  # for operators alone
     suppressed_why: Reason | None
     people: float | None  # inhabitants of its hexes; None: unknown, or it has ended
     acknowledged_by: str | None  # the person who has it, or had it when it ended
     acknowledged_at: datetime | None  # since when
     within_id: int | None  # the situation that it is part of
+    within_published: bool  # everybody sees that too
     situation: Mapping[str, Any] | None  # of one: communes, streams and voices by hour, ranked
     bbox: tuple[float, float, float, float] | None
 
@@ -73,10 +75,10 @@ class AlertEvent:
 _SELECT = """
 SELECT a.*, ST_XMin(a.geom) AS west, ST_YMin(a.geom) AS south,
        ST_XMax(a.geom) AS east, ST_YMax(a.geom) AS north,
-       ARRAY(SELECT c.code || ' ' || c.full_name FROM layer.communes c
-             WHERE c.code = ANY(a.communes) ORDER BY c.code) AS named,
-       EXISTS (SELECT FROM gis.approval p WHERE p.alert_id = a.id) AND gis.is_public(a.layer_id)
-         AS approved,
+       ARRAY(SELECT u.code || ' ' || u.full_name FROM gis.alert_communes(a) u) AS named,
+       gis.is_approved(a.id) AND gis.is_public(a.layer_id) AS approved,
+       a.id IN (SELECT p.id FROM gis.published_alert p) AS published,
+       a.within_id IN (SELECT p.id FROM gis.published_alert p) AS within_published,
        why.silence_id, why.silence_who, why.silence_why, why.within_id AS inhibited_by,
        gis.is_internal(a.rule) AS internal, people.sum AS people,
        taken.who AS acknowledged_by, taken.at AS taken_at
@@ -149,6 +151,34 @@ def get_alert(connection: Connection, alert_id: int) -> Alert:
     if row is None:
         raise NotFound(f"there is no alert {alert_id}")
     return _alert(row)
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """The place of an alert: its area as GeoJSON with at most some thousand vertices, and a point
+    (longitude, latitude) for its mark. A situation's is in the commune that leads it.
+    """
+
+    geometry: Mapping[str, Any]
+    point: tuple[float, float]
+
+
+def outlines(connection: Connection, alert_ids: Sequence[int]) -> dict[int, Outline]:
+    """The places of alerts by their numbers, but of those without a shape."""
+    rows = connection.execute(_OUTLINES, {"ids": list(alert_ids)})
+    return {row.id: Outline(row.geometry, (row.lon, row.lat)) for row in rows}
+
+
+_OUTLINES = text("""
+SELECT a.id, gis.payload_shape(a.geom) AS geometry, ST_X(mark.point) AS lon, ST_Y(mark.point) AS lat
+FROM gis.alert a
+CROSS JOIN LATERAL (
+  SELECT coalesce(a.centre,
+                  (SELECT ST_PointOnSurface(c.geom) FROM layer.communes c
+                   WHERE c.code = a.measures #>> '{situation,communes,0,code}'),
+                  ST_PointOnSurface(a.geom)) AS point) AS mark
+WHERE a.id = ANY(:ids) AND NOT ST_IsEmpty(a.geom)
+""")
 
 
 def history(connection: Connection, alert_id: int) -> list[AlertEvent]:
@@ -275,6 +305,7 @@ def _alert(row: Row[tuple[object, ...]]) -> Alert:
         outcome=Outcome(row.outcome) if row.outcome else None,
         suppressed_why=_reason(row),
         acknowledged_at=row.taken_at,
+        within_published=bool(row.within_published),
         situation=row.measures.get(SITUATION),
         bbox=None if row.west is None else (row.west, row.south, row.east, row.north),
     )
@@ -289,6 +320,6 @@ def _reason(row: Row[tuple[object, ...]]) -> Reason | None:
 _PLAIN = (
     "id", "layer_id", "rule", "stream", "severity", "headline_vi", "headline_en", "detail_vi",
     "detail_en", "observed", "expected", "p", "recurrence_days", "since", "until", "official",
-    "simulated", "opened_at", "updated_at", "approved", "acknowledged_by",
+    "simulated", "opened_at", "updated_at", "approved", "published", "acknowledged_by",
     "people", "within_id", "internal",
 )  # fmt: skip

@@ -35,7 +35,8 @@ class Act(StrEnum):
     CORRECTED = "corrected"  # records were deleted or corrected: less than was notified
     ESCALATE = "escalate"  # nobody acknowledged it in time
     COMMENT = "comment"
-    APPROVED = "approved"  # a person made it public
+    APPROVED = "approved"  # it was made public
+    WITHDRAWN = "withdrawn"  # a person took that back
     RENEWED = "renewed"  # it outlasts its CAP document, so another is made
 
 

@@ -25,8 +25,10 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from sqlalchemy import Connection, text
 
+from gis.alerts.units import SucceededCommune, follow_units
 from gis.boundaries.store import insert_changes, read_history
 from gis.boundaries.units import Level, Unit, UnitChange, UnitHistory
+from gis.clock import today
 from gis.database.engine import Database
 from gis.errors import BadFile, Conflict
 from gis.text import fault_words, nfc, without_diacritics
@@ -79,6 +81,9 @@ class ChangeReport:
 def apply_change(database: Database, path: Path) -> ChangeReport:
     """Store a decree: old units end on its day, new ones begin, with lineage.
 
+    Live alerts, subscriptions and duties of the old ones are of the new ones at once, if its day
+    has come.
+
     Raises BadFile when the file is wrong or its shares do not add up, Conflict when an old unit
     did not live on the day before or a new code is taken.
     """
@@ -92,6 +97,8 @@ def apply_change(database: Database, path: Path) -> ChangeReport:
         _begin(connection, decree, old_units[0].parent)
         insert_changes(connection, list(_changes(decree)), decree.source)
         without_polygon = _unite_polygons(connection, decree)
+        if decree.on <= today():
+            follow_units(connection, list(_succeeded(decree, old_units)))
     return ChangeReport(decree.on, len(old_units), len(decree.new), tuple(without_polygon))
 
 
@@ -139,6 +146,16 @@ def _check_free(decree: Decree, history: UnitHistory, ending: set[str]) -> None:
         living = history.unit(new_unit.code, Level.COMMUNE, decree.on)
         if living is not None and new_unit.code not in ending:
             raise Conflict(f"the code {new_unit.code} belongs to {living.full_name} on {decree.on}")
+
+
+def _succeeded(decree: Decree, old_units: Sequence[Unit]) -> Iterator[SucceededCommune]:
+    for unit in old_units:
+        into = {
+            new.code: nfc(new.full_name)
+            for new in decree.new
+            if any(part.code == unit.code for part in new.parts)
+        }
+        yield SucceededCommune(unit.code, unit.full_name, into)
 
 
 def _end(connection: Connection, old_units: Sequence[Unit], on: date) -> None:

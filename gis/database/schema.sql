@@ -107,8 +107,10 @@ CREATE INDEX alert_ended ON gis.alert USING btree (layer_id, rule, stream, until
 CREATE INDEX alert_geom ON gis.alert USING gist (geom);
 CREATE INDEX alert_live ON gis.alert USING btree (layer_id, rule, stream) WHERE (status = ANY (ARRAY['pending'::text, 'open'::text, 'acknowledged'::text, 'suppressed'::text]));
 CREATE INDEX alert_within ON gis.alert USING btree (within_id) WHERE (within_id IS NOT NULL);
-CREATE TRIGGER version_of_gone AFTER DELETE ON gis.alert FOR EACH ROW WHEN (gis.is_public(old.layer_id)) EXECUTE FUNCTION gis.raise_layer_version('alerts');
-CREATE TRIGGER version_of_new AFTER INSERT OR UPDATE ON gis.alert FOR EACH ROW WHEN (gis.is_public(new.layer_id)) EXECUTE FUNCTION gis.raise_layer_version('alerts');
+CREATE TRIGGER desk_version_of_gone AFTER DELETE ON gis.alert FOR EACH ROW WHEN (gis.is_public(old.layer_id)) EXECUTE FUNCTION gis.raise_layer_version('alerts_desk');
+CREATE TRIGGER desk_version_of_new AFTER INSERT OR UPDATE ON gis.alert FOR EACH ROW WHEN (gis.is_public(new.layer_id)) EXECUTE FUNCTION gis.raise_layer_version('alerts_desk');
+CREATE TRIGGER version_of_gone AFTER DELETE ON gis.alert FOR EACH ROW WHEN ((gis.is_public(old.layer_id) AND gis.is_approved(old.id))) EXECUTE FUNCTION gis.raise_layer_version('alerts');
+CREATE TRIGGER version_of_new AFTER INSERT OR UPDATE ON gis.alert FOR EACH ROW WHEN ((gis.is_public(new.layer_id) AND gis.is_approved(new.id))) EXECUTE FUNCTION gis.raise_layer_version('alerts');
 COMMENT ON COLUMN gis.alert.resolved_at IS 'When it ended: resolved, expired or false.';
 
 CREATE TABLE gis.alert_evaluation (
@@ -144,6 +146,7 @@ CREATE TABLE gis.alert_event (
 );
 CREATE INDEX alert_event_of ON gis.alert_event USING btree (alert_id, id);
 CREATE CONSTRAINT TRIGGER event AFTER INSERT ON gis.alert_event DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION gis.add_event();
+CREATE TRIGGER approval AFTER INSERT ON gis.alert_event FOR EACH ROW WHEN ((new.act = ANY (ARRAY['open'::text, 'notify'::text, 'update'::text, 'corrected'::text]))) EXECUTE FUNCTION gis.approve_of_event();
 
 CREATE TABLE gis.api_key (
   id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
@@ -165,9 +168,13 @@ CREATE TABLE gis.approval (
   who text NOT NULL,
   note text NOT NULL,
   confirmed boolean NOT NULL,
+  withdrawn_at timestamp with time zone,
+  withdrawn_by text,
   CONSTRAINT approval_pkey PRIMARY KEY (alert_id),
   CONSTRAINT approval_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES gis.alert(id) ON DELETE CASCADE
 );
+CREATE TRIGGER desk_version_of_approval AFTER INSERT OR DELETE OR UPDATE ON gis.approval FOR EACH ROW EXECUTE FUNCTION gis.raise_layer_version('alerts_desk');
+CREATE TRIGGER version_of_approval AFTER INSERT OR DELETE OR UPDATE ON gis.approval FOR EACH ROW EXECUTE FUNCTION gis.raise_layer_version('alerts');
 
 CREATE TABLE gis.boundary_state (
   only_row boolean NOT NULL DEFAULT true,
@@ -678,6 +685,14 @@ COMMENT ON COLUMN gis.process_run.layers IS 'of a department''s key, as it was w
 COMMENT ON COLUMN gis.process_run.owner IS 'the name of the key; anonymous: whoever knows the id';
 COMMENT ON COLUMN gis.process_run.reads IS 'version of each layer that the result rests on: who may not read one of them sees nothing of it';
 
+CREATE TABLE gis.publication (
+  only_row boolean NOT NULL DEFAULT true,
+  publish text NOT NULL DEFAULT 'approved'::text,
+  CONSTRAINT publication_pkey PRIMARY KEY (only_row),
+  CONSTRAINT publication_only_row_check CHECK (only_row),
+  CONSTRAINT publication_publish_check CHECK ((publish = ANY (ARRAY['approved'::text, 'urgent'::text, 'all'::text])))
+);
+
 CREATE TABLE gis.pushed (
   layer_id text NOT NULL,
   who text NOT NULL,
@@ -1027,6 +1042,9 @@ CREATE TABLE gis.uncovered_shape (
 --   digest text
 --   archives_from bigint
 
+-- View gis.published_alert: functions/results.sql
+--   id bigint
+
 -- View gis.pulse: functions/jobs.sql
 --   rows_changed bigint
 --   files_published text
@@ -1108,6 +1126,34 @@ CREATE TABLE gis.uncovered_shape (
 --   communes text
 --   official boolean
 --   simulated boolean
+--   valid_at timestamp with time zone
+--   updated_at timestamp with time zone
+--   acknowledged_at timestamp with time zone
+--   resolved_at timestamp with time zone
+--   detail_vi text
+--   detail_en text
+--   observed double precision
+--   expected double precision
+--   p double precision
+--   recurrence_days double precision
+--   since timestamp with time zone
+--   until timestamp with time zone
+--   outcome text
+
+-- View layer.alerts_desk: functions/results.sql
+--   id bigint
+--   geom geometry(MultiPolygon,4326)
+--   of_layer text
+--   rule text
+--   status text
+--   severity text
+--   headline_vi text
+--   headline_en text
+--   communes text
+--   official boolean
+--   simulated boolean
+--   approved boolean
+--   within bigint
 --   valid_at timestamp with time zone
 --   updated_at timestamp with time zone
 --   acknowledged_at timestamp with time zone
@@ -1344,7 +1390,10 @@ CREATE TABLE private.webhook_secret (
 
 -- Functions
 --   gis.add_event() → trigger: functions/notify.sql
+--   gis.alert_communes(alert gis.alert) → SETOF gis.admin_unit: functions/alerts.sql
 --   gis.alert_payload(alert_id bigint) → jsonb: functions/alerts.sql
+--   gis.approve_at_once(alert_id bigint DEFAULT NULL::bigint) → SETOF bigint: functions/notify.sql
+--   gis.approve_of_event() → trigger: functions/notify.sql
 --   gis.attach_hex_counts(layer_id text, category text DEFAULT NULL::text, measure text DEFAULT NULL::text) → void: functions/hexes.sql
 --   gis.attach_hex_cover(layer_id text, resolution integer) → void: functions/shapes.sql
 --   gis.attach_tiles(layer_id text) → void: functions/tiles.sql
@@ -1361,6 +1410,7 @@ CREATE TABLE private.webhook_secret (
 --   gis.h3_text(cell bigint) → text: functions/values.sql
 --   gis.has_better_null(run bigint) → boolean: functions/runs.sql
 --   gis.hex_rows(sign integer, category text, measure text, source text) → text: functions/hexes.sql
+--   gis.is_approved(alert_id bigint) → boolean: functions/versions.sql
 --   gis.is_corrected(event gis.notification) → boolean: functions/notify.sql
 --   gis.is_internal(rule text) → boolean: functions/values.sql
 --   gis.is_on_duty(event gis.notification, subscription gis.subscription) → boolean: functions/notify.sql

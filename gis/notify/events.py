@@ -1,6 +1,7 @@
 """Events of alerts (gis.notification), in the order of their commits."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,9 +12,15 @@ from gis.notify.notification import CommuneName, Language, Notification
 
 _MEASURES = ("observed", "expected", "llr", "p", "recurrence_days")
 
+# All events of the layers whose desk it is; of others what everybody may see, and that it is taken
+# back. By the rule of today: steps of what was taken back or suppressed are read by nobody later.
 _READABLE = """
-layer_id = ANY(:layers) AND (:all_states
-  OR NOT alert ->> 'status' = ANY(:not_notified) AND NOT gis.is_internal(alert ->> 'rule'))"""
+layer_id = ANY(:layers) AND CASE
+  WHEN gis.is_internal(alert ->> 'rule') THEN :operator
+  WHEN layer_id = ANY(:desk) THEN true
+  WHEN act = 'withdrawn' THEN true
+  ELSE (alert ->> 'approved')::boolean AND NOT alert ->> 'status' = ANY(:not_notified)
+    AND alert_id IN (SELECT p.id FROM gis.published_alert p) END"""
 _AFTER = text(
     f"SELECT * FROM gis.notification WHERE seq > :after AND {_READABLE} ORDER BY seq LIMIT :limit"  # noqa: S608
 )
@@ -26,29 +33,42 @@ def last_seq(connection: Connection) -> int:
     return latest
 
 
-def events_after(
-    connection: Connection, after: int, layers: Sequence[str], *, to_desk: bool, limit: int = 100
-) -> list[Notification]:
-    """Events of the alerts of these layers after a number, the oldest first.
-
-    `to_desk`: also those of pending, suppressed and internal alerts, which only operators see.
+@dataclass(frozen=True, slots=True)
+class EventReader:
+    """The layers that a principal may read, those of them whose desk it serves, and whether it is
+    an operator, who also reads what is for operators alone.
     """
-    values = _readable(layers, to_desk=to_desk) | {"after": after, "limit": limit}
+
+    layers: Sequence[str]
+    desk: Sequence[str]
+    operator: bool
+
+
+def events_after(
+    connection: Connection, after: int, reader: EventReader, limit: int = 100
+) -> list[Notification]:
+    """Events of alerts that a reader may see after a number, the oldest first."""
+    values = _readable(reader) | {"after": after, "limit": limit}
     return [notification_of(row) for row in connection.execute(_AFTER, values)]
 
 
-def newest_readable(connection: Connection, layers: Sequence[str], *, to_desk: bool) -> int:
+def newest_readable(connection: Connection, reader: EventReader) -> int:
     """The number of the latest event that `events_after` gives; 0 when there is none.
 
     To a reader of these layers `last_seq` would disclose that something happened in another one.
     """
-    latest: int = connection.scalar(_LATEST, _readable(layers, to_desk=to_desk))
+    latest: int = connection.scalar(_LATEST, _readable(reader))
     return latest
 
 
-def _readable(layers: Sequence[str], *, to_desk: bool) -> dict[str, Any]:
+def _readable(reader: EventReader) -> dict[str, Any]:
     hidden = [status.value for status in NOT_NOTIFIED]
-    return {"layers": list(layers), "all_states": to_desk, "not_notified": hidden}
+    return {
+        "layers": list(reader.layers),
+        "desk": list(reader.desk),
+        "operator": reader.operator,
+        "not_notified": hidden,
+    }
 
 
 def notification_of(row: Row[Any]) -> Notification:

@@ -76,6 +76,12 @@ class ScanFindings:
         if not named:
             return "", ""
         people, unnamed = len(set(named)), len(records) - len(named)
+        if unnamed > len(named):
+            return (
+                f" {number_vi(len(records))} bản ghi, {number_vi(unnamed)} trong đó không rõ người "
+                "báo.",
+                f" {number_en(len(records))} records, {number_en(unnamed)} of which name nobody.",
+            )
         vi = f" {number_vi(len(records))} bản ghi của {number_vi(people)} người"
         en = f" {number_en(len(records))} records of {number_en(people)} people"
         if unnamed:

@@ -1,5 +1,6 @@
-"""The situation of a layer: the last hours hold many times the usual, in many places or in many
-subjects of one place at once. Pure: records in, a situation or none out.
+"""The situation of a layer: the last hours hold many times the usual, in many places, a little all
+over the province, or in many subjects of one place at once. Pure: records in, a situation or none
+out.
 
 What is usual is the same hours of the days before, of the same weekday where that is more. A week
 lies between, so that an event of days does not make itself usual.
@@ -24,6 +25,8 @@ DAYS_READ: Final = 29  # the day under way, and those from which the usual is kn
 LEAST: Final = 20  # voices; fewer are no matter for the whole province
 PLACES: Final = 3  # communes, or subjects of one commune, that must stand out
 _LEAST_EACH = 3  # voices of each of them; as a cluster needs
+_MANY = 2 * PLACES  # communes of what is a little everywhere
+_LEAST_SPREAD = 2  # voices of each of these
 _RARE_EACH = 1e-4
 _RARE = 1e-6
 _GAP_DAYS = 7
@@ -113,7 +116,8 @@ def _in_window(
     times: float,
 ) -> Situation | None:
     slots = _Slots(counted, until, hours, days)
-    affected = _many_communes(slots, times) or _many_subjects(slots, times)
+    affected = sorted({*_many_communes(slots, times), *_all_over(slots, times)})
+    affected = affected or _many_subjects(slots, times)
     if not affected:
         return None
     streams = [one for one in slots.shares("category", affected) if _stands_out(one, times)]
@@ -146,6 +150,29 @@ def _many_communes(slots: "_Slots", times: float) -> list[str]:
     """The communes that stand out, if they are many."""
     communes = [one.name for one in slots.shares("commune") if _stands_out(one, times)]
     return communes if len(communes) >= PLACES else []
+
+
+def _all_over(slots: "_Slots", times: float) -> list[str]:
+    """The communes of a subject that stands out in the whole province, a little in each of many.
+
+    None where most of it is in one commune: that is a cluster.
+    """
+    found: set[str] = set()
+    for stream in slots.shares("category"):
+        if stream.observed < LEAST or stream.observed < times * stream.expected:
+            continue
+        dispersion = slots.dispersion(None, [stream.name])
+        if _tail(stream.observed, stream.expected, dispersion) > _RARE:
+            continue
+        more = [
+            one
+            for one in slots.shares("commune", None, [stream.name])
+            if one.observed >= max(_LEAST_SPREAD, times * one.expected)
+        ]
+        together = sum(one.observed for one in more)
+        if len(more) >= _MANY and 2 * max(one.observed for one in more) <= together:
+            found.update(one.name for one in more)
+    return sorted(found)
 
 
 def _many_subjects(slots: "_Slots", times: float) -> list[str]:
@@ -225,7 +252,7 @@ class _Slots:
     def usual(self, communes: list[str], streams: list[str]) -> float:
         return float(self._usual(self._total(communes, streams)))
 
-    def dispersion(self, communes: list[str], streams: list[str]) -> float:
+    def dispersion(self, communes: list[str] | None, streams: list[str]) -> float:
         """Variance to mean of the earlier days, at least that of Poisson."""
         daily = self._total(communes, streams)[self._days]
         return max(1.0, float(daily.var(ddof=1) / max(daily.mean(), 0.5)))
@@ -247,7 +274,7 @@ class _Slots:
         )
         return chosen, of
 
-    def _total(self, communes: list[str], streams: list[str]) -> Floats:
+    def _total(self, communes: list[str] | None, streams: list[str]) -> Floats:
         total: Floats = self._counts[np.ix_(*self._chosen(communes, streams))].sum(axis=(0, 1))
         return total
 

@@ -297,6 +297,18 @@ def _points_in(shape: shapely.Geometry, n: int, random: np.random.Generator) -> 
     return points
 
 
+def scattered_in(
+    shape: shapely.Geometry, spread_km: float, random: np.random.Generator
+) -> tuple[float, float]:
+    """A point (longitude, latitude) around the middle of a polygon, within it."""
+    centre = shape.point_on_surface()
+    point = np.array([[centre.x, centre.y]])
+    lon, lat = (float(each[0]) for each in _scatter(point, spread_km, random))
+    while not shapely.contains_xy(shape, lon, lat):  # half the way back
+        lon, lat = (lon + centre.x) / 2, (lat + centre.y) / 2
+    return lon, lat
+
+
 def _scatter(
     centre: Floats, spread_km: float, random: np.random.Generator
 ) -> tuple[Floats, Floats]:

@@ -40,7 +40,11 @@ def grid(home: Path) -> str:
 @pytest.fixture(scope="module")
 def running(home: Path, grid: str) -> Iterator[Service]:
     """`gis up` with the demo, on the grid of communes."""
-    settings = {"GIS_BOUNDARIES": grid, "GIS_WEBHOOK_NETWORKS": "127.0.0.0/8"}
+    settings = {
+        "GIS_BOUNDARIES": grid,
+        "GIS_WEBHOOK_NETWORKS": "127.0.0.0/8",
+        "GIS_PUBLISH_ALERTS": "all",
+    }
     with service(home / "running", **settings) as made:
         made.start()
         yield made

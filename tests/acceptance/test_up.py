@@ -96,7 +96,12 @@ def bare(home: Path, grid: str) -> Iterator[Service]:
     """`gis up` without the demo, on layer files of its own."""
     folder = home / "layers"
     shutil.copytree(ROOT / "layers", folder, ignore=lambda _, names: not_yaml(names))
-    settings = {"GIS_BOUNDARIES": grid, "GIS_LAYERS": str(folder), "GIS_DEMO": "false"}
+    settings = {
+        "GIS_BOUNDARIES": grid,
+        "GIS_LAYERS": str(folder),
+        "GIS_DEMO": "false",
+        "GIS_PUBLISH_ALERTS": "all",
+    }
     with service(home / "bare", **settings) as made:
         made.start()
         yield made

@@ -21,6 +21,7 @@ from layers.definition.catalogue import Catalogue
 from layers.definition.model import Audience, Layer
 from layers.ingest.load import LoadOptions, load_file
 from layers.storage.sync import sync
+from tests.integration.notify.made import open_to_all
 from tests.integration.ogc_app import serving
 from tests.unit.alerts.made import DAY, POLICY, found, signal
 
@@ -30,6 +31,7 @@ LINE = "a,2026-03-01T08:00:00+07:00,traffic,ổ gà,104.15,22.05,Nguyễn Văn A
 
 @pytest.fixture
 def http(toy_province, catalogue) -> Iterator[httpx.Client]:
+    open_to_all(toy_province)
     app = create_app(Settings(_env_file=None), toy_province, catalogue)
     with serving(app) as url, httpx.Client(base_url=url, timeout=30) as client:
         yield client

@@ -1,6 +1,6 @@
 """A later decree is data: units end and begin on its day, and nothing else changes."""
 
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import geopandas as gpd
@@ -8,6 +8,8 @@ import pytest
 import shapely
 from sqlalchemy import text
 
+from gis.alerts.actions import get_alert
+from gis.alerts.units import SucceededCommune, follow_units
 from gis.boundaries.change import apply_change
 from gis.boundaries.loader import load_boundaries
 from gis.boundaries.sources import BoundarySource
@@ -15,6 +17,7 @@ from gis.boundaries.store import read_history
 from gis.boundaries.units import BoundaryQuality, Level
 from gis.database.engine import Database
 from gis.errors import BadFile, Conflict
+from tests.integration.notify.made import make_alert, subscribe
 from tests.provinces import write_boundaries
 
 ON = date(2026, 5, 1)
@@ -116,3 +119,85 @@ def test_polygons_loaded_after_a_decree_keep_its_units(toy_province: Database, t
             )
         )
     assert (report.communes, former) == (2, 2)
+
+
+RENAMED = {
+    "merged": (MERGER, ["00001", "00004"], ["00001"], "Phường Sao Mai Mới"),
+    "split": (SPLIT, ["00007"], ["00007", "00009"], "Xã Đồi Thông, Xã Đồi Cao"),
+}
+
+
+@pytest.mark.parametrize("how", RENAMED)
+@pytest.mark.parametrize("status", ["open", "acknowledged", "suppressed", "pending"])
+def test_live_alerts_and_their_recipients_are_of_the_new_units_at_once(
+    toy_province: Database, tmp_path, how, status
+):
+    """An alert of the whole commune, of which the old name is in the text."""
+    words, before, after, named = RENAMED[how]
+    with toy_province.writing() as connection:
+        old = connection.scalar(text("SELECT full_name FROM layer.communes WHERE code = :code"),
+                                {"code": before[-1]})  # fmt: skip
+        number = make_alert(connection, communes=before[-1:], headline_vi=f"12 báo cáo; {old}.")
+        connection.execute(
+            text(
+                "UPDATE gis.alert SET status = :status,"
+                " resumes = CASE :status WHEN 'suppressed' THEN 'open' END,"
+                " last_notification = jsonb_build_object('communes', communes) WHERE id = :id"
+            ),
+            {"id": number, "status": status},
+        )
+        over = make_alert(connection, communes=before[-1:])
+        connection.execute(text("UPDATE gis.alert SET status = 'expired' WHERE id = :id"),
+                           {"id": over})  # fmt: skip
+        subscribe(connection, "của xã", communes=before[-1:])
+        subscribe(connection, "toàn tỉnh")
+    apply_change(toy_province, decree(tmp_path, words))
+    with toy_province.reading() as connection:
+        found, ended = get_alert(connection, number), get_alert(connection, over)
+        told, kept = connection.execute(text(
+            "SELECT last_notification -> 'communes', (SELECT communes FROM gis.alert"
+            " WHERE id = :over) FROM gis.alert WHERE id = :id"),
+            {"id": number, "over": over}).one()  # fmt: skip
+        communes = connection.scalars(text("SELECT communes FROM gis.subscription ORDER BY id"))
+        mine, everywhere = communes.all()
+        deliveries = connection.scalar(text("SELECT count(*) FROM gis.delivery"
+                                            " JOIN gis.notification n USING (seq)"
+                                            " WHERE n.act = 'update'"))  # fmt: skip
+    assert [code for code, _ in found.communes] == after == told
+    assert found.headline_vi == f"12 báo cáo; {named}."
+    assert set(after) <= set(mine) and everywhere == []
+    assert deliveries == 0  # nothing happened there
+    assert kept == before[-1:] and ended.headline_vi == "Phản ánh: 12 báo cáo"
+
+
+def test_a_part_of_a_split_unit_that_an_alert_does_not_touch_is_none_of_its_units(
+    toy_province: Database, tmp_path
+):
+    """Where the parts have polygons; the alert lies in the west."""
+    apply_change(toy_province, decree(tmp_path, SPLIT))
+    west = "104.2 22, 104.25 22, 104.25 22.1, 104.2 22.1, 104.2 22"
+    east = "104.25 22, 104.3 22, 104.3 22.1, 104.25 22.1, 104.25 22"
+    corner = "MULTIPOLYGON(((104.21 22.01, 104.22 22.01, 104.22 22.02, 104.21 22.01)))"
+    parts = {"00007": "Xã Đồi Thông", "00009": "Xã Đồi Cao"}
+    with toy_province.writing() as connection:
+        number = make_alert(connection, communes=["00007"], wkt=corner)
+        for code, ring in (("00007", west), ("00009", east)):
+            connection.execute(
+                text(
+                    "UPDATE gis.admin_unit SET geom = ST_Multi(ST_GeomFromText(:wkt, 4326))"
+                    " WHERE code = :code AND valid_to IS NULL AND level = 'commune'"
+                ),
+                {"code": code, "wkt": f"POLYGON(({ring}))"},
+            )
+        follow_units(connection, [SucceededCommune("00007", "Xã Đồi Thông", parts)])
+    with toy_province.reading() as connection:
+        assert [code for code, _ in get_alert(connection, number).communes] == ["00007"]
+
+
+def test_a_decree_of_a_day_to_come_changes_no_alert_yet(toy_province: Database, tmp_path):
+    with toy_province.writing() as connection:
+        number = make_alert(connection, communes=["00004"])
+    later = (date.today() + timedelta(days=30)).isoformat()
+    apply_change(toy_province, decree(tmp_path, MERGER.replace("2026-05-01", later)))
+    with toy_province.reading() as connection:
+        assert [code for code, _ in get_alert(connection, number).communes] == ["00004"]

@@ -21,6 +21,7 @@ from gis.settings import Settings
 from layers.definition.catalogue import Catalogue
 from layers.definition.model import Audience
 from layers.storage.sync import sync
+from tests.integration.notify.made import open_to_all
 from tests.integration.ogc_app import Client, serving
 from tests.unit.alerts.made import day, found, signal
 
@@ -130,6 +131,7 @@ def test_a_browser_gets_a_page_in_its_language(http, toy_province):
 
 
 def test_it_takes_no_alerts_place(http, toy_province):
+    open_to_all(toy_province)
     two_months(toy_province)
     assert http.get("/alerts/1").json()["id"] == 1
     assert http.get("/alerts/precision").status_code == 200

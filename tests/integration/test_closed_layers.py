@@ -22,7 +22,7 @@ from layers.detect.thresholds import evaluate_rules
 from layers.items.formats import FORMATS
 from layers.storage.sync import sync
 from tests.conftest import LAYERS
-from tests.integration.notify.made import make_alert, subscribe
+from tests.integration.notify.made import make_alert, open_to_all, subscribe
 from tests.integration.notify.test_events import alerts_of, heard
 from tests.integration.ogc_app import Client, serving
 from tests.integration.test_hotspots import LAYER, NOW, cluster, noise, report
@@ -54,6 +54,7 @@ def publish(database: Database, catalogue: Catalogue) -> None:
 def public(toy_province: Database, tmp_path: Path) -> Catalogue:
     """The layer is public, and has an outbreak of two days within a kilometre or so."""
     found = files(tmp_path / "layers", "public")
+    open_to_all(toy_province)
     publish(toy_province, found)
     report(toy_province, noise(), days=90)
     report(toy_province, cluster())

@@ -16,6 +16,7 @@ from layers.definition.catalogue import Catalogue
 from layers.detect import run_hotspots
 from layers.ingest.load import LoadOptions, load_file
 from tests.databases import Server
+from tests.integration.notify.made import open_to_all
 from tests.integration.ogc_app import serving
 from tests.integration.test_hotspots import cluster, noise, report
 
@@ -207,6 +208,7 @@ def test_an_alert_is_acknowledged_once_by_an_operator(own, toy_province, catalog
     now = datetime(2026, 3, 31, 12, tzinfo=UTC)
     report(toy_province, noise(), days=90)
     report(toy_province, cluster())
+    open_to_all(toy_province)
     run_hotspots(toy_province, catalogue.get("citizen_reports"), now)
     (alert,) = own.get("/alerts").json()["alerts"]
     path = f"/alerts/{alert['id']}/acknowledge"

@@ -25,6 +25,17 @@ LANGUAGE sql IMMUTABLE AS $$
     definition -> 'title')
 $$;
 
+-- The communes of an alert as they are called today, or were when it ended; also those that have no
+-- polygon yet.
+CREATE OR REPLACE FUNCTION gis.alert_communes(alert gis.alert) RETURNS SETOF gis.admin_unit
+LANGUAGE sql STABLE AS $$
+  SELECT u.* FROM gis.admin_unit u
+  WHERE u.level = 'commune' AND u.code = ANY(alert.communes)
+    AND (u.valid_from IS NULL OR u.valid_from <= gis.day_of(coalesce(alert.resolved_at, now())))
+    AND (u.valid_to IS NULL OR u.valid_to > gis.day_of(coalesce(alert.resolved_at, now())))
+  ORDER BY u.code
+$$;
+
 -- The payload of an alert. The province's code places an alert of the whole province. An alert that was
 -- made public is public no more once its layer is closed.
 CREATE OR REPLACE FUNCTION gis.alert_payload(alert_id bigint) RETURNS jsonb LANGUAGE sql STABLE AS $$
@@ -32,7 +43,7 @@ CREATE OR REPLACE FUNCTION gis.alert_payload(alert_id bigint) RETURNS jsonb LANG
     'geometry', gis.payload_shape(a.geom),
     'places', (SELECT coalesce(jsonb_agg(jsonb_build_object(
                  'code', c.code, 'name', c.full_name, 'name_en', c.name_en) ORDER BY c.code), '[]')
-               FROM layer.communes c WHERE c.code = ANY(a.communes)),
+               FROM gis.alert_communes(a) c),
     'province', (SELECT u.code FROM gis.admin_unit u
                  WHERE u.level = 'province' AND u.valid_to IS NULL ORDER BY u.code LIMIT 1),
     'layer', (SELECT jsonb_build_object('title', l.definition -> 'title',
@@ -42,7 +53,8 @@ CREATE OR REPLACE FUNCTION gis.alert_payload(alert_id bigint) RETURNS jsonb LANG
               FROM gis.layer l WHERE l.id = a.layer_id),
     'run', (SELECT jsonb_build_object('method', r.method, 'version', r.code_version)
             FROM gis.hotspot_run r WHERE r.id = a.run_id),
-    'approved', p.alert_id IS NOT NULL AND gis.is_public(a.layer_id),
+    'approved', p.alert_id IS NOT NULL AND gis.is_public(a.layer_id) AND NOT gis.is_internal(a.rule),
     'confirmed', coalesce(p.confirmed, false))
-  FROM gis.alert a LEFT JOIN gis.approval p ON p.alert_id = a.id WHERE a.id = alert_payload.alert_id
+  FROM gis.alert a LEFT JOIN gis.approval p ON p.alert_id = a.id AND p.withdrawn_at IS NULL
+  WHERE a.id = alert_payload.alert_id
 $$;

@@ -3,7 +3,7 @@
 -- Steps that recipients are notified of; the others (more evidence of the same, remarks) are seen by
 -- those who look.
 CREATE OR REPLACE FUNCTION gis.is_sent(act text) RETURNS boolean LANGUAGE sql IMMUTABLE STRICT AS
-$$ SELECT act NOT IN ('update', 'comment', 'pending', 'suppressed', 'approve') $$;
+$$ SELECT act NOT IN ('update', 'comment', 'pending', 'suppressed', 'approve', 'withdrawn') $$;
 
 -- An event is void once the records of its alert were corrected: neither escalations nor subscriptions
 -- that come later go by it.
@@ -192,6 +192,28 @@ BEGIN
                     WHERE d.subscription_id = s.id AND d.alert_id = a.id)
   ORDER BY s.id, n.alert_id, n.seq DESC;
 END $$;
+
+-- Approve what the setting makes public at once: open alerts of official boundaries and public layers,
+-- never those for operators alone, and none that a person took back. Gives those that are new.
+CREATE OR REPLACE FUNCTION gis.approve_at_once(alert_id bigint DEFAULT NULL) RETURNS SETOF bigint
+LANGUAGE sql AS $$
+  INSERT INTO gis.approval (alert_id, who, note, confirmed)
+  SELECT a.id, 'service', '', false FROM gis.alert a CROSS JOIN gis.publication setting
+  WHERE (approve_at_once.alert_id IS NULL OR a.id = approve_at_once.alert_id)
+    AND a.status IN ('open', 'acknowledged') AND a.official AND NOT gis.is_internal(a.rule)
+    AND (setting.publish = 'all' OR setting.publish = 'urgent' AND a.severity = 'urgent')
+    AND gis.is_public(a.layer_id)
+  ON CONFLICT DO NOTHING RETURNING approval.alert_id
+$$;
+
+-- The event is made when the transaction commits, and so knows of the approval.
+CREATE OR REPLACE FUNCTION gis.approve_of_event() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM gis.approve_at_once(NEW.alert_id);
+  RETURN NULL;
+END $$;
+CREATE OR REPLACE TRIGGER approval AFTER INSERT ON gis.alert_event FOR EACH ROW
+  WHEN (NEW.act IN ('open', 'notify', 'update', 'corrected')) EXECUTE FUNCTION gis.approve_of_event();
 
 -- DROP and CREATE: a constraint trigger cannot be replaced.
 DROP TRIGGER IF EXISTS event ON gis.alert_event;

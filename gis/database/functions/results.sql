@@ -57,14 +57,30 @@ CREATE OR REPLACE VIEW layer.emerging WITH (security_barrier = true) AS
   FROM gis.emerging e JOIN gis.run_in_force r ON r.id = e.run_id
   WHERE gis.is_public(r.layer_id);
 
--- What is pending or suppressed is the desk's work, and in no layer. Alerts are many: asked once a
--- layer, not once an alert.
+-- The one rule of publication: everybody sees an alert of a public layer once it is approved, unless it is
+-- pending or suppressed, or for operators alone. All others are the desk's. Whatever answers everybody asks
+-- this view: routes, layers, tiles, exports, streams of events, CAP.
+CREATE OR REPLACE VIEW gis.published_alert AS
+  SELECT a.id FROM gis.alert a JOIN gis.approval p ON p.alert_id = a.id AND p.withdrawn_at IS NULL
+  WHERE a.status NOT IN ('pending', 'suppressed') AND NOT gis.is_internal(a.rule)
+    AND a.layer_id IN (SELECT l.id FROM gis.layer l WHERE gis.is_public(l.id));
+
 CREATE OR REPLACE VIEW layer.alerts WITH (security_barrier = true) AS
   SELECT a.id, a.geom, a.layer_id AS of_layer, a.rule, a.status, a.severity, a.headline_vi,
          a.headline_en, array_to_string(a.communes, ' ') AS communes, a.official, a.simulated,
          a.opened_at AS valid_at, a.updated_at, a.acknowledged_at, a.resolved_at,
          a.detail_vi, a.detail_en, a.observed, a.expected, a.p, a.recurrence_days, a.since,
          a.until, a.outcome
+  FROM gis.alert a WHERE a.id IN (SELECT p.id FROM gis.published_alert p);
+
+-- For who is on duty; not what is internal, which a department's key would see here too.
+CREATE OR REPLACE VIEW layer.alerts_desk WITH (security_barrier = true) AS
+  SELECT a.id, a.geom, a.layer_id AS of_layer, a.rule, a.status, a.severity, a.headline_vi,
+         a.headline_en, array_to_string(a.communes, ' ') AS communes, a.official, a.simulated,
+         gis.is_approved(a.id) AS approved, a.within_id AS within,
+         a.opened_at AS valid_at, a.updated_at, a.acknowledged_at, a.resolved_at,
+         a.detail_vi, a.detail_en, a.observed, a.expected, a.p, a.recurrence_days, a.since,
+         a.until, a.outcome
   FROM gis.alert a
-  WHERE a.status NOT IN ('pending', 'suppressed') AND NOT gis.is_internal(a.rule)
+  WHERE NOT gis.is_internal(a.rule)
     AND a.layer_id IN (SELECT l.id FROM gis.layer l WHERE gis.is_public(l.id));

@@ -6,6 +6,11 @@ CREATE OR REPLACE FUNCTION gis.is_public(layer_id text) RETURNS boolean LANGUAGE
 $$ SELECT coalesce((SELECT l.definition -> 'access' ->> 'read' = 'public'
                     FROM gis.layer l WHERE l.id = is_public.layer_id), false) $$;
 
+-- An alert has an approval in force: by a person, or by the service where the setting says so.
+CREATE OR REPLACE FUNCTION gis.is_approved(alert_id bigint) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE AS
+$$ SELECT EXISTS (SELECT FROM gis.approval p
+                  WHERE p.alert_id = is_approved.alert_id AND p.withdrawn_at IS NULL) $$;
+
 -- Rows of the layer of the trigger's argument have changed.
 CREATE OR REPLACE FUNCTION gis.raise_layer_version() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -18,7 +23,7 @@ CREATE OR REPLACE FUNCTION gis.raise_results() RETURNS trigger LANGUAGE plpgsql 
 BEGIN
   UPDATE gis.layer SET version = version + 1, changed_at = now(),
       archives_from = CASE WHEN gis.is_public(new.id) THEN archives_from ELSE version + 1 END
-    WHERE id IN ('hotspots', 'clusters', 'emerging', 'series', 'local_moran', 'alerts');
+    WHERE id IN ('hotspots', 'clusters', 'emerging', 'series', 'local_moran', 'alerts', 'alerts_desk');
   RETURN NULL;
 END $$;
 
@@ -47,8 +52,8 @@ CREATE OR REPLACE FUNCTION gis.calendar_of(view_id text) RETURNS date[] LANGUAGE
         WHERE level = 'commune' AND geom IS NOT NULL
       EXCEPT SELECT NULL
       ORDER BY 1)
-    WHEN view_id IN ('admin_changes', 'admin_units', 'alerts', 'clusters', 'emerging', 'hotspots',
-                     'local_moran', 'series') THEN '{-infinity}'
+    WHEN view_id IN ('admin_changes', 'admin_units', 'alerts', 'alerts_desk', 'clusters', 'emerging',
+                     'hotspots', 'local_moran', 'series') THEN '{-infinity}'
   END
 $$;
 
@@ -90,10 +95,22 @@ CREATE OR REPLACE TRIGGER version_of_changes
 
 CREATE OR REPLACE TRIGGER version AFTER INSERT OR DELETE ON gis.hotspot_run
   FOR EACH ROW EXECUTE FUNCTION gis.raise_results_of_run();
-CREATE OR REPLACE TRIGGER version_of_new AFTER INSERT OR UPDATE ON gis.alert
-  FOR EACH ROW WHEN (gis.is_public(new.layer_id)) EXECUTE FUNCTION gis.raise_layer_version('alerts');
-CREATE OR REPLACE TRIGGER version_of_gone AFTER DELETE ON gis.alert
-  FOR EACH ROW WHEN (gis.is_public(old.layer_id)) EXECUTE FUNCTION gis.raise_layer_version('alerts');
+-- The version of `alerts` rises with what all may see, that of the desk's layer with all alerts of public
+-- layers.
+CREATE OR REPLACE TRIGGER version_of_new AFTER INSERT OR UPDATE ON gis.alert FOR EACH ROW
+  WHEN (gis.is_public(new.layer_id) AND gis.is_approved(new.id))
+  EXECUTE FUNCTION gis.raise_layer_version('alerts');
+CREATE OR REPLACE TRIGGER version_of_gone AFTER DELETE ON gis.alert FOR EACH ROW
+  WHEN (gis.is_public(old.layer_id) AND gis.is_approved(old.id))
+  EXECUTE FUNCTION gis.raise_layer_version('alerts');
+CREATE OR REPLACE TRIGGER version_of_approval AFTER INSERT OR UPDATE OR DELETE ON gis.approval
+  FOR EACH ROW EXECUTE FUNCTION gis.raise_layer_version('alerts');
+CREATE OR REPLACE TRIGGER desk_version_of_approval AFTER INSERT OR UPDATE OR DELETE ON gis.approval
+  FOR EACH ROW EXECUTE FUNCTION gis.raise_layer_version('alerts_desk');
+CREATE OR REPLACE TRIGGER desk_version_of_new AFTER INSERT OR UPDATE ON gis.alert FOR EACH ROW
+  WHEN (gis.is_public(new.layer_id)) EXECUTE FUNCTION gis.raise_layer_version('alerts_desk');
+CREATE OR REPLACE TRIGGER desk_version_of_gone AFTER DELETE ON gis.alert FOR EACH ROW
+  WHEN (gis.is_public(old.layer_id)) EXECUTE FUNCTION gis.raise_layer_version('alerts_desk');
 
 -- Statement triggers <prefix>_insert, _update, _delete and _truncate on the table of a layer, with the
 -- changed rows as new_rows and old_rows. The arguments of the function are the layer and those that are

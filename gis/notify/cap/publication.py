@@ -7,7 +7,7 @@ newer document of the same alert makes it needless.
 import random
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
@@ -75,8 +75,7 @@ SELECT a.id FROM gis.alert a
 CROSS JOIN LATERAL (
   SELECT m.type, m.sent, m.expires FROM gis.cap_message m
   WHERE m.alert_id = a.id
-    AND m.public = (EXISTS (SELECT FROM gis.approval p WHERE p.alert_id = a.id)
-                    AND gis.is_public(a.layer_id))
+    AND m.public = (gis.is_approved(a.id) AND gis.is_public(a.layer_id))
   ORDER BY m.seq DESC LIMIT 1) AS latest
 WHERE a.status IN ('open', 'acknowledged') AND latest.type <> 'Cancel'
   AND now() >= latest.expires - (latest.expires - latest.sent) / 4
@@ -109,7 +108,7 @@ def publish_due(database: Database, sender: str, retrying: Backoff | None = None
 def message_type(notification: Notification, earlier: MessageType | None) -> MessageType | None:
     """The type of document that an event needs after the latest for the same readers, if any."""
     is_known = earlier is not None and earlier is not MessageType.CANCEL
-    if notification.is_over:
+    if notification.is_over or notification.act == Act.WITHDRAWN:
         return MessageType.CANCEL if is_known else None
     if notification.act not in _PUBLISHED_ACTS or notification.status in NOT_NOTIFIED:
         return None
@@ -152,9 +151,12 @@ def _publish(connection: Connection, row: Row[Any], sender: str, retrying: Backo
     """Make the document of one event; False: it needs none, or it failed."""
     if row.is_internal:
         return False
-    earlier = _earlier(connection, row)
+    # That an approval was taken back is for the public.
+    public = bool(row.alert.get("approved")) or row.act == Act.WITHDRAWN
+    earlier = _earlier(connection, row.alert_id, public)
     try:
-        message = _message(notification_of(row), earlier, sender)
+        notification = replace(notification_of(row), approved=public)
+        message = _message(notification, earlier, sender)
     except Exception as error:  # a fault of one event must not hold up the others
         _failed(connection, row, error, retrying)
         return False
@@ -195,10 +197,9 @@ def _failed(connection: Connection, row: Row[Any], error: Exception, retrying: B
     log.error(kind, alert=row.alert_id, seq=row.seq, why=why)
 
 
-def _earlier(connection: Connection, row: Row[Any]) -> list[EarlierDocument]:
+def _earlier(connection: Connection, alert_id: int, public: bool) -> list[EarlierDocument]:
     """All documents of the alert for the same readers, the oldest first."""
-    public = bool(row.alert.get("approved"))
-    rows = connection.execute(_EARLIER, {"alert": row.alert_id, "public": public})
+    rows = connection.execute(_EARLIER, {"alert": alert_id, "public": public})
     return [
         EarlierDocument(MessageType(row.type), Reference(row.sender, row.identifier, row.sent))
         for row in rows

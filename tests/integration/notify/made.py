@@ -5,6 +5,8 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from gis.alerts.store import record_event
+from gis.database.engine import Database
+from gis.notify.cap.approval import publish_at_once
 
 SQUARE = "MULTIPOLYGON(((104.1 22.0, 104.2 22.0, 104.2 22.1, 104.1 22.1, 104.1 22.0)))"
 _ALERT = text("""
@@ -39,6 +41,12 @@ def make_alert(connection: Connection, **changes: Any) -> int:
     alert_id: int = connection.execute(_ALERT, values).scalar_one()
     step(connection, alert_id, str(values["status"]))
     return alert_id
+
+
+def open_to_all(database: Database) -> None:
+    """Every alert is published as it opens, for tests of what everybody then sees."""
+    with database.writing() as connection:
+        publish_at_once(connection, "all")
 
 
 def step(connection: Connection, alert_id: int, act: str) -> None:

@@ -97,7 +97,9 @@ def test_an_alert_that_nobody_approved_is_for_keys_alone(http, toy_province, ope
     (link,) = links(http, operator)
     assert http.get(link).status_code == 404
     other = key(toy_province, Role.DEPARTMENT, "landslides")
-    assert http.get(link, headers=other).status_code == 200  # reports are a public layer
+    assert http.get(link, headers=other).status_code == 404
+    its = key(toy_province, Role.DEPARTMENT, "citizen_reports")
+    assert http.get(link, headers=its).status_code == 200
 
 
 def test_alerts_of_a_departments_layer_are_for_its_keys(http, toy_province, operator):
@@ -366,7 +368,11 @@ def test_a_document_given_up_is_an_alert_that_is_told_and_can_be_tried_anew(
     alert = make(toy_province)
     assert publish_due(toy_province, FAULTY, SOON) == 0
     assert undone(toy_province) == [(3, True)] * 2
-    told = [each for each in http.get("/alerts").json()["alerts"] if each["rule"] == "delivery"]
+    told = [
+        each
+        for each in http.get("/alerts", headers=operator).json()["alerts"]
+        if each["rule"] == "delivery"
+    ]
     assert [each["headline_vi"] for each in told] == [
         f"Không lập được bản tin CAP của cảnh báo số {alert}"
     ]

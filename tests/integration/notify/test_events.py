@@ -10,13 +10,14 @@ import pytest
 from api.app import create_app
 from gis.access import Role, create_key
 from gis.settings import Settings
-from tests.integration.notify.made import make_alert, step
+from tests.integration.notify.made import make_alert, open_to_all, step
 from tests.integration.ogc_app import Client, serving
 from tests.waiting import wait_until
 
 
 @pytest.fixture
 def http(toy_province, catalogue) -> Iterator[Client]:
+    open_to_all(toy_province)
     app = create_app(Settings(_env_file=None), toy_province, catalogue)
     with serving(app) as url, Client(base_url=url, timeout=10) as client:
         client.app = app

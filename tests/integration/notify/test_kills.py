@@ -25,13 +25,14 @@ from gis.errors import SetupError
 from gis.notify.cap.publication import publish_due
 from gis.notify.cap.validation import cap_faults
 from gis.notify.dispatch import send_due
-from gis.notify.events import events_after
+from gis.notify.events import EventReader, events_after
 from gis.notify.subscriptions import SubscriptionRequest, subscribe
 from tests import soak
 from tests.acceptance.service import free_port
 from tests.conftest import fill_toy_province
 from tests.databases import own_cluster
 from tests.integration.notify import processes
+from tests.integration.notify.made import open_to_all
 from tests.integration.notify.processes import HERE, sender_by, start
 from tests.integration.notify.test_events import events
 from tests.waiting import wait_until
@@ -143,6 +144,7 @@ def province(cluster, catalogue, tmp_path) -> Iterator[Database]:
     database = Database(cluster.url)
     migrate(database)
     fill_toy_province(database, catalogue, tmp_path)
+    open_to_all(database)
     yield database
     database.close()
 
@@ -278,8 +280,9 @@ def published(database: Database) -> dict[str, str]:
 
 
 def expected_events(database: Database) -> list[int]:
+    reader = EventReader(["citizen_reports"], [], operator=False)
     with database.reading() as connection:
-        steps = events_after(connection, 0, ["citizen_reports"], to_desk=False, limit=10**6)
+        steps = events_after(connection, 0, reader, limit=10**6)
     return [told.seq for told in steps]
 
 

@@ -25,7 +25,7 @@ from gis.database.engine import Database
 from gis.errors import BadFile, BadInput, Conflict, NotFound
 from gis.notify.cap.approval import approve
 from gis.notify.cap.publication import publish_due
-from gis.notify.events import events_after
+from gis.notify.events import EventReader, events_after
 from gis.notify.roster.file import RosterRow
 from gis.notify.roster.gap_alert import RULE, judge_roster
 from gis.notify.roster.shifts import Shift, Subject
@@ -431,10 +431,11 @@ def test_that_nobody_is_on_duty_is_for_operators_on_every_way_out(http, people, 
             assert answer.status_code in (200, 404), door
             assert RULE not in answer.text, door
             assert "người trực" not in answer.text, door
-    for to_desk in (False, True):
+    for is_operator in (False, True):
+        reader = EventReader(["alerts"], ["alerts"], is_operator)
         with people.reading() as connection:
-            told = events_after(connection, 0, ["alerts"], to_desk=to_desk)
-        assert [one.rule for one in told] == [RULE] * to_desk
+            told = events_after(connection, 0, reader)
+        assert [one.rule for one in told] == [RULE] * is_operator
     assert found.headline_vi in http.get("/alerts", headers=headers).text
     assert http.get(f"/alerts/{found.id}", headers=headers).status_code == 200
 

@@ -112,6 +112,16 @@ def test_landslide_road_and_power_at_once_in_one_valley_are_one_situation(usual)
     assert of_one is None  # that is an alert of the scan
 
 
+def test_a_little_in_each_of_many_communes_is_a_situation(usual):
+    """Two calls from each of forty: no commune stands out, the province does."""
+    everywhere = [f"{k % 40:05d}" for k in range(80)]
+    found = situation(with_more(usual, everywhere, ["disaster"] * 80, 600))
+    assert found is not None and len(found.communes) >= 20
+    assert {one.name for one in found.streams} == {"disaster"}
+    mostly_one = ["00021"] * 60 + [f"{k:05d}" for k in range(20)]
+    assert situation(with_more(usual, mostly_one, ["disaster"] * 80, 600)) is None
+
+
 def test_an_event_of_days_does_not_make_itself_usual(usual):
     rows = usual[usual["received_at"] <= NOW]
     valleys = [f"{7 * (1 + k % 5):05d}" for k in range(100)]

@@ -7,7 +7,7 @@ from alembic import op
 from gis.database.migrate import run_sql
 
 revision = "0062"
-down_revision = "0060"
+down_revision = "0061"
 
 
 def upgrade() -> None:
