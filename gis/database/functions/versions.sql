@@ -53,7 +53,7 @@ CREATE OR REPLACE FUNCTION gis.calendar_of(view_id text) RETURNS date[] LANGUAGE
       EXCEPT SELECT NULL
       ORDER BY 1)
     WHEN view_id IN ('admin_changes', 'admin_units', 'alerts', 'alerts_desk', 'clusters', 'emerging',
-                     'hotspots', 'local_moran', 'series') THEN '{-infinity}'
+                     'hotspots', 'local_moran', 'series', 'sources') THEN '{-infinity}'
   END
 $$;
 
