@@ -134,6 +134,7 @@ def test_slow_clients_of_every_kind_stop_nobody_and_leave_nothing(running, tmp_p
     ask(made.url, key, within_s=60)  # what each needs is loaded
     for path in set(slow_paths()) - {EVENTS}:
         ok(httpx.get(f"{made.url}{path}", timeout=60))
+    alone = [timed(lambda: ok(httpx.get(f"{made.url}/health", timeout=60))) for _ in range(5)]
     memory = process.memory_info().rss
     files, threads = process.num_fds(), process.num_threads()
     crowd = Crowd(made.port)
@@ -151,11 +152,11 @@ def test_slow_clients_of_every_kind_stop_nobody_and_leave_nothing(running, tmp_p
         load_file(database, springs, path, LoadOptions(who="tests", source="more"))
         waits, grown, together = [], 0, 0
         for _ in range(10):
-            waits.append(timed(lambda: ok(httpx.get(f"{made.url}/health", timeout=10))))
+            waits.append(timed(lambda: ok(httpx.get(f"{made.url}/health", timeout=60))))
             grown = max(grown, process.memory_info().rss - memory)
             together = max(together, connected(process))
             time.sleep(0.1)
-        assert median(waits) < 1, waits
+        assert median(waits) < 1 + 10 * median(alone), (waits, alone)
         assert together > 4 * CROWD, "the crowd is there meanwhile"
         ask(made.url, key)
         wait_until(lambda: alerts(made.url, key) == 1, every_s=0.1)
