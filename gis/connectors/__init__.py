@@ -8,6 +8,7 @@ from gis.connectors.folder import FolderConnector
 from gis.connectors.http import HttpConnector
 from gis.connectors.ogc_features import OgcFeaturesConnector
 from gis.connectors.sensorthings import SensorThingsConnector
+from gis.connectors.sql import SqlConnector
 from gis.connectors.wfs import WfsConnector
 
 _KINDS: tuple[type[Connector[Any]], ...] = (
@@ -16,6 +17,7 @@ _KINDS: tuple[type[Connector[Any]], ...] = (
     ArcgisConnector,
     OgcFeaturesConnector,
     WfsConnector,
+    SqlConnector,
     SensorThingsConnector,
 )
 CONNECTORS: dict[str, type[Connector[Any]]] = {kind.name: kind for kind in _KINDS}
