@@ -6,6 +6,7 @@ from gis.connectors.arcgis import ArcgisConnector
 from gis.connectors.connector import Connector
 from gis.connectors.folder import FolderConnector
 from gis.connectors.http import HttpConnector
+from gis.connectors.mqtt import MqttConnector
 from gis.connectors.ogc_features import OgcFeaturesConnector
 from gis.connectors.sensorthings import SensorThingsConnector
 from gis.connectors.sql import SqlConnector
@@ -18,6 +19,7 @@ _KINDS: tuple[type[Connector[Any]], ...] = (
     OgcFeaturesConnector,
     WfsConnector,
     SqlConnector,
+    MqttConnector,
     SensorThingsConnector,
 )
 CONNECTORS: dict[str, type[Connector[Any]]] = {kind.name: kind for kind in _KINDS}
