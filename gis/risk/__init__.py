@@ -1,0 +1,1 @@
+"""Risk of landslides and flash floods by rain: the law's levels, and second opinions."""
