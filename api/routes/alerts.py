@@ -44,9 +44,11 @@ from layers.items.evidence import evidence_records
 
 router = APIRouter(prefix="/alerts", tags=["alerts"], dependencies=[DeclaredParameters])
 
+AlertNumber = Annotated[int, Field(ge=1, lt=2**63)]
 Layers = Annotated[list[str], Query(description="Only alerts of these layers")]
 Severities = Annotated[list[Tier], Query(description="Only alerts of these tiers")]
 Statuses = Annotated[list[Status], Query(description="Only alerts in these states")]
+Ids = Annotated[list[AlertNumber], Query(alias="id", description="Only alerts of these numbers")]
 Geometry = Annotated[
     bool, Query(description="Also the area of each as GeoJSON, and a point for its mark; WGS 84")
 ]
@@ -81,6 +83,7 @@ def alerts(
     layer: Layers = [],  # noqa: B006  (FastAPI copies defaults)
     status: Statuses = list(Status),  # noqa: B006
     severity: Severities = list(Tier),  # noqa: B006
+    ids: Ids = [],  # noqa: B006
     geometry: Geometry = False,
     limit: Most = 10_000,
 ) -> Response:
@@ -92,7 +95,7 @@ def alerts(
     or suppressed too, are for operators and for keys that name their layer.
     """
     layers = _wanted(layer, _readable(catalogue, caller))
-    rows = list_alerts(connection, layers=layers, statuses=status, tiers=severity)
+    rows = list_alerts(connection, layers=layers, statuses=status, tiers=severity, ids=ids)
     seen = [alert for alert in rows if may_see(alert, caller)][:limit]
     places = outlines(connection, [alert.id for alert in seen]) if geometry else {}
     records = [

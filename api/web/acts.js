@@ -59,6 +59,9 @@ export function approve(alert) {
     send(`/alerts/${alert.id}/approve`, { note: form.get("note"), confirmed: form.has("confirmed") }));
 }
 
+export const withdraw = (alert) => ask("withdraw-dialog", alert, (form) =>
+  send(`/alerts/${alert.id}/withdraw`, { note: form.get("note") }));
+
 // What the public will read, in the language of the page; the documents have both.
 function showPublic(alert) {
   const headline = inLanguage({ vi: alert.headline_vi, en: alert.headline_en });
@@ -78,6 +81,16 @@ function showPublic(alert) {
 
 export const placeOf = (alert) =>
   alert.communes.map((commune) => commune.name).join(", ") || word("whole_province");
+
+const MOST_NAMED = 4;
+export function shortPlaceOf(alert) {
+  const more = alert.communes.length - MOST_NAMED;
+  if (more < 2) return placeOf(alert);
+  // A situation names first those that need somebody first.
+  const ranked = alert.situation?.communes ?? alert.communes;
+  const named = ranked.slice(0, MOST_NAMED).map((commune) => commune.name).join(", ");
+  return `${named} ${word("more_communes").replace("{n}", more)}`;
+}
 
 async function ask(id, alert, take) {
   if (await filled(id, alert, take)) await done(alert);

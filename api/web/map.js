@@ -1,10 +1,11 @@
 // The map page: a client of the service like any other.
 
-import { drawAlerts, onMark, onShow, refreshAlerts, selectNamed } from "./alerts.js";
+import { drawAlerts, onDraw, onMark, onShow, refreshAlerts, selectNamed } from "./alerts.js";
+import { drawBell } from "./bell.js";
 import { drawLayers, entriesOf, switchOffAtFirst } from "./layers.js";
 import { rasterEntries, rasterValues, reloadRasters, withRasters } from "./rasters.js";
 import { Refused, credentials, followEvents, get, getIfNew, keyHeaders } from "./service.js";
-import { applyVisibility, drawBadges, makeMap, markAlert, roomFor, showProblem, openPopupOnClick } from "./view.js";
+import { alertsAsGeoJson, applyVisibility, drawBadges, makeMap, markAlert, showAlerts, roomFor, showProblem, openPopupOnClick } from "./view.js";
 import { applyWords, currentLanguage, refusal, setLanguage, word } from "./words.js";
 
 const POLL_MS = 500;
@@ -14,6 +15,7 @@ const state = { layers: [], rasters: [], entries: [], versions: new Map(), statu
 
 async function start() {
   applyWords();
+  drawBell();
   const [status, { layers }, style, { rasters }] = await Promise.all([
     getIfNew("/status"), get("/layers"), get("/styles/map.json"), getIfNew("/rasters"),
   ]);
@@ -21,13 +23,14 @@ async function start() {
   state.rasters = rasters;
   state.entries = [...entriesOf(layers), ...rasterEntries(rasters)];
   switchOffAtFirst(state.entries);
-  const map = makeMap(withRasters(boundedByTileJson(style), rasters), status.extent, {
+  const map = makeMap(withRasters(alertsAsGeoJson(boundedByTileJson(style)), rasters), status.extent, {
     fitBoundsOptions: { padding: roomFor(350, 374) },
     transformRequest: (url) => ({ url, headers: keyHeaders(), credentials }),
   });
   takeStatus(status);
   onShow(({ bbox }) => bbox && map.fitBounds(bbox, { padding: roomFor(370, 394), maxZoom: 13 }));
   onMark((alert, records) => markAlert(map, alert, records));
+  onDraw((alerts, pick) => showAlerts(map, alerts, pick));
   listen(map);
   await Promise.all([drawList(map), refreshAlerts()]);
   await selectNamed(new URLSearchParams(location.search).get("alert"));
@@ -96,9 +99,9 @@ async function refresh(map) {
   }
 }
 
-function reload(map, { id, version }) {
+function reload(map, { id }) {
   const features = map.getSource(id);
-  if (features) features.setUrl(features.url);
+  if (features?.setUrl) features.setUrl(features.url);
   const hexes = map.getSource(`${id}_hexes`);
   if (hexes) hexes.setTiles(hexes.tiles);
 }
@@ -108,6 +111,7 @@ function listen(map) {
   document.getElementById("language").addEventListener("click", async () => {
     setLanguage(currentLanguage() === "vi" ? "en" : "vi");
     drawBadges(state.status);
+    drawBell();
     drawAlerts();
     await drawList(map);
   });

@@ -8,11 +8,41 @@ export function storyOf(alert, { history, records }, unplaced) {
   const part = element("div", "story");
   const detail = inLanguage({ vi: alert.detail_vi, en: alert.detail_en });
   if (detail) part.append(element("p", "detail", detail));
-  part.append(numbers(alert, records.length, unplaced), element("h3", "", word("history")));
+  if (alert.situation) part.append(...situationOf(alert.situation));
+  part.append(numbers(alert, records.length, unplaced));
+  if (isCount(alert) && alert.observed < records.length) part.append(element("p", "counted", countedOf(alert, records)));
+  part.append(element("h3", "", word("history")));
   const steps = element("ol", "history");
   steps.append(...[...history].reverse().map(step));
   part.append(steps);
   return part;
+}
+
+const COUNTING = new Set(["scan", "series", "situation"]);
+const isCount = ({ rule }) => COUNTING.has(rule);
+
+const countedOf = (alert, records) => word("counted_of")
+  .replace("{counted}", number(alert.observed)).replace("{records}", number(records.length));
+
+// Communes in the order in which they need somebody, and voices by the hour.
+function situationOf({ communes, timeline }) {
+  const ranked = element("ol", "ranked");
+  ranked.append(...communes.map(({ name, observed, expected }) => {
+    const item = element("li", "", name);
+    item.append(element("b", "", `${number(observed)} / ${number(expected)}`));
+    return item;
+  }));
+  const most = Math.max(...timeline, 1);
+  const bars = element("div", "timeline");
+  bars.setAttribute("role", "img");
+  bars.setAttribute("aria-label", `${word("by_hour")}: ${timeline.join(", ")}`);
+  bars.append(...timeline.map((count) => {
+    const bar = element("span");
+    bar.style.height = `${Math.round((100 * count) / most)}%`;
+    bar.title = number(count);
+    return bar;
+  }));
+  return [element("h3", "", word("communes_first")), ranked, element("h3", "", word("by_hour")), bars];
 }
 
 function numbers(alert, records, unplaced) {

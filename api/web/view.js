@@ -69,6 +69,66 @@ function openToTheEye(layer) {
   return { ...layer, filter: ["all", ...asked, ...(layer.filter ? [layer.filter] : [])] };
 }
 
+// Alerts are drawn from the list, not from tiles: on duty it holds those too that are not published.
+export function alertsAsGeoJson(style) {
+  if (!style.sources.alerts) return style;
+  const sources = { ...style.sources, alerts: { type: "geojson", data: collection([]) } };
+  const layers = style.layers.map((layer) => {
+    if (layer.source !== "alerts") return layer;
+    const { "source-layer": _, ...rest } = layer;
+    return rest;
+  });
+  return { ...style, sources, layers };
+}
+
+const collection = (features) => ({ type: "FeatureCollection", features });
+const markers = new Map();  // by the number of the alert
+
+// Areas of alerts, and a mark for each that lies above all else at every zoom. `pick`: of one that is
+// clicked.
+export function showAlerts(map, alerts, pick) {
+  const areas = alerts.filter(({ geometry }) => geometry);
+  const data = collection(areas.map((alert) => ({
+    type: "Feature", id: alert.id, geometry: alert.geometry, properties: propertiesOf(alert),
+  })));
+  const put = () => map.getSource("alerts")?.setData(data);
+  if (map.isStyleLoaded() || map.getSource("alerts")) put();
+  else map.once("load", put);
+  const shown = alerts.filter(({ point, status }) => point && status !== "suppressed");
+  for (const marker of markers.values()) marker.remove();
+  markers.clear();
+  // The gravest last, above the others.
+  for (const alert of [...shown].sort((one, other) => weight(one) - weight(other))) {
+    markers.set(alert.id, markerOf(alert, pick).addTo(map));
+  }
+  applyVisibility(map);
+}
+
+const TIERS = ["watch", "alert", "urgent"];
+const weight = (alert) => (alert.within === null ? 10 : 0) + TIERS.indexOf(alert.severity) + (alert.situation ? 5 : 0);
+
+function markerOf(alert, pick) {
+  const element = document.createElement("button");
+  element.type = "button";
+  element.className = ["mark", alert.severity, alert.status, alert.situation ? "situation" : "",
+    alert.within === null ? "" : "inner"].join(" ").trim();
+  element.dataset.alert = alert.id;
+  const words = inLanguage({ vi: alert.headline_vi, en: alert.headline_en });
+  element.title = words;
+  element.setAttribute("aria-label", `${word(`severity_${alert.severity}`)}: ${words}`);
+  element.addEventListener("click", (event) => {
+    event.stopPropagation();
+    pick(alert.id);
+  });
+  return new maplibregl.Marker({ element }).setLngLat(alert.point);
+}
+
+function propertiesOf({ geometry, point, situation, communes, layer_id, opened_at, ...rest }) {
+  return {
+    ...rest, of_layer: layer_id, valid_at: opened_at, communes: communes.map(({ code }) => code).join(" "),
+  };
+}
+
 // From afar hexes say how many there are, so clusters stay away; near by, hexes give way to points.
 function isShown(map, { id, source }) {
   if (!isOn(source)) return false;
@@ -79,6 +139,7 @@ function isShown(map, { id, source }) {
 }
 
 export function applyVisibility(map) {
+  for (const marker of markers.values()) marker.getElement().hidden = !isOn("alerts");
   for (const layer of map.getStyle().layers) {
     if (!layer.source) continue;
     const wanted = isShown(map, layer) ? "visible" : "none";
@@ -122,8 +183,9 @@ function evidenceDrawn(map) {
 }
 
 function addOutline(map, id, name, colour, width) {
+  const ofTiles = map.getSource("alerts").type === "vector" ? { "source-layer": "alerts" } : {};
   map.addLayer({
-    id: `${MARK}-${name}`, type: "line", source: "alerts", "source-layer": "alerts",
+    id: `${MARK}-${name}`, type: "line", source: "alerts", ...ofTiles,
     filter: ["==", ["id"], id], paint: { "line-color": colour, "line-width": width },
   });
 }

@@ -126,19 +126,27 @@ def list_alerts(
     layers: Sequence[str],
     statuses: Sequence[Status] = tuple(Status),
     tiers: Sequence[Tier] = tuple(Tier),
+    ids: Sequence[int] = (),
 ) -> list[Alert]:
     """The alerts of these layers: live ones by severity, of which situations come first, then those
     that nobody has acknowledged, the newest first; then those that have ended, the newest first.
 
     Urgent ones that are live are ranked before that by their excess (observed less expected), then
-    by the people in their hexes, then by the number of communes.
+    by the people in their hexes, then by the number of communes. `ids`: only these numbers; none:
+    any.
     """
-    values = {"layers": list(layers), "statuses": _values(statuses), "tiers": _values(tiers)}
+    values = {
+        "layers": list(layers),
+        "statuses": _values(statuses),
+        "tiers": _values(tiers),
+        "ids": list(ids),
+    }
     sorting = {"ends": _values(sorted(ENDS)), "severities": _values(list(Tier)[::-1])}
     rows = connection.execute(
         text(
             _SELECT + "WHERE a.layer_id = ANY(:layers) AND a.status = ANY(:statuses)"
-            " AND a.severity = ANY(:tiers)" + _IN_ORDER
+            " AND a.severity = ANY(:tiers)"
+            " AND (CAST(:ids AS bigint[]) = '{}' OR a.id = ANY(:ids))" + _IN_ORDER
         ),
         values | sorting,
     )

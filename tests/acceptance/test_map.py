@@ -107,9 +107,14 @@ def test_an_operators_round_key_comment_approval_end(
     page.keyboard.press("Enter")
     page.keyboard.type(operator_key)
     page.keyboard.press("Enter")
-    card = page.locator("#alert-list li.alert", has=page.get_by_role("button", name="Công bố"))
+    card = page.locator("#alert-list li.alert", has=page.get_by_role("button", name="Rút lại"))
     number = str(card.last.get_attribute("data-id"))
     card = page.locator(f"#alert-list li[data-id='{number}']")
+
+    card.get_by_role("button", name="Rút lại").click()
+    page.click("#withdraw-dialog button[value=ok]")
+    expect(card).not_to_contain_text("đã công bố")
+    assert httpx.get(f"{running.url}/alerts/{number}", timeout=30).status_code == 404
 
     card.get_by_role("button", name="Ghi chú").press("Enter")
     page.keyboard.type("đội đang đến")
@@ -222,13 +227,13 @@ def test_without_a_key_the_history_has_neither_names_nor_notes(page: Page):
 
 def test_a_click_into_the_area_of_an_alert_tells_of_the_alert_first(page: Page):
     the_chosen_card(page)
-    popup = popup_at(page, 708, 476, "Cảnh báo")
+    popup = popup_at(page, 748, 476, "Cảnh báo")
     expect(popup.locator("h3").first).to_have_text("Cảnh báo")
 
 
 def test_a_click_tells_values_in_the_words_of_the_page_and_no_raw_ones(page: Page):
     the_chosen_card(page)
-    popup = popup_at(page, 708, 476, "Phản ánh của người dân")
+    popup = popup_at(page, 748, 476, "Phản ánh của người dân")
     expect(popup).to_contain_text("hơn 100 năm")
     expect(popup).to_contain_text("< 0,001")
     expect(popup.locator("dd").filter(has_text=re.compile("^có$")).first).to_be_visible()
@@ -455,3 +460,72 @@ def test_the_picture_of_the_map_is_not_empty(chromium, running: Service, tmp_pat
     take_screenshot(chromium, running.url, str(path))
     assert path.read_bytes().startswith(b"\x89PNG")
     assert path.stat().st_size > 100_000
+
+
+def test_each_alert_has_a_mark_above_all_in_its_colour_at_every_zoom(page: Page):
+    marks = page.locator(".mark")
+    cards = page.locator("#alert-list li.alert")
+    expect(marks).to_have_count(cards.count())
+    for _ in range(3):
+        for mark in marks.all():
+            tier = next(one for one in ("urgent", "alert", "watch")
+                        if one in str(mark.get_attribute("class")).split())  # fmt: skip
+            colour = mark.evaluate("mark => getComputedStyle(mark).backgroundColor")
+            wanted = page.evaluate(
+                f"""() => {{
+                  const made = document.createElement('i');
+                  made.style.color = getComputedStyle(document.documentElement)
+                    .getPropertyValue('--{tier}');
+                  document.body.append(made);
+                  const colour = getComputedStyle(made).color;
+                  made.remove();
+                  return colour;
+                }}"""
+            )
+            assert colour == wanted
+            box = mark.bounding_box()
+            assert box and min(box["width"], box["height"]) >= 16
+        page.locator(".maplibregl-ctrl-zoom-out").click()
+        page.wait_for_timeout(500)
+
+
+def test_a_mark_opens_its_alert_and_the_title_counts_those_that_wait(page: Page):
+    mark = page.locator(".mark").first
+    number = str(mark.get_attribute("data-alert"))
+    mark.dispatch_event("click")
+    expect(page.locator("#alerts li.chosen")).to_have_attribute("data-id", number)
+    open_ones = page.locator("#alert-list li.alert.open").count()
+    expect(page).to_have_title(f"({open_ones}) Bản đồ điều hành")
+
+
+def test_a_new_alert_is_said_to_a_screen_reader(page: Page, running: Service):
+    expect(page.locator("#live p")).to_have_count(0)
+    with an_alert_of_the_province(running):
+        expect(page.locator("#live")).to_contain_text("không chạy được")
+    assert page.locator("#live").get_attribute("aria-live") == "assertive"
+
+
+def test_the_bell_is_on_wish_and_stays_so(page: Page, running: Service):
+    bell = page.locator("#bell")
+    expect(bell).to_have_attribute("aria-pressed", "false")
+    bell.click()
+    expect(bell).to_have_attribute("aria-pressed", "true")
+    open_map(page, running.url)
+    expect(bell).to_have_attribute("aria-pressed", "true")
+    bell.click()
+    expect(bell).to_have_attribute("aria-pressed", "false")
+
+
+def test_ended_alerts_are_listed_filtered_and_opened_by_their_link(page: Page, running: Service):
+    with an_alert_of_the_province(running):
+        card = page.locator("#alert-list li.alert", has_text="không chạy được")
+        number = str(card.get_attribute("data-id"))
+    page.locator("#ended > summary").click()
+    ended = page.locator(f"#ended-list li[data-id='{number}']")
+    expect(ended).to_be_visible()
+    expect(ended.get_by_role("button", name="Kết thúc")).to_have_count(0)
+    page.select_option("#ended-filters select[name=status]", "false")
+    expect(ended).to_have_count(0)
+    open_map(page, f"{running.url}/?alert={number}")
+    expect(page.locator("#ended-list li.chosen")).to_have_attribute("data-id", number)
+    expect(page.locator("#ended-list li.chosen .history")).to_be_visible()
