@@ -1,8 +1,6 @@
 """What a typhoon looks like to the service as it runs: many true reports of one day are urgent."""
 
 import csv
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,11 +12,9 @@ from gis.alerts.actions import list_alerts
 from gis.alerts.states import Status
 from gis.database.engine import Database
 from layers.ingest.load import LoadOptions, load_file
-from layers.jobs.service import watching
-from tests.conftest import LAYERS
-from tests.integration.inline_jobs import inline
+from layers.jobs.alert_maintenance import advance_all
+from tests.integration.inline_jobs import Runner
 from tests.integration.test_hotspots import LAYER, alerts, report
-from tests.waiting import wait_until
 
 SURGE = 300
 VALLEYS = np.array([(104.05, 22.03), (104.12, 22.07), (104.17, 22.03), (104.23, 22.07),
@@ -41,12 +37,23 @@ def usual(toy_province: Database) -> Database:
     return toy_province
 
 
-@contextmanager
-def served(database: Database, catalogue) -> Iterator[None]:
-    """The loop of the service, once it has looked at what there is."""
-    with watching(database, LAYERS, catalogue, 400, inline(database)):
-        wait_until(lambda: not newest_is_unjudged(database))
-        yield
+class Served:
+    """What the service does with what has come, step by step: no clock decides a test."""
+
+    def __init__(self, database: Database, catalogue) -> None:
+        self._database, self._catalogue = database, catalogue
+        self._runner = Runner(database)
+        self.settle()
+
+    def settle(self) -> None:
+        """Run what is due, and the null distributions that it lacks, until nothing is."""
+        for _ in range(4):
+            self._runner.run_due(self._catalogue, datetime.now(UTC))
+            if not newest_is_unjudged(self._database):
+                break
+            self._runner.draw_due(self._catalogue, datetime.now(UTC))
+        assert not newest_is_unjudged(self._database)
+        advance_all(self._database, self._catalogue, datetime.now(UTC))
 
 
 def newest_is_unjudged(database: Database) -> bool:
@@ -90,9 +97,9 @@ def sent_by(database: Database, catalogue, folder: Path, source: str, points: np
 
 @pytest.mark.parametrize("sent", [sent_one_by_one, sent_as_one_file, sent_by_three])
 def test_three_hundred_true_reports_of_a_day_are_urgent_at_once(usual, catalogue, tmp_path, sent):
-    with served(usual, catalogue):
-        sent(usual, catalogue, tmp_path)
-        wait_until(lambda: urgent(usual) and not newest_is_unjudged(usual))
+    service = Served(usual, catalogue)
+    sent(usual, catalogue, tmp_path)
+    service.settle()
     (first, *_) = urgent(usual)
     assert first.stream == "disaster"
     assert first.observed >= 20
@@ -105,31 +112,30 @@ def urgent(database: Database) -> list:
     return [one for one in found if one.severity == "urgent" and one.rule in ("scan", "series")]
 
 
-def test_a_backlog_with_its_true_dates_raises_no_alarm_and_is_to_be_watched(
-    usual, catalogue, tmp_path
-):
+def test_a_backlog_with_its_true_dates_raises_no_alarm_and_is_to_be_watched(usual, catalogue):
     now = datetime.now(UTC)
-    with served(usual, catalogue):
-        report(usual, valleys(30)[::5], at=now - timedelta(days=9), days=6, received=now,
-               category="disaster", sources=1)  # fmt: skip
-        wait_until(lambda: alerts(usual) and not newest_is_unjudged(usual))
+    service = Served(usual, catalogue)
+    report(usual, valleys(30)[::5], at=now - timedelta(days=9), days=6, received=now,
+           category="disaster", sources=1)  # fmt: skip
+    service.settle()
     (only,) = alerts(usual)
     assert (only.rule, only.severity, only.observed) == ("held_back", "watch", 6)
 
 
 def test_records_without_a_time_of_their_own_are_told_and_asked_about_at_once(usual, catalogue):
-    with served(usual, catalogue):
-        report(usual, valleys(40), at=datetime.now(UTC), category="disaster", sources=1)
-        with usual.writing() as connection:
-            connection.execute(text("UPDATE layer.citizen_reports SET valid_at = NULL"
-                                    " WHERE id > 200"))  # fmt: skip
-        wait_until(lambda: [one for one in alerts(usual) if one.rule == "undated"])
-        (asked,) = [one for one in alerts(usual) if one.rule == "undated"]
-        assert (asked.severity, asked.status) == ("alert", Status.OPEN)
-        assert asked.observed == len(asked.records) == 40
-        with usual.writing() as connection:
-            connection.execute(text("UPDATE layer.citizen_reports SET valid_at = received_at,"
-                                    " updated_at = now() WHERE id > 200"))  # fmt: skip
-        wait_until(lambda: urgent(usual))
+    service = Served(usual, catalogue)
+    report(usual, valleys(40), at=datetime.now(UTC), category="disaster", sources=1)
+    with usual.writing() as connection:
+        connection.execute(text("UPDATE layer.citizen_reports SET valid_at = NULL"
+                                " WHERE id > 200"))  # fmt: skip
+    service.settle()
+    (asked,) = [one for one in alerts(usual) if one.rule == "undated"]
+    assert (asked.severity, asked.status) == ("alert", Status.OPEN)
+    assert asked.observed == len(asked.records) == 40
+    with usual.writing() as connection:
+        connection.execute(text("UPDATE layer.citizen_reports SET valid_at = received_at,"
+                                " updated_at = now() WHERE id > 200"))  # fmt: skip
+    service.settle()
+    assert urgent(usual)
     (asked,) = [one for one in alerts(usual) if one.rule == "undated"]
     assert asked.status is Status.EXPIRED
