@@ -60,6 +60,23 @@ def test_the_search_key_is_the_same_in_python_and_sql(database: Database, words:
     assert key == search_key(words)
 
 
+def test_the_search_key_of_usual_letters_is_made_as_that_of_any_other(database: Database) -> None:
+    blocks = (range(0x20, 0x250), range(0x300, 0x370), range(0x1E00, 0x1F00), range(0x2000, 0x2070))
+    letters = [chr(code) for block in blocks for code in block]
+    words = [form for each in letters for form in (each, f" a{each}B  ", f"{each} {each}")]
+    with database.reading() as connection:
+        different = connection.execute(
+            text("""
+            SELECT word FROM unnest(CAST(:words AS text[])) AS word
+            WHERE gis.search_key(word) IS DISTINCT FROM
+              lower(btrim(regexp_replace(gis.without_accents(word), '\\s+', ' ', 'g'))
+                COLLATE "vi-x-icu")
+            """),
+            {"words": words},
+        )
+        assert different.scalars().all() == []
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 @given(st.floats(-180, 180), st.floats(-89, 89), st.integers(0, 15), st.integers(0, 15))
 def test_the_parent_in_sql_is_the_parent_of_h3(
