@@ -31,7 +31,7 @@ from gis.intake.encodings import Encoding, decode_columns
 from gis.intake.layout import FOUND, Layout, LayoutNote, footer_start
 from gis.intake.tables import RawTable, nul_faults, read_table, refuse_other_kinds
 
-ROWS = 50_000
+ROWS = 20_000
 STREAMED_FROM_BYTES = 8 * 2**20
 _STREAMED = (".csv", ".tsv", ".txt")
 _HEAD_CHARACTERS = 2**20
@@ -272,7 +272,8 @@ def _is_unicode(chunk: RawTable) -> bool:
         text = "".join(chunk[column])
         if text.isascii() and "?" not in text:
             continue
-        odd = sorted({value for value in chunk[column] if not value.isascii() or "?" in value})
+        distinct = set(chunk[column])
+        odd = sorted(value for value in distinct if not value.isascii() or "?" in value)
         sample = odd[:: len(odd) // _SAMPLE + 1]
         if decode_columns([column], [sample], decoded=True).notes:
             return False

@@ -48,6 +48,7 @@ _USUAL = (
     r"\A((19[0-9][0-9]|20[0-3][0-9])-[0-9]{2}-[0-9]{2}"
     r"([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})?)?)?\z"
 )
+_USUAL_ZONE = r"(Z|[+-][0-9]{2}:[0-9]{2})\z"
 _DAY_LENGTH = 10
 
 
@@ -95,6 +96,17 @@ class DateColumn:
     faults: dict[int, str]
     format: str
     proof: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InstantColumn:
+    """The instants of a column in UTC, microseconds; NaT where there is none or it is a fault.
+
+    `faults` maps 0-based rows to messages.
+    """
+
+    utc: NDArray[np.datetime64]
+    faults: dict[int, str]
 
 
 @dataclass(slots=True)
@@ -156,6 +168,31 @@ def parse_dates(
     if asks and several and not _any_read(parsed):
         raise _nothing_fits(column, None, distinct, home)
     return _column(texts, parsed, FORMATS[order] if order else ISO_8601, proof)
+
+
+def parse_instants(
+    values: Sequence[str],
+    format: str | None = None,
+    zone: str = "+07:00",
+    *,
+    column: str = "date",
+    asks: bool = True,
+    deciding: Sequence[str] | None = None,
+) -> InstantColumn:
+    """The instants of a column as an array; arguments and errors are those of `parse_dates`."""
+    home = parse_zone(zone)
+    if format in (None, ISO_8601) and _are_usual(deciding or ()):
+        utc = _usual_instants(values, home)
+        if utc is not None:
+            return InstantColumn(utc, {})
+    read = parse_dates(values, format, zone, column=column, asks=asks, deciding=deciding)
+    return InstantColumn(utc_array(read.instants), read.faults)
+
+
+def utc_array(instants: Iterable[datetime | None]) -> NDArray[np.datetime64]:
+    """Instants with zones as an array in UTC, NaT for None."""
+    naive = [each and each.astimezone(UTC).replace(tzinfo=None) for each in instants]
+    return np.array(naive, "datetime64[us]")
 
 
 def deciding_dates(values: Iterable[str | None], format: str | None = None) -> list[str]:
@@ -225,7 +262,30 @@ def _usual_column(values: Sequence[str | None], home: tzinfo) -> DateColumn | No
     return DateColumn(zoned, days, {}, ISO_8601)
 
 
-def parse_zone(zone: str) -> tzinfo:
+def _usual_instants(values: Sequence[str], home: timezone) -> NDArray[np.datetime64] | None:
+    """The instants (UTC) of usual values; None for a column of others, and for no such day."""
+    if not _are_usual(values):
+        return None
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    texts = pa.array(values, pa.string())
+    zoned = pc.match_substring_regex(texts, _USUAL_ZONE)
+    given = pc.not_equal(texts, "")
+    utc = np.full(len(values), "NaT", "datetime64[us]")
+    for mask, zone in ((zoned, "UTC"), (pc.and_(given, pc.invert(zoned)), None)):
+        try:
+            read = pc.cast(pc.filter(texts, mask), pa.timestamp("us", zone))
+        except pa.ArrowInvalid:  # no such day
+            return None
+        rows = mask.to_numpy(zero_copy_only=False)
+        utc[rows] = read.to_numpy(zero_copy_only=False).astype("datetime64[us]")
+        if zone is None:
+            utc[rows] -= np.timedelta64(home.utcoffset(None))
+    return utc
+
+
+def parse_zone(zone: str) -> timezone:
     """The fixed offset of `+07:00` or `Z`; raises BadInput."""
     if zone == "Z":
         return UTC

@@ -91,12 +91,6 @@ class Claims:
     def __len__(self) -> int:
         return len(self.lon)
 
-    @property
-    def have_words(self) -> npt.NDArray[np.bool_]:
-        """Mask of the records with words."""
-        columns = (self.address, self.unit, self.district or [""] * len(self))
-        return np.array([any(words) for words in zip(*columns, strict=True)], np.bool_)
-
     def words(self, i: int) -> Words:
         """The words of one record."""
         district = self.district[i] if self.district else ""
@@ -111,6 +105,12 @@ class Claims:
         if self.shapes is not None and self.shapes[i] is not None:
             return self.shapes[i]
         return shapely.Point(self.lon[i], self.lat[i])
+
+
+def have_words(*columns: Sequence[str]) -> npt.NDArray[np.bool_]:
+    """Mask of the records with a word in one of their columns; empty columns have none."""
+    masks = [np.fromiter(map(bool, words), np.bool_) for words in columns if words]
+    return np.asarray(np.logical_or.reduce(masks), np.bool_)
 
 
 @dataclass(frozen=True)
@@ -203,7 +203,8 @@ class Placer:
         if report_outside:
             self._report_outside(claims, places, clues)
         has_place = places.commune != None  # noqa: E711 (an array)
-        for i in np.flatnonzero(has_place & claims.have_words).tolist():
+        has_words = have_words(claims.address, claims.unit, claims.district)
+        for i in np.flatnonzero(has_place & has_words).tolist():
             words = claims.words(i)
             if self._is_named_in(words.address, places.commune[i]):
                 words = words._replace(address="")

@@ -30,6 +30,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from gis.access import Principal, may_write, require
 from gis.clock import HERE, today
 from gis.errors import BadInput, NotAllowed, NotFound
+from gis.intake.dates import utc_array
 from gis.placing.covers import too_many_cells
 from gis.placing.placer import Claims, Reason
 from gis.placing.reference import placer_on, stored_territory
@@ -218,7 +219,7 @@ def _change(
 def _check_time(layer: Layer, at: datetime | None) -> None:
     """Raises BadRecord for a time at which nothing that the layer holds can have happened."""
     if isinstance(layer.source, FileSource) and layer.source.time is not None:
-        for _, why in implausible_times([at], layer.source.time, today()):
+        for _, why in implausible_times(utc_array([at]), layer.source.time, today()):
             raise BadRecord([FeatureFault("properties.valid_at", why)])
 
 

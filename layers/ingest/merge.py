@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import psycopg
 from psycopg import sql
 from sqlalchemy import Connection
@@ -104,7 +105,8 @@ class IncomingRows:
         """Copy rows, column by column: arrays or lists of the values of each of `columns`, and
         `on_centre`.
 
-        `geom` is hexadecimal EWKB, instants and days are ISO 8601; None and NaN are null.
+        `geom` is hexadecimal EWKB; instants are datetime64 in UTC or ISO 8601, as days are. None,
+        NaN, NaT and what an array masks are null.
         """
         columns = (*self.columns, "on_centre")
         self._copy("COPY incoming ({columns}, on_centre) FROM STDIN (FORMAT csv)", rows, columns)
@@ -122,7 +124,7 @@ class IncomingRows:
         import pyarrow as pa
         from pyarrow import csv
 
-        arrays = {name: pa.array(rows[name], from_pandas=True) for name in columns}
+        arrays = {name: _arrow_array(rows[name]) for name in columns}
         content = pa.BufferOutputStream()
         # Nulls alone are without quotes, which is how PostgreSQL tells them from empty text.
         options = csv.WriteOptions(include_header=False, quoting_style="all_valid")
@@ -135,7 +137,7 @@ class IncomingRows:
 
         What no question and no act of the mode depends on is not counted: it may read all rows.
         """
-        self._run("ANALYZE incoming")
+        self._run("ANALYZE incoming (source, source_key)")
         added, updated = self._fetch(_COUNT)
         values = {"source": source}
         removes = mode in (LoadMode.REPLACE, LoadMode.MIRROR)
@@ -171,6 +173,14 @@ class IncomingRows:
 
     def _statement(self, template: str) -> sql.Composed:
         return sql.SQL(template).format(**self._parts)
+
+
+def _arrow_array(values: Any) -> Any:
+    import pyarrow as pa
+
+    if isinstance(values, np.ndarray) and values.dtype.kind == "M":
+        return pa.array(values, pa.timestamp("us", "UTC"))
+    return pa.array(values, from_pandas=True)
 
 
 def _names(columns: Iterable[str], prefix: str | None = None) -> sql.Composed:

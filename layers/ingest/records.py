@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 import shapely
+from numpy.typing import NDArray
 
 from gis.clock import today
 from gis.errors import BadFile
@@ -23,7 +23,7 @@ from gis.intake.coordinates import (
     settle_places,
     with_settled_places,
 )
-from gis.intake.dates import parse_dates
+from gis.intake.dates import parse_dates, parse_instants
 from gis.intake.layout import FOUND, Layout
 from gis.intake.numbers import parse_integers, parse_numbers
 from gis.intake.tables import RawTable, require_columns, restore_full_names
@@ -40,12 +40,12 @@ from layers.definition.model import (
     Layer,
     LayerField,
 )
-from layers.ingest.event_times import implausible_times
+from layers.ingest.event_times import days_of, implausible_times
 from layers.ingest.survey import ColumnReading, ColumnType, Survey
 from layers.storage.tables import finest_of, has_hex_cover
 
-Floats = npt.NDArray[np.float64]
-Shapes = npt.NDArray[np.object_]
+Floats = NDArray[np.float64]
+Shapes = NDArray[np.object_]
 
 # Geometry types that a file may hold for lines and polygons; tables hold them as Multi….
 SHAPES = {
@@ -127,7 +127,7 @@ class ProvinceArea:
     """A province: its box (degrees, WGS 84), and `holds`: longitudes, latitudes → mask."""
 
     envelope: BBox
-    holds: Callable[[Floats, Floats], npt.NDArray[np.bool_]]
+    holds: Callable[[Floats, Floats], NDArray[np.bool_]]
 
 
 @dataclass(frozen=True)
@@ -136,11 +136,11 @@ class RecordBatch:
 
     `lon`, `lat` are degrees, WGS 84, NaN where there are none; of lines and polygons they are a
     point on them, and `shapes` holds n geometries (EPSG:4326). `crs` is that of the source, None
-    without a point. `precision_m` is NaN where the source does not say. `columns` holds the public
-    fields, `personal` the personal ones. `raw` gives the cells of a record as they stand in the
-    file, in declared columns that are not personal, and `undeclared` those of columns that the
-    layer file does not name. `faults` are by record. `former_keys` are keys that an earlier
-    version wrote, by record, where they differ.
+    without a point. `precision_m` is NaN where the source does not say. `valid_at` is in UTC, NaT
+    where there is none. `columns` holds the public fields, `personal` the personal ones, by record.
+    `raw` gives the cells of a record as they stand in the file, in declared columns that are not
+    personal, and `undeclared` those of columns that the layer file does not name. `faults` are by
+    record. `former_keys` are keys that an earlier version wrote, by record, where they differ.
     """
 
     keys: list[str]
@@ -154,9 +154,9 @@ class RecordBatch:
     district: list[str]
     crs: SourceCrs | None
     precision_m: Floats
-    valid_at: list[datetime | None]
+    valid_at: NDArray[np.datetime64]
     columns: dict[str, list[Any]]
-    personal: list[dict[str, str]]
+    personal: dict[int, dict[str, str]]
     raw: Callable[[int], dict[str, str]]
     undeclared: Callable[[int], dict[str, str]]
     faults: dict[int, list[RecordFault]] = field(default_factory=dict)
@@ -164,9 +164,10 @@ class RecordBatch:
     def __len__(self) -> int:
         return len(self.keys)
 
-    @property
+    @cached_property
     def days(self) -> list[date | None]:
-        return [instant.date() if instant else None for instant in self.valid_at]
+        """The day of each record in the country, None where it has no time."""
+        return days_of(self.valid_at).tolist()  # type: ignore[no-any-return]
 
 
 class RecordReader:
@@ -521,14 +522,23 @@ class RecordReader:
         self._fault_each(parsed.faults, "bad_date", column)
         return parsed.instants
 
-    def _valid_at(self, table: RawTable) -> list[datetime | None]:
+    def _valid_at(self, table: RawTable) -> NDArray[np.datetime64]:
         time = self.source.time
         if time is None:
-            return [None] * len(table)
-        instants = self._instants(table, time.column, time.format)
-        for row, why in implausible_times(instants, time, today()):
+            return np.full(len(table), "NaT", "datetime64[us]")
+        format = self.answers.date_format or time.format
+        parsed = parse_instants(
+            table[time.column],
+            format,
+            time.zone,
+            column=time.column,
+            asks=self.asks,
+            deciding=self._deciding(time.column, ColumnType.DATE, format),
+        )
+        self._fault_each(parsed.faults, "bad_date", time.column)
+        for row, why in implausible_times(parsed.utc, time, today()):
             self._fault(row, "bad_date", f"{time.column}: {why}")
-        return instants
+        return parsed.utc
 
     def _words(self, table: RawTable, column: str | None) -> list[str]:
         return table.cells.get(column or "", [""] * len(table))
@@ -597,21 +607,21 @@ class RecordReader:
                 self._fault(row, "bad_value", f"{column}: “{value}” is neither true nor false")
         return [_BOOLEANS.get(value.casefold()) for value in table[column]]
 
-    def _personal(self, table: RawTable) -> list[dict[str, str]]:
+    def _personal(self, table: RawTable) -> dict[int, dict[str, str]]:
         columns = {
             name: table[definition.column or name]
             for name, definition in self.fields.items()
             if definition.personal and (definition.column or name) in table.cells
         }
-        details: list[dict[str, str]] = [{} for _ in range(len(table))]
+        details: dict[int, dict[str, str]] = {}
         for name, values in columns.items():
             for row, value in enumerate(values):
                 if value not in _NONE:
-                    details[row][name] = value
+                    details.setdefault(row, {})[name] = value
         for name, texts in self._free_texts(table):
             for row, value in enumerate(texts):
                 if without_contacts(value) != value:
-                    details[row][name] = value
+                    details.setdefault(row, {})[name] = value
         return details
 
     def _free_texts(self, table: RawTable) -> Iterator[tuple[str, Sequence[str]]]:

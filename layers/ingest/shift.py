@@ -14,7 +14,7 @@ from pyproj import CRS, Transformer
 
 from gis.errors import AmbiguousInput
 from gis.placing.crs import AS_DECLARED
-from gis.placing.placer import DIRECTIONS, Placements, Placer, Reason
+from gis.placing.placer import DIRECTIONS, Placements, Placer, Reason, have_words
 from gis.placing.source_crs import GEOGRAPHIC, TM3, Floats, SourceCrs, parse_crs, to_wgs84
 from layers.ingest.records import RecordBatch
 
@@ -41,8 +41,7 @@ class ShiftCheck:
         """Take the next records of the file."""
         has_point = np.isfinite(records.lon) & np.isfinite(records.lat)
         rows = np.flatnonzero(has_point & (places.reason == Reason.CONTRADICTION.value))
-        words = zip(records.address, records.unit, records.district, strict=True)
-        has_words = np.fromiter(map(any, words), np.bool_, len(records))
+        has_words = have_words(records.address, records.unit, records.district)
         self.both += int(np.count_nonzero(has_point & has_words))
         self.crs = self.crs or records.crs
         self.lon.append(records.lon[rows])

@@ -14,6 +14,7 @@ from gis.intake.numbers import deciding_numbers
 from gis.intake.tables import RawTable
 
 SAMPLE_ROWS = 50_000
+_PARTS = 8  # of the hashes of keys, so that no copy of all of them is made
 
 
 class ColumnType(StrEnum):
@@ -132,16 +133,26 @@ class _Keys:
         self.lines.append(lines if isinstance(lines, range) else np.asarray(lines, np.int64))
 
     def repeats(self) -> dict[int, int]:
-        hashes = np.concatenate(self.hashes)
-        ordered = np.sort(hashes)
-        twice = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
-        rows = np.flatnonzero(np.isin(hashes, twice))
-        last = {int(hashes[row]): int(row) for row in rows}
-        return {
-            int(row): self._line(last[int(hashes[row])])
-            for row in rows
-            if last[int(hashes[row])] != row
-        }
+        """By the number of a record, the line of the last one with its key; by hashes alone."""
+        several = self._several()
+        if len(several) == 0:
+            return {}
+        start, rows = 0, list[tuple[int, int]]()
+        for hashes in self.hashes:
+            at = np.flatnonzero(np.isin(hashes, several))
+            rows += zip(hashes[at].tolist(), (at + start).tolist(), strict=True)
+            start += len(hashes)
+        last = dict(rows)
+        return {row: self._line(last[key]) for key, row in rows if last[key] != row}
+
+    def _several(self) -> npt.NDArray[np.int64]:
+        """The hashes that come more than once; a part of all is sorted at a time."""
+        found = []
+        for part in range(_PARTS):
+            some = [hashes[hashes % _PARTS == part] for hashes in self.hashes]
+            ordered = np.sort(np.concatenate(some))
+            found.append(np.unique(ordered[1:][ordered[1:] == ordered[:-1]]))
+        return np.concatenate(found)
 
     def _line(self, row: int) -> int:
         for lines in self.lines:

@@ -2,12 +2,20 @@
 
 from datetime import UTC, date, datetime, timedelta, timezone
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gis.errors import AmbiguousInput, BadInput
-from gis.intake.dates import ISO_8601, DateWord, parse_dates, parse_zone
+from gis.intake.dates import (
+    ISO_8601,
+    DateWord,
+    parse_dates,
+    parse_instants,
+    parse_zone,
+    utc_array,
+)
 
 VIETNAM = timezone(timedelta(hours=7))
 
@@ -226,3 +234,28 @@ def test_no_text_and_no_format_stops_the_reader(values: list[str], format: str |
     for row, (value, instant) in enumerate(zip(values, column.instants, strict=True)):
         assert (instant is None) == (row in column.faults or not value.strip())
         assert instant is None or 1800 <= instant.year <= 2100
+
+
+USUAL = st.one_of(
+    st.from_regex(
+        r"20[0-3][0-9]-[01][0-9]-[0-3][0-9]"
+        r"([T ][0-2][0-9]:[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?(Z|[+-][01][0-9]:[0-5][0-9])?)?",
+        fullmatch=True,
+    ),
+    st.just(""),
+)
+
+
+@given(
+    st.one_of(
+        st.lists(USUAL, max_size=8),
+        st.lists(st.one_of(USUAL, st.sampled_from(["13/9/2024", "5 tháng 3 năm 2026", "x"]))),
+    ),
+    st.sampled_from([None, "day-first", "%Y-%m-%d"]),
+    st.sampled_from(["+07:00", "Z", "-03:30"]),
+)
+def test_instants_as_an_array_are_those_of_the_dates(values, format, zone):
+    dates = parse_dates(values, format, zone, asks=False)
+    instants = parse_instants(values, format, zone, asks=False)
+    assert np.array_equal(instants.utc, utc_array(dates.instants), equal_nan=True)
+    assert instants.faults == dates.faults
