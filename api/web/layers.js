@@ -34,6 +34,7 @@ export async function drawLayers(entries, legendOf, changed) {
 
 function row({ source, layer, kind }, legend, changed) {
   const details = document.createElement("details");
+  details.dataset.layer = layer.id;
   details.open = ["citizen_reports", "citizen_reports_hexes"].includes(source);
   const summary = document.createElement("summary");
   const label = document.createElement("label");

@@ -2,6 +2,7 @@
 
 import { drawAlerts, onDraw, onMark, onShow, refreshAlerts, selectNamed } from "./alerts.js";
 import { drawBell } from "./bell.js";
+import { drawFreshness, refreshFreshness, tellsFreshness } from "./freshness.js";
 import { drawLayers, entriesOf, switchOffAtFirst } from "./layers.js";
 import { rasterEntries, rasterValues, reloadRasters, withRasters } from "./rasters.js";
 import { Refused, credentials, followEvents, get, getIfNew, keyHeaders } from "./service.js";
@@ -33,6 +34,7 @@ async function start() {
   onDraw((alerts, pick) => showAlerts(map, alerts, pick));
   listen(map);
   await Promise.all([drawList(map), refreshAlerts()]);
+  if (layers.some(tellsFreshness)) await refreshFreshness();
   await selectNamed(new URLSearchParams(location.search).get("alert"));
   followEvents("/events", refreshAlerts);
   watch(map);
@@ -96,6 +98,7 @@ async function refresh(map) {
     const changed = status.layers.filter((layer) => state.versions.get(layer.id) !== layer.version);
     takeStatus(status);
     for (const layer of changed) reload(map, layer);
+    if (changed.some(tellsFreshness)) await refreshFreshness();
   }
 }
 
@@ -114,6 +117,7 @@ function listen(map) {
     drawBell();
     drawAlerts();
     await drawList(map);
+    drawFreshness();
   });
   const tabs = document.querySelectorAll("[role=tab]");
   for (const tab of tabs) {

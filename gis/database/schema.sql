@@ -940,6 +940,7 @@ CREATE TABLE gis.source (
   columns jsonb NOT NULL DEFAULT '{}'::jsonb,
   fresh_until timestamp with time zone,
   missed_since timestamp with time zone,
+  mapping text NOT NULL DEFAULT ''::text,
   CONSTRAINT source_pkey PRIMARY KEY (layer_id),
   CONSTRAINT source_id_key UNIQUE (id)
 );
@@ -953,6 +954,7 @@ COMMENT ON COLUMN gis.source.cursor IS 'of the connector, as of the last batch t
 COMMENT ON COLUMN gis.source.fresh_until IS 'when its promise is missed unless it is read before';
 COMMENT ON COLUMN gis.source.last_change IS 'last batch that changed a record';
 COMMENT ON COLUMN gis.source.last_success IS 'end of the last reading without an error';
+COMMENT ON COLUMN gis.source.mapping IS 'digest of how it is read; with another all is read again';
 COMMENT ON COLUMN gis.source.newest IS 'greatest time of a record, as the source has it';
 COMMENT ON COLUMN gis.source.open_until IS 'the circuit is open: it is not tried before';
 COMMENT ON COLUMN gis.source.question IS 'what a person has to decide before it is read again';

@@ -46,15 +46,20 @@ def feeds_of(layers: Iterable[Layer]) -> dict[str, FeedSource]:
 
 
 def enter_sources(connection: Connection, layers: Iterable[Layer]) -> None:
-    """Enter the sources of the layer files; one that reads something else begins anew."""
+    """Enter the sources of the layer files; one that reads something else begins anew.
+
+    So does one that is mapped otherwise, since a source may never send again what it sent once.
+    """
     published = set(connection.scalars(_PUBLISHED))
-    feeds = {each: feed for each, feed in feeds_of(layers).items() if each in published}
+    entered = [each for each in layers if each.id in published]
+    feeds, by_id = feeds_of(entered), {each.id: each for each in entered}
     now = datetime.now(UTC)
     for layer_id, feed in feeds.items():
         values = {
             "layer": layer_id,
             "connector": feed.connector,
-            "reads": _digest(feed),
+            "reads": _reads(feed),
+            "mapping": _mapping(by_id[layer_id]),
             "simulated": feed.simulated,
             "next_run": next_run(feed, now),
         }
@@ -205,10 +210,26 @@ def no_source(layer_id: str) -> NotFound:
     )
 
 
-def _digest(feed: FeedSource) -> str:
+def _reads(feed: FeedSource) -> str:
     """What makes a cursor another: who reads what, under which name."""
-    read = feed.model_dump(mode="json", include={"connector", "name", "read"})
-    return hashlib.sha256(orjson.dumps(read, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    return _digest(feed.model_dump(mode="json", include={"connector", "name", "read"}))
+
+
+def _mapping(layer: Layer) -> str:
+    """What makes other rows of the same records, whatever fields are called for people."""
+    source = layer.source.model_dump(mode="json", exclude=_NO_MAPPING)
+    words = {"label", "description"}
+    fields = {
+        name: each.model_dump(mode="json", exclude=words) for name, each in layer.fields.items()
+    }
+    return _digest([source, fields, layer.geometry, layer.placed])
+
+
+_NO_MAPPING = {"schedule", "promise", "deletions", "contract"}
+
+
+def _digest(content: Any) -> str:
+    return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 def _promise_anew(connection: Connection, layer_id: str, feed: FeedSource) -> None:
@@ -221,19 +242,19 @@ def _promise_anew(connection: Connection, layer_id: str, feed: FeedSource) -> No
 
 
 _ENTER = text("""
-INSERT INTO gis.source AS s (layer_id, connector, reads, simulated)
-VALUES (:layer, :connector, :reads, :simulated)
+INSERT INTO gis.source AS s (layer_id, connector, reads, mapping, simulated)
+VALUES (:layer, :connector, :reads, :mapping, :simulated)
 ON CONFLICT (layer_id) DO UPDATE SET
-  connector = excluded.connector, reads = excluded.reads, simulated = excluded.simulated,
-  active = true,
-  cursor = CASE WHEN s.reads = excluded.reads THEN s.cursor ELSE '{}' END,
+  connector = excluded.connector, reads = excluded.reads, mapping = excluded.mapping,
+  simulated = excluded.simulated, active = true,
   columns = CASE WHEN s.reads = excluded.reads THEN s.columns ELSE '{}' END,
-  token = CASE WHEN s.reads = excluded.reads THEN s.token ELSE nextval('gis.job_number') END,
-  failures = CASE WHEN s.reads = excluded.reads THEN s.failures ELSE 0 END,
-  error = CASE WHEN s.reads = excluded.reads THEN s.error ELSE '' END,
-  question = CASE WHEN s.reads = excluded.reads THEN s.question END,
-  next_due = CASE WHEN s.reads <> excluded.reads THEN now()
-                  WHEN s.failures = 0 THEN least(s.next_due, :next_run) ELSE s.next_due END
+  (cursor, token, failures, error, question, open_until, next_due) = (
+    SELECT s.cursor, s.token, s.failures, s.error, s.question, s.open_until,
+           CASE WHEN s.failures = 0 THEN least(s.next_due, :next_run) ELSE s.next_due END
+    WHERE (s.reads, s.mapping) = (excluded.reads, excluded.mapping)
+    UNION ALL
+    SELECT '{}', nextval('gis.job_number'), 0, '', NULL, NULL, now()
+    WHERE (s.reads, s.mapping) <> (excluded.reads, excluded.mapping))
 """)
 _PUBLISHED = text("SELECT id FROM gis.layer WHERE published")
 _LEAVE = text("""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import orjson
 import pytest
+from playwright.sync_api import expect
 from typer.testing import CliRunner, Result
 
 from api.app import create_app
@@ -16,6 +17,7 @@ from gis.database.engine import Database
 from gis.errors import AmbiguousInput, GisError, NotFound, SourceUnavailable
 from gis.settings import Settings
 from layers.definition.catalogue import read_catalogue
+from tests.acceptance.screenshot import CHROMIUM, browser, open_map
 from tests.conftest import LAYERS
 from tests.intake_layers import write_csv
 from tests.integration.ogc_app import Client, serving
@@ -36,6 +38,7 @@ source:
   promise: {fresh_within: 1h}
 fields:
   level: {type: number, label: {vi: Mực nước, en: Level}}
+tiles: {min_zoom: 0}
 """
 
 
@@ -142,3 +145,20 @@ def test_who_may_write_a_layer_may_trace_its_records_over_http_and_nobody_else(
         rows = client.get("/ogc/collections/sources/items?f=json").json()["features"]
         assert [row["properties"]["state"] for row in rows] == ["fresh"]
         assert rows[0]["properties"]["title_vi"] == "Mốc"
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install chromium")
+def test_the_map_says_how_fresh_a_layer_is_and_follows(database: Database, folder: Path):
+    put(folder, "1.csv", ("A1", 104.15, 22.05, 1))
+    gis("sources", "run", "mz")
+    catalogue = read_catalogue(Path(os.environ["GIS_LAYERS"]))
+    app = create_app(Settings(_env_file=None), database, catalogue)
+    with serving(app) as url, browser() as chromium:
+        page = chromium.new_page(viewport={"width": 1200, "height": 800}, locale="vi-VN")
+        open_map(page, url)
+        badge = page.locator("#layer-list [data-layer=mz] .freshness")
+        expect(badge).to_contain_text("Cập nhật")
+        gis("sources", "pause", "mz")
+        expect(badge).to_contain_text("Tạm dừng")
+        page.click("#language")
+        expect(badge).to_contain_text("Paused")

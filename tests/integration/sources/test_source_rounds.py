@@ -16,6 +16,7 @@ from gis.database.engine import Database
 from gis.jobs.session import WorkerSession
 from gis.jobs.worker import ThisProcess, Worker
 from layers.jobs.kinds import job_kinds
+from layers.jobs.service import watching
 from layers.jobs.sources import SOURCES, SourceScheduler
 from layers.sources import state as sources
 from layers.sources.round import run_due
@@ -32,6 +33,7 @@ from tests.source_layers import (
     station,
     surroundings,
 )
+from tests.waiting import wait_until
 
 
 def make_due(database: Database) -> None:
@@ -148,6 +150,25 @@ def test_a_missed_promise_is_an_alert_until_the_source_is_fresh_again(
     scheduler.judge_promises(catalogue)
     assert [status for status, _ in alerts_of(database)] == ["expired"]
     assert state(database)["missed_since"] is None
+
+
+def test_a_working_service_reads_what_is_due_and_tells_of_a_missed_promise_in_time(
+    database: Database, inbox: Path, tmp_path: Path, script: Script
+):
+    layer = feed_layer(promise={"fresh_within": "1h"}, schedule="0 0 1 1 *")
+    catalogue = publish(database, layer)
+    script.add(station(1))
+    with watching(database, tmp_path, catalogue, 400, inline_jobs.inline(database)):
+        wait_until(lambda: bool(levels(database)), within_s=60)
+        with database.writing() as connection:
+            connection.execute(text("UPDATE gis.source SET fresh_until = now()"))
+        wait_until(lambda: bool(alerts_of(database)), within_s=60)
+    with database.reading() as connection:
+        took = connection.execute(
+            text("SELECT a.opened_at - s.fresh_until AS took FROM gis.alert a, gis.source s"
+                 " WHERE a.rule = 'stale_source'")
+        ).scalar_one()  # fmt: skip
+    assert took < timedelta(seconds=5)
 
 
 def test_a_promise_by_record_is_kept_by_new_records_alone(

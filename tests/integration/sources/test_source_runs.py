@@ -317,6 +317,24 @@ def test_a_paused_source_and_one_that_reads_something_else_store_nothing_of_an_o
     assert state(database)["active"] is False
 
 
+def test_a_source_that_is_mapped_otherwise_is_read_again_and_asks_no_more(
+    database: Database, script: Script, inbox: Path
+):
+    publish(database, feed_layer())
+    script.add(*(station(n, more=f"{n} m") for n in range(30)))
+    run(database, feed_layer(), inbox)
+    script.add(*(station(n, level=f"{n} m") for n in range(30)))
+    assert run(database, feed_layer(), inbox).state == "asks"
+    publish(database, feed_layer(schedule="0 * * * *", promise={"fresh_within": "1d"}))
+    assert state(database)["question"] is not None
+    mended = feed_layer(map={"level": {"from": "level", "transform": ["number_in_text"]}})
+    publish(database, mended)
+    after = state(database)
+    assert (after["question"], after["cursor"], bool(after["columns"])) == (None, {}, True)
+    assert run(database, mended, inbox).state == "complete"
+    assert levels(database)["S007"] == 7
+
+
 def test_a_source_whose_process_dies_each_time_is_left_alone(
     database: Database, script: Script, inbox: Path
 ):
