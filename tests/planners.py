@@ -89,6 +89,7 @@ REQUESTS = layer_of(
         "note": "text",
     },
     hexes={"category": "category", "min_count": 3},
+    tiles={},
 )
 REQUESTS = REQUESTS.model_copy(update={"id": "requests"})
 SLIDES = layer_of({"key": "id", "coordinates": {"x": "lon", "y": "lat"}}, {"deaths": "integer"})
@@ -170,6 +171,25 @@ def plant(
                     "key": key, "lon": lon, "lat": lat, "cell": cell, "commune": commune,
                     "then": then, "at": when, "category": category, "agency": agency,
                     "hours": hours, "overdue": overdue, "note": note,
+                },
+            )  # fmt: skip
+
+
+def plant_reports(database: Database, records: Iterable[tuple[Any, ...]]) -> None:
+    """The same records as citizens' reports; who has no category reports a disaster."""
+    with database.writing() as connection:
+        for key, lon, lat, commune, then, when, category, *_, note in records:
+            cell = None if lon is None else int(h3_cells(np.array([lon]), np.array([lat]))[0])
+            connection.execute(
+                text("""
+                  INSERT INTO layer.citizen_reports (source, source_key, geom, h3, commune,
+                    unit_then, valid_at, category, description)
+                  VALUES ('tests', :key, ST_Point(:lon, :lat, 4326), :cell, :commune, :then,
+                    :at, :category, :note)
+                """),
+                {
+                    "key": key, "lon": lon, "lat": lat, "cell": cell, "commune": commune,
+                    "then": then, "at": when, "category": category or "disaster", "note": note,
                 },
             )  # fmt: skip
 

@@ -14,7 +14,7 @@ def summary(
     by: Annotated[
         str,
         typer.Option(
-            help="One or two of commune, unit_then, old_ward, old_district, hex, year, quarter, "
+            help="Up to three of commune, unit_then, old_ward, old_district, hex, year, quarter, "
             "month, week, day, weekday, hour, or a field, with a comma between"
         ),
     ] = "",
@@ -39,7 +39,7 @@ def summary(
     sortby: Annotated[str | None, typer.Option(help="Columns of the answer: -count")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many groups")] = None,
     totals: Annotated[
-        bool, typer.Option("--totals", help="By each of two groupings alone, too")
+        bool, typer.Option("--totals", help="By each of several groupings alone, too")
     ] = False,
     datetime: Annotated[
         str | None, typer.Option(help="A day or an interval, such as 2026-03-01/..")
@@ -77,6 +77,7 @@ def _summarise(layer_id: str, given: dict[str, Any], output: Path | None, *, as_
     from api.routes.summary import document_of
     from gis.errors import BadInput
     from gis.text import fault_words
+    from layers.cql2 import FilterScope
     from layers.items import source_of
     from layers.summary.files import csv_of, workbook_of
     from layers.summary.parameters import SummaryParameters
@@ -87,11 +88,13 @@ def _summarise(layer_id: str, given: dict[str, Any], output: Path | None, *, as_
     except ValidationError as error:
         faults = (f"--{fault['loc'][0]}: {fault_words(fault['msg'])}" for fault in error.errors())
         raise BadInput("; ".join(faults)) from None
-    found = read_layers(read_settings()).get(layer_id)
+    catalogue = read_layers(read_settings())
+    found = catalogue.get(layer_id)
     source = source_of(found)
+    scope = FilterScope(source, lambda name: source_of(catalogue.get(name)))
     texts = {name: value for name, value in given.items() if isinstance(value, str)}
     with database_in_use() as database, database.reading() as connection:
-        answer = summarise(connection, source, query_of(texts, source, taken=given), parameters)
+        answer = summarise(connection, source, query_of(texts, source, given, scope), parameters)
     if output is not None:
         if output.suffix not in (".csv", ".xlsx"):
             raise BadInput(f"{output} is neither .csv nor .xlsx: name one of these")

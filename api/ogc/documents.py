@@ -15,6 +15,7 @@ from api.ogc.responses import answer
 from api.ogc.service import Collection, collection_of, facts_of, service_of
 from api.results import result_of
 from gis.errors import NotFound
+from layers.cql2.functions import functions_in
 
 router = APIRouter(prefix="/ogc", include_in_schema=False)
 _STATIC = Path(__file__).parent / "static"
@@ -54,6 +55,18 @@ def conformance(request: Request, catalogue: UsedCatalogue) -> Response:
     return answer(
         request, negotiation, "conformance.html", patches.patch_conformance(stock), patches.JSON
     )
+
+
+@router.get("/functions")
+def functions(request: Request) -> Response:
+    """The functions that filters may call beside those of the standard (Features Part 3, 6.4)."""
+    only_known(request)
+    negotiation = negotiate(request)
+    document = {
+        "functions": functions_in(negotiation.language),
+        "links": patches.documents(negotiation, "/functions"),
+    }
+    return answer(request, negotiation, "functions.html", document, patches.JSON)
 
 
 @router.get("/openapi")

@@ -22,7 +22,7 @@ from api.ogc.responses import (
     unchanged,
     with_parameters,
 )
-from api.ogc.service import Collection, collection_of, facts_of, service_of
+from api.ogc.service import Collection, collection_of, facts_of, scope_of, service_of
 from gis.access import Principal, may_write
 from gis.database.engine import Database
 from gis.errors import BadInput
@@ -56,10 +56,14 @@ def _items(layer_id: str, request: Request, connection: Connection, caller: Prin
     settings: Settings = request.app.state.settings
     collection = collection_of(request, layer_id, caller)
     negotiation = negotiate(request, ("json", "html", *FORMATS))
-    page = page_request(request, collection.source, settings.reader_row_limit)
+    scope = scope_of(request, collection.source, caller)
+    page = page_request(request, collection.source, settings.reader_row_limit, scope)
     if negotiation.format in FORMATS:
         return _export(request, FORMATS[negotiation.format], collection, page, caller)
-    etag = etag_of_request(request, negotiation, collection.state, caller.audience)
+    seen = caller.audience + "".join(
+        repr(collection_of(request, name, caller).state) for name in page.query.others
+    )
+    etag = etag_of_request(request, negotiation, collection.state, seen)
     steward = _may_write(collection, caller)
     headers = items_headers(negotiation, page.crs, etag)
     not_modified = None if steward else unchanged(request, headers)
@@ -70,7 +74,7 @@ def _items(layer_id: str, request: Request, connection: Connection, caller: Prin
     body = _page_body(request, connection, negotiation, collection, page, caller, etag)
     if steward:  # whose page also follows quarantine, of which the layer's state does not tell
         body, mark = _with_stale(connection, collection, body)
-        etag = etag_of_request(request, negotiation, collection.state, caller.audience + mark)
+        etag = etag_of_request(request, negotiation, collection.state, seen + mark)
         headers = items_headers(negotiation, page.crs, etag)
         not_modified = unchanged(request, headers)
         if not_modified is not None:

@@ -51,6 +51,7 @@ def _document_paths() -> dict[str, Any]:
     summaries = {
         "/": "Landing page",
         "/conformance": "Conformance",
+        "/functions": "Functions of filters",
         "/openapi": "This document",
         "/collections": "Collections",
     }

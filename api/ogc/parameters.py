@@ -10,7 +10,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from api.ogc.negotiation import only_known
 from gis.errors import BadInput
-from layers.cql2 import Property, condition, parse, properties_of
+from layers.cql2 import FilterScope, Property, condition, parse, properties_of
 from layers.cql2.parser import Language
 from layers.items import CRS84, Box, Crs, ItemSource, PageRequest, Query, SortKey, crs_of
 from layers.items.literals import span_of
@@ -24,12 +24,14 @@ ITEMS = (
 )  # fmt: skip
 
 
-def page_request(request: Request, source: ItemSource, most: int) -> PageRequest:
+def page_request(
+    request: Request, source: ItemSource, most: int, scope: FilterScope
+) -> PageRequest:
     """The page that a request is for; raises BadInput for unknown or wrong parameters."""
     only_known(request, (*ITEMS, *source.by_name))
     given = request.query_params
     return PageRequest(
-        query=query_of(given, source),
+        query=query_of(given, source, scope=scope),
         limit=limit_of(given.get("limit"), most),
         sort=sort_of(given.get("sortby")),
         cursor=given.get("cursor"),
@@ -39,18 +41,30 @@ def page_request(request: Request, source: ItemSource, most: int) -> PageRequest
     )
 
 
-def query_of(given: Mapping[str, str], source: ItemSource, taken: Collection[str] = ITEMS) -> Query:
-    """The selection; a field whose name is `taken` by a parameter is asked for by a filter."""
+def query_of(
+    given: Mapping[str, str],
+    source: ItemSource,
+    taken: Collection[str] = ITEMS,
+    scope: FilterScope | None = None,
+) -> Query:
+    """The selection; a field whose name is `taken` by a parameter is asked for by a filter.
+
+    Where the answer is kept for the layer's state alone, there is no `scope` of other layers.
+    """
+    found = filter_of(given, partial(properties_of, source), scope)
     return Query(
         box=box_of(given.get("bbox"), crs_in(given.get("bbox-crs"))),
         time=span_of(given["datetime"]) if "datetime" in given else None,
         equal={name: given[name] for name in source.by_name if name in given and name not in taken},
-        condition=filter_of(given, partial(properties_of, source)),
+        condition=found,
+        others=tuple(scope.used) if scope is not None else (),
     )
 
 
 def filter_of(
-    given: Mapping[str, str], properties: Callable[[], Mapping[str, Property]]
+    given: Mapping[str, str],
+    properties: Callable[[], Mapping[str, Property]],
+    scope: FilterScope | None = None,
 ) -> ColumnElement[bool] | None:
     """The CQL2 filter (Features Part 3) on the properties; None where there is none.
 
@@ -62,7 +76,7 @@ def filter_of(
     crs = crs_in(given.get("filter-crs"))
     if "filter" not in given:
         return None
-    return condition(parse(given["filter"], language), properties(), crs)
+    return condition(parse(given["filter"], language), properties(), crs, scope)
 
 
 def limit_of(text: str | None, most: int) -> int:

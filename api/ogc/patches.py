@@ -62,6 +62,7 @@ CONFORMANCE = (
     "http://www.opengis.net/spec/cql2/1.0/conf/basic-spatial-functions-plus",
     "http://www.opengis.net/spec/cql2/1.0/conf/spatial-functions",
     "http://www.opengis.net/spec/cql2/1.0/conf/temporal-functions",
+    "http://www.opengis.net/spec/cql2/1.0/conf/functions",
     "http://www.opengis.net/spec/cql2/1.0/conf/arithmetic",
     "http://www.opengis.net/spec/cql2/1.0/conf/property-property",
     *TILES_CONFORMANCE,
@@ -90,6 +91,7 @@ _WORDS = {
     "prev": ("Trang trước", "Previous page"),
     "collection": ("Lớp dữ liệu", "The collection"),
     "license": ("Giấy phép", "Licence"),
+    f"{OGC_REL}/functions": ("Hàm dùng trong bộ lọc", "Functions of filters"),
     f"{OGC_REL}/schema": ("Lược đồ của lớp", "Schema"),
     f"{OGC_REL}/queryables": ("Thuộc tính lọc được", "Queryables"),
     f"{OGC_REL}/sortables": ("Thuộc tính sắp xếp được", "Sortables"),
@@ -128,6 +130,7 @@ def patch_landing(document: dict[str, Any], negotiation: Negotiation) -> dict[st
         link("service-doc", f"{negotiation.base}/openapi?f=html", HTML, language),
         link("conformance", f"{negotiation.base}/conformance", JSON, language),
         link("data", f"{negotiation.base}/collections", JSON, language),
+        link(f"{OGC_REL}/functions", f"{negotiation.base}/functions", JSON, language),
     ]
     tiles_and_zones = [*landing_tile_links(negotiation), *landing_zone_links(negotiation)]
     tiles_and_zones += landing_process_links(negotiation)

@@ -13,6 +13,7 @@ from api.ogc.pygeoapi_core import PygeoapiCore
 from api.results import result_of, state_of
 from gis.access import Principal
 from gis.errors import NotFound
+from layers.cql2 import FilterScope
 from layers.definition.catalogue import Catalogue
 from layers.definition.model import Layer
 from layers.items import ItemSource, source_of
@@ -87,6 +88,11 @@ def collection_of(request: Request, layer_id: str, principal: Principal) -> Coll
     source = service_of(request).source(catalogue, layer)
     require_readable(source, principal)
     return Collection(source, state_in(states, layer.id))
+
+
+def scope_of(request: Request, source: ItemSource, principal: Principal) -> FilterScope:
+    """The layers that a filter on the items of a source may name: those that one may read."""
+    return FilterScope(source, lambda name: collection_of(request, name, principal).source)
 
 
 def facts_of(request: Request, connection: Connection, collection: Collection) -> CollectionStats:

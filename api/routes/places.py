@@ -38,7 +38,10 @@ class PlaceQueries(Body):
 Lon = Annotated[float | None, Query(ge=-180, le=180, description="Longitude, degrees, WGS 84")]
 Lat = Annotated[float | None, Query(ge=-90, le=90, description="Latitude, degrees, WGS 84")]
 Address = Annotated[str | None, Query(max_length=500, description="An address in words")]
-Day = Annotated[date | None, Query(description="The day on which the address was written")]
+Day = Annotated[
+    date | None,
+    Query(description="The day on which the address was written, or whose unit is asked for"),
+]
 
 
 @router.get("")
@@ -50,13 +53,17 @@ def place(
     lat: Lat = None,
     day: Day = None,
 ) -> dict[str, Any]:
-    """One place: of an address, with candidates; or of a point, with its old units."""
+    """One place: of an address, with candidates; or of a point, with its old units.
+
+    With a `day`, `unit_then` is the unit of that day as well.
+    """
     if address is not None and lon is None and lat is None:
         placer = stored_placer(connection, today(), caller)
-        answer: dict[str, Any] = placer.address(address, day).to_dict()
-        return answer
+        match = placer.address(address, day)
+        then = match.unit_then and {"code": match.unit_then.code, "name": match.unit_then.full_name}
+        return match.to_dict() | ({} if day is None else {"unit_then": then})
     if address is None and lon is not None and lat is not None:
-        return describe_point(connection, lon, lat, today())
+        return describe_point(connection, lon, lat, today(), day)
     raise BadInput("give either `address`, or both `lon` and `lat`")
 
 

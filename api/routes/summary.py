@@ -11,6 +11,7 @@ from api.ogc.negotiation import Negotiation, negotiate, only_known
 from api.ogc.pages import page
 from api.ogc.parameters import query_of
 from api.ogc.responses import PAGE_POLICY
+from api.ogc.service import scope_of
 from gis.access import Principal, may_read
 from gis.database.engine import Database
 from gis.errors import BadInput
@@ -66,7 +67,8 @@ def summary(
     layer = catalogue.get_readable(layer_id, caller)
     source = source_of(layer)
     only_known(request, (*NAMES, *source.by_name))
-    query = query_of(dict(request.query_params), source, taken=NAMES)
+    scope = scope_of(request, source, caller)
+    query = query_of(dict(request.query_params), source, taken=NAMES, scope=scope)
     with database.reading() as connection:
         answer = summarise(
             connection,

@@ -8,7 +8,7 @@ units are asked for.
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 
 from gis.boundaries.package_units import REFORM
 from gis.boundaries.units import Level, UnitHistory
@@ -59,10 +59,22 @@ def _old_wards(history: UnitHistory, key: Key) -> list[str]:
 
 def wards_of(history: UnitHistory, commune: str | None) -> list[str]:
     """The codes of the old wards that a commune of today was made of, back through each decree."""
-    codes = {commune}
-    days = sorted({change.on for change in history.changes if change.on >= REFORM}, reverse=True)
-    for day in days:
-        changes = [change for change in history.changes if change.on == day]
+    return predecessors(history, commune, LAST_OLD_DAY)
+
+
+def predecessors(history: UnitHistory, commune: str | None, day: date) -> list[str]:
+    """The codes, on an earlier day, of the units that a commune of today was made of."""
+    codes = {commune} - {None}
+    days = sorted({change.on for change in history.changes if change.on > day}, reverse=True)
+    for changed_on in days:
+        changes = [change for change in history.changes if change.on == changed_on]
         changed = {change.new for change in changes} & codes
-        codes = (codes - changed) | {change.old for change in changes if change.new in changed}
-    return sorted(code for code in codes if code is not None) if days else []
+        kept = {code for code in codes - changed if _lived_before(history, code, changed_on)}
+        codes = kept | {change.old for change in changes if change.new in changed}
+    return sorted(code for code in codes if code is not None)
+
+
+def _lived_before(history: UnitHistory, code: str | None, day: date) -> bool:
+    """True for the code of a commune that began before a day on which it lives."""
+    unit = history.unit(code or "", Level.COMMUNE, day)
+    return unit is not None and (unit.valid_from is None or unit.valid_from < day)

@@ -1438,6 +1438,7 @@ CREATE TABLE private.webhook_secret (
 --   gis.raise_layer_version() → trigger: functions/versions.sql
 --   gis.raise_results() → trigger: functions/versions.sql
 --   gis.raise_results_of_run() → trigger: functions/versions.sql
+--   gis.reach(shape geometry, metres double precision) → geometry: functions/values.sql
 --   gis.recipient_entries(event gis.notification, subscription gis.subscription) → jsonb: functions/notify.sql
 --   gis.refresh_unit_shares(layer_id text) → void: functions/shapes.sql
 --   gis.search_key(value text) → text: functions/values.sql

@@ -5,8 +5,9 @@ supported raises BadFilter and is named.
 """
 
 from layers.cql2.condition import condition
+from layers.cql2.distance import FilterScope
 from layers.cql2.operands import OperandKind, Property
 from layers.cql2.parser import parse
 from layers.cql2.properties import properties_of
 
-__all__ = ["OperandKind", "Property", "condition", "parse", "properties_of"]
+__all__ = ["FilterScope", "OperandKind", "Property", "condition", "parse", "properties_of"]

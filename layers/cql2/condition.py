@@ -8,13 +8,16 @@ from sqlalchemy import ARRAY, BindParameter, and_, any_, bindparam, false, not_,
 from sqlalchemy.sql.elements import ColumnElement
 
 from gis.errors import BadFilter
+from layers.cql2.distance import IN_LAYER, S_DWITHIN, FilterScope, in_layer, within_distance
 from layers.cql2.operands import Operand, OperandKind, Sql, same_kind
+from layers.cql2.properties import properties_of
 from layers.cql2.scalars import Properties, property_named, scalar
 from layers.cql2.search import narrowed
 from layers.cql2.spatial import RELATIONS as SPATIAL
 from layers.cql2.spatial import spatial
 from layers.cql2.temporal import RELATIONS as TEMPORAL
 from layers.cql2.temporal import temporal
+from layers.items.columns import ItemSource
 from layers.items.crs import CRS84, Crs
 
 Condition = ColumnElement[bool]
@@ -30,21 +33,25 @@ _COMPARE: dict[str, Callable[[Sql, Sql], Condition]] = {
 _ORDERED = ("<", ">", "<=", ">=")
 
 
-def condition(node: Any, properties: Properties, crs: Crs = CRS84) -> Condition:
+def condition(
+    node: Any, properties: Properties, crs: Crs = CRS84, scope: FilterScope | None = None
+) -> Condition:
     """The condition that a filter puts on the properties; its coordinates are in `crs`.
 
+    `scope` has the layers that IN_LAYER may name; without it there is no such function.
     Raises BadFilter and names what is wrong or unsupported. The number of bound values is in
     proportion to the text of the filter: at most four for each part of it.
     """
     if _depth(node) > _DEEPEST:
         raise BadFilter(f"the filter is nested more than {_DEEPEST} deep: make it flatter")
-    return _Translation(properties, crs).predicate(node)
+    return _Translation(properties, crs, scope).predicate(node)
 
 
 @dataclass(frozen=True)
 class _Translation:
     properties: Properties
     crs: Crs
+    scope: FilterScope | None = None
 
     def predicate(self, node: Any) -> Condition:
         if isinstance(node, bool):
@@ -58,6 +65,10 @@ class _Translation:
     def _operation(self, op: str, args: Any) -> Condition:
         if op in SPATIAL:
             return spatial(op, args, self.properties, self.crs)
+        if op == S_DWITHIN:
+            return within_distance(args, self.properties, self.crs)
+        if op == IN_LAYER:
+            return self._in_layer(args)
         if op in TEMPORAL:
             return temporal(op, args, self.properties)
         if op in _COMPARE:
@@ -74,6 +85,12 @@ class _Translation:
         if make is None:
             raise BadFilter(_unsupported(op))
         return make(args)
+
+    def _in_layer(self, args: Any) -> Condition:
+        def there(node: Any, other: ItemSource) -> Condition:
+            return _Translation(properties_of(other), self.crs).predicate(node)
+
+        return in_layer(args, self.properties, self.scope, there)
 
     def _boolean(self, node: dict[str, Any]) -> Condition:
         operand = property_named(node["property"], self.properties)
@@ -174,7 +191,7 @@ def _unsupported(op: str) -> str:
         return f"{op.upper()} is not supported: no property of this service is an array"
     known = ", ".join(
         ["AND", "OR", "NOT", "LIKE", "BETWEEN", "IN", "IS NULL", *_COMPARE]
-        + [name.upper() for name in (*SPATIAL, *TEMPORAL)]
+        + [name.upper() for name in (*SPATIAL, S_DWITHIN, IN_LAYER, *TEMPORAL)]
     )
     return f"{op!r} is not supported: predicates are {known}"
 

@@ -58,7 +58,7 @@ def spatial(op: str, args: Any, properties: Properties, crs: Crs) -> ColumnEleme
         raise BadFilter(
             f"{op.upper()} does not take a GEOMETRYCOLLECTION: only S_INTERSECTS and S_DISJOINT do"
         )
-    left, right = (_geometry(arg, properties, crs) for arg in args)
+    left, right = (geometry_operand(arg, properties, crs) for arg in args)
     return getattr(func, RELATIONS[op])(left, right)  # type: ignore[no-any-return]
 
 
@@ -66,7 +66,8 @@ def _is_collection(node: Any) -> bool:
     return isinstance(node, dict) and node.get("type") == "GeometryCollection"
 
 
-def _geometry(node: Any, properties: Properties, crs: Crs) -> Sql:
+def geometry_operand(node: Any, properties: Properties, crs: Crs) -> Sql:
+    """A geometry of a filter, in CRS84; raises BadFilter for what is none."""
     if isinstance(node, dict) and "property" in node:
         named = property_named(node["property"], properties)
         if named.kind is not OperandKind.GEOMETRY:
@@ -115,12 +116,12 @@ def _four(values: Any) -> list[float]:
     if isinstance(values, list) and len(values) == 6:
         values = [*values[0:2], *values[3:5]]
     is_list_of_four = isinstance(values, list) and len(values) == 4
-    if not is_list_of_four or not all(_is_number(value) for value in values):
+    if not is_list_of_four or not all(is_number(value) for value in values):
         raise BadFilter("BBOX takes four numbers: west, south, east, north")
     return [float(value) for value in values]
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 

@@ -49,12 +49,15 @@ class Box:
 
 @dataclass(frozen=True)
 class Query:
-    """A selection of items. `equal` compares properties with the text that a client gave."""
+    """A selection of items. `equal` compares properties with the text that a client gave; `others`
+    are the layers that the condition looks into.
+    """
 
     box: Box | None = None
     time: TimeSpan | None = None
     equal: Mapping[str, str] = field(default_factory=dict)
     condition: ColumnElement[bool] | None = None
+    others: tuple[str, ...] = ()
 
     @property
     def is_everything(self) -> bool:

@@ -21,6 +21,7 @@ from layers.ingest.records import RecordFault
 from layers.ingest.stored_records import move_rows
 from layers.ingest.undeclared import hide_undeclared
 from layers.storage.closing import Closing, compare_access, outdate_derived, redact_detection
+from layers.storage.comments import comment_on_layers
 from layers.storage.covers import fill_covers, uncoverable
 from layers.storage.inspection import TableStructure, read_structures, types_of
 from layers.storage.rasters import publish_rasters
@@ -131,6 +132,7 @@ def sync(connection: Connection, catalogue: Catalogue) -> list[SyncChange]:
             SyncChange(layer_id, SyncReport(change))
             for layer_id, change in publish_rasters(connection, catalogue)
         ]
+        comment_on_layers(connection, catalogue)
         return changes + _unpublish_missing(connection, catalogue)
 
 

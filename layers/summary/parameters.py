@@ -24,7 +24,7 @@ class SummaryParameters(BaseModel):
     by: str = Field(
         "",
         max_length=200,
-        description="One or two of commune (of today), unit_then (of its day), old_ward, "
+        description="Up to three of commune (of today), unit_then (of its day), old_ward, "
         "old_district (of before 1 July 2025), hex, year, quarter, month, week, day, weekday, "
         "hour, or a field, with a comma between; unset: all records together",
     )
@@ -60,7 +60,7 @@ class SummaryParameters(BaseModel):
     )
     limit: int | None = Field(None, ge=1, le=MOST_GROUPS, description="At most so many groups")
     totals: bool = Field(
-        False, description="Of two groupings: the summary by each of them alone, too"
+        False, description="Of several groupings: the summary by each of them alone, too"
     )
     datetime: Text = Field(
         None, description="An instant, a day (in Vietnam) or an interval such as 2026-03-01/.."
@@ -73,10 +73,10 @@ class SummaryParameters(BaseModel):
 
     @property
     def groupings(self) -> tuple[str, ...]:
-        """The names in `by`; raises BadInput for more than two, or one twice."""
+        """The names in `by`; raises BadInput for more than three, or one twice."""
         names = _words(self.by)
-        if len(names) > 2 or len(set(names)) != len(names):
-            raise BadInput(f"by={self.by!r} is wrong: name one or two groupings, each once")
+        if len(names) > 3 or len(set(names)) != len(names):
+            raise BadInput(f"by={self.by!r} is wrong: name one to three groupings, each once")
         return names
 
     @property

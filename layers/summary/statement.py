@@ -129,7 +129,7 @@ def summarise(
     dimensions = dimensions_of(source, parameters, history)
     statement = _Statement(connection, source, query, parameters, dimensions, history)
     summary = statement.answer(language, most)
-    if parameters.totals and len(dimensions) == 2:
+    if parameters.totals and len(dimensions) > 1:
         alone = parameters.model_copy(update={"totals": False, "having": None, "sortby": None})
         for dimension in dimensions:
             by_one = alone.model_copy(update={"by": dimension.name})
@@ -221,6 +221,8 @@ class _Statement:
                 f"there is no {self._rates[0]} by units of several days: group by commune, "
                 "old_ward or old_district"
             )
+        if len(places) > 2:
+            raise BadInput("group by one or two kinds of places, and by something else")
         if self._rates and len(places) == 2 and PlaceGrouping.HEX in places:
             raise BadInput(f"{self._rates[0]} is of units or of hexes: group by one of them")
         if "per_1000" in self._rates and stored_population(self.connection) is None:

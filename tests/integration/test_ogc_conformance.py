@@ -8,6 +8,7 @@ from api.ogc.patches import CONFORMANCE
 from tests.integration import (
     test_cql2_oracle,
     test_dggs,
+    test_distance_filters,
     test_ogc_documents,
     test_ogc_items,
     test_ogc_writes,
@@ -53,6 +54,7 @@ SHOWN_BY = {
     f"{CQL2}basic-spatial-functions-plus": _SUITE,
     f"{CQL2}spatial-functions": _SUITE,
     f"{CQL2}temporal-functions": _SUITE,
+    f"{CQL2}functions": test_distance_filters.test_the_functions_are_listed_with_their_arguments,
     f"{CQL2}arithmetic": _SUITE,
     f"{CQL2}property-property": _SUITE,
     f"{TILES}core": test_tilesets.test_rows_come_before_columns_in_the_standards_path,

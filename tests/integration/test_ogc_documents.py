@@ -112,7 +112,7 @@ def test_stock_declares_what_is_not_shown_here(client: Client) -> None:
 
 def test_each_document_is_also_a_page_in_two_languages(client: Client) -> None:
     for path in (
-        "", "/conformance", "/openapi", "/collections", "/collections/incidents",
+        "", "/conformance", "/functions", "/openapi", "/collections", "/collections/incidents",
         "/collections/incidents/schema", "/collections/incidents/queryables",
         "/collections/incidents/items", "/collections/incidents/items/1",
     ):  # fmt: skip
@@ -197,7 +197,7 @@ def test_the_definition_is_whole_in_itself_and_tells_qgis_the_page_size(
 
 @pytest.mark.parametrize(
     "path",
-    ["", "/conformance", "/openapi", "/collections", "/collections/incidents",
+    ["", "/conformance", "/functions", "/openapi", "/collections", "/collections/incidents",
      "/collections/incidents/schema", "/collections/incidents/items",
      "/collections/incidents/items/1"],
 )  # fmt: skip

@@ -109,6 +109,10 @@ def test_without_groups_there_is_one_row(http: httpx.Client) -> None:
         (["hour"], {0: 1, 8: 1, 10: 2, 23: 2, None: 1}),
         (["weekday", "hour"], {(1, 8): 1, (1, 10): 1, (1, 23): 1, (2, 0): 1, (2, 10): 1, (2, 23): 1,
                                (None, None): 1}),
+        (["commune", "category", "overdue"], {
+            ("00001", "traffic", True): 2, ("00001", "traffic", False): 1,
+            ("00004", "security", True): 1, ("00004", "security", False): 1,
+            ("00004", "traffic", None): 1, ("00007", None, None): 1}),
         (["commune", "category"], {("00001", "traffic"): 3, ("00004", "security"): 2,
                                    ("00004", "traffic"): 1, ("00007", None): 1}),
     ],
@@ -313,7 +317,8 @@ def test_lengths_by_a_field(http: httpx.Client) -> None:
 
 WRONG = [
     ("requests", {"by": "galaxy"}, "has no property 'galaxy'"),
-    ("requests", {"by": "commune,month,hour"}, "one or two groupings"),
+    ("requests", {"by": "commune,month,hour,agency"}, "one to three groupings"),
+    ("requests", {"by": "commune,old_ward,hex"}, "one or two kinds of places"),
     ("requests", {"by": "month,month"}, "each once"),
     ("requests", {"by": "hours"}, "is a number"),
     ("requests", {"by": "month", "time": "note"}, "is no time"),

@@ -76,3 +76,18 @@ RETURN shape IS NULL OR NOT ST_IsEmpty(shape)
 -- Alerts of a rule are for operators alone, on every way out: the public is not told when nobody is on duty.
 CREATE OR REPLACE FUNCTION gis.is_internal(rule text) RETURNS boolean LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS
 $$ SELECT rule = 'duty_gap' $$;
+
+-- A box that holds whatever lies within some metres of a shape (degrees, WGS 84), so that an index
+-- finds it; somewhat wider, as edges are geodesics, which leave the box of their ends by up to 100 m
+-- where they are 100 km long. A degree of latitude is at least 110,574 m. At the poles and across
+-- 180° it holds all longitudes.
+CREATE OR REPLACE FUNCTION gis.reach(shape geometry, metres double precision) RETURNS geometry
+LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT AS
+$$ SELECT CASE
+     WHEN abs_y + dy >= 89 OR west - dx < -180 OR east + dx > 180
+     THEN ST_MakeEnvelope(-180, greatest(south - dy, -90), 180, least(north + dy, 90), 4326)
+     ELSE ST_MakeEnvelope(west - dx, south - dy, east + dx, north + dy, 4326) END
+   FROM (SELECT *, dy / cos(radians(least(abs_y + dy, 89))) AS dx FROM (
+     SELECT ST_XMin(shape) AS west, ST_XMax(shape) AS east, ST_YMin(shape) AS south,
+            ST_YMax(shape) AS north, greatest(abs(ST_YMin(shape)), abs(ST_YMax(shape))) AS abs_y,
+            1.01 * metres / 110574 + 0.001 AS dy) AS extent) AS extent $$;
