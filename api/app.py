@@ -16,6 +16,7 @@ from api.reserve import Reserve
 from api.routes import (
     alerts,
     archives,
+    ask,
     calibration,
     cap,
     changes,
@@ -84,6 +85,7 @@ def create_app(settings: Settings, database: Database, catalogue: Catalogue) -> 
     app.include_router(archives.router)
     app.include_router(rasters.router)
     mount_ogc(app)
+    app.include_router(ask.router)
     app.include_router(map.router)
 
     add_error_handlers(app)

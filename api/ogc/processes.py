@@ -60,9 +60,9 @@ class ExecuteRequest:
 @router.get("/processes")
 def processes(request: Request) -> Response:
     only_known(request, ("limit", "offset"))
-    negotiation = negotiate(request)
-    if negotiation.format == "html":
-        return RedirectResponse(f"{negotiation.root}/ask", 303)
+    if request.query_params.get("f") == "html":
+        return _page(request, "")
+    negotiation = negotiate(request, ("json",))
     limit = limit_of(request.query_params.get("limit"), 1000)
     offset = _offset(request.query_params.get("offset"))
     return _json(documents.process_list(negotiation, limit, offset), negotiation)
@@ -71,10 +71,10 @@ def processes(request: Request) -> Response:
 @router.get("/processes/{process_id}")
 def process(process_id: str, request: Request) -> Response:
     only_known(request)
-    negotiation = negotiate(request)
     described = process_of(process_id)
-    if negotiation.format == "html":
-        return RedirectResponse(f"{negotiation.root}/ask#{described.name}", 303)
+    if request.query_params.get("f") == "html":
+        return _page(request, described.name)
+    negotiation = negotiate(request, ("json",))
     return _json(documents.description(described, negotiation), negotiation)
 
 
@@ -98,6 +98,12 @@ async def execution(process_id: str, request: Request) -> Response:
     if await _ended(request, run_id, caller):
         return await run_sync(_answer, request, run_id, caller, asked)
     return await run_sync(_accepted, request, run_id, caller, "")
+
+
+def _page(request: Request, name: str) -> Response:
+    """People ask by a form: the page of planners is the HTML of these documents."""
+    fragment = f"#{name}" if name else ""
+    return RedirectResponse(f"{negotiate(request).root}/ask{fragment}", 303)
 
 
 def _execute(

@@ -73,6 +73,7 @@ def description(process: Process[Any], negotiation: Negotiation) -> dict[str, An
             for name, schema in outputs.items()
         },
         "examples": list(process.examples),
+        "light": process.is_light,  # it may be waited for
     }
 
 
@@ -109,7 +110,10 @@ def _inlined(schema: Any, parts: Mapping[str, Any], language: str) -> Any:
         if name != "LayerInput":
             return made
         alone = {"type": "string", "format": "layer"}
-        return {"oneOf": [alone, made], **{key: made[key] for key in ("title",) if key in made}}
+        return {
+            "oneOf": [alone, made],
+            **{key: made[key] for key in ("title", "default") if key in made},
+        }
     made = {
         key: _inlined(value, parts, language)
         for key, value in schema.items()

@@ -20,7 +20,7 @@ _MEDIA_TYPES = {
     ".svg": "image/svg+xml",
 }
 # Styles in attributes are allowed for MapLibre alone, which sizes its canvas so.
-_POLICY = (
+POLICY = (
     "default-src 'self'; img-src 'self' data: blob:; worker-src 'self' blob:; "
     "style-src 'self'; style-src-attr 'unsafe-inline'; object-src 'none'; base-uri 'none'; "
     "frame-ancestors 'self'; form-action 'none'"
@@ -30,19 +30,19 @@ _POLICY = (
 @router.get("/")
 def page() -> Response:
     """The map."""
-    return _file(WEB, "index.html", {"Content-Security-Policy": _POLICY})
+    return file_of(WEB, "index.html", {"Content-Security-Policy": POLICY})
 
 
 @router.get("/favicon.ico")
 def icon() -> Response:
     """For pages that name none."""
-    return _file(WEB, "icon.svg")
+    return file_of(WEB, "icon.svg")
 
 
 @router.get("/web/{name}")
 def part(name: str) -> Response:
     """One of the page's own files."""
-    return _file(WEB, name)
+    return file_of(WEB, name)
 
 
 @router.get("/web/maplibre/{name}")
@@ -50,10 +50,10 @@ def maplibre(name: str) -> Response:
     """One of MapLibre's files."""
     if not MAPLIBRE.is_dir():
         raise SetupError("the map's packages are missing: run `make run`, or `npm ci`")
-    return _file(MAPLIBRE, name)
+    return file_of(MAPLIBRE, name)
 
 
-def _file(folder: Path, name: str, headers: dict[str, str] | None = None) -> Response:
+def file_of(folder: Path, name: str, headers: dict[str, str] | None = None) -> Response:
     """A file of a folder; only names that are listed there, so that none leads out of it."""
     found = {path.name: path for path in folder.iterdir() if path.suffix in _MEDIA_TYPES}
     if name not in found:

@@ -31,6 +31,7 @@ from layers.definition.model import (
     GeometryKind,
     Layer,
     LocalizedText,
+    Style,
     TileOptions,
     ViewSource,
 )
@@ -135,7 +136,10 @@ def _outcome(
     timeout_ms: int,
     report: Progress,
 ) -> tuple[NewCollection | Value, Context]:
-    with database.snapshot() as connection, computed():
+    opened = database.writing() if process.reads_voices else database.snapshot()
+    with opened as connection, computed():
+        if process.reads_voices:
+            connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         connection.exec_driver_sql(f"SET LOCAL statement_timeout = {timeout_ms}")
         context = Context(connection, catalogue, principal, report)
         return process.run(context, parameters), context
@@ -167,8 +171,8 @@ def _json(value: Any) -> str:
 
 
 _END = text("""
-UPDATE gis.process_run SET reads = CAST(:reads AS jsonb), value = CAST(:value AS jsonb),
-  definition = CAST(:definition AS jsonb), ended_at = clock_timestamp(),
+UPDATE gis.process_run SET reads = CAST(:reads AS jsonb), value = CAST(:value AS json),
+  definition = CAST(:definition AS json), ended_at = clock_timestamp(),
   started_at = coalesce(started_at, now())
 WHERE id = :id
 """)
@@ -241,15 +245,18 @@ def _copy(connection: Connection, run: UUID, rows: Any) -> None:
 
 _COPY = "COPY gis.process_row (run, id, geom, properties) FROM STDIN"
 _WITH_SRID = 0x20000000
+_MULTI = {2: 5, 3: 6}  # a line or polygon is stored as a multi geometry of one part
 
 
 def _hex_ewkb(wkb: bytes | None) -> str | None:
     """WKB (little-endian, two dimensions) with the SRID that the column asks for."""
     if wkb is None:
         return None
-    kind = int.from_bytes(wkb[1:5], "little") | _WITH_SRID
-    head = wkb[:1] + kind.to_bytes(4, "little") + (4326).to_bytes(4, "little")
-    return (head + wkb[5:]).hex()
+    kind = int.from_bytes(wkb[1:5], "little")
+    single = kind in _MULTI
+    head = wkb[:1] + (_MULTI.get(kind, kind) | _WITH_SRID).to_bytes(4, "little")
+    head += (4326).to_bytes(4, "little")
+    return (head + ((1).to_bytes(4, "little") + wkb if single else wkb[5:])).hex()
 
 
 def _layer(run: UUID, process: Process[Any], outcome: NewCollection, context: Context) -> Layer:
@@ -279,5 +286,11 @@ def _layer(run: UUID, process: Process[Any], outcome: NewCollection, context: Co
         fields=dict(outcome.fields),
         access=Access(write="nobody"),
         tiles=TileOptions(simplify_px=0) if has_shape else None,
-        style=outcome.style,
+        style=_drawn(outcome),
     )
+
+
+def _drawn(outcome: NewCollection) -> Style:
+    """Borders of areas are thin where nothing is said: the width is else that of a point."""
+    plain = outcome.style == Style() and outcome.geometry is GeometryKind.POLYGON
+    return Style(outline="#37474f", size_px=1, opacity=0.6) if plain else outcome.style

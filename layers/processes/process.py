@@ -125,6 +125,9 @@ class Process[P: Parameters](ABC):
     parameters: ClassVar[type[Parameters]]
     # True where PostgreSQL does its work: it may be done while a request waits, in its thread.
     is_light: ClassVar[bool] = True
+    # True for the methods of detection, which count the records of one reporter once: a reader may
+    # not see schema `private`.
+    reads_voices: ClassVar[bool] = False
     outputs: ClassVar[Mapping[str, Mapping[str, Any]] | None] = None  # of one that gives a Value
     examples: ClassVar[Sequence[Mapping[str, Any]]] = ()  # inputs that run on the demo
 
@@ -173,4 +176,4 @@ def graduated(name: str, bounds: Sequence[float]) -> Style:
         )
         for at, edge in enumerate(edges)
     )
-    return Style(field=name, classes=classes, outline="#37474f", opacity=0.7)
+    return Style(field=name, classes=classes, outline="#37474f", opacity=0.7, size_px=1)

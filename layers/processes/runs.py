@@ -94,7 +94,7 @@ def add_run(
 
 _ADD = text("""
 INSERT INTO gis.process_run (process, inputs, owner, role, layers, job, answer)
-VALUES (:process, CAST(:inputs AS jsonb), :owner, :role, :layers, :job, CAST(:answer AS jsonb))
+VALUES (:process, CAST(:inputs AS json), :owner, :role, :layers, :job, CAST(:answer AS jsonb))
 RETURNING id
 """)
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 import orjson
 import pytest
@@ -32,6 +33,8 @@ from layers.ingest.load import LoadOptions, load_file
 from layers.ingest.push import Push, keep_answer, take
 from layers.ingest.quarantine import State, list_waiting
 from layers.items import source_of
+from layers.items.results import result_id
+from layers.processes.execution import execute_now, process_of, read_parameters
 from layers.storage.sync import sync
 from tests.conftest import LAYERS
 from tests.databases import Server, template
@@ -126,13 +129,24 @@ def fill(database: Database, catalogue: Catalogue, layer_id: str, folder: Path) 
             text("SELECT identifier FROM gis.cap_message WHERE layer_id = :id"), {"id": layer_id}
         ).all()
     assert documents
+    made = execution_of(database, catalogue, layer_id)
     return found | {
+        "job_id": str(made),
+        "result": result_id(made),
         "layer_id": layer_id,
         "alert_id": str(alert),
         "silence_id": str(muted.id),
         "item_id": str(row),
         "identifier": documents[0],
     }
+
+
+def execution_of(database: Database, catalogue: Catalogue, layer_id: str) -> UUID:
+    """The result of a process that rests on a layer, made by a key of its department."""
+    process = process_of("buffer")
+    parameters = read_parameters(process, {"layer": layer_id, "distance_m": 100})
+    who = Principal(layer_id, Role.DEPARTMENT, frozenset({layer_id}))
+    return execute_now(database, catalogue, process, parameters, who, 60_000)
 
 
 @contextmanager
@@ -192,13 +206,15 @@ def worlds(
 def filled(of: World) -> dict[str, Sequence[str]]:
     """The values of all parameters of routes."""
     subscriptions = [f"desk of {layer_id}" for layer_id in sorted(of.known["layer_id"])]
-    return {name: sorted(values) for name, values in of.known.items()} | {
+    known = {name: sorted(values) for name, values in of.known.items()}
+    known["layer_id"] = known["layer_id"] + known.pop("result")
+    return known | {
         "z": ["0"],
         "x": ["0"],
         "y": ["0"],
         "zone": sorted(of.known["cell"]),
         "month": ["2026-03"],
-        "process_id": ["buffer", "select"],
+        "process_id": ["buffer"],
         "/subscriptions/{name} name": subscriptions,
         "/subscriptions/{name}/retry name": subscriptions,
         "/web/{name} name": ["map.js"],
@@ -240,6 +256,12 @@ def questions(of: World) -> Iterator[tuple[str, str, object]]:
         "geometry": {"type": "Point", "coordinates": [104.15, 22.05]},
         "properties": {"category": "traffic"},
     }
+    bodies["POST", "/ogc/processes/{process_id}/execution"] = [
+        {"inputs": {"layer": one, "distance_m": 1}, "response": response}
+        for one in [*layer_ids, *sorted(of.known["result"])]
+        for response in ("raw", "document")
+    ]
+    bodies["PATCH", "/ogc/jobs/{job_id}"] = [{"keep": True}]
     for method in ("POST", "PUT", "PATCH"):
         items = "/ogc/collections/{layer_id}/items"
         bodies[method, items] = bodies[method, f"{items}/{{item_id}}"] = [feature]

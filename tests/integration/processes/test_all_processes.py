@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import h3
 import pytest
 import typer.testing
 from sqlalchemy import text
@@ -47,7 +48,14 @@ SELECT {_POINT}, (ARRAY['00001', '00004', '00007'])[1 + i * 7919 % 300 / 100],
   now() - i * interval '7 hours', 'test', i::text FROM generate_series(1, 300) AS i;
 INSERT INTO layer.landslides (geom, commune, valid_at, source, source_key)
 SELECT {_POINT}, '00001', now() - i * interval '30 days', 'test', i::text
-FROM generate_series(3, 12) AS i
+FROM generate_series(3, 12) AS i;
+INSERT INTO gis.admin_unit
+  (code, name, full_name, kind, level, valid_to, parent_code, source, quality)
+SELECT code, code, 'Phường ' || code, 'Phường', 'commune', '2025-07-01', '080', 'test', 'official'
+FROM unnest(ARRAY['02635', '02644']) AS code;
+INSERT INTO gis.admin_change (old_unit, new_unit, changed_on, share_area, share_population, source)
+SELECT o.id, n.id, '2025-07-01', 1, 1, 'test' FROM gis.admin_unit o, gis.admin_unit n
+WHERE o.parent_code = '080' AND n.code = '00001' AND n.level = 'commune'
 """
 
 
@@ -56,9 +64,16 @@ def filled_template(postgres: Server, toy_template: str) -> Iterator[str]:
     with template(postgres, toy_template) as (name, database):
         with database.writing() as connection:
             for statement in FILL.split(";\n"):
-                connection.execute(text(statement.replace(":", "\\:")))
+                connection.exec_driver_sql(statement.replace("%", "%%"))
+            for row in connection.execute(_PLACES).all():
+                cell = int(h3.latlng_to_cell(row.y, row.x, 11), 16)
+                connection.execute(_SET_CELL, {"id": row.id, "cell": cell})
         database.close()
         yield name
+
+
+_PLACES = text("SELECT id, ST_X(geom) AS x, ST_Y(geom) AS y FROM layer.citizen_reports")
+_SET_CELL = text("UPDATE layer.citizen_reports SET h3 = :cell WHERE id = :id")
 
 
 @pytest.fixture(scope="module")
@@ -115,9 +130,9 @@ def test_what_it_does_not_know_is_refused(filled, catalogue, name):
     for field in layers:
         for wrong, what in (
             ("no_such_layer", "there is no layer"),
-            ({"layer": "communes", "filter": "no_such = 1"}, "no_such|needs|has|give"),
-            ({"layer": "communes", "filter": "((("}, "filter|CQL2|wrong|give"),
-            ({"layer": "communes", "datetime": "yesterday"}, "datetime|time|give"),
+            ({"layer": "communes", "filter": "no_such = 1"}, "no_such|needs|has|give|cannot"),
+            ({"layer": "communes", "filter": "((("}, "filter|CQL2|wrong|give|cannot"),
+            ({"layer": "communes", "datetime": "yesterday"}, "datetime|time|give|cannot"),
         ):
             with pytest.raises(GisError, match=what):
                 execute(filled, name, ANONYMOUS, catalogue,

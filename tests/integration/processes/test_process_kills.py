@@ -1,0 +1,91 @@
+"""Kills in the middle of an execution: it is taken up again, and its result is there once."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from gis.access import ANONYMOUS
+from gis.database.engine import Database
+from layers.definition.catalogue import read_catalogue
+from layers.processes.runs import ProcessRun, find_run, queue_run, readable_result
+from tests.conftest import LAYERS
+from tests.integration.jobs.killing import PROGRAM, arm
+from tests.waiting import wait_until
+
+AREAS = {"layer": {"layer": "communes"}, "distance_m": 10.0, "dissolve": False}
+
+
+@contextmanager
+def worker(folder: Path, database: Database) -> Iterator[subprocess.Popen[bytes]]:
+    """`gis work` in a process of its own, which ends with the block."""
+    running = subprocess.Popen([*PROGRAM, str(folder), "worker", database.url])
+    try:
+        yield running
+    finally:
+        running.kill()
+        running.wait()
+
+
+def found(database: Database, run) -> ProcessRun:
+    with database.reading() as connection:
+        return find_run(connection, run, ANONYMOUS)
+
+
+def queued(database: Database):
+    with database.writing() as connection:
+        return queue_run(connection, "buffer", AREAS, ANONYMOUS)
+
+
+def rows(database: Database) -> dict:
+    statement = text("SELECT run, count(*) FROM gis.process_row GROUP BY run")
+    with database.reading() as connection:
+        return dict(connection.execute(statement).tuples().all())
+
+
+def test_whenever_its_process_is_killed_the_result_is_there_once(toy_province, tmp_path):
+    database, made = toy_province, []
+    with worker(tmp_path, database):
+        for phase in ("read", "store", "end", "commit"):
+            arm(tmp_path, "job", 1, phase=phase)
+            run = queued(database)
+            made.append(run)
+            wait_until(lambda run=run: found(database, run).status == "successful", within_s=60)
+            assert not (tmp_path / "armed").exists(), f"nobody died in phase {phase}"
+    assert rows(database) == dict.fromkeys(made, 3)
+    phases = (tmp_path / "phases").read_text().splitlines()
+    assert [line.split()[1] for line in phases] == ["read", "store", "end", "commit"]
+    with database.reading() as connection:
+        layer = readable_result(connection, made[0], read_catalogue(LAYERS), ANONYMOUS).layer
+    assert layer.fields["buffer_km2"].unit == "km2"
+
+
+def test_when_its_worker_is_killed_another_takes_it_up(toy_province, tmp_path):
+    database = toy_province
+    with database.writing() as connection:
+        run = queue_run(connection, "echo", {"text": "x", "pause_s": 3.0}, ANONYMOUS)
+    with worker(tmp_path, database) as first:
+        wait_until(lambda: found(database, run).status == "running", within_s=60)
+        os.kill(first.pid, signal.SIGKILL)
+        first.wait()
+        with worker(tmp_path, database):
+            wait_until(lambda: found(database, run).status == "successful", within_s=60)
+    assert found(database, run).value == {"text": "x"}
+
+
+@pytest.mark.parametrize("attempts", [1])
+def test_what_always_kills_its_process_fails_in_the_end(toy_province, tmp_path, attempts):
+    """As a process would that takes all memory: it is tried three times."""
+    database = toy_province
+    with database.writing() as connection:
+        run = queue_run(connection, "echo", {"text": "x"}, ANONYMOUS)
+        connection.execute(text("UPDATE gis.job SET most_attempts = :n"), {"n": attempts})
+    with worker(tmp_path, database):
+        arm(tmp_path, "job", 1)
+        wait_until(lambda: found(database, run).status == "failed", within_s=60)
+    assert "its process ended" in found(database, run).message
