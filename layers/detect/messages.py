@@ -1,6 +1,6 @@
 """Sentences made from the numbers of a run, in Vietnamese and English."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from gis.text import number_en, number_vi
 from layers.definition.model import Layer, LocalizedText
@@ -8,6 +8,7 @@ from layers.detect.commune_series import PROVINCE, SeriesResult
 from layers.detect.scan import LONGEST_DAYS, ScanCluster
 
 _YEAR = 365.25
+_CLEARLY_LESS = 0.6  # a core of so much of the reach is worth a word
 _OFTEN = 2.0  # days: what is met more often somewhere in the province is not worth a word
 
 
@@ -24,7 +25,7 @@ def cluster_message(one: ScanCluster, names: Mapping[str, str]) -> tuple[str, st
     `names` of communes by code.
     """
     vi, en = _how_many(one)
-    where_vi, where_en = _where(one, [names.get(code, code) for code in one.communes])
+    where_vi, where_en = _where(one, names)
     rare_vi, rare_en = _how_rarely(one.recurrence_days)
     return (
         f"{vi}; {where_vi}. Nếu chỉ là ngẫu nhiên, cụm như vậy gặp khoảng một lần trong {rare_vi}.",
@@ -98,12 +99,28 @@ def _how_many(one: ScanCluster | SeriesResult) -> tuple[str, str]:
     )
 
 
-def _where(one: ScanCluster, names: Sequence[str]) -> tuple[str, str]:
-    km = one.radius_m / 1000
-    vi = "trong một ô" if km == 0 else f"trong bán kính {number_vi(km, 1)} km"
-    en = "in one hex" if km == 0 else f"within {number_en(km, 1)} km"
-    places = ", ".join(names)
+def _where(one: ScanCluster, names: Mapping[str, str]) -> tuple[str, str]:
+    vi, en = _within(one.radius_m)
+    if one.core is not None and one.core.radius_m <= _CLEARLY_LESS * one.radius_m:
+        near_vi, near_en = _within(one.core.radius_m)
+        of_vi, of_en = number_vi(one.core.cases), number_en(one.core.cases)
+        vi = f"{vi}, trong đó {of_vi} {near_vi}"
+        en = f"{en}, {of_en} of them {near_en}"
+    places = ", ".join(_shares(one, names))
     return (f"{vi}, {places}", f"{en}, {places}") if places else (vi, en)
+
+
+def _within(radius_m: float) -> tuple[str, str]:
+    km = radius_m / 1000
+    vi = "trong một ô" if km == 0 else f"trong bán kính {number_vi(km, 1)} km"
+    return vi, "in one hex" if km == 0 else f"within {number_en(km, 1)} km"
+
+
+def _shares(one: ScanCluster, names: Mapping[str, str]) -> list[str]:
+    """The communes, those with most records first; of several with how many."""
+    if len(one.shares) < 2:
+        return [names.get(code, code) for code in one.communes]
+    return [f"{names.get(code, code)} ({number_vi(count)})" for code, count in one.shares]
 
 
 def _how_rarely(days: float) -> tuple[str, str]:

@@ -203,3 +203,29 @@ def test_a_null_is_drawn_by_a_seed():
     assert np.array_equal(draw_null(stream, OPTIONS), draw_null(stream, OPTIONS))
     other = OPTIONS.model_copy(update={"seed": 1})
     assert not np.array_equal(draw_null(stream, OPTIONS), draw_null(stream, other))
+
+
+@settings(max_examples=15)
+@given(st.lists(st.integers(0, 18), min_size=4, max_size=14), st.integers(0, 3))
+def test_a_core_holds_four_fifths_and_lies_within_the_reach(hexes, ago):
+    """And its communes are told with their shares, which add up to the records placed."""
+    near = sorted(h3.grid_disk(CENTRE, 2))
+    rows = [(near[one % len(near)], min(ago, n)) for n, one in enumerate(hexes)]
+    frame = records([*level(), *rows])
+    frame["commune"] = np.where(frame["cell"] % 3 == 0, "00004", "00007")
+    for one in scan(frame, OPTIONS.model_copy(update={"replicates": 19})).clusters:
+        assert one.core is not None
+        assert 0 <= one.core.radius_m <= 2 * one.radius_m
+        assert 0.8 * one.observed - 1e-9 <= one.core.cases <= one.observed
+        assert sum(count for _, count in one.shares) == len(one.records)
+        counts = [count for _, count in one.shares]
+        assert counts == sorted(counts, reverse=True)
+        assert {code for code, _ in one.shares} == set(one.communes)
+
+
+def test_a_stray_case_is_in_the_reach_and_not_in_the_core():
+    stray = sorted(h3.grid_ring(CENTRE, 2))[0]
+    frame = records([*level(), *[(CENTRE, n % 2) for n in range(15)], (stray, 0)])
+    best = scan(frame).clusters[0]
+    assert best.core is not None
+    assert (best.core.radius_m, best.core.cases) == (0.0, 15)

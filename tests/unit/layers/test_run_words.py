@@ -14,7 +14,7 @@ from layers.detect.messages import (
 from layers.detect.methods.emerging import emerging_message
 from layers.detect.methods.gi_star import map_message
 from layers.detect.methods.local_moran import local_moran_message
-from layers.detect.scan import LONGEST_DAYS, ScanCluster
+from layers.detect.scan import LONGEST_DAYS, Core, ScanCluster
 
 LAYERS = Path(__file__).parents[3] / "layers"
 
@@ -113,3 +113,18 @@ def test_every_class_of_the_layer_emerging_is_called_alike_in_words_and_on_the_m
     for name, label in categories.items():
         told = emerging_message(name, 1, 12, 7, 0, 1.0)
         assert (told[0].split(":")[0], told[1].split(":")[0]) == (label.vi, label.en)
+
+
+def test_a_core_is_told_beside_its_reach_and_communes_with_their_shares():
+    """One stray report does not make an outbreak of a hamlet one of two communes."""
+    names = {"00004": "Xã Bãi Cát", "00007": "Xã Đồi Thông"}
+    told = cluster(
+        radius_m=7400.0, observed=16, core=Core(1400.0, 15), shares=(("00004", 15), ("00007", 1))
+    )
+    vi, en = cluster_message(told, names)
+    assert "bán kính 7,4 km, trong đó 15 trong bán kính 1,4 km, Xã Bãi Cát (15), " in vi
+    assert "within 7.4 km, 15 of them within 1.4 km, Xã Bãi Cát (15), Xã Đồi Thông (1)." in en
+    whole = cluster(radius_m=2000.0, core=Core(1900.0, 10), shares=(("00004", 12),))
+    assert "trong đó" not in cluster_message(whole, names)[0]
+    one_hex = cluster(radius_m=5000.0, core=Core(0.0, 10))
+    assert "10 trong một ô" in cluster_message(one_hex, names)[0]
