@@ -289,6 +289,8 @@ def _recipients(layer: Layer) -> Iterator[Finding]:
 
 
 def _rule_fields(layer: Layer, rule: AlertRule) -> Iterator[str]:
+    if getattr(rule, "voices", False) and not (layer.hotspots and layer.hotspots.reporter):
+        yield "`voices` needs `hotspots: {reporter: …}`, the field that names who reported"
     named = {name: getattr(rule, name, None) for name in ("field", "of")}
     for name in filter(None, [*named.values(), *getattr(rule, "where", {})]):
         if name not in layer.public_fields:

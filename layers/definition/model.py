@@ -699,6 +699,11 @@ class CountRule(AlertRule):
     where: dict[Identifier, str | int | bool] = Field(
         default_factory=dict, description="Only records whose fields have these values"
     )
+    voices: bool = Field(
+        False,
+        description="Counts reporters (`hotspots: {reporter: …}`), each once; a record that names "
+        "nobody is one. Unset: counts records",
+    )
 
 
 class QuietRule(AlertRule):

@@ -131,5 +131,5 @@ def _signal(scan_findings: ScanFindings, kind: _Kind, rows: pd.DataFrame) -> Sig
         communes=tuple(sorted(rows["commune"].dropna().unique())),
         records=tuple(sorted(int(number) for number in rows["id"])),
         key=kind.rule,
-        simulated=scan_findings.rests_on_simulated(rows["id"]),
+        simulated=scan_findings.rests_on_simulated(rows["id"].tolist()),
     )

@@ -1,6 +1,6 @@
 """Findings from clusters: each with a tier, words, an outline and a span of time."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -66,9 +66,21 @@ class ScanFindings:
         """The midnight in Vietnam at which the days of a result begin."""
         return midnight(day_number(self.until) - result.days + 1)
 
-    def rests_on_simulated(self, records: Iterable[int]) -> bool:
-        """True if any of these records is simulated; others may still be the measure of it."""
-        return not self.simulated.isdisjoint(records)
+    def rests_on_simulated(self, records: Collection[int]) -> bool:
+        """True if most of these records are simulated: a few make nothing real an exercise."""
+        return 2 * len(self.simulated.intersection(records)) > len(records)
+
+    def share_simulated(self, records: Collection[int]) -> tuple[str, str]:
+        """How many of these records are simulated, vi and en, after a space; empty where all or
+        none are.
+        """
+        count = len(self.simulated.intersection(records))
+        if count in (0, len(records)):
+            return "", ""
+        return (
+            f" Trong đó {number_vi(count)} bản ghi là mô phỏng.",
+            f" Of these records {number_en(count)} are simulated.",
+        )
 
     def corroboration(self, records: Sequence[int]) -> tuple[str, str]:
         """How many people reported, vi and en, after a space; empty where none is named."""
@@ -124,6 +136,7 @@ class ScanFindings:
         cluster = rated.cluster
         headline = cluster_headline(self.layer, cluster)
         told = self.corroboration(cluster.records)
+        marked = self.share_simulated(cluster.records)
         lat, lon = h3.cell_to_latlng(h3.int_to_str(cluster.centre))
         return Signal(
             tier=tier,
@@ -132,8 +145,8 @@ class ScanFindings:
             until=self.until,
             headline_vi=headline[0],
             headline_en=headline[1],
-            detail_vi=rated.words[0] + told[0],
-            detail_en=rated.words[1] + told[1],
+            detail_vi=rated.words[0] + told[0] + marked[0],
+            detail_en=rated.words[1] + told[1] + marked[1],
             cells=cluster.cells,
             communes=cluster.communes,
             centre=(lon, lat),

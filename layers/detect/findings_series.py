@@ -91,6 +91,7 @@ class SeriesFindings:
     def _signal(self, rated: RatedSeries, tier: Tier) -> Signal:
         result = rated.judged
         told = self.scan_findings.corroboration(result.records)
+        marked = self.scan_findings.share_simulated(result.records)
         headline = series_headline(self.scan_findings.layer, result, self.scan_findings.names)
         return Signal(
             tier=tier,
@@ -99,8 +100,8 @@ class SeriesFindings:
             until=self.scan_findings.until,
             headline_vi=headline[0],
             headline_en=headline[1],
-            detail_vi=rated.words[0] + told[0],
-            detail_en=rated.words[1] + told[1],
+            detail_vi=rated.words[0] + told[0] + marked[0],
+            detail_en=rated.words[1] + told[1] + marked[1],
             communes=(result.commune,) if result.commune != PROVINCE else (),
             expected=result.expected,
             p=result.p,

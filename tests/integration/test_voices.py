@@ -5,11 +5,16 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import orjson
 import pytest
+import yaml
 from sqlalchemy import text
 
 from gis.database.engine import Database
 from layers.definition.catalogue import Catalogue
+from layers.definition.checks import findings
+from layers.definition.model import CountRule, Layer
 from layers.detect.observations import read_records
+from layers.detect.thresholds import find_beyond
+from tests.conftest import LAYERS
 from tests.integration.test_corrections import look
 from tests.integration.test_hotspots import LAYER, NOW, alerts, noise, report
 
@@ -77,3 +82,66 @@ def test_no_telephone_is_read_out_of_schema_private(quiet, catalogue: Catalogue)
     disasters = records.rows[records.rows["id"] > 90]
     assert len(set(disasters["voice"])) == 3 and sorted(disasters["voice"])[0] == 0
     assert "0912345678" not in records.rows.to_csv()
+
+
+def beyond(database: Database, catalogue: Catalogue, *, voices: bool, at_least: int = 5):
+    """The signals of a person's rule on disasters in a commune."""
+    title = {"vi": "Nhiều", "en": "Many"}
+    rule = CountRule(kind="count", id="many", title=title, at_least=at_least, hours=24,
+                     where={"category": "disaster"}, voices=voices)  # fmt: skip
+    layer = catalogue.get(LAYER)
+    with database.writing() as connection:
+        return find_beyond(connection, layer, rule, NOW).signals
+
+
+def test_a_rule_counts_records_unless_it_says_voices(quiet, catalogue):
+    calls(quiet, [NOTATIONS[n % 5] for n in range(12)])
+    (found,) = beyond(quiet, catalogue, voices=False, at_least=10)
+    assert found.observed >= 12
+    assert beyond(quiet, catalogue, voices=True) == ()
+
+
+def test_voices_of_a_rule_are_people_and_each_record_that_names_nobody(quiet, catalogue):
+    with quiet.writing() as connection:
+        connection.execute(text("DELETE FROM layer.citizen_reports"))
+    report(quiet, noise()[:1], at=NOW - timedelta(days=50), category="traffic")
+    calls(quiet, ["0912345678", "+84 912 345 678", "0987654321", "Chị Hoa", "chị hoa ", None, None])
+    (found,) = beyond(quiet, catalogue, voices=True)
+    assert (found.observed, len(found.records), found.beyond) == (5, 7, 1)
+    assert "5 người báo trong 24 giờ, ngưỡng 5" in found.headline_vi
+    assert beyond(quiet, catalogue, voices=True, at_least=6) == ()
+
+
+def test_a_rule_of_voices_needs_a_field_that_names_them(catalogue: Catalogue):
+    told = yaml.safe_load((LAYERS / f"{LAYER}.yaml").read_text(encoding="utf-8"))
+    del told["hotspots"]["reporter"]
+    rule = {"kind": "count", "id": "many", "title": {"vi": "a", "en": "b"}, "at_least": 5,
+            "hours": 24, "voices": True}  # fmt: skip
+    told["alerts"]["rules"] = [rule]
+    faults = [words for _, words in findings(Layer.model_validate(told))]
+    assert any("`voices` needs `hotspots: {reporter: …}`" in words for words in faults)
+
+
+@pytest.mark.parametrize("simulated", [0, 3, 8])
+def test_an_alert_is_simulated_if_most_of_its_records_are_and_says_how_many(
+    quiet, catalogue, simulated
+):
+    """Of scan, series and a person's rule alike; others of the layer are irrelevant."""
+    calls(quiet, [f"09{n:08}" for n in range(12)])
+    with quiet.writing() as connection:
+        connection.execute(
+            text(
+                "UPDATE layer.citizen_reports SET provenance = '{\"simulated\": true}'"
+                " WHERE id IN (SELECT id FROM layer.citizen_reports ORDER BY id DESC LIMIT :n)"
+                " OR id = 1"
+            ),
+            {"n": simulated},
+        )
+    look(quiet, catalogue)
+    found = [one for one in of_disasters(quiet) if one.rule in ("scan", "series")]
+    assert found
+    for one in found:
+        assert one.simulated == (simulated > 6)
+        assert ("là mô phỏng" in one.detail_vi) == (simulated > 0)
+    (rule,) = beyond(quiet, catalogue, voices=True, at_least=12)
+    assert rule.simulated == (simulated > 6)

@@ -73,6 +73,14 @@ RETURN shape IS NULL OR NOT ST_IsEmpty(shape)
   AND ST_YMin(shape) >= -90 AND ST_YMax(shape) <= 90
   AND ST_Length(shape) + ST_Perimeter(shape) < 'infinity'::float8;
 
+-- One text for one reporter: a telephone number in any notation, else the words in lower case; NULL for
+-- nobody.
+CREATE OR REPLACE FUNCTION gis.reporter_of(said text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT nullif(CASE WHEN said ~ '^[\d\s.+()-]+$'
+                     THEN regexp_replace(regexp_replace(said, '\D', '', 'g'), '^84', '0')
+                     ELSE lower(btrim(said)) END, '')
+$$;
+
 -- Alerts of a rule are for operators alone, on every way out: the public is not told when nobody is on duty.
 CREATE OR REPLACE FUNCTION gis.is_internal(rule text) RETURNS boolean LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS
 $$ SELECT rule = 'duty_gap' $$;

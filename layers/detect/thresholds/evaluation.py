@@ -89,7 +89,7 @@ def _statement(
                 "resolution": rule.resolution,
             }
         case CountRule():
-            names |= _places(rule)
+            names |= _places(rule) | {"value": _counted(layer, rule)}
             values = {"limit": rule.at_least, "seconds": rule.hours * 3600} | _field_values(rule)
             values |= {"resolution": rule.resolution} if rule.per == "hex" else {}
         case QuietRule():
@@ -127,6 +127,22 @@ def _places(rule: CountRule) -> dict[str, str]:
     return {"place": place, "cell": cell, "group": group, "where": " AND ".join([sharp, *where])}
 
 
+def _counted(layer: Layer, rule: CountRule) -> str:
+    """The count of a rule as SQL; reporters are compared in the database, and none leaves it."""
+    name = layer.hotspots.reporter if layer.hotspots else None
+    if not rule.voices or name is None:
+        return "count(*)"
+    said = f'record."{name}"::text'
+    if layer.fields[name].personal:
+        said = (
+            f"(SELECT r.details ->> '{name}' FROM private.reporter r"  # noqa: S608 (a checked name)
+            f" WHERE r.layer_id = '{layer.id}' AND r.source = record.source"
+            " AND r.source_key = record.source_key)"
+        )
+    reporter = f"gis.reporter_of({said})"
+    return f"count(*) FILTER (WHERE {reporter} IS NULL) + count(DISTINCT {reporter})"
+
+
 def _field_values(rule: CountRule) -> dict[str, Any]:
     return {f"value_{n}": value for n, value in enumerate(rule.where.values())}
 
@@ -153,6 +169,7 @@ def _signal(connection: Connection, layer: Layer, rule: ThresholdRule, row: Row[
         measures={"rule": rule.kind},
         key=str(row.key),
         beyond=_beyond(rule, float(row.value)),
+        simulated=row.simulated,
     )
 
 

@@ -45,6 +45,11 @@ def _measured(layer: Layer, rule: ThresholdRule, value: float) -> tuple[str, str
                 f"{vi(value)} mm mưa trong {vi(rule.hours)} giờ, ngưỡng {vi(rule.above)} mm",
                 f"{en(value)} mm of rain in {en(rule.hours)} hours, threshold {en(rule.above)} mm",
             )
+        case CountRule() if rule.voices:
+            return (
+                f"{vi(value)} người báo trong {vi(rule.hours)} giờ, ngưỡng {vi(rule.at_least)}",
+                f"{en(value)} reporters in {en(rule.hours)} hours, threshold {en(rule.at_least)}",
+            )
         case CountRule():
             return (
                 f"{vi(value)} bản ghi trong {vi(rule.hours)} giờ, ngưỡng {vi(rule.at_least)}",

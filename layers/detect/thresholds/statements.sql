@@ -19,7 +19,7 @@ SELECT n.sensor AS key, n.sensor AS label, n.{field} AS value, run.since, n.vali
        run.records, run.simulated
 FROM newest n CROSS JOIN LATERAL (
   SELECT min(r.valid_at) AS since, array_agg(r.id ORDER BY r.id) AS records,
-         bool_or(coalesce(r.provenance ->> 'simulated' = 'true', false)) AS simulated
+         2 * count(*) FILTER (WHERE r.provenance ->> 'simulated' = 'true') > count(*) AS simulated
   FROM reading r
   WHERE r.sensor = n.sensor AND r.beyond AND r.valid_at > coalesce(
     (SELECT max(c.valid_at) FROM reading c WHERE c.sensor = n.sensor AND NOT c.beyond),
@@ -34,7 +34,7 @@ WITH gauge AS (
   SELECT gis.h3_parent(h3, :resolution) AS hex, {of} AS gauge, sum({field}) AS value,
          min(valid_at) AS since, max(valid_at) AS until, min(commune) AS commune,
          array_agg(id ORDER BY id) AS records,
-         bool_or(coalesce(provenance ->> 'simulated' = 'true', false)) AS simulated
+         2 * count(*) FILTER (WHERE provenance ->> 'simulated' = 'true') > count(*) AS simulated
   FROM {layer}
   WHERE valid_at <= :now AND valid_at > :now - make_interval(secs => :seconds)
     AND h3 IS NOT NULL AND NOT default_point
@@ -46,14 +46,14 @@ FROM gauge WHERE value > :limit
 ORDER BY hex, value DESC, gauge;
 
 -- name: count
-SELECT {place} AS key, {place} AS label, count(*) AS value, min(valid_at) AS since,
+SELECT {place} AS key, {place} AS label, {value} AS value, min(valid_at) AS since,
        max(valid_at) AS until, {cell} AS cell,
        mode() WITHIN GROUP (ORDER BY commune) AS commune,
        NULL::float8 AS lon, NULL::float8 AS lat, array_agg(id ORDER BY id) AS records,
-       bool_or(coalesce(provenance ->> 'simulated' = 'true', false)) AS simulated
-FROM {layer}
+       2 * count(*) FILTER (WHERE provenance ->> 'simulated' = 'true') > count(*) AS simulated
+FROM {layer} AS record
 WHERE valid_at <= :now AND valid_at > :now - make_interval(secs => :seconds) AND {where}
-GROUP BY {group} HAVING count(*) >= :limit
+GROUP BY {group} HAVING {value} >= :limit
 ORDER BY 1;
 
 -- name: quiet
