@@ -23,7 +23,9 @@ const WORDS = {
     demand: "Nhu cầu", share: "Tỷ lệ", at_most: "Tối đa có thể", gap: "Còn có thể hơn", proven: "Đã chứng minh tối ưu",
     total_before: "Tổng trước", total_after: "Tổng sau", difference: "Chênh lệch", hexes: "Số ô",
     excluded: "Ô bị loại", changed: "Vùng thay đổi rõ", days_before: "Ngày kỳ trước", days_after: "Ngày kỳ sau",
-    elsewhere: "Mở", request: "Yêu cầu",
+    all_areas: "Tất cả", before: "kỳ trước", after: "kỳ sau", ratio: "tỷ số", weights: "Trọng số",
+    origins: "Điểm xuất phát", consistent: "Nhất quán", measure: "Loại số liệu", weight: "Chia theo",
+    left_out: "Không tính", options: "Tùy chọn", by: "Theo", roads: "Đường",
   },
   en: {
     title: "Ask the map", subtitle: "Spatial questions, for planners", map: "Operations map",
@@ -41,7 +43,7 @@ const WORDS = {
     demand: "Demand", share: "Share", at_most: "At most possible", gap: "Could be better by", proven: "Proven optimal",
     total_before: "Total before", total_after: "Total after", difference: "Difference", hexes: "Hexes",
     excluded: "Left out", changed: "Areas that changed", days_before: "Days before", days_after: "Days after",
-    elsewhere: "Open", request: "Request",
+    all_areas: "Everywhere",
   },
 };
 const SHOWN_ROWS = 200;
@@ -401,14 +403,18 @@ const textOf = (value) => {
   if (value === null || value === undefined) return "";
   if (typeof value === "boolean") return word(value ? "yes" : "no");
   if (typeof value === "number") return number(value);
-  return typeof value === "object" ? JSON.stringify(value) : String(value);
+  if (Array.isArray(value)) return value.map(textOf).join(", ");
+  if (typeof value !== "object") return String(value);
+  return Object.entries(value).map(([name, each]) => `${titleOf(name)}: ${textOf(each)}`).join(", ");
 };
+
+const titleOf = (name) => word(name).replaceAll("_", " ");
 
 function drawSummary(summary) {
   const shown = Object.entries(summary).filter(([, value]) => value !== null);
   byId("summary").replaceChildren(...shown.map(([name, value]) => {
     const pair = element("div");
-    pair.append(element("dt", "", word(name).replaceAll("_", " ")), element("dd", "", textOf(value)));
+    pair.append(element("dt", "", titleOf(name)), element("dd", "", textOf(value)));
     return pair;
   }));
 }

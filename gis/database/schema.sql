@@ -657,15 +657,15 @@ CREATE INDEX process_row_place ON gis.process_row USING gist (run, geom) WHERE (
 CREATE TABLE gis.process_run (
   id uuid NOT NULL DEFAULT gen_random_uuid(),
   process text NOT NULL,
-  inputs json NOT NULL,
+  inputs jsonb NOT NULL,
   answer jsonb NOT NULL DEFAULT '{}'::jsonb,
   owner text NOT NULL,
   role text NOT NULL,
   layers text[] NOT NULL DEFAULT '{}'::text[],
   job bigint,
   reads jsonb NOT NULL DEFAULT '{}'::jsonb,
-  definition json,
-  value json,
+  definition jsonb,
+  value jsonb,
   log text[] NOT NULL DEFAULT '{}'::text[],
   created_at timestamp with time zone NOT NULL DEFAULT now(),
   started_at timestamp with time zone,
@@ -679,7 +679,7 @@ COMMENT ON COLUMN gis.process_run.answer IS 'how the request wants it: response 
 COMMENT ON COLUMN gis.process_run.definition IS 'the layer of the result, as a layer file has it';
 COMMENT ON COLUMN gis.process_run.ended_at IS 'when its result was stored; null: there is none';
 COMMENT ON COLUMN gis.process_run.expires_at IS 'prolonged when it is read; null: it is kept';
-COMMENT ON COLUMN gis.process_run.inputs IS 'as the request gave them, defaults filled in; json, which keeps the order of members';
+COMMENT ON COLUMN gis.process_run.inputs IS 'as the request gave them, defaults filled in';
 COMMENT ON COLUMN gis.process_run.job IS 'of gis.job, whose state holds until the result is there; null: it ran while its request waited';
 COMMENT ON COLUMN gis.process_run.layers IS 'of a department''s key, as it was when it asked';
 COMMENT ON COLUMN gis.process_run.owner IS 'the name of the key; anonymous: whoever knows the id';

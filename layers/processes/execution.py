@@ -40,7 +40,7 @@ from layers.items.value_errors import computed
 from layers.processes.context import Context, Progress
 from layers.processes.operations import PROCESSES
 from layers.processes.process import MOST_ROWS, NewCollection, Parameters, Process, Value
-from layers.processes.runs import add_run, add_to_log
+from layers.processes.runs import add_run, add_to_log, definition_of
 
 if TYPE_CHECKING:
     from gis.jobs.kind import RunningJob
@@ -160,7 +160,7 @@ def _store(
         connection.exec_driver_sql(f"SET LOCAL statement_timeout = {timeout_ms}")
         number = _store_rows(connection, run, outcome)
         layer = _layer(run, process, outcome, context)
-        values["definition"] = layer.model_dump_json(exclude_none=True)
+        values["definition"] = _json(definition_of(layer))
         summary = {**outcome.summary, "items": number, "simulated": context.is_simulated}
         values["value"] = _json(summary)
     connection.execute(_END, values)
@@ -171,8 +171,8 @@ def _json(value: Any) -> str:
 
 
 _END = text("""
-UPDATE gis.process_run SET reads = CAST(:reads AS jsonb), value = CAST(:value AS json),
-  definition = CAST(:definition AS json), ended_at = clock_timestamp(),
+UPDATE gis.process_run SET reads = CAST(:reads AS jsonb), value = CAST(:value AS jsonb),
+  definition = CAST(:definition AS jsonb), ended_at = clock_timestamp(),
   started_at = coalesce(started_at, now())
 WHERE id = :id
 """)

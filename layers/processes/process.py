@@ -162,7 +162,18 @@ def _field(kind: FieldType, vi: str, en: str, unit: str | None = None) -> LayerF
     return LayerField(type=kind, label=LocalizedText(vi=vi, en=en), unit=unit)
 
 
-def graduated(name: str, bounds: Sequence[float]) -> Style:
+def arranged(
+    own: Mapping[str, LayerField], added: Mapping[str, LayerField]
+) -> dict[str, LayerField]:
+    """Fields in the order in which a table is read: what an item is called, what was computed for
+    it, and all else.
+    """
+    names = [name for name in ("code", "full_name", "name", "title") if name in own]
+    first = {name: own[name] for name in names}
+    return {**first, **added, **own}
+
+
+def graduated(name: str, bounds: Sequence[float], outline: str | None = "#37474f") -> Style:
     """A style by classes of a number: below the first bound, and from each one on."""
     from layers.definition.model import StyleClass
 
@@ -176,4 +187,4 @@ def graduated(name: str, bounds: Sequence[float]) -> Style:
         )
         for at, edge in enumerate(edges)
     )
-    return Style(field=name, classes=classes, outline="#37474f", opacity=0.7, size_px=1)
+    return Style(field=name, classes=classes, outline=outline, opacity=0.7, size_px=1)

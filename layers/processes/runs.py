@@ -94,7 +94,7 @@ def add_run(
 
 _ADD = text("""
 INSERT INTO gis.process_run (process, inputs, owner, role, layers, job, answer)
-VALUES (:process, CAST(:inputs AS json), :owner, :role, :layers, :job, CAST(:answer AS jsonb))
+VALUES (:process, CAST(:inputs AS jsonb), :owner, :role, :layers, :job, CAST(:answer AS jsonb))
 RETURNING id
 """)
 
@@ -222,7 +222,7 @@ def readable_result(
             raise unknown
     layer = _layers.get(run)
     if layer is None:
-        layer = _layers[run] = Layer.model_validate(row.definition)
+        layer = _layers[run] = _layer_of(row.definition)
     return StoredResult(
         layer,
         row.reads,
@@ -232,6 +232,17 @@ def readable_result(
         row.inputs,
         row.is_soon_forgotten,
     )
+
+
+def definition_of(layer: Layer) -> dict[str, Any]:
+    """A layer as it is stored: jsonb keeps no order of members, and fields have one."""
+    return {**layer.model_dump(mode="json", exclude_none=True), "order": list(layer.fields)}
+
+
+def _layer_of(definition: Mapping[str, Any]) -> Layer:
+    fields = {name: definition["fields"][name] for name in definition["order"]}
+    rest = {name: value for name, value in definition.items() if name != "order"}
+    return Layer.model_validate({**rest, "fields": fields})
 
 
 # What a closed layer, or a closed field of one, was derived from is no longer handed out.

@@ -11,6 +11,7 @@ from layers.processes.process import (
     NewCollection,
     Parameters,
     Process,
+    arranged,
     integer,
     number,
     parameter,
@@ -55,4 +56,6 @@ class Buffer(Process[BufferParameters]):
         around = buffered(rows.c.geom, parameters.distance_m).label("geom")
         made = select(*(rows.c[name] for name in fields), rows.c.id, around).subquery()
         statement = select(made, area_km2(made.c.geom).label("buffer_km2")).order_by(made.c.id)
-        return NewCollection(GeometryKind.POLYGON, fields | {"buffer_km2": area}, statement)
+        return NewCollection(
+            GeometryKind.POLYGON, arranged(fields, {"buffer_km2": area}), statement
+        )

@@ -14,6 +14,7 @@ from layers.processes.process import (
     NewCollection,
     Parameters,
     Process,
+    arranged,
     integer,
     number,
     parameter,
@@ -101,7 +102,7 @@ class Change(Process[ChangeParameters]):
             "all_areas": total,
             "changed": sum(row["change"] != "unclear" for row in found),
         }
-        return NewCollection(GeometryKind.POLYGON, fields | _FIELDS, rows, summary, _STYLE)
+        return NewCollection(GeometryKind.POLYGON, arranged(fields, _FIELDS), rows, summary, _STYLE)
 
 
 _FIELDS = {

@@ -16,6 +16,7 @@ from layers.processes.process import (
     Parameters,
     Process,
     Shape,
+    arranged,
     integer,
     number,
     parameter,
@@ -163,7 +164,7 @@ def _nearest(context: Context, parameters: SelectParameters, rows: Subquery) -> 
         .order_by(rows.c.id, found.c.rank)
     )  # fmt: skip
     return NewCollection(
-        source.layer.geometry, fields | added, statement, {"of_items": context.count(rows)}
+        source.layer.geometry, arranged(fields, added), statement, {"of_items": context.count(rows)}
     )
 
 

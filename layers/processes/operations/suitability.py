@@ -166,7 +166,7 @@ class Suitability(Process[SuitabilityParameters]):
             "hexes": len(cells), "excluded": int((~allowed).sum()),
             "weights": [float(each) for each in weights], **consistency,
         }  # fmt: skip
-        style = graduated("score", [0, 0.2, 0.4, 0.6, 0.8])
+        style = graduated("score", [0, 0.2, 0.4, 0.6, 0.8], outline=None)
         return NewCollection(GeometryKind.POLYGON, fields, rows, summary, style)
 
 

@@ -13,6 +13,7 @@ from layers.processes.process import (
     NewCollection,
     Parameters,
     Process,
+    arranged,
     graduated,
     integer,
     number,
@@ -106,7 +107,7 @@ class Summarise(Process[SummariseParameters]):
             "without_place": _without_place(context, parameters.records),
         }
         style = graduated(_main(kind), _bounds([row[1][_main(kind)] for row in rows]))
-        return NewCollection(GeometryKind.POLYGON, fields | added, rows, summary, style)
+        return NewCollection(GeometryKind.POLYGON, arranged(fields, added), rows, summary, style)
 
 
 _SIZES = {GeometryKind.LINE: "length_km", GeometryKind.POLYGON: "covered_km2"}

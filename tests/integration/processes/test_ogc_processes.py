@@ -175,6 +175,9 @@ class TestExecution:
             found = service.get(f"{here}/items", params=query).json()
             assert found["numberMatched"] == number, query
         one = service.get(f"{here}/items/1").json()
+        assert list(one["properties"]) == [
+            "name", "buffer_km2", "size", "valid_at", "updated_at", "source", "simulated",
+        ]  # fmt: skip
         assert one["geometry"]["type"] == "MultiPolygon"
         for path in ("/schema", "/queryables", "/sortables", "/tiles", "/tiles/WebMercatorQuad",
                      "/items?f=csv", "/items?f=html", "/items?f=parquet"):  # fmt: skip

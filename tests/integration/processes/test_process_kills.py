@@ -3,11 +3,11 @@
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
 from sqlalchemy import text
 
 from gis.access import ANONYMOUS
@@ -15,16 +15,18 @@ from gis.database.engine import Database
 from layers.definition.catalogue import read_catalogue
 from layers.processes.runs import ProcessRun, find_run, queue_run, readable_result
 from tests.conftest import LAYERS
-from tests.integration.jobs.killing import PROGRAM, arm
+from tests.integration.jobs.killing import arm
 from tests.waiting import wait_until
 
+WORKER = [sys.executable, "-m", "tests.integration.processes.lane_worker"]
+WITHIN_S = 200  # on a busy machine processes take long to begin
 AREAS = {"layer": {"layer": "communes"}, "distance_m": 10.0, "dissolve": False}
 
 
 @contextmanager
 def worker(folder: Path, database: Database) -> Iterator[subprocess.Popen[bytes]]:
-    """`gis work` in a process of its own, which ends with the block."""
-    running = subprocess.Popen([*PROGRAM, str(folder), "worker", database.url])
+    """A worker in a process of its own, which ends with the block."""
+    running = subprocess.Popen([*WORKER, str(folder), database.url])
     try:
         yield running
     finally:
@@ -35,6 +37,10 @@ def worker(folder: Path, database: Database) -> Iterator[subprocess.Popen[bytes]
 def found(database: Database, run) -> ProcessRun:
     with database.reading() as connection:
         return find_run(connection, run, ANONYMOUS)
+
+
+def has_succeeded(database: Database, run) -> bool:
+    return found(database, run).status == "successful"
 
 
 def queued(database: Database):
@@ -51,15 +57,17 @@ def rows(database: Database) -> dict:
 def test_whenever_its_process_is_killed_the_result_is_there_once(toy_province, tmp_path):
     database, made = toy_province, []
     with worker(tmp_path, database):
-        for phase in ("read", "store", "end", "commit"):
+        for phase in ("store", "end", "commit"):
             arm(tmp_path, "job", 1, phase=phase)
             run = queued(database)
             made.append(run)
-            wait_until(lambda run=run: found(database, run).status == "successful", within_s=60)
+            wait_until(
+                lambda run=run: found(database, run).status == "successful", within_s=WITHIN_S
+            )
             assert not (tmp_path / "armed").exists(), f"nobody died in phase {phase}"
     assert rows(database) == dict.fromkeys(made, 3)
     phases = (tmp_path / "phases").read_text().splitlines()
-    assert [line.split()[1] for line in phases] == ["read", "store", "end", "commit"]
+    assert [line.split()[1] for line in phases] == ["store", "end", "commit"]
     with database.reading() as connection:
         layer = readable_result(connection, made[0], read_catalogue(LAYERS), ANONYMOUS).layer
     assert layer.fields["buffer_km2"].unit == "km2"
@@ -70,22 +78,20 @@ def test_when_its_worker_is_killed_another_takes_it_up(toy_province, tmp_path):
     with database.writing() as connection:
         run = queue_run(connection, "echo", {"text": "x", "pause_s": 3.0}, ANONYMOUS)
     with worker(tmp_path, database) as first:
-        wait_until(lambda: found(database, run).status == "running", within_s=60)
+        wait_until(lambda: found(database, run).status == "running", within_s=WITHIN_S)
         os.kill(first.pid, signal.SIGKILL)
         first.wait()
         with worker(tmp_path, database):
-            wait_until(lambda: found(database, run).status == "successful", within_s=60)
+            wait_until(lambda: found(database, run).status == "successful", within_s=WITHIN_S)
     assert found(database, run).value == {"text": "x"}
 
 
-@pytest.mark.parametrize("attempts", [1])
-def test_what_always_kills_its_process_fails_in_the_end(toy_province, tmp_path, attempts):
-    """As a process would that takes all memory: it is tried three times."""
+def test_what_kills_its_process_at_the_last_attempt_has_failed(toy_province, tmp_path):
     database = toy_province
     with database.writing() as connection:
         run = queue_run(connection, "echo", {"text": "x"}, ANONYMOUS)
-        connection.execute(text("UPDATE gis.job SET most_attempts = :n"), {"n": attempts})
+        connection.execute(text("UPDATE gis.job SET most_attempts = 1"))
     with worker(tmp_path, database):
         arm(tmp_path, "job", 1)
-        wait_until(lambda: found(database, run).status == "failed", within_s=60)
+        wait_until(lambda: found(database, run).status == "failed", within_s=WITHIN_S)
     assert "its process ended" in found(database, run).message

@@ -2,22 +2,22 @@
 CREATE TABLE gis.process_run (
   id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
   process text NOT NULL,
-  inputs json NOT NULL,
+  inputs jsonb NOT NULL,
   answer jsonb NOT NULL DEFAULT '{}',
   owner text NOT NULL,
   role text NOT NULL,
   layers text[] NOT NULL DEFAULT '{}',
   job bigint,
   reads jsonb NOT NULL DEFAULT '{}',
-  definition json,
-  value json,
+  definition jsonb,
+  value jsonb,
   log text[] NOT NULL DEFAULT '{}',
   created_at timestamptz NOT NULL DEFAULT now(),
   started_at timestamptz,
   ended_at timestamptz,
   expires_at timestamptz DEFAULT now() + interval '7 days'
 );
-COMMENT ON COLUMN gis.process_run.inputs IS 'as the request gave them, defaults filled in; json, which keeps the order of members';
+COMMENT ON COLUMN gis.process_run.inputs IS 'as the request gave them, defaults filled in';
 COMMENT ON COLUMN gis.process_run.answer IS 'how the request wants it: response and outputs';
 COMMENT ON COLUMN gis.process_run.owner IS 'the name of the key; anonymous: whoever knows the id';
 COMMENT ON COLUMN gis.process_run.layers IS 'of a department''s key, as it was when it asked';
