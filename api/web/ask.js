@@ -20,7 +20,8 @@ const WORDS = {
     result_of: "kết quả vừa tính", values: "Mỗi dòng: mã đơn vị và số liệu", several: "cách nhau bằng dấu phẩy",
     outside: "Ngoài mọi vùng", in_several: "Trong nhiều vùng", records: "Số bản ghi", areas: "Số vùng",
     of_items: "Trong tổng số", without_place: "Không có vị trí", method: "Cách tính", reached: "Phục vụ được",
-    demand: "Nhu cầu", share: "Tỷ lệ", at_most: "Tối đa có thể", gap: "Còn có thể hơn", proven: "Đã chứng minh tối ưu",
+    people: "Số dân", of_people: "Trong tổng số dân", population_quality: "Dân số", population_source: "Nguồn dân số",
+    resolution: "Độ phân giải", demand: "Nhu cầu", share: "Tỷ lệ", at_most: "Tối đa có thể", gap: "Còn có thể hơn", proven: "Đã chứng minh tối ưu",
     total_before: "Tổng trước", total_after: "Tổng sau", difference: "Chênh lệch", hexes: "Số ô",
     excluded: "Ô bị loại", changed: "Vùng thay đổi rõ", days_before: "Ngày kỳ trước", days_after: "Ngày kỳ sau",
     all_areas: "Tất cả", before: "kỳ trước", after: "kỳ sau", ratio: "tỷ số", weights: "Trọng số",
@@ -473,9 +474,10 @@ function zoomTo(features, maxZoom) {
 // --- questions to begin with ------------------------------------------------------------------
 
 function drawQuestions() {
-  byId("questions").replaceChildren(...questions().map(({ vi, en, process, inputs, href }) => {
+  byId("questions").replaceChildren(...questions().map(({ n, vi, en, process, inputs, href }) => {
     const item = document.createElement("li");
-    const button = element("button", "", currentLanguage() === "vi" ? vi : en);
+    const button = element("button", href ? "opens" : "");
+    button.append(element("b", "", `${n}. `), currentLanguage() === "vi" ? vi : en);
     button.type = "button";
     button.addEventListener("click", async () => {
       if (href) { window.open(href, "_blank", "noopener"); return; }

@@ -102,9 +102,9 @@ def leading(
         with database.writing() as connection:
             prune_jobs(connection)
             forget_sent(connection, undeclared_days)
+            forget_expired(connection)
         if rasters is not None:
             delete_unused(database, rasters)
-            forget_expired(connection)
 
     def roster() -> None:
         files.follow()

@@ -10,6 +10,7 @@ from layers.processes.operations.echo import Echo
 from layers.processes.operations.hotspots import HotspotMap
 from layers.processes.operations.locate import Locate
 from layers.processes.operations.overlay import Overlay
+from layers.processes.operations.people import People
 from layers.processes.operations.reach import Reach
 from layers.processes.operations.select import SelectRows
 from layers.processes.operations.suitability import Suitability
@@ -19,6 +20,7 @@ from layers.processes.process import Process
 _ALL: Final[tuple[Process[Any], ...]] = (
     SelectRows(),
     Summarise(),
+    People(),
     Buffer(),
     Dissolve(),
     Overlay(),

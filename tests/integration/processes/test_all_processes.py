@@ -55,7 +55,9 @@ SELECT code, code, 'Phường ' || code, 'Phường', 'commune', '2025-07-01', '
 FROM unnest(ARRAY['02635', '02644']) AS code;
 INSERT INTO gis.admin_change (old_unit, new_unit, changed_on, share_area, share_population, source)
 SELECT o.id, n.id, '2025-07-01', 1, 1, 'test' FROM gis.admin_unit o, gis.admin_unit n
-WHERE o.parent_code = '080' AND n.code = '00001' AND n.level = 'commune'
+WHERE o.parent_code = '080' AND n.code = '00001' AND n.level = 'commune';
+INSERT INTO gis.population_source (source, year, quality, people)
+VALUES ('test', 2025, 'approximate', 300)
 """
 
 
@@ -68,11 +70,18 @@ def filled_template(postgres: Server, toy_template: str) -> Iterator[str]:
             for row in connection.execute(_PLACES).all():
                 cell = int(h3.latlng_to_cell(row.y, row.x, 11), 16)
                 connection.execute(_SET_CELL, {"id": row.id, "cell": cell})
+                for resolution in (8, 9):
+                    people = int(h3.latlng_to_cell(row.y, row.x, resolution), 16)
+                    connection.execute(_ADD_PERSON, {"cell": people})
         database.close()
         yield name
 
 
 _PLACES = text("SELECT id, ST_X(geom) AS x, ST_Y(geom) AS y FROM layer.citizen_reports")
+_ADD_PERSON = text(
+    "INSERT INTO gis.population VALUES (:cell, 1)"
+    " ON CONFLICT (cell) DO UPDATE SET people = population.people + 1"
+)
 _SET_CELL = text("UPDATE layer.citizen_reports SET h3 = :cell WHERE id = :id")
 
 

@@ -69,21 +69,49 @@ class TestLocate:
         with pytest.raises(NotFound, match="gis population load"):
             execute(shared_map, "locate", k=1)
 
-    def test_inhabitants(self, small):
-        with small.writing() as connection:
-            connection.execute(text(
-                "INSERT INTO gis.population_source (source, year, quality, people)"
-                " VALUES ('test', 2025, 'gridded', 300)"
-            ))  # fmt: skip
-            for place, people in (((104.05, 22.05), 200), ((104.25, 22.05), 100)):
-                cell = int(h3.latlng_to_cell(place[1], place[0], 8), 16)
+    def test_inhabitants(self, populated):
+        made = execute(populated, "locate", k=1, distance_m=1_000)
+        assert (made.summary["demand"], made.summary["reached"]) == (300, 200)
+        assert made.summary["population_quality"] == "gridded"
+
+
+@pytest.fixture
+def populated(small):
+    """200 people in the middle of a, 100 in that of c; at each resolution."""
+    with small.writing() as connection:
+        connection.execute(text(
+            "INSERT INTO gis.population_source (source, year, quality, people)"
+            " VALUES ('test', 2025, 'gridded', 300)"
+        ))  # fmt: skip
+        for lon, people in ((104.05, 200), (104.25, 100)):
+            for resolution in (7, 8, 9):
+                cell = int(h3.latlng_to_cell(22.05, lon, resolution), 16)
                 connection.execute(
                     text("INSERT INTO gis.population VALUES (:cell, :people)"),
                     {"cell": cell, "people": people},
                 )
-        made = execute(small, "locate", k=1, distance_m=1_000)
-        assert (made.summary["demand"], made.summary["reached"]) == (300, 200)
-        assert made.summary["population_quality"] == "gridded"
+    return small
+
+
+class TestPeople:
+    def test_within_areas(self, populated):
+        made = execute(populated, "people", layer="squares")
+        assert dict(zip(made.column("name"), made.column("people"), strict=True)) == {
+            "a": 200, "b": 0, "c": 100, "d": 0,
+        }  # fmt: skip
+        assert (made.summary["people"], made.summary["of_people"]) == (300, 300)
+
+    def test_around_items_each_counts_once_in_the_sum(self, populated):
+        made = execute(populated, "people", layer="spots", distance_m=2_000)
+        by = made.by("name")
+        assert (by["in_a"]["people"], by["also_in_a"]["people"]) == (200, 200)
+        assert made.summary["people"] == 200
+        wide = execute(populated, "people", layer="spots", distance_m=200_000)
+        assert set(wide.column("people")) == {300} and wide.summary["people"] == 300
+
+    def test_points_need_a_distance(self, populated):
+        with pytest.raises(BadInput, match="layer of areas"):
+            execute(populated, "people", layer="spots")
 
 
 class TestReach:

@@ -13,8 +13,10 @@ from sqlalchemy import text
 from gis.access import ANONYMOUS
 from gis.database.engine import Database
 from layers.definition.catalogue import read_catalogue
-from layers.processes.runs import ProcessRun, find_run, queue_run, readable_result
+from layers.jobs.service import watching
+from layers.processes.runs import ProcessRun, add_run, find_run, queue_run, readable_result
 from tests.conftest import LAYERS
+from tests.integration.inline_jobs import inline
 from tests.integration.jobs.killing import arm
 from tests.waiting import wait_until
 
@@ -95,3 +97,18 @@ def test_what_kills_its_process_at_the_last_attempt_has_failed(toy_province, tmp
         arm(tmp_path, "job", 1)
         wait_until(lambda: found(database, run).status == "failed", within_s=WITHIN_S)
     assert "its process ended" in found(database, run).message
+
+
+def test_the_leader_forgets_what_has_expired(toy_province, catalogue):
+    database = toy_province
+    with database.writing() as connection:
+        run = add_run(connection, "echo", {}, ANONYMOUS)
+        connection.execute(text("UPDATE gis.process_run SET expires_at = now() - interval '1 s'"))
+
+    def is_gone() -> bool:
+        statement = text("SELECT count(*) FROM gis.process_run WHERE id = :id")
+        with database.reading() as connection:
+            return connection.scalar(statement, {"id": run}) == 0
+
+    with watching(database, LAYERS, catalogue, 400, inline(database)):
+        wait_until(is_gone, within_s=WITHIN_S)
