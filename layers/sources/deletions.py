@@ -91,7 +91,9 @@ def _let_go(
         text(f'SELECT count(*) FROM layer."{layer.id}" WHERE source = :source'),  # noqa: S608
         {"source": source},
     )
-    if len(gone) > max(_FEW, _SHARE * (stored or 0)) and not confirmed:
+    # What is only marked comes back unmarked with the next reading that has it.
+    is_lost = feed.deletions == "mirror" and len(gone) > max(_FEW, _SHARE * (stored or 0))
+    if is_lost and not confirmed:
         raise TooManyGone(
             f"{len(gone)}/{stored} bản ghi của nguồn “{source}” không còn ở nguồn. Chưa bỏ gì. "
             f"Đúng vậy: gis sources answer {layer.id} --yes / {len(gone)} of the {stored} records "
