@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
-from api.demo_sources.feeds import SIMULATED
+from api.demo_sources.feeds import PLACES, SIMULATED
 from api.demo_sources.server import DemoAnswer, DemoPage, DemoRequest, json_answer
 
 LAYER = "/arcgis/rest/services/YTe/FeatureServer/0"
@@ -41,7 +41,9 @@ def health_facilities(count: int) -> list[dict[str, Any]]:
             "last_edited_date": 1_751_302_800_000 + index * 86_400_000,
             "GHI_CHU": SIMULATED,
         }
-        x, y = round(draw.uniform(103.6, 104.9), 5), round(draw.uniform(21.4, 22.7), 5)
+        _, _, lon, lat = draw.choice(PLACES)
+        x = round(lon + draw.uniform(-0.02, 0.02), 5)
+        y = round(lat + draw.uniform(-0.02, 0.02), 5)
         features.append({"attributes": attributes, "geometry": {"x": x, "y": y}})
     return features
 

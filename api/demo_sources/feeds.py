@@ -17,7 +17,7 @@ CLIENT, CLIENT_SECRET = "demo-client", "demo-secret"  # of the provincial bus
 SIMULATED = "mô phỏng / simulated"
 
 # Name, commune, longitude, latitude.
-_PLACES = (
+PLACES = (
     ("Sa Pa", "Phường Sa Pa", 103.8440, 22.3364),
     ("Bát Xát", "Xã Bát Xát", 103.8933, 22.5372),
     ("Bảo Yên", "Xã Bảo Yên", 104.4830, 22.2340),
@@ -29,7 +29,12 @@ _PLACES = (
     ("Yên Bái", "Phường Yên Bái", 104.8990, 21.7050),
     ("Nghĩa Lộ", "Phường Nghĩa Lộ", 104.5120, 21.6020),
 )
-_GATES = ("Lào Cai", "Kim Thành", "Mường Khương", "Bản Vược")
+_GATES = (
+    ("Lào Cai", 103.9660, 22.5060),
+    ("Kim Thành", 103.9080, 22.5250),
+    ("Mường Khương", 104.1020, 22.7790),
+    ("Bản Vược", 103.7960, 22.6170),
+)
 _RISKS = ("Trung bình", "Cao", "Rất cao")
 _COLOURS = ("#99ccff", "#ffff66", "#ff9933", "#cc0000")
 
@@ -67,7 +72,7 @@ class DemoFeeds:
     def rain(self, request: DemoRequest) -> DemoAnswer:
         """Stations with the rain of their day, which begins at 19:00."""
         records = []
-        for number, (name, commune, _, _) in enumerate(_PLACES, start=1):
+        for number, (name, commune, _, _) in enumerate(PLACES, start=1):
             depth = self._depth(number)
             level = sum(depth >= bound for bound in (16, 50, 100))
             station = {
@@ -95,7 +100,7 @@ class DemoFeeds:
             {
                 "data": [
                     {"id": number, "name": name, "lon": lon, "lat": lat, "note": SIMULATED}
-                    for number, (name, _, lon, lat) in enumerate(_PLACES, start=1)
+                    for number, (name, _, lon, lat) in enumerate(PLACES, start=1)
                 ]
             }
         )
@@ -111,14 +116,14 @@ class DemoFeeds:
                 "depth": self._depth(number),
                 "note": SIMULATED,
             }
-            for number in range(1, len(_PLACES) + 1)
+            for number in range(1, len(PLACES) + 1)
         }
         return json_answer({"data": stats, "note": SIMULATED})
 
     def water_levels(self, request: DemoRequest) -> DemoAnswer:
         """Points whose values are within the HTML of a pop-up; a property is misspelt, as it is."""
         features = []
-        for number, (name, _, lon, lat) in enumerate(_PLACES[:5], start=1):
+        for number, (name, _, lon, lat) in enumerate(PLACES[:5], start=1):
             rows = {"Trạm": name, "Mực nước": f"{self._level(number):.2f} m", "Nguồn": SIMULATED}
             popup = "".join(
                 f"<tr><td><b>{html.escape(k)}</b></td><td>{html.escape(v)}</td></tr>"
@@ -165,7 +170,7 @@ class DemoFeeds:
         moment = int(start.replace(tzinfo=HERE).timestamp() * 1000)
         draw = Random(f"{start}")
         records = []
-        for number, (name, commune, lon, lat) in enumerate(_PLACES, start=1):
+        for number, (name, commune, lon, lat) in enumerate(PLACES, start=1):
             if draw.random() < 0.4:
                 continue
             records.append(
@@ -208,10 +213,11 @@ class DemoFeeds:
         draw = Random(self._hour().isoformat())
         gates = "".join(
             f'<CuaKhau ma="{number}"><Ten>{escape(name)}</Ten>'
+            f"<KinhDo>{lon}</KinhDo><ViDo>{lat}</ViDo>"
             f"<ThoiGian>{self._hour():%d/%m/%Y %H:%M:%S}</ThoiGian>"
             f"<XeCho>{draw.randrange(200)}</XeCho><XeVao>{draw.randrange(300)}</XeVao>"
             f"<XeRa>{draw.randrange(300)}</XeRa><GhiChu>{escape(SIMULATED)}</GhiChu></CuaKhau>"
-            for number, name in enumerate(_GATES, start=1)
+            for number, (name, lon, lat) in enumerate(_GATES, start=1)
         )
         text = (
             f'<?xml version="1.0" encoding="UTF-8"?><KetQua><DanhSach>{gates}</DanhSach></KetQua>'
@@ -224,10 +230,10 @@ class DemoFeeds:
         draw = Random(day.isoformat())
         lines = ["id,latitude,longitude,acq_date,acq_time,confidence,frp,note"]
         for number in range(draw.randrange(1, 12)):
-            _, _, lon, lat = draw.choice(_PLACES)
+            _, _, lon, lat = draw.choice(PLACES)
             lines.append(
-                f"{day:%Y%m%d}-{number},{lat + draw.uniform(-0.1, 0.1):.5f},"
-                f"{lon + draw.uniform(-0.1, 0.1):.5f},{day},{draw.randrange(24):02d}30,"
+                f"{day:%Y%m%d}-{number},{lat + draw.uniform(-0.02, 0.02):.5f},"
+                f"{lon + draw.uniform(-0.02, 0.02):.5f},{day},{draw.randrange(24):02d}30,"
                 f"{draw.choice('lnh')},{draw.uniform(1, 60):.1f},{SIMULATED}"
             )
         body = "\r\n".join([*lines, ""]).encode()
@@ -294,12 +300,12 @@ class DemoFeeds:
                 "XuThe": draw.choice(("tăng", "giảm", "không đổi")),
                 "GhiChu": SIMULATED,
             }
-            for number, (name, *_) in enumerate(_PLACES[:4], start=1)
+            for number, (name, *_) in enumerate(PLACES[:4], start=1)
         ]
 
     def _incident(self, number: int) -> Mapping[str, Any]:
         draw = Random(number)
-        name, commune, lon, lat = draw.choice(_PLACES)
+        name, commune, lon, lat = draw.choice(PLACES)
         moment = self._hour() - timedelta(hours=draw.randrange(168))
         return {
             "id": f"GT-{number:04d}",
@@ -313,7 +319,7 @@ class DemoFeeds:
     def _permit(self, number: int) -> Mapping[str, Any]:
         """Each seventh permit is a change of the one before it, which it supersedes."""
         draw = Random(number)
-        name, commune, lon, lat = draw.choice(_PLACES)
+        name, commune, lon, lat = draw.choice(PLACES)
         changed = datetime(2025, 7, 1, tzinfo=HERE) + timedelta(days=number)
         return {
             "soGiayPhep": f"{number:04d}/GPXD",
