@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from layers.definition.catalogue import Catalogue
     from layers.definition.model import Layer
     from layers.detect.backtest import Backtest
+    from layers.detect.injection import Injection
 
 app = typer.Typer(
     help="Alerts: list, show, acknowledge, resolve, silence, and try rules on the past.",
@@ -370,12 +371,21 @@ def backtest_command(
             help="One rule; `scan`, `series`, `held_back` and `undated` are of the alarms"
         ),
     ] = None,
+    inject: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COUNT@LON,LAT[:RADIUS km][:DAYS d][:CATEGORY]",
+            help="Would the alarms have seen so many more records at the end of that time? Such as "
+            "12@104.15,22.05:1.5km:3d:disaster",
+        ),
+    ] = None,
     picture: Annotated[Path | None, typer.Option(help="Write an SVG of the alerts here")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Replay the past: alarms at each report, rules hour by hour; nothing is stored."""
     from gis.alerts.plots import timeline
     from layers.detect.backtest import backtest, by_day
+    from layers.detect.injection import Injection
 
     check_folder(picture)
     chosen, begin = _layer_with_alerts(layer), since.replace(tzinfo=HERE)
@@ -386,14 +396,21 @@ def backtest_command(
         progress("evaluations") as show,
     ):
         connection.exec_driver_sql("SET TRANSACTION READ ONLY")
-        result = backtest(connection, chosen, begin, end, rule=rule, show=show)
+        added = Injection.parse(inject) if inject else None
+        result = backtest(connection, chosen, begin, end, rule=rule, injection=added, show=show)
     if picture is not None:
         title = f"{chosen.title.vi}: {len(result.alerts)} cảnh báo / alerts"
         picture.write_text(timeline(result.alerts, begin, end, title), encoding="utf-8")
-    _print_backtest(result, by_day(result), as_json=as_json)
+    _print_backtest(result, by_day(result), added, as_json=as_json)
 
 
-def _print_backtest(result: "Backtest", days: list[dict[str, object]], *, as_json: bool) -> None:
+def _print_backtest(
+    result: "Backtest",
+    days: list[dict[str, object]],
+    added: "Injection | None",
+    *,
+    as_json: bool,
+) -> None:
     alerts = [_past_row(past) for past in result.alerts]
     summary = {
         "alerts": len(alerts),
@@ -402,6 +419,8 @@ def _print_backtest(result: "Backtest", days: list[dict[str, object]], *, as_jso
         "did_not_hold": result.pending,
         "records": result.records,
     }
+    if added is not None:
+        summary |= _injected(result, added)
     if as_json:
         print_json(summary | {"days": days, "raised": alerts})
         return
@@ -411,6 +430,22 @@ def _print_backtest(result: "Backtest", days: list[dict[str, object]], *, as_jso
         print_rows(days, as_json=False, empty="")
     say("")
     print_facts(summary, as_json=False)
+
+
+def _injected(result: "Backtest", added: "Injection") -> dict[str, Any]:
+    """Whether the injected records would have been seen, when, and after how many of them."""
+    from layers.detect.backtest import seen_injected
+
+    seen = seen_injected(result, added)
+    if seen is None:
+        return {"injected": added.count, "seen": False}
+    come = sum(at <= seen.opened_at for at in added.times(result.until))
+    return {
+        "injected": added.count,
+        "seen": True,
+        "seen_at": seen.opened_at.astimezone(HERE).isoformat(timespec="minutes"),
+        "seen_after_records": come,
+    }
 
 
 def _layers(catalogue: "Catalogue") -> list[str]:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, func, select
 from gis.alerts.engine import local_day
 from gis.alerts.findings import Findings
 from gis.alerts.gathering import SITUATION
+from gis.alerts.identity import shares_most
 from gis.alerts.policy import DAYS_A_YEAR, Tier
 from gis.alerts.replay import ReplayedAlert, ReplayedAlerts
 from gis.clock import HERE
@@ -19,6 +20,7 @@ from gis.errors import BadInput
 from layers.definition.model import Layer, ThresholdRule
 from layers.detect.budget import STATISTICAL
 from layers.detect.findings_late import LATE, UNDATED
+from layers.detect.injection import Injection
 from layers.detect.methods import alarms_of
 from layers.detect.observations import commune_names
 from layers.detect.replay import past_findings, replay
@@ -72,10 +74,12 @@ def backtest(
     until: datetime,
     *,
     rule: str | None = None,
+    injection: Injection | None = None,
     show: Show = lambda done, total: None,
 ) -> Backtest:
     """Replay one rule, or all: `scan` and `series` are the alarms, `situation` is above them, and
-    `held_back` and `undated` are what they do not judge.
+    `held_back` and `undated` are what they do not judge. `injection`: records that the alarms are
+    given beside those of the layer; rules that a person wrote do not see them.
 
     Raises BadInput for a layer without alerts, an unknown rule, or a time that is no time.
     """
@@ -85,18 +89,46 @@ def backtest(
             f"from {_as_clock(since)} to {_as_clock(until)} is no time for a backtest: "
             f"it must be later, and within {LONGEST.days} days"
         )
+    if injection is not None:
+        _check_category(layer, injection)
     ledger = ReplayedAlerts()
     evaluations = [
         _hourly(connection, layer, each, _instants(since, until, _HOUR), ledger) for each in rules
     ]
     if alarms := _alarms(layer, rule):
-        evaluations.append(_reported(connection, layer, alarms, since, until))
+        evaluations.append(_reported(connection, layer, alarms, since, until, injection))
     for found in heapq.merge(*evaluations, key=lambda found: found.until):
         ledger.apply(found)
         show((found.until - since) // _HOUR, (until - since) // _HOUR)
     raised = tuple(ledger.raised())
     records = _count(connection, layer, since, until)
     return Backtest(layer, since, until, raised, len(ledger.alerts) - len(raised), records)
+
+
+def _check_category(layer: Layer, injection: Injection) -> None:
+    name = layer.hotspots.category if layer.hotspots else None
+    known = list(layer.fields[name].values or {}) if name else []
+    if known and injection.category not in known:
+        raise BadInput(
+            f"there is no category {injection.category!r} of {layer.id} to inject; end it with one "
+            f"of {', '.join(known)}"
+        )
+
+
+def seen_injected(result: Backtest, injection: Injection) -> ReplayedAlert | None:
+    """The first alert of tier alert or urgent that rests mostly on injected records; None: none
+    would have been seen.
+    """
+    return next(
+        (
+            past
+            for past in result.alerts
+            if past.alert.last_notification is not None
+            and past.alert.last_notification.tier is not Tier.WATCH
+            and shares_most(past.alert.signal.records, range(-injection.count, 0))
+        ),
+        None,
+    )
 
 
 def by_day(result: Backtest) -> list[dict[str, object]]:
@@ -149,10 +181,15 @@ def _alarms(layer: Layer, rule: str | None) -> list[str]:
 
 
 def _reported(
-    connection: Connection, layer: Layer, alarms: list[str], since: datetime, until: datetime
+    connection: Connection,
+    layer: Layer,
+    alarms: list[str],
+    since: datetime,
+    until: datetime,
+    injection: Injection | None,
 ) -> Iterator[Findings]:
     names = commune_names(connection)
-    for past in replay(connection, layer, since, until):
+    for past in replay(connection, layer, since, until, injection):
         yield from (each for each in past_findings(layer, past, names) if each.rule in alarms)
 
 

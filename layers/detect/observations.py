@@ -15,7 +15,6 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
-    case,
     cast,
     column,
     func,
@@ -60,9 +59,14 @@ class Observations:
 
 
 def read_records(
-    connection: Connection, layer: Layer, options: HotspotOptions, since: datetime, until: datetime
+    connection: Connection,
+    layer: Layer,
+    options: HotspotOptions,
+    since: datetime,
+    until: datetime,
+    more: pd.DataFrame | None = None,
 ) -> Observations:
-    """Rows received after `since` and up to `until`.
+    """Rows received after `since` and up to `until`; `more` are judged with them as if stored.
 
     Those shortly before are read too, of which the first of the window may be repeats. A row that
     tells no time at all is of the window in which it was stored, and left out.
@@ -73,7 +77,12 @@ def read_records(
     early = since - timedelta(hours=rules.late_hours + rules.duplicate_hours)
     if options.reporter is not None:
         early = min(early, since - timedelta(days=rules.voice_days))
-    judged = analysis.clean(_read(connection, layer, options, early, until), rules).records
+    read = _read(connection, layer, options, early, until)
+    if more is not None:
+        both = (read, more[list(read.columns)])
+        together = [row for one in both for row in one.itertuples(index=False, name=None)]
+        read = pd.DataFrame(together, columns=read.columns)
+    judged = analysis.clean(_typed(read), rules).records
     rows = judged[judged["received_at"] > since].reset_index(drop=True)
     simulated = frozenset(rows.loc[rows["simulated"], "id"].tolist())
     return Observations(rows, _left_out(rows, "in_alarm"), simulated)
@@ -174,7 +183,7 @@ def _read(
     )
     asked = select(*(sql.label(name) for name, sql in columns.items())).where(inside)
     found = connection.execute(asked.order_by(of.c.id))
-    return _typed(pd.DataFrame(map(tuple, found.all()), columns=list(columns)))
+    return pd.DataFrame(map(tuple, found.all()), columns=list(columns))
 
 
 def _voice(layer: Layer, of: Table, options: HotspotOptions) -> ColumnElement[str | None]:
@@ -199,9 +208,7 @@ def _voice(layer: Layer, of: Table, options: HotspotOptions) -> ColumnElement[st
         )  # fmt: skip
     else:
         said = cast(of.c[name], Text)
-    digits = func.regexp_replace(func.regexp_replace(said, r"\D", "", "g"), "^84", "0")
-    plain = case((said.op("~")(r"^[\d\s.+()-]+$"), digits), else_=func.lower(func.btrim(said)))
-    return func.md5(literal(token_hex(16)).op("||")(func.nullif(plain, "")))
+    return func.md5(literal(token_hex(16)).op("||")(func.gis.reporter_of(said)))
 
 
 def _amount(of: Table, options: HotspotOptions) -> ColumnElement[int]:

@@ -11,12 +11,14 @@ from sqlalchemy import Connection
 
 from gis.alerts.findings import Findings
 from gis.errors import BadInput
+from gis.placing.reference import stored_territory
 from layers.definition.model import HotspotOptions, Layer, ScanOptions
 from layers.detect.commune_series import StreamSeries, days_read, series_input, series_of
 from layers.detect.findings_late import held_findings, held_rows
 from layers.detect.findings_scan import ScanFindings, policy_of
 from layers.detect.findings_series import SeriesFindings
 from layers.detect.findings_situation import situation_findings
+from layers.detect.injection import Injection
 from layers.detect.methods import alarms_of
 from layers.detect.null_distribution import scan_day
 from layers.detect.observations import (
@@ -51,19 +53,25 @@ class PastEvaluation:
 
 
 def replay(
-    connection: Connection, layer: Layer, since: datetime, until: datetime
+    connection: Connection,
+    layer: Layer,
+    since: datetime,
+    until: datetime,
+    injection: Injection | None = None,
 ) -> Iterator[PastEvaluation]:
     """Evaluations from `since` to `until`, in order of time: after reports, and as a day begins.
 
     Reports of the same ten minutes are one evaluation, when the last of them has come. The rows
     are read and judged once: the quality filter goes by what came before alone, so each evaluation
     knows what the service knew. Nothing is stored. Raises BadInput for a layer without an alarm.
+    `injection`: records that are added to those of the layer.
     """
     options = layer.hotspots
     if options is None or not alarms_of(layer):
         raise BadInput(f"layer {layer.id} has no alarm: `hotspots: scan` asks for one")
     begin = midnight(day_number(since) - _window(options) + 1)
-    records = read_records(connection, layer, options, begin, until)
+    more = None if injection is None else injection.records(stored_territory(connection), until)
+    records = read_records(connection, layer, options, begin, until, more)
     times = layer.alerts.situation if layer.alerts else None
     past = _ReplayedRecords(records, options, len(commune_names(connection)), times)
     moments = evaluation_times(records.rows["received_at"], since, until)

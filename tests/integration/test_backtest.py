@@ -3,8 +3,10 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 from datetime import timedelta
 
+import numpy as np
 import pandas as pd
 import pytest
 from sqlalchemy import text
@@ -12,8 +14,10 @@ from typer.testing import CliRunner
 
 from api.cli import command_line
 from gis.errors import BadInput
+from gis.placing.reference import stored_territory
 from layers.detect import run_method
-from layers.detect.backtest import backtest, by_day
+from layers.detect.backtest import backtest, by_day, seen_injected
+from layers.detect.injection import Injection
 from layers.detect.replay import evaluation_times, replay
 from layers.jobs.alert_maintenance import advance_all
 from tests.conftest import LAYERS
@@ -260,3 +264,62 @@ def test_a_run_repeated_counts_as_the_list_does(toy_province, gis):
 def test_a_time_that_is_none_is_told_by_the_clock_here(gis):
     told = gis("alerts", "backtest", LAYER, "--since", "2126-08-01", code=1)
     assert re.match(r"from 00:00 01/08/2126 to \d\d:\d\d \d\d/\d\d/\d{4} is no time", told)
+
+
+HAMLET = Injection(12, 104.15, 22.05, 1000.0, 3.0, "traffic")
+
+
+@pytest.mark.parametrize(("count", "seen"), [(12, True), (2, False)])
+def test_what_would_we_have_seen(toy_province, catalogue, count, seen):
+    """A dozen reports of a hamlet in three days, of which nothing is stored."""
+    report(toy_province, noise(), days=90)
+    layer, added = catalogue.get(LAYER), replace(HAMLET, count=count)
+    stored = in_layer(toy_province)
+    without = tried(toy_province, layer, NOW - timedelta(days=4))
+    result = tried(toy_province, layer, NOW - timedelta(days=4), injection=added)
+    assert seen_injected(without, added) is None
+    found = seen_injected(result, added)
+    assert (found is not None) == seen
+    assert in_layer(toy_province) == stored
+    if found is not None:
+        assert NOW - timedelta(days=3) < found.opened_at <= NOW
+        again = tried(toy_province, layer, NOW - timedelta(days=4), injection=added)
+        assert seen_injected(again, added).history == found.history
+
+
+def in_layer(database) -> int:
+    with database.reading() as connection:
+        return connection.scalar(text(f"SELECT count(*) FROM layer.{LAYER}"))
+
+
+def test_injected_records_lie_within_their_circle_and_time_each_a_voice(toy_province):
+    with toy_province.reading() as connection:
+        rows = HAMLET.records(stored_territory(connection), NOW)
+    away = np.hypot((rows["lon"] - 104.15) * np.cos(np.radians(22.05)), rows["lat"] - 22.05)
+    assert (away * 111_195 <= 1000).all()
+    assert rows["received_at"].between(NOW - timedelta(days=3), NOW).all()
+    assert len(set(rows["voice"])) == len(set(rows["id"])) == 12 and (rows["id"] < 0).all()
+    assert set(rows["commune"]) == {"00004"}
+
+
+@pytest.mark.parametrize("words", ["12", "12@104.15", "0@104.15,22.05", "9@300,22", "x@1,2", ""])
+def test_an_injection_that_is_none_is_refused(words):
+    with pytest.raises(BadInput, match=r"injection|records, at degrees"):
+        Injection.parse(words)
+
+
+def test_an_injection_is_written_with_or_without_its_parts():
+    assert Injection.parse("12@104.15,22.05:1km:3d:traffic") == HAMLET
+    assert Injection.parse("5@104.15,22.05") == Injection(5, 104.15, 22.05)
+    assert Injection.parse("5@104.15,22.05:2d").days == 2
+
+
+@pytest.mark.parametrize("category", ["", "trafic"])
+def test_an_injection_of_no_category_of_the_layer_is_refused(toy_province, catalogue, category):
+    with pytest.raises(BadInput, match="end it with one of traffic, security"):
+        tried(toy_province, catalogue.get(LAYER), injection=replace(HAMLET, category=category))
+
+
+def test_an_injection_outside_the_province_is_refused(toy_province, catalogue):
+    with pytest.raises(BadInput, match="outside the province"):
+        tried(toy_province, catalogue.get(LAYER), injection=replace(HAMLET, lon=100.0))

@@ -84,10 +84,17 @@ def test_no_telephone_is_read_out_of_schema_private(quiet, catalogue: Catalogue)
     assert "0912345678" not in records.rows.to_csv()
 
 
-def beyond(database: Database, catalogue: Catalogue, *, voices: bool, at_least: int = 5):
-    """The signals of a person's rule on disasters in a commune."""
+def beyond(
+    database: Database,
+    catalogue: Catalogue,
+    *,
+    voices: bool,
+    at_least: int = 5,
+    per: str = "commune",
+):
+    """The signals of a person's rule on disasters in a commune, or a hex."""
     title = {"vi": "Nhiều", "en": "Many"}
-    rule = CountRule(kind="count", id="many", title=title, at_least=at_least, hours=24,
+    rule = CountRule(kind="count", id="many", title=title, at_least=at_least, hours=24, per=per,
                      where={"category": "disaster"}, voices=voices)  # fmt: skip
     layer = catalogue.get(LAYER)
     with database.writing() as connection:
@@ -145,3 +152,21 @@ def test_an_alert_is_simulated_if_most_of_its_records_are_and_says_how_many(
         assert ("là mô phỏng" in one.detail_vi) == (simulated > 0)
     (rule,) = beyond(quiet, catalogue, voices=True, at_least=12)
     assert rule.simulated == (simulated > 6)
+
+
+@pytest.mark.parametrize(("phones", "seen"), [(100, True), (1, False)])
+def test_a_hundred_callers_about_one_place_are_an_alert_of_a_rule_and_one_caller_is_none(
+    quiet, catalogue, phones, seen
+):
+    """To the alarms they are one incident: the rule counts who reported it."""
+    report(quiet, np.tile([[104.1501, 22.0501]], (100, 1)), at=TODAY, category="disaster")
+    rows = [{"n": n, "phone": orjson.dumps({"reporter_phone": f"09{n % phones:08}"}).decode()}
+            for n in range(100)]  # fmt: skip
+    with quiet.writing() as connection:
+        connection.execute(text("""
+            INSERT INTO private.reporter (layer_id, source, source_key, details)
+            SELECT 'citizen_reports', source, source_key, CAST(:phone AS jsonb)
+            FROM layer.citizen_reports ORDER BY id DESC OFFSET :n LIMIT 1"""), rows)  # fmt: skip
+    found = beyond(quiet, catalogue, voices=True, at_least=20, per="hex")
+    assert [one.observed for one in found] == ([100] if seen else [])
+    assert all(len(one.cells) == 1 for one in found)
