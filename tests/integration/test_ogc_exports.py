@@ -73,7 +73,7 @@ def test_csv_holds_text_as_it_is_and_points_as_x_and_y(client: Client) -> None:
     assert [row["id"] for row in rows] == ["4", "3", "2", "1", "5"]
     first = rows[3]
     assert first["note"] == TRAPS and (float(first["x"]), float(first["y"])) == (103.9, 22.3)
-    assert first["valid_at"] == "2024-09-10T01:00:00+00:00" and first["closed"] == "false"
+    assert first["valid_at"] == "2024-09-10T08:00:00+07:00" and first["closed"] == "false"
     assert rows[4]["x"] == "" and "phone" not in first
 
 

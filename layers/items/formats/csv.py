@@ -4,7 +4,7 @@ import csv
 import io
 from typing import Any, Final
 
-from sqlalchemy import Numeric, Text, cast, func
+from sqlalchemy import Numeric, Text, case, cast, func, literal_column
 from sqlalchemy.sql.elements import ColumnElement
 
 from layers.definition.model import FieldType
@@ -19,7 +19,7 @@ _BYTE_ORDER_MARK: Final = "\ufeff"
 
 def write_csv(rows: ExportRows, spool: Spool) -> None:
     """UTF-8 with a byte order mark and a header. A point is in the columns `x` and `y`, any other
-    geometry in `geom` as WKT. Instants are ISO 8601 with their zone.
+    geometry in `geom` as WKT. Instants are ISO 8601 in the time of the country, `+07:00`.
     """
     place = _place_columns(rows)
     columns = [rows.id, *place.values(), *(_value(served) for served in rows.properties)]
@@ -50,7 +50,9 @@ def _value(served: ServedColumn) -> ColumnElement[Any]:
     if served.type is FieldType.BOOLEAN:
         return cast(served.sql, Text())  # true and false, as in JSON
     if served.type is FieldType.DATETIME:
-        return func.btrim(cast(func.to_json(served.sql), Text()), '"')
+        here = func.timezone(literal_column("interval '7 hours'"), served.sql)
+        written = func.btrim(cast(func.to_json(here), Text()), '"') + "+07:00"
+        return case((func.isfinite(served.sql), written), else_=cast(served.sql, Text()))
     return served.sql
 
 
