@@ -29,6 +29,9 @@ HeaderRow = Annotated[
 FooterRows = Annotated[
     int | None, typer.Option(min=0, help="Rows at the end that are no records, blank ones too")
 ]
+Delimiter = Annotated[
+    str | None, typer.Option(help="The sign between the fields of delimited text: ; or | or tab")
+]
 
 
 def file_answers(
@@ -40,6 +43,7 @@ def file_answers(
     table: str | None = None,
     header_row: str | None = None,
     footer_rows: int | None = None,
+    delimiter: str | None = None,
 ) -> "FileOptions":
     """The options as answers to the questions about a file. Raises BadInput."""
     from gis.intake.layout import parse_layout
@@ -51,5 +55,5 @@ def file_answers(
         table=table,
         date_format=date_format,
         number_format=number_format,
-        layout=parse_layout(header_row, footer_rows),
+        layout=parse_layout(header_row, footer_rows, delimiter),
     )

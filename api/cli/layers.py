@@ -10,6 +10,7 @@ from api.cli.context import database_in_use, read_layers, read_settings, somebod
 from api.cli.file_options import (
     AssumedCrs,
     DateFormat,
+    Delimiter,
     Encoding,
     FooterRows,
     HeaderRow,
@@ -67,6 +68,7 @@ def draft(
     table: Table = None,
     header_row: HeaderRow = None,
     footer_rows: FooterRows = None,
+    delimiter: Delimiter = None,
 ) -> None:
     """Draft a layer file from a file of records: types, key, place, units, and personal columns.
 
@@ -78,7 +80,7 @@ def draft(
     from layers.definition.drafts import draft_layer
 
     check_folder(out)
-    layout = parse_layout(header_row, footer_rows)
+    layout = parse_layout(header_row, footer_rows, delimiter)
     chunks = open_chunks(file, encoding=encoding, table=table, layout=layout)
     name, text = draft_layer(chunks, layer_id or (out.stem if out else None))
     if out is None:
@@ -154,6 +156,7 @@ def load(
     table: Table = None,
     header_row: HeaderRow = None,
     footer_rows: FooterRows = None,
+    delimiter: Delimiter = None,
     simulated: Annotated[
         bool, typer.Option("--simulated", help="The records are simulated; say so in each")
     ] = False,
@@ -171,6 +174,7 @@ def load(
         table=table,
         header_row=header_row,
         footer_rows=footer_rows,
+        delimiter=delimiter,
     )
     check_folder(failures)
     options = LoadOptions(

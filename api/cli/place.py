@@ -14,6 +14,7 @@ from api.cli.context import database_in_use, somebody_here
 from api.cli.file_options import (
     AssumedCrs,
     DateFormat,
+    Delimiter,
     Encoding,
     FooterRows,
     HeaderRow,
@@ -51,6 +52,7 @@ def place(
     table: Table = None,
     header_row: HeaderRow = None,
     footer_rows: FooterRows = None,
+    delimiter: Delimiter = None,
 ) -> None:
     """Place the records of a table, or one address a line on stdin; writes CSV to stdout.
 
@@ -68,7 +70,7 @@ def place(
     if file is None:
         records = read_lines(sys.stdin.buffer.read(), address, encoding=encoding)
     else:
-        layout = parse_layout(header_row, footer_rows)
+        layout = parse_layout(header_row, footer_rows, delimiter)
         records = read_table(file, encoding=encoding, table=table, layout=layout)
     for note in records.notes:
         complain(f"{records.name}: {note}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from api.cli.context import database_in_use
-from api.cli.file_options import Encoding, FooterRows, HeaderRow, NumberFormat, Table
+from api.cli.file_options import Delimiter, Encoding, FooterRows, HeaderRow, NumberFormat, Table
 from api.cli.output import AsJson, print_facts, progress, say
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def load(
     table: Table = None,
     header_row: HeaderRow = None,
     footer_rows: FooterRows = None,
+    delimiter: Delimiter = None,
     as_json: AsJson = False,
 ) -> None:
     """Load the inhabitants of the province, in the place of those loaded before.
@@ -40,7 +41,7 @@ def load(
     from gis.intake.layout import parse_layout
     from gis.population.loader import PopulationFileOptions, load_population
 
-    layout = parse_layout(header_row, footer_rows)
+    layout = parse_layout(header_row, footer_rows, delimiter)
     options = PopulationFileOptions(year, source, encoding, number_format, table, layout)
     with database_in_use() as database, progress("population") as show:
         report = load_population(database, file, options, show)

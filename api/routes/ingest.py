@@ -120,6 +120,9 @@ def ingest(
     footer_rows: Annotated[
         int | None, Query(ge=0, description="Rows at the end that are no records")
     ] = None,
+    delimiter: Annotated[
+        str | None, Query(description="The sign between fields of delimited text, or tab")
+    ] = None,
 ) -> JSONResponse:
     """Load records, all or none; those that fail wait in quarantine and are listed by their line.
 
@@ -134,7 +137,7 @@ def ingest(
         word.strip().lower() for word in re.split("[,;]", prefer or "")
     )
     with advising_parameters():
-        layout = parse_layout(header_row, footer_rows)
+        layout = parse_layout(header_row, footer_rows, delimiter)
         options = LoadOptions(
             who=caller.name,
             source=source or getattr(layer.source, "name", None) or caller.name,

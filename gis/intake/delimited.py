@@ -270,9 +270,10 @@ def parse_delimited(text: str, layout: Layout = FOUND) -> DelimitedText:
     """All records of a CSV, TSV or other delimited text (see DelimitedLines).
 
     The delimiter is the one of `, ; tab |` that cuts most of the first records into as many
-    fields as the header. `layout` says where the header and the footer are, where they are not
-    found. Raises BadFile, naming the line, for a header that is missing or names a column twice,
-    and where most records have a fault; AmbiguousInput where the header is not certain.
+    fields as the header. `layout` says where the header and the footer are, and which the delimiter
+    is, where they are not found. Raises BadFile, naming the line, for a header that is missing or
+    names a column twice, and where most records have a fault; AmbiguousInput where the header is
+    not certain.
     """
     head = read_head(text, layout)
     width = head.header.width
@@ -309,7 +310,8 @@ def parse_delimited(text: str, layout: Layout = FOUND) -> DelimitedText:
 def read_head(text: str, layout: Layout = FOUND) -> DelimitedHead:
     """The header and delimiter of a text, by its beginning; raises as `parse_delimited`."""
     declared = _SEPARATOR_LINE.match(text)
-    delimiter = declared.group(1) if declared else sniff_delimiter(text)
+    given = layout.delimiter or (declared and declared.group(1))
+    delimiter = given or sniff_delimiter(text)
     first = list(islice(_records(text, delimiter, skip_first=declared is not None), HEAD_ROWS))
     header = find_header(
         [record for _, record in first], [line for line, _ in first], layout, check_header, is_value

@@ -18,6 +18,8 @@ _MAX_TITLES = 30
 _MIN_COLUMNS = 3  # of a header below titles: of two, a title and a record look alike
 _MAX_LISTED, _MAX_EXCERPT = 8, 60
 _ROWS = re.compile(r"(\d{1,7})(?:\s*-\s*(\d{1,7}))?")
+_TABS = ("tab", "\\t")
+_NO_DELIMITERS = '"\r\n .-'
 _NUMBERING = re.compile(r"[\[(]?(\d{1,3}|[A-ZĐ])[\])]?")
 _SUMS = re.compile(r"(tổng( cộng| số)?|cộng|total|sum|grand total)\s*:?", re.IGNORECASE)
 _FOOTER = re.compile(
@@ -36,11 +38,13 @@ class Layout:
     """What a person says of the place of a table; None: it is found.
 
     `header_row` are the first and the last of the 1-based rows that name the columns;
-    `footer_rows` is the number of rows at the end that are no records.
+    `footer_rows` is the number of rows at the end that are no records; `delimiter` is the sign
+    between the fields of delimited text.
     """
 
     header_row: tuple[int, int] | None = None
     footer_rows: int | None = None
+    delimiter: str | None = None
 
 
 FOUND = Layout()
@@ -74,10 +78,16 @@ class Header:
         return self.columns[-1] + 1 if self.columns else 0
 
 
-def parse_layout(header_row: str | None = None, footer_rows: int | None = None) -> Layout:
-    """The layout of options: `4`, or `4-5` for names in two rows. Raises BadInput."""
+def parse_layout(
+    header_row: str | None = None, footer_rows: int | None = None, delimiter: str | None = None
+) -> Layout:
+    """The layout of options: `4`, or `4-5` for names in two rows; a sign, or `tab`.
+
+    Raises BadInput.
+    """
+    sign = _parse_delimiter(delimiter)
     if header_row is None:
-        return Layout(None, footer_rows)
+        return Layout(None, footer_rows, sign)
     match = _ROWS.fullmatch(header_row.strip())
     first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
     if not 1 <= first <= last <= first + 4:
@@ -85,7 +95,19 @@ def parse_layout(header_row: str | None = None, footer_rows: int | None = None) 
             f"--header-row “{header_row}”: hãy ghi số dòng, như 4, hoặc 4-5 / "
             "write the number of the row, such as 4, or 4-5 for names in two rows"
         )
-    return Layout((first, last), footer_rows)
+    return Layout((first, last), footer_rows, sign)
+
+
+def _parse_delimiter(text: str | None) -> str | None:
+    if text is None:
+        return None
+    sign = "\t" if text in _TABS else text
+    if len(sign) != 1 or not sign.isascii() or sign.isalnum() or sign in _NO_DELIMITERS:
+        raise BadInput(
+            f"--delimiter “{text}”: hãy ghi một dấu như ; hoặc | hoặc tab / "
+            "write one sign such as ; or |, or tab"
+        )
+    return sign
 
 
 def find_header(

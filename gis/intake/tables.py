@@ -137,7 +137,8 @@ def read_table(
 
     `encoding` answers a question about the encoding of the file's text (one of
     `gis.intake.encodings.ENCODINGS`), `table` names one of several in a workbook, GeoPackage or
-    zip, `layout` says where the names of columns and the footer are. Raises BadFile, naming file
+    zip, `layout` says where the names of columns and the footer are, and how fields are divided.
+    Raises BadFile, naming file
     and line, when the file has not the format of its name, and AmbiguousInput when its text has
     more than one reading or it holds several tables.
     """

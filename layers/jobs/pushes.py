@@ -112,7 +112,7 @@ def _options_of(given: Mapping[str, Any]) -> "LoadOptions":
 
     layout = given["answers"]["layout"]
     rows = layout["header_row"]
-    place = Layout(None if rows is None else (rows[0], rows[1]), layout["footer_rows"])
+    place = Layout(**{**layout, "header_row": None if rows is None else (rows[0], rows[1])})
     answers = FileOptions(**{**given["answers"], "layout": place})
     return LoadOptions(**{**given, "answers": answers, "mode": LoadMode(given["mode"])})
 

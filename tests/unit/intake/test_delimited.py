@@ -4,7 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gis.errors import BadInput
+from gis.intake.chunks import open_chunks
 from gis.intake.delimited import DelimitedLines, NumberedLines
+from gis.intake.layout import parse_layout
+from gis.intake.tables import read_table
 
 FIELD = st.one_of(
     st.text('aố" ,;|\t\\\x85\u2028\ufeff\0', max_size=6),
@@ -39,6 +43,23 @@ def test_records_read_at_once_are_those_read_one_by_one(records, delimiter, end,
     width = len(records[0]) if records else 1
     whole = list(one_by_one(lines, delimiter, width))
     assert list(at_once(lines, delimiter, width, rows)) == whole
+
+
+@pytest.mark.parametrize(("delimiter", "sign"), [("~", "~"), ("tab", "\t"), ("\\t", "\t")])
+def test_a_delimiter_that_is_given_divides_the_fields(tmp_path, delimiter, sign):
+    """Commas in every record would else be taken for it."""
+    path = tmp_path / "a.csv"
+    lines = [f"k{n}{sign}thôn {n}, xã Bát Xát, Lào Cai" for n in range(9)]
+    path.write_text("\n".join([f"id{sign}place", *lines]), encoding="utf-8")
+    layout = parse_layout(None, None, delimiter)
+    assert read_table(path, layout=layout)["place"][0] == "thôn 0, xã Bát Xát, Lào Cai"
+    assert next(iter(open_chunks(path, layout=layout)))["id"][8] == "k8"
+
+
+@pytest.mark.parametrize("delimiter", ["", "a", "::", '"', "\n", " ", "→"])
+def test_what_divides_nothing_is_refused(delimiter):
+    with pytest.raises(BadInput, match="--delimiter"):
+        parse_layout(None, None, delimiter)
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ ROOT = Path(__file__).parents[3]
 PROVINCE = BBox(103.5, 21.3, 105.1, 22.9)
 _MOST_STEPS = 4
 OF_RECORDS = {"assume-crs", "date-format", "number-format"}
-OF_FILES = OF_RECORDS | {"encoding", "table", "header-row", "footer-rows"}
+OF_FILES = OF_RECORDS | {"encoding", "table", "header-row", "footer-rows", "delimiter"}
 # The doors that read files or records again, and the answers that each of them takes.
 DOORS = {
     "layers load": OF_FILES,
@@ -193,7 +193,7 @@ def read(path: Path, layer: Layer, options: list[str]) -> RecordBatch:
     """What `gis layers load` does until records are placed, with the options parsed by it."""
     context = command_at("layers load").make_context("load", [layer.id, str(path), *options])
     names = ("assume_crs", "date_format", "number_format", "encoding", "table", "header_row",
-             "footer_rows")  # fmt: skip
+             "footer_rows", "delimiter")  # fmt: skip
     answers = file_answers(**{name: context.params[name] for name in names})
     table = read_table(path, encoding=answers.encoding, table=answers.table, layout=answers.layout)
     assert layer.source is not None
