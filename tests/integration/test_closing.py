@@ -145,6 +145,7 @@ def walk(http: Client, headers: Mapping[str, str]) -> Iterator[tuple[str, bytes]
         "layer_id": [LAYER, *RESULTS], "item_id": [str(row)], "change_id": ["1"],
         "silence_id": ["1"], "z": ["0"], "x": ["0"], "y": ["0"], "zone": numbers["cell"],
         "month": ["2026-03"], "name": ["none"], "correction_id": ["1"],
+        "process_id": ["select"], "job_id": ["1"],
     }  # fmt: skip
     more = {
         "/events": ["?after=0"],
