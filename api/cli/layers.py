@@ -18,9 +18,17 @@ from api.cli.file_options import (
     Table,
     file_answers,
 )
-from api.cli.output import AsJson, check_folder, complain, print_json, print_rows, progress, say
+from api.cli.output import (
+    AsJson,
+    check_folder,
+    complain,
+    print_json,
+    print_rows,
+    progress,
+    say,
+    write_new,
+)
 from api.records import change_record, select
-from gis.errors import BadInput
 from layers.ingest.mode import LoadMode
 
 if TYPE_CHECKING:
@@ -86,11 +94,7 @@ def draft(
     if out is None:
         typer.echo(text, nl=False)
         return
-    try:
-        with out.open("x", encoding="utf-8") as written:
-            written.write(text)
-    except FileExistsError:
-        raise BadInput(f"{out} is there already: name another file, or remove it") from None
+    write_new(out, text)
     say(f"drafted {name} in {out}: fill in what says “?”, then `gis layers check`")
 
 

@@ -52,6 +52,15 @@ def check_folder(path: Path | None) -> None:
         raise BadInput(f"{path} is a folder: name a file in it")
 
 
+def write_new(path: Path, text: str) -> None:
+    """Write a file that is not there yet; raises BadInput."""
+    try:
+        with path.open("x", encoding="utf-8") as written:
+            written.write(text)
+    except FileExistsError:
+        raise BadInput(f"{path} is there already: name another file, or remove it") from None
+
+
 def print_rows(rows: Sequence[Mapping[str, Any]], *, as_json: bool, empty: str) -> None:
     """A table of rows, or their JSON; `empty` says in words that there are none."""
     if as_json:

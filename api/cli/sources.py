@@ -2,13 +2,14 @@
 
 from collections import Counter
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 
 from api.cli.context import Who, database_in_use, read_layers, read_settings, somebody_here
 from api.cli.file_options import AssumedCrs, DateFormat, NumberFormat, file_answers
-from api.cli.output import AsJson, print_facts, print_rows, say
+from api.cli.output import AsJson, check_folder, print_facts, print_rows, say, write_new
 
 app = typer.Typer(
     help="See, run, pause and answer the sources that the service reads.", no_args_is_help=True
@@ -85,6 +86,60 @@ def run(layer: LayerId, as_json: AsJson = False) -> None:
         raise AmbiguousInput(report.why)
     if report.state == "failed":
         raise SourceUnavailable(report.why)
+
+
+@app.command(epilog="Example: gis sources draft https://mua.example.vn/stations --id rain")
+def draft(
+    address: Annotated[str, typer.Argument(help="URL of the system, or a folder within GIS_INBOX")],
+    *,
+    connector: Annotated[
+        str | None, typer.Option(help="How it is read; unset: as the address seems")
+    ] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(help="A word of the section `read` and its value, such as records=data.items"),
+    ] = None,
+    layer_id: Annotated[
+        str | None, typer.Option("--id", help="Id of the layer; unset: from the address")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Layer file to write; unset: it is printed")
+    ] = None,
+) -> None:
+    """Draft a layer file for another system: its first records are read, and nothing is stored.
+
+    The first five are shown as they would be placed. What says “?” is to be filled in.
+    """
+    import yaml
+
+    from gis.errors import BadInput
+    from layers.definition.model import Layer
+    from layers.ingest.load import preview_places
+    from layers.jobs.sources import surroundings_of
+    from layers.sources.draft import draft_source
+
+    check_folder(out)
+    pairs = [text.partition("=") for text in option or ()]
+    for name, equals, _ in pairs:
+        if not equals:
+            raise BadInput(f"{name!r}: write word=value")
+    options = {name: yaml.safe_load(value) for name, _, value in pairs}
+    drafted = draft_source(
+        address,
+        surroundings_of(read_settings()),
+        connector=connector,
+        options=options,
+        layer_id=layer_id or (out.stem if out else None),
+    )
+    if out is None:
+        typer.echo(drafted.text, nl=False)
+    else:
+        write_new(out, drafted.text)
+        say(f"drafted {drafted.layer_id} in {out}: fill in what says “?”, then `gis layers check`")
+    layer = Layer.model_validate(yaml.safe_load(drafted.text))
+    with database_in_use() as database, database.reading() as connection:
+        rows = [asdict(each) for each in preview_places(connection, layer, drafted.chunks)]
+    print_rows(rows, as_json=False, empty="")
 
 
 @app.command(epilog="Example: gis sources pause rain")

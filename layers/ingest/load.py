@@ -98,6 +98,17 @@ class FailedRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class PreviewedRecord:
+    """A record as it would be placed: method, commune (code), precision in metres, or why not."""
+
+    key: str
+    place_method: str | None
+    commune: str | None
+    precision_m: float | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class LoadReport:
     """Counts of records: read = added + updated + unchanged + outside + quarantined.
 
@@ -277,6 +288,31 @@ def load_chunks(
         return report
     connection.execute(_FORGET, {"id": load_id})
     return replace(report, load_id=None)
+
+
+def preview_places(
+    connection: Connection, layer: Layer, chunks: TableChunks, limit: int = 5
+) -> list[PreviewedRecord]:
+    """The first records of a file as they would be placed; the layer needs no table yet.
+
+    Raises as `load_file`.
+    """
+    assert isinstance(layer.source, FileSource)
+    rules = MappingRules(connection, layer, layer.source.name or layer.id)
+    ruled = _RuledChunks(chunks, layer.source, rules, replayed=False)
+    stage = _Stage.of(connection, layer, layer.source, ruled, LoadOptions(who="preview"))
+    batch = stage.place(next(iter(stage.chunks)))
+    places = batch.places
+    return [
+        PreviewedRecord(
+            key=key,
+            place_method=places.method[row] or None,
+            commune=places.commune[row] or None,
+            precision_m=None if np.isnan(places.precision_m[row]) else places.precision_m[row],
+            why="; ".join(fault.why for fault in batch.failed.get(row, ())),
+        )
+        for row, key in enumerate(batch.records.keys[:limit])
+    ]
 
 
 def _name_of(chunks: TableChunks) -> str:

@@ -52,11 +52,16 @@ class _PlainDumper(yaml.SafeDumper):
         return True
 
 
-def draft_layer(chunks: TableChunks, layer_id: str | None = None) -> tuple[str, str]:
+def draft_layer(
+    chunks: TableChunks,
+    layer_id: str | None = None,
+    source: Mapping[str, Any] | None = None,
+) -> tuple[str, str]:
     """The id and the text of a layer file for a file; `layer_id` None: from the file's name.
 
-    All records of the file prove the types. Raises BadFile for a file without records, or whose
-    columns all look personal.
+    `source`: words of that section, None: those of files that somebody loads. All records of the
+    file prove the types. Raises BadFile for a file without records, or whose columns all look
+    personal.
     """
     table = chunks.whole if chunks.whole is not None else next(iter(chunks))
     if not len(table):
@@ -82,7 +87,12 @@ def draft_layer(chunks: TableChunks, layer_id: str | None = None) -> tuple[str, 
         "classification": "internal",
         "geometry": geometry.value,
         **({} if geometry is not GeometryKind.NONE else {"placed": False}),
-        "source": {"connector": "file", "key": key, **place.words, **_time(columns)},
+        "source": {
+            **(source or {"connector": "file"}),
+            "key": key,
+            **place.words,
+            **_time(columns),
+        },
         "fields": _fields({n: column for n, column in fields.items() if not column.is_empty}),
         "access": {"read": "department", "write": "department"},
         **({} if geometry is GeometryKind.NONE else {"tiles": {"min_zoom": 0, "max_zoom": 14}}),

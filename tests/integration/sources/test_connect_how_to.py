@@ -116,7 +116,7 @@ def test_the_page_connects_three_kinds_as_it_stands(
         elif kind == "csv":
             (inbox / "moc_nuoc" / "1.csv").write_text(block, encoding="utf-8")
         else:
-            for command in block.splitlines():
+            for command in re.sub(r"https://\w+\.example\.vn", department, block).splitlines():
                 done = CliRunner().invoke(
                     command_line(), shlex.split(command)[1:], catch_exceptions=False
                 )
@@ -138,3 +138,48 @@ def test_the_page_connects_three_kinds_as_it_stands(
 def test_a_word_in_the_table_of_answers_is_a_command():
     words = {command.split()[2] for command in re.findall(r"`(gis sources [^`]+)`", TEXT)}
     assert {"answer", "pause", "retry", "show"} <= words
+
+
+def test_a_draft_of_a_real_source_is_a_layer_file_that_reads_it(
+    database: Database, department: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(LAYERS, "layers", ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    for name, value in {
+        "GIS_DATABASE_URL": database.url,
+        "GIS_LAYERS": "layers",
+        "GIS_HOME": str(tmp_path / "home"),
+        "GIS_SOURCE_NETWORKS": "127.0.0.0/8",
+        "GIS_SOURCE_SECRET_RAIN_KEY": RAIN,
+        "GIS_SOURCE_SECRET_LGSP_KEY": KEY,
+        "GIS_SOURCE_SECRET_LGSP_SECRET": SECRET,
+    }.items():
+        monkeypatch.setenv(name, value)
+
+    def gis(*words: str) -> str:
+        done = CliRunner().invoke(command_line(), list(words), catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    shown = gis(
+        "sources", "draft", f"{department}/stations/stats", "--out", "layers/rain.yaml",
+        "--option", "headers={x-api-key: '{secret:RAIN_KEY}'}",
+    )  # fmt: skip
+    assert shown.count("coordinates") >= 3
+    login = (
+        f"login={{kind: oauth2, token_url: '{department}/token', client_id: '{{secret:LGSP_KEY}}',"
+        " client_secret: '{secret:LGSP_SECRET}'}"
+    )
+    pages = "pages={style: number, size_parameter: size, size: 100}"
+    gis(
+        "sources", "draft", f"{department}/xd/giay-phep", "--out", "layers/permits.yaml",
+        "--option", login, "--option", pages,
+    )  # fmt: skip
+    drafted = Path("layers/permits.yaml").read_text(encoding="utf-8")
+    assert "records: data.items" in drafted
+    assert "dotnet_date" in drafted
+    assert not {KEY, SECRET, RAIN} & set(re.findall(r"[\w-]+", drafted + shown))
+    gis("layers", "check")
+    gis("layers", "sync")
+    for layer_id, number in (("rain", 3), ("permits", 130)):
+        assert re.search(rf"added +{number}\b", gis("sources", "run", layer_id))
