@@ -152,6 +152,23 @@ def open_chunks(
     return TableChunks(None, whole, rows)
 
 
+def chosen_rows(table: RawTable, rows: Sequence[int]) -> RawTable:
+    """The records of a table at some rows, in their order."""
+    places = {row: place for place, row in enumerate(rows)}
+
+    def within(texts: Mapping[int, str]) -> dict[int, str]:
+        return {places[row]: text for row, text in texts.items() if row in places}
+
+    return replace(
+        table,
+        cells={column: [cells[row] for row in rows] for column, cells in table.cells.items()},
+        lines=[table.lines[row] for row in rows],
+        geometry=None if table.geometry is None else table.geometry[list(rows)],
+        unread=within(table.unread),
+        faults=within(table.faults),
+    )
+
+
 def part_of(table: RawTable, rows: slice) -> RawTable:
     """Some of a table's records, in their order."""
     taken = range(len(table))[rows]

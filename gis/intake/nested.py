@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -34,7 +35,7 @@ def nested_table(
     `geometry` names the member that holds a GeoJSON geometry (EPSG:4326, longitude first), None
     where geometries are not read. Raises AmbiguousInput for texts with two readings.
     """
-    flat = [dict(_leaves(record)) for record in records]
+    flat = [_flat(record) for record in records]
     parents = {parent for path in declared for parent in _parents(path)}
     others = dict.fromkeys(
         column
@@ -56,10 +57,12 @@ def nested_table(
     ]
     columns = [*present, *list(others)[:_MOST_UNDECLARED]]
     cells = [
-        [
-            _text(leaves[column] if column in leaves else at_path(record, column))
-            for leaves, record in _both(flat, records)
-        ]
+        _texts(
+            [
+                leaves[column] if column in leaves else at_path(record, column)
+                for leaves, record in _both(flat, records)
+            ]
+        )
         for column in columns
     ]
     decoded = decode_columns(columns, cells, decoded=True)
@@ -105,6 +108,13 @@ def _both(flat: Sequence[Nested], records: Sequence[Nested]) -> Iterator[tuple[N
     return zip(flat, records, strict=True)
 
 
+def _flat(record: Nested) -> Nested:
+    """All that is no object, by its path; most records are flat as they are."""
+    if any(isinstance(value, Mapping) for value in record.values()):
+        return dict(_leaves(record))
+    return record
+
+
 def _leaves(record: Nested, above: str = "") -> Iterator[tuple[str, Any]]:
     """All that is no object, by its path."""
     for name, value in record.items():
@@ -148,6 +158,19 @@ def _shape(geometry: Mapping[str, Any]) -> shapely.Geometry:
         x, y = (float(each) for each in geometry["coordinates"][:2])
         return shapely.Point(x, y)
     return shapely.force_2d(shapely.from_geojson(orjson.dumps(geometry)))
+
+
+def _texts(values: list[Any]) -> list[str]:
+    """The values of a column as text; those of one type at once."""
+    kinds = set(map(type, values)) - {type(None)}
+    if kinds == {int}:
+        return ["" if value is None else str(value) for value in values]
+    if kinds == {str}:
+        texts = [value or "" for value in values]
+        with suppress(UnicodeEncodeError):  # half of a letter
+            "".join(texts).encode()
+            return texts
+    return list(map(_text, values))
 
 
 def _text(value: Any) -> str:

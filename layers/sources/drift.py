@@ -95,9 +95,10 @@ def news_of(
         if column not in known and column not in declared
     ]
     typed = _typed_columns(layer, feed)
+    personal = {each.column or name for name, each in layer.fields.items() if each.personal}
     for column in sorted(declared & known.keys()):
         news += _lost(column, known[column], table, is_file=is_file)
-        if column in typed or column in feed.contract:
+        if column in typed or column in feed.contract.keys() - personal:
             news += _retyped(column, known[column], table)
     return news
 

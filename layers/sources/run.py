@@ -6,7 +6,7 @@ the source asks a person and the layer goes on serving what it has.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +16,14 @@ import structlog
 from sqlalchemy import text
 
 from gis.connectors import CONNECTORS
-from gis.connectors.connector import GEOMETRY, Batch, Connector, Record, Surroundings
+from gis.connectors.connector import (
+    GEOMETRY,
+    Batch,
+    Connector,
+    Cursor,
+    Record,
+    Surroundings,
+)
 from gis.database.engine import Database
 from gis.errors import (
     AmbiguousInput,
@@ -27,7 +34,7 @@ from gis.errors import (
     Superseded,
     Unavailable,
 )
-from gis.intake.chunks import TableChunks
+from gis.intake.chunks import TableChunks, chosen_rows
 from gis.intake.nested import nested_table
 from gis.intake.tables import RawTable
 from layers.definition.model import FeedSource, GeometryKind, Layer
@@ -52,6 +59,8 @@ log = structlog.get_logger("sources")
 LONGEST_S = 300.0  # of one run, after which it goes on in its turn
 _FAILING_SHARE = 0.05  # of records, from which a batch that suddenly fails is asked about
 _LEAST_RECORDS = 20
+_BULK = 1_000  # records of a batch, from which the next one is waited for
+_GATHERED = 10_000  # records that are stored at a time
 _MOST_CRASHES = 3  # in a row, after which a source is left alone for a while
 
 
@@ -152,7 +161,7 @@ def _read(
     """Store the batches; True where the connector has no more of them."""
     until = time.monotonic() + longest_s
     columns: Mapping[str, Any] = run.columns
-    for batch in connector.read(run.cursor):
+    for batch, cursors in _gathered(connector.read(run.cursor)):
         failed = report.failed
         try:
             with storing:
@@ -171,10 +180,39 @@ def _read(
             continue
         if report.failed == failed:
             _drop(batch.failures)
-        connector.acknowledge(batch.cursor)
+        for cursor in cursors:
+            connector.acknowledge(cursor)
         if time.monotonic() > until:
             return False
     return True
+
+
+def _gathered(batches: Iterator[Batch]) -> Iterator[tuple[Batch, list[Cursor]]]:
+    """The batches, those of bulks several at a time, each with the cursors that it stands for.
+
+    What a transaction costs by itself is shared by more records; what trickles in waits for
+    nothing.
+    """
+    gathered: list[Batch] = []
+    for batch in batches:
+        is_plain = batch.file is None and not batch.deleted
+        if gathered and not is_plain:
+            yield _joined(gathered)
+            gathered = []
+        gathered.append(batch)
+        number = sum(len(each.records) for each in gathered)
+        if not is_plain or len(batch.records) < _BULK or number >= _GATHERED or batch.ends_whole:
+            yield _joined(gathered)
+            gathered = []
+    if gathered:
+        yield _joined(gathered)
+
+
+def _joined(batches: Sequence[Batch]) -> tuple[Batch, list[Cursor]]:
+    records = [record for batch in batches for record in batch.records]
+    last = batches[-1]
+    joined = last if len(batches) == 1 else Batch(records, last.cursor, last.ends_whole)
+    return joined, [batch.cursor for batch in batches]
 
 
 def _drop(failures: Path | None) -> None:
@@ -224,7 +262,7 @@ def _store(
         load_id = loaded.load_id if loaded else None
         yes = run.confirmed
         if batch.deleted:
-            keys = _keys(layer, feed, batch.deleted)
+            keys = _keys(feed, _table(layer, feed, batch.deleted))
             removed += drop_keys(connection, layer, feed, source, keys, load_id, confirmed=yes)
         if batch.ends_whole and feed.deletions != "keep":
             removed += drop_unseen(connection, layer, feed, source, load_id, confirmed=yes)
@@ -241,7 +279,17 @@ def _store(
 
 
 def _chunks(layer: Layer, feed: FeedSource, records: Sequence[Record]) -> TableChunks | None:
-    return TableChunks(None, _table(layer, feed, records)) if records else None
+    """The records, of those with one key the last: a source tells news in their order."""
+    if not records:
+        return None
+    table = _table(layer, feed, records)
+    keys = _keys(feed, table)
+    last = {key: row for row, key in enumerate(keys)}
+    if len(last) == len(keys):
+        return TableChunks(None, table)
+    blank = key_of([""] * len(key_columns(feed)))
+    rows = [row for row, key in enumerate(keys) if last[key] == row or key == blank]
+    return TableChunks(None, chosen_rows(table, rows))
 
 
 def _table(layer: Layer, feed: FeedSource, records: Sequence[Record]) -> RawTable:
@@ -251,8 +299,8 @@ def _table(layer: Layer, feed: FeedSource, records: Sequence[Record]) -> RawTabl
     return nested_table(feed.name or layer.id, records, sorted(declared), geometry=geometry)
 
 
-def _keys(layer: Layer, feed: FeedSource, records: Sequence[Record]) -> list[str]:
-    table = with_mapped_columns(feed, _table(layer, feed, records))
+def _keys(feed: FeedSource, table: RawTable) -> list[str]:
+    table = with_mapped_columns(feed, table)
     columns = [table.cells.get(column, [""] * len(table)) for column in key_columns(feed)]
     return [key_of(parts) for parts in zip(*columns, strict=True)]
 

@@ -260,6 +260,23 @@ def test_a_record_that_replaces_another_takes_its_place_for_good(
     assert {"S005", "S006"} <= set(levels(database))
 
 
+def test_of_records_with_one_key_the_last_counts_over_batches_that_are_stored_together(
+    database: Database, script: Script, inbox: Path
+):
+    layer = feed_layer()
+    publish(database, layer)
+    for number in range(3):
+        script.add(*(station(n, level=number) for n in range(1000)))
+    script.add(station(0, level=7), station(0, level=8), deleted=[station(1)])
+    script.add(station(1, level=9))
+    report = run(database, layer, inbox)
+    assert (report.batches, report.failed, len(report.loads)) == (3, 0, 3)
+    assert script.acknowledged == [1, 2, 3, 4, 5]
+    found = levels(database)
+    assert (len(found), found["S000"], found["S001"], found["S002"]) == (1000, 8, 9, 2)
+    assert count(database, "gis.quarantine") == 0
+
+
 def test_nested_records_are_mapped_by_paths_and_named_functions(
     database: Database, script: Script, inbox: Path
 ):
@@ -379,6 +396,7 @@ def test_quality_and_the_version_of_the_mapping_are_kept_by_load(
                  " ON (m.layer_id, m.digest) = (l.layer_id, l.mapping)")
         ).scalar_one()  # fmt: skip
     assert [row.load_id] == report.loads
-    assert (row.records, row.completeness, row.validity, row.duplicates) == (5, 5 / 6, 0.8, 0.2)
+    # Of records with one key the last counts, and is no fault.
+    assert (row.records, row.completeness, row.validity, row.duplicates) == (4, 5 / 6, 0.75, 0)
     assert (row.in_hex, row.in_commune, row.placed) == (1, 1, {"coordinates": 3})
     assert mapping["source"]["key"] == "code"
