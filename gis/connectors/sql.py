@@ -173,7 +173,9 @@ class SqlConnector(Connector[SqlOptions]):
             if since is not None:
                 changed = self._column(source, str(self.options.changed))
                 statement = statement.where(changed >= self._before(from_cursor(since)))
-            return [dict(row) for row in connection.execute(statement).mappings()]
+            result = connection.execute(statement)
+            names = list(result.keys())
+            return [dict(zip(names, row, strict=True)) for row in result]
 
     def _newest(self) -> Any:
         """The greatest change now: what changes while it is read comes at the next reading."""
@@ -408,7 +410,9 @@ def _read_any_moment(connection: Any) -> None:
 def _as_records(rows: list[dict[str, Any]]) -> list[Record]:
     return [
         {
-            name: _shape(value) if name == GEOMETRY else json_value(value)
+            name: _shape(value)
+            if name == GEOMETRY
+            else _BY_TYPE.get(type(value), json_value)(value)
             for name, value in row.items()
         }
         for row in rows
@@ -449,6 +453,16 @@ def json_value(value: Any) -> Any:
         case list() | tuple() | set():
             return [json_value(each) for each in value]
     return str(value)
+
+
+# The types of most values, found by one look instead of one after the other.
+_BY_TYPE: Mapping[type, Callable[[Any], Any]] = {
+    type(None): lambda value: value,
+    bool: lambda value: value,
+    str: lambda value: None if value[:7] == "0000-00" and _NO_DAY.fullmatch(value) else value,
+    dt.datetime: dt.datetime.isoformat,
+    dt.date: dt.date.isoformat,
+}
 
 
 def cursor_value(value: Any) -> Any:

@@ -29,6 +29,10 @@ _WGS84 = "urn:ogc:def:crs:EPSG::4326"
 _CODE = re.compile(r"(?:EPSG|CRS84).*?(\d+|CRS84)\s*$", re.I)
 _MEMBERS = frozenset({"member", "featureMember", "featureMembers"})
 _FAULTS = frozenset({400, 403, 404, 500, 501})  # with which a report may come
+# A limit of a server that it does not declare is a round number: an answer with as many features
+# may be cut there, so their number is asked for.
+_ROUND = 100
+_SAMPLE = 500  # geometries by which the order of axes is judged
 _MARGIN_DEGREES = 0.5  # extents are often rounded
 
 
@@ -69,29 +73,37 @@ class WfsConnector(WebConnector[WfsOptions]):
 
     def read(self, cursor: Cursor) -> Iterator[Batch]:
         feature_type = self._feature_type()
-        matched = self._matched(feature_type)
-        start = int(cursor.get("start", 0))
+        start, largest = int(cursor.get("start", 0)), int(cursor.get("largest", 0))
         names: str | None = None
         while True:
-            records = self._features(feature_type, start)
+            records, matched = self._features(feature_type, start)
             if self.options.sort_by is None:
-                yield from self._only(records, matched)
+                yield from self._only(feature_type, records, matched)
                 return
             here = orjson.dumps([record["feature_id"] for record in records[:100]]).decode()
             if records and here == names:
-                raise SourceRefused(
-                    "a page came a second time: the server does not take startIndex"
-                )
-            names, place = here, {"start": start}
+                raise SourceRefused("a page came a second time: startIndex is not taken")
+            names, place = here, {"start": start, "largest": largest}
             start += len(records)
-            is_last = len(records) < self.options.page if matched is None else start >= matched
-            if is_last or not records:
+            # A server may give fewer than were asked for: its largest page says how many it gives.
+            is_short = len(records) < largest if matched is None else start >= matched
+            if not records or is_short:
                 is_whole = (start > 0 or self.options.may_be_empty) and start >= (matched or 0)
                 yield from in_batches(records, place, {}, ends_whole=is_whole)
                 return
-            yield from in_batches(records, place, {"start": start}, ends_whole=False)
+            largest = max(largest, len(records))
+            after = {"start": start, "largest": largest}
+            yield from in_batches(records, place, after, ends_whole=False)
 
-    def _only(self, records: Sequence[Mapping[str, Any]], matched: int | None) -> Iterator[Batch]:
+    def _only(
+        self,
+        feature_type: _FeatureType,
+        records: Sequence[Mapping[str, Any]],
+        matched: int | None,
+    ) -> Iterator[Batch]:
+        """Batches of the only answer. Raises SourceRefused where it has not all features."""
+        if matched is None and len(records) % _ROUND == 0:
+            matched = self._matched(feature_type)
         if matched is not None and len(records) < matched:
             raise SourceRefused(
                 f"the server gives {len(records)} of {matched} features at a time: name a column "
@@ -151,7 +163,10 @@ class WfsConnector(WebConnector[WfsOptions]):
                 raise BadFile(f"the answer is no valid XML: {error}") from None
         return None
 
-    def _features(self, feature_type: _FeatureType, start: int) -> list[dict[str, Any]]:
+    def _features(
+        self, feature_type: _FeatureType, start: int
+    ) -> tuple[list[dict[str, Any]], int | None]:
+        """The features of a page, and how many match in all, where the answer says it."""
         query = {"srsname": feature_type.crs}
         is_json = "json" in (self.options.format or feature_type.format or "").lower()
         if self.options.format or feature_type.format:
@@ -164,8 +179,8 @@ class WfsConnector(WebConnector[WfsOptions]):
                 count: str(self.options.page),
             }
         with self._xml_or_json(self._get_feature(feature_type, query)) as answer:
-            records, crs = _from_json(answer) if is_json else self._from_gml(answer)
-        return _placed(records, crs or feature_type.crs, feature_type.extent)
+            records, crs, matched = _from_json(answer) if is_json else self._from_gml(answer)
+        return _placed(records, crs or feature_type.crs, feature_type.extent), matched
 
     def _get_feature(self, feature_type: _FeatureType, query: dict[str, str]) -> SourceRequest:
         names = "typenames" if self.options.version == "2.0.0" else "typename"
@@ -178,11 +193,16 @@ class WfsConnector(WebConnector[WfsOptions]):
         }
         return self.request(self.url, own | usual | query)
 
-    def _from_gml(self, answer: SourceAnswer) -> tuple[list[dict[str, Any]], str | None]:
-        """Records with WKB as geometry, and their CRS. GDAL runs in a child with bounds."""
-        count = _member_count(answer)
+    def _from_gml(
+        self, answer: SourceAnswer
+    ) -> tuple[list[dict[str, Any]], str | None, int | None]:
+        """Records with WKB as geometry, their CRS, and how many match.
+
+        GDAL runs in a child with bounds. Raises BadFile.
+        """
+        count, matched = _members(answer)
         if not count:
-            return [], None
+            return [], None, matched
         with tempfile.NamedTemporaryFile(suffix=".gml") as file:
             answer.file.seek(0)
             while chunk := answer.file.read(2**20):
@@ -193,10 +213,11 @@ class WfsConnector(WebConnector[WfsOptions]):
             raise BadFile(f"of {count} features of the answer {table['rows']} could be read")
         columns = ["feature_id" if name == "gml_id" else name for name in table["columns"]]
         shapes = table["wkb"] or [None] * len(table["cells"][0] if columns else ())
-        return [
+        records = [
             {"feature_id": None, **dict(zip(columns, cells, strict=True)), GEOMETRY: shape}
             for *cells, shape in zip(*table["cells"], shapes, strict=True)
-        ], table["crs"]
+        ]
+        return records, table["crs"], matched
 
     @contextmanager
     def _xml_or_json(self, request: SourceRequest) -> Iterator[SourceAnswer]:
@@ -258,7 +279,7 @@ def _geojson(root: Any) -> str | None:
     return None
 
 
-def _from_json(answer: SourceAnswer) -> tuple[list[dict[str, Any]], str | None]:
+def _from_json(answer: SourceAnswer) -> tuple[list[dict[str, Any]], str | None, int | None]:
     document = json_document(answer)
     if not isinstance(document, Mapping) or not isinstance(document.get("features"), list):
         raise BadFile("the answer is no FeatureCollection of GeoJSON")
@@ -272,11 +293,15 @@ def _from_json(answer: SourceAnswer) -> tuple[list[dict[str, Any]], str | None]:
     ]
     declared = document.get("crs")
     name = declared["properties"].get("name") if isinstance(declared, Mapping) else _WGS84
-    return records, str(name) if name else _WGS84
+    matched = document.get("numberMatched", document.get("totalFeatures"))
+    total = matched if isinstance(matched, int) and matched >= len(records) else None
+    return records, str(name) if name else _WGS84, total
 
 
-def _member_count(answer: SourceAnswer) -> int:
-    """The features of a document of GML. Raises BadFile where it is cut or no XML.
+def _members(answer: SourceAnswer) -> tuple[int, int | None]:
+    """The number of features of a document of GML, and of those that match in all.
+
+    Raises BadFile where it is cut or no XML.
 
     GDAL gives the features before a fault, and says nothing.
     """
@@ -285,14 +310,16 @@ def _member_count(answer: SourceAnswer) -> int:
     answer.file.seek(0)
     count = 0
     try:
-        for _, element in etree.iterparse(answer.file, events=("end",), huge_tree=False):
+        document = etree.iterparse(answer.file, events=("end",), huge_tree=False)
+        for _, element in document:
             parent = element.getparent()
             if parent is not None and etree.QName(parent).localname in _MEMBERS:
                 count += 1
                 element.clear()
     except etree.XMLSyntaxError as error:
         raise BadFile(f"the answer is no valid XML: {error}") from None
-    return count
+    number = str(document.root.get("numberMatched", ""))
+    return count, int(number) if number.isdecimal() else None
 
 
 def _placed(records: list[dict[str, Any]], crs: str, extent: BBox | None) -> list[dict[str, Any]]:
@@ -303,19 +330,29 @@ def _placed(records: list[dict[str, Any]], crs: str, extent: BBox | None) -> lis
     at = [number for number, record in enumerate(records) if record[GEOMETRY] is not None]
     if not at:
         return records
-    raw = [records[number][GEOMETRY] for number in at]
-    try:
-        if isinstance(raw[0], bytes):
-            shapes = shapely.from_wkb(raw)
-        else:
-            shapes = shapely.from_geojson([orjson.dumps(shape) for shape in raw])
-        shapes = shapely.force_2d(shapes)
-    except (shapely.errors.ShapelyError, orjson.JSONEncodeError, TypeError) as error:
-        raise BadFile(f"a geometry of the answer cannot be read: {error}") from None
-    if not _is_wgs84(crs):
-        shapes = shapely.transform(shapes, _to_wgs84(crs), interleaved=False)
-    bounds = shapely.bounds(shapes)
-    if extent is not None and _is_swapped(bounds[~np.isnan(bounds).any(axis=1)], extent):
+    is_json = not isinstance(records[at[0]][GEOMETRY], bytes)
+
+    def shapes_of(rows: Sequence[int]) -> Any:
+        raw = [records[row][GEOMETRY] for row in rows]
+        try:
+            if is_json:
+                return shapely.from_geojson([orjson.dumps(shape) for shape in raw])
+            return shapely.from_wkb(raw)
+        except (shapely.errors.ShapelyError, orjson.JSONEncodeError, TypeError) as error:
+            raise BadFile(f"a geometry of the answer cannot be read: {error}") from None
+
+    to_wgs84 = None if _is_wgs84(crs) else _to_wgs84(crs)
+    sample = shapes_of(at[:: max(len(at) // _SAMPLE, 1)])
+    if to_wgs84 is not None:
+        sample = shapely.transform(sample, to_wgs84, interleaved=False)
+    bounds = shapely.bounds(sample)
+    is_swapped = extent is not None and _is_swapped(bounds[~np.isnan(bounds).any(axis=1)], extent)
+    if is_json and to_wgs84 is None and not is_swapped:
+        return records
+    shapes = shapely.force_2d(shapes_of(at))
+    if to_wgs84 is not None:
+        shapes = shapely.transform(shapes, to_wgs84, interleaved=False)
+    if is_swapped:
         shapes = shapely.transform(shapes, lambda x, y: (y, x), interleaved=False)
     for number, text in zip(at, shapely.to_geojson(shapes), strict=True):
         records[number][GEOMETRY] = orjson.loads(text)
