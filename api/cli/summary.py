@@ -14,8 +14,8 @@ def summary(
     by: Annotated[
         str,
         typer.Option(
-            help="Up to three of commune, unit_then, old_ward, old_district, hex, year, quarter, "
-            "month, week, day, weekday, hour, or a field, with a comma between"
+            help="Up to three of commune, unit_then, old_ward, old_district, hex, road_km, year, "
+            "quarter, month, week, day, weekday, hour, or a field, with a comma between"
         ),
     ] = "",
     statistics: Annotated[
@@ -32,6 +32,12 @@ def summary(
         str | None, typer.Option(help="The field of which month, weekday and so on are")
     ] = None,
     resolution: Annotated[int, typer.Option(min=5, max=10, help="H3 resolution of hexes")] = 7,
+    road: Annotated[
+        str | None, typer.Option(help="Of road_km: the layer and the road: roads/QL4D")
+    ] = None,
+    road_m: Annotated[
+        float, typer.Option(min=1, max=5000, help="Of road_km: records so many metres from it")
+    ] = 200,
     empty: Annotated[str, typer.Option(help="Groups without a record: no, yes or only")] = "no",
     having: Annotated[
         str | None, typer.Option(help="CQL2 on the columns of the answer: 'count > 50'")
@@ -60,8 +66,9 @@ def summary(
     """
     given = {
         "by": by, "statistics": statistics, "measure": measure, "time": time,
-        "resolution": resolution, "empty": empty, "having": having, "sortby": sortby,
-        "limit": limit, "totals": totals, "datetime": datetime, "bbox": bbox,
+        "resolution": resolution, "road": road, "road-m": road_m, "empty": empty,
+        "having": having, "sortby": sortby, "limit": limit, "totals": totals,
+        "datetime": datetime, "bbox": bbox,
         "bbox-crs": bbox_crs, "filter": filter, "filter-lang": filter_lang,
         "filter-crs": filter_crs,
     }  # fmt: skip
@@ -94,7 +101,9 @@ def _summarise(layer_id: str, given: dict[str, Any], output: Path | None, *, as_
     scope = FilterScope(source, lambda name: source_of(catalogue.get(name)))
     texts = {name: value for name, value in given.items() if isinstance(value, str)}
     with database_in_use() as database, database.reading() as connection:
-        answer = summarise(connection, source, query_of(texts, source, given, scope), parameters)
+        answer = summarise(
+            connection, source, query_of(texts, source, given, scope), parameters, scope=scope
+        )
     if output is not None:
         if output.suffix not in (".csv", ".xlsx"):
             raise BadInput(f"{output} is neither .csv nor .xlsx: name one of these")

@@ -75,6 +75,7 @@ def summary(
             source,
             query,
             parameters,
+            scope=scope,
             language=negotiation.language,
             most=settings.reader_row_limit,
         )

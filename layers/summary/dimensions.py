@@ -11,26 +11,31 @@ from enum import StrEnum
 from typing import Any, Final
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Boolean,
     Date,
     Integer,
     Text,
+    any_,
     case,
     cast,
     column,
     func,
+    select,
     text,
+    true,
 )
 from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.sql.expression import CTE
 from sqlalchemy.types import TypeEngine
 
 from gis.boundaries.lineage import LAST_OLD_DAY
 from gis.boundaries.units import Level, Unit, UnitHistory
 from gis.clock import today
 from gis.errors import BadFilter, BadInput
-from layers.cql2 import OperandKind
-from layers.definition.model import FieldType, LocalizedText
+from layers.cql2 import FilterScope, OperandKind
+from layers.definition.model import FieldType, GeometryKind, LocalizedText
 from layers.items.columns import SQL_TYPES, ItemSource, ServedColumn
 from layers.items.query import property_of
 from layers.storage.tables import finest_of, has_hex_cover, has_unit_shares
@@ -50,6 +55,7 @@ class PlaceGrouping(StrEnum):
 
 
 OLD: Final = {PlaceGrouping.OLD_WARD: Level.COMMUNE, PlaceGrouping.OLD_DISTRICT: Level.DISTRICT}
+ROAD_KM: Final = "road_km"
 ERA: Final = "@"  # between a code and the first day of its unit
 UNITS: Final = (PlaceGrouping.COMMUNE, PlaceGrouping.UNIT_THEN, *OLD)
 
@@ -79,10 +85,18 @@ class Dimension:
 
 
 def dimensions_of(
-    source: ItemSource, parameters: SummaryParameters, history: UnitHistory | None
+    source: ItemSource,
+    parameters: SummaryParameters,
+    history: UnitHistory | None,
+    scope: FilterScope | None = None,
 ) -> list[Dimension]:
     """The groupings of a request; raises BadInput for one that the layer does not have."""
-    found = [_dimension(name, source, parameters, history) for name in parameters.groupings]
+    found = [
+        _of_road(source, parameters, scope)
+        if name == ROAD_KM
+        else _dimension(name, source, parameters, history)
+        for name in parameters.groupings
+    ]
     if parameters.empty != "no" and any(each.place is PlaceGrouping.HEX for each in found):
         raise BadInput("hexes without a record are not listed: leave out empty, or group otherwise")
     return found
@@ -98,7 +112,7 @@ def _dimension(
     try:
         served = property_of(source, name.removeprefix("properties."))
     except BadFilter as error:
-        known = ", ".join([*PlaceGrouping, *_TIMES])
+        known = ", ".join([*PlaceGrouping, ROAD_KM, *_TIMES])
         raise BadInput(f"by={name!r} is wrong: group by {known}, or by a field; {error}") from None
     return _of_field(served)
 
@@ -170,6 +184,65 @@ def _of_hexes(source: ItemSource, resolution: int) -> Dimension:
         PlaceGrouping.HEX.value, cell, BigInteger(), OperandKind.TEXT, place=PlaceGrouping.HEX,
         shown=lambda key: func.gis.h3_text(key, type_=Text()),
     )  # fmt: skip
+
+
+def _of_road(
+    source: ItemSource, parameters: SummaryParameters, scope: FilterScope | None
+) -> Dimension:
+    """The kilometre of a road by which a point lies; null further than `road_m` from it, and where
+    nobody says at which kilometre its line starts.
+    """
+    layer_id, _, road = (parameters.road or "").partition("/")
+    if not road or scope is None:
+        raise BadInput("road_km needs a road: write road=roads/QL4D, the layer and the road's name")
+    if not source.has_points or source.geometry is None:
+        raise BadInput(f"{source.layer.id} has no points: only those lie by a kilometre of a road")
+    other = scope.readable(layer_id)
+    names = other.layer.gazetteer
+    is_lines = other.layer.geometry is GeometryKind.LINE
+    if names is None or names.km is None or not is_lines:
+        raise BadInput(
+            f"the layer {layer_id} has no kilometres: it is no layer of lines with `gazetteer.km`"
+        )
+    parts = _road_parts(other, road)
+    point = source.table.c.geom
+    distance = func.ST_DWithin(
+        func.geography(parts.c.line), func.geography(point), parameters.road_m
+    )
+    along = func.ST_LineSubstring(parts.c.line, 0, func.ST_LineLocatePoint(parts.c.line, point))
+    km = parts.c.start_km + func.ST_Length(func.geography(along)) / 1000
+    nearest = (
+        select(cast(func.floor(km), Integer()))
+        .where(parts.c.line.op("&&", is_comparison=True)(func.gis.reach(point, parameters.road_m)))
+        .where(distance)
+        .order_by(func.ST_Distance(func.geography(parts.c.line), func.geography(point)))
+        .limit(1)
+        .correlate(source.table)
+        .scalar_subquery()
+    )
+    return Dimension(ROAD_KM, nearest, Integer(), OperandKind.NUMBER)
+
+
+def _road_parts(other: ItemSource, road: str) -> CTE:
+    """The lines of a road, each with the kilometre (null: unknown) at which it starts."""
+    names = other.layer.gazetteer
+    assert names is not None and names.km is not None
+    told = [other.by_name[each].sql for each in names.names]
+    every = func.gis.search_key(func.concat_ws(";", *told), type_=Text())
+    key = func.gis.search_key(road, type_=Text())
+    is_road = key == any_(func.regexp_split_to_array(every, r"\s*[;|]\s*", type_=ARRAY(Text())))
+    dumped = func.ST_Dump(other.geometry).table_valued("path", "geom", name="part")
+    length = func.ST_Length(func.geography(dumped.c.geom)) / 1000
+    before = func.sum(length).over(partition_by=other.id, order_by=dumped.c.path) - length
+    return (
+        select(
+            dumped.c.geom.label("line"), (other.by_name[names.km].sql + before).label("start_km")
+        )
+        .select_from(other.table.join(dumped, true()))
+        .where(is_road)
+        .cte("road")
+        .prefix_with("MATERIALIZED")
+    )
 
 
 @dataclass(frozen=True)
@@ -264,7 +337,7 @@ def _of_field(served: ServedColumn) -> Dimension:
     values: Sequence[Any] | None = list(served.values) or None
     if kind is OperandKind.BOOLEAN:
         values = [False, True]
-    is_taken = served.name in (*STATISTICS, *RATE_COLUMNS, *PlaceGrouping, *_TIMES)
+    is_taken = served.name in (*STATISTICS, *RATE_COLUMNS, *PlaceGrouping, ROAD_KM, *_TIMES)
     name = f"properties.{served.name}" if is_taken else served.name
     return Dimension(
         name, served.sql, SQL_TYPES[served.type], kind, names=served.values, values=values

@@ -25,8 +25,8 @@ class SummaryParameters(BaseModel):
         "",
         max_length=200,
         description="Up to three of commune (of today), unit_then (of its day), old_ward, "
-        "old_district (of before 1 July 2025), hex, year, quarter, month, week, day, weekday, "
-        "hour, or a field, with a comma between; unset: all records together",
+        "old_district (of before 1 July 2025), hex, road_km, year, quarter, month, week, day, "
+        "weekday, hour, or a field, with a comma between; unset: all records together",
     )
     statistics: str = Field(
         "",
@@ -47,6 +47,19 @@ class SummaryParameters(BaseModel):
         description="The field that month, weekday, hour and so on are of; unset: when it happened",
     )
     resolution: int = Field(7, ge=5, le=10, description="H3 resolution of hexes")
+    road: str | None = Field(
+        None,
+        max_length=200,
+        description="Of road_km: the layer of roads and the road, such as roads/QL4D; kilometres "
+        "are those of its `gazetteer.km`",
+    )
+    road_m: float = Field(
+        200,
+        alias="road-m",
+        gt=0,
+        le=5_000,
+        description="Of road_km: records so many metres from the road",
+    )
     empty: Literal["no", "yes", "only"] = Field(
         "no",
         description="Groups without a record: left out, shown with count 0, or shown alone",

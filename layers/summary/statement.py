@@ -66,7 +66,7 @@ from gis.population.units import (
     old_sizes,
     parts_of_communes,
 )
-from layers.cql2 import OperandKind, Property, condition, parse
+from layers.cql2 import FilterScope, OperandKind, Property, condition, parse
 from layers.definition.model import FieldType, GeometryKind
 from layers.items.columns import ItemSource
 from layers.items.query import Query, property_of
@@ -117,23 +117,27 @@ def summarise(
     query: Query,
     parameters: SummaryParameters,
     *,
+    scope: FilterScope | None = None,
     language: str = "vi",
     most: int = MOST_GROUPS,
 ) -> Summary:
-    """The summary of the rows that a query selects, with at most `most` groups.
+    """The summary of the rows that a query selects, with at most `most` groups; `scope` has the
+    layer of roads that it may name.
 
     Raises BadInput and BadFilter, which say what would be right.
     """
     has_units = source.layer.placed and not source.layer.is_view and bool(parameters.groupings)
     history = stored_territory(connection).history if has_units else None
-    dimensions = dimensions_of(source, parameters, history)
+    dimensions = dimensions_of(source, parameters, history, scope)
     statement = _Statement(connection, source, query, parameters, dimensions, history)
     summary = statement.answer(language, most)
     if parameters.totals and len(dimensions) > 1:
         alone = parameters.model_copy(update={"totals": False, "having": None, "sortby": None})
         for dimension in dimensions:
             by_one = alone.model_copy(update={"by": dimension.name})
-            each = summarise(connection, source, query, by_one, language=language, most=most)
+            each = summarise(
+                connection, source, query, by_one, scope=scope, language=language, most=most
+            )
             summary.totals[dimension.name] = each.rows
     return summary
 

@@ -34,8 +34,8 @@ INSERT INTO layer.places (source, source_key, geom, name, kind) VALUES
   ('tests', '1', ST_Point(104.12, 22.05, 4326), 'Trường 1', 'school'),
   ('tests', '2', ST_Point(104.29, 22.09, 4326), 'Trường 2', 'school'),
   ('tests', '3', ST_Point(104.11, 22.05, 4326), 'Chợ', 'market');
-INSERT INTO layer.roads (source, source_key, geom, name) VALUES ('tests', '1',
-  ST_GeomFromText('MULTILINESTRING((104.0 22.0505, 104.03 22.0505))', 4326), 'QL4D')
+INSERT INTO layer.roads (source, source_key, geom, name, start_km) VALUES ('tests', '1',
+  ST_GeomFromText('MULTILINESTRING((104.0 22.0505, 104.03 22.0505))', 4326), 'QL4D', 10.5)
 """
 
 
@@ -136,7 +136,7 @@ EXPECTED: dict[int, list[tuple[Check, Any]]] = {
              (None, None): 1},
         )
     ],
-    20: [(happened, hours("a"))],
+    20: [(happened, hours("a")), (lambda a: groups(a, "road_km", "count"), {12: 1, None: 6})],
     21: [(lambda a: groups(a, "commune", "count"), {"00007": 0})],
     22: [
         (

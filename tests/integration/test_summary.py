@@ -347,6 +347,9 @@ WRONG = [
     ("ways", {"by": "unit_then"}, "communes of today alone"),
     ("ways", {"by": "hex", "resolution": "9"}, "up to resolution 7"),
     ("slides", {"by": "hour"}, "have no time"),
+    ("requests", {"by": "road_km"}, "needs a road"),
+    ("requests", {"by": "road_km", "road": "slides/QL4D"}, "has no kilometres"),
+    ("ways", {"by": "road_km", "road": "slides/QL4D"}, "has no points"),
 ]  # fmt: skip
 
 
