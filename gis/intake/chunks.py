@@ -1,18 +1,22 @@
 """Files of records in chunks: large delimited text is streamed, any other file is read whole.
 
 A chunk is a table like that of the whole file, so that a file of any length takes the memory of
-one chunk. Only text in UTF-8 is streamed; of other encodings the whole column is evidence.
+one chunk. Only text in UTF-8 is streamed, packed by gzip or not; of other encodings the whole
+column is evidence.
 """
 
 import codecs
+import gzip
 import hashlib
 import unicodedata
+import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate, chain
 from pathlib import Path
+from typing import TextIO, cast
 
 import numpy as np
 
@@ -29,11 +33,19 @@ from gis.intake.delimited import (
 )
 from gis.intake.encodings import Encoding, decode_columns
 from gis.intake.layout import FOUND, Layout, LayoutNote, footer_start
-from gis.intake.tables import RawTable, nul_faults, read_table, refuse_other_kinds
+from gis.intake.tables import (
+    DELIMITED,
+    MAX_UNPACKED_BYTES,
+    RawTable,
+    nul_faults,
+    read_table,
+    refuse_other_kinds,
+)
 
 ROWS = 20_000
 STREAMED_FROM_BYTES = 8 * 2**20
-_STREAMED = (".csv", ".tsv", ".txt")
+_STREAMED = DELIMITED
+_PACKED_TO = 8  # of the bytes of a text, gzip leaves about one
 _HEAD_CHARACTERS = 2**20
 _BLOCK_BYTES = 2**20
 _SAMPLE = 500  # values beyond ASCII of a column and chunk whose encoding is looked at
@@ -50,7 +62,7 @@ class StreamedText:
 
     def blocks(self, rows: int) -> Iterator[DelimitedBlock]:
         """Its records, some `rows` at a time; raises BadFile."""
-        with self.path.open(encoding="utf-8-sig", newline="") as file:
+        with _open_text(self.path) as file:
             for block in records_below(file, self.head, rows):
                 last = block.lines[-1]
                 if self.footer_line is not None and last >= self.footer_line:
@@ -219,10 +231,11 @@ def _streamed_text(path: Path, encoding: str | None, layout: Layout) -> Streamed
     """
     if not path.name.lower().endswith(_STREAMED) or encoding not in (None, Encoding.UTF_8):
         return None
-    if not path.is_file() or path.stat().st_size < STREAMED_FROM_BYTES or not _is_utf_8(path):
+    least = STREAMED_FROM_BYTES // (_PACKED_TO if _is_packed(path) else 1)
+    if not path.is_file() or path.stat().st_size < least or not _is_utf_8(path):
         return None
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with _open_text(path) as file:
             start = _whole_lines(file.read(_HEAD_CHARACTERS))
         refuse_other_kinds(start.encode())
         head = read_head(start, layout)
@@ -267,19 +280,33 @@ def _with_footer(text: StreamedText, layout: Layout) -> StreamedText | None:
 
 
 def _count_lines(path: Path) -> int:
-    with path.open(encoding="utf-8-sig", newline="\n") as file:
+    with _open_text(path, newline="\n") as file:
         return sum(1 for _ in file)
 
 
+def _is_packed(path: Path) -> bool:
+    return path.name.lower().endswith(".gz")
+
+
+def _open_text(path: Path, newline: str = "") -> TextIO:
+    if _is_packed(path):
+        return cast(TextIO, gzip.open(path, "rt", encoding="utf-8-sig", newline=newline))
+    return path.open(encoding="utf-8-sig", newline=newline)
+
+
 def _is_utf_8(path: Path) -> bool:
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    with path.open("rb") as file:
-        try:
+    """False for other text too that the reader of whole files refuses: torn or far too long."""
+    decoder, unpacked = codecs.getincrementaldecoder("utf-8")(), 0
+    try:
+        with gzip.open(path) if _is_packed(path) else path.open("rb") as file:
             while block := file.read(_BLOCK_BYTES):
                 decoder.decode(block)
-            decoder.decode(b"", final=True)
-        except UnicodeDecodeError:
-            return False
+                unpacked += len(block)
+                if _is_packed(path) and unpacked > MAX_UNPACKED_BYTES:
+                    return False
+        decoder.decode(b"", final=True)
+    except (UnicodeDecodeError, OSError, EOFError, zlib.error):
+        return False
     return True
 
 

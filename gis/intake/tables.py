@@ -46,7 +46,7 @@ ERROR_VALUES = frozenset(
     {"#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A", "#SPILL!", "#CALC!"}
     | {f"Err:{number}" for number in range(501, 541)}  # as LibreOffice shows others
 )
-_MAX_UNPACKED_BYTES = 2**30
+MAX_UNPACKED_BYTES = 2**30
 _MAX_TEXT_BYTES = 2**30
 _CONFINED_FROM_BYTES = 4 * 2**20
 _WEB_PAGE = re.compile(rb"\s*<(!doctype|html|\?xml)", re.IGNORECASE)
@@ -302,13 +302,13 @@ def _unzipped(content: bytes, name: str) -> bytes:
         return content
     try:
         with gzip.open(io.BytesIO(content)) as file:
-            plain = file.read(_MAX_UNPACKED_BYTES + 1)
+            plain = file.read(MAX_UNPACKED_BYTES + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise BadFile(
             "không giải nén được gzip; hãy nén lại bằng gzip / "
             f"is no complete gzip file ({error}); compress it again with gzip"
         ) from None
-    if len(plain) > _MAX_UNPACKED_BYTES:
+    if len(plain) > MAX_UNPACKED_BYTES:
         raise BadFile("giải nén ra quá 1 GiB; hãy chia nhỏ / unpacks to more than 1 GiB; split it")
     return plain
 

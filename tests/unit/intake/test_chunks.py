@@ -1,6 +1,8 @@
 """A file in chunks is the file: the same records, read in the same way, or the same question."""
 
 import csv
+import gzip
+import hashlib
 import io
 import random
 import unicodedata
@@ -62,6 +64,23 @@ def test_large_text_is_streamed_and_text_of_old_encodings_is_read_whole(tmp_path
     assert open_chunks(path).whole["name"][0] == "Bát Xát là huyện"
     path.write_text("id,name\n" + "1,B¸t X¸t lµ huyÖn\n" * 50, encoding="utf-8")
     assert open_chunks(path).whole["name"][0] == "Bát Xát là huyện"
+
+
+def test_large_text_that_is_packed_is_streamed_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(chunks, "STREAMED_FROM_BYTES", 100)
+    lines = "".join(f"k{n},Bát Xát {n * 7919 % 997}\n" for n in range(300))
+    plain, packed = tmp_path / "a.csv", tmp_path / "a.csv.gz"
+    plain.write_text("id,name\n" + lines, encoding="utf-8")
+    packed.write_bytes(gzip.compress(plain.read_bytes()))
+    found = open_chunks(packed, rows=70)
+    assert found.whole is None and found.name == "a.csv.gz"
+    assert found.sha256 == hashlib.sha256(packed.read_bytes()).hexdigest()
+    assert joined(list(found)).cells == joined(list(open_chunks(plain, rows=70))).cells
+    monkeypatch.setattr(chunks, "MAX_UNPACKED_BYTES", 1000)
+    assert open_chunks(packed).whole is not None, "the reader of whole files bounds it"
+    packed.write_bytes(packed.read_bytes()[:-20])
+    with pytest.raises(BadFile, match="gzip"):
+        open_chunks(packed)
 
 
 NUMBERS = st.lists(

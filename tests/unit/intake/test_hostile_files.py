@@ -113,7 +113,7 @@ def test_a_member_that_is_larger_than_it_says_gives_no_more(tmp_path: Path) -> N
 def test_a_gzip_that_unpacks_to_gigabytes_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gis.intake.tables._MAX_UNPACKED_BYTES", 2**20)
+    monkeypatch.setattr("gis.intake.tables.MAX_UNPACKED_BYTES", 2**20)
     (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b"a,b\n" + b"1,2\n" * 2**20))
     assert "1 GiB" in refused(tmp_path / "a.csv.gz")
 
