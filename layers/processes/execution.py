@@ -261,20 +261,21 @@ def _hex_ewkb(wkb: bytes | None) -> str | None:
 
 def _layer(run: UUID, process: Process[Any], outcome: NewCollection, context: Context) -> Layer:
     licences = dict.fromkeys(layer.licence for layer in context.layers.values())
-    sources = ", ".join(layer.title.vi for layer in context.layers.values()) or process.title.vi
-    sources_en = ", ".join(layer.title.en for layer in context.layers.values()) or process.title.en
+    read = [layer.title for layer in context.layers.values()]
+    of_vi = f": {', '.join(title.vi for title in read)}" if read else ""
+    of_en = f": {', '.join(title.en for title in read)}" if read else ""
     simulated = (" Có dữ liệu mô phỏng.", " Holds simulated data.")
     marks = simulated if context.is_simulated else ("", "")
     title = outcome.title or LocalizedText(
-        vi=f"{process.title.vi}: {sources}", en=f"{process.title.en}: {sources_en}"
+        vi=f"{process.title.vi}{of_vi}", en=f"{process.title.en}{of_en}"
     )
     has_shape = outcome.geometry is not GeometryKind.NONE
     return Layer(
         id=result_id(run),
         title=title,
         description=LocalizedText(
-            vi=f"Kết quả của {process.title.vi.lower()} từ: {sources}.{marks[0]}",
-            en=f"Result of {process.name} from: {sources_en}.{marks[1]}",
+            vi=f"Kết quả của phép {process.title.vi.lower()}{of_vi}.{marks[0]}",
+            en=f"Result of {process.name}{of_en}.{marks[1]}",
         ),
         department=LocalizedText(vi="Kết quả phân tích", en="Result of an analysis"),
         licence=" · ".join(licences) or "CC-BY-4.0",
