@@ -65,7 +65,6 @@ def create_app(settings: Settings, database: Database, catalogue: Catalogue) -> 
     app.state.event_broker = EventBroker(database, settings.client_streams)
     app.state.health = Reserve(database, 2)
     app.state.tiles = TileServer(database, settings.k_anonymity, disk=_disk(settings))
-    app.state.rasters = rasters.RasterService(database, settings)
     app.state.tile_responder = TileResponder(
         app.state.tiles, app.state.layer_files, app.state.async_reader
     )

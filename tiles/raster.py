@@ -15,11 +15,26 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+_importing = threading.Lock()
 SIZE_PX = 256
 FORMATS = {"png": "image/png", "webp": "image/webp"}
 _MOST_BYTES = 32 * 2**20
 _STRIPES_PX, _STRIPE_PX = 32, 3  # divides the tile's size, so that stripes go on in the next tile
 _SUN_AZIMUTH, _SUN_HEIGHT = 315.0, 45.0  # degrees from north, and above the horizon
+
+
+def load_libraries() -> None:
+    """Import what reads and draws rasters, in one thread at a time.
+
+    Their modules import each other in circles: two threads that begin at once would see half of
+    one.
+    """
+    with _importing:
+        import rio_tiler.io
+
+        import gis.rasters.queries
+
+        assert rio_tiler.io and gis.rasters.queries
 
 
 class RasterPictures:

@@ -32,6 +32,7 @@ _NOUNS = (
     "gazetteer",
     "population",
     "rasters",
+    "risk",
     "tiles",
     "jobs",
     "sources",

@@ -154,6 +154,101 @@ def clean() -> None:
     say(f"{deleted} files deleted")
 
 
+@app.command(epilog="Example: gis rasters demo")
+def demo(
+    until: Annotated[str | None, typer.Option(help="Last day of rain; unset: today")] = None,
+) -> None:
+    """Add simulated heights, twelve days of rain, susceptibility and inhabitants.
+
+    Layers that have a real raster are passed over. Maps stripe what is simulated, and say so.
+    """
+    import tempfile
+    from datetime import date
+
+    from gis.clock import today
+    from gis.errors import BadInput
+    from gis.rasters.demo import SOURCE, add_demo
+    from gis.rasters.loader import RasterOptions, add_rasters, run_here
+    from gis.rasters.store import stored_stack
+    from layers.rasters import province_box
+
+    settings = read_settings()
+    catalogue = read_layers(settings)
+    try:
+        last = date.fromisoformat(until) if until else today()
+    except ValueError:
+        raise BadInput(f"--until {until} is no date: write it as 2024-09-10") from None
+    with database_in_use() as database, tempfile.TemporaryDirectory() as folder:
+        area = province_box(database) or settings.extent
+        with database.reading() as connection:
+            stacks = {each.id: stored_stack(connection, each.id) for each in catalogue.rasters}
+        real = {name for name, stack in stacks.items() if stack and not stack.is_simulated}
+        added = 0
+
+        def add_one(layer_id: str, path: Path, time: str | None) -> None:
+            nonlocal added
+            if layer_id not in stacks or layer_id in real:
+                return
+            spec = catalogue.raster(layer_id).spec
+            options = RasterOptions(
+                somebody_here().name, time=time, nodata=(), simulated=True, source=SOURCE
+            )
+            add_rasters(
+                database, settings.rasters, layer_id, spec, path, options, area, run=run_here
+            )
+            added += 1
+
+        add_demo(area, last, Path(folder), add_one)
+    say(f"{added} simulated rasters added" + (f"; kept as they are: {', '.join(sorted(real))}"
+                                              if real else ""))  # fmt: skip
+
+
+@app.command(epilog="Example: gis rasters zones inhabitants_grid --statistic sum")
+def zones(
+    layer_id: LayerId,
+    statistic: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="count, sum, mean, min, max, stdev, median, majority, variety; again "
+            "for several; unset: mean, of totals sum, of classes majority"
+        ),
+    ] = None,
+    time: Annotated[
+        str | None, typer.Option(help="Time of the step, as `gis rasters remove` takes it")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Statistics of a raster by commune of today: each pixel by the share of it that lies there."""
+    from gis.errors import NotFound
+    from gis.placing.reference import read_current_communes
+    from gis.rasters.raster import RasterQuantity
+    from gis.rasters.store import require_stack
+    from gis.rasters.zones import zonal_statistics
+
+    usual = {RasterQuantity.TOTAL: "sum", RasterQuantity.CLASS: "majority"}
+    settings = read_settings()
+    layer = read_layers(settings).raster(layer_id)
+    names = statistic or [usual.get(layer.quantity, "mean")]
+    with database_in_use() as database, database.reading() as connection:
+        stack = require_stack(connection, layer.id)
+        communes = read_current_communes(connection)
+    start = None if time is None else layer.spec.step_of(time).start
+    steps = [step for step in stack.rasters if start is None or step.start == start]
+    if not steps:
+        raise NotFound(f"there is no step at {time}: `gis rasters show {layer_id}`")
+    path = steps[-1].path(settings.rasters)
+    found = zonal_statistics(path, communes.geometry.to_numpy(), names)
+    rows = [
+        {"code": code, "commune": name, **{column: _known(found[column][n]) for column in names}}
+        for n, (code, name) in enumerate(zip(communes.code, communes.full_name, strict=True))
+    ]
+    print_rows(rows, as_json=as_json, empty="no boundaries are loaded")
+
+
+def _known(value: float) -> float | None:
+    return None if value != value else float(value)
+
+
 def _row(raster: "StoredRaster") -> dict[str, object]:
     span, statistics = raster.span, raster.statistics
     return {

@@ -25,7 +25,7 @@ from layers.rasters import PublishedRasters, RasterSource
 from layers.style.legend import in_language
 from layers.style.raster import label_of, raster_legend
 from tiles.grid import Tile
-from tiles.raster import FORMATS, SIZE_PX, RasterPictures, require_zoom
+from tiles.raster import FORMATS, SIZE_PX, RasterPictures, load_libraries, require_zoom
 
 router = APIRouter(prefix="/rasters", tags=["rasters"], dependencies=[DeclaredParameters])
 
@@ -43,7 +43,12 @@ class RasterService:
 
     async def run[T, *A](self, work: Callable[[*A], T], *given: *A) -> T:
         """In a thread of rasters, once one is free."""
-        return await run_sync(work, *given, limiter=self._threads)
+
+        def prepared() -> T:
+            load_libraries()
+            return work(*given)
+
+        return await run_sync(prepared, limiter=self._threads)
 
 
 async def _service(request: Request) -> RasterService:

@@ -46,8 +46,8 @@ export function reloadRasters(map, before, now) {
 
 // What the rasters that are switched on have at a point, as a part of a popup; null: nothing.
 export async function rasterValues(rasters, { lng, lat }, get) {
-  const shown = rasters.filter((layer) => isOn(`${layer.id}_raster`) || isOn(`${layer.id}_hillshade`));
-  const parts = await Promise.all(shown.filter((layer) => layer.has_tiles).map(async (layer) => {
+  const shown = new Set(rasterEntries(rasters).filter(({ source }) => isOn(source)).map(({ layer }) => layer));
+  const parts = await Promise.all([...shown].map(async (layer) => {
     const at = await get(`/rasters/${layer.id}/point?lon=${lng}&lat=${lat}`).catch(() => null);
     return at && at.value !== null ? describe(layer, at) : null;
   }));

@@ -202,8 +202,12 @@ export function openPopupOnClick(map, layers, valuesAt = async () => null) {
     }
     const values = await valuesAt(event.lngLat);
     if (!values) return;
-    content.append(values);
-    if (!features) popup.addTo(map);
+    if (features) {
+      features.append(...values.children);
+    } else {
+      content.append(values);
+      popup.addTo(map);
+    }
   });
 }
 

@@ -20,7 +20,7 @@ def geotiff(cube: "RasterCube", unit: str | None) -> bytes:
         if nodata is None:
             nodata = np.nan if values.dtype.kind == "f" else float(np.iinfo(values.dtype).max)
         values = np.where(cube.has_value, values, np.asarray(nodata).astype(values.dtype))
-    with rasterio.Env(GDAL_CACHEMAX=32), MemoryFile() as memory:
+    with rasterio.Env(GDAL_CACHEMAX=16), MemoryFile() as memory:
         with memory.open(
             driver="GTiff", count=steps, height=height, width=width, dtype=values.dtype,
             crs=cube.grid.crs, transform=from_bounds(*cube.grid.bounds, width, height),

@@ -36,6 +36,7 @@ _DATE = re.compile(
 )
 
 type Show = Callable[[int, int], None]
+type ReaderRunner = Callable[..., Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +87,13 @@ def add_rasters(
     options: RasterOptions,
     area: BBox,
     show: Show = lambda done, total: None,
+    run: ReaderRunner | None = None,
 ) -> RasterReport:
     """Add a file, or all GeoTIFFs of a folder as steps of time; all of them or none.
 
-    `folder` is that of the rasters, `area` the province. Raises AmbiguousInput, BadFile, BadInput;
-    Conflict for another grid or overlapping times.
+    `folder` is that of the rasters, `area` the province. `run` runs what reads a file: in a
+    confined child, unless the file was made by this very process (`run_here`). Raises
+    AmbiguousInput, BadFile, BadInput; Conflict for another grid or overlapping times.
     """
     files = _files_of(path)
     if len(files) > 1 and options.time is not None:
@@ -100,7 +103,9 @@ def add_rasters(
     try:
         for number, (file, span) in enumerate(zip(files, spans, strict=True)):
             show(number, len(files))
-            added.append(_converted(folder, layer_id, spec, file, span, options, area))
+            added.append(
+                _converted(run or run_confined, folder, layer_id, spec, file, span, options, area)
+            )
         with database.writing() as connection:
             replaced = switch_rasters(connection, added)
     except BaseException:
@@ -109,6 +114,11 @@ def add_rasters(
         raise
     show(len(files), len(files))
     return RasterReport(layer_id, len(added), replaced, sum(raster.bytes for raster in added))
+
+
+def run_here(work: Callable[..., Any], *given: Any, size: int) -> Any:
+    """What reads a file, in this process."""
+    return work(*given)
 
 
 def _files_of(path: Path) -> list[Path]:
@@ -144,6 +154,7 @@ def _time_in_name(match: re.Match[str]) -> str:
 
 
 def _converted(
+    run: ReaderRunner,
     folder: Path,
     layer_id: str,
     spec: RasterSpec,
@@ -153,7 +164,7 @@ def _converted(
     area: BBox,
 ) -> NewRaster:
     size, source = file.stat().st_size, str(file.absolute())
-    header = run_confined(describe, source, size=size)
+    header = run(describe, source, size=size)
     grid = _grid(file, header, options, area)
     _require_unit(file, header, spec, options)
     plan: dict[str, Any] = {
@@ -169,7 +180,7 @@ def _converted(
     with incoming_file(folder) as target:
         # A compressed file may be a hundredth of its pixels, which are what takes time and memory.
         pixels = 8 * grid.width * grid.height
-        made = run_confined(convert, source, str(target), plan, size=max(size, pixels))
+        made = run(convert, source, str(target), plan, size=max(size, pixels))
         written = target.stat().st_size
         return NewRaster(
             layer_id=layer_id,

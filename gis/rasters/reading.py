@@ -27,7 +27,7 @@ type Bounds = tuple[float, float, float, float]
 
 GDAL = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
-    "GDAL_CACHEMAX": 32,  # MiB, for all threads
+    "GDAL_CACHEMAX": 16,  # MiB, for all threads
     "GDAL_NUM_THREADS": 1,
     "GDAL_TIFF_INTERNAL_MASK": True,
 }
@@ -129,7 +129,7 @@ def read_grid(
             "width": target.width,
             "height": target.height,
             "resampling": _RESAMPLING[quantity][finer],
-            "warp_mem_limit": 32,
+            "warp_mem_limit": 16,
             "nodata": dataset.nodata if dataset.nodata is not None else _spare(dataset.dtypes[0]),
         }
         with WarpedVRT(dataset, **options) as warped:

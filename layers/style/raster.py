@@ -70,7 +70,9 @@ def _class_numbers(layer: RasterLayer, values: "NDArray[np.generic]") -> "NDArra
     import numpy as np
 
     if layer.style.classes[0].value is None:
-        return np.searchsorted(np.array(_bounds(layer)), values, side="right") - 1
+        # A bound as a pixel has it: 0.01 as float32 is a little less than 0.01.
+        kind = values.dtype if values.dtype.kind == "f" else np.float64
+        return np.searchsorted(np.array(_bounds(layer), kind), values, side="right") - 1
     listed = np.array([each.value for each in layer.style.classes])
     order = np.argsort(listed)
     place = np.minimum(np.searchsorted(listed[order], values), len(listed) - 1)

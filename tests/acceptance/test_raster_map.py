@@ -1,0 +1,94 @@
+"""Rasters as people see them: on the map page in a real browser, and in QGIS."""
+
+import warnings
+from pathlib import Path
+from urllib.parse import quote
+
+import numpy as np
+import pytest
+import rasterio
+from playwright.sync_api import expect
+
+from api.app import create_app
+from api.routes.map import MAPLIBRE
+from gis.rasters import loader
+from tests.acceptance.qgis_program import has_qgis, run_in_qgis
+from tests.acceptance.screenshot import CHROMIUM, browser, open_map
+from tests.integration.ogc_app import serving
+from tests.integration.raster_desk import Desk
+
+RISING = np.tile(np.linspace(200, 2800, 30, dtype=np.float32), (10, 1))
+CLASSES = np.repeat(np.array([[1, 2, 3]], np.uint8), 10, axis=1).repeat(10, axis=0)
+
+
+@pytest.fixture(scope="module")
+def url(postgres, toy_template, catalogue, tmp_path_factory):
+    patch = pytest.MonkeyPatch()
+    patch.setattr(loader, "run_confined", loader.run_here)
+    with postgres.opened(toy_template) as database, patch.context():
+        desk = Desk(database, catalogue, tmp_path_factory.mktemp("raster_map"))
+        desk.add("elevation", RISING)
+        desk.add("landslide_susceptibility", CLASSES, simulated=True)
+        desk.add("rain_daily", np.full((10, 30), 120, np.float32), "20240910.tif")
+        with serving(create_app(desk.settings, database, catalogue)) as address:
+            yield address
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install chromium")
+@pytest.mark.skipif(not MAPLIBRE.is_dir(), reason="no MapLibre: npm ci")
+def test_the_map_lists_draws_and_explains_rasters(url, tmp_path):
+    complaints = []
+    with browser() as running:
+        page = running.new_context(
+            viewport={"width": 1280, "height": 720}, locale="vi-VN"
+        ).new_page()
+        page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else 0)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        open_map(page, url)
+        before = colours(page, tmp_path / "before.png")
+        switch(page, "Độ cao địa hình", "Dạng ô lưới")
+        with page.expect_response(lambda answer: "/rasters/elevation/" in answer.url):
+            pass
+        page.wait_for_function("() => new Promise(done => setTimeout(() => done(true), 1500))")
+        assert len(colours(page, tmp_path / "elevation.png")) > len(before) + 20
+        page.mouse.click(640, 360)
+        popup = page.locator(".maplibregl-popup")
+        expect(popup).to_contain_text("Độ cao địa hình", timeout=10_000)
+        expect(popup).to_contain_text(" m")
+        expect(popup).not_to_contain_text("Mưa ngày")  # it is switched off
+        switch(page, "Mức nhạy cảm sạt lở", "Dạng ô lưới · mô phỏng")
+        legend = page.locator("#layer-list details", has_text="Mức nhạy cảm sạt lở")
+        expect(legend).to_contain_text("Rất cao")
+        page.wait_for_timeout(1500)
+        page.screenshot(path=tmp_path / "classes.png")
+    assert complaints == []
+
+
+def switch(page, title, note):
+    row = page.locator("#layer-list details", has_text=title).filter(has_text=note).first
+    row.locator("summary").first.evaluate("row => row.parentElement.open = true")
+    row.locator("input[type=checkbox]").check()
+
+
+def colours(page, path: Path):
+    page.screenshot(path=path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a picture has no place
+        with rasterio.open(path) as picture:
+            middle = picture.read()[:3, 260:460, 440:840]
+    return {tuple(pixel) for pixel in middle.reshape(3, -1).T.tolist()}
+
+
+@pytest.mark.skipif(not has_qgis(), reason="QGIS is missing: apt install qgis python3-qgis")
+def test_qgis_reads_the_file_and_draws_the_pictures(url, tmp_path):
+    tiles = f"{url}/rasters/elevation/{{z}}/{{x}}/{{y}}.png"
+    told = run_in_qgis(
+        Path(__file__).parent / "qgis_rasters.py", tmp_path,
+        f"{url}/rasters/elevation/data.tif", quote(tiles, safe=":/{}"),
+        str(tmp_path / "qgis.png"),
+    )  # fmt: skip
+    assert told["file"]["valid"] and told["file"]["crs"] == "EPSG:4326"
+    assert told["file"]["size"] == [30, 10]
+    assert told["file"]["value"] == pytest.approx(float(RISING[4, 15]), abs=0.01)
+    assert told["tiles"]["valid"]
+    assert len(told["colours"]) > 20
