@@ -274,8 +274,8 @@ class FeedSource(FileSource):
     deletions: Literal["keep", "mark", "mirror"] = Field(
         "keep",
         description="What becomes of records that the source has no more, after it was read "
-        "whole, or says are gone: `keep`: they stay; `mark`: they stay and say since when; "
-        "`mirror`: they go, more than 30 % of them only after a yes",
+        "whole, or says are gone: `keep`: they stay; `mark`: they stay and say since when, in "
+        "`gone_at`; `mirror`: they go, more than 30 % of them only after a yes",
     )
     supersedes: Identifier | None = Field(
         None,
@@ -980,6 +980,13 @@ class Layer(Strict):
     @property
     def is_view(self) -> bool:
         return isinstance(self.source, ViewSource)
+
+    @property
+    def source_name(self) -> str | None:
+        """The system under which records are kept; None: each load says it. A feed has one."""
+        if isinstance(self.source, FeedSource):
+            return self.source.name or self.id
+        return self.source.name if isinstance(self.source, FileSource) else None
 
     @property
     def public_fields(self) -> dict[str, LayerField]:

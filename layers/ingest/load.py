@@ -220,7 +220,7 @@ def load_chunks(
     """
     if not isinstance(layer.source, FileSource):
         raise BadInput(f"layer {layer.id} is made by the service itself and takes no files")
-    declared = options.source or layer.source.name
+    declared = options.source or layer.source_name
     source = declared or _name_of(chunks)
     rules = MappingRules(connection, layer, source)
     ruled = _RuledChunks(chunks, layer.source, rules, options.replayed)
@@ -298,7 +298,7 @@ def preview_places(
     Raises as `load_file`.
     """
     assert isinstance(layer.source, FileSource)
-    rules = MappingRules(connection, layer, layer.source.name or layer.id)
+    rules = MappingRules(connection, layer, layer.source_name or layer.id)
     ruled = _RuledChunks(chunks, layer.source, rules, replayed=False)
     stage = _Stage.of(connection, layer, layer.source, ruled, LoadOptions(who="preview"))
     batch = stage.place(next(iter(stage.chunks)))

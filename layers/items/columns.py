@@ -12,6 +12,7 @@ from sqlalchemy.sql.expression import FromClause
 from sqlalchemy.types import TypeEngine
 
 from layers.definition.model import (
+    FeedSource,
     FieldType,
     FileSource,
     GeometryKind,
@@ -133,6 +134,8 @@ def _own_columns(layer: Layer) -> Iterator[ServedColumn]:
         if layer.placed:
             yield from _PLACING
         yield from _RECORD
+        if isinstance(layer.source, FeedSource) and layer.source.deletions == "mark":
+            yield _GONE_AT
 
 
 def _column(
@@ -169,4 +172,10 @@ _RECORD = (
         LocalizedText(vi="Dữ liệu mô phỏng", en="Simulated"),
         func.coalesce(cast(column("provenance", JSONB())["simulated"].astext, Boolean()), False),
     ),
+)
+_GONE_AT = ServedColumn(
+    "gone_at",
+    FieldType.DATETIME,
+    LocalizedText(vi="Nguồn không còn từ", en="Not at its source since"),
+    cast(column("provenance", JSONB())["gone"].astext, DateTime(timezone=True)),
 )

@@ -231,7 +231,7 @@ def _store(
     report: SourceReport,
 ) -> Mapping[str, Any]:
     """Store a batch in one transaction with its cursor; gives what is known of the columns then."""
-    source = feed.name or layer.id
+    source = layer.source_name or layer.id
     chunks = batch.file or _chunks(layer, feed, batch.records)
     news: list[ColumnNews] = []
     with database.writing() as connection:
@@ -296,7 +296,7 @@ def _table(layer: Layer, feed: FeedSource, records: Sequence[Record]) -> RawTabl
     declared = known_columns(feed, layer.fields) | {each.of for each in feed.map.values()}
     has_geometry = layer.geometry is not GeometryKind.NONE and feed.coordinates is None
     geometry = GEOMETRY if has_geometry else None
-    return nested_table(feed.name or layer.id, records, sorted(declared), geometry=geometry)
+    return nested_table(layer.source_name or layer.id, records, sorted(declared), geometry=geometry)
 
 
 def _keys(feed: FeedSource, table: RawTable) -> list[str]:

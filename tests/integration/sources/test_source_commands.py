@@ -115,6 +115,32 @@ def test_a_source_is_run_listed_paused_answered_and_its_records_traced(
     assert "knows no record" in fails(NotFound, "trace", "mz", "none")
 
 
+def test_what_a_source_has_no_more_is_served_with_its_day_and_files_share_its_name(
+    database: Database, folder: Path
+):
+    path = Path(os.environ["GIS_LAYERS"]) / "mz.yaml"
+    marked = LAYER.replace("settle_s: 0}", "settle_s: 0, whole: true}\n  deletions: mark")
+    path.write_text(marked, encoding="utf-8")
+    gis("layers", "sync")
+    put(folder, "1.csv", *((f"A{n}", 104.15, 22.05, n) for n in range(4)))
+    gis("sources", "run", "mz")
+    put(folder, "2.csv", *((f"A{n}", 104.15, 22.05, n) for n in range(3)))
+    gis("sources", "run", "mz")
+    put(folder.parent, "by-hand.csv", ("A0", 104.15, 22.05, 8))
+    gis("layers", "load", "mz", str(folder.parent / "by-hand.csv"))
+    assert count(database, "layer.mz") == 4
+    app = create_app(
+        Settings(_env_file=None), database, read_catalogue(Path(os.environ["GIS_LAYERS"]))
+    )
+    with serving(app) as url, Client(base_url=url, timeout=60) as client:
+        rows = client.get("/ogc/collections/mz/items?f=json").json()["features"]
+        found = client.get("/ogc/collections/mz/items?f=json&filter=gone_at IS NOT NULL").json()
+    gone = {row["properties"]["level"]: row["properties"]["gone_at"] for row in rows}
+    assert {level for level, at in gone.items() if at} == {3}
+    assert {level for level, at in gone.items() if not at} == {8, 1, 2}
+    assert [row["properties"]["level"] for row in found["features"]] == [3]
+
+
 def test_a_source_that_fails_and_a_layer_without_one_say_so(folder: Path):
     shutil.rmtree(folder)
     assert "there is no folder mz" in fails(SourceUnavailable, "sources", "run", "mz")
