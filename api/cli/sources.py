@@ -66,11 +66,11 @@ def show(layer: LayerId, as_json: AsJson = False) -> None:
 @app.command(epilog="Example: gis sources run rain")
 def run(layer: LayerId, as_json: AsJson = False) -> None:
     """Read a source now and store what is new. It ends with an error where the source does."""
-    from gis.errors import AmbiguousInput, SourceUnavailable
+    from gis.errors import AmbiguousInput, BadInput, SourceUnavailable
     from layers.definition.model import FeedSource
     from layers.jobs.sources import surroundings_of
     from layers.sources.run import run_source
-    from layers.sources.state import enter_sources, no_source
+    from layers.sources.state import enter_sources, is_entered, no_source
 
     settings = read_settings()
     catalogue = read_layers(settings)
@@ -80,6 +80,8 @@ def run(layer: LayerId, as_json: AsJson = False) -> None:
     with database_in_use() as database:
         with database.writing() as connection:
             enter_sources(connection, catalogue.layers)
+            if not is_entered(connection, layer):
+                raise BadInput(f"the layer {layer} is not published yet: run `gis layers sync`")
         report = run_source(database, chosen, surroundings_of(settings), longest_s=float("inf"))
     print_facts(asdict(report), as_json=as_json)
     if report.state == "asks":

@@ -41,7 +41,8 @@ class SourceScheduler:
                 enter_sources(connection, catalogue.layers)
             self._entered = catalogue.layers
         with self._database.reading() as connection:
-            if not feeds_of(catalogue.layers).keys() & due_sources(connection):
+            is_queued = connection.scalar(_IS_QUEUED) is not None
+            if is_queued or not feeds_of(catalogue.layers).keys() & due_sources(connection):
                 return False
         with self._database.writing() as connection:
             return enqueue(connection, SOURCES, key=SOURCES, most_attempts=3) is not None
@@ -53,9 +54,11 @@ class SourceScheduler:
             changed = connection.execute(_CHANGED, {"now": now}).all()
         layers = {layer.id: layer for layer in catalogue.layers}
         for row in changed:
-            if row.layer_id in layers:
-                with self._database.writing() as connection:
+            with self._database.writing() as connection:
+                if row.layer_id in layers:
                     _judge(connection, layers[row.layer_id], row, now)
+                else:  # its file is gone, and nobody waits for it
+                    connection.execute(_SET_MISSED, {"layer": row.layer_id, "since": None})
 
 
 def _judge(connection: Connection, layer: Layer, row: object, now: datetime) -> None:
@@ -80,6 +83,7 @@ def _judge(connection: Connection, layer: Layer, row: object, now: datetime) -> 
     )
 
 
+_IS_QUEUED = text("SELECT id FROM gis.job WHERE key = 'sources' AND state IN ('queued', 'running')")
 _CHANGED = text("""
 SELECT layer_id, fresh_until, last_success, simulated, is_missed
 FROM (SELECT *, active AND paused_at IS NULL AND coalesce(fresh_until < :now, false) AS is_missed

@@ -68,6 +68,11 @@ def enter_sources(connection: Connection, layers: Iterable[Layer]) -> None:
     connection.execute(_LEAVE, {"layers": list(feeds)})
 
 
+def is_entered(connection: Connection, layer_id: str) -> bool:
+    """True where the layer is published, and its source is known."""
+    return connection.scalar(_IS_ENTERED, {"layer": layer_id}) is not None
+
+
 def begin_run(connection: Connection, layer_id: str) -> SourceRun:
     """Begin a run of a source, whatever it waits for; one that is under way stores no more.
 
@@ -261,6 +266,7 @@ _LEAVE = text("""
 UPDATE gis.source SET active = false, token = nextval('gis.job_number'), started_at = NULL
 WHERE active AND NOT layer_id = ANY(:layers)
 """)
+_IS_ENTERED = text("SELECT layer_id FROM gis.source WHERE layer_id = :layer AND active")
 _BEGIN = text("""
 UPDATE gis.source SET token = nextval('gis.job_number'), started_at = clock_timestamp(),
   last_try = clock_timestamp(),

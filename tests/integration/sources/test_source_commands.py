@@ -3,6 +3,8 @@
 import os
 import re
 import shutil
+import sys
+import threading
 from pathlib import Path
 
 import orjson
@@ -14,9 +16,15 @@ from api.app import create_app
 from api.cli import command_line
 from gis.access import Role, create_key
 from gis.database.engine import Database
-from gis.errors import AmbiguousInput, GisError, NotFound, SourceUnavailable
+from gis.errors import AmbiguousInput, BadInput, GisError, NotFound, SourceUnavailable
+from gis.jobs.process import JobProcess
+from gis.jobs.session import WorkerSession
+from gis.jobs.worker import Worker
 from gis.settings import Settings
 from layers.definition.catalogue import read_catalogue
+from layers.definition.reload import LayerFiles
+from layers.jobs.kinds import job_kinds
+from layers.jobs.sources import SOURCES, SourceScheduler
 from tests.acceptance.screenshot import CHROMIUM, browser, open_map
 from tests.conftest import LAYERS
 from tests.intake_layers import write_csv
@@ -143,6 +151,10 @@ def test_what_a_source_has_no_more_is_served_with_its_day_and_files_share_its_na
 
 def test_a_source_that_fails_and_a_layer_without_one_say_so(folder: Path):
     shutil.rmtree(folder)
+    draft = Path(os.environ["GIS_LAYERS"]) / "mz2.yaml"
+    draft.write_text(LAYER.replace("id: mz", "id: mz2"), encoding="utf-8")
+    assert "run `gis layers sync`" in fails(BadInput, "sources", "run", "mz2")
+    draft.unlink()
     assert "there is no folder mz" in fails(SourceUnavailable, "sources", "run", "mz")
     assert "1 failing" in gis("sources", "status").output
     assert "has no source that the service reads" in fails(NotFound, "sources", "run", "roads")
@@ -171,6 +183,24 @@ def test_who_may_write_a_layer_may_trace_its_records_over_http_and_nobody_else(
         rows = client.get("/ogc/collections/sources/items?f=json").json()["features"]
         assert [row["properties"]["state"] for row in rows] == ["fresh"]
         assert rows[0]["properties"]["title_vi"] == "Mốc"
+
+
+def test_the_process_of_jobs_reads_sources_by_the_settings(database: Database, folder: Path):
+    put(folder, "1.csv", ("A1", 104.15, 22.05, 1))
+    catalogue = read_catalogue(Path(os.environ["GIS_LAYERS"]))
+    assert SourceScheduler(database).queue_round(catalogue)
+    stopped = threading.Event()
+    session = WorkerSession(database, leads=False)
+    files = LayerFiles(database, Path(os.environ["GIS_LAYERS"]), catalogue)
+    worker = Worker(database, session, job_kinds(database, files), stopped)
+    process = JobProcess([sys.executable, "-m", "api.job_process"], database.url, stopped, 60.0)
+    try:
+        assert worker.work_off((SOURCES,), process) == 1
+    finally:
+        process.close()
+        session.close()
+    assert count(database, "layer.mz") == 1
+    assert count(database, "gis.job WHERE state = 'succeeded'") == 1
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install chromium")
