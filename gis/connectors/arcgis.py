@@ -23,7 +23,6 @@ _USUAL_PAGE = 1_000  # features, of a server that does not say how many it gives
 _MOST_PAGE = 2_000
 _OVERLAP = timedelta(minutes=10)  # edits that were under way when the last reading ended
 _LOGIN_CODES = frozenset({401, 403, 498, 499})
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class ArcgisOptions(WebOptions):
@@ -190,11 +189,16 @@ class ArcgisConnector(WebConnector[ArcgisOptions]):
         raise SourceRefused(f"the server does not take the request ({code}): {words}")
 
 
-def _record(feature: Mapping[str, Any], dates: frozenset[str]) -> dict[str, Any]:
-    record = dict(feature.get("attributes") or {})
-    for name in dates & record.keys():
-        value = record[name]
+def _record(feature: dict[str, Any], dates: frozenset[str]) -> dict[str, Any]:
+    """The attributes, with times in ISO 8601, and the geometry; the feature itself is used up."""
+    record: dict[str, Any] = feature.get("attributes") or {}
+    for name in dates:
+        value = record.get(name)
         if isinstance(value, int | float):
-            record[name] = (_EPOCH + timedelta(milliseconds=value)).isoformat()
+            try:
+                record[name] = datetime.fromtimestamp(value / 1000, UTC).isoformat()
+            except (OverflowError, ValueError, OSError):
+                continue  # of no year that there is: the number stays
     shape = feature.get("geometry")
-    return record | {GEOMETRY: geojson_from_esri(shape) if shape else None}
+    record[GEOMETRY] = geojson_from_esri(shape) if shape else None
+    return record

@@ -14,7 +14,11 @@ def geojson_from_esri(shape: Mapping[str, Any]) -> dict[str, Any] | None:
     """A geometry; None for an empty one. Raises BadFile for arcs and what is no geometry."""
     if "x" in shape:
         x, y = shape["x"], shape.get("y")
-        if not _is_number(x) or not _is_number(y):  # an empty point is null or NaN
+        try:
+            is_empty = not math.isfinite(x + y)
+        except TypeError:  # an empty point is null or "NaN"
+            is_empty = True
+        if is_empty:
             return None
         return {"type": "Point", "coordinates": [x, y]}
     if "points" in shape:
@@ -29,10 +33,6 @@ def geojson_from_esri(shape: Mapping[str, Any]) -> dict[str, Any] | None:
     raise BadFile(
         "a feature has a curve or a shape that Esri JSON does not know: simplify it there"
     )
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def _one_or_many(kind: str, parts: list[Any]) -> dict[str, Any] | None:
