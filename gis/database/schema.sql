@@ -1439,6 +1439,7 @@ CREATE TABLE private.webhook_secret (
 --   gis.raise_results() → trigger: functions/versions.sql
 --   gis.raise_results_of_run() → trigger: functions/versions.sql
 --   gis.reach(shape geometry, metres double precision) → geometry: functions/values.sql
+--   gis.reach_anywhere(shape geometry, metres double precision) → geometry: functions/values.sql
 --   gis.recipient_entries(event gis.notification, subscription gis.subscription) → jsonb: functions/notify.sql
 --   gis.refresh_unit_shares(layer_id text) → void: functions/shapes.sql
 --   gis.reporter_of(said text) → text: functions/values.sql

@@ -135,9 +135,14 @@ def _of_place(
             "by commune, old_ward or old_district"
         )
     return Dimension(
-        place.value, None, Text(), OperandKind.TEXT, _code_of, names=names, values=values,
+        place.value, None, Text(), OperandKind.TEXT,
+        _code_of if place is PlaceGrouping.UNIT_THEN else _itself, names=names, values=values,
         place=place,
     )  # fmt: skip
+
+
+def _itself(key: Sql) -> Sql:
+    return key
 
 
 def _code_of(key: Sql) -> Sql:
