@@ -24,6 +24,7 @@ def feed_layer(
     layer_id: str = "mz",
     fields: dict[str, Any] | None = None,
     readers: str = "public",
+    geometry: str = "point",
     **source: Any,
 ) -> Layer:
     """A layer of points with a folder of its own name as its source."""
@@ -35,7 +36,9 @@ def feed_layer(
         **source,
     }
     made = layer_of(whole, fields or FIELDS).model_dump(mode="json")
-    return Layer.model_validate(made | {"id": layer_id, "access": {"read": readers}})
+    return Layer.model_validate(
+        made | {"id": layer_id, "geometry": geometry, "access": {"read": readers}}
+    )
 
 
 def publish(database: Database, *layers: Layer) -> Catalogue:

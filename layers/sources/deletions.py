@@ -25,6 +25,17 @@ def note_seen(connection: Connection, layer: Layer) -> None:
     connection.execute(_NOTE_SEEN, {"layer": layer.id})
 
 
+def unmark_returned(connection: Connection, layer: Layer) -> None:
+    """Take the mark off records that were gone and are in the batch of this transaction."""
+    returned = f"""
+        FROM layer."{layer.id}" t JOIN pg_temp.incoming i USING (source, source_key)
+        WHERE t.provenance ? 'gone'"""
+    # A statement raises the layer's version, even if it changes no row.
+    ids = list(connection.scalars(text(f"SELECT t.id {returned}")))
+    if ids:
+        connection.execute(text(_UNMARK.format(table=layer.id)), {"ids": ids})
+
+
 def drop_unseen(
     connection: Connection,
     layer: Layer,
@@ -123,6 +134,9 @@ SELECT :layer, t.id, :act, :who,
        to_jsonb(t) - 'geom' || jsonb_build_object('geom', encode(ST_AsEWKB(t.geom), 'hex')), :load
 FROM layer."{table}" t WHERE t.id = ANY(:ids)"""
 _DELETE = 'DELETE FROM layer."{table}" WHERE id = ANY(:ids)'
+_UNMARK = """
+UPDATE layer."{table}" SET updated_at = now(), provenance = provenance - 'gone'
+WHERE id = ANY(:ids)"""
 _MARK = """
 UPDATE layer."{table}" SET updated_at = now(),
   provenance = provenance || jsonb_build_object('gone', now()) WHERE id = ANY(:ids)"""

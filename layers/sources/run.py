@@ -41,7 +41,7 @@ from layers.definition.model import FeedSource, GeometryKind, Layer
 from layers.ingest.load import LoadOptions, LoadReport, load_chunks
 from layers.ingest.mapped_columns import with_mapped_columns
 from layers.ingest.records import NO_OPTIONS, key_columns, key_of, known_columns
-from layers.sources.deletions import TooManyGone, drop_keys, drop_unseen, note_seen
+from layers.sources.deletions import TooManyGone, drop_keys, drop_unseen, note_seen, unmark_returned
 from layers.sources.drift import ColumnNews, failing_share, news_of, observed_columns, stops
 from layers.sources.state import (
     Question,
@@ -258,7 +258,7 @@ def _store(
             if feed.deletions != "keep":
                 note_seen(connection, layer)
             if feed.deletions == "mark":
-                connection.execute(text(_BACK_AGAIN.format(layer=layer.id)))
+                unmark_returned(connection, layer)
         load_id = loaded.load_id if loaded else None
         yes = run.confirmed
         if batch.deleted:
@@ -374,7 +374,3 @@ def _fail(
 
 
 _NEWEST: Any = text("SELECT max(valid_at) FROM pg_temp.incoming")
-_BACK_AGAIN = """
-UPDATE layer."{layer}" t SET updated_at = now(), provenance = t.provenance - 'gone'
-FROM pg_temp.incoming i
-WHERE (t.source, t.source_key) = (i.source, i.source_key) AND t.provenance ? 'gone'"""

@@ -207,6 +207,25 @@ def test_what_a_whole_reading_has_not_seen_is_kept_marked_or_removed(
     assert count(database, "layer.mz WHERE provenance ? 'gone'") == 0
 
 
+@pytest.mark.parametrize("more", [{}, {"supersedes": "name"}])
+@pytest.mark.parametrize("deletions", ["keep", "mark", "mirror"])
+def test_what_came_before_raises_no_version_and_leaves_no_load(
+    database: Database, script: Script, inbox: Path, deletions, more
+):
+    layer = feed_layer(deletions=deletions, **more)
+    publish(database, layer)
+    versions = []
+    for _ in range(3):
+        script.add(*(station(n) for n in range(6)), ends_whole=True)
+        run(database, layer, inbox)
+        with database.reading() as connection:
+            versions.append(
+                connection.scalar(text("SELECT version FROM gis.layer WHERE id = 'mz'"))
+            )
+    assert versions[0] == versions[1] == versions[2]
+    assert count(database, "gis.load") == 1
+
+
 @pytest.mark.parametrize("way", ["not seen", "said to be gone"])
 def test_more_than_a_third_goes_only_after_a_yes(
     database: Database, script: Script, inbox: Path, way
@@ -258,6 +277,37 @@ def test_a_record_that_replaces_another_takes_its_place_for_good(
     script.add(station(5, replaces="S006"), station(6, replaces="S005"))
     run(database, layer, inbox)
     assert {"S005", "S006"} <= set(levels(database))
+
+
+POINT = {"type": "Point", "coordinates": [104.15, 22.05]}
+SQUARE = [[104.12, 22.02], [104.16, 22.02], [104.16, 22.06], [104.12, 22.06], [104.12, 22.02]]
+POLYGON = {"type": "Polygon", "coordinates": [SQUARE]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "geometry", "bad"), [("point", POINT, POLYGON), ("polygon", POLYGON, POINT)]
+)
+def test_geometries_of_a_protocol_are_those_of_the_layer(
+    database: Database, script: Script, inbox: Path, kind, geometry, bad
+):
+    layer = feed_layer(geometry=kind, coordinates=None)
+    publish(database, layer)
+    script.add(
+        {"code": "A", "level": 1, "name": "a", "geometry": geometry},
+        {"code": "B", "level": 1, "name": "b", "geometry": bad},
+        {"code": "C", "level": 1, "name": "c", "geometry": None},
+    )
+    report = run(database, layer, inbox)
+    assert (report.state, report.added, report.failed) == ("complete", 1, 2), report.why
+    with database.reading() as connection:
+        row = connection.execute(
+            text("SELECT source_key, ST_AsText(ST_PointOnSurface(geom), 2) FROM layer.mz")
+        ).one()
+    key, point = row
+    assert key == "A"
+    assert point.startswith("POINT(104.1")
+    waiting = count(database, "gis.quarantine WHERE raw ? 'geometry'")
+    assert waiting == 2
 
 
 def test_of_records_with_one_key_the_last_counts_over_batches_that_are_stored_together(
