@@ -1,17 +1,18 @@
 """Inhibition: an alert is kept from notification by one of the same evidence alone."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from gis.alerts.engine import AlertState
+from gis.alerts.engine import AlertState, settle
 from gis.alerts.findings import Evidence
 from gis.alerts.identity import shares_most
 from gis.alerts.inhibition import CONDITIONS, INHIBITS, Suppressions, covers
-from gis.alerts.policy import Tier
-from gis.alerts.states import Status
+from gis.alerts.policy import Policy, Tier
+from gis.alerts.states import ENDS, Act, Status
 from gis.alerts.suppression import InhibitedBy
 from tests.unit.alerts.made import day, found, signal
 
@@ -143,3 +144,31 @@ def test_the_table_is_all_there_is(outer, inner):
 
 def test_only_what_detectors_find_is_ever_inhibited():
     assert {inner for _, inner in INHIBITS} == {"series"}
+
+
+@example(standing(), unit(), Status.EXPIRED)
+@given(_alerts, _alerts, st.sampled_from(sorted(ENDS)))
+def test_what_was_inhibited_is_released_when_the_other_ends_or_loses_its_evidence(
+    outer, inner, end
+):
+    """Symmetrical at the end: nothing stays silent because of an alert that is over."""
+    outer, inner = replace(outer, id=1), replace(inner, id=2)
+    if not covers(outer, inner):
+        return
+    silent = replace(inner, status=Status.SUPPRESSED, resumes=Status.OPEN)
+    over = replace(outer, status=end)
+    without = replace(outer, signal=replace(outer.signal, records=()))
+    for gone in ([over], [without], [replace(outer, weak_days=1)], []):
+        muting = Suppressions((), (*gone, silent))
+        (step,) = settle([silent], muting.why, Policy(), day(1))
+        assert (step.act, step.alert.status, step.notify) == (Act.OPEN, Status.OPEN, True)
+    still = Suppressions((), (outer, silent))
+    assert list(settle([silent], still.why, Policy(), day(1))) == []
+
+
+def test_the_page_has_a_row_for_each_condition():
+    """docs/how-to/alerts.md: the table of the rules, in words."""
+    page = (Path(__file__).parents[3] / "docs" / "how-to" / "alerts.md").read_text("utf-8")
+    section = page.split("## One alert within another")[1].split("\n## ")[0]
+    rows = [line for line in section.splitlines() if line.startswith("| ")]
+    assert len(rows) - 2 == len(CONDITIONS) + 1  # without its head; and the shared evidence
