@@ -60,10 +60,15 @@ def observed_columns(
     return seen
 
 
-def failing_share(known: Mapping[str, Any]) -> float | None:
-    """The share of records that usually fail; None where nothing is known yet."""
+def bearable_failures(known: Mapping[str, Any]) -> float | None:
+    """The share of failing records that is no news; None where nothing is known yet.
+
+    It is twice the usual one, or what so few records may hide (rule of three).
+    """
     counts = known.get(_FAILED)
-    return counts["filled"] / counts["of"] if counts and counts["of"] else None
+    if not counts or not counts["of"]:
+        return None
+    return float(max(2 * counts["filled"], counts["filled"] + 3) / counts["of"])
 
 
 def _add(seen: dict[str, Any], name: str, of: int, filled: int, kinds: Counter[str]) -> None:

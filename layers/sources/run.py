@@ -42,7 +42,7 @@ from layers.ingest.load import LoadOptions, LoadReport, load_chunks
 from layers.ingest.mapped_columns import with_mapped_columns
 from layers.ingest.records import NO_OPTIONS, key_columns, key_of, known_columns
 from layers.sources.deletions import TooManyGone, drop_keys, drop_unseen, note_seen, unmark_returned
-from layers.sources.drift import ColumnNews, failing_share, news_of, observed_columns, stops
+from layers.sources.drift import ColumnNews, bearable_failures, news_of, observed_columns, stops
 from layers.sources.state import (
     Question,
     SourceRun,
@@ -322,14 +322,14 @@ def _ask_about_columns(
 def _ask_about_failures(layer: Layer, loaded: LoadReport, known: Mapping[str, Any]) -> None:
     """Raises Drifted where suddenly too many records fail.
 
-    Too many is more than three standard deviations beyond the limit, or beyond twice what is usual
-    of the source.
+    Too many is more than three standard deviations beyond the limit, or beyond what is no news of
+    the source.
     """
-    usual = failing_share(known)
-    if usual is None or loaded.read < _LEAST_RECORDS:
+    bearable = bearable_failures(known)
+    if bearable is None or loaded.read < _LEAST_RECORDS:
         return
     failed = loaded.quarantined + loaded.outside
-    limit = min(max(_FAILING_SHARE, 2 * usual), 1.0)
+    limit = min(max(_FAILING_SHARE, bearable), 1.0)
     spread = (limit * (1 - limit) * loaded.read) ** 0.5
     if failed > limit * loaded.read + 3 * spread:
         worst = max(loaded.reasons, key=lambda reason: loaded.reasons[reason])

@@ -6,7 +6,7 @@ import pytest
 
 from gis.intake.tables import RawTable
 from layers.definition.model import FeedSource
-from layers.sources.drift import failing_share, news_of, observed_columns, stops
+from layers.sources.drift import bearable_failures, news_of, observed_columns, stops
 from tests.source_layers import feed_layer
 
 LAYER = feed_layer()
@@ -82,8 +82,10 @@ def test_what_was_accepted_is_what_is_known_from_then_on():
     assert [stops(FEED, each) for each in found] == [True]
     after = observed_columns(before, changed, found, 12, accepted=True)
     assert news(after, changed) == []
-    assert failing_share(after) == 0.4
-    assert failing_share({}) is None
+    assert bearable_failures(after) == 0.8
+    assert bearable_failures({}) is None
+    few = known(table(code=["a"] * 10, level=["1"] * 10))
+    assert bearable_failures(few) == 0.3
 
 
 def test_counts_are_halved_and_never_grow_without_end():
