@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import Field
 
 from gis.connectors.connector import GEOMETRY, Batch, Cursor, Record
-from gis.connectors.documents import json_document
+from gis.connectors.documents import expecting, json_document
 from gis.connectors.esri_geometry import geojson_from_esri
 from gis.connectors.templates import member
 from gis.connectors.web import WebConnector, WebOptions, without_none
@@ -88,6 +88,7 @@ class ArcgisConnector(WebConnector[ArcgisOptions]):
                 records, {name: value for name, value in place.items() if value is not None}
             )
 
+    @expecting("an ArcGIS layer")
     def _layer(self) -> _Layer:
         """The layer by its own description. Raises BadFile where it is none."""
         about = self._asked(self.url, {})
@@ -105,15 +106,17 @@ class ArcgisConnector(WebConnector[ArcgisOptions]):
             object_id,
             frozenset(name for name, kind in names.items() if kind == "esriFieldTypeDate"),
             member(about, "editFieldsInfo.editDateField"),
-            min(self.options.page, int(about.get("maxRecordCount") or _USUAL_PAGE)),
+            max(1, min(self.options.page, int(about.get("maxRecordCount") or _USUAL_PAGE))),
         )
 
+    @expecting("an ArcGIS layer")
     def _object_ids(self, where: str) -> list[int]:
         said = self._asked(f"{self.url}/query", {"where": where, "returnIdsOnly": "true"})
         if "objectIds" not in said:
             raise BadFile("the answer has no objectIds: the server is no ArcGIS layer any more")
         return sorted({int(number) for number in said["objectIds"] or ()})
 
+    @expecting("an ArcGIS layer")
     def _features(
         self, layer: _Layer, where: str, wanted: Sequence[int]
     ) -> tuple[list[Record], str | None]:
@@ -177,10 +180,8 @@ class ArcgisConnector(WebConnector[ArcgisOptions]):
         if error is None:
             return said
         code = member(error, "code")
-        words = self.redactor.quote(
-            " ".join(map(str, [member(error, "message"), *(member(error, "details") or [])]))
-        )
-        if code in _LOGIN_CODES:
+        words = self.redactor.quote(f"{member(error, 'message')} {member(error, 'details') or ''}")
+        if isinstance(code, int) and code in _LOGIN_CODES:
             raise SourceRefused(
                 f"the server answered {code}: renew the token or the login: {words}"
             )

@@ -5,6 +5,7 @@ import io
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from itertools import chain
 from typing import Any, BinaryIO, cast
 
@@ -24,6 +25,21 @@ _HTML = re.compile(rb"\A\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.I | re.S)
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]+)", re.I)
 _DELIMITERS = ",;\t|"
+
+
+@contextmanager
+def expecting(what: str) -> Iterator[None]:
+    """Makes a BadFile of an answer whose members are not what those of `what` are.
+
+    Around the reading of members alone: each may be missing, or a number instead of a list.
+    """
+    try:
+        yield
+    except (TypeError, KeyError, ValueError, AttributeError, IndexError, OverflowError) as error:
+        raise BadFile(
+            f"the answer is not as that of {what} ({type(error).__name__}): its server has "
+            "changed, or is another one"
+        ) from error
 
 
 def refuse_html(answer: SourceAnswer, wanted: str) -> None:

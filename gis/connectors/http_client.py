@@ -136,7 +136,10 @@ class HttpClient:
         A server behind a proxy often names its pages by `http:` or by the port within; they are
         asked for where the first page was.
         """
-        target = urlsplit(urljoin(url, link))
+        try:
+            target = urlsplit(urljoin(url, link))
+        except ValueError:
+            raise SourceRefused(f"{self._home.hostname} names a page that is no URL") from None
         if target.hostname != self._home.hostname:
             raise SourceRefused(
                 f"{self._home.hostname} names a further page at another host, {target.hostname}: "

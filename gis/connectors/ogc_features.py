@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import Field
 
 from gis.connectors.connector import GEOMETRY, Batch, Cursor, Record
-from gis.connectors.documents import json_document
+from gis.connectors.documents import expecting, json_document
 from gis.connectors.http_client import SourceRequest
 from gis.connectors.templates import member
 from gis.connectors.web import LinkedPage, WebConnector, WebOptions, read_linked
@@ -46,6 +46,7 @@ class OgcFeaturesConnector(WebConnector[OgcFeaturesOptions]):
         time_of = None if changed is None else lambda record: record.get(changed)
         yield from read_linked(self, cursor, first, self._page, time_of)
 
+    @expecting("an OGC API")
     def _page(self, url: str) -> LinkedPage:
         """A page. Raises BadFile for what is no FeatureCollection, SourceRefused in another CRS."""
         headers = {"Accept": "application/geo+json, application/json;q=0.9"} | self.headers

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from gis.connectors.connector import Batch, Cursor
-from gis.connectors.documents import json_document
+from gis.connectors.documents import expecting, json_document
 from gis.connectors.templates import member
 from gis.connectors.web import LinkedPage, WebConnector, WebOptions, read_linked
 from gis.errors import BadFile
@@ -54,6 +54,7 @@ class SensorThingsConnector(WebConnector[SensorThingsOptions]):
             query["$expand"] = self.options.expand
         return self.request(f"{self.url.rstrip('/')}/{self.options.entities}", query).url
 
+    @expecting("a SensorThings service")
     def _page(self, url: str) -> LinkedPage:
         """A page. Raises BadFile for what is no list of entities."""
         with self.client.answer(self.request(url)) as answer:

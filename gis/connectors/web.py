@@ -113,7 +113,7 @@ def read_linked(
             newest = greatest(map(changed, page.records), newest)
         if not page.link:
             break
-        url = connector.client.next_url(url, page.link)
+        url = connector.client.next_url(url, str(page.link))
         if url in places or (page.records and page.names in names):
             raise SourceRefused("the links to the next page lead in a circle")
         places.add(url)

@@ -7,7 +7,7 @@ import logging
 
 import pytest
 
-from api.demo_sources.arcgis import LAYER, DemoArcgis
+from api.demo_sources.arcgis import LAYER, DemoArcgis, health_facilities
 from api.demo_sources.feeds import DemoFeeds
 from api.demo_sources.sensorthings import ROOT, DemoSensorThings
 from api.demo_sources.server import DemoAnswer, DemoRequest
@@ -35,7 +35,9 @@ SOURCES = {
         "/traffic",
         {"records": "items", "query": {"key": "{secret:K}"}, "headers": {"x-key": "{secret:K}"}},
     ),
-    "arcgis": (lambda _: DemoArcgis().pages(), LAYER, {"token": "{secret:K}"}),
+    "arcgis": (
+        lambda _: DemoArcgis(health_facilities(6)).pages(), LAYER, {"token": "{secret:K}"},
+    ),
     "ogc_features": (
         lambda _: DemoFeeds().pages(),
         "/water/levels",
