@@ -112,6 +112,8 @@ def read_cube(
             parts.append(read_scaled(path, window, target, quantity))
         else:
             parts.append(read_grid(path, target, quantity))
+    if len(parts) == 1:  # without a copy
+        return RasterCube(target, tuple(steps), parts[0][0][None], parts[0][1][None])
     values = np.stack([part[0] for part in parts])
     return RasterCube(target, tuple(steps), values, np.stack([part[1] for part in parts]))
 

@@ -17,6 +17,7 @@ from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
 from rasterio.transform import from_bounds
 from rasterio.vrt import WarpedVRT
+from rasterio.warp import transform_bounds
 from rasterio.windows import Window
 
 from gis.errors import BadInput, Unavailable
@@ -34,11 +35,15 @@ GDAL = {
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Any]:
-    """A stored raster. Raises Unavailable where its file is not there or broken."""
+def opened(path: Path, overview: int | None = None) -> Iterator[Any]:
+    """A stored raster, or one of its overviews from 0 on.
+
+    Raises Unavailable where its file is not there or broken.
+    """
     with rasterio.Env(**GDAL):
         try:
-            with rasterio.open(path, driver="GTiff", sharing=False) as dataset:
+            level = {} if overview is None else {"overview_level": overview}
+            with rasterio.open(path, driver="GTiff", sharing=False, **level) as dataset:
                 yield dataset
         except RasterioError as error:
             raise Unavailable(
@@ -119,21 +124,24 @@ def read_grid(
     share of each pixel, so that their sum stays; classes take the nearest.
     """
     with opened(path) as dataset:
-        if dataset.crs != rasterio.crs.CRS.from_user_input(target.crs):
-            finer = _warp_finer(dataset, target)
-        else:
-            finer = target.pixel_x <= dataset.transform.a
+        ratio = _coarsening(dataset, target)
+        level = None if quantity is RasterQuantity.TOTAL else _overview_below(dataset, ratio)
+    with opened(path, level) as dataset:
+        has_nodata = dataset.nodata is not None
         options = {
             "crs": target.crs,
             "transform": from_bounds(*target.bounds, target.width, target.height),
             "width": target.width,
             "height": target.height,
-            "resampling": _RESAMPLING[quantity][finer],
+            "resampling": _RESAMPLING[quantity][ratio <= 1],
             "warp_mem_limit": 16,
-            "nodata": dataset.nodata if dataset.nodata is not None else _spare(dataset.dtypes[0]),
+            **({"nodata": dataset.nodata} if has_nodata else {"add_alpha": True}),
         }
         with WarpedVRT(dataset, **options) as warped:
-            return _masked(warped.read(1), warped.nodata)
+            values = warped.read(1)
+            if has_nodata:
+                return _masked(values, warped.nodata)
+            return values, warped.read(2) > 0
 
 
 _RESAMPLING = {  # by whether the pixels of the target are smaller
@@ -143,19 +151,19 @@ _RESAMPLING = {  # by whether the pixels of the target are smaller
 }
 
 
-def _warp_finer(dataset: Any, target: RasterGrid) -> bool:
-    """True where the target has more pixels than the raster on the same ground."""
-    west, south, east, north = rasterio.warp.transform_bounds(
-        target.crs, dataset.crs, *target.bounds
-    )
+def _coarsening(dataset: Any, target: RasterGrid) -> float:
+    """How many times larger a pixel of the target is than one of the raster on the same ground."""
+    if dataset.crs == rasterio.crs.CRS.from_user_input(target.crs):
+        return target.pixel_x / float(dataset.transform.a)
+    west, south, east, north = transform_bounds(target.crs, dataset.crs, *target.bounds)
     there = (east - west) * (north - south) / (dataset.transform.a * -dataset.transform.e)
-    return bool(there <= target.width * target.height)
+    return math.sqrt(there / (target.width * target.height))
 
 
-def _spare(dtype: str) -> float | None:
-    """A value for what lies beyond a raster that has none for it."""
-    kind = np.dtype(dtype)
-    return math.nan if kind.kind == "f" else float(np.iinfo(kind).max)
+def _overview_below(dataset: Any, ratio: float) -> int | None:
+    """The coarsest overview that is still finer than the target; None: the pixels themselves."""
+    levels = [level for level, factor in enumerate(dataset.overviews(1)) if factor <= ratio]
+    return levels[-1] if levels else None
 
 
 def _masked(values: Pixels, nodata: float | None) -> tuple[Pixels, NDArray[np.bool_]]:

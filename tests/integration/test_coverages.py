@@ -1,6 +1,7 @@
 """OGC API Coverages and EDR of rasters: each of what stock services get wrong is a test."""
 
 import io
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -13,6 +14,9 @@ from rasterio.transform import from_origin
 
 from api.ogc.coverage_documents import QUERIES
 from gis.rasters import loader
+from gis.rasters.geotiff import geotiff
+from gis.rasters.queries import RasterCube
+from gis.rasters.raster import RasterGrid, StoredRaster
 from tests.integration.raster_desk import Desk
 
 HEIGHTS = np.arange(300, dtype=np.float32).reshape(10, 30)
@@ -341,3 +345,42 @@ def test_a_raster_in_metres_says_so(postgres, toy_template, catalogue, tmp_path,
             assert near["ranges"]["elevation"]["values"] == [6]
             picture = client.get(f"/rasters/elevation/point?lon={lon}&lat={lat}").json()
             assert picture["value"] == 6
+
+
+def test_a_raster_in_which_each_pixel_has_a_value_keeps_its_greatest(
+    postgres, toy_template, catalogue, tmp_path, monkeypatch
+):
+    """255 in a byte is a value where nothing says that it means none."""
+    monkeypatch.setattr(loader, "run_confined", loader.run_here)
+    with postgres.opened(toy_template) as database:
+        desk = Desk(database, catalogue, tmp_path)
+        grid = {"transform": from_origin(104.0, 22.1, 0.1 / 600, 0.1 / 600)}
+        desk.add("elevation", np.full((600, 1800), 255, np.uint8), file=grid, nodata=())
+        with desk.client() as client:
+            pixels, _, _ = tif(ask(client, "elevation", "coverage", crs="EPSG:9208", width=90))
+            triangle = "POLYGON((104 22,104.05 22,104 22.05,104 22))"
+            area = values_of(ask(client, "elevation", "area", coords=triangle, crs="CRS84").json())
+    inner = pixels[0, 10:-10, 10:-10]
+    assert (inner == 255).all() and not np.ma.getmaskarray(inner).any()
+    assert 0.4 < np.isfinite(area).mean() < 0.6
+
+
+@pytest.mark.parametrize(
+    ("values", "nodata"), [([0, 255], "nan"), ([0, 7], "255.0"), ([255], "0.0")]
+)
+def test_what_lies_outside_an_area_is_written_as_no_value_of_it(values, nodata):
+    pixels = np.array([[values]], np.uint8)
+    pixels = np.concatenate([pixels, pixels], axis=1)
+    has_value = np.zeros(pixels.shape, bool)
+    has_value[:, 0] = True
+    grid = RasterGrid("EPSG:4326", len(values), 2, 104.0, 22.1, 0.01, 0.01)
+    step = StoredRaster(1, "a", None, "a.tif", "uint8", None, {}, 0, "", False, BEGIN, "")
+    with rasterio.open(
+        io.BytesIO(geotiff(RasterCube(grid, (step,), pixels, has_value), "m"))
+    ) as file:
+        assert str(file.nodata) == nodata
+        written = file.read(1, masked=True)
+    assert written[0].tolist() == values and np.ma.getmaskarray(written)[1].all()
+
+
+BEGIN = datetime(2024, 9, 1, tzinfo=UTC)
