@@ -71,15 +71,16 @@ class Summarise(Process[SummariseParameters]):
         records = context.rows(parameters.records, kind, names=measured)
         pairs = _pairs(kind, records, areas, parameters.field)
         value = _statistic(parameters.statistic, pairs.c.value)
-        repeated = select(pairs.c.record).group_by(pairs.c.record).having(func.count() > 1)
+        counted = select(func.count().label("n")).select_from(pairs).group_by(pairs.c.record)
+        times = counted.subquery("times")
         per_area = (
             select(pairs.c.area, func.count().label("count"), func.sum(pairs.c.size).label("size"),
                    value.label("value"))
             .group_by(pairs.c.area).subquery()
         )  # fmt: skip
         proof = select(
-            select(func.count()).select_from(repeated.subquery()).scalar_subquery().label("p1"),
-            select(func.count(pairs.c.record.distinct())).scalar_subquery().label("p2"),
+            select(func.count().filter(times.c.n > 1)).scalar_subquery().label("p1"),
+            select(func.count()).select_from(times).scalar_subquery().label("p2"),
             select(func.count()).select_from(records).scalar_subquery().label("p3"),
         ).subquery("proof")
         found = context.connection.execute(
