@@ -53,7 +53,7 @@ def queued(database: Database):
 def rows(database: Database) -> dict:
     statement = text("SELECT run, count(*) FROM gis.process_row GROUP BY run")
     with database.reading() as connection:
-        return dict(connection.execute(statement).tuples().all())
+        return {row[0]: row[1] for row in connection.execute(statement)}
 
 
 def test_whenever_its_process_is_killed_the_result_is_there_once(toy_province, tmp_path):
