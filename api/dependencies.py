@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, NamedTuple
 
 from fastapi import Depends, FastAPI, Request
+from fastapi.dependencies.models import Dependant
 from sqlalchemy import Connection
 
 from gis.access import Principal
@@ -98,11 +99,18 @@ async def declared_parameters(request: Request) -> None:
     """Raises BadInput for a query parameter that the endpoint does not have: a misspelt filter
     would else answer with too much.
     """
-    known = [parameter.alias for parameter in request.scope["route"].dependant.query_params]
+    known = list(dict.fromkeys(query_parameters(request.scope["route"].dependant)))
     unknown = [name for name in request.query_params if name not in known]
     if unknown:
         offered = f"it has {', '.join(known)}" if known else "it has none"
         raise BadInput(f"there is no parameter {unknown[0]!r} here: {offered}")
+
+
+def query_parameters(dependant: Dependant) -> Iterator[str]:
+    """Names of the query parameters of an endpoint, and of what it depends on."""
+    yield from (parameter.alias for parameter in dependant.query_params)
+    for each in dependant.dependencies:
+        yield from query_parameters(each)
 
 
 def writable_layer(catalogue: Catalogue, layer_id: str, caller: Principal) -> Layer:

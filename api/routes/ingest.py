@@ -75,7 +75,32 @@ def _file_of_form(content_type: str, body: bytes) -> PushedFile:
     return PushedFile(name, content)
 
 
+def _answers(
+    assume_crs: Annotated[str | None, Query(description="CRS of the coordinates")] = None,
+    date_format: Annotated[str | None, Query(description="Such as %d/%m/%Y")] = None,
+    number_format: Annotated[
+        str | None, Query(description="decimal_comma or decimal_point")
+    ] = None,
+    encoding: Annotated[str | None, Query(description="Such as tcvn3 or vni")] = None,
+    table: Annotated[str | None, Query(description="One of several tables")] = None,
+    header_row: Annotated[
+        str | None, Query(description="The row that names the columns, such as 4 or 4-5")
+    ] = None,
+    footer_rows: Annotated[
+        int | None, Query(ge=0, description="Rows at the end that are no records")
+    ] = None,
+    delimiter: Annotated[
+        str | None, Query(description="The sign between fields of delimited text, or tab")
+    ] = None,
+) -> FileOptions:
+    """Answers to questions about the body, as the options of `gis layers load` are."""
+    with advising_parameters():
+        layout = parse_layout(header_row, footer_rows, delimiter)
+    return FileOptions(assume_crs, encoding, table, date_format, number_format, layout)
+
+
 File = Annotated[PushedFile, Depends(_pushed_file)]
+Answers = Annotated[FileOptions, Depends(_answers)]
 IdempotencyKey = Annotated[
     str | None, Header(description="Sent again with the same body, it loads nothing again")
 ]
@@ -101,28 +126,13 @@ def ingest(
     settings: UsedSettings,
     file: File,
     request: Request,
+    answers: Answers,
     idempotency_key: IdempotencyKey = None,
     prefer: Prefer = None,
     source: Source = None,
     mode: Annotated[LoadMode, Query(description="As of `gis layers load`")] = LoadMode.UPSERT,
     yes: Annotated[bool, Query(description="Do not ask about what is overwritten")] = False,
     dry_run: Annotated[bool, Query(description="Store nothing")] = False,
-    assume_crs: Annotated[str | None, Query(description="CRS of the coordinates")] = None,
-    date_format: Annotated[str | None, Query(description="Such as %d/%m/%Y")] = None,
-    number_format: Annotated[
-        str | None, Query(description="decimal_comma or decimal_point")
-    ] = None,
-    encoding: Annotated[str | None, Query(description="Such as tcvn3 or vni")] = None,
-    table: Annotated[str | None, Query(description="One of several tables")] = None,
-    header_row: Annotated[
-        str | None, Query(description="The row that names the columns, such as 4 or 4-5")
-    ] = None,
-    footer_rows: Annotated[
-        int | None, Query(ge=0, description="Rows at the end that are no records")
-    ] = None,
-    delimiter: Annotated[
-        str | None, Query(description="The sign between fields of delimited text, or tab")
-    ] = None,
 ) -> JSONResponse:
     """Load records, all or none; those that fail wait in quarantine and are listed by their line.
 
@@ -136,17 +146,16 @@ def ingest(
     in_background = len(file.content) > settings.ingest_at_once_mb * _MEGABYTE or _ASYNC in (
         word.strip().lower() for word in re.split("[,;]", prefer or "")
     )
+    options = LoadOptions(
+        who=caller.name,
+        source=source or getattr(layer.source, "name", None) or caller.name,
+        answers=answers,
+        mode=mode,
+        confirmed=yes,
+        dry_run=dry_run,
+        most_failed=_MAX_FAILED,
+    )
     with advising_parameters():
-        layout = parse_layout(header_row, footer_rows, delimiter)
-        options = LoadOptions(
-            who=caller.name,
-            source=source or getattr(layer.source, "name", None) or caller.name,
-            answers=FileOptions(assume_crs, encoding, table, date_format, number_format, layout),
-            mode=mode,
-            confirmed=yes,
-            dry_run=dry_run,
-            most_failed=_MAX_FAILED,
-        )
         number = take(connection, push) if in_background or push.key else None
         if isinstance(number, EarlierPush):
             if number.answer is None:

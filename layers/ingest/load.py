@@ -34,7 +34,7 @@ from layers.ingest import quarantine
 from layers.ingest.addresses import drop_addresses, keep_addresses
 from layers.ingest.corrections import MappingRules
 from layers.ingest.edit import REPLAYED
-from layers.ingest.failures import failures_file
+from layers.ingest.failures import FailureWriter, failures_file
 from layers.ingest.former_keys import rename_former_keys
 from layers.ingest.mapped_columns import with_mapped_columns
 from layers.ingest.mapping_version import mapping_version
@@ -230,52 +230,27 @@ def load_chunks(
         beginning = _beginning(layer, source, chunks, options)
         beginning["mapping"] = mapping_version(connection, layer)
         load_id = connection.execute(_BEGIN, beginning).scalar_one()
-    incoming = IncomingRows(connection, layer)
-    shift = ShiftCheck(stage.placer)
-    tally = _Tally()
+    load = _Load(
+        connection=connection,
+        layer=layer,
+        source=source,
+        declared=declared is not None,
+        load_id=load_id,
+        options=options,
+        incoming=IncomingRows(connection, layer),
+        shift=ShiftCheck(stage.placer),
+    )
     with failures_file(options.failures, layer) as failures:
-        for table in stage.chunks:
-            batch = stage.place(table)
-            shift.add(batch.records, batch.places)
-            rename_former_keys(connection, layer, layer.source, batch.records, source)
-            incoming.add(_rows(batch, source, load_id, options.simulated))
-            if batch.failed:
-                incoming.add_failed(batch.records.keys[row] for row in batch.failed)
-            quarantined = _quarantine_failed(connection, layer, batch, source, options)
-            _store_reporters(connection, layer, batch, source)
-            _store_addresses(connection, layer, batch, source, options.mode)
-            failures.add(table, batch.records, batch.failed)
-            tally.add(batch, table, quarantined, options.most_failed)
-            tally.restored_codes += restored_codes(batch.records.unit, stage.placer.unit_names)
-            if show:
-                show(tally.read, stage.records or tally.read)
-        if layer.placed and options.answers.crs is None and not options.replayed:
-            shift.ask_if_shifted()
-        if tally.stand_for_communes:
-            incoming.mark_centres(COMMUNE_PRECISION_M)
-        quarantine.settle(connection, layer.id, source, replayed=options.replayed)
-        leave_out_superseded(connection, layer, source, load_id)
-        counts = incoming.count(source, options.mode, declared=declared is not None)
-        if not (options.confirmed or options.replayed or options.dry_run):
-            ask_to_overwrite(counts, options.mode, source, declared=declared is not None)
-    superseded = 0
-    if not options.dry_run:
-        act = REPLAYED if options.replayed else "update"
-        incoming.merge(counts, options.mode, options.who, load_id, source, act)
-        superseded = remove_superseded(connection, layer, source, options.who, load_id)
-        fill_covers(connection, layer)
+        tally = load.stage(stage, failures, show)
+        counts = load.count(tally)
+    superseded = 0 if options.dry_run else load.merge(counts)
     notes = (
         *_public_notes(layer, tally.notes),
         *rules.notes(),
         *filter(None, tally.place_notes(layer.source)),
     )
-    report = _report(load_id, layer, source, tally, counts, options, notes)
-    failed = quarantine.count_failed(connection, layer.id, source) if tally.reasons else {}
-    report = replace(
-        report,
-        states={quarantine.State.PLACED.value: tally.kept, **failed},
-        removed=report.removed + superseded,
-    )
+    report = load.report(tally, counts, notes)
+    report = replace(report, removed=report.removed + superseded)
     if report.removed or options.mode is LoadMode.APPEND:
         drop_addresses(connection, layer)
     if options.dry_run:
@@ -483,46 +458,138 @@ class _Stage:
         )
 
 
-def _store_addresses(
-    connection: Connection, layer: Layer, batch: _PlacedBatch, source: str, mode: LoadMode
-) -> None:
-    rows = batch.by_words
-    keys = [batch.records.keys[row] for row in rows]
-    addresses = [batch.records.address[row] for row in rows]
-    overwrites = mode is not LoadMode.APPEND
-    keep_addresses(connection, layer, source, keys, addresses, overwrites=overwrites)
+@dataclass(frozen=True)
+class _Load:
+    """A load of a file from `source`, which is `declared` or has the name of the file."""
 
+    connection: Connection
+    layer: Layer
+    source: str
+    declared: bool
+    load_id: int
+    options: LoadOptions
+    incoming: IncomingRows
+    shift: ShiftCheck
 
-def _report(
-    load_id: int,
-    layer: Layer,
-    source: str,
-    tally: _Tally,
-    counts: MergeCounts,
-    options: LoadOptions,
-    notes: tuple[str, ...],
-) -> LoadReport:
-    """What a load did, or would do where it is a dry run."""
-    updated = 0 if options.mode is LoadMode.APPEND else counts.updated
-    removes = options.mode in (LoadMode.REPLACE, LoadMode.MIRROR)
-    outside = tally.reasons[Reason.OUTSIDE.value]
-    return LoadReport(
-        load_id=load_id,
-        layer_id=layer.id,
-        source=source,
-        read=tally.read,
-        added=counts.added,
-        updated=updated,
-        unchanged=tally.kept - counts.added - updated,
-        outside=outside,
-        quarantined=tally.read - tally.kept - outside,
-        removed=counts.missing if removes else 0,
-        default_points=tally.default_points,
-        reasons=dict(tally.reasons),
-        notes=notes,
-        address_share=tally.address_share,
-        failed=tuple(tally.failed[: options.most_failed]),
-    )
+    def stage(self, stage: _Stage, failures: FailureWriter, show: Show | None) -> _Tally:
+        """Place all chunks, and put their rows beside the table or into quarantine."""
+        tally = _Tally()
+        for table in stage.chunks:
+            batch = stage.place(table)
+            quarantined = self._store(batch, stage.source)
+            failures.add(table, batch.records, batch.failed)
+            tally.add(batch, table, quarantined, self.options.most_failed)
+            tally.restored_codes += restored_codes(batch.records.unit, stage.placer.unit_names)
+            if show:
+                show(tally.read, stage.records or tally.read)
+        return tally
+
+    def _store(self, batch: _PlacedBatch, source: FileSource) -> int:
+        """Gives the number of records that are new in quarantine, or changed there."""
+        self.shift.add(batch.records, batch.places)
+        rename_former_keys(self.connection, self.layer, source, batch.records, self.source)
+        self.incoming.add(_rows(batch, self.source, self.load_id, self.options.simulated))
+        if batch.failed:
+            self.incoming.add_failed(batch.records.keys[row] for row in batch.failed)
+        quarantined = self._quarantine_failed(batch)
+        self._store_reporters(batch)
+        self._store_addresses(batch)
+        return quarantined
+
+    def _quarantine_failed(self, batch: _PlacedBatch) -> int:
+        keys, options = batch.records.keys, self.options
+        failed = {
+            keys[row]: (batch.records.raw(row), faults) for row, faults in batch.failed.items()
+        }
+        undeclared = {keys[row]: batch.records.undeclared(row) for row in batch.failed}
+        target = self.connection, self.layer.id, self.source
+        put_cells(*target, undeclared, options.who, replayed=options.replayed)
+        return quarantine.put(
+            *target,
+            failed,
+            options.who,
+            batch.answers,
+            undeclared=undeclared,
+            replayed=options.replayed,
+        )
+
+    def _store_reporters(self, batch: _PlacedBatch) -> None:
+        """Store personal fields in schema private, whether the record was placed or not."""
+        personal = batch.records.personal
+        if personal:
+            values = {
+                "layer": self.layer.id,
+                "source": self.source,
+                "keys": [batch.records.keys[row] for row in personal],
+                "details": [orjson.dumps(details).decode() for details in personal.values()],
+            }
+            self.connection.execute(_PUT_REPORTERS, values)
+
+    def _store_addresses(self, batch: _PlacedBatch) -> None:
+        rows = batch.by_words
+        keys = [batch.records.keys[row] for row in rows]
+        addresses = [batch.records.address[row] for row in rows]
+        overwrites = self.options.mode is not LoadMode.APPEND
+        keep_addresses(
+            self.connection, self.layer, self.source, keys, addresses, overwrites=overwrites
+        )
+
+    def count(self, tally: _Tally) -> MergeCounts:
+        """Counts of what a merge will do.
+
+        Raises AmbiguousInput for a batch that lies beside its communes, and for a load that
+        overwrites or removes much.
+        """
+        options = self.options
+        if self.layer.placed and options.answers.crs is None and not options.replayed:
+            self.shift.ask_if_shifted()
+        if tally.stand_for_communes:
+            self.incoming.mark_centres(COMMUNE_PRECISION_M)
+        quarantine.settle(self.connection, self.layer.id, self.source, replayed=options.replayed)
+        leave_out_superseded(self.connection, self.layer, self.source, self.load_id)
+        counts = self.incoming.count(self.source, options.mode, declared=self.declared)
+        if not (options.confirmed or options.replayed or options.dry_run):
+            ask_to_overwrite(counts, options.mode, self.source, declared=self.declared)
+        return counts
+
+    def merge(self, counts: MergeCounts) -> int:
+        """Gives the number of rows that are removed because staged ones supersede them."""
+        options = self.options
+        act = REPLAYED if options.replayed else "update"
+        self.incoming.merge(counts, options.mode, options.who, self.load_id, self.source, act)
+        superseded = remove_superseded(
+            self.connection, self.layer, self.source, options.who, self.load_id
+        )
+        fill_covers(self.connection, self.layer)
+        return superseded
+
+    def report(self, tally: _Tally, counts: MergeCounts, notes: tuple[str, ...]) -> LoadReport:
+        """What the load did, or would do where it is a dry run."""
+        options = self.options
+        updated = 0 if options.mode is LoadMode.APPEND else counts.updated
+        removes = options.mode in (LoadMode.REPLACE, LoadMode.MIRROR)
+        outside = tally.reasons[Reason.OUTSIDE.value]
+        states = {quarantine.State.PLACED.value: tally.kept}
+        if tally.reasons:
+            states |= quarantine.count_failed(self.connection, self.layer.id, self.source)
+        return LoadReport(
+            load_id=self.load_id,
+            layer_id=self.layer.id,
+            source=self.source,
+            read=tally.read,
+            added=counts.added,
+            updated=updated,
+            unchanged=tally.kept - counts.added - updated,
+            outside=outside,
+            quarantined=tally.read - tally.kept - outside,
+            removed=counts.missing if removes else 0,
+            default_points=tally.default_points,
+            reasons=dict(tally.reasons),
+            notes=notes,
+            address_share=tally.address_share,
+            failed=tuple(tally.failed[: options.most_failed]),
+            states=states,
+        )
 
 
 def _public_notes(layer: Layer, notes: Iterable[Note]) -> Iterator[str]:
@@ -615,41 +682,6 @@ def _ewkb_of_points(lon: Floats, lat: Floats) -> list[str | None]:
     for row in np.flatnonzero(~np.isfinite(lon)).tolist():
         points[row] = None
     return points
-
-
-def _quarantine_failed(
-    connection: Connection, layer: Layer, batch: _PlacedBatch, source: str, options: LoadOptions
-) -> int:
-    """Put failed records into quarantine; gives the number of those that are new or changed."""
-    keys = batch.records.keys
-    failed = {keys[row]: (batch.records.raw(row), faults) for row, faults in batch.failed.items()}
-    undeclared = {keys[row]: batch.records.undeclared(row) for row in batch.failed}
-    put_cells(connection, layer.id, source, undeclared, options.who, replayed=options.replayed)
-    return quarantine.put(
-        connection,
-        layer.id,
-        source,
-        failed,
-        options.who,
-        batch.answers,
-        undeclared=undeclared,
-        replayed=options.replayed,
-    )
-
-
-def _store_reporters(
-    connection: Connection, layer: Layer, batch: _PlacedBatch, source: str
-) -> None:
-    """Store personal fields in schema private, whether the record was placed or not."""
-    personal = batch.records.personal
-    if personal:
-        values = {
-            "layer": layer.id,
-            "source": source,
-            "keys": [batch.records.keys[row] for row in personal],
-            "details": [orjson.dumps(details).decode() for details in personal.values()],
-        }
-        connection.execute(_PUT_REPORTERS, values)
 
 
 _PUT_REPORTERS = text("""

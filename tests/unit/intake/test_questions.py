@@ -21,6 +21,7 @@ from pyproj import Transformer
 from api.advice import as_parameters
 from api.cli import command_line
 from api.cli.file_options import file_answers
+from api.dependencies import query_parameters
 from api.routes import ingest, quarantine
 from docs.generate import each_command
 from gis.errors import AmbiguousInput
@@ -259,8 +260,8 @@ def test_each_option_that_a_question_names_leads_on(name: str, tmp_path: Path) -
 def options_of(door: str) -> set[str]:
     """The options of a door, as the command line writes them."""
     if door == "POST /ingest":
-        parameters = ingest.router.routes[0].dependant.query_params
-        return {f"--{each.alias.replace('_', '-')}" for each in parameters}
+        parameters = query_parameters(ingest.router.routes[0].dependant)
+        return {f"--{name.replace('_', '-')}" for name in parameters}
     if door == "POST /quarantine/replay":
         return {f"--{name.replace('_', '-')}" for name in quarantine.Replay.model_fields}
     return {option for parameter in command_at(door).params for option in parameter.opts}
