@@ -132,6 +132,7 @@ def report(name: str, value: float, most: float, unit: str) -> None:
 
 
 def compare_serving(folder: Path) -> None:
+    from rio_tiler.colormap import cmap
     from rio_tiler.io import Reader
 
     from gis.rasters.geotiff import geotiff
@@ -155,6 +156,7 @@ def compare_serving(folder: Path) -> None:
 
     layer = read_catalogue(ROOT / "layers").raster("elevation")
     raster = stored(0, path.name)
+    colours = cmap.get("viridis")  # a picture in colours, as ours is
     for z in (8, 12):
         tile = tile_at(104.3, 22.1, z)
 
@@ -169,7 +171,7 @@ def compare_serving(folder: Path) -> None:
                     reproject_method="bilinear",
                 )
                 image.rescale(in_range=((0, 1000),))
-                return image.render(img_format="PNG")
+                return image.render(img_format="PNG", colormap=colours)
 
         compare(
             f"tile at zoom {z} beside rio-tiler",
