@@ -16,6 +16,7 @@ from gis.alerts.silences import silence
 from gis.alerts.states import Outcome
 from gis.database.engine import Database
 from gis.errors import Conflict
+from gis.notify.cap.approval import approve
 from gis.notify.handover import handover
 from gis.settings import Settings
 from tests.integration.notify.made import make_alert, subscribe
@@ -134,6 +135,8 @@ def test_the_command_says_the_same(toy_province, night, monkeypatch, tmp_path):
 
 def test_who_has_an_alert_is_in_its_json_and_hidden_from_the_public(http, toy_province, night):
     path = f"/alerts/{night['taken']}"
+    with toy_province.writing() as connection:
+        approve(connection, night["taken"], "An")
     for found in (
         http.get(path, headers=operator(toy_province, "Bình")).json(),
         http.get("/alerts?status=acknowledged", headers=operator(toy_province, "C")).json()[
