@@ -14,6 +14,7 @@ from gis.database.engine import Database
 from layers.definition.catalogue import Catalogue
 from layers.storage.sync import sync
 from tests.integration.hex_layers import COUNTED, OPEN, add, hex_service, key
+from tests.integration.notify.made import open_to_all
 
 TODAY = datetime.now(HERE).date()
 CELL = h3.latlng_to_cell(22.05, 104.05, 10)
@@ -116,6 +117,7 @@ def test_hotspots_and_alerts_are_told_in_above_and_below_their_hex(http, toy_pro
         with toy_province.writing() as connection:
             for statement in HOTSPOT.split(";"):
                 connection.execute(text(statement), {"layer": layer, "cell": int(eight, 16)})
+    open_to_all(toy_province)
     for cell in (CELL, eight, SEVEN):
         found = http.get(f"/hexes/{cell}").json()
         assert [(one["of_layer"], one["cell"]) for one in found["hotspots"]] == [

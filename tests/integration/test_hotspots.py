@@ -26,6 +26,7 @@ from layers.detect.store import runs_code
 from layers.items import PageRequest, Query, read_page, source_of
 from layers.jobs.detection import due_runs, forget_old_runs
 from tests.integration.inline_jobs import Runner
+from tests.integration.notify.made import open_to_all
 
 NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
 LAYER = "citizen_reports"
@@ -635,6 +636,7 @@ def test_a_false_alarm_needs_a_reason_and_ends_the_alert(outbreak, catalogue):
 
 
 def test_what_is_found_in_a_closed_layer_is_in_no_public_layer(lasting, catalogue):
+    open_to_all(lasting)
     for method in METHODS:
         run(lasting, catalogue, method=method)
     results = ("hotspots", "clusters", "series", "alerts")
