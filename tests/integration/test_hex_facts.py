@@ -107,7 +107,7 @@ INSERT INTO gis.alert (layer_id, rule, severity, headline_vi, headline_en, cells
                        official, simulated, evidence)
 VALUES (:layer, 'hotspot', 'alert', 'Nóng', 'Hot', ARRAY[:cell], '{}',
         ST_Multi(ST_GeomFromText('POLYGON((104 22, 104.1 22, 104 22.1, 104 22))', 4326)),
-        false, false, '{}')
+        true, false, '{}')
 """
 
 
