@@ -62,7 +62,7 @@ def _execution(process: Process[Any], title: str, language: str) -> dict[str, An
         "properties": {
             "inputs": {
                 "type": "object",
-                "properties": {name: given["schema"] for name, given in inputs.items()},
+                "properties": {name: _in_3_0(given["schema"]) for name, given in inputs.items()},
                 **({"required": required} if required else {}),  # an empty list is none
             },
             "response": {"type": "string", "enum": ["raw", "document"], "default": "raw"},
@@ -90,6 +90,27 @@ def _execution(process: Process[Any], title: str, language: str) -> dict[str, An
             **_problems("400", "404", "429", "503"),
         },
     }  # fmt: skip
+
+
+def _in_3_0(schema: Any) -> Any:
+    """A JSON Schema of today in the words of OpenAPI 3.0: bounds that are excluded are a minimum
+    and a flag, null is a flag, a constant is the one value of a list.
+    """
+    if isinstance(schema, list):
+        return [_in_3_0(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    made = {name: _in_3_0(value) for name, value in schema.items()}
+    for bound, flag in (("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")):
+        if not isinstance(made.get(flag, True), bool):
+            made |= {bound: made[flag], flag: True}
+    if "const" in made:
+        made["enum"] = [made.pop("const")]
+    for choice in ("anyOf", "oneOf"):
+        if {"type": "null"} in made.get(choice, ()):
+            made[choice] = [each for each in made[choice] if each != {"type": "null"}]
+            made["nullable"] = True
+    return made
 
 
 def _problems(*statuses: str) -> dict[str, Any]:

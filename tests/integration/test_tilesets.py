@@ -245,7 +245,11 @@ def test_both_suffixes_are_one_tile(http):
 
 def test_the_definition_names_every_operation_of_tiles(http):
     definition = http.get("/ogc/openapi").json()
-    named = {path["get"]["operationId"] for path in definition["paths"].values()}
+    named = {
+        operation["operationId"]
+        for path in definition["paths"].values()
+        for operation in path.values()
+    }
     for what in ("getTileSetsList", "getTileSet", "getTile"):
         assert f"dataset.vector.{what}" in named
         assert f"collection.incidents.vector.{what}" in named

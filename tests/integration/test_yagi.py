@@ -1,6 +1,6 @@
 """The night of typhoon Yagi, replayed by published figures: what is seen, where first, who is told.
 
-The page docs/yagi.md tells the same; `python -m tests.integration.test_yagi` prints its tables.
+The page docs/yagi.md tells the same.
 """
 
 from collections import Counter
@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import text
 
 from api.demo import load_yagi
-from gis.alerts.actions import Alert, get_alert, list_alerts
+from gis.alerts.actions import Alert, list_alerts
 from gis.alerts.gathering import SITUATION
 from gis.alerts.states import Status
 from gis.boundaries.loader import load_boundaries
@@ -274,12 +274,3 @@ def notifications(night: Night) -> list[str]:
         f" {', '.join(f'{who} ×{n}' if n > 1 else who for who, n in Counter(names).items())} |"
         for (at, rule, act), names in groups.items()
     ]
-
-
-@pytest.mark.skipif("not config.getoption('capture') == 'no'", reason="prints; run with -s")
-def test_the_tables_are_printed(night: Night, province: Database):
-    print("\n".join([*figures(), "", *screens(night), "", *notifications(night)]))
-    with province.reading() as connection:
-        for at, found in night.seen.items():
-            if found:
-                print(at, get_alert(connection, found.id).headline_vi)

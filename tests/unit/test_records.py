@@ -24,9 +24,9 @@ NOON = datetime(2026, 3, 1, 5, tzinfo=UTC)
 ALERT = Alert(
     3, "reports", "scan", "flood", Status.OPEN, "alert", "Ngập", "Flood", "chi tiết", "detail",
     (("02647", "phường Lào Cai"), ("02683", "xã Bát Xát")), 7, 1.5, 0.01, 40.0, NOON, NOON, (1, 2),
-    False, True, NOON, NOON, None, False, False, InhibitedBy(2), people=1200.4,
-    acknowledged_by=None, acknowledged_at=None, within_id=None, situation=None,
-    bbox=(104, 22, 105, 23),
+    False, True, NOON, NOON, None, False, False, False, InhibitedBy(2), people=1200.4,
+    acknowledged_by=None, acknowledged_at=None, within_id=None, within_published=False,
+    situation=None, bbox=(104, 22, 105, 23),
 )  # fmt: skip
 SILENCE = Silence(1, "reports", None, frozenset({"02683", "02647"}), "desk", "drill", NOON, NOON)
 WISH = SubscriptionRequest("desk", "mail", "a@b.vn", layers=("reports", "rain"))

@@ -200,7 +200,9 @@ LANGUAGE sql AS $$
   INSERT INTO gis.approval (alert_id, who, note, confirmed)
   SELECT a.id, 'service', '', false FROM gis.alert a CROSS JOIN gis.publication setting
   WHERE (approve_at_once.alert_id IS NULL OR a.id = approve_at_once.alert_id)
-    AND a.status IN ('open', 'acknowledged') AND a.official AND NOT gis.is_internal(a.rule)
+    AND a.status IN ('open', 'acknowledged') AND NOT gis.is_internal(a.rule)
+    -- A simulated one says what it is, whatever its boundaries: else a first look would show none.
+    AND (a.official OR a.simulated AND setting.publish = 'all')
     AND (setting.publish = 'all' OR setting.publish = 'urgent' AND a.severity = 'urgent')
     AND gis.is_public(a.layer_id)
   ON CONFLICT DO NOTHING RETURNING approval.alert_id

@@ -31,7 +31,7 @@ def test_a_layer_of_results_has_its_file(layer_id):
 
 def test_sql_knows_the_layers_of_results():
     (raised,) = re.findall(r"WHERE id IN \(([^)]*)\)", VERSIONS)
-    assert set(re.findall(r"'(\w+)'", raised)) == SHOWN | {"alerts"}
+    assert set(re.findall(r"'(\w+)'", raised)) == SHOWN | {"alerts", "alerts_desk"}
     named = dict(re.findall(r"WHEN '(\w+)' THEN '(\w+)'", VERSIONS))
     assert {named.get(name, name) for name in METHODS} == SHOWN
     (fixed,) = re.findall(r"WHEN view_id IN \(([^)]*)\)", VERSIONS)
