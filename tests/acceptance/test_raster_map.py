@@ -16,6 +16,7 @@ from tests.acceptance.qgis_program import has_qgis, run_in_qgis
 from tests.acceptance.screenshot import CHROMIUM, browser, open_map
 from tests.integration.ogc_app import serving
 from tests.integration.raster_desk import Desk
+from tests.waiting import wait_until
 
 RISING = np.tile(np.linspace(200, 2800, 30, dtype=np.float32), (10, 1))
 CLASSES = np.repeat(np.array([[1, 2, 3]], np.uint8), 10, axis=1).repeat(10, axis=0)
@@ -47,10 +48,8 @@ def test_the_map_lists_draws_and_explains_rasters(url, tmp_path):
         open_map(page, url)
         before = colours(page, tmp_path / "before.png")
         switch(page, "Độ cao địa hình", "Dạng ô lưới")
-        with page.expect_response(lambda answer: "/rasters/elevation/" in answer.url):
-            pass
-        page.wait_for_function("() => new Promise(done => setTimeout(() => done(true), 1500))")
-        assert len(colours(page, tmp_path / "elevation.png")) > len(before) + 20
+        drawn = tmp_path / "elevation.png"
+        wait_until(lambda: len(colours(page, drawn)) > len(before) + 20, every_s=0.3)
         page.mouse.click(640, 360)
         popup = page.locator(".maplibregl-popup")
         expect(popup).to_contain_text("Độ cao địa hình", timeout=10_000)
