@@ -179,7 +179,7 @@ class Settings(BaseSettings):
         "approved",
         description="Alerts that everybody sees, simulated ones too: `approved`, those that an "
         "operator approved; `urgent`, also each urgent one at once; `all`, each at once. Never "
-        "those on approximate boundaries or of layers that are not public",
+        "real ones on approximate boundaries or those of layers that are not public",
     )
     cap_sender: str = Field(
         "gis-ioc",
