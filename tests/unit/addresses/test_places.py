@@ -225,18 +225,25 @@ def test_a_kilometre_counted_from_where_a_line_starts_needs_the_commune(
     assert resolver.resolve("Km 12 QL4D, xã Tả Van", gazetteer=roads).cell is not None
 
 
-def test_many_addresses_are_read_a_second_beside_many_names(resolver: AddressResolver) -> None:
+def test_ten_times_as_many_names_cost_an_address_little_more(resolver: AddressResolver) -> None:
+    """The least of three times of the processor; how many a second, benchmarks/addresses.py prints."""
     dice = random.Random(1)
     names = [" ".join(dice.choices(SYLLABLES, k=3)).title() for _ in range(20_000)]
     rows = [point(name, unit=dice.choice(_COMMUNES).code) for name in names]
-    gazetteer = Gazetteer(tuple(rows))
     full_names = {unit.code: unit.full_name for unit in _COMMUNES}
-    texts = [f"số 5, thôn {row.name}, {full_names[row.unit]}, Lào Cai" for row in rows[:2_000]]
-    resolver.resolve(texts[0], gazetteer=gazetteer)  # builds the index
-    started = time.process_time()
-    matches = [resolver.resolve(text, gazetteer=gazetteer) for text in texts]
-    assert len(texts) / (time.process_time() - started) > 2_000
-    assert sum(match.cell is not None for match in matches) > 0.9 * len(texts)
+    texts = [f"số 5, thôn {row.name}, {full_names[row.unit]}, Lào Cai" for row in rows[:1_000]]
+    took = []
+    for known in (rows[:2_000], rows):
+        gazetteer = Gazetteer(tuple(known))
+        resolver.resolve(texts[0], gazetteer=gazetteer)  # builds the index
+        times = []
+        for _ in range(3):
+            started = time.process_time()
+            matches = [resolver.resolve(text, gazetteer=gazetteer) for text in texts]
+            times.append(time.process_time() - started)
+        took.append(min(times))
+        assert sum(match.cell is not None for match in matches) > 0.9 * len(texts)
+    assert took[1] < 3 * took[0], took
 
 
 @given(
