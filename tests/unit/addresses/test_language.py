@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 import unicodedata
 from dataclasses import replace
 from datetime import date
@@ -688,14 +687,6 @@ def test_a_split_ward_of_another_province_is_not_guessed() -> None:
     match = resolver.resolve(f"{ward.full_name}, {district.full_name}, Thành phố Hà Nội")
     assert match.commune is None
     assert parts <= {candidate.code for candidate in match.candidates}
-
-
-def test_an_hour_of_a_busy_day_is_read_in_a_second(resolver: AddressResolver) -> None:
-    texts = [line.rpartition("|")[0] for line in lines(READ)] * 20
-    started = time.process_time()
-    for text in texts:
-        resolver.resolve(text)
-    assert len(texts) / (time.process_time() - started) > 2_000
 
 
 def test_the_examples_of_the_how_to_are_true(resolver: AddressResolver) -> None:

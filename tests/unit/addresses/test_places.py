@@ -226,7 +226,7 @@ def test_a_kilometre_counted_from_where_a_line_starts_needs_the_commune(
 
 
 def test_ten_times_as_many_names_cost_an_address_little_more(resolver: AddressResolver) -> None:
-    """The least of three times of the processor; how many a second, benchmarks/addresses.py prints."""
+    """By the least of three times; benchmarks/addresses.py prints how many a second."""
     dice = random.Random(1)
     names = [" ".join(dice.choices(SYLLABLES, k=3)).title() for _ in range(20_000)]
     rows = [point(name, unit=dice.choice(_COMMUNES).code) for name in names]
