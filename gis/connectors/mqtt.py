@@ -26,7 +26,7 @@ from gis.connectors.connector import (
     Surroundings,
 )
 from gis.connectors.redaction import Redactor
-from gis.connectors.templates import TemplateValues, secret_names
+from gis.connectors.templates import TemplateValues, named_secrets
 from gis.errors import NotDelivered, SourceRefused, SourceUnavailable, Undeliverable
 
 if TYPE_CHECKING:
@@ -82,8 +82,7 @@ class MqttConnector(Connector[MqttOptions]):
 
     def __init__(self, options: MqttOptions, surroundings: Surroundings) -> None:
         super().__init__(options, surroundings)
-        names = set(secret_names(options.model_dump()))
-        known = {name: surroundings.secrets[name] for name in names & surroundings.secrets.keys()}
+        known = named_secrets(options, surroundings.secrets)
         values = TemplateValues(known)
         self._redactor = Redactor(known.values())
         self._user = values.filled(options.user) if options.user else None

@@ -30,7 +30,7 @@ from gis.connectors.connector import (
     Surroundings,
 )
 from gis.connectors.redaction import Redactor
-from gis.connectors.templates import TemplateValues, secret_names
+from gis.connectors.templates import TemplateValues, named_secrets
 from gis.connectors.web import without_none
 from gis.deadline import Deadline, deadline
 from gis.errors import (
@@ -115,8 +115,7 @@ class SqlConnector(Connector[SqlOptions]):
 
     def __init__(self, options: SqlOptions, surroundings: Surroundings) -> None:
         super().__init__(options, surroundings)
-        names = set(secret_names(options.model_dump()))
-        known = {name: surroundings.secrets[name] for name in names & surroundings.secrets.keys()}
+        known = named_secrets(options, surroundings.secrets)
         values = TemplateValues(known)
         self.redactor = Redactor(known.values())
         self._user, self._password = values.filled(options.user), values.filled(options.password)

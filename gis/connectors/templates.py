@@ -18,6 +18,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
+from pydantic import BaseModel
+
 from gis.clock import HERE
 from gis.errors import BadInput
 from gis.secret_references import SECRET, secret_references, with_secrets
@@ -71,6 +73,11 @@ class TemplateValues:
         if value is None:
             raise BadInput(f"a record has no {path}, by which its details are asked for")
         return str(value)
+
+
+def named_secrets(options: BaseModel, secrets: Mapping[str, str]) -> dict[str, str]:
+    """Those of the secrets that the options name, by name."""
+    return {name: secrets[name] for name in secret_names(options.model_dump()) if name in secrets}
 
 
 def secret_names(value: Any) -> Iterator[str]:

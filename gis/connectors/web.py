@@ -18,7 +18,7 @@ from gis.connectors.connector import (
 from gis.connectors.http_client import HttpClient, SourceRequest, check_source_url
 from gis.connectors.login import LoginOptions
 from gis.connectors.redaction import Redactor
-from gis.connectors.templates import TemplateValues, secret_names
+from gis.connectors.templates import TemplateValues, named_secrets
 from gis.errors import BadInput, SourceRefused
 
 RECORDS = 2_000  # of a batch
@@ -47,8 +47,7 @@ class WebConnector[O: WebOptions](Connector[O]):
 
     def __init__(self, options: O, surroundings: Surroundings) -> None:
         super().__init__(options, surroundings)
-        names = set(secret_names(options.model_dump()))
-        known = {name: surroundings.secrets[name] for name in names & surroundings.secrets.keys()}
+        known = named_secrets(options, surroundings.secrets)
         self.values = TemplateValues(known)
         self.redactor = Redactor(known.values())
         self._secrets = known
