@@ -1443,6 +1443,7 @@ CREATE TABLE private.webhook_secret (
 --   gis.recipient_entries(event gis.notification, subscription gis.subscription) → jsonb: functions/notify.sql
 --   gis.refresh_unit_shares(layer_id text) → void: functions/shapes.sql
 --   gis.reporter_of(said text) → text: functions/values.sql
+--   gis.result_layers() → text[]: functions/versions.sql
 --   gis.search_key(value text) → text: functions/values.sql
 --   gis.send_at(event gis.notification, subscription gis.subscription) → timestamp with time zone: functions/notify.sql
 --   gis.set_calendar() → trigger: functions/versions.sql

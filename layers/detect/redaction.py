@@ -42,5 +42,4 @@ def _delete_results(connection: Connection, runs: Sequence[int]) -> None:
     for table in sorted(tables):
         statement = f"DELETE FROM gis.{table} WHERE run_id = ANY(:runs)"  # noqa: S608 (our own names)
         connection.execute(text(statement), {"runs": list(runs)})
-    shown = [layer for method in METHODS.values() if (layer := method.result_layer)]
-    connection.execute(SQL["raise_results"], {"layers": [*shown, "alerts", "alerts_desk"]})
+    connection.execute(SQL["raise_results"])

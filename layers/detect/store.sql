@@ -184,7 +184,7 @@ WHERE n.layer_id = :layer AND NOT EXISTS (SELECT FROM gis.scan_stream s WHERE s.
 
 -- name: raise_results
 UPDATE gis.layer SET version = version + 1, changed_at = now(), archives_from = version + 1
-WHERE id = ANY(:layers);
+WHERE id = ANY(gis.result_layers());
 
 -- name: prune_inputs
 DELETE FROM gis.run_input i

@@ -18,12 +18,16 @@ BEGIN
   RETURN NULL;
 END $$;
 
+-- The layers that show what was found in others.
+CREATE OR REPLACE FUNCTION gis.result_layers() RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
+$$ SELECT '{hotspots,clusters,emerging,series,local_moran,alerts,alerts_desk}'::text[] $$;
+
 -- The layers of results change when a layer is closed or opened.
 CREATE OR REPLACE FUNCTION gis.raise_results() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   UPDATE gis.layer SET version = version + 1, changed_at = now(),
       archives_from = CASE WHEN gis.is_public(new.id) THEN archives_from ELSE version + 1 END
-    WHERE id IN ('hotspots', 'clusters', 'emerging', 'series', 'local_moran', 'alerts', 'alerts_desk');
+    WHERE id = ANY(gis.result_layers());
   RETURN NULL;
 END $$;
 
@@ -52,8 +56,7 @@ CREATE OR REPLACE FUNCTION gis.calendar_of(view_id text) RETURNS date[] LANGUAGE
         WHERE level = 'commune' AND geom IS NOT NULL
       EXCEPT SELECT NULL
       ORDER BY 1)
-    WHEN view_id IN ('admin_changes', 'admin_units', 'alerts', 'alerts_desk', 'clusters', 'emerging',
-                     'hotspots', 'local_moran', 'series', 'sources') THEN '{-infinity}'
+    WHEN view_id = ANY(gis.result_layers() || '{admin_changes,admin_units,sources}') THEN '{-infinity}'
   END
 $$;
 
