@@ -44,7 +44,11 @@ const WORDS = {
     demand: "Demand", share: "Share", at_most: "At most possible", gap: "Could be better by", proven: "Proven optimal",
     total_before: "Total before", total_after: "Total after", difference: "Difference", hexes: "Hexes",
     excluded: "Left out", changed: "Areas that changed", days_before: "Days before", days_after: "Days after",
-    all_areas: "Everywhere",
+    all_areas: "Everywhere", before: "before", after: "after", ratio: "ratio", weights: "Weights",
+    origins: "Starting points", consistent: "Consistent", measure: "Kind of figure", weight: "Divided by",
+    left_out: "Not counted", options: "Options", by: "By", roads: "Roads",
+    people: "People", of_people: "Of people in all", population_quality: "Population",
+    population_source: "Source of the population", resolution: "Resolution",
   },
 };
 const SHOWN_ROWS = 200;
