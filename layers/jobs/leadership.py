@@ -18,6 +18,7 @@ from gis.jobs.pulse import Pulse
 from gis.jobs.queue import prune_jobs
 from gis.jobs.session import WorkerSession
 from gis.rasters.store import delete_unused
+from layers.definition.catalogue import Catalogue
 from layers.definition.reload import LayerFiles
 from layers.jobs.alert_maintenance import advance_all
 from layers.jobs.covers import fill_waiting_covers
@@ -54,6 +55,49 @@ class FileFaults:
                     self._failures.failed(layer, LAYER_FILE, BadLayerFile("\n".join(faults)))
 
 
+class _Duties:
+    """What is due, by the layer files in force; whatever it queues is claimed at once."""
+
+    def __init__(
+        self, database: Database, pulse: Pulse, files: LayerFiles, failures: Failures
+    ) -> None:
+        self._database = database
+        self._pulse = pulse
+        self._files = files
+        self._runs = DetectionScheduler(database, failures)
+        self._roster = RosterDuty(database)
+        self._sources = SourceScheduler(database)
+
+    def queue_runs(self) -> None:
+        layers, now = self._layers(), datetime.now(UTC)
+        if self._runs.queue_runs(layers, now) + self._runs.queue_nulls(layers, now):
+            self._pulse.hurry()
+
+    def keep_alerts(self) -> None:
+        advance_all(self._database, self._layers(), datetime.now(UTC))
+
+    def queue_places(self) -> None:
+        if queue_places(self._database):
+            self._pulse.hurry()
+
+    def fill_covers(self) -> None:
+        fill_waiting_covers(self._database, self._layers())
+
+    def follow_roster(self) -> None:
+        self._roster.follow(self._layers(), datetime.now(UTC))
+
+    def queue_sources(self) -> None:
+        if self._sources.queue_round(self._layers()):
+            self._pulse.hurry()
+
+    def judge_promises(self) -> None:
+        self._sources.judge_promises(self._files.catalogue)
+
+    def _layers(self) -> Catalogue:
+        self._files.follow()
+        return self._files.catalogue
+
+
 @contextmanager
 def leading(
     database: Database,
@@ -71,31 +115,12 @@ def leading(
     that were replaced.
     """
     failures = Failures(database)
-    scheduler, file_faults = DetectionScheduler(database, failures), FileFaults(failures)
-    duty, sources = RosterDuty(database), SourceScheduler(database)
+    duties, file_faults = _Duties(database, pulse, files, failures), FileFaults(failures)
 
     def follow() -> None:  # every worker: it runs jobs by these files
         files.follow()
         if session.is_leader:
             file_faults.heed(files, datetime.now(UTC))
-
-    def queue() -> None:
-        files.follow()
-        now = datetime.now(UTC)
-        if scheduler.queue_runs(files.catalogue, now) + scheduler.queue_nulls(files.catalogue, now):
-            pulse.hurry()
-
-    def keep() -> None:
-        files.follow()
-        advance_all(database, files.catalogue, datetime.now(UTC))
-
-    def place() -> None:
-        if queue_places(database):
-            pulse.hurry()
-
-    def cover() -> None:
-        files.follow()
-        fill_waiting_covers(database, files.catalogue)
 
     def forget() -> None:
         forget_old_runs(database, files.catalogue, datetime.now(UTC), kept_days)
@@ -106,32 +131,22 @@ def leading(
         if rasters is not None:
             delete_unused(database, rasters)
 
-    def roster() -> None:
-        files.follow()
-        duty.follow(files.catalogue, datetime.now(UTC))
-
-    def feed() -> None:
-        files.follow()
-        if sources.queue_round(files.catalogue):
-            pulse.hurry()
-
-    def promises() -> None:
-        sources.judge_promises(files.catalogue)
-
     def led(work: Callable[[], None]) -> Callable[[], None]:
         return lambda: work() if session.is_leader else None
 
     with ExitStack() as threads:
         for name, work, every_s, columns in (
             ("layer files", follow, _LOOK_EVERY_S, ["files_published", "leader"]),
-            ("schedule", led(queue), _LOOK_EVERY_S, ["rows_changed", "files_published",
-                                                     "job_ended", "leader"]),
-            ("alerts", led(keep), _LOOK_EVERY_S, ["rows_changed", "alert_stepped", "leader"]),
-            ("places", led(place), _LOOK_EVERY_S, []),
-            ("covers", led(cover), _LOOK_EVERY_S, ["rows_changed", "leader"]),
-            ("roster", led(roster), _ROSTER_EVERY_S, ["leader"]),
-            ("sources", led(feed), _LOOK_EVERY_S, ["source_due", "files_published", "leader"]),
-            ("promises", led(promises), _PROMISES_EVERY_S, ["leader"]),
+            ("schedule", led(duties.queue_runs), _LOOK_EVERY_S,
+             ["rows_changed", "files_published", "job_ended", "leader"]),
+            ("alerts", led(duties.keep_alerts), _LOOK_EVERY_S,
+             ["rows_changed", "alert_stepped", "leader"]),
+            ("places", led(duties.queue_places), _LOOK_EVERY_S, []),
+            ("covers", led(duties.fill_covers), _LOOK_EVERY_S, ["rows_changed", "leader"]),
+            ("roster", led(duties.follow_roster), _ROSTER_EVERY_S, ["leader"]),
+            ("sources", led(duties.queue_sources), _LOOK_EVERY_S,
+             ["source_due", "files_published", "leader"]),
+            ("promises", led(duties.judge_promises), _PROMISES_EVERY_S, ["leader"]),
             ("forget", led(forget), _FORGET_EVERY_S, []),
         ):  # fmt: skip
             bell = pulse.bell(*columns)
