@@ -12,7 +12,7 @@ from api.ogc.negotiation import negotiate, only_known
 from api.ogc.openapi import openapi
 from api.ogc.processes_documents import requests_of
 from api.ogc.responses import answer
-from api.ogc.service import Collection, collection_of, facts_of, service_of
+from api.ogc.service import collection_of, collections_of, facts_of, service_of
 from api.results import result_of
 from gis.errors import NotFound
 from layers.cql2.functions import functions_in
@@ -87,12 +87,10 @@ def collections(
 ) -> Response:
     only_known(request)
     negotiation = negotiate(request)
-    catalogue, states = layers
-    shown = [layer for layer in catalogue.readable(caller) if layer.id in states]
-    service = service_of(request)
-    stock = service.frame(catalogue).collections(request, negotiation, shown)
+    published = collections_of(request, layers, caller)
+    shown = [each.layer for each in published]
+    stock = service_of(request).frame(layers.catalogue).collections(request, negotiation, shown)
     by_id = {document["id"]: document for document in stock["collections"]}
-    published = [Collection(service.source(catalogue, each), states[each.id]) for each in shown]
     documents = [
         patches.patch_collection(
             by_id[each.layer.id], each.layer, facts_of(request, connection, each), negotiation

@@ -17,7 +17,7 @@ from api.ogc.negotiation import Negotiation, negotiate, only_known
 from api.ogc.parameters import box_of, limit_of
 from api.ogc.pygeoapi_core import DESCRIPTION, TITLE
 from api.ogc.responses import with_parameters
-from api.ogc.service import Collection, facts_of, service_of
+from api.ogc.service import collections_of, facts_of
 from gis.access import Principal
 from gis.errors import BadInput, NotFound
 from layers.items import CRS84
@@ -137,20 +137,13 @@ def _catalogued(
     layers: LayersInForce,
     caller: Principal,
 ) -> list[CataloguedLayer]:
-    catalogue, states = layers
-    service = service_of(request)
-    shown = [
-        Collection(service.source(catalogue, layer), states[layer.id])
-        for layer in catalogue.readable(caller)
-        if layer.id in states
-    ]
     return [
         CataloguedLayer(
             each.layer,
             facts_of(request, connection, each),
             datetime.fromisoformat(each.state.changed_at),
         )
-        for each in shown
+        for each in collections_of(request, layers, caller)
     ]
 
 

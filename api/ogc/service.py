@@ -6,7 +6,7 @@ from fastapi import Request
 from sqlalchemy import Connection
 
 from api.concurrency import ConcurrencyLimit
-from api.dependencies import layers_in_force
+from api.dependencies import LayersInForce, layers_in_force
 from api.ogc.collection_stats import CollectionStats, StatsCache
 from api.ogc.page_cache import PageCache
 from api.ogc.pygeoapi_core import PygeoapiCore
@@ -93,6 +93,19 @@ def collection_of(request: Request, layer_id: str, principal: Principal) -> Coll
 def scope_of(request: Request, source: ItemSource, principal: Principal) -> FilterScope:
     """The layers that a filter on the items of a source may name: those that one may read."""
     return FilterScope(source, lambda name: collection_of(request, name, principal).source)
+
+
+def collections_of(
+    request: Request, layers: LayersInForce, principal: Principal
+) -> list[Collection]:
+    """All that the principal may read, in the order of the catalogue."""
+    catalogue, states = layers
+    service = service_of(request)
+    return [
+        Collection(service.source(catalogue, layer), states[layer.id])
+        for layer in catalogue.readable(principal)
+        if layer.id in states
+    ]
 
 
 def facts_of(request: Request, connection: Connection, collection: Collection) -> CollectionStats:
