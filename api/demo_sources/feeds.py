@@ -19,15 +19,15 @@ SIMULATED = "mô phỏng / simulated"
 # Name, commune, longitude, latitude.
 PLACES = (
     ("Sa Pa", "Phường Sa Pa", 103.8440, 22.3364),
-    ("Bát Xát", "Xã Bát Xát", 103.8933, 22.5372),
+    ("Bát Xát", "Xã Bát Xát", 103.8600, 22.5300),
     ("Bảo Yên", "Xã Bảo Yên", 104.4830, 22.2340),
-    ("Phúc Khánh", "Xã Phúc Khánh", 104.5460, 22.3140),
+    ("Xuân Hòa", "Xã Xuân Hòa", 104.5200, 22.2900),
     ("Bắc Hà", "Xã Bắc Hà", 104.2917, 22.5386),
     ("Văn Bàn", "Xã Văn Bàn", 104.2460, 22.0870),
     ("Cam Đường", "Phường Cam Đường", 104.0050, 22.4250),
     ("Lục Yên", "Xã Lục Yên", 104.7660, 22.1110),
     ("Yên Bái", "Phường Yên Bái", 104.8990, 21.7050),
-    ("Nghĩa Lộ", "Phường Nghĩa Lộ", 104.5120, 21.6020),
+    ("Nghĩa Lộ", "Phường Trung Tâm", 104.5120, 21.6020),
 )
 _GATES = (
     ("Lào Cai", 103.9660, 22.5060),
@@ -39,7 +39,7 @@ _RISKS = ("Trung bình", "Cao", "Rất cao")
 _COLOURS = ("#99ccff", "#ffff66", "#ff9933", "#cc0000")
 
 
-def _now() -> datetime:
+def now() -> datetime:
     return datetime.now(UTC)
 
 
@@ -47,7 +47,7 @@ def _now() -> datetime:
 class DemoFeeds:
     """All feeds by their paths; what they say follows from `now` alone."""
 
-    now: Callable[[], datetime] = _now
+    now: Callable[[], datetime] = now
     permits: int = 60
     token_life_s: int = 3_600
     tokens: set[str] = field(default_factory=set)
@@ -168,7 +168,7 @@ class DemoFeeds:
         except (KeyError, ValueError):
             return json_answer({"message": "sogiodubao, date?"}, 400)
         moment = int(start.replace(tzinfo=HERE).timestamp() * 1000)
-        draw = Random(f"{start}")
+        draw = Random(f"{self._hour()}")
         records = []
         for number, (name, commune, lon, lat) in enumerate(PLACES, start=1):
             if draw.random() < 0.4:

@@ -305,7 +305,7 @@ function collect() {
 
 async function run() {
   const started = Date.now();
-  byId("problem").hidden = true;
+  forget();
   const go = byId("form").querySelector(".go");
   go.disabled = true;
   const ticking = setInterval(() => say(`${word("running")} ${Math.round((Date.now() - started) / 1000)} s`), STATE_MS / 3);
@@ -355,6 +355,12 @@ async function ended(job, started, ticking) {
     say(`${part} ${Math.round((Date.now() - started) / 1000)} s`);
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
   }
+}
+
+// What was said of the question before is not said of this one, not even while its form loads.
+function forget() {
+  byId("problem").hidden = true;
+  delete document.body.dataset.shown;
 }
 
 const say = (text) => { byId("state").textContent = text; };
@@ -485,6 +491,7 @@ function drawQuestions() {
     button.type = "button";
     button.addEventListener("click", async () => {
       if (href) { window.open(href, "_blank", "noopener"); return; }
+      forget();
       await choose(process, inputs);
       await run();
     });

@@ -95,7 +95,6 @@ def test_every_question_of_the_gallery_runs(chromium, running):
                 answer = page.request.get(f"{running.url}{question['href']}")
                 assert answer.ok or NOBODY in answer.text(), (question["en"], answer.text())
                 continue
-            page.evaluate("delete document.body.dataset.shown")
             questions.nth(at).click()
             page.wait_for_selector("body[data-shown], #problem:not([hidden])", timeout=90_000)
             problem = "" if page.locator("#problem").is_hidden() else (

@@ -5,12 +5,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
 from api.demo_sources.arcgis import LAYER, DemoArcgis, health_facilities
+from api.demo_sources.feeds import PLACES
 from api.demo_sources.server import json_answer
 from api.demo_sources.simulation import LAYER_FILES, PORT, SECRETS, demo_pages
 from gis.connectors import CONNECTORS
@@ -23,6 +25,7 @@ from tests.source_layers import publish, state
 
 NAMES = sorted(path.stem for path in LAYER_FILES.glob("*.yaml"))
 NOT_PLACED = {"reservoir_levels"}
+NOW = datetime.now(UTC)
 HIDDEN = {"construction_permits"}  # the words of the simulation are in a personal field
 
 
@@ -34,7 +37,7 @@ def province(postgres: Server, lao_cai_template: str) -> Iterator[Database]:
 
 @pytest.fixture
 def server() -> Iterator[FaultyServer]:
-    with faulty(demo_pages()) as running:
+    with faulty(demo_pages(lambda: NOW)) as running:
         yield running
 
 
@@ -53,6 +56,22 @@ def run(database: Database, layer):
 def rows(database: Database, statement: str):
     with database.writing() as connection:
         return connection.execute(text(statement)).all()
+
+
+def test_whatever_is_drawn_lies_in_its_commune_or_in_the_province(province):
+    for name, commune, lon, lat in PLACES:
+        place = f"ST_SetSRID(ST_Point({lon}, {lat}), 4326)"
+        ((drawn_within,),) = rows(
+            province, f"SELECT bool_or(ST_Covers(geom, {place})) FROM gis.admin_unit"
+            f" WHERE level = 'commune' AND full_name = '{commune}'"
+        )  # fmt: skip
+        assert drawn_within, name
+        around = f"ST_Expand({place}, 0.02)"
+        ((left,),) = rows(
+            province, f"SELECT ST_IsEmpty(ST_Difference({around}, ST_Union(geom)))"
+            f" FROM gis.admin_unit WHERE level = 'commune' AND geom && {around}"
+        )  # fmt: skip
+        assert left, name
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -147,7 +166,7 @@ def test_a_warning_that_the_newest_list_has_not_has_ended(province, server, tmp_
     assert report.state == "complete"
     ended = "SELECT bool_and(provenance ? 'gone') FROM layer.landslide_warnings"
     assert rows(province, ended) == [(True,)]
-    server.pages["/warnings"] = demo_pages()["/warnings"]
+    server.pages["/warnings"] = demo_pages(lambda: NOW)["/warnings"]
     assert run(province, layer).state == "complete"
     assert rows(province, ended) == [(False,)]
 
