@@ -80,8 +80,8 @@ def draft(
 ) -> None:
     """Draft a layer file from a file of records: types, key, place, units, and personal columns.
 
-    All records prove the types. `gis layers check` and `load` accept it as it is; what says “?” is
-    to be filled in.
+    Hexes and a style are proposed. All records prove the types. `gis layers check` and `load`
+    accept it as it is; what says “?” is to be filled in.
     """
     from gis.intake.chunks import open_chunks
     from gis.intake.layout import parse_layout

@@ -301,6 +301,15 @@ def test_a_draft_of_a_file_as_handed_over_goes_to_the_map_as_it_is(desk: Desk, h
     assert items["numberMatched"] == handed.added
     tile = desk.client.get(f"/ogc/collections/{handed.layer_id}/tiles/WebMercatorQuad/8/111/202")
     assert (tile.status_code, bool(tile.content)) == (200, handed.added > 0)
+    assert layer.hexes is not None
+    for resolution in layer.hexes.resolutions:
+        zones = desk.client.get(
+            f"/ogc/collections/{handed.layer_id}/dggs/H3/zones",
+            params={"zone-level": resolution, "compact-zones": False, "f": "geojson"},
+        ).json()
+        counts = [zone["properties"]["count"] for zone in zones["features"]]
+        points = handed.geometry == "point"
+        assert sum(counts) == handed.added if points else sum(counts) >= handed.added
 
 
 @pytest.mark.parametrize(

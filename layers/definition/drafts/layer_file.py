@@ -1,5 +1,7 @@
 """Draft of a layer file from a file of records: types that its values prove, words to fill in.
 
+Hexes and a style are proposed, so that the file is on the map as soon as it is loaded.
+
 Columns that look personal are drafted as personal, and the layer is open to its department alone:
 a person decides what becomes public.
 """
@@ -15,8 +17,10 @@ from gis.intake.chunks import TableChunks
 from gis.intake.tables import column_key
 from gis.text import search_key
 from layers.definition.drafts.columns import DraftedColumn, drafted_columns
+from layers.definition.drafts.hexes import draft_resolutions
 from layers.definition.drafts.keys import draft_key
-from layers.definition.drafts.places import draft_place
+from layers.definition.drafts.places import DraftedPlace, draft_place
+from layers.definition.drafts.themes import draft_themes
 from layers.definition.model import PLACING_COLUMNS, FieldType, GeometryKind
 
 _TIME = re.compile(r"\b(ngay|thoi gian|luc|date|time|when|happened)\b")
@@ -76,7 +80,8 @@ def draft_layer(
             "every column looks personal, and none can be the key: add a column with a code"
         )
     geometry = place.geometry
-    fields = {n: column for n, column in columns.items() if n != key and n not in place.columns}
+    rest = {n: column for n, column in columns.items() if n != key and n not in place.columns}
+    fields = _fields({n: column for n, column in rest.items() if not column.is_empty})
     words = {"vi": f"? {name}", "en": f"? {name}"}
     layer = {
         "id": name,
@@ -93,12 +98,31 @@ def draft_layer(
             **place.words,
             **_time(columns),
         },
-        "fields": _fields({n: column for n, column in fields.items() if not column.is_empty}),
+        "fields": fields,
         "access": {"read": "department", "write": "department"},
-        **({} if geometry is GeometryKind.NONE else {"tiles": {"min_zoom": 0, "max_zoom": 14}}),
     }
+    if geometry is not GeometryKind.NONE:
+        layer |= _map(chunks, columns, place, fields)
     text = yaml.dump(layer, Dumper=_PlainDumper, allow_unicode=True, sort_keys=False, width=100)
-    return name, _head(table.name, key, fields, place.kinds) + text
+    return name, _head(table.name, key, rest, place.kinds) + text
+
+
+def _map(
+    chunks: TableChunks,
+    columns: Mapping[str, DraftedColumn],
+    place: DraftedPlace,
+    fields: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The sections of a layer that is drawn: tiles, hexes and style."""
+    served = {words["column"] for words in fields.values() if not words.get("personal")}
+    named = {place.words.get(word) for word in ("address", "commune", "district")}
+    themes = draft_themes(chunks, {n: columns[n] for n in columns if n in served - named}, fields)
+    resolutions = draft_resolutions(chunks, columns, place)
+    return {
+        "tiles": {"min_zoom": 0, "max_zoom": 14},
+        "hexes": {"resolutions": resolutions, **themes.hexes},
+        "style": themes.style,
+    }
 
 
 def _head(

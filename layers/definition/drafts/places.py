@@ -30,7 +30,7 @@ _CODE_OF_UNIT = re.compile(r"(ma )?(xa|phuong)( phuong)?|commune( code| id)?|war
 _DISTRICT = re.compile(r"\b(huyen|district)\b")
 _LEAST_NORTHING = 1_000_000  # metres; eastings of Vietnam are below
 _MOST_NORTHERLY = 90  # degrees
-_LOCAL = "EPSG:9208"
+LOCAL = "EPSG:9208"
 _SHAPES = {
     "Point": GeometryKind.POINT, "MultiPoint": GeometryKind.POINT,
     "LineString": GeometryKind.LINE, "MultiLineString": GeometryKind.LINE,
@@ -47,6 +47,11 @@ class DraftedPlace:
     words: dict[str, Any]
     columns: frozenset[str]
     kinds: dict[GeometryKind, int]
+
+    @property
+    def place_column(self) -> str | None:
+        """The one column that holds the places, where one does."""
+        return next(iter(self.columns)) if len(self.columns) == 1 else None
 
     @property
     def has_words(self) -> bool:
@@ -124,4 +129,4 @@ def _coordinates(table: RawTable, x: str, y: str) -> dict[str, str]:
         )
         if east >= _LEAST_NORTHING > north:
             x, y = y, x
-    return {"x": x, "y": y, "crs": _LOCAL}
+    return {"x": x, "y": y, "crs": LOCAL}

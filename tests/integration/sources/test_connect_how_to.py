@@ -16,6 +16,8 @@ from typer.testing import CliRunner
 
 from api.cli import command_line
 from gis.database.engine import Database
+from layers.definition.catalogue import read_layer
+from layers.definition.model import GeometryKind
 from tests.conftest import LAYERS
 from tests.source_layers import count
 
@@ -182,4 +184,7 @@ def test_a_draft_of_a_real_source_is_a_layer_file_that_reads_it(
     gis("layers", "check")
     gis("layers", "sync")
     for layer_id, number in (("rain", 3), ("permits", 130)):
+        layer = read_layer(Path(f"layers/{layer_id}.yaml"))
+        assert layer.hexes is None or layer.hexes.resolutions[:3] == (5, 6, 7)
+        assert (layer.hexes is None) == (layer.geometry is GeometryKind.NONE)
         assert re.search(rf"added +{number}\b", gis("sources", "run", layer_id))
