@@ -5,9 +5,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import text
 
 from gis.database.engine import Database
+from gis.intake import chunks
 from layers.definition.catalogue import Catalogue
 from layers.definition.model import Layer
 from layers.ingest.load import LoadOptions, LoadReport, load_file
@@ -49,6 +51,14 @@ MZ = layer_of(
 def publish(database: Database, layer: Layer) -> None:
     with database.writing() as connection:
         sync(connection, Catalogue((layer,), {layer.id: "1"}))
+
+
+def read_in_chunks(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
+    """From now on files of any size are read in chunks of so many records."""
+    monkeypatch.setattr(chunks, "STREAMED_FROM_BYTES", 0)
+    monkeypatch.setattr(chunks.TableChunks.__init__, "__defaults__", (rows,))
+    defaults = {**(chunks.open_chunks.__kwdefaults__ or {}), "rows": rows}
+    monkeypatch.setattr(chunks.open_chunks, "__kwdefaults__", defaults)
 
 
 def load(database: Database, layer: Layer, path: Path, **options: Any) -> LoadReport:

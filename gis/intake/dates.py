@@ -82,6 +82,12 @@ _EXCEL_DAY_0 = datetime(1899, 12, 30)
 _PROVING_YEARS = range(1990, 2101)  # of a bare number that is proposed to be a date
 
 
+class ImplausibleYear(str):
+    """Message on a value that is a date, of a year in which nothing can be."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class DateColumn:
     """The instants of a column, each with a zone; None where there is none or it is a fault.
@@ -102,11 +108,12 @@ class DateColumn:
 class InstantColumn:
     """The instants of a column in UTC, microseconds; NaT where there is none or it is a fault.
 
-    `faults` maps 0-based rows to messages.
+    `faults` maps 0-based rows to messages, `format` is that by which the values were read.
     """
 
     utc: NDArray[np.datetime64]
     faults: dict[int, str]
+    format: str
 
 
 @dataclass(slots=True)
@@ -184,9 +191,9 @@ def parse_instants(
     if format in (None, ISO_8601) and _are_usual(deciding or ()):
         utc = _usual_instants(values, home)
         if utc is not None:
-            return InstantColumn(utc, {})
+            return InstantColumn(utc, {}, ISO_8601)
     read = parse_dates(values, format, zone, column=column, asks=asks, deciding=deciding)
-    return InstantColumn(utc_array(read.instants), read.faults)
+    return InstantColumn(utc_array(read.instants), read.faults, read.format)
 
 
 def utc_array(instants: Iterable[datetime | None]) -> NDArray[np.datetime64]:
@@ -343,12 +350,20 @@ def _declared(text: str, format: str, home: tzinfo) -> _Parsed:
 def _in_order(text: str, word: DateWord, home: tzinfo) -> _Parsed:
     reading = _parts_of(text)
     if reading is None:
-        return _year_first(text, home)
+        read = _year_first(text, home)
+        if word is DateWord.BUDDHIST and isinstance(read, ImplausibleYear):
+            return _year_first(_less_buddhist_years(text), home)
+        return read
     if reading.short_year:  # as strptime has it (POSIX): 69–99 are of the twentieth century
         reading.year += 1900 if reading.year >= 69 else 2000
     if word is DateWord.BUDDHIST:
         reading.year -= BUDDHIST_YEARS
     return _resolve(text, reading, _ORDERS[word], home)
+
+
+def _less_buddhist_years(text: str) -> str:
+    """A year-first value whose year is of the Buddhist era, as spreadsheets give such dates."""
+    return f"{max(int(text[:4]) - BUDDHIST_YEARS, 0):04}{text[4:]}"
 
 
 def _by_seconds(text: str, parts: int, home: tzinfo) -> _Parsed:
@@ -385,7 +400,7 @@ def _plausible(text: str, instant: datetime, is_day: bool) -> _Parsed:
 def _implausible(text: str, year: int | None = None) -> str:
     era = year is not None and MIN_YEAR <= year - BUDDHIST_YEARS <= MAX_YEAR
     buddhist = f" (Phật lịch? Buddhist era? {year - BUDDHIST_YEARS})" if era and year else ""
-    return (
+    return ImplausibleYear(
         f"“{text}”: năm phải từ {MIN_YEAR} đến {MAX_YEAR}{buddhist} / "
         f"its year is not within {MIN_YEAR}–{MAX_YEAR}"
     )

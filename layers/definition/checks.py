@@ -92,6 +92,9 @@ def _field_words(layer: Layer) -> Iterator[Finding]:
         if field.free_text and (field.type is not FieldType.TEXT or field.values or field.personal):
             words = f"only a text that is served is free; field `{name}` is another"
             yield (*where, "free_text"), words
+        for word in ("earliest", "ahead_days"):
+            if getattr(field, word) is not None and field.type not in _DATED:
+                yield (*where, word), f"`{word}` is of a date; field `{name}` is {field.type}"
         if field.unit is not None and field.type not in _NUMERIC:
             yield (*where, "unit"), f"a unit is of a number; field `{name}` is {field.type}"
         yield from (((*where, "format"), words) for words in _format(name, field))

@@ -47,6 +47,13 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+EARLIEST = (
+    "first day that is plausible; unset: 1950-01-01, but for days that programs write for no date, "
+    "such as 1970-01-01"
+)
+MOST_AHEAD_DAYS = 36_525
+
+
 class LocalizedText(Strict):
     """A text for people, Vietnamese first."""
 
@@ -101,6 +108,14 @@ class LayerField(Strict):
     format: str | None = Field(
         None, description="Of a date: strptime; of a number: decimal_comma or decimal_point"
     )
+    earliest: date | None = Field(None, description=f"Of a date: {EARLIEST}")
+    ahead_days: int | None = Field(
+        None,
+        ge=0,
+        le=MOST_AHEAD_DAYS,
+        description="Of a date: days from today on that are plausible; unset: 50 years, as terms "
+        "of permits and leases have them (of the column of `source.time`: as there)",
+    )
 
 
 class Coordinates(Strict):
@@ -119,9 +134,12 @@ class Occurrence(Strict):
     zone: str = Field(
         "+07:00", pattern=r"^[+-]\d\d:\d\d$", description="Zone of times that name none"
     )
-    earliest: date = Field(date(1950, 1, 1), description="First day that is plausible")
+    earliest: date | None = Field(None, description=EARLIEST)
     ahead_days: int = Field(
-        366, ge=0, description="Days from today on that are plausible, such as those of plans"
+        366,
+        ge=0,
+        le=MOST_AHEAD_DAYS,
+        description="Days from today on that are plausible, such as those of plans",
     )
 
 

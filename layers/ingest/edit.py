@@ -6,10 +6,10 @@ version rises by its trigger. Rows of views are the service's own and are not ed
 
 import hashlib
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 import numpy as np
@@ -30,14 +30,14 @@ from sqlalchemy.sql.elements import ColumnElement
 from gis.access import Principal, may_write, require
 from gis.clock import HERE, today
 from gis.errors import BadInput, NotAllowed, NotFound
-from gis.intake.dates import utc_array
+from gis.intake.plausible_days import implausible_instants
 from gis.placing.covers import too_many_cells
 from gis.placing.placer import Claims, Reason
 from gis.placing.reference import placer_on, stored_territory
 from gis.placing.shapes import plausible_area, vertex_fault
 from gis.values import BBox
 from layers.definition.model import FileSource, GeometryKind, Layer
-from layers.ingest.event_times import implausible_times
+from layers.ingest.day_bounds import bounds_of_field, bounds_of_time
 from layers.ingest.feature import BadRecord, Feature, FeatureFault
 from layers.items import ItemSource
 from layers.items.geojson import id_of
@@ -107,7 +107,7 @@ def add(
 ) -> RowState:
     """Add a row; raises NotAllowed, NoKey, and BadRecord with all faults."""
     require_writable(source.layer, principal)
-    _check_time(source.layer, feature.properties.get("valid_at"))
+    _check_days(source.layer, feature.properties, {})
     table = table_of(source.layer)
     provenance = {"added_by": principal.name}
     values = _values(connection, source.layer, feature.geometry, feature.properties) | {
@@ -199,9 +199,7 @@ def _change(
     before = _snapshot(connection, source.layer, row_id)
     if before is None:
         raise NotFound(f"the layer {source.layer.id} has no item {row_id}")
-    at = feature.properties.get("valid_at")
-    if at is not None and at != _stored_time(before):
-        _check_time(source.layer, at)
+    _check_days(source.layer, feature.properties, before)
     table = table_of(source.layer)
     values = _updated_values(connection, source, feature, before)
     statement = (
@@ -216,16 +214,35 @@ def _change(
     return RowState(row_id, row_tag(source.layer.id, row_id, updated_at))
 
 
-def _check_time(layer: Layer, at: datetime | None) -> None:
-    """Raises BadRecord for a time at which nothing that the layer holds can have happened."""
-    if isinstance(layer.source, FileSource) and layer.source.time is not None:
-        for _, why in implausible_times(utc_array([at]), layer.source.time, today()):
-            raise BadRecord([FeatureFault("properties.valid_at", why)])
+def _check_days(layer: Layer, properties: Mapping[str, Any], before: Mapping[str, Any]) -> None:
+    """Raises BadRecord for new values that are no plausible days of what the layer holds."""
+    faults = [
+        FeatureFault(f"properties.{name}", why)
+        for name, value in properties.items()
+        if isinstance(value, date) and value != _stored_day(before.get(name), type(value))
+        for why in _day_faults(layer, name, value)
+    ]
+    if faults:
+        raise BadRecord(faults)
 
 
-def _stored_time(row: Mapping[str, Any]) -> datetime | None:
-    at = row.get("valid_at")
-    return None if at is None else datetime.fromisoformat(str(at))
+def _day_faults(layer: Layer, name: str, value: date) -> Iterable[str]:
+    source = layer.source
+    if not isinstance(source, FileSource):
+        return ()
+    if name in layer.fields:
+        bounds = bounds_of_field(name, layer.fields[name], source, today())
+    elif name == "valid_at" and source.time is not None:
+        bounds = bounds_of_time(source.time, today())
+    else:
+        return ()
+    instant = value if isinstance(value, datetime) else datetime.combine(value, time(), HERE)
+    return implausible_instants([instant], bounds).values()
+
+
+def _stored_day(value: Any, type: type[date]) -> date | None:
+    """The value of a row, as JSON has it, as a day or an instant."""
+    return None if value is None else type.fromisoformat(str(value))
 
 
 def _updated_values(
@@ -241,7 +258,7 @@ def _updated_values(
         geometry = shapely.from_wkb(before["geom"])
     stored = {name: before.get(name) for name in placing if name in before}
     if "valid_at" in stored:
-        stored["valid_at"] = _stored_time(stored)
+        stored["valid_at"] = _stored_day(stored["valid_at"], datetime)
     values = _values(connection, source.layer, geometry, {**stored, **feature.properties})
     return {name: value for name, value in values.items() if name in table_of(source.layer).c}
 

@@ -23,9 +23,16 @@ from gis.intake.coordinates import (
     settle_places,
     with_settled_places,
 )
-from gis.intake.dates import parse_dates, parse_instants
+from gis.intake.dates import ImplausibleYear, parse_dates, parse_instants
 from gis.intake.layout import FOUND, Layout
 from gis.intake.numbers import parse_integers, parse_numbers
+from gis.intake.plausible_days import (
+    DayBounds,
+    ask_about_days,
+    days_of,
+    implausible_days,
+    implausible_instants,
+)
 from gis.intake.tables import RawTable, require_columns, restore_full_names
 from gis.placing.covers import too_many_cells
 from gis.placing.crs import AS_DECLARED, CheckedPoints, SourceCrs, check_points, parse_crs
@@ -40,7 +47,7 @@ from layers.definition.model import (
     Layer,
     LayerField,
 )
-from layers.ingest.event_times import days_of, implausible_times
+from layers.ingest.day_bounds import bounds_of_field, bounds_of_time
 from layers.ingest.survey import ColumnReading, ColumnType, Survey
 from layers.storage.tables import finest_of, has_hex_cover
 
@@ -202,6 +209,7 @@ class RecordReader:
         self.covered_at = finest_of(layer) if has_hex_cover(layer) else None
         self.faults: dict[int, list[RecordFault]] = {}
         self._done = 0  # records of the survey's file that are read
+        self._is_whole = True  # what is read is a whole file, or a sample of all of it
         self._crs = None if survey is None else self._settled_crs(survey.sample)
         self.crs = self._crs
         if self._crs is not None and answers.crs is None:
@@ -212,6 +220,7 @@ class RecordReader:
 
         Raises BadFile when a column is missing, AmbiguousInput when a column has two readings.
         """
+        self._is_whole = self.survey is None or table is self.survey.sample
         written = self.with_full_names(table)
         table = self._located(written)
         self.require_columns(table)
@@ -511,15 +520,16 @@ class RecordReader:
         return parsed.numbers
 
     def _instants(
-        self, table: RawTable, column: str, declared: str | None
+        self, table: RawTable, column: str, definition: LayerField, bounds: DayBounds
     ) -> list[datetime | None]:
         zone = self.source.time.zone if self.source.time else "+07:00"
-        format = self.answers.date_format or declared
+        format = self.answers.date_format or definition.format
         deciding = self._deciding(column, ColumnType.DATE, format)
         parsed = parse_dates(
             table[column], format, zone, column=column, asks=self.asks, deciding=deciding
         )
-        self._fault_each(parsed.faults, "bad_date", column)
+        faults = implausible_instants(parsed.instants, bounds)
+        self._fault_dates(table, column, parsed.faults, faults, bounds, parsed.format)
         return parsed.instants
 
     def _valid_at(self, table: RawTable) -> NDArray[np.datetime64]:
@@ -535,10 +545,28 @@ class RecordReader:
             asks=self.asks,
             deciding=self._deciding(time.column, ColumnType.DATE, format),
         )
-        self._fault_each(parsed.faults, "bad_date", time.column)
-        for row, why in implausible_times(parsed.utc, time, today()):
-            self._fault(row, "bad_date", f"{time.column}: {why}")
+        bounds = bounds_of_time(time, today())
+        faults = implausible_days(days_of(parsed.utc), bounds)
+        self._fault_dates(table, time.column, parsed.faults, faults, bounds, parsed.format)
         return parsed.utc
+
+    def _fault_dates(
+        self,
+        table: RawTable,
+        column: str,
+        unread: Mapping[int, str],
+        implausible: Mapping[int, str],
+        bounds: DayBounds,
+        format: str,
+    ) -> None:
+        """Faults of the dates of a column. Raises AmbiguousInput where most are implausible, of a
+        whole file that a person has not yet said anything about.
+        """
+        of_years = [row for row, why in unread.items() if isinstance(why, ImplausibleYear)]
+        if self.asks and self._is_whole and self.answers.date_format is None:
+            zone = self.source.time.zone if self.source.time else "+07:00"
+            ask_about_days(column, table[column], {*of_years, *implausible}, bounds, format, zone)
+        self._fault_each({**unread, **implausible}, "bad_date", column)
 
     def _words(self, table: RawTable, column: str | None) -> list[str]:
         return table.cells.get(column or "", [""] * len(table))
@@ -555,7 +583,7 @@ class RecordReader:
         column = definition.column or name
         if column not in table.cells:
             return [None] * len(table)
-        values = self._typed(table, column, definition)
+        values = self._typed(table, name, column, definition)
         if definition.required and None in values:
             for row, value in enumerate(values):
                 if value is None and not self._has_fault(row, column):
@@ -565,7 +593,7 @@ class RecordReader:
     def _has_fault(self, row: int, column: str) -> bool:
         return any(fault.why.startswith(f"{column}:") for fault in self.faults.get(row, ()))
 
-    def _typed(self, table: RawTable, column: str, definition: LayerField) -> list[Any]:
+    def _typed(self, table: RawTable, name: str, column: str, definition: LayerField) -> list[Any]:
         match definition.type:
             case FieldType.TEXT:
                 return self._texts(table, column, definition)
@@ -576,11 +604,12 @@ class RecordReader:
                 return [None if number != number else number for number in numbers.tolist()]
             case FieldType.BOOLEAN:
                 return self._booleans(table, column)
-            case FieldType.DATE:
-                instants = self._instants(table, column, definition.format)
+            case FieldType.DATE | FieldType.DATETIME:
+                bounds = bounds_of_field(name, definition, self.source, today())
+                instants = self._instants(table, column, definition, bounds)
+                if definition.type is FieldType.DATETIME:
+                    return list(instants)
                 return [instant.date() if instant else None for instant in instants]
-            case FieldType.DATETIME:
-                return list(self._instants(table, column, definition.format))
 
     def _texts(self, table: RawTable, column: str, definition: LayerField) -> list[str | None]:
         texts = [value or None for value in table[column]]

@@ -3,12 +3,12 @@
 import csv
 import io
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from sqlalchemy import text
 
 from gis.errors import AmbiguousInput
-from gis.intake import chunks
 from layers.ingest import merge
 from layers.ingest.merge import IncomingRows
 from tests.intake_layers import (
@@ -17,6 +17,7 @@ from tests.intake_layers import (
     layer_of,
     load,
     publish,
+    read_in_chunks,
     rows,
     waiting,
     write_csv,
@@ -47,14 +48,7 @@ def records(count: int) -> list[tuple]:
 
 @pytest.fixture
 def in_chunks(monkeypatch):
-    def of(rows: int) -> None:
-        monkeypatch.setattr(chunks, "STREAMED_FROM_BYTES", 0)
-        monkeypatch.setattr(chunks.TableChunks.__init__, "__defaults__", (rows,))
-        monkeypatch.setattr(chunks.open_chunks, "__kwdefaults__", dict(
-            chunks.open_chunks.__kwdefaults__, rows=rows
-        ))  # fmt: skip
-
-    return of
+    return partial(read_in_chunks, monkeypatch)
 
 
 def test_a_file_in_chunks_gives_the_rows_and_the_quarantine_of_the_whole_file(

@@ -142,6 +142,10 @@ def fixture_file(name: str) -> Callable[[Path], Path]:
 
 PLACES = metres_of("EPSG:4326")
 NAMED = layer_of({"key": "id"}, {"kind": "text"})
+PERMITS = layer_of(
+    {"key": "id", "coordinates": {"x": "lon", "y": "lat"}, "time": {"column": "when"}},
+    {"han": "date"},
+)
 LOCAL, UTM = in_crs("EPSG:9208"), in_crs("EPSG:32648")
 DEGREES = in_crs("EPSG:4326")
 MIXED = np.where(np.arange(20)[:, None] < 8, DEGREES[:, ::-1], DEGREES)
@@ -170,6 +174,12 @@ CASES: dict[str, tuple[Callable[[Path], Path], Layer, list[str]]] = {
         csv_with("when", "13/09/2024", "14/09/2024"), MZ, ["--date-format", "%Y.%m.%d"],
     ),
     "no date in that form": (csv_with("when", "hôm qua"), MZ, ["--date-format", "%d/%m/%Y"]),
+    "days of programs": (csv_with("when", *["1900-01-01"] * 4, "2025-09-01"), MZ, []),
+    "years typed wrong": (csv_with("when", *["13/09/2205"] * 4, "13/09/2025"), MZ, []),
+    "Buddhist years of a spreadsheet": (
+        csv_with("when", *["2568-09-01"] * 4, "2025-09-01"), MZ, [],
+    ),
+    "a field far ahead": (csv_with("when,han", *['2025-09-01","2099-12-31'] * 4), PERMITS, []),
     "no CRS": (geoparquet(LOCAL, None), PLACES, []),
     "no CRS, several fit": (geoparquet(UTM, None), PLACES, []),
     "no CRS, none fits": (geoparquet(np.full((9, 2), 1e8), None), PLACES, []),
