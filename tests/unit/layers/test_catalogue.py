@@ -5,14 +5,21 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gis.access import ANONYMOUS, LOCAL_ADMIN, Principal, Role
 from gis.errors import BadLayerFile, NotFound
 from layers.definition.catalogue import Catalogue, read_catalogue, read_layer, read_layer_file
 from layers.definition.model import Layer
-from layers.definition.yaml_document import BrokenYaml, parse_yaml
+from layers.definition.yaml_document import (
+    BrokenYaml,
+    _children,
+    _document,
+    _FastLoader,
+    _Loader,
+    parse_yaml,
+)
 from tests.unit.layers.examples import CATALOGUE, LAYERS, wells, wells_words
 
 SOUND = """\
@@ -147,6 +154,30 @@ def test_what_stands_before_a_colon_is_a_text() -> None:
 )
 def test_what_a_yaml_writer_writes_is_read_back(data: Any) -> None:
     assert parse_yaml(yaml.safe_dump(data, allow_unicode=True)).data == data
+
+
+PIECES = ["a", "b", ": ", ":", "\n", "\n  ", "\n- ", "- ", "[", "]", "{", "}", ",", "'", '"']
+PIECES += ["|", ">-", "#", " #", "&a ", "*a", "!x", "<<", "~", "7", "đ", "\t", "? ", "%", "---\n"]
+
+
+@settings(max_examples=200)
+@given(st.lists(st.sampled_from(PIECES), max_size=24).map("".join))
+def test_the_two_parsers_read_the_same_words_on_the_same_lines(text: str) -> None:
+    try:
+        slow = _document(_Loader(text))
+        fast = _document(_FastLoader(text))
+    except (BrokenYaml, yaml.YAMLError, ValueError):
+        return
+    assert fast.data == slow.data
+    assert lines_of(fast.root) == lines_of(slow.root)
+
+
+def lines_of(node: yaml.Node | None) -> list[int]:
+    """The line of a node and, in their order, of all below it; what is empty stands nowhere."""
+    if node is None or (isinstance(node, yaml.ScalarNode) and not node.value):
+        return []
+    below = (line for child in _children(node) for line in lines_of(child))
+    return [node.start_mark.line, *below]
 
 
 @given(st.text(max_size=60))
