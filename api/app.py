@@ -60,7 +60,7 @@ def create_app(settings: Settings, database: Database, catalogue: Catalogue) -> 
     )
     app.state.settings = settings
     app.state.database = database
-    app.state.layer_files = LayerFiles(database, settings.layers, catalogue)
+    app.state.layer_files = LayerFiles(database, settings.layers, catalogue, *settings.more_layers)
     app.state.async_reader = AsyncReader(database)
     app.state.event_broker = EventBroker(database, settings.client_streams)
     app.state.health = Reserve(database, 2)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import text
 
+from api.demo_sources.beside import has_real_records
 from gis.access import LOCAL_ADMIN
 from gis.boundaries.store import read_history
 from gis.database.engine import Database
@@ -65,12 +66,12 @@ def load_yagi(
     Raises BadInput in a database that holds real records: the night would be told to who is on duty
     among them.
     """
+    if has_real_records(database):
+        raise BadInput(
+            "this database holds real records, beside which a simulated night is no demo: run "
+            "the scenario in a database of its own (GIS_DATABASE_URL or GIS_HOME)"
+        )
     with database.reading() as connection:
-        if connection.scalar(_HAS_REAL):
-            raise BadInput(
-                "this database holds real records, beside which a simulated night is no demo: run "
-                "the scenario in a database of its own (GIS_DATABASE_URL or GIS_HOME)"
-            )
         communes, history = read_current_communes(connection), read_history(connection)
     night = yagi_reports(communes, history, until)
     loads = load_demo(database, catalogue, until, show)
@@ -88,15 +89,12 @@ def load_yagi(
         return [*loads, load_file(database, catalogue.get(LAYERS[0]), path, options, show)]
 
 
-_HAS_REAL = text("SELECT EXISTS (SELECT FROM gis.load WHERE NOT simulated)")
-
-
 def wants_demo(database: Database, catalogue: Catalogue, now: datetime) -> bool:
     """True where nothing real was ever loaded, and the demo is missing, partial or out of date."""
     wanted = {layer.id for layer in catalogue.layers} & set(LAYERS)
+    if has_real_records(database):
+        return False
     with database.reading() as connection:
-        if connection.scalar(_HAS_REAL):
-            return False
         rows = connection.execute(
             text("SELECT layer_id, max(loaded_at) AS at FROM gis.load GROUP BY layer_id")
         )

@@ -99,7 +99,8 @@ def _working_here(
     One that fails is logged and stops nothing: a worker tries again.
     """
     session = WorkerSession(database, leads=False)
-    kinds = job_kinds(database, LayerFiles(database, settings.layers, catalogue))
+    files = LayerFiles(database, settings.layers, catalogue, *settings.more_layers)
+    kinds = job_kinds(database, files)
     worker = Worker(database, session, kinds, threading.Event())
     try:
         yield lambda *names: worker.work_off(names, _ToldJobs(database, step))

@@ -9,7 +9,7 @@ from api.logs import configure_logs
 from api.setup import prepare
 from gis.database.connect import opened
 from gis.errors import GisError
-from gis.jobs.child import die_with
+from gis.jobs.parent import die_with
 
 
 def set_up() -> None:

@@ -5,7 +5,7 @@ import sys
 from api.cli.output import complain
 from api.cli.work import work
 from gis.errors import GisError
-from gis.jobs.child import die_with
+from gis.jobs.parent import die_with
 
 if __name__ == "__main__":
     die_with(int(sys.argv[1]))

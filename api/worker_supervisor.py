@@ -27,8 +27,10 @@ class WorkerSupervisor:
         self,
         start: Callable[[], "subprocess.Popen[bytes]"],
         clock: Callable[[], float] = time.monotonic,
+        name: str = "worker",
     ) -> None:
         self._start = start
+        self._name = name
         self._clock = clock  # seconds
         self._process: subprocess.Popen[bytes] | None = None
         self._started_at = 0.0
@@ -48,7 +50,7 @@ class WorkerSupervisor:
             )
             self._due_at = now + self._pause_s
             log.error(
-                "the worker has ended and is started again",
+                f"the {self._name} has ended and is started again",
                 exit_code=self._process.returncode, in_s=self._pause_s,
             )  # fmt: skip
             self._process = None

@@ -25,10 +25,14 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 @dataclass(frozen=True, slots=True)
 class EgressPolicy:
-    """Allowed addresses: public ones, and those of `networks`, which `setting` names."""
+    """Allowed addresses: public ones, and those of `networks`, which `setting` names.
+
+    `services` are single ports of addresses that are allowed as well.
+    """
 
     networks: tuple[Network, ...] = ()
     setting: str = "GIS_WEBHOOK_NETWORKS"
+    services: frozenset[tuple[str, int]] = frozenset()
 
     def allows(self, address: Address) -> bool:
         mapped = getattr(address, "ipv4_mapped", None)
@@ -48,7 +52,11 @@ class EgressPolicy:
         except (OSError, UnicodeError) as error:
             raise NotDelivered(f"the host {host} has no address") from error
         addresses = list(dict.fromkeys(str(info[4][0]) for info in infos))
-        allowed = [address for address in addresses if self.allows(ipaddress.ip_address(address))]
+        allowed = [
+            address
+            for address in addresses
+            if (address, port) in self.services or self.allows(ipaddress.ip_address(address))
+        ]
         if not allowed:
             raise Undeliverable(
                 f"the host {host} is not on a public network: an administrator may allow its "

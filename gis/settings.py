@@ -69,6 +69,11 @@ class Settings(BaseSettings):
     )
     layers: Path = Field(ROOT / "layers", description="Folder of the layer files")
     demo: bool = Field(True, description="Load simulated data into an empty database")
+    demo_sources: bool = Field(
+        True,
+        description="Beside the demo in the private cluster, run simulated systems of departments "
+        "and read them by schedule",
+    )
     reader_timeout_ms: int = Field(
         10_000, ge=100, description="Longest time that one reading statement may take"
     )
@@ -201,6 +206,10 @@ class Settings(BaseSettings):
     gateway_secrets: Mapping[str, SecretStr] = Field({}, exclude=True)
     source_secrets: Mapping[str, SecretStr] = Field({}, exclude=True)
 
+    # Host and port of the simulated systems of departments, where the demo has them (see
+    # api.demo_sources.beside).
+    demo_address: tuple[str, int] | None = Field(None, exclude=True)
+
     @field_validator("database_url")
     @classmethod
     def _check_database_url(cls, url: SecretStr | None) -> SecretStr | None:
@@ -225,6 +234,16 @@ class Settings(BaseSettings):
     @property
     def extent(self) -> BBox:
         return BBox(*self.map_extent)
+
+    @property
+    def demo_folder(self) -> Path:
+        """The folder of the simulated systems of departments: their address and layer files."""
+        return self.home / "demo_sources"
+
+    @property
+    def more_layers(self) -> tuple[Path, ...]:
+        """The folders of layer files beside `layers`, whose files go before theirs."""
+        return () if self.demo_address is None else (self.demo_folder,)
 
     @property
     def inbox_folder(self) -> Path:

@@ -27,13 +27,17 @@ Who = Annotated[
 
 
 def read_settings() -> "Settings":
-    """The settings; raises BadInput, which names the variable that is wrong."""
+    """The settings, with the simulated systems of departments where the demo has them.
+
+    Raises BadInput, which names the variable that is wrong.
+    """
     from pydantic import ValidationError
 
+    from api.demo_sources.beside import with_demo_sources
     from gis.settings import Settings
 
     try:
-        return Settings()
+        return with_demo_sources(Settings())
     except ValidationError as error:
         faults = [
             f"GIS_{str(e['loc'][0]).upper()}: {fault_words(e['msg'])}" for e in error.errors()
@@ -44,7 +48,7 @@ def read_settings() -> "Settings":
 def read_layers(settings: "Settings") -> "Catalogue":
     from layers.definition.catalogue import read_catalogue
 
-    return read_catalogue(settings.layers)
+    return read_catalogue(settings.layers, *settings.more_layers)
 
 
 def read_layers_at_hand() -> "Catalogue":
@@ -54,7 +58,8 @@ def read_layers_at_hand() -> "Catalogue":
     """
     from layers.definition.catalogue import read_good_layers
 
-    catalogue = read_good_layers(read_settings().layers)
+    settings = read_settings()
+    catalogue = read_good_layers(settings.layers, *settings.more_layers)
     for fault in catalogue.faults:
         complain(f"warning: {fault}")
     return catalogue

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -10,6 +11,7 @@ import typer
 from api.cli.context import Who, database_in_use, read_layers, read_settings, somebody_here
 from api.cli.file_options import AssumedCrs, DateFormat, NumberFormat, file_answers
 from api.cli.output import AsJson, check_folder, print_facts, print_rows, say, write_new
+from gis.clock import HERE
 
 app = typer.Typer(
     help="See, run, pause and answer the sources that the service reads.", no_args_is_help=True
@@ -42,7 +44,7 @@ def status(as_json: AsJson = False) -> None:
             "layer_id": row["layer_id"],
             "state": row["state"],
             "last_success": row["last_success"],
-            "why": row["question"]["why"] if row["question"] else row["error"],
+            "why": _why(row),
         }
         for row in rows
         if row["state"] in ("late", "failing", "asking", "paused") or row["failures"]
@@ -217,6 +219,25 @@ def quality(
     with database_in_use() as database, database.reading() as connection:
         rows = qualities(connection, catalogue.get(layer).id, limit)
     print_rows(rows, as_json=as_json, empty="nothing was loaded since quality is measured")
+
+
+def _why(row: dict[str, Any]) -> str:
+    """The reason for which a source needs somebody, as far as it is known."""
+    if row["question"]:
+        return str(row["question"]["why"])
+    words = str(row["error"])
+    if row["state"] == "late":
+        newest = _moment(row["newest"]) if row["newest"] else "–"
+        late = (
+            f"hẹn đến {_moment(row['fresh_until'])}, dữ liệu mới nhất {newest} / promised by "
+            f"{_moment(row['fresh_until'])}, newest data {newest}"
+        )
+        words = f"{late}; {words}" if words else late
+    return words
+
+
+def _moment(moment: datetime) -> str:
+    return moment.astimezone(HERE).strftime("%Y-%m-%d %H:%M")
 
 
 def _sources() -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ def up() -> None:
 
     Example: GIS_PORT=8080 gis up
     """
+    from api.demo_sources.beside import beside_demo
     from api.logs import configure_logs
     from api.sockets import Listener
     from api.worker_supervisor import supervised
@@ -32,9 +33,11 @@ def up() -> None:
             # meanwhile this process imports what it serves with.
             if settings.workers == 1:
                 threading.Thread(target=_import_service, daemon=True).start()
-            _set_up()
-            with retried(settings), supervised(database.url):
-                run_server(settings, database, listener)
+            with beside_demo(settings, database):
+                _set_up()
+                settings = read_settings()  # with the simulated systems, where the demo has them
+                with retried(settings), supervised(database.url):
+                    run_server(settings, database, listener)
     say("stopped")
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _WORK_CONNECTIONS = 12
 _SENDER_CONNECTIONS = 6
 # Seconds after which an idle process of jobs ends; None: never, since alarms wait for no import.
-_IDLE_S = {"prompt": None, "slow": 60.0, "loads": 60.0, "feeds": 60.0, "processes": 300.0}
+_IDLE_S = {"prompt": None, "slow": 60.0, "loads": 60.0, "feeds": 20.0, "processes": 300.0}
 
 
 def work() -> None:
@@ -55,6 +55,7 @@ def work() -> None:
                 runners,
                 settings.undeclared_days,
                 settings.rasters,
+                settings.more_layers,
             ) as pulse,
             delivering(sent, sender_of(settings), settings.cap_sender, pulse),
         ):
@@ -69,4 +70,4 @@ def _processes(url: str, stopped: threading.Event) -> "Mapping[str, JobRunner]":
     from layers.jobs.kinds import LANES
 
     command = [sys.executable, "-m", "api.job_process"]
-    return {lane: JobProcess(command, url, stopped, _IDLE_S[lane]) for lane in LANES}
+    return {lane: JobProcess([*command, lane], url, stopped, _IDLE_S[lane]) for lane in LANES}

@@ -2,19 +2,27 @@
 
 import argparse
 import signal
+import socket
 import sys
 
 from api.demo_sources.server import DemoServer, running
-from api.demo_sources.simulation import LAYER_FILES, PORT, SECRETS, demo_pages
+from api.demo_sources.simulation import LAYER_FILES, PORT, SECRETS, eventful_pages
+from gis.jobs.parent import die_with
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m api.demo_sources", description=__doc__)
     parser.add_argument("--port", type=int, default=PORT, help=f"default: {PORT}")
-    port = parser.parse_args().port
+    parser.add_argument("--socket", type=int, help="one that listens, in place of a port")
+    parser.add_argument("--parent", type=int, help="process with which this one ends")
+    options = parser.parse_args()
+    if options.parent is not None:
+        die_with(options.parent)
+    listener = None if options.socket is None else socket.socket(fileno=options.socket)
     ends = {signal.SIGINT, signal.SIGTERM}
     signal.pthread_sigmask(signal.SIG_BLOCK, ends)  # to be waited for below, whenever they come
-    with running(DemoServer(demo_pages(), port)) as server:
+    pages = eventful_pages()
+    with running(DemoServer(pages, options.port, listener)) as server:
         print(f"simulated sources at {server.base}")
         print(f"layer files: {LAYER_FILES}")
         print("for the service that reads them:")

@@ -23,6 +23,7 @@ _FIELDS = (
     ("last_edited_date", "esriFieldTypeDate"),
     ("GHI_CHU", "esriFieldTypeString"),
 )
+_STEP_S = 600
 _RANGE = re.compile(r"OBJECTID >= (\d+) AND OBJECTID <= (\d+)")
 _SINCE = re.compile(r"last_edited_date >= TIMESTAMP '([\d :-]+)'")
 
@@ -46,6 +47,20 @@ def health_facilities(count: int) -> list[dict[str, Any]]:
         y = round(lat + draw.uniform(-0.02, 0.02), 5)
         features.append({"attributes": attributes, "geometry": {"x": x, "y": y}})
     return features
+
+
+def facilities_of(features: Sequence[dict[str, Any]], moment: datetime) -> list[dict[str, Any]]:
+    """The features of a moment: each ten minutes another one is closed, and another one changed."""
+    step = int(moment.timestamp()) // _STEP_S
+    closed, changed = step % len(features), (step + 1) % len(features)
+    attributes = features[changed]["attributes"]
+    corrected = attributes | {
+        "SO_GIUONG": attributes["SO_GIUONG"] + step % 10 + 1,
+        "last_edited_date": step * _STEP_S * 1000,
+    }
+    now = [*features]
+    now[changed] = features[changed] | {"attributes": corrected}
+    return now[:closed] + now[closed + 1 :]
 
 
 @dataclass

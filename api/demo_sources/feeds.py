@@ -36,6 +36,9 @@ _GATES = (
     ("Bản Vược", 103.7960, 22.6170),
 )
 _RISKS = ("Trung bình", "Cao", "Rất cao")
+_INCIDENT_EVERY_S = 300
+_ATTENDED_AFTER_S = 900
+_PERMIT_EVERY_S = 600
 _COLOURS = ("#99ccff", "#ffff66", "#ff9933", "#cc0000")
 
 
@@ -45,9 +48,13 @@ def now() -> datetime:
 
 @dataclass
 class DemoFeeds:
-    """All feeds by their paths; what they say follows from `now` alone."""
+    """All feeds by their paths; what they say follows from `now` alone.
+
+    Beside the `permits` of the past, one is issued each ten minutes from the hour `since` on.
+    """
 
     now: Callable[[], datetime] = now
+    since: datetime | None = None
     permits: int = 60
     token_life_s: int = 3_600
     tokens: set[str] = field(default_factory=set)
@@ -240,9 +247,10 @@ class DemoFeeds:
         return DemoAnswer(body, headers={"Content-Type": "text/csv; charset=utf-8"})
 
     def traffic(self, request: DemoRequest) -> DemoAnswer:
-        """Traffic incidents of a week, by offset and limit."""
+        """The last traffic incidents, by offset and limit; each five minutes one is new."""
         offset, limit = int(request.query.get("offset", 0)), int(request.query.get("limit", 20))
-        incidents = [self._incident(number) for number in range(40)]
+        newest = int(self.now().timestamp()) // _INCIDENT_EVERY_S
+        incidents = [self._incident(number) for number in range(newest, newest - 40, -1)]
         page = incidents[offset : offset + limit]
         return json_answer({"total": len(incidents), "items": page})
 
@@ -271,7 +279,7 @@ class DemoFeeds:
         since = request.query.get("updatedAfter", "")
         permits = [
             permit
-            for permit in map(self._permit, range(self.permits))
+            for permit in (*map(self._permit, range(self.permits)), *self._new_permits())
             if permit["ngayCapNhat"] >= since
         ]
         here = permits[(page - 1) * size : page * size]
@@ -304,27 +312,46 @@ class DemoFeeds:
         ]
 
     def _incident(self, number: int) -> Mapping[str, Any]:
+        """An incident by its number since 1970; what is said of it is corrected after a while."""
         draw = Random(number)
         name, commune, lon, lat = draw.choice(PLACES)
-        moment = self._hour() - timedelta(hours=draw.randrange(168))
+        north, east = draw.uniform(-0.02, 0.02), draw.uniform(-0.02, 0.02)
+        begun_s = number * _INCIDENT_EVERY_S
+        is_attended = self.now().timestamp() - begun_s > _ATTENDED_AFTER_S
+        words = ", lực lượng chức năng đã có mặt" if is_attended else ""
         return {
-            "id": f"GT-{number:04d}",
+            "id": f"GT-{number}",
             "loai": draw.choice(("tai nạn", "sạt lở đường", "ùn tắc", "xe hỏng")),
-            "mo_ta": f"Tại {name} ({SIMULATED})",
+            "mo_ta": f"Tại {name}{words} ({SIMULATED})",
             "xa": commune,
-            "toa_do": f"{lat:.5f},{lon:.5f}",
-            "thoi_gian_ms": int(moment.timestamp() * 1000),
+            "toa_do": f"{lat + north:.5f},{lon + east:.5f}",
+            "thoi_gian_ms": begun_s * 1000,
         }
 
     def _permit(self, number: int) -> Mapping[str, Any]:
+        changed = datetime(2025, 7, 1, tzinfo=HERE) + timedelta(days=number)
+        return self._permit_of(number, changed)
+
+    def _new_permits(self) -> list[Mapping[str, Any]]:
+        """Those that were issued since `since`, by their number since 1970."""
+        if self.since is None:
+            return []
+        first = int(self.since.timestamp()) // _PERMIT_EVERY_S + 1
+        last = int(self.now().timestamp()) // _PERMIT_EVERY_S
+        return [
+            self._permit_of(number, datetime.fromtimestamp(number * _PERMIT_EVERY_S, HERE))
+            for number in range(first, last + 1)
+        ]
+
+    def _permit_of(self, number: int, changed: datetime) -> Mapping[str, Any]:
         """Each seventh permit is a change of the one before it, which it supersedes."""
         draw = Random(number)
         name, commune, lon, lat = draw.choice(PLACES)
-        changed = datetime(2025, 7, 1, tzinfo=HERE) + timedelta(days=number)
         return {
             "soGiayPhep": f"{number:04d}/GPXD",
             "thayThe": f"{number - 1:04d}/GPXD" if number % 7 == 6 else None,
             "chuDauTu": f"Hộ gia đình {number} ({SIMULATED})",
+            "ghiChu": SIMULATED,
             "diaChi": f"{name}, {commune}",
             "viTri": {"lat": lat, "lon": lon},
             "ngayCap": f"{changed:%d/%m/%Y}",

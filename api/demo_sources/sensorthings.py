@@ -19,14 +19,20 @@ _STATIONS = (
 )
 
 
-def hourly_rain(hours: int) -> list[dict[str, Any]]:
-    """Observations from 1 September 2025 on, with their stream and its station."""
-    start = datetime(2025, 9, 1, tzinfo=HERE)
+_FIRST_HOUR = datetime(2025, 9, 1, tzinfo=HERE)
+
+
+def hourly_rain(hours: int, until: datetime | None = None) -> list[dict[str, Any]]:
+    """Observations of so many hours, with their stream and its station.
+
+    They end with the hour of `until`; unset: they begin on 1 September 2025.
+    """
+    begun = 0 if until is None else (until - _FIRST_HOUR) // timedelta(hours=1) + 1 - hours
     observations = []
-    for number in range(hours * len(_STATIONS)):
+    for number in range(begun * len(_STATIONS), (begun + hours) * len(_STATIONS)):
         hour, station = divmod(number, len(_STATIONS))
         name, lon, lat = _STATIONS[station]
-        moment = start + timedelta(hours=hour)
+        moment = _FIRST_HOUR + timedelta(hours=hour)
         before = moment - timedelta(hours=1)
         point = {"type": "Point", "coordinates": [lon, lat]}
         observations.append(

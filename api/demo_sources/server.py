@@ -1,6 +1,7 @@
 """HTTP server of simulated sources: one function a path, in threads of its own."""
 
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -45,8 +46,15 @@ class DemoServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, pages: Mapping[str, DemoPage], port: int = 0) -> None:
-        super().__init__(("127.0.0.1", port), _Handler)
+    def __init__(
+        self, pages: Mapping[str, DemoPage], port: int = 0, listener: socket.socket | None = None
+    ) -> None:
+        """A server at a port, 0: any that is free, or at a socket that listens already."""
+        super().__init__(("127.0.0.1", port), _Handler, bind_and_activate=listener is None)
+        if listener is not None:
+            self.socket.close()
+            self.socket = listener
+            self.server_name, self.server_port = self.server_address = listener.getsockname()
         self.pages = dict(pages)
         self.base = f"http://127.0.0.1:{self.server_port}"
 

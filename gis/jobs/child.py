@@ -1,10 +1,8 @@
 """The process in which jobs run, seen from inside: it takes one after the other from its worker."""
 
-import ctypes
 import os
 import queue
 import signal
-import sys
 import threading
 from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
@@ -16,19 +14,12 @@ import structlog
 from gis.database.engine import Database
 from gis.errors import GisError
 from gis.jobs.kind import JobKind, RunningJob, run_here
+from gis.jobs.parent import die_with
 from gis.jobs.queue import Claim
 
 log = structlog.get_logger("work")
 
-_PR_SET_PDEATHSIG = 1
 _CONNECTIONS = 4
-
-
-def die_with(parent: int) -> None:
-    """From here on the kernel kills this process when the thread that started it ends."""
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it ended before
-        sys.exit(1)
 
 
 def serve_jobs(

@@ -112,29 +112,30 @@ class Catalogue:
         return {layer.id: layer for layer in self.layers}
 
 
-def read_catalogue(folder: Path) -> Catalogue:
-    """The layers of all `*.yaml` of a folder.
+def read_catalogue(folder: Path, *more: Path) -> Catalogue:
+    """The layers of all `*.yaml` of a folder, and of `more` those that it has not.
 
     Raises BadLayerFile with every fault of every file, one a line, as `file:line: what, and what
     would be right`.
     """
-    catalogue = read_good_layers(folder)
+    catalogue = read_good_layers(folder, *more)
     if catalogue.faults:
         raise BadLayerFile("\n".join(catalogue.faults))
     return catalogue
 
 
-def read_good_layers(folder: Path) -> Catalogue:
+def read_good_layers(folder: Path, *more: Path) -> Catalogue:
     """The layers whose files are right; the faults of the others are kept with them.
 
-    Raises BadLayerFile where there is no folder.
+    Raises BadLayerFile where there is no first folder.
     """
     if not folder.is_dir():
         raise BadLayerFile(f"there is no folder {folder}: GIS_LAYERS names that of the layer files")
     layers: list[Layer] = []
     rasters: list[RasterLayer] = []
     faults = _misnamed(folder)
-    for path in sorted(folder.glob("*.yaml")):
+    paths = {path.stem: path for each in (*more, folder) for path in sorted(each.glob("*.yaml"))}
+    for path in paths.values():
         try:
             layer = read_layer_file(path)
             if isinstance(layer, RasterLayer):
@@ -147,7 +148,7 @@ def read_good_layers(folder: Path) -> Catalogue:
     faulty = Catalogue((), faults=tuple(faults)).faulty
     good = sorted((each for each in layers if each.id not in faulty), key=lambda layer: layer.id)
     ids = [*(layer.id for layer in good), *(layer.id for layer in rasters)]
-    digests = {layer_id: digest_of_file(folder / f"{layer_id}.yaml") for layer_id in ids}
+    digests = {layer_id: digest_of_file(paths[layer_id]) for layer_id in ids}
     return Catalogue(tuple(good), digests, tuple(faults), tuple(rasters))
 
 

@@ -28,13 +28,13 @@ class LayerFiles:
     published.
     """
 
-    def __init__(self, database: Database, folder: Path, known: Catalogue) -> None:
+    def __init__(self, database: Database, folder: Path, known: Catalogue, *more: Path) -> None:
         self._database = database
-        self._folder = folder
+        self._folders = (folder, *more)
         self._lock = threading.Lock()
         self._published: Mapping[str, str] | None = None  # at the last evaluation
         self._written = known  # what the files said when they could be read
-        self._stamps: Mapping[str, object] = {}
+        self._stamps: Mapping[tuple[int, str], object] = {}
         self._state: str | None = None  # of all that is published, at the last evaluation
         self.catalogue = known
         self.faults: tuple[str, ...] = ()  # each as `file: what, and what would be right`
@@ -60,7 +60,9 @@ class LayerFiles:
         Cheap where nothing has changed: it is asked each second.
         """
         with self._lock:
-            stamps = _stamps(self._folder)
+            stamps: dict[tuple[int, str], object] = {}
+            for number, folder in enumerate(self._folders):
+                stamps |= {(number, name): stamp for name, stamp in _stamps(folder).items()}
             ((state,),) = self._database.ask(_STATE, {})
             if stamps == self._stamps and state == self._state:
                 return
@@ -77,7 +79,7 @@ class LayerFiles:
 
     def _read(self) -> None:
         try:
-            self._written = read_catalogue(self._folder)
+            self._written = read_catalogue(*self._folders)
             faults: tuple[str, ...] = ()
         except BadLayerFile as error:
             faults = tuple(str(error).splitlines())

@@ -1,7 +1,7 @@
 """All that works on layers beside requests: the leader's work, and the lanes of jobs."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,17 +27,17 @@ def watching(
     runners: Runners,
     undeclared_days: int = UNDECLARED_DAYS,
     rasters: Path | None = None,
+    more_layers: Sequence[Path] = (),
 ) -> Iterator[Pulse]:
     """While inside, runs and alerts are kept up to date, by the layer files as published.
 
     Runs are kept for `kept_days`, undeclared cells for `undeclared_days`; `rasters` is the folder
-    of their files. `runners` makes what runs
-    the jobs of each lane, given the event that ends them. Other threads may wait for bells of the
-    pulse.
+    of their files, `more_layers` those of further layer files. `runners` makes what runs the jobs
+    of each lane, given the event that ends them. Other threads may wait for bells of the pulse.
     """
     session, stopped = WorkerSession(database), threading.Event()
     pulse = Pulse(session)
-    files = LayerFiles(database, folder, catalogue)
+    files = LayerFiles(database, folder, catalogue, *more_layers)
     kinds = job_kinds(database, files)
     worker = Worker(database, session, kinds, stopped)
     try:

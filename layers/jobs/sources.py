@@ -23,7 +23,8 @@ def surroundings_of(settings: Settings) -> Surroundings:
     """What connectors are lent by the settings."""
     secrets = {name: each.get_secret_value() for name, each in settings.source_secrets.items()}
     networks = networks_of(settings.source_networks)
-    policy = EgressPolicy(networks, "GIS_SOURCE_NETWORKS")
+    demo = frozenset({settings.demo_address} if settings.demo_address else ())
+    policy = EgressPolicy(networks, "GIS_SOURCE_NETWORKS", demo)
     return Surroundings(secrets, policy, settings.inbox_folder)
 
 

@@ -38,9 +38,13 @@ def grid(home: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def running(home: Path, grid: str) -> Iterator[Service]:
-    """`gis up` with the demo, on the grid of communes."""
+def running(home: Path, grid: str, request: pytest.FixtureRequest) -> Iterator[Service]:
+    """`gis up` with the demo, on the grid of communes.
+
+    Simulated departments are beside it for files of tests that say so, by `DEMO_SOURCES`.
+    """
     settings = {
+        "GIS_DEMO_SOURCES": getattr(request.module, "DEMO_SOURCES", "false"),
         "GIS_BOUNDARIES": grid,
         "GIS_WEBHOOK_NETWORKS": "127.0.0.0/8",
         "GIS_PUBLISH_ALERTS": "all",

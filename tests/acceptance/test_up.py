@@ -20,6 +20,7 @@ from tests.acceptance.service import GIS, ROOT, Service, service
 from tests.waiting import wait_until
 
 MANY = 5_000
+DEMO_SOURCES = "true"
 
 
 def test_the_first_look_shows_the_main_job(running: Service):
@@ -32,6 +33,33 @@ def test_the_first_look_shows_the_main_job(running: Service):
     }
     # Those of the demo; what other tests report is real, and so are its alerts.
     assert any(alert["simulated"] for alert in alerts)
+
+
+def test_departments_data_arrive_and_one_source_fails_and_one_layer_is_late(running: Service):
+    address = f"{running.url}/ogc/collections/sources/items"
+
+    def sources() -> dict[str, str]:
+        features = httpx.get(address, params={"limit": 50}).json()["features"]
+        return {one["properties"]["of_layer"]: one["properties"]["state"] for one in features}
+
+    def read() -> bool:
+        return all(state != "new" for state in sources().values())
+
+    wait_until(lambda: len(sources()) == 9 and read(), within_s=60)  # permits are not public
+    assert running.run("sources", "retry", "border_gates").returncode == 0
+    wait_until(lambda: sources()["border_gates"] == "failing")
+    wait_until(lambda: sources()["water_levels"] == "late")
+    others = {k: v for k, v in sources().items() if k not in ("border_gates", "water_levels")}
+    assert set(others.values()) == {"fresh"}
+    told = running.run("sources", "status").stdout
+    assert "1 failing, 8 fresh, 1 late" in told
+    assert "503" in told
+    alerts = httpx.get(f"{running.url}/alerts", params={"layer": "water_levels"}).json()["alerts"]
+    assert [(one["rule"], one["simulated"]) for one in alerts] == [("stale_source", True)]
+    # Each record says that it is simulated; those with places lie beyond these communes.
+    lakes = httpx.get(f"{running.url}/ogc/collections/reservoir_levels/items").json()["features"]
+    assert len(lakes) == 4
+    assert all("mô phỏng" in one["properties"]["note"] for one in lakes)
 
 
 def test_a_second_start_does_no_work_again(running: Service):

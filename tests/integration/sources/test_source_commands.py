@@ -193,7 +193,9 @@ def test_the_process_of_jobs_reads_sources_by_the_settings(database: Database, f
     session = WorkerSession(database, leads=False)
     files = LayerFiles(database, Path(os.environ["GIS_LAYERS"]), catalogue)
     worker = Worker(database, session, job_kinds(database, files), stopped)
-    process = JobProcess([sys.executable, "-m", "api.job_process"], database.url, stopped, 60.0)
+    process = JobProcess(
+        [sys.executable, "-m", "api.job_process", "feeds"], database.url, stopped, 60.0
+    )
     try:
         assert worker.work_off((SOURCES,), process) == 1
     finally:
