@@ -1,19 +1,31 @@
-"""Real databases for tests: one throw-away cluster a session, a clone of a template a test."""
+"""Real databases for tests: one throw-away cluster a session, a clone of a template a test.
+
+A clone is a copy of 750 files: in memory it takes a tenth of the time that it does on a disk.
+"""
 
 import os
 import secrets
+import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import psycopg
 from psycopg import sql
 
 from gis.database.cluster import THROW_AWAY, Cluster
 from gis.database.engine import Database
 from gis.database.roles import ensure_roles
+
+MEMORY, DISK = Path("/dev/shm"), Path("/tmp")
+_PREFIX = "gis-test-"
+_LEAST_MEMORY = 6 << 30  # bytes: two processes of tests, each with a service beside its cluster
+_SMALL_LOG = {"max_wal_size": "256MB"}  # the write-ahead log lies in memory too
+_LEFT_AFTER_S = 3600.0
 
 
 @dataclass(frozen=True)
@@ -31,7 +43,9 @@ class Server:
     def database(self, template: str | None = None) -> Iterator[str]:
         """A database for one test: its URL. Cloned from a template where one is named."""
         name = f"gis_test_{secrets.token_hex(6)}"
-        self._execute("CREATE DATABASE {} TEMPLATE {}", name, template or "template1")
+        # Pages that are copied one by one into the write-ahead log take half as long again.
+        statement = "CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY"
+        self._execute(statement, name, template or "template1")
         try:
             yield self.url_of(name)
         finally:
@@ -79,18 +93,48 @@ def server() -> Iterator[Server]:
         yield Server(cluster.url)
 
 
+def passing_folder() -> Path:
+    """Where what lasts no longer than the tests may lie: in memory, where that has room."""
+    try:
+        room = min(shutil.disk_usage(MEMORY).free, psutil.virtual_memory().available)
+    except OSError:  # not on this system
+        return DISK
+    return MEMORY if room >= _LEAST_MEMORY else DISK
+
+
 @contextmanager
 def own_cluster(options: Mapping[str, str]) -> Iterator[Cluster]:
-    """A cluster of our own that runs, and is removed at the end."""
-    cluster = Cluster(Path(tempfile.mkdtemp(prefix="gis-test-", dir="/tmp")) / "pg", options)
-    cluster.folder.parent.chmod(0o755)
+    """A cluster of our own that runs, and is removed at the end.
+
+    One that need not be durable lies in memory, and one that is lies on the disk.
+    """
+    durable = options.get("fsync") != "off"
+    folder = DISK if durable else passing_folder()
+    small = {}
+    if folder == MEMORY:
+        _remove_left_behind()
+        small = _SMALL_LOG
+    made = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=folder))
+    cluster = Cluster(made / "pg", {**small, **options})
+    made.chmod(0o755)
     try:
         with cluster.in_use():
             ensure_roles(cluster.url)
             yield cluster
     finally:
         cluster.remove()
-        cluster.folder.parent.rmdir()
+        made.rmdir()
+
+
+def _remove_left_behind() -> None:
+    """Tests of ours that were killed leave their clusters, which hold memory."""
+    for left in MEMORY.glob(f"{_PREFIX}*/pg/users.lock"):
+        cluster = Cluster(left.parent)
+        status = left.stat()
+        ours = status.st_uid == os.getuid() and time.time() - status.st_mtime > _LEFT_AFTER_S
+        if ours and not cluster.is_used():
+            cluster.remove()
+            shutil.rmtree(cluster.folder.parent, ignore_errors=True)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from playwright.sync_api import expect
 from gis.database.cluster import installation
 from gis.errors import SetupError
 from tests.acceptance.service import Service, service
+from tests.databases import passing_folder
 from tests.provinces import grid_communes, write_boundaries
 
 # A busy machine takes longer than the five seconds of Playwright.
@@ -26,7 +27,7 @@ def home() -> Iterator[Path]:
         installation()
     except SetupError as missing:
         pytest.skip(str(missing))
-    with tempfile.TemporaryDirectory(prefix="gis-accept-", dir="/tmp") as folder:
+    with tempfile.TemporaryDirectory(prefix="gis-accept-", dir=passing_folder()) as folder:
         Path(folder).chmod(0o755)
         yield Path(folder)
 

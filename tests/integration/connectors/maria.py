@@ -13,6 +13,8 @@ from pathlib import Path
 import pymysql
 import pytest
 
+from tests.databases import passing_folder
+
 _PROGRAM, _INSTALLER = shutil.which("mariadbd", path="/usr/sbin:/usr/bin"), "mariadb-install-db"
 
 
@@ -21,7 +23,7 @@ def mariadb() -> Iterator[str]:
     """The path of its socket; `root` needs no password there."""
     if _PROGRAM is None or shutil.which(_INSTALLER) is None:
         pytest.skip("no MariaDB: install mariadb-server")
-    folder = Path(tempfile.mkdtemp(prefix="gis-maria-", dir="/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix="gis-maria-", dir=passing_folder()))
     data, path = folder / "data", folder / "socket"
     user = ["--user=root"] if os.geteuid() == 0 else []
     subprocess.run(
