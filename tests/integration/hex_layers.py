@@ -18,7 +18,7 @@ from layers.definition.catalogue import Catalogue
 from layers.definition.model import Layer
 from layers.storage.sync import sync
 from tests.databases import Server
-from tests.integration.ogc_app import serving
+from tests.integration.ogc_app import app_client
 from tests.integration.ogc_layers import INCIDENTS
 from tests.integration.tile_reader import Decoded, decode
 from tiles.grid import Tile, tile_at
@@ -75,7 +75,7 @@ def add(database: Database, layer: str, cell: str, number: int = 1, **values: An
 @contextmanager
 def hex_service(database: Database, catalogue: Catalogue = LAYERS) -> Iterator[httpx.Client]:
     app = create_app(Settings(_env_file=None), database, catalogue)
-    with serving(app) as url, httpx.Client(base_url=url, timeout=30) as client:
+    with app_client(app) as client:
         yield client
 
 

@@ -4,7 +4,7 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Literal
 
 import httpx
@@ -61,8 +61,19 @@ class Client(httpx.Client):
 @contextlib.contextmanager
 def client_of(database: Database, layers: Sequence[Layer]) -> Iterator[Client]:
     app = ogc_app(database, layers)
-    with serving(app) as url, Client(base_url=url, timeout=30) as client:
+    with serving(app) as url, Client(base_url=url, timeout=60, verify=False) as client:
         client.app = app
+        yield client
+
+
+@contextlib.contextmanager
+def app_client(app: ASGIApp, headers: Mapping[str, str] | None = None) -> Iterator[httpx.Client]:
+    """A client of an application that is served meanwhile."""
+    # Certificates take longer to read than most answers; none is needed here.
+    with (
+        serving(app) as url,
+        httpx.Client(base_url=url, headers=headers, timeout=60, verify=False) as client,
+    ):
         yield client
 
 

@@ -22,7 +22,7 @@ from layers.definition.model import Audience, Layer
 from layers.ingest.load import LoadOptions, load_file
 from layers.storage.sync import sync
 from tests.integration.notify.made import open_to_all
-from tests.integration.ogc_app import serving
+from tests.integration.ogc_app import app_client
 from tests.unit.alerts.made import DAY, POLICY, found, signal
 
 HEADER = "report_id,happened_at,category,description,lon,lat,reporter_name,reporter_phone\n"
@@ -33,7 +33,7 @@ LINE = "a,2026-03-01T08:00:00+07:00,traffic,ổ gà,104.15,22.05,Nguyễn Văn A
 def http(toy_province, catalogue) -> Iterator[httpx.Client]:
     open_to_all(toy_province)
     app = create_app(Settings(_env_file=None), toy_province, catalogue)
-    with serving(app) as url, httpx.Client(base_url=url, timeout=30) as client:
+    with app_client(app) as client:
         yield client
 
 
@@ -119,7 +119,7 @@ def test_nobody_acts_on_what_they_may_not_read(toy_province, catalogue, operator
     app = create_app(Settings(_env_file=None), toy_province, closed)
     number = raised(toy_province)
     path = f"/alerts/{number}/{act}"
-    with serving(app) as url, httpx.Client(base_url=url, timeout=30) as http:
+    with app_client(app) as http:
         assert http.post(path, json=body, headers=operator).status_code == 404
         assert http.post(path, json=body).status_code == 401
         assert silence(http, operator, layer_id="citizen_reports").status_code == 404

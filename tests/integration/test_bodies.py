@@ -16,7 +16,7 @@ from api.app import create_app
 from gis.access import Role, create_key
 from gis.settings import Settings
 from tests.databases import Server
-from tests.integration.ogc_app import Client, serving
+from tests.integration.ogc_app import Client, app_client
 from tests.waiting import wait_until
 
 LARGEST_MB = 0.2
@@ -49,7 +49,7 @@ def doors_of(app: FastAPI) -> list[Door]:
 def client(postgres: Server, toy_template: str, catalogue) -> Iterator[Client]:
     with postgres.opened(toy_template) as database:
         app = create_app(Settings(_env_file=None, body_mb=LARGEST_MB), database, catalogue)
-        with serving(app) as url, Client(base_url=url, timeout=30) as opened:
+        with app_client(app) as opened:
             opened.app = app
             with database.writing() as connection:
                 opened.headers["X-API-Key"] = create_key(connection, "tests", Role.ADMIN)

@@ -22,7 +22,7 @@ from layers.definition.catalogue import Catalogue
 from layers.definition.model import Audience
 from layers.storage.sync import sync
 from tests.integration.notify.made import open_to_all
-from tests.integration.ogc_app import Client, serving
+from tests.integration.ogc_app import Client, app_client
 from tests.unit.alerts.made import day, found, signal
 
 LAYER = "citizen_reports"
@@ -33,7 +33,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 @pytest.fixture
 def http(toy_province: Database, catalogue: Catalogue) -> Iterator[Client]:
     app = create_app(Settings(_env_file=None), toy_province, catalogue)
-    with serving(app) as url, Client(base_url=url, timeout=30) as client:
+    with app_client(app) as client:
         client.app = app
         yield client
 

@@ -15,7 +15,7 @@ from gis.access import Role, create_key
 from gis.database.engine import Database
 from gis.settings import Settings
 from layers.ingest.load import LoadOptions, load_file
-from tests.integration.ogc_app import serving
+from tests.integration.ogc_app import app_client
 
 ITEMS = "/ogc/collections/field_incidents/items"
 CHANGES = "/layers/field_incidents/changes"
@@ -31,7 +31,7 @@ def http(toy_province: Database, catalogue) -> Iterator[httpx.Client]:
     with toy_province.writing() as connection:
         key = create_key(connection, "Sở A", Role.DEPARTMENT, ["field_incidents"])
     app = create_app(Settings(_env_file=None), toy_province, catalogue)
-    with serving(app) as url, httpx.Client(base_url=url, timeout=30) as client:
+    with app_client(app) as client:
         client.headers["X-API-Key"] = key
         yield client
 

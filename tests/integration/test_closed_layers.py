@@ -24,7 +24,7 @@ from layers.storage.sync import sync
 from tests.conftest import LAYERS
 from tests.integration.notify.made import make_alert, open_to_all, subscribe
 from tests.integration.notify.test_events import alerts_of, heard
-from tests.integration.ogc_app import Client, serving
+from tests.integration.ogc_app import Client, app_client
 from tests.integration.test_hotspots import LAYER, NOW, cluster, noise, report
 from tiles.archive import export
 
@@ -87,7 +87,7 @@ def http(toy_province: Database, tmp_path: Path) -> Iterator[Client]:
     settings.archives.mkdir()
     catalogue = read_catalogue(tmp_path / "layers")
     app = create_app(settings, toy_province, catalogue)
-    with serving(app) as url, Client(base_url=url, timeout=30) as client:
+    with app_client(app) as client:
         client.app = app
         yield client
 

@@ -40,7 +40,7 @@ from layers.ingest.records import RecordFault
 from layers.items import source_of
 from layers.storage.sync import sync
 from tests.conftest import LAYERS
-from tests.integration.ogc_app import Client, serving
+from tests.integration.ogc_app import Client, app_client
 from tests.integration.route_walk import addresses, asked, routes_of
 from tests.integration.test_hotspots import LAYER, NOW, cluster, noise, report
 from tests.waiting import wait_until
@@ -218,7 +218,7 @@ def served(
             )
         }
     app = create_app(settings, database, catalogue)
-    with serving(app) as url, Client(base_url=url, timeout=60) as client:
+    with app_client(app) as client:
         client.app = app
         yield client, {"anonymous": {}, **people}
 

@@ -20,7 +20,7 @@ from gis.settings import Settings
 from layers.cql2.distance import FARTHEST_M
 from layers.cql2.functions import FUNCTIONS
 from tests.databases import Server
-from tests.integration.ogc_app import serving
+from tests.integration.ogc_app import app_client
 from tests.planners import LAYERS, plant, plant_points, plant_province, plant_shapes
 from tiles.grid import tile_at
 
@@ -47,7 +47,7 @@ def province(
 @pytest.fixture(scope="module")
 def http(province: Database) -> Iterator[httpx.Client]:
     app = create_app(Settings(_env_file=None), province, LAYERS)
-    with serving(app) as url, httpx.Client(base_url=url, timeout=60) as client:
+    with app_client(app) as client:
         yield client
 
 

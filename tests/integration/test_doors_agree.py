@@ -24,7 +24,7 @@ from layers.ingest.push import answer_of
 from layers.storage.sync import sync
 from tests.databases import Server
 from tests.intake_layers import FILES, MZ
-from tests.integration.ogc_app import Client, serving
+from tests.integration.ogc_app import Client, app_client
 from tests.unit.intake.test_questions import advice
 
 CATALOGUE = Catalogue((MZ,), {"mz": "1"})
@@ -44,7 +44,7 @@ def database(postgres: Server, toy_template: str) -> Iterator[Database]:
 @pytest.fixture(scope="module")
 def client(database: Database) -> Iterator[Client]:
     app = create_app(Settings(_env_file=None), database, CATALOGUE)
-    with serving(app) as url, Client(base_url=url, timeout=60) as opened:
+    with app_client(app) as opened:
         with database.writing() as connection:
             opened.headers["X-API-Key"] = create_key(
                 connection, "sensors", Role.DEPARTMENT, ("mz",)

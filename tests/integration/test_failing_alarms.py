@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime, timedelta
 
-import httpx
 import pytest
 from sqlalchemy import text
 
@@ -18,7 +17,7 @@ from gis.notify.cap.validation import cap_faults
 from gis.settings import Settings
 from layers.jobs.failures import Failures
 from tests.integration.inline_jobs import Runner
-from tests.integration.ogc_app import serving
+from tests.integration.ogc_app import app_client
 
 LAYER = "citizen_reports"
 
@@ -112,7 +111,7 @@ def test_it_is_told_without_any_communes_too(without_boundaries, catalogue):
             )
         )
     app = create_app(Settings(_env_file=None), without_boundaries, catalogue)
-    with serving(app) as url, httpx.Client(base_url=url, timeout=30) as http:
+    with app_client(app) as http:
         alerts = http.get("/alerts").json()["alerts"]
         items = http.get("/ogc/collections/alerts/items").json()["features"]
         tile = http.get("/tiles/alerts/0/0/0.mvt")

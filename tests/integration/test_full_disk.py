@@ -11,13 +11,13 @@ from gis.database.engine import Database
 from gis.database.roles import as_owner, become
 from gis.errors import Unavailable
 from gis.settings import Settings
-from tests.integration.ogc_app import Client, serving
+from tests.integration.ogc_app import Client, app_client
 
 
 @pytest.fixture
 def client(toy_province: Database, catalogue) -> Iterator[Client]:
     app = create_app(Settings(_env_file=None), toy_province, catalogue)
-    with serving(app) as url, Client(base_url=url, timeout=10) as opened:
+    with app_client(app) as opened:
         yield opened
 
 

@@ -15,7 +15,7 @@ from layers.definition.catalogue import Catalogue
 from layers.storage.sync import sync
 from tests.databases import Server
 from tests.intake_layers import MZ, rows
-from tests.integration.ogc_app import Client, serving
+from tests.integration.ogc_app import Client, app_client
 
 HEADER = "id,lon,lat,when,val,n,note\n"
 CSV = {"Content-Type": "text/csv"}
@@ -33,7 +33,7 @@ def database(postgres: Server, toy_template: str) -> Iterator[Database]:
 @pytest.fixture(scope="module")
 def client(database: Database) -> Iterator[Client]:
     app = create_app(Settings(_env_file=None), database, Catalogue((MZ,), {"mz": "1"}))
-    with serving(app) as url, Client(base_url=url, timeout=60) as opened:
+    with app_client(app) as opened:
         with database.writing() as connection:
             opened.headers["X-API-Key"] = create_key(
                 connection, "sensors", Role.DEPARTMENT, ("mz",)

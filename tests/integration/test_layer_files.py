@@ -4,7 +4,6 @@ import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import httpx
 import pytest
 from sqlalchemy import text
 
@@ -23,7 +22,7 @@ from layers.jobs.service import watching
 from layers.storage.sync import sync
 from tests.conftest import LAYERS
 from tests.integration.inline_jobs import inline
-from tests.integration.ogc_app import serving
+from tests.integration.ogc_app import app_client
 from tests.waiting import wait_until
 
 LAYER = "citizen_reports"
@@ -139,7 +138,7 @@ def test_a_file_that_stays_at_fault_is_an_alert_of_its_layer_until_it_is_mended(
 
 def test_health_counts_files_at_fault(toy_province: Database, catalogue: Catalogue, folder: Path):
     app = create_app(Settings(_env_file=None, layers=folder), toy_province, catalogue)
-    with serving(app) as url, httpx.Client(base_url=url, timeout=30) as http:
+    with app_client(app) as http:
         assert http.get("/health").json()["bad_layer_files"] == 0
         break_file(folder, LAYER)
         break_file(folder, "new")

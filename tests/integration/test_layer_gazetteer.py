@@ -4,7 +4,6 @@ import json
 from datetime import date
 from pathlib import Path
 
-import httpx
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
@@ -25,7 +24,7 @@ from layers.storage.sync import sync
 from tests.intake_layers import WORDY
 from tests.intake_layers import layer_of as intake_layer
 from tests.intake_layers import write_csv as write_records
-from tests.integration.ogc_app import serving
+from tests.integration.ogc_app import app_client
 
 VILLAGES = """
 id: villages
@@ -418,7 +417,7 @@ def test_nobody_learns_the_places_of_a_closed_layer_from_the_routes(
         }
     app = create_app(Settings(_env_file=None), toy_province, catalogue)
     address = "thôn Làng Nủ, phường Sao Mai"
-    with serving(app) as url, httpx.Client(base_url=url, timeout=30) as client:
+    with app_client(app) as client:
         for who in ("reader", "other", "operator", None):
             headers = {"X-API-Key": keys[who]} if who else {}
             alone = client.get("/places", params={"address": address}, headers=headers)

@@ -378,7 +378,7 @@ class Push:
 
     def is_ready(self) -> bool:
         try:
-            return httpx.get(f"{self.url}/health/ready", timeout=5).is_success
+            return httpx.get(f"{self.url}/health/ready", timeout=5, verify=False).is_success
         except httpx.HTTPError:
             return False
 

@@ -16,7 +16,7 @@ from gis.settings import Settings
 from layers.definition.catalogue import Catalogue
 from layers.storage.sync import sync
 from tests.databases import Server
-from tests.integration.ogc_app import serving
+from tests.integration.ogc_app import app_client
 from tests.planners import LAYERS, RECORDS, plant, plant_province, plant_reports
 
 HOW_TO = Path(__file__).parents[2] / "docs" / "how-to"
@@ -65,7 +65,7 @@ def _all(catalogue: Catalogue) -> Catalogue:
 @pytest.fixture(scope="module")
 def http(province: Database, catalogue: Catalogue) -> Iterator[httpx.Client]:
     app = create_app(Settings(_env_file=None), province, _all(catalogue))
-    with serving(app) as url, httpx.Client(base_url=url, timeout=60) as client:
+    with app_client(app) as client:
         yield client
 
 

@@ -19,7 +19,7 @@ from gis.settings import Settings
 from layers.items.formats import FORMATS
 from tests.integration.notify.made import make_alert, step
 from tests.integration.notify.test_events import events
-from tests.integration.ogc_app import Client, serving
+from tests.integration.ogc_app import Client, app_client
 from tests.integration.tile_reader import decode
 from tiles.grid import Tile
 
@@ -80,7 +80,7 @@ def stood(postgres, toy_template) -> Iterator[Database]:
 @pytest.fixture(scope="module")
 def http(stood, catalogue) -> Iterator[Client]:
     app = create_app(Settings(_env_file=None), stood, catalogue)
-    with serving(app) as url, Client(base_url=url, timeout=30) as client:
+    with app_client(app) as client:
         yield client
 
 

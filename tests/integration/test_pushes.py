@@ -28,7 +28,7 @@ from tests.databases import Server
 from tests.intake_layers import MZ, rows
 from tests.integration import inline_jobs
 from tests.integration.jobs.killing import Trigger, arm
-from tests.integration.ogc_app import Client, serving
+from tests.integration.ogc_app import Client, app_client
 
 HEADER = "id,lon,lat,when,val,n,note\n"
 CSV = {"Content-Type": "text/csv"}
@@ -48,7 +48,7 @@ def database(postgres: Server, toy_template: str) -> Iterator[Database]:
 @pytest.fixture(scope="module")
 def client(database: Database) -> Iterator[Client]:
     app = create_app(Settings(_env_file=None, ingest_at_once_mb=0.001), database, CATALOGUE)
-    with serving(app) as url, Client(base_url=url, timeout=60) as opened:
+    with app_client(app) as opened:
         with database.writing() as connection:
             opened.headers["X-API-Key"] = create_key(
                 connection, "sensors", Role.DEPARTMENT, ("mz",)

@@ -39,7 +39,7 @@ from layers.storage.sync import sync
 from tests.conftest import LAYERS
 from tests.databases import Server, template
 from tests.integration.notify.made import make_alert, subscribe
-from tests.integration.ogc_app import Client, serving
+from tests.integration.ogc_app import Client, app_client
 from tests.integration.route_walk import METHODS, Answer, addresses, asked, routes_of
 from tiles.archive import export
 
@@ -178,7 +178,7 @@ def world(postgres: Server, begin: str, folder: Path, layers: Mapping[str, str])
             layer = catalogue.get(layer_id)
             export(database, layer, settings.archives / f"{layer_id}.pmtiles", lambda *_: None, 5)
         app = create_app(settings, database, catalogue)
-        with serving(app) as url, Client(base_url=url, timeout=60) as client:
+        with app_client(app) as client:
             client.app = app
             yield World(client, {"anonymous": {}, **keys}, known)
 

@@ -17,7 +17,7 @@ from layers.detect import run_hotspots
 from layers.ingest.load import LoadOptions, load_file
 from tests.databases import Server
 from tests.integration.notify.made import open_to_all
-from tests.integration.ogc_app import serving
+from tests.integration.ogc_app import app_client
 from tests.integration.test_hotspots import cluster, noise, report
 
 HEADER = "report_id,happened_at,received_at,category,description,status,lon,lat,address,commune\n"
@@ -37,7 +37,7 @@ def service(database: Database, catalogue: Catalogue, folder: Path) -> Iterator[
     options = LoadOptions(who="tests", source="tests")
     load_file(database, catalogue.get("citizen_reports"), path, options)
     app = create_app(Settings(_env_file=None), database, catalogue)
-    with serving(app) as url, httpx.Client(base_url=url, timeout=30) as client:
+    with app_client(app) as client:
         yield client
 
 

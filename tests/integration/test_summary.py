@@ -30,7 +30,7 @@ from gis.settings import Settings
 from layers.summary.dimensions import OLD, PlaceGrouping
 from layers.summary.parameters import STATISTICS, SummaryParameters
 from tests.databases import Server
-from tests.integration.ogc_app import serving
+from tests.integration.ogc_app import app_client
 from tests.planners import (
     LAYERS,
     plant,
@@ -67,7 +67,7 @@ def province(
 @pytest.fixture(scope="module")
 def http(province: Database) -> Iterator[httpx.Client]:
     app = create_app(Settings(_env_file=None), province, LAYERS)
-    with serving(app) as url, httpx.Client(base_url=url, timeout=60) as client:
+    with app_client(app) as client:
         yield client
 
 
@@ -434,7 +434,7 @@ def test_with_polygons_of_old_districts_points_and_people_are_of_where_they_lie(
         report = load_former(database, write_districts(tmp_path), before, level=Level.DISTRICT)
         assert (report.stored, report.without_polygon) == (2, ())
         app = create_app(Settings(_env_file=None), database, LAYERS)
-        with serving(app) as url, httpx.Client(base_url=url, timeout=60) as http:
+        with app_client(app) as http:
             groups = ask(http, by="old_district", statistics="count,per_1000", measure="hours")[
                 "groups"
             ]
@@ -496,7 +496,7 @@ def test_many_records_are_counted_as_a_second_way_counts_them(
         plant_province(database, tmp_path)
         plant(database, records)
         app = create_app(Settings(_env_file=None), database, LAYERS)
-        with serving(app) as url, httpx.Client(base_url=url, timeout=60) as http:
+        with app_client(app) as http:
             groups = ask(http, by="agency,category", measure="hours")["groups"]
             by_hex = by(http, "hex", resolution=7)
     names = ("count", "values", "sum", "mean", "median", "min", "max")

@@ -15,7 +15,7 @@ from gis.database.engine import Database
 from gis.errors import BadInput, NotFound
 from gis.settings import Settings
 from layers.definition.catalogue import Catalogue
-from tests.integration.ogc_app import serving
+from tests.integration.ogc_app import app_client, serving
 from tests.integration.tile_layers import (
     AREAS,
     DEPARTMENT,
@@ -49,7 +49,7 @@ def http(points: Database, tmp_path: Path) -> Iterator[httpx.Client]:
     settings = Settings(_env_file=None, home=tmp_path)
     settings.archives.mkdir()
     app = create_app(settings, points, LAYERS)
-    with serving(app) as url, httpx.Client(base_url=url, timeout=30) as client:
+    with app_client(app) as client:
         yield client
 
 

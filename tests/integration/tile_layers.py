@@ -103,7 +103,7 @@ def tile_service(
     database: Database, catalogue: Catalogue = LAYERS, **settings: Any
 ) -> Iterator[TileClient]:
     app = create_app(Settings(_env_file=None, **settings), database, catalogue)
-    with serving(app) as url, TileClient(base_url=url, timeout=30) as client:
+    with serving(app) as url, TileClient(base_url=url, timeout=60, verify=False) as client:
         client.async_reader = app.state.async_reader
         yield client
 

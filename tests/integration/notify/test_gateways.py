@@ -21,7 +21,7 @@ from gis.notify.dispatch import Sender, send_due, sender_of
 from gis.notify.subscriptions import SubscriptionRequest, subscribe, subscriptions, unsubscribe
 from gis.settings import Settings
 from tests.integration.notify.made import make_alert
-from tests.integration.ogc_app import Client, serving
+from tests.integration.ogc_app import app_client
 
 NUMBER = "+84912345678"
 TWICE = Backoff(2, timedelta(0), timedelta(0))
@@ -250,7 +250,7 @@ def test_over_http_a_number_goes_in_and_does_not_come_out(toy_province, settings
         key = create_key(connection, "tests", Role.OPERATOR, ())
     wish = {"name": "a", "channel": "http", "target": f"sms:{NUMBER}"}
     app = create_app(settings, toy_province, catalogue)
-    with serving(app) as url, Client(base_url=url, headers={"X-API-Key": key}) as client:
+    with app_client(app, headers={"X-API-Key": key}) as client:
         assert client.post("/subscriptions", json=wish).status_code == 201
         listed = client.get("/subscriptions")
         refused = client.post("/subscriptions", json=wish | {"name": "b", "target": "sms:091"})

@@ -22,7 +22,7 @@ from gis.settings import Settings
 from tests.integration.notify.made import make_alert, subscribe
 from tests.integration.notify.test_outbox import waiting
 from tests.integration.notify.test_roster import NOW, load, on_duty, shift
-from tests.integration.ogc_app import Client, serving
+from tests.integration.ogc_app import Client, app_client
 
 LAYERS = ["citizen_reports", "alerts"]
 
@@ -30,7 +30,7 @@ LAYERS = ["citizen_reports", "alerts"]
 @pytest.fixture
 def http(toy_province, catalogue) -> Iterator[Client]:
     app = create_app(Settings(_env_file=None), toy_province, catalogue)
-    with serving(app) as url, Client(base_url=url, timeout=10) as client:
+    with app_client(app) as client:
         yield client
 
 

@@ -45,7 +45,7 @@ from tests.integration.notify.processes import HERE as CHANNELS
 from tests.integration.notify.test_outbox import end, waiting
 from tests.integration.notify.test_recipients import publish, stepped
 from tests.integration.notify.test_subscriptions_http import key
-from tests.integration.ogc_app import Client, serving
+from tests.integration.ogc_app import Client, app_client
 
 NOW = datetime.now(UTC)
 HOUR = timedelta(hours=1)
@@ -443,7 +443,7 @@ def test_that_nobody_is_on_duty_is_for_operators_on_every_way_out(http, people, 
 @pytest.fixture
 def http(people, catalogue) -> Iterator[Client]:
     app = create_app(Settings(_env_file=None), people, catalogue)
-    with serving(app) as url, Client(base_url=url, timeout=10) as client:
+    with app_client(app) as client:
         yield client
 
 

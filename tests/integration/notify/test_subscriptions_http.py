@@ -8,7 +8,7 @@ from api.app import create_app
 from gis.access import Role, create_key
 from gis.database.engine import Database
 from gis.settings import Settings
-from tests.integration.ogc_app import Client, serving
+from tests.integration.ogc_app import Client, app_client
 
 WISH = {"name": "desk", "channel": "webhook", "target": "https://desk.example.vn/alerts"}
 
@@ -16,7 +16,7 @@ WISH = {"name": "desk", "channel": "webhook", "target": "https://desk.example.vn
 @pytest.fixture
 def http(toy_province, catalogue) -> Iterator[Client]:
     app = create_app(Settings(_env_file=None), toy_province, catalogue)
-    with serving(app) as url, Client(base_url=url, timeout=10) as client:
+    with app_client(app) as client:
         yield client
 
 

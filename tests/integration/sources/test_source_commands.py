@@ -28,7 +28,7 @@ from layers.jobs.sources import SOURCES, SourceScheduler
 from tests.acceptance.screenshot import CHROMIUM, browser, open_map
 from tests.conftest import LAYERS
 from tests.intake_layers import write_csv
-from tests.integration.ogc_app import Client, serving
+from tests.integration.ogc_app import app_client, serving
 from tests.source_layers import count
 
 LAYER = """\
@@ -140,7 +140,7 @@ def test_what_a_source_has_no_more_is_served_with_its_day_and_files_share_its_na
     app = create_app(
         Settings(_env_file=None), database, read_catalogue(Path(os.environ["GIS_LAYERS"]))
     )
-    with serving(app) as url, Client(base_url=url, timeout=60) as client:
+    with app_client(app) as client:
         rows = client.get("/ogc/collections/mz/items?f=json").json()["features"]
         found = client.get("/ogc/collections/mz/items?f=json&filter=gone_at IS NOT NULL").json()
     gone = {row["properties"]["level"]: row["properties"]["gone_at"] for row in rows}
@@ -168,7 +168,7 @@ def test_who_may_write_a_layer_may_trace_its_records_over_http_and_nobody_else(
     gis("sources", "run", "mz")
     catalogue = read_catalogue(Path(os.environ["GIS_LAYERS"]))
     app = create_app(Settings(_env_file=None), database, catalogue)
-    with serving(app) as url, Client(base_url=url, timeout=60) as client:
+    with app_client(app) as client:
         with database.writing() as connection:
             own = create_key(connection, "own", Role.DEPARTMENT, ("mz",))
             other = create_key(connection, "other", Role.DEPARTMENT, ("roads",))
