@@ -152,7 +152,7 @@ def go_on_duty(page: Page, key: str) -> None:
     page.click("#key-dialog button[value=ok]")
 
 
-def test_below_the_alerts_a_page_tells_how_often_they_are_true(page: Page):
+def test_below_the_alerts_a_page_says_how_often_they_are_true(page: Page):
     page.click("#language")
     with page.expect_popup() as opened:
         page.get_by_role("link", name="How often are alerts true?").click()
@@ -225,13 +225,13 @@ def test_without_a_key_the_history_has_neither_names_nor_notes(page: Page):
     expect(card.locator(".history .note")).to_have_count(0)
 
 
-def test_a_click_into_the_area_of_an_alert_tells_of_the_alert_first(page: Page):
+def test_a_click_into_the_area_of_an_alert_shows_the_alert_first(page: Page):
     the_chosen_card(page)
     popup = popup_at(page, 748, 476, "Cảnh báo")
     expect(popup.locator("h3").first).to_have_text("Cảnh báo")
 
 
-def test_a_click_tells_values_in_the_words_of_the_page_and_no_raw_ones(page: Page):
+def test_a_click_shows_values_in_the_words_of_the_page_and_no_raw_ones(page: Page):
     the_chosen_card(page)
     popup = popup_at(page, 748, 476, "Phản ánh của người dân")
     expect(popup).to_contain_text("hơn 100 năm")
@@ -300,7 +300,7 @@ def test_a_false_alarm_needs_a_note_and_the_dialog_waits_for_it(
         expect(card).to_have_count(0)
 
 
-def test_refusals_are_told_in_the_language_of_the_page_in_an_open_dialog(
+def test_refusals_are_shown_in_the_language_of_the_page_in_an_open_dialog(
     chromium, running: Service, operator_key: str
 ):
     """Another officer ends the alert while the dialog is open: the answer says who did what."""

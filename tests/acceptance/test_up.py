@@ -23,7 +23,7 @@ MANY = 5_000
 DEMO_SOURCES = "true"
 
 
-def test_the_first_look_shows_the_main_job(running: Service):
+def test_the_first_page_shows_the_main_job(running: Service):
     with httpx.Client(base_url=running.url, timeout=30) as http:
         status = http.get("/status").json()
         alerts = http.get("/alerts").json()["alerts"]  # other tests act on those of the demo
@@ -74,7 +74,7 @@ def test_a_second_start_does_no_work_again(running: Service):
     assert "==> simulated records" not in second
 
 
-def test_a_port_in_use_is_told_before_any_work(home: Path):
+def test_a_port_in_use_is_reported_before_any_work(home: Path):
     with socket.socket() as taken, service(home / "port") as made:
         taken.bind(("127.0.0.1", made.port))
         taken.listen()

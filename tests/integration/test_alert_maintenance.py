@@ -114,7 +114,7 @@ def test_months_begin_and_end_at_midnight_of_here(connection):
     ]
 
 
-def test_each_month_has_what_came_in_it_and_is_what_its_days_tell(connection):
+def test_each_month_has_what_came_in_it_and_is_the_sum_of_its_days(connection):
     """31 days of March and 9 of April; the alarms are of 10 April, whose looks are real."""
     looks(connection, 40)
     first, second, *_ = alarms(connection, 6)

@@ -236,13 +236,13 @@ def test_a_nul_in_an_address_is_no_fault_of_the_service(http, operator, path):
     assert http.get(path, headers=operator).status_code < 500
 
 
-def test_the_log_tells_nothing_that_clients_send(toy_province):
+def test_the_log_holds_nothing_that_clients_send(toy_province):
     with toy_province.writing() as connection, pytest.raises(DBAPIError) as error:
         connection.execute(text("SELECT CAST(:said AS text)"), {"said": NUL})
     assert "Nguyễn" not in str(error.value)
 
 
-def test_how_often_alerts_were_true_is_told_by_rule(http, toy_province, operator):
+def test_how_often_alerts_were_true_is_listed_by_rule(http, toy_province, operator):
     answers = {"true": 104.02, "false": 104.15, "unknown": 104.25}
     for outcome, lon in answers.items():
         number = raised(toy_province, lon=lon, records=(int(lon * 100),))

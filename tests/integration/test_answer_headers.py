@@ -217,7 +217,7 @@ def test_errors_of_every_kind_have_the_headers_too(service, monkeypatch):
         assert json.loads(answer.body)["request_id"] == answer.header("X-Request-Id")
 
 
-def test_a_database_that_is_away_is_told_with_the_headers(postgres, url, catalogue):
+def test_a_database_that_is_away_is_reported_with_the_headers(postgres, url, catalogue):
     app = create_app(Settings(_env_file=None), Database(url), catalogue)
     with serving(app) as base, postgres.refusing(url):
         for headers in ({}, {"X-API-Key": "gis_any"}):
@@ -366,7 +366,7 @@ ASKED = {
 }  # fmt: skip
 
 
-def test_a_browser_that_asks_first_hears_what_a_page_may_do(service):
+def test_a_preflight_request_is_answered_with_what_a_page_may_do(service):
     for method, path in service.routes:
         for origin, granted in ((NAMED, True), (STRANGE, method in ("GET", "HEAD"))):
             if method == "OPTIONS":

@@ -54,7 +54,7 @@ def test_it_can_only_read(database: Database):
         asked(database, lambda asking: asking.ask("CREATE TABLE other (id int)", {}))
 
 
-def test_an_error_of_a_statement_is_told_and_the_connection_stays(database: Database):
+def test_an_error_of_a_statement_is_reported_and_the_connection_stays(database: Database):
     async def work(asking: AsyncReader) -> bool:
         before = await asking.ask(BACKEND, {})
         with pytest.raises(DBAPIError, match="division by zero"):

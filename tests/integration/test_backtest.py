@@ -227,7 +227,7 @@ def test_a_picture_that_cannot_be_written_is_refused_before_the_work(gis, tmp_pa
         assert "is a folder" in gis("alerts", *words, "--picture", str(tmp_path), code=1)
 
 
-def test_days_too_few_to_calibrate_are_told_and_draw_nothing(gis, tmp_path):
+def test_days_too_few_to_calibrate_are_reported_and_draw_nothing(gis, tmp_path):
     told = gis("alerts", "calibration", LAYER)
     assert "unknown: 0 days are too few, it needs 28" in told
     picture = tmp_path / "qq.svg"
@@ -261,7 +261,7 @@ def test_a_run_repeated_counts_as_the_list_does(toy_province, gis):
     assert told in gis("hotspots", "repeat", "2")
 
 
-def test_a_time_that_is_none_is_told_by_the_clock_here(gis):
+def test_a_time_that_is_none_is_reported_by_the_clock_here(gis):
     told = gis("alerts", "backtest", LAYER, "--since", "2126-08-01", code=1)
     assert re.match(r"from 00:00 01/08/2126 to \d\d:\d\d \d\d/\d\d/\d{4} is no time", told)
 

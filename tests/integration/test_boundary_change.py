@@ -91,7 +91,7 @@ def test_a_split_says_that_its_shares_are_estimated(toy_province: Database, tmp_
         ("on = yesterday", BadFile, "decree.toml"),
     ],
 )
-def test_a_wrong_decree_is_told_and_changes_nothing(toy_province, tmp_path, words, error, told):
+def test_a_wrong_decree_is_reported_and_changes_nothing(toy_province, tmp_path, words, error, told):
     with toy_province.reading() as connection:
         before = read_history(connection)
     with pytest.raises(error, match=told):

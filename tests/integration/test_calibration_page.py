@@ -54,7 +54,7 @@ def of_layer(http: Client, **headers: str) -> list[dict]:
     return [one for one in told if one["layer_id"] == LAYER]
 
 
-def test_months_are_told_newest_first_with_what_the_budget_allows(http, toy_province):
+def test_months_are_listed_latest_first_with_what_the_budget_allows(http, toy_province):
     two_months(toy_province)
     (layer,) = of_layer(http)
     assert (layer["title"]["en"], layer["false_alerts_a_year"]) == ("Citizen reports", 4)
@@ -94,7 +94,7 @@ def test_a_picture_has_a_dot_for_each_p_of_the_month(http, toy_province):
         ("?month=2026-03", 400, "there is no parameter 'month' here"),
     ],
 )
-def test_what_cannot_be_drawn_is_told_why(http, toy_province, path, status, words):
+def test_what_cannot_be_drawn_is_reported_with_the_reason(http, toy_province, path, status, words):
     two_months(toy_province)
     answer = http.get(f"{PATH}/{path}" if path[0] != "?" else f"{PATH}{path}")
     assert answer.status_code == status
@@ -138,7 +138,7 @@ def test_it_takes_no_alerts_place(http, toy_province):
     assert http.head(PATH).status_code == 200
 
 
-def test_of_a_closed_layer_nothing_is_told_to_who_may_not_read_it(http, toy_province, catalogue):
+def test_of_a_closed_layer_nothing_is_shown_to_who_may_not_read_it(http, toy_province, catalogue):
     two_months(toy_province)
     access = catalogue.get(LAYER).access.model_copy(update={"read": Audience.DEPARTMENT})
     closed = Catalogue(
@@ -165,7 +165,7 @@ def test_of_a_closed_layer_nothing_is_told_to_who_may_not_read_it(http, toy_prov
     assert "X-API-Key" in http.get(picture, headers=reader).headers["vary"]
 
 
-def test_the_command_tells_and_draws_one_month(toy_province, monkeypatch, tmp_path: Path):
+def test_the_command_describes_and_draws_one_month(toy_province, monkeypatch, tmp_path: Path):
     two_months(toy_province)
     monkeypatch.setenv("GIS_DATABASE_URL", toy_province.engine.url.render_as_string(False))
     picture = tmp_path / "march.svg"

@@ -208,7 +208,7 @@ def test_it_is_in_no_collection_of_results_for_anybody(closed, toy_province, htt
         ("emerging", "(count - 100000) ^ 0.5 > 1"),
     ],
 )
-def test_a_filter_that_fails_on_a_row_tells_of_none_that_is_hidden(
+def test_a_filter_that_fails_on_a_row_discloses_none_that_is_hidden(
     public, toy_province, http, tmp_path, layer_id, filtered
 ):
     find_all(toy_province, public)
@@ -237,7 +237,7 @@ def test_every_view_of_results_keeps_filters_from_hidden_rows(toy_province):
         assert set(connection.scalars(kept)) == {*RESULTS, "alerts_desk", "sources"}
 
 
-def test_a_hex_tells_of_it_to_its_readers_alone(closed, toy_province, http):
+def test_a_hex_discloses_it_to_its_readers_alone(closed, toy_province, http):
     find_all(toy_province, closed)
     with toy_province.reading() as connection:
         cell = connection.scalar(text("SELECT gis.h3_text(cell) FROM gis.hotspot LIMIT 1"))
@@ -329,7 +329,7 @@ def test_subscriptions_are_notified_of_it_unless_it_is_private(closed, toy_provi
     assert sent == ["all"]
 
 
-def test_an_operator_silences_and_hears_of_no_layer_that_he_may_not_read(
+def test_an_operator_silences_and_is_notified_of_no_layer_that_he_may_not_read(
     public, toy_province, http, tmp_path
 ):
     publish(toy_province, files(tmp_path / "layers", "private"))

@@ -271,9 +271,7 @@ def test_what_was_derived_from_a_field_that_becomes_personal_is_nowhere(opened, 
     assert files_with_owner(killed.home) == []
 
 
-def test_alerts_that_rested_on_such_a_field_end_and_the_public_hears_that_they_do(
-    opened, catalogue
-):
+def test_alerts_that_rested_on_such_a_field_end_and_the_public_is_notified(opened, catalogue):
     database, _, _ = opened
     publish(database, layer_of(catalogue, personal=True))
     publish_due(database, "tests")

@@ -31,7 +31,7 @@ def test_a_file_of_contradictions_is_placed_where_all_clues_allow(lao_cai: Datab
 
 
 @pytest.mark.parametrize("name", ["commune_float.csv", "lostzero.csv", "x_numcode.xlsx"])
-def test_codes_as_a_spreadsheet_makes_them_are_restored_and_told(
+def test_codes_as_a_spreadsheet_makes_them_are_restored_and_reported(
     lao_cai: Database, name: str
 ) -> None:
     report = load(lao_cai, MZ, FILES / name)

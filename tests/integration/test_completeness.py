@@ -44,7 +44,7 @@ def test_a_day_whose_reports_are_half_late_is_expected_to_have_twice_as_many(
     assert (newest["until"], newest["since"]) == (NOW, NOW - DAY)
 
 
-def test_the_command_tells_it_and_refuses_a_layer_without_times_of_receipt(
+def test_the_command_reports_it_and_refuses_a_layer_without_times_of_receipt(
     toy_province, catalogue, monkeypatch
 ):
     half_a_day_late(toy_province)

@@ -167,7 +167,7 @@ WRONG = (
 
 
 @pytest.mark.parametrize(("query", "given"), WRONG)
-def test_a_wrong_question_is_400_and_says_what_would_be_right(http, query, given):
+def test_a_wrong_query_is_400_and_says_what_would_be_right(http, query, given):
     answer = http.get(f"{ROOT}/collections/elevation/{query}", params=given)
     assert answer.status_code == 400, answer.text
     assert answer.json()["detail"]

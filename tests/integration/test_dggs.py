@@ -132,7 +132,7 @@ def test_links_lead_from_the_landing_page_or_a_collection_to_the_data_of_a_zone(
     assert links(zone)["dggrs-zone-data"] == str(data.url)
 
 
-def test_a_zone_tells_where_it_is_and_what_is_above_below_and_beside_it(http):
+def test_a_zone_says_where_it_is_and_what_is_above_below_and_beside_it(http):
     zone = http.get(f"/ogc/dggs/H3/zones/{SEVEN}").json()
     assert zone["level"] == 7
     assert zone["areaMetersSquare"] == pytest.approx(h3.cell_area(SEVEN, unit="m^2"), rel=1e-6)
@@ -148,7 +148,7 @@ def test_a_zone_tells_where_it_is_and_what_is_above_below_and_beside_it(http):
     assert by_rel[f"{REL}/dggrs-zone-neighbor"] == set(h3.grid_ring(SEVEN, 1))
 
 
-def test_zones_of_the_ends_of_h3_are_told_too_without_data(http):
+def test_zones_of_the_ends_of_h3_are_described_too_without_data(http):
     for cell in (h3.cell_to_parent(SEVEN, 0), h3.cell_to_center_child(SEVEN, 15)):
         zone = http.get(f"/ogc/dggs/H3/zones/{cell}").json()
         assert zone["id"] == cell and "dggrs-zone-data" not in links(zone)
@@ -280,7 +280,7 @@ def test_data_come_as_geojson_and_as_plain_cell_ids(http, operator):
     assert by_media.headers["content-type"] == "application/geo+json"
 
 
-def test_the_root_tells_the_counts_of_all_collections(http, operator):
+def test_the_root_gives_the_counts_of_all_collections(http, operator):
     found = http.get(f"/ogc/dggs/H3/zones/{SEVEN}/data", headers=operator).json()
     assert {name: one[0]["data"] for name, one in found["values"].items()} == {
         "incidents_count": [24], "counted_count": [24], "closed_count": [None]
@@ -343,7 +343,7 @@ def test_counts_that_are_open_have_zones_though_their_records_are_closed(http):
         ("/zones/nonsense/data", {}, 404),
     ],
 )
-def test_wrong_questions_are_told_apart_from_what_is_not_there(http, path, asked, status):
+def test_wrong_queries_are_distinguished_from_what_is_not_there(http, path, asked, status):
     answer = http.get(GRID + path, params=asked)
     assert answer.status_code == status, answer.text
     assert answer.json()["detail"]

@@ -253,7 +253,7 @@ def test_a_page_changes_when_the_other_layer_does(http: httpx.Client, province: 
         connection.execute(text("DELETE FROM layer.slides WHERE source_key = 'new'"))
 
 
-def test_tiles_which_are_kept_for_their_own_layer_take_distances_and_no_other_layer(
+def test_tiles_which_are_cached_for_their_own_layer_take_distances_and_no_other_layer(
     http: httpx.Client,
 ) -> None:
     tile = tile_at(104.02, 22.05, 10)

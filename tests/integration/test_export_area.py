@@ -64,7 +64,7 @@ def test_the_area_is_that_on_the_ground_whatever_the_crs_of_the_box(crs):
         check_export_area(GUARDED.model_copy(update={"largest_export_km2": 99.0}), box, caller)
 
 
-def test_a_box_whose_area_cannot_be_told_is_refused():
+def test_a_box_whose_area_cannot_be_computed_is_refused():
     box = Box(-1e30, -1e30, 1e30, 1e30, EPSG_9208)
     with pytest.raises(NotAllowed):
         check_export_area(GUARDED, box, Principal("o", Role.OPERATOR))

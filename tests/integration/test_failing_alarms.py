@@ -78,7 +78,7 @@ def test_the_next_good_run_ends_it_even_after_a_restart(without_boundaries, cata
     assert failing(without_boundaries) == 0
 
 
-def test_what_fails_after_somebody_closed_the_alert_and_it_ran_is_told_anew(
+def test_what_fails_after_somebody_closed_the_alert_and_it_ran_is_reported_anew(
     without_boundaries, catalogue
 ):
     runner = Runner(without_boundaries)
@@ -98,7 +98,7 @@ def test_what_fails_after_somebody_closed_the_alert_and_it_ran_is_told_anew(
     assert len(told(without_boundaries)) == 4
 
 
-def test_it_is_told_without_any_communes_too(without_boundaries, catalogue):
+def test_it_is_reported_without_any_communes_too(without_boundaries, catalogue):
     with without_boundaries.writing() as connection:
         connection.execute(text("UPDATE gis.admin_unit SET geom = NULL"))
     fail(Runner(without_boundaries), catalogue, 3)
@@ -134,7 +134,7 @@ def test_what_failed_as_the_database_was_lost_is_tried_again_within_seconds(
     assert [failures.waits(layer, work, soon) for work in ("stp_scan", "series")] == [False, True]
 
 
-def test_nulls_that_cannot_be_drawn_are_told_too(without_boundaries, catalogue):
+def test_null_distributions_that_cannot_be_drawn_are_reported_too(without_boundaries, catalogue):
     runner = Runner(without_boundaries)
     put_back(without_boundaries)
     runner.run_due(catalogue, datetime.now(UTC))

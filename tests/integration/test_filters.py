@@ -160,7 +160,7 @@ def test_no_filter_of_any_kind_holds_the_event_loop(http: Service) -> None:
         "0.1 ^ (place_confidence * 0 + 400) = 1",
     ],
 )
-def test_what_the_database_cannot_compute_is_a_wrong_question(http: Service, filter_: str) -> None:
+def test_what_the_database_cannot_compute_is_a_wrong_query(http: Service, filter_: str) -> None:
     for path in sorted(path for path in ROUTES if "dggs" not in path):
         answer = http.get(path, params={"filter": filter_})
         assert answer.status_code == 400, f"{path}: {answer.text}"
@@ -170,7 +170,7 @@ def test_what_the_database_cannot_compute_is_a_wrong_question(http: Service, fil
         assert answer.status_code == 400, f"{format_}: {answer.text}"
 
 
-def test_what_cannot_be_computed_of_zones_is_a_wrong_question(http: Service) -> None:
+def test_what_cannot_be_computed_of_zones_is_a_wrong_query(http: Service) -> None:
     for path in sorted(path for path in ROUTES if "dggs" in path):
         filter_ = f"10 ^ 300 * 10 ^ 300 > {_number(path)}"
         answer = http.get(path, params={"filter": filter_})

@@ -31,7 +31,7 @@ def client(toy_province: Database, catalogue) -> Iterator[Client]:
         ("57P01", "the database cannot be reached"),
     ],
 )
-def test_what_the_database_lacks_is_told_in_its_own_words(database: Database, state, words):
+def test_what_the_database_lacks_is_reported_in_its_own_words(database: Database, state, words):
     raised = f"DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '{state}'; END $$"
     with pytest.raises(Unavailable, match=words), database.writing() as connection:
         connection.execute(text(raised))

@@ -37,7 +37,7 @@ def rising(database: Database, layer: str = "incidents") -> None:
         add(database, layer, CELL, week + 1, kind="flood", day=str(day), depth_m=week)
 
 
-def test_a_hex_is_told_with_its_commune_its_area_and_its_measures(http, toy_province):
+def test_a_hex_is_described_with_its_commune_its_area_and_its_measures(http, toy_province):
     rising(toy_province)
     found = http.get(f"/hexes/{CELL}", headers=key(toy_province, Role.OPERATOR)).json()
     assert (found["cell"], found["resolution"], found["commune"]) == (CELL, 10, "00001")
@@ -91,7 +91,7 @@ def test_a_hidden_hex_and_an_empty_one_look_the_same_to_the_public(http, toy_pro
     assert hidden["count"] is None
 
 
-def test_counts_that_are_open_are_told_of_a_layer_whose_records_are_not(http, toy_province):
+def test_counts_that_are_open_are_given_of_a_layer_whose_records_are_not(http, toy_province):
     add(toy_province, "counted", CELL, 6)
     found = http.get(f"/hexes/{CELL}").json()
     assert found["counts"]["counted"] == 6
@@ -111,7 +111,7 @@ VALUES (:layer, 'hotspot', 'alert', 'Nóng', 'Hot', ARRAY[:cell], '{}',
 """
 
 
-def test_hotspots_and_alerts_are_told_in_above_and_below_their_hex(http, toy_province):
+def test_hotspots_and_alerts_are_listed_in_above_and_below_their_hex(http, toy_province):
     eight = h3.cell_to_parent(CELL, 8)
     for layer in ("incidents", "counted"):
         with toy_province.writing() as connection:

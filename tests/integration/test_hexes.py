@@ -112,7 +112,7 @@ def test_tiles_of_all_zooms_hold_every_record_once_by_cell(desk):
         assert {h3.get_resolution(cell) for cell in seen} == {resolution_at(OPEN.hexes, z)}
 
 
-def test_the_public_sees_no_hex_below_k_and_none_that_would_tell_of_one(desk):
+def test_the_public_sees_no_hex_below_k_and_none_that_would_disclose_one(desk):
     http = desk.client
     ten = hexes(http, "incidents", tile_of(TENS[40], 14))
     assert all(one.properties["count"] >= K for one in ten.values())

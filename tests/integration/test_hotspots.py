@@ -247,7 +247,7 @@ def test_true_reports_of_a_quiet_source_are_judged_however_many_it_sends(toy_pro
     assert len(alert.records) >= 7
 
 
-def test_late_records_are_told_to_be_watched(toy_province, catalogue):
+def test_late_records_are_reported_as_to_be_watched(toy_province, catalogue):
     late_from_a_village(toy_province)
     found = run(toy_province, catalogue)
     (alert,) = alerts(toy_province)
@@ -286,7 +286,7 @@ def test_what_is_late_is_one_alert_that_ends_a_day_after_its_evidence(toy_provin
 
 
 @pytest.mark.parametrize(("count", "tier"), [(1, "watch"), (2, "watch"), (3, "alert")])
-def test_records_of_unknown_time_are_told_at_once(quiet, catalogue, count, tier):
+def test_records_of_unknown_time_are_reported_at_once(quiet, catalogue, count, tier):
     report(quiet, cluster(n=count), at=NOW - timedelta(hours=1))
     with quiet.writing() as connection:
         connection.execute(text("UPDATE layer.citizen_reports SET valid_at = NULL WHERE id > 90"))
@@ -457,7 +457,7 @@ def test_where_records_lie_as_inhabitants_do_none_is_hot(outbreak, catalogue):
 
 
 @pytest.mark.parametrize("points", ["none", "default points alone"])
-def test_an_exposure_without_points_is_told_and_keeps_no_other_run_from_being_made(
+def test_an_exposure_without_points_is_reported_and_keeps_no_other_run_from_being_made(
     quiet, catalogue, points
 ):
     exposed, landslides = (catalogue.get(name) for name in (LAYER, "landslides"))
@@ -494,7 +494,7 @@ def test_a_run_that_is_not_there_cannot_be_repeated(toy_province):
         repeat_run(toy_province, 7)
 
 
-def test_an_arriving_report_is_judged_by_the_null_drawn_before(outbreak, catalogue):
+def test_an_arriving_report_is_judged_by_the_null_distribution_drawn_before(outbreak, catalogue):
     first = run(outbreak, catalogue)
     report(outbreak, np.array([[104.02, 22.08]]), at=NOW - timedelta(hours=1))
     second = run(outbreak, catalogue)
@@ -599,7 +599,7 @@ def test_runs_are_made_listed_and_repeated_from_the_command_line(gis, outbreak):
     gis("run", LAYER, "--until", "2999-01-01", code=1)
 
 
-def test_a_command_makes_the_other_runs_and_then_tells_of_the_one_that_could_not(
+def test_a_command_makes_the_other_runs_and_then_reports_the_one_that_could_not(
     gis, tmp_path, monkeypatch
 ):
     folder = shutil.copytree(ROOT / "layers", tmp_path / "layers")

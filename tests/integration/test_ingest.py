@@ -224,7 +224,7 @@ def test_what_no_program_sends_is_refused(client, database, headers, status):
     assert rows(database, "id") == []
 
 
-def test_a_refused_type_is_told_which_types_are_taken(client):
+def test_a_refused_type_is_answered_with_those_that_are_taken(client):
     refused = client.post(PATH, content=b"x", headers={"Content-Type": "text/plain"})
     named = re.findall(r"(?:text|application)/[a-z+-]+", refused.json()["detail"])
     taken = set(named) - {"text/plain"}

@@ -91,7 +91,7 @@ def test_a_query_selects_by_box_time_and_property(
     assert ids(read(five, query=query)) == expected
 
 
-def test_questions_of_one_shape_share_their_sql_but_not_their_values(five: Database) -> None:
+def test_queries_of_one_shape_share_their_sql_but_not_their_values(five: Database) -> None:
     boxes = {(103.8, 103.95): [1], (103.95, 104.15): [2, 3], (105.0, 106.0): []}
     for (west, east), expected in boxes.items():
         assert ids(read(five, query=Query(box=Box(west, 22, east, 23)))) == expected
@@ -117,7 +117,9 @@ def read_one(database: Database, row: int, crs: str) -> dict[str, Any]:
         (lambda: Query(box=Box(1, 2, 3, 1)), "above its upper edge"),
     ],
 )
-def test_a_wrong_query_is_told_what_would_be_right(five: Database, make: Any, words: str) -> None:
+def test_a_wrong_query_is_answered_with_what_would_be_right(
+    five: Database, make: Any, words: str
+) -> None:
     with pytest.raises((BadInput, BadFilter), match=words):
         read(five, query=make())
 
@@ -234,7 +236,7 @@ def test_few_items_are_counted_exactly_and_many_are_estimated(database: Database
     assert following.count == page.count, "what the first page found out goes with the cursor"
 
 
-def test_a_number_that_the_planner_did_not_expect_is_told_as_a_least(database: Database) -> None:
+def test_a_number_that_the_planner_did_not_expect_is_given_as_a_least(database: Database) -> None:
     make_layer(database)
     add_five(database)
     with database.writing() as connection, as_owner(connection):

@@ -324,12 +324,12 @@ def test_a_view_that_is_not_there_is_named(database: Database) -> None:
         synced(database, wells(view))
 
 
-def test_a_file_with_the_id_of_a_view_is_told(database: Database) -> None:
+def test_a_file_with_the_id_of_a_view_is_reported(database: Database) -> None:
     with pytest.raises(BadLayerFile, match=r"alerts\.yaml: `layer\.alerts` is a view"):
         synced(database, wells(lambda words: words.update(id="alerts")))
 
 
-def test_a_view_without_a_field_of_its_file_is_told(database: Database) -> None:
+def test_a_view_without_a_field_of_its_file_is_reported(database: Database) -> None:
     communes = read_catalogue(LAYERS).get("communes")
     fields = {**communes.fields, "people": communes.fields["area_km2"]}
     with pytest.raises(BadLayerFile, match="has no column people; it has id, geom, code"):

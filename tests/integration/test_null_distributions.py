@@ -57,7 +57,9 @@ def is_due(database: Database, catalogue, now: datetime) -> bool:
     return (LAYER, "stp_scan") in due
 
 
-def test_a_report_after_midnight_is_judged_by_the_null_of_the_day_before(quiet, layer, catalogue):
+def test_a_report_after_midnight_is_judged_by_the_null_distribution_of_the_day_before(
+    quiet, layer, catalogue
+):
     run(quiet, layer, EVENING, prompt=False)
     report(quiet, cluster(), at=MIDNIGHT)
     judged = run(quiet, layer, MIDNIGHT)
@@ -73,7 +75,9 @@ def test_a_report_after_midnight_is_judged_by_the_null_of_the_day_before(quiet, 
     assert len(alerts(quiet)) == 1
 
 
-def test_the_null_of_tomorrow_is_drawn_in_the_last_hour_and_found_after_midnight(quiet, layer):
+def test_the_null_distribution_of_tomorrow_is_drawn_in_the_last_hour_and_found_after_midnight(
+    quiet, layer
+):
     run(quiet, layer, EVENING, prompt=False)
     assert draw_all(quiet, layer, EVENING - timedelta(hours=1)) == []
     assert draw_all(quiet, layer, EVENING) == ["traffic"]
@@ -82,7 +86,7 @@ def test_the_null_of_tomorrow_is_drawn_in_the_last_hour_and_found_after_midnight
     assert repeat_run(quiet, 2).equal
 
 
-def test_a_stream_without_a_null_keeps_no_other_waiting(quiet, layer, catalogue):
+def test_a_stream_without_a_null_distribution_keeps_no_other_waiting(quiet, layer, catalogue):
     run(quiet, layer, EVENING, prompt=False)
     report(quiet, noise() + 0.001, at=EVENING - timedelta(hours=1), days=80, category="security")
     first = run(quiet, layer, EVENING)
@@ -95,12 +99,12 @@ def test_a_stream_without_a_null_keeps_no_other_waiting(quiet, layer, catalogue)
     assert streams(quiet, run(quiet, layer, EVENING))["security"][0] == 2
 
 
-def test_a_stream_of_few_cases_has_its_null_drawn_within_the_run(toy_province, layer):
+def test_a_stream_of_few_cases_has_its_null_distribution_drawn_within_the_run(toy_province, layer):
     report(toy_province, noise(20), at=EVENING - timedelta(hours=1), days=20)
     assert streams(toy_province, run(toy_province, layer, EVENING))["traffic"][0] == 1
 
 
-def test_after_an_upgrade_the_null_of_the_version_before_serves_at_first(quiet, layer):
+def test_after_an_upgrade_the_null_distribution_of_the_version_before_serves_at_first(quiet, layer):
     run(quiet, layer, EVENING, prompt=False)
     with quiet.writing() as connection:
         connection.execute(text("UPDATE gis.scan_null SET code_version = '0.0.9'"))
@@ -109,7 +113,7 @@ def test_after_an_upgrade_the_null_of_the_version_before_serves_at_first(quiet, 
     assert streams(quiet, run(quiet, layer, EVENING))["traffic"][0] == 2
 
 
-def test_the_null_that_is_lacking_most_is_drawn_first(quiet, layer):
+def test_the_null_distribution_that_is_lacking_most_is_drawn_first(quiet, layer):
     before = EVENING - timedelta(hours=1)
     report(quiet, noise() + 0.001, at=before, days=80, category="security")
     run(quiet, layer, EVENING, prompt=False)
@@ -120,7 +124,7 @@ def test_the_null_that_is_lacking_most_is_drawn_first(quiet, layer):
     assert draw_all(quiet, layer, before) == ["disaster", "traffic", "security"]
 
 
-def test_a_null_of_far_fewer_cases_does_not_serve(quiet, layer):
+def test_a_null_distribution_of_far_fewer_cases_does_not_serve(quiet, layer):
     run(quiet, layer, EVENING, prompt=False)
     report(quiet, noise(60) + 0.001, at=EVENING - timedelta(hours=1), days=20)
     assert streams(quiet, run(quiet, layer, EVENING)) == {"traffic": (None, None)}

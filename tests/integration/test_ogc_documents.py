@@ -179,7 +179,7 @@ def test_the_schema_has_titles_units_values_and_roles(client: Client) -> None:
     assert "geom" not in client.get("/ogc/collections/incidents/sortables").json()["properties"]
 
 
-def test_the_definition_is_whole_in_itself_and_tells_qgis_the_page_size(
+def test_the_definition_is_whole_in_itself_and_gives_qgis_the_page_size(
     client: Client,
 ) -> None:
     answer = client.get("/ogc/openapi")

@@ -171,7 +171,7 @@ def test_a_file_that_is_too_large_is_refused(
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_a_question_that_takes_too_long_is_told_and_is_no_half_file(
+def test_a_query_that_takes_too_long_is_reported_and_is_no_half_file(
     crowded: Database, form: str
 ) -> None:
     impatient = Database(crowded.url, reader_timeout_ms=100)

@@ -17,7 +17,7 @@ EXAMPLES = soak.size(4, 240)
 PHASES = soak.size("examples,fuzzing", "examples,coverage,fuzzing")
 
 
-def test_no_question_of_the_definition_makes_the_server_fail(
+def test_no_request_of_the_definition_makes_the_server_fail(
     toy_province: Database, tmp_path: Path
 ) -> None:
     with toy_province.writing() as connection:

@@ -159,7 +159,7 @@ def test_filters_as_qgis_writes_them_are_answered(
         ("filter=A_OVERLAPS(kind,('a','b'))", "A_OVERLAPS is not supported"),
     ],
 )
-def test_a_wrong_parameter_is_told_what_would_be_right(
+def test_a_wrong_parameter_is_answered_with_what_would_be_right(
     client: Client, query: str, words: str
 ) -> None:
     answer = client.get(f"{ITEMS}?{query}")

@@ -141,7 +141,7 @@ def test_a_replay_of_what_lies_outside_asks_no_question(
     assert (tried.report.added, tried.still_waiting) == (1, 1)
 
 
-def test_other_faults_of_a_record_outside_are_told_too(
+def test_other_faults_of_a_record_outside_are_reported_too(
     toy_province: Database, tmp_path: Path
 ) -> None:
     wrong = (*EAST[:5], "hôm qua", *EAST[6:])

@@ -102,7 +102,7 @@ def test_a_table_gives_each_commune_its_people_and_its_hexes_are_approximate(pro
         assert found.json()["zones"] == [CELL]
 
 
-def test_a_rate_is_told_by_tiles_zones_and_hexes_from_the_load_on(province, raster):
+def test_a_rate_is_given_by_tiles_zones_and_hexes_from_the_load_on(province, raster):
     add(province, "incidents", CELL, 3, kind="flood", day="2026-03-01")
     add(province, "incidents", CELL, 3, kind="road", day="2026-04-01")
     add(province, "incidents", EMPTY, 7)

@@ -246,7 +246,7 @@ def test_cap_documents_follow_the_same_rule(http, stood, keys, numbers, role):
         assert answer.status_code == (200 if public or role in DESK else 404)
 
 
-def test_who_follows_the_stream_hears_that_an_alert_is_taken_back(http, stood, keys):
+def test_who_follows_the_stream_receives_that_an_alert_is_taken_back(http, stood, keys):
     with stood.writing() as connection:
         number = make_alert(connection)
         approve(connection, number, "officer")

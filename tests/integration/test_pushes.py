@@ -145,7 +145,7 @@ def test_a_key_counts_at_both_ways_of_answering(client, database, first, second)
     assert other.status_code == 409
 
 
-def test_a_question_is_told_by_the_status_and_the_body_is_sent_again(client, database):
+def test_a_question_is_known_by_the_status_and_the_body_is_sent_again(client, database):
     asked = body("a", "b", when="05/03/2026")
     keyed = {**LATER, "Idempotency-Key": "k1"}
     status = client.post(PATH, content=asked, headers=keyed).headers["Location"]

@@ -68,7 +68,7 @@ def placed(database: Database) -> dict[str, str]:
     return dict(rows(database, "source_key, commune"))
 
 
-def test_each_state_is_told_and_selected(loaded: Database, tmp_path: Path) -> None:
+def test_each_state_is_listed_and_selected(loaded: Database, tmp_path: Path) -> None:
     assert states(loaded) == {
         "east": "outside", "torn": "contradicting", "blank": "quarantined", "w0": "quarantined",
         "w1": "quarantined", "w2": "quarantined", "other": "quarantined",
@@ -88,7 +88,7 @@ def test_each_state_is_told_and_selected(loaded: Database, tmp_path: Path) -> No
     assert {each.reason for each in waiting(loaded, state="stale")} == {"outside"}
 
 
-def test_a_stale_row_is_served_and_only_those_who_may_write_are_told(
+def test_a_stale_row_is_served_and_marked_for_those_who_may_write_alone(
     loaded: Database, tmp_path: Path
 ) -> None:
     load(loaded, MZ, write_csv(tmp_path / "new.csv", COLUMNS, ("in", 130, 22.05, *IN[3:])))
@@ -110,7 +110,7 @@ def test_a_stale_row_is_served_and_only_those_who_may_write_are_told(
         assert again.status_code == 200 and "stale" not in again.json()
 
 
-def test_pages_of_items_tell_stale_rows_to_those_who_may_write(
+def test_pages_of_items_mark_stale_rows_for_those_who_may_write(
     loaded: Database, tmp_path: Path
 ) -> None:
     note = '\\n{"type":"Feature","id":1,'  # looks like an item, within a text

@@ -278,7 +278,7 @@ def questions(of: World) -> Iterator[tuple[str, str, object]]:
     ("with_layers", "who"),
     [("both", "anonymous"), ("both", "other"), ("private", "operator")],
 )
-def test_who_may_not_read_a_layer_cannot_tell_that_there_is_one(worlds, with_layers, who):
+def test_who_may_not_read_a_layer_cannot_find_out_that_there_is_one(worlds, with_layers, who):
     without, having = worlds["none"], worlds[with_layers]
     differing = []
     for method, address, body in questions(having):

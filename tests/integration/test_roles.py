@@ -182,7 +182,9 @@ def clerk(postgres: Server) -> Iterator[str]:
             admin.execute(f"DROP ROLE clerk_{name}")
 
 
-def test_roles_that_are_missing_are_told_with_the_sql_to_run(clerk: str, postgres: Server) -> None:
+def test_roles_that_are_missing_are_reported_with_the_sql_to_run(
+    clerk: str, postgres: Server
+) -> None:
     with pytest.raises(SetupError) as caught:
         ensure_roles(clerk)
     told = str(caught.value).split("run:\n", 1)[1]

@@ -76,7 +76,7 @@ def test_a_ready_service_says_so(http):
     assert http.get("/health").json() == http.get("/health/ready").json()
 
 
-def test_a_point_is_told_with_its_commune_and_neighbours(http):
+def test_a_point_is_described_with_its_commune_and_neighbours(http):
     found = http.get("/places", params={"lon": 104.15, "lat": 22.05}).json()
     assert found["commune"]["code"] == "00004"
     assert [one["code"] for one in found["neighbours"]] == ["00001", "00007"]
@@ -87,7 +87,7 @@ def test_a_point_outside_has_no_commune(http):
     assert http.get("/places", params={"lon": 106, "lat": 21}).json()["commune"] is None
 
 
-def test_an_address_is_told_in_the_shape_that_is_promised(http):
+def test_an_address_is_described_in_the_shape_that_is_promised(http):
     found = http.get("/places", params={"address": "thôn 2, xã Bãi Cát, Lào Cai"}).json()
     assert set(found) == {
         "commune", "era", "confidence", "precision_m", "lon", "lat", "cell", "matched",
@@ -111,7 +111,7 @@ def test_each_record_of_a_batch_has_the_answer_of_an_address(http):
     assert among | alone == among
 
 
-def test_an_exchanged_point_is_told_and_keeps_no_other_from_its_place(http):
+def test_an_exchanged_point_is_reported_and_keeps_no_other_from_its_place(http):
     records = [{"lon": 22.05, "lat": 104.25}, {"lon": 104.25, "lat": 22.05}]
     bad, good = http.post("/places", json={"records": records}).json()["places"]
     assert (bad["reason"], good["commune"]["code"]) == ("bad_coordinates", "00007")
@@ -135,7 +135,7 @@ def test_an_exchanged_point_is_told_and_keeps_no_other_from_its_place(http):
         ("GET", "/summary/communes?by=commune", None),
     ],
 )
-def test_a_wrong_question_is_400_and_says_what_is_wrong(http, method, path, body):
+def test_a_wrong_query_is_400_and_says_what_is_wrong(http, method, path, body):
     answer = http.request(method, path, json=body)
     assert answer.status_code == 400
     assert answer.json()["detail"]

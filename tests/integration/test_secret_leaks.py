@@ -82,7 +82,7 @@ def command_lines() -> str:
 
 
 @pytest.mark.parametrize("command", ["db status", "db migrate", "keys list"])
-def test_a_wrong_password_is_told_without_it(
+def test_a_wrong_password_is_reported_without_it(
     guarded: Cluster, command: str, tmp_path: Path
 ) -> None:
     code, output = run(command, url_of(guarded, f"{SENTINEL}x"), tmp_path)
@@ -109,14 +109,14 @@ def test_a_server_that_is_started_does_not_inherit_secrets(guarded: Cluster) -> 
     assert SENTINEL not in environment
 
 
-def test_a_url_that_cannot_be_is_told_without_it(tmp_path: Path) -> None:
+def test_a_url_that_cannot_be_is_reported_without_it(tmp_path: Path) -> None:
     code, output = run("db status", f"postgresql://secretive:{SENTINEL}/@127.0.0.1/gis", tmp_path)
     assert code == 2
     assert "GIS_DATABASE_URL" in output
     assert SENTINEL not in output
 
 
-def test_a_mail_server_that_is_away_is_told_without_its_password(
+def test_a_mail_server_that_is_away_is_reported_without_its_password(
     toy_province: Database, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("GIS_SMTP_URL", f"smtps://alarm:{SENTINEL}@127.0.0.1:{free_port()}")

@@ -218,7 +218,7 @@ def test_hexes_finer_than_the_covers_are_refused_and_no_zeros(desk):
     assert root.json()["zones"] == []
 
 
-def test_a_hex_tells_what_lies_in_it_and_its_weeks(desk):
+def test_a_hex_gives_what_lies_in_it_and_its_weeks(desk):
     for resolution in (5, 7, 9):
         cell = h3.latlng_to_cell(*MIDDLE, resolution)
         facts = desk.client.get(f"/hexes/{cell}", headers=desk.operator).json()["layers"]

@@ -134,7 +134,7 @@ def test_months_of_another_time_than_that_of_the_record(http: httpx.Client) -> N
     }  # fmt: skip
 
 
-def test_units_of_the_day_are_told_apart_although_their_codes_are_used_again(
+def test_units_of_the_day_are_distinguished_although_their_codes_are_used_again(
     http: httpx.Client,
 ) -> None:
     groups = ask(http, by="unit_then")["groups"]
@@ -354,7 +354,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("layer", "given", "words"), WRONG)
-def test_a_wrong_question_says_what_would_be_right(http, layer, given, words) -> None:
+def test_a_wrong_query_says_what_would_be_right(http, layer, given, words) -> None:
     answer = http.get(f"/summary/{layer}", params=given)
     assert answer.status_code == 400, answer.text
     assert words in answer.json()["detail"]

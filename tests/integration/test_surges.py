@@ -122,7 +122,7 @@ def test_a_backlog_with_its_true_dates_raises_no_alarm_and_is_to_be_watched(usua
     assert (only.rule, only.severity, only.observed) == ("held_back", "watch", 6)
 
 
-def test_records_without_a_time_of_their_own_are_told_and_asked_about_at_once(usual, catalogue):
+def test_records_without_a_time_of_their_own_are_reported_and_asked_about_at_once(usual, catalogue):
     service = Served(usual, catalogue)
     report(usual, valleys(40), at=datetime.now(UTC), category="disaster", sources=1)
     with usual.writing() as connection:

@@ -56,14 +56,14 @@ def points(database: Database) -> Database:
         ("UPDATE gis.layer SET version = version + 1", []),
     ],
 )
-def test_a_change_tells_the_boxes_that_it_touched(points, statement, told):
+def test_a_change_reports_the_boxes_that_it_touched(points, statement, told):
     before = version_of(points)
     execute(points, statement)
     assert version_of(points) == before + 1
     assert touches(points, before) == told
 
 
-def test_each_statement_of_a_transaction_tells_its_own_version(points):
+def test_each_statement_of_a_transaction_reports_its_own_version(points):
     before = version_of(points)
     with points.writing() as connection:
         connection.execute(text("UPDATE layer.incidents SET note = 'a' WHERE id = 1"))
@@ -72,7 +72,7 @@ def test_each_statement_of_a_transaction_tells_its_own_version(points):
     assert version_of(points) == before + 2
 
 
-def test_many_places_are_told_as_one_box(points):
+def test_many_places_are_reported_as_one_box(points):
     before = version_of(points)
     add_points(points, 3_000)
     ((version, west, south, east, north),) = touches(points, before)

@@ -117,7 +117,7 @@ def test_a_point_lies_within_a_unit_of_its_place(http, z):
         assert math.dist((place.x, place.y), (x, y)) < 1.6 * tile.size_m / 4096
 
 
-def test_crowds_are_gathered_where_counts_tell_of_them(http, database):
+def test_crowds_are_gathered_where_counts_show_them(http, database):
     add_points(database, 3_000, "closed")
     admin = key(database, Role.ADMIN)
     whole = features(http, "closed", Tile(0, 0, 0), admin)
@@ -148,7 +148,7 @@ def test_fields_choose_what_a_tile_carries(http):
         ("/tiles/incidents/0/0/0.mvt?kind=road&kind=flood", 400, "twice"),
     ],
 )
-def test_a_wrong_question_is_told_what_is_wrong(http, path, status, words):
+def test_a_wrong_query_is_answered_with_what_is_wrong(http, path, status, words):
     answer = http.get(path)
     assert answer.status_code == status
     assert words in answer.json()["detail"]
@@ -209,7 +209,7 @@ def test_each_coding_of_a_tile_has_an_etag_of_its_own_and_gzip_may_be_refused(ht
     assert http.get(path, headers=known).status_code == 200
 
 
-def test_head_tells_of_a_tile_what_get_does(http):
+def test_head_says_of_a_tile_what_get_does(http):
     for path in (path_of("incidents", HERE), path_of("incidents", HERE) + "?fields=kind"):
         told, whole = http.head(path), http.get(path)
         assert (told.status_code, told.content) == (200, b"")
@@ -294,7 +294,7 @@ def test_a_tile_on_disk_is_not_found_by_who_may_not_read_its_layer(database, tmp
         assert http.get(path_of("closed", HERE)).status_code == 404
 
 
-def test_a_removed_layer_has_no_tiles_though_they_were_kept(http, database):
+def test_a_removed_layer_has_no_tiles_though_they_were_cached(http, database):
     assert http.get(path_of("incidents", HERE)).status_code == 200
     execute(database, "UPDATE gis.layer SET published = false WHERE id = 'incidents'")
     assert http.get(path_of("incidents", HERE)).status_code == 404
@@ -442,7 +442,7 @@ def test_a_tile_that_is_being_made_is_not_handed_to_who_asks_after_a_commit(http
     assert len(made) == 2
 
 
-def test_a_tile_that_takes_too_long_is_told_as_with_parameters(database):
+def test_a_tile_that_takes_too_long_is_reported_as_with_parameters(database):
     hasty = Database(database.url, reader_timeout_ms=300)
     publish(database)
     add_points(database, 9)
@@ -630,7 +630,7 @@ CHANGES = [
 ]
 
 
-def test_kept_tiles_of_polygons_are_those_that_a_new_service_makes(http, database):
+def test_cached_tiles_of_polygons_are_those_that_a_new_service_makes(http, database):
     wavy_squares(database)
     first, last = tile_at(103.55, 22.65, 11), tile_at(104.45, 21.95, 11)
     columns, rows = range(first.x, last.x + 1), range(first.y, last.y + 1)

@@ -79,7 +79,7 @@ def test_links_lead_from_the_first_page_to_a_tile(http, start):
 
 
 @pytest.mark.parametrize("root", ["/ogc/tiles", "/ogc/collections/incidents/tiles"])
-def test_the_list_tells_of_a_tileset_what_its_own_document_does(http, root):
+def test_the_list_says_of_a_tileset_what_its_own_document_does(http, root):
     """Strict clients read tiles and limits there, and never open the document."""
     (one,) = http.get(root).json()["tilesets"]
     assert one.pop("tileMatrixSetId") == "WebMercatorQuad"
@@ -93,7 +93,7 @@ def test_the_list_tells_of_a_tileset_what_its_own_document_does(http, root):
     assert one.items() <= document.items() and "layers" in document
 
 
-def test_a_tileset_tells_what_its_tiles_hold_and_where(http):
+def test_a_tileset_says_what_its_tiles_hold_and_where(http):
     document = http.get("/ogc/collections/incidents/tiles/WebMercatorQuad?lang=en").json()
     (layer,) = document["layers"]
     assert (layer["id"], layer["geometryDimension"]) == ("incidents", 0)

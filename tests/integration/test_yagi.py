@@ -214,7 +214,7 @@ def test_the_valley_of_the_landslide_leads_the_list_within_two_hours(night: Nigh
     assert "Bảo Yên" not in {district_of(one["code"]) for one in before.situation["communes"]}
 
 
-def test_the_desk_is_told_at_once_and_again_when_the_night_grows(night: Night):
+def test_the_desk_is_notified_at_once_and_again_when_the_night_grows(night: Night):
     first = next(at for at, found in night.seen.items() if found is not None)
     to_desk = [one for one in night.told if one.who == "trực tỉnh" and one.rule == SITUATION]
     assert (to_desk[0].at, to_desk[0].act) == (first, "open")
@@ -224,12 +224,12 @@ def test_the_desk_is_told_at_once_and_again_when_the_night_grows(night: Night):
     assert leaders[0].at == first
 
 
-def test_bao_yen_is_told_when_its_communes_are_in_it_and_not_before(night: Night):
+def test_bao_yen_is_notified_when_its_communes_are_in_it_and_not_before(night: Night):
     mine = [one for one in night.told if one.who == "trực Bảo Yên" and one.rule == SITUATION]
     assert mine and LANDSLIDE < mine[0].at <= LANDSLIDE + timedelta(hours=2)
 
 
-def test_what_lies_within_the_situation_is_seen_and_not_told_beside_it(night: Night):
+def test_what_lies_within_the_situation_is_seen_and_not_notified_beside_it(night: Night):
     inside = {one.id for one in night.last if one.within_id is not None}
     assert len(inside) >= 3
     first = min(one.at for one in night.told if one.rule == SITUATION)
@@ -237,7 +237,7 @@ def test_what_lies_within_the_situation_is_seen_and_not_told_beside_it(night: Ni
     assert len(told - {one.id for one in night.last if one.rule == SITUATION}) <= 2
 
 
-def test_the_page_tells_what_the_service_told(night: Night):
+def test_the_page_says_what_the_service_notified(night: Night):
     """Each row of the tables of this module is on the page, in both languages."""
     words = PAGE.read_text(encoding="utf-8")
     for row in (*figures(), *screens(night), *notifications(night)):

@@ -18,7 +18,7 @@ from api.caching import cache_control, vary
         ("public, s-maxage=9, max-age=1", "public, s-maxage=9, max-age=1", "private, max-age=1"),
     ],
 )  # fmt: skip
-def test_what_a_route_says_is_kept_and_told_for_whom(said, to_all, to_a_key):
+def test_what_a_route_says_is_cached_and_for_whom(said, to_all, to_a_key):
     assert cache_control(said.encode(), False, 0).decode() == to_all
     for kept_s in (0, 60):
         assert cache_control(said.encode(), True, kept_s).decode() == to_a_key

@@ -191,7 +191,7 @@ def test_beyond_the_most_connections_who_does_not_read_makes_room():
         wait_until(lambda: sum(map(_is_open, slow)) == 7)
 
 
-def test_where_all_are_being_answered_another_is_told():
+def test_where_all_are_being_answered_another_is_refused():
     entered, go_on = threading.Semaphore(0), threading.Event()
 
     async def busy(scope, receive, send) -> None:

@@ -59,7 +59,7 @@ def test_sundays_are_quieter_than_mondays(reports):
     assert days[6] < 0.8 * days[0]
 
 
-def test_the_sudden_outbreak_is_told_in_the_last_three_days(reports):
+def test_the_sudden_outbreak_comes_in_the_last_three_days(reports):
     told = [report for report in reports if report.description.startswith("Nước suối đục")]
     assert len(told) == 18
     assert all(

@@ -42,7 +42,7 @@ def test_a_request_is_one_line_of_text(capsys, path):
     assert line.endswith(" status=200 took_ms=0.4 who=x request_id=id1")
 
 
-def test_requests_are_told_down_to_the_level_of_information(capsys):
+def test_requests_are_logged_down_to_the_level_of_information(capsys):
     for level in ("debug", "info", "warning", "error"):
         RequestLog(settings("json", level)).write(level, TOLD)
     lines = capsys.readouterr().out.splitlines()

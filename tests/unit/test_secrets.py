@@ -66,7 +66,7 @@ def test_a_file_of_something_else_is_refused(file: Path, content: str | bytes, w
     assert SENTINEL not in str(caught.value)
 
 
-def test_a_file_that_is_missing_is_told(file: Path) -> None:
+def test_a_file_that_is_missing_is_reported(file: Path) -> None:
     file.unlink()
     with pytest.raises(SetupError, match="No such file"):
         Settings()

@@ -48,7 +48,7 @@ def test_a_stopped_run_goes_on_with_the_seed_that_is_next(files):
     assert line.split(" | ", 1)[1] == "abc | kills | 1–3 | 3 | 600 kills | 2 | none |"
 
 
-def test_what_was_done_of_another_commit_is_told_of_under_its_name():
+def test_what_was_done_of_another_commit_is_reported_under_its_name():
     write_totals("laws", Totals(5, "abc", rounds=1, failed_seeds=[5]))
     assert read_totals("laws", "def") == Totals(6, "def")
     assert "| abc | laws | 5–5 | 1 |  | 0 | 5 |" in soak.REPORT.read_text()

@@ -46,6 +46,6 @@ def test_nobody_else_may_listen_where_the_processes_do(sent_to_two):
         Listener.at("127.0.0.1", port)
 
 
-def test_an_address_of_another_machine_is_told():
+def test_an_address_of_another_machine_is_reported():
     with pytest.raises(Unavailable, match=r"cannot listen on 192\.0\.2\.1:8080"):
         Listener.at("192.0.2.1", 8080)

@@ -92,7 +92,7 @@ def test_a_layer_that_says_it_is_empty_deletes_nothing_unasked(
     assert reading.is_whole == is_whole
 
 
-def test_a_token_is_sent_and_one_that_expired_is_told_without_it(server, demo):
+def test_a_token_is_sent_and_one_that_expired_is_reported_without_it(server, demo):
     demo.token = "good"
     around = surroundings({"T": "good"})
     url = server.base + LAYER

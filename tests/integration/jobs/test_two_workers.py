@@ -105,7 +105,7 @@ def steps(database: Database) -> list[int]:
 
 
 @pytest.mark.parametrize("command", ["serve", "work"])
-def test_a_database_that_is_not_set_up_is_told_with_what_to_do(
+def test_a_database_that_is_not_set_up_is_reported_with_what_to_do(
     postgres: Server, monkeypatch: pytest.MonkeyPatch, command: str
 ):
     with postgres.database() as url:
@@ -124,7 +124,7 @@ def test_a_database_that_is_not_set_up_is_told_with_what_to_do(
         ("9999", "is newer than this version (its newest is {newest}): start the version that"),
     ],
 )
-def test_a_database_of_another_version_is_told_with_what_to_do(
+def test_a_database_of_another_version_is_reported_with_what_to_do(
     database: Database, revision: str, words: str
 ):
     with database.writing() as connection:

@@ -236,7 +236,9 @@ def aged(database: Database, days: int) -> None:
         )
 
 
-def test_an_alert_that_outlasts_its_public_document_is_told_on(http, toy_province, operator):
+def test_readers_are_notified_of_an_alert_that_outlasts_its_public_document(
+    http, toy_province, operator
+):
     alert = make(toy_province)
     http.post(f"/alerts/{alert}/approve", json={}, headers=operator)
     publish_due(toy_province, SENDER)
@@ -265,7 +267,7 @@ def kept_expiries(database: Database) -> list[datetime]:
         return list(rows.scalars())
 
 
-def test_what_nobody_approved_is_told_on_to_its_own_readers(http, toy_province, operator):
+def test_what_nobody_approved_is_notified_to_its_own_readers(http, toy_province, operator):
     make(toy_province)
     publish_due(toy_province, SENDER)
     aged(toy_province, 20)  # nobody was there to do so in time
@@ -275,7 +277,7 @@ def test_what_nobody_approved_is_told_on_to_its_own_readers(http, toy_province, 
 
 
 @pytest.mark.parametrize("status", ["resolved", "suppressed"])
-def test_an_alert_that_does_not_last_is_not_told_on(toy_province, status):
+def test_readers_are_not_notified_of_an_alert_that_does_not_last(toy_province, status):
     alert = make(toy_province)
     publish_due(toy_province, SENDER)
     with toy_province.writing() as connection:
@@ -288,7 +290,7 @@ def test_an_alert_that_does_not_last_is_not_told_on(toy_province, status):
     assert publish_due(toy_province, SENDER) == 0
 
 
-def test_news_that_waits_to_be_published_tells_an_alert_on(toy_province):
+def test_news_that_waits_to_be_published_notifies_of_an_alert_again(toy_province):
     alert = make(toy_province)
     publish_due(toy_province, SENDER)
     aged(toy_province, 13)
@@ -359,7 +361,7 @@ def test_an_alert_that_ended_before_its_document_could_be_made_has_none(toy_prov
     assert undone(toy_province) == []
 
 
-def test_a_document_given_up_is_an_alert_that_is_told_and_can_be_tried_anew(
+def test_a_document_given_up_is_an_alert_that_is_notified_and_can_be_tried_anew(
     http, toy_province, operator
 ):
     """The document of that alert fails as well, which raises no other."""

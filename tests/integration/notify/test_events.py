@@ -182,7 +182,7 @@ def test_who_leaves_leaves_nothing_behind(http):
     wait_until(lambda: newest.clients == 0 and newest._polling is None)
 
 
-def test_too_many_listeners_are_told_to_come_later(http, monkeypatch):
+def test_too_many_listeners_are_asked_to_come_later(http, monkeypatch):
     monkeypatch.setattr(http.app.state.event_broker.places, "most", 0)
     answer = http.get("/events")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")

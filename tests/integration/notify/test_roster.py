@@ -339,7 +339,7 @@ def test_hours_without_anybody_are_one_alert_that_ends_when_they_are_filled(peop
     assert ("desk", "expired") in waiting(people)
 
 
-def test_a_gap_that_comes_though_somebody_has_taken_it_is_told_again(people, layers):
+def test_a_gap_that_comes_though_somebody_has_taken_it_is_notified_again(people, layers):
     load(people, shift("An", -1, 20))
     gap_alerts(people, layers)
     with people.writing() as connection:

@@ -258,7 +258,9 @@ def test_messages_given_up_after_a_person_closed_their_alert_are_another(
         assert found.scalars().all() == ["resolved", "open"]
 
 
-def test_that_an_alert_of_dead_letters_dies_too_raises_no_other(toy_province, receiver, alert):
+def test_that_an_alert_of_failed_deliveries_fails_too_raises_no_other(
+    toy_province, receiver, alert
+):
     with toy_province.writing() as connection:
         connection.execute(text("UPDATE gis.alert SET rule = 'delivery', key = 'subscription 9'"))
         step(connection, alert, "notify")

@@ -454,7 +454,7 @@ class TestRights:
         assert service.execute("buffer", inputs=chained).status_code == 404
 
     @pytest.mark.parametrize("process", ["buffer", "dissolve", "overlay", "select", "summarise"])
-    def test_who_may_not_read_a_layer_is_told_that_there_is_none(self, service, process):
+    def test_to_who_may_not_read_a_layer_there_is_none(self, service, process):
         inputs = {
             "buffer": {"layer": "closed_spots", "distance_m": 1},
             "dissolve": {"layer": "closed_spots"},

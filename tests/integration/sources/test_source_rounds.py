@@ -152,7 +152,7 @@ def test_a_missed_promise_is_an_alert_until_the_source_is_fresh_again(
     assert state(database)["missed_since"] is None
 
 
-def test_a_working_service_reads_what_is_due_and_tells_of_a_missed_promise_in_time(
+def test_a_worker_reads_what_is_due_and_notifies_of_a_missed_promise_in_time(
     database: Database, inbox: Path, tmp_path: Path, script: Script
 ):
     layer = feed_layer(promise={"fresh_within": "1h"}, schedule="0 0 1 1 *")
@@ -188,7 +188,7 @@ def test_a_promise_by_record_is_kept_by_new_records_alone(
     assert [status for status, _ in alerts_of(database)] == ["expired"]
 
 
-def test_who_pauses_a_source_is_not_told_that_it_is_late(
+def test_who_pauses_a_source_is_not_notified_that_it_is_late(
     database: Database, script: Script, inbox: Path
 ):
     layer = feed_layer(promise={"fresh_within": "1h"})

@@ -654,7 +654,7 @@ def test_the_answer_has_the_promised_shape(resolver: AddressResolver) -> None:
     assert all(set(c) == {"code", "name", "why"} for c in silent["candidates"])
 
 
-def test_an_old_and_a_new_reading_with_one_end_are_told_apart_by_era(
+def test_an_old_and_a_new_reading_with_one_end_are_distinguished_by_era(
     resolver: AddressResolver,
 ) -> None:
     assert resolver.resolve("xã Phúc Khánh, tỉnh Lào Cai").era == "either"

@@ -48,7 +48,7 @@ def test_an_alert_of_its_communes_subjects_and_time_lies_within_a_situation():
         ({}, {"rule": SITUATION}),
     ],
 )
-def test_no_alert_lies_within_a_situation_that_tells_of_something_else(outer, inner):
+def test_no_alert_lies_within_a_situation_of_something_else(outer, inner):
     assert not lies_within(night(**outer), standing(**inner))
 
 

@@ -67,7 +67,7 @@ def test_great_whole_numbers_keep_all_their_digits():
     assert integers("x", np.array([2**60 + 1], np.uint64)).tolist() == [2**60 + 1]
 
 
-def test_a_shape_is_asked_for_and_the_place_of_a_fault_is_told_by_row_and_column():
+def test_a_shape_is_asked_for_and_the_place_of_a_fault_is_given_by_row_and_column():
     assert floats("x", [[1, 2]], (1, None)).shape == (1, 2)
     with pytest.raises(BadInput, match=r"shape \(1, 2\), it must have \(any, 3\)"):
         floats("x", [[1, 2]], (None, 3))

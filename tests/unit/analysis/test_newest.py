@@ -41,7 +41,7 @@ def test_a_gap_keeps_the_days_before_out_of_what_is_usual():
     )  # (2 + 2 + 3 + 1 + 2 + 9 + 9) / 7
 
 
-def test_c3_tells_of_three_days():
+def test_c3_judges_three_days():
     found = newest_ears(np.array([*WEEK, *WEEK, 3, 4, 4]), method="C3", baseline=7)
     assert (found.steps, found.observed) == (3, 11)
     assert found.p < newest_ears(np.array([*WEEK, *WEEK, 2, 2, 4]), method="C3", baseline=7).p
@@ -51,7 +51,7 @@ def test_c3_tells_of_three_days():
 
 @settings(deadline=None)
 @given(days, st.sampled_from(["C1", "C2"]))
-def test_what_ears_expects_is_what_is_told(counts, method):
+def test_what_ears_expects_is_what_is_reported(counts, method):
     told = newest_ears(counts, method=method)
     last = ears(counts, method=method, baseline=28).iloc[-1]
     assert told.expected == pytest.approx(last["expected"])

@@ -30,7 +30,7 @@ def surrounded(here: int, around: int) -> np.ndarray:
         (40, 5, "none"),  # alone: its surroundings are as usual
     ],
 )  # fmt: skip
-def test_a_hex_is_told_by_its_own_count_and_that_around_it(here, around, category):
+def test_a_hex_is_described_by_its_own_count_and_that_around_it(here, around, category):
     found = hex_outliers(CELLS, surrounded(here, around)).iloc[AT]
     assert found["category"] == category
     assert (found["count"], found["neighbours_count"], found["k"]) == (here, 6 * around, 6)

@@ -277,14 +277,14 @@ def test_strata_take_the_blame_of_a_weekday():
     assert split["p"].iloc[0] > plain["p"].iloc[0]
 
 
-def test_a_null_kept_gives_the_p_of_a_null_drawn_anew():
+def test_a_precomputed_null_distribution_gives_the_p_of_one_drawn_anew():
     place, day, xy = events(3, 300)
     kept = stp_null(place, day, xy, max_radius=4.0, max_days=7, null=Null(99, seed=5))
     drawn = scanned(place, day, xy, null=Null(99, seed=5))
     assert scanned(place, day, xy, null=kept)["p"].tolist() == drawn["p"].tolist()
 
 
-def test_while_a_null_is_drawn_other_threads_go_on():
+def test_while_a_null_distribution_is_drawn_other_threads_go_on():
     random = np.random.default_rng(1)
     xy = random.uniform(0, 1, (1000, 2))
     circles = circles_around(xy, 0.5)
@@ -351,7 +351,7 @@ def test_no_cases_have_no_cluster():
 
 
 @pytest.mark.parametrize("xy", [np.zeros((0, 2)), np.array([[0.0, 0.0], [1.0, 1.0]])])
-def test_no_cases_have_a_null_of_zeros(xy):
+def test_no_cases_have_a_null_distribution_of_zeros(xy):
     none = np.zeros(0, np.int64)
     null = stp_null(none, none, xy, max_radius=2, max_days=3, last_day=9, null=Null(99))
     assert null.tolist() == [0.0] * 99

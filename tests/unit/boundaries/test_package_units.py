@@ -122,7 +122,7 @@ def test_there_are_34_provinces_and_the_names_of_the_old_ones_too() -> None:
     assert {"Lào Cai", "Yên Bái", "Hà Giang"} <= set(province_names())
 
 
-def test_an_unknown_province_is_told_the_known_codes() -> None:
+def test_an_unknown_province_is_answered_with_the_known_codes() -> None:
     with pytest.raises(NotFound, match=r"'10'.*01, 04, 08"):
         package_history("10")
 

@@ -222,7 +222,7 @@ def test_the_values_of_a_statement_are_bounded_by_the_length_of_the_text() -> No
     assert {"AND", "OR", "IN", "numbers of IN", "line", "words of a search"} <= set(counts)
 
 
-def test_the_guide_tells_the_limits() -> None:
+def test_the_guide_gives_the_limits() -> None:
     guide = (Path(__file__).parents[3] / "docs/how-to/query.md").read_text(encoding="utf-8")
     length = f"{LONGEST_TEXT:,}".replace(",", " ")
     assert f"| {length} ký tự / characters |" in guide

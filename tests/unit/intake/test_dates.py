@@ -125,7 +125,7 @@ def test_a_month_in_words_proves_nothing_about_the_others() -> None:
         parse_dates(["ngày 5 tháng 9 năm 2024", "05/09/2024"])
 
 
-def test_an_unknown_zone_is_told() -> None:
+def test_an_unknown_zone_is_reported() -> None:
     with pytest.raises(BadInput, match=r"\+07:00"):
         parse_zone("ICT")
 

@@ -143,7 +143,7 @@ def test_rows_of_an_old_file_among_utf_8_are_read_by_themselves() -> None:
     assert [(note.encoding, note.count) for note in read.notes] == [(Encoding.TCVN3, 2)]
 
 
-def test_a_byte_that_the_chosen_encoding_lacks_is_told() -> None:
+def test_a_byte_that_the_chosen_encoding_lacks_is_reported() -> None:
     with pytest.raises(BadFile, match=r"0x90 .*is not in windows-1258"):
         decode(["H\x90"], encoding="windows-1258")
 
@@ -224,14 +224,14 @@ def test_small_letters_in_prose_stay_small() -> None:
     assert decode(as_bytes(column, to_tcvn3))[2] == "cây đổ ẩm ướt"
 
 
-def test_letters_that_the_source_lost_are_told_and_not_invented() -> None:
+def test_letters_that_the_source_lost_are_reported_and_not_invented() -> None:
     read = decode_columns(["ten"], [["Qu·?£ng Ninh", "Hà Giang"]], decoded=True)
     assert read.cells["ten"] == ["Qu·?£ng Ninh", "Hà Giang"]
     [note] = read.notes
     assert note.lost and note.count == 1
 
 
-def test_a_letter_cut_by_the_width_of_a_field_is_told() -> None:
+def test_a_letter_cut_by_the_width_of_a_field_is_reported() -> None:
     column = ["Cốc San", "Bảo Thắng"]
     cut = as_bytes([*column, "Mường"], str.encode)
     cut.append("Phố Lu ở".encode()[:-1].decode("iso-8859-1"))

@@ -202,7 +202,7 @@ def test_what_declares_no_crs_has_none(tmp_path: Path, places: geopandas.GeoData
     assert read_table(tmp_path / "a.parquet").crs is None
 
 
-def test_another_crs_is_told(tmp_path: Path, places: geopandas.GeoDataFrame) -> None:
+def test_another_crs_is_reported(tmp_path: Path, places: geopandas.GeoDataFrame) -> None:
     local = places.to_crs("EPSG:9208")
     for suffix in (".parquet", ".fgb", ".gpkg"):
         assert read_table(write(local, tmp_path / f"a{suffix}")).crs == "EPSG:9208"

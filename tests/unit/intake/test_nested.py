@@ -34,7 +34,7 @@ def test_members_named_by_values_do_not_become_a_thousand_columns():
     assert nested_table("x", records, ["id"]).columns == ("id", "days")
 
 
-def test_geometries_are_read_and_a_bad_one_is_told():
+def test_geometries_are_read_and_a_bad_one_is_reported():
     point = {"type": "Point", "coordinates": [103.8, 22.3, 1500]}
     records = [{"id": 1, "geometry": point}, {"id": 2, "geometry": None},
                {"id": 3, "geometry": {"type": "Point", "coordinates": []}}]  # fmt: skip

@@ -83,7 +83,7 @@ def test_what_is_no_number_is_a_fault(value: str) -> None:
     assert np.isnan(column.numbers[1]) and value in column.faults[1]
 
 
-def test_another_notation_than_the_two_is_told() -> None:
+def test_another_notation_than_the_two_is_reported() -> None:
     with pytest.raises(BadInput, match="decimal_comma, decimal_point"):
         parse_numbers(["1"], "comma")
 

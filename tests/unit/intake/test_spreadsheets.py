@@ -131,7 +131,7 @@ def told(table: RawTable) -> str:
 
 
 @pytest.mark.parametrize("name", ["x_titles.xlsx", "titles_above.csv"])
-def test_titles_above_the_names_of_columns_are_found_and_told(name: str) -> None:
+def test_titles_above_the_names_of_columns_are_found_and_reported(name: str) -> None:
     table = read_table(FILES / name)
     assert table.columns == (
         "id", "lon", "lat", "address", "commune", "when", "val", "n", "note",
@@ -248,13 +248,13 @@ def test_the_only_sheet_that_is_shown_and_filled_is_read(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("text", ["0", "4-3", "1-9", "a", "", "-1"])
-def test_a_row_that_cannot_be_is_told_with_what_is_right(text: str) -> None:
+def test_a_row_that_cannot_be_is_reported_with_what_is_right(text: str) -> None:
     from gis.errors import BadInput
 
     with pytest.raises(BadInput, match="such as 4, or 4-5"):
         parse_layout(text)
 
 
-def test_a_header_in_a_blank_row_is_told() -> None:
+def test_a_header_in_a_blank_row_is_reported() -> None:
     with pytest.raises(BadFile, match="row 3 is blank"):
         read_table(FILES / "x_titles.xlsx", layout=parse_layout("3"))

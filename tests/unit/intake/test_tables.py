@@ -108,12 +108,12 @@ def test_a_gzipped_file_is_read(tmp_path: Path) -> None:
     assert read_table(path)["tên"] == ["Sa Pa"]
 
 
-def test_a_broken_gzip_is_told(tmp_path: Path) -> None:
+def test_a_broken_gzip_is_reported(tmp_path: Path) -> None:
     broken = gzip.compress("tên\nSa Pa\n".encode())[:-4]
     assert "gzip" in fault(tmp_path, broken, "a.csv.gz")
 
 
-def test_an_old_encoding_is_converted_and_told(tmp_path: Path) -> None:
+def test_an_old_encoding_is_converted_and_reported(tmp_path: Path) -> None:
     text = "id,Tên xã,Huyện\n1,Mường Khương,Bảo Thắng\n2,Cốc San,Bát Xát\n3,Trịnh Tường,Văn Bàn\n"
     table = read_table(written(tmp_path, "a.csv", to_tcvn3(text)))
     assert table.columns == ("id", "Tên xã", "Huyện")
@@ -140,7 +140,7 @@ def test_a_record_of_another_width_is_a_fault_of_its_own(tmp_path: Path) -> None
         require_whole_records(table)
 
 
-def test_a_file_whose_records_mostly_have_another_width_is_told_with_the_line(
+def test_a_file_whose_records_mostly_have_another_width_is_reported_with_the_line(
     tmp_path: Path,
 ) -> None:
     message = fault(tmp_path, "a,b\n\n1,2,3\n1,2,4\n1,2\n")
@@ -198,7 +198,7 @@ def test_lines_of_a_field_stay_with_it_where_none_is_a_record(tmp_path: Path) ->
     assert "one\ntwo" in table["val"][1]
 
 
-def test_where_most_lines_are_torn_the_file_is_told_with_the_first(tmp_path: Path) -> None:
+def test_where_most_lines_are_torn_the_file_is_reported_with_the_first(tmp_path: Path) -> None:
     message = fault(tmp_path, 'a,b\n1,2\n3,"x\n4,"y\n5,"z\n')
     assert "line 3: " in message and "a quoted field is not closed" in message
     assert "a column's name holds a NUL byte" in fault(tmp_path, b"a,b\0\n1,2\n3,4\n")
@@ -228,11 +228,11 @@ def test_many_lost_quotes_take_linear_time(tmp_path: Path) -> None:
         (b"\x89PNG\r\n", "is a PNG file"),
     ],
 )  # fmt: skip
-def test_what_is_no_table_is_told(tmp_path: Path, content: str | bytes, told: str) -> None:
+def test_what_is_no_table_is_reported(tmp_path: Path, content: str | bytes, told: str) -> None:
     assert told in fault(tmp_path, content)
 
 
-def test_a_missing_file_is_told(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(BadFile, match="there is no file"):
         read_table(tmp_path / "no.csv")
 
@@ -310,7 +310,7 @@ def test_geojson_of_another_crs_says_so(tmp_path: Path, communes: geopandas.GeoD
         ('{"features": [3]}', "feature 1: its “properties”"),
     ],
 )
-def test_what_is_no_geojson_is_told(tmp_path: Path, content: str, told: str) -> None:
+def test_what_is_no_geojson_is_reported(tmp_path: Path, content: str, told: str) -> None:
     assert told in fault(tmp_path, content, "a.geojson")
 
 
@@ -398,7 +398,7 @@ def test_the_datum_of_a_prj_is_read_and_not_guessed(
         check_points([419735.65], [2486912.78], crs, BBox(103.5, 21.3, 105.1, 22.9))
 
 
-def test_a_shapefile_without_its_attributes_is_told(
+def test_a_shapefile_without_its_attributes_is_reported(
     tmp_path: Path, communes: geopandas.GeoDataFrame
 ) -> None:
     communes.to_file(tmp_path / "a.shp")
@@ -407,14 +407,14 @@ def test_a_shapefile_without_its_attributes_is_told(
         read_table(tmp_path / "a.shp")
 
 
-def test_a_zip_without_a_shapefile_is_told(tmp_path: Path) -> None:
+def test_a_zip_without_a_shapefile_is_reported(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr("a.txt", "x")
     with pytest.raises(BadFile, match="the zip holds 0"):
         read_table(tmp_path / "a.zip")
 
 
-def test_a_file_that_is_not_what_it_is_called_is_told(tmp_path: Path) -> None:
+def test_a_file_that_is_not_what_it_is_called_is_reported(tmp_path: Path) -> None:
     for name in ("a.gpkg", "a.xlsx", "a.zip"):
         assert name in fault(tmp_path, b"not at all", name)
 

@@ -95,7 +95,7 @@ def test_a_circle_holds_all_its_hexes_also_those_without_a_case():
     assert CENTRE in inside
 
 
-def test_repeats_lie_beneath_a_cluster_without_being_counted():
+def test_repeats_are_evidence_of_a_cluster_without_being_counted():
     rows = [*level(), *[(CENTRE, 0)] * 4]
     frame = records(rows)
     frame.loc[frame.index[-1], "in_alarm"] = False
@@ -110,7 +110,7 @@ def test_days_after_the_end_and_before_the_window_are_not_known():
     assert all(h3.str_to_int(CENTRE) not in one.cells for one in found.clusters)
 
 
-def test_streams_are_told_by_name_and_each_has_random_numbers_of_its_own():
+def test_streams_are_known_by_name_and_each_has_random_numbers_of_its_own():
     both = pd.concat([records(level(), "b"), records(level(), "a")], ignore_index=True)
     first, second = streams_of(both, OPTIONS, TODAY)
     assert (first.name, second.name) == ("a", "b")
@@ -129,7 +129,7 @@ def test_p_rests_on_the_law_beyond_the_replicates_but_never_on_more_than_a_centu
     assert best.recurrence_days == pytest.approx(36_525, rel=1e-9)
 
 
-def test_a_null_grows_until_enough_of_it_reach_the_value():
+def test_a_null_distribution_grows_until_enough_of_it_reach_the_value():
     stream = only(records(level()))
     whole = draw_null(stream, OPTIONS)
     null = IncrementalNull(stream, OPTIONS, stop=10)
@@ -147,7 +147,7 @@ def later(cases: int, stream: str = "s", strata: bool = False) -> Stream:
     return only(records(rows, stream), chosen)
 
 
-def test_the_evaluations_of_a_day_share_the_null_of_the_first_until_there_are_many_more_cases():
+def test_the_evaluations_of_a_day_share_the_null_distribution_of_the_first():
     looks = [later(0), later(1), later(2), later(3), later(4), later(1, strata=True)]
     origins = [looks[0], looks[0], looks[2], looks[2], looks[4], looks[5]]
     expected = [by_null_of(*both) for both in zip(looks, origins, strict=True)]
@@ -198,7 +198,7 @@ def test_the_order_of_the_records_is_irrelevant(order: list[int]):
     assert after.llr == pytest.approx(before.llr)
 
 
-def test_a_null_is_drawn_by_a_seed():
+def test_a_null_distribution_is_drawn_by_a_seed():
     stream = only(records(level()))
     assert np.array_equal(draw_null(stream, OPTIONS), draw_null(stream, OPTIONS))
     other = OPTIONS.model_copy(update={"seed": 1})

@@ -73,7 +73,7 @@ CLASS_FAULTS = traps("class_faults.yaml")
 
 
 @pytest.mark.parametrize("trap", FAULTS)
-def test_a_fault_is_told_with_its_line_and_the_right_word(tmp_path: Path, trap: str) -> None:
+def test_a_fault_is_reported_with_its_line_and_the_right_word(tmp_path: Path, trap: str) -> None:
     fault = FAULTS[trap]
     assert fault["of"] in SOUND
     assert fault["told"] in fault_of(tmp_path, SOUND.replace(fault["of"], fault["to"], 1))
@@ -95,13 +95,15 @@ def test_classes_need_a_field(tmp_path: Path) -> None:
     assert "`classes` need `field`" in fault_of(tmp_path, SOUND + style)
 
 
-def test_all_faults_of_a_file_are_told_at_once_in_the_order_of_their_lines(tmp_path: Path) -> None:
+def test_all_faults_of_a_file_are_reported_at_once_in_the_order_of_their_lines(
+    tmp_path: Path,
+) -> None:
     text = SOUND.replace("licence", "license").replace("unit: m", "unit: m, colour: red")
     lines = fault_of(tmp_path, text).splitlines()
     assert [line.split(":")[1] for line in lines] == ["1", "5", "11"]
 
 
-def test_all_faults_of_all_files_are_told_at_once(tmp_path: Path) -> None:
+def test_all_faults_of_all_files_are_reported_at_once(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("id: a\n")
     (tmp_path / "b.yaml").write_text("id: [\n")
     (tmp_path / "c.yml").write_text("id: c\n")
@@ -126,11 +128,13 @@ def test_all_faults_of_all_files_are_told_at_once(tmp_path: Path) -> None:
         (b"id: !!python/object:os.system x\n", "could not determine a constructor"),
     ],
 )
-def test_what_is_no_layer_file_at_all_is_told(tmp_path: Path, content: bytes, told: str) -> None:
+def test_what_is_no_layer_file_at_all_is_reported(
+    tmp_path: Path, content: bytes, told: str
+) -> None:
     assert told in fault_of(tmp_path, content)
 
 
-def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_there_is_reported(tmp_path: Path) -> None:
     with pytest.raises(BadLayerFile, match="GIS_LAYERS"):
         read_catalogue(tmp_path / "nowhere")
 
@@ -181,7 +185,7 @@ def lines_of(node: yaml.Node | None) -> list[int]:
 
 
 @given(st.text(max_size=60))
-def test_any_text_is_a_document_or_a_told_fault(text: str) -> None:
+def test_any_text_is_a_document_or_a_reported_fault(text: str) -> None:
     try:
         parse_yaml(text)
     except BrokenYaml as error:

@@ -74,7 +74,7 @@ def test_rarity_is_that_of_all_series_of_the_stream():
     assert many == pytest.approx(29**2 / 100)
 
 
-def test_the_province_is_told_of_without_the_commune_that_is_told_of_itself():
+def test_the_province_is_judged_without_the_commune_that_is_reported_by_itself():
     found = judged(records([*daily("00001"), *[("00004", 0)] * 4, ("00001", 0)]))
     rest = found[PROVINCE].without(found["00004"], 4)
     assert (rest.observed, rest.apart, rest.elsewhere) == (5, "00004", 4)
@@ -89,7 +89,7 @@ def test_the_province_is_told_of_without_the_commune_that_is_told_of_itself():
     assert rest.recurrence_days < 1 < found[PROVINCE].recurrence_days
 
 
-def test_repeats_lie_beneath_without_being_counted_and_later_days_are_not_known():
+def test_repeats_are_evidence_without_being_counted_and_later_days_are_not_known():
     frame = records([*daily(), *[("00004", 0)] * 3, ("00004", -1)])
     frame.loc[61, "counted"] = False
     found = judged(frame)["00004"]
@@ -119,7 +119,7 @@ def test_every_detector_sees_a_rise(options, days):
     assert found.p < 1e-4
 
 
-def test_a_series_is_told_with_its_numbers_its_bound_and_how_rare_it_is():
+def test_a_series_is_described_with_its_numbers_its_bound_and_how_rare_it_is():
     layer, names = read_layer(LAYERS / "citizen_reports.yaml"), {"00004": "Xã Bãi Cát"}
     found = judged(records([*daily(), *[("00004", 0)] * 2], stream="traffic"), communes=1)
     one = found["00004"]
@@ -192,7 +192,7 @@ def test_a_day_under_way_is_compared_with_the_same_hours_of_other_days():
     assert "same hours" not in series_message(late.judged[0], 9, {})[1]
 
 
-def test_the_looks_of_a_day_share_what_chance_is_allowed():
+def test_the_evaluations_of_a_day_share_what_chance_is_allowed():
     """Of four looks, each as rare as asked, one a day is false no oftener than asked."""
     frame = timed([*at_hours([3]), {"commune": "00001", "day": TODAY, "minute": 0}])
     looks = [at(frame, hour).looks for hour in (0, 6, 12, 18)]
@@ -242,7 +242,7 @@ def test_local_days_that_are_none_are_refused(days, words):
         RegressionOptions(detector="regression", local_days={"market": (days,)})
 
 
-def test_of_the_looks_of_quiet_days_no_more_are_false_than_one_a_day_would_be():
+def test_of_the_evaluations_of_quiet_days_no_more_are_false_than_one_a_day_would_be():
     """Forty reports a day, by hours of day and night; 120 days, and four looks on each."""
     random = np.random.default_rng(3)
     hours = np.array(

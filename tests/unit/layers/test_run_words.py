@@ -28,7 +28,7 @@ def cluster(**changed: object) -> ScanCluster:
     return ScanCluster(**values | changed)
 
 
-def test_a_cluster_is_told_with_its_numbers_its_place_and_how_rare_it_is():
+def test_a_cluster_is_described_with_its_numbers_its_place_and_how_rare_it_is():
     vi, en = cluster_message(cluster(), {"00004": "Xã Bãi Cát"})
     assert vi == (
         "12 báo cáo trong 3 ngày, bình thường 1,1; trong bán kính 2,3 km, Xã Bãi Cát, 00007. "
@@ -48,7 +48,7 @@ def test_a_cluster_is_told_with_its_numbers_its_place_and_how_rare_it_is():
         (LONGEST_DAYS, "hơn 100 năm", "more than 100 years"),
     ],
 )
-def test_rarity_is_told_in_days_then_years_and_no_more_than_a_century(days, vi, en):
+def test_rarity_is_given_in_days_then_years_and_no_more_than_a_century(days, vi, en):
     told = cluster_message(cluster(recurrence_days=days), {})
     assert told[0].endswith(f"một lần trong {vi}.")
     assert told[1].endswith(f"once in {en}.")
@@ -115,7 +115,7 @@ def test_every_class_of_the_layer_emerging_is_called_alike_in_words_and_on_the_m
         assert (told[0].split(":")[0], told[1].split(":")[0]) == (label.vi, label.en)
 
 
-def test_a_core_is_told_beside_its_reach_and_communes_with_their_shares():
+def test_a_core_is_described_beside_its_reach_and_communes_with_their_shares():
     """One stray report does not make an outbreak of a hamlet one of two communes."""
     names = {"00004": "Xã Bãi Cát", "00007": "Xã Đồi Thông"}
     told = cluster(

@@ -56,7 +56,7 @@ def test_each_column_that_a_scan_goes_by_makes_it_anew(column):
     assert found == scan_stream(stream, OPTIONS, by_all(MAXIMA))
 
 
-def test_another_day_null_or_setting_makes_it_anew():
+def test_another_day_null_distribution_or_setting_makes_it_anew():
     stream, scans = next(streams_of(reports(), OPTIONS, TODAY)), ScanCache()
     for changed in (
         (stream, OPTIONS, MAXIMA),

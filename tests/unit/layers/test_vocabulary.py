@@ -106,7 +106,7 @@ def test_the_layer_of_the_how_to_is_sound(tmp_path: Path) -> None:
     assert {layer.source.coordinates.x, layer.source.coordinates.y} <= set(header)
 
 
-def test_the_fault_of_the_how_to_is_told_as_it_says(tmp_path: Path) -> None:
+def test_the_fault_of_the_how_to_is_reported_as_it_says(tmp_path: Path) -> None:
     path = tmp_path / "wells.yaml"
     path.write_text(blocks(HOW_TO, "yaml")[0].replace("unit: m", "units: m"))
     with pytest.raises(Exception) as error:

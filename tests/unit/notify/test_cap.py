@@ -156,7 +156,7 @@ def test_times_are_vietnamese_without_z_and_without_fractions():
     assert values(ACCEPTED["opened"], "sent") == ["2026-03-01T08:00:00+07:00"]
 
 
-def test_the_numbers_beneath_are_parameters():
+def test_the_numbers_of_the_evidence_are_parameters():
     assert parameters(ACCEPTED["opened"]) == {
         "llr": "12.3457",
         "p": "0.00025",

@@ -115,7 +115,7 @@ def test_the_real_communes_answer_as_geopandas_does(shared):
     assert (table.assign(lon, lat) == exactly(communes, lon, lat)).all()
 
 
-def test_three_squares_are_told_apart():
+def test_three_squares_are_distinguished():
     table = CellTable.build(toy_communes())
     found = table.assign(np.array([104.05, 104.15, 104.25, 104.35]), np.full(4, 22.05))
     assert found.tolist() == [0, 1, 2, OUTSIDE]

@@ -275,7 +275,7 @@ def test_an_answer_is_obeyed_and_the_declared_crs_can_be_kept(degrees: Points) -
         check_crs(x, y, None, PROVINCE, assume="declared")
 
 
-def test_an_unknown_crs_is_told_with_what_would_be_right() -> None:
+def test_an_unknown_crs_is_reported_with_what_would_be_right() -> None:
     with pytest.raises(BadInput, match="such as EPSG:9208"):
         parse_crs("EPSG:99999")
 

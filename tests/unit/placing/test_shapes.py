@@ -54,7 +54,7 @@ def test_no_shape_stops_the_others(shape: shapely.Geometry) -> None:
     assert [one is None for one in found.shapes] == [True, True, True, False]
 
 
-def test_the_vertex_is_told_in_the_coordinates_of_its_file() -> None:
+def test_the_vertex_is_given_in_the_coordinates_of_its_file() -> None:
     xy = np.array([(430_000.0, 2_480_000.0), (431_000.0, 2_480_000.0), (1e15, 2_481_000.0)])
     found = shapes_in_degrees(np.array([shapely.linestrings(xy)]), parse_crs("EPSG:9208"))
     assert "vertex 3 (1e+15 2481000)" in found.faults[0]

@@ -90,7 +90,7 @@ def test_what_no_commune_is_called_is_refused(names: UnitNames, text: str) -> No
     assert " / " in match.why
 
 
-def test_the_unit_of_the_day_is_told(names: UnitNames) -> None:
+def test_the_unit_of_the_day_is_named(names: UnitNames) -> None:
     match = names.match("Xã Quang Kim", OLD)
     assert match.then is not None and match.then.full_name == "Xã Quang Kim"
     assert names.match("Xã Quang Kim", None).then is None

@@ -114,13 +114,13 @@ def test_a_table_is_read_by_vietnamese_or_english_names(tmp_path, head, row):
         (["00001,many"], "line 2: “many”.* is not a number"),
     ],
 )
-def test_a_faulty_table_is_told_by_its_line(tmp_path, rows, told):
+def test_a_faulty_table_is_reported_by_its_line(tmp_path, rows, told):
     path = write_table(tmp_path / "people.csv", "code,people", *rows)
     with pytest.raises(BadFile, match=told):
         read_people(path, KNOWN, encoding=None, number_format=None)
 
 
-def test_a_table_without_its_columns_and_a_number_with_two_readings_are_told(tmp_path):
+def test_a_table_without_its_columns_and_a_number_with_two_readings_are_reported(tmp_path):
     path = write_table(tmp_path / "people.csv", "xã,dân", "00001,5")
     with pytest.raises(BadFile, match=r"needs one column named “ma_xa”"):
         read_people(path, KNOWN, encoding=None, number_format=None)
@@ -139,13 +139,13 @@ def test_a_table_without_its_columns_and_a_number_with_two_readings_are_told(tmp
         (np.array([PEOPLE, PEOPLE]), {}, "2 bands"),
     ],
 )
-def test_a_raster_that_cannot_be_of_people_is_told(tmp_path, people, more, told):
+def test_a_raster_that_cannot_be_of_people_is_reported(tmp_path, people, more, told):
     path = write_raster(tmp_path / "people.tif", people, **more)
     with pytest.raises(BadFile, match=told):
         people_of(path, WHOLE)
 
 
-def test_what_is_no_raster_is_told(tmp_path):
+def test_what_is_no_raster_is_reported(tmp_path):
     path = write_table(tmp_path / "people.tif", "hello")
     with pytest.raises(BadFile, match=r"people\.tif cannot be read as a raster"):
         people_of(path, WHOLE)

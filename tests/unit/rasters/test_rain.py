@@ -76,7 +76,7 @@ def test_it_stays_between_the_least_and_the_most_of_its_gauges(rain, lon):
     assert again == pytest.approx(found)
 
 
-def test_leaving_one_out_tells_how_far_it_can_be_trusted():
+def test_leaving_one_out_measures_how_far_it_can_be_trusted():
     assert leave_one_out(GAUGES, [7, 7, 7]) == pytest.approx([0, 0, 0])
     errors = leave_one_out(GAUGES, [100, 0, 0])
     assert errors[0] == pytest.approx(-100) and errors[1] > 0

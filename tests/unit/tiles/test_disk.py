@@ -22,7 +22,7 @@ def files(folder: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize("content", [b"", b"small", b"line\nline\n" * 500])
-def test_what_is_kept_is_found_after_a_restart(tmp_path, content):
+def test_what_is_cached_is_found_after_a_restart(tmp_path, content):
     DiskCache(tmp_path / "tiles", 10_000).store("a", made(content))
     found = DiskCache(tmp_path / "tiles", 10_000).entry("a", NOW)
     assert found == made(content) and found.packed.content == content
@@ -53,7 +53,7 @@ def test_other_code_finds_nothing(tmp_path, monkeypatch):
     assert cache.entry("a", NOW) is None
 
 
-def test_the_code_is_told_by_its_text(tmp_path):
+def test_the_code_is_known_by_its_text(tmp_path):
     (tmp_path / "one.py").write_text("x = 1")
     before = code_version(tmp_path)
     code_version.cache_clear()

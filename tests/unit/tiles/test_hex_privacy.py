@@ -136,7 +136,7 @@ def found_by_attack(shown: Shown, told: list[Record]) -> int:
 
 @settings(max_examples=150, deadline=None)
 @given(told=records)
-def test_no_sum_or_difference_of_all_that_is_shown_tells_of_fewer_than_k(told: list[Record]):
+def test_no_sum_or_difference_of_all_that_is_shown_discloses_fewer_than_k(told: list[Record]):
     assert found_by_attack(show(told), told) == 0
 
 

@@ -75,7 +75,7 @@ def test_an_instant_is_refused_or_stands_for_its_day():
         (DaySpan(None, None), True),
     ],
 )
-def test_whole_months_are_told_from_other_days(days, are_months):
+def test_whole_months_are_distinguished_from_other_days(days, are_months):
     assert days.are_months is are_months
 
 
@@ -141,7 +141,7 @@ def test_children_are_those_of_the_h3_library_in_one_span(cell, deeper):
 
 
 @given(cells)
-def test_all_children_are_told_by_their_parent_and_some_by_themselves(cell):
+def test_all_children_are_named_by_their_parent_and_some_by_themselves(cell):
     found = children_of(cell, resolution_of(cell) + 2)
     assert compacted(found).tolist() == [cell]
     one_less = compacted(found[1:])

@@ -42,7 +42,7 @@ def test_a_change_drops_the_tiles_that_it_meets(box, kept):
     assert untouched(1, 2, (2, *box)) is kept
 
 
-def test_every_version_since_must_have_told_its_boxes():
+def test_every_version_since_must_have_reported_its_boxes():
     far = (100, 20, 101, 21)
     assert untouched(1, 3, (2, *far), (3, *far))
     assert not untouched(1, 3, (3, *far))

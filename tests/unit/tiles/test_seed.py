@@ -40,7 +40,7 @@ def test_a_service_that_does_not_answer_is_named():
         _fetch(nobody, "http://localhost:8000/tiles/a/0/0/0.mvt")
 
 
-def test_a_layer_that_may_not_be_read_is_told():
+def test_a_layer_that_may_not_be_read_is_reported():
     with client(httpx.Response(404)) as refusing, pytest.raises(BadInput, match="404"):
         _fetch(refusing, "http://localhost:8000/tiles/a/0/0/0.mvt")
     with client(httpx.Response(200, content=b"tile")) as serving:
