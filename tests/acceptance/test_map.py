@@ -292,9 +292,9 @@ def test_a_false_alarm_needs_a_note_and_the_dialog_waits_for_it(
         dialog = page.locator("#resolve-dialog")
         dialog.locator("input[value=false]").check()
         dialog.locator("button[value=ok]").click()
-        assert dialog.locator("textarea:invalid").count() == 1
+        expect(dialog.locator("textarea:invalid")).to_have_count(1)
         dialog.locator("input[value=unknown]").check()
-        assert dialog.locator("textarea:invalid").count() == 0
+        expect(dialog.locator("textarea:invalid")).to_have_count(0)
         dialog.locator("button[value=ok]").click()
         expect(dialog).to_be_hidden()
         expect(card).to_have_count(0)
@@ -443,7 +443,7 @@ def test_panels_hide_neither_zoom_buttons_nor_scale_nor_sources(page: Page):
     parts = page.locator(
         ".maplibregl-ctrl-zoom-in, .maplibregl-ctrl-scale, .maplibregl-ctrl-attrib"
     )
-    assert parts.count() == 3
+    expect(parts).to_have_count(3)
     for panel in (page.locator("#alerts"), page.locator("#layers")):
         beside = panel.bounding_box()
         assert beside
@@ -464,8 +464,11 @@ def test_the_picture_of_the_map_is_not_empty(chromium, running: Service, tmp_pat
 
 def test_each_alert_has_a_mark_above_all_in_its_colour_at_every_zoom(page: Page):
     marks = page.locator(".mark")
-    cards = page.locator("#alert-list li.alert")
-    expect(marks).to_have_count(cards.count())
+    page.wait_for_function(
+        "() => document.querySelectorAll('.mark').length > 0 &&"
+        " document.querySelectorAll('.mark').length =="
+        " document.querySelectorAll('#alert-list li.alert').length"
+    )
     for _ in range(3):
         for mark in marks.all():
             tier = next(one for one in ("urgent", "alert", "watch")
@@ -494,8 +497,10 @@ def test_a_mark_opens_its_alert_and_the_title_counts_those_that_wait(page: Page)
     number = str(mark.get_attribute("data-alert"))
     mark.dispatch_event("click")
     expect(page.locator("#alerts li.chosen")).to_have_attribute("data-id", number)
-    open_ones = page.locator("#alert-list li.alert.open").count()
-    expect(page).to_have_title(f"({open_ones}) Bản đồ điều hành")
+    page.wait_for_function(
+        "() => document.title =="
+        " `(${document.querySelectorAll('#alert-list li.alert.open').length}) Bản đồ điều hành`"
+    )
 
 
 def test_a_new_alert_is_said_to_a_screen_reader(page: Page, running: Service):

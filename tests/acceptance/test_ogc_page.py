@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from api.routes import map as map_routes
 from gis.database.engine import Database
@@ -46,13 +46,12 @@ def test_a_page_of_items_shows_a_map_and_the_table(base: str, page: Page) -> Non
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.goto(f"{base}/ogc/collections/incidents/items?limit=4")
     page.locator("#map canvas").wait_for(timeout=20_000)
-    assert page.locator("h1").text_content() == "Sự cố"
-    assert page.locator("tbody tr").count() == 4
+    expect(page.locator("h1")).to_have_text("Sự cố")
+    expect(page.locator("tbody tr")).to_have_count(4)
     wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
     assert wide <= 0, "a phone shows the page without scrolling sideways"
     page.get_by_role("link", name="Trang sau").first.click()
-    page.locator("tbody tr").first.wait_for()
-    assert page.locator("tbody tr").count() == 1
+    expect(page.locator("tbody tr")).to_have_count(1)
     page.get_by_role("link", name="English").click()
-    assert page.locator("h1").text_content() == "Incidents"
+    expect(page.locator("h1")).to_have_text("Incidents")
     assert wrong == []

@@ -1,7 +1,7 @@
 """Everything about one hex: its place, measures and trend by layer, hotspots, alerts."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import date, timedelta
 
 import h3
 import httpx
@@ -9,17 +9,21 @@ import pytest
 from sqlalchemy import text
 
 from gis.access import Role
-from gis.clock import HERE
 from gis.database.engine import Database
 from layers.definition.catalogue import Catalogue
 from layers.storage.sync import sync
 from tests.integration.hex_layers import COUNTED, OPEN, add, hex_service, key
 from tests.integration.notify.made import open_to_all
+from tests.waiting import lasting_today
 
-TODAY = datetime.now(HERE).date()
 CELL = h3.latlng_to_cell(22.05, 104.05, 10)
 SEVEN = h3.cell_to_parent(CELL, 7)
 LAYERS = Catalogue((OPEN, COUNTED))
+
+
+@pytest.fixture
+def today() -> date:
+    return lasting_today()
 
 
 @pytest.fixture
@@ -30,15 +34,15 @@ def http(toy_province: Database) -> Iterator[httpx.Client]:
         yield client
 
 
-def rising(database: Database, layer: str = "incidents") -> None:
+def rising(database: Database, today: date, layer: str = "incidents") -> None:
     """One record twelve weeks ago, two eleven weeks ago, and so on."""
     for week in range(12):
-        day = TODAY - timedelta(days=7 * (11 - week))
+        day = today - timedelta(days=7 * (11 - week))
         add(database, layer, CELL, week + 1, kind="flood", day=str(day), depth_m=week)
 
 
-def test_a_hex_is_described_with_its_commune_its_area_and_its_measures(http, toy_province):
-    rising(toy_province)
+def test_a_hex_is_described_with_its_commune_its_area_and_its_measures(http, toy_province, today):
+    rising(toy_province, today)
     found = http.get(f"/hexes/{CELL}", headers=key(toy_province, Role.OPERATOR)).json()
     assert (found["cell"], found["resolution"], found["commune"]) == (CELL, 10, "00001")
     assert found["area_km2"] == pytest.approx(h3.cell_area(CELL, unit="km^2"), rel=1e-4)
@@ -52,20 +56,22 @@ def test_a_hex_is_described_with_its_commune_its_area_and_its_measures(http, toy
     assert told["mean"] == pytest.approx(sum(n * (n + 1) for n in range(12)) / 78, rel=1e-3)
 
 
-def test_who_works_with_a_layer_gets_its_weeks_and_where_they_go(http, toy_province):
-    rising(toy_province)
+def test_who_works_with_a_layer_gets_its_weeks_and_where_they_go(http, toy_province, today):
+    rising(toy_province, today)
     found = http.get(f"/hexes/{SEVEN}", headers=key(toy_province, Role.OPERATOR)).json()
     trend = found["layers"]["incidents"]["trend"]
     assert trend["counts"] == list(range(1, 13))
     assert (trend["step"], trend["direction"]) == ("week", "rising")
     assert trend["p"] < 0.001
-    assert trend["first"] == str(TODAY - timedelta(days=83))
+    assert trend["first"] == str(today - timedelta(days=83))
     quiet = found["layers"]["counted"]["trend"]
     assert (quiet["counts"], quiet["direction"], quiet["p"]) == ([0] * 12, "none", 1)
 
 
-def test_the_public_gets_months_of_at_least_k_and_no_trend_through_hidden_ones(http, toy_province):
-    rising(toy_province)
+def test_the_public_gets_months_of_at_least_k_and_no_trend_through_hidden_ones(
+    http, toy_province, today
+):
+    rising(toy_province, today)
     assert http.get(f"/hexes/{CELL}").json()["layers"]["incidents"]["trend"] is None
     trend = http.get(f"/hexes/{SEVEN}").json()["layers"]["incidents"]["trend"]
     assert trend["step"] == "month" and len(trend["counts"]) == 12
@@ -74,17 +80,17 @@ def test_the_public_gets_months_of_at_least_k_and_no_trend_through_hidden_ones(h
     assert trend["direction"] is None
 
 
-def test_a_full_year_of_shown_months_has_a_direction_for_the_public_too(http, toy_province):
+def test_a_full_year_of_shown_months_has_a_direction_for_the_public_too(http, toy_province, today):
     for n in range(12):
-        number = 12 * TODAY.year + TODAY.month - 1 - n
+        number = 12 * today.year + today.month - 1 - n
         add(toy_province, "counted", CELL, 5 + n, day=f"{number // 12}-{number % 12 + 1:02}-01")
     trend = http.get(f"/hexes/{SEVEN}").json()["layers"]["counted"]["trend"]
     assert trend["counts"] == list(range(16, 4, -1))
     assert trend["direction"] == "falling"
 
 
-def test_a_hidden_hex_and_an_empty_one_look_the_same_to_the_public(http, toy_province):
-    add(toy_province, "incidents", CELL, 4, kind="flood", day=str(TODAY))
+def test_a_hidden_hex_and_an_empty_one_look_the_same_to_the_public(http, toy_province, today):
+    add(toy_province, "incidents", CELL, 4, kind="flood", day=str(today))
     empty = h3.latlng_to_cell(22.02, 104.25, 10)
     hidden = http.get(f"/hexes/{CELL}").json()["layers"]["incidents"]
     assert hidden == http.get(f"/hexes/{empty}").json()["layers"]["incidents"]

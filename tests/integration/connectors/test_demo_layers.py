@@ -25,7 +25,6 @@ from tests.source_layers import publish, state
 
 NAMES = sorted(path.stem for path in LAYER_FILES.glob("*.yaml"))
 NOT_PLACED = {"reservoir_levels"}
-NOW = datetime.now(UTC)
 HIDDEN = {"construction_permits"}  # the words of the simulation are in a personal field
 
 
@@ -36,8 +35,13 @@ def province(postgres: Server, lao_cai_template: str) -> Iterator[Database]:
 
 
 @pytest.fixture
-def server() -> Iterator[FaultyServer]:
-    with faulty(demo_pages(lambda: NOW)) as running:
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@pytest.fixture
+def server(now: datetime) -> Iterator[FaultyServer]:
+    with faulty(demo_pages(lambda: now)) as running:
         yield running
 
 
@@ -157,7 +161,7 @@ def test_a_column_that_is_renamed_while_it_runs_is_a_question_and_the_layer_stay
     )
 
 
-def test_a_warning_that_the_newest_list_has_not_has_ended(province, server, tmp_path):
+def test_a_warning_that_the_latest_list_has_not_has_ended(province, server, now, tmp_path):
     layer = layer_at("landslide_warnings", server, tmp_path)
     publish(province, layer)
     run(province, layer)
@@ -166,7 +170,7 @@ def test_a_warning_that_the_newest_list_has_not_has_ended(province, server, tmp_
     assert report.state == "complete"
     ended = "SELECT bool_and(provenance ? 'gone') FROM layer.landslide_warnings"
     assert rows(province, ended) == [(True,)]
-    server.pages["/warnings"] = demo_pages(lambda: NOW)["/warnings"]
+    server.pages["/warnings"] = demo_pages(lambda: now)["/warnings"]
     assert run(province, layer).state == "complete"
     assert rows(province, ended) == [(False,)]
 

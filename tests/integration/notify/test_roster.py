@@ -47,7 +47,7 @@ from tests.integration.notify.test_recipients import publish, stepped
 from tests.integration.notify.test_subscriptions_http import key
 from tests.integration.ogc_app import Client, app_client
 
-NOW = datetime.now(UTC)
+NOW: datetime
 HOUR = timedelta(hours=1)
 PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "roster.md"
 
@@ -68,6 +68,13 @@ def load(database: Database, *shifts: Shift):
         return load_roster(
             connection, [RosterRow(n, one) for n, one in enumerate(shifts)], "tests", "truc.csv"
         )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def begin() -> None:
+    """Shifts are about the moment of the tests, which may be long after they were collected."""
+    global NOW
+    NOW = datetime.now(UTC)
 
 
 @pytest.fixture
@@ -308,10 +315,10 @@ def layers(catalogue) -> list[str]:
     return [layer.id for layer in layers_with_alerts(catalogue)]
 
 
-def gap_alerts(database: Database, layers: list[str], now: datetime = NOW) -> list[tuple[str, ...]]:
+def gap_alerts(database: Database, layers: list[str], hours: float = 0) -> list[tuple[str, ...]]:
     """Status, tier and headline of the alerts that nobody is on duty, after a judgement."""
     with database.writing() as connection:
-        judge_roster(connection, layers, now)
+        judge_roster(connection, layers, NOW + hours * HOUR)
         alerts = list_alerts(connection, layers=["alerts"])
     return [(a.status, a.severity, a.headline_vi) for a in alerts if a.rule == RULE]
 
@@ -325,16 +332,16 @@ def test_hours_without_anybody_are_one_alert_that_ends_when_they_are_filled(peop
         on_duty(connection, "desk", on_duty=False)
     load(people, shift("An", -1, 20))
     assert gap_alerts(people, layers) == [("open", "alert", f"Không có người trực từ {local(20)}")]
-    assert gap_alerts(people, layers, NOW + HOUR) == [
+    assert gap_alerts(people, layers, 1) == [
         ("open", "alert", f"Không có người trực từ {local(20)}")
     ]
     urgent = [("open", "urgent", "Không có người trực ngay lúc này")]
-    assert gap_alerts(people, layers, NOW + 20 * HOUR) == urgent
+    assert gap_alerts(people, layers, 20) == urgent
     assert [name for name, act in waiting(people) if act in ("open", "notify")] == [
         "an-mail", "desk", "an-mail", "desk",
     ]  # fmt: skip
     load(people, shift("Bình", 20, 60))
-    ((status, _, _),) = gap_alerts(people, layers, NOW + 21 * HOUR)
+    ((status, _, _),) = gap_alerts(people, layers, 21)
     assert status == "expired"
     assert ("desk", "expired") in waiting(people)
 
@@ -346,7 +353,7 @@ def test_a_gap_that_comes_though_somebody_has_taken_it_is_notified_again(people,
         (found,) = list_alerts(connection, layers=["alerts"])
         acknowledge(connection, found.id, "An")
         before = len(waiting(people))
-    gap_alerts(people, layers, NOW + 20 * HOUR)
+    gap_alerts(people, layers, 20)
     assert waiting(people)[before:][-1][1] == "notify"
 
 
@@ -356,8 +363,8 @@ def test_a_gap_that_was_closed_by_a_person_comes_again_only_when_it_is_worse(peo
     with people.writing() as connection:
         (found,) = list_alerts(connection, layers=["alerts"])
         resolve(connection, found.id, "An", Outcome.TRUE)
-    assert [status for status, _, _ in gap_alerts(people, layers, NOW + HOUR)] == ["resolved"]
-    again = gap_alerts(people, layers, NOW + 20 * HOUR)
+    assert [status for status, _, _ in gap_alerts(people, layers, 1)] == ["resolved"]
+    again = gap_alerts(people, layers, 20)
     assert [(status, tier) for status, tier, _ in again] == [
         ("open", "urgent"), ("resolved", "alert"),
     ]  # fmt: skip
