@@ -1,4 +1,4 @@
-"""Character maps of the old Vietnamese encodings; bytes are given as ISO-8859-1 text.
+"""Encodings of text, and character maps of the old Vietnamese ones; bytes are given as ISO-8859-1.
 
 The tables are those of viparse; VNI is completed from the layout of VNI-Windows with letters that
 viparse lacks (ẳ, ỵ, and a capital with a small mark).
@@ -6,9 +6,24 @@ viparse lacks (ẳ, ỵ, and a capital with a small mark).
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
 
 from viparse.normalize.encodings import CHARMAPS
+
+
+class Encoding(StrEnum):
+    """Encodings of text; the values are those of `--encoding`."""
+
+    UTF_8 = "utf-8"
+    TCVN3 = "tcvn3"
+    VNI = "vni"
+    VISCII = "viscii"
+    WINDOWS_1258 = "windows-1258"
+    WINDOWS_1252 = "windows-1252"
+    MOJIBAKE = "mojibake"
+
 
 _TCVN3 = str.maketrans(dict(CHARMAPS["tcvn3"].pairs))
 _VISCII = str.maketrans(dict(CHARMAPS["viscii"].pairs))
@@ -54,24 +69,53 @@ def from_windows_1258(text: str) -> str:
     return unicodedata.normalize("NFC", text.encode("iso-8859-1").decode("cp1258"))
 
 
-def restore_case(texts: Mapping[str, str]) -> dict[str, str]:
-    """Restore capitals that TCVN3 cannot write, by the other letters of the column.
+def from_windows_1252(text: str) -> str:
+    """Text; raises UnicodeDecodeError for bytes that the code page does not have."""
+    return text.encode("iso-8859-1").decode("cp1252")
+
+
+LEGACY: dict[Encoding, Callable[[str], str]] = {
+    Encoding.TCVN3: from_tcvn3,
+    Encoding.VNI: from_vni,
+    Encoding.VISCII: from_viscii,
+    Encoding.WINDOWS_1258: from_windows_1258,
+}
+OF_BYTES = {**LEGACY, Encoding.WINDOWS_1252: from_windows_1252}
+
+
+@dataclass(frozen=True, slots=True)
+class CaseRule:
+    """How capitals that TCVN3 cannot write are restored in a column.
+
+    `capitals`: texts whose other letters are capitals are written in capitals; else the letters
+    that `start` finds are.
+    """
+
+    capitals: bool = False
+    start: re.Pattern[str] | None = None
+
+    def restored(self, text: str) -> str:
+        if self.capitals:
+            return text.upper() if _in_capitals(text) else text
+        return text if self.start is None else self.start.sub(_upper, text)
+
+
+AS_WRITTEN = CaseRule()
+
+
+def case_rule(texts: Collection[str]) -> CaseRule:
+    """The rule that the other letters of a column of TCVN3 give.
 
     In a column of texts in capitals (`THắNG`) the letter is a capital; at the start of a word
     (`ấm Thượng`) it is one where most words of the column start with capitals, as names do, and
     at the start of a value where values start with capitals.
     """
-    words = [_WORD.findall(text) for text in list(texts.values())[:_SAMPLE]]
+    words = [_WORD.findall(text) for text in list(texts)[:_SAMPLE]]
     names = _share_of_capitals(word for each in words for word in each) >= 0.6
     sentences = _share_of_capitals(each[0] for each in words if each) >= 0.9
-    if sum(map(_in_capitals, texts.values())) >= 0.5 * len(texts):
-        return {
-            value: text.upper() if _in_capitals(text) else text for value, text in texts.items()
-        }
-    start = _WORD_START if names else _TEXT_START if sentences else None
-    if start is None:
-        return dict(texts)
-    return {value: start.sub(_upper, text) for value, text in texts.items()}
+    if sum(map(_in_capitals, texts)) >= 0.5 * len(texts):
+        return CaseRule(capitals=True)
+    return CaseRule(start=_WORD_START if names else _TEXT_START if sentences else None)
 
 
 def _share_of_capitals(words: Iterable[str]) -> float:

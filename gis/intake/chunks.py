@@ -1,11 +1,10 @@
 """Files of records in chunks: large delimited text is streamed, any other file is read whole.
 
 A chunk is a table like that of the whole file, so that a file of any length takes the memory of
-one chunk. Only text in UTF-8 is streamed, packed by gzip or not; of other encodings the whole
-column is evidence.
+one chunk. Delimited text is streamed in any encoding, packed by gzip or not; which encoding a
+column has, a bounded number of its values decides (gis.intake.conversions).
 """
 
-import codecs
 import gzip
 import hashlib
 import unicodedata
@@ -16,12 +15,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate, chain
 from pathlib import Path
-from typing import TextIO, cast
+from typing import BinaryIO, TextIO, cast
 
 import numpy as np
 
 from gis.errors import AmbiguousInput, BadFile
 from gis.intake import extracts
+from gis.intake.charmaps import Encoding
+from gis.intake.conversions import ColumnEvidence
 from gis.intake.delimited import (
     DelimitedBlock,
     DelimitedHead,
@@ -31,11 +32,18 @@ from gis.intake.delimited import (
     require_mostly_whole,
     tail_rows,
 )
-from gis.intake.encodings import Encoding, decode_columns
-from gis.intake.layout import FOUND, Layout, LayoutNote, footer_start
+from gis.intake.encodings import (
+    BYTES,
+    Decoder,
+    has_lost_letters,
+    settled_decoder,
+    text_codec,
+)
+from gis.intake.layout import FOUND, Layout, footer_start
 from gis.intake.tables import (
     DELIMITED,
     MAX_UNPACKED_BYTES,
+    Note,
     RawTable,
     nul_faults,
     read_table,
@@ -47,22 +55,30 @@ STREAMED_FROM_BYTES = 8 * 2**20
 _STREAMED = DELIMITED
 _PACKED_TO = 8  # of the bytes of a text, gzip leaves about one
 _HEAD_CHARACTERS = 2**20
-_BLOCK_BYTES = 2**20
-_SAMPLE = 500  # values beyond ASCII of a column and chunk whose encoding is looked at
+_BLOCK_CHARACTERS = 2**20
+_START_BYTES = 1024  # of a file, by which its kind and codec are known
 
 
 @dataclass(frozen=True, slots=True)
 class StreamedText:
-    """A file of delimited text in UTF-8: where its records begin, and the line of its footer."""
+    """A file of delimited text: its codec, where its records begin, the line of its footer, and
+    the conversion of its columns, None where no value needs any.
+    """
 
     path: Path
+    codec: str
     head: DelimitedHead
     footer_line: int | None = None
-    notes: tuple[LayoutNote, ...] = ()
+    decoder: Decoder | None = None
+    notes: tuple[Note, ...] = ()
+
+    @property
+    def is_decoded(self) -> bool:
+        return self.codec != BYTES
 
     def blocks(self, rows: int) -> Iterator[DelimitedBlock]:
         """Its records, some `rows` at a time; raises BadFile."""
-        with _open_text(self.path) as file:
+        with _open_text(self.path, self.codec) as file:
             for block in records_below(file, self.head, rows):
                 last = block.lines[-1]
                 if self.footer_line is not None and last >= self.footer_line:
@@ -129,15 +145,21 @@ class TableChunks:
         assert self.text is not None
         notes = self.text.notes
         for block in self.text.blocks(self.rows):
-            yield replace(_table_of(self.name, self.text.head, block), notes=notes)
+            yield replace(_table_of(self.text, block), notes=notes)
             notes = ()
 
 
-def _table_of(name: str, head: DelimitedHead, block: DelimitedBlock) -> RawTable:
-    names = tuple(unicodedata.normalize("NFC", name.strip()) for name in head.header.names)
-    cells, unnamed = named_columns([_normal(field) for field in block.fields], head.header)
+def _table_of(text: StreamedText, block: DelimitedBlock, *, tally: bool = False) -> RawTable:
+    """The records of a block; `tally`: their conversion is noted."""
+    cells, unnamed = named_columns(block.fields, text.head.header)
+    if text.decoder is None:
+        header = text.head.header.names
+        names = tuple(unicodedata.normalize("NFC", name.strip()) for name in header)
+        cells = [_normal(values) for values in cells]
+    else:
+        names, cells = text.decoder.names, text.decoder.decode(cells, tally=tally)
     table = RawTable(
-        name=name,
+        name=text.path.name,
         sha256="",
         columns=names,
         cells=dict(zip(names, cells, strict=True)),
@@ -225,19 +247,23 @@ def joined(parts: Sequence[RawTable]) -> RawTable:
 
 
 def _streamed_text(path: Path, encoding: str | None, layout: Layout) -> StreamedText | None:
-    """Large text in UTF-8 whose columns need no conversion, as far as samples show; else None.
+    """Large text that is read in chunks; None for what the reader of whole files is to read.
 
-    Raises BadFile where most of its records have a fault.
+    Raises BadFile where most of its records have a fault, AmbiguousInput where the encoding of a
+    column is not certain, BadInput where `encoding` is unknown.
     """
-    if not path.name.lower().endswith(_STREAMED) or encoding not in (None, Encoding.UTF_8):
+    if not path.name.lower().endswith(_STREAMED):
         return None
     least = STREAMED_FROM_BYTES // (_PACKED_TO if _is_packed(path) else 1)
-    if not path.is_file() or path.stat().st_size < least or not _is_utf_8(path):
+    if not path.is_file() or path.stat().st_size < least:
+        return None
+    codec = _codec_of(path)
+    if codec is None:
         return None
     try:
-        with _open_text(path) as file:
+        with _open_text(path, codec) as file:
             start = _whole_lines(file.read(_HEAD_CHARACTERS))
-        refuse_other_kinds(start.encode())
+        refuse_other_kinds(start.encode(BYTES if codec == BYTES else "utf-8"))
         head = read_head(start, layout)
     except (BadFile, AmbiguousInput):
         return None  # the reader of whole files says what is wrong, or knows better
@@ -245,42 +271,66 @@ def _streamed_text(path: Path, encoding: str | None, layout: Layout) -> Streamed
     if extracts.is_geonames(start) or len(names) < len(head.header.names) or "\0" in "".join(names):
         return None
     try:
-        return _with_footer(StreamedText(path, head), layout)
-    except BadFile as error:
+        return _surveyed(StreamedText(path, codec, head), encoding, layout)
+    except (BadFile, AmbiguousInput) as error:
         error.args = (f"{path.name}: {error}",)
         raise
 
 
-def _with_footer(text: StreamedText, layout: Layout) -> StreamedText | None:
-    """The text with its notes and its footer; None where a column is of an old encoding."""
-    rows = tail_rows(layout)
+def _surveyed(text: StreamedText, encoding: str | None, layout: Layout) -> StreamedText | None:
+    """The text with its footer, the conversion of its columns, and its notes; None where that
+    gives two columns one name, which the reader of whole files refuses.
+    """
+    rows, header = tail_rows(layout), text.head.header
     tail: deque[tuple[int, list[str]]] = deque(maxlen=rows)
     faults: dict[int, str] = {}
+    evidence = [ColumnEvidence(text.is_decoded) for _ in header.names]
     records = faulty = 0
+    lost = False
     for block in text.blocks(ROWS):
-        table = _table_of(text.path.name, text.head, block)
-        if not _is_unicode(table):
-            return None
+        for seen, values in zip(evidence, named_columns(block.fields, header)[0], strict=True):
+            joined = "\n".join(values)
+            if not (text.is_decoded and joined.isascii()):
+                seen.add(values)
+            lost = lost or has_lost_letters(joined)
         tail.extend(block.last(rows))
-        records, faulty = records + len(table), faulty + len(block.faults)
+        records, faulty = records + len(block.lines), faulty + len(block.faults)
         few = list(block.faults.items())
         faults |= {block.lines[row]: fault for row, fault in chain(few[:1], few[-rows:])}
     lines = [line for line, _ in tail]
-    end = 0 if layout.footer_rows is None else _count_lines(text.path)
-    width = text.head.header.width
-    start, note = footer_start([record for _, record in tail], lines, width, layout, end)
+    end = 0 if layout.footer_rows is None else _count_lines(text)
+    start, note = footer_start([record for _, record in tail], lines, header.width, layout, end)
     footer = set(lines[start:])
     require_mostly_whole(
         records - len(footer),
         faulty - len(footer & faults.keys()),
         {line: fault for line, fault in faults.items() if line not in footer},
     )
-    notes = (*text.head.header.notes, *([note] if note else []))
-    return replace(text, footer_line=lines[start] if footer else None, notes=notes)
+    odd = [each.odd for each in evidence]
+    decoder = settled_decoder(header.names, odd, decoded=text.is_decoded, encoding=encoding)
+    if len({*decoder.names}) < len(decoder.names):
+        return None
+    text = replace(
+        text,
+        footer_line=lines[start] if footer else None,
+        notes=(*header.notes, *([note] if note else [])),
+    )
+    return _noted(text, decoder, has_lost_letters=lost)
 
 
-def _count_lines(path: Path) -> int:
-    with _open_text(path, newline="\n") as file:
+def _noted(text: StreamedText, decoder: Decoder, has_lost_letters: bool) -> StreamedText:
+    """The text with the conversion of its columns, where a value needs one, and notes of it."""
+    plain = all(each.encoding is Encoding.UTF_8 for each in decoder.conversions)
+    if text.is_decoded and plain and not has_lost_letters:
+        return text
+    text = replace(text, decoder=decoder)
+    for block in text.blocks(ROWS):
+        _table_of(text, block, tally=True)
+    return replace(text, notes=(*text.notes, *decoder.notes))
+
+
+def _count_lines(text: StreamedText) -> int:
+    with _open_text(text.path, text.codec, newline="\n") as file:
         return sum(1 for _ in file)
 
 
@@ -288,39 +338,42 @@ def _is_packed(path: Path) -> bool:
     return path.name.lower().endswith(".gz")
 
 
-def _open_text(path: Path, newline: str = "") -> TextIO:
+def _open_bytes(path: Path) -> BinaryIO:
+    return cast(BinaryIO, gzip.open(path) if _is_packed(path) else path.open("rb"))
+
+
+def _open_text(path: Path, codec: str, newline: str = "") -> TextIO:
     if _is_packed(path):
-        return cast(TextIO, gzip.open(path, "rt", encoding="utf-8-sig", newline=newline))
-    return path.open(encoding="utf-8-sig", newline=newline)
+        return cast(TextIO, gzip.open(path, "rt", encoding=codec, newline=newline))
+    return path.open(encoding=codec, newline=newline)
 
 
-def _is_utf_8(path: Path) -> bool:
-    """False for other text too that the reader of whole files refuses: torn or far too long."""
-    decoder, unpacked = codecs.getincrementaldecoder("utf-8")(), 0
+def _codec_of(path: Path) -> str | None:
+    """The codec of a text, by all of it; None for a packed one that the reader of whole files
+    refuses: torn or far too long.
+    """
     try:
-        with gzip.open(path) if _is_packed(path) else path.open("rb") as file:
-            while block := file.read(_BLOCK_BYTES):
-                decoder.decode(block)
-                unpacked += len(block)
-                if _is_packed(path) and unpacked > MAX_UNPACKED_BYTES:
-                    return False
-        decoder.decode(b"", final=True)
-    except (UnicodeDecodeError, OSError, EOFError, zlib.error):
-        return False
-    return True
+        if _is_packed(path) and not _is_bounded(path):
+            return None
+        with _open_bytes(path) as file:
+            codec = text_codec(file.read(_START_BYTES))
+        with _open_text(path, codec) as text:
+            while text.read(_BLOCK_CHARACTERS):
+                pass
+    except UnicodeDecodeError:
+        return BYTES
+    except (OSError, EOFError, zlib.error):
+        return None
+    return codec
 
 
-def _is_unicode(chunk: RawTable) -> bool:
-    """False where a column holds letters of an old encoding, or lost ones."""
-    for column in chunk.columns:
-        text = "".join(chunk[column])
-        if text.isascii() and "?" not in text:
-            continue
-        distinct = set(chunk[column])
-        odd = sorted(value for value in distinct if not value.isascii() or "?" in value)
-        sample = odd[:: len(odd) // _SAMPLE + 1]
-        if decode_columns([column], [sample], decoded=True).notes:
-            return False
+def _is_bounded(path: Path) -> bool:
+    unpacked = 0
+    with _open_bytes(path) as file:
+        while block := file.read(_BLOCK_CHARACTERS):
+            unpacked += len(block)
+            if unpacked > MAX_UNPACKED_BYTES:
+                return False
     return True
 
 

@@ -5,7 +5,6 @@ one value of a column proves it, the others that decode are repaired too.
 """
 
 import re
-from collections.abc import Sequence
 
 import ftfy.bad_codecs  # noqa: F401  registers sloppy-windows-1252
 
@@ -17,16 +16,14 @@ _LOST_SPACE = re.compile("Ã(?: |$)")  # à is Ã and a space that does not brea
 MIN_SYLLABLE_SHARE = 0.8
 
 
-def repair(values: Sequence[str], doubtful: Sequence[str]) -> dict[str, str]:
-    """Repaired texts by value, of values that were mis-decoded; none unless a doubtful one is."""
-    if not any(_is_proof(value) for value in doubtful):
-        return {}
-    texts = {value: _repaired(value) or _with_lost_spaces(value) for value in values}
-    return {value: text for value, text in texts.items() if text is not None}
+def repaired(value: str) -> str | None:
+    """The text of a value that was mis-decoded; None of one that was not."""
+    return _repaired(value) or _with_lost_spaces(value)
 
 
-def _is_proof(value: str) -> bool:
-    text = _repaired(value) or _with_lost_spaces(value)
+def is_proof(value: str) -> bool:
+    """True for a value that is Vietnamese only once it is repaired."""
+    text = repaired(value)
     return text is not None and (share_of_syllables([text]) or 0) >= MIN_SYLLABLE_SHARE
 
 

@@ -55,15 +55,15 @@ def test_streamed_text_has_the_records_of_the_whole_file(tmp_path_factory, recor
         assert [value for part in parts for value in part[column]] == whole[column]
 
 
-def test_large_text_is_streamed_and_text_of_old_encodings_is_read_whole(tmp_path, monkeypatch):
+def test_large_text_is_streamed_in_any_encoding(tmp_path, monkeypatch):
     monkeypatch.setattr(chunks, "STREAMED_FROM_BYTES", 100)
     path = tmp_path / "a.csv"
     path.write_text("id,name\n" + "1,Bát Xát\n" * 50, encoding="utf-8")
     assert open_chunks(path).whole is None
     path.write_bytes(b"id,name\n" + "1,B¸t X¸t lµ huyÖn\n".encode("latin-1") * 50)
-    assert open_chunks(path).whole["name"][0] == "Bát Xát là huyện"
+    assert [part["name"][0] for part in open_chunks(path)] == ["Bát Xát là huyện"]
     path.write_text("id,name\n" + "1,B¸t X¸t lµ huyÖn\n" * 50, encoding="utf-8")
-    assert open_chunks(path).whole["name"][0] == "Bát Xát là huyện"
+    assert [part["name"][0] for part in open_chunks(path)] == ["Bát Xát là huyện"]
 
 
 def test_large_text_that_is_packed_is_streamed_too(tmp_path, monkeypatch):
