@@ -31,9 +31,19 @@ def gap(one: Signal, other: Signal) -> timedelta:
 
 
 def jaccard(one: tuple[int, ...], other: tuple[int, ...]) -> float:
-    """Shared hexes to all hexes; 0 where there are none."""
-    together = set(one) | set(other)
-    return len(set(one) & set(other)) / len(together) if together else 0.0
+    """Shared hexes to all hexes, at the coarser resolution of the two; 0 where there are none."""
+    coarsest = min((h3.get_resolution(h3.int_to_str(each[0])) for each in (one, other) if each),
+                   default=0)  # fmt: skip
+    here, there = _at(one, coarsest), _at(other, coarsest)
+    together = here | there
+    return len(here & there) / len(together) if together else 0.0
+
+
+def _at(cells: tuple[int, ...], resolution: int) -> set[int]:
+    """The hexes of a resolution that hold these, of one resolution each."""
+    if not cells or h3.get_resolution(h3.int_to_str(cells[0])) == resolution:
+        return set(cells)
+    return {h3.str_to_int(h3.cell_to_parent(h3.int_to_str(cell), resolution)) for cell in cells}
 
 
 def shares_most(inner: Collection[int], outer: Collection[int]) -> bool:

@@ -49,12 +49,15 @@ if TYPE_CHECKING:
     from gis.analysis.surveillance import shiryaev_roberts as shiryaev_roberts
     from gis.analysis.trend import mann_kendall as mann_kendall
     from gis.analysis.weights import disk_matrix as disk_matrix
+    from gis.analysis.window_lists import listed_maxima as listed_maxima
+    from gis.analysis.window_lists import listed_scan as listed_scan
 
 _NAMES = {
     "cleaning": ("Cleaned", "CleaningRules", "clean"),
     "daily_regression": ("MarkedDays", "UsualDays", "newest_regression", "usual_days"),
     "emerging": ("EmergingRules", "categories", "emerging_hot_spots"),
     "hotspots": ("hex_hotspots",),
+    "window_lists": ("listed_maxima", "listed_scan"),
     "local": (
         "benjamini_hochberg",
         "empirical_bayes",

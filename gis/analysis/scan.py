@@ -122,7 +122,7 @@ def stp_scan(
     """
     _check_limits(max_radius, max_days, min_cases, max_share, max_clusters)
     circles = circles_around(xy, max_radius, whole_rings=whole_rings)
-    place, age, strata = _events(place, day, strata, last_day, len(circles.start) - 1)
+    place, age, strata = known_events(place, day, strata, last_day, len(circles.start) - 1)
     null = null if isinstance(null, Null) else floats("null", null)
     space, counts, replicate = _permutation(
         place, age, strata, circles, max_days, min_cases, max_share,
@@ -153,7 +153,7 @@ def stp_maxima(
     """
     _check_limits(max_radius, max_days, min_cases, max_share)
     circles = circles_around(xy, max_radius, whole_rings=whole_rings)
-    place, age, strata = _events(place, day, strata, last_day, len(circles.start) - 1)
+    place, age, strata = known_events(place, day, strata, last_day, len(circles.start) - 1)
     space, _, replicate = _permutation(
         place, age, strata, circles, max_days, min_cases, max_share, null.seed
     )
@@ -187,7 +187,7 @@ def weekday_strata(
     known = np.ones(len(day), bool) if before is None else day < before
     if not known.any():
         return None
-    table = _by_weekday(_numbered(area[known]), day[known])
+    table = _by_weekday(numbered(area[known]), day[known])
     table = table[table.sum(axis=1) > 0][:, table.sum(axis=0) > 0]
     differ = min(table.shape) > 1 and chi2_contingency(table).pvalue < alpha
     return day % 7 if differ else None
@@ -436,7 +436,7 @@ def _limited[T: (Counts, Floats)](name: str, counts: T) -> tuple[T, int]:
     return counts, int(total)
 
 
-def _events(
+def known_events(
     place: npt.ArrayLike,
     day: npt.ArrayLike,
     strata: npt.ArrayLike | None,
@@ -468,25 +468,25 @@ def _permutation(
 ) -> tuple["_Space", Counts, Callable[[], Counts]]:
     """The space that is scanned, the counts observed, and a source of permuted ones."""
     places = len(circles.start) - 1
-    stratum = _numbered(strata if strata is not None else np.zeros(len(place), np.int64))
-    expected = _permuted_expectation(place, age, stratum, places, max_days)
+    stratum = numbered(strata if strata is not None else np.zeros(len(place), np.int64))
+    expected = permuted_expectation(place, age, stratum, places, max_days)
     events = np.bincount(place, minlength=places).astype(float)
     limit = max_share * len(place)
     space = _Space(circles, expected, limit, min_cases, len(place), limited=events)
-    shuffled = _within_strata(stratum, np.random.default_rng(seed))
+    shuffled = within_strata(stratum, np.random.default_rng(seed))
 
     def replicate() -> Counts:
-        return _recent(place, age[shuffled()], places, max_days)
+        return recent_counts(place, age[shuffled()], places, max_days)
 
-    return space, _recent(place, age, places, max_days), replicate
+    return space, recent_counts(place, age, places, max_days), replicate
 
 
-def _numbered(strata: npt.NDArray[np.int64]) -> Counts:
+def numbered(strata: npt.NDArray[np.int64]) -> Counts:
     return np.unique(strata, return_inverse=True)[1].astype(np.int64)
 
 
 @numba.njit(cache=True)
-def _recent(place: Counts, age: Counts, places: int, max_days: int) -> Counts:
+def recent_counts(place: Counts, age: Counts, places: int, max_days: int) -> Counts:
     """Events of each place in the last 1…`max_days` days, shape (places, max_days)."""
     counts = np.zeros((places, max_days), np.int64)
     for event in range(len(place)):
@@ -498,18 +498,18 @@ def _recent(place: Counts, age: Counts, places: int, max_days: int) -> Counts:
     return counts
 
 
-def _permuted_expectation(
+def permuted_expectation(
     place: Counts, age: Counts, stratum: Counts, places: int, max_days: int
 ) -> Floats:
     strata = int(stratum.max()) + 1 if len(stratum) else 1
     here = np.bincount(place * strata + stratum, minlength=places * strata)
-    recent = _recent(stratum, age, strata, max_days)
+    recent = recent_counts(stratum, age, strata, max_days)
     size = np.maximum(np.bincount(stratum, minlength=strata), 1)
     expected: Floats = here.reshape(places, strata) @ (recent / size[:, None])
     return expected
 
 
-def _within_strata(stratum: Counts, draw: np.random.Generator) -> Callable[[], Counts]:
+def within_strata(stratum: Counts, draw: np.random.Generator) -> Callable[[], Counts]:
     """A source of orders of the events that shuffle each stratum within itself."""
     members = list(_groups(stratum))
 

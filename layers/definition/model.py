@@ -415,6 +415,17 @@ class HexOptions(Strict):
         return self
 
 
+class RoadOptions(Strict):
+    """Stretches of roads that a scan judges beside its circles."""
+
+    layer: Identifier = Field(
+        "roads", description="Layer of lines with a `gazetteer`, which names them and may say `km`"
+    )
+    within_m: float = Field(60, gt=0, le=1000, description="Furthest from a road, in metres")
+    segment_m: float = Field(500, ge=100, le=10_000, description="Metres that are told apart")
+    max_km: float = Field(6, gt=0, le=100, description="Longest stretch")
+
+
 class ScanOptions(Strict):
     """The alarm: where the newest days have too many, given the usual of each place and day."""
 
@@ -427,6 +438,16 @@ class ScanOptions(Strict):
         "auto",
         description="Whether days are permuted within weekdays; `auto`: when the communes differ "
         "in their weekdays (χ², p < 0.01)",
+    )
+    single_resolution: Resolution | None = Field(
+        None,
+        description="H3 resolution of single hexes that are judged beside the circles, such as one "
+        "crossing or school; unset: the finest of the layer's `hexes`; null: none",
+    )
+    roads: RoadOptions | None = Field(
+        RoadOptions(),
+        description="Stretches of roads that are judged beside the circles, where such a layer is "
+        "loaded and public; null: none",
     )
     clusters: int = Field(5, ge=1, le=20, description="Most clusters of a stream, none overlapping")
     replicates: int = Field(999, ge=99, le=9999, description="Random orders that give p")
@@ -987,6 +1008,21 @@ class Layer(Strict):
         None, description="Names by which addresses find its records; absent: none"
     )
     style: Style = Field(Style(), description="How map, legend and QGIS show it")
+
+    @model_validator(mode="after")
+    def _single_hexes_are_the_finest(self) -> Self:
+        scan = self.hotspots.scan if self.hotspots else None
+        if (
+            self.hotspots is None
+            or scan is None
+            or self.hexes is None
+            or "single_resolution" in scan.model_fields_set
+        ):
+            return self
+        finer = scan.model_copy(update={"single_resolution": max(self.hexes.resolutions)})
+        hotspots = self.hotspots.model_copy(update={"scan": finer})
+        object.__setattr__(self, "hotspots", hotspots)  # frozen, and not yet anybody's
+        return self
 
     @model_validator(mode="after")
     def _names_are_free(self) -> Self:

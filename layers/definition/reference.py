@@ -43,6 +43,7 @@ _PLACES: Final = {
         (model.HexOptions, "hexes"),
         (model.HotspotOptions, "hotspots"),
         (model.ScanOptions, "hotspots.scan"),
+        (model.RoadOptions, "hotspots.scan.roads"),
         (model.RegressionOptions, "hotspots.series (`detector: regression`)"),
         (model.EarsOptions, "hotspots.series (`detector: ears`)"),
         (model.FarringtonOptions, "hotspots.series (`detector: farrington`)"),

@@ -41,6 +41,16 @@ def policy_of(layer: Layer, seen: Sequence[str], alarms: Sequence[str]) -> Polic
     return (layer.alerts or AlertOptions()).policy(streams * max(len(alarms), 1))
 
 
+def _window(cluster: ScanCluster) -> dict[str, Any]:
+    """For programs: the shape of the window, and of a stretch its road and kilometres."""
+    stretch = cluster.stretch
+    if stretch is None:
+        return {"window": "hex" if cluster.is_single else "circle"}
+    km = (round(stretch.from_m / 1000, 3), round(stretch.to_m / 1000, 3))
+    known = {"from_km": km[0], "to_km": km[1]} if stretch.is_known else {}
+    return {"window": "stretch", "road": stretch.road, **known}
+
+
 @dataclass(frozen=True, slots=True)
 class ScanFindings:
     """Findings and rows from the clusters of one run; `names` are those of communes, by code."""
@@ -156,7 +166,7 @@ class ScanFindings:
             p=cluster.p,
             recurrence_days=cluster.recurrence_days,
             records=cluster.records,
-            measures={"days": float(cluster.days), "method": "stp_scan"},
+            measures={"days": float(cluster.days), "method": "stp_scan", **_window(cluster)},
             simulated=self.rests_on_simulated(cluster.records),
         )
 

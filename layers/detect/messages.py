@@ -1,11 +1,14 @@
 """Sentences made from the numbers of a run, in Vietnamese and English."""
 
+import math
 from collections.abc import Mapping
+
+import h3
 
 from gis.text import number_en, number_vi
 from layers.definition.model import Layer, LocalizedText
 from layers.detect.commune_series import PROVINCE, SeriesResult
-from layers.detect.scan import LONGEST_DAYS, ScanCluster
+from layers.detect.scan import LONGEST_DAYS, ScanCluster, Stretch
 
 _YEAR = 365.25
 _CLEARLY_LESS = 0.6  # a core of so much of the reach is worth a word
@@ -16,6 +19,11 @@ def cluster_headline(layer: Layer, one: ScanCluster) -> tuple[str, str]:
     """Headline of a cluster, vi and en: records, days, and how many are usual."""
     subject = subject_of(layer, one.stream)
     vi, en = _how_many(one)
+    if one.stretch is not None:
+        where_vi, where_en = _on_road(one.stretch)
+        return f"{subject.vi}, {where_vi}: {vi}", f"{subject.en}, {where_en}: {en}"
+    if one.is_single:
+        return f"{subject.vi}, tại một điểm: {vi}", f"{subject.en}, at one spot: {en}"
     return f"{subject.vi}: {vi}", f"{subject.en}: {en}"
 
 
@@ -100,7 +108,13 @@ def _how_many(one: ScanCluster | SeriesResult) -> tuple[str, str]:
 
 
 def _where(one: ScanCluster, names: Mapping[str, str]) -> tuple[str, str]:
-    vi, en = _within(one.radius_m)
+    if one.stretch is not None:
+        vi, en = _on_road(one.stretch)
+    elif one.is_single:
+        wide = _hex_width_m(one.centre)
+        vi, en = f"trong một ô rộng {wide} m", f"in one hex of {wide} m"
+    else:
+        vi, en = _within(one.radius_m)
     if one.core is not None and one.core.radius_m <= _CLEARLY_LESS * one.radius_m:
         near_vi, near_en = _within(one.core.radius_m)
         of_vi, of_en = number_vi(one.core.cases), number_en(one.core.cases)
@@ -108,6 +122,25 @@ def _where(one: ScanCluster, names: Mapping[str, str]) -> tuple[str, str]:
         en = f"{en}, {of_en} of them {near_en}"
     places = ", ".join(_shares(one, names))
     return (f"{vi}, {places}", f"{en}, {places}") if places else (vi, en)
+
+
+def _hex_width_m(cell: int) -> int:
+    """From side to side, to ten metres."""
+    edge: float = h3.average_hexagon_edge_length(h3.get_resolution(h3.int_to_str(cell)), "m")
+    return 10 * round(math.sqrt(3) * edge / 10)
+
+
+def _on_road(stretch: Stretch) -> tuple[str, str]:
+    """`QL4D Km 98–101`; where nobody knows the kilometres, how long the stretch is."""
+    if not stretch.is_known:
+        km = max(stretch.to_m - stretch.from_m, 100.0) / 1000
+        return (
+            f"{stretch.road}, một đoạn {number_vi(km, 1)} km",
+            f"{stretch.road}, a stretch of {number_en(km, 1)} km",
+        )
+    first, last = math.floor(stretch.from_m / 1000), math.ceil(stretch.to_m / 1000)
+    span = f"{stretch.road} Km {first}" + (f"–{last}" if last > first else "")
+    return span, span
 
 
 def _within(radius_m: float) -> tuple[str, str]:

@@ -29,6 +29,7 @@ from layers.detect.observations import (
     minute_of_day,
     read_records,
 )
+from layers.detect.roads import beside_roads
 from layers.detect.scan import Stream, StreamScan, alarm_input, streams_of
 from layers.detect.situation import Situation, find_situation
 from layers.detect.surroundings import PlaceFacts
@@ -72,6 +73,8 @@ def replay(
     begin = midnight(day_number(since) - _window(options) + 1)
     more = None if injection is None else injection.records(stored_territory(connection), until)
     records = read_records(connection, layer, options, begin, until, more)
+    if options.scan is not None:
+        records = beside_roads(connection, records, options.scan.roads)
     times = layer.alerts.situation if layer.alerts else None
     past = _ReplayedRecords(records, options, len(commune_names(connection)), times)
     moments = evaluation_times(records.rows["received_at"], since, until)

@@ -1,11 +1,14 @@
 """The scan of a stream: records past the quality filter → clusters that chance hardly explains.
 
-A space-time permutation scan a stream (Kulldorff et al. 2005), over the hexes that have cases.
+A space-time permutation scan a stream (Kulldorff et al. 2005), over the hexes that have cases. It
+looks through windows of three shapes: circles of hexes, single hexes of a finer resolution, and
+stretches of roads. One null judges them all: each replicate puts the days of the cases in one
+random order, and its maximum is that over the windows of every shape.
 """
 
 import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import h3
@@ -17,27 +20,34 @@ import pandas as pd
 
 from gis import analysis
 from gis.alerts.policy import EVALUATIONS_A_DAY
-from layers.definition.model import ScanOptions
+from layers.definition.model import RoadOptions, ScanOptions
 from layers.detect.observations import Observations, day_numbers, evidence_rows
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Cells = npt.NDArray[np.uint64]
+Flags = npt.NDArray[np.bool_]
 
+# Of records beside roads, in the input of a scan: see `roads.py`.
+ROAD_COLUMNS = ("road", "road_part", "road_m", "road_km")
 LONGEST_DAYS = 36_525.0  # a recurrence interval of a century says all
 _NOISE_P = 0.1  # clusters after the first that chance brings so often are not worth a word
 _CORE_SHARE = 0.8  # of the cases of a cluster
+_STRETCH_RESOLUTION = 9  # of the hexes that draw a stretch of a road
+_ROAD = 2**20  # segments that no road has
 SURE_P = 0.01  # from here on, p is that of the replicates; below, of the law of their tail
 
 
 @dataclass(frozen=True, slots=True)
 class ScanCluster:
-    """A circle of hexes in the last days with more cases than its places and days explain.
+    """A window in the last days with more cases than its places and days explain: a circle of
+    hexes, one hex of a finer resolution (`is_single`), or a `stretch` of a road.
 
-    `cells` are all hexes of the circle, `centre` one of them; `observed` counts cases (one a hex,
-    category and day), `records` are the ids of all evidence, repeats included. The circle reaches
-    to its last case, be it one alone: its core is the smallest circle around a hex with cases that
-    holds four fifths of them. `shares`: records by commune, most first.
+    `cells` are all hexes of the circle, of a stretch those that have records, `centre` one of them;
+    `observed` counts cases (one a hex, category and day), `records` are the ids of all evidence,
+    repeats included. The circle reaches to its last case, be it one alone: its core is the smallest
+    circle around a hex with cases that holds four fifths of them. `shares`: records by commune,
+    most first.
     """
 
     stream: str
@@ -55,6 +65,20 @@ class ScanCluster:
     records: tuple[int, ...]
     core: "Core | None" = None
     shares: tuple[tuple[str, int], ...] = ()
+    is_single: bool = False
+    stretch: "Stretch | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """The stretch of a road from its first record to its last: metres of the road where its
+    kilometres are known, else of a part of it.
+    """
+
+    road: str
+    from_m: float
+    to_m: float
+    is_known: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +120,31 @@ class Stream:
     place: Integers
     day: Integers
     strata: Integers | None
+    singles: "Windows | None" = None
+    stretches: "Windows | None" = None
+
+    @property
+    def windows(self) -> "list[Windows]":
+        """Windows beside the circles; of equally likely ones the first say most."""
+        return [one for one in (self.singles, self.stretches) if one is not None]
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Windows that are single places, or places in a row: from `first` to `last` of `keys`.
+
+    `place` is that of each case, a row of `keys` (hexes, or segments of roads); −1: none.
+    """
+
+    place: Integers
+    keys: Cells | Integers
+    first: Integers
+    last: Integers
+
+    def cases(self, window: int) -> Flags:
+        """The cases in a window."""
+        inside: Flags = (self.place >= self.first[window]) & (self.place <= self.last[window])
+        return inside
 
 
 # From the likelihood ratio of an evaluation to the maxima of the null that it is judged by.
@@ -103,12 +152,14 @@ NullOf = Callable[[float], Floats]
 
 
 def alarm_input(records: Observations) -> pd.DataFrame:
-    """The input of the alarm, to be stored: id, stream, cell, day, commune, in_alarm.
+    """The input of the alarm, to be stored: id, stream, cell, day, commune, in_alarm, precision_m;
+    beside roads also their columns (see `beside_roads`).
 
     Cells are of resolution 11; days are numbered, and those on which records were received.
     """
     rows = evidence_rows(records.rows)
     rows = rows[rows["h3"] > 0]
+    beside = {name: rows[name] for name in ROAD_COLUMNS if name in rows}
     return pd.DataFrame(
         {
             "id": rows["id"].astype(np.int64),
@@ -117,6 +168,8 @@ def alarm_input(records: Observations) -> pd.DataFrame:
             "day": day_numbers(rows["received_at"]),
             "commune": rows["commune"].fillna("").astype(str),
             "in_alarm": rows["in_alarm"].astype(bool),
+            "precision_m": rows["place_precision_m"].fillna(0.0).astype(float),
+            **beside,
         }
     ).reset_index(drop=True)
 
@@ -134,28 +187,71 @@ def streams_of(
     inside = (frame["day"] <= last_day) & (frame["day"] > last_day - options.window_days)
     frame = frame[inside]
     frame = frame.assign(place=_parents(frame["cell"].to_numpy(np.uint64), options.resolution))
+    if options.single_resolution is not None and options.single_resolution > options.resolution:
+        frame = frame.assign(single=_singles(frame, options.single_resolution))
+    if options.roads is not None and "road" in frame and (frame["road"] != "").any():
+        frame = frame.assign(segment=_segments(frame, options.roads))
     strata = _strata(frame[frame["in_alarm"]], options, last_day)
     names = set(frame["stream"].unique())
     for name in sorted(names if only is None else names.intersection(only)):
-        yield _stream(name, frame[frame["stream"] == name], strata, last_day)
+        yield _stream(name, frame[frame["stream"] == name], strata, last_day, options)
 
 
 def scan_stream(stream: Stream, options: ScanOptions, null: NullOf) -> StreamScan:
-    """Scan once. Circles are centred on hexes with cases; distances are on a sphere made plane."""
-    candidates = analysis.stp_scan(
+    """Scan once. Windows are centred on places with cases; distances are on a sphere made plane."""
+    found = _found(stream, options)
+    maxima = null(found[0].row["llr"]) if found else np.empty(0)
+    p = [_p(maxima, one.row["llr"]) for one in found]
+    clusters = [
+        _cluster(stream, rank, one, one_p)
+        for rank, (one, one_p) in enumerate(zip(found, p, strict=True), 1)
+        if rank == 1 or one_p < _NOISE_P
+    ]
+    return StreamScan(stream.name, len(stream.place), stream.strata is not None, tuple(clusters))
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A likely window: its row of the scan, and its cases. `windows`: None: it is a circle."""
+
+    windows: Windows | None
+    row: Mapping[Any, Any]
+    cases: Flags
+
+
+def _found(stream: Stream, options: ScanOptions) -> list[_Found]:
+    """The most likely windows of all shapes that share no case."""
+    taken = np.zeros(len(stream.place), bool)
+    chosen: list[_Found] = []
+    each = [*_runs(stream, options), *_circles(stream, options)]
+    for one in sorted(each, key=lambda one: -round(one.row["llr"], 9)):  # stable: circles last
+        if len(chosen) < options.clusters and not taken[one.cases].any():
+            chosen.append(one)
+            taken |= one.cases
+    return chosen
+
+
+def _circles(stream: Stream, options: ScanOptions) -> Iterator[_Found]:
+    circles = analysis.stp_scan(
         stream.place, stream.day, stream.xy,
         max_radius=1000 * options.max_radius_km, max_days=options.max_days,
         last_day=stream.last_day, min_cases=options.min_cases, strata=stream.strata,
         max_clusters=options.clusters, null=np.empty(0),
     )  # fmt: skip
-    maxima = null(float(candidates["llr"].max())) if len(candidates) else np.empty(0)
-    p = [_p(maxima, llr) for llr in candidates["llr"]]
-    clusters = [
-        _cluster(stream, rank, row)
-        for rank, row in enumerate(candidates.assign(p=p).to_dict("records"), 1)
-        if rank == 1 or row["p"] < _NOISE_P
-    ]
-    return StreamScan(stream.name, len(stream.place), stream.strata is not None, tuple(clusters))
+    for row in circles.to_dict("records"):
+        apart = np.hypot(*(stream.xy - stream.xy[int(row["centre"])]).T)
+        yield _Found(None, row, (apart <= row["radius"] + 1e-3)[stream.place])
+
+
+def _runs(stream: Stream, options: ScanOptions) -> Iterator[_Found]:
+    for windows in stream.windows:
+        likely = analysis.listed_scan(
+            windows.place, stream.day, windows.first, windows.last,
+            max_days=options.max_days, last_day=stream.last_day, min_cases=options.min_cases,
+            strata=stream.strata, max_clusters=options.clusters,
+        )  # fmt: skip
+        for row in likely.to_dict("records"):
+            yield _Found(windows, row, windows.cases(int(row["window"])))
 
 
 def by_all(maxima: Floats) -> NullOf:
@@ -189,14 +285,26 @@ class IncrementalNull:
 
 
 def _maxima(stream: Stream, options: ScanOptions) -> Iterator[Floats]:
-    """Each stream has random numbers of its own."""
+    """Each stream has random numbers of its own, and each shape of windows those of the stream:
+    their orders of the days are the same, so the highest of all shapes is that of one order.
+    """
     seed = (options.seed << 32) + zlib.crc32(stream.name.encode())
-    return analysis.stp_maxima(
+    null = analysis.Null(options.replicates, seed=seed)
+    circles = analysis.stp_maxima(
         stream.place, stream.day, stream.xy,
         max_radius=1000 * options.max_radius_km, max_days=options.max_days,
-        last_day=stream.last_day, min_cases=options.min_cases, strata=stream.strata,
-        null=analysis.Null(options.replicates, seed=seed),
+        last_day=stream.last_day, min_cases=options.min_cases, strata=stream.strata, null=null,
     )  # fmt: skip
+    runs = [
+        analysis.listed_maxima(
+            windows.place, stream.day, windows.first, windows.last,
+            max_days=options.max_days, last_day=stream.last_day, min_cases=options.min_cases,
+            strata=stream.strata, null=null,
+        )
+        for windows in stream.windows
+    ]  # fmt: skip
+    for maxima in zip(circles, *runs, strict=True):
+        yield np.maximum.reduce(maxima)
 
 
 def _strata(cases: pd.DataFrame, options: ScanOptions, last_day: int) -> bool:
@@ -207,8 +315,10 @@ def _strata(cases: pd.DataFrame, options: ScanOptions, last_day: int) -> bool:
     return analysis.weekday_strata(areas, days, before=first) is not None
 
 
-def _stream(name: str, frame: pd.DataFrame, stratified: bool, last_day: int) -> Stream:
-    cases = frame[frame["in_alarm"]]
+def _stream(
+    name: str, frame: pd.DataFrame, stratified: bool, last_day: int, options: ScanOptions
+) -> Stream:
+    cases, roads = frame[frame["in_alarm"]], options.roads
     cells, place = np.unique(cases["place"].to_numpy(np.uint64), return_inverse=True)
     day = cases["day"].to_numpy(np.int64)
     latitude = float(_degrees(cells)[:, 1].mean()) if len(cells) else 0.0
@@ -222,7 +332,56 @@ def _stream(name: str, frame: pd.DataFrame, stratified: bool, last_day: int) -> 
         place=place.ravel().astype(np.int64),
         day=day,
         strata=day % 7 if stratified else None,
+        singles=_single_hexes(cases, options.min_cases) if "single" in cases else None,
+        stretches=_stretches(cases, roads) if roads and "segment" in cases else None,
     )
+
+
+def _singles(frame: pd.DataFrame, resolution: int) -> Cells:
+    """The hex of each record, 0 where its place is known no better than two hexes are wide."""
+    widest = 4 * h3.average_hexagon_edge_length(resolution, "m")
+    cells = _parents(frame["cell"].to_numpy(np.uint64), resolution)
+    if "precision_m" in frame:
+        cells = np.where(frame["precision_m"].to_numpy() <= widest, cells, np.uint64(0))
+    return cells
+
+
+def _single_hexes(cases: pd.DataFrame, least: int) -> Windows:
+    """Hexes with so many cases at least, each a window."""
+    keys, counts = np.unique(cases["single"].to_numpy(np.uint64), return_counts=True)
+    keys = keys[(counts >= least) & (keys > 0)]
+    each = np.arange(len(keys), dtype=np.int64)
+    return Windows(_places(cases["single"].to_numpy(np.uint64), keys), keys, each, each)
+
+
+def _segments(frame: pd.DataFrame, roads: RoadOptions) -> Integers:
+    """The segment of each record, in the order of the roads' metres; −1 beside no road."""
+    names = frame["road"].astype(str) + "\n" + frame["road_part"].astype(str)
+    number = pd.factorize(names, sort=True)[0].astype(np.int64)
+    beside = (frame["road"] != "").to_numpy()
+    along = np.floor(frame["road_m"].fillna(0.0).to_numpy() / roads.segment_m).astype(np.int64)
+    return np.where(beside, number * _ROAD + np.clip(along, 0, _ROAD // 2), -1)
+
+
+def _stretches(cases: pd.DataFrame, roads: RoadOptions) -> Windows:
+    """From each segment with cases to each further one of the same road, as far as a stretch may
+    reach.
+    """
+    segment = cases["segment"].to_numpy(np.int64)
+    keys = np.unique(segment[segment >= 0])
+    reach = max(int(1000 * roads.max_km / roads.segment_m), 1) - 1  # segments after the first
+    end = np.searchsorted(keys, keys + reach, side="right")
+    first = np.repeat(np.arange(len(keys)), end - np.arange(len(keys)))
+    last = np.concatenate([np.arange(n, stop) for n, stop in enumerate(end)] or [first])
+    return Windows(_places(segment, keys), keys, first, last.astype(np.int64))
+
+
+def _places[K: (Cells, Integers)](of_cases: K, keys: K) -> Integers:
+    """The place of each case among `keys`, which are in order; −1: in none."""
+    at = np.searchsorted(keys, of_cases)
+    known = at < len(keys)
+    known[known] = keys[at[known]] == of_cases[known]
+    return np.where(known, at, -1)
 
 
 def _parents(cells: Cells, resolution: int) -> Cells:
@@ -246,28 +405,65 @@ def _degrees(cells: Cells) -> Floats:
     return np.column_stack([np.asarray(centres["lng"]), np.asarray(centres["lat"])])
 
 
-def _cluster(stream: Stream, rank: int, row: Mapping[Any, Any]) -> ScanCluster:
-    centre, days = int(stream.cells[int(row["centre"])]), int(row["days"])
-    cells = _circle(stream, centre, row["radius"])
-    near = stream.evidence
-    within = near[(near["day"] > stream.last_day - days) & near["place"].isin(cells)]
+def _cluster(stream: Stream, rank: int, found: _Found, p: float) -> ScanCluster:
+    windows, row = found.windows, found.row
+    recent = stream.evidence["day"] > stream.last_day - int(row["days"])
+    if windows is None:
+        centre, radius_m = int(stream.cells[int(row["centre"])]), float(row["radius"])
+        cells = _circle(stream, centre, radius_m)
+        within = stream.evidence[recent & stream.evidence["place"].isin(cells)]
+        return replace(
+            _told(stream, row, within, p),
+            rank=rank,
+            centre=centre,
+            radius_m=radius_m,
+            cells=tuple(int(cell) for cell in cells),
+            core=_core(stream, cells, int(row["days"])),
+        )
+    window = int(row["window"])
+    begin, end = (int(windows.keys[at[window]]) for at in (windows.first, windows.last))
+    if windows is stream.singles:
+        within = stream.evidence[recent & (stream.evidence["single"] == begin)]
+        told = _told(stream, row, within, p)
+        return replace(told, rank=rank, centre=begin, cells=(begin,), is_single=True)
+    beside = stream.evidence["segment"].between(begin, end)
+    within = stream.evidence[recent & beside]
+    hexes = _parents(within["cell"].to_numpy(np.uint64), _STRETCH_RESOLUTION)
+    stretch = Stretch(
+        road=str(within["road"].iloc[0]),
+        from_m=float(within["road_m"].min()),
+        to_m=float(within["road_m"].max()),
+        is_known=bool(within["road_km"].all()),
+    )
+    middle = (within["road_m"] - (stretch.from_m + stretch.to_m) / 2).abs().to_numpy()
+    return replace(
+        _told(stream, row, within, p),
+        rank=rank,
+        centre=int(hexes[np.lexsort((hexes, middle))[0]]),
+        radius_m=(stretch.to_m - stretch.from_m) / 2,
+        cells=tuple(int(cell) for cell in np.unique(hexes)),
+        stretch=stretch,
+    )
+
+
+def _told(stream: Stream, row: Mapping[Any, Any], within: pd.DataFrame, p: float) -> ScanCluster:
+    """What is said of a window of any shape; `within`: its evidence."""
     communes = within.loc[within["commune"] != "", "commune"]
     shares = communes.value_counts().sort_index().sort_values(ascending=False, kind="stable")
     return ScanCluster(
         stream=stream.name,
-        rank=rank,
-        centre=centre,
-        radius_m=float(row["radius"]),
-        days=days,
+        rank=1,
+        centre=0,
+        radius_m=0.0,
+        days=int(row["days"]),
         observed=int(row["observed"]),
         expected=float(row["expected"]),
         llr=float(row["llr"]),
-        p=row["p"],
-        recurrence_days=1 / (EVALUATIONS_A_DAY * row["p"]),
-        cells=tuple(int(cell) for cell in cells),
+        p=p,
+        recurrence_days=1 / (EVALUATIONS_A_DAY * p),
+        cells=(),
         communes=tuple(sorted(set(within["commune"]) - {""})),
         records=tuple(sorted(int(one) for one in within["id"])),
-        core=_core(stream, cells, days),
         shares=tuple((str(code), int(n)) for code, n in shares.items()),
     )
 

@@ -31,5 +31,8 @@ def _digest(stream: Stream, options: ScanOptions, maxima: Floats) -> bytes:
     digest = blake2b(f"{stream.last_day} {stratified} {options!r}".encode())
     for numbers in (stream.cells, stream.place, stream.day, maxima):
         digest.update(numbers.tobytes())
+    for windows in stream.windows:
+        for numbers in (windows.place, windows.keys, windows.first, windows.last):
+            digest.update(numbers.tobytes())
     digest.update(pd.util.hash_pandas_object(stream.evidence, index=False).to_numpy().tobytes())
     return digest.digest()

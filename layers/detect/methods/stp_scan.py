@@ -11,6 +11,7 @@ from layers.detect.findings_scan import RULE
 from layers.detect.method import Rows, RunContext, RunReport, by_name
 from layers.detect.null_distribution import stored_null
 from layers.detect.observations import day_number
+from layers.detect.roads import beside_roads
 from layers.detect.scan import (
     Stream,
     StreamScan,
@@ -41,6 +42,7 @@ class StpScan(AlarmMethod[ScanOptions]):
 
     def run(self, context: RunContext, options: ScanOptions) -> RunReport:
         records = context.whole_days(options.window_days)
+        records = beside_roads(context.connection, records, options.roads)
         frame = alarm_input(records)
         run = context.new_run(self.name, records, frame)
         digest = store_input(context.connection, frame)

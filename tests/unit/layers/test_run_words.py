@@ -14,7 +14,7 @@ from layers.detect.messages import (
 from layers.detect.methods.emerging import emerging_message
 from layers.detect.methods.gi_star import map_message
 from layers.detect.methods.local_moran import local_moran_message
-from layers.detect.scan import LONGEST_DAYS, Core, ScanCluster
+from layers.detect.scan import LONGEST_DAYS, Core, ScanCluster, Stretch
 
 LAYERS = Path(__file__).parents[3] / "layers"
 
@@ -128,3 +128,36 @@ def test_a_core_is_described_beside_its_reach_and_communes_with_their_shares():
     assert "trong đó" not in cluster_message(whole, names)[0]
     one_hex = cluster(radius_m=5000.0, core=Core(0.0, 10))
     assert "10 trong một ô" in cluster_message(one_hex, names)[0]
+
+
+@pytest.mark.parametrize(
+    ("metres", "known", "vi", "en"),
+    [
+        ((98_200.0, 100_700.0), True, "QL4D Km 98–101", "QL4D Km 98–101"),
+        ((98_200.0, 98_900.0), True, "QL4D Km 98–99", "QL4D Km 98–99"),
+        ((98_000.0, 98_000.0), True, "QL4D Km 98", "QL4D Km 98"),
+        ((98_000.0, 100_000.0), True, "QL4D Km 98–100", "QL4D Km 98–100"),
+        ((1_000.0, 3_540.0), False, "QL4D, một đoạn 2,5 km", "QL4D, a stretch of 2.5 km"),
+        ((1_000.0, 1_000.0), False, "QL4D, một đoạn 0,1 km", "QL4D, a stretch of 0.1 km"),
+    ],
+)
+def test_a_stretch_is_told_by_its_kilometres_where_these_are_known(metres, known, vi, en):
+    on_road = cluster(stretch=Stretch("QL4D", *metres, known))
+    layer = read_layer(LAYERS / "citizen_reports.yaml")
+    assert cluster_headline(layer, on_road) == (
+        f"Môi trường, {vi}: 12 báo cáo trong 3 ngày, bình thường 1,1",
+        f"Environment, {en}: 12 reports in 3 days, normally 1.1",
+    )
+    assert f"; {vi}, 00004, 00007. " in cluster_message(on_road, {})[0]
+
+
+def test_a_single_hex_is_told_as_one_spot_with_its_width():
+    spot = cluster(is_single=True, centre=0x8A1FB46622DFFFF, radius_m=0.0, communes=("00004",))
+    layer = read_layer(LAYERS / "citizen_reports.yaml")
+    assert cluster_headline(layer, spot) == (
+        "Môi trường, tại một điểm: 12 báo cáo trong 3 ngày, bình thường 1,1",
+        "Environment, at one spot: 12 reports in 3 days, normally 1.1",
+    )
+    vi, en = cluster_message(spot, {})
+    assert "; trong một ô rộng 130 m, 00004. " in vi
+    assert "; in one hex of 130 m, 00004. " in en
