@@ -109,8 +109,8 @@ CREATE INDEX alert_live ON gis.alert USING btree (layer_id, rule, stream) WHERE 
 CREATE INDEX alert_within ON gis.alert USING btree (within_id) WHERE (within_id IS NOT NULL);
 CREATE TRIGGER desk_version_of_gone AFTER DELETE ON gis.alert FOR EACH ROW WHEN (gis.is_public(old.layer_id)) EXECUTE FUNCTION gis.raise_layer_version('alerts_desk');
 CREATE TRIGGER desk_version_of_new AFTER INSERT OR UPDATE ON gis.alert FOR EACH ROW WHEN (gis.is_public(new.layer_id)) EXECUTE FUNCTION gis.raise_layer_version('alerts_desk');
-CREATE TRIGGER version_of_gone AFTER DELETE ON gis.alert FOR EACH ROW WHEN ((gis.is_public(old.layer_id) AND gis.is_approved(old.id))) EXECUTE FUNCTION gis.raise_layer_version('alerts');
-CREATE TRIGGER version_of_new AFTER INSERT OR UPDATE ON gis.alert FOR EACH ROW WHEN ((gis.is_public(new.layer_id) AND gis.is_approved(new.id))) EXECUTE FUNCTION gis.raise_layer_version('alerts');
+CREATE TRIGGER version_of_gone AFTER DELETE ON gis.alert FOR EACH ROW WHEN ((gis.is_public(old.layer_id) AND gis.is_approved(old.id))) EXECUTE FUNCTION gis.raise_published();
+CREATE TRIGGER version_of_new AFTER INSERT OR UPDATE ON gis.alert FOR EACH ROW WHEN ((gis.is_public(new.layer_id) AND gis.is_approved(new.id))) EXECUTE FUNCTION gis.raise_published();
 COMMENT ON COLUMN gis.alert.resolved_at IS 'When it ended: resolved, expired or false.';
 
 CREATE TABLE gis.alert_evaluation (
@@ -174,7 +174,7 @@ CREATE TABLE gis.approval (
   CONSTRAINT approval_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES gis.alert(id) ON DELETE CASCADE
 );
 CREATE TRIGGER desk_version_of_approval AFTER INSERT OR DELETE OR UPDATE ON gis.approval FOR EACH ROW EXECUTE FUNCTION gis.raise_layer_version('alerts_desk');
-CREATE TRIGGER version_of_approval AFTER INSERT OR DELETE OR UPDATE ON gis.approval FOR EACH ROW EXECUTE FUNCTION gis.raise_layer_version('alerts');
+CREATE TRIGGER version_of_approval AFTER INSERT OR DELETE OR UPDATE ON gis.approval FOR EACH ROW EXECUTE FUNCTION gis.raise_published();
 
 CREATE TABLE gis.boundary_state (
   only_row boolean NOT NULL DEFAULT true,
@@ -1197,6 +1197,33 @@ CREATE TABLE gis.uncovered_shape (
 --   valid_from date
 --   valid_to date
 
+-- View layer.clusters_desk: functions/results.sql
+--   id bigint
+--   geom geometry(MultiPolygon,4326)
+--   of_layer text
+--   stream text
+--   tier text
+--   observed integer
+--   expected double precision
+--   days integer
+--   radius_m double precision
+--   llr double precision
+--   p double precision
+--   recurrence_days double precision
+--   communes text
+--   explanation_vi text
+--   explanation_en text
+--   since timestamp with time zone
+--   until timestamp with time zone
+--   official boolean
+--   simulated boolean
+--   method text
+--   run_at timestamp with time zone
+--   valid_at timestamp with time zone
+--   run bigint
+--   valid_from date
+--   valid_to date
+
 -- View layer.communes: functions/units.sql
 --   id bigint
 --   geom geometry(MultiPolygon,4326)
@@ -1286,6 +1313,33 @@ CREATE TABLE gis.uncovered_shape (
 --   valid_to date
 
 -- View layer.series: functions/results.sql
+--   id bigint
+--   geom geometry(MultiPolygon,4326)
+--   of_layer text
+--   stream text
+--   commune text
+--   name text
+--   tier text
+--   observed integer
+--   expected double precision
+--   bound integer
+--   days integer
+--   p double precision
+--   recurrence_days double precision
+--   explanation_vi text
+--   explanation_en text
+--   since timestamp with time zone
+--   until timestamp with time zone
+--   official boolean
+--   simulated boolean
+--   detector text
+--   run_at timestamp with time zone
+--   valid_at timestamp with time zone
+--   run bigint
+--   valid_from date
+--   valid_to date
+
+-- View layer.series_desk: functions/results.sql
 --   id bigint
 --   geom geometry(MultiPolygon,4326)
 --   of_layer text
@@ -1419,6 +1473,7 @@ CREATE TABLE private.webhook_secret (
 --   gis.is_on_earth(shape geometry) → boolean: functions/values.sql
 --   gis.is_person(subscription gis.subscription, shift gis.duty) → boolean: functions/notify.sql
 --   gis.is_public(layer_id text) → boolean: functions/versions.sql
+--   gis.is_published_finding(layer_id text, rule text, stream text, key text, records bigint[]) → boolean: functions/results.sql
 --   gis.is_recipient(event gis.notification, subscription gis.subscription) → boolean: functions/notify.sql
 --   gis.is_sent(act text) → boolean: functions/notify.sql
 --   gis.is_told_by_situation(event gis.notification, subscription_id bigint) → boolean: functions/notify.sql
@@ -1436,6 +1491,7 @@ CREATE TABLE private.webhook_secret (
 --   gis.payload_shape(shape geometry) → jsonb: functions/alerts.sql
 --   gis.quiet_until(subscription gis.subscription, moment timestamp with time zone) → timestamp with time zone: functions/notify.sql
 --   gis.raise_layer_version() → trigger: functions/versions.sql
+--   gis.raise_published() → trigger: functions/versions.sql
 --   gis.raise_results() → trigger: functions/versions.sql
 --   gis.raise_results_of_run() → trigger: functions/versions.sql
 --   gis.reach(shape geometry, metres double precision) → geometry: functions/values.sql

@@ -368,6 +368,7 @@ def test_a_run_is_stored_with_all_that_it_rests_on(outbreak, catalogue):
 
 
 def test_the_results_are_layers_with_an_explanation_in_both_languages(lasting, catalogue):
+    open_to_all(lasting)
     run_hotspots(lasting, catalogue.get(LAYER), NOW)
     for layer_id, said in (
         ("clusters", r"\d+ reports in .*; (within|in) .*Xã Bãi Cát.* once in .*"),

@@ -11,6 +11,7 @@ from gis.alerts.suppression import InhibitedBy
 from gis.database.engine import Database
 from layers.definition.model import EarsOptions
 from layers.detect import repeat_run, run_method
+from tests.integration.notify.made import open_to_all
 from tests.integration.test_hotspots import (
     LAYER,
     NOW,
@@ -90,6 +91,11 @@ def test_a_commune_within_an_alert_of_the_scan_is_suppressed(lasting, catalogue)
 
 
 def test_the_rise_of_one_commune_is_no_alert_of_the_province(lasting, catalogue):
+    run(lasting, catalogue, method="series")
+    assert items(lasting, catalogue, "series") == [], "nobody published it: not even the province"
+    open_to_all(lasting)
+    with lasting.writing() as connection:
+        connection.execute(text("DELETE FROM gis.alert"))
     run(lasting, catalogue, method="series")
     rows = items(lasting, catalogue, "series")
     province, commune = sorted(rows, key=lambda row: row["name"] or "")

@@ -13,7 +13,9 @@ from tests.unit.layers.examples import CATALOGUE
 TIERS = [tier.value for tier in Tier]
 
 
-@pytest.mark.parametrize("layer", ["alerts", "alerts_desk", "clusters", "series"])
+@pytest.mark.parametrize(
+    "layer", ["alerts", "alerts_desk", "clusters", "clusters_desk", "series", "series_desk"]
+)
 def test_layers_colour_tiers_as_pictures_do(layer: str) -> None:
     classes = {one.value: one.colour for one in classify(CATALOGUE.get(layer)).classes}
     assert classes == {tier.value: colour for tier, colour in COLOURS.items()}

@@ -18,9 +18,17 @@ BEGIN
   RETURN NULL;
 END $$;
 
+-- What everybody sees of alerts, and of the findings on which they rest, has changed.
+CREATE OR REPLACE FUNCTION gis.raise_published() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  UPDATE gis.layer SET version = version + 1, changed_at = now()
+    WHERE id IN ('alerts', 'clusters', 'series');
+  RETURN NULL;
+END $$;
+
 -- The layers that show what was found in others.
 CREATE OR REPLACE FUNCTION gis.result_layers() RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
-$$ SELECT '{hotspots,clusters,emerging,series,local_moran,alerts,alerts_desk}'::text[] $$;
+$$ SELECT '{hotspots,clusters,clusters_desk,emerging,series,series_desk,local_moran,alerts,alerts_desk}'::text[] $$;
 
 -- The layers of results change when a layer is closed or opened.
 CREATE OR REPLACE FUNCTION gis.raise_results() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -37,11 +45,12 @@ END $$;
 CREATE OR REPLACE FUNCTION gis.raise_results_of_run() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
   run gis.hotspot_run := coalesce(new, old);
+  shown text := CASE run.method WHEN 'gi_star' THEN 'hotspots' WHEN 'stp_scan' THEN 'clusters'
+                                ELSE run.method END;
 BEGIN
   IF gis.is_public(run.layer_id) THEN
     UPDATE gis.layer SET version = version + 1, changed_at = now()
-      WHERE id = CASE run.method WHEN 'gi_star' THEN 'hotspots' WHEN 'stp_scan' THEN 'clusters'
-                                 ELSE run.method END;
+      WHERE id IN (shown, shown || '_desk');
   END IF;
   RETURN NULL;
 END $$;
@@ -98,16 +107,16 @@ CREATE OR REPLACE TRIGGER version_of_changes
 
 CREATE OR REPLACE TRIGGER version AFTER INSERT OR DELETE ON gis.hotspot_run
   FOR EACH ROW EXECUTE FUNCTION gis.raise_results_of_run();
--- The version of `alerts` rises with what all may see, that of the desk's layer with all alerts of public
+-- The versions of `alerts`, `clusters` and `series` rise with what all may see, that of the desk's layer with all alerts of public
 -- layers.
 CREATE OR REPLACE TRIGGER version_of_new AFTER INSERT OR UPDATE ON gis.alert FOR EACH ROW
   WHEN (gis.is_public(new.layer_id) AND gis.is_approved(new.id))
-  EXECUTE FUNCTION gis.raise_layer_version('alerts');
+  EXECUTE FUNCTION gis.raise_published();
 CREATE OR REPLACE TRIGGER version_of_gone AFTER DELETE ON gis.alert FOR EACH ROW
   WHEN (gis.is_public(old.layer_id) AND gis.is_approved(old.id))
-  EXECUTE FUNCTION gis.raise_layer_version('alerts');
+  EXECUTE FUNCTION gis.raise_published();
 CREATE OR REPLACE TRIGGER version_of_approval AFTER INSERT OR UPDATE OR DELETE ON gis.approval
-  FOR EACH ROW EXECUTE FUNCTION gis.raise_layer_version('alerts');
+  FOR EACH ROW EXECUTE FUNCTION gis.raise_published();
 CREATE OR REPLACE TRIGGER desk_version_of_approval AFTER INSERT OR UPDATE OR DELETE ON gis.approval
   FOR EACH ROW EXECUTE FUNCTION gis.raise_layer_version('alerts_desk');
 CREATE OR REPLACE TRIGGER desk_version_of_new AFTER INSERT OR UPDATE ON gis.alert FOR EACH ROW

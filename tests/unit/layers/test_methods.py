@@ -15,6 +15,8 @@ from layers.detect.methods import METHODS
 VERSIONS = (FUNCTIONS / "versions.sql").read_text(encoding="utf-8")
 SHOWN = {method.result_layer for method in METHODS.values() if method.result_layer}
 
+OF_ALARMS = {method.result_layer for method in METHODS.values() if method.rule}
+
 
 @pytest.mark.parametrize("name", METHODS)
 def test_a_method_describes_each_of_its_options(name):
@@ -24,14 +26,16 @@ def test_a_method_describes_each_of_its_options(name):
     assert all(field.description for field in method.options.model_fields.values())
 
 
-@pytest.mark.parametrize("layer_id", sorted(SHOWN))
+@pytest.mark.parametrize("layer_id", sorted(SHOWN | {f"{one}_desk" for one in OF_ALARMS}))
 def test_a_layer_of_results_has_its_file(layer_id):
     assert read_layer(ROOT / "layers" / f"{layer_id}.yaml").source.connector == "view"
 
 
 def test_sql_knows_the_layers_of_results():
     (listed,) = re.findall(r"FUNCTION gis.result_layers.*?'{(.*?)}'", VERSIONS, re.DOTALL)
-    assert set(listed.split(",")) == SHOWN | {"alerts", "alerts_desk"}
+    assert set(listed.split(",")) == SHOWN | {"alerts"} | {
+        f"{one}_desk" for one in ("alerts", *OF_ALARMS)
+    }
     named = dict(re.findall(r"WHEN '(\w+)' THEN '(\w+)'", VERSIONS))
     assert {named.get(name, name) for name in METHODS} == SHOWN
     assert "WHEN view_id = ANY(gis.result_layers() ||" in VERSIONS  # no calendar changes them
