@@ -6,6 +6,7 @@ from multiprocessing.connection import Connection
 from api.cli.context import read_layers, read_settings
 from api.logs import configure_logs
 from gis.jobs.child import serve_jobs
+from gis.notify.channels.mail import MailChannel
 from layers.definition.reload import LayerFiles
 from layers.jobs.kinds import PROMPT, job_kinds
 from layers.jobs.sources import surroundings_of
@@ -25,5 +26,7 @@ if __name__ == "__main__":
             database,
             LayerFiles(database, settings.layers, catalogue, *settings.more_layers),
             surroundings_of(settings),
+            MailChannel.from_settings(settings),
+            quiet_letters=settings.quiet_letters,
         ),
     )

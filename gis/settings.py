@@ -140,6 +140,11 @@ class Settings(BaseSettings):
         "unset: alerts by mail wait",
     )
     mail_from: str = Field("gis@localhost", description="Sender of mail about alerts")
+    quiet_letters: bool = Field(
+        False,
+        description="No weekly letter to a steward about a week of which nothing is to be "
+        "corrected; else it says so in one line",
+    )
     webhook_networks: str = Field(
         "",
         description="Networks to which webhooks may go beside public addresses, "

@@ -36,6 +36,7 @@ _NOUNS = (
     "tiles",
     "jobs",
     "sources",
+    "letters",
     "process",
 )
 _VERBS = ("up", "serve", "work", "place", "summary", "trace")

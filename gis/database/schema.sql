@@ -537,6 +537,21 @@ CREATE TABLE gis.layer_mapping (
   CONSTRAINT layer_mapping_pkey PRIMARY KEY (layer_id, digest)
 );
 
+CREATE TABLE gis.letter (
+  week date NOT NULL,
+  steward_id bigint NOT NULL,
+  key uuid NOT NULL DEFAULT gen_random_uuid(),
+  state text NOT NULL DEFAULT 'waiting'::text,
+  attempts integer NOT NULL DEFAULT 0,
+  due_at timestamp with time zone NOT NULL DEFAULT now(),
+  error text NOT NULL DEFAULT ''::text,
+  ended_at timestamp with time zone,
+  CONSTRAINT letter_pkey PRIMARY KEY (week, steward_id),
+  CONSTRAINT letter_steward_id_fkey FOREIGN KEY (steward_id) REFERENCES private.steward(id),
+  CONSTRAINT letter_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'sent'::text, 'silent'::text, 'dead'::text])))
+);
+COMMENT ON COLUMN gis.letter.week IS 'the Monday with which the week begins that it is about';
+
 CREATE TABLE gis.load (
   id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
   layer_id text NOT NULL,
@@ -1418,6 +1433,20 @@ CREATE TABLE private.reporter (
   CONSTRAINT reporter_pkey PRIMARY KEY (id),
   CONSTRAINT reporter_layer_id_source_source_key_key UNIQUE (layer_id, source, source_key)
 );
+
+CREATE TABLE private.steward (
+  id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+  department text NOT NULL,
+  address text NOT NULL,
+  language text NOT NULL,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  created_by text NOT NULL,
+  ended_at timestamp with time zone,
+  CONSTRAINT steward_pkey PRIMARY KEY (id),
+  CONSTRAINT steward_language_check CHECK ((language = ANY (ARRAY['vi'::text, 'en'::text])))
+);
+CREATE UNIQUE INDEX steward_once ON private.steward USING btree (department, address) WHERE (ended_at IS NULL);
+COMMENT ON COLUMN private.steward.department IS 'in Vietnamese, as the layer files write it';
 
 CREATE TABLE private.subscription_address (
   subscription_id bigint NOT NULL,

@@ -18,11 +18,13 @@ from gis.egress import EgressPolicy
 from gis.errors import BadInput, GisError
 from gis.jobs.kind import JobKind, RunningJob
 from gis.jobs.queue import Claim
+from gis.notify.channels.mail import MailChannel
 from layers.definition.catalogue import Catalogue
 from layers.definition.model import Layer
 from layers.definition.reload import LayerFiles
 from layers.jobs.detection import ALARM, ATTEMPTS, MAP, NULLS, is_due
 from layers.jobs.failures import Failures
+from layers.jobs.letters import LETTERS
 from layers.jobs.places import PLACES
 from layers.jobs.pushes import PUSH, drop_body, load_queued
 from layers.jobs.sources import SOURCES
@@ -35,14 +37,23 @@ if TYPE_CHECKING:
 log = structlog.get_logger("watch")
 
 NO_SURROUNDINGS = Surroundings({}, EgressPolicy())
+NO_MAIL = MailChannel()
 PROMPT, SLOW, LOADS, FEEDS, PROCESSES = "prompt", "slow", "loads", "feeds", "processes"
 LANES = (PROMPT, SLOW, LOADS, FEEDS, PROCESSES)
 
 
 def job_kinds(
-    database: Database, files: LayerFiles, surroundings: Surroundings = NO_SURROUNDINGS
+    database: Database,
+    files: LayerFiles,
+    surroundings: Surroundings = NO_SURROUNDINGS,
+    mail: MailChannel = NO_MAIL,
+    *,
+    quiet_letters: bool = False,
 ) -> dict[str, JobKind]:
-    """All kinds, over the layers in force when a job runs; `surroundings` of connectors."""
+    """All kinds, over the layers in force when a job runs; `surroundings` of connectors.
+
+    Letters leave by `mail`; `quiet_letters`: none about weeks without anything to correct.
+    """
     detects, ended = _runs(files), _counted(database, files)
     kinds = (
         JobKind(ALARM, detects, 2000, 600, ATTEMPTS, PROMPT, ended),
@@ -51,6 +62,7 @@ def job_kinds(
         JobKind(PLACES, _places(files), 4000, 3600, ATTEMPTS, SLOW),
         JobKind(PUSH, _pushes(files), 2000, 3600, ATTEMPTS, LOADS, _drops_refused(database)),
         JobKind(SOURCES, _sources(files, surroundings), 1000, 1800, ATTEMPTS, FEEDS),
+        JobKind(LETTERS, _letters(files, mail, quiet_letters), 1000, 1800, ATTEMPTS, FEEDS),
         JobKind(PROCESS, _executes(files), 3000, 900, EXECUTIONS, PROCESSES),
     )
     return {kind.name: kind for kind in kinds}
@@ -152,6 +164,21 @@ def _sources(files: LayerFiles, surroundings: Surroundings) -> Callable[[Running
         run_due(job.database, in_force, surroundings)
 
     return run
+
+
+def _letters(
+    files: LayerFiles, mail: MailChannel, quiet_letters: bool
+) -> Callable[[RunningJob], None]:
+    """Job that sends the letters to stewards that are due."""
+
+    def send(job: RunningJob) -> None:
+        from layers.letters.sending import send_letters
+
+        files.follow()
+        now = datetime.now(UTC)
+        send_letters(job.database, files.catalogue, mail, now, only_needed=quiet_letters)
+
+    return send
 
 
 def _drops_refused(database: Database) -> Callable[[Claim, GisError | None], None]:

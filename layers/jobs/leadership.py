@@ -24,6 +24,7 @@ from layers.jobs.alert_maintenance import advance_all
 from layers.jobs.covers import fill_waiting_covers
 from layers.jobs.detection import DetectionScheduler, forget_old_runs
 from layers.jobs.failures import Failures
+from layers.jobs.letters import queue_letters
 from layers.jobs.places import queue_places
 from layers.jobs.retention import forget_sent
 from layers.jobs.roster import RosterDuty
@@ -33,6 +34,7 @@ from layers.processes.runs import forget_expired
 _LOOK_EVERY_S = 5.0  # without a bell: at what time alone changes
 _ROSTER_EVERY_S = 15.0  # shifts begin and end at whole minutes
 _PROMISES_EVERY_S = 2.0
+_LETTERS_EVERY_S = 60.0
 _FORGET_EVERY_S = 3600.0
 
 
@@ -88,6 +90,10 @@ class _Duties:
 
     def queue_sources(self) -> None:
         if self._sources.queue_round(self._layers()):
+            self._pulse.hurry()
+
+    def queue_letters(self) -> None:
+        if queue_letters(self._database, datetime.now(UTC)):
             self._pulse.hurry()
 
     def judge_promises(self) -> None:
@@ -146,6 +152,7 @@ def leading(
             ("roster", led(duties.follow_roster), _ROSTER_EVERY_S, ["leader"]),
             ("sources", led(duties.queue_sources), _LOOK_EVERY_S,
              ["source_due", "files_published", "leader"]),
+            ("letters", led(duties.queue_letters), _LETTERS_EVERY_S, ["leader"]),
             ("promises", led(duties.judge_promises), _PROMISES_EVERY_S, ["leader"]),
             ("forget", led(forget), _FORGET_EVERY_S, []),
         ):  # fmt: skip

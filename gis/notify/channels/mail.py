@@ -83,9 +83,13 @@ class MailChannel(Channel):
 
     def send(self, delivery: "Delivery", until: Deadline) -> None:
         """Raises NotDelivered, or Undeliverable for an address that the server refuses for good."""
+        sender = self.server.sender if self.server else ""
+        self.hand_over(mail_message(delivery, sender, self.map_url), until)
+
+    def hand_over(self, message: EmailMessage, until: Deadline) -> None:
+        """Hand a mail to the server. Raises as `send` does."""
         if self.server is None:
             raise NotDelivered("no mail server: set GIS_SMTP_URL")
-        message = mail_message(delivery, self.server.sender, self.map_url)
         try:
             _hand_over(message, self.server, until)
         except smtplib.SMTPRecipientsRefused as error:
