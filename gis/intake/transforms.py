@@ -8,7 +8,6 @@ import html
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal, InvalidOperation
 
 _DOTNET_DATE = re.compile(r"/?Date\((-?\d{1,17})(?:[+-]\d{4})?\)/?|/Date\((-?\d{1,17})\)/")
 _WHOLE = re.compile(r"-?\d{1,17}(?:\.0*)?")
@@ -70,14 +69,6 @@ def item_of(text: str, at: int, separator: str = ",") -> str:
     """The item at a place (0: the first, -1: the last) of joined ones; empty where it has fewer."""
     items = [item.strip() for item in text.split(separator)]
     return items[at] if -len(items) <= at < len(items) else ""
-
-
-def times(text: str, factor: float) -> str:
-    """A number with a decimal point times a factor, exactly."""
-    try:
-        return format(Decimal(text.strip()) * Decimal(repr(factor)), "f") if text.strip() else text
-    except InvalidOperation:
-        return text
 
 
 TRANSFORMS: dict[str, Callable[[str], str]] = {

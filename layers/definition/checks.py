@@ -12,6 +12,7 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from gis.alerts.policy import Tier
+from gis.intake.units import unit_code
 from layers.definition.messages import near
 from layers.definition.model import (
     AlertRule,
@@ -153,12 +154,31 @@ def _feed_words(layer: Layer) -> Iterator[Finding]:
     if feed.promise and feed.promise.by == "record" and feed.time is None:
         words = "`by: record` needs `source.time`: when each record happened"
         yield ("source", "promise", "by"), words
+    yield from _units(layer, feed)
     needed = {feed.key} if isinstance(feed.key, str) else {*feed.key}
     needed |= {feed.time.column} if feed.time else set()
     needed |= {each.column or name for name, each in layer.fields.items() if each.required}
     for column, word in feed.contract.items():
         if word == "discard" and column in needed:
             yield ("source", "contract", column), f"`{column}` is read: it cannot be discarded"
+
+
+def _units(layer: Layer, feed: FeedSource) -> Iterator[Finding]:
+    """A column is converted to the unit of the fields that read it."""
+    for column, mapped in feed.map.items():
+        if mapped.unit is None:
+            continue
+        for name, field in layer.fields.items():
+            if (field.column or name) == column and not (
+                field.type in _NUMERIC
+                and unit_code(field.unit or "") == unit_code(mapped.unit.layer)
+            ):
+                words = (
+                    f"`to: {mapped.unit.layer}`, but the field `{name}` is "
+                    f"{field.type} in {field.unit or 'no unit'}: write that unit there, or `unit: "
+                    f"{mapped.unit.layer}` into the field"
+                )
+                yield ("source", "map", column, "unit"), words
 
 
 def _known_crs(crs: str) -> Iterator[Finding]:

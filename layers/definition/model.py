@@ -24,6 +24,8 @@ from pydantic_core import PydanticKnownError
 from gis.alerts.policy import Policy, Tier
 from gis.connectors import CONNECTORS
 from gis.connectors.connector import ConnectorOptions
+from gis.errors import BadInput
+from gis.intake.units import check_units, known_units
 
 IDENTIFIER = r"^[a-z][a-z0-9_]{0,47}$"
 NAME = r"^[^\s\d+(@/][^@/]{0,99}$"  # neither an address nor a telephone number
@@ -194,6 +196,25 @@ class ItemOf(Strict):
     separator: str = Field(",", min_length=1, description="What stands between them")
 
 
+class UnitChange(Strict):
+    """The unit in which a source gives a number, and that of the field which reads it."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    source: str = Field(
+        alias="from", description=f"Unit of the source: one of {', '.join(known_units())}"
+    )
+    layer: str = Field(alias="to", description="Unit of the field, of the same kind")
+
+    @model_validator(mode="after")
+    def _same_kind(self) -> "UnitChange":
+        try:
+            check_units(self.source, self.layer)
+        except BadInput as error:
+            raise ValueError(str(error)) from None
+        return self
+
+
 class MappedColumn(Strict):
     """A column that is made of another one of the source, step by step in the order below."""
 
@@ -211,7 +232,14 @@ class MappedColumn(Strict):
         "claims to be UTC), `collapse_blanks`, or `{item: 2}` of values joined by commas",
     )
     factor: float | None = Field(
-        None, gt=0, description="Numbers are multiplied by it, such as 0.01 for centimetres to m"
+        None,
+        gt=0,
+        description="Numbers are multiplied by it, such as 1000 where thousands are told",
+    )
+    unit: UnitChange | None = Field(
+        None,
+        description="Numbers are converted, such as `{from: cm, to: m}`: written with a decimal "
+        "point, or a comma that can be nothing else; another is a fault of its record",
     )
     values: dict[str, str] | None = Field(
         None, min_length=1, description="Other words for values of the source; others stay"

@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from gis.intake.tables import RawTable
-from gis.intake.transforms import TRANSFORMS, item_of, times
+from gis.intake.transforms import TRANSFORMS, item_of
+from gis.intake.units import converted, scaled
 from layers.definition.model import FeedSource, FileSource, ItemOf, MappedColumn
 
 
@@ -39,5 +40,7 @@ def mapped_value(mapped: MappedColumn, text: str) -> str:
         else:
             text = TRANSFORMS[step](text)
     if mapped.factor is not None:
-        text = times(text, mapped.factor)
+        text = scaled(text, mapped.factor)
+    if mapped.unit is not None:
+        text = converted(text, mapped.unit.source, mapped.unit.layer)
     return (mapped.values or {}).get(text, text)

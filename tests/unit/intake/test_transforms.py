@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gis.intake.transforms import TRANSFORMS, item_of, times
+from gis.intake.transforms import TRANSFORMS, item_of
+from gis.intake.units import scaled
 from layers.definition.model import Transform
 
 
@@ -40,9 +41,9 @@ def test_a_function_reads_its_form_and_leaves_others(name, text, plain):
 def test_items_and_factors_are_exact():
     assert [item_of("a, b,c", at) for at in (0, 1, -1, 3, -4)] == ["a", "b", "c", "", ""]
     assert item_of("1;2", 1, ";") == "2"
-    assert times("8235", 0.01) == "82.35"
-    assert times("0.1", 3) == "0.3"
-    assert times("nhiều", 3) == "nhiều"
+    assert scaled("8235", 0.01) == "82.35"
+    assert scaled("0.1", 3) == "0.3"
+    assert scaled("nhiều", 3) == "nhiều"
 
 
 def test_a_layer_file_may_name_each_function_and_no_other():
@@ -53,4 +54,4 @@ def test_a_layer_file_may_name_each_function_and_no_other():
 def test_no_text_is_an_error(text):
     for function in TRANSFORMS.values():
         assert isinstance(function(text), str)
-    assert isinstance(times(text, 2.5), str)
+    assert isinstance(scaled(text, 2.5), str)
