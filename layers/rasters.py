@@ -2,6 +2,7 @@
 
 import threading
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import text
 
@@ -16,11 +17,15 @@ from layers.definition.raster import RasterLayer
 
 @dataclass(frozen=True)
 class RasterSource:
-    """A published raster layer and its rasters of one version; None: it has none yet."""
+    """A published raster layer and its rasters of one version; None: it has none yet.
+
+    `changed_at`: when its file or its rasters last changed.
+    """
 
     layer: RasterLayer
     version: int
     stack: RasterStack | None
+    changed_at: datetime
 
     def require_stack(self) -> RasterStack:
         """Raises NotFound where the layer has no raster yet."""
@@ -80,7 +85,8 @@ class PublishedRasters:
         with self._database.snapshot() as connection:
             row = connection.execute(_LAYER, {"id": layer_id}).one()
             layer = RasterLayer.model_validate(row.definition)
-            source = RasterSource(layer, row.version, stored_stack(connection, layer_id))
+            stack = stored_stack(connection, layer_id)
+            source = RasterSource(layer, row.version, stack, row.changed_at)
         with self._lock:
             self._known[layer_id] = source
         return source
@@ -88,7 +94,7 @@ class PublishedRasters:
 
 _VERSION = "SELECT version FROM gis.raster_layer WHERE id = %(id)s AND published"
 _VERSIONS = "SELECT id, version FROM gis.raster_layer WHERE published ORDER BY id"
-_LAYER = text("SELECT definition, version FROM gis.raster_layer WHERE id = :id")
+_LAYER = text("SELECT definition, version, changed_at FROM gis.raster_layer WHERE id = :id")
 
 
 def province_box(database: Database) -> BBox | None:

@@ -12,8 +12,12 @@ from api.ogc.pygeoapi_core import DESCRIPTION, TITLE
 from api.ogc.tilesets import MVT
 from gis.text import search_key
 from layers.definition.model import Audience, Layer, LocalizedText
+from layers.definition.raster import RasterLayer
+from layers.items import Count
+from layers.items.counting import CountKind
 from layers.items.formats import FORMATS
 from layers.items.query import Box
+from layers.rasters import RasterSource
 
 RECORD_CLASS: Final = "http://www.opengis.net/spec/ogcapi-records-1/1.0/req/record-core"
 _SPDX = re.compile(r"[A-Za-z0-9.+-]+")
@@ -39,11 +43,23 @@ _CONTEXT = {
 
 @dataclass(frozen=True, slots=True)
 class CataloguedLayer:
-    """A layer, its statistics, and when its rows or its file last changed."""
+    """A layer, its statistics, and when its rows, its rasters or its file last changed.
 
-    layer: Layer
+    Of a raster layer the statistics count its rasters.
+    """
+
+    layer: Layer | RasterLayer
     stats: CollectionStats
     changed_at: datetime
+    is_simulated: bool = False
+
+    @property
+    def description(self) -> LocalizedText:
+        """What it shows, and first whether that is simulated."""
+        words = self.layer.description
+        if not self.is_simulated:
+            return words
+        return LocalizedText(vi=f"Dữ liệu mô phỏng. {words.vi}", en=f"Simulated data. {words.en}")
 
     def has(self, words: Sequence[str]) -> bool:
         """True where each of these words is in its texts, whatever their accents and case."""
@@ -74,13 +90,29 @@ class CataloguedLayer:
         )
 
 
+def catalogued_raster(source: RasterSource) -> CataloguedLayer:
+    """A raster layer as the catalogue has it; one without rasters yet has no place or time."""
+    stack = source.stack
+    rasters = Count(len(stack.rasters) if stack else 0, CountKind.EXACT)
+    box, interval = (stack.box, stack.interval) if stack else (None, None)
+    stats = CollectionStats(
+        rasters,
+        (box.west, box.south, box.east, box.north) if box else None,
+        interval.start if interval else None,
+        interval.end if interval else None,
+    )
+    simulated = stack is not None and stack.is_simulated
+    return CataloguedLayer(source.layer, stats, source.changed_at, simulated)
+
+
 def record(catalogued: CataloguedLayer, negotiation: Negotiation) -> dict[str, Any]:
     """The record of a layer (OGC API Records, GeoJSON), in the language asked for."""
     layer, language = catalogued.layer, negotiation.language
+    forms = list(_forms(catalogued, negotiation))
     properties: dict[str, Any] = {
         "type": "dataset",
         "title": _in(layer.title, language),
-        "description": _in(layer.description, language),
+        "description": _in(catalogued.description, language),
         "updated": _instant(catalogued.changed_at),
         "language": {"code": language},
         "languages": [{"code": "vi", "name": "Tiếng Việt"}, {"code": "en", "name": "English"}],
@@ -88,7 +120,7 @@ def record(catalogued: CataloguedLayer, negotiation: Negotiation) -> dict[str, A
         "contacts": [{"organization": _in(layer.department, language), "roles": ["custodian"]}],
         "license": layer.licence,
         "rights": f"{layer.classification}; {layer.access.read}",
-        "formats": [{"name": name, "mediaType": media} for name, _, media in _forms(layer, "")],
+        "formats": [{"name": name, "mediaType": media} for name, _, media in forms],
         "itemCount": catalogued.stats.count.number,
     }
     if layer.frequency is not None:
@@ -106,10 +138,7 @@ def record(catalogued: CataloguedLayer, negotiation: Negotiation) -> dict[str, A
         "links": [
             _link("self", f"{here}/items/{layer.id}", "application/geo+json", language),
             _link("collection", here, "application/json", language),
-            *(
-                _link("item", href, media, language, name)
-                for name, href, media in _forms(layer, negotiation.base)
-            ),
+            *(_link("item", href, media, language, name) for name, href, media in forms),
         ],
     }
 
@@ -134,7 +163,7 @@ def _dataset(catalogued: CataloguedLayer, negotiation: Negotiation) -> dict[str,
         "@type": "dcat:Dataset",
         "dct:identifier": layer.id,
         "dct:title": _both(layer.title),
-        "dct:description": _both(layer.description),
+        "dct:description": _both(catalogued.description),
         "dct:publisher": _agent(layer.department),
         "dcat:contactPoint": {
             "@type": "vcard:Organization",
@@ -153,7 +182,7 @@ def _dataset(catalogued: CataloguedLayer, negotiation: Negotiation) -> dict[str,
                 },
                 "dct:license": _licence(layer.licence),
             }
-            for name, href, media in _forms(layer, negotiation.base)
+            for name, href, media in _forms(catalogued, negotiation)
         ],
     }
     if layer.frequency is not None:
@@ -174,8 +203,18 @@ def _dataset(catalogued: CataloguedLayer, negotiation: Negotiation) -> dict[str,
     return dataset
 
 
-def _forms(layer: Layer, base: str) -> Iterator[tuple[str, str, str]]:
+def _forms(catalogued: CataloguedLayer, negotiation: Negotiation) -> Iterator[tuple[str, str, str]]:
     """Name, address and media type of each form in which a layer is handed out."""
+    layer, base = catalogued.layer, negotiation.base
+    if isinstance(layer, RasterLayer):
+        if catalogued.stats.count.number:
+            own = f"{negotiation.root}/rasters/{layer.id}"
+            coverage = f"{negotiation.root}/coverages/collections/{layer.id}"
+            yield "GeoTIFF", f"{own}/data.tif", "image/tiff"
+            yield "OGC API Coverages, EDR", coverage, "application/json"
+            if layer.tiles is not None:
+                yield "TileJSON (PNG)", f"{own}/tilejson.json", "application/json"
+        return
     items = f"{base}/collections/{layer.id}/items?f="
     yield "GeoJSON", f"{items}json", "application/geo+json"
     for each in FORMATS.values():

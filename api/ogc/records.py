@@ -12,12 +12,13 @@ from fastapi import APIRouter, Request, Response
 from sqlalchemy import Connection
 
 from api.dependencies import Caller, LayersInForce, Reader, UsedLayers
-from api.ogc.catalogue import CataloguedLayer, dcat_catalogue, record
+from api.ogc.catalogue import CataloguedLayer, catalogued_raster, dcat_catalogue, record
 from api.ogc.negotiation import Negotiation, negotiate, only_known
 from api.ogc.parameters import box_of, limit_of
 from api.ogc.pygeoapi_core import DESCRIPTION, TITLE
 from api.ogc.responses import with_parameters
 from api.ogc.service import collections_of, facts_of
+from api.routes.rasters import RasterService, UsedRasters
 from gis.access import Principal
 from gis.errors import BadInput, NotFound
 from layers.items import CRS84
@@ -76,14 +77,20 @@ def collection(request: Request) -> Response:
 
 
 @router.get(f"/collections/{_CATALOGUE_ID}/items")
-def records(request: Request, connection: Reader, layers: UsedLayers, caller: Caller) -> Response:
+def records(
+    request: Request,
+    connection: Reader,
+    layers: UsedLayers,
+    rasters: UsedRasters,
+    caller: Caller,
+) -> Response:
     """The records of the layers that the caller may read, by `q`, `bbox`, `datetime`, `ids`."""
     only_known(request, _QUERY)
     negotiation = negotiate(request, ("json",))
     given = request.query_params
     found = [
         each
-        for each in _catalogued(request, connection, layers, caller)
+        for each in _catalogued(request, connection, layers, rasters, caller)
         if _is_asked_for(each, request)
     ]
     limit, offset = limit_of(given.get("limit"), _MOST), _offset(given.get("offset"))
@@ -112,22 +119,33 @@ def records(request: Request, connection: Reader, layers: UsedLayers, caller: Ca
 
 @router.get(f"/collections/{_CATALOGUE_ID}/items/{{layer_id}}")
 def one_record(
-    layer_id: str, request: Request, connection: Reader, layers: UsedLayers, caller: Caller
+    layer_id: str,
+    request: Request,
+    connection: Reader,
+    layers: UsedLayers,
+    rasters: UsedRasters,
+    caller: Caller,
 ) -> Response:
     only_known(request)
     negotiation = negotiate(request, ("json",))
-    for each in _catalogued(request, connection, layers, caller):
+    for each in _catalogued(request, connection, layers, rasters, caller):
         if each.layer.id == layer_id:
             return _json(negotiation, record(each, negotiation), _GEOJSON)
     raise NotFound(f"there is no layer {layer_id}, or this key may not read it")
 
 
 @router.get("/dcat")
-def dcat(request: Request, connection: Reader, layers: UsedLayers, caller: Caller) -> Response:
+def dcat(
+    request: Request,
+    connection: Reader,
+    layers: UsedLayers,
+    rasters: UsedRasters,
+    caller: Caller,
+) -> Response:
     """The whole catalogue as DCAT-AP 3, in JSON-LD."""
     only_known(request)
     negotiation = negotiate(request, ("json",))
-    catalogued = _catalogued(request, connection, layers, caller)
+    catalogued = _catalogued(request, connection, layers, rasters, caller)
     return _json(negotiation, dcat_catalogue(catalogued, negotiation), _JSON_LD)
 
 
@@ -135,9 +153,11 @@ def _catalogued(
     request: Request,
     connection: Connection,
     layers: LayersInForce,
+    rasters: RasterService,
     caller: Principal,
 ) -> list[CataloguedLayer]:
-    return [
+    """The layers of records that the caller may read, and then those of pixels."""
+    catalogued = [
         CataloguedLayer(
             each.layer,
             facts_of(request, connection, each),
@@ -145,6 +165,7 @@ def _catalogued(
         )
         for each in collections_of(request, layers, caller)
     ]
+    return catalogued + [catalogued_raster(each) for each in rasters.published.readable(caller)]
 
 
 def _is_asked_for(catalogued: CataloguedLayer, request: Request) -> bool:

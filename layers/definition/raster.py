@@ -10,7 +10,15 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from gis.rasters.raster import RasterQuantity, RasterSpec
-from layers.definition.model import Access, Colour, Identifier, LocalizedText, Strict, Zoom
+from layers.definition.model import (
+    Access,
+    Colour,
+    Identifier,
+    LocalizedText,
+    Strict,
+    UpdateFrequency,
+    Zoom,
+)
 
 
 class RasterTime(Strict):
@@ -88,6 +96,8 @@ class RasterLayer(Strict):
     classification: Literal["open", "internal", "restricted"] = Field(
         "open", description="Class of secrecy of the data as a whole"
     )
+    keywords: tuple[str, ...] = Field((), description="Words by which the catalogue finds it")
+    frequency: UpdateFrequency | None = Field(None, description="How often its source renews it")
     geometry: Literal["raster"] = Field(description="It is a raster")
     quantity: RasterQuantity = Field(
         description="`measure`: of the place, as height, averaged; `total`: of the pixel, as its "
