@@ -27,11 +27,8 @@ _ADDRESSES = (
     (re.compile(r"/v1\.[01]/(Things|Datastreams|Observations|Locations)?", re.I), "sensorthings"),
     (re.compile(r"^https?://", re.I), "http"),
 )
-# Where services put their lists; the one with most records is taken.
-_USUAL_PATHS = (
-    "", "data", "items", "results", "records", "value", "features", "rows", "result",
-    "data.items", "data.records", "data.rows", "data.results", "result.items", "d.results",
-)  # fmt: skip
+_DEPTH = 4  # of members within which lists of records are looked for
+_OUTER = ("data", "result", "d", "Data", "response")  # usual names of the one member of an answer
 _DOTNET = re.compile(r"\\?/Date\(-?\d+([+-]\d{4})?\)\\?/")
 _HTML = re.compile(r"<(br|p|div|b|span|table|td|a)\b[^>]*>", re.I)
 
@@ -62,15 +59,21 @@ def draft_source(
     if name not in CONNECTORS:
         raise BadInput(f"there is no connector {name}: it is one of {', '.join(CONNECTORS)}")
     words = {_address_word(name): address, **(options or {})}
-    tries = [words]
-    if name == "http" and "records" not in words and words.get("format", "json") == "json":
-        tries = [words | ({"records": path} if path else {}) for path in _USUAL_PATHS]
-    found = [each for each in (_first_batch(name, read, surroundings) for read in tries) if each]
-    if not found:
+    read: Mapping[str, Any] = words
+    batch = _first_batch(name, read, surroundings)
+    is_json = name == "http" and words.get("format", "json") == "json"
+    if batch is not None and is_json and "records" not in words:
+        # The whole answer was read as one record: what is asked for is within.
+        number = max(_number_of_records(batch), 1)
+        for path in _paths_of_records(batch):
+            within = _first_batch(name, words | {"records": path}, surroundings)
+            if within is not None and _number_of_records(within) >= number:
+                read, batch = words | {"records": path}, within
+                break
+    if batch is None or not _number_of_records(batch):
         raise SourceUnavailable(
             f"no records were found at {address}: say where they stand, with --option records=PATH"
         )
-    read, batch = max(found, key=lambda each: _number_of_records(each[1]))
     table = _table(address, batch)
     mapping, mapped = _mapped(table)
     chosen = layer_id or identifier(re.sub(r"^\w+://[^/]+", "", address) or name, set())
@@ -88,10 +91,8 @@ def _address_word(connector: str) -> str:
     return next(word for word in ("url", "path", "host") if word in fields)
 
 
-def _first_batch(
-    name: str, read: Mapping[str, Any], surroundings: Surroundings
-) -> tuple[Mapping[str, Any], Batch] | None:
-    """The options as given and the first batch; None where there are no records at this path.
+def _first_batch(name: str, read: Mapping[str, Any], surroundings: Surroundings) -> Batch | None:
+    """The first batch; None where there are no records at this path.
 
     Raises BadInput for options that are wrong.
     """
@@ -105,12 +106,40 @@ def _first_batch(
         raise BadInput(f"read: {'; '.join(faults)}") from error
     source = kind(options, surroundings)
     try:
-        batch = next(source.read({}), None)
+        return next(source.read({}), None)
     except BadFile:
         return None
     finally:
         source.close()
-    return None if batch is None or not _number_of_records(batch) else (read, batch)
+
+
+def _paths_of_records(batch: Batch) -> list[str]:
+    """Paths where the longest list of records may stand within the one that a batch has.
+
+    An answer with one member is read as the record that this one is, without its name.
+    """
+    whole = batch.records[0] if len(batch.records) == 1 else {}
+    lists = dict(_lists_within(whole, "", _DEPTH))
+    if not lists:
+        return []
+    path = max(lists, key=lambda path: (lists[path], -path.count(".")))
+    # A record of a list has values of its own beside lists.
+    is_plain = sum(not isinstance(each, Mapping | list) for each in whole.values()) > 1
+    outer = _OUTER if is_plain else (*_OUTER, "*")
+    return [path, *(f"{name}.{path}" for name in outer)]
+
+
+def _lists_within(value: Mapping[str, Any], above: str, depth: int) -> Iterator[tuple[str, int]]:
+    """Paths of members that hold records, as a list or by their keys, and how many they hold."""
+    for name, member in value.items():
+        records = list(member.values()) if isinstance(member, Mapping) else member
+        if not isinstance(records, list) or "." in name:
+            continue
+        number = sum(isinstance(each, Mapping) and len(each) > 1 for each in records)
+        if records and number == len(records) and (number > 1 or isinstance(member, list)):
+            yield f"{above}{name}", number
+        elif isinstance(member, Mapping) and depth > 1:
+            yield from _lists_within(member, f"{above}{name}.", depth - 1)
 
 
 def _number_of_records(batch: Batch) -> int:
