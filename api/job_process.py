@@ -28,5 +28,6 @@ if __name__ == "__main__":
             surroundings_of(settings),
             MailChannel.from_settings(settings),
             quiet_letters=settings.quiet_letters,
+            rasters=settings.rasters,
         ),
     )

@@ -2,9 +2,10 @@
 
 import threading
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Connection, Row, text
 
 from gis.access import Principal, may_read
 from gis.database.engine import Database
@@ -13,6 +14,9 @@ from gis.rasters.raster import RasterStack, StoredRaster
 from gis.rasters.store import stored_stack
 from gis.values import BBox, TimeSpan
 from layers.definition.raster import RasterLayer
+from layers.items.literals import day_of, span_of
+
+_INSTANT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,37 @@ class RasterSource:
             )
         return steps[-1]
 
+    def span_asked(self, at: str | None) -> TimeSpan | None:
+        """The time of a parameter `datetime`; a date is the layer's own day, such as one of rain.
+
+        Raises BadInput.
+        """
+        if at is None:
+            return None
+        if self.layer.time is None:
+            span_of(at)  # a wrong one is wrong for each layer
+            return None
+        if len(at) == len("2024-09-10"):
+            try:
+                day = self.layer.spec.day_of(day_of(at))
+            except ValueError:
+                return span_of(at)  # which says what would be right
+            assert day.start is not None and day.end is not None
+            return TimeSpan(day.start, day.end - _INSTANT)
+        return span_of(at)
+
+
+def readable_raster(connection: Connection, layer_id: str, principal: Principal) -> RasterSource:
+    """A raster layer as it stands in the snapshot of a connection.
+
+    Raises NotFound, in the same words, for a layer that is not there or may not be read.
+    """
+    row = connection.execute(_PUBLISHED, {"id": layer_id}).one_or_none()
+    source = None if row is None else _source_of(connection, layer_id, row)
+    if source is None or not may_read(principal, source.layer.access.read, layer_id):
+        raise _unknown(layer_id)
+    return source
+
 
 class PublishedRasters:
     """Raster layers in force at the moment of a request.
@@ -67,7 +102,7 @@ class PublishedRasters:
             source = self._source(layer_id, row[0])
             if may_read(principal, source.layer.access.read, layer_id):
                 return source
-        raise NotFound(f"there is no raster layer {layer_id}, or this key may not read it")
+        raise _unknown(layer_id)
 
     def readable(self, principal: Principal) -> list[RasterSource]:
         """The raster layers that somebody may read, in the order of their ids."""
@@ -84,17 +119,25 @@ class PublishedRasters:
             return known
         with self._database.snapshot() as connection:
             row = connection.execute(_LAYER, {"id": layer_id}).one()
-            layer = RasterLayer.model_validate(row.definition)
-            stack = stored_stack(connection, layer_id)
-            source = RasterSource(layer, row.version, stack, row.changed_at)
+            source = _source_of(connection, layer_id, row)
         with self._lock:
             self._known[layer_id] = source
         return source
 
 
+def _source_of(connection: Connection, layer_id: str, row: Row[Any]) -> RasterSource:
+    layer = RasterLayer.model_validate(row.definition)
+    return RasterSource(layer, row.version, stored_stack(connection, layer_id), row.changed_at)
+
+
+def _unknown(layer_id: str) -> NotFound:
+    return NotFound(f"there is no raster layer {layer_id}, or this key may not read it")
+
+
 _VERSION = "SELECT version FROM gis.raster_layer WHERE id = %(id)s AND published"
 _VERSIONS = "SELECT id, version FROM gis.raster_layer WHERE published ORDER BY id"
 _LAYER = text("SELECT definition, version, changed_at FROM gis.raster_layer WHERE id = :id")
+_PUBLISHED = text("SELECT definition, version, changed_at FROM gis.raster_layer WHERE id = :id AND published")
 
 
 def province_box(database: Database) -> BBox | None:

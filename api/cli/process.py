@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli.context import database_in_use, read_layers_at_hand, somebody_here
+from api.cli.context import database_in_use, read_layers_at_hand, read_settings, somebody_here
 from api.cli.output import AsJson, print_facts, print_json, print_rows, say
 from gis.errors import BadInput
 
@@ -67,7 +67,7 @@ def run(
     with database_in_use() as database:
         made = execute_now(
             database, read_layers_at_hand(), process, parameters, who, _TIMEOUT_MS,
-            lambda _, words: say(words) if not as_json else None,
+            lambda _, words: say(words) if not as_json else None, read_settings().rasters,
         )  # fmt: skip
         with database.reading() as connection:
             done = find_run(connection, made, who)

@@ -221,14 +221,12 @@ def zones(
     """Statistics of a raster by commune of today: each pixel by the share of it that lies there."""
     from gis.errors import NotFound
     from gis.placing.reference import read_current_communes
-    from gis.rasters.raster import RasterQuantity
     from gis.rasters.store import require_stack
-    from gis.rasters.zones import zonal_statistics
+    from gis.rasters.zones import USUAL, zonal_statistics
 
-    usual = {RasterQuantity.TOTAL: "sum", RasterQuantity.CLASS: "majority"}
     settings = read_settings()
     layer = read_layers(settings).raster(layer_id)
-    names = statistic or [usual.get(layer.quantity, "mean")]
+    names = statistic or [USUAL[layer.quantity]]
     with database_in_use() as database, database.reading() as connection:
         stack = require_stack(connection, layer.id)
         communes = read_current_communes(connection)

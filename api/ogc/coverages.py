@@ -30,7 +30,7 @@ from api.ogc.coverage_json import (
 from api.ogc.coverage_parameters import box_asked, named_crs, scale_asked, shape_asked
 from api.ogc.negotiation import only_known
 from api.ogc.parameters import box_of
-from api.routes.rasters import RasterService, UsedRasters, span_asked
+from api.routes.rasters import RasterService, UsedRasters
 from gis.access import Principal
 from gis.errors import BadInput
 from gis.rasters.raster import RasterStack, StoredRaster
@@ -349,7 +349,7 @@ def _with_rasters(service: RasterService, caller: Principal) -> list[RasterSourc
 
 def _steps(source: RasterSource, at: str | None) -> tuple[StoredRaster, ...]:
     """The steps of a time, all without one. Raises NotFound where there is none."""
-    span = span_asked(source, at)
+    span = source.span_asked(at)
     source.one(span)
     stack: RasterStack = source.require_stack()
     return tuple(stack.within(span))

@@ -112,7 +112,10 @@ def _execute(
     settings: Settings = request.app.state.settings
     catalogue = layers_in_force(request.app).catalogue
     database: Database = request.app.state.database
-    return execute_now(database, catalogue, wanted, parameters, caller, settings.reader_timeout_ms)
+    return execute_now(
+        database, catalogue, wanted, parameters, caller, settings.reader_timeout_ms,
+        rasters=settings.rasters,
+    )  # fmt: skip
 
 
 def _queue(

@@ -9,7 +9,7 @@ import orjson
 from api.ogc.negotiation import Negotiation
 from layers.processes.description import command_of
 from layers.processes.operations import PROCESSES
-from layers.processes.process import Process
+from layers.processes.process import NAMED_ALONE, Process
 from layers.processes.runs import ProcessRun, StoredResult
 
 REL = "http://www.opengis.net/def/rel/ogc/1.0"
@@ -107,9 +107,9 @@ def _inlined(schema: Any, parts: Mapping[str, Any], language: str) -> Any:
         name = schema["$ref"].rsplit("/", 1)[1]
         rest = {key: value for key, value in schema.items() if key != "$ref"}
         made = _inlined({**parts[name], **rest}, parts, language)
-        if name != "LayerInput":
+        if name not in NAMED_ALONE:
             return made
-        alone = {"type": "string", "format": "layer"}
+        alone = {"type": "string", "format": NAMED_ALONE[name]}
         return {
             "oneOf": [alone, made],
             **{key: made[key] for key in ("title", "default") if key in made},

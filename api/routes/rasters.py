@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any
 
 from anyio import CapacityLimiter
@@ -19,8 +19,6 @@ from api.routes.styles import Lang
 from gis.database.engine import Database
 from gis.errors import BadInput, NotFound
 from gis.settings import Settings
-from gis.values import TimeSpan
-from layers.items.literals import day_of, span_of
 from layers.rasters import PublishedRasters, RasterSource
 from layers.style.legend import in_language
 from layers.style.raster import label_of, raster_legend
@@ -29,7 +27,6 @@ from tiles.raster import FORMATS, SIZE_PX, RasterPictures, load_libraries, requi
 
 router = APIRouter(prefix="/rasters", tags=["rasters"], dependencies=[DeclaredParameters])
 
-_INSTANT = timedelta(microseconds=1)
 _AT_A_TIME = 4  # of two processors; the rest wait without a thread
 
 
@@ -89,7 +86,7 @@ def tilejson(
 ) -> Response:
     """TileJSON 3.0 of a raster's pictures, whose address changes with each new raster."""
     source = service.published.get(layer_id, caller)
-    tiles, raster = source.layer.tiles, source.one(span_asked(source, at))
+    tiles, raster = source.layer.tiles, source.one(source.span_asked(at))
     if tiles is None:
         raise NotFound(f"the layer {layer_id} has no tiles")
     base = f"{public_url(request, settings)}/rasters/{layer_id}"
@@ -132,7 +129,7 @@ def data(
 ) -> Response:
     """The raster whole, as a Cloud Optimized GeoTIFF; GDAL and QGIS read it by ranges."""
     source = service.published.get(layer_id, caller)
-    raster = source.one(span_asked(source, at))
+    raster = source.one(source.span_asked(at))
     path = raster.path(service.pictures.folder)
     if not path.is_file():
         raise NotFound("the file of the raster is not in the folder of this service")
@@ -192,7 +189,7 @@ def _picture(
     require_zoom(layer, tile)
     if shaded and not (layer.tiles and layer.tiles.hillshade):
         raise NotFound(f"the layer {layer_id} has no hillshade")
-    raster = source.one(span_asked(source, at))
+    raster = source.one(source.span_asked(at))
     etag = etag_of([raster.file, raster.simulated, layer.style.model_dump(mode="json"),
                     [tile.z, tile.x, tile.y], form, shaded])  # fmt: skip
     known = not_modified(request, etag)
@@ -203,33 +200,13 @@ def _picture(
     return Response(body, media_type=FORMATS[form], headers=headers)
 
 
-def span_asked(source: RasterSource, at: str | None) -> TimeSpan | None:
-    """The time of a parameter `datetime`; a date is the layer's own day, such as one of rain.
-
-    Raises BadInput.
-    """
-    if at is None:
-        return None
-    if source.layer.time is None:
-        span_of(at)  # a wrong one is wrong for each layer
-        return None
-    if len(at) == len("2024-09-10"):
-        try:
-            day = source.layer.spec.day_of(day_of(at))
-        except ValueError:
-            return span_of(at)  # which says what would be right
-        assert day.start is not None and day.end is not None
-        return TimeSpan(day.start, day.end - _INSTANT)
-    return span_of(at)
-
-
 def _value_at(
     service: RasterService, layer_id: str, caller: Caller, lon: float, lat: float, at: str | None
 ) -> dict[str, Any]:
     from gis.rasters.reading import read_points
 
     source = service.published.get(layer_id, caller)
-    stack, raster = source.require_stack(), source.one(span_asked(source, at))
+    stack, raster = source.require_stack(), source.one(source.span_asked(at))
     pixel = stack.grid.pixel_of(*stack.xy_of(lon, lat))
     if pixel is None:
         box = ", ".join(f"{part:.4f}" for part in stack.box.as_list())

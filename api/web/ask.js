@@ -27,6 +27,11 @@ const WORDS = {
     all_areas: "Tất cả", before: "kỳ trước", after: "kỳ sau", ratio: "tỷ số", weights: "Trọng số",
     origins: "Điểm xuất phát", consistent: "Nhất quán", measure: "Loại số liệu", weight: "Chia theo",
     left_out: "Không tính", options: "Tùy chọn", by: "Theo", roads: "Đường",
+    raster: "Lớp ảnh", from: "Từ", to: "Đến", without_value: "Không có giá trị", steps: "Số bước",
+    gauges: "Số trạm", reach_km: "Trạm tính đến (km)", mean_error_mm: "Sai số trung bình (mm)", bias_mm: "Độ lệch (mm)",
+    rivers: "Sông", decision: "Quyết định, điều", unknown: "Không xác định", at_risk: "Ô có cấp rủi ro",
+    highest: "Cấp cao nhất", people_at_risk: "Dân trong ô rủi ro", roads_km_at_risk: "Đường trong ô rủi ro (km)",
+    records_at_risk: "Bản ghi trong ô rủi ro", second_opinions: "Ý kiến thứ hai", below_least_score: "Ô dưới điểm",
   },
   en: {
     title: "Ask the map", subtitle: "Spatial questions, for planners", map: "Operations map",
@@ -47,6 +52,11 @@ const WORDS = {
     all_areas: "Everywhere", before: "before", after: "after", ratio: "ratio", weights: "Weights",
     origins: "Starting points", consistent: "Consistent", measure: "Kind of figure", weight: "Divided by",
     left_out: "Not counted", options: "Options", by: "By", roads: "Roads",
+    raster: "Raster", from: "From", to: "To", without_value: "Without a value", steps: "Steps",
+    gauges: "Gauges", reach_km: "Reach of a gauge (km)", mean_error_mm: "Mean error (mm)", bias_mm: "Bias (mm)",
+    rivers: "Rivers", decision: "Decision, article", unknown: "Unknown", at_risk: "Hexes at risk",
+    highest: "Highest level", people_at_risk: "People at risk", roads_km_at_risk: "Roads at risk (km)",
+    records_at_risk: "Records at risk", second_opinions: "Second opinions", below_least_score: "Below the score",
     people: "People", of_people: "Of people in all", population_quality: "Population",
     population_source: "Source of the population", resolution: "Resolution",
   },
@@ -57,12 +67,11 @@ const STATE_MS = 1500;
 
 const word = (key) => WORDS[currentLanguage()][key] ?? key;
 const byId = (id) => document.getElementById(id);
-const state = { layers: [], processes: [], described: null, map: null, latest: null, drawn: null, job: null, shown: null };
+const state = { layers: [], rasters: [], processes: [], described: null, map: null, latest: null, drawn: null, job: null, shown: null };
 
 async function start() {
   applyWords();
-  const [status, { layers }] = await Promise.all([get("/status"), get("/layers"), loadProcesses()]);
-  state.layers = layers;
+  const [status] = await Promise.all([get("/status"), loadLayers(), loadProcesses()]);
   const style = await get("/styles/communes.json");
   state.map = makeMap(style, status.extent, {
     fitBoundsOptions: { padding: roomFor(40, 40) },
@@ -92,6 +101,11 @@ async function loadProcesses() {
   byId("process").replaceChildren(...state.processes.map((each) => new Option(each.title, each.id)));
 }
 
+async function loadLayers() {
+  const [{ layers }, { rasters }] = await Promise.all([get("/layers"), get("/rasters")]);
+  Object.assign(state, { layers, rasters });
+}
+
 async function changeLanguage() {
   const inputs = state.described ? collect() : {};
   setLanguage(currentLanguage() === "vi" ? "en" : "vi");
@@ -106,8 +120,7 @@ function takeKey() {
   const key = byId("key").value.trim();
   if (key) keepKey(key);
   else forgetKey();
-  get("/layers").then(({ layers }) => { state.layers = layers; choose(state.described.id, collect()); })
-    .catch(complain);
+  loadLayers().then(() => choose(state.described.id, collect())).catch(complain);
 }
 
 // --- the form ---------------------------------------------------------------------------------
@@ -143,7 +156,7 @@ function field(name, input, value) {
 function controlOf(name, schema, value, required, box) {
   const plain = schema.anyOf?.find((each) => each.type !== "null") ?? schema;
   const whole = { ...plain, labels: schema.labels ?? plain.labels, format: schema.format ?? plain.format };
-  if (plain.oneOf) return layerControl(value, required, box);
+  if (plain.oneOf) return layerControl(value, required, box, plain.oneOf[0].format === "raster");
   if (plain.format === "geojson-geometry") return areaControl(value, box);
   if (whole.format === "values") return valuesControl(value, box);
   if (whole.format === "layer") return selectControl(layerOptions(), value, required);
@@ -151,7 +164,9 @@ function controlOf(name, schema, value, required, box) {
   if (plain.type === "boolean") return boxControl(value);
   if (plain.type === "integer" || plain.type === "number") return numberControl(plain, value, required);
   if (plain.type === "array" && plain.items?.type === "number") return listControl(value, box);
+  if (plain.type === "array" && plain.items?.enum) return choicesControl(plain.items.enum, whole.labels, value);
   if (plain.type === "array" || plain.type === "object") return jsonControl(value, required);
+  if (whole.format === "raster") return selectControl(rasterOptions(), value, required);
   const control = input("text", value ?? "", required);
   if (whole.format === "datetime") control.placeholder = "2026-01-01/2026-03-31";
   return { control, read: () => control.value.trim() || undefined };
@@ -170,6 +185,8 @@ const layerOptions = () => [
   ...state.layers.filter((each) => each.geometry !== "none").map((each) => [each.id, inLanguage(each.title)]),
 ];
 
+const rasterOptions = () => state.rasters.filter((each) => each.rasters).map((each) => [each.id, inLanguage(each.title)]);
+
 function selectControl(options, value, required) {
   const control = document.createElement("select");
   if (!required) control.append(new Option(word("none"), ""));
@@ -178,20 +195,32 @@ function selectControl(options, value, required) {
   return { control, read: () => control.value || undefined };
 }
 
-function layerControl(value, required, box) {
+function choicesControl(names, labels, value) {
+  const control = document.createElement("select");
+  control.multiple = true;
+  control.size = Math.min(names.length, 6);
+  for (const name of names) {
+    const chosen = (value ?? []).includes(name);
+    control.append(new Option(labels?.[name] ?? name.replaceAll("_", " "), name, chosen, chosen));
+  }
+  return { control, read: () => [...control.selectedOptions].map((each) => each.value) };
+}
+
+// Of rasters there is a time alone: they have no records to filter.
+function layerControl(value, required, box, isRaster) {
   const given = typeof value === "string" ? { layer: value } : value ?? {};
-  const options = layerOptions();
+  const options = isRaster ? rasterOptions() : layerOptions();
   if (given.layer && !options.some(([id]) => id === given.layer)) options.push([given.layer, given.layer]);
   const { control, read } = selectControl(options, given.layer, required);
   const more = document.createElement("details");
   more.open = Boolean(given.filter || given.datetime);
-  more.append(element("summary", "", word("filter")));
+  more.append(element("summary", "", word(isRaster ? "time" : "filter")));
   const inner = element("div", "more");
   const filter = input("text", given.filter ?? "", false);
   filter.placeholder = "category = 'traffic'";
   const time = input("text", given.datetime ?? "", false);
-  time.placeholder = "2026-01-01/2026-03-31";
-  for (const [title, each] of [["condition", filter], ["time", time]]) {
+  time.placeholder = isRaster ? "2024-09-10" : "2026-01-01/2026-03-31";
+  for (const [title, each] of isRaster ? [["time", time]] : [["condition", filter], ["time", time]]) {
     const label = element("label");
     label.append(element("span", "", word(title)), each);
     inner.append(label);

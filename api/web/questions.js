@@ -1,5 +1,5 @@
 // The questions that planners ask most, by their numbers: each fills a form and runs it, or opens a
-// request. Number 12 asks for rasters, which are answered elsewhere.
+// request.
 
 const dayBefore = (days) => new Date(Date.now() - days * 86_400_000).toISOString().slice(0, 10);
 const last = (days) => `${dayBefore(days)}/${dayBefore(0)}`;
@@ -38,6 +38,19 @@ export const questions = () => [
     process: "people", inputs: { layer: { layer: "alerts", filter: "status = 'open'" }, distance_m: 2000 } },
   { n: 11, vi: "Số dân trong vùng cảnh báo", en: "People inside an alert's area",
     process: "people", inputs: { layer: "alerts" } },
+  { n: 12, vi: "Nơi dốc trên 25°, mưa trên 100 mm trong 24 giờ, có nhà hoặc đường", en: "Where slope > 25°, rain > 100 mm in 24 h and there are houses or roads",
+    process: "suitability",
+    inputs: {
+      criteria: [
+        { layer: "inhabitants_grid", measure: "raster", worst: 0, best: 10 },
+        { layer: "roads", measure: "distance", worst: 500, best: 0 },
+      ],
+      constraints: [
+        { layer: "elevation", measure: "slope", must: "above", value: 25 },
+        { layer: "rain_daily", must: "above", value: 100 },
+      ],
+      least_score: 0.01,
+    } },
   { n: 13, vi: "Trạm y tế gần nhất của mỗi xã, và cách bao xa", en: "The nearest health post of each commune, and how far",
     process: "select",
     inputs: { layer: "communes", relation: "nearest", of: { layer: "places", filter: "kind = 'health_post'" } } },
@@ -78,4 +91,10 @@ export const questions = () => [
     ] } },
   { n: 29, vi: "Tới được trong 1, 3 và 5 km", en: "What is within 1, 3 and 5 km",
     process: "reach", inputs: { place: POINT.coordinates, limits: [1000, 3000, 5000] } },
+  { n: 30, vi: "Rủi ro sạt lở, lũ quét theo mưa, gặp dân, đường, phản ánh", en: "Risk of landslides by rain where it meets people, roads, reports",
+    process: "risk", inputs: { records: "citizen_reports", roads: "roads" } },
+  { n: 31, vi: "Mưa 72 giờ theo xã, vượt 100, 200, 300 mm", en: "Rain of 72 hours by commune, above 100, 200, 300 mm",
+    process: "rain", inputs: { hours: 72, thresholds: [100, 200, 300] } },
+  { n: 32, vi: "Độ dốc và đường nước tới sông theo xã", en: "Slope, and the way of water to a river, by commune",
+    process: "terrain", inputs: { measures: ["slope", "relief", "river"] } },
 ];

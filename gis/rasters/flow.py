@@ -12,9 +12,11 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from gis.rasters.terrain import NOWHERE, Floats
+from gis.rasters.terrain import Floats
 
 type Codes = NDArray[np.uint8]
+
+NOWHERE = 0
 
 # Row and column of each neighbour and its code, clockwise from the east.
 _ROWS = np.array([0, 1, 1, 1, 0, -1, -1, -1])
@@ -168,6 +170,3 @@ def _accumulate(directions, row_steps, column_steps, codes):  # type: ignore[no-
             if waiting[onward] == 0:
                 ready.append(onward)
     return total.reshape(rows, columns)
-
-
-__all__ = ["NOWHERE", "accumulation", "distance_to_river", "flow_direction"]

@@ -1,4 +1,4 @@
-"""Terrain of heights in metres: slope, aspect, relief, light, the way of water to the river.
+"""Terrain of heights in metres: its gradient, and light on it.
 
 Arrays have rows from the north; `pixel_x_m` and `pixel_y_m` are the size of a pixel on the ground.
 NaN is no height, and whatever needs one gives NaN.
@@ -11,11 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-
-EAST, SOUTH_EAST, SOUTH, SOUTH_WEST, WEST, NORTH_WEST, NORTH, NORTH_EAST = (
-    1, 2, 4, 8, 16, 32, 64, 128,
-)  # fmt: skip
-NOWHERE = 0
 
 
 def pixel_metres(
@@ -51,15 +46,15 @@ def gradient(heights: Floats, pixel_x_m: float, pixel_y_m: float) -> tuple[Float
     return east, north
 
 
-def slope(heights: Floats, pixel_x_m: float, pixel_y_m: float) -> Floats:
-    """Slope in degrees: 0 is flat."""
-    east, north = gradient(heights, pixel_x_m, pixel_y_m)
+def slope(east: Floats, north: Floats) -> Floats:
+    """Slope in degrees of a rise to the east and to the north: 0 is flat."""
     return np.degrees(np.arctan(np.hypot(east, north)))
 
 
-def aspect(heights: Floats, pixel_x_m: float, pixel_y_m: float) -> Floats:
-    """Where the slope faces, downhill, in degrees from north by east; NaN where it is flat."""
-    east, north = gradient(heights, pixel_x_m, pixel_y_m)
+def aspect(east: Floats, north: Floats) -> Floats:
+    """Where a rise to the east and to the north faces, downhill, in degrees from north by east;
+    NaN where it is flat.
+    """
     facing = np.degrees(np.arctan2(-east, -north)) % 360
     return np.where((east == 0) & (north == 0), np.nan, facing)
 
@@ -79,16 +74,3 @@ def hillshade(
         1 + east * east + north * north
     )
     return np.clip(light, 0, 1)
-
-
-def relief(heights: Floats, radius_px: int) -> Floats:
-    """Highest less lowest within so many pixels to each side, in metres; what has no height does
-    not count.
-    """
-    from scipy.ndimage import maximum_filter, minimum_filter
-
-    z = np.asarray(heights, np.float64)
-    size = 2 * radius_px + 1
-    highest = maximum_filter(np.where(np.isnan(z), -np.inf, z), size, mode="nearest")
-    lowest = minimum_filter(np.where(np.isnan(z), np.inf, z), size, mode="nearest")
-    return np.where(np.isnan(z), np.nan, highest - lowest)

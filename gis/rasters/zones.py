@@ -19,12 +19,22 @@ from exactextract.writer import Writer
 
 from gis.errors import BadInput
 from gis.hexes import Cells, boundaries
+from gis.rasters.raster import RasterQuantity
 from gis.rasters.reading import opened
 
 type Floats = npt.NDArray[np.float64]
 type Shapes = npt.NDArray[np.object_]
 
 STATISTICS = ("count", "sum", "mean", "min", "max", "stdev", "median", "majority", "variety")
+USUAL = {
+    RasterQuantity.MEASURE: "mean",
+    RasterQuantity.TOTAL: "sum",
+    RasterQuantity.CLASS: "majority",
+}
+# A mean of pixels that all have 100 is 100, and not less for the rounding of a sum of shares.
+MEAN_DIGITS = 6
+# An area whose edge is that of a pixel does not hold the next one for a rounding of its corners.
+_LEAST_SHARE = 1e-9
 _CELLS_IN_MEMORY = 4_000_000  # 32 MB of float64
 _AT_ONCE = 25_000  # shapes: what exactextract keeps of one is some kilobytes
 
@@ -137,7 +147,7 @@ def _extract(source: Any, shapes: Shapes, statistics: Sequence[str]) -> dict[str
     exact_extract(
         source,
         WkbShapes(shapes),
-        counted,
+        [f"{name}={name}(min_coverage_frac={_LEAST_SHARE})" for name in counted],
         include_cols=["number"],
         strategy="raster-sequential",
         max_cells_in_memory=_CELLS_IN_MEMORY,

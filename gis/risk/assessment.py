@@ -10,13 +10,20 @@ from numpy.typing import NDArray
 from gis.hexes import Cells
 from gis.rasters.rain import steps_of_window, wet_days_before
 from gis.rasters.raster import RasterStack
-from gis.rasters.zones import hex_statistics
+from gis.rasters.zones import MEAN_DIGITS, hex_statistics
 from gis.risk.law import RiskTable
-from gis.risk.second_opinions import LOCAL_THRESHOLDS
+from gis.risk.second_opinions import (
+    ARI_DAYS,
+    LOCAL_THRESHOLDS,
+    antecedent_rain_index,
+    lhasa,
+    usual_index,
+)
 
 type Floats = NDArray[np.float64]
 
 DAYS = 11  # the last, and the ten before it that a local threshold asks for
+_MOST_DAYS_OF_LHASA = 3 * 366
 _HOURS = 24
 
 
@@ -68,6 +75,21 @@ class RiskAssessor:
             {each.place: each.is_reached(daily) for each in LOCAL_THRESHOLDS},
         )
 
+    def lhasa(self, end: datetime, susceptibility_of_five: RasterStack) -> NDArray[np.int64]:
+        """NASA's nowcast at the end of a day: 0 low, 1 moderate, 2 high, -1 unknown.
+
+        What is usual is told of the days that the stack has before, of which it takes a year.
+        """
+        interval = self.rain.interval
+        assert interval is not None and interval.start is not None
+        days = min((end - interval.start) // timedelta(hours=_HOURS), _MOST_DAYS_OF_LHASA)
+        daily = np.stack(
+            [self._rain_of(end - timedelta(hours=_HOURS * back)) for back in range(max(days, 1))]
+        )[::-1]
+        path = susceptibility_of_five.newest.path(self.folder)
+        place = hex_statistics(path, self.cells, ["majority"])["majority"]
+        return lhasa(antecedent_rain_index(daily[-ARI_DAYS:]), usual_index(daily), place)
+
     def _rain_of(self, end: datetime) -> Floats:
         """Mean rain of each hex in the 24 hours before an instant; NaN where a step is missing."""
         if end not in self._daily:
@@ -76,5 +98,6 @@ class RiskAssessor:
                 hex_statistics(step.path(self.folder), self.cells, ["mean"])["mean"]
                 for step in steps or ()
             ]
-            self._daily[end] = np.sum(parts, axis=0) if parts else np.full(len(self.cells), np.nan)
+            rain = np.sum(parts, axis=0) if parts else np.full(len(self.cells), np.nan)
+            self._daily[end] = np.round(rain, MEAN_DIGITS)
         return self._daily[end]

@@ -12,7 +12,8 @@ type Floats = NDArray[np.float64]
 UNCALIBRATED = "chưa hiệu chỉnh cho Lào Cai / not calibrated for Lào Cai"
 
 # LHASA 1.1.1 (Kirschbaum & Stanley 2018, Earth's Future 6:505–523): seven days, the newest first.
-_ARI_WEIGHTS = 1 / np.arange(1, 8, dtype=np.float64) ** 2
+ARI_DAYS = 7
+_ARI_WEIGHTS = 1 / np.arange(1, ARI_DAYS + 1, dtype=np.float64) ** 2
 _MODERATE_ABOVE, _HIGH_ABOVE = 2, 4  # susceptibility of five classes
 ARI_PERCENTILE = 95
 _LEAST_DAYS = 365  # of which a percentile is told
@@ -31,7 +32,7 @@ def usual_index(daily_mm: ArrayLike) -> Floats:
     days = np.asarray(daily_mm, np.float64)
     if len(days) < _LEAST_DAYS:
         return np.full(days.shape[1:], np.nan)
-    series = [antecedent_rain_index(days[: end + 1]) for end in range(6, len(days))]
+    series = [antecedent_rain_index(days[: end + 1]) for end in range(ARI_DAYS - 1, len(days))]
     return np.asarray(np.percentile(series, ARI_PERCENTILE, axis=0), np.float64)
 
 
@@ -54,6 +55,7 @@ def lhasa(
 class LocalThreshold:
     """Daily rain above `intercept` − `slope` · rain of so many days before it, mm."""
 
+    key: str
     place: str
     intercept_mm: float
     slope: float
@@ -71,6 +73,6 @@ class LocalThreshold:
 
 
 LOCAL_THRESHOLDS = (
-    LocalThreshold("Hà Giang", 40.8, 0.201, 3),
-    LocalThreshold("Mai Châu", 128.41, 0.076, 10),
+    LocalThreshold("ha_giang", "Hà Giang", 40.8, 0.201, 3),
+    LocalThreshold("mai_chau", "Mai Châu", 128.41, 0.076, 10),
 )

@@ -8,6 +8,7 @@ people wait for. What computes is imported when a job runs, so that a worker sta
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
@@ -49,10 +50,12 @@ def job_kinds(
     mail: MailChannel = NO_MAIL,
     *,
     quiet_letters: bool = False,
+    rasters: Path | None = None,
 ) -> dict[str, JobKind]:
     """All kinds, over the layers in force when a job runs; `surroundings` of connectors.
 
     Letters leave by `mail`; `quiet_letters`: none about weeks without anything to correct.
+    `rasters` is the folder of raster files.
     """
     detects, ended = _runs(files), _counted(database, files)
     kinds = (
@@ -63,7 +66,7 @@ def job_kinds(
         JobKind(PUSH, _pushes(files), 2000, 3600, ATTEMPTS, LOADS, _drops_refused(database)),
         JobKind(SOURCES, _sources(files, surroundings), 1000, 1800, ATTEMPTS, FEEDS),
         JobKind(LETTERS, _letters(files, mail, quiet_letters), 1000, 1800, ATTEMPTS, FEEDS),
-        JobKind(PROCESS, _executes(files), 3000, 900, EXECUTIONS, PROCESSES),
+        JobKind(PROCESS, _executes(files, rasters), 3000, 900, EXECUTIONS, PROCESSES),
     )
     return {kind.name: kind for kind in kinds}
 
@@ -138,14 +141,14 @@ def _pushes(files: LayerFiles) -> Callable[[RunningJob], None]:
     return load
 
 
-def _executes(files: LayerFiles) -> Callable[[RunningJob], None]:
+def _executes(files: LayerFiles, rasters: Path | None) -> Callable[[RunningJob], None]:
     """Job that executes a process; its argument is `run`, the id of the execution."""
 
     def execute(job: RunningJob) -> None:
         from layers.processes.execution import execute_job
 
         files.follow()
-        execute_job(job, files.catalogue)
+        execute_job(job, files.catalogue, rasters)
         log.info("executed", run=job.arguments["run"])
 
     return execute

@@ -38,7 +38,7 @@ def watching(
     session, stopped = WorkerSession(database), threading.Event()
     pulse = Pulse(session)
     files = LayerFiles(database, folder, catalogue, *more_layers)
-    kinds = job_kinds(database, files)
+    kinds = job_kinds(database, files, rasters=rasters)
     worker = Worker(database, session, kinds, stopped)
     try:
         with (

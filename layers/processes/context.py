@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Subquery, func, select, text
@@ -9,15 +10,18 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import Select
 
 from gis.access import Principal
-from gis.errors import BadInput, NotFound
+from gis.errors import BadInput, NotFound, Unavailable
+from gis.rasters.raster import StoredRaster
 from layers.cql2 import condition, parse, properties_of
 from layers.definition.catalogue import Catalogue
 from layers.definition.model import FieldType, GeometryKind, Layer, LayerField
+from layers.definition.raster import RasterLayer
 from layers.items import CRS84, ItemSource, Query, ServedColumn, source_of
 from layers.items.literals import span_of
 from layers.items.results import run_of
-from layers.processes.process import LayerInput
+from layers.processes.process import LayerInput, RasterInput
 from layers.processes.runs import readable_result
+from layers.rasters import RasterSource, readable_raster
 
 type Progress = Callable[[float | None, str], None]
 
@@ -38,8 +42,10 @@ class Context:
     catalogue: Catalogue
     principal: Principal
     report: Progress
+    folder: Path | None = None  # of the files of rasters; None: there are none here
     reads: dict[str, int] = field(default_factory=dict)  # versions, by layer
     layers: dict[str, Layer] = field(default_factory=dict)
+    rasters: dict[str, RasterLayer] = field(default_factory=dict)
     is_simulated: bool = False
 
     def source(self, given: LayerInput, kinds: Collection[GeometryKind] = ()) -> ItemSource:
@@ -52,6 +58,30 @@ class Context:
             wanted = " or ".join(_KINDS[kind] for kind in kinds)
             raise BadInput(f"{layer.id} has {_KINDS[layer.geometry]}: give a layer of {wanted}")
         return source_of(layer)
+
+    def raster(self, layer_id: str) -> RasterSource:
+        """A raster layer with its rasters.
+
+        Raises NotFound where it is not there for who asks, or has no raster yet.
+        """
+        source = readable_raster(self.connection, layer_id, self.principal)
+        self.reads[layer_id] = source.version
+        self.rasters[layer_id] = source.layer
+        self.is_simulated |= source.require_stack().is_simulated
+        return source
+
+    def one_raster(self, given: RasterInput) -> tuple[RasterSource, StoredRaster, Path]:
+        """The raster of an input, with its layer and its file. Raises NotFound, BadInput."""
+        source = self.raster(given.layer)
+        raster = source.one(source.span_asked(given.datetime))
+        return source, raster, raster.path(self.raster_folder)
+
+    @property
+    def raster_folder(self) -> Path:
+        """Raises Unavailable where this process knows none."""
+        if self.folder is None:
+            raise Unavailable("the folder of rasters is not known here: set GIS_HOME")
+        return self.folder
 
     def rows(
         self, given: LayerInput, *kinds: GeometryKind, names: Collection[str] | None = None

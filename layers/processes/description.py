@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from layers.processes.process import Process
+from layers.processes.process import NAMED_ALONE, Process
 
 
 def parameter_rows(process: Process[Any]) -> list[dict[str, str]]:
@@ -28,7 +28,7 @@ def parameter_rows(process: Process[Any]) -> list[dict[str, str]]:
 def _takes(schema: Mapping[str, Any], parts: Mapping[str, Any]) -> Iterator[str]:
     if "$ref" in schema:
         name = schema["$ref"].rsplit("/", 1)[1]
-        yield "layer" if name == "LayerInput" else "object"
+        yield NAMED_ALONE.get(name, "object")
         return
     if "anyOf" in schema:
         for each in schema["anyOf"]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -35,6 +36,7 @@ from layers.definition.model import (
     TileOptions,
     ViewSource,
 )
+from layers.definition.raster import RasterLayer
 from layers.items.results import result_id
 from layers.items.value_errors import computed
 from layers.processes.context import Context, Progress
@@ -80,10 +82,14 @@ def execute_now(
     principal: Principal,
     timeout_ms: int,
     report: Progress = lambda *_: None,
+    rasters: Path | None = None,
 ) -> UUID:
-    """Execute a process in this thread: nothing of it is stored unless all of it is."""
+    """Execute a process in this thread: nothing of it is stored unless all of it is.
+
+    `rasters`: the folder of their files.
+    """
     outcome, context = _outcome(
-        database, catalogue, process, parameters, principal, timeout_ms, report
+        database, catalogue, process, parameters, principal, timeout_ms, report, rasters
     )
     with database.writing() as connection:
         run = add_run(connection, process.name, as_inputs(parameters), principal)
@@ -91,7 +97,7 @@ def execute_now(
     return run
 
 
-def execute_job(job: "RunningJob", catalogue: Catalogue) -> None:
+def execute_job(job: "RunningJob", catalogue: Catalogue, rasters: Path | None = None) -> None:
     """Execute a process whose request did not wait; its job ends in the transaction of its result.
 
     Raises Superseded where it was dismissed meanwhile: nothing of it is stored then.
@@ -112,7 +118,7 @@ def execute_job(job: "RunningJob", catalogue: Catalogue) -> None:
 
     parameters = read_parameters(process, row.inputs)
     outcome, context = _outcome(
-        job.database, catalogue, process, parameters, principal, timeout_ms, report
+        job.database, catalogue, process, parameters, principal, timeout_ms, report, rasters
     )
     with job.database.writing() as connection:
         _store(connection, run, process, outcome, context, timeout_ms)
@@ -135,13 +141,14 @@ def _outcome(
     principal: Principal,
     timeout_ms: int,
     report: Progress,
+    rasters: Path | None,
 ) -> tuple[NewCollection | Value, Context]:
     opened = database.writing() if process.reads_voices else database.snapshot()
     with opened as connection, computed():
         if process.reads_voices:
             connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         connection.exec_driver_sql(f"SET LOCAL statement_timeout = {timeout_ms}")
-        context = Context(connection, catalogue, principal, report)
+        context = Context(connection, catalogue, principal, report, rasters)
         return process.run(context, parameters), context
 
 
@@ -260,8 +267,10 @@ def _hex_ewkb(wkb: bytes | None) -> str | None:
 
 
 def _layer(run: UUID, process: Process[Any], outcome: NewCollection, context: Context) -> Layer:
-    licences = dict.fromkeys(layer.licence for layer in context.layers.values())
-    read = [layer.title for layer in context.layers.values()]
+    layers: list[Layer | RasterLayer] = [*context.layers.values()]
+    layers += context.rasters.values()
+    licences = dict.fromkeys(layer.licence for layer in layers)
+    read = [layer.title for layer in layers]
     of_vi = f": {', '.join(title.vi for title in read)}" if read else ""
     of_en = f": {', '.join(title.en for title in read)}" if read else ""
     simulated = (" Có dữ liệu mô phỏng.", " Holds simulated data.")

@@ -5,6 +5,7 @@ follows from it: `gis process list`, `show` and `run`, its description and its f
 Processes, the page of docs/reference, and the tests over all processes.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -59,6 +60,25 @@ class LayerInput(Parameters):
     @classmethod
     def _name_alone(cls, given: Any) -> Any:
         return {"layer": given} if isinstance(given, str) else given
+
+
+class RasterInput(Parameters):
+    """The raster of a raster layer, of one time where it has steps: a name alone is the newest."""
+
+    layer: str = parameter(
+        ..., "Lớp ảnh", "Raster layer", min_length=1, max_length=60, extra={"format": "raster"}
+    )
+    datetime: str | None = parameter(
+        None, "Thời điểm", "Time: a day or an instant", max_length=100, extra={"format": "datetime"}
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_alone(cls, given: Any) -> Any:
+        return {"layer": given} if isinstance(given, str) else given
+
+
+NAMED_ALONE = {LayerInput.__name__: "layer", RasterInput.__name__: "raster"}  # with their formats
 
 
 def _valid_shape(document: dict[str, Any]) -> dict[str, Any]:
@@ -174,17 +194,31 @@ def arranged(
 
 
 def graduated(name: str, bounds: Sequence[float], outline: str | None = "#37474f") -> Style:
-    """A style by classes of a number: below the first bound, and from each one on."""
+    """A style by classes of a number, from each bound up to the next; bounds are rounded down."""
     from layers.definition.model import StyleClass
 
     colours = ("#ffffcc", "#c2e699", "#78c679", "#31a354", "#006837", "#00441b")
-    edges = sorted({float(f"{bound:.3g}") for bound in bounds})[: len(colours)]
+    edges = sorted({_rounded_down(bound) for bound in bounds})[: len(colours)]
     classes = tuple(
-        StyleClass(
-            label=LocalizedText(vi=f"từ {edge:g}", en=f"from {edge:g}"),
-            colour=colours[at],
-            at_least=edge,
-        )
-        for at, edge in enumerate(edges)
+        StyleClass(label=_between(edge, above), colour=colours[at], at_least=edge)
+        for at, (edge, above) in enumerate(zip(edges, [*edges[1:], None], strict=True))
     )
     return Style(field=name, classes=classes, outline=outline, opacity=0.7, size_px=1)
+
+
+def _rounded_down(bound: float) -> float:
+    """To three digits: the least value of a class must not fall out of it."""
+    if bound == 0 or not math.isfinite(bound):
+        return 0.0
+    digits = 2 - math.floor(math.log10(abs(bound)))
+    rounded = round(bound, digits)
+    return rounded if rounded <= bound else round(bound - 10.0**-digits, digits)
+
+
+def _between(edge: float, above: float | None) -> LocalizedText:
+    """The line of a legend for values from a bound up to the next."""
+    low, high = (f"{bound:.10g}" if bound is not None else "" for bound in (edge, above))
+    if above is None:
+        return LocalizedText(vi=f"từ {low.replace('.', ',')}", en=f"{low} and more")
+    vi = f"từ {low} đến dưới {high}".replace(".", ",")
+    return LocalizedText(vi=vi, en=f"{low} to below {high}")

@@ -18,7 +18,7 @@ from gis.access import ANONYMOUS, Principal, Role, may_read
 from gis.errors import NoSuchJob, NotFound, TooMany
 from gis.jobs.queue import cancel, enqueue
 from layers.definition.catalogue import Catalogue
-from layers.definition.model import Layer
+from layers.definition.model import Audience, Layer
 from layers.items.results import result_id
 
 PROCESS = "process"  # the kind of its jobs
@@ -217,6 +217,9 @@ def readable_result(
     if row is None or not row.is_open or not _is_seen(row.owner, row.role, principal):
         raise unknown
     access = {layer.id: layer.access.read for layer in catalogue.layers}
+    if not row.reads.keys() <= access.keys():
+        rasters = connection.execute(_RASTERS, {"ids": list(row.reads)})
+        access |= {raster.id: Audience(raster.read) for raster in rasters}
     for name in row.reads:
         if name not in access or not may_read(principal, access[name], name):
             raise unknown
@@ -251,9 +254,17 @@ SELECT r.owner, r.role, r.definition, r.reads, r.ended_at, r.expires_at, r.proce
   coalesce(r.expires_at < now() + make_interval(days => :days - 1), false) AS is_soon_forgotten,
   NOT EXISTS (SELECT FROM jsonb_each_text(r.reads) AS rested (layer, version)
               LEFT JOIN gis.layer l ON l.id = rested.layer AND l.published
-              WHERE l.id IS NULL OR l.archives_from > CAST(rested.version AS bigint)) AS is_open
+              LEFT JOIN gis.raster_layer p ON p.id = rested.layer AND p.published
+              WHERE coalesce(l.id, p.id) IS NULL
+                 OR l.archives_from > CAST(rested.version AS bigint)) AS is_open
 FROM gis.process_run r
 WHERE r.id = :id AND r.definition IS NOT NULL AND (r.expires_at IS NULL OR r.expires_at > now())
+""")
+
+
+_RASTERS = text("""
+SELECT id, definition #>> '{access,read}' AS read FROM gis.raster_layer
+WHERE published AND id = ANY(:ids)
 """)
 
 

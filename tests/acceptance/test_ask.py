@@ -85,6 +85,8 @@ def test_what_is_wrong_is_said_beside_the_form(chromium, running):
 
 
 def test_every_question_of_the_gallery_runs(chromium, running):
+    done = running.run("rasters", "demo")
+    assert done.returncode == 0, done.stderr
     with page_of(chromium, running) as page:
         page.click("#gallery summary")
         questions = page.locator("#questions button")

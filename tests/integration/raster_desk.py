@@ -3,11 +3,25 @@
 from starlette.testclient import TestClient
 
 from api.app import create_app
-from gis.rasters.loader import RasterOptions, add_rasters
+from gis.rasters.loader import RasterOptions, add_rasters, run_here
 from gis.rasters.store import stored_stack
 from gis.settings import Settings
 from gis.values import BBox
 from tests.raster_files import write_raster
+
+
+def adding(database, catalogue, folder):
+    """How `gis rasters demo` adds a raster, read in this process."""
+
+    def add(layer_id, path, time):
+        given = RasterOptions("test", time=time, nodata=(), simulated=True, source="demo")
+        add_rasters(
+            database, folder, layer_id, catalogue.raster(layer_id).spec, path, given, AREA,
+            run=run_here,
+        )  # fmt: skip
+
+    return add
+
 
 AREA = BBox(104.0, 22.0, 104.3, 22.1)
 

@@ -11,10 +11,14 @@ from layers.processes.operations.hotspots import HotspotMap
 from layers.processes.operations.locate import Locate
 from layers.processes.operations.overlay import Overlay
 from layers.processes.operations.people import People
+from layers.processes.operations.rain import Rain
 from layers.processes.operations.reach import Reach
+from layers.processes.operations.risk import Risk
 from layers.processes.operations.select import SelectRows
 from layers.processes.operations.suitability import Suitability
 from layers.processes.operations.summarise import Summarise
+from layers.processes.operations.terrain import Terrain
+from layers.processes.operations.zonal import Zonal
 from layers.processes.process import Process
 
 _ALL: Final[tuple[Process[Any], ...]] = (
@@ -29,6 +33,10 @@ _ALL: Final[tuple[Process[Any], ...]] = (
     Reach(),
     Locate(),
     Suitability(),
+    Zonal(),
+    Terrain(),
+    Rain(),
+    Risk(),
     HotspotMap(),
     Echo(),
 )

@@ -16,26 +16,27 @@ from layers.processes.process import (
     NewCollection,
     Parameters,
     Process,
-    graduated,
+    RasterInput,
     number,
     parameter,
-    words,
 )
+from layers.processes.raster_values import raster_values
+from layers.processes.zones import Column, Zones, hex_zones, hexes_within, zonal_collection
 
 Floats = npt.NDArray[np.float64]
-MOST_CELLS = 200_000
 # Mean consistency index of random judgements, by the number of criteria (Saaty 1980).
 RANDOM_INDEX = (0.0, 0.0, 0.0, 0.58, 0.90, 1.12, 1.24, 1.32, 1.41, 1.45, 1.49)
 
 
 class Criterion(Parameters):
-    """What of a layer counts, and from which value to which it goes from 0 to 1."""
+    """What of a layer or raster counts, and from which value to which it goes from 0 to 1."""
 
-    layer: LayerInput = parameter(..., "Lớp dữ liệu", "Layer")
-    measure: Literal["distance", "count", "mean"] = parameter(
+    layer: LayerInput = parameter(..., "Lớp dữ liệu hoặc lớp ảnh", "Layer or raster layer")
+    measure: Literal["distance", "count", "mean", "raster", "slope"] = parameter(
         "distance", "Đo bằng", "Measure",
         extra={"labels_vi": {"distance": "khoảng cách gần nhất (m)", "count": "số đối tượng",
-                             "mean": "trung bình của trường"}},
+                             "mean": "trung bình của trường", "raster": "giá trị của ảnh",
+                             "slope": "độ dốc của lớp độ cao (độ)"}},
     )  # fmt: skip
     field: str | None = parameter(None, "Trường số", "Number property", max_length=60)
     worst: float = parameter(..., "Giá trị kém nhất (0)", "Value that scores 0")
@@ -48,24 +49,36 @@ class Criterion(Parameters):
             raise ValueError("`worst` and `best` are the same value")
         if (self.measure == "mean") != (self.field is not None):
             raise ValueError("`field` is the number for `measure: mean`, and for no other")
+        if self.measure in ("raster", "slope") and self.layer.filter is not None:
+            raise ValueError("a raster has no records to filter: `datetime` chooses its step")
         return self
 
 
 class Constraint(Parameters):
     """Where a hex may not be, however well it scores: by its centre."""
 
-    layer: LayerInput = parameter(..., "Lớp dữ liệu", "Layer")
-    must: Literal["within", "outside", "near", "not_near"] = parameter(
+    layer: LayerInput = parameter(..., "Lớp dữ liệu hoặc lớp ảnh", "Layer or raster layer")
+    must: Literal["within", "outside", "near", "not_near", "above", "below"] = parameter(
         "outside", "Phải", "Must be",
         extra={"labels_vi": {"within": "nằm trong", "outside": "nằm ngoài", "near": "ở gần",
-                             "not_near": "ở xa"}},
+                             "not_near": "ở xa", "above": "có giá trị ảnh trên",
+                             "below": "có giá trị ảnh dưới"}},
     )  # fmt: skip
     distance_m: Metres | None = parameter(None, "Khoảng cách (m)", "Distance (m)")
+    value: float | None = parameter(None, "Giá trị của ảnh", "Value of the raster")
+    measure: Literal["raster", "slope"] = parameter(
+        "raster", "Đại lượng của ảnh", "What of the raster",
+        extra={"labels_vi": {"raster": "giá trị", "slope": "độ dốc của lớp độ cao (độ)"}},
+    )  # fmt: skip
 
     @model_validator(mode="after")
-    def _has_distance(self) -> Self:
+    def _has_what_it_needs(self) -> Self:
         if (self.must in ("near", "not_near")) != (self.distance_m is not None):
             raise ValueError("`distance_m` is for `near` and `not_near`, which need it")
+        if (self.must in ("above", "below")) != (self.value is not None):
+            raise ValueError("`value` is for `above` and `below` of a raster, which need it")
+        if self.value is not None and self.layer.filter is not None:
+            raise ValueError("a raster has no records to filter: `datetime` chooses its step")
         return self
 
 
@@ -88,6 +101,9 @@ class SuitabilityParameters(Parameters):
             "title_vi": "Ma trận so sánh cặp (AHP), thay cho trọng số",
             "format": "json",
         },
+    )
+    least_score: float = parameter(
+        0, "Chỉ những ô có điểm từ", "Only hexes that score at least", ge=0, le=1
     )
     areas: LayerInput = parameter(LayerInput(layer="communes"), "Trong các vùng", "Within areas")
     resolution: int = parameter(8, "Độ phân giải H3", "H3 resolution", ge=5, le=10)
@@ -125,49 +141,38 @@ class Suitability(Process[SuitabilityParameters]):
     )  # fmt: skip
 
     def run(self, context: Context, parameters: SuitabilityParameters) -> NewCollection:
-        import shapely
-
-        from gis.hexes import boundaries
-
-        cells, centres = _cells(context, parameters)
+        cells, centres = hexes_within(context, parameters.areas, parameters.resolution)
+        zones = hex_zones(cells, centres)
         weights, consistency = _weights(parameters)
         values = np.column_stack([
-            measured(context, each, cells, centres, parameters.resolution)
-            for each in parameters.criteria
+            measured(context, each, zones, parameters.resolution) for each in parameters.criteria
         ])  # fmt: skip
         context.report(0.6, f"{len(cells)} hexes")
         worst = np.array([each.worst for each in parameters.criteria])
         best = np.array([each.best for each in parameters.criteria])
         parts = contributions(values, worst, best, weights)
+        score = parts.sum(axis=1)
         allowed = np.ones(len(cells), bool)
         for constraint in parameters.constraints:
-            allowed &= _meets(context, constraint, centres)
-        kept = np.flatnonzero(allowed)
-        score = parts.sum(axis=1)
-        order = kept[np.argsort(-score[kept], kind="stable")]
-        shapes = shapely.to_wkb(boundaries(cells[order]))
-        fields = {
-            "cell": words("Ô lục giác H3", "H3 cell"),
-            "score": number("Điểm", "Score", "1"),
-        }
-        for at, each in enumerate(parameters.criteria, 1):
+            allowed &= _meets(context, constraint, zones)
+        kept = np.flatnonzero(allowed & (score >= parameters.least_score))
+        columns = {"score": Column(number("Điểm", "Score", "1"), score[kept])}
+        for at, each in enumerate(parameters.criteria):
             title = f"{each.layer.layer} ({each.measure})"
-            fields[f"part_{at}"] = number(f"Đóng góp: {title}", f"Contribution: {title}", "1")
-            fields[f"value_{at}"] = number(f"Giá trị: {title}", f"Value: {title}")
-        rows = []
-        for place, at in enumerate(order):
-            row: dict[str, Any] = {"cell": f"{int(cells[at]):x}", "score": float(score[at])}
-            for column in range(values.shape[1]):
-                value = values[at, column]
-                row[f"part_{column + 1}"] = float(parts[at, column])
-                row[f"value_{column + 1}"] = float(value) if np.isfinite(value) else None
-            rows.append((shapes[place], row))
+            columns |= {
+                f"part_{at + 1}": Column(
+                    number(f"Đóng góp: {title}", f"Contribution: {title}", "1"), parts[kept, at]
+                ),
+                f"value_{at + 1}": Column(
+                    number(f"Giá trị: {title}", f"Value: {title}"), values[kept, at]
+                ),
+            }
         summary = {
             "hexes": len(cells), "excluded": int((~allowed).sum()),
+            "below_least_score": int((allowed & (score < parameters.least_score)).sum()),
             "weights": [float(each) for each in weights], **consistency,
         }  # fmt: skip
-        style = graduated("score", [0, 0.2, 0.4, 0.6, 0.8], outline=None)
-        return NewCollection(GeometryKind.POLYGON, fields, rows, summary, style)
+        return zonal_collection(hex_zones(cells[kept], centres[kept]), columns, summary, "score")
 
 
 def contributions(values: Floats, worst: Floats, best: Floats, weights: Floats) -> Floats:
@@ -207,41 +212,12 @@ def _weights(parameters: SuitabilityParameters) -> tuple[Floats, dict[str, Any]]
     return weights, {"consistency_ratio": ratio, "consistent": ratio < 0.1}
 
 
-def _cells(
-    context: Context, parameters: SuitabilityParameters
-) -> tuple[npt.NDArray[np.int64], Floats]:
-    """Hexes whose centres lie in the areas, sorted, and these centres (degrees)."""
-    import h3ronpy.vector
-    import shapely
-
-    areas = context.rows(parameters.areas, GeometryKind.POLYGON, names=[])
-    found = context.connection.execute(
-        select(func.ST_AsBinary(func.ST_Union(areas.c.geom)))
-    ).scalar()
-    if found is None:
-        raise BadInput("there is no area: the layer has none that meets the filter")
-    outline = shapely.from_wkb(bytes(found))
-    edge_km = {5: 253, 6: 36, 7: 5.2, 8: 0.74, 9: 0.105, 10: 0.015}[parameters.resolution]
-    rough_km2 = outline.area * 111.3 * 111.3 * np.cos(np.radians(outline.centroid.y))
-    if rough_km2 / edge_km > MOST_CELLS * 1.2:
-        raise BadInput(
-            f"there would be more than {MOST_CELLS:,} hexes: choose a coarser resolution"
-        )
-    cells = np.unique(np.asarray(h3ronpy.vector.geometry_to_cells(outline, parameters.resolution),
-                                 np.uint64))  # fmt: skip
-    centres = h3ronpy.vector.cells_to_coordinates(cells)
-    places = np.column_stack([np.asarray(centres["lng"]), np.asarray(centres["lat"])])
-    return cells.astype(np.int64), places
-
-
-def measured(
-    context: Context,
-    criterion: Criterion,
-    cells: npt.NDArray[np.int64],
-    centres: Floats,
-    resolution: int,
-) -> Floats:
+def measured(context: Context, criterion: Criterion, zones: Zones, resolution: int) -> Floats:
     """The value of a criterion for each hex: NaN where it is not known."""
+    cells, centres = zones.cells, zones.centres
+    assert cells is not None
+    if criterion.measure in ("raster", "slope"):
+        return raster_values(context, _raster(criterion.layer), zones, criterion.measure)
     if criterion.measure == "distance":
         return _distance(context, criterion.layer, centres)
     source = context.source(criterion.layer, (GeometryKind.POINT,))
@@ -291,17 +267,28 @@ def _distance(context: Context, given: LayerInput, centres: Floats) -> Floats:
     return values
 
 
-def _meets(context: Context, constraint: Constraint, centres: Floats) -> npt.NDArray[np.bool_]:
+def _raster(given: LayerInput) -> RasterInput:
+    return RasterInput(layer=given.layer, datetime=given.datetime)
+
+
+def _meets(context: Context, constraint: Constraint, zones: Zones) -> npt.NDArray[np.bool_]:
+    """By the centre of a hex; of a raster, by its value in the hex, which has to be known."""
     import shapely
 
+    centres = zones.centres
+    if constraint.value is not None:
+        found = raster_values(context, _raster(constraint.layer), zones, constraint.measure)
+        with np.errstate(invalid="ignore"):
+            above, below = found > constraint.value, found < constraint.value
+        return above if constraint.must == "above" else below
     if constraint.must in ("near", "not_near"):
         assert constraint.distance_m is not None
         metres = _distance(context, constraint.layer, centres)
         near = np.nan_to_num(metres, nan=np.inf) <= constraint.distance_m
         return near if constraint.must == "near" else ~near
     rows = context.rows(constraint.layer, GeometryKind.POLYGON, names=[])
-    found = context.connection.execute(select(func.ST_AsBinary(rows.c.geom))).scalars()
-    shapes = shapely.from_wkb(np.array([bytes(each) for each in found], dtype=object))
+    wkb = context.connection.execute(select(func.ST_AsBinary(rows.c.geom))).scalars()
+    shapes = shapely.from_wkb(np.array([bytes(each) for each in wkb], dtype=object))
     inside = np.zeros(len(centres), bool)
     if len(shapes):
         hits = shapely.STRtree(shapes).query(shapely.points(centres), predicate="intersects")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -147,12 +148,13 @@ def execute(
     name: str,
     who: Principal = LOCAL_ADMIN,
     catalogue: Catalogue = CATALOGUE,
+    rasters: Path | None = None,
     **inputs: Any,
 ) -> Made:
     """Run a process, and read its result as every reader of a layer does; shapes under `geom`."""
     process = process_of(name)
     parameters = read_parameters(process, inputs)
-    run = execute_now(database, catalogue, process, parameters, who, 60_000)
+    run = execute_now(database, catalogue, process, parameters, who, 60_000, rasters=rasters)
     return read_made(database, run, who, catalogue)
 
 

@@ -4,7 +4,9 @@ import importlib.util
 import re
 import sys
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import h3
 import pytest
@@ -17,6 +19,7 @@ from api.ogc.processes_documents import inputs_of
 from gis.access import ANONYMOUS, LOCAL_ADMIN
 from gis.database.engine import Database
 from gis.errors import BadInput, GisError
+from gis.rasters.demo import add_demo
 from gis.settings import ROOT
 from layers.definition.catalogue import Catalogue
 from layers.definition.checks import findings
@@ -29,6 +32,7 @@ from layers.style.legend import legend
 from layers.style.maplibre import style_document
 from tests.databases import Server, template
 from tests.integration.processes.conftest import execute
+from tests.integration.raster_desk import AREA, adding
 
 EXAMPLES = [(name, number) for name, process in PROCESSES.items()
             for number in range(len(process.examples))]  # fmt: skip
@@ -62,8 +66,18 @@ VALUES ('test', 2025, 'approximate', 300)
 
 
 @pytest.fixture(scope="module")
-def filled_template(postgres: Server, toy_template: str) -> Iterator[str]:
+def rasters(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the demo's rasters, which `filled_template` tells of."""
+    return tmp_path_factory.mktemp("rasters")
+
+
+@pytest.fixture(scope="module")
+def filled_template(
+    postgres: Server, toy_template: str, catalogue: Catalogue, rasters: Path
+) -> Iterator[str]:
     with template(postgres, toy_template) as (name, database):
+        with TemporaryDirectory() as made:
+            add_demo(AREA, date(2024, 9, 12), Path(made), adding(database, catalogue, rasters))
         with database.writing() as connection:
             for statement in FILL.split(";\n"):
                 connection.exec_driver_sql(statement.replace("%", "%%"))
@@ -93,11 +107,11 @@ def filled(postgres: Server, filled_template: str) -> Iterator[Database]:
 
 
 @pytest.mark.parametrize(("name", "number"), EXAMPLES)
-def test_an_example_runs_and_makes_a_sound_layer(filled, catalogue, name, number):
+def test_an_example_runs_and_makes_a_sound_layer(filled, catalogue, rasters, name, number):
     process = process_of(name)
     if process.outputs is not None:
         return
-    made = execute(filled, name, ANONYMOUS, catalogue, **process.examples[number])
+    made = execute(filled, name, ANONYMOUS, catalogue, rasters, **process.examples[number])
     assert made.items or name == "hotspots", "an example shows something"
     layer = made.layer
     assert [fault for fault in findings(layer) if fault[0][0] != "source"] == []
@@ -110,7 +124,7 @@ def test_an_example_runs_and_makes_a_sound_layer(filled, catalogue, name, number
         assert style_document(layer, "/x/{z}/{x}/{y}.mvt")["layers"]
         assert legend(layer, "vi")
     assert made.run.inputs == as_inputs(read_parameters(process, process.examples[number]))
-    again = execute(filled, name, LOCAL_ADMIN, catalogue, **made.run.inputs)
+    again = execute(filled, name, LOCAL_ADMIN, catalogue, rasters, **made.run.inputs)
     assert [item["geom"] for item in again.items] == [item["geom"] for item in made.items]
 
 
@@ -130,7 +144,7 @@ def test_its_parameters_are_described_in_two_languages(name):
 
 
 @pytest.mark.parametrize("name", list(PROCESSES))
-def test_what_it_does_not_know_is_refused(filled, catalogue, name):
+def test_what_it_does_not_know_is_refused(filled, catalogue, rasters, name):
     process = process_of(name)
     with pytest.raises(BadInput, match="no_such"):
         read_parameters(process, {**process.examples[0], "no_such": 1})
@@ -144,7 +158,7 @@ def test_what_it_does_not_know_is_refused(filled, catalogue, name):
             ({"layer": "communes", "datetime": "yesterday"}, "datetime|time|give|cannot"),
         ):
             with pytest.raises(GisError, match=what):
-                execute(filled, name, ANONYMOUS, catalogue,
+                execute(filled, name, ANONYMOUS, catalogue, rasters,
                         **{**process.examples[0], field: wrong})  # fmt: skip
 
 
@@ -198,11 +212,13 @@ def added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("added")
-def test_a_process_is_added_as_the_how_to_says(filled: Database, catalogue: Catalogue):
+def test_a_process_is_added_as_the_how_to_says(
+    filled: Database, catalogue: Catalogue, rasters: Path
+):
     made = execute(filled, "extent", ANONYMOUS, catalogue, layer="communes")
     (one,) = made.items
     assert one["geom"].bounds == pytest.approx((104, 22, 104.3, 22.1))
     assert (made.summary["items"], made.summary["of_items"]) == (1, 3)
     test_its_parameters_are_described_in_two_languages("extent")
-    test_what_it_does_not_know_is_refused(filled, catalogue, "extent")
-    test_an_example_runs_and_makes_a_sound_layer(filled, catalogue, "extent", 0)
+    test_what_it_does_not_know_is_refused(filled, catalogue, rasters, "extent")
+    test_an_example_runs_and_makes_a_sound_layer(filled, catalogue, rasters, "extent", 0)

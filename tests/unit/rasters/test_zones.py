@@ -103,3 +103,13 @@ def shapely_area_km2(cell):
 
     ring = shapely.Polygon([(lon, lat) for lat, lon in h3.cell_to_boundary(cell)])
     return abs(Geod(ellps="WGS84").geometry_area_perimeter(ring)[0]) / 1e6
+
+
+def test_an_area_along_the_edges_of_pixels_holds_none_beside_it(tmp_path):
+    """At 104.1 a corner and the edge of a pixel differ by a rounding."""
+    values = np.repeat(np.array([1, 2, 3], np.float32), 10)[None].repeat(10, axis=0)
+    path = write_raster(tmp_path / "a.tif", values)
+    areas = shapes(*((west, 22.0, round(west + 0.1, 6), 22.1) for west in (104.0, 104.1, 104.2)))
+    found = zonal_statistics(path, areas, ["min", "max", "mean", "variety"])
+    assert found["min"].tolist() == found["max"].tolist() == found["mean"].tolist() == [1, 2, 3]
+    assert found["variety"].tolist() == [1, 1, 1]
