@@ -2,7 +2,7 @@
 
 import difflib
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +14,7 @@ from gis.errors import BadLayerFile, NotFound
 from gis.text import composed
 from layers.definition.checks import DETECTORS, findings
 from layers.definition.messages import faults_of, near
-from layers.definition.model import POPULATION, Audience, GeometryKind, Layer
+from layers.definition.model import POPULATION, Audience, GeometryKind, Layer, RiskRule
 from layers.definition.raster import RasterLayer
 from layers.definition.yaml_document import BrokenYaml, YamlDocument, YamlFault, parse_yaml
 
@@ -145,6 +145,7 @@ def read_good_layers(folder: Path, *more: Path) -> Catalogue:
         except BadLayerFile as error:
             faults += str(error).splitlines()
     faults += _wrong_exposures(layers)
+    faults += _wrong_risks(layers, rasters)
     faulty = Catalogue((), faults=tuple(faults)).faulty
     good = sorted((each for each in layers if each.id not in faulty), key=lambda layer: layer.id)
     ids = [*(layer.id for layer in good), *(layer.id for layer in rasters)]
@@ -207,6 +208,28 @@ def _misnamed(folder: Path) -> list[str]:
         f"{path.name}: rename it to {path.stem}.yaml; only that ending is read"
         for path in sorted(folder.glob("*.yml"))
     ]
+
+
+def _wrong_risks(layers: Sequence[Layer], rasters: Sequence[RasterLayer]) -> Iterator[str]:
+    """What a rule of risk reads is there, and public, since its alerts disclose it."""
+    pixels = {raster.id: raster for raster in rasters}
+    lines = {layer.id: layer for layer in layers if layer.geometry is GeometryKind.LINE}
+    for layer in layers:
+        for rule in layer.alerts.rules if layer.alerts else ():
+            if not isinstance(rule, RiskRule):
+                continue
+            where = f"{layer.id}.yaml: rule `{rule.id}`"
+            for name, kind in ((rule.rain, "raster layer"),
+                               (rule.susceptibility, "raster layer"),
+                               (rule.roads, "layer of lines")):  # fmt: skip
+                there: Mapping[str, Layer | RasterLayer]
+                there = lines if kind == "layer of lines" else pixels
+                if name is None:
+                    continue
+                if name not in there:
+                    yield f"{where}: there is no {kind} `{name}`{near(name, list(there))}"
+                elif there[name].access.read is not Audience.PUBLIC:
+                    yield f"{where}: {name} is not public, and its alerts would tell of it"
 
 
 def _wrong_exposures(layers: Iterable[Layer]) -> Iterator[str]:

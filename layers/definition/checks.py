@@ -24,6 +24,7 @@ from layers.definition.model import (
     Layer,
     LayerField,
     RainRule,
+    RiskRule,
     StyleClass,
     ViewSource,
 )
@@ -323,6 +324,8 @@ def _rule_fields(layer: Layer, rule: AlertRule) -> Iterator[str]:
         yield f"a threshold is of a number; field `{named['field']}` is {value.type}"
     if isinstance(rule, RainRule | CountRule) and not layer.placed:
         yield "rain and counts are of places; the file says `placed: false`"
+    if isinstance(rule, RiskRule) and rule.records and not _is_of_points(layer):
+        yield f"`records` counts placed points; this is {_kind_of_layer(layer)}"
     for name, wanted in getattr(rule, "where", {}).items():
         field = layer.public_fields.get(name)
         fits = {FieldType.TEXT: str, FieldType.BOOLEAN: bool, FieldType.INTEGER: int}

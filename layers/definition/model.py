@@ -799,9 +799,44 @@ class IndicatorRule(AlertRule):
         return self
 
 
-ThresholdRule = Annotated[
-    SensorRule | RainRule | CountRule | QuietRule | IndicatorRule, Field(discriminator="kind")
-]
+class RiskRule(AlertRule):
+    """Communes with hexes where the law's level of landslides by rain meets what is named.
+
+    A hex counts where one of `people`, `roads` and `records` is met; at every hex of the level
+    where none of them is named. A level that is unknown raises nothing.
+    """
+
+    kind: Literal["risk"] = Field(description="Risk of landslides and flash floods by rain")
+    rain: Identifier = Field("rain_daily", description="Raster layer of rain, mm, in steps")
+    susceptibility: Identifier = Field(
+        "landslide_susceptibility", description="Raster layer of susceptibility, 1 low to 4"
+    )
+    from_level: int = Field(
+        1, ge=1, le=5, description="Least level of Decision 18/2021/QĐ-TTg, Article 46"
+    )
+    urgent_from: int | None = Field(
+        3, ge=1, le=5, description="Level from which it is urgent, whatever `tier`; null: none"
+    )
+    people: float | None = Field(
+        None, gt=0, description="So many inhabitants in a hex, of the population that is loaded"
+    )
+    roads: Identifier | None = Field(
+        None, description="Layer of lines: a hex that one runs through"
+    )
+    records: int | None = Field(
+        None,
+        ge=1,
+        description="So many records of this layer in a hex, since the day of rain began",
+    )
+    resolution: int = Field(7, ge=5, le=9, description="H3 resolution of the hexes")
+    stale_hours: float = Field(
+        36, gt=0, le=720, description="Rain that ended longer ago says nothing of today"
+    )
+
+
+# Of the rows of its layer alone.
+RowRule = SensorRule | RainRule | CountRule | QuietRule | IndicatorRule
+ThresholdRule = Annotated[RowRule | RiskRule, Field(discriminator="kind")]
 Minutes = Annotated[int, Field(ge=0)]
 
 

@@ -57,6 +57,7 @@ _PLACES: Final = {
         (model.CountRule, "alerts.rules[] (`kind: count`)"),
         (model.QuietRule, "alerts.rules[] (`kind: quiet`)"),
         (model.IndicatorRule, "alerts.rules[] (`kind: indicator`)"),
+        (model.RiskRule, "alerts.rules[] (`kind: risk`)"),
         (model.Recipient, "alerts.recipients[]"),
         (model.GazetteerOptions, "gazetteer"),
         (model.Style, "style"),

@@ -17,7 +17,7 @@ from gis.alerts.policy import DAYS_A_YEAR, Tier
 from gis.alerts.replay import ReplayedAlert, ReplayedAlerts
 from gis.clock import HERE
 from gis.errors import BadInput
-from layers.definition.model import Layer, ThresholdRule
+from layers.definition.model import Layer, RiskRule, RowRule
 from layers.detect.budget import STATISTICAL
 from layers.detect.findings_late import LATE, UNDATED
 from layers.detect.injection import Injection
@@ -160,14 +160,16 @@ def _count(connection: Connection, layer: Layer, since: datetime, until: datetim
     return connection.execute(inside).scalar_one()
 
 
-def _chosen(layer: Layer, rule: str | None) -> list[ThresholdRule]:
+def _chosen(layer: Layer, rule: str | None) -> list[RowRule]:
     if layer.alerts is None:
         raise BadInput(f"layer {layer.id} has no section `alerts` in its file")
     rules = [each for each in layer.alerts.rules if rule in (None, each.id)]
     if not rules and not _alarms(layer, rule):
         known = [*_alarms(layer, None), *(each.id for each in layer.alerts.rules)]
         raise BadInput(f"layer {layer.id} has no rule {rule}; it has {', '.join(known)}")
-    return rules
+    if rule is not None and any(isinstance(each, RiskRule) for each in rules):
+        raise BadInput(f"{rule} is of rasters: `gis risk verify` holds it against recorded events")
+    return [each for each in rules if not isinstance(each, RiskRule)]
 
 
 def _alarms(layer: Layer, rule: str | None) -> list[str]:
@@ -196,7 +198,7 @@ def _reported(
 def _hourly(
     connection: Connection,
     layer: Layer,
-    rule: ThresholdRule,
+    rule: RowRule,
     instants: Sequence[datetime],
     ledger: ReplayedAlerts,
 ) -> Iterator[Findings]:

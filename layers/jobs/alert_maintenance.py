@@ -1,6 +1,7 @@
 """Maintenance of alerts each second, beside the runs of detectors."""
 
 from datetime import datetime
+from pathlib import Path
 
 from sqlalchemy import BigInteger, Connection, any_, func, literal, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -17,11 +18,13 @@ from layers.detect.thresholds import boundaries_are_official, evaluate_rules
 from layers.storage.tables import table_of
 
 
-def advance_all(database: Database, catalogue: Catalogue, now: datetime) -> None:
+def advance_all(
+    database: Database, catalogue: Catalogue, now: datetime, rasters: Path | None = None
+) -> None:
     """Look at the threshold rules that are due, escalate, silence and release, and judge each
-    layer's calibration once a day.
+    layer's calibration once a day. `rasters`: the folder of their files.
     """
-    evaluate_rules(database, catalogue, now)
+    evaluate_rules(database, catalogue, now, rasters)
     policies = {each.id: each.alerts.policy() for each in catalogue.layers if each.alerts}
 
     def outdated(connection: Connection, alert: AlertState) -> bool:

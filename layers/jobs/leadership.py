@@ -61,10 +61,16 @@ class _Duties:
     """What is due, by the layer files in force; whatever it queues is claimed at once."""
 
     def __init__(
-        self, database: Database, pulse: Pulse, files: LayerFiles, failures: Failures
+        self,
+        database: Database,
+        pulse: Pulse,
+        files: LayerFiles,
+        failures: Failures,
+        rasters: Path | None,
     ) -> None:
         self._database = database
         self._pulse = pulse
+        self._rasters = rasters
         self._files = files
         self._runs = DetectionScheduler(database, failures)
         self._roster = RosterDuty(database)
@@ -76,7 +82,7 @@ class _Duties:
             self._pulse.hurry()
 
     def keep_alerts(self) -> None:
-        advance_all(self._database, self._layers(), datetime.now(UTC))
+        advance_all(self._database, self._layers(), datetime.now(UTC), self._rasters)
 
     def queue_places(self) -> None:
         if queue_places(self._database):
@@ -121,7 +127,8 @@ def leading(
     that were replaced.
     """
     failures = Failures(database)
-    duties, file_faults = _Duties(database, pulse, files, failures), FileFaults(failures)
+    duties = _Duties(database, pulse, files, failures, rasters)
+    file_faults = FileFaults(failures)
 
     def follow() -> None:  # every worker: it runs jobs by these files
         files.follow()

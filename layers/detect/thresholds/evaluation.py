@@ -16,8 +16,8 @@ from layers.definition.model import (
     Layer,
     QuietRule,
     RainRule,
+    RowRule,
     SensorRule,
-    ThresholdRule,
 )
 from layers.detect.thresholds.messages import detail, headline
 from layers.storage.tables import SCHEMA
@@ -39,7 +39,7 @@ _SQL = _statements(Path(__file__).with_name("statements.sql"))
 def find_beyond(
     connection: Connection,
     layer: Layer,
-    rule: ThresholdRule,
+    rule: RowRule,
     now: datetime,
     live: Sequence[str] = (),
 ) -> Findings:
@@ -73,7 +73,7 @@ _QUALITY = text("SELECT quality FROM gis.boundary_state")
 
 
 def _statement(
-    layer: Layer, rule: ThresholdRule, now: datetime, live: Sequence[str]
+    layer: Layer, rule: RowRule, now: datetime, live: Sequence[str]
 ) -> tuple[Any, dict[str, Any]]:
     """The statement of a rule and its values."""
     names = {"layer": f'{SCHEMA}."{layer.id}"'}
@@ -147,7 +147,7 @@ def _field_values(rule: CountRule) -> dict[str, Any]:
     return {f"value_{n}": value for n, value in enumerate(rule.where.values())}
 
 
-def _signal(connection: Connection, layer: Layer, rule: ThresholdRule, row: Row[Any]) -> Signal:
+def _signal(connection: Connection, layer: Layer, rule: RowRule, row: Row[Any]) -> Signal:
     label = _label(connection, rule, row)
     vi, en = headline(layer, rule, label, float(row.value))
     detail_vi, detail_en = detail(row.since, row.until)
@@ -173,7 +173,7 @@ def _signal(connection: Connection, layer: Layer, rule: ThresholdRule, row: Row[
     )
 
 
-def _beyond(rule: ThresholdRule, value: float) -> float | None:
+def _beyond(rule: RowRule, value: float) -> float | None:
     """Distance from the last value that raises nothing; None of a silence, which only grows."""
     match rule:
         case QuietRule():
@@ -190,7 +190,7 @@ def _beyond(rule: ThresholdRule, value: float) -> float | None:
             )
 
 
-def _label(connection: Connection, rule: ThresholdRule, row: Row[Any]) -> str:
+def _label(connection: Connection, rule: RowRule, row: Row[Any]) -> str:
     """Name of the sensor or commune, as people call it; empty for the province."""
     if isinstance(rule, CountRule | RainRule):
         named = connection.scalar(_COMMUNE, {"code": row.commune}) if row.commune else None

@@ -10,11 +10,11 @@ from layers.definition.model import (
     Layer,
     QuietRule,
     RainRule,
-    ThresholdRule,
+    RowRule,
 )
 
 
-def headline(layer: Layer, rule: ThresholdRule, label: str, value: float) -> tuple[str, str]:
+def headline(layer: Layer, rule: RowRule, label: str, value: float) -> tuple[str, str]:
     """`<title>: <thing> <value>, <threshold>`."""
     vi, en = _measured(layer, rule, value)
     return (
@@ -37,7 +37,7 @@ def _en(value: float) -> str:
     return number_en(value, 2, trim=True)
 
 
-def _measured(layer: Layer, rule: ThresholdRule, value: float) -> tuple[str, str]:
+def _measured(layer: Layer, rule: RowRule, value: float) -> tuple[str, str]:
     vi, en = _vi, _en
     match rule:
         case RainRule():
@@ -67,7 +67,7 @@ def _measured(layer: Layer, rule: ThresholdRule, value: float) -> tuple[str, str
     return f"{shown[0]}, {limits[0]} {bounds[0]}", f"{shown[1]}, {limits[1]} {bounds[1]}"
 
 
-def _limits(rule: ThresholdRule) -> tuple[str, str, float]:
+def _limits(rule: RowRule) -> tuple[str, str, float]:
     """The words for the limit, and the limit."""
     if isinstance(rule, IndicatorRule):
         if rule.at_least is not None:

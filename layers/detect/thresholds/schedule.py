@@ -1,25 +1,29 @@
-"""Schedule of rules: evaluated when rows changed, and each minute, as time passes."""
+"""Schedule of rules: evaluated when rows changed, and each minute, as time passes; those of risk
+when rasters changed, and each hour.
+"""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import structlog
-from sqlalchemy import BigInteger, Connection, any_, literal, select, text
+from sqlalchemy import BigInteger, Connection, Row, any_, literal, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from gis.alerts.findings import Evidence, Findings
 from gis.alerts.store import last_evaluation, live_keys, live_records
 from gis.alerts.updates import apply_findings
 from gis.database.engine import Database
-from gis.errors import Unavailable
+from gis.errors import GisError, Unavailable
 from layers.definition.catalogue import Catalogue
-from layers.definition.model import Layer, ThresholdRule
+from layers.definition.model import Layer, RiskRule, RowRule, ThresholdRule
 from layers.detect.thresholds.evaluation import find_beyond
 from layers.storage.tables import table_of
 
 log = structlog.get_logger("thresholds")
 
-EVERY = timedelta(minutes=1)
+EVERY, RISK_EVERY = timedelta(minutes=1), timedelta(hours=1)
 
 # The newest evaluation of each rule.
 _NEWEST = text("""
@@ -31,14 +35,27 @@ ORDER BY k.layer_id, k.rule, k.evaluated_at DESC
 """)
 
 
-def evaluate_rules(database: Database, catalogue: Catalogue, now: datetime) -> list[str]:
+def evaluate_rules(
+    database: Database, catalogue: Catalogue, now: datetime, rasters: Path | None = None
+) -> list[str]:
     """Evaluate the rules that are due and update their alerts; gives `layer rule` of each.
 
     Each rule has a transaction of its own: one that fails is logged, and the others go on.
+    `rasters`: the folder of their files; without it no rule of risk is evaluated.
     """
     with database.reading() as connection:
         due = due_rules(connection, catalogue, now)
-    return [f"{layer.id} {rule.id}" for layer, rule in due if _evaluate(database, layer, rule, now)]
+    evaluated = []
+    for layer, rule in due:
+        if isinstance(rule, RiskRule):
+            done = rasters is not None and _evaluate_risk(
+                database, catalogue, layer, rule, now, rasters
+            )
+        else:
+            done = _evaluate(database, layer, rule, now)
+        if done:
+            evaluated.append(f"{layer.id} {rule.id}")
+    return evaluated
 
 
 def due_rules(
@@ -49,21 +66,56 @@ def due_rules(
     if not ruled:
         return []
     rows = connection.execute(_NEWEST, {"layers": [layer.id for layer in ruled]})
-    fresh = {
-        (row.layer_id, row.rule)
-        for row in rows
-        if row.knows_rows and row.evaluated_at > now - EVERY
-    }
+    newest = {(row.layer_id, row.rule): row for row in rows}
+    changed = {row.id: row.changed_at for row in connection.execute(_RASTERS)}
+
+    def is_fresh(rule: ThresholdRule, evaluation: Row[Any] | None) -> bool:
+        if evaluation is None:
+            return False
+        at = evaluation.evaluated_at
+        if isinstance(rule, RiskRule):
+            of_it = [changed.get(name) for name in (rule.rain, rule.susceptibility)]
+            return at > now - RISK_EVERY and all(each is None or each < at for each in of_it)
+        return bool(evaluation.knows_rows and at > now - EVERY)
+
     return [
         (layer, rule)
         for layer in ruled
         if layer.alerts
         for rule in layer.alerts.rules
-        if (layer.id, rule.id) not in fresh
+        if not is_fresh(rule, newest.get((layer.id, rule.id)))
     ]
 
 
-def _evaluate(database: Database, layer: Layer, rule: ThresholdRule, now: datetime) -> bool:
+_RASTERS = text("SELECT id, changed_at FROM gis.raster_layer WHERE published")
+
+
+def _evaluate_risk(
+    database: Database,
+    catalogue: Catalogue,
+    layer: Layer,
+    rule: RiskRule,
+    now: datetime,
+    rasters: Path,
+) -> bool:
+    from layers.detect.thresholds.risk import find_risk
+
+    try:
+        with database.writing() as connection:
+            found = find_risk(connection, catalogue, layer, rule, now, rasters)
+            apply_findings(connection, found, now)
+    except GisError as error:
+        log.error(
+            "a rule of risk could not be evaluated", layer=layer.id, rule=rule.id, why=str(error)
+        )
+        return False
+    except Exception:
+        log.exception("a rule of risk could not be evaluated", layer=layer.id, rule=rule.id)
+        return False
+    return True
+
+
+def _evaluate(database: Database, layer: Layer, rule: RowRule, now: datetime) -> bool:
     try:
         with database.writing() as connection:
             live = live_keys(connection, layer.id, rule.id)

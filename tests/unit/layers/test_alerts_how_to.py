@@ -30,7 +30,7 @@ def test_the_thresholds_of_the_page_are_a_sound_section():
     layer = Layer.model_validate(words)
     assert findings(layer) == []
     assert {rule.kind for rule in layer.alerts.rules} == {
-        "sensor", "rain", "count", "quiet", "indicator",
+        "sensor", "rain", "count", "quiet", "indicator", "risk",
     }  # fmt: skip
 
 
