@@ -97,4 +97,6 @@ export const questions = () => [
     process: "rain", inputs: { hours: 72, thresholds: [100, 200, 300] } },
   { n: 32, vi: "Độ dốc và đường nước tới sông theo xã", en: "Slope, and the way of water to a river, by commune",
     process: "terrain", inputs: { measures: ["slope", "relief", "river"] } },
+  { n: 33, vi: "Cụm phản ánh mới trong 7 ngày qua mà ngẫu nhiên khó giải thích", en: "New clusters of reports in the last 7 days that chance hardly explains",
+    process: "scan", inputs: { records: "citizen_reports", max_days: 7 } },
 ];

@@ -14,6 +14,7 @@ from layers.processes.operations.people import People
 from layers.processes.operations.rain import Rain
 from layers.processes.operations.reach import Reach
 from layers.processes.operations.risk import Risk
+from layers.processes.operations.scan import Scan
 from layers.processes.operations.select import SelectRows
 from layers.processes.operations.suitability import Suitability
 from layers.processes.operations.summarise import Summarise
@@ -38,6 +39,7 @@ _ALL: Final[tuple[Process[Any], ...]] = (
     Rain(),
     Risk(),
     HotspotMap(),
+    Scan(),
     Echo(),
 )
 PROCESSES: Final[dict[str, Process[Any]]] = {process.name: process for process in _ALL}
