@@ -137,7 +137,9 @@ def _unknown(layer_id: str) -> NotFound:
 _VERSION = "SELECT version FROM gis.raster_layer WHERE id = %(id)s AND published"
 _VERSIONS = "SELECT id, version FROM gis.raster_layer WHERE published ORDER BY id"
 _LAYER = text("SELECT definition, version, changed_at FROM gis.raster_layer WHERE id = :id")
-_PUBLISHED = text("SELECT definition, version, changed_at FROM gis.raster_layer WHERE id = :id AND published")
+_PUBLISHED = text(
+    "SELECT definition, version, changed_at FROM gis.raster_layer WHERE id = :id AND published"
+)
 
 
 def province_box(database: Database) -> BBox | None:

@@ -2,7 +2,17 @@
 
 from fastapi import FastAPI
 
-from api.ogc import coverages, dggs, documents, items, processes, qgis, records, writes
+from api.ogc import (
+    coverages,
+    dggs,
+    documents,
+    items,
+    measurements,
+    processes,
+    qgis,
+    records,
+    writes,
+)
 from api.ogc.exports import Exports
 from api.ogc.service import OgcService
 from api.routes.rasters import RasterService
@@ -16,6 +26,7 @@ def mount_ogc(app: FastAPI) -> None:
     app.include_router(dggs.router)
     app.include_router(documents.router)
     app.include_router(items.router)
+    app.include_router(measurements.router)
     app.include_router(writes.router)
     app.include_router(processes.router)
     app.include_router(qgis.router)

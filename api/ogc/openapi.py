@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from api.ogc.measurements import AGGREGATES, INTERVALS, MEASUREMENT_FORMATS
 from api.ogc.negotiation import LANGUAGES, Negotiation
 from api.ogc.openapi_dggs import zone_parameters, zone_paths
 from api.ogc.openapi_parameters import query_parameter
@@ -12,6 +13,7 @@ from api.ogc.parameters import DEFAULT_LIMIT
 from api.ogc.parameters import LANGUAGES as FILTERS
 from api.ogc.pygeoapi_core import DESCRIPTION, TITLE
 from api.ogc.schemas import openapi_type
+from layers.definition.model import Layer
 from layers.items import SUPPORTED, ItemSource, ServedColumn
 from layers.items.formats import FORMATS
 
@@ -71,12 +73,39 @@ def _collection_paths(source: ItemSource) -> dict[str, Any]:
     item = _get(f"{root}/items/item", f"{title}: one item", ["itemId", "crs"])
     many, single = f"{root}/items", f"{root}/items/{{itemId}}"
     operations = {**paths, many: {"get": items}, single: {"get": item}}
+    if source.layer.series is not None:
+        operations[f"{root}/measurements"] = {"get": _measurements(root, source.layer)}
     if not source.layer.is_view and source.layer.access.write != "nobody":
         operations[many]["post"] = _write(source, "post", "add an item")
         operations[single]["put"] = _write(source, "put", "replace an item")
         operations[single]["patch"] = _write(source, "patch", "change an item")
         operations[single]["delete"] = _write(source, "delete", "remove an item")
     return operations
+
+
+def _measurements(root: str, layer: Layer) -> dict[str, Any]:
+    """Measurements of stations, and their values of hours and days."""
+    assert layer.series is not None
+    operation = _get(
+        f"{root}/measurements",
+        f"{layer.title.en}: measurements",
+        ["datetime", "limit", "cursor"],
+        form="measurementsFormat",
+    )
+    quantities = {"type": "string", "enum": list(layer.series.quantities)}
+    for name, words, schema in (
+        ("station", "Keys of stations", {"type": "array", "items": {"type": "string"}}),
+        (
+            "item",
+            "Ids of their items",
+            {"type": "array", "items": {"type": "integer"}},
+        ),
+        ("quantity", "Quantities; unset: all", {"type": "array", "items": quantities}),
+        ("interval", "Values of hours or days; they need datetime", {"enum": list(INTERVALS)}),
+        ("aggregate", "What they are; unset: as the layer has it", {"enum": list(AGGREGATES)}),
+    ):
+        operation["parameters"].append(query_parameter(name, words, {"type": "string", **schema}))
+    return operation
 
 
 def _write(source: ItemSource, method: str, summary: str) -> dict[str, Any]:
@@ -157,6 +186,9 @@ def _parameters(most: int) -> dict[str, Any]:
         "f": query_parameter("f", "Format", {"type": "string", "enum": ["json", "html"]}),
         "itemsFormat": query_parameter(
             "f", "Format", {"type": "string", "enum": ["json", "html", *FORMATS]}
+        ),
+        "measurementsFormat": query_parameter(
+            "f", "Format", {"type": "string", "enum": list(MEASUREMENT_FORMATS)}
         ),
         "lang": query_parameter("lang", "Language", {"type": "string", "enum": list(LANGUAGES)}),
         "limit": query_parameter(

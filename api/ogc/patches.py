@@ -91,6 +91,7 @@ _WORDS = {
     "prev": ("Trang trước", "Previous page"),
     "collection": ("Lớp dữ liệu", "The collection"),
     "license": ("Giấy phép", "Licence"),
+    "related": ("Số đo của các trạm", "Measurements of the stations"),
     f"{OGC_REL}/functions": ("Hàm dùng trong bộ lọc", "Functions of filters"),
     f"{OGC_REL}/schema": ("Lược đồ của lớp", "Schema"),
     f"{OGC_REL}/queryables": ("Thuộc tính lọc được", "Queryables"),
@@ -191,6 +192,8 @@ def _collection_links(layer: Layer, negotiation: Negotiation) -> Iterable[dict[s
     for each in FORMATS.values():
         href = f"{here}/items?f={each.name}"
         yield link("items", href, each.media_type, negotiation.language, each.label)
+    if layer.series is not None:
+        yield link("related", f"{here}/measurements", JSON, negotiation.language)
     for name in ("schema", "queryables", "sortables"):
         yield link(f"{OGC_REL}/{name}", f"{here}/{name}?f=json", SCHEMA, negotiation.language)
         yield link(f"{OGC_REL}/{name}", f"{here}/{name}?f=html", HTML, negotiation.language)

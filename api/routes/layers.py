@@ -47,6 +47,7 @@ def summary(layer: Layer, *, records: bool, hexes: bool) -> dict[str, Any]:
         "geometry": layer.geometry,
         "has_tiles": records and layer.tiles is not None,
         "has_hexes": hexes,
+        "has_series": records and layer.series is not None,
         "fields": {
             name: {
                 "label": field.label.model_dump(),

@@ -108,8 +108,10 @@ def is_news(last_notification: LastNotification, signal: Signal, policy: Policy)
     """True if a signal deserves another notification: at least one new incident, and a higher tier,
     a likelihood ratio risen by the policy's step, or another unit.
     """
-    more = bool(set(signal.records) - last_notification.records) if signal.records else False
-    if not more and not (not signal.records and signal.observed > last_notification.observed):
+    more = bool(set(signal.records) - last_notification.records)
+    # What has a key and rests on the same record, as a station does, has grown by its number.
+    has_grown = signal.observed > last_notification.observed
+    if not more and not (has_grown and (signal.key is not None or not signal.records)):
         return False
     risen = (signal.llr or 0.0) - (last_notification.llr or 0.0) >= policy.notify_llr
     wider = bool(set(signal.communes) - last_notification.communes)

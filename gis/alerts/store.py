@@ -116,6 +116,16 @@ def live_records(
     return frozenset(connection.execute(sql, values).scalars())
 
 
+def live_since(connection: Connection, layer_id: str, rule: str) -> dict[int, datetime]:
+    """The beginning of the evidence of a rule's live alerts, by the record that they rest on."""
+    sql = text(
+        "SELECT record, min(since) AS since FROM gis.alert, unnest(records) AS record"
+        " WHERE layer_id = :layer AND rule = :rule AND status = ANY(:live) GROUP BY record"
+    )
+    values = {"layer": layer_id, "rule": rule, "live": _LIVE}
+    return {row.record: row.since for row in connection.execute(sql, values)}
+
+
 def live_streams(connection: Connection, layer_id: str, rule: str) -> list[str]:
     """The streams in which a rule has live alerts."""
     sql = text(

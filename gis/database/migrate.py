@@ -26,7 +26,7 @@ FUNCTIONS = Path(__file__).parent / "functions"
 _VALUES = "values"
 _TOPICS = (
     "versions", "units", "results", "runs", "alerts", "notify", "hexes", "shapes", "tiles", "jobs",
-    "sources",
+    "sources", "series",
 )  # fmt: skip
 _BASE = "0028"
 _MAY_READ = "SELECT has_table_privilege(to_regclass('alembic_version'), 'SELECT')"

@@ -627,6 +627,26 @@ CREATE TABLE gis.local_moran (
 );
 CREATE INDEX local_moran_geom ON gis.local_moran USING gist (geom);
 
+CREATE TABLE gis.measurement_history (
+  id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+  layer_id text NOT NULL,
+  station bigint NOT NULL,
+  quantity text NOT NULL,
+  measured_at timestamp with time zone NOT NULL,
+  value double precision NOT NULL,
+  quality text NOT NULL,
+  came_by bigint,
+  load_id bigint,
+  who text NOT NULL,
+  at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT measurement_history_pkey PRIMARY KEY (id)
+);
+CREATE INDEX measurement_history_of_load ON gis.measurement_history USING btree (load_id);
+CREATE INDEX measurement_history_of_station ON gis.measurement_history USING btree (layer_id, station, quantity, measured_at);
+COMMENT ON COLUMN gis.measurement_history.came_by IS 'the load that the earlier value came by';
+COMMENT ON COLUMN gis.measurement_history.load_id IS 'the load that replaced it; null: it was reverted';
+COMMENT ON COLUMN gis.measurement_history.station IS 'id of the row of the layer';
+
 CREATE TABLE gis.notification (
   seq bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
   event_id bigint NOT NULL,
@@ -1475,12 +1495,14 @@ CREATE TABLE private.webhook_secret (
 
 -- Functions
 --   gis.add_event() → trigger: functions/notify.sql
+--   gis.add_measurement_month(layer_id text, month date) → void: functions/series.sql
 --   gis.alert_communes(alert gis.alert) → SETOF gis.admin_unit: functions/alerts.sql
 --   gis.alert_payload(alert_id bigint) → jsonb: functions/alerts.sql
 --   gis.approve_at_once(alert_id bigint DEFAULT NULL::bigint) → SETOF bigint: functions/notify.sql
 --   gis.approve_of_event() → trigger: functions/notify.sql
 --   gis.attach_hex_counts(layer_id text, category text DEFAULT NULL::text, measure text DEFAULT NULL::text) → void: functions/hexes.sql
 --   gis.attach_hex_cover(layer_id text, resolution integer) → void: functions/shapes.sql
+--   gis.attach_measurements(layer_id text) → void: functions/series.sql
 --   gis.attach_tiles(layer_id text) → void: functions/tiles.sql
 --   gis.attach_triggers(layer_id text, prefix text, function regproc, VARIADIC arguments text[] DEFAULT '{}'::text[]) → void: functions/versions.sql
 --   gis.attach_unit_shares(layer_id text) → void: functions/shapes.sql
@@ -1506,6 +1528,7 @@ CREATE TABLE private.webhook_secret (
 --   gis.is_recipient(event gis.notification, subscription gis.subscription) → boolean: functions/notify.sql
 --   gis.is_sent(act text) → boolean: functions/notify.sql
 --   gis.is_told_by_situation(event gis.notification, subscription_id bigint) → boolean: functions/notify.sql
+--   gis.keep_measured_stations() → trigger: functions/series.sql
 --   gis.keep_unit_shares() → trigger: functions/shapes.sql
 --   gis.lower_case(value text) → text: functions/values.sql
 --   gis.matches_entries(event gis.notification, entries jsonb) → boolean: functions/notify.sql

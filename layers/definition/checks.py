@@ -6,7 +6,7 @@ Every check gives the place in the file and a sentence; an empty list is a sound
 
 import re
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pyproj import CRS
 from pyproj.exceptions import CRSError
@@ -21,12 +21,17 @@ from layers.definition.model import (
     FieldType,
     FileSource,
     GeometryKind,
+    IndicatorRule,
     Layer,
     LayerField,
+    LevelRule,
     RainRule,
     RiskRule,
+    SensorRule,
+    SeriesQuantity,
     StyleClass,
     ViewSource,
+    duration_of,
 )
 from layers.definition.yaml_document import Location
 
@@ -373,7 +378,85 @@ def _gazetteer(layer: Layer) -> Iterator[Finding]:
             yield ("gazetteer", word), words
 
 
+def _series(layer: Layer) -> Iterator[Finding]:
+    """Measurements have a station, a time and numbers, and are not removed with their records."""
+    source, series = layer.source, layer.series
+    if series is None:
+        if isinstance(source, FileSource) and source.measured is not None:
+            yield ("source", "measured"), "`measured` needs `series`, a layer of measurements"
+        return
+    if not isinstance(source, FileSource):
+        yield ("series",), "measurements are loaded: a view has none"
+        return
+    if source.time is None:
+        yield ("series",), "`series` needs `source.time`: when each measurement was made"
+    if layer.geometry not in (GeometryKind.POINT, GeometryKind.NONE):
+        words = f"stations are points or have no geometry; the layer's is {layer.geometry}"
+        yield ("geometry",), words
+    for name, declared in layer.fields.items():
+        if declared.personal:
+            yield ("fields", name, "personal"), "a layer of measurements has no personal fields"
+    if isinstance(source, FeedSource) and source.supersedes is not None:
+        yield ("source", "supersedes"), "measurements are corrected, none supersedes another"
+    if isinstance(source, FeedSource) and source.deletions == "mirror":
+        words = "measurements that are gone at the source stay: write `keep` or `mark`"
+        yield ("source", "deletions"), words
+    if layer.hotspots is not None:
+        yield ("hotspots",), "`hotspots` count records; the rows of `series` are stations"
+    for name, quantity in series.quantities.items():
+        where = ("series", "quantities", name)
+        field = layer.public_fields.get(name)
+        if field is None:
+            yield where, _no_field(layer, name)
+        elif field.type is not FieldType.NUMBER:
+            yield where, f"a quantity is a number; field `{name}` is {field.type}"
+        elif field.required:
+            yield ("fields", name, "required"), "a record of a station alone has no value"
+        yield from ((where, words) for words in _quantity(layer, quantity))
+
+
+def _quantity(layer: Layer, quantity: SeriesQuantity) -> Iterator[str]:
+    """Thresholds rise, and are of stations."""
+    plausible = quantity.plausible
+    bounds = (plausible.at_least, plausible.at_most) if plausible else (None, None)
+    if None not in bounds and bounds[0] >= bounds[1]:  # type: ignore[operator]
+        yield "`plausible`: `at_least` must be below `at_most`"
+    numbers = [each.at for each in quantity.thresholds if not isinstance(each.at, str)]
+    if sorted(set(numbers)) != numbers:
+        yield "`thresholds` must rise: the lowest first"
+    for each in quantity.thresholds:
+        if isinstance(each.at, str):
+            field = layer.public_fields.get(each.at)
+            if field is None:
+                yield _no_field(layer, each.at)
+            elif field.type not in _NUMERIC or each.at in layer.measured_fields:
+                yield f"a threshold is a number of the station; field `{each.at}` is another"
+    if quantity.hysteresis and not quantity.thresholds:
+        yield "`hysteresis` needs `thresholds`"
+    if timedelta(days=1) % duration_of(quantity.every):
+        yield f"`every: {quantity.every}` does not divide a day: write 10min, 1h, 6h or 1d"
+
+
+def _series_rules(layer: Layer) -> Iterator[Finding]:
+    """Rules of measurements speak of one quantity."""
+    for index, rule in enumerate(layer.alerts.rules if layer.alerts else ()):
+        where = ("alerts", "rules", index)
+        series = layer.series
+        if isinstance(rule, LevelRule):
+            quantity = series.quantities.get(rule.field) if series else None
+            if quantity is None or not quantity.thresholds:
+                words = f"`kind: level` needs `series` with thresholds of `{rule.field}`"
+                yield (*where, "field"), words
+        elif series is not None and isinstance(rule, CountRule | IndicatorRule):
+            words = "measurements have rules of the kinds level, sensor, rain and quiet"
+            yield (*where, "kind"), words
+        elif isinstance(rule, SensorRule | RainRule) and series:
+            if rule.field in series.quantities:
+                continue
+            yield (*where, "field"), f"`{rule.field}` is no quantity of `series`"
+
+
 _CHECKS: tuple[Callable[[Layer], Iterator[Finding]], ...] = (
     _named_fields, _reporter, _field_words, _source_words, _feed_words, _style_classes, _zooms,
-    _counting, _alert_rules, _recipients, _gazetteer,
+    _counting, _alert_rules, _recipients, _gazetteer, _series, _series_rules,
 )  # fmt: skip

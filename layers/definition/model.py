@@ -153,6 +153,42 @@ class SourcePrecision(Strict):
     otherwise_m: Metres | None = Field(None, description="Metres for any other value")
 
 
+Quality = Literal["good", "suspect", "implausible"]
+
+
+class MeasuredQuality(Strict):
+    """The quality of a measurement, as its source flags it."""
+
+    column: str = Field(description="Column of the source")
+    values: dict[str, Quality] = Field(
+        {}, description="What its words mean; others than these mean `suspect`, and none `good`"
+    )
+
+
+class MeasuredColumns(Strict):
+    """The columns of a measurement that are no fields, of a layer with `series`."""
+
+    quantity: str | None = Field(
+        None,
+        description="Column that names the quantity of a record, by the `column` of its field; "
+        "unset: each quantity has a column of its own",
+    )
+    value: str | None = Field(None, description="Column of the value, beside `quantity`")
+    quality: MeasuredQuality | None = Field(None, description="Quality flag of the source")
+
+    @model_validator(mode="after")
+    def _quantity_has_value(self) -> Self:
+        if (self.quantity is None) != (self.value is None):
+            raise ValueError("`quantity` and `value` go together: columns of the source")
+        return self
+
+    @property
+    def names(self) -> set[str]:
+        """The columns that are read."""
+        quality = self.quality.column if self.quality else None
+        return {name for name in (self.quantity, self.value, quality) if name is not None}
+
+
 class FileSource(Strict):
     """Records from files that somebody loads."""
 
@@ -175,6 +211,9 @@ class FileSource(Strict):
     )
     time: Occurrence | None = Field(None, description="When the record happened")
     precision: SourcePrecision | None = Field(None, description="How exactly the place is known")
+    measured: MeasuredColumns | None = Field(
+        None, description="How a record tells its measurement; unset: by its fields alone"
+    )
     outside: Literal["report", "keep"] = Field(
         "report",
         description="What becomes of records outside the province: they wait in quarantine with "
@@ -274,8 +313,7 @@ class Promise(Strict):
         """`fresh_within`, None of a promise by the hour."""
         if self.fresh_within is None:
             return None
-        number, unit = re.fullmatch(r"(\d+)(\w+)", self.fresh_within).groups()  # type: ignore[union-attr]
-        return int(number) * {"min": _MINUTE, "h": 60 * _MINUTE, "d": 1440 * _MINUTE}[unit]
+        return duration_of(self.fresh_within)
 
 
 _MINUTE = timedelta(minutes=1)
@@ -834,8 +872,28 @@ class RiskRule(AlertRule):
     )
 
 
+class LevelRule(AlertRule):
+    """A station of a layer with `series` whose quantity reached one of its thresholds."""
+
+    kind: Literal["level"] = Field(description="A threshold of `series` that is reached")
+    field: Identifier = Field(description="The quantity, which has `thresholds`")
+    of: Identifier | None = Field(None, description="Field that names the station; unset: its key")
+    tiers: tuple[Tier, ...] = Field(
+        (),
+        description="How grave each level is, the first of level 1; unset: all are as grave as "
+        "`tier` says",
+    )
+    stale_minutes: int = Field(
+        180, ge=1, description="A measurement older than this says nothing of today"
+    )
+
+    def tier_of(self, level: int) -> Tier:
+        """How grave a level is, counted from 1."""
+        return self.tiers[min(level, len(self.tiers)) - 1] if self.tiers else self.tier
+
+
 # Of the rows of its layer alone.
-RowRule = SensorRule | RainRule | CountRule | QuietRule | IndicatorRule
+RowRule = SensorRule | RainRule | CountRule | QuietRule | IndicatorRule | LevelRule
 ThresholdRule = Annotated[RowRule | RiskRule, Field(discriminator="kind")]
 Minutes = Annotated[int, Field(ge=0)]
 
@@ -1038,6 +1096,140 @@ UpdateFrequency = Literal[
 ]  # fmt: skip
 
 
+Duration = Annotated[str, Field(pattern=r"^[1-9]\d{0,3}(min|h|d)$")]
+
+
+def duration_of(text: str) -> timedelta:
+    """The length of a time written as `10min`, `1h` or `2d`."""
+    number, unit = re.fullmatch(r"(\d+)(\w+)", text).groups()  # type: ignore[union-attr]
+    return int(number) * {"min": _MINUTE, "h": 60 * _MINUTE, "d": 1440 * _MINUTE}[unit]
+
+
+class PlausibleRange(Strict):
+    """The values that a quantity can have; others are kept, flagged `implausible`."""
+
+    at_least: float | None = Field(None, description="The least one")
+    at_most: float | None = Field(None, description="The greatest one")
+
+
+class SeriesThreshold(Strict):
+    """One level of alarm of a quantity, such as BĐ1."""
+
+    title: LocalizedText = Field(description="Its name for people")
+    at: float | Identifier = Field(
+        description="The value from which it is reached, or the number field of the station that "
+        "holds it"
+    )
+
+
+class SeriesTrend(Strict):
+    """Whether a quantity rises or falls: its newest value beside the earliest of the last hours."""
+
+    hours: float = Field(3, gt=0, le=72, description="How many hours")
+    steady: float = Field(0, ge=0, description="A change up to this is none, in the field's unit")
+
+
+class SeriesQuantity(Strict):
+    """One quantity that stations measure; its field is a number."""
+
+    every: Duration = Field(
+        description="How often it is measured, such as `10min` or `1h`: what is missing follows"
+    )
+    aggregate: Literal["mean", "sum", "max", "min"] = Field(
+        "mean", description="What hours and days give of it: `sum` of rain, `mean` of a level"
+    )
+    stamp: Literal["start", "end"] | None = Field(
+        None,
+        description="Where the time of a measurement lies in the interval that it is of: rain of "
+        "18:00–19:00 that bears 19:00 has `end`, and is of the day that ends then; unset: `end` "
+        "of a sum, `start` of others",
+    )
+    plausible: PlausibleRange | None = Field(None, description="Its possible values; unset: any")
+    thresholds: tuple[SeriesThreshold, ...] = Field(
+        (), max_length=9, description="Levels of alarm, the lowest first; level 1 is the first"
+    )
+    hysteresis: float = Field(
+        0, ge=0, description="How far below its threshold a level ends, in the field's unit"
+    )
+    trend: SeriesTrend | None = Field(None, description="Says if it rises; unset: it does not")
+
+    @property
+    def stamps_end(self) -> bool:
+        """True where a measurement is of the time before its own."""
+        return (self.stamp or ("end" if self.aggregate == "sum" else "start")) == "end"
+
+
+class MeasurementSeries(Strict):
+    """A layer of measurements: each record is a measurement of a station, each row a station.
+
+    `source.key` tells stations apart and `source.time` is the time of a measurement. The row of a
+    station shows the newest value of each quantity; all are kept beside it.
+    """
+
+    quantities: dict[Identifier, SeriesQuantity] = Field(
+        min_length=1, max_length=20, description="The fields that are measured"
+    )
+    day_starts: str = Field(
+        "00:00",
+        pattern=r"^([01]\d|2[0-3]):[0-5]\d$",
+        description="Hour at which a day of its daily values begins, in the time of Vietnam: "
+        '"19:00" of rain. A day has the date on which most of it lies',
+    )
+    new_stations: bool = Field(
+        True,
+        description="Whether a measurement of a station that the layer does not have adds it; "
+        "false: it waits in quarantine, and stations are added by records without a value",
+    )
+    keep_months: int | None = Field(
+        None,
+        ge=1,
+        le=1200,
+        description="Whole months that are kept beside the present one; older measurements are "
+        "dropped. Unset: all are kept",
+    )
+
+    def derived_fields(self, fields: dict[str, LayerField]) -> dict[str, LayerField]:
+        """The fields that the service itself fills in the row of a station, by name."""
+        derived: dict[str, LayerField] = {}
+        for name, quantity in self.quantities.items():
+            label = fields[name].label if name in fields else LocalizedText(vi=name, en=name)
+            derived[f"{name}_quality"] = _derived(label, "chất lượng", "quality", QUALITIES)
+            if len(self.quantities) > 1:
+                derived[f"{name}_at"] = _derived(
+                    label, "thời điểm đo", "time measured", kind=FieldType.DATETIME
+                )
+            if quantity.thresholds:
+                derived[f"{name}_alarm"] = _derived(
+                    label, "cấp báo động", "alarm level", kind=FieldType.INTEGER
+                )
+            if quantity.trend is not None:
+                derived[f"{name}_trend"] = _derived(label, "xu thế", "trend", TRENDS)
+        return derived
+
+
+def _derived(
+    label: LocalizedText,
+    vi: str,
+    en: str,
+    values: dict[str, LocalizedText] | None = None,
+    kind: FieldType = FieldType.TEXT,
+) -> LayerField:
+    words = LocalizedText(vi=f"{label.vi}: {vi}", en=f"{label.en}: {en}")
+    return LayerField.model_validate({"type": kind, "label": words, "values": values})
+
+
+QUALITIES = {
+    "good": LocalizedText(vi="tốt", en="good"),
+    "suspect": LocalizedText(vi="nghi ngờ", en="suspect"),
+    "implausible": LocalizedText(vi="vô lý", en="implausible"),
+}
+TRENDS = {
+    "rising": LocalizedText(vi="lên", en="rising"),
+    "steady": LocalizedText(vi="ổn định", en="steady"),
+    "falling": LocalizedText(vi="xuống", en="falling"),
+}
+
+
 class Layer(Strict):
     """All that a layer file says."""
 
@@ -1070,6 +1262,9 @@ class Layer(Strict):
     gazetteer: GazetteerOptions | None = Field(
         None, description="Names by which addresses find its records; absent: none"
     )
+    series: MeasurementSeries | None = Field(
+        None, description="Measurements of stations, which are its rows; absent: it has none"
+    )
     style: Style = Field(Style(), description="How map, legend and QGIS show it")
 
     @model_validator(mode="after")
@@ -1085,6 +1280,15 @@ class Layer(Strict):
         finer = scan.model_copy(update={"single_resolution": max(self.hexes.resolutions)})
         hotspots = self.hotspots.model_copy(update={"scan": finer})
         object.__setattr__(self, "hotspots", hotspots)  # frozen, and not yet anybody's
+        return self
+
+    @model_validator(mode="after")
+    def _has_derived_fields(self) -> Self:
+        derived = {} if self.series is None else self.series.derived_fields(self.fields)
+        taken = sorted(n for n, field in derived.items() if self.fields.get(n, field) != field)
+        if taken:
+            raise ValueError(f"field names taken by `series`, which fills them: {taken}")
+        self.fields.update(derived)
         return self
 
     @model_validator(mode="after")
@@ -1109,3 +1313,20 @@ class Layer(Strict):
     def public_fields(self) -> dict[str, LayerField]:
         """The fields that are in the table and may be served: those that are not personal."""
         return {name: field for name, field in self.fields.items() if not field.personal}
+
+    @property
+    def measured_fields(self) -> frozenset[str]:
+        """The fields that measurements alone fill, derived ones too; none of an ordinary layer."""
+        if self.series is None:
+            return frozenset()
+        return frozenset(self.series.quantities) | frozenset(
+            self.series.derived_fields(self.fields)
+        )
+
+    @property
+    def record_fields(self) -> dict[str, LayerField]:
+        """The fields that a record of the source may have."""
+        if self.series is None:
+            return self.fields
+        derived = self.series.derived_fields(self.fields)
+        return {name: field for name, field in self.fields.items() if name not in derived}

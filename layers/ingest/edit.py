@@ -29,7 +29,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from gis.access import Principal, may_write, require
 from gis.clock import HERE, today
-from gis.errors import BadInput, NotAllowed, NotFound
+from gis.errors import BadInput, Conflict, NotAllowed, NotFound
 from gis.intake.plausible_days import implausible_instants
 from gis.placing.covers import too_many_cells
 from gis.placing.placer import Claims, Reason
@@ -41,6 +41,7 @@ from layers.ingest.day_bounds import bounds_of_field, bounds_of_time
 from layers.ingest.feature import BadRecord, Feature, FeatureFault
 from layers.items import ItemSource
 from layers.items.geojson import id_of
+from layers.series.latest import has_measurements, refresh_latest
 from layers.storage.covers import fill_covers
 from layers.storage.tables import finest_of, has_hex_cover, table_of
 
@@ -147,11 +148,16 @@ def modify(
 
 
 def delete(connection: Connection, source: ItemSource, row_id: int, principal: Principal) -> None:
-    """Delete a row; it stays in the history. Raises NotAllowed, NoKey or NotFound."""
+    """Delete a row; it stays in the history.
+
+    Raises NotAllowed, NoKey or NotFound, and Conflict for a station with measurements.
+    """
     require_writable(source.layer, principal)
     before = _snapshot(connection, source.layer, row_id)
     if before is None:
         raise NotFound(f"the layer {source.layer.id} has no item {row_id}")
+    if source.layer.series is not None and has_measurements(connection, source.layer, row_id):
+        raise Conflict(f"station {row_id} of {source.layer.id} has measurements: it stays")
     table = table_of(source.layer)
     connection.execute(table.delete().where(table.c.id == row_id))
     _write_history(connection, source.layer, row_id, "delete", principal, before)
@@ -183,6 +189,8 @@ def revert(connection: Connection, layer: Layer, change_id: int, principal: Prin
         with _conflicts_as_bad_input(change_id):
             _restore(connection, table, change.before)
         fill_covers(connection, layer)
+        if layer.series is not None:
+            refresh_latest(connection, layer, [change.row_id])
     _write_history(connection, layer, change.row_id, "revert", principal, current)
     return int(change.row_id)
 
@@ -210,6 +218,8 @@ def _change(
     )
     updated_at = connection.execute(statement).scalar_one()
     fill_covers(connection, source.layer)
+    if source.layer.series is not None:  # whose thresholds may have changed
+        refresh_latest(connection, source.layer, [row_id])
     _write_history(connection, source.layer, row_id, act, principal, before)
     return RowState(row_id, row_tag(source.layer.id, row_id, updated_at))
 

@@ -38,7 +38,7 @@ from layers.ingest.failures import FailureWriter, failures_file
 from layers.ingest.former_keys import rename_former_keys
 from layers.ingest.mapped_columns import with_mapped_columns
 from layers.ingest.mapping_version import mapping_version
-from layers.ingest.merge import IncomingRows, MergeCounts
+from layers.ingest.merge import STATION, IncomingRows, MergeCounts
 from layers.ingest.mode import LoadMode
 from layers.ingest.overwriting import ask_to_overwrite
 from layers.ingest.place_notes import centre_note, restored_codes, restored_codes_note
@@ -51,13 +51,15 @@ from layers.ingest.records import (
     RecordBatch,
     RecordFault,
     RecordReader,
-    key_columns,
     public_columns,
+    record_key_columns,
 )
 from layers.ingest.shift import ShiftCheck
 from layers.ingest.superseding import leave_out_superseded, remove_superseded
 from layers.ingest.survey import survey
 from layers.ingest.undeclared import put_cells
+from layers.series.stations import StationCheck
+from layers.series.storing import MeasuredRecords, StagedMeasurements
 from layers.storage.covers import fill_covers
 
 Floats = npt.NDArray[np.float64]
@@ -220,11 +222,17 @@ def load_chunks(
     """
     if not isinstance(layer.source, FileSource):
         raise BadInput(f"layer {layer.id} is made by the service itself and takes no files")
+    if layer.series and options.mode in (LoadMode.REPLACE, LoadMode.MIRROR):
+        raise BadInput(
+            f"measurements of {layer.id} that do not come again stay: load with mode upsert or "
+            "append; what a load brought is taken back by gis loads revert"
+        )
     declared = options.source or layer.source_name
     source = declared or _name_of(chunks)
     rules = MappingRules(connection, layer, source)
     ruled = _RuledChunks(chunks, layer.source, rules, options.replayed)
-    stage = _Stage.of(connection, layer, layer.source, ruled, options)
+    stations = StationCheck(connection, layer, source) if layer.series else None
+    stage = _Stage.of(connection, layer, layer.source, ruled, options, stations)
     load_id = 0  # of a dry run, which leaves no gap in the numbers
     if not options.dry_run:
         beginning = _beginning(layer, source, chunks, options)
@@ -239,17 +247,18 @@ def load_chunks(
         options=options,
         incoming=IncomingRows(connection, layer),
         shift=ShiftCheck(stage.placer),
+        measurements=StagedMeasurements(connection, layer, source) if layer.series else None,
     )
     with failures_file(options.failures, layer) as failures:
         tally = load.stage(stage, failures, show)
-        counts = load.count(tally)
-    superseded = 0 if options.dry_run else load.merge(counts)
+        counts, measured = load.count(tally)
+    superseded = 0 if options.dry_run else load.merge(counts, measured)
     notes = (
         *_public_notes(layer, tally.notes),
         *rules.notes(),
         *filter(None, tally.place_notes(layer.source)),
     )
-    report = load.report(tally, counts, notes)
+    report = load.report(tally, counts, measured, notes)
     report = replace(report, removed=report.removed + superseded)
     if report.removed or options.mode is LoadMode.APPEND:
         drop_addresses(connection, layer)
@@ -395,6 +404,7 @@ class _Stage:
     sample: RawTable
     records: int
     default_points: npt.NDArray[np.complex128] | None = None
+    stations: StationCheck | None = None  # of a layer of measurements
 
     @classmethod
     def of(
@@ -404,6 +414,7 @@ class _Stage:
         source: FileSource,
         chunks: _RuledChunks,
         options: LoadOptions,
+        stations: StationCheck | None = None,
     ) -> Self:
         """Raises BadFile for a missing column, AmbiguousInput for one with two readings."""
         territory = stored_territory(connection)
@@ -415,9 +426,11 @@ class _Stage:
         whole = chunks.chunks.whole
         if whole is not None and len(whole) <= chunks.chunks.rows:
             (table,) = named
-            return cls(layer, source, reader, placer, (table,), table, len(table))
+            return cls(
+                layer, source, reader, placer, (table,), table, len(table), stations=stations
+            )
         places = reader.places_of(named)
-        found = survey(named, reader.readings(), key_columns(source), places)
+        found = survey(named, reader.readings(), record_key_columns(layer), places)
         alone = RecordReader(
             layer, source, area, options.answers, replace(found, repeats={}), asks=asks
         )
@@ -425,7 +438,7 @@ class _Stage:
         points = [complex(point.lon, point.lat) for point in _default_points(sample).found]
         heaps = np.array(points, np.complex128)
         reader = RecordReader(layer, source, area, options.answers, found, asks=asks)
-        return cls(layer, source, reader, placer, named, found.sample, found.rows, heaps)
+        return cls(layer, source, reader, placer, named, found.sample, found.rows, heaps, stations)
 
     def place(self, table: RawTable) -> _PlacedBatch:
         """The records of the next chunk, with their places."""
@@ -435,7 +448,15 @@ class _Stage:
         places = self.placer.place(_claims(records), report_outside=reports_outside)
         failed = dict(records.faults)
         misplaced = np.flatnonzero(places.reason != Reason.NONE.value) if self.layer.placed else ()
+        excused: set[int] = set()
+        if self.stations is not None:
+            excused, unknown = self.stations.check(records, places)
+            for row, fault in unknown.items():
+                failed[row] = [*failed.get(row, []), fault]
+            excused |= {*unknown}
         for row in map(int, misplaced):
+            if row in excused:
+                continue  # it stands where its station does
             place, faults = RecordFault(places.reason[row], places.why[row]), failed.get(row, [])
             if place.reason != Reason.OUTSIDE.value:
                 failed[row] = [*faults, place]
@@ -443,7 +464,9 @@ class _Stage:
                 # The first fault is the reason shown: a bad shape may itself be why it is outside.
                 bad_shape = any(fault.reason == "bad_geometry" for fault in faults)
                 failed[row] = [*faults, place] if bad_shape else [place, *faults]
-        if self.default_points is None:
+        if self.stations is not None:  # which come again and again at one point
+            mask = np.zeros(len(records), np.bool_)
+        elif self.default_points is None:
             mask = _default_points(records).mask
         else:
             mask = np.isin(records.lon + 1j * records.lat, self.default_points)
@@ -470,6 +493,7 @@ class _Load:
     options: LoadOptions
     incoming: IncomingRows
     shift: ShiftCheck
+    measurements: StagedMeasurements | None  # of a layer of measurements
 
     def stage(self, stage: _Stage, failures: FailureWriter, show: Show | None) -> _Tally:
         """Place all chunks, and put their rows beside the table or into quarantine."""
@@ -527,15 +551,15 @@ class _Load:
 
     def _store_addresses(self, batch: _PlacedBatch) -> None:
         rows = batch.by_words
-        keys = [batch.records.keys[row] for row in rows]
+        keys = [batch.records.row_keys[row] for row in rows]
         addresses = [batch.records.address[row] for row in rows]
         overwrites = self.options.mode is not LoadMode.APPEND
         keep_addresses(
             self.connection, self.layer, self.source, keys, addresses, overwrites=overwrites
         )
 
-    def count(self, tally: _Tally) -> MergeCounts:
-        """Counts of what a merge will do.
+    def count(self, tally: _Tally) -> tuple[MergeCounts, MeasuredRecords | None]:
+        """Counts of what a merge will do to rows, and to measurements.
 
         Raises AmbiguousInput for a batch that lies beside its communes, and for a load that
         overwrites or removes much.
@@ -547,12 +571,21 @@ class _Load:
             self.incoming.mark_centres(COMMUNE_PRECISION_M)
         quarantine.settle(self.connection, self.layer.id, self.source, replayed=options.replayed)
         leave_out_superseded(self.connection, self.layer, self.source, self.load_id)
+        measured = None
+        if self.measurements is not None:
+            self.measurements.take()
         counts = self.incoming.count(self.source, options.mode, declared=self.declared)
+        if self.measurements is not None:
+            changed = self.incoming.changed_records()
+            measured = self.measurements.count(options.mode, *changed)
         if not (options.confirmed or options.replayed or options.dry_run):
             ask_to_overwrite(counts, options.mode, self.source, declared=self.declared)
-        return counts
+            if measured is not None:
+                corrections = replace(counts, updated=measured.updated, stored=measured.stored)
+                ask_to_overwrite(corrections, options.mode, self.source, declared=True)
+        return counts, measured
 
-    def merge(self, counts: MergeCounts) -> int:
+    def merge(self, counts: MergeCounts, measured: MeasuredRecords | None) -> int:
         """Gives the number of rows that are removed because staged ones supersede them."""
         options = self.options
         act = REPLAYED if options.replayed else "update"
@@ -560,12 +593,25 @@ class _Load:
         superseded = remove_superseded(
             self.connection, self.layer, self.source, options.who, self.load_id
         )
+        if self.measurements is not None and measured is not None:
+            if measured.added or measured.updated:
+                self.measurements.store(options.mode, self.load_id, options.who)
+            if measured.added or measured.updated or counts.added or counts.updated:
+                self.measurements.refresh()
         fill_covers(self.connection, self.layer)
         return superseded
 
-    def report(self, tally: _Tally, counts: MergeCounts, notes: tuple[str, ...]) -> LoadReport:
-        """What the load did, or would do where it is a dry run."""
+    def report(
+        self,
+        tally: _Tally,
+        counts: MergeCounts,
+        measured: MeasuredRecords | None,
+        notes: tuple[str, ...],
+    ) -> LoadReport:
+        """What the load did, or would do where it is a dry run; of measurements their records."""
         options = self.options
+        if measured is not None:
+            counts = replace(counts, added=measured.added, updated=measured.updated)
         updated = 0 if options.mode is LoadMode.APPEND else counts.updated
         removes = options.mode in (LoadMode.REPLACE, LoadMode.MIRROR)
         outside = tally.reasons[Reason.OUTSIDE.value]
@@ -646,6 +692,7 @@ def _rows(batch: _PlacedBatch, source: str, load_id: int, simulated: bool) -> di
         "valid_at": records.valid_at[kept],
         "source": [source] * len(kept),
         "source_key": taken(records.keys),
+        STATION: taken(records.row_keys),
         "provenance": [f'{{"line":{line}{more}}}' for line in taken(records.lines)],
         **{
             name: _iso(column) if _has_days(column) else column

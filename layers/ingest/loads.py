@@ -16,8 +16,9 @@ from gis.errors import Conflict, NotFound
 from layers.definition.model import Layer
 from layers.ingest.addresses import drop_addresses
 from layers.ingest.edit import require_writable
+from layers.series.reverting import revert_measurements
 from layers.storage.covers import fill_covers
-from layers.storage.tables import table_of
+from layers.storage.tables import measurements_of, table_of
 
 _NOT_COMPARED = {"id", "updated_at", "provenance"}
 
@@ -66,7 +67,8 @@ class LoadedChange:
 
 @dataclass(frozen=True, slots=True)
 class Reverted:
-    """Counts of rows that a load had added, updated or removed, and that are as before again.
+    """Counts of rows that a load had added, updated or removed, and that are as before again; of
+    a layer of measurements these, not rows.
 
     `kept` were changed since the load, and stay as they are.
     """
@@ -143,7 +145,16 @@ def revert(connection: Connection, layer: Layer, load_id: int, principal: Princi
         "names": ", ".join(f'"{name}"' for name in names),
         "values": ", ".join(f'old."{name}"' for name in names),
     }
+    if layer.series is not None:
+        stations = [name for name in names if name not in {"valid_at", *layer.measured_fields}]
+        parts |= {
+            "stations": ", ".join(f'"{name}"' for name in stations),
+            "station_values": ", ".join(f'old."{name}"' for name in stations),
+            "measurements": f'layer."{measurements_of(layer).name}"',
+        }
     values = {"load": load_id, "layer": layer.id, "at": load.loaded_at, "who": principal.name}
+    if layer.series is not None:
+        return _revert_series(connection, layer, load, parts, values)
     changed = {
         name: _run(connection, statement, parts, values) for name, statement in _REVERT.items()
     }
@@ -155,6 +166,22 @@ def revert(connection: Connection, layer: Layer, load_id: int, principal: Princi
     expected = load.added + load.updated + load.removed
     done = changed["deleted"] + changed["restored"] + changed["returned"]
     return Reverted(**changed, kept=expected - done)
+
+
+def _revert_series(
+    connection: Connection, layer: Layer, load: Load, parts: dict[str, str], values: dict[str, Any]
+) -> Reverted:
+    """Take back the measurements of a load, and what it changed of its stations.
+
+    The counts are of measurements. A station that the load added stays while it has others.
+    """
+    measured = revert_measurements(connection, layer, load.id, values["who"])
+    for statement in _REVERT_STATIONS:
+        connection.execute(text(statement.format(**parts)), values)
+    for statement in _REVERT_BESIDE:
+        connection.execute(text(statement.format(**parts)), values | {"source": load.source})
+    connection.execute(_MARK_REVERTED, values)
+    return Reverted(measured.deleted, measured.restored, returned=0, kept=measured.kept)
 
 
 def _run(
@@ -214,6 +241,20 @@ _REVERT = {
         " WHERE h.load_id = :load AND h.act = 'delete' ON CONFLICT DO NOTHING",
     ),
 }
+# Of a layer of measurements: stations as they were, unless something changed them since; those
+# that it added and that have no measurement of another load.
+_OF_STATIONS = """
+h.load_id = :load AND h.act IN ('update', 'replay') AND t.id = h.row_id AND NOT EXISTS (
+  SELECT FROM gis.row_history later
+  WHERE later.layer_id = :layer AND later.row_id = h.row_id AND later.id > h.id)"""
+_UNUSED = f"{_ADDED} AND NOT EXISTS (SELECT FROM {{measurements}} m WHERE m.station = t.id)"
+_REVERT_STATIONS = (
+    "UPDATE {table} t SET ({stations}, updated_at) = ROW({station_values}, clock_timestamp())"  # noqa: S608
+    " FROM gis.row_history h, jsonb_populate_record(NULL::{table}, h.before) old"
+    f" WHERE {_OF_STATIONS}",
+    f"{_HISTORY} WHERE {_UNUSED}",
+    f"DELETE FROM {{table}} t WHERE {_UNUSED}",  # noqa: S608
+)
 # What the load alone put into quarantine goes, and what it took out waits again.
 _REVERT_BESIDE = (
     "DELETE FROM gis.quarantine WHERE layer_id = :layer AND source = :source"

@@ -24,7 +24,13 @@ SOME = 20  # rows that may change without a question
 # `on_centre`: the point is a commune's centre, which many together make a default point.
 _CREATE = """
 CREATE TEMP TABLE incoming ON COMMIT DROP AS
-SELECT {columns}, false AS on_centre FROM {table} WITH NO DATA"""
+SELECT {staged}, false AS on_centre FROM {table} WITH NO DATA"""
+# Of a layer of measurements: the key of the station, and the order of the records; under names that
+# no field can have.
+STATION, RECORD = "#station", "#record"
+_CREATE_STATIONS = f"""
+ALTER TABLE pg_temp.incoming
+  ADD COLUMN "{STATION}" text, ADD COLUMN "{RECORD}" bigint GENERATED ALWAYS AS IDENTITY"""
 _CREATE_FAILED = "CREATE TEMP TABLE incoming_failed (source_key text) ON COMMIT DROP"
 _MARK_CENTRES = """
 UPDATE incoming SET default_point = true, place_precision_m = %(precision_m)s WHERE on_centre"""
@@ -38,6 +44,9 @@ _COUNT = """
 SELECT count(*) FILTER (WHERE t.id IS NULL),
        count(*) FILTER (WHERE t.id IS NOT NULL AND ({theirs}) IS DISTINCT FROM ({ours}))
 FROM incoming i LEFT JOIN {table} t USING (source, source_key)"""
+_CHANGED = """
+SELECT i."#record", t.id IS NULL FROM incoming i LEFT JOIN {table} t USING (source, source_key)
+WHERE t.id IS NULL OR ({theirs}) IS DISTINCT FROM ({ours})"""
 _UPDATED = """
 WHERE t.source = i.source AND t.source_key = i.source_key
 AND ({theirs}) IS DISTINCT FROM ({ours})"""
@@ -88,28 +97,36 @@ class IncomingRows:
         self._cursor = driver.cursor()
         self._layer_id = layer.id
         self.columns = (*PLACE_COLUMNS, *layer.public_fields)
-        compared = [name for name in self.columns if name not in _NOT_COMPARED]
+        # Measurements are stored beside the row of their station (layers.series).
+        measured = {"valid_at", *layer.measured_fields} if layer.series else set()
+        merged = [name for name in self.columns if name not in measured]
+        compared = [name for name in merged if name not in _NOT_COMPARED]
+        self._more = ("on_centre",) if layer.series is None else ("on_centre", STATION)
         self._parts = {
             "table": sql.Identifier("layer", layer.id),
-            "columns": _names(self.columns),
-            "incoming": _names(self.columns, "i"),
+            "staged": _names(self.columns),
+            "copied": _names((*self.columns, *self._more)),
+            "columns": _names(merged),
+            "incoming": _names(merged, "i"),
             "names": _names(compared),
             "ours": _names(compared, "i"),
             "theirs": _names(compared, "t"),
         }
         self._run("DROP TABLE IF EXISTS pg_temp.incoming, pg_temp.incoming_failed")
         self._run(_CREATE)
+        if layer.series is not None:
+            self._run(_CREATE_STATIONS)
         self._run(_CREATE_FAILED)
 
     def add(self, rows: Mapping[str, Any]) -> None:
         """Copy rows, column by column: arrays or lists of the values of each of `columns`, and
-        `on_centre`.
+        `on_centre`, of a layer of measurements of STATION too.
 
         `geom` is hexadecimal EWKB; instants are datetime64 in UTC or ISO 8601, as days are. None,
         NaN, NaT and what an array masks are null.
         """
-        columns = (*self.columns, "on_centre")
-        self._copy("COPY incoming ({columns}, on_centre) FROM STDIN (FORMAT csv)", rows, columns)
+        columns = (*self.columns, *self._more)
+        self._copy("COPY incoming ({copied}) FROM STDIN (FORMAT csv)", rows, columns)
 
     def mark_centres(self, precision_m: float) -> None:
         """Make the points on centres of communes default points, precise to so many metres."""
@@ -147,6 +164,14 @@ class IncomingRows:
         if added and not declared:
             others = self._cursor.execute(self._statement(_OTHERS), values).fetchall()
         return MergeCounts(added, updated, missing, stored, dict(others))
+
+    def changed_records(self) -> tuple[list[int], list[int]]:
+        """The numbers of the records of measurements whose stations are new, or have changed."""
+        rows = self._cursor.execute(self._statement(_CHANGED)).fetchall()
+        return (
+            [record for record, is_new in rows if is_new],
+            [record for record, is_new in rows if not is_new],
+        )
 
     def merge(
         self, counts: MergeCounts, mode: LoadMode, who: str, load_id: int, source: str, act: str

@@ -16,7 +16,7 @@ def store_quality(
     connection: Connection, layer: Layer, load_id: int, read: int, reasons: Mapping[str, int]
 ) -> None:
     """Store the quality of the load whose rows this transaction staged, of so many records read."""
-    fields = [f'count("{name}")' for name in layer.public_fields]
+    fields = [f'count("{name}")' for name in layer.public_fields if name in layer.record_fields]
     filled = f"({' + '.join(fields)})::float8 / nullif(count(*) * {len(fields)}, 0)"
     measured = connection.execute(text(_MEASURE.format(filled=filled if fields else "NULL"))).one()
     placed = {row.method: row.number for row in connection.execute(_PLACED)}

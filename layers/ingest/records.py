@@ -46,6 +46,8 @@ from layers.definition.model import (
     GeometryKind,
     Layer,
     LayerField,
+    PlausibleRange,
+    Quality,
 )
 from layers.ingest.day_bounds import bounds_of_field, bounds_of_time
 from layers.ingest.survey import ColumnReading, ColumnType, Survey
@@ -77,6 +79,7 @@ class PlaceBy(StrEnum):
     WORDS = "words"
 
 
+_CLOCKS_DIFFER = np.timedelta64(60, "m")  # of stations, whose measurements are still taken
 _READINGS = {
     FieldType.INTEGER: ColumnType.INTEGER,
     FieldType.NUMBER: ColumnType.NUMBER,
@@ -167,6 +170,12 @@ class RecordBatch:
     raw: Callable[[int], dict[str, str]]
     undeclared: Callable[[int], dict[str, str]]
     faults: dict[int, list[RecordFault]] = field(default_factory=dict)
+    stations: list[str] | None = None  # keys of the stations, of a layer of measurements
+
+    @property
+    def row_keys(self) -> list[str]:
+        """The source key of the row that each record is of."""
+        return self.keys if self.stations is None else self.stations
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -199,7 +208,9 @@ class RecordReader:
     ) -> None:
         self.geometry = layer.geometry
         self.source = source
-        self.fields = layer.fields
+        self.fields = layer.record_fields
+        self.series = layer.series
+        self.key_columns = record_key_columns(layer)
         self.area = area
         self.answers = answers
         self.effective_answers = answers
@@ -225,6 +236,7 @@ class RecordReader:
         table = self._located(written)
         self.require_columns(table)
         self.faults = {row: [RecordFault(BAD_RECORD, why)] for row, why in table.faults.items()}
+        table = self._with_quantities(table)
         for row, why in self._hidden_values(table):
             self._fault(row, "bad_value", why)
         for row, why in table.value_faults(sorted(known_columns(self.source, self.fields))):
@@ -246,6 +258,14 @@ class RecordReader:
         }
         keys = self._keys(table)
         self._done += len(table)
+        valid_at = self._valid_at(table)
+        columns = {
+            name: self._column(table, name, definition) for name, definition in public.items()
+        }
+        stations = None
+        if self.series is not None:
+            stations = self._stations(table)
+            columns |= self._measured(table, columns, valid_at)
         return RecordBatch(
             keys=keys,
             former_keys=self._former_keys(table),
@@ -258,10 +278,9 @@ class RecordReader:
             district=district,
             crs=self.crs,
             precision_m=self._precision(table),
-            valid_at=self._valid_at(table),
-            columns={
-                name: self._column(table, name, definition) for name, definition in public.items()
-            },
+            valid_at=valid_at,
+            columns=columns,
+            stations=stations,
             personal=self._personal(table),
             raw=partial(self._raw, written),
             undeclared=partial(self._undeclared, written),
@@ -334,11 +353,8 @@ class RecordReader:
         A missing, a repeated and an overlong key are faults. Of records with one key the last
         counts, as it would if they came in one file after the other.
         """
-        columns = key_columns(self.source)
-        if len(columns) == 1:
-            keys = list(table[columns[0]])
-        else:
-            keys = [key_of(parts) for parts in zip(*(table[c] for c in columns), strict=True)]
+        columns = self.key_columns
+        keys = _joined_keys(table, columns)
         last = {key: row for row, key in enumerate(keys)}
         blank = key_of([""] * len(columns))
         repeats = self._repeats(table, keys, last)
@@ -382,7 +398,9 @@ class RecordReader:
         It did not escape `|`, so that ("a|b", "c") and ("a", "b|c") were one key.
         """
         columns = key_columns(self.source)
-        if len(columns) == 1 or not any(_needs_escape(table[column]) for column in columns):
+        if self.series is not None or len(columns) == 1:
+            return {}
+        if not any(_needs_escape(table[column]) for column in columns):
             return {}
         records = enumerate(zip(*(table[column] for column in columns), strict=True))
         return {row: "|".join(parts) for row, parts in records if _needs_escape(parts)}
@@ -568,6 +586,81 @@ class RecordReader:
             ask_about_days(column, table[column], {*of_years, *implausible}, bounds, format, zone)
         self._fault_each({**unread, **implausible}, "bad_date", column)
 
+    def _with_quantities(self, table: RawTable) -> RawTable:
+        """The table with a column for each quantity, where one column names them."""
+        columns = self.source.measured
+        if self.series is None or columns is None or not columns.quantity or not columns.value:
+            return table
+        named, values = table[columns.quantity], table[columns.value]
+        words = [self.fields[name].column or name for name in self.series.quantities]
+        for row, word in enumerate(named):
+            if word not in words and (word or values[row]):
+                why = f"{columns.quantity}: đại lượng lạ / “{word}” is none of {', '.join(words)}"
+                self._fault(row, "unknown_value", why)
+        pairs = list(zip(named, values, strict=True))
+        cells = {
+            **table.cells,
+            **{word: [value if name == word else "" for name, value in pairs] for word in words},
+        }
+        return replace(table, columns=tuple(cells), cells=cells)
+
+    def _stations(self, table: RawTable) -> list[str]:
+        """The key of the station of each record; one that names none has a fault."""
+        columns = key_columns(self.source)
+        stations, blank = _joined_keys(table, columns), key_of([""] * len(columns))
+        for row, station in enumerate(stations):
+            if station == blank and not any(f.reason == "no_key" for f in self.faults.get(row, ())):
+                self._fault(row, "no_key", f"thiếu trạm / no station in {', '.join(columns)}")
+        return stations
+
+    def _measured(
+        self,
+        table: RawTable,
+        columns: Mapping[str, Sequence[Any]],
+        valid_at: NDArray[np.datetime64],
+    ) -> dict[str, list[Any]]:
+        """The columns that are derived of measurements: their quality, and places for the rest.
+
+        A value without a time, and one from the future, is a fault.
+        """
+        assert self.series is not None
+        assert self.source.time is not None  # layers.definition.checks
+        quantities = self.series.quantities
+        latest = np.datetime64("now", "us") + _CLOCKS_DIFFER
+        has_value = [
+            any(columns[name][row] is not None for name in quantities) for row in range(len(table))
+        ]
+        column = self.source.time.column
+        for row in np.flatnonzero(np.isnat(valid_at)).tolist():
+            if has_value[row] and not self._has_fault(row, column):
+                why = f"{column}: thiếu thời điểm đo / a measurement needs its time"
+                self._fault(row, "missing", why)
+        for row in np.flatnonzero(valid_at > latest).tolist():
+            if has_value[row] and not self._has_fault(row, column):
+                why = (
+                    f"{column}: thời điểm đo ở tương lai / it was measured in the future: correct "
+                    "the clock of the station, or `source.time.zone` in the layer file"
+                )
+                self._fault(row, "bad_date", why)
+        flags = self._quality_flags(table)
+        derived: dict[str, list[Any]] = dict.fromkeys(
+            self.series.derived_fields(self.fields), [None] * len(table)
+        )
+        for name, quantity in quantities.items():
+            derived[f"{name}_quality"] = [
+                None if value is None else _quality(value, flag, quantity.plausible)
+                for value, flag in zip(columns[name], flags, strict=True)
+            ]
+        return derived
+
+    def _quality_flags(self, table: RawTable) -> list[Quality]:
+        """The quality of each record, as its source flags it."""
+        flagged = self.source.measured.quality if self.source.measured else None
+        if flagged is None or flagged.column not in table.cells:
+            return ["good"] * len(table)
+        words: dict[str, Quality] = {"": "good", **flagged.values}
+        return [words.get(word, "suspect") for word in table[flagged.column]]
+
     def _words(self, table: RawTable, column: str | None) -> list[str]:
         return table.cells.get(column or "", [""] * len(table))
 
@@ -744,8 +837,9 @@ def known_columns(source: FileSource, fields: Mapping[str, LayerField]) -> set[s
     """All columns that a layer reads, required or not."""
     words = {source.address, source.commune, source.district} - {None}
     precision = {source.precision.column} if source.precision else set()
+    measured = source.measured.names if source.measured else set[str]()
     field_columns = {definition.column or name for name, definition in fields.items()}
-    return {*needed_columns(source, fields), *words, *precision, *field_columns}  # type: ignore[arg-type]
+    return {*needed_columns(source, fields), *words, *precision, *measured, *field_columns}  # type: ignore[arg-type]
 
 
 def declared_columns(source: FileSource, fields: Mapping[str, LayerField]) -> set[str]:
@@ -762,6 +856,32 @@ def public_columns(source: FileSource, fields: Mapping[str, LayerField]) -> set[
 def key_columns(source: FileSource) -> tuple[str, ...]:
     """The columns that make the key of a record, in the order of the layer file."""
     return (source.key,) if isinstance(source.key, str) else source.key
+
+
+def record_key_columns(layer: Layer) -> tuple[str, ...]:
+    """The columns that tell records apart: of measurements their station, time and quantity."""
+    assert isinstance(layer.source, FileSource)
+    columns = key_columns(layer.source)
+    if layer.series is None:
+        return columns
+    time = (layer.source.time.column,) if layer.source.time else ()
+    measured = layer.source.measured
+    quantity = (measured.quantity,) if measured and measured.quantity else ()
+    return tuple(dict.fromkeys((*columns, *time, *quantity)))
+
+
+def _quality(value: float, flag: Quality, plausible: PlausibleRange | None) -> Quality:
+    if plausible is None:
+        return flag
+    low = plausible.at_least is not None and value < plausible.at_least
+    high = plausible.at_most is not None and value > plausible.at_most
+    return "implausible" if low or high else flag
+
+
+def _joined_keys(table: RawTable, columns: Sequence[str]) -> list[str]:
+    if len(columns) == 1:
+        return list(table[columns[0]])
+    return [key_of(parts) for parts in zip(*(table[c] for c in columns), strict=True)]
 
 
 def key_of(parts: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, text
 
 from gis.errors import NotFound
 from layers.definition.model import Layer
-from layers.storage.tables import table_of
+from layers.storage.tables import measurements_of, table_of
 
 _OF_PLACE = (
     "place_method", "place_confidence", "place_precision_m", "commune", "unit_then",
@@ -23,6 +23,7 @@ class TraceStep:
     """One event in the life of a record.
 
     `what`: `loaded`, `changed`, `placed again`, `removed`, `returned`, `quarantined`, `replaced`;
+    of a station `measured`, `corrected`, `reverted`;
     `mapping` is the version of the layer file by which it was loaded.
     """
 
@@ -72,6 +73,8 @@ def _trace(connection: Connection, layer: Layer, source: str, key: str) -> Recor
     names = set(table_of(layer).columns.keys())
     states = [each.before for each in history] + [now]
     steps = [*_changes(history, states, names), *_loaded(connection, states)]
+    if layer.series is not None and now is not None:
+        steps += _measured(connection, layer, now["id"])
     steps += [
         TraceStep(each.at, each.what, each.who, each.load_id, why=each.why)
         for each in connection.execute(_BESIDE, values)
@@ -86,6 +89,33 @@ def _trace(connection: Connection, layer: Layer, source: str, key: str) -> Recor
         {name: (now or {}).get(name) for name in _OF_PLACE if layer.placed},
         sorted(steps, key=lambda step: step.at),
     )
+
+
+def _measured(connection: Connection, layer: Layer, station: int) -> Iterator[TraceStep]:
+    """The last loads that brought measurements of a station, and corrections of these."""
+    values = {"layer": layer.id, "station": station, "limit": _MOST_STEPS}
+    measurements = text(_MEASURED.format(measurements=measurements_of(layer).name))
+    for load in connection.execute(measurements, values):
+        yield TraceStep(
+            load.at,
+            "measured",
+            load.who,
+            load.id,
+            load.file,
+            mapping=load.mapping,
+            after={"measurements": load.number, "first": load.first, "last": load.last},
+        )
+    for each in connection.execute(text(_CORRECTIONS.format(
+        measurements=measurements_of(layer).name)), values):  # fmt: skip
+        of = {"quantity": each.quantity, "measured_at": each.measured_at}
+        yield TraceStep(
+            each.at,
+            "corrected" if each.load_id else "reverted",
+            each.who,
+            each.load_id,
+            before={**of, "value": each.value, "quality": each.quality},
+            after={**of, "value": each.now, "quality": each.quality_now},
+        )
 
 
 def _changes(
@@ -129,6 +159,21 @@ def _loaded(
         )
 
 
+_MOST_STEPS = 100  # of measurements
+# Of the newest measurements, since all of a station may be millions.
+_MEASURED = """
+SELECT l.id, l.loaded_at AS at, l.loaded_by AS who, l.file, l.mapping, count(*) AS number,
+       min(m.measured_at) AS first, max(m.measured_at) AS last
+FROM (SELECT load_id, measured_at FROM layer."{measurements}" WHERE station = :station
+      ORDER BY measured_at DESC LIMIT 100 * :limit) AS m
+JOIN gis.load l ON l.id = m.load_id
+GROUP BY l.id ORDER BY l.id DESC LIMIT :limit"""
+_CORRECTIONS = """
+SELECT h.at, h.who, h.load_id, h.quantity, h.measured_at, h.value, h.quality, m.value AS now,
+       m.quality AS quality_now
+FROM gis.measurement_history h
+LEFT JOIN layer."{measurements}" m USING (station, quantity, measured_at)
+WHERE h.layer_id = :layer AND h.station = :station ORDER BY h.id DESC LIMIT :limit"""
 _SOURCES = """
 SELECT source FROM layer."{layer}" WHERE source_key = :key
 UNION SELECT before ->> 'source' FROM gis.row_history

@@ -1,7 +1,7 @@
 """The columns of a layer that clients see, filter and sort by, and their SQL."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -119,7 +119,7 @@ def _properties(layer: Layer) -> Iterator[ServedColumn]:
             values=declared.values or {},
             description=declared.description,
             required=declared.required,
-            writable=isinstance(layer.source, FileSource),
+            writable=isinstance(layer.source, FileSource) and name not in layer.measured_fields,
             free_text=declared.free_text,
         )
     taken = set(layer.fields)
@@ -129,7 +129,7 @@ def _properties(layer: Layer) -> Iterator[ServedColumn]:
 def _own_columns(layer: Layer) -> Iterator[ServedColumn]:
     """The columns that a layer has beside its fields; a view has only its time."""
     if _has_time(layer):
-        yield _VALID_AT
+        yield _VALID_AT if layer.series is None else replace(_VALID_AT, writable=False)
     if not layer.is_view:
         if layer.placed:
             yield from _PLACING

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from gis.alerts.self_monitoring import LAYER_FILE
+from gis.clock import today
 from gis.database.engine import Database
 from gis.errors import BadLayerFile
 from gis.jobs.periodic import repeating
@@ -26,7 +27,7 @@ from layers.jobs.detection import DetectionScheduler, forget_old_runs
 from layers.jobs.failures import Failures
 from layers.jobs.letters import queue_letters
 from layers.jobs.places import queue_places
-from layers.jobs.retention import forget_sent
+from layers.jobs.retention import forget_measurements, forget_sent
 from layers.jobs.roster import RosterDuty
 from layers.jobs.sources import SourceScheduler
 from layers.processes.runs import forget_expired
@@ -141,6 +142,7 @@ def leading(
             prune_jobs(connection)
             forget_sent(connection, undeclared_days)
             forget_expired(connection)
+        forget_measurements(database, files.catalogue, today())
         if rasters is not None:
             delete_unused(database, rasters)
 

@@ -40,7 +40,8 @@ from gis.intake.tables import RawTable
 from layers.definition.model import FeedSource, GeometryKind, Layer
 from layers.ingest.load import LoadOptions, LoadReport, load_chunks
 from layers.ingest.mapped_columns import with_mapped_columns
-from layers.ingest.records import NO_OPTIONS, key_columns, key_of, known_columns
+from layers.ingest.records import NO_OPTIONS, key_columns, key_of, known_columns, record_key_columns
+from layers.series.storing import newest_time
 from layers.sources.deletions import TooManyGone, drop_keys, drop_unseen, note_seen, unmark_returned
 from layers.sources.drift import ColumnNews, bearable_failures, news_of, observed_columns, stops
 from layers.sources.state import (
@@ -254,7 +255,7 @@ def _store(
             if not run.confirmed:
                 _ask_about_failures(layer, loaded, columns)
             columns = observed_columns(columns, sample, news, failed, accepted=run.confirmed)
-            newest = connection.scalar(_NEWEST)
+            newest = newest_time(connection) if layer.series else connection.scalar(_NEWEST)
             if feed.deletions != "keep":
                 note_seen(connection, layer)
             if feed.deletions == "mark":
@@ -262,7 +263,7 @@ def _store(
         load_id = loaded.load_id if loaded else None
         yes = run.confirmed
         if batch.deleted:
-            keys = _keys(feed, _table(layer, feed, batch.deleted))
+            keys = _keys(feed, _table(layer, feed, batch.deleted), key_columns(feed))
             removed += drop_keys(connection, layer, feed, source, keys, load_id, confirmed=yes)
         if batch.ends_whole and feed.deletions != "keep":
             removed += drop_unseen(connection, layer, feed, source, load_id, confirmed=yes)
@@ -283,11 +284,12 @@ def _chunks(layer: Layer, feed: FeedSource, records: Sequence[Record]) -> TableC
     if not records:
         return None
     table = _table(layer, feed, records)
-    keys = _keys(feed, table)
+    columns = record_key_columns(layer)
+    keys = _keys(feed, table, columns)
     last = {key: row for row, key in enumerate(keys)}
     if len(last) == len(keys):
         return TableChunks(None, table)
-    blank = key_of([""] * len(key_columns(feed)))
+    blank = key_of([""] * len(columns))
     rows = [row for row, key in enumerate(keys) if last[key] == row or key == blank]
     return TableChunks(None, chosen_rows(table, rows))
 
@@ -299,10 +301,10 @@ def _table(layer: Layer, feed: FeedSource, records: Sequence[Record]) -> RawTabl
     return nested_table(layer.source_name or layer.id, records, sorted(declared), geometry=geometry)
 
 
-def _keys(feed: FeedSource, table: RawTable) -> list[str]:
+def _keys(feed: FeedSource, table: RawTable, columns: Sequence[str]) -> list[str]:
     table = with_mapped_columns(feed, table)
-    columns = [table.cells.get(column, [""] * len(table)) for column in key_columns(feed)]
-    return [key_of(parts) for parts in zip(*columns, strict=True)]
+    values = [table.cells.get(column, [""] * len(table)) for column in columns]
+    return [key_of(parts) for parts in zip(*values, strict=True)]
 
 
 def _ask_about_columns(

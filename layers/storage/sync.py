@@ -20,6 +20,7 @@ from layers.definition.model import GeometryKind, Layer
 from layers.ingest.records import RecordFault
 from layers.ingest.stored_records import move_rows
 from layers.ingest.undeclared import hide_undeclared
+from layers.series.latest import refresh_latest
 from layers.storage.closing import Closing, compare_access, outdate_derived, redact_detection
 from layers.storage.comments import comment_on_layers
 from layers.storage.covers import fill_covers, uncoverable
@@ -34,6 +35,7 @@ from layers.storage.tables import (
     has_hex_cover,
     has_unit_shares,
     hex_cover_of,
+    measurements_of,
     table_of,
     unit_shares_of,
 )
@@ -191,9 +193,10 @@ def _taken_names(catalogue: Catalogue) -> Iterator[str]:
     layers = catalogue.layers
     taken = {unit_shares_of(each).name: each.id for each in layers if has_unit_shares(each)}
     taken |= {hex_cover_of(each).name: each.id for each in layers if has_hex_cover(each)}
+    taken |= {measurements_of(each).name: each.id for each in layers if each.series}
     for layer in layers:
         if layer.id in taken:
-            held = "hexes" if layer.id.endswith("_hexes") else "communes"
+            held = layer.id.rpartition("_")[2].replace("units", "communes")
             yield (
                 f"{layer.id}.yaml: `layer.{layer.id}` holds the {held} of `{taken[layer.id]}`: "
                 "choose another id"
@@ -234,6 +237,11 @@ def _apply(connection: Connection, task: _Task) -> Iterator[SyncChange]:
         hide_undeclared(connection, task.layer)
     yield from _create_indexes(connection, task)
     yield from _count_hexes(connection, task)
+    if task.layer.series is not None:
+        connection.execute(_ATTACH_MEASUREMENTS, {"id": task.layer.id})
+        series = task.layer.series.model_dump(mode="json")
+        if task.shape is not None and task.before and task.before.section("series") != series:
+            refresh_latest(connection, task.layer)
     if has_unit_shares(task.layer) and (
         task.shape is None or SHARES_TRIGGER not in task.shape.triggers
     ):
@@ -398,6 +406,7 @@ def _attach_tile_invalidation(connection: Connection, task: _Task) -> None:
 
 
 _ATTACH_SHARES = text("SELECT gis.attach_unit_shares(:id)")
+_ATTACH_MEASUREMENTS = text("SELECT gis.attach_measurements(:id)")
 _ATTACH_TILES = text("SELECT gis.attach_tiles(:id)")
 _ATTACH_COVER = text("SELECT gis.attach_hex_cover(:id, :resolution)")
 _COUNTED = text("SELECT category, measure, resolution FROM gis.hex_counted WHERE layer_id = :id")

@@ -124,6 +124,22 @@ def hex_cover_of(layer: Layer) -> Table:
     )
 
 
+def measurements_of(layer: Layer) -> Table:
+    """The table of the measurements of a layer with `series`: id of the station's row, quantity
+    (its field), time, value (in the field's unit), quality, and the load that it came by.
+    """
+    return Table(
+        f"{layer.id}_measurements",
+        MetaData(schema=SCHEMA),
+        Column("station", BigInteger(), primary_key=True),
+        Column("quantity", Text(), primary_key=True),
+        Column("measured_at", DateTime(timezone=True), primary_key=True),
+        Column("value", Double(), nullable=False),
+        Column("quality", Text(), nullable=False),
+        Column("load_id", BigInteger()),
+    )
+
+
 def free_text_fields(layer: Layer) -> list[str]:
     """Names of the text fields without a list of values: people search in these."""
     return [

@@ -14,12 +14,14 @@ from layers.definition.model import (
     CountRule,
     IndicatorRule,
     Layer,
+    LevelRule,
     QuietRule,
     RainRule,
     RowRule,
     SensorRule,
 )
 from layers.detect.thresholds.messages import detail, headline
+from layers.series.rules import level_names, measured_rows
 from layers.storage.tables import SCHEMA
 
 # Coarser places are counted in their commune alone; as in hotspots.
@@ -76,7 +78,7 @@ def _statement(
     layer: Layer, rule: RowRule, now: datetime, live: Sequence[str]
 ) -> tuple[Any, dict[str, Any]]:
     """The statement of a rule and its values."""
-    names = {"layer": f'{SCHEMA}."{layer.id}"'}
+    names = {"layer": _relation(layer, rule)}
     match rule:
         case SensorRule():
             names |= _fields(rule) | {"beyond": ">" if rule.above is not None else "<"}
@@ -98,7 +100,17 @@ def _statement(
         case IndicatorRule():
             names |= _fields(rule) | {"beyond": "<" if rule.at_least is not None else ">"}
             values = {"limit": rule.at_least if rule.at_least is not None else rule.at_most}
+        case LevelRule():
+            names |= _fields(rule) | level_names(layer, rule)
+            values = {"stale_minutes": rule.stale_minutes, "live": list(live)}
     return text(_SQL[rule.kind].format(**names)), values | {"now": now}
+
+
+def _relation(layer: Layer, rule: RowRule) -> str:
+    """The rows that a rule is about: of a layer of measurements these, with their stations."""
+    if layer.series is None or not isinstance(rule, SensorRule | RainRule):
+        return f'{SCHEMA}."{layer.id}"'
+    return measured_rows(layer, rule.field, rule.of)
 
 
 def _fields(rule: AlertRule) -> dict[str, str]:
@@ -149,12 +161,12 @@ def _field_values(rule: CountRule) -> dict[str, Any]:
 
 def _signal(connection: Connection, layer: Layer, rule: RowRule, row: Row[Any]) -> Signal:
     label = _label(connection, rule, row)
-    vi, en = headline(layer, rule, label, float(row.value))
+    vi, en = headline(layer, rule, label, float(row.value), dict(row._mapping))
     detail_vi, detail_en = detail(row.since, row.until)
     everywhere = isinstance(rule, QuietRule) and rule.of is None
     located = not everywhere and not (isinstance(rule, CountRule) and rule.per == "province")
     return Signal(
-        tier=rule.tier,
+        tier=rule.tier_of(row.level) if isinstance(rule, LevelRule) else rule.tier,
         observed=float(row.value),
         since=row.since,
         until=row.until,
@@ -165,15 +177,21 @@ def _signal(connection: Connection, layer: Layer, rule: RowRule, row: Row[Any]) 
         cells=(row.cell,) if located and row.cell is not None else (),
         communes=(row.commune,) if located and row.commune else (),
         centre=(row.lon, row.lat) if located and row.lon is not None else None,
-        records=tuple(row.records[-_MOST_RECORDS:]),
-        measures={"rule": rule.kind},
+        records=tuple(dict.fromkeys(row.records[-_MOST_RECORDS:])),
+        measures=_measures(rule, row),
         key=str(row.key),
-        beyond=_beyond(rule, float(row.value)),
+        beyond=_beyond(rule, float(row.value), row),
         simulated=row.simulated,
     )
 
 
-def _beyond(rule: RowRule, value: float) -> float | None:
+def _measures(rule: RowRule, row: Row[Any]) -> dict[str, Any]:
+    if not isinstance(rule, LevelRule):
+        return {"rule": rule.kind}
+    return {"rule": rule.kind, "level": row.level, "threshold": row.threshold, "station": row.key}
+
+
+def _beyond(rule: RowRule, value: float, row: Row[Any]) -> float | None:
     """Distance from the last value that raises nothing; None of a silence, which only grows."""
     match rule:
         case QuietRule():
@@ -182,6 +200,8 @@ def _beyond(rule: RowRule, value: float) -> float | None:
             return value - (rule.at_least - 1)
         case RainRule():
             return value - rule.above
+        case LevelRule():
+            return value - float(row.threshold)
         case SensorRule():
             return abs(value - (rule.above if rule.above is not None else rule.below or 0.0))
         case IndicatorRule():

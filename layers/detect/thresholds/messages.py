@@ -1,6 +1,8 @@
 """Texts of threshold alerts for duty officers, in Vietnamese and English, made from the numbers."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from gis.clock import HERE
 from gis.text import number_en, number_vi
@@ -8,15 +10,19 @@ from layers.definition.model import (
     CountRule,
     IndicatorRule,
     Layer,
+    LevelRule,
     QuietRule,
     RainRule,
     RowRule,
 )
 
 
-def headline(layer: Layer, rule: RowRule, label: str, value: float) -> tuple[str, str]:
-    """`<title>: <thing> <value>, <threshold>`."""
-    vi, en = _measured(layer, rule, value)
+def headline(
+    layer: Layer, rule: RowRule, label: str, value: float, row: Mapping[str, Any]
+) -> tuple[str, str]:
+    """`<title>: <thing> <value>, <threshold>`; `row` is the finding that it is of."""
+    measured = _level(layer, rule, value, row) if isinstance(rule, LevelRule) else None
+    vi, en = measured or _measured(layer, rule, value)
     return (
         ": ".join(filter(None, (rule.title.vi, f"{label} {vi}".strip()))),
         ": ".join(filter(None, (rule.title.en, f"{label} {en}".strip()))),
@@ -65,6 +71,20 @@ def _measured(layer: Layer, rule: RowRule, value: float) -> tuple[str, str]:
     shown = [f"{number(value)} {unit}".strip() for number in (vi, en)]
     bounds = [f"{number(limits[2])} {unit}".strip() for number in (vi, en)]
     return f"{shown[0]}, {limits[0]} {bounds[0]}", f"{shown[1]}, {limits[1]} {bounds[1]}"
+
+
+def _level(layer: Layer, rule: LevelRule, value: float, row: Mapping[str, Any]) -> tuple[str, str]:
+    assert layer.series is not None
+    unit = layer.fields[rule.field].unit or ""
+    reached = layer.series.quantities[rule.field].thresholds[row["level"] - 1].title
+    shown = [
+        tuple(f"{number(each)} {unit}".strip() for each in (value, row["threshold"]))
+        for number in (_vi, _en)
+    ]
+    return (
+        f"{shown[0][0]}, {reached.vi} ({shown[0][1]})",
+        f"{shown[1][0]}, {reached.en} ({shown[1][1]})",
+    )
 
 
 def _limits(rule: RowRule) -> tuple[str, str, float]:

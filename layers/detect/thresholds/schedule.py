@@ -12,13 +12,14 @@ from sqlalchemy import BigInteger, Connection, Row, any_, literal, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from gis.alerts.findings import Evidence, Findings
-from gis.alerts.store import last_evaluation, live_keys, live_records
+from gis.alerts.store import last_evaluation, live_keys, live_records, live_since
 from gis.alerts.updates import apply_findings
 from gis.database.engine import Database
 from gis.errors import GisError, Unavailable
 from layers.definition.catalogue import Catalogue
 from layers.definition.model import Layer, RiskRule, RowRule, ThresholdRule
 from layers.detect.thresholds.evaluation import find_beyond
+from layers.series.rules import corrected_stations
 from layers.storage.tables import table_of
 
 log = structlog.get_logger("thresholds")
@@ -120,7 +121,7 @@ def _evaluate(database: Database, layer: Layer, rule: RowRule, now: datetime) ->
         with database.writing() as connection:
             live = live_keys(connection, layer.id, rule.id)
             findings = find_beyond(connection, layer, rule, now, live)
-            gone = _gone(connection, layer, findings, now)
+            gone = _gone(connection, layer, rule, findings, now)
             apply_findings(connection, replace(findings, evidence=Evidence(gone)), now)
     except Unavailable:  # the same for all
         raise
@@ -131,13 +132,20 @@ def _evaluate(database: Database, layer: Layer, rule: RowRule, now: datetime) ->
 
 
 def _gone(
-    connection: Connection, layer: Layer, findings: Findings, now: datetime
+    connection: Connection, layer: Layer, rule: ThresholdRule, findings: Findings, now: datetime
 ) -> frozenset[int]:
-    """Evidence of the rule's alerts that was deleted, or changed since the last evaluation."""
+    """Evidence of the rule's alerts that was deleted, or changed since the last evaluation; of
+    measurements the stations whose measurements were corrected.
+    """
     known = live_records(connection, layer.id, findings.rule)
     if not known:
         return known
     table, before = table_of(layer), last_evaluation(connection, findings, now)
+    if layer.series is not None:  # whose rows change with each measurement
+        quantity, since = getattr(rule, "field", None), live_since(connection, layer.id, rule.id)
+        if quantity is None or before is None:
+            return frozenset()
+        return corrected_stations(connection, layer, quantity, since, before)
     unchanged = select(table.c.id).where(
         table.c.id == any_(literal(list(known), ARRAY(BigInteger())))
     )

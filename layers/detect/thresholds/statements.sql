@@ -82,3 +82,25 @@ SELECT name AS key, name AS label, value, valid_at AS since, valid_at AS until,
        ARRAY[id] AS records, coalesce(provenance ->> 'simulated' = 'true', false) AS simulated
 FROM newest WHERE value {beyond} :limit
 ORDER BY name;
+
+-- name: level
+-- The row of a station says which level its newest value reached (layers/series/latest.py). since: the
+-- first measurement after the last one that was below the lowest level.
+SELECT s.source_key AS key, coalesce({of}, s.source_key) AS label, s.{field} AS value,
+       s.{level} AS level, ({thresholds})[s.{level}] AS threshold, run.since, s.{at} AS until,
+       gis.h3_parent(s.h3, 8) AS cell, s.commune, ST_X(s.geom) AS lon, ST_Y(s.geom) AS lat,
+       ARRAY[s.id] AS records,
+       coalesce(s.provenance ->> 'simulated' = 'true', false) AS simulated
+FROM {layer} s CROSS JOIN LATERAL (
+  SELECT coalesce(min(m.measured_at), s.{at}) AS since FROM {measurements} m
+  WHERE m.station = s.id AND m.quantity = {quantity} AND m.measured_at <= s.{at}
+    AND m.measured_at > coalesce((
+      SELECT max(b.measured_at) FROM {measurements} b
+      WHERE b.station = s.id AND b.quantity = {quantity} AND b.quality <> 'implausible'
+        AND b.value < ({thresholds})[1] - {hysteresis}
+        AND b.measured_at > s.{at} - interval '30 days'), s.{at} - interval '30 days')
+    AND m.measured_at > s.{at} - interval '30 days') AS run
+WHERE s.{level} >= 1 AND s.{at} <= :now
+  AND (s.{at} > :now - make_interval(mins => :stale_minutes)
+       OR s.source_key = ANY(CAST(:live AS text[])))
+ORDER BY s.source_key;
