@@ -2,6 +2,7 @@
 
 import base64
 import html
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -292,7 +293,11 @@ class DemoFeeds:
         return round(Random(f"{self._hour()} {number}").expovariate(1 / 18), 1)
 
     def _level(self, number: int, hour: datetime | None = None) -> float:
-        return 78 + Random(f"{hour or self._hour()} {number}").uniform(0, 6)
+        """A level (m) that rises and falls within three days, now and then above BĐ1 or BĐ2."""
+        moment = hour or self._hour()
+        phase = moment.timestamp() / (36 * 3_600) + number / 5
+        noise = Random(f"{moment} {number}").uniform(-0.1, 0.1)
+        return 79.3 + 2.8 * math.sin(2 * math.pi * phase) * math.sin(phase / 3) + noise
 
     def _reservoirs(self) -> list[Mapping[str, Any]]:
         draw = Random(self._hour().isoformat())

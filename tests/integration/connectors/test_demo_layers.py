@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -91,15 +91,20 @@ def test_each_layer_is_filled_placed_and_labelled_and_then_nothing_is_doubled(
     assert report.added == report.read - replaced
     loads = f"SELECT bool_and(simulated) FROM gis.load WHERE layer_id = '{name}'"
     assert rows(province, loads) == [(True,)]
-    assert rows(province, f"SELECT count(*) FROM layer.{name}") == [(report.added,)]
+    ((stored,),) = rows(province, f"SELECT count(*) FROM layer.{name}")
+    if layer.series is None:
+        assert stored == report.added
+    else:  # whose rows are stations
+        measured = f"SELECT count(DISTINCT (station, measured_at)) FROM layer.{name}_measurements"
+        assert rows(province, measured) == [(report.added,)]
     if name not in NOT_PLACED:
         ((placed,),) = rows(province, f"SELECT count(commune) FROM layer.{name}")
-        assert placed == report.added
+        assert placed == stored
     if name not in HIDDEN:
         ((labelled,),) = rows(
             province, f"SELECT count(*) FROM layer.{name} t WHERE t::text LIKE '%mô phỏng%'"
         )
-        assert labelled == report.added
+        assert labelled == stored
     again = run(province, layer)
     assert (again.state, again.added, again.removed) == ("complete", 0, 0)
     assert state(province, name)["failures"] == 0
@@ -199,3 +204,25 @@ def test_the_sources_run_as_a_program_of_their_own():
     assert first.startswith("simulated sources at http://127.0.0.1:")
     assert "GIS_SOURCE_NETWORKS=127.0.0.0/8" in rest
     assert program.returncode == 0
+
+
+def test_water_that_rises_from_hour_to_hour_is_a_series_with_its_alarm_levels(
+    province, server, now, tmp_path
+):
+    layer = layer_at("water_levels", server, tmp_path)
+    publish(province, layer)
+    run(province, layer)
+    for later in range(1, 4):
+        server.pages |= demo_pages(lambda hours=later: now + timedelta(hours=hours - 4))
+        run(province, layer)
+    measured = "SELECT count(*), count(DISTINCT station) FROM layer.water_levels_measurements"
+    assert rows(province, measured) == [(20, 5)]
+    levels = rows(
+        province,
+        "SELECT level, (level >= alarm_1)::int + (level >= alarm_2)::int + (level >= alarm_3)::int,"
+        " level_alarm, level_trend FROM layer.water_levels",
+    )
+    assert all(alarm >= reached for _, reached, alarm, _ in levels)
+    assert all(trend in ("rising", "steady", "falling") for *_, trend in levels)
+    history = "SELECT count(*) FROM gis.row_history WHERE layer_id = 'water_levels'"
+    assert rows(province, history) == [(0,)]
