@@ -2,6 +2,7 @@
 
 import { drawAlerts, onDraw, onMark, onShow, refreshAlerts, selectNamed } from "./alerts.js";
 import { drawBell } from "./bell.js";
+import { chartsOf } from "./chart.js";
 import { drawFreshness, refreshFreshness, tellsFreshness } from "./freshness.js";
 import { drawLayers, entriesOf, switchOffAtFirst } from "./layers.js";
 import { rasterEntries, rasterValues, reloadRasters, withRasters } from "./rasters.js";
@@ -110,7 +111,7 @@ function reload(map, { id }) {
 }
 
 function listen(map) {
-  openPopupOnClick(map, state.layers, (place) => rasterValues(state.rasters, place, get));
+  openPopupOnClick(map, state.layers, (place) => rasterValues(state.rasters, place, get), chartsOf);
   document.getElementById("language").addEventListener("click", async () => {
     setLanguage(currentLanguage() === "vi" ? "en" : "vi");
     drawBadges(state.status);

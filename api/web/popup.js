@@ -13,13 +13,14 @@ const MEASURES = {
 // How people write what UCUM writes otherwise.
 const UNITS = { 1: "", km2: "km²", "GW.h": "GWh" };
 
-export function popupOf(features, layers) {
+// `chartsOf` gives, later, the charts of a station by its layer and id.
+export function popupOf(features, layers, chartsOf = async () => null) {
   const shown = distinct(features);
   const alerts = shown.filter(({ source }) => source === "alerts");
   const others = shown.filter(({ source }) => source !== "alerts");
   const parts = [...alerts, ...others].flatMap((feature) => {
     const layer = layers.find((one) => one.id === feature.source.replace(/_(hexes|evidence)$/, ""));
-    return layer ? [describe(feature, layer, layers)] : [];
+    return layer ? [describe(feature, layer, layers, chartsOf)] : [];
   }).slice(0, alerts.length + MOST);
   if (!parts.length) return null;
   const content = element("div", "facts-of");
@@ -33,7 +34,7 @@ function distinct(features) {
   return [...new Map(keyed.reverse()).values()].reverse();
 }
 
-function describe(feature, layer, layers) {
+function describe(feature, layer, layers, chartsOf) {
   const part = element("section");
   const table = element("dl");
   const { properties } = feature;
@@ -46,6 +47,9 @@ function describe(feature, layer, layers) {
     table.append(element("dt", "", field ? inLanguage(field.label) : word(name)), element("dd", "", about + text));
   }
   part.append(element("h3", "", inLanguage(layer.title)), table);
+  if (layer.has_series && feature.source === layer.id) {
+    chartsOf(layer, feature.id).then((charts) => charts && part.append(charts), () => {});
+  }
   return part;
 }
 

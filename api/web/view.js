@@ -190,12 +190,13 @@ function addOutline(map, id, name, colour, width) {
   });
 }
 
-// `valuesAt` gives, later, what is known of the place besides features; null: nothing.
-export function openPopupOnClick(map, layers, valuesAt = async () => null) {
+// `valuesAt` gives, later, what is known of the place besides features; null: nothing. `chartsOf` the
+// charts of a station.
+export function openPopupOnClick(map, layers, valuesAt = async () => null, chartsOf = undefined) {
   map.on("click", async (event) => {
     const content = document.createElement("div");
     const popup = new maplibregl.Popup({ maxWidth: "340px" }).setLngLat(event.lngLat).setDOMContent(content);
-    const features = popupOf(map.queryRenderedFeatures(event.point), layers);
+    const features = popupOf(map.queryRenderedFeatures(event.point), layers, chartsOf);
     if (features) {
       content.append(features);
       popup.addTo(map);

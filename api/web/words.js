@@ -3,6 +3,11 @@
 const WORDS = {
   vi: {
     title: "Bản đồ điều hành",
+    chart_hours: "giờ qua",
+    chart_total: "tổng",
+    chart_least: "thấp nhất",
+    chart_most: "cao nhất",
+    chart_newest: "mới nhất",
     subtitle: "Trung tâm điều hành thông minh",
     layers: "Lớp dữ liệu",
     alerts: "Cảnh báo",
@@ -140,6 +145,11 @@ const WORDS = {
     unofficial: "ranh giới gần đúng",
   },
   en: {
+    chart_hours: "last hours",
+    chart_total: "total",
+    chart_least: "least",
+    chart_most: "most",
+    chart_newest: "newest",
     title: "Operations map",
     subtitle: "Intelligent Operations Centre",
     layers: "Layers",
