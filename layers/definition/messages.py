@@ -131,8 +131,10 @@ def _pattern(detail: ErrorDetails) -> str:
         return f'`{name}` cannot be `{given}`: write six hexadecimal digits, as in "#1f6f8b"'
     if name == "who":
         return f"`{given}` is no name of a subscription: `gis subscriptions add` keeps the address"
-    if name == "day_boundary":
-        return f'`day_boundary` cannot be `{given}`: write an hour in quotes, as in "19:00"'
+    if name in ("day_boundary", "day_starts", "fresh_by"):
+        return f'`{name}` cannot be `{given}`: write an hour in quotes, as in "19:00"'
+    if name in ("every", "fresh_within"):
+        return f"`{name}` cannot be `{given}`: write a length of time, as in 30min, 1h or 2d"
     if name == "zone":
         return f"`zone` cannot be `{given}`: write an offset, as in +07:00"
     return (
