@@ -16,7 +16,7 @@ from gis.errors import Conflict, NotFound
 from layers.definition.model import Layer
 from layers.ingest.addresses import drop_addresses
 from layers.ingest.edit import require_writable
-from layers.series.reverting import revert_measurements
+from layers.series.reverting import measured_changes, revert_measurements
 from layers.storage.covers import fill_covers
 from layers.storage.tables import measurements_of, table_of
 
@@ -107,10 +107,19 @@ def _load(row: Row[Any]) -> Load:
 
 
 def diff(connection: Connection, layer: Layer, load: Load, limit: int = 100) -> list[LoadedChange]:
-    """Rows that a load changed, as they are now beside what they were before."""
+    """Rows that a load changed, as they are now beside what they were before; of a layer of
+    measurements these too, each with the row of its station.
+    """
     values = {"load": load.id, "at": load.loaded_at, "limit": limit}
     rows = connection.execute(text(_DIFF.format(table=_qualified(layer))), values).all()
-    return [_change(row) for row in rows]
+    changes = [_change(row) for row in rows]
+    if layer.series is not None:
+        measured = measured_changes(connection, layer, load.id, limit - len(changes))
+        changes += [
+            LoadedChange(row.station, row.source_key, row.before, row.after, row.changed_since)
+            for row in measured
+        ]
+    return changes
 
 
 def _change(row: Row[Any]) -> LoadedChange:

@@ -24,7 +24,7 @@ def ruled(*rules):
 
 
 @pytest.fixture
-def at(toy_province, tmp_path):
+def at(series_province, tmp_path):
     """Load levels of station A, as minutes after noon; evaluate at a minute, the last of them."""
     layer = ruled()
 
@@ -33,11 +33,11 @@ def at(toy_province, tmp_path):
             measured("A", f"{NOW + timedelta(hours=7, minutes=after):%Y-%m-%d %H:%M}", level)
             for after, level in levels
         ]
-        load_measurements(toy_province, layer, tmp_path, *records)
+        load_measurements(series_province, layer, tmp_path, *records)
         moment = NOW + timedelta(minutes=levels[-1][0] if minute is None else minute)
-        evaluate_rules(toy_province, Catalogue((layer,)), moment)
+        evaluate_rules(series_province, Catalogue((layer,)), moment)
 
-    step.database = toy_province
+    step.database = series_province
     return step
 
 
@@ -109,7 +109,7 @@ def test_a_flood_that_takes_the_gauge_leaves_its_alert_for_a_day(at):
     assert [alert.status for alert in alerts(at.database)] == [Status.OPEN]
 
 
-def test_rules_of_sensors_and_rain_read_the_measurements(toy_province, tmp_path):
+def test_rules_of_sensors_and_rain_read_the_measurements(series_province, tmp_path):
     sensor = {
         "kind": "sensor", "id": "high", "title": TITLE, "field": "level", "of": "name",
         "above": 1.5, "minutes": 60,
@@ -124,8 +124,8 @@ def test_rules_of_sensors_and_rain_read_the_measurements(toy_province, tmp_path)
         measured("A", f"{noon - timedelta(hours=back):%Y-%m-%d %H:%M}", level)
         for back, level in ((4, 7.0), (2, 1.0), (1, 2.0), (0, 2.5))
     ]
-    load_measurements(toy_province, layer, tmp_path, *records)
-    with toy_province.reading() as connection:
+    load_measurements(series_province, layer, tmp_path, *records)
+    with series_province.reading() as connection:
         found = [find_beyond(connection, layer, rule, NOW) for rule in layer.alerts.rules]
     (high,), (wet,) = (each.signals for each in found)
     assert (high.observed, high.since) == (2.5, NOW - timedelta(hours=1))

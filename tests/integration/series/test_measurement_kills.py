@@ -46,8 +46,8 @@ def killed_at(database: Database, url: str, step: int) -> Iterator[list[int]]:
         event.remove(database.engine, "before_cursor_execute", kill)
 
 
-def test_a_load_is_whole_or_nothing_wherever_its_session_ends(toy_province, tmp_path):
-    database, layer = toy_province, gauges()
+def test_a_load_is_whole_or_nothing_wherever_its_session_ends(series_province, tmp_path):
+    database, layer = series_province, gauges()
     options = LoadOptions(who="tests", source="tests", confirmed=True)
     publish(database, layer)
     first = [

@@ -193,21 +193,21 @@ def test_an_unchanged_layer_is_not_sent_again_and_a_measurement_changes_it(http,
     assert http.get(PATH, headers=tag).status_code == 200
 
 
-def test_measurements_are_read_with_the_rights_of_items(toy_province, tmp_path):
+def test_measurements_are_read_with_the_rights_of_items(series_province, tmp_path):
     closed = gauges(RAIN, access={"read": "department"})
-    load_measurements(toy_province, closed, tmp_path, measured("A", "2026-03-02 08:00", 1.0))
-    with toy_province.writing() as connection:
+    load_measurements(series_province, closed, tmp_path, measured("A", "2026-03-02 08:00", 1.0))
+    with series_province.writing() as connection:
         key = create_key(connection, "Trạm", Role.DEPARTMENT, ["mz"])
-    app = create_app(Settings(_env_file=None), toy_province, Catalogue((closed,)))
+    app = create_app(Settings(_env_file=None), series_province, Catalogue((closed,)))
     with serving(app) as url, httpx.Client(base_url=url, timeout=60) as client:
         assert client.get(PATH).status_code == 404
         assert client.get(PATH, headers={"X-API-Key": key}).status_code == 200
 
 
-def test_of_a_layer_given_out_by_area_stations_are_named(toy_province, tmp_path):
+def test_of_a_layer_given_out_by_area_stations_are_named(series_province, tmp_path):
     guarded = gauges(RAIN, largest_export_km2=10)
-    load_measurements(toy_province, guarded, tmp_path, measured("A", "2026-03-02 08:00", 1.0))
-    app = create_app(Settings(_env_file=None), toy_province, Catalogue((guarded,)))
+    load_measurements(series_province, guarded, tmp_path, measured("A", "2026-03-02 08:00", 1.0))
+    app = create_app(Settings(_env_file=None), series_province, Catalogue((guarded,)))
     with serving(app) as url, httpx.Client(base_url=url, timeout=60) as client:
         refused = client.get(PATH)
         assert (refused.status_code, "add station=" in refused.text) == (403, True)

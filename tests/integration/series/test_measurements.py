@@ -7,14 +7,30 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from gis.access import LOCAL_ADMIN
-from gis.errors import AmbiguousInput, BadInput
-from layers.ingest import loads
+from gis.errors import AmbiguousInput, BadInput, Conflict
+from gis.intake.chunks import TableChunks
+from gis.intake.tables import RawTable
+from layers.ingest import edit, loads
+from layers.ingest.feature import Feature
+from layers.ingest.load import LoadOptions, load_chunks
 from layers.ingest.mode import LoadMode
 from layers.ingest.quarantine import list_waiting
 from layers.ingest.retry import replay
 from layers.ingest.trace import trace
+from layers.items import source_of
 from layers.series.partitions import drop_months
-from tests.series_layers import gauges, load_measurements, measured, rows, stored, version
+from tests.intake_layers import publish
+from tests.series_layers import (
+    BD,
+    COLUMNS,
+    LEVEL,
+    gauges,
+    load_measurements,
+    measured,
+    rows,
+    stored,
+    version,
+)
 
 DAY = "2026-03-01"
 LATEST = (
@@ -24,11 +40,11 @@ LATEST = (
 
 
 @pytest.fixture
-def load(toy_province, tmp_path):
+def load(series_province, tmp_path):
     def put(*records, layer=None, **options):
-        return load_measurements(toy_province, layer or gauges(), tmp_path, *records, **options)
+        return load_measurements(series_province, layer or gauges(), tmp_path, *records, **options)
 
-    put.database = toy_province
+    put.database = series_province
     return put
 
 
@@ -294,3 +310,76 @@ def test_a_dry_run_stores_nothing(load):
     report = load(measured("A", f"{DAY} 07:00", 1), dry_run=True)
     assert (report.added, report.load_id) == (1, None)
     assert stored(load.database) == []
+
+
+def test_a_load_is_compared_with_the_measurements_of_before(load):
+    first = load(measured("A", f"{DAY} 07:00", 1.0))
+    second = load(measured("A", f"{DAY} 07:00", 1.5), measured("A", f"{DAY} 08:00", 2.0))
+    load(measured("A", f"{DAY} 08:00", 2.5))
+
+    def told(load_id):
+        with load.database.reading() as connection:
+            changes = loads.diff(connection, gauges(), loads.get_load(connection, load_id))
+        return [
+            tuple(each and each.get("value") for each in (change.before, change.after))
+            for change in changes
+            if "quantity" in (change.before or change.after)
+        ]
+
+    assert told(second.load_id) == [(1.0, 1.5)]  # the other was corrected since
+    assert told(first.load_id) == []
+
+
+@pytest.fixture
+def desk(load):
+    """Station A at 2.5 m, and its row as an item."""
+    load(measured("A", f"{DAY} 07:00", 1.0), measured("A", f"{DAY} 08:00", 2.5))
+    ((row_id,),) = rows(load.database, "SELECT id FROM layer.mz")
+    layer = gauges(
+        LEVEL | {"thresholds": [{"title": BD[0]["title"], "at": "bd1"}]},
+        fields={"bd1": {"type": "number"}},
+    )
+    publish(load.database, layer)
+    return load.database, source_of(layer), row_id
+
+
+def change(database, source, row_id, **properties):
+    with database.writing() as connection:
+        feature = Feature(None, properties, has_geometry=False)
+        edit.modify(connection, source, row_id, feature, LOCAL_ADMIN)
+
+
+def test_a_threshold_that_is_edited_holds_at_once(desk):
+    database, source, row_id = desk
+    alarm = "SELECT level_alarm FROM layer.mz"
+    assert rows(database, alarm) == [(None,)]  # the layer file has just changed: no bd1 yet
+    for bd1, level in ((2.0, 1), (2.6, 0), (None, None)):
+        change(database, source, row_id, bd1=bd1)
+        assert rows(database, alarm) == [(level,)]
+
+
+def test_what_is_measured_is_not_written_by_hand(desk):
+    _, source, _ = desk
+    writable = {each.name for each in source.properties if each.writable}
+    assert writable == {"name", "bd1"}
+
+
+def test_a_station_with_measurements_is_not_deleted_by_hand(desk):
+    database, source, row_id = desk
+    with pytest.raises(Conflict, match="has measurements"), database.writing() as connection:
+        edit.delete(connection, source, row_id, LOCAL_ADMIN)
+
+
+def test_more_records_than_a_chunk_holds_are_one_load(load):
+    layer = gauges()
+    publish(load.database, layer)
+    times = [f"{DAY} {hour:02}:{minute}0" for hour in range(5) for minute in range(1, 6)]
+    records = [measured("A", at, 1) for at in times]
+    records += [("A", "", "", f"{DAY} 23:00", 9, "", ""), records[0]]
+    cells = {name: [str(record[place]) for record in records] for place, name in enumerate(COLUMNS)}
+    table = RawTable("tests", "", COLUMNS, cells, range(1, len(records) + 1))
+    options = LoadOptions(who="tests", source="tests")
+    with load.database.writing() as connection:
+        report = load_chunks(connection, layer, TableChunks(None, table, rows=10), options)
+    assert (report.read, report.added, report.quarantined) == (27, 26, 1)  # one came twice
+    assert rows(load.database, "SELECT level, level_quality FROM layer.mz") == [(9, "good")]
