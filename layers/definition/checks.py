@@ -403,6 +403,11 @@ def _series(layer: Layer) -> Iterator[Finding]:
         yield ("source", "deletions"), words
     if layer.hotspots is not None:
         yield ("hotspots",), "`hotspots` count records; the rows of `series` are stations"
+    for name in series.remarks:
+        if name in layer.measured_fields:
+            yield ("series", "remarks"), f"field `{name}` is measured, and no remark"
+        elif name not in layer.public_fields:
+            yield ("series", "remarks"), _no_field(layer, name)
     for name, quantity in series.quantities.items():
         where = ("series", "quantities", name)
         field = layer.public_fields.get(name)

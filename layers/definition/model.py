@@ -1169,6 +1169,11 @@ class MeasurementSeries(Strict):
     quantities: dict[Identifier, SeriesQuantity] = Field(
         min_length=1, max_length=20, description="The fields that are measured"
     )
+    remarks: tuple[Identifier, ...] = Field(
+        (),
+        description="Fields that go with the newest measurement and are no quantities, such as a "
+        "tendency in words: they change without a history of the row",
+    )
     day_starts: str = Field(
         "00:00",
         pattern=r"^([01]\d|2[0-3]):[0-5]\d$",

@@ -50,6 +50,10 @@ WHERE t.id IS NULL OR ({theirs}) IS DISTINCT FROM ({ours})"""
 _UPDATED = """
 WHERE t.source = i.source AND t.source_key = i.source_key
 AND ({theirs}) IS DISTINCT FROM ({ours})"""
+# What goes with a measurement has no history.
+_LASTING_CHANGES = """
+FROM {table} t, incoming i WHERE t.source = i.source AND t.source_key = i.source_key
+AND ({their_lasting}) IS DISTINCT FROM ({our_lasting})"""
 _UPDATE = """
 UPDATE {table} t SET ({names}, provenance, updated_at) = ROW({ours}, i.provenance, now())
 FROM incoming i"""
@@ -101,6 +105,8 @@ class IncomingRows:
         measured = {"valid_at", *layer.measured_fields} if layer.series else set()
         merged = [name for name in self.columns if name not in measured]
         compared = [name for name in merged if name not in _NOT_COMPARED]
+        remarks = layer.series.remarks if layer.series else ()
+        lasting = [name for name in compared if name not in remarks]
         self._more = ("on_centre",) if layer.series is None else ("on_centre", STATION)
         self._parts = {
             "table": sql.Identifier("layer", layer.id),
@@ -111,6 +117,8 @@ class IncomingRows:
             "names": _names(compared),
             "ours": _names(compared, "i"),
             "theirs": _names(compared, "t"),
+            "our_lasting": _names(lasting, "i"),
+            "their_lasting": _names(lasting, "t"),
         }
         self._run("DROP TABLE IF EXISTS pg_temp.incoming, pg_temp.incoming_failed")
         self._run(_CREATE)
@@ -185,7 +193,7 @@ class IncomingRows:
             self._run(_KEEP + _MISSING, values | {"act": "delete"})
             self._run("DELETE" + _MISSING, values)
         if mode is not LoadMode.APPEND and counts.updated:
-            self._run(_KEEP + " FROM {table} t, incoming i" + _UPDATED, values | {"act": act})
+            self._run(_KEEP + _LASTING_CHANGES, values | {"act": act})
             self._run(_UPDATE + _UPDATED)
         if counts.added:
             self._run(_INSERT)

@@ -20,6 +20,7 @@ from layers.definition.drafts.columns import DraftedColumn, drafted_columns
 from layers.definition.drafts.hexes import draft_resolutions
 from layers.definition.drafts.keys import draft_key
 from layers.definition.drafts.places import DraftedPlace, draft_place
+from layers.definition.drafts.series import draft_series
 from layers.definition.drafts.themes import draft_themes
 from layers.definition.model import PLACING_COLUMNS, FieldType, GeometryKind
 
@@ -73,7 +74,10 @@ def draft_layer(
     name = layer_id or identifier(table.name.split(".")[0], set())
     columns = drafted_columns(chunks)
     place = draft_place(table, columns)
-    key = draft_key(chunks, {n: column for n, column in columns.items() if n not in place.columns})
+    time = _time(columns)
+    series = draft_series(table, columns, place.columns, time.get("time", {}))
+    keyed = {n: column for n, column in columns.items() if n not in place.columns}
+    key = series.station if series else draft_key(chunks, keyed)
     if not key:
         raise BadFile(
             f"{table.name}: cột nào cũng như dữ liệu cá nhân, không có khóa; hãy thêm cột mã / "
@@ -81,6 +85,8 @@ def draft_layer(
         )
     geometry = place.geometry
     rest = {n: column for n, column in columns.items() if n != key and n not in place.columns}
+    if series is not None:  # whose time is that of the measurement, and no field of the station
+        del rest[time["time"]["column"]]
     fields = _fields({n: column for n, column in rest.items() if not column.is_empty})
     words = {"vi": f"? {name}", "en": f"? {name}"}
     layer = {
@@ -96,13 +102,17 @@ def draft_layer(
             **(source or {"connector": "file"}),
             "key": key,
             **place.words,
-            **_time(columns),
+            **time,
         },
         "fields": fields,
         "access": {"read": "department", "write": "department"},
     }
     if geometry is not GeometryKind.NONE:
         layer |= _map(chunks, columns, place, fields)
+    if series is not None:
+        measured = {n: words for n, words in fields.items() if words["column"] in series.quantities}
+        layer.pop("hexes", None)  # they would count stations
+        layer["series"] = {"quantities": {name: {"every": series.every} for name in measured}}
     text = yaml.dump(layer, Dumper=_PlainDumper, allow_unicode=True, sort_keys=False, width=100)
     return name, _head(table.name, key, rest, place.kinds) + text
 

@@ -383,3 +383,12 @@ def test_more_records_than_a_chunk_holds_are_one_load(load):
         report = load_chunks(connection, layer, TableChunks(None, table, rows=10), options)
     assert (report.read, report.added, report.quarantined) == (27, 26, 1)  # one came twice
     assert rows(load.database, "SELECT level, level_quality FROM layer.mz") == [(9, "good")]
+
+
+def test_what_goes_with_a_measurement_changes_without_a_history(load):
+    layer = gauges(series={"remarks": ["name"]})
+    load(measured("A", f"{DAY} 07:00", 1.0, name="lên"), layer=layer)
+    load(measured("A", f"{DAY} 08:00", 1.0, name="xuống"), layer=layer)
+    load(measured("A", f"{DAY} 06:00", 1.0, name="cũ"), layer=layer)
+    assert rows(load.database, "SELECT name FROM layer.mz") == [("xuống",)]
+    assert rows(load.database, "SELECT count(*) FROM gis.row_history") == [(0,)]

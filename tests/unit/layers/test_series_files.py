@@ -27,6 +27,8 @@ FAULTS = {
     "a threshold that is measured": ("at: bd1", "at: mua", "is a number of the station"),
     "thresholds that fall": ("at: bd1", "at: 5", "`thresholds` must rise"),
     "hysteresis alone": ("aggregate: sum,", "aggregate: sum, hysteresis: 1,", "needs `thresh"),
+    "a remark of no field": ('day_starts: "19:00"', "remarks: [y]", "there is no field `y`"),
+    "a remark that is measured": ('day_starts: "19:00"', "remarks: [mua]", "is measured"),
     "an empty range": ("at_least: 0, at_most: 300", "at_least: 300, at_most: 0", "must be below"),
     "a step that no day holds": ("every: 1h, agg", "every: 7h, agg", "does not divide a day"),
     "no time": ('  time: {column: luc, format: "%d/%m/%Y %H:%M"}\n', "", "needs `source.time`"),
