@@ -4,7 +4,6 @@ import csv
 import io
 from datetime import UTC, datetime
 
-import httpx
 import pytest
 from covjson_pydantic.coverage import CoverageCollection
 from sqlalchemy import text
@@ -13,7 +12,7 @@ from api.app import create_app
 from gis.access import Role, create_key
 from gis.settings import Settings
 from layers.definition.catalogue import Catalogue
-from tests.integration.ogc_app import serving
+from tests.integration.ogc_app import app_client
 from tests.series_layers import gauges, load_measurements, measured, version
 
 RAIN = {"every": "1h", "aggregate": "sum", "plausible": {"at_least": 0, "at_most": 300}}
@@ -44,7 +43,7 @@ def http(postgres, toy_template, tmp_path_factory):
         ]  # fmt: skip
         load_measurements(database, LAYER, folder, *records)
         app = create_app(Settings(_env_file=None), database, Catalogue((LAYER,)))
-        with serving(app) as url, httpx.Client(base_url=url, timeout=60) as client:
+        with app_client(app) as client:
             client.database = database
             yield client
 
@@ -199,7 +198,7 @@ def test_measurements_are_read_with_the_rights_of_items(series_province, tmp_pat
     with series_province.writing() as connection:
         key = create_key(connection, "Trạm", Role.DEPARTMENT, ["mz"])
     app = create_app(Settings(_env_file=None), series_province, Catalogue((closed,)))
-    with serving(app) as url, httpx.Client(base_url=url, timeout=60) as client:
+    with app_client(app) as client:
         assert client.get(PATH).status_code == 404
         assert client.get(PATH, headers={"X-API-Key": key}).status_code == 200
 
@@ -208,7 +207,7 @@ def test_of_a_layer_given_out_by_area_stations_are_named(series_province, tmp_pa
     guarded = gauges(RAIN, largest_export_km2=10)
     load_measurements(series_province, guarded, tmp_path, measured("A", "2026-03-02 08:00", 1.0))
     app = create_app(Settings(_env_file=None), series_province, Catalogue((guarded,)))
-    with serving(app) as url, httpx.Client(base_url=url, timeout=60) as client:
+    with app_client(app) as client:
         refused = client.get(PATH)
         assert (refused.status_code, "add station=" in refused.text) == (403, True)
         assert client.get(PATH, params={"station": "A"}).status_code == 200
