@@ -1125,7 +1125,7 @@ class SeriesThreshold(Strict):
 class SeriesTrend(Strict):
     """Whether a quantity rises or falls: its newest value beside the earliest of the last hours."""
 
-    hours: float = Field(3, gt=0, le=72, description="How many hours")
+    hours: float = Field(3, ge=0.1, le=72, description="How many hours")
     steady: float = Field(0, ge=0, description="A change up to this is none, in the field's unit")
 
 

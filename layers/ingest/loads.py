@@ -189,6 +189,7 @@ def _revert_series(
         connection.execute(text(statement.format(**parts)), values)
     for statement in _REVERT_BESIDE:
         connection.execute(text(statement.format(**parts)), values | {"source": load.source})
+    drop_addresses(connection, layer)
     connection.execute(_MARK_REVERTED, values)
     return Reverted(measured.deleted, measured.restored, returned=0, kept=measured.kept)
 

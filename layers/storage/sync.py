@@ -43,6 +43,7 @@ from layers.storage.tables import (
 VERSION_TRIGGER: Final = "version"
 TOUCH_TRIGGER: Final = "version_touched_insert"
 SHARES_TRIGGER: Final = "units_insert"
+STATIONS_TRIGGER: Final = "stations_delete"
 
 
 class SyncReport(StrEnum):
@@ -238,7 +239,8 @@ def _apply(connection: Connection, task: _Task) -> Iterator[SyncChange]:
     yield from _create_indexes(connection, task)
     yield from _count_hexes(connection, task)
     if task.layer.series is not None:
-        connection.execute(_ATTACH_MEASUREMENTS, {"id": task.layer.id})
+        if task.shape is None or STATIONS_TRIGGER not in task.shape.triggers:
+            connection.execute(_ATTACH_MEASUREMENTS, {"id": task.layer.id})
         series = task.layer.series.model_dump(mode="json")
         if task.shape is not None and task.before and task.before.section("series") != series:
             refresh_latest(connection, task.layer)
