@@ -175,6 +175,12 @@ class MeasuredColumns(Strict):
     )
     value: str | None = Field(None, description="Column of the value, beside `quantity`")
     quality: MeasuredQuality | None = Field(None, description="Quality flag of the source")
+    joined_by: str | None = Field(
+        None,
+        min_length=1,
+        description="What stands between several measurements of one record: the time and each "
+        "value are then lists of the same length, such as those of the last hours",
+    )
 
     @model_validator(mode="after")
     def _quantity_has_value(self) -> Self:

@@ -36,7 +36,7 @@ from layers.ingest.corrections import MappingRules
 from layers.ingest.edit import REPLAYED
 from layers.ingest.failures import FailureWriter, failures_file
 from layers.ingest.former_keys import rename_former_keys
-from layers.ingest.mapped_columns import with_mapped_columns
+from layers.ingest.mapped_columns import with_mapped_columns, with_single_measurements
 from layers.ingest.mapping_version import mapping_version
 from layers.ingest.merge import STATION, IncomingRows, MergeCounts
 from layers.ingest.mode import LoadMode
@@ -230,7 +230,7 @@ def load_chunks(
     declared = options.source or layer.source_name
     source = declared or _name_of(chunks)
     rules = MappingRules(connection, layer, source)
-    ruled = _RuledChunks(chunks, layer.source, rules, options.replayed)
+    ruled = _RuledChunks(chunks, layer, layer.source, rules, options.replayed)
     stations = StationCheck(connection, layer, source) if layer.series else None
     stage = _Stage.of(connection, layer, layer.source, ruled, options, stations)
     load_id = 0  # of a dry run, which leaves no gap in the numbers
@@ -283,7 +283,7 @@ def preview_places(
     """
     assert isinstance(layer.source, FileSource)
     rules = MappingRules(connection, layer, layer.source_name or layer.id)
-    ruled = _RuledChunks(chunks, layer.source, rules, replayed=False)
+    ruled = _RuledChunks(chunks, layer, layer.source, rules, replayed=False)
     stage = _Stage.of(connection, layer, layer.source, ruled, LoadOptions(who="preview"))
     batch = stage.place(next(iter(stage.chunks)))
     places = batch.places
@@ -311,6 +311,7 @@ class _RuledChunks:
     often as they are asked for."""
 
     chunks: TableChunks
+    layer: Layer
     source: FileSource
     rules: MappingRules
     replayed: bool
@@ -319,7 +320,7 @@ class _RuledChunks:
         self.rules.records.clear()
         for table in self.chunks:
             mapped = with_mapped_columns(self.source, table, replayed=self.replayed)
-            yield self.rules.apply(mapped)
+            yield self.rules.apply(with_single_measurements(self.layer, mapped))
 
 
 @dataclass(frozen=True)

@@ -392,3 +392,22 @@ def test_what_goes_with_a_measurement_changes_without_a_history(load):
     load(measured("A", f"{DAY} 06:00", 1.0, name="cũ"), layer=layer)
     assert rows(load.database, "SELECT name FROM layer.mz") == [("xuống",)]
     assert rows(load.database, "SELECT count(*) FROM gis.row_history") == [(0,)]
+
+
+def test_a_record_may_join_the_measurements_of_several_hours(load):
+    layer = gauges(source={"measured": {"joined_by": ";"}})
+    hours = ";".join(f"{DAY} {hour:02}:00" for hour in (6, 7, 8))
+    report = load(
+        measured("A", hours, "1.0; 1.5;2.5"),
+        measured("B", hours, "1.0;1.5"),
+        measured("B", f"{DAY} 09:00", "1.25"),
+        layer=layer,
+    )
+    assert (report.read, report.added, report.reasons) == (5, 4, {"bad_date": 1})
+    assert stored(load.database) == [
+        ("A", "03-01 06:00", 1.0), ("A", "03-01 07:00", 1.5), ("A", "03-01 08:00", 2.5),
+        ("B", "03-01 09:00", 1.25),
+    ]  # fmt: skip
+    assert rows(load.database, LATEST)[0] == ("A", 2.5, "good", 1, "rising", "03-01 08:00")
+    (record,) = waiting(load.database)
+    assert record.raw["at"] == hours
