@@ -18,8 +18,9 @@ app = typer.Typer(help="Run the hotspot analysis.", no_args_is_help=True)
 
 # Said here since help does not load the analysis; a test compares it with the registry.
 METHOD_HELP = (
-    "One method; unset: all. stp_scan: scan; series: series; gi_star: hotspots; "
-    "local_moran: like and unlike their surroundings; emerging: emerging hot spots"
+    "One method; unset: all. stp_scan: scan; series: series; joint_scan: joint scan; "
+    "gi_star: hotspots; local_moran: like and unlike their surroundings; "
+    "emerging: emerging hot spots"
 )
 
 

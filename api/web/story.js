@@ -18,7 +18,7 @@ export function storyOf(alert, { history, records }, unplaced) {
   return part;
 }
 
-const COUNTING = new Set(["scan", "series", "situation"]);
+const COUNTING = new Set(["scan", "series", "situation", "joint"]);
 const isCount = ({ rule }) => COUNTING.has(rule);
 
 const countedOf = (alert, records) => word("counted_of")
@@ -29,9 +29,12 @@ function situationOf({ communes, timeline }) {
   const ranked = element("ol", "ranked");
   ranked.append(...communes.map(({ name, observed, expected }) => {
     const item = element("li", "", name);
-    item.append(element("b", "", `${number(observed)} / ${number(expected)}`));
+    // Of several subjects, the usual is known by subject and not by commune.
+    item.append(element("b", "", expected === null ? number(observed) : `${number(observed)} / ${number(expected)}`));
     return item;
   }));
+  const first = [element("h3", "", word("communes_first")), ranked];
+  if (!timeline.length) return first;
   const most = Math.max(...timeline, 1);
   const bars = element("div", "timeline");
   bars.setAttribute("role", "img");
@@ -42,7 +45,7 @@ function situationOf({ communes, timeline }) {
     bar.title = number(count);
     return bar;
   }));
-  return [element("h3", "", word("communes_first")), ranked, element("h3", "", word("by_hour")), bars];
+  return [...first, element("h3", "", word("by_hour")), bars];
 }
 
 function numbers(alert, records, unplaced) {

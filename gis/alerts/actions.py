@@ -111,7 +111,7 @@ _IN_ORDER = """
 ORDER BY a.status = ANY(:ends),
          CASE WHEN a.status <> ALL(:ends)
          THEN array_position(CAST(:severities AS text[]), a.severity) END,
-         CASE WHEN a.status <> ALL(:ends) THEN a.rule <> 'situation' END,
+         CASE WHEN a.status <> ALL(:ends) THEN a.rule NOT IN ('situation', 'joint') END,
          CASE WHEN a.status <> ALL(:ends) THEN a.status <> 'open' END,
          CASE WHEN a.status <> ALL(:ends) AND a.severity = 'urgent'
          THEN ARRAY[coalesce(a.observed - coalesce(a.expected, 0), 0), coalesce(people.sum, 0),

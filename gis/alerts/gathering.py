@@ -13,14 +13,19 @@ from gis.alerts.identity import shares_most
 from gis.alerts.states import Status
 
 SITUATION = "situation"  # the rule under which a layer raises one
+JOINT = "joint"  # the rule of those of several streams or layers in one valley
+OUTER: Final = {SITUATION, JOINT}
 GATHERED: Final = {"scan", "series"}  # of detectors, never one that a person wrote
 
 # Conditions on a situation and an alert that lies within it.
 CONDITIONS: Final[Mapping[str, Callable[[AlertState, AlertState], bool]]] = {
     "a situation, and what a detector found": lambda outer, inner: (
-        outer.rule == SITUATION
+        outer.rule in OUTER
         and (
-            inner.rule in GATHERED or (inner.rule == SITUATION and inner.layer_id != outer.layer_id)
+            inner.rule in GATHERED
+            or (
+                inner.rule in OUTER and (inner.layer_id, inner.rule) != (outer.layer_id, outer.rule)
+            )
         )
     ),
     "it is notified": lambda outer, inner: outer.status in (Status.OPEN, Status.ACKNOWLEDGED),
@@ -31,7 +36,9 @@ CONDITIONS: Final[Mapping[str, Callable[[AlertState, AlertState], bool]]] = {
         inner.signal.until >= outer.signal.since and inner.signal.since <= outer.expires_at
     ),
     "of its subjects": lambda outer, inner: (
-        inner.layer_id != outer.layer_id or inner.stream in subjects(outer)
+        inner.layer_id != outer.layer_id
+        or inner.stream in subjects(outer)
+        or (inner.rule in OUTER and bool(subjects(inner) & subjects(outer)))
     ),
     "in its communes, or of its records": lambda outer, inner: (
         _is_inside(outer, inner)
@@ -71,7 +78,7 @@ def situation_of(alert: AlertState, situations: Iterable[AlertState]) -> int | N
         for one in situations
         if lies_within(one, alert)
         # Of two situations the older is the outer one.
-        and (alert.rule != SITUATION or (one.id or 0) < (alert.id or 0))
+        and (alert.rule not in OUTER or (one.id or 0) < (alert.id or 0))
     ]
     own_first = sorted(around, key=lambda one: (one.layer_id != alert.layer_id, one.id or 0))
     return next((one.id for one in own_first), None)

@@ -20,6 +20,7 @@ LAYER_FILE = "layer_file"
 _NAMES = {
     "stp_scan": ("quét cụm", "scan"),
     "series": ("chuỗi theo xã", "series"),
+    "joint_scan": ("quét nhiều lĩnh vực", "joint scan"),
     "nulls": ("mức ngẫu nhiên của quét cụm", "nulls of the scan"),
 }
 WORKS = (*_NAMES, LAYER_FILE)

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import Connection, text
 
 from gis.alerts.engine import AlertState, LastNotification, Step
-from gis.alerts.gathering import SITUATION, situation_of
+from gis.alerts.gathering import OUTER, situation_of
 from gis.alerts.policy import Policy
 from gis.alerts.states import LIVE, Act, Status
 from gis.alerts.store import SERVICE, alert_of, live_alerts, record_event, write_step
@@ -18,7 +18,7 @@ def gather(connection: Connection, layer_id: str, policy: Policy, now: datetime)
     Situations of other layers count where these are public: its number must not tell readers of
     this layer of one that is closed to them.
     """
-    values = {"rule": SITUATION, "live": sorted(LIVE), "layer": layer_id}
+    values = {"rules": sorted(OUTER), "live": sorted(LIVE), "layer": layer_id}
     situations = [alert_of(row) for row in connection.execute(_SITUATIONS, values)]
     for alert in live_alerts(connection, layer_id):
         wanted = situation_of(alert, situations)
@@ -51,7 +51,7 @@ def _move(
 
 _SITUATIONS = text("""
 SELECT a.*, ST_X(a.centre) AS lon, ST_Y(a.centre) AS lat FROM gis.alert a
-WHERE a.rule = :rule AND a.status = ANY(:live)
+WHERE a.rule = ANY(:rules) AND a.status = ANY(:live)
   AND (a.layer_id = :layer OR gis.is_public(a.layer_id)) ORDER BY a.id
 """)
 _MOVE = text("UPDATE gis.alert SET within_id = :within WHERE id = :id")

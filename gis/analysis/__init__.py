@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from gis.analysis.newest import newest_ears as newest_ears
     from gis.analysis.newest import newest_farrington as newest_farrington
     from gis.analysis.outliers import hex_outliers as hex_outliers
+    from gis.analysis.reporters import voices as voices
     from gis.analysis.scan import Null as Null
     from gis.analysis.scan import ebp_scan as ebp_scan
     from gis.analysis.scan import gumbel_p as gumbel_p
@@ -85,6 +86,7 @@ _NAMES = {
     "series": ("ears", "farrington", "farrington_flexible", "nb_cusum"),
     "surveillance": ("shiryaev_roberts",),
     "trend": ("mann_kendall",),
+    "reporters": ("voices",),
     "weights": ("disk_matrix",),
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}

@@ -146,6 +146,7 @@ def read_good_layers(folder: Path, *more: Path) -> Catalogue:
             faults += str(error).splitlines()
     faults += _wrong_exposures(layers)
     faults += _wrong_risks(layers, rasters)
+    faults += _wrong_joints(layers)
     faulty = Catalogue((), faults=tuple(faults)).faulty
     good = sorted((each for each in layers if each.id not in faulty), key=lambda layer: layer.id)
     ids = [*(layer.id for layer in good), *(layer.id for layer in rasters)]
@@ -230,6 +231,21 @@ def _wrong_risks(layers: Sequence[Layer], rasters: Sequence[RasterLayer]) -> Ite
                     yield f"{where}: there is no {kind} `{name}`{near(name, list(there))}"
                 elif there[name].access.read is not Audience.PUBLIC:
                     yield f"{where}: {name} is not public, and its alerts would tell of it"
+
+
+def _wrong_joints(layers: Iterable[Layer]) -> Iterator[str]:
+    """Layers that are judged together have placed records, and are public: alerts tell of them."""
+    listed = {layer.id: layer for layer in layers}
+    for layer in listed.values():
+        joint = layer.hotspots.joint if layer.hotspots else None
+        for name in joint.layers if joint else ():
+            where, other = f"{layer.id}.yaml: `joint`", listed.get(name)
+            if other is None:
+                yield f"{where}: there is no layer `{name}`{near(name, listed)}"
+            elif other is layer or other.is_view or not other.placed:
+                yield f"{where}: {name} is no other layer with placed records"
+            elif other.access.read is not Audience.PUBLIC:
+                yield f"{where}: the layer {name} is not public, and these alerts would tell of it"
 
 
 def _wrong_exposures(layers: Iterable[Layer]) -> Iterator[str]:

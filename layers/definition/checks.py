@@ -41,6 +41,7 @@ type Finding = tuple[Location, str]
 DETECTORS = (
     "scan",
     "series",
+    "joint",
     "situation",
     "held_back",
     "undated",
@@ -79,10 +80,13 @@ def _named_fields(layer: Layer) -> Iterator[Finding]:
 
 
 def _reporter(layer: Layer) -> Iterator[Finding]:
-    """Reporters are told apart by a field of the layer, also by one that is personal."""
-    name = layer.hotspots.reporter if layer.hotspots else None
-    if name is not None and name not in layer.fields:
-        yield ("hotspots", "reporter"), f"there is no field `{name}`{near(name, layer.fields)}"
+    """Reporters and senders are told apart by fields of the layer, also by personal ones."""
+    if layer.hotspots is None:
+        return
+    reporter, senders = layer.hotspots.reporter, layer.hotspots.senders
+    for word, name in (("reporter", reporter), *(("senders", each) for each in senders)):
+        if name is not None and name not in layer.fields:
+            yield ("hotspots", word), f"there is no field `{name}`{near(name, layer.fields)}"
 
 
 def _no_field(layer: Layer, name: str) -> str:
@@ -318,7 +322,8 @@ def _recipients(layer: Layer) -> Iterator[Finding]:
 
 
 def _rule_fields(layer: Layer, rule: AlertRule) -> Iterator[str]:
-    if getattr(rule, "voices", False) and not (layer.hotspots and layer.hotspots.reporter):
+    told = layer.hotspots and (layer.hotspots.reporter or layer.hotspots.senders)
+    if getattr(rule, "voices", False) and not told:
         yield "`voices` needs `hotspots: {reporter: …}`, the field that names who reported"
     named = {name: getattr(rule, name, None) for name in ("field", "of")}
     for name in filter(None, [*named.values(), *getattr(rule, "where", {})]):

@@ -526,6 +526,24 @@ class ScanOptions(Strict):
     seed: int = Field(0, ge=0, description="Of the random orders")
 
 
+class JointOptions(Strict):
+    """The alarm of all streams together, of other layers too: a little of each in one valley."""
+
+    layers: tuple[Identifier, ...] = Field(
+        (), max_length=10, description="Public layers that are judged with this one"
+    )
+    least_streams: int = Field(
+        2, ge=2, le=20, description="Least number of streams that must have more than usual there"
+    )
+    resolution: Resolution = Field(8, description="H3 resolution of the centres of circles")
+    window_days: int = Field(90, ge=28, le=366, description="Days from which the usual is known")
+    max_days: int = Field(7, ge=1, le=60, description="Longest time of a cluster, in days")
+    max_radius_km: float = Field(10, gt=0, le=50, description="Largest radius of a cluster")
+    min_cases: int = Field(5, ge=2, description="Least number of cases of a cluster")
+    replicates: int = Field(499, ge=99, le=9999, description="Random orders that give p")
+    seed: int = Field(0, ge=0, description="Of the random orders")
+
+
 class EmergingOptions(Strict):
     """How each hex became what it is: new, consecutive, persistent, … over steps of time."""
 
@@ -709,6 +727,13 @@ class HotspotOptions(Strict):
         "personal: in the alarms one reporter is one voice in a category for 14 days; unset: each "
         "record is a voice",
     )
+    senders: tuple[Identifier, ...] = Field(
+        (),
+        max_length=5,
+        description="Fields that tell apart what records were sent with, such as a device, a form "
+        "or an account; they may be personal. Records that name no reporter are one voice where "
+        "they share any of them",
+    )
     late_hours: float = Field(
         6,
         gt=0,
@@ -721,6 +746,11 @@ class HotspotOptions(Strict):
         None,
         description="A second alarm: a detector for each stream and commune, and for each stream "
         "in the whole province, which sees a rise everywhere; unset: none",
+    )
+    joint: JointOptions | None = Field(
+        None,
+        description="A further alarm: one situation of several streams, also of other layers, "
+        "where none of them need be an alarm by itself; unset: none",
     )
     emerging: EmergingOptions | None = Field(
         EmergingOptions(), description="Emerging hot spots; null: none"
@@ -813,7 +843,7 @@ class CountRule(AlertRule):
     voices: bool = Field(
         False,
         description="Counts reporters (`hotspots: {reporter: …}`), each once; a record that names "
-        "nobody is one. Unset: counts records",
+        "nobody by the first of the `senders` that it has, else by itself. Unset: counts records",
     )
 
 

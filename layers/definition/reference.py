@@ -51,6 +51,7 @@ _PLACES: Final = {
         (model.EarsOptions, "hotspots.series (`detector: ears`)"),
         (model.FarringtonOptions, "hotspots.series (`detector: farrington`)"),
         (model.CusumOptions, "hotspots.series (`detector: nb_cusum`)"),
+        (model.JointOptions, "hotspots.joint"),
         (model.EmergingOptions, "hotspots.emerging"),
         (model.LocalMoranOptions, "hotspots.local_moran"),
         (model.AlertOptions, "alerts"),

@@ -8,7 +8,7 @@ null distributions; backtest.py and replay.py evaluate the past.
 """
 
 from layers.detect.method import RunReport
-from layers.detect.methods import METHODS, alarms_of, methods_of
+from layers.detect.methods import METHODS, alarms_of, layers_read, methods_of
 from layers.detect.reproduction import Reproduction, repeat_run
 from layers.detect.run import run_hotspots, run_method
 
@@ -17,6 +17,7 @@ __all__ = [
     "Reproduction",
     "RunReport",
     "alarms_of",
+    "layers_read",
     "methods_of",
     "repeat_run",
     "run_hotspots",

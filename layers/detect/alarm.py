@@ -46,7 +46,7 @@ class AlarmMethod[O: Strict](Method[O]):
         changes: InputChanges,
     ) -> ScanFindings:
         """The makers of findings from the results of a run, by the policy of the layer."""
-        named = records.rows[records.rows["voice"] > 0]
+        named = records.rows[records.rows["is_named"]]
         return ScanFindings(
             context.layer,
             context.until,

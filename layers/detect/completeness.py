@@ -30,7 +30,7 @@ def expected_events(connection: Connection, layer: Layer, until: datetime) -> pd
             "of delays: name the field as `received` in the section `hotspots` of its file"
         )
     # Who reported is not asked: an incident is one whoever tells of it, and readers may not know.
-    options = options.model_copy(update={"reporter": None})
+    options = options.model_copy(update={"reporter": None, "senders": ()})
     since = until - (_WINDOW + _LONGEST) * _DAY
     rows = read_records(connection, layer, options, since, until).rows
     rows = rows[rows["incident"] & (rows["happened_at"] > since)]

@@ -139,10 +139,13 @@ class ScanFindings:
     def signals(self, scan: StreamScan) -> list[Signal]:
         """The clusters that have a tier."""
         return [
-            self._signal(rated, rated.tier) for rated in self.rate(scan) if rated.tier is not None
+            self.cluster_signal(rated, rated.tier)
+            for rated in self.rate(scan)
+            if rated.tier is not None
         ]
 
-    def _signal(self, rated: RatedCluster, tier: Tier) -> Signal:
+    def cluster_signal(self, rated: RatedCluster, tier: Tier) -> Signal:
+        """A cluster of a tier, as the alerts take it."""
         cluster = rated.cluster
         headline = cluster_headline(self.layer, cluster)
         told = self.corroboration(cluster.records)

@@ -136,6 +136,10 @@ class Method[O: Strict](ABC):
         section: O | None = getattr(hotspots, self.section, None)
         return section
 
+    def reads(self, options: O) -> tuple[str, ...]:
+        """Other layers whose rows it reads: when they change, it is due too."""
+        return ()
+
     def is_due(self, options: O, latest: LatestRun, now: datetime) -> bool:
         """True if rows that changed, or a day that began, are to be evaluated now."""
         begun = day_number(now) > day_number(latest.until)

@@ -38,6 +38,7 @@ _EPOCH = datetime(1970, 1, 1).toordinal()
 
 # The records of an incident that the quality filter counts once.
 _EVIDENCE = ("", "same_key", "same_place", "same_hex_day", "same_voice")
+SENDER = "sender "  # before the number of one, in the columns that are read
 _FLAWED = ("default_point", "coarse")
 
 
@@ -48,9 +49,10 @@ class Observations:
 
     `rows`: id, category, h3 (resolution 11; 0 without a point), commune, amount (of the measure; 1
     without one), happened_at and received_at (UTC), source, incident, in_alarm, in_commune,
-    held_back, voice (whole numbers of these rows alone, equal for one reporter; 0: none named) and
-    reason (see gis.analysis.clean). `left_out`: how many were held back from alarms, by
-    reason. `simulated`: the ids of the simulated records among them.
+    held_back, voice (whole numbers of these rows alone, equal for one reporter or sender; 0:
+    neither is known), is_named (its reporter is known) and reason (see gis.analysis.clean).
+    `left_out`: how many were held back from alarms, by reason. `simulated`: the ids of the
+    simulated records among them.
     """
 
     rows: pd.DataFrame
@@ -75,11 +77,11 @@ def read_records(
     """
     rules = analysis.CleaningRules(late_hours=options.late_hours)
     early = since - timedelta(hours=rules.late_hours + rules.duplicate_hours)
-    if options.reporter is not None:
+    if options.reporter is not None or options.senders:
         early = min(early, since - timedelta(days=rules.voice_days))
     read = _read(connection, layer, options, early, until)
     if more is not None:
-        both = (read, more[list(read.columns)])
+        both = (read, more.reindex(columns=list(read.columns)))
         together = [row for one in both for row in one.itertuples(index=False, name=None)]
         read = pd.DataFrame(together, columns=read.columns)
     judged = analysis.clean(_typed(read), rules).records
@@ -154,7 +156,7 @@ def _read(
     connection: Connection, layer: Layer, options: HotspotOptions, since: datetime, until: datetime
 ) -> pd.DataFrame:
     of = table_of(layer)
-    stated = _received(of, options)
+    stated, key = _received(of, options), token_hex(16)
     # Nothing was received after it was stored: a sender's clock may be ahead.
     received = func.least(stated, of.c.updated_at)
     category = cast(of.c[options.category], Text) if options.category else literal("")
@@ -174,7 +176,8 @@ def _read(
         "commune": of.c.commune,
         "amount": func.greatest(func.coalesce(_amount(of, options), 0), 0),
         "simulated": func.coalesce(of.c.provenance["simulated"].as_boolean(), False),
-        "voice": _voice(layer, of, options),
+        "voice": _digest(layer, of, options.reporter, key),
+        **{f"{SENDER}{n}": _digest(layer, of, name, key) for n, name in enumerate(options.senders)},
     }
     # Two conditions, so that an index on the stated time can be used.
     inside = or_(
@@ -186,13 +189,12 @@ def _read(
     return pd.DataFrame(map(tuple, found.all()), columns=list(columns))
 
 
-def _voice(layer: Layer, of: Table, options: HotspotOptions) -> ColumnElement[str | None]:
-    """A digest of the reporter; NULL without any. A number in any notation is one reporter.
+def _digest(layer: Layer, of: Table, name: str | None, key: str) -> ColumnElement[str | None]:
+    """A digest of who a field names; NULL without any. A number in any notation is one.
 
     Its key is drawn for each reading and forgotten: no digest is of use to anybody afterwards, and
     none has to be rotated.
     """
-    name = options.reporter
     if name is None:
         return cast(null(), Text)
     if layer.fields[name].personal:
@@ -208,7 +210,7 @@ def _voice(layer: Layer, of: Table, options: HotspotOptions) -> ColumnElement[st
         )  # fmt: skip
     else:
         said = cast(of.c[name], Text)
-    return func.md5(literal(token_hex(16)).op("||")(func.gis.reporter_of(said)))
+    return func.md5(literal(key).op("||")(func.gis.reporter_of(said)))
 
 
 def _amount(of: Table, options: HotspotOptions) -> ColumnElement[int]:
@@ -279,5 +281,8 @@ def _typed(rows: pd.DataFrame) -> pd.DataFrame:
     numbers = {name: rows[name].astype(float) for name in ("lon", "lat", "place_precision_m")}
     flags = {name: rows[name].astype(bool) for name in ("default_point", "simulated")}
     whole = {name: rows[name].astype(np.int64) for name in ("h3", "cell", "amount")}
-    voice = pd.factorize(rows["voice"])[0].astype(np.int64) + 1  # 0: none
-    return rows.assign(**times, **numbers, **flags, **whole, voice=voice)
+    senders = [name for name in rows if str(name).startswith(SENDER)]
+    voice = analysis.voices(rows["voice"], [rows[name] for name in senders])
+    is_named = rows["voice"].notna()
+    told = rows.drop(columns=senders)
+    return told.assign(**times, **numbers, **flags, **whole, voice=voice, is_named=is_named)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, text
 
-from gis.alerts.gathering import SITUATION
+from gis.alerts.gathering import JOINT, SITUATION
+from gis.alerts.redaction import redact_alerts
 from layers.detect.budget import STATISTICAL
 from layers.detect.findings_late import LATE
 from layers.detect.methods import METHODS
@@ -28,11 +29,18 @@ def redact_runs_of_field(connection: Connection, layer_id: str, field: str) -> i
 
 def redact_runs_exposed_to(connection: Connection, layer_id: str) -> int:
     """Redact the runs of other layers whose exposure was this one, closed by now; how many."""
-    why = f"layer {layer_id}, its exposure, is no longer public"
+    why = f"layer {layer_id}, which it reads too, is no longer public"
     runs = list(connection.scalars(SQL["redact_runs_exposed_to"], {"layer": layer_id, "why": why}))
     _delete_results(connection, runs)
+    for carrier in connection.scalars(_JUDGED_WITH, {"runs": runs}).all():
+        redact_alerts(connection, carrier, [JOINT])
     connection.execute(SQL["prune_inputs"])
     return len(runs)
+
+
+_JUDGED_WITH = text("""
+SELECT DISTINCT layer_id FROM gis.hotspot_run WHERE id = ANY(:runs) AND method = 'joint_scan'
+""")
 
 
 def _delete_results(connection: Connection, runs: Sequence[int]) -> None:

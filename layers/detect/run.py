@@ -10,7 +10,7 @@ from gis.jobs.kind import RunningJob
 from gis.placing.reference import stored_territory
 from layers.definition.model import Layer
 from layers.detect.method import RunContext, RunReport
-from layers.detect.methods import METHODS, alarms_of, methods_of
+from layers.detect.methods import METHODS, alarms_of, layers_read, methods_of
 from layers.detect.scan_cache import ScanCache
 
 
@@ -50,7 +50,7 @@ def run_method(
         _wait_for_others(connection, layer, method)
         context = RunContext(
             connection=connection,
-            version=_version_of(connection, layer),  # read before the rows
+            version=_version_of(connection, layer, method),  # read before the rows
             territory=stored_territory(connection),
             layer=layer,
             options=layer.hotspots,
@@ -79,9 +79,10 @@ def _wait_for_others(connection: Connection, layer: Layer, method: str) -> None:
 _ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
 
 
-def _version_of(connection: Connection, layer: Layer) -> int:
-    statement = text("SELECT version FROM gis.layer WHERE id = :layer")
-    version = connection.scalar(statement, {"layer": layer.id})
-    if version is None:
+def _version_of(connection: Connection, layer: Layer, method: str) -> int:
+    """The version of the layer, with those of other layers that the method reads added."""
+    rows = connection.execute(text("SELECT id, version FROM gis.layer"))
+    versions = {row.id: int(row.version) for row in rows}
+    if layer.id not in versions:
         raise BadInput(f"layer {layer.id} has no table yet: `gis layers sync` makes it")
-    return int(version)
+    return sum(versions.get(one, 0) for one in layers_read(layer, method))

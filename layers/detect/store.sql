@@ -175,7 +175,9 @@ RETURNING id;
 -- Of other layers: who reads the closed one may read its own.
 UPDATE gis.hotspot_run
 SET input_digest = NULL, cleaning = '{}', redacted_at = now(), redacted_why = :why
-WHERE layer_id <> :layer AND redacted_at IS NULL AND parameters ->> 'exposure' = :layer
+WHERE layer_id <> :layer AND redacted_at IS NULL
+  AND (parameters ->> 'exposure' = :layer
+       OR method = 'joint_scan' AND jsonb_exists(parameters #> '{joint,layers}', :layer))
 RETURNING id;
 
 -- name: forget_nulls

@@ -12,7 +12,7 @@ from gis.database.engine import Database
 from gis.jobs.queue import enqueue
 from layers.definition.catalogue import Catalogue
 from layers.definition.model import Layer
-from layers.detect import METHODS, methods_of
+from layers.detect import METHODS, layers_read, methods_of
 from layers.detect.method import LatestRun
 from layers.detect.null_distribution import days_drawn
 from layers.detect.store import prune
@@ -26,7 +26,7 @@ RECENT_DAYS = 7  # within which every run is kept, not only the last of each day
 
 # The newest run of each method of these layers, by the end of its window.
 _NEWEST = text("""
-SELECT l.id, l.version, r.method, r.input_version, r.input_until, r.run_at,
+SELECT l.id, r.method, r.input_version, r.input_until, r.run_at,
        gis.has_better_null(r.id) AS has_better_null
 FROM gis.layer l
 LEFT JOIN LATERAL (
@@ -55,10 +55,14 @@ def due_runs(database: Database, catalogue: Catalogue, now: datetime) -> list[Du
     newest: dict[tuple[str, str], LatestRun] = {}
     known: set[str] = set()
     with database.reading() as connection:
+        rows = connection.execute(text("SELECT id, version FROM gis.layer"))
+        versions = {row.id: row.version for row in rows}
         for row in connection.execute(_NEWEST, {"layers": list(wanted)}):
             known.add(row.id)
-            if row.method is not None:
-                knows = row.input_version == row.version and not row.has_better_null
+            if row.method in METHODS:
+                version = sum(versions[one] for one in layers_read(wanted[row.id], row.method)
+                              if one in versions)  # fmt: skip
+                knows = row.input_version == version and not row.has_better_null
                 newest[row.id, row.method] = LatestRun(knows, row.input_until, row.run_at)
     due = [
         DueRun(layer, method)

@@ -14,6 +14,7 @@ from layers.definition.checks import findings
 from layers.definition.model import CountRule, Layer
 from layers.detect.observations import read_records
 from layers.detect.thresholds import find_beyond
+from layers.storage.sync import sync
 from tests.conftest import LAYERS
 from tests.integration.test_corrections import look
 from tests.integration.test_hotspots import LAYER, NOW, alerts, noise, report
@@ -170,3 +171,54 @@ def test_a_hundred_callers_about_one_place_are_an_alert_of_a_rule_and_one_caller
     found = beyond(quiet, catalogue, voices=True, at_least=20, per="hex")
     assert [one.observed for one in found] == ([100] if seen else [])
     assert all(len(one.cells) == 1 for one in found)
+
+
+def with_senders(catalogue: Catalogue, **senders: bool) -> Layer:
+    """The layer with fields that tell what a report was sent with; True: personal."""
+    layer = catalogue.get(LAYER)
+    said = layer.model_dump(mode="json", exclude_unset=True)
+    for name, personal in senders.items():
+        said["fields"][name] = {
+            "type": "text", "personal": personal, "label": {"vi": name, "en": name},
+        }  # fmt: skip
+    said["hotspots"]["senders"] = list(senders)
+    return Layer.model_validate(said)
+
+
+@pytest.mark.parametrize("personal", [True, False])
+@pytest.mark.parametrize("devices", [1, 9])
+def test_reports_that_name_nobody_are_one_voice_a_device(quiet, catalogue, personal, devices):
+    layer = with_senders(catalogue, device=personal)
+    others = Catalogue(tuple(layer if one.id == LAYER else one for one in catalogue.layers))
+    with quiet.writing() as connection:
+        sync(connection, others)
+        last = connection.scalar(text("SELECT max(id) FROM layer.citizen_reports"))
+    calls(quiet, [None] * 9)
+    sent = [{"id": last + n, "device": f"d{n % devices}"} for n in range(1, 10)]
+    stored = (
+        "INSERT INTO private.reporter (layer_id, source, source_key, details)"
+        " SELECT 'citizen_reports', source, source_key, jsonb_build_object('device',"
+        " CAST(:device AS text)) FROM layer.citizen_reports WHERE id = :id"
+        if personal
+        else "UPDATE layer.citizen_reports SET device = :device WHERE id = :id"
+    )
+    with quiet.writing() as connection:
+        connection.execute(text(stored), sent)
+    look(quiet, others)
+    found = [one for one in of_disasters(quiet) if one.rule == "scan"]
+    assert [one.observed for one in found] == ([9] if devices == 9 else [])
+    assert all("người" not in one.detail_vi or "không rõ người báo" in one.detail_vi
+               for one in found)  # fmt: skip
+    rule = CountRule(kind="count", id="calls", title={"vi": "x", "en": "x"}, at_least=1, hours=5,
+                     per="province", where={"category": "disaster"}, voices=True)  # fmt: skip
+    with quiet.writing() as connection:
+        (signal,) = find_beyond(connection, layer, rule, NOW, []).signals
+    before = sum(one <= last for one in signal.records)
+    assert (signal.observed, len(signal.records)) == (before + devices, before + 9)
+
+
+def test_a_sender_is_a_field_of_the_layer(catalogue: Catalogue):
+    layer = catalogue.get(LAYER)
+    hotspots = layer.hotspots.model_copy(update={"senders": ("phone_id",)})
+    faults = list(findings(layer.model_copy(update={"hotspots": hotspots})))
+    assert [where for where, _ in faults] == [("hotspots", "senders")]

@@ -17,8 +17,10 @@ $$;
 CREATE OR REPLACE FUNCTION gis.subject_of(alert gis.alert, definition jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE AS $$
   SELECT coalesce(
-    CASE WHEN alert.rule = 'situation'
-         THEN '{"vi": "Tình huống khẩn cấp", "en": "Emergency situation"}'::jsonb END,
+    CASE alert.rule
+      WHEN 'situation' THEN '{"vi": "Tình huống khẩn cấp", "en": "Emergency situation"}'::jsonb
+      WHEN 'joint'
+        THEN '{"vi": "Tình huống nhiều lĩnh vực", "en": "Situation of several subjects"}'::jsonb END,
     (SELECT rule -> 'title' FROM jsonb_array_elements(definition #> '{alerts,rules}') AS rule
      WHERE rule ->> 'id' = alert.rule),
     definition #> ARRAY['fields', definition #>> '{hotspots,category}', 'values', alert.stream],

@@ -58,7 +58,9 @@ CREATE OR REPLACE VIEW layer.clusters_desk WITH (security_barrier = true) AS
 
 CREATE OR REPLACE VIEW layer.clusters WITH (security_barrier = true) AS
   SELECT d.* FROM layer.clusters_desk d JOIN gis.scan_cluster c ON c.id = d.id
-  WHERE gis.is_published_finding(d.of_layer, 'scan', d.stream, NULL, c.records);
+  WHERE gis.is_published_finding(d.of_layer,
+                                 CASE d.method WHEN 'joint_scan' THEN 'joint' ELSE 'scan' END,
+                                 d.stream, NULL, c.records);
 
 -- Communes have the shape that they had on the day of the run; the province has none: it would lie
 -- over all of them.

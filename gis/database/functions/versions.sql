@@ -46,7 +46,7 @@ CREATE OR REPLACE FUNCTION gis.raise_results_of_run() RETURNS trigger LANGUAGE p
 DECLARE
   run gis.hotspot_run := coalesce(new, old);
   shown text := CASE run.method WHEN 'gi_star' THEN 'hotspots' WHEN 'stp_scan' THEN 'clusters'
-                                ELSE run.method END;
+                                WHEN 'joint_scan' THEN 'clusters' ELSE run.method END;
 BEGIN
   IF gis.is_public(run.layer_id) THEN
     UPDATE gis.layer SET version = version + 1, changed_at = now()

@@ -141,9 +141,17 @@ def _places(rule: CountRule) -> dict[str, str]:
 
 def _counted(layer: Layer, rule: CountRule) -> str:
     """The count of a rule as SQL; reporters are compared in the database, and none leaves it."""
-    name = layer.hotspots.reporter if layer.hotspots else None
-    if not rule.voices or name is None:
+    hotspots = layer.hotspots
+    names = [hotspots.reporter, *hotspots.senders] if hotspots else []
+    told = [f"'{n} ' || {_said(layer, name)}" for n, name in enumerate(names) if name is not None]
+    if not rule.voices or not told:
         return "count(*)"
+    voice = f"coalesce({', '.join(told)})"
+    return f"count(*) FILTER (WHERE {voice} IS NULL) + count(DISTINCT {voice})"
+
+
+def _said(layer: Layer, name: str) -> str:
+    """Who a field names, as SQL."""
     said = f'record."{name}"::text'
     if layer.fields[name].personal:
         said = (
@@ -151,8 +159,7 @@ def _counted(layer: Layer, rule: CountRule) -> str:
             f" WHERE r.layer_id = '{layer.id}' AND r.source = record.source"
             " AND r.source_key = record.source_key)"
         )
-    reporter = f"gis.reporter_of({said})"
-    return f"count(*) FILTER (WHERE {reporter} IS NULL) + count(DISTINCT {reporter})"
+    return f"gis.reporter_of({said})"
 
 
 def _field_values(rule: CountRule) -> dict[str, Any]:
