@@ -3,7 +3,9 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
+import orjson
 from sqlalchemy import Connection, text
 
 from gis.alerts.states import LIVE, Act
@@ -26,8 +28,9 @@ def follow_units(connection: Connection, communes: Sequence[SucceededCommune]) -
     number of alerts.
 
     An alert has those that its area touches, all where they have no polygon yet, and its texts name
-    them; nobody is notified, since nothing happened there. Recipients of a commune that ended are
-    those of what followed it as well.
+    them; one that is known by its commune, as of a rule of communes, goes on as that of the one
+    that follows. Nobody is notified, since nothing happened there. Recipients of a commune that
+    ended are those of what followed it as well.
     """
     followed = {one.code: one for one in communes}
     values = {"codes": sorted(followed), "live": sorted(LIVE)}
@@ -44,6 +47,7 @@ def follow_units(connection: Connection, communes: Sequence[SucceededCommune]) -
             texts
             | {
                 "id": row.id,
+                "key": _key(row.key, row.communes, touched),
                 "communes": _carried(row.communes, touched),
                 "told": _carried(row.told or (), touched),
             },
@@ -57,7 +61,7 @@ def follow_units(connection: Connection, communes: Sequence[SucceededCommune]) -
 
 _TEXTS = ("headline_vi", "headline_en", "detail_vi", "detail_en")
 _CONCERNED = text("""
-SELECT id, communes, headline_vi, headline_en, detail_vi, detail_en,
+SELECT id, key, communes, headline_vi, headline_en, detail_vi, detail_en,
        ARRAY(SELECT jsonb_array_elements_text(last_notification -> 'communes')) AS told
 FROM gis.alert WHERE status = ANY(:live) AND communes && CAST(:codes AS text[])
 ORDER BY id FOR UPDATE
@@ -69,7 +73,8 @@ WHERE a.id = :id AND u.level = 'commune' AND u.valid_to IS NULL AND u.code = ANY
 ORDER BY u.code
 """)
 _CARRY = text("""
-UPDATE gis.alert SET communes = :communes, headline_vi = :headline_vi, headline_en = :headline_en,
+UPDATE gis.alert SET communes = :communes, key = :key,
+  headline_vi = :headline_vi, headline_en = :headline_en,
   detail_vi = :detail_vi, detail_en = :detail_en, updated_at = now(),
   last_notification = CASE WHEN last_notification IS NOT NULL
     THEN last_notification || jsonb_build_object('communes', CAST(:told AS text[])) END
@@ -86,6 +91,48 @@ SET communes = ARRAY(SELECT DISTINCT unnest(communes || CAST(:new AS text[])) OR
 WHERE :old = ANY(communes) AND NOT communes @> CAST(:new AS text[])
   AND replaced_by IS NULL AND until > now()
 """)
+
+
+def follow_later(connection: Connection, on: date, communes: Sequence[SucceededCommune]) -> None:
+    """Have `follow_due` do the same on a day to come."""
+    connection.execute(
+        _LATER,
+        [
+            {
+                "on": on,
+                "code": one.code,
+                "name": one.name,
+                "successors": orjson.dumps(dict(one.successors)).decode(),
+            }
+            for one in communes
+        ],
+    )
+
+
+def follow_due(connection: Connection, day: date) -> int:
+    """Follow the units of decrees whose day has come, decree by decree; gives how many communes."""
+    rows = connection.execute(_DUE, {"day": day}).all()
+    for on in sorted({row.on for row in rows}):
+        follow_units(
+            connection,
+            [SucceededCommune(row.code, row.name, row.successors) for row in rows if row.on == on],
+        )
+    return len(rows)
+
+
+_LATER = text("""
+INSERT INTO gis.unit_succession ("on", code, name, successors)
+VALUES (:on, :code, :name, CAST(:successors AS jsonb))
+""")
+_DUE = text("""
+DELETE FROM gis.unit_succession WHERE "on" <= :day RETURNING "on", code, name, successors
+""")
+
+
+def _key(key: str | None, communes: Sequence[str], touched: Mapping[str, list[str]]) -> str | None:
+    """The key of an alert that is known by its commune; of one that was split as it is."""
+    followed = touched.get(key, []) if key is not None and key in communes else []
+    return followed[0] if len(followed) == 1 else key
 
 
 def _touched(connection: Connection, alert_id: int, commune: SucceededCommune) -> list[str]:

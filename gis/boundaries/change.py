@@ -25,7 +25,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from sqlalchemy import Connection, text
 
-from gis.alerts.units import SucceededCommune, follow_units
+from gis.alerts.units import SucceededCommune, follow_later, follow_units
 from gis.boundaries.store import insert_changes, read_history
 from gis.boundaries.units import Level, Unit, UnitChange, UnitHistory
 from gis.clock import today
@@ -81,8 +81,8 @@ class ChangeReport:
 def apply_change(database: Database, path: Path) -> ChangeReport:
     """Store a decree: old units end on its day, new ones begin, with lineage.
 
-    Live alerts, subscriptions and duties of the old ones are of the new ones at once, if its day
-    has come.
+    Live alerts, subscriptions and duties of the old ones are of the new ones at once, or as its day
+    begins.
 
     Raises BadFile when the file is wrong or its shares do not add up, Conflict when an old unit
     did not live on the day before or a new code is taken.
@@ -97,8 +97,11 @@ def apply_change(database: Database, path: Path) -> ChangeReport:
         _begin(connection, decree, old_units[0].parent)
         insert_changes(connection, list(_changes(decree)), decree.source)
         without_polygon = _unite_polygons(connection, decree)
+        succeeded = list(_succeeded(decree, old_units))
         if decree.on <= today():
-            follow_units(connection, list(_succeeded(decree, old_units)))
+            follow_units(connection, succeeded)
+        else:
+            follow_later(connection, decree.on, succeeded)
     return ChangeReport(decree.on, len(old_units), len(decree.new), tuple(without_polygon))
 
 

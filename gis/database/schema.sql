@@ -1070,6 +1070,15 @@ CREATE TABLE gis.uncovered_shape (
   CONSTRAINT uncovered_shape_pkey PRIMARY KEY (layer_id, row_id)
 );
 
+CREATE TABLE gis.unit_succession (
+  id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+  on date NOT NULL,
+  code text NOT NULL,
+  name text NOT NULL,
+  successors jsonb NOT NULL,
+  CONSTRAINT unit_succession_pkey PRIMARY KEY (id)
+);
+
 -- View gis.layer_state: functions/versions.sql
 --   id text
 --   published boolean

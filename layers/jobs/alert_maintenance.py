@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from gis.alerts.calibration import RULE, calibration_findings, last_year, tally
 from gis.alerts.engine import AlertState, local_day
 from gis.alerts.timers import advance_alerts
+from gis.alerts.units import follow_due
 from gis.alerts.updates import apply_findings
 from gis.database.engine import Database
 from layers.definition.catalogue import Catalogue
@@ -21,9 +22,10 @@ from layers.storage.tables import table_of
 def advance_all(
     database: Database, catalogue: Catalogue, now: datetime, rasters: Path | None = None
 ) -> None:
-    """Look at the threshold rules that are due, escalate, silence and release, and judge each
-    layer's calibration once a day. `rasters`: the folder of their files.
+    """Follow decrees of the day, look at the threshold rules that are due, escalate, silence and
+    release, and judge each layer's calibration once a day. `rasters`: the folder of their files.
     """
+    follow_decrees(database, now)
     evaluate_rules(database, catalogue, now, rasters)
     policies = {each.id: each.alerts.policy() for each in catalogue.layers if each.alerts}
 
@@ -34,6 +36,18 @@ def advance_all(
         advance_alerts(connection, policies, now, outdated)
     for layer in catalogue.layers:
         judge_calibration(database, layer, now)
+
+
+def follow_decrees(database: Database, now: datetime) -> None:
+    """Carry alerts over to the communes of decrees whose day has begun."""
+    with database.reading() as connection:
+        due = connection.scalar(_DECREE_IS_DUE, {"day": local_day(now)})
+    if due:
+        with database.writing() as connection:
+            follow_due(connection, local_day(now))
+
+
+_DECREE_IS_DUE = text("""SELECT EXISTS (SELECT FROM gis.unit_succession WHERE "on" <= :day)""")
 
 
 def is_outdated(connection: Connection, catalogue: Catalogue, alert: AlertState) -> bool:

@@ -1,7 +1,8 @@
 """A later decree is data: units end and begin on its day, and nothing else changes."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import geopandas as gpd
 import pytest
@@ -17,6 +18,7 @@ from gis.boundaries.store import read_history
 from gis.boundaries.units import BoundaryQuality, Level
 from gis.database.engine import Database
 from gis.errors import BadFile, Conflict
+from layers.jobs.alert_maintenance import follow_decrees
 from tests.integration.notify.made import make_alert, subscribe
 from tests.provinces import write_boundaries
 
@@ -201,3 +203,35 @@ def test_a_decree_of_a_day_to_come_changes_no_alert_yet(toy_province: Database, 
     apply_change(toy_province, decree(tmp_path, MERGER.replace("2026-05-01", later)))
     with toy_province.reading() as connection:
         assert [code for code, _ in get_alert(connection, number).communes] == ["00004"]
+
+
+@pytest.mark.parametrize("ago", [1, 0, -1])
+def test_a_decree_of_a_day_to_come_takes_effect_as_its_day_begins(
+    toy_province: Database, catalogue, tmp_path, ago
+):
+    """Once, for alerts and recipients alike; a rule of communes goes on under the new code."""
+    words, before, after, _ = RENAMED["merged"]
+    on = date.today() + timedelta(days=30)
+    with toy_province.writing() as connection:
+        number = make_alert(connection, communes=before[-1:], key=before[-1])
+        sensor = make_alert(connection, communes=before[-1:], key="gauge 7")
+        subscribe(connection, "của xã", communes=before[-1:])
+    apply_change(toy_province, decree(tmp_path, words.replace("2026-05-01", on.isoformat())))
+    midnight = datetime(on.year, on.month, on.day, tzinfo=ZoneInfo("Asia/Ho_Chi_Minh"))
+    for _ in range(2):
+        follow_decrees(toy_province, midnight + timedelta(days=ago))
+    with toy_province.reading() as connection:
+        rows = connection.execute(text("SELECT key, communes FROM gis.alert ORDER BY id")).all()
+        (mine,) = connection.scalars(text("SELECT communes FROM gis.subscription"))
+        steps = connection.scalar(
+            text(
+                "SELECT count(*) FROM gis.alert_event WHERE alert_id = :id"
+                " AND note = 'units have changed'"
+            ),
+            {"id": number},
+        )
+    came = ago >= 0
+    now = after if came else before[-1:]
+    assert rows == [(now[0], now), ("gauge 7", now)] and sensor > number
+    assert steps == int(came)
+    assert set(mine) == ({*before[-1:], *after} if came else set(before[-1:]))
