@@ -31,7 +31,8 @@ function unlock() {
 
 export function drawBell() {
   button.setAttribute("aria-pressed", String(isWished()));
-  button.textContent = word("bell");
+  button.textContent = word(isWished() ? "bell_is_on" : "bell_is_off");
+  button.setAttribute("aria-label", word("bell"));  // whose state is in aria-pressed
   button.title = word(isWished() ? "bell_on" : "bell_off");
 }
 

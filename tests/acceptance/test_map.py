@@ -428,14 +428,19 @@ def test_a_map_that_opens_as_reports_come_is_drawn_all_the_same(
         opened.close()
 
 
-def test_a_phone_shows_the_map_and_the_alerts(chromium, running: Service):
-    context = chromium.new_context(viewport={"width": 390, "height": 844})
+@pytest.mark.parametrize("width", [360, 390])
+def test_a_phone_shows_the_map_and_the_alerts(chromium, running: Service, width: int):
+    context = chromium.new_context(viewport={"width": width, "height": 844})
     opened = context.new_page()
     open_map(opened, running.url)
+    # Title and buttons in one row, badges in one below.
+    title, buttons = (opened.locator(f"header {one}").bounding_box() for one in ("h1", "nav"))
+    assert title["x"] + title["width"] <= buttons["x"] and title["y"] < buttons["y"] + 40
+    assert opened.locator("header").bounding_box()["height"] <= 90
     expect(opened.locator("#alerts")).to_be_visible()
     opened.click("button[data-panel=layers]")
     expect(opened.locator("#layers")).to_be_visible()
-    assert opened.evaluate("document.documentElement.scrollWidth") <= 390
+    assert opened.evaluate("document.documentElement.scrollWidth") <= width
     context.close()
 
 
@@ -513,8 +518,11 @@ def test_a_new_alert_is_said_to_a_screen_reader(page: Page, running: Service):
 def test_the_bell_is_on_wish_and_stays_so(page: Page, running: Service):
     bell = page.locator("#bell")
     expect(bell).to_have_attribute("aria-pressed", "false")
+    expect(bell).to_have_text("Chuông: tắt")
+    assert "line-through" not in bell.evaluate("button => getComputedStyle(button).textDecoration")
     bell.click()
     expect(bell).to_have_attribute("aria-pressed", "true")
+    expect(bell).to_have_text("Chuông: bật")
     open_map(page, running.url)
     expect(bell).to_have_attribute("aria-pressed", "true")
     bell.click()
