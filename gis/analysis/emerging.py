@@ -13,7 +13,7 @@ import pandas as pd
 from scipy import sparse
 
 from gis.analysis.inputs import Flags, above, between, flags, integers, square
-from gis.analysis.local import benjamini_hochberg, exact_p
+from gis.analysis.local import benjamini_hochberg, bounded_p
 from gis.analysis.trend import mann_kendall
 from gis.errors import BadInput
 
@@ -50,9 +50,10 @@ def emerging_hot_spots(
 
     `weights` (n, n) are the binary disks, the hex itself included (`disk_matrix`); a bin's
     neighbours are its disk in its own step and in the step before. Bins are hot or cold by exact p
-    after Benjamini–Hochberg over all bins; those at an `edge` of the domain are never cold. One row
-    a hex: category, hot_share, cold_share, hot_now, last_run (steps), z (of the last step), s,
-    trend_p, trend. Raises BadInput for counts below 0, no hexes or steps, and other weights.
+    (of counts that are too many to list, by that of random sets) after Benjamini–Hochberg over all
+    bins; those at an `edge` of the domain are never cold. One row a hex: category, hot_share,
+    cold_share, hot_now, last_run (steps), z (of the last step), s, trend_p, trend. Raises BadInput
+    for counts below 0, no hexes or steps, and other weights.
     """
     counts = integers("counts", counts, (None, None), least=0)
     if not counts.size:
@@ -152,7 +153,7 @@ def _z_scores(counts: Counts, sums: Counts, sizes: Counts) -> Floats:
 
 
 def _significant(counts: Counts, sums: Counts, sizes: Counts, tail: str, alpha: float) -> Flags:
-    p = exact_p(
+    p = bounded_p(
         counts.ravel(), sums.ravel(), sizes.ravel(), tail="upper" if tail == "upper" else "lower"
     )
     return np.asarray(benjamini_hochberg(p) <= alpha).reshape(counts.shape)

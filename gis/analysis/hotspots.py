@@ -6,19 +6,13 @@ import pandas as pd
 
 from gis.analysis.inputs import floats, integers
 from gis.analysis.local import (
-    Counts,
-    Floats,
     benjamini_hochberg,
+    bounded_p,
     empirical_bayes,
-    exact_p,
-    exact_work,
     exposure_p,
     gi_star,
-    permuted_p,
 )
 from gis.analysis.weights import checked_cells, disk_matrix, disk_size
-
-EXACT_WORK = 1_000_000_000  # more takes longer than random sets do
 
 
 def hex_hotspots(
@@ -49,7 +43,7 @@ def hex_hotspots(
     sizes = np.rint(np.asarray(weights.sum(axis=1)).ravel()).astype(np.int64)
     if exposure is None:
         expected = sizes * (counts.mean() if len(counts) else 0.0)
-        p, measure = _p(counts, sums, sizes), counts.astype(float)
+        p, measure = bounded_p(counts, sums, sizes), counts.astype(float)
     else:
         exposure = floats("exposure", exposure, cells.shape, least=0)
         measure = empirical_bayes(counts.astype(float), exposure)
@@ -70,12 +64,3 @@ def hex_hotspots(
             "edge": sizes < disk_size(k),
         }
     )
-
-
-def _p(counts: Counts, sums: Counts, sizes: Counts) -> Floats:
-    """P(sum of as many random hexes ≥ that of a disk)."""
-    listed = not len(counts) or exact_work(counts, int(sizes.max())) <= EXACT_WORK
-    if listed and (counts >= 0).all():
-        return exact_p(counts, sums, sizes)
-    every = np.ones(len(counts), bool)
-    return permuted_p(counts.astype(float), sums.astype(float), sizes, every, apart=False)

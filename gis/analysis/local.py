@@ -15,6 +15,7 @@ Counts = npt.NDArray[np.int64]
 
 _SETS_A_PLACE = 100
 _LEAST_SETS = 9_999
+EXACT_WORK = 1_000_000_000  # additions; more takes longer than random sets do
 _ROUNDING = 1e-12  # of the largest value: what values that are all equal may differ by
 _CELLS = 50_000_000  # of the table of exact sums; two of them are held, of 8 bytes each
 
@@ -109,6 +110,24 @@ def exact_p(
         others = _without(counts, int(value))
         p[fixed] = _set_p(others, sums[fixed] - value, sizes[fixed] - 1, tail)
     return p
+
+
+def bounded_p(
+    counts: Counts, sums: Counts, sizes: Counts, *, tail: Literal["upper", "lower"] = "upper"
+) -> Floats:
+    """`exact_p` where it takes seconds at most, else the p of random orders (`permuted_p`).
+
+    Counts that are large and alike differ by little: what all of them have in common is taken off,
+    which changes no p.
+    """
+    most = int(sizes.max(initial=0))
+    if len(counts) and (counts >= 0).all() and exact_work(counts, most) > EXACT_WORK:
+        common = int(counts.min())
+        counts, sums = counts - common, sums - sizes * common
+    if not len(counts) or ((counts >= 0).all() and exact_work(counts, most) <= EXACT_WORK):
+        return exact_p(counts, sums, sizes, tail=tail)
+    upper = np.full(len(counts), tail == "upper")
+    return permuted_p(counts.astype(float), sums.astype(float), sizes, upper, apart=False)
 
 
 def exact_work(counts: Counts, size: int) -> int:

@@ -1,5 +1,7 @@
 """Classes of emerging hot spots: a truth table made by hand, and its mirror."""
 
+import time
+
 import h3
 import numpy as np
 import pandas as pd
@@ -200,3 +202,28 @@ def test_lists_and_frames_are_taken_by_position(kind):
     assert mann_kendall(kind(counts)).equals(mann_kendall(counts))
     hot, trend = counts > 0, np.arange(30) % 3 - 1
     assert categories(kind(hot), kind(~hot), list(trend)) == categories(hot, ~hot, trend)
+
+
+@pytest.mark.parametrize("mean", [3_000, 300_000, 30_000_000])
+def test_large_counts_take_seconds_and_find_what_stands_out(mean):
+    """The last step is higher in one disk: there it is hot, and hardly anywhere else."""
+    cells = np.array(sorted(int(cell, 16) for cell in h3.grid_disk("8841a6a6a7fffff", 2)))
+    weights = disk_matrix(cells, 1)
+    counts = np.random.default_rng(4).poisson(mean, (len(cells), 5))
+    middle = int(np.flatnonzero(cells == 0x8841A6A6A7FFFFF)[0])
+    counts[weights[[middle]].toarray()[0] > 0, -1] += round(12 * np.sqrt(mean))
+    began = time.process_time()
+    found = emerging_hot_spots(counts, weights)
+    assert time.process_time() - began < 20
+    assert found["category"][middle] == "hot_new"
+    assert not (found["hot_share"] > 0.2).any(), "nor was it before"
+
+
+def test_what_all_counts_have_in_common_changes_no_class():
+    cells = np.array(sorted(int(cell, 16) for cell in h3.grid_disk("8841a6a6a7fffff", 3)))
+    weights = disk_matrix(cells, 1)
+    counts = np.random.default_rng(5).poisson(3, (len(cells), 9))
+    counts[:5, -2:] += 9
+    small, large = (emerging_hot_spots(counts + more, weights) for more in (0, 100_000_000))
+    assert small["category"].tolist() == large["category"].tolist()
+    assert small["hot_now"].any()
