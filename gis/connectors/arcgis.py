@@ -6,10 +6,12 @@ ranges of them: what comes is held against what was promised.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
 from pydantic import Field
 
 from gis.connectors.connector import GEOMETRY, Batch, Cursor, Record
@@ -22,6 +24,8 @@ from gis.errors import BadFile, SourceRefused, SourceUnavailable
 _USUAL_PAGE = 1_000  # features, of a server that does not say how many it gives
 _MOST_PAGE = 2_000
 _OVERLAP = timedelta(minutes=10)  # edits that were under way when the last reading ended
+_FIRST_MS, _LAST_MS = -62_135_596_800_000, 253_402_300_799_000  # of the years 1 to 9999
+_NO_TIME = -(2**63)  # of NumPy: NaT
 _LOGIN_CODES = frozenset({401, 403, 498, 499})
 
 
@@ -76,17 +80,29 @@ class ArcgisConnector(WebConnector[ArcgisOptions]):
             if not is_change or newest != since:
                 yield Batch((), without_none({"since": newest}), ends_whole=is_whole)
             return
-        for start in range(0, len(left), layer.page):
-            wanted = left[start : start + layer.page]
-            records, latest = self._features(layer, where, wanted)
+        pages = [left[start : start + layer.page] for start in range(0, len(left), layer.page)]
+        for wanted, features in zip(pages, self._read_ahead(layer, where, pages), strict=True):
+            records, latest = _records(layer, features)
             newest = max(filter(None, (newest, latest)), default=None)
-            if start + layer.page >= len(left):
+            if wanted is pages[-1]:
                 yield Batch(records, without_none({"since": newest}), ends_whole=is_whole)
                 return
             place = {"after": wanted[-1], "newest": newest, "since": since}
             yield Batch(
                 records, {name: value for name, value in place.items() if value is not None}
             )
+
+    def _read_ahead(
+        self, layer: _Layer, where: str, pages: Sequence[Sequence[int]]
+    ) -> Iterator[list[dict[str, Any]]]:
+        """The features of each page, of which the next is asked for while the last is stored."""
+        with ThreadPoolExecutor(1, "arcgis") as reader:
+            page = reader.submit(self._features, layer, where, pages[0])
+            for following in pages[1:]:
+                features = page.result()
+                page = reader.submit(self._features, layer, where, following)
+                yield features
+            yield page.result()
 
     @expecting("an ArcGIS layer")
     def _layer(self) -> _Layer:
@@ -117,9 +133,7 @@ class ArcgisConnector(WebConnector[ArcgisOptions]):
         return sorted({int(number) for number in said["objectIds"] or ()})
 
     @expecting("an ArcGIS layer")
-    def _features(
-        self, layer: _Layer, where: str, wanted: Sequence[int]
-    ) -> tuple[list[Record], str | None]:
+    def _features(self, layer: _Layer, where: str, wanted: Sequence[int]) -> list[dict[str, Any]]:
         """The features of a range of numbers, in halves where the server gives fewer at a time.
 
         Raises SourceUnavailable where numbers that the server named do not come and are there
@@ -144,25 +158,20 @@ class ArcgisConnector(WebConnector[ArcgisOptions]):
             raise BadFile("the answer has no features: the server is no ArcGIS layer any more")
         if said.get("exceededTransferLimit") and len(wanted) > 1:
             middle = len(wanted) // 2
-            first, first_edit = self._features(layer, where, wanted[:middle])
-            second, second_edit = self._features(layer, where, wanted[middle:])
-            return first + second, max(filter(None, (first_edit, second_edit)), default=None)
-        records = {}
-        latest: str | None = None
+            first = self._features(layer, where, wanted[:middle])
+            return first + self._features(layer, where, wanted[middle:])
+        found: dict[int, dict[str, Any]] = {}
         for feature in features:
-            record = _record(feature, layer.dates)
-            number = record.get(layer.object_id)
+            number = (feature.get("attributes") or {}).get(layer.object_id)
             if not isinstance(number, int):
                 raise BadFile(f"a feature has no {layer.object_id}, which the layer promises")
-            records[number] = record
-            if layer.edited and record.get(layer.edited):
-                latest = max(latest or "", record[layer.edited])
-        missing = [number for number in wanted if number not in records]
+            found[number] = feature
+        missing = [number for number in wanted if number not in found]
         if missing and set(missing) & set(self._object_ids(where)):
             raise SourceUnavailable(
-                f"the server named {len(wanted)} features and gave {len(records)} of them"
+                f"the server named {len(wanted)} features and gave {len(found)} of them"
             )
-        return [records[number] for number in sorted(records)], latest
+        return [found[number] for number in sorted(found)]
 
     def _asked(self, url: str, form: Mapping[str, str]) -> Mapping[str, Any]:
         """The answer to a query by POST, as conditions grow long.
@@ -190,16 +199,53 @@ class ArcgisConnector(WebConnector[ArcgisOptions]):
         raise SourceRefused(f"the server does not take the request ({code}): {words}")
 
 
-def _record(feature: dict[str, Any], dates: frozenset[str]) -> dict[str, Any]:
-    """The attributes, with times in ISO 8601, and the geometry; the feature itself is used up."""
-    record: dict[str, Any] = feature.get("attributes") or {}
-    for name in dates:
-        value = record.get(name)
-        if isinstance(value, int | float):
-            try:
-                record[name] = datetime.fromtimestamp(value / 1000, UTC).isoformat()
-            except (OverflowError, ValueError, OSError):
-                continue  # of no year that there is: the number stays
-    shape = feature.get("geometry")
-    record[GEOMETRY] = geojson_from_esri(shape) if shape else None
-    return record
+@expecting("an ArcGIS layer")
+def _records(
+    layer: _Layer, features: Sequence[dict[str, Any]]
+) -> tuple[Sequence[Record], str | None]:
+    """Attributes with times in ISO 8601, and geometries; and the latest edit.
+
+    The features are used up.
+    """
+    records: list[dict[str, Any]] = [feature["attributes"] for feature in features]
+    for name in layer.dates:
+        for record, moment in zip(
+            records, _iso_times([record.get(name) for record in records]), strict=True
+        ):
+            if moment is not None:
+                record[name] = moment
+    for record, feature in zip(records, features, strict=True):
+        shape = feature.get("geometry")
+        record[GEOMETRY] = geojson_from_esri(shape) if shape else None
+    if layer.edited is None:
+        return records, None
+    edits = (record.get(layer.edited) for record in records)
+    return records, max((str(edit) for edit in edits if edit), default=None)
+
+
+def _iso_times(values: Sequence[Any]) -> list[str | None]:
+    """Milliseconds of the epoch in ISO 8601, UTC; None for what is no time of a year there is."""
+    whole = np.array(
+        [
+            value // 1000
+            if isinstance(value, int) and not value % 1000 and _FIRST_MS <= value <= _LAST_MS
+            else _NO_TIME
+            for value in values
+        ],
+        "datetime64[s]",
+    )
+    texts = np.datetime_as_string(whole, "s").tolist()
+    return [
+        _iso_time(value) if text == "NaT" else f"{text}+00:00"
+        for value, text in zip(values, texts, strict=True)
+    ]
+
+
+def _iso_time(value: Any) -> str | None:
+    """As `_iso_times`, of one that has a part of a second, or is none."""
+    if not isinstance(value, int | float):
+        return None
+    try:
+        return datetime.fromtimestamp(value / 1000, UTC).isoformat()
+    except (OverflowError, ValueError, OSError):
+        return None  # the number stays

@@ -1,12 +1,20 @@
 """ArcGIS layers: by ranges of OBJECTID, each feature once, faults that come with status 200."""
 
+import threading
+from contextlib import closing
+from datetime import UTC, datetime
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from api.demo_sources.arcgis import LAYER, DemoArcgis, health_facilities
-from api.demo_sources.server import json_answer
+from api.demo_sources.server import DemoAnswer, json_answer
+from gis.connectors.arcgis import _iso_times
 from gis.connectors.esri_geometry import geojson_from_esri
 from gis.errors import BadFile, SourceRefused, SourceUnavailable
 from tests.integration.connectors.faulty import connector, faulty, first_batch, read, surroundings
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -170,3 +178,59 @@ def test_shapes_of_esri_become_geojson(shape, wanted):
             geojson_from_esri(shape)
     else:
         assert geojson_from_esri(shape) == wanted
+
+
+def test_the_next_page_is_asked_for_while_the_last_is_stored(server):
+    source = layer(server)
+    batches = source.read({})
+    pages = lambda: sum("orderByFields" in each.form for each in server.asked)  # noqa: E731
+    next(batches)
+    wait_until(lambda: pages() == 2)
+    next(batches)
+    wait_until(lambda: pages() == 3)
+    batches.close()
+    source.close()
+    assert not [each for each in threading.enumerate() if each.name.startswith("arcgis")]
+
+
+def test_a_page_that_fails_takes_nothing_from_those_before_it(server, demo):
+    answer, asked = demo.answer, []
+
+    def failing(request):
+        if "orderByFields" in request.form:
+            asked.append(request)
+            if len(asked) == 2:
+                return DemoAnswer(b"", 500)
+        return answer(request)
+
+    server.pages[LAYER] = failing
+    with closing(layer(server)) as source:
+        batches = source.read({})
+        assert len(next(batches).records) == 50
+        with pytest.raises(SourceUnavailable):
+            next(batches)
+
+
+@given(
+    st.lists(
+        st.integers(-(10**15), 10**15)
+        | st.integers(-(10**12), 10**12).map(lambda each: each * 1000)
+        | st.floats(-1e15, 1e15)
+        | st.none()
+        | st.text(max_size=3)
+    )
+)
+def test_times_of_a_page_are_those_of_its_values_one_by_one(values):
+    def alone(value):
+        try:
+            return datetime.fromtimestamp(value / 1000, UTC).isoformat()
+        except (TypeError, OverflowError, ValueError, OSError):
+            return None
+
+    assert _iso_times(values) == [alone(value) for value in values]
+
+
+def test_the_first_and_the_last_year_are_times_and_what_lies_beyond_stays():
+    bounds = [-62_135_596_800_000, 253_402_300_799_000]
+    assert _iso_times(bounds) == ["0001-01-01T00:00:00+00:00", "9999-12-31T23:59:59+00:00"]
+    assert _iso_times([bounds[0] - 1000, bounds[1] + 1000]) == [None, None]
