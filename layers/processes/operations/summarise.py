@@ -1,9 +1,22 @@
 """Summarise: how many points, how much of lines or areas, lies in each area."""
 
+from collections.abc import Sequence
 from typing import Any, Literal, Self
 
 from pydantic import model_validator
-from sqlalchemy import CTE, ColumnElement, Double, Subquery, case, cast, func, null, select, true
+from sqlalchemy import (
+    ColumnElement,
+    Double,
+    Row,
+    Subquery,
+    case,
+    cast,
+    func,
+    null,
+    select,
+    true,
+    union,
+)
 
 from layers.definition.model import GeometryKind, LayerField, LocalizedText
 from layers.processes.context import Context, conditions_of
@@ -69,24 +82,9 @@ class Summarise(Process[SummariseParameters]):
             context.numeric(source, name)
         areas = context.rows(parameters.areas, GeometryKind.POLYGON)
         records = context.rows(parameters.records, kind, names=measured)
-        pairs = _pairs(kind, records, areas, parameters.field)
-        value = _statistic(parameters.statistic, pairs.c.value)
-        counted = select(func.count().label("n")).select_from(pairs).group_by(pairs.c.record)
-        times = counted.subquery("times")
-        per_area = (
-            select(pairs.c.area, func.count().label("count"), func.sum(pairs.c.size).label("size"),
-                   value.label("value"))
-            .group_by(pairs.c.area).subquery()
-        )  # fmt: skip
-        proof = select(
-            select(func.count().filter(times.c.n > 1)).scalar_subquery().label("p1"),
-            select(func.count()).select_from(times).scalar_subquery().label("p2"),
-            select(func.count()).select_from(records).scalar_subquery().label("p3"),
-        ).subquery("proof")
-        found = context.connection.execute(
-            select(per_area, proof).select_from(proof.outerjoin(per_area, true()))
-        ).all()
-        in_several, inside, total = found[0][-3:]
+        counts = _counts_of_points if kind is GeometryKind.POINT else _counts_of_shapes
+        found, inside, in_several = counts(context, records, areas, parameters)
+        total = context.count(records)
         by_area = {row.area: row for row in found}
         added = _fields(kind, parameters)
         fields = context.fields(areas_of, taken=added)
@@ -118,27 +116,108 @@ def _main(kind: GeometryKind) -> str:
     return _SIZES.get(kind, "count")
 
 
-def _pairs(kind: GeometryKind, records: Subquery, areas: Subquery, field: str | None) -> CTE:
-    """Records and the areas that they lie in, with the size of the part that does (km or km²)."""
+type Counts = tuple[Sequence[Row[Any]], int, int]
+
+
+def _counts_of_points(
+    context: Context, records: Subquery, areas: Subquery, parameters: SummariseParameters
+) -> Counts:
+    """Rows by area, the number of points in any area, and that of points in several.
+
+    A point is in several where areas meet or overlap: only where the boxes of two such areas do is
+    it looked for, so that no pair of a point and an area is kept.
+    """
+    value = _value(records, parameters.field)
+    within = func.ST_Intersects(records.c.geom, areas.c.geom)
+    found = context.connection.execute(
+        select(
+            areas.c.id.label("area"),
+            func.count().label("count"),
+            cast(null(), Double()).label("size"),
+            _statistic(parameters.statistic, value).label("value"),
+        )
+        .select_from(records.join(areas, within))
+        .group_by(areas.c.id)
+    ).all()
+    one, other = areas.alias("one"), areas.alias("other")
+    envelopes = func.ST_Envelope(one.c.geom), func.ST_Envelope(other.c.geom)
+    touching = (
+        select(
+            one.c.id.label("one"), other.c.id.label("other"), one.c.geom.label("one_geom"),
+            other.c.geom.label("other_geom"), func.ST_Intersection(*envelopes).label("box"),
+        )
+        .join(other, (one.c.id < other.c.id) & func.ST_Intersects(one.c.geom, other.c.geom))
+        .cte("touching").prefix_with("MATERIALIZED", dialect="postgresql")
+    )  # fmt: skip
+    both = (
+        select(records.c.id.label("record"), touching.c.one, touching.c.other)
+        .join(
+            touching,
+            records.c.geom.op("&&", is_comparison=True)(touching.c.box)
+            & func.ST_Intersects(records.c.geom, touching.c.one_geom)
+            & func.ST_Intersects(records.c.geom, touching.c.other_geom),
+        )
+    ).cte("both")  # fmt: skip
+    sides = union(select(both.c.record, both.c.one), select(both.c.record, both.c.other)).subquery()
+    times = (select(func.count().label("n")).select_from(sides).group_by(sides.c.record)).subquery(
+        "times"
+    )
+    several, surplus = context.connection.execute(
+        select(func.count(), func.coalesce(func.sum(times.c.n - 1), 0)).select_from(times)
+    ).one()
+    met = sum(row._mapping["count"] for row in found)
+    return found, met - int(surplus), int(several)
+
+
+def _counts_of_shapes(
+    context: Context, records: Subquery, areas: Subquery, parameters: SummariseParameters
+) -> Counts:
+    """The same of lines and areas, with the size of the parts that lie in an area (km or km²)."""
     part = case(
         (func.ST_CoveredBy(records.c.geom, areas.c.geom), records.c.geom),
         else_=func.ST_Intersection(records.c.geom, areas.c.geom),
     )
-    sizes = {GeometryKind.LINE: length_km(part), GeometryKind.POLYGON: area_km2(part)}
-    value: ColumnElement[Any] = (
-        cast(null(), Double()) if field is None else cast(records.c[field], Double())
-    )
-    return (
+    kind = context.source(parameters.records).layer.geometry
+    size = length_km(part) if kind is GeometryKind.LINE else area_km2(part)
+    pairs = (
         select(
             records.c.id.label("record"),
             areas.c.id.label("area"),
-            sizes.get(kind, cast(null(), Double())).label("size"),
-            value.label("value"),
+            size.label("size"),
+            _value(records, parameters.field).label("value"),
         )
         .select_from(records.join(areas, func.ST_Intersects(records.c.geom, areas.c.geom)))
         .cte("pairs")
         .prefix_with("MATERIALIZED", dialect="postgresql")
     )
+    times = (
+        select(func.count().label("n"))
+        .select_from(pairs)
+        .group_by(pairs.c.record)
+        .subquery("times")
+    )
+    per_area = (
+        select(
+            pairs.c.area,
+            func.count().label("count"),
+            func.sum(pairs.c.size).label("size"),
+            _statistic(parameters.statistic, pairs.c.value).label("value"),
+        )
+        .group_by(pairs.c.area)
+        .subquery()
+    )
+    proof = select(
+        select(func.count().filter(times.c.n > 1)).scalar_subquery().label("p1"),
+        select(func.count()).select_from(times).scalar_subquery().label("p2"),
+    ).subquery("proof")
+    found = context.connection.execute(
+        select(per_area, proof).select_from(proof.outerjoin(per_area, true()))
+    ).all()
+    return found, found[0].p2, found[0].p1
+
+
+def _value(records: Subquery, field: str | None) -> ColumnElement[Any]:
+    return cast(null(), Double()) if field is None else cast(records.c[field], Double())
 
 
 def _statistic(name: str, value: ColumnElement[Any]) -> ColumnElement[Any]:

@@ -1,0 +1,136 @@
+"""Processes beside public peers and bare statements, in one run, on the same data.
+
+`python -m benchmarks.processes [summarise|suitability|crosswalk|job|zonal]`: prints a line a
+comparison (medians of alternating pairs) and ends with an error where a ratio is worse than it has
+to be. GIS_BENCH_ROWS and GIS_BENCH_SIDE make it smaller.
+"""
+
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import shapely
+from sqlalchemy import text
+
+from benchmarks.summaries import fill
+from gis.access import LOCAL_ADMIN
+from gis.database.engine import Database
+from gis.database.migrate import migrate
+from gis.settings import ROOT
+from layers.definition.catalogue import Catalogue, read_catalogue
+from layers.processes.context import Context
+from layers.processes.execution import process_of, read_parameters
+from layers.storage.sync import sync
+from tests.databases import server
+from tests.planners import LAYERS, plant_province
+from tests.provinces import toy_communes
+
+RUNS = 5
+CATALOGUE = Catalogue((*read_catalogue(ROOT / "layers").layers, *LAYERS.layers))
+_FAILED: list[str] = []
+
+
+def compare(
+    name: str, ours: Callable[[], object], theirs: Callable[[], object], *, at_most: float,
+    clock: Callable[[], float] = time.perf_counter, runs: int = RUNS,
+) -> None:  # fmt: skip
+    """Ours as a multiple of theirs; `at_most` below 1 asks to be faster."""
+
+    def timed(work: Callable[[], object]) -> float:
+        started = clock()
+        work()
+        return clock() - started
+
+    ours(), theirs()
+    pairs = [(timed(ours), timed(theirs)) for _ in range(runs)]
+    mine, its = (statistics.median(column) for column in zip(*pairs, strict=True))
+    ratio = statistics.median(one / other for one, other in pairs)
+    verdict = "ok" if ratio <= at_most else "WORSE"
+    if verdict != "ok":
+        _FAILED.append(name)
+    print(f"{name}: ours {mine:.4f} s, peer {its:.4f} s, {ratio:.3f}× (≤ {at_most:.3f}) {verdict}")
+
+
+def run(database: Database, name: str, **inputs: Any) -> object:
+    """The outcome of a process, without its storing."""
+    process = process_of(name)
+    parameters = read_parameters(process, inputs)
+    with database.snapshot() as connection:
+        context = Context(connection, CATALOGUE, LOCAL_ADMIN, lambda *_: None)
+        return process.run(context, parameters)
+
+
+BARE = text("""
+SELECT c.code, count(*) FROM layer.communes c JOIN layer.requests r ON ST_Intersects(r.geom, c.geom)
+GROUP BY 1
+""")
+
+
+def compare_summarise() -> None:
+    with server() as running, running.opened() as database:
+        migrate(database)
+        plant_province(database, Path(tempfile.mkdtemp()))
+        with database.writing() as connection:
+            sync(connection, CATALOGUE)
+        fill(database)
+        with database.reading() as connection:
+            rows = connection.execute(
+                text("SELECT ST_X(geom), ST_Y(geom) FROM layer.requests")
+            ).all()
+        points = gpd.GeoDataFrame(geometry=shapely.points(np.array(rows, float)), crs="EPSG:4326")
+        communes = toy_communes()
+
+        def bare() -> None:
+            with database.snapshot() as connection:
+                connection.execute(BARE).all()
+
+        def joined() -> None:
+            gpd.sjoin(points, communes, predicate="within").groupby("code").size()
+
+        def ours() -> object:
+            return run(database, "summarise", records="requests")
+
+        compare(f"summarise {len(rows):,} points beside bare SQL", ours, bare, at_most=1.5)
+        compare("summarise beside geopandas.sjoin and groupby", ours, joined, at_most=1 / 5, runs=2)
+
+
+def compare_suitability() -> None:
+    """The score of 117,000 cells by six criteria, beside the same sum in bare NumPy."""
+    from layers.processes.operations.suitability import contributions
+
+    random = np.random.default_rng(1)
+    values = random.uniform(0, 10_000, (117_000, 6))
+    values[random.random(values.shape) < 0.02] = np.nan
+    worst, best = np.full(6, 10_000.0), np.zeros(6)
+    weights = np.arange(1, 7) / 21
+
+    def bare() -> np.ndarray:
+        scaled = np.clip((values - worst) / (best - worst), 0, 1)
+        return np.nan_to_num(scaled) @ weights
+
+    def ours() -> np.ndarray:
+        return contributions(values, worst, best, weights).sum(axis=1)
+
+    assert np.allclose(ours(), bare())
+    compare("suitability of 117,000 cells × 6 criteria beside NumPy", ours, bare, at_most=2,
+            clock=time.process_time, runs=15)  # fmt: skip
+
+
+PARTS = {"summarise": compare_summarise, "suitability": compare_suitability}
+
+
+def main() -> None:
+    for name in sys.argv[1:] or list(PARTS):
+        PARTS[name]()
+    if _FAILED:
+        sys.exit(f"worse than asked: {', '.join(_FAILED)}")
+
+
+if __name__ == "__main__":
+    main()
