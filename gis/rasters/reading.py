@@ -24,6 +24,8 @@ from gis.errors import BadInput, Unavailable
 from gis.rasters.raster import RasterGrid, RasterQuantity
 
 type Pixels = NDArray[Any]
+_MOST_AT_HAND = 30_000_000  # 240 MB
+
 type Bounds = tuple[float, float, float, float]
 
 GDAL = {
@@ -64,6 +66,30 @@ def read_points(paths: Sequence[Path], pixels: Sequence[tuple[int, int]]) -> NDA
                     if nodata is None or value != nodata:
                         values[step, number] = value
     return values
+
+
+def read_points_along(
+    path: Path, grid: RasterGrid, x: NDArray[np.float64], y: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Values between the centres of pixels at points of the grid's CRS, bilinear, in the shape of
+    the points; NaN beyond the raster, and where one of the four pixels has none.
+    """
+    from scipy.ndimage import map_coordinates
+
+    window = window_within(grid, (float(x.min()), float(y.min()), float(x.max()), float(y.max())))
+    if window is None:
+        return np.full(x.shape, np.nan)
+    top, left = max(int(window.row_off) - 1, 0), max(int(window.col_off) - 1, 0)
+    bottom = min(int(window.row_off + window.height) + 1, grid.height)
+    right = min(int(window.col_off + window.width) + 1, grid.width)
+    require_size(right - left, bottom - top, 1, _MOST_AT_HAND)
+    with opened(path) as dataset:
+        part = Window.from_slices((top, bottom), (left, right))
+        values = dataset.read(1, window=part, masked=True).astype(np.float64).filled(np.nan)
+    row = (grid.north - y) / grid.pixel_y - 0.5 - top
+    column = (x - grid.west) / grid.pixel_x - 0.5 - left
+    found = map_coordinates(values, [row, column], order=1, mode="constant", cval=np.nan)
+    return np.asarray(found, np.float64)
 
 
 def window_within(grid: RasterGrid, bounds: Bounds) -> Window | None:

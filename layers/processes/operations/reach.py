@@ -1,5 +1,7 @@
 """Reach: how far one comes from some places, by distance or travel time."""
 
+import math
+from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -7,7 +9,8 @@ import numpy.typing as npt
 from pydantic import Field, model_validator
 from sqlalchemy import ColumnElement, Double, func, literal_column, select, union_all
 
-from gis.errors import BadInput
+from gis.errors import BadInput, NotFound
+from gis.rasters.raster import RasterGrid
 from layers.definition.model import GeometryKind, LocalizedText
 from layers.processes.context import Context
 from layers.processes.geometry import PLANE, area_km2
@@ -16,16 +19,21 @@ from layers.processes.process import (
     NewCollection,
     Parameters,
     Process,
+    RasterInput,
     Row,
     graduated,
     number,
     parameter,
 )
+from layers.processes.raster_values import heights_of
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 MOST_VERTICES = 2_000_000
 _NEVER = 1e18  # a cost beyond all limits
+_USUAL_HEIGHTS = "elevation"
+_DOWNHILL = math.exp(3.5 * 0.05)  # times as fast as on level ground, where it falls by 5 %
+_STEPS, _SHORTEST_M, _MOST_SAMPLES = 300, 10.0, 10_000_000  # of ways with slope
 _DIGITS = 6  # of degrees, 0.1 m: ends of lines that are meant to meet
 
 
@@ -58,6 +66,10 @@ class ReachParameters(Parameters):
     walk_kmh: float = parameter(
         4, "Tốc độ ngoài đường (km/h)", "Speed off the roads (km/h)", gt=0, le=50
     )
+    heights: RasterInput | None = parameter(
+        None, "Lớp độ cao, cho thời gian theo đường thẳng (trống: elevation, nếu đã có)",
+        "Raster of heights, for times in a straight line (empty: elevation, where there is one)",
+    )  # fmt: skip
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -80,9 +92,11 @@ class Reach(Process[ReachParameters]):
     title = LocalizedText(vi="Tầm với tới", en="Reach")
     description = LocalizedText(
         vi="Vùng hoặc đoạn đường tới được trong các mức khoảng cách hay thời gian. Có lớp đường "
-        "thì tính theo mạng đường, nếu không thì theo đường thẳng; kết quả ghi rõ cách tính.",
+        "thì tính theo mạng đường, nếu không thì theo đường thẳng; thời gian theo đường thẳng tính "
+        "cả độ dốc nơi có lớp độ cao (Tobler 1993). Kết quả ghi rõ cách tính.",
         en="Areas or roads that are reached within some distances or times: along the roads where "
-        "a layer of roads is given, else as the crow flies; the result says which.",
+        "a layer of roads is given, else as the crow flies; times in a straight line heed the "
+        "slope where there is a raster of heights (Tobler 1993). The result says which.",
     )
     parameters = ReachParameters
     is_light = False
@@ -95,6 +109,10 @@ class Reach(Process[ReachParameters]):
             lines, speeds = _lines(context, parameters)
             if lines:
                 return _along(context, parameters, origins, limits, lines, speeds)
+        if parameters.by == "time":
+            heights = _heights(context, parameters)
+            if heights is not None:
+                return _sloping(parameters, origins, limits, *heights)
         return _straight(parameters, origins, limits)
 
 
@@ -103,8 +121,7 @@ _UNITS = {"distance": "m", "time": "min"}
 
 def _straight(parameters: ReachParameters, origins: Floats, limits: list[float]) -> NewCollection:
     """Rings around the origins: each area is what the smaller limits do not hold yet."""
-    per_limit = parameters.walk_kmh if parameters.roads is not None else parameters.speed_kmh
-    scale = 1.0 if parameters.by == "distance" else per_limit * 1000 / 60
+    scale = 1.0 if parameters.by == "distance" else _metres_a_minute(parameters)
     points = func.ST_SetSRID(func.ST_Collect(literal_column(_points_sql(origins))), 4326)
     moved = func.ST_Transform(points, PLANE)
     parts = []
@@ -128,6 +145,111 @@ def _straight(parameters: ReachParameters, origins: Floats, limits: list[float])
     return NewCollection(
         GeometryKind.POLYGON, fields, statement, summary, graduated("within", limits)
     )
+
+
+def _metres_a_minute(parameters: ReachParameters) -> float:
+    """In a straight line: over land where there should have been roads."""
+    kmh = parameters.walk_kmh if parameters.roads is not None else parameters.speed_kmh
+    return kmh * 1000 / 60
+
+
+def _heights(context: Context, parameters: ReachParameters) -> tuple[RasterGrid, Path] | None:
+    """The grid and file of the heights; None where none was named and there is no elevation."""
+    if parameters.heights is not None:
+        source, _, path = heights_of(context, parameters.heights)
+        return source.require_stack().grid, path
+    if context.folder is None:
+        return None
+    try:
+        source, _, path = heights_of(context, RasterInput(layer=_USUAL_HEIGHTS))
+    except NotFound:
+        return None
+    return source.require_stack().grid, path
+
+
+def _sloping(
+    parameters: ReachParameters,
+    origins: Floats,
+    limits: list[float],
+    grid: RasterGrid,
+    heights: Path,
+) -> NewCollection:
+    """Rings around the origins by time along straight ways that rise and fall with the ground."""
+    import pyproj
+    import shapely
+
+    pace = _metres_a_minute(parameters)
+    radii, unknown = sloping_radii(origins, limits, pace, grid, heights)
+    to_plane = pyproj.Transformer.from_crs("OGC:CRS84", f"EPSG:{PLANE}", always_xy=True)
+    x, y = to_plane.transform(origins[:, 0], origins[:, 1])
+    turn = np.radians(_directions())
+    earth = pyproj.Geod(ellps="WGS84")
+    rows: list[Row] = []
+    inner = shapely.MultiPolygon()
+    for at, limit in enumerate(limits):
+        reached_x = np.asarray(x)[:, None] + radii[:, :, at] * np.sin(turn)
+        reached_y = np.asarray(y)[:, None] + radii[:, :, at] * np.cos(turn)
+        outlines = shapely.polygons(np.stack([reached_x, reached_y], axis=2))
+        whole = shapely.union_all([*shapely.make_valid(outlines), inner])
+        ring = shapely.transform(
+            shapely.difference(whole, inner),
+            lambda each, back: to_plane.transform(each, back, direction="INVERSE"),
+            interleaved=False,
+        )
+        km2 = abs(earth.geometry_area_perimeter(ring)[0]) / 1e6
+        if not ring.is_empty:
+            rows.append((shapely.to_wkb(ring), {"within": limit, "area_km2": km2}))
+        inner = whole
+    fields = {
+        "within": number("Trong mức", "Within", _UNITS["time"]),
+        "area_km2": number("Diện tích", "Area", "km2"),
+    }
+    summary = {"method": "straight line with slope", "origins": len(origins), "by": "time",
+               "metres_a_unit": pace, "without_height": unknown}  # fmt: skip
+    style = graduated("within", limits)
+    return NewCollection(GeometryKind.POLYGON, fields, rows, summary, style)
+
+
+def sloping_radii(
+    origins: Floats, limits: list[float], metres_a_minute: float, grid: RasterGrid, heights: Path
+) -> tuple[Floats, float]:
+    """How far one comes from n origins (degrees) in each direction within each limit (minutes),
+    metres on the plane of VN-2000, shape (n, directions, limits); and the share of the ways whose
+    height is not known, which is taken for level.
+
+    Speed is e^(−3.5 |rise + 0.05|) of its greatest, so that the pace given is that of level ground
+    (Tobler 1993, NCGIA Technical Report 93-1). Raises BadInput for too many ways.
+    """
+    import pyproj
+
+    from gis.rasters.reading import read_points_along
+
+    farthest = max(limits) * metres_a_minute * _DOWNHILL
+    step = max(farthest / _STEPS, _SHORTEST_M)
+    away = np.arange(0, farthest + step, step)
+    turn = np.radians(_directions())
+    if len(origins) * len(turn) * len(away) > _MOST_SAMPLES:
+        raise BadInput(
+            f"{len(origins)} origins are too many for ways with slope: narrow them with a filter"
+        )
+    to_plane = pyproj.Transformer.from_crs("OGC:CRS84", f"EPSG:{PLANE}", always_xy=True)
+    to_grid = pyproj.Transformer.from_crs(f"EPSG:{PLANE}", grid.crs, always_xy=True)
+    x, y = to_plane.transform(origins[:, 0], origins[:, 1])
+    along_x = np.asarray(x)[:, None, None] + np.sin(turn)[:, None] * away
+    along_y = np.asarray(y)[:, None, None] + np.cos(turn)[:, None] * away
+    z = read_points_along(heights, grid, *to_grid.transform(along_x, along_y))
+    rise = np.diff(z, axis=2) / step
+    unknown = float(np.isnan(rise).mean())
+    pace = metres_a_minute * np.exp(-3.5 * (np.abs(np.nan_to_num(rise) + 0.05) - 0.05))
+    minutes = np.concatenate([np.zeros((*z.shape[:2], 1)), np.cumsum(step / pace, axis=2)], axis=2)
+    flat = minutes.reshape(-1, len(away))
+    found = np.array([np.interp(limits, way, away) for way in flat])
+    return found.reshape(*z.shape[:2], len(limits)), unknown
+
+
+def _directions() -> Floats:
+    """Degrees from north by east."""
+    return np.arange(0.0, 360.0, 5.0)
 
 
 def _points_sql(origins: Floats) -> str:

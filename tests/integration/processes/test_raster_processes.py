@@ -412,3 +412,51 @@ class TestSuitabilityByRasters:
         with pytest.raises(BadInput, match=what):
             ask(desk, "suitability", criteria=criteria,
                 constraints=[{"layer": "elevation", **wrong}])  # fmt: skip
+
+
+class TestReachWithSlope:
+    """From the middle at 60 m a minute, ten minutes."""
+
+    ASKED: ClassVar = {"place": [104.15, 22.05], "by": "time", "speed_kmh": 3.6, "limits": [10, 5]}
+
+    def test_level_ground_gives_circles(self, desk):
+        desk.add("elevation", np.full((10, 30), 700, np.float32))
+        made = ask(desk, "reach", **self.ASKED)
+        assert made.summary["method"] == "straight line with slope"
+        assert made.summary["without_height"] == 0
+        assert made.column("within") == [5, 10]
+        assert sum(made.column("area_km2")) == pytest.approx(np.pi * 0.6**2, rel=5e-3)
+        assert made.column("area_km2")[0] == pytest.approx(np.pi * 0.3**2, rel=5e-3)
+
+    def test_uphill_is_slow_and_gently_downhill_is_fast(self, desk):
+        """Rises 10 % to the east: there speed falls to e^(-0.35), to the west it is as on level
+        ground, since Tobler's greatest lies between, at 5 %.
+        """
+        desk.add("elevation", (100 + COLUMNS * 103.26 + 0 * ROWS).astype(np.float32))
+        made = ask(desk, "reach", **{**self.ASKED, "limits": [10]})
+        (item,) = made.items
+        across = shapely.LineString([(104.0, 22.05), (104.3, 22.05)]).intersection(item["geom"])
+        upright = shapely.LineString([(104.15, 22.0), (104.15, 22.1)]).intersection(item["geom"])
+        west, _, east, _ = across.bounds
+        metre = 0.01 / METRE_X
+        assert (east - 104.15) / metre == pytest.approx(600 * np.exp(-0.35), rel=0.01)
+        assert (104.15 - west) / metre == pytest.approx(600, rel=0.01)
+        assert (upright.bounds[3] - 22.05) / (0.01 / METRE_Y) == pytest.approx(600, rel=0.02)
+
+    def test_without_heights_it_is_level_and_says_so(self, desk):
+        made = ask(desk, "reach", **self.ASKED)
+        assert made.summary["method"] == "straight line"
+        with pytest.raises(NotFound, match="no raster yet"):
+            ask(desk, "reach", heights="elevation", **self.ASKED)
+
+    def test_where_heights_end_the_ground_is_taken_for_level(self, desk):
+        values = np.where(COLUMNS < 16, 700, NAN).astype(np.float32)
+        desk.add("elevation", values, file={"nodata": NAN})
+        made = ask(desk, "reach", **self.ASKED)
+        assert 0.05 < made.summary["without_height"] < 0.4
+        assert sum(made.column("area_km2")) == pytest.approx(np.pi * 0.6**2, rel=5e-3)
+
+    def test_distances_are_as_the_crow_flies(self, desk):
+        desk.add("elevation", np.full((10, 30), 700, np.float32))
+        made = ask(desk, "reach", place=[104.15, 22.05], limits=[500])
+        assert made.summary["method"] == "straight line"
