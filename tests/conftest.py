@@ -5,6 +5,7 @@ A database is cloned from a template; server and templates last as long as the s
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,18 @@ def fill_toy_province(database: Database, catalogue: Catalogue, folder: Path) ->
     )
     with database.writing() as connection:
         sync(connection, catalogue)
+
+
+@contextmanager
+def migrated_toy_province(url: str, catalogue: Catalogue, folder: Path) -> Iterator[Database]:
+    """An empty database, filled with three square communes and every layer's table."""
+    database = Database(url)
+    try:
+        migrate(database)
+        fill_toy_province(database, catalogue, folder)
+        yield database
+    finally:
+        database.close()
 
 
 @pytest.fixture(scope="session")

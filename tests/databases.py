@@ -15,11 +15,13 @@ from pathlib import Path
 
 import psutil
 import psycopg
+import pytest
 from psycopg import sql
 
-from gis.database.cluster import THROW_AWAY, Cluster
+from gis.database.cluster import THROW_AWAY, Cluster, installation
 from gis.database.engine import Database
 from gis.database.roles import ensure_roles
+from gis.errors import SetupError
 
 MEMORY, DISK = Path("/dev/shm"), Path("/tmp")
 _PREFIX = "gis-test-"
@@ -124,6 +126,19 @@ def own_cluster(options: Mapping[str, str]) -> Iterator[Cluster]:
     finally:
         cluster.remove()
         made.rmdir()
+
+
+@contextmanager
+def killable_cluster() -> Iterator[Cluster]:
+    """A cluster of our own whose data outlive it, unlike those of other tests: it is killed, and
+    the machine, which alone would lose what is not synced, is not. Skips without PostgreSQL.
+    """
+    try:
+        installation()
+    except SetupError as missing:
+        pytest.skip(str(missing))
+    with own_cluster({"fsync": "off"}) as running:
+        yield running
 
 
 def _remove_left_behind() -> None:

@@ -1,8 +1,6 @@
 """docs/how-to/add-a-method.md, word for word: a module, a line of the registry, a section."""
 
-import importlib.util
 import re
-import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -21,31 +19,22 @@ from layers.detect import METHODS, methods_of, repeat_run, run_method
 from layers.detect.redaction import redact_runs_of_field
 from layers.detect.runs import list_runs
 from layers.jobs.detection import due_runs
+from tests.integration.page_modules import registry_with
 from tests.integration.test_hotspots import LAYER, NOW, cluster, noise, report
 
 PAGE = (ROOT / "docs" / "how-to" / "add-a-method.md").read_text(encoding="utf-8")
 MODULE, IMPORT = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 (ENTRY,) = re.findall(r"```text\n(.*?)```", PAGE, re.DOTALL)
 (SECTION,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
-REGISTRY = ROOT / "layers" / "detect" / "methods" / "__init__.py"
+PACKAGE = ROOT / "layers" / "detect" / "methods"
 NAME = "busy_hexes"
 
 
 @pytest.fixture
 def registered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The registry with the lines of the page, and the module of the page beside the others."""
-    path = tmp_path / f"{NAME}.py"
-    path.write_text(MODULE, encoding="utf-8")
-    full_name = f"layers.detect.methods.{NAME}"
-    spec = importlib.util.spec_from_file_location(full_name, path)
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, full_name, module)
-    spec.loader.exec_module(module)
-    source = REGISTRY.read_text(encoding="utf-8")
-    last = re.findall(r"^    \w+\(\),\n(?=\))", source, re.MULTILINE)
-    assert len(last) == 1
-    names: dict = {"__name__": "registry"}
-    exec(IMPORT + source.replace(last[0], last[0] + ENTRY), names)
+    names = registry_with(monkeypatch, tmp_path, PACKAGE, f"layers.detect.methods.{NAME}",
+                          MODULE, IMPORT, ENTRY)  # fmt: skip
     monkeypatch.setitem(METHODS, NAME, names["METHODS"][NAME])
     yield
 

@@ -6,28 +6,23 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from sqlalchemy import text
 from typer.testing import CliRunner
 
 from api.advice import as_parameters
-from api.app import create_app
 from api.cli import command_line
 from api.cli.file_options import file_answers
-from gis.access import Role, create_key
 from gis.database.engine import Database
 from gis.errors import AmbiguousInput, BadFile
-from gis.settings import Settings
-from layers.definition.catalogue import Catalogue
 from layers.ingest.load import LoadOptions, load_file
 from layers.ingest.push import answer_of
-from layers.storage.sync import sync
 from tests.databases import Server
 from tests.intake_layers import FILES, MZ
-from tests.integration.ogc_app import Client, app_client
+from tests.integration.sensors import sensor_client, sensor_database
 from tests.unit.intake.test_questions import advice
 
-CATALOGUE = Catalogue((MZ,), {"mz": "1"})
 ALONE = (".csv", ".xlsx", ".geojson", ".kml", ".gpx", ".fgb", ".parquet", ".zip", ".kmz")
 NAMES = sorted(path.name for path in FILES.iterdir() if path.suffix in ALONE)
 SAID = ("read", "added", "outside", "quarantined", "states", "notes", "failed")
@@ -35,20 +30,13 @@ SAID = ("read", "added", "outside", "quarantined", "states", "notes", "failed")
 
 @pytest.fixture(scope="module")
 def database(postgres: Server, toy_template: str) -> Iterator[Database]:
-    with postgres.opened(toy_template) as opened:
-        with opened.writing() as connection:
-            sync(connection, CATALOGUE)
+    with sensor_database(postgres, toy_template) as opened:
         yield opened
 
 
 @pytest.fixture(scope="module")
-def client(database: Database) -> Iterator[Client]:
-    app = create_app(Settings(_env_file=None), database, CATALOGUE)
-    with app_client(app) as opened:
-        with database.writing() as connection:
-            opened.headers["X-API-Key"] = create_key(
-                connection, "sensors", Role.DEPARTMENT, ("mz",)
-            )
+def client(database: Database) -> Iterator[httpx.Client]:
+    with sensor_client(database) as opened:
         yield opened
 
 
@@ -72,7 +60,7 @@ def loaded(database: Database, path: Path, options: dict[str, str]) -> dict[str,
     return {name: answer[name] for name in SAID}
 
 
-def pushed(client: Client, path: Path, options: dict[str, str]) -> dict[str, Any] | str:
+def pushed(client: httpx.Client, path: Path, options: dict[str, str]) -> dict[str, Any] | str:
     file = {"file": (path.name, path.read_bytes(), "application/octet-stream")}
     answer = client.post("/ingest/mz", files=file, params=options)
     if answer.status_code == 400:
@@ -83,7 +71,7 @@ def pushed(client: Client, path: Path, options: dict[str, str]) -> dict[str, Any
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_file_is_the_same_to_the_command_and_to_a_request(
-    client: Client, database: Database, name: str
+    client: httpx.Client, database: Database, name: str
 ) -> None:
     path, options = FILES / name, dict[str, str]()
     for _ in range(4):

@@ -4,18 +4,14 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
+import httpx
 import orjson
 import pytest
 
-from api.app import create_app
-from gis.access import Role, create_key
 from gis.database.engine import Database
-from gis.settings import Settings
-from layers.definition.catalogue import Catalogue
-from layers.storage.sync import sync
 from tests.databases import Server
-from tests.intake_layers import MZ, rows
-from tests.integration.ogc_app import Client, app_client
+from tests.intake_layers import rows
+from tests.integration.sensors import sensor_client, sensor_database
 
 HEADER = "id,lon,lat,when,val,n,note\n"
 CSV = {"Content-Type": "text/csv"}
@@ -24,20 +20,13 @@ PATH = "/ingest/mz"
 
 @pytest.fixture(scope="module")
 def database(postgres: Server, toy_template: str) -> Iterator[Database]:
-    with postgres.opened(toy_template) as opened:
-        with opened.writing() as connection:
-            sync(connection, Catalogue((MZ,), {"mz": "1"}))
+    with sensor_database(postgres, toy_template) as opened:
         yield opened
 
 
 @pytest.fixture(scope="module")
-def client(database: Database) -> Iterator[Client]:
-    app = create_app(Settings(_env_file=None), database, Catalogue((MZ,), {"mz": "1"}))
-    with app_client(app) as opened:
-        with database.writing() as connection:
-            opened.headers["X-API-Key"] = create_key(
-                connection, "sensors", Role.DEPARTMENT, ("mz",)
-            )
+def client(database: Database) -> Iterator[httpx.Client]:
+    with sensor_client(database) as opened:
         yield opened
 
 

@@ -1,7 +1,6 @@
 """Whatever a load is doing when it is killed: nothing of it is stored, or the whole load is."""
 
 import itertools
-import os
 import random
 import subprocess
 import sys
@@ -21,49 +20,32 @@ import shapely
 from gis.access import Role, create_key
 from gis.database.cluster import Cluster
 from gis.database.engine import Database
-from gis.database.migrate import migrate
-from gis.errors import SetupError
 from layers.definition.catalogue import Catalogue, read_catalogue
 from layers.definition.model import Layer
 from layers.ingest.load import LoadOptions, LoadReport, load_file
 from layers.ingest.mode import LoadMode
-from layers.storage.sync import sync
-from layers.storage.tables import has_unit_shares
 from tests import soak
 from tests.acceptance.service import free_port
-from tests.conftest import fill_toy_province
-from tests.databases import own_cluster
-from tests.integration.load_killing import (
-    ANY,
-    COMMITTED,
-    PROGRAM,
-    SENT,
-    arm,
-    mark_phases,
-    steps,
+from tests.databases import killable_cluster
+from tests.integration.killed_loads import (
+    LAYER,
+    WITHIN_S,
+    count_loads,
+    environment,
+    marked_province,
+    report,
+    state_of,
+    wait_for_backends,
+    write_wells,
 )
+from tests.integration.load_killing import ANY, COMMITTED, PROGRAM, SENT, arm, steps
 from tests.waiting import wait_until
 
 POSTMASTER_EVERY = 10  # of the kills in the long form
-WITHIN_S = 120
 
-LAYER = """\
-id: {id}
-title: {{vi: Một, en: One}}
-description: {{vi: Một, en: One}}
-department: {{vi: Một, en: One}}
-licence: MIT
-geometry: {geometry}
-source: {source}
-fields:
-  kind: {{type: text, label: {{vi: Loại, en: Kind}}}}
-  depth: {{type: number, label: {{vi: Độ sâu, en: Depth}}}}
-  owner: {{type: text, personal: true, label: {{vi: Chủ, en: Owner}}}}
-"""
 POINTS = (
     "{connector: file, name: register, key: code, coordinates: {x: lon, y: lat}, address: address}"
 )
-COLUMNS = ("code", "kind", "depth", "owner", "lon", "lat", "address", "phone")
 LAYERS = {
     "wells": LAYER.format(id="wells", geometry="point", source=POINTS)
     + "hexes: {category: kind}\n",
@@ -72,32 +54,6 @@ LAYERS = {
         id="forests", geometry="polygon", source="{connector: file, name: register, key: code}"
     ),
 }
-
-
-def wells(edition: int) -> list[tuple[object, ...]]:
-    """Records of an edition of a register: some come, change, go, fail, recover."""
-    records: list[tuple[object, ...]] = []
-    for n in range(40):
-        if n % 8 == edition:  # gone in this edition
-            continue
-        depth: object = n + (edition if n % 3 == 0 else 0)
-        if n % 10 == 5 + edition:
-            depth = "sâu"
-        lon = 130.5 if n == 11 + edition else 104.01 + n / 150
-        place = (lon, 22.01 + n / 500, "") if n % 9 else ("", "", "thôn 1, xã Đồi Thông, Lào Cai")
-        kind = ("khoan", "đào")[(n + edition * (n % 4 == 0)) % 2]
-        records.append((f"W{n:02}", kind, depth, f"Ông {n} {edition}", *place, f"09{n:08}"))
-    return records
-
-
-def write_wells(path: Path, edition: int) -> Path:
-    text = "\n".join(",".join(map(_cell, row)) for row in (COLUMNS, *wells(edition)))
-    path.write_text(text + "\n", encoding="utf-8")
-    return path
-
-
-def _cell(value: object) -> str:
-    return f'"{value}"' if "," in str(value) else str(value)
 
 
 def write_forests(path: Path, edition: int) -> Path:
@@ -159,14 +115,8 @@ AREAS_PART = Part(
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Cluster]:
-    """A server of our own, which dies too; the machine, which alone would lose what is not synced,
-    does not.
-    """
-    try:
-        with own_cluster({"fsync": "off"}) as running:
-            yield running
-    except SetupError as missing:
-        pytest.skip(str(missing))
+    with killable_cluster() as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
@@ -188,93 +138,13 @@ def layers(folder: Path) -> Catalogue:
 def province(
     server: Cluster, catalogue: Catalogue, layers: Catalogue, tmp_path_factory
 ) -> Iterator[Database]:
-    database = Database(server.url)
-    migrate(database)
-    fill_toy_province(database, catalogue, tmp_path_factory.mktemp("toy"))
-    with database.writing() as connection:
-        sync(connection, layers)
-    for layer in layers.layers:
-        mark_phases(server.url, layer)
-    yield database
-    database.close()
+    with marked_province(server, catalogue, layers, tmp_path_factory.mktemp("toy")) as database:
+        yield database
 
 
 def load_edition(database: Database, layer: Layer, path: Path) -> LoadReport:
     options = LoadOptions("tests", mode=LoadMode.MIRROR, confirmed=True)
     return load_file(database, layer, path, options)
-
-
-_STATE = {
-    "rows": "SELECT source_key, (to_jsonb(t) - ARRAY['id', 'updated_at', 'provenance'])::text,"
-    " (t.provenance - 'load' - 'line')::text FROM layer.{} t",
-    "hexes": "SELECT resolution, cell, category, count, total FROM gis.hex_count"
-    " WHERE layer_id = %s",
-    "days": "SELECT day::text, cell, category, count FROM gis.hex_day_count WHERE layer_id = %s",
-    "quarantine": "SELECT source_key, raw::text, reason, why, status, undeclared::text"
-    " FROM gis.quarantine WHERE layer_id = %s",
-    "persons": "SELECT source_key, details::text FROM private.reporter WHERE layer_id = %s",
-    "hidden": "SELECT source_key, cells::text FROM private.undeclared WHERE layer_id = %s",
-    "addresses": "SELECT source_key, address FROM private.address WHERE layer_id = %s",
-}
-_UNITS = """
-SELECT t.source_key, u.commune, round(u.share::numeric, 6)
-FROM layer.{} t JOIN layer.{}_units u USING (id)"""
-_BOOK = """
-SELECT (SELECT count(*) FROM gis.load WHERE layer_id = %(layer)s),
-       (SELECT count(*) FROM gis.load WHERE layer_id = %(layer)s AND ended_at IS NULL),
-       (SELECT count(*) FROM gis.row_history h WHERE layer_id = %(layer)s
-        AND NOT EXISTS (SELECT FROM gis.load l WHERE l.id = h.load_id))"""
-_STRAYS = """
-SELECT (SELECT count(*) FROM layer.{} t WHERE NOT EXISTS (
-         SELECT FROM gis.load l WHERE l.id = (t.provenance ->> 'load')::bigint)),
-       (SELECT count(*) FROM layer.{} WHERE h3 IS NOT NULL AND NOT default_point),
-       (SELECT coalesce(sum(count), 0) FROM gis.hex_day_count WHERE layer_id = %s)"""
-
-
-def state_of(server: Cluster, layer: Layer) -> dict[str, list[tuple[Any, ...]]]:
-    """What is stored of a layer, without the numbers and times of its loads."""
-    statements = _STATE | ({"units": _UNITS} if has_unit_shares(layer) else {})
-    with psycopg.connect(server.url) as connection:
-        return {
-            name: sorted(connection.execute(
-                statement.format(layer.id, layer.id), (layer.id,) if "%s" in statement else None
-            ).fetchall())
-            for name, statement in statements.items()
-        }  # fmt: skip
-
-
-def count_loads(server: Cluster, layer: Layer) -> int:
-    """How many loads of a layer there are: each ended, each row and each step of history of one."""
-    with psycopg.connect(server.url) as connection:
-        (loads, open_loads, stray_history) = connection.execute(
-            _BOOK, {"layer": layer.id}
-        ).fetchone()
-        (strays, placed, counted) = connection.execute(
-            _STRAYS.format(layer.id, layer.id), (layer.id,)
-        ).fetchone()
-    assert open_loads == stray_history == strays == 0
-    assert counted == (placed if layer.hexes else 0)
-    return loads
-
-
-def wait_for_backends(server: Cluster, folder: Path) -> None:
-    """The backends of who was killed have ended: whatever they were sent is done or undone."""
-    backends = list({backend for _, backend in steps(folder)})
-
-    def are_gone() -> bool:
-        with psycopg.connect(server.url) as connection:
-            return not connection.execute(
-                "SELECT 1 FROM pg_stat_activity WHERE pid = ANY(%s)", (backends,)
-            ).fetchone()
-
-    wait_until(are_gone, within_s=WITHIN_S)
-
-
-def environment(server: Cluster, folder: Path) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIS_")}
-    own = {"GIS_DATABASE_URL": server.url, "GIS_LAYERS": str(folder / "layers"),
-           "GIS_HOME": str(folder / "home")}  # fmt: skip
-    return kept | own
 
 
 def run_load(server: Cluster, folder: Path, part: Part, edition: int) -> int:
@@ -335,13 +205,6 @@ def test_a_killed_load_leaves_nothing_or_the_whole_and_the_next_repairs_it(
     report(f"load of {part.layer_id}", phases)
     wanted = {phase for phase, _, dies in part.short if not dies}
     assert (set(part.phases) if soak.LONG else wanted) - phases.keys() == set()
-
-
-def report(what: str, phases: Counter[str]) -> None:
-    """Print the histogram of the phases at which somebody was killed."""
-    print(f"\n{what}")
-    print("\n".join(f"  {phase:24} {'#' * times} {times}" for phase, times in phases.items()))
-    soak.count("kills", phases.total())
 
 
 CLIENT = """

@@ -7,52 +7,41 @@ from datetime import timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+import httpx
 import pytest
 from sqlalchemy import text
 
-from api.app import create_app
 from gis.access import Role, create_key
 from gis.database.engine import Database
 from gis.jobs.child import serve_jobs
 from gis.jobs.process import JobProcess
 from gis.jobs.session import WorkerSession
 from gis.jobs.worker import Worker
-from gis.settings import Settings
-from layers.definition.catalogue import Catalogue
 from layers.jobs.kinds import job_kinds
 from layers.jobs.pushes import PUSH
 from layers.jobs.retention import forget_sent
-from layers.storage.sync import sync
 from tests.conftest import LAYERS
 from tests.databases import Server
-from tests.intake_layers import MZ, rows
+from tests.intake_layers import rows
 from tests.integration import inline_jobs
 from tests.integration.jobs.killing import Trigger, arm
-from tests.integration.ogc_app import Client, app_client
+from tests.integration.sensors import CATALOGUE, sensor_client, sensor_database
 
 HEADER = "id,lon,lat,when,val,n,note\n"
 CSV = {"Content-Type": "text/csv"}
 LATER = {**CSV, "Prefer": "return=minimal, respond-async"}
 PATH = "/ingest/mz"
-CATALOGUE = Catalogue((MZ,), {"mz": "1"})
 
 
 @pytest.fixture(scope="module")
 def database(postgres: Server, toy_template: str) -> Iterator[Database]:
-    with postgres.opened(toy_template) as opened:
-        with opened.writing() as connection:
-            sync(connection, CATALOGUE)
+    with sensor_database(postgres, toy_template) as opened:
         yield opened
 
 
 @pytest.fixture(scope="module")
-def client(database: Database) -> Iterator[Client]:
-    app = create_app(Settings(_env_file=None, ingest_at_once_mb=0.001), database, CATALOGUE)
-    with app_client(app) as opened:
-        with database.writing() as connection:
-            opened.headers["X-API-Key"] = create_key(
-                connection, "sensors", Role.DEPARTMENT, ("mz",)
-            )
+def client(database: Database) -> Iterator[httpx.Client]:
+    with sensor_client(database, ingest_at_once_mb=0.001) as opened:
         yield opened
 
 

@@ -21,14 +21,13 @@ from sqlalchemy import text
 from gis.access import Role, create_key
 from gis.database.cluster import Cluster
 from gis.database.engine import Database
-from gis.database.migrate import migrate
-from gis.errors import SetupError, Unavailable
+from gis.errors import Unavailable
 from layers.definition.catalogue import Catalogue
 from layers.jobs.detection import due_runs
 from tests import soak
 from tests.acceptance.service import free_port
-from tests.conftest import fill_toy_province
-from tests.databases import own_cluster
+from tests.conftest import migrated_toy_province
+from tests.databases import killable_cluster
 from tests.integration.jobs.killing import PHASES, PROGRAM, arm, is_dead
 from tests.integration.test_hotspots import LAYER, cluster, report
 from tests.waiting import wait_until
@@ -45,26 +44,17 @@ WITHIN_S = 300
 
 @pytest.fixture
 def server() -> Iterator[Cluster]:
-    """A server of our own whose data outlive it; the machine, which alone would lose what is not
-    synced, is not killed.
-    """
-    try:
-        with own_cluster({"fsync": "off"}) as running:
-            yield running
-    except SetupError as missing:
-        pytest.skip(str(missing))
+    with killable_cluster() as running:
+        yield running
 
 
 @pytest.fixture
 def province(server, catalogue, tmp_path) -> Iterator[Database]:
-    database = Database(server.url)
-    migrate(database)
-    fill_toy_province(database, catalogue, tmp_path)
     yesterday = datetime.now(UTC) - timedelta(days=1)
-    report(database, np.random.default_rng(3).uniform((104, 22), (104.3, 22.1), (80, 2)),
-           at=yesterday, days=60)  # fmt: skip
-    yield database
-    database.close()
+    with migrated_toy_province(server.url, catalogue, tmp_path) as database:
+        report(database, np.random.default_rng(3).uniform((104, 22), (104.3, 22.1), (80, 2)),
+               at=yesterday, days=60)  # fmt: skip
+        yield database
 
 
 @dataclass

@@ -20,8 +20,6 @@ from sqlalchemy import text
 
 from gis.database.cluster import Cluster
 from gis.database.engine import Database
-from gis.database.migrate import migrate
-from gis.errors import SetupError
 from gis.notify.cap.publication import publish_due
 from gis.notify.cap.validation import cap_faults
 from gis.notify.dispatch import send_due
@@ -29,8 +27,8 @@ from gis.notify.events import EventReader, events_after
 from gis.notify.subscriptions import SubscriptionRequest, subscribe
 from tests import soak
 from tests.acceptance.service import free_port
-from tests.conftest import fill_toy_province
-from tests.databases import own_cluster
+from tests.conftest import migrated_toy_province
+from tests.databases import killable_cluster
 from tests.integration.notify import processes
 from tests.integration.notify.made import open_to_all
 from tests.integration.notify.processes import HERE, sender_by, start
@@ -128,25 +126,16 @@ class Crew:
 
 @pytest.fixture
 def cluster() -> Iterator[Cluster]:
-    """A server of our own whose data outlive it, unlike those of other tests; the machine, which
-    alone would lose what is not synced, is not killed.
-    """
     processes.prepare()  # beside it
-    try:
-        with own_cluster({"fsync": "off"}) as running:
-            yield running
-    except SetupError as missing:
-        pytest.skip(str(missing))
+    with killable_cluster() as running:
+        yield running
 
 
 @pytest.fixture
 def province(cluster, catalogue, tmp_path) -> Iterator[Database]:
-    database = Database(cluster.url)
-    migrate(database)
-    fill_toy_province(database, catalogue, tmp_path)
-    open_to_all(database)
-    yield database
-    database.close()
+    with migrated_toy_province(cluster.url, catalogue, tmp_path) as database:
+        open_to_all(database)
+        yield database
 
 
 @contextmanager

@@ -1,8 +1,6 @@
 """What holds of every process: its examples run, its documents are whole, its page is true."""
 
-import importlib.util
 import re
-import sys
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -31,6 +29,7 @@ from layers.processes.process import LayerInput
 from layers.style.legend import legend
 from layers.style.maplibre import style_document
 from tests.databases import Server, template
+from tests.integration.page_modules import registry_with
 from tests.integration.processes.conftest import execute
 from tests.integration.raster_desk import AREA, adding
 
@@ -39,7 +38,7 @@ EXAMPLES = [(name, number) for name, process in PROCESSES.items()
 HOW_TO = (ROOT / "docs" / "how-to" / "add-a-process.md").read_text(encoding="utf-8")
 MODULE, IMPORT = re.findall(r"```python\n(.*?)```", HOW_TO, re.DOTALL)
 (ENTRY,) = re.findall(r"```text\n(.*?)```", HOW_TO, re.DOTALL)
-REGISTRY = ROOT / "layers" / "processes" / "operations" / "__init__.py"
+PACKAGE = ROOT / "layers" / "processes" / "operations"
 
 _POINT = (
     "ST_SetSRID(ST_MakePoint(104 + (i * 7919 % 300) / 1000.0,"
@@ -196,18 +195,8 @@ def test_the_commands(filled, tmp_path, monkeypatch):
 @pytest.fixture
 def added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The registry with the lines of the page, and the module of the page beside the others."""
-    path = tmp_path / "extent.py"
-    path.write_text(MODULE, encoding="utf-8")
-    full_name = "layers.processes.operations.extent"
-    spec = importlib.util.spec_from_file_location(full_name, path)
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, full_name, module)
-    spec.loader.exec_module(module)
-    source = REGISTRY.read_text(encoding="utf-8")
-    last = re.findall(r"^    \w+\(\),\n(?=\))", source, re.MULTILINE)
-    assert len(last) == 1
-    names: dict = {"__name__": "registry"}
-    exec(IMPORT + source.replace(last[0], last[0] + ENTRY), names)
+    names = registry_with(monkeypatch, tmp_path, PACKAGE, "layers.processes.operations.extent",
+                          MODULE, IMPORT, ENTRY)  # fmt: skip
     monkeypatch.setitem(PROCESSES, "extent", names["PROCESSES"]["extent"])
 
 

@@ -16,25 +16,22 @@ import pytest
 
 from gis.database.cluster import Cluster
 from gis.database.engine import Database
-from gis.database.migrate import migrate
-from gis.errors import SetupError
 from layers.definition.catalogue import Catalogue, read_catalogue
 from layers.sources.state import enter_sources
-from layers.storage.sync import sync
 from tests import soak
-from tests.conftest import fill_toy_province
-from tests.databases import own_cluster
-from tests.integration.load_killing import ANY, COMMITTED, PROGRAM, SENT, arm, mark_phases, steps
-from tests.integration.test_load_kills import (
+from tests.databases import killable_cluster
+from tests.integration.killed_loads import (
     LAYER,
     WITHIN_S,
     count_loads,
     environment,
+    marked_province,
     report,
     state_of,
     wait_for_backends,
     write_wells,
 )
+from tests.integration.load_killing import ANY, COMMITTED, PROGRAM, SENT, arm, steps
 from tests.source_layers import run
 
 FEED = (
@@ -48,11 +45,8 @@ KILLS = (("any", 4), ("staging", 3), ("hex counts", 2), (SENT, 2), (COMMITTED, 2
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Cluster]:
-    try:
-        with own_cluster({"fsync": "off"}) as running:
-            yield running
-    except SetupError as missing:
-        pytest.skip(str(missing))
+    with killable_cluster() as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
@@ -75,15 +69,10 @@ def layers(folder: Path) -> Catalogue:
 def province(
     server: Cluster, catalogue: Catalogue, layers: Catalogue, tmp_path_factory
 ) -> Iterator[Database]:
-    database = Database(server.url)
-    migrate(database)
-    fill_toy_province(database, catalogue, tmp_path_factory.mktemp("toy"))
-    with database.writing() as connection:
-        sync(connection, layers)
-        enter_sources(connection, layers.layers)
-    mark_phases(server.url, layers.get("wells"))
-    yield database
-    database.close()
+    with marked_province(server, catalogue, layers, tmp_path_factory.mktemp("toy")) as database:
+        with database.writing() as connection:
+            enter_sources(connection, layers.layers)
+        yield database
 
 
 def put_editions(folder: Path, number: int) -> None:
