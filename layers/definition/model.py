@@ -241,7 +241,7 @@ class ItemOf(Strict):
     separator: str = Field(",", min_length=1, description="What stands between them")
 
 
-class UnitChange(Strict):
+class UnitConversion(Strict):
     """The unit in which a source gives a number, and that of the field which reads it."""
 
     model_config = ConfigDict(serialize_by_alias=True)
@@ -252,7 +252,7 @@ class UnitChange(Strict):
     layer: str = Field(alias="to", description="Unit of the field, of the same kind")
 
     @model_validator(mode="after")
-    def _same_kind(self) -> "UnitChange":
+    def _same_kind(self) -> "UnitConversion":
         try:
             check_units(self.source, self.layer)
         except BadInput as error:
@@ -281,7 +281,7 @@ class MappedColumn(Strict):
         gt=0,
         description="Numbers are multiplied by it, such as 1000 where thousands are told",
     )
-    unit: UnitChange | None = Field(
+    unit: UnitConversion | None = Field(
         None,
         description="Numbers are converted, such as `{from: cm, to: m}`: written with a decimal "
         "point, or a comma that can be nothing else; another is a fault of its record",

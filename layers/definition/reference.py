@@ -37,7 +37,7 @@ _PLACES: Final = {
         (model.FeedSource, "source (`connector:` any other)"),
         (model.MappedColumn, "source.map.*name*"),
         (model.ItemOf, "source.map.*name*.transform[]"),
-        (model.UnitChange, "source.map.*name*.unit"),
+        (model.UnitConversion, "source.map.*name*.unit"),
         (model.Promise, "source.promise"),
         (model.ViewSource, "source (`connector: view`)"),
         (model.LayerField, "fields.*name*"),
