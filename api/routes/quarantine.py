@@ -15,11 +15,11 @@ from api.records import column_values, correction_record, json_ready, quarantine
 from gis.access import Principal, Role, require
 from gis.errors import BadInput, NotFound
 from layers.definition.catalogue import Catalogue
-from layers.definition.model import Layer
+from layers.definition.model import FileSource, Layer
 from layers.ingest import corrections, quarantine
 from layers.ingest.quarantine import QuarantinedRecord
 from layers.ingest.record_files import shape_of
-from layers.ingest.records import FileOptions, PlaceBy
+from layers.ingest.records import GEOMETRY, FileOptions, PlaceBy
 from layers.ingest.retry import replay
 from layers.ingest.undeclared import in_clear, masked
 
@@ -51,6 +51,9 @@ Source = Annotated[str | None, Query(description="Only records of this source")]
 Reason = Annotated[
     str | None, Query(description="Only records with this first reason, such as outside")
 ]
+
+
+_MOST_CHARACTERS = 200  # of an outline, among the clues
 
 
 class GeoJsonResponse(JSONResponse):
@@ -146,7 +149,8 @@ def features(
     """Records on a map, as GeoJSON: each where its coordinates put it, with its state and why.
 
     A contradicting record lies where its words say that it does not; one without coordinates has no
-    geometry. QGIS opens the address with the key as the password of Basic authentication.
+    geometry. `clues` are what its coordinates, address, commune and district say. QGIS opens the
+    address with the key as the password of Basic authentication.
     """
     layers = [each for each in _writable(catalogue, caller) if layer in (None, each)]
     waiting = quarantine.list_waiting(
@@ -283,8 +287,28 @@ def _feature(layer: Layer, record: QuarantinedRecord) -> dict[str, Any]:
         "type": "Feature",
         "id": record.id,
         "geometry": None if shape is None else mapping(shape),
-        "properties": json_ready(quarantined_record(record)),
+        "properties": json_ready({**quarantined_record(record), "clues": _clues(layer, record)}),
     }
+
+
+def _clues(layer: Layer, record: QuarantinedRecord) -> dict[str, str]:
+    """What the columns of a record say of its place, as its source wrote it."""
+    source = layer.source
+    assert isinstance(source, FileSource)
+    point = source.coordinates
+    columns = {
+        "coordinates": () if point is None else tuple(dict.fromkeys((point.x, point.y))),
+        "address": (source.address,),
+        "commune": (source.commune,),
+        "district": (source.district,),
+    }
+    said = {
+        clue: ", ".join(filter(None, (record.raw.get(name or "") for name in names)))
+        for clue, names in columns.items()
+    }
+    if not said["coordinates"]:
+        said["coordinates"] = record.raw.get(GEOMETRY, "")[:_MOST_CHARACTERS]
+    return {clue: words for clue, words in said.items() if words}
 
 
 def _writable(catalogue: Catalogue, caller: Principal) -> list[str]:

@@ -73,6 +73,7 @@ function linesOf(entries) {
 const SHAPES = {
   circle: (e) => `<circle cx="10" cy="10" r="${Math.min(e.size_px, 9)}"/>`,
   line: () => '<path d="M1 14 8 6l5 6 6-8" fill="none"/>',
+  flag: () => '<path d="M3 1h14l-4 4.500 4 4.500H5v9H3z"/>',
   polygon: () => '<rect x="2" y="4" width="16" height="12" rx="2"/>',
   hex: () => '<path d="m10 1 8 4.500v9L10 19l-8-4.500v-9z"/>',
 };

@@ -3,15 +3,17 @@
 import { drawAlerts, onDraw, onMark, onShow, refreshAlerts, selectNamed } from "./alerts.js";
 import { drawBell } from "./bell.js";
 import { chartsOf } from "./chart.js";
+import * as contradictions from "./contradictions.js";
 import { drawFreshness, refreshFreshness, tellsFreshness } from "./freshness.js";
 import { drawLayers, entriesOf, switchOffAtFirst } from "./layers.js";
 import { rasterEntries, rasterValues, reloadRasters, withRasters } from "./rasters.js";
-import { Refused, credentials, followEvents, get, getIfNew, keyHeaders } from "./service.js";
+import { Refused, credentials, followEvents, get, getIfNew, keyHeaders, onKey } from "./service.js";
 import { alertsAsGeoJson, applyVisibility, drawBadges, makeMap, markAlert, showAlerts, roomFor, showProblem, openPopupOnClick } from "./view.js";
 import { applyWords, currentLanguage, refusal, setLanguage, word } from "./words.js";
 
 const POLL_MS = 500;
 const RASTERS_EVERY_MS = 15_000;
+const CONTRADICTIONS_EVERY_MS = 15_000;
 
 const state = { layers: [], rasters: [], entries: [], versions: new Map(), status: null, offline: false };
 
@@ -40,6 +42,16 @@ async function start() {
   followEvents("/events", refreshAlerts);
   watch(map);
   setInterval(() => watchRasters(map).catch(() => {}), RASTERS_EVERY_MS);
+  const look = () => watchContradictions(map).catch(() => {});
+  onKey(look);
+  setInterval(look, CONTRADICTIONS_EVERY_MS);
+  await look();
+}
+
+async function watchContradictions(map) {
+  if (!await contradictions.refreshContradictions()) return;
+  contradictions.drawContradictions(map, state.layers);
+  await drawList(map);
 }
 
 async function watchRasters(map) {
@@ -62,10 +74,15 @@ const tileJsonOf = (address) => address.replace(/\/\{z\}.*$/, "/tilejson.json");
 
 function drawList(map) {
   const legendOf = (id) => {
+    if (id === contradictions.SOURCE) return contradictions.contradictionLegend();
     const isRaster = state.rasters.some((raster) => raster.id === id);
     return get(`${isRaster ? `/rasters/${id}/legend` : `/legends/${id}`}.json?lang=${currentLanguage()}`);
   };
-  return drawLayers(state.entries, legendOf, () => applyVisibility(map));
+  const entries = [...contradictions.contradictionEntries(), ...state.entries];
+  return drawLayers(entries, legendOf, () => {
+    applyVisibility(map);
+    contradictions.applyContradictions();
+  });
 }
 
 function takeStatus(status) {
@@ -118,6 +135,7 @@ function listen(map) {
     drawBell();
     drawAlerts();
     await drawList(map);
+    contradictions.drawContradictions(map, state.layers);
     drawFreshness();
   });
   const tabs = document.querySelectorAll("[role=tab]");

@@ -4,6 +4,7 @@ const KEY = "gis-key";
 const RETRY_MS = 2000;
 const etags = new Map();
 let following = new AbortController();
+let keyed = () => {};
 
 // `status` 0: the service does not answer.
 export class Refused extends Error {
@@ -17,11 +18,15 @@ export const hasKey = () => sessionStorage.getItem(KEY) !== null;
 export function keepKey(key) {
   sessionStorage.setItem(KEY, key);
   following.abort();
+  keyed();
 }
 export function forgetKey() {
   sessionStorage.removeItem(KEY);
   following.abort();
+  keyed();
 }
+// `handler` is called when a key is given or let go of.
+export const onKey = (handler) => { keyed = handler; };
 export const keyHeaders = () => (hasKey() ? { "X-API-Key": sessionStorage.getItem(KEY) } : {});
 
 // Else the browser itself asks for a name and password where a key is refused.

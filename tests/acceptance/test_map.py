@@ -20,6 +20,7 @@ from gis.database.engine import Database
 from tests.acceptance.screenshot import CHROMIUM, browser, open_map, take_screenshot
 from tests.acceptance.service import Service
 from tests.integration.tile_reader import decode
+from tests.provinces import grid_communes
 from tiles.grid import Tile
 
 pytestmark = [
@@ -71,6 +72,62 @@ def test_one_click_makes_it_english(page: Page):
     page.click("#language")
     expect(page.locator("#alerts-title")).to_have_text("Alerts")
     expect(page.locator("#layer-list")).to_contain_text("Citizen reports")
+
+
+def test_contradicting_records_are_flags_for_keys_that_may_decide_on_them_and_nobody_else(
+    chromium, running: Service, operator_key: str, tmp_path: Path
+):
+    """Its point lies in the first commune of the grid, its column names the last."""
+    other = running.run("keys", "create", "--role", "department", "--name", "o", "--layer", "roads")
+    codes = grid_communes()["code"]
+    made = tmp_path / "reports.csv"
+    made.write_text(
+        "report_id,lon,lat,address,commune,happened_at,category\n"
+        f"mt-1,103.65,21.45,,{codes.iloc[-1]},2026-03-01T08:00:00+07:00,traffic\n"
+        f"mt-2,103.65,21.45,,{codes.iloc[0]},2026-03-01T08:00:00+07:00,traffic\n"
+    )
+    loaded = running.run("layers", "load", "citizen_reports", str(made), "--source", "tests")
+    assert "1 × contradiction" in loaded.stdout, loaded.stdout + loaded.stderr
+    with a_page(chromium, running) as page:
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        entry = page.locator("[data-layer=contradicting]")
+        give_key(page, other.stdout.strip())
+        expect(page.locator("#duty")).to_have_text("Rời ca")
+        with page.expect_response(lambda answer: "/quarantine/features" in answer.url) as answer:
+            page.reload()
+        assert answer.value.ok
+        page.wait_for_timeout(500)
+        assert entry.count() == 0
+        page.click("#duty")
+        asked.clear()
+        page.reload()
+        page.wait_for_selector("body[data-drawn]")
+        page.wait_for_timeout(1000)
+        assert not [url for url in asked if "quarantine" in url]
+        give_key(page, operator_key)
+        expect(entry).to_contain_text("Bản ghi mâu thuẫn (1)")
+        page.locator(".flag").press("Enter")
+        facts = page.locator(".contradicting")
+        for words in ("mt-1", "Tọa độ103.65, 21.45", f"Cột xã{codes.iloc[-1]}", "Chưa tính vào"):
+            expect(facts).to_contain_text(words)
+        if picture := os.environ.get("GIS_PICTURES"):
+            page.screenshot(path=f"{picture}/contradicting.png")
+        page.click("#language")
+        expect(entry).to_contain_text("Contradicting records (1)")
+        page.locator(".flag").click()
+        expect(facts).to_contain_text("The point lies in")
+        entry.locator("input").uncheck()
+        expect(page.locator(".flag")).to_be_hidden()
+        page.click("#duty")
+        expect(page.locator(".flag")).to_have_count(0)
+        expect(entry).to_have_count(0)
+
+
+def give_key(page: Page, key: str) -> None:
+    page.click("#duty")
+    page.fill("#key", key)
+    page.click("#key-dialog button[value=ok]")
 
 
 def test_nothing_comes_from_elsewhere(chromium, running: Service):

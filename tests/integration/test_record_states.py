@@ -159,6 +159,9 @@ def test_records_that_are_not_placed_are_drawn_where_they_say_they_are(loaded: D
         (one,) = torn["features"]
         assert one["geometry"]["coordinates"] == [104.05, 22.05]
         assert one["properties"]["state"] == "contradicting" and one["properties"]["why"]
+        clues = one["properties"]["clues"]
+        assert clues["coordinates"] == "104.05, 22.05" and clues["commune"]
+        assert set(clues.values()) <= {*one["properties"]["raw"].values(), "104.05, 22.05"}
         assert pyogrio.read_dataframe(drawn.content).geometry.notna().sum() == 2
         assert client.get(path, headers={"X-API-Key": keys["other"]}).json()["features"] == []
         assert client.get(path).status_code == 401
