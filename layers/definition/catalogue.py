@@ -14,7 +14,14 @@ from gis.errors import BadLayerFile, NotFound
 from gis.text import composed
 from layers.definition.checks import DETECTORS, findings
 from layers.definition.messages import faults_of, near
-from layers.definition.model import POPULATION, Audience, GeometryKind, Layer, RiskRule
+from layers.definition.model import (
+    POPULATION,
+    Audience,
+    FieldType,
+    GeometryKind,
+    Layer,
+    RiskRule,
+)
 from layers.definition.raster import RasterLayer
 from layers.definition.yaml_document import BrokenYaml, YamlDocument, YamlFault, parse_yaml
 
@@ -263,3 +270,7 @@ def _wrong_exposures(layers: Iterable[Layer]) -> Iterator[str]:
             yield f"{where}: the layer {name} has no placed points"
         elif exposed.access.read is not Audience.PUBLIC and exposed is not layer:
             yield f"{where}: the layer {name} is not public, and this map would tell of it"
+        elif (number := layer.hotspots.exposure_field if layer.hotspots else None) is not None:
+            field = exposed.public_fields.get(number)
+            if field is None or field.type not in (FieldType.INTEGER, FieldType.NUMBER):
+                yield f"{layer.id}.yaml: `exposure_field`: {name} has no public number `{number}`"

@@ -711,6 +711,11 @@ class HotspotOptions(Strict):
         "households, or `population`, the inhabitants; as many are expected as their share; unset: "
         "as many everywhere",
     )
+    exposure_field: Identifier | None = Field(
+        None,
+        description="Number field of that layer that is added up, such as visitors or vehicles a "
+        "day; unset: its points count",
+    )
     category: Identifier | None = Field(
         None,
         description="Field that tells the streams of the alarm apart, and repeats of an incident; "

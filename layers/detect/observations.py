@@ -12,6 +12,7 @@ import pandas as pd
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Float,
     Table,
     Text,
     and_,
@@ -231,15 +232,18 @@ def commune_names(connection: Connection) -> dict[str, str]:
     return {row.code: row.full_name for row in rows}
 
 
-def read_exposure(connection: Connection, of: str, resolution: int) -> pd.DataFrame:
-    """The exposure of each hex: points of a layer, or inhabitants. Columns cell, count.
+def read_exposure(
+    connection: Connection, of: str, resolution: int, field: str | None = None
+) -> pd.DataFrame:
+    """The exposure of each hex: inhabitants, or points of a layer, or the sum of a number `field`
+    of these, of which none is below 0. Columns cell, count.
 
     Raises BadInput where there are none: without them nothing can be expected anywhere.
     """
     return (
         _inhabitants(connection, resolution)
         if of == POPULATION
-        else _points(connection, of, resolution)
+        else _points(connection, of, resolution, field)
     )
 
 
@@ -258,10 +262,15 @@ _INHABITANTS = text(
 )
 
 
-def _points(connection: Connection, layer_id: str, resolution: int) -> pd.DataFrame:
-    points = table(layer_id, column("h3"), column("default_point"), schema=SCHEMA)
+def _points(
+    connection: Connection, layer_id: str, resolution: int, field: str | None
+) -> pd.DataFrame:
+    names = ("h3", "default_point", *([field] if field else []))
+    points = table(layer_id, *(column(name) for name in names), schema=SCHEMA)
     cell = func.gis.h3_parent(points.c.h3, resolution).label("cell")
-    asked = select(cell, func.count().label("count")).group_by(cell)
+    summed = func.sum(func.greatest(func.coalesce(points.c[field], 0), 0)) if field else None
+    count = func.count() if summed is None else cast(summed, Float)
+    asked = select(cell, count.label("count")).group_by(cell)
     found = connection.execute(asked.where(points.c.h3.is_not(None), ~points.c.default_point))
     rows = found.all()
     if not rows:
@@ -269,7 +278,8 @@ def _points(connection: Connection, layer_id: str, resolution: int) -> pd.DataFr
             f"the layer {layer_id}, which is the `exposure`, has no point in any hex (default "
             "points do not count): load its records, or leave `exposure` out of the layer file"
         )
-    return pd.DataFrame(rows, columns=["cell", "count"]).astype(np.int64)
+    kind = np.float64 if field else np.int64
+    return pd.DataFrame(rows, columns=["cell", "count"]).astype({"cell": np.int64, "count": kind})
 
 
 def _typed(rows: pd.DataFrame) -> pd.DataFrame:

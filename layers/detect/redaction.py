@@ -28,9 +28,11 @@ def redact_runs_of_field(connection: Connection, layer_id: str, field: str) -> i
 
 
 def redact_runs_exposed_to(connection: Connection, layer_id: str) -> int:
-    """Redact the runs of other layers whose exposure was this one, closed by now; how many."""
-    why = f"layer {layer_id}, which it reads too, is no longer public"
-    runs = list(connection.scalars(SQL["redact_runs_exposed_to"], {"layer": layer_id, "why": why}))
+    """Redact the runs of other layers that read this one, closed by now; gives how many."""
+    why = f"layer {layer_id}, its exposure, is no longer public"
+    joint = f"layer {layer_id}, which was judged with it, is no longer public"
+    values = {"layer": layer_id, "why": why, "joint": joint}
+    runs = list(connection.scalars(SQL["redact_runs_exposed_to"], values))
     _delete_results(connection, runs)
     for carrier in connection.scalars(_JUDGED_WITH, {"runs": runs}).all():
         redact_alerts(connection, carrier, [JOINT])

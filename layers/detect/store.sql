@@ -174,7 +174,7 @@ RETURNING id;
 -- name: redact_runs_exposed_to
 -- Of other layers: who reads the closed one may read its own.
 UPDATE gis.hotspot_run
-SET input_digest = NULL, cleaning = '{}', redacted_at = now(), redacted_why = :why
+SET input_digest = NULL, cleaning = '{}', redacted_at = now(), redacted_why = CASE WHEN method = 'joint_scan' THEN :joint ELSE :why END
 WHERE layer_id <> :layer AND redacted_at IS NULL
   AND (parameters ->> 'exposure' = :layer
        OR method = 'joint_scan' AND jsonb_exists(parameters #> '{joint,layers}', :layer))

@@ -21,7 +21,7 @@ from gis.settings import ROOT
 from gis.values import TimeSpan
 from layers.definition.catalogue import Catalogue
 from layers.detect import RunReport, repeat_run, run_hotspots, run_method
-from layers.detect.observations import read_records
+from layers.detect.observations import read_exposure, read_records
 from layers.detect.store import runs_code
 from layers.items import PageRequest, Query, read_page, source_of
 from layers.jobs.detection import due_runs, forget_old_runs
@@ -435,6 +435,35 @@ def test_where_records_lie_as_their_exposure_does_none_is_hot(outbreak, catalogu
     found = run_method(outbreak, exposed, "gi_star", NOW)
     assert found.found == 0
     assert repeat_run(outbreak, found.run_id).equal
+
+
+def test_where_records_lie_as_the_visitors_of_places_do_none_is_hot(outbreak, catalogue):
+    """One place with as many visitors as there are reports near it; others have one each."""
+    places = catalogue.get("landslides")
+    layer = catalogue.get(LAYER)
+    options = layer.hotspots.model_copy(
+        update={"exposure": places.id, "exposure_field": "injuries", "window_days": 365}
+    )
+    exposed = layer.model_copy(update={"hotspots": options})
+    with outbreak.writing() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO layer.landslides (geom, h3, default_point, source, source_key,"
+                " updated_at, injuries) SELECT geom, h3, false, source, source_key, now(), 1"
+                " FROM layer.citizen_reports"
+            )
+        )
+    as_reports = run_method(outbreak, exposed, "gi_star", NOW)
+    with outbreak.writing() as connection:
+        connection.execute(text("UPDATE layer.landslides SET injuries = 10 WHERE id % 9 = 0"))
+        connection.execute(text("UPDATE layer.landslides SET injuries = -4 WHERE id % 9 = 1"))
+    otherwise = run_method(outbreak, exposed, "gi_star", NOW)
+    assert as_reports.found == 0
+    with outbreak.reading() as connection:
+        sums = connection.scalar(text("SELECT sum(greatest(injuries, 0)) FROM layer.landslides"))
+        read = read_exposure(connection, places.id, 8, "injuries")
+    assert read["count"].sum() == sums
+    assert repeat_run(outbreak, otherwise.run_id).equal
 
 
 def test_where_records_lie_as_inhabitants_do_none_is_hot(outbreak, catalogue):

@@ -56,7 +56,11 @@ def read_map(context: RunContext, options: MapOptions) -> tuple[Observations, pd
     domain = context.territory.cells(options.resolution)
     exposed_to = context.options.exposure
     exposure = (
-        read_exposure(context.connection, exposed_to, options.resolution) if exposed_to else None
+        read_exposure(
+            context.connection, exposed_to, options.resolution, context.options.exposure_field
+        )
+        if exposed_to
+        else None
     )
     # Asked after its points were read: a layer that was closed meanwhile is in no map.
     if exposed_to not in (None, POPULATION, context.layer.id) and not context.connection.scalar(

@@ -276,6 +276,44 @@ def test_what_a_layer_is_exposed_to_has_points_and_is_no_secret(
     assert str(raised.value) == f"wells.yaml: `exposure`: {told}"
 
 
+@pytest.mark.parametrize("field", ["visitors", "owner"])
+def test_what_is_added_up_of_an_exposure_is_a_public_number(tmp_path: Path, field: str) -> None:
+    words = wells_words(
+        source={"connector": "file", "key": "number", "time": {"column": "day"}},
+        hotspots={"exposure": "wells", "exposure_field": field},
+    )
+    (tmp_path / "wells.yaml").write_text(yaml.safe_dump(words))
+    with pytest.raises(BadLayerFile) as raised:
+        read_catalogue(tmp_path)
+    told = f"wells.yaml: `exposure_field`: wells has no public number `{field}`"
+    assert str(raised.value) == told
+
+
+@pytest.mark.parametrize(
+    ("named", "told"),
+    [
+        ("wels", "there is no layer `wels`; did you mean `wells`?"),
+        ("wells", "wells is no other layer with placed records"),
+        ("communes", "communes is no other layer with placed records"),
+        ("secret", "the layer secret is not public, and these alerts would tell of it"),
+    ],
+)
+def test_layers_that_are_judged_together_have_places_and_are_no_secret(
+    tmp_path: Path, named: str, told: str
+) -> None:
+    (tmp_path / "communes.yaml").write_bytes((LAYERS / "communes.yaml").read_bytes())
+    secret_words = wells_words(id="secret", access={"read": "department"})
+    words = wells_words(
+        source={"connector": "file", "key": "number", "time": {"column": "day"}},
+        hotspots={"joint": {"layers": [named]}},
+    )
+    (tmp_path / "secret.yaml").write_text(yaml.safe_dump(secret_words))
+    (tmp_path / "wells.yaml").write_text(yaml.safe_dump(words))
+    with pytest.raises(BadLayerFile) as raised:
+        read_catalogue(tmp_path)
+    assert str(raised.value) == f"wells.yaml: `joint`: {told}"
+
+
 def test_the_digest_of_a_layer_is_that_of_its_file() -> None:
     layer = CATALOGUE.get("communes")
     content = (LAYERS / "communes.yaml").read_bytes()
