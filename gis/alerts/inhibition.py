@@ -86,15 +86,27 @@ class Suppressions:
     findings: Findings | None = None
 
     def why(self, alert: AlertState) -> Reason | None:
-        """The reason for which an alert is suppressed; None: it is not."""
-        for silence in self.silences:
-            if silence.covers(alert):
-                return Silenced(silence.id, silence.who, silence.why)
-        if not self.inhibit:
-            return None
-        inner = self._standing(alert)
-        within = (each for each in self.alerts if covers(self._standing(each), inner))
-        return next((InhibitedBy(each.id) for each in within), None)
+        """The reason for which an alert is suppressed; None: it is not.
+
+        A silence covers what tells of the same: what the silenced alert would inhibit is silenced
+        with it. As the silence ends, the one that inhibits is about to be notified again.
+        """
+        silence = self._silence_of(alert)
+        if silence is None and self.inhibit:
+            inner = self._standing(alert)
+            outer = next((each for each in self.alerts if covers(self._heard(each), inner)), None)
+            silence = None if outer is None else self._silence_of(outer)
+            if outer is not None and silence is None:
+                return InhibitedBy(outer.id)
+        return None if silence is None else Silenced(silence.id, silence.who, silence.why)
+
+    def _silence_of(self, alert: AlertState) -> Silence | None:
+        return next((each for each in self.silences if each.covers(alert)), None)
+
+    def _heard(self, alert: AlertState) -> AlertState:
+        """An alert as it would be if nothing suppressed it."""
+        standing = self._standing(alert)
+        return standing if standing.resumes is None else replace(standing, status=standing.resumes)
 
     def is_outdated(self, alert: AlertState) -> bool:
         """True if records of an alert are gone and its own rule has not evaluated it since."""

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from gis.alerts.actions import history, list_alerts, resolve
+from gis.alerts.silences import silence
 from gis.alerts.states import Outcome, Status
 from gis.database.engine import Database
 from layers.definition.catalogue import Catalogue
@@ -221,3 +222,26 @@ def test_twins_end_together_and_neither_is_notified_again(outbreak, catalogue, o
     sent = [(number, act) for number, act in notified(outbreak) if number in (scan.id, twin.id)]
     assert sent == [(scan.id, "open"), (scan.id, outcome.status.value)]
     assert len(now) == 2
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_a_silence_of_the_scan_is_not_broken_by_the_commune_that_tells_of_the_same(
+    outbreak, catalogue, before
+):
+    """The drill of the how-to; when the silence ends, one of the two is notified."""
+    if not before:
+        look(outbreak, catalogue)
+    known = len(notified(outbreak))
+    with outbreak.writing() as connection:
+        silence(connection, who="officer", why="diễn tập", rule="scan", communes=["00004"],
+                until=datetime.now(UTC) + timedelta(days=1))  # fmt: skip
+    change(outbreak, "UPDATE gis.silence SET created_at = :at", at=NOW - HOUR)
+    advance_all(outbreak, Catalogue(catalogue.layers), NOW + timedelta(seconds=1))
+    look(outbreak, catalogue, NOW + timedelta(seconds=2))
+    assert {one.status for one in alerts(outbreak)} == {Status.SUPPRESSED}
+    assert len(notified(outbreak)) == known
+    change(outbreak, "UPDATE gis.silence SET ended_at = :at", at=NOW + timedelta(seconds=3))
+    advance_all(outbreak, Catalogue(catalogue.layers), NOW + timedelta(seconds=4))
+    scan, twin = sorted(alerts(outbreak), key=lambda one: one.rule)
+    assert (scan.status, twin.status) == (Status.OPEN, Status.SUPPRESSED)
+    assert [number for number, _ in notified(outbreak)[known:]] == [scan.id]

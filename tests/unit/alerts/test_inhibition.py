@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from gis.alerts.engine import AlertState, settle
 from gis.alerts.findings import Evidence
 from gis.alerts.identity import shares_most
-from gis.alerts.inhibition import CONDITIONS, INHIBITS, Suppressions, covers
+from gis.alerts.inhibition import CONDITIONS, INHIBITS, Silence, Suppressions, covers
 from gis.alerts.policy import Policy, Tier
 from gis.alerts.states import ENDS, Act, Status
-from gis.alerts.suppression import InhibitedBy
+from gis.alerts.suppression import InhibitedBy, Silenced
 from tests.unit.alerts.made import day, found, signal
 
 UNIT = {"cells": (), "centre": None, "radius_m": None, "key": "00004"}
@@ -72,6 +72,29 @@ def test_a_commune_is_not_notified_within_a_cluster_that_rests_on_its_records():
 )
 def test_nothing_is_inhibited_by_an_alert_of_something_else(outer, inner):
     assert not covers(standing(**outer), unit(**inner))
+
+
+SILENCE = Silence(7, None, "scan", frozenset(), "officer", "exercise", day(0), day(1))
+
+
+def test_a_silence_covers_what_tells_of_the_same():
+    """Of the scan's own commune; a commune that has more than the cluster is notified."""
+    quiet = standing(status=Status.SUPPRESSED, resumes=Status.OPEN)
+    for outer in (standing(), quiet):  # as the silence begins, and later
+        silenced = Suppressions((SILENCE,), (outer, unit())).why(unit())
+        assert silenced == Silenced(7, "officer", "exercise")
+    more = unit(signal=signal(0, records=tuple(range(100, 150)), **UNIT))
+    assert Suppressions((SILENCE,), (quiet, more)).why(more) is None
+    assert Suppressions((SILENCE,), (quiet, unit()), inhibit=False).why(unit()) is None
+
+
+def test_as_a_silence_ends_one_of_the_two_is_notified_again():
+    quiet = standing(status=Status.SUPPRESSED, resumes=Status.OPEN)
+    within = unit(status=Status.SUPPRESSED, resumes=Status.OPEN)
+    ended = Suppressions((), (quiet, within))
+    assert ended.why(quiet) is None and ended.why(within) == InhibitedBy(1)
+    pending = replace(quiet, resumes=Status.PENDING)
+    assert Suppressions((), (pending, within)).why(within) is None, "nobody was told of the other"
 
 
 def test_what_is_simulated_hides_what_is_simulated():
