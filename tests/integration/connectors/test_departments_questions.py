@@ -4,7 +4,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -101,14 +101,18 @@ def test_rain_of_the_day_by_commune(answers):
     assert {each["commune_name"]: each["max"] for each in answer["groups"]} == expected
 
 
-def test_rain_by_hour_of_the_day(answers):
+def test_rain_by_hydrological_day(answers):
     (answer,) = answers["rain_hourly"]
-    by_hour: dict[int, list[float]] = {}
+    expected: Counter[tuple[str, str]] = Counter()
     for each in hourly_rain(40):
-        hour = datetime.fromisoformat(each["resultTime"]).astimezone(HERE).hour
-        by_hour.setdefault(hour, []).append(each["result"])
-    assert groups(answer, "hour", "values") == {(h,): len(v) for h, v in by_hour.items()}
-    assert groups(answer, "hour", "max") == {(h,): max(v) for h, v in by_hour.items()}
+        at = datetime.fromisoformat(each["resultTime"]).astimezone(HERE)
+        day = (at + timedelta(hours=5) - timedelta(seconds=1)).date()  # it ends at 19:00
+        station = each["Datastream"]["Thing"]["name"]
+        expected[station, day.isoformat()] += round(each["result"] * 10)
+    values = answer["measurements"]
+    found = {(each["station"], each["day"]): each["measured"] for each in values if each["count"]}
+    assert found == {key: pytest.approx(tenths / 10) for key, tenths in expected.items()}
+    assert all(each["expected"] == 24 for each in values)
 
 
 def test_gauges_near_a_point_beyond_the_first_alarm_level(answers):
