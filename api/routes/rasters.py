@@ -27,6 +27,7 @@ from tiles.raster import FORMATS, SIZE_PX, RasterPictures, load_libraries, requi
 
 router = APIRouter(prefix="/rasters", tags=["rasters"], dependencies=[DeclaredParameters])
 
+_MOST_STEPS = 366  # that a list names, the newest of them
 _AT_A_TIME = 4  # of two processors; the rest wait without a thread
 
 
@@ -248,6 +249,11 @@ def _summary(source: RasterSource) -> dict[str, Any]:
         "rasters": len(stack.rasters) if stack else 0,
         "bbox": stack.box.as_list() if stack else None,
         "interval": [_text(interval.start), _text(interval.end)] if interval else None,
+        "steps": [
+            [_text(raster.span.start), _text(raster.span.end)]
+            for raster in (stack.rasters[-_MOST_STEPS:] if stack else ())
+            if raster.span
+        ],
         "tile_size": SIZE_PX,
         "min_zoom": layer.tiles.min_zoom if layer.tiles else None,
         "max_zoom": layer.tiles.max_zoom if layer.tiles else None,

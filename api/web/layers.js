@@ -24,15 +24,15 @@ export function switchOffAtFirst(entries) {
   }
 }
 
-// `legendOf` gives the legend of a layer's id, in the language of now.
-export async function drawLayers(entries, legendOf, changed) {
+// `legendOf` gives the legend of a layer's id, in the language of now; `more`, what else stands there, or null.
+export async function drawLayers(entries, legendOf, changed, more = () => null) {
   const legends = new Map(await Promise.all(
     [...new Set(entries.map((entry) => entry.layer.id))].map(async (id) => [id, await legendOf(id)]),
   ));
-  list.replaceChildren(...entries.map((entry) => row(entry, legends.get(entry.layer.id), changed)));
+  list.replaceChildren(...entries.map((entry) => row(entry, legends.get(entry.layer.id), changed, more(entry))));
 }
 
-function row({ source, layer, kind }, legend, changed) {
+function row({ source, layer, kind }, legend, changed, more) {
   const details = document.createElement("details");
   details.dataset.layer = layer.id;
   details.open = ["citizen_reports", "citizen_reports_hexes"].includes(source);
@@ -55,7 +55,7 @@ function row({ source, layer, kind }, legend, changed) {
     note.textContent = notes.join(" · ");
     summary.append(note);
   }
-  details.append(summary, linesOf(legend[kind] ?? []));
+  details.append(summary, linesOf(legend[kind] ?? []), ...(more ? [more] : []));
   return details;
 }
 

@@ -6,7 +6,7 @@ import { chartsOf } from "./chart.js";
 import * as contradictions from "./contradictions.js";
 import { drawFreshness, refreshFreshness, tellsFreshness } from "./freshness.js";
 import { drawLayers, entriesOf, switchOffAtFirst } from "./layers.js";
-import { rasterEntries, rasterValues, reloadRasters, withRasters } from "./rasters.js";
+import { rasterEntries, rasterValues, reloadRasters, stepSlider, withRasters } from "./rasters.js";
 import { Refused, credentials, followEvents, get, getIfNew, keyHeaders, onKey } from "./service.js";
 import { alertsAsGeoJson, applyVisibility, drawBadges, makeMap, markAlert, showAlerts, roomFor, showProblem, openPopupOnClick } from "./view.js";
 import { applyWords, currentLanguage, refusal, setLanguage, word } from "./words.js";
@@ -59,6 +59,9 @@ async function watchRasters(map) {
   if (answer === null) return;
   reloadRasters(map, state.rasters, answer.rasters);
   state.rasters = answer.rasters;
+  const now = new Map(answer.rasters.map((raster) => [raster.id, raster]));
+  state.entries = state.entries.map((entry) => ({ ...entry, layer: now.get(entry.layer.id) ?? entry.layer }));
+  await drawList(map);
 }
 
 // Beyond the bounds of its rows a layer has no tiles; they come anew with each change of it.
@@ -79,10 +82,12 @@ function drawList(map) {
     return get(`${isRaster ? `/rasters/${id}/legend` : `/legends/${id}`}.json?lang=${currentLanguage()}`);
   };
   const entries = [...contradictions.contradictionEntries(), ...state.entries];
-  return drawLayers(entries, legendOf, () => {
+  const slider = ({ kind, layer }) => (kind === "raster" ? stepSlider(map, layer) : null);
+  const applied = () => {
     applyVisibility(map);
     contradictions.applyContradictions();
-  });
+  };
+  return drawLayers(entries, legendOf, applied, slider);
 }
 
 function takeStatus(status) {

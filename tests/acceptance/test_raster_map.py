@@ -1,5 +1,6 @@
 """Rasters as people see them: on the map page in a real browser, and in QGIS."""
 
+import re
 import warnings
 from pathlib import Path
 from urllib.parse import quote
@@ -30,6 +31,7 @@ def url(postgres, toy_template, catalogue, tmp_path_factory):
         desk = Desk(database, catalogue, tmp_path_factory.mktemp("raster_map"))
         desk.add("elevation", RISING)
         desk.add("landslide_susceptibility", CLASSES, simulated=True)
+        desk.add("rain_daily", np.full((10, 30), 20, np.float32), "20240909.tif")
         desk.add("rain_daily", np.full((10, 30), 120, np.float32), "20240910.tif")
         with serving(create_app(desk.settings, database, catalogue)) as address:
             yield address
@@ -60,6 +62,40 @@ def test_the_map_lists_draws_and_explains_rasters(url, tmp_path):
         expect(legend).to_contain_text("Rất cao")
         page.wait_for_timeout(1500)
         page.screenshot(path=tmp_path / "classes.png")
+    assert complaints == []
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install chromium")
+@pytest.mark.skipif(not MAPLIBRE.is_dir(), reason="no MapLibre: npm ci")
+def test_a_stack_has_a_slider_over_its_steps(url, tmp_path):
+    complaints = []
+    with browser() as running:
+        page = running.new_context(
+            viewport={"width": 1280, "height": 720}, locale="vi-VN"
+        ).new_page()
+        page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else 0)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        open_map(page, url)
+        switch(page, "Mưa ngày", "Dạng ô lưới")
+        row = page.locator("#layer-list details", has_text="Mưa ngày")
+        slider = row.locator("input[type=range]")
+        expect(row.locator("output")).to_contain_text("10/9/24")
+        popup = page.locator(".maplibregl-popup")
+        page.mouse.click(640, 360)
+        expect(popup).to_contain_text("120 mm", timeout=10_000)
+        with page.expect_request(re.compile(r"rain_daily.*datetime=2024-09-08T12:00:00Z")):
+            slider.press("ArrowLeft")
+        expect(row.locator("output")).to_contain_text("8/9/24")
+        page.keyboard.press("Escape")
+        page.mouse.click(640, 380)
+        expect(popup.last).to_contain_text("20 mm", timeout=10_000)
+        page.screenshot(path=tmp_path / "slider.png")
+        assert (
+            page.locator("#layer-list details", has_text="Độ cao")
+            .locator("input[type=range]")
+            .count()
+            == 0
+        )
     assert complaints == []
 
 
