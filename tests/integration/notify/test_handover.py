@@ -21,7 +21,7 @@ from gis.notify.handover import handover
 from gis.settings import Settings
 from tests.integration.notify.made import make_alert, subscribe
 from tests.integration.notify.test_outbox import waiting
-from tests.integration.notify.test_roster import NOW, load, on_duty, shift
+from tests.integration.notify.test_roster import load, now, on_duty, shift
 from tests.integration.ogc_app import Client, app_client
 
 LAYERS = ["citizen_reports", "alerts"]
@@ -68,7 +68,7 @@ def night(toy_province) -> dict[str, int]:
 def test_a_hand_over_has_what_is_open_who_has_it_and_what_changed(toy_province, night):
     with toy_province.reading() as connection:
         found = handover(connection, LAYERS, datetime.now(UTC))
-    assert found.since == NOW - timedelta(hours=8)  # as the roster says
+    assert found.since == now() - timedelta(hours=8)  # as the roster says
     assert [one.who for one in found.on_duty] == ["An"]
     assert {one.id for one in found.open} == {night["open"], night["taken"]}
     assert [one.id for one in found.silent] == [night["silent"]]
@@ -85,10 +85,10 @@ def test_a_hand_over_has_what_is_open_who_has_it_and_what_changed(toy_province, 
 
 def test_without_a_roster_it_is_of_twelve_hours(toy_province):
     with toy_province.reading() as connection:
-        found = handover(connection, LAYERS, NOW)
+        found = handover(connection, LAYERS, now())
         assert found.since == found.at - timedelta(hours=12)
-        assert timedelta(0) <= NOW - found.at < timedelta(minutes=1)
-        assert handover(connection, LAYERS, NOW, NOW).since == NOW
+        assert timedelta(0) <= now() - found.at < timedelta(minutes=1)
+        assert handover(connection, LAYERS, now(), now()).since == now()
 
 
 def test_of_layers_that_somebody_may_not_read_nothing_is_handed_over(toy_province, night):

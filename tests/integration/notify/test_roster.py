@@ -5,6 +5,7 @@ import shlex
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -47,9 +48,19 @@ from tests.integration.notify.test_recipients import publish, stepped
 from tests.integration.notify.test_subscriptions_http import key
 from tests.integration.ogc_app import Client, app_client
 
-NOW: datetime
 HOUR = timedelta(hours=1)
 PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "roster.md"
+
+
+@cache
+def now() -> datetime:
+    """The moment of the tests of a file, which may be long after it was collected."""
+    return datetime.now(UTC)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def begin() -> None:
+    now.cache_clear()
 
 
 def on_duty(connection: Connection, name: str, **wish: object) -> None:
@@ -60,7 +71,7 @@ def on_duty(connection: Connection, name: str, **wish: object) -> None:
 
 def shift(who: str, begin: float = -1, finish: float = 30, **scope: object) -> Shift:
     scope = {name: frozenset(value) for name, value in scope.items()}
-    return Shift(who, NOW + begin * HOUR, NOW + finish * HOUR, **scope)
+    return Shift(who, now() + begin * HOUR, now() + finish * HOUR, **scope)
 
 
 def load(database: Database, *shifts: Shift):
@@ -68,13 +79,6 @@ def load(database: Database, *shifts: Shift):
         return load_roster(
             connection, [RosterRow(n, one) for n, one in enumerate(shifts)], "tests", "truc.csv"
         )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def begin() -> None:
-    """Shifts are about the moment of the tests, which may be long after they were collected."""
-    global NOW
-    NOW = datetime.now(UTC)
 
 
 @pytest.fixture
@@ -132,7 +136,7 @@ def test_a_shift_may_be_by_one_channel_alone(people):
             "an-hook", "webhook", "http://127.0.0.1:9/", simulated=True, on_duty=True, person="An"
         )
         subscribe(connection, wish, "tests", CHANNELS)
-    by_webhook = Shift("An", NOW - HOUR, NOW + HOUR, channel="webhook")
+    by_webhook = Shift("An", now() - HOUR, now() + HOUR, channel="webhook")
     load(people, by_webhook)
     alert(people)
     assert waiting(people) == [("an-hook", "open")]
@@ -171,14 +175,14 @@ def test_whose_shift_begins_is_notified_once_of_what_nobody_has_taken(people, ca
     taken = alert(people)
     with people.writing() as connection:
         acknowledge(connection, taken, "An")
-    duty.follow(catalogue, NOW)
+    duty.follow(catalogue, now())
     before = waiting(people)
     assert {name for name, _ in before} == {"an-mail"}
     pass_hours(people, 1.5)
     for minutes in (1, 2):
-        duty.follow(catalogue, NOW + timedelta(minutes=minutes) - HOUR)
+        duty.follow(catalogue, now() + timedelta(minutes=minutes) - HOUR)
     duty = RosterDuty(people)  # another leader
-    duty.follow(catalogue, NOW)
+    duty.follow(catalogue, now())
     assert waiting(people)[len(before):] == [("Bình", "open")]  # fmt: skip
 
 
@@ -243,7 +247,7 @@ def test_the_database_notifies_those_whom_the_hours_ahead_are_judged_by(
         values = {"id": number, "stream": category}
         connection.execute(text("UPDATE gis.alert SET stream = :stream WHERE id = :id"), values)
     subject = Subject(layer, category, commune)
-    expected = {one.who for one in shifts if one.is_at(NOW) and one.covers(subject)}
+    expected = {one.who for one in shifts if one.is_at(now()) and one.covers(subject)}
     notified = {name.removesuffix("-mail").capitalize() for name, _ in waiting(people)}
     assert notified == {name.capitalize() for name in expected}
     with people.writing() as connection:
@@ -254,8 +258,8 @@ def test_the_database_notifies_those_whom_the_hours_ahead_are_judged_by(
 
 def in_force(database: Database) -> list[tuple[str, float, float]]:
     with database.reading() as connection:
-        shifts = roster_in_force(connection, NOW - 1000 * HOUR, NOW + 1000 * HOUR)
-    return [(one.who, (one.since - NOW) / HOUR, (one.until - NOW) / HOUR) for one in shifts]
+        shifts = roster_in_force(connection, now() - 1000 * HOUR, now() + 1000 * HOUR)
+    return [(one.who, (one.since - now()) / HOUR, (one.until - now()) / HOUR) for one in shifts]
 
 
 def test_a_load_replaces_its_period_and_is_undone_whole(people):
@@ -303,7 +307,7 @@ def test_loads_undone_from_the_newest_give_each_roster_back(people, rosters):
 def test_a_shift_outside_of_the_period_is_refused(people):
     rows = [RosterRow(2, shift("An", 0, 2))]
     with pytest.raises(BadInput, match="line 2"), people.writing() as connection:
-        load_roster(connection, rows, "tests", "f", (NOW, NOW + HOUR))
+        load_roster(connection, rows, "tests", "f", (now(), now() + HOUR))
     assert in_force(people) == []
 
 
@@ -318,13 +322,13 @@ def layers(catalogue) -> list[str]:
 def gap_alerts(database: Database, layers: list[str], hours: float = 0) -> list[tuple[str, ...]]:
     """Status, tier and headline of the alerts that nobody is on duty, after a judgement."""
     with database.writing() as connection:
-        judge_roster(connection, layers, NOW + hours * HOUR)
+        judge_roster(connection, layers, now() + hours * HOUR)
         alerts = list_alerts(connection, layers=["alerts"])
     return [(a.status, a.severity, a.headline_vi) for a in alerts if a.rule == RULE]
 
 
 def local(hours: float) -> str:
-    return (NOW + hours * HOUR).astimezone(HERE).strftime("%H:%M %d/%m/%Y")
+    return (now() + hours * HOUR).astimezone(HERE).strftime("%H:%M %d/%m/%Y")
 
 
 def test_hours_without_anybody_are_one_alert_that_ends_when_they_are_filled(people, layers):
@@ -379,7 +383,7 @@ def test_a_person_whose_subscription_ended_covers_nothing(people, layers):
     assert gap_alerts(people, layers) == []
     with people.writing() as connection:
         unsubscribe(connection, "an-mail")
-        assert reachable_shifts(connection, NOW, NOW + HOUR) == []
+        assert reachable_shifts(connection, now(), now() + HOUR) == []
     ((_, tier, _),) = gap_alerts(people, layers)
     assert tier == "urgent"
 
@@ -402,7 +406,7 @@ def test_a_round_of_the_roster_and_the_timers_of_alerts_do_not_lock_each_other_o
     duty, ended = RosterDuty(people), threading.Event()
 
     def follow() -> None:
-        duty.follow(catalogue, NOW + timedelta(minutes=5))
+        duty.follow(catalogue, now() + timedelta(minutes=5))
         ended.set()
 
     thread = threading.Thread(target=follow, daemon=True)
@@ -420,7 +424,7 @@ def test_a_round_of_the_roster_and_the_timers_of_alerts_do_not_lock_each_other_o
 
 def test_that_nobody_is_on_duty_is_for_operators_on_every_way_out(http, people, layers):
     with people.writing() as connection:
-        judge_roster(connection, layers, NOW)
+        judge_roster(connection, layers, now())
         (found,) = list_alerts(connection, layers=["alerts"])
     assert publish_due(people, "ioc.example.vn") == 0
     headers = key(people, Role.OPERATOR)
@@ -463,7 +467,7 @@ def test_operators_alone_read_the_roster(http, people):
     (on_it,) = answer["shifts"]
     assert (on_it["who"], on_it["communes"], on_it["channel"]) == ("An", [], "")
     (gap,) = answer["gaps"]
-    assert (gap["since"], gap["whole"]) == ((NOW + 5 * HOUR).isoformat(), True)
+    assert (gap["since"], gap["whole"]) == ((now() + 5 * HOUR).isoformat(), True)
 
 
 @pytest.fixture
@@ -510,5 +514,5 @@ def test_units_are_named_as_people_write_them(people, gis):
     Path("truc.csv").write_text(rows, encoding="utf-8")
     assert gis("gis roster load truc.csv").exit_code == 0
     with people.reading() as connection:
-        (found,) = reachable_shifts(connection, NOW, datetime(2100, 1, 1, tzinfo=UTC))
+        (found,) = reachable_shifts(connection, now(), datetime(2100, 1, 1, tzinfo=UTC))
     assert found.communes == {"00001", "00004"}
