@@ -146,6 +146,13 @@ def toy_province(postgres: Server, toy_template: str) -> Iterator[Database]:
         yield opened
 
 
+@pytest.fixture(scope="module")
+def standing_province(postgres: Server, toy_template: str) -> Iterator[Database]:
+    """The same for a file of tests, each of which leaves it as it was."""
+    with postgres.opened(toy_template) as opened:
+        yield opened
+
+
 @pytest.fixture(scope="session")
 def lao_cai_template(
     postgres: Server, migrated: str, catalogue: Catalogue, shared: Path

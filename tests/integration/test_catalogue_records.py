@@ -9,6 +9,7 @@ from owslib.ogcapi.records import Records
 from gis.access import Role, create_key
 from gis.database.engine import Database
 from layers.definition.model import Layer
+from tests.databases import Server
 from tests.integration.ogc_app import Client, client_of
 from tests.integration.ogc_layers import INCIDENTS, SECRET, add_five, make_layer
 
@@ -19,7 +20,13 @@ CATALOGUED = INCIDENTS.model_copy(
 EMPTY = INCIDENTS.model_copy(update={"id": "empty", "licence": "Internal use"})
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def database(postgres: Server, migrated: str) -> Iterator[Database]:
+    with postgres.opened(migrated) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
 def client(database: Database) -> Iterator[Client]:
     for layer in (CATALOGUED, SECRET, EMPTY):
         make_layer(database, layer)

@@ -101,9 +101,11 @@ def test_the_files_of_the_project_make_their_tables_once(database: Database) -> 
 
 
 @pytest.mark.parametrize("layer_id", [layer.id for layer in read_catalogue(LAYERS).layers])
-def test_every_layer_can_be_read_as_its_file_says(toy_province: Database, layer_id: str) -> None:
-    table = table_of(read_catalogue(LAYERS).get(layer_id))
-    with toy_province.reading() as connection:
+def test_every_layer_can_be_read_as_its_file_says(
+    standing_province: Database, catalogue: Catalogue, layer_id: str
+) -> None:
+    table = table_of(catalogue.get(layer_id))
+    with standing_province.reading() as connection:
         names = connection.execute(select(table).limit(1)).keys()
     assert list(names) == [column.name for column in table.columns]
 

@@ -205,9 +205,9 @@ def test_a_change_cannot_be_reverted_to_a_bad_shape(
     ],
 )
 def test_the_database_itself_knows_what_is_on_earth(
-    database: Database, geometry: str, good: bool
+    standing_province: Database, geometry: str, good: bool
 ) -> None:
-    with database.reading() as connection:
+    with standing_province.reading() as connection:
         asked = text("SELECT gis.is_on_earth(ST_GeomFromWKB(:shape, 4326))")
         with np.errstate(invalid="ignore"):
             shape = shapely.to_wkb(shapely.from_wkt(geometry))

@@ -19,6 +19,7 @@ from gis.access import Role, create_key
 from gis.database.engine import Database
 from layers.definition.catalogue import Catalogue
 from layers.definition.model import TileOptions
+from tests.databases import Server
 from tests.integration.tile_layers import (
     AREAS,
     WAYS,
@@ -47,6 +48,16 @@ def http(database: Database) -> Iterator[TileClient]:
     add_points(database, ROWS)
     with tile_service(database) as client:
         yield client
+
+
+@pytest.fixture(scope="module")
+def standing(postgres: Server, migrated: str) -> Iterator[TileClient]:
+    """A service that no test changes."""
+    with postgres.opened(migrated) as database:
+        publish(database)
+        add_points(database, ROWS)
+        with tile_service(database) as client:
+            yield client
 
 
 def key(database: Database, role: Role, *layers: str) -> dict[str, str]:
@@ -148,8 +159,8 @@ def test_fields_choose_what_a_tile_carries(http):
         ("/tiles/incidents/0/0/0.mvt?kind=road&kind=flood", 400, "twice"),
     ],
 )
-def test_a_wrong_query_is_answered_with_what_is_wrong(http, path, status, words):
-    answer = http.get(path)
+def test_a_wrong_query_is_answered_with_what_is_wrong(standing, path, status, words):
+    answer = standing.get(path)
     assert answer.status_code == status
     assert words in answer.json()["detail"]
 
