@@ -60,7 +60,7 @@ def forget(database: Database) -> None:
         connection.execute(
             text(
                 "TRUNCATE gis.measurement_history, gis.row_history, gis.load, gis.quarantine,"
-                " gis.alert, gis.alert_evaluation CASCADE"
+                " gis.alert, gis.alert_evaluation, private.reporter CASCADE"
             )
         )
 

@@ -542,11 +542,13 @@ class _Load:
         """Store personal fields in schema private, whether the record was placed or not."""
         personal = batch.records.personal
         if personal:
+            # Of the records of a station the last one stands for its row.
+            of_rows = {batch.records.row_keys[row]: personal[row] for row in sorted(personal)}
             values = {
                 "layer": self.layer.id,
                 "source": self.source,
-                "keys": [batch.records.keys[row] for row in personal],
-                "details": [orjson.dumps(details).decode() for details in personal.values()],
+                "keys": list(of_rows),
+                "details": [orjson.dumps(details).decode() for details in of_rows.values()],
             }
             self.connection.execute(_PUT_REPORTERS, values)
 

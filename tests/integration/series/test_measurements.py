@@ -411,3 +411,19 @@ def test_a_record_may_join_the_measurements_of_several_hours(load):
     assert rows(load.database, LATEST)[0] == ("A", 2.5, "good", 1, "rising", "03-01 08:00")
     (record,) = waiting(load.database)
     assert record.raw["at"] == hours
+
+
+def test_contacts_in_remarks_are_hidden_and_kept_once_a_station(load):
+    layer = gauges(
+        fields={"name": {"type": "text", "free_text": True}}, series={"remarks": ["name"]}
+    )
+    load(
+        measured("A", f"{DAY} 07:00", 1, name="gọi 0912345678"),
+        measured("A", f"{DAY} 08:00", 1, name="gọi 0987654321"),
+        layer=layer,
+    )
+    ((name,),) = rows(load.database, "SELECT name FROM layer.mz")
+    assert "0987654321" not in name
+    with load.database.writing() as connection:
+        kept = "SELECT source_key, details ->> 'name' FROM private.reporter WHERE layer_id = 'mz'"
+        assert connection.execute(text(kept)).all() == [("A", "gọi 0987654321")]
