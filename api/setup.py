@@ -28,6 +28,9 @@ from layers.jobs.detection import RUNS, DetectionScheduler
 from layers.jobs.failures import Failures
 from layers.jobs.kinds import job_kinds
 from layers.jobs.places import PLACES, queue_places
+from layers.jobs.sources import surroundings_of
+from layers.sources.run import run_source
+from layers.sources.state import enter_sources, list_sources
 from layers.storage.sync import sync
 from tiles.outdated import delete_outdated
 
@@ -75,6 +78,29 @@ def _prepare(
         scheduler = DetectionScheduler(database, Failures(database))
         while scheduler.queue_runs(catalogue, now, prompt=False):
             work_off(*RUNS)
+    if settings.demo_address is not None:
+        _read_departments(database, settings, catalogue, step)
+
+
+def _read_departments(
+    database: Database, settings: Settings, catalogue: Catalogue, step: Step
+) -> None:
+    """Read each simulated department once, so that the first look shows its data.
+
+    A failure is logged and stops nothing: the worker reads it again.
+    """
+    simulated = {path.stem for path in settings.demo_folder.glob("*.yaml")}
+    with database.writing() as connection:
+        enter_sources(connection, catalogue.layers)
+        sources = list_sources(connection)
+    new = {row["layer_id"] for row in sources if row["last_try"] is None} & simulated
+    if not new:
+        return
+    step("data of simulated departments (GIS_DEMO_SOURCES=false goes without)")
+    surroundings = surroundings_of(settings)
+    for layer in catalogue.layers:
+        if layer.id in new:
+            run_source(database, layer, surroundings)
 
 
 class _ToldJobs(ThisProcess):

@@ -1,6 +1,8 @@
 """The life of the simulated systems of departments, by a clock that the test moves."""
 
 import json
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -111,3 +113,16 @@ def test_measurements_go_on_by_the_hour_under_the_same_numbers(life):
     assert numbers(60) == [*numbers(0)[3:], *range(numbers(0)[-1] + 1, numbers(0)[-1] + 4)]
     newest = life.json(f"{ROOT}/Observations", query={"$top": "1000"})["value"][-1]
     assert BEGUN - timedelta(hours=1) < datetime.fromisoformat(newest["resultTime"]) <= BEGUN
+
+
+LOADED = """
+import sys
+import api.demo_sources.__main__
+heavy = {"numpy", "orjson", "psycopg", "pydantic", "sqlalchemy", "structlog"}
+print(sorted(heavy & set(sys.modules)))
+"""
+
+
+def test_their_process_is_light():
+    words = [sys.executable, "-c", LOADED]
+    assert subprocess.run(words, capture_output=True, text=True, check=True).stdout == "[]\n"
