@@ -197,6 +197,8 @@ def shares(
 def carried(table: Shares, values: Floats, given: npt.NDArray[np.bool_], measure: str) -> Carried:
     """Figures of sources as figures of targets. Counts are shared out, rates are averaged.
 
+    `values` has a figure for each source; of counts there may be a row for each indicator.
+
     Bounds of a count: what certainly lies in the target, because its unit lies wholly in it, and
     all that may; of a rate, the least and the greatest of its parts.
     """
@@ -205,11 +207,9 @@ def carried(table: Shares, values: Floats, given: npt.NDArray[np.bool_], measure
     touched = part.any(axis=0)
     complete = ((table.matrix > 0) & ~given[:, None]).sum(axis=0) == 0
     if measure == "count":
-        whole = table.matrix > 1 - 1e-12
-        low = (np.minimum(values, 0)[:, None] * part).sum(axis=0)
-        low += (np.maximum(values, 0)[:, None] * (part & whole)).sum(axis=0)
-        high = (np.maximum(values, 0)[:, None] * part).sum(axis=0)
-        high += (np.minimum(values, 0)[:, None] * (part & whole)).sum(axis=0)
+        may, certain = part.astype(float), (part & (table.matrix > 1 - 1e-12)).astype(float)
+        losses, gains = np.minimum(values, 0), np.maximum(values, 0)
+        low, high = losses @ may + gains @ certain, gains @ may + losses @ certain
         return Carried(values @ matrix, low, high, touched, complete)
     weights = matrix * table.sizes[:, None]
     sums = weights.sum(axis=0)

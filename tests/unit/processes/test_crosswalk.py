@@ -130,3 +130,16 @@ def test_as_tobler_interpolates_by_area():
     wanted = area_interpolate(old, new, extensive_variables=["value"])["value"]
     _, by = figures(table(), values)
     assert list(by.values()) == pytest.approx(wanted.tolist(), rel=1e-9)
+
+
+def test_several_indicators_at_once_are_each_alone():
+    """Losses too, of which the bounds change places."""
+    made, given = table(), np.array([True, True, True, False])
+    values = np.random.default_rng(3).normal(0, 50, (5, 4)) * given
+    together = carried(made, values, given, "count")
+    for at, one in enumerate(values):
+        alone = carried(made, one, given, "count")
+        for name in ("values", "low", "high"):
+            assert getattr(together, name)[at] == pytest.approx(getattr(alone, name))
+        assert (alone.low <= alone.values + 1e-9).all()
+        assert (alone.values <= alone.high + 1e-9).all()
