@@ -143,7 +143,8 @@ def killable_cluster() -> Iterator[Cluster]:
 
 def _remove_left_behind() -> None:
     """Tests of ours that were killed leave their clusters, which hold memory."""
-    for left in MEMORY.glob(f"{_PREFIX}*/pg/users.lock"):
+    homes = MEMORY.glob("gis-accept-*/*/postgres/users.lock")
+    for left in (*MEMORY.glob(f"{_PREFIX}*/pg/users.lock"), *homes):
         cluster = Cluster(left.parent)
         status = left.stat()
         ours = status.st_uid == os.getuid() and time.time() - status.st_mtime > _LEFT_AFTER_S
