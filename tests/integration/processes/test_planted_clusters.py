@@ -16,7 +16,7 @@ from tests.integration.processes.conftest import execute
 
 SCANNED = {"layer": "spots", "filter": "name LIKE 'case%'"}
 HERE = (104.15, 22.05)
-FAR = {"max_radius_km": 3, "max_days": 7, "resolution": 8}
+FAR = {"max_radius_km": 3, "max_days": 7, "resolution": 8, "replicates": 199}
 
 PLANT = text("""
 INSERT INTO layer.spots (geom, source, source_key, name, size, valid_at)
