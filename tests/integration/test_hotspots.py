@@ -358,7 +358,7 @@ def test_a_run_is_stored_with_all_that_it_rests_on(outbreak, catalogue):
         stream = connection.execute(text("SELECT * FROM gis.scan_stream")).one()
     assert (stored.id, stored.method, stored.input_until) == (found.run_id, "stp_scan", NOW)
     assert stored.input_version == version
-    assert stored.parameters == catalogue.get(LAYER).hotspots.model_dump()
+    assert stored.parameters == catalogue.get(LAYER).hotspots.model_dump(mode="json")
     assert stored.cleaning == found.left_out
     assert (stream.stream, stream.cases) == (
         "traffic",
