@@ -195,6 +195,8 @@ def _starts(interval: Interval, day_starts: str, datetime_text: str) -> list[dat
     from layers.items.literals import span_of  # late: reads the columns of layers
 
     span = span_of(datetime_text)
+    if span.end is not None and span.end.year == datetime.max.year:
+        raise BadInput(f"datetime={datetime_text!r} is too late: give a time before the year 9999")
     if span.start is None or span.end is None:
         raise BadInput(
             f"datetime={datetime_text!r} is open: hours and days need a time that begins and ends, "

@@ -166,6 +166,8 @@ def test_coverage_json_is_valid_and_has_the_same_values(http, more):
         ({"interval": "day", "datetime": "2026-03-01/.."}, 400, "is open"),
         ({"interval": "hour", "datetime": "1990-01-01/2026-03-01"}, 400, "too long"),
         ({"interval": "hour", "datetime": "2025-05-01/2026-03-01"}, 400, "at most 10,000"),
+        ({"interval": "day", "datetime": "9999-12-30"}, 400, "too late"),
+        ({"interval": "hour", "datetime": "9999-12-31T23:59:59.999999Z"}, 400, "too late"),
         ({"interval": "day", "datetime": "2026-03-01", "limit": "1"}, 400, "leave out limit"),
         ({"aggregate": "sum"}, 400, "needs interval"),
         ({"cursor": "abc"}, 400, "link `next`"),
