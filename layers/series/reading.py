@@ -27,7 +27,13 @@ type Aggregate = Literal["sum", "mean", "max", "min"]
 
 MOST_VALUES = 10_000  # of hours or days, in one answer
 _WIDTHS: dict[Interval, timedelta] = {"hour": timedelta(hours=1), "day": timedelta(days=1)}
-_FUNCTIONS: dict[Aggregate, str] = {"sum": "sum", "mean": "avg", "max": "max", "min": "min"}
+# Summed as the decimals that were written: 0.1 + 0.2 is 0.3, in whatever order they are read.
+_FUNCTIONS: dict[Aggregate, str] = {
+    "sum": "sum(CAST(m.value AS numeric))",
+    "mean": "avg(CAST(m.value AS numeric))",
+    "max": "max(m.value)",
+    "min": "min(m.value)",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,7 +307,7 @@ SELECT m.station, m.quantity, m.measured_at, m.value, m.quality FROM layer."{tab
 WHERE m.station = ANY(:stations) AND m.quantity = ANY(:quantities){conditions}
 ORDER BY m.station, m.quantity, m.measured_at LIMIT :limit"""
 _VALUES = f"""
-SELECT m.station, {{number}} AS number, {{function}}(m.value) AS value, count(*) AS measurements,
+SELECT m.station, {{number}} AS number, {{function}} AS value, count(*) AS measurements,
        count(DISTINCT {{slot}}) AS slots
 FROM layer."{{table}}" m
 WHERE m.station = ANY(:stations) AND m.quantity = :quantity AND m.{USABLE} AND {{bounds}}

@@ -194,6 +194,14 @@ def test_an_unchanged_layer_is_not_sent_again_and_a_measurement_changes_it(http,
     assert http.get(PATH, headers=tag).status_code == 200
 
 
+def test_decimals_are_summed_as_they_are_written(http, tmp_path):
+    tenths = [measured("A", f"2026-02-10 {hour:02}:00", 0.1) for hour in range(24)]
+    load_measurements(http.database, LAYER, tmp_path, *tenths)
+    day = {"station": "A", "datetime": "2026-02-10", "interval": "day"}
+    assert [each["measured"] for each in values(http, **day)] == [2.0]  # of 20 hours
+    assert [each["measured"] for each in values(http, **day, aggregate="mean")] == [0.1]
+
+
 def test_measurements_are_read_with_the_rights_of_items(series_province, tmp_path):
     closed = gauges(RAIN, access={"read": "department"})
     load_measurements(series_province, closed, tmp_path, measured("A", "2026-03-02 08:00", 1.0))
