@@ -8,6 +8,7 @@ a person decides what becomes public.
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import yaml
@@ -48,6 +49,12 @@ _HEAD = """\
 # Draft from {name}: fill in what says “?”, then `gis layers check`.
 # Khóa “{key}” phải giữ nguyên từ kỳ này sang kỳ sau. / The key must stay as it is in later files.
 """
+_SERIES_HEAD = """\
+# Giờ và ngày lấy trung bình; lượng mưa từng kỳ thì cộng (`aggregate: sum`), mưa cộng dồn thì không.
+# Hours and days give means; rain of each interval is summed, and rain that adds up is not.
+"""
+_RAIN = re.compile(r"\b(mua|rain|rainfall|precipitation)\b")
+_ADDS_UP = re.compile(r"\d|\b(tich luy|cong don|cumulative|accumulated|total)\b")
 
 
 class _PlainDumper(yaml.SafeDumper):
@@ -75,7 +82,8 @@ def draft_layer(
     columns = drafted_columns(chunks)
     place = draft_place(table, columns)
     time = _time(columns)
-    series = draft_series(table, columns, place.columns, time.get("time", {}))
+    numbers = [name for name, column in columns.items() if _is_measurable(name, column)]
+    series = draft_series(table, columns, place.columns, time.get("time", {}), numbers)
     keyed = {n: column for n, column in columns.items() if n not in place.columns}
     key = series.station if series else draft_key(chunks, keyed)
     if not key:
@@ -87,6 +95,9 @@ def draft_layer(
     rest = {n: column for n, column in columns.items() if n != key and n not in place.columns}
     if series is not None:  # whose time is that of the measurement, and no field of the station
         del rest[time["time"]["column"]]
+        measured = {n: replace(columns[n], type=FieldType.NUMBER) for n in series.quantities}
+        columns |= measured
+        rest |= measured
     fields = _fields({n: column for n, column in rest.items() if not column.is_empty})
     words = {"vi": f"? {name}", "en": f"? {name}"}
     layer = {
@@ -110,11 +121,17 @@ def draft_layer(
     if geometry is not GeometryKind.NONE:
         layer |= _map(chunks, columns, place, fields)
     if series is not None:
-        measured = {n: words for n, words in fields.items() if words["column"] in series.quantities}
+        quantities = {n: each for n, each in fields.items() if each["column"] in series.quantities}
         layer.pop("hexes", None)  # they would count stations
-        layer["series"] = {"quantities": {name: {"every": series.every} for name in measured}}
+        layer["series"] = {
+            "quantities": {
+                n: {"every": series.every, **({"aggregate": "sum"} if _is_rain(each) else {})}
+                for n, each in quantities.items()
+            }
+        }
     text = yaml.dump(layer, Dumper=_PlainDumper, allow_unicode=True, sort_keys=False, width=100)
-    return name, _head(table.name, key, rest, place.kinds) + text
+    head = _head(table.name, key, rest, place.kinds) + (_SERIES_HEAD if series else "")
+    return name, head + text
 
 
 def _map(
@@ -205,6 +222,23 @@ def _fields(columns: Mapping[str, DraftedColumn]) -> dict[str, Any]:
             "label": {"vi": f"? {label}" if label.isascii() else label, "en": f"? {label}"},
         }
     return fields
+
+
+def _is_measurable(name: str, column: DraftedColumn) -> bool:
+    """True of numbers; of whole ones where the name has a unit, as numbers of a list have none."""
+    if column.type is FieldType.INTEGER:
+        return _unit(name)[1] is not None
+    return column.type is FieldType.NUMBER
+
+
+def _is_rain(words: Mapping[str, Any]) -> bool:
+    """True of a drafted field that holds the rain of each interval, in mm."""
+    label = column_key(_unit(words["column"])[0])
+    return (
+        words.get("unit") == "mm"
+        and _RAIN.search(label) is not None
+        and _ADDS_UP.search(label) is None
+    )
 
 
 def _unit(name: str) -> tuple[str, str | None]:

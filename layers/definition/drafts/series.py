@@ -29,11 +29,13 @@ def draft_series(
     columns: Mapping[str, DraftedColumn],
     place_columns: Collection[str],
     time: Mapping[str, str],
+    numbers: Collection[str],
 ) -> DraftedSeries | None:
     """The series that the first records of a file prove; None where they are no measurements.
 
-    `time` are the words of `source.time`. A station has one place, at most one record of a time,
-    and several of these at regular steps; numbers that vary within stations are measured.
+    `time` are the words of `source.time`, `numbers` the columns that may be measured. A station
+    has one place, at most one record of a time, and several of these at regular steps; numbers
+    that vary within stations are measured.
     """
     if not time or any(column.personal for column in columns.values()):
         return None
@@ -49,9 +51,7 @@ def draft_series(
         if every is None or any(_varies(table, station, name) for name in place_columns):
             continue
         measured = tuple(
-            name
-            for name in others
-            if columns[name].type is FieldType.NUMBER and _varies(table, station, name)
+            name for name in others if name in numbers and _varies(table, station, name)
         )
         if measured:
             return DraftedSeries(station, measured, every)

@@ -63,3 +63,20 @@ def test_records_of_stations_at_steps_of_time_are_drafted_as_a_series(
 def test_other_records_are_drafted_as_they_are(tmp_path, lines):
     _, layer = drafted(tmp_path, lines)
     assert layer.series is None
+
+
+def test_rain_is_summed_and_whole_numbers_with_a_unit_are_measured(tmp_path):
+    head = "Trạm,lon,lat,Thời gian,Thứ tự,Mực nước (cm),Mưa (mm),Mưa tích lũy (mm)"
+    lines = [
+        f"{name},{place},2026-03-01T{hour:02}:00+07:00,{hour},{200 + hour % 3},{hour % 4},{hour}.5"
+        for hour in range(12)
+        for name, place in PLACES.items()
+    ]
+    path = tmp_path / "mz.csv"
+    path.write_text("\n".join([head, *lines, ""]), encoding="utf-8")
+    _, text = draft_layer(open_chunks(path))
+    (tmp_path / "mz.yaml").write_text(text, encoding="utf-8")
+    layer = read_layer(tmp_path / "mz.yaml")
+    assert layer.source.key == "Trạm"
+    found = {layer.fields[n].column: each.aggregate for n, each in layer.series.quantities.items()}
+    assert found == {"Mực nước (cm)": "mean", "Mưa (mm)": "sum", "Mưa tích lũy (mm)": "mean"}
