@@ -224,5 +224,7 @@ def test_water_that_rises_from_hour_to_hour_is_a_series_with_its_alarm_levels(
     )
     assert all(alarm >= reached for _, reached, alarm, _ in levels)
     assert all(trend in ("rising", "steady", "falling") for *_, trend in levels)
+    stations = {name for (name,) in rows(province, "SELECT station FROM layer.water_levels")}
+    assert stations == {f"Trạm {name}" for name, *_ in PLACES[:5]}  # whatever the level is
     history = "SELECT count(*) FROM gis.row_history WHERE layer_id = 'water_levels'"
     assert rows(province, history) == [(0,)]

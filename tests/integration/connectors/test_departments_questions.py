@@ -128,7 +128,7 @@ def test_gauges_near_a_point_beyond_the_first_alarm_level(answers):
         (name, each["properties"]["level"])
         for each in answer["features"]
         for name, *_ in PLACES
-        if f"Trạm {name} " in each["properties"]["station"]
+        if each["properties"]["station"] == f"Trạm {name}"
     }
     assert found == expected
 
