@@ -32,18 +32,32 @@ from tests.integration.connectors.test_demo_layers import layer_at
 from tests.integration.ogc_app import serving
 
 NOW = datetime(2026, 3, 2, 3, 7, tzinfo=UTC)
+EARLIER = NOW - timedelta(hours=1)
 NAMES = sorted(path.stem for path in LAYER_FILES.glob("*.yaml"))
 PAGE = (Path(__file__).parents[3] / "docs" / "how-to" / "departments.md").read_text("utf-8")
 SECTION = re.compile(r"^\*\*(\w+)\*\* – (\d+)\. (.*?)(?=^\*\*|\Z)", re.MULTILINE | re.DOTALL)
 REQUEST = re.compile(r"^curl ['\"]http://localhost:8000([^'\"].*)['\"]$", re.MULTILINE)
-REQUESTS = {layer: REQUEST.findall(body) for layer, _, body in SECTION.findall(PAGE)}
+# What the shell says for the days of the simulated rain, which here begins on 1 September 2025.
+DAYS = {"$(date -d yesterday +%F)": "2025-09-01", "$(date +%F)": "2025-09-02"}
+
+
+def on_those_days(path: str) -> str:
+    for command, day in DAYS.items():
+        path = path.replace(command, day)
+    return path
+
+
+REQUESTS = {
+    layer: [on_those_days(path) for path in REQUEST.findall(body)]
+    for layer, _, body in SECTION.findall(PAGE)
+}
 
 
 @pytest.fixture(scope="module")
 def province(
     postgres: Server, lao_cai_template: str, catalogue: Catalogue, tmp_path_factory
 ) -> Iterator[tuple[Database, Catalogue]]:
-    """The ten layers, each read once from its simulated system."""
+    """The ten layers, each read from its simulated system; of warnings some have ended since."""
     folder = tmp_path_factory.mktemp("departments")
     with (
         postgres.opened(lao_cai_template) as database,
@@ -54,6 +68,9 @@ def province(
         with database.writing() as connection:
             sync(connection, whole)
             enter_sources(connection, layers)
+        server.pages = demo_pages(lambda: EARLIER)
+        run_source(database, whole.get("landslide_warnings"), surroundings(SECRETS))
+        server.pages = demo_pages(lambda: NOW)
         for layer in layers:
             assert run_source(database, layer, surroundings(SECRETS)).state == "complete"
         yield database, whole
@@ -84,6 +101,14 @@ def feed(path: str, **form: str) -> Any:
     return json.loads(page(request).body)
 
 
+def ended_warnings(records: list[dict[str, Any]]) -> set[int]:
+    """The communes that were warned earlier and are not any more."""
+    page = DemoFeeds(lambda: EARLIER).pages()["/warnings"]
+    form = {"sogiodubao": "6", "date": "2026-03-02 09:00:00"}
+    earlier = json.loads(page(DemoRequest("POST", "/warnings", {}, form, {}, b"", "")).body)
+    return {each["commune_id"] for each in earlier} - {each["commune_id"] for each in records}
+
+
 def groups(answer: dict[str, Any], *names: str) -> dict[Any, Any]:
     *keys, value = names
     return {tuple(each[key] for key in keys): each[value] for each in answer["groups"]}
@@ -93,6 +118,11 @@ def test_each_layer_has_a_question_of_the_planners_page():
     assert sorted(REQUESTS) == NAMES
     assert all(REQUESTS.values())
     assert {int(number) for _, number, _ in SECTION.findall(PAGE)} <= {*range(1, 26)}
+
+
+def test_no_request_asks_for_days_that_are_not_in_a_demo_of_today():
+    fixed = re.compile(r"20\d\d-\d\d")
+    assert [path for path in REQUEST.findall(PAGE) if fixed.search(path)] == []
 
 
 def test_rain_of_the_day_by_commune(answers):
@@ -136,6 +166,7 @@ def test_gauges_near_a_point_beyond_the_first_alarm_level(answers):
 def test_warnings_by_old_district(answers):
     (answer,) = answers["landslide_warnings"]
     records = feed("/warnings", sogiodubao="6", date="2026-03-02 10:00:00")
+    assert ended_warnings(records)
     expected = Counter(each["district_name"] for each in records)
     assert groups(answer, "district_before", "count") == {(k,): n for k, n in expected.items()}
 
