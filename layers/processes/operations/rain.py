@@ -10,11 +10,11 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
-from sqlalchemy import func, select
+from sqlalchemy import func, literal, select, text
 
 from gis.errors import BadInput
 from gis.rasters.rain import exceedance
-from layers.definition.model import GeometryKind, LocalizedText
+from layers.definition.model import GeometryKind, Layer, LocalizedText, duration_of
 from layers.processes.context import Context
 from layers.processes.process import (
     LayerInput,
@@ -37,6 +37,8 @@ from layers.processes.zones import (
     zonal_collection,
     zones_of,
 )
+from layers.series.latest import USABLE
+from layers.storage.tables import measurements_of
 
 _FINE = 8  # H3 resolution at which rain between gauges is computed for areas
 
@@ -255,6 +257,8 @@ def _readings(
     assert parameters.gauges is not None and parameters.field is not None
     source = context.source(parameters.gauges, (GeometryKind.POINT,))
     context.numeric(source, parameters.field)
+    if source.layer.series is not None:
+        return _measured(context, parameters, source.layer, end)
     if "valid_at" not in source.by_name:
         raise BadInput(f"{source.layer.id} has no time: readings of gauges have one")
     rows = context.rows(parameters.gauges, GeometryKind.POINT, names=[parameters.field, "valid_at"])
@@ -269,6 +273,51 @@ def _readings(
         raise BadInput(f"no gauge of {source.layer.id} has a reading in these hours")
     usual = Counter(row[4] for row in found).most_common(1)[0][0]
     whole = [row for row in found if row[3] == row[4] == row[5] and row[4] >= usual]
+    table = np.array([row[:3] for row in whole], float).reshape(-1, 3)
+    return table[:, :2], table[:, 2], len(found) - len(whole)
+
+
+def _measured(
+    context: Context, parameters: RainParameters, layer: Layer, end: datetime
+) -> tuple[Floats, Floats, int]:
+    """The same of a layer of measurements, whose rows are stations with the newest value alone.
+
+    A station that did not measure each interval of the hours is left out.
+    """
+    assert parameters.gauges is not None and layer.series is not None
+    quantities = layer.series.quantities
+    sums = [name for name, each in quantities.items() if each.aggregate == "sum"]
+    if parameters.field not in sums:
+        raise BadInput(
+            f"{layer.id} has no rain {parameters.field!r}: of a layer of measurements give a "
+            f"quantity of `aggregate: sum`; it has {', '.join(sums) or 'none'}"
+        )
+    quantity = quantities[parameters.field]
+    every, hours = duration_of(quantity.every), timedelta(hours=parameters.hours)
+    if hours % every:
+        raise BadInput(
+            f"{parameters.field} is measured every {quantity.every}: give hours of whole intervals"
+        )
+    start = end - hours
+    stations = context.rows(parameters.gauges, GeometryKind.POINT, names=[])
+    of = measurements_of(layer).c
+    since = func.extract("epoch", of.measured_at - literal(start)) / every.total_seconds()
+    slot = func.ceil(since) if quantity.stamps_end else func.floor(since)
+    within = (
+        (of.measured_at > start) & (of.measured_at <= end)
+        if quantity.stamps_end
+        else (of.measured_at >= start) & (of.measured_at < end)
+    )
+    lon, lat = func.ST_X(stations.c.geom), func.ST_Y(stations.c.geom)
+    found = context.connection.execute(
+        select(lon, lat, func.sum(of.value), func.count(slot.distinct()), func.count())
+        .join_from(stations, of.value.table, of.station == stations.c.id)
+        .where(of.quantity == parameters.field, text(USABLE), within)
+        .group_by(stations.c.id, lon, lat).order_by(stations.c.id)
+    ).all()  # fmt: skip
+    if not found:
+        raise BadInput(f"no gauge of {layer.id} has a reading in these hours")
+    whole = [row for row in found if row[3] == row[4] == hours // every]
     table = np.array([row[:3] for row in whole], float).reshape(-1, 3)
     return table[:, :2], table[:, 2], len(found) - len(whole)
 
