@@ -18,7 +18,7 @@ from sqlalchemy import Connection, text
 
 from gis.clock import HERE
 from gis.notify.notification import Language
-from layers.definition.model import Layer
+from layers.definition.model import FeedSource, Layer
 from layers.ingest.quarantine import list_waiting
 from layers.ingest.record_files import write_records
 
@@ -61,6 +61,14 @@ class LayerWeek:
     why: str
     waiting: int
     file: bytes | None  # CSV of those that wait, the first ones; None: none does
+
+    @property
+    def simulated(self) -> bool:
+        """True where some of what is said of it is: what came in the week, or its source."""
+        feed = self.layer.source
+        return any(each.simulated for each in self.sources) or (
+            isinstance(feed, FeedSource) and feed.simulated
+        )
 
     @property
     def needs_work(self) -> bool:
@@ -125,7 +133,7 @@ def letter_of(
         "end": last.strftime("%d/%m/%Y"),
         "read": sum(source.read for each in weeks for source in each.sources),
         "most": MOST_RECORDS,
-        "simulated": any(source.simulated for each in weeks for source in each.sources),
+        "simulated": any(each.simulated for each in weeks),
     }
     subject, _, words = _template(language).render(values).partition("\n")
     files = {f"{each.layer.id}.csv": each.file for each in weeks if each.file is not None}

@@ -139,6 +139,15 @@ def test_a_source_that_fails_or_is_late_is_named_whatever_it_loaded(emptied, pub
     assert "it answered 503" in letter.text
 
 
+def test_a_letter_about_a_simulated_source_says_so_whatever_it_loaded(emptied):
+    published = publish(emptied, feed_layer(simulated=True))
+    with emptied.writing() as connection:
+        connection.execute(text("UPDATE gis.source SET failures = 2, error = 'it answered 503'"))
+        letter = compose(connection, published, DEPARTMENT, last_week(MONDAY), Language.VI)
+    assert letter.subject.startswith("[MÔ PHỎNG] ")
+    assert "CÓ DỮ LIỆU MÔ PHỎNG" in letter.text
+
+
 def test_a_week_without_anything_to_correct_is_one_line_or_silence(
     emptied, published, mail, post, script, inbox
 ):
