@@ -8,6 +8,7 @@ import typer
 
 from api.cli.context import Who, database_in_use, read_layers, read_settings, somebody_here
 from api.cli.output import AsJson, print_rows, say
+from gis.clock import HERE
 from gis.notify.notification import Language
 
 app = typer.Typer(help="Weekly letters to the stewards of departments' data.", no_args_is_help=True)
@@ -84,7 +85,8 @@ def show(
     known = departments(catalogue)
     if department not in known:
         raise NotFound(f"no layer file names the department {department}{near(department, known)}")
-    monday = week_of(week) if week else last_week(datetime.now(UTC))
+    now = datetime.now(UTC)
+    monday = week_of(week, now.astimezone(HERE).date()) if week else last_week(now)
     with database_in_use() as database, database.reading() as connection:
         letter = compose(connection, catalogue, department, monday, language)
     typer.echo(f"{letter.subject}\n\n{letter.text}")

@@ -81,12 +81,14 @@ def last_letters(connection: Connection, limit: int) -> list[dict[str, Any]]:
     return [dict(row._mapping) for row in connection.execute(_LETTERS, {"limit": limit})]
 
 
-def week_of(text_of_day: str) -> date:
-    """The Monday of the week of a day such as 2026-11-23. Raises BadInput."""
+def week_of(text_of_day: str, today: date) -> date:
+    """The Monday of the week of a day such as 2026-11-23, up to today's. Raises BadInput."""
     try:
         day = date.fromisoformat(text_of_day)
     except ValueError:
         raise BadInput(f"{text_of_day!r} is no day: write it as 2026-11-23") from None
+    if day > today:
+        raise BadInput(f"{day} is still to come: give a day up to {today}")
     return date.fromordinal(day.toordinal() - day.weekday())
 
 

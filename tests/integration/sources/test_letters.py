@@ -28,7 +28,7 @@ from layers.definition.reload import LayerFiles
 from layers.jobs.kinds import job_kinds
 from layers.jobs.letters import LETTERS, queue_letters
 from layers.letters.sending import are_letters_due, compose, last_week, send_letters
-from layers.letters.stewards import add_steward, end_steward, last_letters, stewards
+from layers.letters.stewards import add_steward, end_steward, last_letters, stewards, week_of
 from tests.acceptance.service import free_port
 from tests.source_layers import FIELDS, Script, feed_layer, publish, run, station
 
@@ -146,6 +146,19 @@ def test_a_letter_about_a_simulated_source_says_so_whatever_it_loaded(emptied):
         letter = compose(connection, published, DEPARTMENT, last_week(MONDAY), Language.VI)
     assert letter.subject.startswith("[MÔ PHỎNG] ")
     assert "CÓ DỮ LIỆU MÔ PHỎNG" in letter.text
+
+
+@pytest.mark.parametrize(
+    ("day", "monday"), [("2031-03-10", "2031-03-10"), ("2031-03-09", "2031-03-03")]
+)
+def test_a_week_is_that_of_a_day_that_has_come(day, monday):
+    assert week_of(day, MONDAY.date()).isoformat() == monday
+
+
+@pytest.mark.parametrize("day", ["2031-03-11", "9999-12-31"])
+def test_a_week_that_is_still_to_come_has_no_letter(day):
+    with pytest.raises(BadInput, match="up to 2031-03-10"):
+        week_of(day, MONDAY.date())
 
 
 def test_a_week_without_anything_to_correct_is_one_line_or_silence(
