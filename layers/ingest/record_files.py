@@ -10,7 +10,7 @@ import shapely
 
 from gis.clock import HERE
 from gis.errors import BadInput, GisError
-from gis.intake.numbers import parse_numbers
+from gis.intake.coordinates import parse_degrees
 from gis.placing.crs import AS_DECLARED, parse_crs, to_wgs84
 from layers.definition.model import FileSource, Layer
 from layers.ingest.quarantine import QuarantinedRecord
@@ -58,7 +58,7 @@ def shape_of(layer: Layer, record: QuarantinedRecord) -> shapely.Geometry | None
         declared = columns.crs
         try:
             x, y = (
-                parse_numbers([record.raw.get(each, "")], column=each).numbers[0]
+                parse_degrees([record.raw.get(each, "")], column=each).numbers[0]
                 for each in (columns.x, columns.y)
             )
         except GisError:
