@@ -36,7 +36,9 @@ State = Annotated[
         "version. It decides alone where it is given"
     ),
 ]
-LoadNumber = Annotated[int | None, Query(description="Only records that last came with this load")]
+LoadNumber = Annotated[
+    int | None, Query(ge=1, lt=2**63, description="Only records that last came with this load")
+]
 Where = Annotated[
     list[str] | None,
     Query(description="Only records with column=value, as the source wrote it; can be repeated"),

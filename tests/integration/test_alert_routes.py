@@ -253,6 +253,12 @@ def test_a_nul_in_an_address_is_no_fault_of_the_service(desk, path):
     assert http.get(path).status_code < 500
 
 
+@pytest.mark.parametrize("load", [2**63, 10**30])
+def test_a_load_that_there_cannot_be_is_refused(desk, load):
+    http, _ = desk
+    assert http.get(f"/quarantine?load={load}").status_code == 400
+
+
 def test_the_log_holds_nothing_that_clients_send(toy_province):
     with toy_province.writing() as connection, pytest.raises(DBAPIError) as error:
         connection.execute(text("SELECT CAST(:said AS text)"), {"said": NUL})
