@@ -34,7 +34,11 @@ class RasterSource:
     def require_stack(self) -> RasterStack:
         """Raises NotFound where the layer has no raster yet."""
         if self.stack is None:
-            raise NotFound(f"the layer {self.layer.id} has no raster yet")
+            layer_id = self.layer.id
+            raise NotFound(
+                f"the layer {layer_id} has no raster yet: add one by `gis rasters add FILE "
+                f"{layer_id}`, or simulated ones by `gis rasters demo`"
+            )
         return self.stack
 
     def one(self, span: TimeSpan | None) -> StoredRaster:
@@ -64,11 +68,28 @@ class RasterSource:
         if len(at) == len("2024-09-10"):
             try:
                 day = self.layer.spec.day_of(day_of(at))
-            except ValueError:
+            except (ValueError, OverflowError):
                 return span_of(at)  # which says what would be right
             assert day.start is not None and day.end is not None
             return TimeSpan(day.start, day.end - _INSTANT)
-        return span_of(at)
+        return self._interval_asked(at)
+
+    def _interval_asked(self, at: str) -> TimeSpan:
+        """The same of an interval: its dates are the layer's own days too."""
+        span, (start, _, end) = span_of(at), at.partition("/")
+        parts = []
+        for part, instant, is_end in ((start, span.start, False), (end, span.end, True)):
+            if instant is None or len(part) != len("2024-09-10"):
+                parts.append(instant)
+                continue
+            try:
+                day = self.layer.spec.day_of(day_of(part))
+            except OverflowError:  # at an end of the calendar
+                parts.append(instant)
+                continue
+            assert day.start is not None and day.end is not None
+            parts.append(day.end - _INSTANT if is_end else day.start)
+        return TimeSpan(*parts)
 
 
 def readable_raster(connection: Connection, layer_id: str, principal: Principal) -> RasterSource:

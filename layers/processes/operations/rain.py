@@ -76,9 +76,9 @@ class RainParameters(Parameters):
             raise ValueError("`field` is the rain of `gauges`: give both, or neither")
         if self.gauges is not None and self.until is None:
             raise ValueError("`until` is missing: of gauges, say when the hours end")
-        if any(not 0 < each <= 5_000 for each in self.thresholds):
-            raise ValueError("each of `thresholds` is above 0 and at most 5,000 mm")
-        self.thresholds.sort()
+        if any(not 0.1 <= each <= 5_000 or round(each, 1) != each for each in self.thresholds):
+            raise ValueError("each of `thresholds` is from 0.1 to 5,000 mm, in tenths at most")
+        self.thresholds[:] = sorted(set(self.thresholds))
         return self
 
 

@@ -85,11 +85,15 @@ class TestZonal:
         made = ask(desk, "zonal", raster={"layer": "rain_daily", "datetime": "2024-09-10"})
         assert by_commune(made, "mean") == pytest.approx([1, 2, 3])
         assert made.summary["from"] == "2024-09-09T12:00:00Z"
+        until = ask(desk, "zonal", raster={"layer": "rain_daily", "datetime": "../2024-09-10"})
+        assert by_commune(until, "mean") == pytest.approx([1, 2, 3])
         newest = ask(desk, "zonal", raster="rain_daily")
         assert by_commune(newest, "mean") == [10, 20, None]
         assert newest.summary["without_value"] == 1
         with pytest.raises(NotFound, match="no step at that time"):
             ask(desk, "zonal", raster={"layer": "rain_daily", "datetime": "2024-10-10"})
+        with pytest.raises(BadInput, match="0001-01-01' is wrong"):
+            ask(desk, "zonal", raster={"layer": "rain_daily", "datetime": "0001-01-01"})
 
     def test_what_is_not_there_is_said(self, desk):
         with pytest.raises(NotFound, match="no raster yet"):
@@ -210,6 +214,17 @@ class TestRain:
         add_rain(desk, **self.DAYS)
         with pytest.raises(BadInput, match="do not make up"):
             ask(desk, "rain", **inputs)
+
+    def test_an_amount_that_is_given_twice_counts_once(self, desk):
+        add_rain(desk, **self.DAYS)
+        made = ask(desk, "rain", until="2024-09-11", thresholds=[40, 5.5, 40])
+        assert by_commune(made, "exceeded") == [2, 2, None]
+        assert by_commune(made, "share_5_5") == [1, 1, None]
+
+    @pytest.mark.parametrize("amount", [1e-9, 0, 100.0004, 5000.1])
+    def test_an_amount_that_names_no_property_is_refused(self, desk, amount):
+        with pytest.raises(BadInput, match=r"from 0\.1 to 5,000 mm"):
+            ask(desk, "rain", thresholds=[100, amount])
 
     @pytest.mark.parametrize("until", ["yesterday", "2024-09-11T00:00:00", "2024-13-41"])
     def test_a_wrong_end_says_what_would_be_right(self, desk, until):
