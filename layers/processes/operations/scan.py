@@ -35,7 +35,7 @@ class ScanParameters(Parameters):
     records: LayerInput = parameter(..., "Quét lớp điểm", "Points to scan")
     until: date | None = parameter(
         None, "Ngày cuối (trống: ngày của bản ghi mới nhất)",
-        "Last day (empty: that of the newest record)",
+        "Last day (empty: that of the newest record)", ge=date(1900, 1, 1),
     )  # fmt: skip
     window_days: int = parameter(
         90, "Số ngày để biết mức thường", "Days from which the usual is known", ge=28, le=366
@@ -86,6 +86,11 @@ class Scan(Process[ScanParameters]):
         frame = _cases(context, parameters)
         last = int(frame["day"].max()) if parameters.until is None else _number(parameters.until)
         left_out = int(((frame["day"] > last) | (frame["day"] <= last - options.window_days)).sum())
+        if left_out == len(frame):
+            raise BadInput(
+                f"no point lies in the {options.window_days} days until {_day(last)}: "
+                f"they are of {_day(int(frame['day'].min()))} to {_day(int(frame['day'].max()))}"
+            )
         context.report(0.1, f"{len(frame)} cases")
         rows: list[Row] = []
         summary: dict[str, Any] = {

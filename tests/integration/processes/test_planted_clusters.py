@@ -102,6 +102,11 @@ class TestScan:
         assert first["expected"] == pytest.approx(other["expected"])
         assert first["llr"] == pytest.approx(other["llr"])
 
+    def test_days_without_a_point_are_refused_and_not_quiet(self, outbreak):
+        for until, said in (("2020-01-01", "they are of"), ("0001-01-01", "1900-01-01")):
+            with pytest.raises(BadInput, match=said):
+                execute(outbreak, "scan", records=SCANNED, until=until)
+
     def test_one_caller_is_not_many(self, small):
         """Twenty calls about one hex on one day are one case."""
         plant(small, *scattered(), "case")
