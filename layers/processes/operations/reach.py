@@ -205,7 +205,9 @@ def _sloping(
         "area_km2": number("Diện tích", "Area", "km2"),
     }
     summary = {"method": "straight line with slope", "origins": len(origins), "by": "time",
-               "metres_a_unit": pace, "without_height": unknown}  # fmt: skip
+               "metres_a_unit": pace, "without_height": unknown, "roads": "none"}  # fmt: skip
+    if parameters.roads is not None:
+        summary["roads"] = "the layer of roads is empty"
     style = graduated("within", limits)
     return NewCollection(GeometryKind.POLYGON, fields, rows, summary, style)
 

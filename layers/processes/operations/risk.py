@@ -8,6 +8,7 @@ import numpy.typing as npt
 from sqlalchemy import func, select
 
 from gis.errors import BadInput
+from gis.rasters.raster import RasterQuantity
 from gis.risk.law import COLOURS, RiskLevel, read_risk_table
 from gis.risk.second_opinions import LOCAL_THRESHOLDS, UNCALIBRATED
 from layers.definition.model import GeometryKind, LayerField, LocalizedText, Style, StyleClass
@@ -26,6 +27,9 @@ from layers.processes.process import (
 )
 from layers.processes.raster_values import end_of_rain
 from layers.processes.zones import AREAS, Column, hex_zones, hexes_within, zonal_collection
+from layers.rasters import RasterSource
+
+_FIRST_YEAR = 1900
 
 type Ints = npt.NDArray[np.int64]
 
@@ -93,9 +97,11 @@ class Risk(Process[RiskParameters]):
         stack = rain.require_stack()
         if rain.layer.unit != "mm" or stack.interval is None:
             raise BadInput(f"{rain.layer.id} is no raster layer of rain: its unit is mm, in steps")
-        place = context.raster(parameters.susceptibility.layer)
+        place = _classes_of(context, parameters.susceptibility)
         end = end_of_rain(parameters.until, rain.layer.spec) or stack.interval.end
         assert end is not None
+        if end.year < _FIRST_YEAR:
+            raise BadInput(f"until={parameters.until!r} is wrong: give a day from {_FIRST_YEAR} on")
         cells, centres = hexes_within(context, parameters.areas, parameters.resolution)
         table = read_risk_table()
         assessor = RiskAssessor(stack, place.require_stack(), context.raster_folder, cells, table)
@@ -124,7 +130,7 @@ class Risk(Process[RiskParameters]):
             name = "threshold_" + threshold.key
             columns[name] = Column(_field(*label, _OPINIONS), _words(reached, _OPINIONS))
         if parameters.susceptibility_of_five is not None:
-            five = context.raster(parameters.susceptibility_of_five.layer).require_stack()
+            five = _classes_of(context, parameters.susceptibility_of_five).require_stack()
             label = ("LHASA của NASA (chưa hiệu chỉnh)", "LHASA of NASA (uncalibrated)")
             nowcast = assessor.lhasa(end, five)
             columns["lhasa"] = Column(_field(*label, _LHASA), _words(nowcast, _LHASA))
@@ -135,13 +141,23 @@ class Risk(Process[RiskParameters]):
             "decision": f"{table.decision}, {table.article}",
             "unknown": int((day.level < 0).sum()),
             "at_risk": int(at_risk.sum()),
-            "highest": max(int(day.level.max(initial=0)), 0),
+            "highest": None if (day.level < 0).all() else int(day.level.max(initial=0)),
             **{f"{name}_at_risk": float(np.nansum(np.array(column.values)[at_risk]))
                for name, column in met.items()},
             "second_opinions": UNCALIBRATED,
         }  # fmt: skip
         zones = hex_zones(cells, centres)
         return zonal_collection(zones, columns, summary, "level", _style())
+
+
+def _classes_of(context: Context, given: RasterInput) -> RasterSource:
+    """A raster layer of classes; raises BadInput for another."""
+    source = context.raster(given.layer)
+    if source.layer.quantity is not RasterQuantity.CLASS:
+        raise BadInput(
+            f"{given.layer} is no raster layer of susceptibility: its `quantity` is class"
+        )
+    return source
 
 
 def _met(

@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import Field, JsonValue
 from sqlalchemy import func, select
 
+from gis.errors import BadInput
 from layers.definition.model import GeometryKind, LayerField, LocalizedText
 from layers.processes.context import Context
 from layers.processes.process import (
@@ -186,6 +187,11 @@ def _rivers(context: Context, parameters: TerrainParameters, crs: str) -> list[A
     rows = context.rows(parameters.rivers, GeometryKind.LINE, GeometryKind.POLYGON, names=[])
     found = context.connection.execute(select(func.ST_AsBinary(rows.c.geom))).scalars()
     shapes = shapely.from_wkb(np.array([bytes(each) for each in found], dtype=object))
+    if not len(shapes):
+        raise BadInput(
+            f"there is no river: {parameters.rivers.layer} has none that meets the filter; leave "
+            "`rivers` empty to take them where water gathers"
+        )
     move = pyproj.Transformer.from_crs("EPSG:4326", crs, always_xy=True)
     return list(shapely.transform(shapes, move.transform, interleaved=False))
 

@@ -177,6 +177,11 @@ class TestTerrain:
         assert east == 0  # its other pixels drain out of the raster
         assert made.summary["rivers"] == "rivers"
 
+    def test_without_a_river_none_is_reached(self, desk):
+        desk.add("elevation", (1000 - COLUMNS * 10 + 0 * ROWS).astype(np.float32))
+        with pytest.raises(BadInput, match="leave `rivers` empty"):
+            ask(desk, "terrain", measures=["river"], rivers="rivers")
+
     def test_other_things_than_heights_are_refused(self, desk):
         add_rain(desk, d10=(1, 1, 1))
         with pytest.raises(BadInput, match="heights in m"):
@@ -336,8 +341,20 @@ class TestRisk:
         made = ask(wet, "risk", until="2024-09-10", resolution=7)
         assert set(made.column("state")) == {"none"} and made.summary["highest"] == 0
         made = ask(wet, "risk", until="2024-09-12", resolution=7)
-        assert set(made.column("state")) == {"unknown"}
+        assert set(made.column("state")) == {"unknown"} and made.summary["highest"] is None
         assert set(made.column("threshold_ha_giang")) == {"unknown"}
+
+    @pytest.mark.parametrize(
+        ("inputs", "said"),
+        [
+            ({"until": "0001-01-05"}, "give a day from 1900 on"),
+            ({"susceptibility": "rain_daily"}, "no raster layer of susceptibility"),
+            ({"susceptibility_of_five": "rain_daily"}, "no raster layer of susceptibility"),
+        ],
+    )
+    def test_what_has_no_level_is_refused(self, wet, inputs, said):
+        with pytest.raises(BadInput, match=said):
+            ask(wet, "risk", **inputs)
 
     def test_people_roads_and_records_of_the_hexes(self, wet):
         with wet.database.writing() as connection:
@@ -438,7 +455,9 @@ class TestReachWithSlope:
         desk.add("elevation", np.full((10, 30), 700, np.float32))
         made = ask(desk, "reach", **self.ASKED)
         assert made.summary["method"] == "straight line with slope"
-        assert made.summary["without_height"] == 0
+        assert (made.summary["without_height"], made.summary["roads"]) == (0, "none")
+        without_roads = ask(desk, "reach", roads="roads", **self.ASKED)
+        assert without_roads.summary["roads"] == "the layer of roads is empty"
         assert made.column("within") == [5, 10]
         assert sum(made.column("area_km2")) == pytest.approx(np.pi * 0.6**2, rel=5e-3)
         assert made.column("area_km2")[0] == pytest.approx(np.pi * 0.3**2, rel=5e-3)
