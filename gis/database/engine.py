@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import orjson
 import psycopg
 from sqlalchemy import Connection, Dialect, Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError, InvalidatePoolError, OperationalError
@@ -213,6 +214,8 @@ def _connecting(options: str) -> dict[str, Any]:
 def _engine(url: str, options: str, **more: Any) -> Engine:
     # What clients send is in no error, and so in no log.
     more |= {"hide_parameters": True, "pool_timeout": _POOL_TIMEOUT_S}
+    # A whole number beyond 64 bits, as jsonb writes 1e300, is a float again, which can be answered.
+    more["json_deserializer"] = orjson.loads
     engine = create_engine(url, connect_args=_connecting(options), **more)
     event.listen(engine, "checkin", _note_use)
     event.listen(engine, "checkout", _Check(engine))

@@ -278,6 +278,12 @@ class TestExecution:
         assert several.content.count(b"Content-ID") == 5
         assert raw.text == "Bát Xát"
 
+    def test_numbers_beyond_64_bits_come_back_too(self, service):
+        given = {"number": 1e300, "numbers": [1e25], "document": {"a": -1e20}}
+        with service.working():
+            document = service.execute("echo", inputs=given, response="document").json()
+        assert document == {**given, "document": {"value": given["document"]}}
+
 
 class TestJobs:
     def test_from_accepted_to_its_result(self, service):
