@@ -4,7 +4,7 @@ import { get } from "./service.js";
 import { element, inLanguage, moment, number, word } from "./words.js";
 
 const HOURS = 72;
-const MOST = 5_000;  // measurements
+const MOST = 10_000;  // measurements, as many as the page gives
 const WIDTH = 300;
 const HEIGHT = 110;
 const MARGIN = { left: 40, right: 6, top: 8, bottom: 18 };
@@ -21,9 +21,12 @@ export async function chartsOf(layer, id) {
   const series = await get(`${path}/measurements?item=${id}&datetime=${span}&limit=${MOST}&f=json`);
   const charts = element("div", "charts");
   for (const [name, quantity] of Object.entries(series.quantities)) {
+    // A sum is of the time before its stamp: at the start of the span it is of the hour before.
+    const from = quantity.aggregate === "sum" ? +start + 1 : +start;
     const values = series.measurements
       .filter((one) => one.quantity === name && one.quality !== "implausible")
-      .map((one) => ({ at: Date.parse(one.time), value: one.value }));
+      .map((one) => ({ at: Date.parse(one.time), value: one.value }))
+      .filter(({ at }) => at >= from);
     if (!values.length) continue;
     const levels = quantity.thresholds
       .map(({ title, at }) => ({ title: inLanguage(title), value: typeof at === "number" ? at : properties[at] }))
