@@ -13,7 +13,7 @@ from sqlalchemy import Row, text
 
 from gis.database.engine import Database
 from gis.errors import BadLayerFile
-from layers.definition.catalogue import Catalogue, digest_of_file, read_catalogue
+from layers.definition.catalogue import Catalogue, read_catalogue
 from layers.definition.model import Layer
 
 log = structlog.get_logger("layers")
@@ -142,16 +142,6 @@ def _stamp(path: "os.DirEntry[str]") -> object:
     except OSError as error:  # a link to nowhere, or gone since
         return error.errno
     return status.st_ino, status.st_size, status.st_mtime_ns
-
-
-def _is_read_from(folder: Path, catalogue: Catalogue) -> bool:
-    """True where the files of the folder are those that the catalogue was read from."""
-    read = {f"{layer_id}.yaml": digest for layer_id, digest in catalogue.digests.items()}
-    try:
-        files = [path for path in folder.iterdir() if path.suffix in _SUFFIXES]
-        return bool(read) and {path.name: digest_of_file(path) for path in files} == read
-    except OSError:  # there is no such folder, or a link to nowhere in it
-        return False
 
 
 def _digests(catalogue: Catalogue) -> dict[str, str]:

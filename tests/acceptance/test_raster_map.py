@@ -2,13 +2,15 @@
 
 import re
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
 import numpy as np
 import pytest
 import rasterio
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from api.app import create_app
 from api.routes.map import MAPLIBRE
@@ -40,14 +42,7 @@ def url(postgres, toy_template, catalogue, tmp_path_factory):
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install chromium")
 @pytest.mark.skipif(not MAPLIBRE.is_dir(), reason="no MapLibre: npm ci")
 def test_the_map_lists_draws_and_explains_rasters(url, tmp_path):
-    complaints = []
-    with browser() as running:
-        page = running.new_context(
-            viewport={"width": 1280, "height": 720}, locale="vi-VN"
-        ).new_page()
-        page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else 0)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        open_map(page, url)
+    with map_page(url) as page:
         before = colours(page, tmp_path / "before.png")
         switch(page, "Độ cao địa hình", "Dạng ô lưới")
         drawn = tmp_path / "elevation.png"
@@ -62,20 +57,12 @@ def test_the_map_lists_draws_and_explains_rasters(url, tmp_path):
         expect(legend).to_contain_text("Rất cao")
         page.wait_for_timeout(1500)
         page.screenshot(path=tmp_path / "classes.png")
-    assert complaints == []
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install chromium")
 @pytest.mark.skipif(not MAPLIBRE.is_dir(), reason="no MapLibre: npm ci")
 def test_a_stack_has_a_slider_over_its_steps(url, tmp_path):
-    complaints = []
-    with browser() as running:
-        page = running.new_context(
-            viewport={"width": 1280, "height": 720}, locale="vi-VN"
-        ).new_page()
-        page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else 0)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        open_map(page, url)
+    with map_page(url) as page:
         switch(page, "Mưa ngày", "Dạng ô lưới")
         row = page.locator("#layer-list details", has_text="Mưa ngày")
         slider = row.locator("input[type=range]")
@@ -96,6 +83,20 @@ def test_a_stack_has_a_slider_over_its_steps(url, tmp_path):
             .count()
             == 0
         )
+
+
+@contextmanager
+def map_page(url) -> Iterator[Page]:
+    """The open map; fails on anything that it complains of."""
+    complaints = []
+    with browser() as running:
+        page = running.new_context(
+            viewport={"width": 1280, "height": 720}, locale="vi-VN"
+        ).new_page()
+        page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else 0)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        open_map(page, url)
+        yield page
     assert complaints == []
 
 

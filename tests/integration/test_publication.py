@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from api.app import create_app
 from gis.access import Role, create_key
@@ -60,7 +60,8 @@ STATES: dict[str, tuple[tuple[Callable[[Any, int], None], ...], bool]] = {
     "suppressed": ((_approve, _put("suppressed")), False),
     "internal": ((), False),
 }
-ROLES: dict[str, tuple[Role | None, tuple[str, ...]]] = {
+Roles = dict[str, tuple[Role | None, tuple[str, ...]]]  # by name: role, layers of the key
+ROLES: Roles = {
     "anonymous": (None, ()),
     "another department": (Role.DEPARTMENT, ("landslides",)),
     "its department": (Role.DEPARTMENT, (LAYER,)),
@@ -87,10 +88,15 @@ def http(stood, catalogue) -> Iterator[Client]:
 @pytest.fixture(scope="module")
 def keys(stood) -> dict[str, dict[str, str]]:
     with stood.writing() as connection:
-        return {
-            name: {} if role is None else {"X-API-Key": create_key(connection, name, role, layers)}
-            for name, (role, layers) in ROLES.items()
-        }
+        return keys_of(connection, ROLES)
+
+
+def keys_of(connection: Connection, roles: Roles) -> dict[str, dict[str, str]]:
+    """The header that each role sends; none for the anonymous."""
+    return {
+        name: {} if role is None else {"X-API-Key": create_key(connection, name, role, layers)}
+        for name, (role, layers) in roles.items()
+    }
 
 
 @pytest.fixture(scope="module")

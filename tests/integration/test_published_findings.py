@@ -10,13 +10,13 @@ import pytest
 from sqlalchemy import text
 
 from api.app import create_app
-from gis.access import Role, create_key
+from gis.access import Role
 from gis.database.engine import Database
 from gis.notify.cap.approval import approve, withdraw
 from gis.settings import Settings
 from tests.integration.notify.made import SQUARE, make_alert
 from tests.integration.ogc_app import Client, serving
-from tests.integration.test_publication import LAYER, STATES
+from tests.integration.test_publication import LAYER, STATES, keys_of
 from tests.integration.tile_reader import decode
 from tiles.grid import Tile
 
@@ -49,10 +49,7 @@ def http(stood, catalogue) -> Iterator[Client]:
 @pytest.fixture(scope="module")
 def keys(stood) -> dict[str, dict[str, str]]:
     with stood.writing() as connection:
-        return {
-            name: {} if role is None else {"X-API-Key": create_key(connection, name, role, layers)}
-            for name, (role, layers) in ROLES.items()
-        }
+        return keys_of(connection, ROLES)
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from layers.definition.drafts.columns import DraftedColumn, drafted_columns
 from layers.definition.drafts.hexes import draft_resolutions
 from layers.definition.drafts.keys import draft_key
 from layers.definition.drafts.places import DraftedPlace, draft_place
-from layers.definition.drafts.series import draft_series
+from layers.definition.drafts.series import DraftedSeries, draft_series
 from layers.definition.drafts.themes import draft_themes
 from layers.definition.model import PLACING_COLUMNS, FieldType, GeometryKind
 
@@ -121,17 +121,22 @@ def draft_layer(
     if geometry is not GeometryKind.NONE:
         layer |= _map(chunks, columns, place, fields)
     if series is not None:
-        quantities = {n: each for n, each in fields.items() if each["column"] in series.quantities}
         layer.pop("hexes", None)  # they would count stations
-        layer["series"] = {
-            "quantities": {
-                n: {"every": series.every, **({"aggregate": "sum"} if _is_rain(each) else {})}
-                for n, each in quantities.items()
-            }
-        }
+        layer["series"] = _series(series, fields)
     text = yaml.dump(layer, Dumper=_PlainDumper, allow_unicode=True, sort_keys=False, width=100)
     head = _head(table.name, key, rest, place.kinds) + (_SERIES_HEAD if series else "")
     return name, head + text
+
+
+def _series(series: DraftedSeries, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The section `series`: what is measured how often, and rain as sums."""
+    return {
+        "quantities": {
+            name: {"every": series.every, **({"aggregate": "sum"} if _is_rain(field) else {})}
+            for name, field in fields.items()
+            if field["column"] in series.quantities
+        }
+    }
 
 
 def _map(
